@@ -1,0 +1,58 @@
+# Every target does its own set-up, in a virtual environment beside this file.
+#   make demo    the whole promise on two simulated vendors
+#   make test    the tests
+# Others: lint, bench, docs, test-slow, clean. Another Python: make test PYTHON=python3.13 VENV=.venv313
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow lint format bench docs dist clean
+
+help:
+	@sed -n 's/^#   make/  make/p; s/^# Others/  Others/p' Makefile
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "voucher-gateway needs Python 3.11 or later: make PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[cli,postgres,simulator]' --group dev
+	@touch $(READY)
+
+demo: $(READY)
+	@$(BIN)/voucher-gateway demo
+
+test: $(READY)
+	@$(BIN)/python -m pytest -m 'not slow'
+
+test-slow: $(READY)
+	@$(BIN)/python -m pytest -m slow --timeout 1800
+
+lint: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+format: $(READY)
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+bench: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group bench
+	@$(BIN)/python tests/benchmarks/run.py
+
+docs: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group docs
+	@$(BIN)/mkdocs build --strict --quiet
+
+dist: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check build
+	@$(BIN)/python -m build --outdir dist .
+
+clean:
+	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis
