@@ -1,0 +1,134 @@
+"""The domain classes: frozen, comparable, and silent about the vendor's own object."""
+
+from __future__ import annotations
+
+import copy
+import enum
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import pytest
+
+from voucher_gateway import model
+from voucher_gateway.masking import Code
+from voucher_gateway.model import (
+    Balance,
+    Deletion,
+    History,
+    Interval,
+    Medium,
+    Movement,
+    MovementKind,
+    NewVoucher,
+    Redemption,
+    Refund,
+    Release,
+    Reservation,
+    Status,
+    TopUp,
+    Validity,
+    Voucher,
+    VoucherChanges,
+    VoucherQuery,
+)
+from voucher_gateway.money import Money
+
+EUR = Money("10.53", "EUR")
+MOVEMENT = Movement(account="shop", id="m-1", kind=MovementKind.REDEMPTION, money=EUR)
+
+WITH_RAW: list[Callable[..., Any]] = [
+    lambda **more: Voucher(account="shop", id="v-1", initial=EUR, **more),
+    lambda **more: Reservation(account="shop", id="r-1", money=EUR, **more),
+    lambda **more: Redemption(account="shop", id="c-1", money=EUR, **more),
+    lambda **more: Refund(account="shop", id="f-1", money=EUR, **more),
+    lambda **more: TopUp(account="shop", id="t-1", money=EUR, **more),
+    lambda **more: Movement(account="shop", kind=MovementKind.TOP_UP, money=EUR, **more),
+]
+WITHOUT_RAW: list[Callable[[], Any]] = [
+    lambda: Balance(account="shop", voucher_id="v-1", remaining=EUR),
+    lambda: Release(account="shop", reservation_id="r-1", freed=True),
+    lambda: Deletion(account="shop", voucher_id="v-1"),
+    lambda: History(voucher_id="v-1", movements=(MOVEMENT,), complete=True),
+    lambda: Validity(3, Interval.YEARS),
+    lambda: NewVoucher(initial=EUR),
+    lambda: VoucherChanges(sku="gift"),
+    lambda: VoucherQuery(status=Status.ACTIVE),
+]
+
+
+@pytest.mark.parametrize("make", [*WITH_RAW, *WITHOUT_RAW], ids=lambda make: type(make()).__name__)
+def test_a_value_cannot_be_changed_and_equals_its_copies(make: Callable[[], Any]) -> None:
+    value = make()
+    name = attrs.fields(type(value))[0].name
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        setattr(value, name, getattr(value, name))
+    copies = [copy.copy(value), copy.deepcopy(value), attrs.evolve(value), pickle.loads(pickle.dumps(value))]
+    for again in (make(), *copies):
+        assert again == value
+        assert hash(again) == hash(value)
+
+
+@pytest.mark.parametrize("make", WITH_RAW, ids=lambda make: type(make()).__name__)
+def test_the_vendor_s_own_object_takes_no_part_in_repr_equality_and_hash(make: Callable[..., Any]) -> None:
+    bare, full = make(), make(raw={"code": "GIFT-1234-ABCD"})
+    assert bare == full
+    assert hash(bare) == hash(full)
+    assert repr(bare) == repr(full)
+    assert full.raw == {"code": "GIFT-1234-ABCD"}
+
+
+def test_every_class_that_has_a_raw_object_is_looked_at_here() -> None:
+    classes = [getattr(model, name) for name in model.__all__]
+    have_raw = {kind for kind in classes if attrs.has(kind) and "raw" in attrs.fields_dict(kind)}
+    assert have_raw == {type(make()) for make in WITH_RAW}
+    values = {kind for kind in classes if attrs.has(kind)}
+    assert values == have_raw | {type(make()) for make in WITHOUT_RAW}
+
+
+def test_vouchers_with_metadata_are_hashable_and_differ_by_it() -> None:
+    one = Voucher(account="shop", id="1", metadata={"till": 3})
+    other = Voucher(account="shop", id="1", metadata={"till": 4})
+    assert one != other
+    assert hash(one) == hash(other)
+
+
+def test_what_the_vendor_did_not_say_is_none() -> None:
+    voucher = Voucher(account="shop", id="1")
+    said = {name for name, value in attrs.asdict(voucher, recurse=False).items() if value is not None}
+    assert said == {"account", "id", "replayed"}
+
+
+def test_a_replayed_result_equals_the_first_one() -> None:
+    first = Redemption(account="shop", id="c-1", money=EUR)
+    again = attrs.evolve(first, replayed=True)
+    assert (first.replayed, again.replayed) == (False, True)
+    assert first == again
+    assert hash(first) == hash(again)
+
+
+@pytest.mark.parametrize("words", [Status, Medium, Interval, MovementKind])
+def test_every_set_of_words_has_one_for_what_we_do_not_know(words: type[enum.StrEnum]) -> None:
+    assert words("unknown") in words
+    assert all(str(word) == word.value == word.name.lower() for word in words)
+
+
+def test_a_history_is_read_like_a_sequence_of_its_movements() -> None:
+    history = History(voucher_id="v-1", movements=(MOVEMENT, MOVEMENT), complete=False)
+    assert list(history) == [MOVEMENT, MOVEMENT]
+    assert len(history) == 2
+
+
+def test_the_names_of_the_package_are_all_there_and_sorted() -> None:
+    assert len(set(model.__all__)) == len(model.__all__)
+    assert model.__all__[1:] == sorted(model.__all__[1:])
+    assert model.__all__[0] == "KEEP"  # constants first
+    assert all(hasattr(model, name) for name in model.__all__)
+
+
+def test_a_new_voucher_that_is_compared_shows_no_code() -> None:
+    new = NewVoucher(initial=EUR, code="GIFT-1234-ABCD", pin="987654")
+    assert new.code == Code("GIFT-1234-ABCD")
+    assert "GIFT" not in repr(new)
+    assert "987654" not in repr(new)

@@ -1,0 +1,76 @@
+"""Capabilities: data that can be asked before a call is made."""
+
+from __future__ import annotations
+
+import inspect
+
+import attrs
+import pytest
+
+from voucher_gateway.capabilities import (
+    RISKS,
+    UNSUPPORTED,
+    Capabilities,
+    CodeRules,
+    Expiry,
+    ListingRules,
+    Operation,
+    OperationSupport,
+    RepeatSafety,
+    Support,
+    native,
+)
+from voucher_gateway.provider import VoucherProvider
+
+CAPABILITIES = Capabilities(
+    operations={Operation.FIND: native(), Operation.CAPTURE: native(partial=False, repeat=RepeatSafety.LOOK_UP)},
+    codes=CodeRules(choosable=False, readable=True),
+    expiry=Expiry.NONE,
+    listing=ListingRules(page_size=10),
+)
+
+
+@pytest.mark.parametrize("operation", Operation)
+def test_every_operation_is_a_method_of_the_provider(operation: Operation) -> None:
+    method = getattr(VoucherProvider, operation.value)
+    assert inspect.isfunction(method)
+    assert operation.value == operation.name.lower()
+
+
+@pytest.mark.parametrize("operation", Operation)
+def test_the_operations_that_change_something_are_those_that_take_a_reference(operation: Operation) -> None:
+    takes = inspect.signature(getattr(VoucherProvider, operation.value)).parameters
+    assert operation.changes is ("reference" in takes) is ("order" in takes)
+
+
+def test_an_operation_that_is_not_mentioned_is_unsupported() -> None:
+    assert CAPABILITIES.of(Operation.REDEEM) is UNSUPPORTED
+    assert not CAPABILITIES.of(Operation.REDEEM).available
+    assert CAPABILITIES.of(Operation.FIND) == native()
+
+
+@pytest.mark.parametrize(
+    ("support", "available"),
+    [(Support.NATIVE, True), (Support.EMULATED, True), (Support.DENIED, False), (Support.UNSUPPORTED, False)],
+)
+def test_only_native_and_emulated_operations_are_available(support: Support, available: bool) -> None:
+    assert OperationSupport(support=support).available is available
+
+
+def test_native_carries_what_it_is_told() -> None:
+    support = native(partial=True, repeat=RepeatSafety.NATURAL_KEY, note="by id")
+    assert support.support is Support.NATIVE
+    assert (support.partial, support.repeat, support.note) == (True, RepeatSafety.NATURAL_KEY, "by id")
+
+
+def test_narrowing_makes_new_capabilities_and_leaves_the_declared_ones_alone() -> None:
+    denied = OperationSupport(support=Support.DENIED, note="needs the scope `use`")
+    narrowed = CAPABILITIES.with_support({Operation.CAPTURE: denied})
+    assert narrowed.of(Operation.CAPTURE) is denied
+    assert narrowed.of(Operation.FIND) == native()
+    assert CAPABILITIES.of(Operation.CAPTURE).available
+    assert attrs.evolve(narrowed, operations=CAPABILITIES.operations) == CAPABILITIES
+
+
+def test_every_emulation_with_a_risk_says_which() -> None:
+    assert all(risk and name.replace("-", "").isalpha() for name, risk in RISKS.items())

@@ -1,0 +1,99 @@
+"""Intents become tickets, and tickets intents again, without losing what a look-up needs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voucher_gateway.errors import InvalidRequest, Ticket
+from voucher_gateway.money import Money
+from voucher_gateway.outcome import Effect, Intent, Outcome
+
+words = st.text(min_size=1)
+moneys = st.integers(-(10**9), 10**9).flatmap(
+    lambda units: st.sampled_from(["EUR", "JPY", "BHD"]).map(lambda currency: Money.from_minor(units, currency))
+)
+intents = st.builds(
+    Intent,
+    account=words,
+    provider=words,
+    host=words,
+    login=st.none() | words,
+    verb=words,
+    reference=st.none() | words,
+    order=st.none() | words,
+    voucher_id=st.none() | words,
+    subject=st.none() | words,
+    money=st.none() | moneys,
+    sent_at=st.datetimes(timezones=st.just(UTC)),
+    notes=st.dictionaries(words, words),
+)
+
+
+@given(intent=intents, reason=st.text())
+def test_an_intent_comes_back_from_its_ticket_even_through_json(intent: Intent, reason: str) -> None:
+    ticket = Ticket.from_json(intent.ticket(reason).to_json())
+    assert Intent.from_ticket(ticket) == intent
+    assert ticket.reason == reason
+
+
+def test_a_ticket_writes_amount_and_time_out() -> None:
+    intent = Intent(
+        account="shop",
+        provider="jtl",
+        host="vouchers.example",
+        verb="redeem",
+        money=Money("10", "EUR"),
+        sent_at=datetime(2026, 1, 31, 12, tzinfo=UTC),
+    )
+    ticket = intent.ticket("time-out")
+    assert (ticket.amount, ticket.currency, ticket.sent_at) == ("10.00", "EUR", "2026-01-31T12:00:00Z")
+    assert ticket.reason == "time-out"
+
+
+def test_an_intent_is_looked_up_under_the_name_that_the_vendor_knows() -> None:
+    ticket = Ticket(
+        account="shop", provider="jtl", host="h", verb="redeem", reference="1001-a", wire_reference="1001.7f"
+    )
+    assert Intent.from_ticket(ticket).reference == "1001.7f"
+    assert Intent.from_ticket(attrs.evolve(ticket, wire_reference=None)).reference == "1001-a"
+
+
+def test_a_ticket_about_one_request_of_an_emulation_is_about_that_request() -> None:
+    ticket = Ticket(account="shop", provider="jtl", host="h", verb="redeem", step="capture")
+    assert Intent.from_ticket(ticket).verb == "capture"
+
+
+def test_a_ticket_with_a_wrong_amount_or_time_is_refused() -> None:
+    ticket = Ticket(account="shop", provider="jtl", host="h", verb="redeem", amount="10.5e1", currency="EUR")
+    with pytest.raises(InvalidRequest):
+        Intent.from_ticket(ticket)
+    with pytest.raises(ValueError, match="RFC 3339"):
+        Intent.from_ticket(attrs.evolve(ticket, amount=None, sent_at="yesterday"))
+
+
+def test_the_ticket_keeps_the_notes_of_its_moment() -> None:
+    notes = {"seen": "m-1"}
+    intent = Intent(account="shop", provider="jtl", host="h", verb="refund", notes=notes)
+    ticket = intent.ticket("time-out")
+    notes["seen"] = "m-2"
+    assert ticket.notes == {"seen": "m-1"}
+
+
+def test_an_intent_without_a_time_is_about_to_be_sent_now() -> None:
+    before = datetime.now(UTC)
+    intent = Intent(account="shop", provider="jtl", host="h", verb="redeem")
+    assert before <= intent.sent_at <= datetime.now(UTC) + timedelta(seconds=1)
+
+
+def test_the_words_of_effects_are_those_of_errors() -> None:
+    assert [str(effect) for effect in Effect] == ["succeeded", "declined", "not_executed", "unknown", "pending"]
+
+
+def test_an_outcome_is_not_repeatable_unless_somebody_says_so() -> None:
+    assert Outcome(effect=Effect.UNKNOWN).repeatable is False
+    assert Outcome(effect=Effect.UNKNOWN).result is None

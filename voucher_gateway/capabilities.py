@@ -1,0 +1,256 @@
+"""What a vendor can do, as data, so that callers ask before they call."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+
+import attrs
+
+
+class Operation(enum.StrEnum):
+    """One verb of `VoucherProvider`; the value is the method's name."""
+
+    FIND = "find"
+    GET = "get"
+    BALANCE = "balance"
+    VOUCHERS = "vouchers"
+    HISTORY = "history"
+    ISSUE = "issue"
+    ACTIVATE = "activate"
+    DEACTIVATE = "deactivate"
+    UPDATE = "update"
+    TOP_UP = "top_up"
+    DELETE = "delete"
+    RESERVE = "reserve"
+    CAPTURE = "capture"
+    RELEASE = "release"
+    REDEEM = "redeem"
+    REFUND = "refund"
+
+    @property
+    def changes(self) -> bool:
+        """Whether the operation changes anything at the vendor."""
+        return self not in _READING
+
+
+_READING: Final = frozenset({Operation.FIND, Operation.GET, Operation.BALANCE, Operation.VOUCHERS, Operation.HISTORY})
+
+
+class Support(enum.StrEnum):
+    """How an operation is to be had."""
+
+    NATIVE = "native"
+    EMULATED = "emulated"
+    """The gateway makes it out of other operations; `OperationSupport.emulation` names how."""
+    DENIED = "denied"
+    """The vendor has it, this login may not use it; `OperationSupport.note` says what is missing."""
+    UNSUPPORTED = "unsupported"
+
+
+class RepeatSafety(enum.StrEnum):
+    """What makes it safe to repeat a call whose outcome was not known."""
+
+    VENDOR_KEY = "vendor-key"
+    """The vendor takes an idempotency key."""
+    NATURAL_KEY = "natural-key"
+    """The thing made has an id or code of our choice, which cannot be there twice."""
+    LOOK_UP = "look-up"
+    """The vendor's records can prove that it happened."""
+    NONE = "none"
+
+
+class Expiry(enum.StrEnum):
+    """How the end of validity can be set."""
+
+    ABSOLUTE = "absolute"
+    RELATIVE = "relative"
+    """As a length of time, counted from activation."""
+    NONE = "none"
+
+
+@attrs.frozen(kw_only=True)
+class OperationSupport:
+    """How one operation is to be had.
+
+    Attributes:
+        support: native, emulated, denied or not at all.
+        partial: whether it may take a part of the amount (capture, refund); None where that has no meaning.
+        repeat: what makes a repeated call safe; None for reads.
+        emulation: the emulation used, or the one that could be accepted.
+        risk: what can go wrong with that emulation, for people.
+        note: anything else worth knowing, for people.
+    """
+
+    support: Support
+    partial: bool | None = None
+    repeat: RepeatSafety | None = None
+    emulation: str | None = None
+    risk: str | None = None
+    note: str = ""
+
+    @property
+    def available(self) -> bool:
+        """Whether a call can be made."""
+        return self.support in (Support.NATIVE, Support.EMULATED)
+
+
+UNSUPPORTED: Final = OperationSupport(support=Support.UNSUPPORTED)
+"""The support of every operation that a provider does not mention."""
+
+
+def native(*, partial: bool | None = None, repeat: RepeatSafety | None = None, note: str = "") -> OperationSupport:
+    """Return the support of an operation that the vendor has itself."""
+    return OperationSupport(support=Support.NATIVE, partial=partial, repeat=repeat, note=note)
+
+
+@attrs.frozen(kw_only=True)
+class AmountRules:
+    """Which amounts the vendor's wire format takes.
+
+    Attributes:
+        decimals: at most so many decimals; None for as many as the currency has.
+        minimum: the smallest initial value.
+        maximum: the largest; None for no documented limit.
+    """
+
+    decimals: int | None = None
+    minimum: Decimal = Decimal(0)
+    maximum: Decimal | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ReservationRules:
+    """How reservations behave at the vendor.
+
+    Attributes:
+        exclusive: whether a voucher has one reservation at most.
+        superseded_by_next: whether a new reservation silently ends the one before.
+        time_to_live: how long one lasts; None for no end.
+        partial_capture: whether less than the whole may be captured.
+        release: whether the vendor has a call to give one up.
+    """
+
+    exclusive: bool
+    superseded_by_next: bool
+    time_to_live: timedelta | None
+    partial_capture: bool
+    release: bool
+
+
+@attrs.frozen(kw_only=True)
+class CodeRules:
+    """How a vendor treats voucher codes.
+
+    Attributes:
+        choosable: whether the caller may choose the code of a new voucher.
+        readable: whether the codes of existing vouchers can be read back.
+        min_length: in characters.
+        max_length: in characters; None for no documented limit.
+        forbidden: characters that a code must not have.
+        ids_choosable: whether the caller may choose the id too.
+    """
+
+    choosable: bool
+    readable: bool
+    min_length: int = 1
+    max_length: int | None = None
+    forbidden: str = ""
+    ids_choosable: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class ListingRules:
+    """How a vendor lists vouchers.
+
+    Attributes:
+        page_size: vouchers a page that we ask for by default.
+        max_page_size: the vendor's limit; None for no documented one.
+        sortable: whether the order can be asked for, so that pages are stable.
+        filters: the common filters of `VoucherQuery` that it has.
+        native_filters: the vendor's own filters, for `VoucherQuery.native`.
+    """
+
+    page_size: int
+    max_page_size: int | None = None
+    sortable: bool = False
+    filters: frozenset[str] = frozenset()
+    native_filters: frozenset[str] = frozenset()
+
+
+@attrs.frozen(kw_only=True)
+class Capabilities:
+    """Everything that a provider, an account or a login can do.
+
+    Attributes:
+        operations: the support of each operation; what is missing is unsupported.
+        amounts: which amounts can be sent.
+        currency_from: ``voucher`` where each carries its own, ``account`` where all have the account's.
+        codes: the rules of codes.
+        expiry: how validity is set.
+        listing: how vouchers are listed.
+        reservations: how reservations behave; None where there are none.
+        writes_value: whether `read_value` and `write_value` exist, on which emulations are built.
+        resolves: the operations whose unknown outcome can be looked up.
+        longest_reference: how long a reference may be that the vendor is to keep, in characters.
+    """
+
+    operations: Mapping[Operation, OperationSupport] = attrs.field(hash=False)
+    amounts: AmountRules = AmountRules()
+    currency_from: str = "voucher"
+    codes: CodeRules
+    expiry: Expiry
+    listing: ListingRules
+    reservations: ReservationRules | None = None
+    writes_value: bool = False
+    resolves: frozenset[Operation] = frozenset()
+    longest_reference: int = 64
+
+    def of(self, operation: Operation) -> OperationSupport:
+        """Return the support of one operation."""
+        return self.operations.get(operation, UNSUPPORTED)
+
+    def with_support(self, changed: Mapping[Operation, OperationSupport]) -> Capabilities:
+        """Return these capabilities with the support of some operations replaced."""
+        return attrs.evolve(self, operations={**self.operations, **changed})
+
+
+@attrs.frozen(kw_only=True)
+class Checkup:
+    """What a look at an account told, for `voucher-gateway doctor`. That it was made means: reached and let in.
+
+    Attributes:
+        scopes: the rights that the vendor granted; None where it has none, or does not tell.
+        missing: the vendor's other rights, which this login lacks.
+        currency: the currency of the account, where the vendor keeps one for it.
+        clock_skew: how far the vendor's clock is ahead of this machine's, to about a second; None if it showed none.
+    """
+
+    scopes: frozenset[str] | None = None
+    missing: frozenset[str] = frozenset()
+    currency: str | None = None
+    clock_skew: timedelta | None = None
+
+
+RISKS: Final[Mapping[str, str]] = {
+    "redeem-by-update": (
+        "the voucher's value is overwritten: a change that somebody else makes at the same moment can be lost, an equal"
+        " one cannot even be seen, and the vendor keeps no history of it"
+    ),
+    "refund-by-update": (
+        "the voucher's value is overwritten: a change that somebody else makes at the same moment can be lost, the"
+        " vendor keeps no history of it, and does not stop a refund beyond what was redeemed"
+    ),
+    "top-up-by-update": (
+        "the voucher's value is overwritten: a change that somebody else makes at the same moment can be lost, and the"
+        " vendor keeps no history of it"
+    ),
+    "reserve-by-redeem": (
+        "the value is taken at once and given back on release: a crash in between leaves the customer without it, and"
+        " nothing ends the reservation by itself"
+    ),
+}
+"""The emulations that can go wrong, which an account must accept by name in ``accept_risks``, and how."""

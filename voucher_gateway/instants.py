@@ -1,0 +1,82 @@
+"""Instants: aware datetimes in UTC, read from and written as RFC 3339."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from voucher_gateway.errors import InvalidRequest
+
+# Narrower than datetime.fromisoformat, which also reads week dates, basic format and times without an offset.
+_RFC3339: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?"
+    r"(?:[Zz]|[+-][0-9]{2}:[0-5][0-9])"
+)
+_LEAP_SECOND: Final = slice(17, 19)
+
+
+def now() -> datetime:
+    """Return the present instant by this machine's clock."""
+    return datetime.now(UTC)
+
+
+def parse_instant(text: str) -> datetime:
+    """Read an RFC 3339 timestamp and return it in UTC; digits beyond microseconds are dropped.
+
+    Raises:
+        ValueError: if the text is not RFC 3339 with an offset, or no such instant exists.
+    """
+    if not _RFC3339.fullmatch(text):
+        raise ValueError("not an RFC 3339 timestamp with an offset")
+    # RFC 3339 5.7 allows a leap second, which datetime cannot hold: it is the first moment of the next second.
+    leap = text[_LEAP_SECOND] == "60"
+    if leap:
+        text = f"{text[:17]}59{text[19:]}"
+    try:
+        instant = datetime.fromisoformat(text.upper()).astimezone(UTC)
+        return instant.replace(microsecond=0) + timedelta(seconds=1) if leap else instant
+    except OverflowError:
+        raise ValueError("outside the years 1 to 9999 in UTC") from None
+
+
+def format_instant(instant: datetime) -> str:
+    """Write an aware datetime as RFC 3339 in UTC: ``2026-01-31T23:59:59Z``, with a fraction only where it has one."""
+    return _utc(instant).isoformat().replace("+00:00", "Z")
+
+
+def format_seconds(instant: datetime) -> str:
+    """Write an aware datetime as RFC 3339 with whole seconds and a numeric offset, cutting the fraction off."""
+    return _utc(instant).isoformat(timespec="seconds")
+
+
+def format_milliseconds(instant: datetime) -> str:
+    """Write an aware datetime with exactly three decimals and Z: ``2030-01-23T23:00:00.123Z``; finer parts are cut."""
+    return _utc(instant).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def require_aware(instant: datetime, field: str) -> datetime:
+    """Return the instant in UTC.
+
+    Raises:
+        TypeError: if it is no datetime.
+        InvalidRequest: if it is naive, so that nobody could say which moment it means, or if it lies outside the
+            years 1 to 9999 in UTC.
+    """
+    if not isinstance(instant, datetime):
+        raise TypeError(f"{field} is a datetime, not {type(instant).__name__}")
+    if instant.utcoffset() is None:
+        raise InvalidRequest(f"{field} has no time zone: give an aware datetime", field=field, rule="an aware datetime")
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise InvalidRequest(f"{field} is out of range in UTC", field=field, rule="the years 1 to 9999") from None
+
+
+def _utc(instant: datetime) -> datetime:
+    return require_aware(instant, "instant")
+
+
+def format_micros(instant: datetime) -> str:
+    """Write an aware datetime with exactly six decimals and Z, so that texts sort as the moments do."""
+    return _utc(instant).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,131 @@
+"""Text that must not be seen: codes, PINs, secrets and tokens.
+
+A voucher's code is bearer money: who reads it can spend it. These types therefore show a mask wherever text
+usually leaks (``repr``, ``str``, format strings, log arguments, errors, tables, pickles) and give the plain text
+only to an explicit `reveal`.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import Final, NoReturn, Self, final
+
+MASK: Final = "••••"
+
+# A tail helps people tell two codes apart, but must leave enough of the code unknown.
+_FOUR_SHOWN_FROM: Final = 12
+_TWO_SHOWN_FROM: Final = 8
+
+
+def mask(text: str) -> str:
+    """Return what may be shown of a code: its last four characters at most, fewer of a short one."""
+    if len(text) >= _FOUR_SHOWN_FROM:
+        return MASK + text[-4:]
+    if len(text) >= _TWO_SHOWN_FROM:
+        return MASK + text[-2:]
+    return MASK
+
+
+class Masked:
+    """A text that shows itself masked everywhere but in `reveal`.
+
+    Two are equal when their plain texts are. Pickling keeps only the mask: an unpickled one still shows itself,
+    but can no longer be revealed, so that a task queue or a cache never holds a code.
+    """
+
+    __slots__ = ("_shown", "_text")
+
+    _text: str | None
+    _shown: str
+
+    def __init__(self, text: str) -> None:
+        if not isinstance(text, str):
+            raise TypeError(f"{type(self).__name__} is made from a str, not from {type(text).__name__}")
+        self._text = text
+        self._shown = self._show(text)
+
+    @staticmethod
+    def _show(text: str) -> str:  # noqa: ARG004 - subclasses show a part of it
+        return MASK
+
+    def reveal(self) -> str:
+        """Return the plain text. The caller answers for where it goes."""
+        if self._text is None:
+            raise ValueError(
+                f"this {type(self).__name__} went through a pickle, which keeps only the mask: "
+                "pass the plain text on explicitly where it is needed"
+            )
+        return self._text
+
+    @classmethod
+    def of(cls, text: str | Self) -> Self:
+        """Return `text` as this type; one that is masked already comes back as it is."""
+        return text if isinstance(text, cls) else cls(text)  # type: ignore[arg-type]  # a str by elimination
+
+    @classmethod
+    def _only_shown(cls, shown: str) -> Self:
+        masked = cls.__new__(cls)
+        masked._text = None
+        masked._shown = shown
+        return masked
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._shown!r})"
+
+    def __str__(self) -> str:
+        return self._shown
+
+    def __format__(self, spec: str) -> str:
+        return format(self._shown, spec)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Masked) or type(other) is not type(self):
+            return NotImplemented
+        if self._text is None or other._text is None:
+            return self is other
+        return hmac.compare_digest(
+            self._text.encode("utf-8", "surrogatepass"), other._text.encode("utf-8", "surrogatepass")
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._text))
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (type(self)._only_shown, (self._shown,))
+
+    def __getstate__(self) -> str:
+        return self._shown  # object's own hands out every slot, to serialisers that ask it past `__reduce__`
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} is opaque; use reveal() for its text")
+
+
+@final
+class Code(Masked):
+    """A voucher's code. Shows its last four characters at most (none of a code under eight)."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def _show(text: str) -> str:
+        return mask(text)
+
+
+@final
+class Pin(Masked):
+    """A voucher's PIN, the covered second secret of a printed card. Shows nothing of itself."""
+
+    __slots__ = ()
+
+
+@final
+class Secret(Masked):
+    """A client secret, API key or access token. Shows nothing of itself."""
+
+    __slots__ = ()

@@ -1,0 +1,42 @@
+"""The domain: vouchers and what happens to them, in no vendor's words.
+
+All classes are frozen. ``raw`` holds the vendor's own object, so that nothing the vendor sent is lost; it takes no
+part in ``repr``, equality and hash. Amounts are positive; the direction is in the type.
+"""
+
+from voucher_gateway.model.request import KEEP, NewVoucher, VoucherChanges, VoucherQuery
+from voucher_gateway.model.result import (
+    Balance,
+    Deletion,
+    History,
+    Movement,
+    Redemption,
+    Refund,
+    Release,
+    Reservation,
+    TopUp,
+)
+from voucher_gateway.model.voucher import Interval, Medium, MovementKind, RawObject, Status, Validity, Voucher
+
+__all__ = [
+    "KEEP",
+    "Balance",
+    "Deletion",
+    "History",
+    "Interval",
+    "Medium",
+    "Movement",
+    "MovementKind",
+    "NewVoucher",
+    "RawObject",
+    "Redemption",
+    "Refund",
+    "Release",
+    "Reservation",
+    "Status",
+    "TopUp",
+    "Validity",
+    "Voucher",
+    "VoucherChanges",
+    "VoucherQuery",
+]

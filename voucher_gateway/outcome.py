@@ -1,0 +1,120 @@
+"""What became of a changing call, and what must be known to find out."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from datetime import datetime
+
+import attrs
+
+from voucher_gateway.errors import Ticket
+from voucher_gateway.instants import format_instant, now, parse_instant
+from voucher_gateway.model import Deletion, Redemption, Refund, Release, Reservation, TopUp, Voucher
+from voucher_gateway.money import Money
+
+Result = Voucher | Reservation | Redemption | Refund | TopUp | Release | Deletion
+
+
+class Effect(enum.StrEnum):
+    """What a call did to the voucher."""
+
+    SUCCEEDED = "succeeded"
+    DECLINED = "declined"
+    NOT_EXECUTED = "not_executed"
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+
+
+@attrs.frozen(kw_only=True)
+class Intent:
+    """One changing call as it is about to be sent. Without code and PIN, so that it may be stored.
+
+    Attributes:
+        account: the account's name.
+        provider: the provider's name.
+        host: the vendor's host.
+        login: the vendor-side login, where there is one.
+        verb: the operation's name.
+        reference: the name under which the vendor may know the call, matched exactly.
+        order: the shop's order.
+        voucher_id: the voucher, where its id is known before sending.
+        subject: the id that the call acts on: a reservation's, a redemption's or a voucher's.
+        money: the amount that is to move.
+        sent_at: by the vendor's clock, as far as it is known.
+        notes: what the provider read before sending and needs for finding the outcome.
+    """
+
+    account: str
+    provider: str
+    host: str
+    login: str | None = None
+    verb: str
+    reference: str | None = None
+    order: str | None = None
+    voucher_id: str | None = None
+    subject: str | None = None
+    money: Money | None = None
+    sent_at: datetime = attrs.field(factory=now)
+    notes: Mapping[str, str] = attrs.field(factory=dict, hash=False)
+
+    def ticket(self, reason: str) -> Ticket:
+        """Return the ticket that this intent becomes when its outcome is not known."""
+        return Ticket(
+            account=self.account,
+            provider=self.provider,
+            host=self.host,
+            login=self.login,
+            verb=self.verb,
+            reference=self.reference,
+            wire_reference=self.reference,
+            order=self.order,
+            voucher_id=self.voucher_id,
+            subject=self.subject,
+            amount=None if self.money is None else f"{self.money.amount:f}",
+            currency=None if self.money is None else self.money.currency,
+            sent_at=format_instant(self.sent_at),
+            reason=reason,
+            notes=dict(self.notes),
+        )
+
+    @classmethod
+    def from_ticket(cls, ticket: Ticket) -> Intent:
+        """Return the intent that a ticket stands for.
+
+        Raises:
+            InvalidRequest: if the amount is none.
+            ValueError: if the time is none.
+        """
+        money = Money(ticket.amount, ticket.currency) if ticket.amount and ticket.currency else None
+        return cls(
+            account=ticket.account,
+            provider=ticket.provider,
+            host=ticket.host,
+            login=ticket.login,
+            verb=ticket.step or ticket.verb,
+            reference=ticket.wire_reference or ticket.reference,
+            order=ticket.order,
+            voucher_id=ticket.voucher_id,
+            subject=ticket.subject,
+            money=money,
+            sent_at=parse_instant(ticket.sent_at) if ticket.sent_at else now(),
+            notes=dict(ticket.notes),
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """What a look-up at the vendor found out about an intent.
+
+    Attributes:
+        effect: succeeded, not_executed or unknown (also declined and pending where a vendor can tell).
+        result: what the call brought about, when it succeeded and the vendor shows it.
+        reason: one sentence: on which reading this rests.
+        repeatable: for an unknown effect, whether the same request may be sent again without moving money twice.
+    """
+
+    effect: Effect
+    result: Result | None = None
+    reason: str = ""
+    repeatable: bool = False

@@ -1,0 +1,51 @@
+"""Who is told before a changing request is sent.
+
+A journal commits a row about each request before it leaves. Between the journal, which knows operations, and the HTTP
+client, which knows requests, lies the adapter, which need not know of either; so the witness travels in a context
+variable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol
+
+from voucher_gateway.outcome import Intent
+
+
+class Witness(Protocol):
+    """Told of every changing request."""
+
+    def sending(self, intent: Intent) -> None:
+        """Take note of a request that is about to be sent. It is not sent if this raises."""
+        ...
+
+
+_witness: ContextVar[Witness | None] = ContextVar("witness", default=None)
+
+
+def about_to_send(intent: Intent) -> None:
+    """Tell the witness, if there is one. Whatever sends a changing request calls this right before.
+
+    `HttpClient.change` does so for every adapter that speaks HTTP.
+    """
+    witness = _witness.get()
+    if witness is not None:
+        witness.sending(intent)
+
+
+def has_witness() -> bool:
+    """Whether somebody will keep the notes of an intent, so that it is worth a request to take them."""
+    return _witness.get() is not None
+
+
+@contextmanager
+def witnessed(witness: Witness) -> Iterator[None]:
+    """Make `witness` the one that requests of this context are told to."""
+    token = _witness.set(witness)
+    try:
+        yield
+    finally:
+        _witness.reset(token)
