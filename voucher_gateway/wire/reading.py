@@ -1,0 +1,141 @@
+"""From decoded JSON to wire objects and on to the domain, with one error that names every wrong field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Final, TypeVar
+
+import cattrs
+from cattrs.errors import ClassValidationError, IterableValidationError
+
+from voucher_gateway.errors import MalformedResponse
+from voucher_gateway.model import RawObject
+from voucher_gateway.money import Money
+from voucher_gateway.wire.dialects import AmountDialect, OffGrid, WireError
+
+T = TypeVar("T")
+Wire = TypeVar("Wire")
+Made = TypeVar("Made")
+
+_SHOWN: Final = 5
+"""How many problems the message itself names; `MalformedResponse.problems` has them all."""
+
+
+def structure(converter: cattrs.Converter, cls: type[T], payload: object, *, what: str) -> T:
+    """Return the payload as an object of a wire class.
+
+    Args:
+        converter: from `strict_converter`.
+        cls: a class of attrs, or a type such as ``list[Movement]``.
+        payload: what `decode` returned.
+        what: what the payload is, for the message, e.g. ``voucher list``.
+
+    Raises:
+        MalformedResponse: naming every wrong field by its path in the vendor's words, and never a value.
+    """
+    try:
+        made: T = converter.get_structure_hook(cls)(payload, cls)
+        return made
+    except (KeyError, ValueError):
+        pass  # once more and slowly, to find out all that is wrong; outside, lest the value hang on as context
+    raise malformed(what, _problems(converter, cls, payload))
+
+
+def money_from(dialect: AmountDialect, number: Decimal, currency: str, field: str) -> Money:
+    """Return the money that the number of a wire object stands for.
+
+    Args:
+        dialect: the spelling of the field.
+        number: what the field holds.
+        currency: the ISO 4217 code.
+        field: what the vendor calls the field.
+
+    Raises:
+        MalformedResponse: if the currency has no such amount.
+    """
+    try:
+        return dialect.money(number, currency)
+    except OffGrid as error:
+        rule = str(error)
+    raise malformed("reply", [f"{field}: {rule}"])
+
+
+def mapped_all(
+    make: Callable[[Wire, RawObject], Made],
+    wires: Sequence[Wire],
+    raws: Sequence[RawObject],
+    *,
+    what: str,
+    at: str,
+) -> list[Made]:
+    """Return what `make` makes of each wire object of a page and the vendor's own: a `Voucher`, a `Movement`.
+
+    Args:
+        make: makes one; may raise MalformedResponse.
+        wires: the wire objects, in the order of `raws`.
+        raws: the vendor's own objects.
+        what: what the payload is, for the message.
+        at: what the vendor calls the array.
+
+    Raises:
+        MalformedResponse: with the problems of all objects together, by their paths. Of one object they are what
+            `make` found, which is its first amount off the grid.
+    """
+    try:
+        return [make(wire, raw) for wire, raw in zip(wires, raws, strict=True)]
+    except MalformedResponse:
+        pass
+    problems = []
+    for index, (wire, raw) in enumerate(zip(wires, raws, strict=True)):
+        try:
+            make(wire, raw)
+        except MalformedResponse as error:
+            where = f"{at}[{index}]"
+            problems += [f"{where}.{problem}" for problem in error.problems] or [f"{where}: {error.message}"]
+    raise malformed(what, problems)
+
+
+def malformed(what: str, problems: Sequence[str]) -> MalformedResponse:
+    """Return the error for a payload with these problems."""
+    more = f" and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+    named = "; ".join(problems[:_SHOWN])
+    return MalformedResponse(f"the {what} breaks the vendor's contract: {named}{more}", problems=tuple(problems))
+
+
+@lru_cache(maxsize=32)
+def _detailed(converter: cattrs.Converter) -> cattrs.Converter:
+    return converter.copy(detailed_validation=True)
+
+
+def _problems(converter: cattrs.Converter, cls: type[Any], payload: object) -> list[str]:
+    try:
+        _detailed(converter).get_structure_hook(cls)(payload, cls)
+    except (KeyError, ValueError, ClassValidationError, IterableValidationError) as error:
+        return [f"{path.removeprefix('.') or 'the whole'}: {rule}" for path, rule in _walk(error, "", converter)]
+    return []
+
+
+def _walk(error: BaseException, path: str, converter: cattrs.Converter) -> Iterator[tuple[str, str]]:
+    if isinstance(error, IterableValidationError):
+        for item_error, item in error.group_exceptions()[0]:
+            yield from _walk(item_error, f"{path}[{item.index}]", converter)
+    elif isinstance(error, ClassValidationError):
+        fields, others = error.group_exceptions()
+        for field_error, field in fields:
+            yield from _walk(field_error, f"{path}.{vendor_name(converter, error.cl, field.name)}", converter)
+        for other in others:
+            yield from _walk(other, path, converter)
+    elif isinstance(error, KeyError):
+        yield path, "is missing"
+    elif isinstance(error, WireError):
+        yield path, str(error)
+    else:  # a validator of the class; its message might quote the value
+        yield path, "breaks a rule of the class"
+
+
+def vendor_name(converter: cattrs.Converter, cls: type[Any], name: str) -> str:
+    """Return what the vendor calls a field of a wire class."""
+    overrides = getattr(converter.get_structure_hook(cls), "overrides", {})
+    return (overrides[name].rename if name in overrides else None) or name

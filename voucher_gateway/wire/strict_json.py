@@ -1,0 +1,141 @@
+"""Strict JSON with exact numbers, in both directions."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation, Overflow
+from typing import Final, NoReturn
+
+from voucher_gateway.errors import InvalidRequest, MalformedResponse
+
+exact_decimal: Final = Context(
+    prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[InvalidOperation, Overflow, Inexact]
+).create_decimal
+"""Read a number's text with every digit, or raise.
+
+``Decimal(text)`` would ask the caller's context, which may turn a number whose exponent does not fit into NaN without
+a word; it also takes twice as long.
+"""
+
+_MAX_EXPONENT: Final = 1000
+"""The most zeros, or decimals, that writing a number without its exponent may cost."""
+
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class _Refused(ValueError):
+    """JSON that Python would read, and we do not."""
+
+
+def _constant(name: str) -> NoReturn:
+    raise _Refused(f"{name} is no JSON number")
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    # The last one would win silently, and the other amount would be lost.
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise _Refused("an object has the same name twice")
+    return members
+
+
+_DECODER: Final = json.JSONDecoder(parse_float=exact_decimal, parse_constant=_constant, object_pairs_hook=_object)
+
+
+def decode(body: bytes, *, what: str = "reply") -> object:
+    """Read a JSON text: numbers with a point or an exponent become `Decimal` with all their digits, others int.
+
+    A byte order mark is skipped, as RFC 8259 section 8.1 allows: it is a usual accident of PHP servers, and refusing
+    it would turn a call that succeeded into one whose outcome is unknown.
+
+    Args:
+        body: the whole text, in UTF-8.
+        what: what the text is, for the message.
+
+    Raises:
+        MalformedResponse: if the text is cut off, followed by something, nested too deeply or no UTF-8; if it holds
+            NaN or an infinity, a number too long to read, half a surrogate pair, or one name twice in an object. The
+            message never quotes the text.
+    """
+    try:
+        text = body.decode("utf-8").removeprefix("\ufeff")
+        value: object = _DECODER.decode(text)
+        if "\\u" in text and _SURROGATE.search(text):
+            _require_whole_characters(value)
+        return value
+    except _Refused as refused:
+        problem = str(refused)
+    except RecursionError:
+        problem = "it is nested too deeply"
+    except UnicodeDecodeError:
+        problem = "it is not UTF-8"
+    except UnicodeEncodeError:
+        problem = "a text holds half a surrogate pair"
+    except json.JSONDecodeError as error:
+        problem = f"it goes wrong at character {error.pos}"
+    except (ArithmeticError, ValueError):
+        problem = "a number is out of all bounds"
+    # Raised out here so that no exception with the whole text inside hangs on to this one as its context.
+    raise MalformedResponse(f"the {what} is no strict JSON: {problem}")
+
+
+def _require_whole_characters(value: object) -> None:
+    """Raise UnicodeEncodeError if a text could not be written as UTF-8 again, wherever in the value it is."""
+    json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
+
+
+def encode(value: object) -> bytes:
+    """Write a value as compact UTF-8 JSON; a `Decimal` becomes a plain number of its own digits, never ``1E+1``.
+
+    Raises:
+        TypeError: for a float anywhere, a name that is no str, and whatever JSON does not know (masked text, too).
+        ValueError: for NaN, infinities and exponents beyond a thousand.
+        InvalidRequest: for text with half a surrogate pair, which no caller meant to send.
+    """
+    written = _write(value)
+    try:
+        return written.encode("utf-8")
+    except UnicodeEncodeError:
+        pass  # its context would carry the whole text along
+    raise InvalidRequest("a text to be sent holds half a surrogate pair", field="text", rule="valid Unicode")
+
+
+def _write(value: object) -> str:
+    """Return the JSON text of a value.
+
+    Written by hand because the standard encoder takes no Decimal (and writes a subclass of int or float by that
+    type's own repr), and simplejson writes one as ``str`` does: 1E+1. The bodies that we send are small.
+    """
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return json.dumps(value, ensure_ascii=False)
+        case int():
+            return int.__repr__(value)
+        case Decimal():
+            return _plain(value)
+        case dict():
+            return "{" + ",".join(f"{_name(name)}:{_write(member)}" for name, member in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ",".join(map(_write, value)) + "]"
+        case _:
+            raise TypeError(f"{type(value).__name__} has no exact form in JSON")
+
+
+def _name(name: object) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"a name in JSON is a str, not {type(name).__name__}")
+    return json.dumps(name, ensure_ascii=False)
+
+
+def _plain(number: Decimal) -> str:
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int):
+        raise ValueError("only a finite number has a form in JSON")
+    if abs(exponent) > _MAX_EXPONENT:
+        raise ValueError("the exponent of a number is beyond all amounts")
+    return f"{number:f}"
