@@ -1,0 +1,241 @@
+"""Settings classes of providers, read from tables: types, rules, and all problems at once."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+import pytest
+
+from voucher_gateway.errors import ConfigurationError
+from voucher_gateway.settings import SecretSource, base_url
+from voucher_gateway.settings_table import Problems, read_settings
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+CANARY = "c4n4ry-0f-4-s3cr3t"
+
+
+@attrs.frozen(kw_only=True)
+class Shared:
+    timeout: float = attrs.field(default=10.0, validator=attrs.validators.gt(0))
+    base_url: str = attrs.field(converter=base_url)
+
+
+def _in_capitals(text: str, _: object) -> str:
+    return text.upper()
+
+
+@attrs.frozen(kw_only=True)
+class Settings(Shared):
+    client_id: str
+    client_secret: SecretSource
+    old_secret: SecretSource | None = None
+    workers: int = attrs.field(default=4, validator=attrs.validators.in_(range(1, 65)))
+    most_workers: int = attrs.field(default=32)
+    verify: bool = True
+    mode: Literal["live", "test"] = "live"
+    level: Literal[1, 2] = 1
+    scopes: tuple[str, ...] = ()
+    shouted: str = attrs.field(
+        default="",
+        converter=attrs.Converter(_in_capitals, takes_self=True),  # type: ignore[misc]  # unknown to mypy's plugin
+    )
+    labels: tuple[str, ...] = attrs.field(factory=tuple)
+    derived: int = attrs.field(init=False, default=7)
+
+    @most_workers.validator
+    def _enough(self, attribute: object, value: int) -> None:
+        if value < self.workers:
+            raise ConfigurationError("must be at least workers")
+
+
+RIGHT = {"base_url": "https://acme.example/v1/", "client_id": "shop-1", "client_secret": CANARY}
+
+
+def read(settings_type: type[Any], table: dict[Any, Any], folder: Path | None = None) -> Any:
+    """The settings, or all complaints, each without the place of the account."""
+    problems = Problems("file")
+    settings = read_settings(settings_type, table, problems, ("a",), folder=folder, reserved=("provider",))
+    try:
+        problems.raise_if_any()
+    except ConfigurationError as error:
+        said = error.message
+    else:
+        return settings
+    assert settings is None
+    assert CANARY not in said
+    return [line.removeprefix("file: a") for line in said.split("\n")]
+
+
+def test_the_attributes_are_the_keys_and_those_of_base_classes_too() -> None:
+    settings = read(
+        Settings,
+        {**RIGHT, "timeout": 5, "workers": 8, "verify": False, "mode": "test", "scopes": ["a", "b"], "shouted": "x"},
+    )
+    assert settings == Settings(
+        base_url="https://acme.example/v1",
+        timeout=5.0,
+        client_id="shop-1",
+        client_secret=SecretSource.of(CANARY),
+        workers=8,
+        verify=False,
+        mode="test",
+        scopes=("a", "b"),
+        shouted="x",
+    )
+    assert type(settings.timeout) is float
+    assert settings.shouted == "X"
+
+
+def test_keys_with_defaults_may_be_left_out() -> None:
+    settings = read(Settings, RIGHT)
+    assert (settings.timeout, settings.workers, settings.old_secret, settings.scopes) == (10.0, 4, None, ())
+
+
+def test_a_dict_may_say_none_where_nothing_is_allowed() -> None:
+    assert read(Settings, {**RIGHT, "old_secret": None}).old_secret is None
+
+
+def test_the_file_of_a_secret_lies_beside_the_config(tmp_path: Path) -> None:
+    tmp_path.joinpath("secret").write_text("abc\n")
+    settings = read(Settings, {**RIGHT, "client_secret": {"file": "secret"}}, tmp_path)
+    assert settings.client_secret.get().reveal() == "abc"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("base_ulr", "x", "is no key of this provider; did you mean base_url?; its keys: timeout, base_url, client_id"),
+        ("CLIENT_ID", "x", "is no key of this provider; did you mean client_id?"),
+        ("zzz", "x", "is no key of this provider; its keys: "),
+        ("derived", 1, "is no key of this provider"),
+        ("client_id", "", "must not be empty"),
+        ("client_id", " \t", "must not be empty"),
+        ("client_id", 7, "must be text, not a whole number"),
+        ("client_id", None, "must be text, not nothing"),
+        ("client_id", [CANARY], "must be text, not a list"),
+        ("client_id", {"env": CANARY}, "must be text, not a table"),
+        ("client_id", datetime.date(2026, 1, 1), "must be text, not a date or time"),
+        ("base_url", "http://acme.example", "must begin with https:// "),
+        ("base_url", f"https://{CANARY}@acme.example", "must not hold a user name"),
+        ("base_url", 7, "must be text"),
+        ("workers", "8", "must be a whole number, not text"),
+        ("workers", 8.0, "must be a whole number, not a number with a point"),
+        ("workers", True, "must be a whole number, not true or false"),
+        ("workers", 0, "breaks the rule in_ validator with options range(1, 65)"),
+        ("most_workers", 2, "must be at least workers"),
+        ("verify", "false", "must be true or false, not text"),
+        ("verify", 0, "must be true or false, not a whole number"),
+        ("mode", "dead", "must be one of live, test"),
+        ("mode", ["live"], "must be one of live, test"),
+        ("level", True, "must be one of 1, 2"),
+        ("scopes", "use", "must be a list, not text"),
+        ("scopes", ["use", ""], "must not be empty"),
+        ("timeout", "5", "must be a number, not text"),
+        ("timeout", True, "must be a number, not true or false"),
+        ("timeout", float("inf"), "must be a finite number"),
+        ("timeout", float("nan"), "must be a finite number"),
+        ("timeout", 10**400, "must be a finite number"),
+        ("timeout", -1, "breaks the rule Validator for x > 0"),
+        ("client_secret", "", "must not be empty"),
+        ("client_secret", {"env": "NO_SUCH_VARIABLE"}, "needs the environment variable NO_SUCH_VARIABLE"),
+        ("client_secret", {"file": CANARY}, "cannot be read from its file: No such file"),
+        ("client_secret", {"enw": "A"}, 'must be text, { env = "NAME" } or { file = "PATH" }'),
+        ("old_secret", 7, "must be text, { env"),
+    ],
+)
+def test_a_wrong_value_is_answered_with_its_key_and_rule(key: str, value: Any, said: str) -> None:
+    (only,) = read(Settings, {**RIGHT, key: value})
+    assert only.startswith(f".{key}: {said}")
+
+
+def test_odd_keys_are_shown_without_breaking_the_line() -> None:
+    said = read(Settings, {**RIGHT, "two\nlines": 1, "ä\udc80": 1, 7: 1, "x" * 1000: 1})
+    assert [line.split(": ")[0] for line in said] == [
+        ".'two\\nlines'",
+        ".'\\xe4\\udc80'",
+        ".(a whole number)",
+        f".'{'x' * 64}'",
+    ]
+
+
+def test_everything_that_is_wrong_is_said_at_once() -> None:
+    said = read(
+        Settings,
+        {
+            "base_ulr": "x",
+            "client_secret": {"env": "NO_SUCH_VARIABLE"},
+            "timeout": -1,
+            "workers": 0,
+            "most_workers": -1,
+        },
+    )
+    assert [line.split(": ")[0] for line in said] == [
+        ".base_ulr",
+        ".base_url",
+        ".client_id",
+        ".client_secret",
+        ".timeout",
+        ".workers",
+        ".most_workers",
+    ]
+
+
+def test_a_rule_between_two_keys_waits_until_both_are_right() -> None:
+    assert read(Settings, {**RIGHT, "workers": "many", "most_workers": 2}) == [
+        ".workers: must be a whole number, not text"
+    ]
+
+
+@pytest.mark.parametrize("table", [{"most_workers": 3}, {"workers": 64}])
+def test_a_rule_between_two_keys_also_looks_at_defaults(table: dict[str, int]) -> None:
+    assert read(Settings, {**RIGHT, **table}) == [".most_workers: must be at least workers"]
+
+
+# --- settings classes with mistakes of their own ---
+
+
+@attrs.frozen
+class Unreadable:
+    price: Decimal  # not there at run time
+
+
+def _wordy(_: object, __: attrs.Attribute[Any], value: str) -> None:
+    raise ConfigurationError("must be\nanything else")
+
+
+@attrs.frozen
+class Odd:
+    rate: complex
+    wordy: str = attrs.field(default="", validator=_wordy)
+    fragile: str = attrs.field(default="", validator=lambda *_: 1 / 0)
+    provider: str = ""
+
+
+@attrs.frozen
+class Fussy:
+    pin: str
+
+    def __attrs_post_init__(self) -> None:
+        raise RuntimeError(self.pin)
+
+
+def test_a_class_whose_annotations_cannot_be_read_is_a_problem_of_its_account() -> None:
+    assert read(Unreadable, {"price": 1}) == [": cannot be read, because the annotations of Unreadable are wrong"]
+
+
+def test_what_a_class_declares_wrongly_is_said_beside_its_keys() -> None:
+    assert read(Odd, {"rate": 1, "fragile": "x", "wordy": "x"}) == [
+        ".provider: is a key of every account, so Odd must not declare it",
+        ".rate: is declared by the provider with a type that no configuration can give",
+        ".wordy: must be anything else",
+        ".fragile: breaks the rule <lambda>",
+    ]
+
+
+def test_what_a_constructor_says_about_a_value_is_not_repeated() -> None:
+    assert read(Fussy, {"pin": CANARY}) == [": is refused by the provider"]

@@ -1,0 +1,128 @@
+"""Which providers are installed, and their classes by name.
+
+A provider is found by its entry point in the group `GROUP`. Looking at what is installed imports nothing, and what
+is wrong with one provider keeps no other from working.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from importlib import metadata
+from typing import Any, Final
+
+import attrs
+
+from voucher_gateway.capabilities import Capabilities
+from voucher_gateway.errors import ConfigurationError
+from voucher_gateway.provider import INTERFACE, VoucherProvider
+
+GROUP: Final = "voucher_gateway.providers"
+"""The entry-point group in which a distribution names its provider classes."""
+
+
+@attrs.frozen(order=True)
+class InstalledProvider:
+    """One provider as its distribution announces it. Nothing of it has been imported yet.
+
+    Attributes:
+        name: the provider's name in configs.
+        distribution: the distribution that brings it.
+        version: of the distribution.
+        entry_point: where the class is, as ``module:Class``.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    entry_point: str
+
+
+def installed() -> tuple[InstalledProvider, ...]:
+    """Return all providers that are installed, by name; a name may be there more than once."""
+    return tuple(
+        sorted(
+            InstalledProvider(
+                name=point.name,
+                # metadata that a broken installation left without a name or version is read as None
+                distribution=(point.dist and point.dist.name) or "an unnamed distribution",
+                version=(point.dist and point.dist.version) or "",
+                entry_point=point.value,
+            )
+            for point in metadata.entry_points(group=GROUP)
+        )
+    )
+
+
+def load(name: str) -> type[VoucherProvider]:
+    """Import the provider class with this name.
+
+    Raises:
+        ConfigurationError: if none is installed, if several distributions bring one, or if it is broken or built for
+            another version of the interface; the message names the distribution at fault.
+    """
+    everything = installed()
+    found = [provider for provider in everything if provider.name == name]
+    if not found:
+        raise ConfigurationError(_unknown(name, everything))
+    if len(found) > 1:
+        rivals = " and ".join(f"{one.distribution} ({one.entry_point})" for one in found)
+        raise ConfigurationError(f"provider {name} is brought by {rivals}: uninstall all but one")
+    provider = found[0]
+    where = f"provider {name} of {provider.distribution} {provider.version}".rstrip()
+    loaded = _imported(provider, where)
+    if not (inspect.isclass(loaded) and issubclass(loaded, VoucherProvider)):
+        raise ConfigurationError(f"{where}: {provider.entry_point} is no class derived from VoucherProvider")
+    _check_interface(loaded, where, provider.distribution)
+    wrong = _flaws(loaded, name)
+    if wrong:
+        raise ConfigurationError(f"{where}: {'; '.join(wrong)}")
+    return loaded
+
+
+def _unknown(name: str, everything: tuple[InstalledProvider, ...]) -> str:
+    names = sorted({provider.name for provider in everything})
+    close = difflib.get_close_matches(name[:64].lower(), names, n=3)
+    suggestion = f" (did you mean {' or '.join(close)}?)" if close else ""
+    return f"no provider {name[:64]!a} is installed{suggestion}; installed: {', '.join(names) or 'none'}"
+
+
+def _imported(provider: InstalledProvider, where: str) -> Any:
+    point = metadata.EntryPoint(provider.name, provider.entry_point, GROUP)
+    try:
+        return point.load()
+    except (Exception, SystemExit) as error:  # a stranger's module may raise anything
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ConfigurationError(f"{where} cannot be imported: {said}") from error
+
+
+def _check_interface(loaded: type[VoucherProvider], where: str, distribution: str) -> None:
+    version: object = loaded.interface
+    if not isinstance(version, int):
+        raise ConfigurationError(f"{where}: interface must be a whole number")
+    if version > INTERFACE:
+        raise ConfigurationError(
+            f"{where} is built for interface {version}, which is newer than this voucher-gateway's {INTERFACE}: "
+            "upgrade voucher-gateway"
+        )
+    if version < INTERFACE:
+        raise ConfigurationError(
+            f"{where} is built for interface {version}, and this voucher-gateway's is newer, {INTERFACE}: "
+            f"upgrade {distribution}"
+        )
+
+
+def _flaws(loaded: type[VoucherProvider], name: str) -> list[str]:
+    wrong = []
+    if inspect.isabstract(loaded):
+        wrong.append(f"{', '.join(sorted(loaded.__abstractmethods__))} must be implemented")
+    if getattr(loaded, "name", None) != name:
+        wrong.append(f"its class must have the entry point's name, {name!r}")
+    if not isinstance(getattr(loaded, "title", None), str):
+        wrong.append("title must be text")
+    if not isinstance(getattr(loaded, "declared", None), Capabilities):
+        wrong.append("declared must be Capabilities")
+    settings_type = getattr(loaded, "settings_type", None)
+    if not (inspect.isclass(settings_type) and attrs.has(settings_type)):
+        wrong.append("settings_type must be an attrs class")
+    return wrong

@@ -1,0 +1,199 @@
+"""What the settings of an account are made of: secrets, and the base URL of a vendor.
+
+A provider's settings are an attrs class. Its attributes are the keys of the account's table, those without a default
+must be given. A rule about one key belongs into the attribute's converter or validator, which raise
+`ConfigurationError` with a sentence that begins with a verb ("must be ...") and never quotes the value.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, final
+from urllib.parse import urlsplit
+
+import attrs
+
+from voucher_gateway.errors import ConfigurationError, VoucherGatewayError
+from voucher_gateway.masking import MASK, Secret
+
+SecretShape = str | Secret | Mapping[str, Any] | Callable[[], str | Secret]
+"""How a secret may be given: as text, ``{"env": NAME}``, ``{"file": PATH}`` or a callable."""
+
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+# Somebody will write the secret itself where the variable's name is due, and most secrets hold a lower-case letter.
+_SURELY_A_NAME: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,63}", re.ASCII)
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+@attrs.frozen
+class _Variable:
+    name: str
+
+    @property
+    def shown(self) -> str:
+        return self.name if _SURELY_A_NAME.fullmatch(self.name) else "that it names"
+
+
+@final
+@attrs.frozen
+class SecretSource:
+    """Where a secret comes from. It is read anew by each `get`, so that a rotated one is seen.
+
+    Make one with `of`. Pickling keeps the name of a variable or file, but only the mask of a text.
+    """
+
+    _origin: Secret | _Variable | Path | Callable[[], str | Secret]
+
+    @classmethod
+    def of(cls, given: SecretShape | SecretSource, *, folder: Path | None = None) -> SecretSource:
+        """Return the source that is meant; a source comes back as it is.
+
+        Args:
+            given: the secret as text, ``{"env": NAME}``, ``{"file": PATH}``, or a callable that returns it.
+            folder: where relative paths begin; the working directory by default.
+
+        Raises:
+            ConfigurationError: if it is none of these, or empty. Nothing is read yet.
+        """
+        match given:
+            case SecretSource():
+                return given
+            case str() | Secret():
+                secret = Secret.of(given)
+                _checked(secret.reveal())
+                return cls(secret)
+            case {"env": str(name), **others} if not others:
+                if not _VARIABLE.fullmatch(name):
+                    raise ConfigurationError("must name an environment variable: letters, digits and underscores")
+                return cls(_Variable(name))
+            case {"file": str(path), **others} if not others:
+                if not path:
+                    raise ConfigurationError("must name a file")
+                return cls((folder or Path.cwd()) / path)
+        if callable(given):
+            return cls(given)
+        raise ConfigurationError('must be text, { env = "NAME" } or { file = "PATH" }')
+
+    def get(self) -> Secret:
+        """Read the secret now. A file may end in one line break, which is not part of the secret.
+
+        Raises:
+            ConfigurationError: if it is not there, empty, or holds a control character; or if the callable fails.
+                Errors of this library that a callable raises pass through.
+        """
+        origin = self._origin
+        match origin:
+            case Secret():
+                return origin
+            case _Variable():
+                text = os.environ.get(origin.name, "")
+                if not text:
+                    raise ConfigurationError(f"needs the environment variable {origin.shown}, which is not set")
+            case Path():
+                text = _read(origin)
+            case _:
+                text = _called(origin)
+        _checked(text)
+        return Secret(text)
+
+    def check(self) -> None:
+        """Make sure that `get` works, as far as that can be told without calling a callable.
+
+        Raises:
+            ConfigurationError: as `get`.
+        """
+        if isinstance(self._origin, Secret | _Variable | Path):
+            self.get()
+
+    def __repr__(self) -> str:
+        return f"SecretSource({MASK!r})"
+
+
+def _checked(text: str) -> None:
+    if not text:
+        raise ConfigurationError("must not be empty")
+    if _CONTROL.search(text):
+        # it would break an HTTP header, and the library's complaint about that quotes the header
+        raise ConfigurationError("must be one line without control characters")
+
+
+def _read(path: Path) -> str:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        reason = error.strerror or "unreadable"
+    except ValueError:  # not UTF-8, or a path with a NUL
+        reason = "not text in UTF-8"
+    else:
+        return text.removesuffix("\n").removesuffix("\r")
+    # the path is not quoted: it may be the secret itself, given in the wrong place
+    raise ConfigurationError(f"cannot be read from its file: {reason}")
+
+
+def _called(function: Callable[[], str | Secret]) -> str:
+    try:
+        given: object = function()
+    except VoucherGatewayError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a caller's function raises
+        wrong = f"raised {type(error).__name__}"
+    else:
+        if isinstance(given, str | Secret):
+            return Secret.of(given).reveal()
+        wrong = "did not return text"
+    # raised out here, so that the function's own error, whose text may hold the secret, is no part of ours
+    raise ConfigurationError(f"cannot be had: its function {wrong}")
+
+
+_URL_TEXT: Final = re.compile(r"[!-~]+", re.ASCII)
+_HOST_LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
+_DEFAULT_PORTS: Final = {"https": 443, "http": 80}
+
+
+def base_url(value: str) -> str:
+    """Return the base URL of a vendor's API in its normal form. Usable as an attrs converter.
+
+    The scheme and host become lower case; a default port and slashes at the end are dropped.
+
+    Raises:
+        ConfigurationError: if it is not https (http is taken for this machine itself), or has user information, a
+            query, a fragment, a bad host or port, or a path that is not in its normal form.
+    """
+    if not _URL_TEXT.fullmatch(value) or "\\" in value:
+        raise ConfigurationError("must be a URL of plain ASCII characters")
+    try:
+        parts = urlsplit(value)
+        scheme, host, port = parts.scheme, parts.hostname or "", parts.port
+    except ValueError:
+        raise ConfigurationError("must be a URL with a valid host and port") from None
+    if scheme not in _DEFAULT_PORTS:
+        raise ConfigurationError("must begin with https://")
+    if "@" in parts.netloc:
+        raise ConfigurationError("must not hold a user name or password")
+    if "?" in value or "#" in value:
+        raise ConfigurationError("must not have a query or fragment")
+    if port == 0 or parts.netloc.endswith(":"):
+        raise ConfigurationError("must have a valid port or none")
+    address = _address(host)
+    bracketed = "[" in parts.netloc
+    named = not bracketed and all(_HOST_LABEL.fullmatch(label) for label in host.split("."))
+    if not named and not (bracketed and isinstance(address, ipaddress.IPv6Address) and address.scope_id is None):
+        raise ConfigurationError("must have a valid host")
+    if scheme == "http" and host != "localhost" and not (address is not None and address.is_loopback):
+        raise ConfigurationError("must begin with https:// (http:// is for this machine itself only)")
+    path = parts.path.rstrip("/")
+    if any(part.lower().replace("%2e", ".") in ("", ".", "..") for part in path.split("/")[1:]):
+        raise ConfigurationError('must not have "", "." or ".." in its path')
+    where = f"[{address}]" if isinstance(address, ipaddress.IPv6Address) else host
+    return f"{scheme}://{where}{'' if port in (None, _DEFAULT_PORTS[scheme]) else f':{port}'}{path}"
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
