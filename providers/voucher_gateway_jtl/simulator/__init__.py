@@ -1,0 +1,7 @@
+"""A simulator of the JTL Voucher Cloud API 1.8, written from the vendor's documents."""
+
+from __future__ import annotations
+
+from .simulator import JtlOptions, JtlSimulator
+
+__all__ = ["JtlOptions", "JtlSimulator"]

@@ -1,0 +1,175 @@
+"""Clients of the voucher cloud, their scopes and their access tokens."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from attrs import define, frozen
+
+from voucher_gateway.simulator import Refused, Reply, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .errors import Errors
+
+SCOPES: Final = ("read", "read-lists", "read-secrets", "use", "manage", "update", "recharge")
+"""Seed: the seven scopes of the security scheme."""
+CONNECT_PIN_LASTS: Final = timedelta(minutes=30)
+"""Vendor page: how long the PIN of the Admin UI can be exchanged for credentials."""
+
+
+@define(kw_only=True)
+class Client:
+    """A login of a shop or till. Without a secret it is not connected."""
+
+    id: str
+    client_group_id: str
+    name: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    updated_at: datetime
+    secret: str | None = None
+    connected_at: datetime | None = None
+    pin: str | None = None
+    pin_until: datetime | None = None
+
+
+@frozen
+class Token:
+    """What an access token allows; valid until then, or for this whole run."""
+
+    client_id: str
+    scopes: frozenset[str]
+    until: datetime | None
+
+
+class Clients:
+    """Every client, and the tokens of this run.
+
+    Args:
+        errors: makes the refusals.
+        now: the virtual instant.
+        new_secret: makes secrets and tokens.
+        token_lifetime_s: how long a token is good; the vendor documents no figure.
+    """
+
+    def __init__(
+        self, errors: Errors, now: Callable[[], datetime], new_secret: Callable[[], str], token_lifetime_s: int
+    ) -> None:
+        self._errors = errors
+        self._now = now
+        self._new_secret = new_secret
+        self._token_lifetime_s = token_lifetime_s
+        self._tokens: dict[str, Token] = {}
+        self.by_id: dict[str, Client] = {}
+
+    def add(self, client: Client) -> Client:
+        """Adds a client as the Admin UI does."""
+        self.by_id[client.id] = client
+        return client
+
+    def group_of(self, client_id: str) -> str | None:
+        """The group of a client, if there is such a client."""
+        client = self.by_id.get(client_id)
+        return None if client is None else client.client_group_id
+
+    def caller(self, request: Request, scope: str | None) -> str:
+        """The id of the client that may do what needs this scope.
+
+        Raises:
+            Refused: 401 without a valid token, 403 without the scope.
+        """
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        token = self._tokens.get(text.strip())
+        if scheme.lower() != "bearer" or token is None:
+            raise self._errors.unauthorized()
+        if token.until is not None and self._now() >= token.until:
+            raise self._errors.unauthorized()
+        if scope is not None and scope not in token.scopes:
+            raise self._errors.forbidden()
+        return token.client_id
+
+    def expire_tokens(self) -> None:
+        """Makes every token invalid."""
+        self._tokens.clear()
+
+    def standing_token(self, client: Client) -> str:
+        """A token with every scope of the client that time does not end, for clients that cannot fetch one."""
+        return self._issue(Token(client.id, frozenset(client.scopes), None))
+
+    def issue_token(self, request: Request) -> Reply:
+        """`POST /oauth/token`: client credentials by form, answers and errors as RFC 6749 has them."""
+        form = self._token_form(request)
+        client = self.by_id.get(form.get("client_id", ""))
+        if client is None or client.secret is None or form.get("client_secret") != client.secret:
+            raise _oauth_error(401, "invalid_client")
+        asked = form.get("scope", "").split()
+        if not set(asked) <= set(client.scopes):
+            raise _oauth_error(400, "invalid_scope")
+        lifetime = timedelta(seconds=self._token_lifetime_s)
+        token = Token(client.id, frozenset(asked or client.scopes), self._now() + lifetime)
+        body = {
+            "access_token": self._issue(token),
+            "token_type": "Bearer",
+            "expires_in": self._token_lifetime_s,
+        }
+        if asked:
+            body["scope"] = " ".join(asked)
+        return Reply(200, body, (("Cache-Control", "no-store"),))
+
+    def connect(self, pin: str) -> Client:
+        """Exchanges a PIN for credentials, once.
+
+        Raises:
+            Refused: 422 when the PIN is unknown, used or older than 30 minutes.
+        """
+        now = self._now()
+        for client in self.by_id.values():
+            if client.pin == pin and client.pin_until is not None and now < client.pin_until:
+                client.pin = client.pin_until = None
+                client.secret = self._new_secret()
+                client.connected_at = client.updated_at = now.replace(microsecond=0)
+                return client
+        raise self._errors.against_rules("bad-connect-pin")
+
+    def disconnect(self, client_id: str) -> None:
+        """Destroys the credentials and tokens of a client.
+
+        Raises:
+            Refused: 404 when there is no such client any more.
+        """
+        client = self.by_id.get(client_id)
+        if client is None or client.secret is None:
+            raise self._errors.absent("no-client")
+        client.secret = client.connected_at = None
+        client.updated_at = self._now().replace(microsecond=0)
+        self._tokens = {text: token for text, token in self._tokens.items() if token.client_id != client_id}
+
+    def _issue(self, token: Token) -> str:
+        text = self._new_secret()
+        self._tokens[text] = token
+        return text
+
+    @staticmethod
+    def _token_form(request: Request) -> dict[str, str]:
+        if request.content_type != "application/x-www-form-urlencoded":
+            raise _oauth_error(400, "invalid_request")
+        try:
+            fields = request.form()
+        except ValueError:
+            raise _oauth_error(400, "invalid_request") from None
+        form = fields.to_dict()
+        repeated = len(form) != sum(1 for _ in fields.items(multi=True))
+        if repeated or not {"grant_type", "client_id", "client_secret"} <= form.keys():
+            raise _oauth_error(400, "invalid_request")
+        if len(form.get("client_type", "")) > 32:  # seed: 32 characters at most
+            raise _oauth_error(400, "invalid_request")
+        if form["grant_type"] != "client_credentials":
+            raise _oauth_error(400, "unsupported_grant_type")
+        return form
+
+
+def _oauth_error(status: int, error: str) -> Refused:
+    return Refused(Reply(status, {"error": error}, (("Cache-Control", "no-store"),)))

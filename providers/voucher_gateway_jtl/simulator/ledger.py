@@ -1,0 +1,179 @@
+"""The ledger and the rules by which value moves in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from .amounts import LARGEST_CENTS
+from .vouchers import Movement, Reservation, Voucher
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from .errors import Errors
+
+RESERVATION_LASTS: Final = timedelta(minutes=30)
+"""Seed: a reservation expires after 30 minutes, or when the next one is requested for its voucher."""
+
+
+class Ledger:
+    """Every voucher in order of creation, with indexes for what clients look up.
+
+    Args:
+        errors: makes the refusals.
+        new_id: makes ids of reservations and movements.
+    """
+
+    def __init__(self, errors: Errors, new_id: Callable[[], str]) -> None:
+        self._errors = errors
+        self._new_id = new_id
+        self.vouchers: dict[str, Voucher] = {}
+        self.by_code: dict[str, Voucher] = {}
+        self.reservations: dict[str, Reservation] = {}
+        self.movements: dict[str, Movement] = {}
+
+    def __iter__(self) -> Iterator[Voucher]:
+        return iter(self.vouchers.values())
+
+    def add(self, voucher: Voucher) -> None:
+        """Adds a voucher with its movements; its id and code are new."""
+        self.vouchers[voucher.id] = voucher
+        self.by_code[voucher.code] = voucher
+        self.movements.update((movement.id, movement) for movement in voucher.movements)
+
+    def remove(self, voucher: Voucher) -> None:
+        """Forgets a voucher and all that hung on it.
+
+        Raises:
+            Refused: when it was charged or is active.
+        """
+        if not voucher.deletable:
+            raise self._errors.against_rules("not-deletable")
+        del self.vouchers[voucher.id]
+        del self.by_code[voucher.code]
+        for movement in voucher.movements:
+            del self.movements[movement.id]
+        for reservation in [each for each in self.reservations.values() if each.voucher_id == voucher.id]:
+            del self.reservations[reservation.id]
+
+    def voucher(self, voucher_id: str) -> Voucher:
+        """The voucher with that id.
+
+        Raises:
+            Refused: 404 when there is none.
+        """
+        if voucher_id not in self.vouchers:
+            raise self._errors.no_voucher()
+        return self.vouchers[voucher_id]
+
+    def voucher_by_code(self, code: str) -> Voucher:
+        """The voucher with exactly that code.
+
+        Raises:
+            Refused: 404 when there is none.
+        """
+        if code not in self.by_code:
+            raise self._errors.no_voucher()
+        return self.by_code[code]
+
+    def reserve(self, voucher: Voucher, cents: int, currency: str, client_id: str, now: datetime) -> Reservation:
+        """Sets value aside and replaces the voucher's older reservation, whoever made it.
+
+        Raises:
+            Refused: when the voucher cannot be spent, or has another currency or too little value.
+        """
+        self._check_spendable(voucher, now)
+        self._check_currency(voucher, currency)
+        if cents > voucher.remaining:
+            raise self._errors.against_rules("insufficient-credit")
+        if voucher.reservation:
+            voucher.reservation.replaced = True
+        at = _shown(now)
+        reservation = Reservation(self._new_id(), voucher.id, client_id, cents, at, at + RESERVATION_LASTS)
+        voucher.reservation = reservation
+        self.reservations[reservation.id] = reservation
+        return reservation
+
+    def charge(self, reservation_id: str, order_number: str, client_id: str, now: datetime) -> Movement:
+        """Takes the whole reservation, once.
+
+        Raises:
+            Refused: 404 when it is unknown, expired or replaced; 422 when it was charged already or the voucher
+                cannot be spent any more.
+        """
+        reservation = self.reservations.get(reservation_id)
+        if reservation is None:
+            raise self._errors.absent("no-reservation")
+        if reservation.charged:
+            raise self._errors.against_rules("reservation-charged")
+        if not reservation.live(now):
+            raise self._errors.absent("reservation-replaced" if reservation.replaced else "reservation-expired")
+        voucher = self.vouchers[reservation.voucher_id]
+        self._check_spendable(voucher, now)
+        reservation.charged = True
+        voucher.remaining -= reservation.cents
+        return self._enter(
+            voucher,
+            Movement(self._new_id(), voucher.id, client_id, "charge", reservation.cents, order_number, _shown(now)),
+        )
+
+    def refund(self, charge_id: str, cents: int, currency: str, client_id: str, now: datetime) -> Movement:
+        """Gives back part or all of a charge (the whole since changelog 1.7).
+
+        Raises:
+            Refused: 404 when there is no such movement; 422 when it is no charge, its currency differs, or its refunds
+                would exceed it.
+        """
+        charge = self.movements.get(charge_id)
+        if charge is None:
+            raise self._errors.absent("no-charge")
+        if charge.type != "charge":
+            raise self._errors.against_rules("not-a-charge")
+        voucher = self.vouchers[charge.voucher_id]
+        self._check_currency(voucher, currency)
+        refunded = sum(each.cents for each in voucher.movements if each.refunds == charge.id)
+        if refunded + cents > charge.cents:
+            raise self._errors.against_rules("refund-exceeds-charge")
+        refund = Movement(self._new_id(), voucher.id, client_id, "refund", cents, None, _shown(now), charge.id)
+        return self._give(voucher, refund)
+
+    def recharge(
+        self, voucher: Voucher, cents: int, currency: str, order_number: str, client_id: str, now: datetime
+    ) -> Movement:
+        """Adds value, also to a voucher that is inactive or expired: no page forbids it.
+
+        Raises:
+            Refused: 422 for another currency, or more value than a voucher can hold.
+        """
+        self._check_currency(voucher, currency)
+        recharge = Movement(self._new_id(), voucher.id, client_id, "recharge", cents, order_number, _shown(now))
+        return self._give(voucher, recharge)
+
+    def _give(self, voucher: Voucher, movement: Movement) -> Movement:
+        if voucher.remaining + movement.cents > LARGEST_CENTS:
+            raise self._errors.against_rules("too-much-credit")
+        voucher.remaining += movement.cents
+        return self._enter(voucher, movement)
+
+    def _enter(self, voucher: Voucher, movement: Movement) -> Movement:
+        voucher.movements.append(movement)
+        voucher.updated_at = movement.at
+        self.movements[movement.id] = movement
+        return movement
+
+    def _check_spendable(self, voucher: Voucher, now: datetime) -> None:
+        if not voucher.active:
+            raise self._errors.against_rules("inactive")
+        if voucher.valid_until is not None and now >= voucher.valid_until:
+            raise self._errors.against_rules("expired")
+
+    def _check_currency(self, voucher: Voucher, currency: str) -> None:
+        if voucher.currency != currency:
+            raise self._errors.against_rules("currency-mismatch")
+
+
+def _shown(instant: datetime) -> datetime:
+    return instant.replace(microsecond=0)  # the wire has whole seconds

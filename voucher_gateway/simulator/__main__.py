@@ -1,0 +1,55 @@
+"""`python -m voucher_gateway.simulator jtl --port 8101`: a simulator as a program of its own."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from .fault_table import FAULTS
+from .running import available, serve
+from .simulator import SimulatorOptions
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the program; returns its exit code."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    try:
+        options = SimulatorOptions(
+            host=given.host,
+            port=given.port,
+            vouchers=given.vouchers,
+            seed=given.seed,
+            latency_ms=given.latency_ms,
+            strict=given.strict,
+            state=given.state,
+        )
+        serve(given.name, options, given.fault, sys.stdout)
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    faults = "\n".join(f"  {kind.name}: {kind.sentence}" for kind in FAULTS.values())
+    parser = argparse.ArgumentParser(
+        prog="python -m voucher_gateway.simulator",
+        description="Speaks a vendor's wire API until interrupted; the first line it prints is JSON.",
+        epilog=f"faults:\n{faults}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", choices=available(), help="the vendor")
+    parser.add_argument("--host", default="127.0.0.1", help="the interface to listen on")
+    parser.add_argument("--port", type=int, default=0, help="0, the default, picks a free one")
+    parser.add_argument("--vouchers", type=int, default=0, help="how many there are at the start")
+    parser.add_argument("--seed", type=int, help="of the random choices: same seed, same vouchers")
+    parser.add_argument("--latency-ms", type=float, default=0, help="real milliseconds before each answer")
+    parser.add_argument("--strict", action="store_true", help="refuse unknown request fields")
+    parser.add_argument("--state", type=Path, metavar="FILE", help="keeps the ledger between runs")
+    parser.add_argument("--fault", action="append", default=[], metavar="NAME[:MATCH[:TIMES]]", help="may be repeated")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,237 @@
+"""The web application around a simulator: record, latency, faults, routing, reply."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import traceback
+from typing import TYPE_CHECKING, Final
+
+from attrs import evolve, frozen
+from flask import Flask, Response
+from flask import request as flask_request
+from werkzeug.datastructures import Headers
+
+from .delivery import ConnectionGone, Outgoing, encode_head
+from .exchange import RecordedRequest, Refused, Reply, Request
+from .fault_table import FAULTS
+from .faults import ArmedFaults, Fault
+from .pictures import Pictures
+from .routing import BadPath, Match, find_route
+from .server import HEADERS_KEY, TARGET_KEY
+
+if TYPE_CHECKING:
+    from .simulator import Simulator
+
+_RECORD_LIMIT: Final = 100_000
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_LOG: Final = logging.getLogger("voucher_gateway.simulator")
+
+
+@frozen
+class Exchange:
+    """One request on its way through the faults that it meets, to the vendor's handler.
+
+    Attributes:
+        application: where it arrived.
+        request: with the parts of its path, if a route fits.
+        match: where its path leads; None when the path is broken.
+        faults: those still to be met.
+        picture: the ledger to answer from, when that is not the present one.
+    """
+
+    application: Application
+    request: Request
+    match: Match | None
+    faults: tuple[Fault, ...] = ()
+    picture: dict[str, object] | None = None
+
+    @property
+    def simulator(self) -> Simulator:
+        """The vendor."""
+        return self.application.simulator
+
+    def pause(self, seconds: float) -> None:
+        """Waits in real time.
+
+        Raises:
+            ConnectionGone: when the simulator closes meanwhile.
+        """
+        if self.application.closing.wait(seconds):
+            raise ConnectionGone
+
+    def proceed(self) -> Reply:
+        """Meets the next fault or, when none is left, lets the vendor do it."""
+        if not self.faults:
+            with self.simulator.lock:
+                return self._perform()
+        fault, *rest = self.faults
+        kind = FAULTS[fault.name]
+        options = {name: fault.options.get(name, option.default) for name, option in kind.options.items()}
+        return kind.action(evolve(self, faults=tuple(rest)), **options)
+
+    def proceed_from_picture(self, lag_s: float, lag_requests: int | None) -> Reply:
+        """The same, a look-up being answered from an older picture of the ledger."""
+        if self.match is None or self.match.route is None or not self.match.route.look_up:
+            return self.proceed()
+        with self.simulator.lock:
+            picture = self.application.pictures.older(lag_s, lag_requests)
+        return evolve(self, picture=picture).proceed()
+
+    def _perform(self) -> Reply:
+        if self.match is None:
+            return self.simulator.bad_path(self.request)
+        if self.match.route is None:
+            if self.match.allowed:
+                return self.simulator.method_not_allowed(self.request, self.match.allowed)
+            return self.simulator.not_found(self.request)
+        try:
+            _ = self.request.query
+        except ValueError:
+            return self.simulator.bad_query(self.request)
+        if self.picture is None:
+            return self._handled()
+        present = self.simulator.dump()
+        self.simulator.load(self.picture)
+        try:
+            return self._handled()
+        finally:
+            self.simulator.load(present)
+
+    def _handled(self) -> Reply:
+        assert self.match is not None
+        assert self.match.route is not None
+        try:
+            return self.match.route.handler(self.request)
+        except Refused as refused:
+            return refused.reply
+        except Exception:  # noqa: BLE001 - a handler's mistake must reach the client as a reply and the tests as a crash
+            self.application.note_crash()
+            return self.simulator.crashed(self.request)
+        finally:
+            if self.request.method not in _READING:
+                self.application.note_change()
+
+
+class Application:
+    """A simulator behind Flask.
+
+    Attributes:
+        simulator: the vendor.
+        closing: set when everything shall end.
+        faults: those in wait.
+        pictures: of the ledger.
+        crashes: the tracebacks of mistakes in handlers; a test may insist that there are none.
+        flask: the WSGI application.
+    """
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.simulator = simulator
+        self.closing = threading.Event()
+        self.faults = ArmedFaults(simulator.faults_without_meaning)
+        self.pictures = Pictures(simulator)
+        self.crashes: list[str] = []
+        self._routes = tuple(simulator.routes())
+        self._records: dict[int, RecordedRequest] = {}
+        self._arrivals = 0
+        self._record_lock = threading.Lock()
+        self.flask = Flask("voucher_gateway.simulator", static_folder=None)
+        self.flask.config["PROPAGATE_EXCEPTIONS"] = True  # ConnectionGone is for the server
+        # Before any routing of Flask's, which would decode the path and merge its slashes.
+        self.flask.before_request(self._answer)
+
+    def inject(self, fault: Fault) -> None:
+        """Lets a fault wait.
+
+        Raises:
+            ValueError: when it has no meaning at this vendor.
+        """
+        self.faults.arm(fault)
+        if fault.name == "lagging-lookups":
+            with self.simulator.lock:
+                self.pictures.begin()
+
+    def clear_faults(self) -> int:
+        """Forgets the waiting faults and says how many there were."""
+        with self.simulator.lock:
+            self.pictures.forget()
+        return self.faults.clear()
+
+    def note_change(self) -> None:
+        """Takes a picture of the ledger as long as a fault may need it. Used under the simulator's lock."""
+        if self.faults.waiting("lagging-lookups"):
+            self.pictures.changed()
+        else:
+            self.pictures.forget()
+
+    def requests(self) -> list[RecordedRequest]:
+        """What arrived, in order; of more than 100,000 requests the latest."""
+        with self._record_lock:
+            return list(self._records.values())
+
+    def note_crash(self) -> None:
+        """Keeps and logs the exception in flight."""
+        self.crashes.append(traceback.format_exc())
+        _LOG.error("a handler of the simulator %s made a mistake", self.simulator.name, exc_info=True)
+
+    def refusal(self, status: int, message: str) -> Reply:
+        """The vendor's answer to what is no proper HTTP request."""
+        return self.simulator.refused(status, message).with_header("Date", self.simulator.clock.http_date())
+
+    def _answer(self) -> Response:
+        request = self._arrived()
+        try:
+            match = find_route(self._routes, request.method, request.raw_path)
+            request = evolve(request, parts=match.parts)
+        except BadPath:
+            match = None
+        taken = self.faults.take(request.method, request.raw_path)
+        number = self._record(request, taken)
+        self._wait_for_latency()
+        circumstances_first = sorted(taken, key=lambda fault: not FAULTS[fault.name].stacks)
+        reply = Exchange(self, request, match, tuple(circumstances_first)).proceed()
+        self._record_status(number, reply.status or None)
+        headers = reply.all_headers(self.simulator.clock.http_date())
+        body = reply.payload()
+        if reply.delivery is not None:
+            more = [("Content-Length", str(len(body))), ("Connection", "close")]
+            head = encode_head(reply.status, headers + more)
+            reply.delivery(Outgoing(flask_request.environ["werkzeug.socket"], self.closing, head, body))
+        response = Response(body, reply.status, headers)
+        if not body:
+            response.headers.pop("Content-Type", None)  # Flask's default, for nothing
+            response.headers.extend(item for item in headers if item[0].lower() == "content-type")
+        return response
+
+    def _arrived(self) -> Request:
+        environ = flask_request.environ
+        path, _, query = environ[TARGET_KEY].partition("?")
+        headers = Headers(environ[HEADERS_KEY])
+        return Request(flask_request.method, path, query, headers, flask_request.get_data())
+
+    def _wait_for_latency(self) -> None:
+        latency_s = self.simulator.options.latency_ms / 1000
+        if latency_s and self.closing.wait(latency_s):
+            raise ConnectionGone
+
+    def _record(self, request: Request, faults: list[Fault]) -> int:
+        record = RecordedRequest(
+            self.simulator.clock.now(),
+            request.method,
+            request.raw_path,
+            request.raw_query,
+            tuple(request.headers.items()),
+            request.body,
+            faults=tuple(fault.name for fault in faults),
+        )
+        with self._record_lock:
+            self._arrivals += 1
+            self._records[self._arrivals] = record
+            if len(self._records) > _RECORD_LIMIT:
+                del self._records[next(iter(self._records))]
+            return self._arrivals
+
+    def _record_status(self, number: int, status: int | None) -> None:
+        with self._record_lock:
+            if number in self._records:
+                self._records[number] = evolve(self._records[number], status=status)

@@ -1,0 +1,268 @@
+"""Every fault: its name, one sentence, whether the vendor commits, its options and what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from attrs import evolve, field, frozen
+
+from . import delivery
+from .exchange import Reply
+from .jsontext import write_json
+
+if TYPE_CHECKING:
+    from .application import Exchange
+
+Action = Callable[..., Reply]
+
+
+@frozen
+class FaultOption:
+    """An option of a fault: a text without control characters, or a number within bounds.
+
+    Attributes:
+        default: what it is when nobody says; None for a number that may be left out.
+        least: the smallest number.
+        most: the largest number.
+    """
+
+    default: float | str | None
+    least: float = 0
+    most: float = 1e9
+
+    def admits(self, value: object) -> bool:
+        """Whether the option can have this value."""
+        if isinstance(self.default, str):
+            return isinstance(value, str) and value.isprintable()
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        return self.least <= value <= self.most
+
+    def __str__(self) -> str:
+        if isinstance(self.default, str):
+            return "a text without control characters"
+        return f"a number from {self.least:g} to {self.most:g}"
+
+
+@frozen
+class FaultKind:
+    """What one fault is.
+
+    Attributes:
+        name: as callers write it.
+        sentence: what happens, for people.
+        commits: whether the vendor does what was asked; None where the fault is about something else.
+        options: their names and defaults; times are real seconds unless the sentence says otherwise.
+        stacks: whether it changes the circumstances and leaves the answer to the vendor or another fault.
+    """
+
+    name: str
+    sentence: str
+    commits: bool | None
+    options: Mapping[str, FaultOption] = field(factory=dict)
+    stacks: bool = False
+    action: Action = field(kw_only=True, repr=False, eq=False)
+
+
+FAULTS: Final[dict[str, FaultKind]] = {}
+
+_ERROR_500: Final = FaultOption(500, 400, 599)
+
+_HTML: Final = b"<!DOCTYPE html><html><head><title>Please wait</title></head><body><h1>Please wait</h1></body></html>"
+
+
+def _fault(
+    name: str, sentence: str, *, commits: bool | None, stacks: bool = False, **options: FaultOption
+) -> Callable[[Action], Action]:
+    def register(action: Action) -> Action:
+        FAULTS[name] = FaultKind(name, sentence, commits, options, stacks, action=action)
+        return action
+
+    return register
+
+
+@_fault("drop-before", "The connection closes without an answer; nothing happened.", commits=False)
+def _drop_before(_: Exchange) -> Reply:
+    return Reply(0, delivery=delivery.drop)
+
+
+@_fault("reset-before", "The connection is reset (TCP RST); nothing happened.", commits=False)
+def _reset_before(_: Exchange) -> Reply:
+    return Reply(0, delivery=delivery.reset)
+
+
+@_fault("commit-then-drop", "The vendor does it and closes the connection without a byte.", commits=True)
+def _commit_then_drop(exchange: Exchange) -> Reply:
+    return evolve(exchange.proceed(), status=0, delivery=delivery.drop)
+
+
+@_fault("commit-then-reset", "The vendor does it and resets the connection (TCP RST).", commits=True)
+def _commit_then_reset(exchange: Exchange) -> Reply:
+    return evolve(exchange.proceed(), status=0, delivery=delivery.reset)
+
+
+@_fault("error-before", "An error status; nothing happened.", commits=False, status=_ERROR_500)
+def _error_before(exchange: Exchange, status: float) -> Reply:
+    return exchange.simulator.refused(int(status), "The server could not answer.")
+
+
+@_fault("error-after-commit", "The vendor does it and answers with an error status.", commits=True, status=_ERROR_500)
+def _error_after_commit(exchange: Exchange, status: float) -> Reply:
+    exchange.proceed()
+    return exchange.simulator.refused(int(status), "The server could not answer.")
+
+
+@_fault("rate-limit", "429 with Retry-After; nothing happened.", commits=False, retry_after_s=FaultOption(1))
+def _rate_limit(exchange: Exchange, retry_after_s: float) -> Reply:
+    reply = exchange.simulator.refused(429, "Too many requests.")
+    return reply.with_header("Retry-After", f"{retry_after_s:g}")
+
+
+@_fault("unauthorized", "401, although the token is good; nothing happened.", commits=False)
+def _unauthorized(exchange: Exchange) -> Reply:
+    return exchange.simulator.refused(401, "Unauthorized.")
+
+
+@_fault("slow", "The vendor does it and answers late.", commits=True, delay_s=FaultOption(1.0))
+def _slow(exchange: Exchange, delay_s: float) -> Reply:
+    reply = exchange.proceed()
+    exchange.pause(delay_s)
+    return reply
+
+
+@_fault(
+    "slow-before", "Waits, then closes without an answer; nothing happened.", commits=False, delay_s=FaultOption(1.0)
+)
+def _slow_before(exchange: Exchange, delay_s: float) -> Reply:
+    exchange.pause(delay_s)
+    return Reply(0, delivery=delivery.drop)
+
+
+@_fault("hang", "Never answers; nothing happened.", commits=False)
+def _hang(_: Exchange) -> Reply:
+    return Reply(0, delivery=delivery.hang)
+
+
+@_fault("commit-then-hang", "The vendor does it and never answers.", commits=True)
+def _commit_then_hang(exchange: Exchange) -> Reply:
+    return evolve(exchange.proceed(), status=0, delivery=delivery.hang)
+
+
+@_fault("drip", "The vendor does it; the body arrives a byte at a time.", commits=True, interval_s=FaultOption(0.2))
+def _drip(exchange: Exchange, interval_s: float) -> Reply:
+    return evolve(exchange.proceed(), delivery=delivery.Drip(interval_s))
+
+
+@_fault("drip-headers", "The vendor does it; all arrives a byte at a time.", commits=True, interval_s=FaultOption(0.2))
+def _drip_headers(exchange: Exchange, interval_s: float) -> Reply:
+    return evolve(exchange.proceed(), delivery=delivery.Drip(interval_s, head_too=True))
+
+
+@_fault("truncate", "The vendor does it; the body ends before Content-Length is reached.", commits=True)
+def _truncate(exchange: Exchange) -> Reply:
+    return evolve(exchange.proceed(), delivery=delivery.truncate)
+
+
+@_fault("html", "The vendor does it and answers 200 with an HTML page.", commits=True)
+def _html(exchange: Exchange) -> Reply:
+    exchange.proceed()
+    return Reply(200, _HTML, (("Content-Type", "text/html; charset=utf-8"),))
+
+
+@_fault(
+    "html-error",
+    "An error status with an HTML page; nothing happened.",
+    commits=False,
+    status=FaultOption(502, 400, 599),
+)
+def _html_error(_: Exchange, status: float) -> Reply:
+    return Reply(int(status), _HTML, (("Content-Type", "text/html; charset=utf-8"),))
+
+
+@_fault("not-json", "The vendor does it; the body is called JSON and breaks off in its middle.", commits=True)
+def _not_json(exchange: Exchange) -> Reply:
+    reply = exchange.proceed()
+    return _json_bytes(reply, (reply.payload() or b"{}")[:-1] + b",")
+
+
+@_fault("nan", "The vendor does it; a NaN literal stands where a value is due.", commits=True)
+def _nan(exchange: Exchange) -> Reply:
+    reply = exchange.proceed()
+    if not isinstance(reply.body, dict):
+        return _json_bytes(reply, b"NaN")
+    members = (write_json(key) + b":NaN" for key in reply.body)
+    return _json_bytes(reply, b"{" + b",".join(members) + b"}")
+
+
+@_fault("empty", "The vendor does it and answers 200 with an empty body.", commits=True)
+def _empty(exchange: Exchange) -> Reply:
+    exchange.proceed()
+    return Reply(200, b"", (("Content-Type", "application/json"),))
+
+
+@_fault("huge", "The vendor does it; the body goes on and on.", commits=True, bytes=FaultOption(200_000_000))
+def _huge(exchange: Exchange, bytes: float) -> Reply:
+    return evolve(exchange.proceed(), delivery=delivery.Flood(int(bytes)))
+
+
+@_fault("wrong-echo", "The vendor does it; the reply shows another amount.", commits=True)
+def _wrong_echo(exchange: Exchange) -> Reply:
+    return exchange.simulator.distort(exchange.proceed())
+
+
+@_fault(
+    "redirect", "302 to another host; nothing happened.", commits=False, location=FaultOption("http://127.0.0.1:9/")
+)
+def _redirect(_: Exchange, location: str) -> Reply:
+    return Reply(302, b"", (("Location", location),))
+
+
+@_fault("expire-token", "All access tokens become invalid just before.", commits=None, stacks=True)
+def _expire_token(exchange: Exchange) -> Reply:
+    with exchange.simulator.lock:
+        exchange.simulator.expire_tokens()
+    return exchange.proceed()
+
+
+@_fault("replace-reservation", "Somebody else reserves the voucher just before.", commits=None, stacks=True)
+def _replace_reservation(exchange: Exchange) -> Reply:
+    with exchange.simulator.lock:
+        exchange.simulator.replace_reservation(exchange.request)
+    return exchange.proceed()
+
+
+@_fault(
+    "lagging-lookups",
+    "Look-ups answer from an older picture of the ledger: lag_s virtual seconds old, or lag_requests changing"
+    " requests old where that is given; nothing older than the fault itself.",
+    commits=None,
+    stacks=True,
+    lag_s=FaultOption(5.0),
+    lag_requests=FaultOption(None),
+)
+def _lagging_lookups(exchange: Exchange, lag_s: float, lag_requests: float | None) -> Reply:
+    return exchange.proceed_from_picture(lag_s, None if lag_requests is None else int(lag_requests))
+
+
+@_fault("insert-while-paging", "A new voucher appears right after the answer.", commits=None, stacks=True)
+def _insert_while_paging(exchange: Exchange) -> Reply:
+    reply = exchange.proceed()
+    with exchange.simulator.lock:
+        exchange.simulator.insert_voucher()
+    return reply
+
+
+@_fault(
+    "clock-skew",
+    "The Date header is wrong by that many seconds.",
+    commits=None,
+    stacks=True,
+    seconds=FaultOption(3600, -1e9),
+)
+def _clock_skew(exchange: Exchange, seconds: float) -> Reply:
+    return exchange.proceed().with_header("Date", exchange.simulator.clock.http_date(seconds))
+
+
+def _json_bytes(reply: Reply, body: bytes) -> Reply:
+    return evolve(reply.with_header("Content-Type", "application/json"), body=body)

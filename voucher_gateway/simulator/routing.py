@@ -1,0 +1,95 @@
+"""Routes over the raw path: `%2F`, `//`, `.` and `..` stay what the client sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from attrs import field, frozen
+
+from .exchange import Reply, Request
+
+Handler = Callable[[Request], Reply]
+
+_BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+class BadPath(ValueError):
+    """A path part that is not percent-encoded UTF-8."""
+
+
+@frozen
+class Route:
+    """One operation of a vendor.
+
+    Attributes:
+        method: in capitals.
+        template: the whole path from the root, such as `/v1/vouchers/{id}/status`; a part in braces stands
+            for exactly one segment that is not empty.
+        handler: answers; runs under the simulator's lock.
+        look_up: a list, filter or history read, which the fault `lagging-lookups` may answer from an older
+            picture of the ledger.
+    """
+
+    method: str
+    template: str
+    handler: Handler
+    look_up: bool = False
+    segments: tuple[str, ...] = field(init=False)
+
+    @segments.default
+    def _split(self) -> tuple[str, ...]:
+        return tuple(self.template.split("/"))
+
+    def parts(self, segments: Sequence[str]) -> dict[str, str] | None:
+        """The named parts if these decoded segments fit the template, otherwise None."""
+        if len(segments) != len(self.segments):
+            return None
+        parts = {}
+        for expected, given in zip(self.segments, segments, strict=True):
+            if expected.startswith("{"):
+                if not given:
+                    return None
+                parts[expected[1:-1]] = given
+            elif expected != given:
+                return None
+        return parts
+
+
+@frozen
+class Match:
+    """Where a path leads: the route and its parts, or the methods that the path would allow."""
+
+    route: Route | None = None
+    parts: dict[str, str] = field(factory=dict)
+    allowed: tuple[str, ...] = ()
+
+
+def find_route(routes: Sequence[Route], method: str, raw_path: str) -> Match:
+    """Finds the first route that fits; a vendor lists literal paths before those with parts.
+
+    Raises:
+        BadPath: when a segment is not percent-encoded UTF-8.
+    """
+    segments = [_decoded(segment) for segment in raw_path.split("/")]
+    allowed = []
+    for route in routes:
+        parts = route.parts(segments)
+        if parts is None:
+            continue
+        if route.method == method:
+            return Match(route, parts)
+        allowed.append(route.method)
+    return Match(allowed=tuple(dict.fromkeys(allowed)))
+
+
+def _decoded(segment: str) -> str:
+    if _BAD_ESCAPE.search(segment):
+        raise BadPath("a percent sign is not followed by two hexadecimal digits")
+    try:
+        # http.server reads the request line as latin-1, so each character above ASCII is one raw byte
+        return unquote_to_bytes(segment.encode("latin-1")).decode("utf-8")
+    except UnicodeError:
+        raise BadPath("a path part is not UTF-8") from None

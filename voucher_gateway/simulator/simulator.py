@@ -1,0 +1,156 @@
+"""The base of every vendor's simulator."""
+
+from __future__ import annotations
+
+import random
+import threading
+from abc import ABC, abstractmethod
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from attrs import field, frozen, validators
+
+from .clock import VirtualClock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .exchange import Reply, Request
+    from .routing import Route
+
+
+def _aware(_: object, __: object, value: datetime | None) -> None:
+    if value is not None and value.tzinfo is None:
+        raise ValueError("start must be an aware instant")
+
+
+def _path(value: str | Path | None) -> Path | None:
+    return None if value is None else Path(value)
+
+
+@frozen(kw_only=True)
+class SimulatorOptions:
+    """How a simulator starts; a vendor may add options in a subclass.
+
+    Attributes:
+        host: the interface that the vendor's API listens on; the control door is on loopback always.
+        port: 0 picks a free one.
+        vouchers: how many are there at the start; none are added to a ledger that a state file brings.
+        seed: of the random choices; the same seed and `start` make the same vouchers.
+        latency_ms: real milliseconds before each answer.
+        strict: refuse request fields that the vendor does not document, instead of ignoring them.
+        state: a JSON file that keeps the ledger between runs; read at the start, written at the end. It
+            holds codes and secrets and is readable by its owner only.
+        start: what the virtual clock shows at the start; the real time by default.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = field(default=0, validator=[validators.ge(0), validators.le(65535)])
+    vouchers: int = field(default=0, validator=validators.ge(0))
+    seed: int | None = None
+    latency_ms: float = field(default=0, validator=validators.ge(0))
+    strict: bool = False
+    state: Path | None = field(default=None, converter=_path)
+    start: datetime | None = field(default=None, validator=_aware)
+
+
+class Simulator(ABC):
+    """One vendor: its routes, rules and ledger. The kit adds sockets, faults, the record and the clock.
+
+    Handlers and hooks run under `lock`, so that a vendor's ledger changes atomically; amounts belong in
+    integers or `Decimal`, never in floats.
+
+    Attributes:
+        name: as in the entry-point group, such as "jtl".
+        options_type: the options that this vendor takes.
+        faults_without_meaning: names of faults that cannot happen at this vendor; injecting one is refused.
+        options: as given.
+        clock: the only source of instants.
+        random: the only source of random choices that a seed should repeat.
+        lock: held around each handler and hook.
+    """
+
+    name: ClassVar[str]
+    options_type: ClassVar[type[SimulatorOptions]] = SimulatorOptions
+    faults_without_meaning: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, options: SimulatorOptions) -> None:
+        self.options = options
+        self.clock = VirtualClock(options.start)
+        self.random = random.Random(options.seed)  # noqa: S311 - repeatable test data, not secrets
+        self.lock = threading.RLock()
+
+    @abstractmethod
+    def routes(self) -> Sequence[Route]:
+        """Every operation; asked once. Literal paths come before those with parts."""
+
+    @abstractmethod
+    def refused(self, status: int, message: str) -> Reply:
+        """The vendor's own error reply for a status that no rule of the vendor names.
+
+        The kit asks for 400, 404, 405, 408, 411, 413, 414, 431 and 500 on its own behalf, for 401, 429 and
+        5xx on behalf of faults.
+        """
+
+    def not_found(self, request: Request) -> Reply:  # noqa: ARG002 - for vendors whose answer depends on it
+        """No route has this path."""
+        return self.refused(404, "There is nothing at this path.")
+
+    def method_not_allowed(self, request: Request, allowed: Sequence[str]) -> Reply:  # noqa: ARG002 - as above
+        """The path exists, but not with this method."""
+        return self.refused(405, "This method is not allowed here.").with_header("Allow", ", ".join(allowed))
+
+    def bad_path(self, request: Request) -> Reply:  # noqa: ARG002 - as above
+        """A path part is not percent-encoded UTF-8."""
+        return self.refused(400, "The path is not percent-encoded UTF-8.")
+
+    def bad_query(self, request: Request) -> Reply:  # noqa: ARG002 - as above
+        """The query is not percent-encoded UTF-8 or too long."""
+        return self.refused(400, "The query is not percent-encoded UTF-8.")
+
+    def crashed(self, request: Request) -> Reply:  # noqa: ARG002 - as above
+        """A handler raised: a mistake in the simulator, never the client's."""
+        return self.refused(500, "The simulator made a mistake.")
+
+    @abstractmethod
+    def announcement(self, base: str) -> dict[str, str]:
+        """What a client needs, such as base_url and credentials.
+
+        Args:
+            base: where the server listens, such as "http://127.0.0.1:8101", without a slash at the end.
+        """
+
+    @abstractmethod
+    def seed(self, count: int) -> None:
+        """Adds that many varied vouchers, drawn from `random`."""
+
+    @abstractmethod
+    def ledger(self) -> list[dict[str, object]]:
+        """Every voucher with its true value and movements, for tests: nothing masked, amounts as strings.
+
+        Each has id, code, currency, initial, remaining, reserved, status, valid_until and movements, a list
+        of id, kind, amount, reference and at.
+        """
+
+    @abstractmethod
+    def dump(self) -> dict[str, object]:
+        """The ledger as fresh JSON values, complete enough for `load`; no tokens."""
+
+    @abstractmethod
+    def load(self, state: dict[str, object]) -> None:
+        """Replaces the ledger by one from `dump`, without keeping parts of `state`."""
+
+    @abstractmethod
+    def insert_voucher(self) -> None:
+        """Adds one voucher behind everybody's back (fault `insert-while-paging`)."""
+
+    @abstractmethod
+    def distort(self, reply: Reply) -> Reply:
+        """The same reply with another amount in it (fault `wrong-echo`)."""
+
+    def expire_tokens(self) -> None:  # noqa: B027 - vendors without tokens have nothing to do
+        """Makes every access token invalid (fault `expire-token`)."""
+
+    def replace_reservation(self, request: Request) -> None:  # noqa: B027 - as above
+        """Lets somebody else reserve the voucher that the request is about (fault `replace-reservation`)."""
