@@ -52,11 +52,15 @@ COMMON: dict[str, Any] = {
 
 
 def tree(root: type[VoucherGatewayError]) -> dict[str, Any]:
-    return {child.__name__: tree(child) for child in root.__subclasses__() if child.__module__ == errors.__name__}
+    return {
+        child.__name__: tree(child)
+        for child in root.__subclasses__()
+        if child.__module__.startswith(errors.__name__ + ".")
+    }
 
 
 def every(root: type[VoucherGatewayError] = VoucherGatewayError) -> list[type[VoucherGatewayError]]:
-    children = [child for child in root.__subclasses__() if child.__module__ == errors.__name__]
+    children = [child for child in root.__subclasses__() if child.__module__.startswith(errors.__name__ + ".")]
     return [root] + [kind for child in children for kind in every(child)]
 
 

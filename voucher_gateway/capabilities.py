@@ -220,15 +220,17 @@ class Capabilities:
 
 @attrs.frozen(kw_only=True)
 class Checkup:
-    """What a look at an account told, for `voucher-gateway doctor`. That it was made means: reached and let in.
+    """What a look at an account told, for `voucher-gateway doctor`.
 
     Attributes:
+        asked: whether the vendor was asked, and so was reached and let us in; False where no cheap read was to be had.
         scopes: the rights that the vendor granted; None where it has none, or does not tell.
         missing: the vendor's other rights, which this login lacks.
         currency: the currency of the account, where the vendor keeps one for it.
         clock_skew: how far the vendor's clock is ahead of this machine's, to about a second; None if it showed none.
     """
 
+    asked: bool = True
     scopes: frozenset[str] | None = None
     missing: frozenset[str] = frozenset()
     currency: str | None = None

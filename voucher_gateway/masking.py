@@ -63,6 +63,11 @@ class Masked:
         return text if isinstance(text, cls) else cls(text)  # type: ignore[arg-type]  # a str by elimination
 
     @classmethod
+    def of_given(cls, text: str | Self | None) -> Self | None:
+        """Return `text` as this type, and None for None."""
+        return None if text is None else cls.of(text)
+
+    @classmethod
     def _only_shown(cls, shown: str) -> Self:
         masked = cls.__new__(cls)
         masked._text = None

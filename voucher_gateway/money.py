@@ -20,6 +20,9 @@ _EXACT: Final = Context(prec=64, Emin=-999, Emax=999, traps=[InvalidOperation, I
 # Plain ASCII digits, an optional sign and one point: no exponent, no underscore, no white space, no NaN.
 _PLAIN: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
+# What somebody may well have meant as an amount or a currency.
+_HARMLESS: Final = re.compile(r"[-+]?[0-9][0-9., _]{0,12}(?:[eE][-+]?[0-9]{1,4})?|[A-Za-z]{1,4}|-?Infinity")
+
 MAX_DIGITS: Final = 18
 """The most digits before the point an amount may have; beyond is a mistake, and costs memory to write out."""
 
@@ -40,7 +43,7 @@ def exponent(currency: str) -> int:
         places = None
     if places is None:
         raise InvalidRequest(
-            f"currency {currency!r:.20} is no ISO 4217 code with decimals",
+            f"currency{_quoted(currency)} is no ISO 4217 code with decimals",
             field="currency",
             rule="three capital letters of an active ISO 4217 currency",
         )
@@ -174,11 +177,16 @@ def parse_plain(text: str, *, field: str = "amount") -> Decimal:
     """
     if not _PLAIN.fullmatch(text):
         raise InvalidRequest(
-            f"{field} {text[:24]!r} is no plain decimal number",
+            f"{field}{_quoted(text)} is no plain decimal number",
             field=field,
             rule="ASCII digits with at most one point",
         )
     return Decimal(text)
+
+
+def _quoted(text: str) -> str:
+    """Return the text for a message if it looks like an amount or a currency, and not like a code in its place."""
+    return f" {text!r}" if _HARMLESS.fullmatch(text) else ""
 
 
 def _exact(amount: str | int | Decimal) -> Decimal:

@@ -219,7 +219,7 @@ class History:
         voucher_id: the voucher.
         movements: the entries.
         complete: whether every page was read and they fitted together; only then does absence mean anything.
-        as_of: the vendor's clock when it gave the last part, where it has one.
+        as_of: the vendor's clock when it gave the earliest part, where it has one.
     """
 
     voucher_id: str

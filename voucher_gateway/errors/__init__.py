@@ -1,0 +1,121 @@
+"""Every error of this library, arranged by what the caller must do.
+
+::
+
+    VoucherGatewayError
+    ├── ConfigurationError          mend the configuration
+    ├── UnsupportedOperation        this vendor cannot do it; ask `capabilities` first
+    ├── InvalidRequest              mend the call (`field` and `rule` say what); nothing was sent
+    │   ├── AmountPrecisionError    more decimals than the currency, or the vendor, has
+    │   └── AmountOutOfRange        more or less than the vendor takes
+    ├── Declined                    the vendor said no; nothing moved
+    │   ├── VoucherNotFound
+    │   ├── VoucherInactive
+    │   ├── VoucherExpired
+    │   ├── InsufficientValue
+    │   ├── CurrencyMismatch
+    │   ├── WrongPin
+    │   ├── ReservationExpired
+    │   ├── ReservationSuperseded
+    │   ├── ReservationReleased
+    │   ├── VoucherHeld             a reservation of ours for another order stands on it
+    │   ├── AlreadyCaptured
+    │   ├── AlreadyRefunded
+    │   ├── DuplicateCode
+    │   └── Rejected                no documented reason: `vendor_code` and `fields` are the vendor's own
+    ├── AccessDenied                mend the credentials or the rights of the login; nothing moved
+    │   ├── AuthenticationFailed
+    │   └── MissingScope
+    ├── NotExecuted                 surely not done; the same call may be made again
+    │   ├── ProviderUnavailable
+    │   ├── DatabaseUnavailable     the journal could not be written, so nothing was sent
+    │   └── RateLimited             `retry_after` says when
+    ├── OutcomeUnknown              may have happened: keep the `ticket` and resolve it, never simply repeat
+    ├── MalformedResponse           a read whose answer breaks the vendor's contract
+    │   └── IntegrityMismatch       the vendor echoed another amount than was sent
+    ├── ReferenceConflict           this reference stands for another call already
+    ├── OperationInProgress         another worker is on this very call
+    └── ConcurrentModification      somebody else changed the voucher meanwhile; a person must look
+
+``except OutcomeUnknown`` catches everything that may have run without our knowing. No error carries a payload, a
+code, a PIN or a secret, and every error survives pickling.
+"""
+
+from voucher_gateway.errors.kinds import (
+    AccessDenied,
+    AlreadyCaptured,
+    AlreadyRefunded,
+    AmountOutOfRange,
+    AmountPrecisionError,
+    AuthenticationFailed,
+    ConcurrentModification,
+    ConfigurationError,
+    CurrencyMismatch,
+    DatabaseUnavailable,
+    Declined,
+    DuplicateCode,
+    FieldError,
+    InsufficientValue,
+    IntegrityMismatch,
+    InvalidRequest,
+    MalformedResponse,
+    MissingScope,
+    NotExecuted,
+    OperationInProgress,
+    OutcomeUnknown,
+    ProviderUnavailable,
+    RateLimited,
+    ReferenceConflict,
+    Rejected,
+    ReservationExpired,
+    ReservationReleased,
+    ReservationSuperseded,
+    UnsupportedOperation,
+    VoucherExpired,
+    VoucherHeld,
+    VoucherInactive,
+    VoucherNotFound,
+    WrongPin,
+)
+from voucher_gateway.errors.root import OutcomeName, VoucherGatewayError
+from voucher_gateway.errors.ticket import Ticket
+
+__all__ = [
+    "AccessDenied",
+    "AlreadyCaptured",
+    "AlreadyRefunded",
+    "AmountOutOfRange",
+    "AmountPrecisionError",
+    "AuthenticationFailed",
+    "ConcurrentModification",
+    "ConfigurationError",
+    "CurrencyMismatch",
+    "DatabaseUnavailable",
+    "Declined",
+    "DuplicateCode",
+    "FieldError",
+    "InsufficientValue",
+    "IntegrityMismatch",
+    "InvalidRequest",
+    "MalformedResponse",
+    "MissingScope",
+    "NotExecuted",
+    "OperationInProgress",
+    "OutcomeName",
+    "OutcomeUnknown",
+    "ProviderUnavailable",
+    "RateLimited",
+    "ReferenceConflict",
+    "Rejected",
+    "ReservationExpired",
+    "ReservationReleased",
+    "ReservationSuperseded",
+    "Ticket",
+    "UnsupportedOperation",
+    "VoucherExpired",
+    "VoucherGatewayError",
+    "VoucherHeld",
+    "VoucherInactive",
+    "VoucherNotFound",
+    "WrongPin",
+]
