@@ -1,0 +1,72 @@
+"""What a fetch brings, and what a listing says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+import attrs
+
+from voucher_gateway.errors import MalformedResponse
+
+T = TypeVar("T")
+
+
+@attrs.frozen(kw_only=True)
+class Page(Generic[T]):
+    """One page as the vendor gave it.
+
+    Attributes:
+        items: its entries, in the vendor's order.
+        total: how many entries the whole query has, where the vendor says so.
+        pages: how many pages it has, where the vendor says so.
+        size: entries a page as the vendor really counts them, which may differ from what was asked for.
+
+    Raises:
+        MalformedResponse: if one of the numbers makes no sense.
+    """
+
+    items: Sequence[T]
+    total: int | None = None
+    pages: int | None = None
+    size: int
+
+    def __attrs_post_init__(self) -> None:
+        wrong = [name for name in ("total", "pages") if (getattr(self, name) or 0) < 0]
+        if self.size < 1:
+            wrong.append("size")
+        if wrong:
+            raise MalformedResponse("the vendor's count of pages makes no sense", problems=tuple(wrong))
+
+    @property
+    def end(self) -> int | None:
+        """The index after the last page, as this page tells it: the larger where `pages` and `total` disagree."""
+        told = [] if self.pages is None else [self.pages]
+        if self.total is not None:
+            told.append(-(-self.total // self.size))
+        return max(told, default=None)
+
+
+@attrs.frozen(kw_only=True)
+class ListingReport:
+    """What a listing has seen so far, the part before a resumption included.
+
+    Attributes:
+        seen: entries given to the caller.
+        vendor_total: the vendor's latest total; None where it tells none.
+        duplicates: entries that came again and were dropped.
+        pages: pages read.
+        finished: whether the vendor's list was read to its end; a limit, an error or `close` leaves it False.
+        consistent: False when something contradicts that every entry was seen once: the total or the page size
+            changed meanwhile, entries came twice, or the counts do not add up. True when the vendor's total agrees.
+            None until the listing is finished, and for a vendor without a total, where nothing can prove it.
+        problems: what contradicts, a sentence each.
+    """
+
+    seen: int
+    vendor_total: int | None
+    duplicates: int
+    pages: int
+    finished: bool
+    consistent: bool | None
+    problems: tuple[str, ...]
