@@ -1,0 +1,117 @@
+"""A forked child speaks on connections of its own, whatever the threads of its parent were doing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path as File
+from typing import TYPE_CHECKING
+
+import pytest
+
+from voucher_gateway.adapter import ClientCredentials, HttpClient, Intent, Path, Reply, Request
+from voucher_gateway.settings import SecretSource
+
+if TYPE_CHECKING:
+    from tests.http.conftest import Answer, Asked, ClientOf, Serve, Server
+
+LOOK = Request(method="GET", path=Path.of("/jars"))
+CHARGE = Request(method="POST", path=Path.of("/charges"), json={})
+
+
+def in_a_child(call: Callable[[], object], within_s: float = 5) -> str:
+    """Make a call in a forked child, and return what came of it there."""
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        # Python 3.12 warns of a fork beside other threads, which is just what is tried here.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        try:
+            said = repr(call())
+        except BaseException as error:  # noqa: BLE001 - nothing may get out of the child, which would go on testing
+            said = repr(error)
+        os.write(writing, said.encode())
+        os._exit(0)
+    os.close(writing)
+    killer = threading.Timer(within_s, os.kill, (child, signal.SIGKILL))
+    killer.start()
+    with open(reading, "rb") as pipe:
+        said = pipe.read().decode()
+    killer.cancel()
+    os.waitpid(child, 0)
+    return said or "the child hung"
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_child_makes_its_own_connection_and_the_parents_goes_on(
+    tls: bool, serve: Serve, client_of: ClientOf, certificate: File, intent: Intent
+) -> None:
+    server = serve(tls=tls)
+    client = client_of(server, ca_bundle=str(certificate))
+    client.read(LOOK, Reply.json)
+    assert len(server.visits) == 1
+
+    for count in (2, 3):
+        assert in_a_child(lambda: client.change(CHARGE, intent, Reply.json)) == "{'ok': True}"
+        assert len(server.visits) == count
+
+    client.read(LOOK, Reply.json)
+    assert (len(server.heard), len(server.visits)) == (4, 3)
+
+
+def slow_token(server_of: list[Server]) -> Callable[[Asked], Answer]:
+    def answer(asked: Asked) -> Answer:
+        if asked.target == "/token" and len(server_of[0].heard) == 1:
+            time.sleep(0.5)
+        return 200, '{"access_token": "t", "token_type": "bearer"}'
+
+    return answer
+
+
+def authenticated(client: HttpClient, server: Server) -> HttpClient:
+    client.auth = ClientCredentials(
+        client_id="till-1", client_secret=SecretSource.of("a-secret"), post=client.post_form(f"{server.url}/token")
+    )
+    return client
+
+
+def test_a_child_that_is_born_while_a_thread_fetches_a_token_fetches_its_own(serve: Serve, client_of: ClientOf) -> None:
+    servers: list[Server] = []
+    servers.append(server := serve(each=slow_token(servers)))
+    client = authenticated(client_of(server, read_timeout_s=5, total_timeout_s=5), server)
+    fetching = threading.Thread(target=client.read, args=(LOOK, Reply.json))
+    fetching.start()
+    while not server.heard:
+        time.sleep(0.01)
+
+    assert in_a_child(lambda: client.read(LOOK, lambda reply: reply.status), within_s=3) == "200"
+    fetching.join()
+    assert sorted(asked.target for asked in server.heard) == ["/jars", "/jars", "/token", "/token"]
+
+
+def test_a_child_uses_the_token_that_its_parent_had(serve: Serve, client_of: ClientOf) -> None:
+    server = serve(each=lambda _: (200, '{"access_token": "t", "token_type": "bearer"}'))
+    client = authenticated(client_of(server), server)
+    client.read(LOOK, Reply.json)
+    in_a_child(lambda: client.read(LOOK, Reply.json))
+    assert [asked.target for asked in server.heard] == ["/token", "/jars", "/jars"]
+
+
+def test_a_child_that_is_born_while_a_thread_takes_a_connection_does_not_wait_for_it(
+    serve: Serve, client_of: ClientOf
+) -> None:
+    server = serve()
+    client = client_of(server)
+    client.read(LOOK, Reply.json)
+    # The moment is too short to be met by chance, so its lock is held by hand.
+    adapter = client._transport._session.get_adapter(server.url)
+    held = adapter.poolmanager.connection_from_url(server.url).pool.mutex  # type: ignore[attr-defined]  # HTTPAdapter's
+    with held:
+        assert in_a_child(lambda: client.read(LOOK, Reply.json), within_s=3) == "{'ok': True}"
+    assert client.read(LOOK, Reply.json) == {"ok": True}
+    assert len(server.visits) == 2

@@ -1,0 +1,192 @@
+"""No server can hold a call beyond its total time, nor fill the memory."""
+
+from __future__ import annotations
+
+import tracemalloc
+import zlib
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from voucher_gateway.adapter import (
+    Intent,
+    MalformedResponse,
+    OutcomeUnknown,
+    Path,
+    ProviderUnavailable,
+    Reply,
+    Request,
+)
+
+if TYPE_CHECKING:
+    from tests.http.conftest import ClientOf, Serve, Visit
+
+LOOK = Request(method="GET", path=Path.of("/jars"))
+CHARGE = Request(method="POST", path=Path.of("/charges"), json={"amount": "10.53"})
+
+MB = 1024 * 1024
+TOTAL_S = 0.4
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+def sends(pieces: Callable[[], Iterator[bytes]], every_s: float) -> Callable[[Visit], None]:
+    def play(visit: Visit) -> None:
+        visit.asked()
+        for piece in pieces():
+            visit.drip(piece, every_s)
+
+    return play
+
+
+SLOW = {
+    "it drips its headers": sends(lambda: chain([HEAD], repeat(b"X-A: b\r\n")), 0.02),
+    "it drips its body": sends(lambda: chain([HEAD + b"Content-Length: 99999\r\n\r\n"], repeat(b" ")), 0.01),
+    "it drips its chunks": sends(
+        lambda: chain([HEAD + b"Transfer-Encoding: chunked\r\n\r\n"], repeat(b"1\r\n \r\n")), 0.01
+    ),
+    "it drips what follows the last chunk": sends(
+        lambda: chain([HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n"], repeat(b"X: y\r\n")), 0.01
+    ),
+    "it drips compressed bytes": sends(
+        lambda: chain([HEAD + b"Content-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x08\0\0\0\0\0\0"], repeat(b"a")), 0.01
+    ),
+    "it asks to go on for ever": sends(lambda: repeat(b"HTTP/1.1 100 Continue\r\n\r\n"), 0.001),
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_the_total_time_holds_when(
+    name: str, serve: Serve, client_of: ClientOf, intent: Intent, stopwatch: Callable[[], float]
+) -> None:
+    server = serve(SLOW[name])
+    # The time for one wait would let a drip go on for ever.
+    client = client_of(server, read_timeout_s=0.3, total_timeout_s=TOTAL_S, tries=3)
+    with pytest.raises(OutcomeUnknown) as left_open:
+        client.change(CHARGE, intent, Reply.json)
+    assert TOTAL_S <= stopwatch() < TOTAL_S + 0.4
+    assert left_open.value.ticket.reason == "no complete answer within the time allowed"
+
+
+def test_repeats_of_a_read_share_its_total_time(
+    serve: Serve, client_of: ClientOf, stopwatch: Callable[[], float]
+) -> None:
+    def fall_silent(visit: Visit) -> None:
+        visit.asked()
+        visit.silence()
+
+    server = serve(fall_silent)
+    with pytest.raises(ProviderUnavailable):
+        client_of(server, read_timeout_s=0.1, total_timeout_s=TOTAL_S, tries=100).read(LOOK, Reply.json)
+    assert len(server.heard) >= 2
+    assert stopwatch() < TOTAL_S + 0.4
+
+
+def test_the_total_time_holds_against_a_server_that_does_not_take_the_request(
+    serve: Serve, client_of: ClientOf, intent: Intent, stopwatch: Callable[[], float]
+) -> None:
+    client = client_of(serve(lambda visit: visit.silence()), read_timeout_s=30, total_timeout_s=0.8)
+    large = Request(method="POST", path=Path.of("/charges"), json={"note": "x" * 12 * MB})
+    with pytest.raises(OutcomeUnknown):
+        client.change(large, intent, Reply.json)
+    assert stopwatch() < 1.2
+
+
+class Flood:
+    """Sends a body without an end, and counts what it could get rid of."""
+
+    def __init__(self, head: bytes, chunked: bool = False) -> None:
+        self.sent = 0
+        self._head = HEAD + head + b"\r\n"
+        self._piece = bytes(MB)
+        if chunked:
+            self._piece = b"%x\r\n%b\r\n" % (MB, self._piece)
+
+    def __call__(self, visit: Visit) -> None:
+        visit.asked()
+        visit.send(self._head)
+        for _ in range(200):
+            visit.send(self._piece)
+            self.sent += MB
+
+
+@pytest.fixture
+def peak() -> Iterator[Callable[[], int]]:
+    """Tells the most memory that was in use at once since the test began, in bytes."""
+    tracemalloc.start()
+    yield lambda: tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("head", "chunked"),
+    [(b"Content-Length: %d\r\n" % (200 * MB), False), (b"", False), (b"Transfer-Encoding: chunked\r\n", True)],
+    ids=["announced", "not announced", "chunked"],
+)
+def test_a_body_of_200_mb_is_dropped_at_the_limit(
+    head: bytes, chunked: bool, serve: Serve, client_of: ClientOf, intent: Intent, peak: Callable[[], int]
+) -> None:
+    flood = Flood(head, chunked)
+    server = serve(flood)
+    client = client_of(server, max_reply_bytes=2 * MB, total_timeout_s=5, tries=3)
+    with pytest.raises(OutcomeUnknown) as left_open:
+        client.change(CHARGE, intent, Reply.json)
+    assert left_open.value.ticket.reason == "the answer is larger than allowed"
+    assert flood.sent < 60 * MB
+    assert peak() < 16 * MB
+    assert len(server.visits) == 1
+
+
+def test_a_read_does_not_ask_again_for_what_is_too_large(serve: Serve, client_of: ClientOf) -> None:
+    server = serve(each=lambda _: (200, " " * 101))
+    with pytest.raises(MalformedResponse, match="GET /jars: the answer is larger than allowed"):
+        client_of(server, max_reply_bytes=100, tries=3).read(LOOK, Reply.json)
+    assert len(server.heard) == 1
+
+
+def test_an_answer_of_just_the_limit_is_read(serve: Serve, client_of: ClientOf) -> None:
+    server = serve(each=lambda _: (200, "1" + " " * 99))
+    assert client_of(server, max_reply_bytes=100).read(LOOK, Reply.json) == 1
+
+
+def bomb(*encodings: str) -> bytes:
+    """64 MB of blanks, packed."""
+    body = bytes(64 * MB)
+    for encoding in encodings:
+        packing = zlib.compressobj(1, zlib.DEFLATED, 31 if encoding == "gzip" else 15)
+        body = packing.compress(body) + packing.flush()
+    return body
+
+
+@pytest.mark.parametrize("encodings", [("gzip",), ("deflate",), ("gzip", "gzip")], ids=", ".join)
+def test_a_small_answer_that_unpacks_to_a_large_one_is_dropped_at_the_limit(
+    encodings: tuple[str, ...], serve: Serve, client_of: ClientOf, intent: Intent, peak: Callable[[], int]
+) -> None:
+    body = bomb(*encodings)
+    tracemalloc.reset_peak()
+    head = b"Content-Encoding: %b\r\nContent-Length: %d\r\n\r\n" % (", ".join(encodings).encode(), len(body))
+
+    def play(visit: Visit) -> None:
+        visit.asked()
+        visit.send(HEAD + head + body)
+
+    client = client_of(serve(play), max_reply_bytes=2 * MB, total_timeout_s=5)
+    with pytest.raises(OutcomeUnknown) as left_open:
+        client.change(CHARGE, intent, Reply.json)
+    assert left_open.value.ticket.reason == "the answer is larger than allowed"
+    assert peak() < 16 * MB
+
+
+def test_a_compressed_answer_is_read(serve: Serve, client_of: ClientOf) -> None:
+    packing = zlib.compressobj(9, zlib.DEFLATED, 31)
+    body = packing.compress(b'{"ok": true}') + packing.flush()
+
+    def play(visit: Visit) -> None:
+        while visit.asked():
+            visit.send(HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+    server = serve(play)
+    client = client_of(server)
+    assert [client.read(LOOK, Reply.json) for _ in range(2)] == [{"ok": True}] * 2
+    assert len(server.visits) == 1

@@ -1,0 +1,255 @@
+"""The environment's proxies and trust stores are honoured, and read once; its .netrc is not."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path as File
+from typing import TYPE_CHECKING
+
+import pytest
+
+from voucher_gateway.adapter import (
+    BearerKey,
+    ClientCredentials,
+    ConfigurationError,
+    Intent,
+    NotExecuted,
+    OutcomeUnknown,
+    Path,
+    ProviderUnavailable,
+    Reply,
+    Request,
+)
+from voucher_gateway.settings import SecretSource
+
+if TYPE_CHECKING:
+    from tests.http.conftest import ClientOf, Serve, Visit
+
+LOOK = Request(method="GET", path=Path.of("/jars"))
+CHARGE = Request(method="POST", path=Path.of("/charges"), json={"amount": "10.53"})
+
+
+def tunnel(visit: Visit) -> None:
+    """Plays a proxy that connects to wherever it is asked to."""
+    asked = visit.asked()
+    assert asked is not None
+    assert asked.method == "CONNECT"
+    host, _, port = asked.target.partition(":")
+    with socket.create_connection((host, int(port)), timeout=5) as onward:
+        visit.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        back = threading.Thread(target=pump, args=(onward, visit.sock), daemon=True)
+        back.start()
+        pump(visit.sock, onward)
+        back.join()
+
+
+def pump(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while piece := source.recv(65536):
+            target.sendall(piece)
+    for one in (source, target):
+        with suppress(OSError):
+            one.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
+def test_a_plain_request_goes_through_the_proxy(
+    name: str, serve: Serve, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = serve()
+    monkeypatch.setenv(name, proxy.url.replace("//", "//us%40er:pass@"))
+    client = client_of("http://127.0.0.3:81/v1")
+    client.auth = BearerKey(SecretSource.of("a-key"))
+    assert client.read(LOOK, Reply.json) == {"ok": True}
+    assert proxy.heard[0].target == "http://127.0.0.3:81/v1/jars"
+    assert proxy.heard[0].headers["authorization"] == "Bearer a-key"
+    credentials = base64.b64encode(b"us@er:pass").decode()
+    assert proxy.heard[0].headers["proxy-authorization"] == f"Basic {credentials}"
+
+
+def test_a_tls_request_goes_through_a_tunnel_that_sees_nothing_of_it(
+    serve: Serve, client_of: ClientOf, certificate: File, intent: Intent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, proxy = serve(tls=True), serve(tunnel)
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("//", "//user:pass@"))
+    client = client_of(server, ca_bundle=str(certificate))
+    client.auth = BearerKey(SecretSource.of("a-key"))
+    for _ in range(2):
+        assert client.change(CHARGE, intent, Reply.json) == {"ok": True}
+
+    (asked,) = proxy.heard
+    assert (asked.target, asked.body) == (f"127.0.0.1:{server.port}", b"")
+    assert "authorization" not in asked.headers
+    assert [asked.headers["authorization"] for asked in server.heard] == ["Bearer a-key"] * 2
+    assert "proxy-authorization" not in server.heard[0].headers
+    assert (len(proxy.visits), len(server.visits)) == (1, 1)
+
+
+@pytest.mark.parametrize("exception", ["127.0.0.1", "*", "127.0.0.0/8"])
+def test_a_host_that_needs_no_proxy_is_reached_straight(
+    exception: str, serve: Serve, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, proxy = serve(), serve()
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    monkeypatch.setenv("NO_PROXY", exception)
+    client_of(server).read(LOOK, Reply.json)
+    assert (len(server.heard), proxy.visits) == (1, [])
+
+
+def test_each_host_has_its_own_way(serve: Serve, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = serve(each=lambda _: (200, '{"access_token": "t"}'), host="127.0.0.2")
+    proxy = serve()
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.2")
+    client = client_of("http://127.0.0.3:81")
+    client.auth = ClientCredentials(
+        client_id="till-1", client_secret=SecretSource.of("a-secret"), post=client.post_form(f"{tokens.url}/token")
+    )
+    client.read(LOOK, Reply.json)
+    assert [asked.target for asked in tokens.heard] == ["/token"]
+    assert [asked.target for asked in proxy.heard] == ["http://127.0.0.3:81/jars"]
+
+
+def test_the_environment_is_read_once_for_a_session(
+    serve: Serve, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, proxy = serve(), serve()
+    client = client_of(server)
+    client.read(LOOK, Reply.json)
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    client.read(LOOK, Reply.json)
+    assert (len(server.heard), proxy.visits) == (2, [])
+
+    client_of(server).read(LOOK, Reply.json)
+    assert (len(server.heard), len(proxy.heard)) == (2, 1)
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_the_trust_store_of_the_environment_is_used(
+    name: str, serve: Serve, client_of: ClientOf, certificate: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, str(certificate))
+    assert client_of(serve(tls=True)).read(LOOK, Reply.json) == {"ok": True}
+
+
+def test_the_configured_trust_store_goes_before_that_of_the_environment(
+    serve: Serve, client_of: ClientOf, certificate: File, tmp_path: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "gone.pem"))
+    client = client_of(serve(tls=True), ca_bundle=str(certificate))
+    assert client.read(LOOK, Reply.json) == {"ok": True}
+
+
+def test_a_trust_store_of_the_environment_that_does_not_exist_is_a_mistake_in_the_config(
+    serve: Serve, client_of: ClientOf, intent: Intent, tmp_path: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "gone.pem"))
+    with pytest.raises(ConfigurationError, match="REQUESTS_CA_BUNDLE"):
+        client_of(serve(tls=True)).change(CHARGE, intent, Reply.json)
+    assert client_of(serve()).read(LOOK, Reply.json) == {"ok": True}  # which it does not concern
+
+
+def test_a_netrc_file_never_replaces_our_credentials(
+    serve: Serve, client_of: ClientOf, tmp_path: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\ndefault login any password one\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    server = serve()
+    client = client_of(server)
+    client.read(LOOK, Reply.json)
+    client.auth = BearerKey(SecretSource.of("a-key"))
+    client.read(LOOK, Reply.json)
+    client.read(Request(method="GET", path=Path.of("/jars"), anonymous=True), Reply.json)
+    assert [asked.headers.get("authorization") for asked in server.heard] == [None, "Bearer a-key", None]
+
+
+REFUSALS: dict[str, Callable[[Visit], None]] = {
+    "it forbids": lambda visit: visit.answer(403, "no"),
+    "it wants a password": lambda visit: visit.answer(407, "who?"),
+    "it finds nobody": lambda visit: visit.answer(502, "<html>"),
+    "it hangs up": lambda visit: visit.end(),
+    "it resets the connection": lambda visit: visit.reset(),
+    "it says something else": lambda visit: visit.send(b"220 mail.example.com ESMTP ready\r\n"),
+    "it never answers": lambda visit: visit.silence(),
+    "it drips": lambda visit: visit.drip(b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 99),
+    "it says yes and hangs up": lambda visit: visit.send(b"HTTP/1.1 200 OK\r\n\r\n"),
+    "it says yes and answers itself": lambda visit: visit.send(b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n{}"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_nothing_was_done_if_the_proxy_does_not_connect_us(
+    name: str,
+    serve: Serve,
+    client_of: ClientOf,
+    intent: Intent,
+    monkeypatch: pytest.MonkeyPatch,
+    stopwatch: Callable[[], float],
+) -> None:
+    def play(visit: Visit) -> None:
+        visit.asked()
+        REFUSALS[name](visit)
+
+    proxy = serve(play)
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+    with pytest.raises(ProviderUnavailable) as failed:
+        client_of("https://127.0.0.3", read_timeout_s=0.2, total_timeout_s=0.4).change(CHARGE, intent, Reply.json)
+    assert failed.value.outcome == "not_executed"
+    assert [asked.method for asked in proxy.heard] == ["CONNECT"]
+    assert stopwatch() < 1.2
+
+
+@pytest.mark.parametrize("base_url", ["http://127.0.0.3", "https://127.0.0.3"])
+@pytest.mark.parametrize("proxy", ["http://proxy.invalid:3128", "proxy.invalid:3128", "http://127.0.0.1:1"])
+def test_nothing_was_done_if_the_proxy_cannot_be_reached(
+    proxy: str, base_url: str, client_of: ClientOf, intent: Intent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(NotExecuted):
+        client_of(base_url).change(CHARGE, intent, Reply.json)
+
+
+@pytest.mark.parametrize(
+    "play",
+    [
+        lambda visit: visit.answer(502, "<html>"),
+        lambda visit: visit.answer(407, "who?"),
+        lambda visit: visit.end(),
+        lambda visit: visit.reset(),
+    ],
+)
+def test_a_change_may_have_run_if_the_proxy_that_took_it_fails(
+    play: Callable[[Visit], None],
+    serve: Serve,
+    client_of: ClientOf,
+    intent: Intent,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def script(visit: Visit) -> None:
+        visit.asked()
+        play(visit)
+
+    proxy = serve(script)
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    with pytest.raises(OutcomeUnknown):
+        client_of("http://127.0.0.3", tries=3).change(CHARGE, intent, Reply.json)
+    assert len(proxy.heard) == 1
+
+
+@pytest.mark.parametrize(
+    "proxy", ["socks5://user:hush@127.0.0.1:1080", "ftp://user:hush@127.0.0.1", "http://", "http://user:hush@:x"]
+)
+def test_a_proxy_that_we_cannot_use_is_a_mistake_in_the_config(
+    proxy: str, client_of: ClientOf, intent: Intent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    client = client_of("https://127.0.0.3")
+    with pytest.raises(ConfigurationError, match="the proxy in the environment must be") as refused:
+        client.change(CHARGE, intent, Reply.json)
+    assert "hush" not in str(refused.value)

@@ -1,0 +1,272 @@
+"""One request on the wire: how long it may still take, and whether a byte of it may have left.
+
+requests alone waits for every byte anew, so a server that drips its headers could hold a call for hours. Here each
+wait on the socket is cut to what is left of the total, in the thread that makes the call: no watchdog thread is needed,
+and nothing survives a fork.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import logging
+import os
+import queue
+import socket
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import attrs
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util.connection import allowed_gai_family
+
+
+class OutOfTime(TimeoutError):
+    """The total deadline is over."""
+
+
+@attrs.define
+class Exchange:
+    """The state of one request.
+
+    Attributes:
+        deadline: when it must be over, by ``time.monotonic``.
+        connect_s: how long making the connection may take, in seconds.
+        read_s: how long one wait for bytes may take, in seconds.
+        sent: whether a byte of the request itself may have left this machine: None before a connection of ours took it,
+            False while the connection is being made.
+    """
+
+    deadline: float
+    connect_s: float
+    read_s: float
+    sent: bool | None = None
+
+    def wait(self, at_most: float) -> float:
+        """Return how long the next wait on the socket may take.
+
+        Raises:
+            OutOfTime: if the total is used up.
+        """
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise OutOfTime
+        return min(left, at_most)
+
+
+# A wait of zero would mean "do not wait", which is an error of another kind.
+_MOMENT_S: Final = 0.001
+
+_here = threading.local()
+
+
+@contextmanager
+def under_way(exchange: Exchange) -> Iterator[None]:
+    """Make `exchange` the one that this thread's sockets obey."""
+    _here.exchange = exchange
+    try:
+        yield
+    finally:
+        _here.exchange = None
+
+
+def _exchange() -> Exchange | None:
+    return getattr(_here, "exchange", None)
+
+
+class _TimedReader(io.RawIOBase):
+    """Reads a socket, each time waiting no longer than the exchange has left.
+
+    Attributes:
+        ended: whether the other side has closed the connection.
+    """
+
+    def __init__(self, sock: Any) -> None:
+        self.ended = False
+        self._sock = sock
+        self._raw = sock.makefile("rb", buffering=0)
+        self._exchange = _exchange()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._exchange is not None:
+            self._sock.settimeout(self._exchange.wait(self._exchange.read_s))
+        count: int | None = self._raw.readinto(buffer)
+        self.ended = count == 0
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+@attrs.frozen
+class _TimedSocket:
+    """Stands for a socket where http.client asks it for a file to read the answer from."""
+
+    sock: Any
+
+    def makefile(self, mode: str) -> io.BufferedReader:  # noqa: ARG002 - http.client's signature
+        return io.BufferedReader(_TimedReader(self.sock))
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    def __init__(self, sock: Any, *args: Any, **named: Any) -> None:
+        super().__init__(_TimedSocket(sock), *args, **named)  # type: ignore[arg-type]  # all it does is makefile
+
+    def begin(self) -> None:
+        reader: Any = self.fp.raw  # the one that _TimedSocket makes
+        super().begin()
+        if reader.ended:  # http.client takes a connection that breaks within the headers for their end
+            raise http.client.IncompleteRead(b"")
+
+
+class _Timed:
+    """What both kinds of connection do differently from urllib3's."""
+
+    response_class: Any = _TimedResponse
+    # http.client prints whole requests, codes and tokens included, when somebody sets this for all connections.
+    debuglevel = 0
+    sock: Any
+    port: Any
+    timeout: Any
+    _dns_host: str
+    _connecting = False
+
+    def connect(self) -> None:
+        exchange = _exchange()
+        if exchange is not None:
+            self.timeout = exchange.wait(exchange.connect_s)
+            exchange.sent = False
+        self._connecting = True
+        try:
+            super().connect()  # type: ignore[misc]  # mixed into urllib3's connections
+        finally:
+            self._connecting = False
+
+    def _new_conn(self) -> Any:
+        """Connect to the first address that takes us, within one time-out for all of them and for TLS after it.
+
+        urllib3 grants the whole of it to each address of the host, and once more to the handshake.
+        """
+        if _exchange() is None:
+            return super()._new_conn()  # type: ignore[misc]  # mixed into urllib3's connections
+        by = time.monotonic() + self.timeout
+        name = self._dns_host
+        failed: Exception | None = None
+        try:
+            for address in _addresses(name, self.port, self):
+                self._dns_host, self.timeout = address, by - time.monotonic()
+                if self.timeout <= 0:
+                    break
+                try:
+                    sock = super()._new_conn()  # type: ignore[misc]  # see above
+                except (ConnectTimeoutError, NewConnectionError) as error:
+                    failed = error
+                else:
+                    sock.settimeout(max(_MOMENT_S, by - time.monotonic()))
+                    return sock
+            raise failed or OutOfTime
+        finally:
+            self._dns_host = name
+            failed = None  # its traceback leads back to this frame
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        exchange = _exchange()
+        # A CONNECT to a proxy goes through here too, but is not our request yet.
+        if exchange is not None and not self._connecting:
+            self.sock.settimeout(exchange.wait(exchange.read_s))
+            exchange.sent = True
+        super().send(data)  # type: ignore[misc]  # see above
+
+
+def _addresses(name: str, port: int, connection: Any) -> list[str]:
+    try:
+        found = socket.getaddrinfo(name.strip("[]"), port, allowed_gai_family(), socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise NameResolutionError(name, connection, error) from error
+    return [str(where[0]) for *_, where in found]
+
+
+class _TimedHTTPConnection(_Timed, HTTPConnection):
+    pass
+
+
+class _TimedHTTPSConnection(_Timed, HTTPSConnection):
+    pass
+
+
+class _Idle(queue.LifoQueue[Any]):
+    """The idle connections of a pool. A forked child leaves them to its parent.
+
+    It must not even take the queue's lock to close them: if a thread of the parent held it, it stays locked for ever.
+    """
+
+    def __init__(self, maxsize: int = 0) -> None:
+        super().__init__(maxsize)
+        _all_idle.add(self)
+
+    def forget(self) -> None:
+        super().__init__(self.maxsize)
+
+
+_all_idle: Final[weakref.WeakSet[_Idle]] = weakref.WeakSet()
+
+
+def _forget_after_fork() -> None:
+    for idle in list(_all_idle):
+        idle.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)
+
+
+class _TimedHTTPPool(HTTPConnectionPool):
+    ConnectionCls = _TimedHTTPConnection
+    QueueCls = _Idle
+
+
+class _TimedHTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _TimedHTTPSConnection
+    QueueCls = _Idle
+
+
+_POOLS: Final = {"http": _TimedHTTPPool, "https": _TimedHTTPSPool}
+
+
+class TimedAdapter(HTTPAdapter):
+    """requests' transport over connections that obey the exchange of their thread."""
+
+    def init_poolmanager(self, *args: Any, **named: Any) -> None:
+        """Make the pools, of our kind."""
+        super().init_poolmanager(*args, **named)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: Any, **named: Any) -> Any:
+        """Make the pools behind a proxy, of our kind."""
+        manager = super().proxy_manager_for(proxy, **named)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
+class _NotOurs(logging.Filter):
+    """Drops urllib3's lines about our requests: they show paths and queries, and so codes."""
+
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - the thread says whose line it is
+        return _exchange() is None
+
+
+for _name in ("connectionpool", "connection", "poolmanager", "response", "util.retry"):
+    logging.getLogger(f"urllib3.{_name}").addFilter(_NotOurs())

@@ -1,0 +1,163 @@
+"""A request before it is sent, and the reply to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+import attrs
+
+from voucher_gateway import wire
+from voucher_gateway.errors import InvalidRequest
+from voucher_gateway.masking import Masked
+
+_PART: Final = re.compile(r"\{(\w+)\}")
+_REQUEST_ID_HEADERS: Final = ("x-request-id", "x-correlation-id", "request-id", "cf-ray")
+
+
+@attrs.frozen
+class Path:
+    """A path below the vendor's base URL, with every part percent-encoded.
+
+    Attributes:
+        template: e.g. ``/vouchers/{id}``; this is what messages show, since a part may be a code.
+        encoded: what is sent.
+    """
+
+    template: str
+    encoded: str = attrs.field(repr=False)
+
+    @classmethod
+    def of(cls, template: str, /, **parts: str | Masked) -> Path:
+        """Fill a template.
+
+        Raises:
+            InvalidRequest: if a part is empty, ``.`` or ``..`` (which no encoding keeps from being a path step) or is
+                not encodable.
+        """
+        return cls(template, _PART.sub(lambda match: _encode(match[1], parts[match[1]]), template))
+
+
+def _encode(name: str, part: str | Masked) -> str:
+    text = part.reveal() if isinstance(part, Masked) else part
+    if not isinstance(text, str):
+        raise TypeError(f"{name} is a str, not {type(text).__name__}")
+    if text in ("", ".", ".."):
+        raise InvalidRequest(f"{name} must not be empty, '.' or '..'", field=name, rule="not empty, not '.', not '..'")
+    encoded = _quoted(text)
+    if encoded is None:
+        raise InvalidRequest(f"{name} is no valid Unicode text", field=name, rule="valid Unicode")
+    return encoded
+
+
+def _quoted(text: str) -> str | None:
+    # The error carries the whole text, so it must not be the context of ours.
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError:
+        return None
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """One request to a vendor.
+
+    Attributes:
+        method: the HTTP method.
+        path: below the base URL.
+        query: names and values; values that are masked are revealed only when sent.
+        json: the body to be sent as JSON, None for none; values that are masked are revealed only when sent.
+        anonymous: whether it goes without credentials.
+    """
+
+    method: str
+    path: Path
+    query: Sequence[tuple[str, str | Masked]] = attrs.field(default=(), repr=False)
+    json: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
+    anonymous: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The request as messages show it."""
+        return f"{self.method} {self.path.template}"
+
+    def target(self) -> str:
+        """Return path and query, encoded.
+
+        Raises:
+            InvalidRequest: if a text of the query is no valid Unicode.
+        """
+        if not self.query:
+            return self.path.encoded
+        pairs = [
+            (_quoted(name), _quoted(value.reveal() if isinstance(value, Masked) else value))
+            for name, value in self.query
+        ]
+        if any(None in pair for pair in pairs):
+            raise InvalidRequest("a filter is no valid Unicode text", field="query", rule="valid Unicode")
+        return f"{self.path.encoded}?{'&'.join(f'{name}={value}' for name, value in pairs)}"
+
+    def body(self) -> bytes | None:
+        """Return the JSON body.
+
+        Raises:
+            InvalidRequest: if a text is no valid Unicode, or a number not finite.
+        """
+        if self.json is None:
+            return None
+        members = {name: value.reveal() if isinstance(value, Masked) else value for name, value in self.json.items()}
+        try:
+            return wire.encode(members)
+        except ValueError:
+            rule = "valid Unicode and finite numbers"
+            raise InvalidRequest(f"a value cannot be written as JSON: {rule} can", field="json", rule=rule) from None
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Reply:
+    """A complete answer.
+
+    Attributes:
+        status: the HTTP status.
+        headers: by lower-case or any other name.
+        body: the bytes, decompressed.
+    """
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is a success."""
+        return 200 <= self.status <= 299
+
+    @property
+    def date(self) -> datetime | None:
+        """The vendor's clock when it answered, from its Date header; None if there is none that can be read."""
+        try:
+            at = parsedate_to_datetime(self.headers["date"])
+            return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+        except (KeyError, ValueError, OverflowError):
+            return None
+
+    @property
+    def request_id(self) -> str | None:
+        """The vendor's id of the request, if it names one."""
+        for name in _REQUEST_ID_HEADERS:
+            value: str | None = self.headers.get(name)
+            if value:
+                return value[:128]
+        return None
+
+    def json(self) -> Any:
+        """Return the body as strict JSON, with exact numbers.
+
+        Raises:
+            MalformedResponse: if it is none.
+        """
+        return wire.decode(self.body)

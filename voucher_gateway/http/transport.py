@@ -1,0 +1,226 @@
+"""Sends one request once: the session, its proxies and certificates, size limit, and what went wrong.
+
+`requests` is used below its convenience layer. Its `Session.request` looks the environment up for every call, which
+is the largest part of its cost, and rewrites percent-encoded paths; the environment is honoured here too, but read once
+for each session and host.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import attrs
+import requests
+import urllib3.exceptions as broken
+from requests.structures import CaseInsensitiveDict
+from requests.utils import select_proxy
+from urllib3.util import parse_url
+
+from voucher_gateway.errors import ConfigurationError
+from voucher_gateway.http.effects import Failure
+from voucher_gateway.http.exchange import Exchange, OutOfTime, TimedAdapter, under_way
+from voucher_gateway.http.request import Reply
+from voucher_gateway.http.settings import HttpSettings
+
+USER_AGENT: Final = "voucher-gateway"
+
+
+class NoReply(Exception):
+    """No complete answer came.
+
+    Attributes:
+        failure: what was seen.
+        sent: whether a byte of the request may have left; None if we cannot tell.
+    """
+
+    def __init__(self, failure: Failure, *, sent: bool | None) -> None:
+        super().__init__(failure.value)
+        self.failure = failure
+        self.sent = sent
+
+
+@attrs.frozen
+class _Route:
+    """How a host is reached: what requests would look up in the environment for every single call."""
+
+    proxies: Mapping[str, str]
+    verify: bool | str | None
+    cert: Any
+
+
+class Transport:
+    """One session with a vendor, for all threads of one process."""
+
+    def __init__(self, settings: HttpSettings) -> None:
+        self._settings = settings
+        self._session = requests.Session()
+        adapter = TimedAdapter(pool_connections=4, pool_maxsize=max(settings.workers, 1))
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+        self._routes: dict[str, _Route] = {}
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._session.close()
+
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, deadline: float) -> Reply:
+        """Send one request once and read the whole answer.
+
+        Args:
+            method: the HTTP method.
+            url: encoded; it is sent as it is.
+            headers: all of them but the length.
+            body: the body.
+            deadline: the moment of ``time.monotonic`` when it must be over.
+
+        Raises:
+            NoReply: if no complete answer came.
+            ConfigurationError: if the environment's proxy, or the file of trusted certificates, cannot be used.
+        """
+        route = self._route(url)
+        exchange = Exchange(deadline, self._settings.connect_timeout_s, self._settings.read_timeout_s)
+        callers = sys.exception()  # what our caller is handling just now says nothing about us
+        # Raised outside of the handler: even as a hidden context, the library's own error would carry URL and token.
+        try:
+            with under_way(exchange):
+                return self._send(_prepared(method, url, headers, body), route, exchange)
+        except _TooLarge:
+            failure = Failure.TOO_LARGE
+        except Exception as error:  # noqa: BLE001 - whatever it is, the request may have left
+            failure = _failure(error, besides=callers)
+        raise NoReply(_named(failure, exchange.sent), sent=exchange.sent)
+
+    def _send(self, request: requests.PreparedRequest, route: _Route, exchange: Exchange) -> Reply:
+        response = self._session.get_adapter(request.url or "").send(
+            request,
+            stream=True,
+            timeout=(exchange.wait(exchange.connect_s), exchange.read_s),
+            verify=route.verify if route.verify is not None else True,
+            cert=route.cert,
+            proxies=route.proxies,
+        )
+        try:
+            body = response.raw.read(self._settings.max_reply_bytes + 1, decode_content=True)
+            if len(body) > self._settings.max_reply_bytes:
+                raise _TooLarge
+        except BaseException:
+            response.close()
+            raise
+        return Reply(status=response.status_code, headers=response.headers, body=body)
+
+    def _route(self, url: str) -> _Route:
+        host = urlsplit(url).netloc
+        route = self._routes.get(host)
+        if route is None:
+            found = self._session.merge_environment_settings(url, {}, True, self._settings.ca_bundle, None)
+            _check_proxy(select_proxy(url, found["proxies"]))
+            if url.startswith("https:"):
+                _check_certificates(found["verify"])
+            route = self._routes[host] = _Route(found["proxies"], found["verify"], found["cert"])
+        return route
+
+
+class _TooLarge(Exception):
+    pass
+
+
+# Found out late, in requests, these two would be failures that we do not know, and leave a change's outcome open.
+
+
+def _check_proxy(proxy: str | None) -> None:
+    if not proxy:
+        return
+    try:
+        parts = parse_url(proxy if "://" in proxy else f"http://{proxy}")
+        usable = parts.scheme in ("http", "https") and bool(parts.host)
+    except ValueError:
+        usable = False
+    if not usable:  # not quoted: it may hold a password
+        raise ConfigurationError("the proxy in the environment must be an http:// or https:// URL")
+
+
+def _check_certificates(verify: bool | str | None) -> None:
+    if isinstance(verify, str) and not os.path.exists(verify):
+        where = "ca_bundle, or REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the environment"
+        raise ConfigurationError(f"there is no such file of trusted certificates: {where}")
+
+
+def _prepared(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> requests.PreparedRequest:
+    """Fill a prepared request by hand: requests' own preparation would decode and re-encode parts of the path."""
+    request = requests.PreparedRequest()
+    request.method = method
+    request.url = url
+    request.headers = CaseInsensitiveDict(headers)
+    request.body = body
+    if body is not None:
+        request.headers["Content-Length"] = str(len(body))
+    return request
+
+
+def _failure(error: BaseException, *, besides: BaseException | None) -> Failure:
+    """Name what went wrong. requests wraps urllib3's errors, urllib3 wraps the system's: look at all of them."""
+    causes = _causes(error, besides)
+    for kinds, failure in _FAILURES:
+        if any(isinstance(cause, kinds) for cause in causes):
+            return failure
+    return Failure.NOT_RECOGNISED
+
+
+def _causes(error: BaseException, besides: BaseException | None) -> list[BaseException]:
+    """Return the error and all that it wraps, but what was being handled `besides` before."""
+    found: list[BaseException] = []
+    queue: list[object] = [error]
+    while queue and len(found) < 16:
+        one = queue.pop()
+        if isinstance(one, BaseException) and one is not besides and one not in found:
+            found.append(one)
+            queue += [*one.args, getattr(one, "reason", None), one.__cause__, one.__context__]
+    return found
+
+
+# The first that fits counts: a connect time-out wraps a plain TimeoutError, a failed look-up is a NewConnectionError,
+# and that in turn is a ConnectTimeoutError in urllib3.
+_FAILURES: Final[tuple[tuple[tuple[type[BaseException], ...], Failure], ...]] = (
+    ((OutOfTime,), Failure.OUT_OF_TIME),
+    ((broken.NameResolutionError,), Failure.NAME_NOT_RESOLVED),
+    ((broken.ProxyError, requests.exceptions.ProxyError), Failure.PROXY_REFUSED),
+    ((broken.NewConnectionError, ConnectionRefusedError), Failure.REFUSED),
+    ((broken.ConnectTimeoutError, requests.ConnectTimeout), Failure.CONNECT_TIMED_OUT),
+    ((broken.SSLError, requests.exceptions.SSLError), Failure.HANDSHAKE_FAILED),
+    ((broken.TimeoutError, requests.Timeout, TimeoutError), Failure.TIMED_OUT),
+    (
+        (
+            broken.ProtocolError,
+            broken.DecodeError,
+            http.client.HTTPException,
+            ConnectionError,
+        ),
+        Failure.BROKE_OFF,
+    ),
+)
+
+# The same error tells of something else before the request left than after it.
+_WHILE_CONNECTING: Final = {Failure.TIMED_OUT: Failure.CONNECT_TIMED_OUT, Failure.BROKE_OFF: Failure.REFUSED}
+_AFTER_SENDING: Final = {
+    Failure.OUT_OF_TIME: Failure.TIMED_OUT,
+    Failure.HANDSHAKE_FAILED: Failure.BROKE_OFF,
+    Failure.PROXY_REFUSED: Failure.BROKE_OFF,
+}
+
+
+def _named(failure: Failure, sent: bool | None) -> Failure:
+    """Return the failure by the name that fits the moment."""
+    if sent is None:
+        return failure
+    return (_AFTER_SENDING if sent else _WHILE_CONNECTING).get(failure, failure)
+
+
+def deadline_in(seconds: float) -> float:
+    """Return the moment of ``time.monotonic`` that many seconds from now."""
+    return time.monotonic() + seconds
