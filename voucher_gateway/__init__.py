@@ -14,7 +14,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from voucher_gateway.capabilities import Capabilities, Operation, OperationSupport, Support
+    from voucher_gateway.capabilities import (
+        AmountRules,
+        Capabilities,
+        Checkup,
+        CodeRules,
+        Expiry,
+        ListingRules,
+        Operation,
+        OperationSupport,
+        RepeatSafety,
+        ReservationRules,
+        Support,
+    )
+    from voucher_gateway.config import Config
     from voucher_gateway.errors import (
         AccessDenied,
         AlreadyCaptured,
@@ -25,10 +38,12 @@ if TYPE_CHECKING:
         ConcurrentModification,
         ConfigurationError,
         CurrencyMismatch,
+        DatabaseUnavailable,
         Declined,
         DuplicateCode,
         FieldError,
         InsufficientValue,
+        IntegrityMismatch,
         InvalidRequest,
         MalformedResponse,
         MissingScope,
@@ -40,16 +55,19 @@ if TYPE_CHECKING:
         ReferenceConflict,
         Rejected,
         ReservationExpired,
+        ReservationReleased,
         ReservationSuperseded,
         Ticket,
         UnsupportedOperation,
         VoucherExpired,
         VoucherGatewayError,
+        VoucherHeld,
         VoucherInactive,
         VoucherNotFound,
         WrongPin,
     )
     from voucher_gateway.gateway import Account, Gateway, Lookup
+    from voucher_gateway.journal import Entry, Journal, Key, State
     from voucher_gateway.masking import Code, Pin, Secret
     from voucher_gateway.model import (
         KEEP,
@@ -76,6 +94,7 @@ if TYPE_CHECKING:
     from voucher_gateway.outcome import Effect, Intent, Outcome
     from voucher_gateway.paging import Listing, ListingReport
     from voucher_gateway.provider import VoucherProvider
+    from voucher_gateway.recovery import Resolution
 
 __all__ = [
     "KEEP",
@@ -85,26 +104,37 @@ __all__ = [
     "AlreadyRefunded",
     "AmountOutOfRange",
     "AmountPrecisionError",
+    "AmountRules",
     "AuthenticationFailed",
     "Balance",
     "Capabilities",
+    "Checkup",
     "Code",
+    "CodeRules",
     "ConcurrentModification",
+    "Config",
     "ConfigurationError",
     "CurrencyMismatch",
+    "DatabaseUnavailable",
     "Declined",
     "Deletion",
     "DuplicateCode",
     "Effect",
+    "Entry",
+    "Expiry",
     "FieldError",
     "Gateway",
     "History",
     "InsufficientValue",
+    "IntegrityMismatch",
     "Intent",
     "Interval",
     "InvalidRequest",
+    "Journal",
+    "Key",
     "Listing",
     "ListingReport",
+    "ListingRules",
     "Lookup",
     "MalformedResponse",
     "Medium",
@@ -127,10 +157,15 @@ __all__ = [
     "Refund",
     "Rejected",
     "Release",
+    "RepeatSafety",
     "Reservation",
     "ReservationExpired",
+    "ReservationReleased",
+    "ReservationRules",
     "ReservationSuperseded",
+    "Resolution",
     "Secret",
+    "State",
     "Status",
     "Support",
     "Ticket",
@@ -141,6 +176,7 @@ __all__ = [
     "VoucherChanges",
     "VoucherExpired",
     "VoucherGatewayError",
+    "VoucherHeld",
     "VoucherInactive",
     "VoucherNotFound",
     "VoucherProvider",
@@ -150,10 +186,20 @@ __all__ = [
 
 _HOMES = {
     "capabilities": [
+        "AmountRules",
         "Capabilities",
+        "Checkup",
+        "CodeRules",
+        "Expiry",
+        "ListingRules",
         "Operation",
         "OperationSupport",
+        "RepeatSafety",
+        "ReservationRules",
         "Support",
+    ],
+    "config": [
+        "Config",
     ],
     "errors": [
         "AccessDenied",
@@ -165,10 +211,12 @@ _HOMES = {
         "ConcurrentModification",
         "ConfigurationError",
         "CurrencyMismatch",
+        "DatabaseUnavailable",
         "Declined",
         "DuplicateCode",
         "FieldError",
         "InsufficientValue",
+        "IntegrityMismatch",
         "InvalidRequest",
         "MalformedResponse",
         "MissingScope",
@@ -180,11 +228,13 @@ _HOMES = {
         "ReferenceConflict",
         "Rejected",
         "ReservationExpired",
+        "ReservationReleased",
         "ReservationSuperseded",
         "Ticket",
         "UnsupportedOperation",
         "VoucherExpired",
         "VoucherGatewayError",
+        "VoucherHeld",
         "VoucherInactive",
         "VoucherNotFound",
         "WrongPin",
@@ -194,17 +244,23 @@ _HOMES = {
         "Gateway",
         "Lookup",
     ],
+    "journal": [
+        "Entry",
+        "Journal",
+        "Key",
+        "State",
+    ],
     "masking": [
         "Code",
         "Pin",
         "Secret",
     ],
     "model": [
+        "KEEP",
         "Balance",
         "Deletion",
         "History",
         "Interval",
-        "KEEP",
         "Medium",
         "Movement",
         "MovementKind",
@@ -234,6 +290,9 @@ _HOMES = {
     ],
     "provider": [
         "VoucherProvider",
+    ],
+    "recovery": [
+        "Resolution",
     ],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -1,0 +1,359 @@
+"""The one interface to every vendor."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
+
+import attrs
+
+from voucher_gateway.capabilities import Capabilities, Checkup, Operation, Support
+from voucher_gateway.errors import ConfigurationError, MalformedResponse, UnsupportedOperation
+from voucher_gateway.instants import now
+from voucher_gateway.masking import Code, Pin, Secret
+from voucher_gateway.model import (
+    Balance,
+    Deletion,
+    History,
+    NewVoucher,
+    Redemption,
+    Refund,
+    Release,
+    Reservation,
+    TopUp,
+    Voucher,
+    VoucherChanges,
+    VoucherQuery,
+)
+from voucher_gateway.money import Money
+from voucher_gateway.outcome import Effect, Intent, Outcome
+
+if TYPE_CHECKING:
+    from voucher_gateway.paging import Listing
+
+INTERFACE: Final = 1
+"""The version of this interface. A provider declares the one that it was built for."""
+
+_ALWAYS: Final = frozenset({Operation.FIND, Operation.GET})
+
+
+@attrs.frozen(kw_only=True)
+class StoredValue:
+    """A voucher's value as it can be read and overwritten, for emulations.
+
+    Attributes:
+        voucher_id: the voucher.
+        value: the value that can be overwritten.
+        remaining: what is left to spend.
+        valid_until: the end of validity.
+        kept: whatever else the provider must write back unchanged.
+    """
+
+    voucher_id: str
+    value: Money
+    remaining: Money
+    valid_until: datetime | None = None
+    kept: Any = attrs.field(default=None, repr=False)
+
+
+class VoucherProvider(abc.ABC):
+    """One vendor, seen through one account. Calls block; one instance may be shared by all threads.
+
+    A subclass declares `name`, `declared` and `settings_type`, implements `find` and `get`, and overrides exactly the
+    operations that `declared` calls native; a class where the two differ is refused when it is defined. Everything
+    else raises `UnsupportedOperation` before any request.
+
+    Changing calls take two keywords. `reference` names this one call: it is written to the vendor where the vendor
+    keeps such a name, and found again by exact match. `order` is the shop's business number.
+
+    All operations may raise the errors of `voucher_gateway.errors`; a changing call raises `OutcomeUnknown` when it
+    may have run without our knowing.
+    """
+
+    name: ClassVar[str]
+    """The provider's name in configs, e.g. ``jtl``."""
+    title: ClassVar[str]
+    """The vendor's name for people."""
+    interface: ClassVar[int] = INTERFACE
+    """The version of this interface that the class was built for."""
+    declared: ClassVar[Capabilities]
+    """What the vendor can do at most."""
+    settings_type: ClassVar[type[Any]]
+    """The attrs class of this provider's part of an account's configuration."""
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        if hasattr(cls, "declared"):  # inherited too: a subclass may override more
+            _check_declaration(cls)
+
+    def __init__(self, account: str, settings: Any) -> None:
+        """Make the provider for one account.
+
+        Args:
+            account: the account's name in the config.
+            settings: an instance of `settings_type`.
+        """
+        self.account = account
+        self.settings = settings
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this login can do, as far as is known: `declared`, narrowed by scopes or version. Sends nothing."""
+        return self.declared
+
+    @property
+    @abc.abstractmethod
+    def host(self) -> str:
+        """The vendor's host (and port), by which operations are kept apart."""
+
+    @property
+    def login(self) -> str | None:
+        """The vendor-side login, e.g. the OAuth client id; None where the vendor shows none."""
+        return None
+
+    @classmethod
+    def connect(cls, base_url: str, pin: str | Pin) -> Mapping[str, str | Secret]:
+        """Swap a one-time PIN for a login, where the vendor gives logins out that way.
+
+        Returns:
+            the keys of an account's configuration that it fills.
+        """
+        raise UnsupportedOperation(f"{cls.title} gives no logins out for a PIN", operation="connect")
+
+    def check(self) -> Checkup:
+        """Make a cheap read that needs the vendor and its consent, and say what it told of the login.
+
+        Raises:
+            ConfigurationError: if the vendor contradicts the settings.
+            VoucherGatewayError: as any read, if the vendor cannot be reached or refuses the login.
+        """
+        if not self.capabilities.of(Operation.VOUCHERS).available:
+            return Checkup(asked=False)
+        with self.vouchers(VoucherQuery(limit=1)) as listing:
+            next(listing, None)
+        return Checkup()
+
+    def close(self) -> None:  # noqa: B027 - a provider without connections has nothing to close
+        """Give up connections. The provider may not be used afterwards."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- reading ---
+
+    @abc.abstractmethod
+    def find(self, code: str | Code, pin: str | Pin | None = None) -> Voucher:
+        """Return the voucher with exactly this code.
+
+        Raises:
+            VoucherNotFound: if the vendor knows none.
+        """
+
+    @abc.abstractmethod
+    def get(self, id: str, *, secrets: bool = False) -> Voucher:
+        """Return the voucher with this id of the vendor's.
+
+        Args:
+            id: the vendor's id.
+            secrets: whether code and PIN are wanted too where the vendor shows them only on a call of their own.
+
+        Raises:
+            VoucherNotFound: if the vendor knows none.
+        """
+
+    def balance(self, code: str | Code, pin: str | Pin | None = None) -> Balance:
+        """Return what the voucher with this code is worth now; made out of `find` unless overridden."""
+        if self.capabilities.of(Operation.BALANCE).support is Support.UNSUPPORTED:
+            self._unsupported(Operation.BALANCE)
+        voucher = self.find(code, pin)
+        if voucher.remaining is None:
+            raise MalformedResponse(
+                "the vendor did not say what is left on the voucher", account=self.account, operation="balance"
+            )
+        return Balance(
+            account=self.account,
+            voucher_id=voucher.id,
+            remaining=voucher.remaining,
+            valid_until=voucher.valid_until,
+            status=voucher.status,
+        )
+
+    def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
+        """List vouchers lazily, page by page; see `voucher_gateway.paging`."""
+        self._unsupported(Operation.VOUCHERS)
+
+    def history(self, id: str) -> History:
+        """Return all that happened to a voucher, as the vendor tells it (JTL: charges; ticketing: transactions)."""
+        self._unsupported(Operation.HISTORY)
+
+    # --- issuing ---
+
+    def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
+        """Bring a voucher into being (vendors: create)."""
+        self._unsupported(Operation.ISSUE)
+
+    def activate(self, id: str, *, reference: str, order: str | None = None) -> Voucher:
+        """Make a voucher spendable (JTL: status)."""
+        self._unsupported(Operation.ACTIVATE)
+
+    def deactivate(self, id: str, *, reference: str, order: str | None = None) -> Voucher:
+        """Stop a voucher from being spent (JTL: status)."""
+        self._unsupported(Operation.DEACTIVATE)
+
+    def update(
+        self,
+        id: str,
+        changes: VoucherChanges,
+        *,
+        reference: str,
+        order: str | None = None,
+    ) -> Voucher:
+        """Change a voucher's data, never its value."""
+        self._unsupported(Operation.UPDATE)
+
+    def top_up(self, id: str, money: Money, *, reference: str, order: str | None = None) -> TopUp:
+        """Add value (JTL: recharge)."""
+        self._unsupported(Operation.TOP_UP)
+
+    def delete(self, id: str, reason: str, *, reference: str, order: str | None = None) -> Deletion:
+        """Remove a voucher for good, for a reason that the vendor may keep."""
+        self._unsupported(Operation.DELETE)
+
+    # --- spending ---
+
+    def reserve(
+        self,
+        code: str | Code,
+        money: Money,
+        pin: str | Pin | None = None,
+        *,
+        reference: str,
+        order: str | None = None,
+    ) -> Reservation:
+        """Set value aside (JTL: reservation; loosely a hold)."""
+        self._unsupported(Operation.RESERVE)
+
+    def capture(
+        self, reservation: Reservation, money: Money | None = None, *, reference: str, order: str | None = None
+    ) -> Redemption:
+        """Take the value that was set aside, all of it unless `money` says less (JTL: charge)."""
+        self._unsupported(Operation.CAPTURE)
+
+    def release(self, reservation: Reservation, *, reference: str, order: str | None = None) -> Release:
+        """Give a reservation up."""
+        self._unsupported(Operation.RELEASE)
+
+    def redeem(
+        self,
+        code: str | Code,
+        money: Money,
+        pin: str | Pin | None = None,
+        *,
+        reference: str,
+        order: str | None = None,
+    ) -> Redemption:
+        """Take value in one step."""
+        self._unsupported(Operation.REDEEM)
+
+    def refund(
+        self, redemption: Redemption, money: Money | None = None, *, reference: str, order: str | None = None
+    ) -> Refund:
+        """Give a redemption back, all of it unless `money` says less."""
+        self._unsupported(Operation.REFUND)
+
+    # --- primitives of emulations ---
+
+    def read_value(self, code: str | Code | None = None, *, id: str | None = None) -> StoredValue:
+        """Return the value of the voucher with this code or id, as `write_value` would overwrite it."""
+        raise UnsupportedOperation(f"{self.title} has no value that can be overwritten", account=self.account)
+
+    def write_value(self, before: StoredValue, value: Money, *, intent: Intent) -> None:
+        """Overwrite the value of a voucher, leaving all else as it was."""
+        raise UnsupportedOperation(f"{self.title} has no value that can be overwritten", account=self.account)
+
+    # --- in doubt ---
+
+    def vendor_now(self) -> datetime:
+        """Return the time by the vendor's clock, as far as its answers have told it."""
+        return now()
+
+    def resolve(self, intent: Intent, code: Code | None = None) -> Outcome:
+        """Find out by reading what became of a call. Says unknown unless the vendor's records prove something.
+
+        Args:
+            intent: the call as it was sent.
+            code: the voucher's code, where the caller can still name it; an intent never holds one.
+        """
+        return Outcome(
+            effect=Effect.UNKNOWN, reason=f"{self.title} keeps nothing by which {intent.verb} could be found"
+        )
+
+    def intent(
+        self,
+        verb: Operation,
+        *,
+        reference: str | None,
+        order: str | None = None,
+        voucher_id: str | None = None,
+        subject: str | None = None,
+        money: Money | None = None,
+        **notes: str,
+    ) -> Intent:
+        """Return the intent of a call of this account, for `http.change` and for tickets."""
+        return Intent(
+            account=self.account,
+            provider=self.name,
+            host=self.host,
+            login=self.login,
+            verb=str(verb),
+            reference=reference,
+            order=order,
+            voucher_id=voucher_id,
+            subject=subject,
+            money=money,
+            sent_at=self.vendor_now(),
+            notes=notes,
+        )
+
+    def _unsupported(self, operation: Operation) -> NoReturn:
+        support = self.capabilities.of(operation)
+        why = f": {support.note}" if support.note else ""
+        raise UnsupportedOperation(
+            f"{self.title} has no {operation.value.replace('_', '-')}{why}",
+            emulation=support.emulation,
+            account=self.account,
+            operation=operation.value,
+        )
+
+
+def _check_declaration(cls: type[VoucherProvider]) -> None:
+    """Refuse a class whose declaration and methods differ, when it is defined."""
+    wrong = []
+    for operation in Operation:
+        overridden = getattr(cls, operation.value) is not getattr(VoucherProvider, operation.value)
+        claimed = cls.declared.of(operation).support is Support.NATIVE
+        if operation in _ALWAYS:
+            if not claimed:
+                wrong.append(f"{operation.value} must be declared native")
+        elif claimed and not overridden and operation is not Operation.BALANCE:  # which is made out of find
+            wrong.append(f"{operation.value} is declared native but not overridden")
+        elif overridden and not claimed:
+            wrong.append(f"{operation.value} is overridden but not declared native")
+    for name, claimed in (
+        ("read_value", cls.declared.writes_value),
+        ("write_value", cls.declared.writes_value),
+        ("resolve", bool(cls.declared.resolves)),
+    ):
+        overridden = getattr(cls, name) is not getattr(VoucherProvider, name)
+        declaration = "resolves" if name == "resolve" else "writes_value"
+        if claimed and not overridden:
+            wrong.append(f"{declaration} is declared but {name} is not overridden")
+        elif overridden and not claimed:
+            wrong.append(f"{name} is overridden but {declaration} is not declared")
+    if wrong:
+        raise ConfigurationError(f"provider {cls.__name__}: " + "; ".join(wrong))
