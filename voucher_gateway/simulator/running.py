@@ -206,7 +206,7 @@ def _restore(simulator: Simulator, path: Path | None) -> bool:
         simulator.load(saved["ledger"])
         simulator.clock.move_to(datetime.fromisoformat(saved["now"]))
     except (LookupError, TypeError, ValueError) as wrong:
-        raise ValueError(f"the state file is not one of the simulator {simulator.name}") from wrong
+        raise ValueError(f"the state file is not one of the simulator {simulator.name}: {wrong}") from wrong
     return True
 
 

@@ -1,0 +1,109 @@
+"""Varied vouchers for a fresh ledger: every origin, age and oddity that the vendor's documents allow."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from random import Random
+from typing import Final
+
+import attrs
+
+from .amounts import SellerCurrency
+from .ledger import ORIGINS, Redemption, StoredVoucher
+
+CODE_ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+"""What a code is drawn from when the caller chose none; the vendor's own alphabet is not documented."""
+
+ODD_CODES: Final = (
+    "SUMMER/2030",
+    "100%2e50",
+    "what?now=1",
+    "two  words ",
+    "geschenk-für-Änne",
+    "🎟🎁🎉🎈",
+    "a#b&c=d+e",
+    "../../etc",
+    "....",
+    "%2F%2F",
+    'quo"te\\s',
+    "rich",
+)
+"""Codes with at least four characters and no semicolon, all a caller may choose (vendor page)."""
+
+_CENTS: Final = (0, 1, 5, 10, 33, 50, 90, 95, 99)
+
+
+def random_code(random: Random) -> str:
+    """Eight characters, as many as the vendor's import guide names for codes that it makes."""
+    return "".join(random.choices(CODE_ALPHABET, k=8))
+
+
+def random_id(random: Random) -> str:
+    """24 hexadecimal digits, the usual form of an id (vendor page)."""
+    return f"{random.getrandbits(96):024x}"
+
+
+def varied_vouchers(
+    random: Random, currency: SellerCurrency, now: datetime, count: int, already: int
+) -> Iterator[StoredVoucher]:
+    """Make `count` vouchers that follow `already` existing ones, so that later batches vary further."""
+    for number in range(already, already + count):
+        yield _varied_voucher(random, currency, now, number)
+
+
+def _varied_voucher(random: Random, currency: SellerCurrency, now: datetime, number: int) -> StoredVoucher:
+    created = now - timedelta(days=random.randrange(1, 700), milliseconds=random.randrange(86_400_000))
+    origin = ORIGINS[number % len(ORIGINS)]
+    amount = _amount(random, currency)
+    voucher = StoredVoucher(
+        id=random_id(random),
+        code=_code(random, number),
+        amount=amount,
+        created_at=created,
+        updated_at=created,
+        valid_until=_expiry(random, now, number),
+        origin=origin,
+        transaction_id=random_id(random) if origin in {"shop", "upgrade", "refund"} else None,
+        product_id=random_id(random) if origin == "shop" else None,
+        refund_id=random_id(random) if origin == "refund" else None,
+        customer_id=random_id(random) if number % 3 == 0 else None,
+    )
+    return _partly_redeemed(random, voucher, now) if number % 4 == 1 else voucher
+
+
+def _amount(random: Random, currency: SellerCurrency) -> int:
+    unit: int = 10**currency.places
+    whole = random.choice((0, 5, 10, 25, 50, 100, 250, 12_345))
+    rest = random.choice(_CENTS) if currency.places else 0
+    return max(1, whole * unit + rest)
+
+
+def _code(random: Random, number: int) -> str:
+    if number % 7 != 3:
+        return random_code(random)
+    odd, round_number = number // 7 % len(ODD_CODES), number // 7 // len(ODD_CODES)
+    return ODD_CODES[odd] + (f"~{round_number}" if round_number else "")
+
+
+def _expiry(random: Random, now: datetime, number: int) -> datetime | None:
+    match number % 6:
+        case 0 | 2:
+            return None
+        case 5:
+            return now - timedelta(days=random.randrange(1, 400), milliseconds=123)
+        case _:
+            return now + timedelta(days=random.randrange(30, 1500), milliseconds=random.randrange(1000))
+
+
+def _partly_redeemed(random: Random, voucher: StoredVoucher, now: datetime) -> StoredVoucher:
+    """Spend it in up to three checkouts, now and then wholly."""
+    redemptions = []
+    left = voucher.amount
+    for _ in range(random.randrange(1, 4)):
+        taken = left if random.randrange(4) == 0 else random.randrange(left + 1)
+        if taken:
+            at = voucher.created_at + (now - voucher.created_at) * random.random() / 2
+            redemptions.append(Redemption(random_id(random), taken, at))
+            left -= taken
+    redemptions.sort(key=lambda redemption: redemption.at)
+    updated = redemptions[-1].at if redemptions else voucher.updated_at
+    return attrs.evolve(voucher, redemptions=tuple(redemptions), updated_at=updated)
