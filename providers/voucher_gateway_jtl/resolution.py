@@ -1,0 +1,251 @@
+"""What became of a call at JTL: for each verb the rule, and the vendor's fact that it rests on.
+
+==================  ===============================================================================================
+verb                rule
+==================  ===============================================================================================
+capture             The order number that went out is ours alone, so a charge under it proves the capture (filter).
+                    Absence is proved only by the whole history without a filter, read to a consistent end by an answer
+                    whose own Date is later than the reservation's end, plus a margin: a filter may lag, and a request
+                    may still be under way while the reservation lives.
+top-up              A recharge under our order number proves it. Nothing proves its absence: it has no end.
+refund              Refunds carry no reference and name no charge. Exactly one refund of our login and amount that was
+                    not there before is ours; anything else a person must decide.
+reserve             Moves nothing. After the longest life of a reservation none can be standing.
+activate            The voucher's status. A repeat could start the validity anew, so it is read first.
+deactivate, update  What was asked for is there, or is not; a repeat does no harm.
+issue               The id is ours: a voucher of that id and value proves it. A repeat with that id cannot make two.
+delete              The voucher is gone; a repeat does no harm.
+==================  ===============================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from voucher_gateway.adapter import (
+    Effect,
+    History,
+    Intent,
+    Movement,
+    MovementKind,
+    Operation,
+    Outcome,
+    Redemption,
+    Refund,
+    Status,
+    TopUp,
+    Voucher,
+    VoucherNotFound,
+    parse_instant,
+)
+
+REFUNDS_SEEN: Final = "refunds_seen"
+"""The note that names the refunds a voucher had before another was sent."""
+
+LIFE: Final = timedelta(minutes=30)
+"""How long a reservation lasts (seed)."""
+
+MARGIN: Final = timedelta(minutes=1)
+"""A request that was sent in time may be carried out a little later."""
+
+_UNKNOWN: Final = Effect.UNKNOWN
+
+
+class Records(Protocol):
+    """What the rules read at JTL; the adapter has it."""
+
+    def get(self, id: str) -> Voucher:
+        """Return a voucher."""
+        ...
+
+    def history(self, id: str) -> History:
+        """Return the whole history of a voucher."""
+        ...
+
+    def movements_of(self, id: str, reference: str) -> History:
+        """Return the part of it under one order number."""
+        ...
+
+    def vendor_date(self) -> datetime | None:
+        """Return the vendor's time."""
+        ...
+
+
+def refunds_seen(history: History) -> str:
+    """Return the ids of the refunds in a history."""
+    return " ".join(str(one.id) for one in history if one.kind is MovementKind.REFUND)
+
+
+def resolve(provider: Records, intent: Intent) -> Outcome:
+    """Find out what became of a call, by the rule of its verb."""
+    rule = _RULES.get(intent.verb)
+    if rule is None or (intent.voucher_id is None and intent.verb != Operation.RESERVE):
+        return Outcome(effect=_UNKNOWN, reason=f"nothing at JTL shows what became of this {intent.verb}")
+    return rule(provider, intent)
+
+
+def _capture(provider: Records, intent: Intent) -> Outcome:
+    found = _moved(provider, intent, MovementKind.REDEMPTION)
+    if found is not None:
+        return _captured(found, intent)
+    until = intent.notes.get("valid_until")
+    if until is None:
+        return Outcome(effect=_UNKNOWN, reason="the end of the reservation is not known, so absence proves nothing")
+    whole = provider.history(intent.voucher_id or "")
+    found = next((one for one in whole if _is(one, intent, MovementKind.REDEMPTION)), None)
+    if found is not None:
+        return _captured(found, intent)
+    if not whole.complete or whole.as_of is None:
+        return Outcome(effect=_UNKNOWN, reason="the voucher's history could not be read to a consistent end")
+    if whole.as_of <= parse_instant(until) + MARGIN:
+        return Outcome(effect=_UNKNOWN, reason="no charge is there, but the reservation could still be captured")
+    return Outcome(
+        effect=Effect.NOT_EXECUTED, reason="the reservation is over, and the whole history has no charge of ours"
+    )
+
+
+def _captured(found: Movement, intent: Intent) -> Outcome:
+    if found.money != intent.money:
+        return _other_amount(found)
+    return _happened(
+        Redemption(
+            account=intent.account,
+            id=str(found.id),
+            voucher_id=intent.voucher_id,
+            money=found.money,
+            reference=intent.reference,
+            order=intent.order,
+            reservation_id=intent.subject,
+            created_at=found.created_at,
+            raw=found.raw,
+        )
+    )
+
+
+def _top_up(provider: Records, intent: Intent) -> Outcome:
+    found = _moved(provider, intent, MovementKind.TOP_UP)
+    if found is None:
+        return Outcome(effect=_UNKNOWN, reason="no recharge of ours is there, which proves nothing")
+    if found.money != intent.money:
+        return _other_amount(found)
+    return _happened(
+        TopUp(
+            account=intent.account,
+            id=str(found.id),
+            voucher_id=intent.voucher_id,
+            money=found.money,
+            reference=intent.reference,
+            order=intent.order,
+            created_at=found.created_at,
+            raw=found.raw,
+        )
+    )
+
+
+def _refund(provider: Records, intent: Intent) -> Outcome:
+    seen = intent.notes.get(REFUNDS_SEEN)
+    if seen is None:
+        return Outcome(effect=_UNKNOWN, reason="the refunds before it were not noted, so a person must decide")
+    before = set(seen.split())
+    new = [
+        one
+        for one in provider.history(intent.voucher_id or "")
+        if one.kind is MovementKind.REFUND
+        and one.id not in before
+        and one.money == intent.money
+        and one.login == intent.login
+    ]
+    if len(new) != 1:
+        return Outcome(effect=_UNKNOWN, reason=f"{len(new)} new refunds of this amount are there: a person must decide")
+    return _happened(
+        Refund(
+            account=intent.account,
+            id=str(new[0].id),
+            redemption_id=intent.subject,
+            voucher_id=intent.voucher_id,
+            money=new[0].money,
+            reference=intent.reference,
+            order=intent.order,
+            created_at=new[0].created_at,
+            raw=new[0].raw,
+        )
+    )
+
+
+def _reserve(provider: Records, intent: Intent) -> Outcome:
+    at = provider.vendor_date()
+    if at is not None and at > intent.sent_at + LIFE + MARGIN:
+        return Outcome(effect=Effect.NOT_EXECUTED, reason="whatever was reserved is over by now")
+    return Outcome(effect=_UNKNOWN, reason="it counts as standing until it would be over at the latest")
+
+
+def _status(wanted: Status) -> Callable[[Records, Intent], Outcome]:
+    def rule(provider: Records, intent: Intent) -> Outcome:
+        voucher = provider.get(intent.voucher_id or "")
+        if voucher.status is wanted:
+            return Outcome(effect=Effect.SUCCEEDED, result=voucher, reason=f"the voucher is {wanted.value}")
+        return Outcome(effect=_UNKNOWN, reason=f"the voucher is not {wanted.value}", repeatable=True)
+
+    return rule
+
+
+def _update(provider: Records, intent: Intent) -> Outcome:
+    voucher = provider.get(intent.voucher_id or "")
+    wanted = {name: value for name, value in intent.notes.items() if name in ("sku", "batch")}
+    if wanted and all(getattr(voucher, name) == value for name, value in wanted.items()):
+        return Outcome(effect=Effect.SUCCEEDED, result=voucher, reason="the voucher is as it was to be")
+    return Outcome(effect=_UNKNOWN, reason="the voucher is not as it was to be", repeatable=True)
+
+
+def _issue(provider: Records, intent: Intent) -> Outcome:
+    try:
+        voucher = provider.get(intent.voucher_id or "")
+    except VoucherNotFound:
+        return Outcome(effect=_UNKNOWN, reason="no voucher of that id is there yet", repeatable=True)
+    if voucher.initial == intent.money:
+        return Outcome(effect=Effect.SUCCEEDED, result=voucher, reason="the voucher of our id is there")
+    return Outcome(effect=_UNKNOWN, reason="a voucher of that id, but of another value, is there")
+
+
+def _delete(provider: Records, intent: Intent) -> Outcome:
+    try:
+        provider.get(intent.voucher_id or "")
+    except VoucherNotFound:
+        return Outcome(effect=Effect.SUCCEEDED, reason="the voucher is gone")
+    return Outcome(effect=_UNKNOWN, reason="the voucher is still there", repeatable=True)
+
+
+_RULES: Final[Mapping[str, Callable[[Records, Intent], Outcome]]] = {
+    Operation.CAPTURE: _capture,
+    Operation.TOP_UP: _top_up,
+    Operation.REFUND: _refund,
+    Operation.RESERVE: _reserve,
+    Operation.ACTIVATE: _status(Status.ACTIVE),
+    Operation.DEACTIVATE: _status(Status.INACTIVE),
+    Operation.UPDATE: _update,
+    Operation.ISSUE: _issue,
+    Operation.DELETE: _delete,
+}
+
+
+def _moved(provider: Records, intent: Intent, kind: MovementKind) -> Movement | None:
+    """Return the movement under our order number. The filter is not trusted: what it gives is compared."""
+    assert intent.voucher_id is not None
+    assert intent.reference is not None
+    found = provider.movements_of(intent.voucher_id, intent.reference)
+    return next((one for one in found if _is(one, intent, kind)), None)
+
+
+def _is(movement: Movement, intent: Intent, kind: MovementKind) -> bool:
+    # Not by the amount: money that moved under our reference is no proof of absence, whatever the amount.
+    return movement.kind is kind and movement.reference == intent.reference
+
+
+def _other_amount(found: Movement) -> Outcome:
+    return Outcome(effect=_UNKNOWN, reason=f"under our reference the vendor shows {found.money}: a person must decide")
+
+
+def _happened(result: Redemption | Refund | TopUp) -> Outcome:
+    return Outcome(effect=Effect.SUCCEEDED, result=result, reason=f"the vendor shows it as {result.id}")
