@@ -1,0 +1,302 @@
+"""Between the ticketing vendor's wire objects and the domain: what means what, and what may be sent at all."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Any, Final
+
+import attrs
+
+from voucher_gateway.adapter import (
+    AmountOutOfRange,
+    Code,
+    History,
+    IntegrityMismatch,
+    InvalidRequest,
+    MalformedResponse,
+    Money,
+    Movement,
+    MovementKind,
+    NewVoucher,
+    RawObject,
+    StoredValue,
+    UnsupportedOperation,
+    Voucher,
+    VoucherChanges,
+    format_milliseconds,
+    money_from,
+)
+from voucher_gateway_ticketing.declaration import FORBIDDEN_IN_CODES, LARGEST_AMOUNT, SHORTEST_CODE
+from voucher_gateway_ticketing.wire import AMOUNT, TicketingHistory, TicketingInfo, TicketingVoucher
+
+_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # without what is taken for something else when it is copied
+_MADE_LENGTH: Final = 16
+
+_CANNOT_KEEP: Final = (
+    "id",
+    "pin",
+    "medium",
+    "validity",
+    "taxable",
+    "tax_rate",
+    "sku",
+    "batch",
+    "order",
+    "metadata",
+)
+
+
+@attrs.frozen(kw_only=True)
+class VoucherInfo:
+    """What the vendor shows of a voucher to anybody who has its id and code.
+
+    Attributes:
+        voucher: the voucher, without what is left.
+        currency: the seller's.
+        seller: the seller's name, where the vendor says it.
+        timezone: where the seller is, e.g. ``Europe/Berlin``, where the vendor says it.
+        raw: the vendor's own object.
+    """
+
+    voucher: Voucher
+    currency: str
+    seller: str | None = None
+    timezone: str | None = None
+    raw: RawObject | None = attrs.field(default=None, repr=False, eq=False)
+
+
+# --- what may be sent ---
+
+
+def chosen_code(code: Code) -> Code:
+    """Return the code if a new voucher can have it (vendor page): four characters or more, and no semicolon."""
+    text = code.reveal()
+    if len(text) < SHORTEST_CODE or FORBIDDEN_IN_CODES in text:
+        rule = f"{SHORTEST_CODE} characters or more, without {FORBIDDEN_IN_CODES!r}"
+        raise InvalidRequest(f"code must have {rule} at vivenu", field="code", rule=rule)
+    try:
+        text.encode()
+        valid = True
+    except UnicodeEncodeError:
+        valid = False  # raised below, as the error itself would carry the code along
+    if not valid:
+        raise InvalidRequest("code is no valid Unicode text", field="code", rule="valid Unicode")
+    return code
+
+
+def made_code() -> Code:
+    """Return a random code of 16 characters, from an alphabet that can be read aloud: 78 bits."""
+    return Code("".join(secrets.choice(_ALPHABET) for _ in range(_MADE_LENGTH)))
+
+
+def check_new(new: NewVoucher) -> None:
+    """Make sure that the vendor can keep all that a new voucher is to have.
+
+    Raises:
+        UnsupportedOperation: naming every field that it cannot keep.
+        AmountOutOfRange: as `check_range`.
+    """
+    lost = [name for name in _CANNOT_KEEP if getattr(new, name) is not None]
+    if new.active is False:
+        lost.append("active=False")
+    if lost:
+        raise UnsupportedOperation(
+            f"vivenu has no place for {', '.join(lost)}: a new voucher has a code, an amount and an absolute expiry",
+            operation="issue",
+        )
+    check_range(new.initial)
+
+
+def check_range(money: Money) -> None:
+    """Make sure of an amount's size. Zero can be sent, as the vendor states no limits (seed).
+
+    Raises:
+        AmountOutOfRange: if it is negative, or longer than the vendor's floats are exact.
+    """
+    if not 0 <= money.amount <= LARGEST_AMOUNT:
+        rule = f"0 to {LARGEST_AMOUNT}"
+        raise AmountOutOfRange(f"amount {money} is outside of {rule}", field="amount", rule=rule)
+
+
+def check_currency(money: Money, currency: str) -> None:
+    """Make sure that money is in the currency of the account, as a voucher has none of its own.
+
+    Raises:
+        InvalidRequest: if it is not.
+    """
+    if money.currency != currency:
+        raise InvalidRequest(
+            f"the vouchers of this account are in {currency}, not in {money.currency}",
+            field="currency",
+            rule=f"{currency}, the currency of the seller",
+        )
+
+
+def expiry(instant: datetime | None) -> str | None:
+    """Return an expiry as the vendor takes it: UTC with milliseconds (seed), finer parts cut; None for never."""
+    return None if instant is None else format_milliseconds(instant)
+
+
+def creation(new: NewVoucher, code: Code) -> dict[str, Any]:
+    """Return the body that creates a voucher."""
+    body: dict[str, Any] = {"amount": AMOUNT.write(new.initial), "code": code}
+    if new.valid_until is not None:
+        body["validUntil"] = expiry(new.valid_until)
+    return body
+
+
+def changed_expiry(wanted: VoucherChanges) -> datetime | None:
+    """Return the expiry that a voucher is to get, None for never.
+
+    Raises:
+        UnsupportedOperation: naming what else is to be changed.
+        InvalidRequest: if nothing is.
+    """
+    changed = wanted.changed()
+    if not changed:
+        raise InvalidRequest("nothing is to be changed", field="changes", rule="at least one change")
+    others = [name for name in changed if name != "valid_until"]
+    if others:
+        raise UnsupportedOperation(
+            f"vivenu has no {' and no '.join(others)}: only the expiry of a voucher can be changed", operation="update"
+        )
+    until: datetime | None = changed["valid_until"]
+    return until
+
+
+# --- what the vendor says ---
+
+
+def voucher(account: str, currency: str, one: TicketingVoucher, raw: RawObject) -> Voucher:
+    """Return the domain's voucher, in the currency of its seller. `identified` makes sure of its id."""
+    assert one.own_id is not None
+    return Voucher(
+        account=account,
+        id=one.own_id,
+        code=one.code,
+        initial=amount(currency, one),
+        remaining=None if one.balance is None else money_from(AMOUNT, one.balance, currency, "balance"),
+        valid_until=one.valid_until,
+        created_at=one.created_at,
+        updated_at=one.updated_at,
+        raw=raw,
+    )
+
+
+def amount(currency: str, one: TicketingVoucher) -> Money:
+    """Return the amount of a voucher."""
+    return money_from(AMOUNT, one.amount, currency, "amount")
+
+
+def identified(one: TicketingVoucher, id: str) -> TicketingVoucher:
+    """Return the wire object with the id that it was asked for by, if it shows none of its own."""
+    return one if one.own_id else attrs.evolve(one, id=id)
+
+
+def same_voucher(one: TicketingVoucher, id: str) -> TicketingVoucher:
+    """Return the wire object with the id of the voucher that was changed.
+
+    Raises:
+        IntegrityMismatch: if it shows another.
+    """
+    if one.own_id not in (None, id):
+        raise IntegrityMismatch("it tells of another voucher")
+    return identified(one, id)
+
+
+def check_issued(new: NewVoucher, code: Code, one: TicketingVoucher) -> None:
+    """Make sure that the voucher that was created is the one that was asked for.
+
+    Raises:
+        IntegrityMismatch: naming what is different.
+    """
+    if one.code != code:
+        raise IntegrityMismatch("it tells of another code than the one asked for")
+    _check_amount_of(one, new.initial)
+    if new.valid_until is not None:
+        _check_expiry_of(one, expiry(new.valid_until))
+
+
+def check_overwritten(money: Money, until: str | None, one: TicketingVoucher) -> None:
+    """Make sure that a voucher has the value and the expiry that were written.
+
+    Raises:
+        IntegrityMismatch: naming what is different.
+    """
+    _check_amount_of(one, money)
+    _check_expiry_of(one, until)
+
+
+def _check_amount_of(one: TicketingVoucher, money: Money) -> None:
+    told = amount(money.currency, one)
+    if told != money:
+        raise IntegrityMismatch(f"it tells of {told}, not of {money}")
+
+
+def _check_expiry_of(one: TicketingVoucher, until: str | None) -> None:
+    if expiry(one.valid_until) != until:
+        raise IntegrityMismatch("it tells of another expiry than the one asked for")
+
+
+def info(account: str, currency: str, one: TicketingInfo, raw: RawObject) -> VoucherInfo:
+    """Return the public view of a voucher."""
+    shop = one.seller
+    return VoucherInfo(
+        voucher=voucher(account, currency, one.voucher, raw["voucher"]),
+        currency=currency,
+        seller=None if shop is None else shop.name,
+        timezone=one.timezone,
+        raw=raw,
+    )
+
+
+def history(account: str, currency: str, id: str, found: TicketingHistory) -> History:
+    """Return a voucher's transactions as its history, oldest first.
+
+    They are redemptions, whatever their sign, which is not documented. If there are both signs, one of them gives back
+    what the other took; which does which nobody can say, so the kind is unknown then.
+    """
+    signs = {one.amount > 0 for one in found.entries if one.amount}
+    kind = MovementKind.UNKNOWN if len(signs) > 1 else MovementKind.REDEMPTION
+    oldest_first = sorted(range(len(found.entries)), key=lambda index: found.entries[index].created_at)
+    movements = tuple(_movement(account, currency, id, kind, found, index) for index in oldest_first)
+    return History(voucher_id=id, movements=movements, complete=True, as_of=found.date)
+
+
+def _movement(
+    account: str,
+    currency: str,
+    id: str,
+    kind: MovementKind,
+    found: TicketingHistory,
+    index: int,
+) -> Movement:
+    one = found.entries[index]
+    return Movement(
+        account=account,
+        voucher_id=id,
+        kind=kind,
+        money=money_from(AMOUNT, one.amount.copy_abs(), currency, f"[{index}].amount"),
+        reference=one.transaction_id,
+        created_at=one.created_at,
+        raw=found.raw[index],
+    )
+
+
+def stored_value(currency: str, one: TicketingVoucher, raw: RawObject) -> StoredValue:
+    """Return the value of a voucher as it stands in the list; its expiry is kept in the vendor's own digits.
+
+    Raises:
+        MalformedResponse: if it does not say what is left.
+    """
+    if one.balance is None:
+        raise MalformedResponse("the vendor did not say what is left on the voucher", problems=("balance: is missing",))
+    assert one.own_id is not None
+    return StoredValue(
+        voucher_id=one.own_id,
+        value=amount(currency, one),
+        remaining=money_from(AMOUNT, one.balance, currency, "balance"),
+        valid_until=one.valid_until,
+        kept=raw.get("validUntil"),
+    )

@@ -1,0 +1,339 @@
+"""The ticketing adapter: voucher calls of vivenu, mapped to the one interface.
+
+Vouchers are made, changed and looked at here, and spent in the vendor's own ticket checkouts. Nothing here repeats a
+changing call: the vendor has no idempotency keys. The path of a call may hold a code; messages show its template.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from voucher_gateway.adapter import (
+    BearerKey,
+    Checkup,
+    Code,
+    ConfigurationError,
+    DuplicateCode,
+    Effect,
+    History,
+    HttpClient,
+    Intent,
+    InvalidRequest,
+    Listing,
+    MalformedResponse,
+    Money,
+    NewVoucher,
+    Operation,
+    Outcome,
+    OutcomeUnknown,
+    Page,
+    Path,
+    Pin,
+    RawObject,
+    Rejected,
+    Reply,
+    Request,
+    StoredValue,
+    Voucher,
+    VoucherChanges,
+    VoucherGatewayError,
+    VoucherNotFound,
+    VoucherProvider,
+    VoucherQuery,
+    mapped_all,
+    now,
+)
+from voucher_gateway_ticketing import mapping, resolving, wire
+from voucher_gateway_ticketing.declaration import DECLARED
+from voucher_gateway_ticketing.filters import checked_code, filters
+from voucher_gateway_ticketing.reads import Reads
+from voucher_gateway_ticketing.refusals import explain
+from voucher_gateway_ticketing.settings import TicketingSettings
+
+T = TypeVar("T")
+
+
+class TicketingProvider(VoucherProvider):
+    """vivenu: amounts as JSON numbers in the seller's currency, absolute expiries, no spending but in a checkout."""
+
+    name = "ticketing"
+    title = "vivenu"
+    settings_type = TicketingSettings
+    settings: TicketingSettings
+    declared = DECLARED
+
+    def __init__(self, account: str, settings: TicketingSettings) -> None:
+        """Make the provider; nothing is sent yet."""
+        super().__init__(account, settings)
+        self._http = HttpClient(account, settings, explain=explain)
+        self._http.auth = BearerKey(settings.api_key)
+        self._reads = Reads(account, settings, self._http)
+
+    @property
+    def host(self) -> str:
+        """The host of the base URL."""
+        return urlsplit(self.settings.base_url).netloc
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def vendor_now(self) -> datetime:
+        """Return the time by the vendor's clock, as its last answer told it; ours before the first one."""
+        return now() + (self._http.clock_skew or timedelta())
+
+    def check(self) -> Checkup:
+        """Look at the seller and the list of vouchers, and say what was told.
+
+        Raises:
+            ConfigurationError: if the seller has another currency than the config says, or the key has no seller.
+        """
+        currency, configured = self.seller_currency(), self.settings.currency
+        if configured not in (None, currency):
+            raise ConfigurationError(
+                f"the seller's currency is {currency}, and the account's is set to {configured}", account=self.account
+            )
+        super().check()
+        return Checkup(currency=currency, clock_skew=self._http.clock_skew)
+
+    def seller_currency(self) -> str:
+        """Return the currency that the vendor says the seller has, whatever the config says. It is asked for once."""
+        return self._reads.seller_currency()
+
+    # --- reading ---
+
+    def find(
+        self,
+        code: str | Code,
+        pin: str | Pin | None = None,  # noqa: ARG002 - the vendor's vouchers have none
+    ) -> Voucher:
+        """Return the voucher with exactly this code, by the list's code filter.
+
+        The vendor's vouchers have no PIN, so one that is given is not looked at.
+        """
+        found = self._reads.with_code(Operation.FIND, checked_code(code))
+        one, raw = self._reads.only(Operation.FIND, found)
+        return self._made(Operation.FIND, self._reads.named(Operation.FIND, one), raw)
+
+    def get(
+        self,
+        id: str,
+        *,
+        secrets: bool = False,  # noqa: ARG002 - the vendor shows the code in any case
+    ) -> Voucher:
+        """Return one voucher, with its code. The vendor does not say here what is left of it; `balance` does."""
+        one, raw = self._reads.got(Operation.GET, id)
+        return self._made(Operation.GET, one, raw)
+
+    def info(self, id: str, code: str | Code) -> mapping.VoucherInfo:
+        """Return the public view of a voucher, for whoever has its id and code; the key is not sent.
+
+        Raises:
+            VoucherNotFound: if they do not belong together.
+        """
+        path = Path.of("/api/vouchers/{id}/{code}/info", id=id, code=checked_code(code))
+        request = Request(method="GET", path=path, anonymous=True)
+        found, raw = self._reads.of_voucher(lambda: self._reads.read("info", request, wire.read_info))
+        found.voucher = mapping.identified(found.voucher, id)
+        told = None if found.seller is None else found.seller.currency
+        currency = told or self._reads.currency("info")
+        return self._reads.about("info", lambda: mapping.info(self.account, currency, found, raw))
+
+    def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
+        """List vouchers, in an order that the vendor does not document.
+
+        `VoucherQuery.code` gives the vouchers with exactly this code, a native ``code`` whatever the vendor's own
+        filter lets through. Should the vendor leave ids out, each voucher takes another request.
+        """
+        query = query or VoucherQuery()
+        params = filters(query)
+        size = self.settings.page_size
+        if query.limit is not None and query.code is None:
+            size = min(size, query.limit)
+
+        def fetch(index: int) -> Page[Voucher]:
+            currency = self._reads.currency(Operation.VOUCHERS)
+            page = self._reads.slice(Operation.VOUCHERS, index * size, size, params)
+            shown = [(one, raw) for one, raw in page.shown if query.code in (None, one.code)]
+            named = [self._reads.named(Operation.VOUCHERS, one) for one, _ in shown]
+            make = partial(mapping.voucher, self.account, currency)
+            return Page(
+                items=mapped_all(make, named, [raw for _, raw in shown], what="voucher list", at="docs"),
+                # The vendor may count more than what has this very code: then the count proves nothing.
+                total=page.total if query.code is None else None,
+                pages=-(-page.total // size),
+                size=size,
+            )
+
+        return Listing(
+            lambda index: self._reads.about(Operation.VOUCHERS, lambda: fetch(index)),
+            key=lambda voucher: voucher.id,
+            workers=self.settings.workers,
+            limit=query.limit,
+            resume=query.resume,
+            scope=query.fingerprint(self.account, self.host, str(size)),
+        )
+
+    def history(self, id: str) -> History:
+        """Return the ticket checkouts that took value off a voucher (vivenu: transactions); it comes in one reply."""
+        request = Request(method="GET", path=Path.of("/api/vouchers/{id}/transactions", id=id))
+        found = self._reads.of_voucher(lambda: self._reads.read(Operation.HISTORY, request, wire.read_transactions))
+        currency = self._reads.currency(Operation.HISTORY)
+        return self._reads.about(Operation.HISTORY, lambda: mapping.history(self.account, currency, id, found))
+
+    # --- issuing ---
+
+    def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
+        """Create a voucher, which can be spent at once.
+
+        Without a code in `new`, one of 16 characters is made here. It is nowhere but in the request and the result,
+        so if the outcome is unknown it is lost: choose the code, keep it before the call, and `find` tells.
+        """
+        mapping.check_new(new)
+        code = mapping.made_code() if new.code is None else mapping.chosen_code(new.code)
+        currency = self._reads.currency(Operation.ISSUE)
+        mapping.check_currency(new.initial, currency)
+        intent = self.intent(Operation.ISSUE, reference=reference, order=order, money=new.initial)
+        request = Request(method="POST", path=Path.of("/api/vouchers"), json=mapping.creation(new, code))
+
+        def read(reply: Reply) -> wire.Shown:
+            one, raw = wire.read_voucher(reply)
+            mapping.check_issued(new, code, one)
+            return one, raw
+
+        try:
+            one, raw = self._http.change(request, intent, read)
+        except Rejected as error:
+            refused = error
+        else:
+            return self._issued(currency, one, raw, intent)
+        raise self._precise(refused, code)
+
+    def update(self, id: str, changes: VoucherChanges, *, reference: str, order: str | None = None) -> Voucher:
+        """Change the expiry. The vendor overwrites amount and expiry together, so the amount is read and sent back.
+
+        A change of the amount between the two, by somebody else, is undone by that.
+        """
+        until = mapping.expiry(mapping.changed_expiry(changes))
+        currency = self._reads.currency(Operation.UPDATE)
+        before, _ = self._reads.got(Operation.UPDATE, id)
+        # An amount that could not be read back afterwards is found out now, before anything is changed.
+        value = self._reads.about(Operation.UPDATE, lambda: mapping.amount(currency, before))
+        id = before.own_id or id
+        intent = self.intent(
+            Operation.UPDATE,
+            reference=reference,
+            order=order,
+            voucher_id=id,
+            subject=id,
+            valid_until=resolving.note(until),
+        )
+        # In the vendor's own digits, 29.999999999999996 included: whatever it means by them, it goes on meaning it.
+        body = {"amount": before.amount, "validUntil": until}
+
+        def make(one: wire.TicketingVoucher, raw: RawObject) -> Voucher:
+            mapping.check_overwritten(value, until, one)
+            return mapping.voucher(self.account, currency, one, raw)
+
+        return self._put(id, body, intent, make)
+
+    # --- primitives of emulations ---
+
+    def read_value(self, code: str | Code | None = None, *, id: str | None = None) -> StoredValue:
+        """Return amount and balance of one voucher, as the list shows both at one moment."""
+        if code is not None and id is None:
+            found = self._reads.with_code("read_value", checked_code(code))
+        elif code is None and id is not None:
+            found = self._by_id(id)
+        else:
+            raise InvalidRequest("either the code or the id is needed", field="code", rule="either a code or an id")
+        one, raw = self._reads.only("read_value", found)
+        one, currency = self._reads.named("read_value", one), self._reads.currency("read_value")
+        return self._reads.about("read_value", lambda: mapping.stored_value(currency, one, raw))
+
+    def write_value(self, before: StoredValue, value: Money, *, intent: Intent) -> None:
+        """Overwrite the amount; the expiry goes back as it was read.
+
+        That the vendor moves the balance along with the amount is taken to be so, and not documented.
+        """
+        mapping.check_range(value)
+        body = {"amount": wire.AMOUNT.write(value), "validUntil": before.kept}
+        until = mapping.expiry(before.valid_until)
+        self._put(before.voucher_id, body, intent, lambda one, _: mapping.check_overwritten(value, until, one))
+
+    # --- in doubt ---
+
+    def resolve(self, intent: Intent, code: Code | None = None) -> Outcome:
+        """Say whether what a call made or wrote is there, which proves it.
+
+        Absence proves nothing: the call could still arrive. What somebody else wrote, if it is the very same, cannot be
+        told from it.
+        """
+        written = intent.notes.get("valid_until" if intent.verb == Operation.UPDATE else "value_after")
+        try:
+            if intent.verb == Operation.ISSUE and code is not None:
+                return resolving.issued(intent, self.find(code))
+            if intent.voucher_id is not None and written is not None:
+                return resolving.overwritten(intent, written, self.get(intent.voucher_id))
+        except VoucherNotFound:
+            return Outcome(effect=Effect.UNKNOWN, reason="the vendor shows no such voucher, which proves nothing")
+        except VoucherGatewayError as error:
+            return Outcome(effect=Effect.UNKNOWN, reason=f"the voucher could not be read: {error.message}")
+        return Outcome(effect=Effect.UNKNOWN, reason="only whoever knows the voucher's code can look for it")
+
+    # --- the ways calls go ---
+
+    def _made(self, operation: Operation, one: wire.TicketingVoucher, raw: RawObject) -> Voucher:
+        currency = self._reads.currency(operation)
+        return self._reads.about(operation, lambda: mapping.voucher(self.account, currency, one, raw))
+
+    def _by_id(self, id: str) -> list[wire.Shown]:
+        """Return the voucher with this id as the list shows it, with its balance: there is no filter by id."""
+        one, _ = self._reads.got("read_value", id)
+        same_code = self._reads.with_code("read_value", one.code)
+        id = one.own_id or id
+        found = [(mapping.identified(other, id), raw) for other, raw in same_code if other.own_id in (None, id)]
+        if not found:
+            raise MalformedResponse("the list does not show the voucher", account=self.account, operation="read_value")
+        return found
+
+    def _issued(self, currency: str, one: wire.TicketingVoucher, raw: RawObject, intent: Intent) -> Voucher:
+        """Return the voucher that was created. If that fails, the caller must not believe that nothing happened."""
+        try:
+            return mapping.voucher(self.account, currency, self._reads.named(Operation.ISSUE, one), raw)
+        except VoucherGatewayError as error:
+            reason = f"the voucher was created, but {error.message}"
+        raise OutcomeUnknown(reason, ticket=intent.ticket(reason), account=self.account, operation=intent.verb)
+
+    def _precise(self, refused: Rejected, code: Code) -> VoucherGatewayError:
+        """Say that a code is taken, if it is: the vendor documents no error for that."""
+        try:
+            taken = self._reads.with_code(Operation.ISSUE, code)
+        except VoucherGatewayError:
+            return refused
+        if not taken:
+            return refused
+        return DuplicateCode(
+            "a voucher with this code is there already",
+            account=refused.account,
+            operation=refused.operation,
+            http_status=refused.http_status,
+            vendor_code=refused.vendor_code,
+            request_id=refused.request_id,
+        )
+
+    def _put(
+        self, id: str, body: dict[str, Any], intent: Intent, make: Callable[[wire.TicketingVoucher, RawObject], T]
+    ) -> T:
+        """Overwrite amount and expiry. Both always go: without an expiry a voucher never expires (vendor page)."""
+
+        def read(reply: Reply) -> T:
+            one, raw = wire.read_voucher(reply)
+            return make(mapping.same_voucher(one, id), raw)
+
+        request = Request(method="PUT", path=Path.of("/api/vouchers/{id}", id=id), json=body)
+        return self._reads.of_voucher(lambda: self._http.change(request, intent, read))

@@ -1,0 +1,146 @@
+"""What the provider reads, in the ways that all its calls share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from voucher_gateway.adapter import (
+    Code,
+    HttpClient,
+    Listing,
+    MalformedResponse,
+    Page,
+    Path,
+    Rejected,
+    Reply,
+    Request,
+    VoucherGatewayError,
+    VoucherNotFound,
+)
+from voucher_gateway_ticketing import mapping, wire
+from voucher_gateway_ticketing.filters import Param
+from voucher_gateway_ticketing.seller import Seller
+from voucher_gateway_ticketing.settings import TicketingSettings
+
+T = TypeVar("T")
+
+
+class Reads:
+    """The reading calls of one account. `operation` is what an error names."""
+
+    def __init__(self, account: str, settings: TicketingSettings, http: HttpClient) -> None:
+        self._account = account
+        self._settings = settings
+        self._http = http
+        self._seller = Seller(http)
+
+    def currency(self, operation: str) -> str:
+        """Return the currency of all vouchers: the config's, or else the seller's."""
+        return self._settings.currency or self.about(operation, self._seller.currency)
+
+    def seller_currency(self) -> str:
+        """Return the seller's currency, whatever the config says."""
+        return self.about("seller_currency", self._seller.currency)
+
+    def got(self, operation: str, id: str) -> wire.Shown:
+        """Return the voucher with this id."""
+        request = Request(method="GET", path=Path.of("/api/vouchers/{id}", id=id))
+        one, raw = self.of_voucher(lambda: self.read(operation, request, wire.read_voucher))
+        return mapping.identified(one, id), raw
+
+    def slice(self, operation: str, first: int, size: int, params: list[Param]) -> wire.TicketingPage:
+        """Return so many vouchers of the list.
+
+        It takes several requests if the vendor gives fewer at a time than were asked for: its pages name 1000 and 100
+        as the most, and an answer does not say how many it allows.
+        """
+        whole = wire.TicketingPage(docs=[], raw=[], total=0)
+        while True:
+            had = len(whole.docs)
+            query = [("top", str(size - had)), ("skip", str(first + had)), *params]
+            request = Request(method="GET", path=Path.of("/api/vouchers"), query=query)
+            page = self.read(operation, request, wire.read_vouchers)
+            whole.docs += page.docs
+            whole.raw += page.raw
+            whole.total = page.total
+            due = min(size, page.total - first)
+            if not page.docs or len(whole.docs) >= due:
+                return whole
+
+    def with_code(self, operation: str, code: Code) -> list[wire.Shown]:
+        """Return all vouchers with exactly this code. How the vendor's filter compares is not documented."""
+        size = self._settings.page_size
+
+        def fetch(index: int) -> Page[wire.Shown]:
+            page = self.slice(operation, index * size, size, [("code", code)])
+            return Page(items=page.shown, total=page.total, size=size)
+
+        with Listing(fetch, key=lambda shown: shown[0].identity, workers=1) as listed:
+            return [(one, raw) for one, raw in listed if one.code == code]
+
+    def only(self, operation: str, found: list[wire.Shown]) -> wire.Shown:
+        """Return the one voucher that was found.
+
+        Raises:
+            VoucherNotFound: if there is none.
+            MalformedResponse: if there are several.
+        """
+        if not found:
+            raise VoucherNotFound("the vendor knows no such voucher", account=self._account, operation=operation)
+        if len(found) > 1:
+            raise MalformedResponse("several vouchers have this code", account=self._account, operation=operation)
+        return found[0]
+
+    def named(self, operation: str, one: wire.TicketingVoucher) -> wire.TicketingVoucher:
+        """Return the voucher with its id, looked up by its code if the vendor did not send it along.
+
+        Raises:
+            MalformedResponse: if the look-up does not show it, either.
+        """
+        if one.own_id:
+            return one
+        query = [("sellerId", one.seller_id or self.about(operation, self._seller.id))]
+        path = Path.of("/api/coupon/{code}/info", code=one.code)
+        request = Request(method="GET", path=path, query=query, anonymous=True)
+        try:
+            found = self.read(operation, request, wire.read_code)
+        except Rejected:
+            found = wire.TicketingCode()
+        if found.type == "coupon" or found.voucher is None or found.voucher.code != one.code:
+            raise MalformedResponse(
+                "the vendor shows the voucher without an id, and its look-up of codes shows none, either",
+                problems=("_id: is missing",),
+                account=self._account,
+                operation=operation,
+            )
+        return mapping.identified(one, found.voucher.id)
+
+    def read(self, operation: str, request: Request, read: Callable[[Reply], T]) -> T:
+        """Send a request and return what `read` makes of the answer."""
+        return self.about(operation, lambda: self._http.read(request, read))
+
+    def about(self, operation: str, call: Callable[[], T]) -> T:
+        """Make a call whose errors name the account and the operation."""
+        try:
+            return call()
+        except VoucherGatewayError as error:
+            error.about(account=self._account, operation=str(operation))
+            raise
+
+    def of_voucher(self, call: Callable[[], T]) -> T:
+        """Make a call whose path names a voucher: a 404 in the vendor's shape then means that there is none."""
+        try:
+            return call()
+        except Rejected as error:
+            if error.http_status != 404:
+                raise
+            missing = VoucherNotFound(
+                "the vendor knows no such voucher",
+                account=error.account,
+                operation=error.operation,
+                http_status=404,
+                vendor_code=error.vendor_code,
+                request_id=error.request_id,
+            )
+        raise missing

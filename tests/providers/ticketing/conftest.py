@@ -1,0 +1,166 @@
+"""The ticketing vendor for tests: a simulator on a free port, and the document its exchanges must obey."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import attrs
+import pytest
+import requests
+import responses
+from openapi_core import OpenAPI
+from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAPIResponse
+
+from voucher_gateway.adapter import SecretSource
+from voucher_gateway.simulator import RunningSimulator, start
+from voucher_gateway_ticketing import PRODUCTION, TicketingProvider, TicketingSettings
+from voucher_gateway_ticketing.simulator import TicketingSimulator
+
+
+@attrs.frozen
+class VendorDocument:
+    """The OpenAPI document beside this file."""
+
+    openapi: OpenAPI
+
+    def check_request(self, request: requests.PreparedRequest) -> None:
+        """Raises if the document does not allow this request, the simulator's or an adapter's alike."""
+        self.openapi.validate_request(RequestsOpenAPIRequest(request))
+
+    def check_response(self, response: requests.Response) -> None:
+        """Raises if the document does not allow this answer to its request."""
+        self.openapi.validate_response(RequestsOpenAPIRequest(response.request), RequestsOpenAPIResponse(response))
+
+    def check(self, response: requests.Response) -> None:
+        """Raises if the document forbids the answer or the request that led to it."""
+        self.check_request(response.request)
+        self.check_response(response)
+
+
+@attrs.frozen
+class VendorClient:
+    """Speaks HTTP to a running simulator with the key that it announced."""
+
+    running: RunningSimulator
+    session: requests.Session = attrs.field(factory=requests.Session)
+
+    def call(self, method: str, path: str, *, key: str | None = "", **more: Any) -> requests.Response:
+        """Sends one request to a path as it stands; `key=None` sends no key, "" the announced one."""
+        headers = dict(more.pop("headers", {}))
+        if key is not None:
+            headers.setdefault("Authorization", f"Bearer {key or self.running.announcement['api_key']}")
+        url = self.running.announcement["base_url"] + path
+        return self.session.request(method, url, headers=headers, timeout=10, **more)
+
+    def create(self, amount: float, **fields: Any) -> dict[str, Any]:
+        """Creates a voucher and returns its object."""
+        response = self.call("POST", "/api/vouchers", json={"amount": amount, **fields})
+        assert response.status_code == 201, response.text
+        return cast("dict[str, Any]", response.json())
+
+    def listed(self, **query: Any) -> dict[str, Any]:
+        """The list's answer to this query."""
+        response = self.call("GET", "/api/vouchers", params=query)
+        assert response.status_code == 200, response.text
+        return cast("dict[str, Any]", response.json())
+
+    @property
+    def simulator(self) -> TicketingSimulator:
+        """The vendor itself, for what happens outside its API."""
+        assert isinstance(self.running.simulator, TicketingSimulator)
+        return self.running.simulator
+
+
+@pytest.fixture(scope="session")
+def ticketing_document() -> VendorDocument:
+    """The document, read once."""
+    return VendorDocument(OpenAPI.from_file_path(str(Path(__file__).with_name("openapi.yaml"))))
+
+
+@pytest.fixture
+def start_ticketing() -> Iterator[Callable[..., VendorClient]]:
+    """Starts simulators with any options and ends them with the test, which fails if one made a mistake."""
+    with _starting() as start_one:
+        yield start_one
+
+
+@pytest.fixture
+def ticketing(start_ticketing: Callable[..., VendorClient]) -> VendorClient:
+    """A simulator of the test's own, without vouchers."""
+    return start_ticketing()
+
+
+@pytest.fixture(scope="session")
+def shared_ticketing() -> Iterator[VendorClient]:
+    """One simulator for all tests that do not mind what others left behind, such as those of refusals."""
+    with _starting() as start_one:
+        yield start_one()
+
+
+@pytest.fixture(scope="session")
+def seeded_ticketing() -> Iterator[VendorClient]:
+    """One simulator with thirty varied vouchers, which no test may change."""
+    with _starting() as start_one:
+        yield start_one(vouchers=30, seed=30)
+
+
+@contextmanager
+def _starting() -> Iterator[Callable[..., VendorClient]]:
+    with ExitStack() as stack:
+        clients: list[VendorClient] = []
+
+        def start_one(**options: Any) -> VendorClient:
+            running = stack.enter_context(start(TicketingSimulator, **options))
+            clients.append(VendorClient(running, stack.enter_context(requests.Session())))
+            return clients[-1]
+
+        yield start_one
+        for client in clients:
+            assert client.running.crashes == []
+
+
+@pytest.fixture
+def make_adapter(ticketing_document: VendorDocument) -> Iterator[Callable[..., TicketingProvider]]:
+    """Makes adapters of simulators, with settings; at the end, holds all that they sent against the document."""
+    served: list[RunningSimulator] = []
+    with ExitStack() as stack:
+
+        def make(client: VendorClient, **settings: object) -> TicketingProvider:
+            served.append(client.running)
+            said = client.running.announcement
+            given: dict[str, object] = {
+                "base_url": said["base_url"],
+                "api_key": SecretSource.of(said["api_key"]),
+                **settings,
+            }
+            return stack.enter_context(TicketingProvider("events", TicketingSettings(**given)))  # type: ignore[arg-type]  # a test's own
+
+        yield make
+    for running in served:
+        for record in running.requests:
+            url = f"{running.announcement['base_url']}{record.path}?{record.query}"
+            request = requests.Request(record.method, url, dict(record.headers), data=record.body)
+            ticketing_document.openapi.validate_request(RequestsOpenAPIRequest(request))
+
+
+@pytest.fixture
+def adapter(ticketing: VendorClient, make_adapter: Callable[..., TicketingProvider]) -> TicketingProvider:
+    """The adapter, with an account at the simulator `ticketing`, whose currency it is not told."""
+    return make_adapter(ticketing)
+
+
+@pytest.fixture
+def vendor() -> Iterator[responses.RequestsMock]:
+    """The production host as far as a test lays answers out for it."""
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield mock
+
+
+@pytest.fixture
+def lone_adapter() -> Iterator[TicketingProvider]:
+    """An adapter of the production host that tries once, for tests of single requests and answers."""
+    key = SecretSource.of("key_of_a_seller")
+    settings = TicketingSettings(base_url=PRODUCTION, api_key=key, currency="EUR", tries=1)
+    with TicketingProvider("events", settings) as provider:
+        yield provider
