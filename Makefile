@@ -48,7 +48,8 @@ bench: $(READY)
 
 docs: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group docs
-	@$(BIN)/mkdocs build --strict --quiet
+	@$(BIN)/python docs/tables.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 dist: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check build
