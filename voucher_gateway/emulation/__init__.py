@@ -1,0 +1,41 @@
+"""Operations that a vendor lacks, made out of those that it has; written once, for all providers.
+
+========================  ====================================  ====================================================
+emulation                 made of                               what can go wrong
+========================  ====================================  ====================================================
+redeem-by-capture         reserve, capture                      nothing: what a crash leaves reserved lapses by itself
+release-by-expiry         nothing: the reservation lapses       nothing: the answer says when the value is free
+reserve-by-redeem         redeem; refund on release             see `RISKS`: must be accepted
+redeem-by-update          read_value, write_value, read_value   see `RISKS`: must be accepted
+refund-by-update          the same                              see `RISKS`: must be accepted
+top-up-by-update          the same                              see `RISKS`: must be accepted
+========================  ====================================  ====================================================
+"""
+
+from voucher_gateway.emulation.overwriting import redeem_by_update, refund_by_update, top_up_by_update
+from voucher_gateway.emulation.spending import (
+    capture_of_redeemed,
+    issue,
+    redeem_by_capture,
+    release_by_expiry,
+    release_of_redeemed,
+    reserve_by_redeem,
+)
+from voucher_gateway.emulation.steps import Steps, VoucherLocks
+from voucher_gateway.emulation.support import emulated, refusal
+
+__all__ = [
+    "Steps",
+    "VoucherLocks",
+    "capture_of_redeemed",
+    "emulated",
+    "issue",
+    "redeem_by_capture",
+    "redeem_by_update",
+    "refund_by_update",
+    "refusal",
+    "release_by_expiry",
+    "release_of_redeemed",
+    "reserve_by_redeem",
+    "top_up_by_update",
+]

@@ -1,0 +1,173 @@
+"""Emulations that overwrite a voucher's value: redeem, refund and top up by update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from voucher_gateway.adapter import (
+    Code,
+    ConcurrentModification,
+    CurrencyMismatch,
+    InsufficientValue,
+    Intent,
+    InvalidRequest,
+    Money,
+    Operation,
+    OutcomeUnknown,
+    Pin,
+    Redemption,
+    Refund,
+    StoredValue,
+    TopUp,
+    VoucherExpired,
+    VoucherGatewayError,
+    VoucherProvider,
+)
+from voucher_gateway.emulation.steps import Steps
+
+
+def redeem_by_update(
+    steps: Steps, provider: VoucherProvider, code: Code, money: Money, pin: Pin | None, order: str | None
+) -> Redemption:
+    """Redeem by overwriting the voucher's value with less. A PIN is checked as `VoucherProvider.find` checks it."""
+    if pin is not None:
+        provider.find(code, pin)
+    found = provider.read_value(code)
+    intent, after = _overwrite(steps, provider, Operation.REDEEM, found.voucher_id, -money, order)
+    return Redemption(
+        account=provider.account,
+        id=_made_up_id(intent),
+        voucher_id=found.voucher_id,
+        money=money,
+        reference=intent.reference,
+        order=order,
+        remaining=after.remaining,
+        created_at=intent.sent_at,
+    )
+
+
+def refund_by_update(
+    steps: Steps, provider: VoucherProvider, redemption: Redemption, money: Money | None, order: str | None
+) -> Refund:
+    """Give back by overwriting the voucher's value with more, at most what the redemption took."""
+    back = redemption.money if money is None else money
+    if back > redemption.money:
+        raise InvalidRequest(
+            f"{back} is more than the {redemption.money} redeemed", field="money", rule="at most what was redeemed"
+        )
+    voucher_id = _needed_id(redemption)
+    intent, after = _overwrite(steps, provider, Operation.REFUND, voucher_id, back, order)
+    return Refund(
+        account=provider.account,
+        id=_made_up_id(intent),
+        redemption_id=redemption.id,
+        voucher_id=voucher_id,
+        money=back,
+        reference=intent.reference,
+        order=order,
+        remaining=after.remaining,
+        created_at=intent.sent_at,
+    )
+
+
+def top_up_by_update(
+    steps: Steps, provider: VoucherProvider, voucher_id: str, money: Money, order: str | None
+) -> TopUp:
+    """Top up by overwriting the voucher's value with more."""
+    intent, after = _overwrite(steps, provider, Operation.TOP_UP, voucher_id, money, order)
+    return TopUp(
+        account=provider.account,
+        id=_made_up_id(intent),
+        voucher_id=voucher_id,
+        money=money,
+        reference=intent.reference,
+        order=order,
+        remaining=after.remaining,
+        created_at=intent.sent_at,
+    )
+
+
+def _overwrite(
+    steps: Steps, provider: VoucherProvider, verb: Operation, voucher_id: str, change: Money, order: str | None
+) -> tuple[Intent, StoredValue]:
+    """Change a value by reading, writing and reading again, under the voucher's lock.
+
+    Raises:
+        Declined: if the voucher is expired, of another currency or holds too little. The vendor would not check that.
+        ConcurrentModification: if the second reading shows anything but this one change.
+    """
+    with steps.lock(provider.host, voucher_id):
+        before = provider.read_value(id=voucher_id)
+        _check(before, change, provider, verb)
+        due = attrs.evolve(before, value=before.value + change, remaining=before.remaining + change)
+
+        def send(reference: str) -> Intent:
+            intent = provider.intent(
+                verb,
+                reference=reference,
+                order=order,
+                voucher_id=voucher_id,
+                subject=voucher_id,
+                money=change if change.amount > 0 else -change,
+                value_before=str(before.value),
+                value_after=str(due.value),
+                remaining_before=str(before.remaining),
+            )
+            provider.write_value(before, due.value, intent=intent)
+            return intent
+
+        intent = steps.take("update", send)
+        after = _read_back(provider, voucher_id, intent)
+    if (after.value, after.remaining) != (due.value, due.remaining):
+        raise ConcurrentModification(
+            "somebody else changed the voucher at the same time; compare the readings and decide by hand",
+            evidence={
+                "value before": str(before.value),
+                "value written": str(due.value),
+                "value after": str(after.value),
+                "remaining before": str(before.remaining),
+                "remaining after": str(after.remaining),
+            },
+            ticket=intent.ticket("the voucher changed at the same time"),
+            account=provider.account,
+            operation=verb.value,
+        )
+    return intent, after
+
+
+def _read_back(provider: VoucherProvider, voucher_id: str, intent: Intent) -> StoredValue:
+    """Read the value again after it was written. If that fails, the caller must not believe that nothing happened."""
+    try:
+        return provider.read_value(id=voucher_id)
+    except VoucherGatewayError as error:
+        why = error.message
+    except Exception as error:  # noqa: BLE001 - a provider's mistake, after which the value is written all the same
+        why = type(error).__name__  # not its text, which may quote the vendor
+    reason = f"the value was written, but could not be read back: {why}"
+    raise OutcomeUnknown(reason, ticket=intent.ticket(reason), account=provider.account, operation=intent.verb)
+
+
+def _check(before: StoredValue, change: Money, provider: VoucherProvider, verb: Operation) -> None:
+    named: dict[str, Any] = {"account": provider.account, "operation": verb.value}
+    if before.value.currency != change.currency:
+        raise CurrencyMismatch(f"the voucher is in {before.value.currency}, not in {change.currency}", **named)
+    if change.amount > 0:
+        return
+    if before.valid_until is not None and before.valid_until <= provider.vendor_now():
+        raise VoucherExpired("the voucher's validity is over", **named)
+    left = min(before.value, before.remaining)  # nothing below zero is ever written
+    if left < -change:
+        raise InsufficientValue(f"the voucher has {left} left, less than {-change}", **named)
+
+
+def _needed_id(redemption: Redemption) -> str:
+    if redemption.voucher_id is None:
+        raise InvalidRequest("the redemption names no voucher", field="redemption", rule="with a voucher_id")
+    return redemption.voucher_id
+
+
+def _made_up_id(intent: Intent) -> str:
+    """Return an id for a movement that the vendor keeps no record of."""
+    return f"update:{intent.reference}"

@@ -1,0 +1,104 @@
+"""Emulations made of other operations: redeem by capture, release by expiry, reserve by redeem."""
+
+from __future__ import annotations
+
+import attrs
+
+from voucher_gateway.adapter import (
+    Code,
+    InvalidRequest,
+    Money,
+    NewVoucher,
+    Pin,
+    Redemption,
+    Release,
+    Reservation,
+    Voucher,
+    VoucherProvider,
+)
+from voucher_gateway.emulation.steps import Steps
+
+
+def issue(steps: Steps, provider: VoucherProvider, new: NewVoucher, order: str | None) -> Voucher:
+    """Issue a voucher under an id or code that lets it be found again."""
+    named = steps.named(new)
+    return steps.take("issue", lambda reference: provider.issue(named, reference=reference, order=order))
+
+
+def redeem_by_capture(
+    steps: Steps, provider: VoucherProvider, code: Code, money: Money, pin: Pin | None, order: str | None
+) -> Redemption:
+    """Redeem by a reservation and its capture. If the capture is refused, the reservation lapses by itself."""
+    reservation = steps.take(
+        "reserve",
+        lambda reference: provider.reserve(code, money, pin, reference=reference, order=order),
+        decisive=False,
+    )
+    return steps.take("capture", lambda reference: provider.capture(reservation, reference=reference, order=order))
+
+
+def release_by_expiry(provider: VoucherProvider, reservation: Reservation) -> Release:
+    """Give a reservation up without a call, and say when the vendor, by its own clock, will free the value."""
+    over = reservation.valid_until is not None and reservation.valid_until <= provider.vendor_now()
+    return Release(
+        account=reservation.account,
+        reservation_id=reservation.id,
+        freed=over,
+        frees_at=None if over else reservation.valid_until,
+    )
+
+
+def reserve_by_redeem(
+    steps: Steps, provider: VoucherProvider, code: Code, money: Money, pin: Pin | None, order: str | None
+) -> Reservation:
+    """Reserve by taking the value at once; the reservation has the id of the redemption."""
+    taken = steps.take("redeem", lambda reference: provider.redeem(code, money, pin, reference=reference, order=order))
+    return Reservation(
+        account=taken.account,
+        id=taken.id,
+        voucher_id=taken.voucher_id,
+        money=taken.money,
+        reference=taken.reference,
+        order=taken.order,
+        created_at=taken.created_at,
+        raw=taken.raw,
+    )
+
+
+def capture_of_redeemed(
+    steps: Steps, provider: VoucherProvider, reservation: Reservation, money: Money | None, order: str | None
+) -> Redemption:
+    """Capture what was taken already; the rest of it is given back."""
+    taken = _taken(reservation)
+    if money is None or money == reservation.money:
+        return taken
+    if money > reservation.money:
+        raise InvalidRequest(
+            f"{money} is more than the reserved {reservation.money}", field="money", rule="at most what is reserved"
+        )
+    rest = reservation.money - money
+    steps.take("refund", lambda reference: provider.refund(taken, rest, reference=reference, order=order))
+    return attrs.evolve(taken, money=money)
+
+
+def release_of_redeemed(
+    steps: Steps, provider: VoucherProvider, reservation: Reservation, order: str | None
+) -> Release:
+    """Release by giving back what was taken."""
+    taken = _taken(reservation)
+    steps.take("refund", lambda reference: provider.refund(taken, reference=reference, order=order))
+    return Release(account=reservation.account, reservation_id=reservation.id, freed=True)
+
+
+def _taken(reservation: Reservation) -> Redemption:
+    return Redemption(
+        account=reservation.account,
+        id=reservation.id,
+        voucher_id=reservation.voucher_id,
+        money=reservation.money,
+        reference=reservation.reference,
+        order=reservation.order,
+        reservation_id=reservation.id,
+        created_at=reservation.created_at,
+        raw=reservation.raw,
+    )

@@ -1,0 +1,80 @@
+"""What emulations take their steps through, and the locks that they hold meanwhile."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Final, Protocol, TypeVar
+
+from voucher_gateway.adapter import NewVoucher
+
+R = TypeVar("R")
+
+
+class Steps(Protocol):
+    """What an emulation takes its steps through."""
+
+    def take(self, name: str, send: Callable[[str], R], *, decisive: bool = True) -> R:
+        """Make one changing request.
+
+        Args:
+            name: the step's name, unique within the operation.
+            send: makes it, given the reference that the vendor is to see.
+            decisive: whether the success of this request is that of the operation; a reservation that a redemption
+                begins with moves nothing.
+        """
+        ...
+
+    def lock(self, host: str, voucher_id: str) -> AbstractContextManager[None]:
+        """Keep everybody who knows of this lock off the voucher."""
+        ...
+
+    def named(self, new: NewVoucher) -> NewVoucher:
+        """Choose the id or code of a voucher that is to be issued, where that lets it be found again."""
+        ...
+
+
+class VoucherLocks:
+    """A lock for each voucher, among the threads of one process. Unused locks cost nothing."""
+
+    def __init__(self) -> None:
+        self._start_anew()
+        _all.add(self)
+
+    def _start_anew(self) -> None:
+        self._guard = threading.Lock()
+        self._locks: dict[tuple[str, str], tuple[threading.Lock, int]] = {}
+
+    @contextmanager
+    def hold(self, host: str, voucher_id: str) -> Iterator[None]:
+        """Hold the voucher's lock."""
+        key = (host, voucher_id)
+        with self._guard:
+            lock, users = self._locks.get(key, (threading.Lock(), 0))
+            self._locks[key] = (lock, users + 1)
+        try:
+            with lock:
+                yield
+        finally:
+            with self._guard:
+                _, users = self._locks.get(key, (lock, 1))  # gone in a process that was forked off in the block
+                if users == 1:
+                    self._locks.pop(key, None)
+                else:
+                    self._locks[key] = (lock, users - 1)
+
+
+_all: Final[weakref.WeakSet[VoucherLocks]] = weakref.WeakSet()
+
+
+def _start_anew_after_fork() -> None:
+    # A lock that another thread of the parent held would stay locked for ever.
+    for locks in list(_all):
+        locks._start_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_anew_after_fork)
