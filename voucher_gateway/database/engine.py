@@ -1,0 +1,228 @@
+"""One database for all threads of a process: SQLite in a file, or PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from voucher_gateway.database.errors import database_errors
+from voucher_gateway.database.locks import AdvisoryLocks, FileLocks, Locks
+from voucher_gateway.database.migrate import migrate
+from voucher_gateway.database.statement import execute
+from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable, VoucherGatewayError
+
+BUSY_TIMEOUT_S: Final = 10.0
+"""How long a write waits for another process's write to an SQLite file."""
+
+
+_IDLE_S: Final = 5.0
+
+
+class Database:
+    """A migrated database. It starts anew by itself after a fork.
+
+    Args:
+        url: ``sqlite:///PATH`` or ``postgresql://...``; psycopg 3 is the driver.
+
+    Raises:
+        ConfigurationError: if the URL is none of these, or the driver is missing.
+        DatabaseUnavailable: if it cannot be opened or brought to the present schema.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = _normal(url)
+        self.shown = self._url.render_as_string(hide_password=True)
+        self._open()
+        try:
+            with database_errors(self.shown):
+                migrate(self.write, self.locks)
+        except BaseException:
+            self.close()
+            raise
+        _databases.add(self)
+
+    @property
+    def path(self) -> Path | None:
+        """The SQLite file; None for PostgreSQL."""
+        return Path(self._url.database) if self.is_sqlite and self._url.database else None
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is SQLite."""
+        return self._url.get_backend_name() == "sqlite"
+
+    def _open(self) -> None:
+        self._writer = threading.Lock()
+        self._kept: Connection | None = None
+        self._closed = False
+        if self.is_sqlite:
+            self._engine = _sqlite_engine(self._url)
+            self.locks: Locks = FileLocks.at(Path(f"{self._url.database}.locks"))
+        else:
+            self._engine = _postgres_engine(self._url)
+            self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+            self.locks = AdvisoryLocks(self._engine, self.shown)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give a connection in a transaction that is committed at the end.
+
+        In SQLite it holds the write lock from its begin on, and one thread of the process writes at a time: left to
+        SQLite's own waiting, the unluckiest of many threads waits for seconds.
+        """
+        with database_errors(self.shown):
+            if not self.is_sqlite:
+                with self._engine.begin() as connection:
+                    yield connection
+                return
+            with self._kept_connection() as connection, connection.begin():
+                execute(connection, "BEGIN IMMEDIATE")
+                yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection for reading. Each statement sees all that was committed before it."""
+        with database_errors(self.shown):
+            if not self.is_sqlite:
+                with self._reader.connect() as connection:
+                    yield connection
+                return
+            # No transaction is begun, so a reader never waits for another process's writer.
+            with self._kept_connection() as connection, connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        """Close all connections and give up the locks."""
+        if self._closed:
+            return
+        self._closed = True
+        self._drop_kept()
+        self._engine.dispose()
+        self.locks.close()
+
+    @contextmanager
+    def _kept_connection(self) -> Iterator[Connection]:
+        """Give this process's one connection to the SQLite file to one thread at a time."""
+        if not self._writer.acquire(timeout=BUSY_TIMEOUT_S):
+            raise DatabaseUnavailable(f"the database {self.shown} is kept busy by the other threads")
+        try:
+            if self._kept is None:
+                self._kept = self._engine.connect()
+            yield self._kept
+        except VoucherGatewayError:  # ours, and rolled back
+            raise
+        except BaseException:
+            self._drop_kept()
+            raise
+        finally:
+            self._writer.release()
+
+    def _drop_kept(self) -> None:
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.invalidate()
+            kept.close()
+
+    def _after_fork(self) -> None:
+        # The parent's connections stay the parent's: they are forgotten here, not closed.
+        self._engine.dispose(close=False)
+        self.locks.forget()
+        if not self._closed:
+            self._open()
+
+
+def _normal(url: str) -> sa.URL:
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except (sa.exc.ArgumentError, ValueError):
+        raise ConfigurationError("journal must be a database URL, such as sqlite:///voucher-gateway.db") from None
+    if backend == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise ConfigurationError("journal must be a file: what is only in memory is lost when it is needed")
+        if parsed.database.startswith("file:"):
+            raise ConfigurationError("journal must name an SQLite file by its path, not by a file: URI")
+        # One file has one name from here on: the locks and the key beside it go by that name, and a process may
+        # change its working directory.
+        return parsed.set(drivername="sqlite+pysqlite", database=str(Path(parsed.database).resolve()))
+    if backend in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    raise ConfigurationError("journal must be at an sqlite: or postgresql: URL")
+
+
+def _sqlite_engine(url: sa.URL) -> Engine:
+    path = Path(url.database or "")
+    if not path.parent.is_dir():
+        raise DatabaseUnavailable(f"the folder of the database {path} does not exist")
+    engine = sa.create_engine(
+        url,
+        connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
+        poolclass=sa.pool.QueuePool,
+        pool_size=1,
+        max_overflow=4,
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: Any) -> None:
+        # The driver's own transactions begin too late (DEFERRED); `Database.write` begins ours.
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    return engine
+
+
+def _postgres_engine(url: sa.URL) -> Engine:
+    try:
+        engine = sa.create_engine(url, pool_size=16, max_overflow=16, pool_timeout=30)
+    except ModuleNotFoundError:
+        raise ConfigurationError("PostgreSQL needs the driver: pip install 'voucher-gateway[postgres]'") from None
+
+    @sa.event.listens_for(engine, "checkin")
+    def _put_back(_: Any, record: ConnectionPoolEntry) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    @sa.event.listens_for(engine, "checkout")
+    def _taken(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+        # Asking before each use would cost as much as a statement; what was used a moment ago is taken as it is.
+        if time.monotonic() - record.info.get("idle_since", time.monotonic()) > _IDLE_S:
+            _ask(engine, connection)
+
+    return engine
+
+
+def _ask(engine: Engine, connection: Any) -> None:
+    """Make sure that a connection still lives.
+
+    Raises:
+        DisconnectionError: if it does not; the pool then makes another.
+    """
+    try:
+        lives = engine.dialect.do_ping(connection)
+    except engine.dialect.loaded_dbapi.Error:
+        lives = False
+    if not lives:
+        raise sa.exc.DisconnectionError
+
+
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+def _start_anew_after_fork() -> None:
+    for database in list(_databases):
+        database._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_anew_after_fork)

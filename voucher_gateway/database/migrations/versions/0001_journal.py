@@ -1,0 +1,107 @@
+"""The journal: operations, their requests, and holds."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Create the tables."""
+    op.create_table(
+        "operations",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("account", sa.String(length=64), nullable=False),
+        sa.Column("verb", sa.String(length=16), nullable=False),
+        sa.Column("reference", sa.String(length=200), nullable=False),
+        sa.Column("order_number", sa.String(length=200), nullable=True),
+        sa.Column("provider", sa.String(length=64), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("login", sa.String(length=255), nullable=True),
+        sa.Column("key_id", sa.String(length=16), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=True),
+        sa.Column("target", sa.String(length=255), nullable=True),
+        sa.Column("voucher_id", sa.String(length=255), nullable=True),
+        sa.Column("amount", sa.String(length=32), nullable=True),
+        sa.Column("currency", sa.String(length=3), nullable=True),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("owner", sa.String(length=32), nullable=True),
+        sa.Column("result", sa.Text(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.String(length=32), nullable=False),
+        sa.Column("updated_at", sa.String(length=32), nullable=False),
+        sa.Column("checks", sa.Integer(), nullable=False),
+        sa.Column("check_at", sa.String(length=32), nullable=True),
+        sa.Column("decided_by", sa.String(length=200), nullable=True),
+        sa.Column("decision", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_operations"),
+        sa.UniqueConstraint("account", "verb", "reference", name="uq_operations_account_verb_reference"),
+    )
+    op.create_index("ix_operations_state_check_at", "operations", ["state", "check_at"], unique=False)
+    op.create_index(
+        "ix_operations_provider_host_voucher_id", "operations", ["provider", "host", "voucher_id"], unique=False
+    )
+    op.create_table(
+        "facts",
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_facts"),
+    )
+    op.create_table(
+        "adopted",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("account", sa.String(length=64), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("mark", sa.String(length=16), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("voucher_id", sa.String(length=255), nullable=False),
+        sa.Column("movement_id", sa.String(length=255), nullable=True),
+        sa.Column("wire_reference", sa.String(length=255), nullable=False),
+        sa.Column("amount", sa.String(length=32), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("moved_at", sa.String(length=32), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_adopted"),
+        sa.UniqueConstraint("host", "wire_reference", "kind", name="uq_adopted_host_wire_reference_kind"),
+    )
+    op.create_index("ix_adopted_account_mark", "adopted", ["account", "mark"], unique=False)
+    op.create_table(
+        "holds",
+        sa.Column("operation_id", sa.String(length=32), nullable=False),
+        sa.Column("provider", sa.String(length=64), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("order_number", sa.String(length=200), nullable=True),
+        sa.Column("reservation_id", sa.String(length=255), nullable=True),
+        sa.Column("amount", sa.String(length=32), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("expires_at", sa.String(length=32), nullable=True),
+        sa.Column("exclusive", sa.Boolean(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.ForeignKeyConstraint(["operation_id"], ["operations.id"], name="fk_holds_operation_id"),
+        sa.PrimaryKeyConstraint("operation_id", name="pk_holds"),
+    )
+    op.create_index(
+        "ix_holds_provider_host_fingerprint_state", "holds", ["provider", "host", "fingerprint", "state"], unique=False
+    )
+    op.create_index("ix_holds_reservation_id", "holds", ["reservation_id"], unique=False)
+    op.create_table(
+        "requests",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("operation_id", sa.String(length=32), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("step", sa.String(length=32), nullable=False),
+        sa.Column("decisive", sa.Boolean(), nullable=False),
+        sa.Column("wire_reference", sa.String(length=255), nullable=False),
+        sa.Column("intent", sa.Text(), nullable=False),
+        sa.Column("sent_at", sa.String(length=32), nullable=False),
+        sa.Column("finished_at", sa.String(length=32), nullable=True),
+        sa.Column("effect", sa.String(length=16), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["operation_id"], ["operations.id"], name="fk_requests_operation_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_requests"),
+    )
+    op.create_index("ix_requests_operation_id", "requests", ["operation_id"], unique=False)
