@@ -1,0 +1,293 @@
+"""Reservations as the journal knows them, so that one does not silently kill another.
+
+At some vendors a second reservation of a voucher ends the first without a word. The journal knows those made through
+it, by the fingerprint of the code, and keeps later captures from being sent for nothing.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from voucher_gateway.adapter import (
+    AlreadyCaptured,
+    Effect,
+    Intent,
+    Money,
+    Operation,
+    Redemption,
+    Release,
+    Reservation,
+    ReservationExpired,
+    ReservationReleased,
+    ReservationSuperseded,
+    VoucherHeld,
+    format_micros,
+    parse_instant,
+)
+from voucher_gateway.database.locks import one_at_a_time
+from voucher_gateway.database.schema import holds, requests
+from voucher_gateway.database.statement import Statement
+from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.records import Entry, HoldRequest
+from voucher_gateway.outcome import Result
+
+
+class HoldState(enum.StrEnum):
+    """Where a hold stands."""
+
+    ASKED = "asked"
+    """Sent, and nothing heard of it: it counts as live until it would be over at the latest."""
+    LIVE = "live"
+    CAPTURED = "captured"
+    RELEASED = "released"
+    SUPERSEDED = "superseded"
+    GONE = "gone"
+    """Never came about."""
+
+
+_COUNTING: Final = [HoldState.ASKED.value, HoldState.LIVE.value]
+_ENDED: Final = {
+    HoldState.CAPTURED: (AlreadyCaptured, "the reservation was captured already"),
+    HoldState.RELEASED: (ReservationReleased, "the reservation was released"),
+    HoldState.SUPERSEDED: (ReservationSuperseded, "a later reservation of ours has ended this one"),
+}
+
+_STANDING: Final = Statement(
+    sa.select(holds.c.operation_id, holds.c.order_number).where(
+        holds.c.provider == sa.bindparam("provider"),
+        holds.c.host == sa.bindparam("host"),
+        holds.c.fingerprint == sa.bindparam("mark"),
+        holds.c.operation_id != sa.bindparam("mine"),
+        (holds.c.state == HoldState.ASKED.value) | (holds.c.state == HoldState.LIVE.value),
+        (holds.c.expires_at.is_(None)) | (holds.c.expires_at > sa.bindparam("at")),
+    )
+)
+_OWN: Final = Statement(sa.select(holds).where(holds.c.operation_id == sa.bindparam("mine")))
+_KNOWN: Final = Statement(
+    sa.select(holds.c.state, holds.c.expires_at).where(
+        holds.c.host == sa.bindparam("host"), holds.c.reservation_id == sa.bindparam("reservation")
+    )
+)
+_INSERT: Final = Statement(
+    sa.insert(holds),
+    columns=(
+        "operation_id",
+        "provider",
+        "host",
+        "fingerprint",
+        "order_number",
+        "amount",
+        "currency",
+        "expires_at",
+        "exclusive",
+        "state",
+    ),
+)
+_LIVES: Final = Statement(
+    sa.update(holds)
+    .where(holds.c.operation_id == sa.bindparam("mine"))
+    .values(reservation_id=sa.bindparam("reservation"), expires_at=sa.bindparam("until"), state=HoldState.LIVE.value)
+)
+_END: Final = Statement(
+    sa.update(holds)
+    .where(
+        holds.c.host == sa.bindparam("host"),
+        holds.c.reservation_id == sa.bindparam("reservation"),
+    )
+    .values(state=sa.bindparam("to"))
+)
+
+
+@attrs.frozen(kw_only=True)
+class Hold:
+    """A reservation as the journal knows it.
+
+    Attributes:
+        operation_id: the operation that made it.
+        reservation_id: the vendor's id; None if nothing was heard of it.
+        money: what it holds.
+        expires_at: when it is over, by the vendor's clock.
+        state: where it stands.
+    """
+
+    operation_id: str
+    reservation_id: str | None
+    money: Money
+    expires_at: datetime | None
+    state: HoldState
+
+
+class Holds:
+    """The holds in the journal's database. Every method works within the caller's transaction."""
+
+    def check(
+        self,
+        connection: Connection,
+        keys: JournalKeys,
+        entry: Entry,
+        *,
+        step: str,
+        intent: Intent,
+        hold: HoldRequest | None,
+        vendor_now: datetime,
+    ) -> None:
+        """Refuse a request that a hold stands against, and note one that makes a hold.
+
+        Raises:
+            VoucherHeld: if a reservation would end another that is not to be replaced.
+            Declined: if a capture would come too late, or for a reservation that is over.
+        """
+        if hold is not None and step == "reserve":
+            self._reserve(connection, keys, entry, hold, intent, vendor_now)
+        elif step == "capture" and intent.subject is not None:
+            self._capture(connection, intent, vendor_now)
+
+    def check_release(self, connection: Connection, entry: Entry, reservation_id: str) -> None:
+        """Refuse to give up what was captured.
+
+        Raises:
+            AlreadyCaptured: if it was.
+        """
+        known = (holds.c.host == entry.target.host) & (holds.c.reservation_id == reservation_id)
+        if connection.scalar(sa.select(holds.c.state).where(known)) == HoldState.CAPTURED.value:
+            raise AlreadyCaptured("the reservation was captured already")
+
+    def settled(self, connection: Connection, entry: Entry, result: Result | None) -> None:
+        """Note what an operation that has come to an end means for holds."""
+        if isinstance(result, Redemption) and result.reservation_id is not None:
+            named = {"host": entry.target.host, "reservation": result.reservation_id}
+            _END.run(connection, {**named, "to": HoldState.CAPTURED.value})
+        elif isinstance(result, Release):
+            named = {"host": entry.target.host, "reservation": result.reservation_id}
+            _END.run(connection, {**named, "to": HoldState.RELEASED.value})
+
+    def finished(self, connection: Connection, operation_id: str, effect: Effect, made: Reservation | None) -> None:
+        """Note what became of the request that should make a hold."""
+        own = _OWN.first(connection, {"mine": operation_id})
+        if own is None:
+            return
+        # Before any row is changed: whoever has this lock may change ours too, and each would wait for the other.
+        one_at_a_time(connection, own["provider"], own["host"], own["fingerprint"])
+        if made is not None:
+            self._made(connection, own, made)
+        elif effect in (Effect.DECLINED, Effect.NOT_EXECUTED):
+            asked = (holds.c.operation_id == operation_id) & (holds.c.state == HoldState.ASKED.value)
+            _set(connection, asked, HoldState.GONE)
+
+    def standing(self, connection: Connection, at: datetime) -> list[Hold]:
+        """Return the holds that may still stand at a moment of the vendor's clock."""
+        standing = (holds.c.expires_at.is_(None)) | (holds.c.expires_at > format_micros(at))
+        query = sa.select(holds).where(holds.c.state.in_(_COUNTING), standing)
+        return [
+            Hold(
+                operation_id=row.operation_id,
+                reservation_id=row.reservation_id,
+                money=Money(row.amount, row.currency),
+                expires_at=parse_instant(row.expires_at) if row.expires_at else None,
+                state=HoldState(row.state),
+            )
+            for row in connection.execute(query)
+        ]
+
+    def _reserve(
+        self,
+        connection: Connection,
+        keys: JournalKeys,
+        entry: Entry,
+        hold: HoldRequest,
+        intent: Intent,
+        vendor_now: datetime,
+    ) -> None:
+        target = entry.target
+        assert target.fingerprint is not None
+        one_at_a_time(connection, target.provider, target.host, target.fingerprint)
+        marks = {
+            keys.fingerprint(hold.code, provider=target.provider, host=target.host, key_id=key_id)
+            for key_id in keys.keys
+        }
+        voucher = {"provider": target.provider, "host": target.host, "mine": entry.id, "at": format_micros(vendor_now)}
+        standing = [row for mark in marks for row in _STANDING.all(connection, {**voucher, "mark": mark})]
+        foreign = [row for row in standing if hold.order is None or row["order_number"] != hold.order]
+        refused = {"refuse": standing, "replace-own": foreign, "replace": []}[hold.if_held]
+        if hold.exclusive and refused:
+            raise VoucherHeld(
+                "another reservation stands on this voucher and would be lost; it lapses by itself, or say"
+                " if_held='replace'"
+            )
+        assert intent.money is not None
+        if entry.attempt > 1:
+            connection.execute(sa.delete(holds).where(holds.c.operation_id == entry.id))
+        _INSERT.run(
+            connection,
+            {
+                "operation_id": entry.id,
+                "provider": target.provider,
+                "host": target.host,
+                "fingerprint": target.fingerprint,
+                "order_number": hold.order,
+                "amount": f"{intent.money.amount:f}",
+                "currency": intent.money.currency,
+                "expires_at": None if hold.lasts_until is None else format_micros(hold.lasts_until),
+                "exclusive": hold.exclusive,
+                "state": HoldState.ASKED.value,
+            },
+        )
+
+    def _capture(self, connection: Connection, intent: Intent, vendor_now: datetime) -> None:
+        row = _KNOWN.first(connection, {"host": intent.host, "reservation": intent.subject})
+        if row is None:
+            return
+        if ended := _ENDED.get(HoldState(row["state"])):
+            raise ended[0](ended[1])
+        if row["expires_at"] is not None and row["expires_at"] <= format_micros(vendor_now):
+            raise ReservationExpired("the reservation would be over before a capture could arrive")
+
+    def _made(self, connection: Connection, own: Mapping[str, Any], reservation: Reservation) -> None:
+        operation_id = own["operation_id"]
+        until = None if reservation.valid_until is None else format_micros(reservation.valid_until)
+        _LIVES.run(connection, {"mine": operation_id, "reservation": reservation.id, "until": until})
+        voucher = {"provider": own["provider"], "host": own["host"], "mark": own["fingerprint"], "mine": operation_id}
+        if not own["exclusive"] or _STANDING.first(connection, {**voucher, "at": ""}) is None:
+            return
+        rivals = (
+            (holds.c.provider == own["provider"])
+            & (holds.c.host == own["host"])
+            & (holds.c.fingerprint == own["fingerprint"])
+            & (holds.c.operation_id != operation_id)
+        )
+        if until is None:  # nothing tells which came last, so it is ours
+            _set(connection, rivals & holds.c.state.in_(_COUNTING), HoldState.SUPERSEDED)
+            return
+        live = holds.c.state == HoldState.LIVE.value
+        later = holds.c.expires_at > until
+        # The vendor keeps the one that it made last, and answers may come in another order. Its clock may have whole
+        # seconds only: of two that end at the same moment, one that was there before ours was asked for is over; of
+        # two that were under way together it is not known which one stands.
+        tied = (holds.c.expires_at == until) & holds.c.operation_id.in_(_known_before(operation_id))
+        _set(connection, rivals & live & ((holds.c.expires_at < until) | tied), HoldState.SUPERSEDED)
+        _set(connection, rivals & (holds.c.state == HoldState.ASKED.value), HoldState.SUPERSEDED)
+        if connection.execute(sa.select(holds.c.operation_id).where(rivals & live & later)).first() is not None:
+            _set(connection, holds.c.operation_id == operation_id, HoldState.SUPERSEDED)
+
+
+def _known_before(operation_id: str) -> sa.Select[tuple[str]]:
+    """Select the operations whose reservation was answered before this operation's was sent."""
+    ours = sa.select(sa.func.max(requests.c.sent_at)).where(
+        requests.c.operation_id == operation_id, requests.c.step == Operation.RESERVE.value
+    )
+    return sa.select(requests.c.operation_id).where(
+        requests.c.operation_id == holds.c.operation_id,
+        requests.c.step == Operation.RESERVE.value,
+        requests.c.finished_at <= ours.scalar_subquery(),
+    )
+
+
+def _set(connection: Connection, which: Any, state: HoldState) -> None:
+    connection.execute(sa.update(holds).where(which).values(state=state.value))

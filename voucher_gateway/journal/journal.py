@@ -1,0 +1,395 @@
+"""The journal: every changing call and every request of it, committed before it is sent.
+
+An operation is written together with its first request, so that a call of one request costs two commits: one before it
+is sent, one after. What is not written surely was not sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from voucher_gateway.adapter import (
+    Code,
+    Intent,
+    OperationInProgress,
+    Release,
+    VoucherGatewayError,
+    format_micros,
+    now,
+)
+from voucher_gateway.database import Database
+from voucher_gateway.database.locks import one_at_a_time
+from voucher_gateway.database.schema import operations, requests
+from voucher_gateway.journal import statements
+from voucher_gateway.journal.holds import Hold, Holds
+from voucher_gateway.journal.keys import MARK_LENGTH, JournalKeys
+from voucher_gateway.journal.records import Entry, Finished, HoldRequest, Key, Sent, State, Target
+from voucher_gateway.journal.restoration import Restoration
+from voucher_gateway.journal.results import write_result
+from voucher_gateway.outcome import Result
+
+
+class Journal:
+    """A journal in a database, for all threads of a process.
+
+    Args:
+        database: where it is.
+        keys: its secret keys.
+    """
+
+    def __init__(self, database: Database, keys: JournalKeys) -> None:
+        self.database = database
+        self.keys = keys
+        self.holds = Holds()
+        with database.read() as connection:
+            self.restoration = Restoration(connection)
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
+
+    # --- reading ---
+
+    def find(self, key: Key) -> Entry | None:
+        """Return the operation of a key."""
+        with self.database.read() as connection:
+            return _entry(connection, key)
+
+    def get(self, operation_id: str) -> Entry | None:
+        """Return the operation of this id."""
+        with self.database.read() as connection:
+            return _of_id(connection, operation_id)
+
+    def sent(self, operation_id: str) -> list[Sent]:
+        """Return the requests of an operation, the oldest first."""
+        with self.database.read() as connection:
+            return [Sent.from_row(row) for row in statements.SENT.all(connection, {"id": operation_id})]
+
+    def entries(
+        self,
+        *,
+        states: Iterable[State] = (),
+        account: str | None = None,
+        due: datetime | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> list[Entry]:
+        """Return operations in the order of their ids, which is that of their making.
+
+        Args:
+            states: only these; all if none is named.
+            account: only of this account.
+            due: only those whose next look-up is due at this moment.
+            limit: at most so many.
+            after: only those after this id.
+        """
+        query = sa.select(operations).order_by(operations.c.id)
+        if wanted := [state.value for state in states]:
+            query = query.where(operations.c.state.in_(wanted))
+        if account is not None:
+            query = query.where(operations.c.account == account)
+        if due is not None:
+            query = query.where((operations.c.check_at.is_(None)) | (operations.c.check_at <= format_micros(due)))
+        if after is not None:
+            query = query.where(operations.c.id > after)
+        if limit is not None:
+            query = query.limit(limit)
+        with self.database.read() as connection:
+            return [Entry.from_row(dict(row)) for row in connection.execute(query).mappings()]
+
+    def standing_holds(self, *, account: str, at: datetime) -> list[tuple[Hold, Entry]]:
+        """Return the reservations of an account that may still hold value at a moment of the vendor's clock."""
+        with self.database.read() as connection:
+            return [
+                (hold, entry)
+                for hold in self.holds.standing(connection, at)
+                if (entry := _of_id(connection, hold.operation_id)) is not None and entry.key.account == account
+            ]
+
+    def adopted(self, entry: Entry) -> Result | None:
+        """Return what a vendor showed of a new operation when the journal was restored; None if nothing."""
+        if not self.restoration.adopted_any:
+            return None
+        key = entry.key
+        marks = [self.keys.mark(key.account, key.verb.value, key.reference, key_id=key_id) for key_id in self.keys.keys]
+        with self.database.read() as connection:
+            return self.restoration.claim(connection, entry, marks)
+
+    def open_overwrite(self, entry: Entry, voucher_id: str) -> Key | None:
+        """Return another operation that overwrites this voucher's value and is not settled; None if there is none.
+
+        A value that was found proves the writing of it only while nobody else of ours writes another.
+        """
+        query = (
+            sa.select(operations)
+            .join(requests, requests.c.operation_id == operations.c.id)
+            .where(
+                operations.c.provider == entry.target.provider,
+                operations.c.host == entry.target.host,
+                operations.c.voucher_id == voucher_id,
+                operations.c.id != entry.id,
+                operations.c.state.in_([State.OPEN.value, State.UNKNOWN.value]),
+                requests.c.step == "update",
+            )
+            .limit(1)
+        )
+        with self.database.read() as connection:
+            row = connection.execute(query).mappings().first()
+            return None if row is None else Entry.from_row(dict(row)).key
+
+    def doubts(self, intent: Intent) -> bool:
+        """Whether a refund may be one that the journal forgot when it was restored: then it must not be sent."""
+        if not self.restoration.adopted_any:
+            return False
+        with self.database.write() as connection:
+            return self.restoration.doubts(connection, intent)
+
+    def alive(self, entry: Entry) -> bool:
+        """Whether the worker on an open operation still lives."""
+        return entry.owner is not None and self.database.locks.alive(entry.owner)
+
+    def target(
+        self, *, provider: str, host: str, login: str | None, code: Code | None, like: Target | None = None, **what: Any
+    ) -> Target:
+        """Return what a call is meant to do, fingerprinted with the newest key or with that of an earlier target."""
+        key_id = self.keys.newest if like is None else like.key_id
+        mark = None if code is None else self.keys.fingerprint(code, provider=provider, host=host, key_id=key_id)
+        return Target(provider=provider, host=host, login=login, key_id=key_id, fingerprint=mark, **what)
+
+    # --- writing ---
+
+    def begin(
+        self,
+        entry: Entry,
+        *,
+        new: bool,
+        step: str,
+        decisive: bool,
+        intent: Intent,
+        finished: Sequence[Finished],
+        hold: HoldRequest | None,
+        vendor_now: datetime,
+    ) -> int:
+        """Write that a request is about to be sent, and return its row.
+
+        The operation is written with it where it is new, or begun anew where an earlier attempt moved nothing.
+
+        Raises:
+            OperationInProgress: if somebody else has the operation by now. Nothing may be sent then.
+            Declined: if a hold stands against it.
+            DatabaseUnavailable: if it cannot be committed. Nothing may be sent then.
+        """
+        at = format_micros(now())
+        with self.database.write() as connection:
+            self.restoration.require_done(connection)
+            if new:
+                self._write_new(connection, entry, intent.voucher_id, at)
+            else:
+                mine = {"mine": entry.id, "seen": entry.epoch, "at": at, "voucher": intent.voucher_id}
+                _one(statements.TOUCH.run(connection, mine))
+            self._write_finished(connection, entry, finished, at)
+            _no_rival(connection, entry, step, intent)
+            self.holds.check(connection, self.keys, entry, step=step, intent=intent, hold=hold, vendor_now=vendor_now)
+            made = statements.INSERT_REQUEST.first(
+                connection,
+                {
+                    "operation_id": entry.id,
+                    "epoch": entry.epoch,
+                    "attempt": entry.attempt,
+                    "step": step,
+                    "decisive": decisive,
+                    "wire_reference": intent.reference or "",
+                    "intent": intent.ticket("").to_json(),
+                    "sent_at": at,
+                },
+            )
+            assert made is not None
+            return int(made["id"])
+
+    def _write_finished(self, connection: Connection, entry: Entry, finished: Sequence[Finished], at: str) -> None:
+        for one in finished:
+            values = {"row": one.row, "effect": one.effect.value, "reason": one.reason, "at": at}
+            statements.FINISH_REQUEST.run(connection, values)
+            if one.step == "reserve":
+                self.holds.finished(connection, entry.id, one.effect, one.made)
+
+    def _write_new(self, connection: Connection, entry: Entry, voucher_id: str | None, at: str) -> None:
+        if entry.attempt > 1:  # begun before, and known to have moved nothing
+            taken = {
+                "mine": entry.id,
+                "seen": entry.epoch - 1,
+                "more": 1,
+                "to": State.OPEN.value,
+                "by": entry.owner,
+                "at": at,
+            }
+            again = statements.TAKE.where(operations.c.state.in_(statements.AGAIN))
+            _one(connection.execute(again, taken).rowcount)
+            return
+        target = entry.target
+        try:
+            statements.INSERT.run(
+                connection,
+                {
+                    "id": entry.id,
+                    "account": entry.key.account,
+                    "verb": entry.key.verb.value,
+                    "reference": entry.key.reference,
+                    "order_number": entry.order,
+                    "provider": target.provider,
+                    "host": target.host,
+                    "login": target.login,
+                    "key_id": target.key_id,
+                    "fingerprint": target.fingerprint,
+                    "target": target.id,
+                    "voucher_id": voucher_id,
+                    "amount": None if target.money is None else f"{target.money.amount:f}",
+                    "currency": None if target.money is None else target.money.currency,
+                    "state": State.OPEN.value,
+                    "attempt": 1,
+                    "epoch": 1,
+                    "owner": entry.owner,
+                    "created_at": at,
+                    "updated_at": at,
+                    "checks": 0,
+                },
+            )
+        except sa.exc.IntegrityError:
+            taken_meanwhile = True
+        else:
+            taken_meanwhile = False
+        if taken_meanwhile:
+            raise OperationInProgress("another worker has begun this very call")
+
+    def record(self, entry: Entry, result: Result) -> None:
+        """Write down an operation that succeeded without any request: a release by expiry, say."""
+        with self.database.write() as connection:
+            if isinstance(result, Release):
+                self.holds.check_release(connection, entry, result.reservation_id)
+            self._write_new(connection, entry, getattr(result, "voucher_id", None), format_micros(now()))
+        self.settle(entry, State.SUCCEEDED, result=result)
+
+    def take_over(self, entry: Entry, *, owner: str) -> Entry:
+        """Take an operation whose worker died, so that the worker, should it wake up, can send nothing more.
+
+        Raises:
+            OperationInProgress: if somebody else was faster.
+        """
+        at = now()
+        with self.database.write() as connection:
+            taken = {"mine": entry.id, "seen": entry.epoch, "more": 0, "to": State.OPEN.value, "by": owner}
+            open_still = statements.TAKE.where(operations.c.state == State.OPEN.value)
+            _one(connection.execute(open_still, {**taken, "at": format_micros(at)}).rowcount)
+        return attrs.evolve(entry, epoch=entry.epoch + 1, owner=owner, updated_at=at)
+
+    def settle(
+        self,
+        entry: Entry,
+        state: State,
+        *,
+        result: Result | None = None,
+        error: VoucherGatewayError | None = None,
+        finished: Sequence[Finished] = (),
+        check_at: datetime | None = None,
+        checks: int = 0,
+        decided_by: str | None = None,
+        decision: str | None = None,
+    ) -> Entry:
+        """Write where an operation stands now.
+
+        Raises:
+            OperationInProgress: if somebody else has it by now.
+            DatabaseUnavailable: if it cannot be committed; the operation stays as it was.
+        """
+        at = format_micros(now())
+        made = None if result is None else write_result(result)
+        wrong = None if error is None else error_json(error)
+        with self.database.write() as connection:
+            self._write_finished(connection, entry, finished, at)
+            values = {
+                "mine": entry.id,
+                "seen": entry.epoch,
+                "to": state.value,
+                "made": made,
+                "wrong": wrong,
+                "voucher": getattr(result, "voucher_id", None),
+                "at": at,
+                "next": None if check_at is None else format_micros(check_at),
+                "count": checks,
+                "person": decided_by,
+                "why": decision,
+            }
+            _one(statements.SETTLE.run(connection, values))
+            self.holds.settled(connection, entry, result)
+        return attrs.evolve(entry, state=state, result=made, error=wrong)
+
+
+def new_id(mark: str) -> str:
+    """Return an id for the operation of a mark: 26 characters that sort by time of making and end in the mark."""
+    return f"{int(now().timestamp() * 1000):012x}{mark}"
+
+
+def mark_of(operation_id: str) -> str:
+    """Return the mark that an operation's id ends in."""
+    return operation_id[-MARK_LENGTH:]
+
+
+def error_json(error: VoucherGatewayError) -> str:
+    """Return what the journal keeps of an error; no payload and no code is in it."""
+    ticket = getattr(error, "ticket", None)
+    kept = {
+        "error": type(error).__name__,
+        "message": error.message,
+        "http_status": error.http_status,
+        "vendor_code": error.vendor_code,
+        "ticket": None if ticket is None else json.loads(ticket.to_json()),
+    }
+    return json.dumps({name: value for name, value in kept.items() if value is not None}, ensure_ascii=False)
+
+
+def _entry(connection: Connection, key: Key) -> Entry | None:
+    named = {"account": key.account, "verb": key.verb.value, "reference": key.reference}
+    row = statements.OF_KEY.first(connection, named)
+    return None if row is None else Entry.from_row(row)
+
+
+def _of_id(connection: Connection, operation_id: str) -> Entry | None:
+    row = statements.OF_ID.first(connection, {"id": operation_id})
+    return None if row is None else Entry.from_row(row)
+
+
+def _no_rival(connection: Connection, entry: Entry, step: str, intent: Intent) -> None:
+    """Refuse a refund while another one of the voucher is not settled, and a capture while another one is.
+
+    Where refunds carry no reference, two open ones could not be told apart (JTL); and whether a reservation can be
+    captured twice is not documented there.
+
+    Raises:
+        OperationInProgress: if there is such an operation.
+    """
+    if step not in statements.ONE_AT_A_TIME or step != entry.key.verb or intent.voucher_id is None:
+        return
+    target = entry.target
+    one_at_a_time(connection, target.provider, target.host, intent.voucher_id)
+    named = {
+        "provider": target.provider,
+        "host": target.host,
+        "voucher": intent.voucher_id,
+        "verb": step,
+        "subject": intent.subject,
+        "mine": entry.id,
+    }
+    if statements.RIVAL.first(connection, named) is not None:
+        raise OperationInProgress(f"another {step} of this is not settled yet: resolve that first")
+
+
+def _one(count: int) -> None:
+    if count != 1:
+        raise OperationInProgress("another worker has taken this call over")

@@ -1,0 +1,127 @@
+"""The journal's secret keys: what makes a code recognisable without storing it.
+
+A code itself is never stored. A keyed fingerprint (HMAC-SHA256) recognises it again, and cannot be guessed back by who
+has the database alone. A code of our own choice is derived from the key and the operation's id, so that a replay can
+return it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from voucher_gateway.adapter import Code, ConfigurationError, DatabaseUnavailable, Secret
+
+ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+"""For codes of our own: 32 characters that are not mistaken for one another."""
+
+CODE_LENGTH: Final = 16
+"""80 bits: nobody guesses one, and no two meet."""
+
+MARK_LENGTH: Final = 14
+"""Of a mark, in characters: 56 bits."""
+
+_FIRST_ID: Final = "1"
+_LEAST_BYTES: Final = 16
+
+
+@attrs.frozen
+class JournalKeys:
+    """Keys by id. New entries use the newest; older ones stay readable while their key is kept.
+
+    Attributes:
+        keys: by id.
+        newest: the id of the one in use.
+    """
+
+    keys: Mapping[str, Secret] = attrs.field(hash=False)
+    newest: str
+
+    @classmethod
+    def of(cls, keys: Mapping[str, Secret]) -> JournalKeys:
+        """Return the keys, of which the last is in use.
+
+        Raises:
+            ConfigurationError: if there is none, or one is too short.
+        """
+        if not keys:
+            raise ConfigurationError("journal_keys must hold at least one key")
+        for name, key in keys.items():
+            if len(key.reveal().encode()) < _LEAST_BYTES:
+                raise ConfigurationError(f"journal key {name!r:.20} must have at least {_LEAST_BYTES} characters")
+        return cls(dict(keys), list(keys)[-1])
+
+    @classmethod
+    def beside(cls, database: Path) -> JournalKeys:
+        """Return the key in the file beside an SQLite database, making it (mode 0600) if it is not there yet."""
+        path = database.with_name(database.name + ".key")
+        if not path.exists():
+            _make(path)
+        return cls({_FIRST_ID: Secret(_read(path))}, _FIRST_ID)
+
+    def fingerprint(self, code: Code, *, provider: str, host: str, key_id: str | None = None) -> str:
+        """Return the fingerprint of a code at one vendor.
+
+        Raises:
+            ConfigurationError: if the key of that id is not kept any more.
+        """
+        return self._mac(key_id or self.newest, "code", provider, host, code.reveal()).hex()
+
+    def mark(self, account: str, verb: str, reference: str, *, key_id: str | None = None) -> str:
+        """Return what makes the names of an operation unlike any other's: always the same for the same key.
+
+        It is part of the names that vendors see, so that a journal restored from a backup knows its own movements.
+        """
+        return self._mac(key_id or self.newest, "mark", account, verb, reference).hex()[:MARK_LENGTH]
+
+    def chosen_code(self, mark: str, *, key_id: str | None = None) -> Code:
+        """Return the code that the operation of a mark chooses for the voucher it issues: always the same one."""
+        number = int.from_bytes(self._mac(key_id or self.newest, "issue", mark))
+        return Code("".join(ALPHABET[(number >> (5 * place)) & 31] for place in range(CODE_LENGTH)))
+
+    def _mac(self, key_id: str, *parts: str) -> bytes:
+        key = self.keys.get(key_id)
+        if key is None:
+            raise ConfigurationError(
+                f"the journal holds entries of key {key_id!r:.20}, which is not configured any more"
+            )
+        text = "\0".join(f"{len(part)}:{part}" for part in parts)
+        return hmac.digest(key.reveal().encode(), text.encode("utf-8", "surrogatepass"), hashlib.sha256)
+
+
+def _make(path: Path) -> None:
+    """Make a key file. It appears under its name complete or not at all, and only the first of several makers wins."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
+    except OSError as error:
+        reason = error.strerror
+    else:
+        return
+    raise DatabaseUnavailable(f"the journal's key {path} cannot be made: {reason}")
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_mode & 0o077:
+            raise ConfigurationError(f"the journal's key {path} must be readable by its owner only (mode 0600)")
+        key = path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"the journal's key {path} cannot be read") from error
+    if len(key) < _LEAST_BYTES:
+        raise ConfigurationError(f"the journal's key {path} is damaged: restore it from the backup of the journal")
+    return key

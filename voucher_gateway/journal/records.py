@@ -1,0 +1,212 @@
+"""What the journal holds, as objects."""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from voucher_gateway.adapter import Code, Effect, Intent, Money, Operation, Reservation, Ticket, parse_instant
+from voucher_gateway.journal.results import read_result
+from voucher_gateway.outcome import Result
+
+
+class State(enum.StrEnum):
+    """The state of an operation."""
+
+    OPEN = "open"
+    """A worker is on it, or died on it."""
+    SUCCEEDED = "succeeded"
+    DECLINED = "declined"
+    NOT_EXECUTED = "not_executed"
+    UNKNOWN = "unknown"
+
+
+@attrs.frozen
+class Key:
+    """What names an operation. A reserve and its capture may share a reference, as their verbs differ."""
+
+    account: str
+    verb: Operation
+    reference: str
+
+
+@attrs.frozen(kw_only=True)
+class Target:
+    """What an operation is meant to do, as far as it is compared when its key comes again."""
+
+    provider: str
+    host: str
+    login: str | None
+    key_id: str
+    fingerprint: str | None
+    id: str | None
+    money: Money | None
+
+
+@attrs.frozen(kw_only=True)
+class Entry:
+    """One operation in the journal.
+
+    Attributes:
+        id: the journal's name for it.
+        key: the caller's.
+        order: the shop's order.
+        target: what it is meant to do.
+        voucher_id: the voucher at the vendor, once it is known.
+        state: where it stands.
+        attempt: how many times it was begun.
+        epoch: raised by every take-over.
+        owner: the process that is, or was last, on it.
+        result: what it brought about.
+        error: the last error, as JSON text.
+        created_at: when it was first begun.
+        updated_at: when it last changed.
+        checks: how often its outcome was looked up in vain.
+        check_at: when to look again.
+        decided_by: the person who decided it.
+        decision: that person's reason.
+    """
+
+    id: str
+    key: Key
+    order: str | None
+    target: Target
+    voucher_id: str | None
+    state: State
+    attempt: int
+    epoch: int
+    owner: str | None
+    result: str | None
+    error: str | None
+    created_at: datetime
+    updated_at: datetime
+    checks: int = 0
+    check_at: datetime | None = None
+    decided_by: str | None = None
+    decision: str | None = None
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Entry:
+        """Return the entry that a row of the table holds."""
+        money = Money(row["amount"], row["currency"]) if row["amount"] is not None else None
+        return cls(
+            id=row["id"],
+            key=Key(row["account"], Operation(row["verb"]), row["reference"]),
+            order=row["order_number"],
+            target=Target(
+                provider=row["provider"],
+                host=row["host"],
+                login=row["login"],
+                key_id=row["key_id"],
+                fingerprint=row["fingerprint"],
+                id=row["target"],
+                money=money,
+            ),
+            voucher_id=row["voucher_id"],
+            state=State(row["state"]),
+            attempt=row["attempt"],
+            epoch=row["epoch"],
+            owner=row["owner"],
+            result=row["result"],
+            error=row["error"],
+            created_at=parse_instant(row["created_at"]),
+            updated_at=parse_instant(row["updated_at"]),
+            checks=row["checks"],
+            check_at=parse_instant(row["check_at"]) if row["check_at"] else None,
+            decided_by=row["decided_by"],
+            decision=row["decision"],
+        )
+
+    @property
+    def reason(self) -> str:
+        """The last error's sentence."""
+        return str(json.loads(self.error).get("message", "")) if self.error else ""
+
+    @property
+    def concurrent(self) -> bool:
+        """Whether somebody else changed the voucher at the same moment, so that only a person can decide it."""
+        return bool(self.error) and json.loads(self.error or "{}").get("error") == "ConcurrentModification"
+
+    def replay(self) -> Result:
+        """Return the recorded result, marked as replayed."""
+        assert self.result is not None
+        return attrs.evolve(read_result(self.result), replayed=True)
+
+
+@attrs.frozen(kw_only=True)
+class Sent:
+    """One changing request that was, or may have been, sent.
+
+    Attributes:
+        id: the row's number.
+        epoch: of the operation when it was sent.
+        attempt: of the operation when it was sent.
+        step: which request of the operation.
+        decisive: whether its success is the operation's.
+        intent: what was sent, under its wire reference.
+        effect: what became of it; None if nobody lived to say.
+    """
+
+    id: int
+    epoch: int
+    attempt: int
+    step: str
+    decisive: bool
+    intent: Intent
+    effect: Effect | None
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Sent:
+        """Return the request that a row of the table holds."""
+        return cls(
+            id=row["id"],
+            epoch=row["epoch"],
+            attempt=row["attempt"],
+            step=row["step"],
+            decisive=row["decisive"],
+            intent=Intent.from_ticket(Ticket.from_json(row["intent"])),
+            effect=Effect(row["effect"]) if row["effect"] else None,
+        )
+
+
+@attrs.frozen(kw_only=True)
+class HoldRequest:
+    """What a reservation about to be made does to others on the voucher.
+
+    Attributes:
+        code: the voucher's code.
+        order: whose reservations are one's own.
+        exclusive: whether the vendor ends the others when it makes this one.
+        if_held: ``refuse`` any other, ``replace-own`` of the same order, or ``replace`` any.
+        lasts_until: when it would be over at the latest, if nobody hears of it again.
+    """
+
+    code: Code
+    order: str | None
+    exclusive: bool
+    if_held: str
+    lasts_until: datetime | None
+
+
+@attrs.frozen
+class Finished:
+    """What became of a request, to be written with the next commit.
+
+    Attributes:
+        row: the request's number.
+        effect: what it did.
+        reason: a sentence, where the effect is not success.
+        step: which request of the operation it was.
+        made: the reservation that it made, if it did.
+    """
+
+    row: int
+    effect: Effect
+    reason: str | None = None
+    step: str = ""
+    made: Reservation | None = None

@@ -1,0 +1,70 @@
+"""Results as JSON, for the journal: without codes and PINs, and without the vendor's raw object."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import cattrs
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
+from voucher_gateway.adapter import (
+    Code,
+    Deletion,
+    Money,
+    Pin,
+    Redemption,
+    Refund,
+    Release,
+    Reservation,
+    TopUp,
+    Voucher,
+    decode,
+    format_instant,
+    parse_instant,
+)
+from voucher_gateway.outcome import Result
+
+_KINDS: Final[Mapping[str, type[Any]]] = {
+    kind.__name__: kind for kind in (Voucher, Reservation, Redemption, Refund, TopUp, Release, Deletion)
+}
+
+
+def write_result(result: Result) -> str:
+    """Return a result as one line of JSON."""
+    return json.dumps({"kind": type(result).__name__, **_CONVERTER.unstructure(result)}, ensure_ascii=False)
+
+
+def read_result(text: str) -> Result:
+    """Return the result that `write_result` wrote; codes and PINs in it are None."""
+    fields: Any = decode(text.encode())
+    found: Result = _CONVERTER.structure(fields, _KINDS[fields.pop("kind")])
+    return found
+
+
+def _make() -> cattrs.Converter:
+    converter = cattrs.Converter(omit_if_default=True, detailed_validation=False)
+    converter.register_unstructure_hook(
+        Money, lambda money: {"amount": f"{money.amount:f}", "currency": money.currency}
+    )
+    converter.register_structure_hook(Money, lambda value, _: Money(value["amount"], value["currency"]))
+    converter.register_unstructure_hook(datetime, format_instant)
+    converter.register_structure_hook(datetime, lambda value, _: parse_instant(value))
+    for secret in (Code, Pin):
+        converter.register_structure_hook(secret, lambda *_: None)
+        converter.register_unstructure_hook(secret, lambda _: None)
+    for kind in _KINDS.values():
+        left_out: dict[str, Any] = {"raw": override(omit=True), "replayed": override(omit=True)}
+        if kind is Voucher:
+            # Metadata is the shop's own and may be large; a replayed voucher can be read again.
+            left_out |= {name: override(omit=True) for name in ("code", "pin", "metadata")}
+        if kind in (Release, Deletion):
+            left_out.pop("raw")
+        converter.register_unstructure_hook(kind, make_dict_unstructure_fn(kind, converter, True, **left_out))
+        converter.register_structure_hook(kind, make_dict_structure_fn(kind, converter, **left_out))
+    return converter
+
+
+_CONVERTER: Final = _make()

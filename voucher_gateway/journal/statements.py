@@ -1,0 +1,111 @@
+"""The journal's statements on operations and requests, compiled once."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from voucher_gateway.adapter import Operation
+from voucher_gateway.database.schema import operations, requests
+from voucher_gateway.database.statement import Statement
+from voucher_gateway.journal.records import State
+
+OF_KEY: Final = Statement(
+    sa.select(operations).where(
+        operations.c.account == sa.bindparam("account"),
+        operations.c.verb == sa.bindparam("verb"),
+        operations.c.reference == sa.bindparam("reference"),
+    )
+)
+OF_ID: Final = Statement(sa.select(operations).where(operations.c.id == sa.bindparam("id")))
+SENT: Final = Statement(
+    sa.select(requests).where(requests.c.operation_id == sa.bindparam("id")).order_by(requests.c.id)
+)
+INSERT: Final = Statement(
+    sa.insert(operations),
+    columns=(
+        "id",
+        "account",
+        "verb",
+        "reference",
+        "order_number",
+        "provider",
+        "host",
+        "login",
+        "key_id",
+        "fingerprint",
+        "target",
+        "voucher_id",
+        "amount",
+        "currency",
+        "state",
+        "attempt",
+        "epoch",
+        "owner",
+        "created_at",
+        "updated_at",
+        "checks",
+    ),
+)
+INSERT_REQUEST: Final = Statement(
+    sa.insert(requests).returning(requests.c.id),
+    columns=("operation_id", "epoch", "attempt", "step", "decisive", "wire_reference", "intent", "sent_at"),
+)
+FINISH_REQUEST: Final = Statement(
+    sa.update(requests)
+    .where(requests.c.id == sa.bindparam("row"))
+    .values(effect=sa.bindparam("effect"), reason=sa.bindparam("reason"), finished_at=sa.bindparam("at"))
+)
+MINE: Final = (operations.c.id == sa.bindparam("mine")) & (operations.c.epoch == sa.bindparam("seen"))
+NOT_SETTLED: Final = (operations.c.state == State.OPEN.value) | (operations.c.state == State.UNKNOWN.value)
+TOUCH: Final = Statement(
+    sa.update(operations)
+    .where(MINE, operations.c.state == State.OPEN.value)
+    .values(
+        updated_at=sa.bindparam("at"), voucher_id=sa.func.coalesce(sa.bindparam("voucher"), operations.c.voucher_id)
+    )
+)
+TAKE: Final = (
+    sa.update(operations)
+    .where(MINE)
+    .values(
+        epoch=operations.c.epoch + 1,
+        attempt=operations.c.attempt + sa.bindparam("more"),
+        state=sa.bindparam("to"),
+        owner=sa.bindparam("by"),
+        updated_at=sa.bindparam("at"),
+    )
+)
+SETTLE: Final = Statement(
+    sa.update(operations)
+    .where(MINE, NOT_SETTLED)
+    .values(
+        state=sa.bindparam("to"),
+        result=sa.bindparam("made"),
+        error=sa.bindparam("wrong"),
+        voucher_id=sa.func.coalesce(sa.bindparam("voucher"), operations.c.voucher_id),
+        updated_at=sa.bindparam("at"),
+        check_at=sa.bindparam("next"),
+        checks=sa.bindparam("count"),
+        decided_by=sa.bindparam("person"),
+        decision=sa.bindparam("why"),
+    )
+)
+
+
+ONE_AT_A_TIME: Final = (Operation.REFUND, Operation.CAPTURE)
+RIVAL: Final = Statement(
+    sa.select(operations.c.id).where(
+        operations.c.provider == sa.bindparam("provider"),
+        operations.c.host == sa.bindparam("host"),
+        operations.c.voucher_id == sa.bindparam("voucher"),
+        operations.c.verb == sa.bindparam("verb"),
+        NOT_SETTLED,
+        operations.c.id != sa.bindparam("mine"),
+        (operations.c.verb == Operation.REFUND.value) | (operations.c.target == sa.bindparam("subject")),
+    )
+)
+
+# An unknown one is begun again only where its provider says that a repeat is safe.
+AGAIN: Final = [State.DECLINED.value, State.NOT_EXECUTED.value, State.UNKNOWN.value]
