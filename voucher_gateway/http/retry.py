@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from urllib3.exceptions import InvalidHeader
 from urllib3.util.retry import Retry
 
-from voucher_gateway.errors import NotExecuted, RateLimited
+from voucher_gateway.errors import DatabaseUnavailable, NotExecuted, RateLimited
 
 T = TypeVar("T")
 
@@ -53,6 +53,8 @@ def repeat(call: Callable[[], T], *, tries: int, deadline: float) -> T:
     for tried in range(1, tries + 1):
         try:
             return call()
+        except DatabaseUnavailable:  # ours, and it has waited long enough by itself
+            raise
         except NotExecuted as error:
             asked = error.retry_after if isinstance(error, RateLimited) else None
             wait = wait_s(tried) if asked is None else asked

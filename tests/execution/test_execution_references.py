@@ -1,0 +1,73 @@
+"""The names under which requests go out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voucher_gateway.execution.steps import wire_reference
+from voucher_gateway.journal.journal import mark_of, new_id
+
+if TYPE_CHECKING:
+    from tests.conftest import Shop
+
+ID = "0123456789abcdef0123456789"
+
+
+def test_the_readable_order_comes_first() -> None:
+    assert wire_reference("1001", ID, 1, 2, longest=64) == "1001~cdef0123456789.1.2"
+
+
+def test_an_order_that_is_too_long_is_cut_and_the_mark_is_kept() -> None:
+    assert wire_reference("A" * 80, ID, 3, 1, longest=30) == "A" * 11 + "~cdef0123456789.3.1"
+
+
+def test_without_an_order_the_mark_stands_alone() -> None:
+    assert wire_reference(None, ID, 1, 1, longest=64) == "~cdef0123456789.1.1"
+
+
+@given(
+    order=st.none() | st.text(min_size=1, max_size=200),
+    attempt=st.integers(1, 10_000),
+    step=st.integers(1, 99),
+    longest=st.integers(24, 255),
+)
+def test_none_is_longer_than_the_vendor_takes(order: str | None, attempt: int, step: int, longest: int) -> None:
+    made = wire_reference(order, ID, attempt, step, longest=longest)
+    assert 0 < len(made) <= longest
+    assert made.endswith(f"{ID[-14:]}.{attempt}.{step}")
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 99), st.integers(1, 9)), min_size=2, unique=True),
+    st.none() | st.text("ab", max_size=90),
+)
+def test_no_two_attempts_or_steps_share_one(places: list[tuple[int, int]], order: str | None) -> None:
+    made = {wire_reference(order, ID, attempt, step, longest=40) for attempt, step in places}
+    assert len(made) == len(places)
+
+
+def test_an_id_sorts_by_time_and_ends_in_its_mark() -> None:
+    earlier, later = new_id("0" * 14), new_id("0" * 14)
+    assert earlier <= later
+    assert mark_of(earlier) == "0" * 14
+    assert len(earlier) == 26
+
+
+def test_marks_differ_by_account_verb_and_reference(shop: Shop) -> None:
+    keys = shop.journal.keys
+    named = [("shop", "redeem", "1"), ("shop", "capture", "1"), ("shop", "redeem", "11"), ("shop1", "redeem", "1")]
+    assert len({keys.mark(*one) for one in named}) == len(named)
+    assert keys.mark(*named[0]) == keys.mark(*named[0])
+
+
+def test_the_vendor_sees_what_the_journal_holds(shop: Shop) -> None:
+    _, code = shop.voucher()
+    shop.redeem(code, order="Bestellung 1001")
+    entry = shop.gateway.operations()[0]
+    sent = shop.journal.sent(entry.id)
+    movement = shop.running.ledger()[0]["movements"][0]  # type: ignore[index]  # a list of movements
+    assert movement["reference"] == sent[-1].intent.reference
+    assert movement["reference"].startswith("Bestellung 1001~")

@@ -1,0 +1,199 @@
+"""Finding out what became of an operation, by reading at the vendor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+import attrs
+
+from voucher_gateway.adapter import (
+    Code,
+    ConfigurationError,
+    Deletion,
+    Effect,
+    Intent,
+    Operation,
+    Outcome,
+    OutcomeUnknown,
+    Redemption,
+    Refund,
+    Release,
+    Reservation,
+    TopUp,
+    Voucher,
+    VoucherGatewayError,
+    VoucherProvider,
+    now,
+)
+from voucher_gateway.journal import Entry, Finished, Journal, Sent, State, mark_of
+from voucher_gateway.journal.claims import claimed_by_another
+from voucher_gateway.outcome import Result
+
+FIRST_WAIT: Final = timedelta(minutes=1)
+LONGEST_WAIT: Final = timedelta(hours=6)
+"""Between two look-ups of one operation; the wait doubles in between."""
+
+_MAYBE: Final = (None, Effect.UNKNOWN, Effect.SUCCEEDED)
+
+
+def unsettled(journal: Journal, entry: Entry) -> list[Sent]:
+    """Return the requests by which an operation is decided that is not settled: those that may have been carried out.
+
+    Earlier attempts count too: where a repeat does no harm, one is made before the first is known.
+    """
+    return [one for one in journal.sent(entry.id) if one.decisive and one.effect in _MAYBE]
+
+
+def bury(journal: Journal, entry: Entry) -> Entry:
+    """Write down what a worker left behind when it died. Its operation must have been taken over before.
+
+    A request that was written and not finished may have been sent; one that was not written surely was not.
+    """
+    sent = journal.sent(entry.id)
+    finished = [Finished(one.id, Effect.UNKNOWN, "the worker died", one.step) for one in sent if one.effect is None]
+    decisive = [one for one in sent if one.decisive and one.effect in _MAYBE]
+    if not decisive:
+        return journal.settle(entry, State.NOT_EXECUTED, finished=finished)
+    error = unknown_error(entry, decisive[-1].intent, "the worker died before it knew")
+    return journal.settle(entry, State.UNKNOWN, finished=finished, error=error)
+
+
+def settle(journal: Journal, entry: Entry, provider: VoucherProvider, code: Code | None = None) -> tuple[Entry, bool]:
+    """Look at the vendor for what became of an unknown operation, and write down what is found. Only reads there.
+
+    Returns:
+        the operation, and whether the same request may be sent again although it is still unknown.
+
+    Raises:
+        ConfigurationError: if the account now leads to another host or login than the operation ran at.
+    """
+    if entry.concurrent:  # both readings were seen then, and explain nothing: later ones cannot
+        return entry, False
+    sent = unsettled(journal, entry)
+    code = known_code(journal, entry, provider, code)
+    outcomes = [_our_own(journal, entry, resolved(provider, one.intent, code)) for one in sent]
+    for one, outcome in zip(sent, outcomes, strict=True):
+        if outcome.effect is Effect.SUCCEEDED:
+            result = settled_result(entry, one, outcome)
+            finished = [Finished(one.id, Effect.SUCCEEDED, outcome.reason, one.step)]
+            return journal.settle(entry, State.SUCCEEDED, result=result, finished=finished), False
+    if outcomes and all(outcome.effect in (Effect.NOT_EXECUTED, Effect.DECLINED) for outcome in outcomes):
+        finished = [
+            Finished(one.id, outcome.effect, outcome.reason, one.step)
+            for one, outcome in zip(sent, outcomes, strict=True)
+        ]
+        return journal.settle(entry, State.NOT_EXECUTED, finished=finished), False
+    repeatable = bool(outcomes) and all(one.repeatable or one.effect is not Effect.UNKNOWN for one in outcomes)
+    return _still_unknown(journal, entry, sent, outcomes), repeatable
+
+
+def _our_own(journal: Journal, entry: Entry, outcome: Outcome) -> Outcome:
+    """Return an outcome, unknown if it rests on a movement that is another operation's."""
+    if outcome.effect is Effect.SUCCEEDED and claimed_by_another(journal, entry, outcome.result):
+        return Outcome(effect=Effect.UNKNOWN, reason="what is there is another operation's: a person must decide")
+    return outcome
+
+
+def _still_unknown(journal: Journal, entry: Entry, sent: Sequence[Sent], outcomes: Sequence[Outcome]) -> Entry:
+    reason = next((one.reason for one in outcomes if one.effect is Effect.UNKNOWN and one.reason), "not known")
+    error = unknown_error(entry, sent[-1].intent, reason) if sent else None
+    wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(entry.checks, 16))
+    return journal.settle(entry, State.UNKNOWN, error=error, check_at=now() + wait, checks=entry.checks + 1)
+
+
+def known_code(journal: Journal, entry: Entry, provider: VoucherProvider, code: Code | None) -> Code | None:
+    """Return the code of an operation as far as it is known: the caller's, or that which the journal chose."""
+    codes = provider.capabilities.codes
+    chosen = entry.key.verb is Operation.ISSUE and codes.choosable and not codes.ids_choosable
+    if code is None and chosen and entry.target.fingerprint is None:
+        return journal.keys.chosen_code(mark_of(entry.id), key_id=entry.target.key_id)
+    return code
+
+
+def resolved(provider: VoucherProvider, intent: Intent, code: Code | None) -> Outcome:
+    """Ask a provider what became of a request.
+
+    Raises:
+        ConfigurationError: if the account leads to another host or login than the request went to.
+    """
+    if (intent.host, intent.login) != (provider.host, provider.login):
+        raise ConfigurationError(
+            f"the operation ran at {intent.host} as {intent.login or 'this login'}, but the account {provider.account}"
+            f" now leads to {provider.host} as {provider.login or 'another'}: it must not be looked up there"
+        )
+    try:
+        return provider.resolve(intent, code)
+    except VoucherGatewayError as error:
+        return Outcome(effect=Effect.UNKNOWN, reason=f"the vendor could not be asked: {error.message}")
+
+
+def unknown_error(entry: Entry, intent: Intent, reason: str) -> OutcomeUnknown:
+    """Return the error of an operation whose outcome is not known, with its ticket."""
+    ticket = attrs.evolve(
+        intent.ticket(reason),
+        verb=entry.key.verb.value,
+        reference=entry.key.reference,
+        order=entry.order,
+        operation_id=entry.id,
+        step=intent.verb,
+    )
+    return OutcomeUnknown(
+        f"{reason}; it may have been carried out",
+        ticket=ticket,
+        account=entry.key.account,
+        operation=entry.key.verb.value,
+    )
+
+
+def settled_result(entry: Entry, sent: Sent, outcome: Outcome) -> Result:
+    """Return the result of an operation, from that of the request that decided it.
+
+    The vendor knows it under the wire reference, the caller under the operation's.
+    """
+    result = _in_terms_of(entry, outcome.result or made_up(entry, sent.intent))
+    if isinstance(result, Reservation | Redemption | Refund | TopUp):
+        return attrs.evolve(result, reference=entry.key.reference, order=entry.order)
+    return result
+
+
+def _in_terms_of(entry: Entry, result: Result) -> Result:
+    """Return the result of an emulation's request as that of the verb that it stands for."""
+    verb, account, target = entry.key.verb, entry.key.account, entry.target
+    if verb is Operation.RESERVE and isinstance(result, Redemption):
+        return Reservation(account=account, id=result.id, voucher_id=result.voucher_id, money=result.money)
+    if verb is Operation.RELEASE and isinstance(result, Refund):
+        return Release(account=account, reservation_id=target.id or result.id, freed=True)
+    if verb is Operation.CAPTURE and isinstance(result, Refund) and target.id and target.money:
+        return Redemption(
+            account=account,
+            id=target.id,
+            voucher_id=result.voucher_id,
+            money=target.money,
+            reservation_id=target.id,
+        )
+    return result
+
+
+def made_up(entry: Entry, intent: Intent) -> Result:
+    """Return the result of an operation of which the vendor shows that it happened, but nothing more."""
+    verb, money = entry.key.verb, entry.target.money or intent.money
+    named: dict[str, Any] = {
+        "account": entry.key.account,
+        "id": f"operation:{entry.id}",
+        "voucher_id": intent.voucher_id,
+    }
+    if money is not None and verb in (Operation.REDEEM, Operation.CAPTURE):
+        return Redemption(**named, money=money, reservation_id=entry.target.id, created_at=intent.sent_at)
+    if money is not None and verb is Operation.RESERVE:
+        return Reservation(**named, money=money, created_at=intent.sent_at)
+    if verb is Operation.RELEASE:
+        return Release(account=entry.key.account, reservation_id=entry.target.id or "", freed=True)
+    if money is not None and verb is Operation.REFUND:
+        return Refund(**named, redemption_id=entry.target.id, money=money, created_at=intent.sent_at)
+    if money is not None and verb is Operation.TOP_UP:
+        return TopUp(**named, money=money, created_at=intent.sent_at)
+    if verb is Operation.DELETE:
+        return Deletion(account=entry.key.account, voucher_id=intent.voucher_id or intent.subject or "")
+    return Voucher(account=entry.key.account, id=intent.voucher_id or intent.subject or "", initial=money)

@@ -1,0 +1,200 @@
+"""The steps of one attempt at a call, each written to the journal before it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from typing import Final, TypeVar
+
+import attrs
+
+from voucher_gateway.adapter import (
+    Effect,
+    Intent,
+    NewVoucher,
+    Operation,
+    OperationInProgress,
+    OutcomeUnknown,
+    Reservation,
+    VoucherGatewayError,
+    VoucherProvider,
+)
+from voucher_gateway.errors import ConcurrentModification
+from voucher_gateway.execution.call import Call
+from voucher_gateway.journal import Entry, Finished, HoldRequest, Journal, mark_of
+from voucher_gateway.witness import witnessed
+
+T = TypeVar("T")
+
+LOCK_WAIT_S: Final = 30.0
+"""How long an emulation waits for the voucher's lock."""
+
+HOLD_MARGIN: Final = timedelta(minutes=1)
+"""Added to a reservation's life when nobody knows whether it was made: a request can be under way for a while."""
+
+_MARK: Final = 12
+
+
+def wire_reference(order: str | None, operation_id: str, attempt: int, step: int, *, longest: int) -> str:
+    """Return the name of one request at the vendor: readable order first, then what makes it unlike any other.
+
+    The rule: the order, a tilde, the operation's mark (56 bits, in 14 characters), the attempt and the step; the order
+    is cut where all of it would be longer than the vendor takes.
+    """
+    mark = f"~{mark_of(operation_id)}.{attempt}.{step}"
+    return f"{(order or '')[: max(0, longest - len(mark))]}{mark}"
+
+
+@attrs.define
+class JournalledSteps:
+    """The steps of one attempt.
+
+    Attributes:
+        journal: where they are written.
+        call: the call.
+        provider: at which vendor.
+        entry: the operation, as this worker holds it.
+        new: whether the operation, or this attempt at it, is still to be written.
+        doubt: whether an earlier attempt may have been carried out.
+        finished: what became of requests, to be written with the next commit.
+        decisive: by row, the effects of this attempt's requests whose success is the operation's.
+        held: the locks of the attempt; whoever runs it closes this once the operation is settled.
+    """
+
+    journal: Journal
+    call: Call
+    provider: VoucherProvider
+    entry: Entry
+    new: bool
+    doubt: bool = False
+    finished: list[Finished] = attrs.field(factory=list)
+    decisive: dict[int, Effect] = attrs.field(factory=dict)
+    held: ExitStack = attrs.field(factory=ExitStack)
+    _count: int = 0
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether something may have been done for good."""
+        return self.doubt or not {Effect.UNKNOWN, Effect.SUCCEEDED}.isdisjoint(self.decisive.values())
+
+    def take(self, name: str, send: Callable[[str], T], *, decisive: bool = True) -> T:
+        """Make one changing request under a name of its own at the vendor."""
+        self._count += 1
+        longest = self.provider.capabilities.longest_reference
+        reference = wire_reference(self.entry.order, self.entry.id, self.entry.attempt, self._count, longest=longest)
+        step = _Step(self, name, decisive)
+        try:
+            with witnessed(step):
+                made = send(reference)
+        except VoucherGatewayError as error:
+            step.over(Effect(error.outcome), error.message)
+            raise
+        except BaseException as error:
+            step.over(Effect.UNKNOWN, f"interrupted by {type(error).__name__}")
+            raise
+        step.over(Effect.SUCCEEDED, None, made if isinstance(made, Reservation) else None)
+        return made
+
+    def name_ticket(self, error: BaseException) -> None:
+        """Let the ticket of an error name the operation too, where it knows only the request so far."""
+        if (
+            isinstance(error, OutcomeUnknown | ConcurrentModification)
+            and error.ticket
+            and not error.ticket.operation_id
+        ):
+            error.ticket = attrs.evolve(
+                error.ticket,
+                verb=self.call.operation.value,
+                reference=self.call.reference,
+                order=self.call.order,
+                operation_id=self.entry.id,
+                step=error.ticket.verb,
+            )
+
+    @contextmanager
+    def lock(self, host: str, voucher_id: str) -> Iterator[None]:
+        """Keep everybody who shares the journal off the voucher.
+
+        Raises:
+            OperationInProgress: if it cannot be had, or if an earlier overwriting of the voucher is not settled.
+        """
+        # Held until the operation is settled: who has it next must find this one done.
+        self.held.enter_context(self.journal.database.locks.hold(f"{host}\0{voucher_id}", wait_s=LOCK_WAIT_S))
+        if (other := self.journal.open_overwrite(self.entry, voucher_id)) is not None:
+            raise OperationInProgress(
+                f"the {other.verb.value} {other.reference!r} of this voucher is not settled: resolve that first"
+            )
+        yield
+
+    def named(self, new: NewVoucher) -> NewVoucher:
+        """Choose the id, or else the code, of a new voucher from the operation's id, so that it can be found again."""
+        codes = self.provider.capabilities.codes
+        if codes.ids_choosable:
+            return new if new.id is not None else attrs.evolve(new, id=f"vg{mark_of(self.entry.id)}")
+        if codes.choosable and new.code is None:
+            key_id = self.entry.target.key_id
+            return attrs.evolve(new, code=self.journal.keys.chosen_code(mark_of(self.entry.id), key_id=key_id))
+        return new
+
+    def hold(self) -> HoldRequest | None:
+        """Return what the reservation of this call does to others on the voucher."""
+        rules = self.provider.capabilities.reservations
+        if self.call.code is None or rules is None:
+            return None
+        lasts = None if rules.time_to_live is None else self.provider.vendor_now() + rules.time_to_live + HOLD_MARGIN
+        return HoldRequest(
+            code=self.call.code,
+            order=self.call.order,
+            exclusive=rules.superseded_by_next,
+            if_held=self.call.if_held,
+            lasts_until=lasts,
+        )
+
+
+@attrs.define
+class _Step:
+    """One step: the witness of its requests, which are several where a try surely was not executed."""
+
+    steps: JournalledSteps
+    name: str
+    decisive: bool
+    row: int | None = None
+
+    def sending(self, intent: Intent) -> None:
+        """Commit that a request is about to be sent."""
+        steps = self.steps
+        if self.row is not None:
+            steps.finished.append(
+                Finished(self.row, Effect.NOT_EXECUTED, "surely not executed; tried again", self.name)
+            )
+            self._became(Effect.NOT_EXECUTED)
+            self.row = None
+        row = steps.journal.begin(
+            steps.entry,
+            new=steps.new,
+            step=self.name,
+            decisive=self.decisive,
+            intent=intent,
+            finished=steps.finished,
+            hold=steps.hold() if self.name == Operation.RESERVE else None,
+            vendor_now=steps.provider.vendor_now(),
+        )
+        steps.new = False
+        steps.finished = []
+        self.row = row
+        self._became(Effect.UNKNOWN)  # until it is known better: an interrupt can come at any moment
+        if self.name == Operation.REFUND and steps.journal.doubts(intent):
+            reason = "the vendor shows a refund of this amount that the restored journal does not know: decide by hand"
+            raise OutcomeUnknown(reason, ticket=intent.ticket(reason))
+
+    def over(self, effect: Effect, reason: str | None, made: Reservation | None = None) -> None:
+        """Note what became of the last request."""
+        if self.row is None:
+            return
+        self.steps.finished.append(Finished(self.row, effect, reason, self.name, made))
+        self._became(effect)
+
+    def _became(self, effect: Effect) -> None:
+        if self.decisive and self.row is not None:
+            self.steps.decisive[self.row] = effect

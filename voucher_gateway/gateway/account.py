@@ -1,0 +1,37 @@
+"""One account as the gateway holds it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+import attrs
+
+from voucher_gateway.adapter import Capabilities, Code, VoucherProvider
+from voucher_gateway.emulation import emulated
+
+
+@attrs.frozen(kw_only=True)
+class Account:
+    """A provider and what the user said about its use.
+
+    Attributes:
+        name: the account's name.
+        provider: the vendor, seen through this account.
+        code_pattern: matches the codes that may be this account's; None where the user gave none.
+        accept_risks: the emulations whose risks are accepted.
+    """
+
+    name: str
+    provider: VoucherProvider
+    code_pattern: re.Pattern[str] | None = None
+    accept_risks: Collection[str] = frozenset()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What can be done with this account, emulations included."""
+        return emulated(self.provider.capabilities, self.accept_risks)
+
+    def may_have(self, code: Code) -> bool:
+        """Whether the pattern lets the code be one of this account's; False without a pattern."""
+        return self.code_pattern is not None and self.code_pattern.search(code.reveal()) is not None

@@ -1,0 +1,54 @@
+"""The gateway: the verbs of `VoucherProvider` with the account's name first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Self
+
+from voucher_gateway import registry
+from voucher_gateway.config import Config, load_config
+from voucher_gateway.gateway.account import Account
+from voucher_gateway.gateway.doubt import Doubt
+from voucher_gateway.gateway.issuing import Issuing
+from voucher_gateway.gateway.reading import Reading
+from voucher_gateway.gateway.spending import Spending
+
+
+class Gateway(Reading, Issuing, Spending, Doubt):
+    """Every account of a shop behind one set of verbs. May be shared by all threads.
+
+    Changing verbs take `reference`, the caller's own name for this one operation, and `order`, the shop's number; make
+    a reference, and keep it, before the call. An operation that the vendor lacks is emulated where that is safe, or
+    where the account accepts the risk; otherwise it raises `UnsupportedOperation` before anything is sent.
+
+    With a journal, a call that succeeded is replayed when its reference comes again, and one that may have run is never
+    sent again. Without one nothing is remembered: a repeated call is sent again, whatever its reference.
+
+    Args:
+        accounts: the accounts, or providers by account name.
+        journal: the journal, or the URL of one in SQLite; None for none.
+    """
+
+    @classmethod
+    def from_config(cls, source: str | os.PathLike[str] | Mapping[str, Any] | Config) -> Self:
+        """Make the gateway that a configuration describes: a TOML file, a dict of its shape, or one read already.
+
+        Raises:
+            ConfigurationError: naming everything that is wrong with it.
+        """
+        config = source if isinstance(source, Config) else load_config(source)
+        accounts = [
+            Account(
+                name=one.name,
+                provider=registry.load(one.provider)(one.name, one.settings),
+                code_pattern=one.code_pattern,
+                accept_risks=one.accept_risks,
+            )
+            for one in config.accounts.values()
+        ]
+        if config.journal is None:
+            return cls(accounts)
+        from voucher_gateway.journal import open_journal  # late, see `voucher_gateway.gateway.accounts`
+
+        return cls(accounts, journal=open_journal(config.journal, config.journal_keys))

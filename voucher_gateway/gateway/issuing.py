@@ -1,0 +1,74 @@
+"""The gateway's verbs about a voucher as such."""
+
+from __future__ import annotations
+
+from voucher_gateway.adapter import Deletion, Money, NewVoucher, Operation, TopUp, Voucher, VoucherChanges, positive
+from voucher_gateway.emulation import issue, top_up_by_update
+from voucher_gateway.execution import Call
+from voucher_gateway.gateway.accounts import Accounts
+
+
+class Issuing(Accounts):
+    """Verbs that bring vouchers into being, change them and remove them."""
+
+    def issue(
+        self, account: str, new: NewVoucher, *, reference: str, order: str | None = None, wait: float = 0.0
+    ) -> Voucher:
+        """Bring a voucher into being (vendors: create)."""
+        return self._run_steps(
+            Call(account, Operation.ISSUE, reference, order, wait_s=wait, id=new.id, code=new.code, money=new.initial),
+            {None: lambda steps, provider: issue(steps, provider, new, order)},
+        )
+
+    def activate(
+        self, account: str, id: str, *, reference: str, order: str | None = None, wait: float = 0.0
+    ) -> Voucher:
+        """Make a voucher spendable."""
+        return self._run(
+            Call(account, Operation.ACTIVATE, reference, order, wait_s=wait, id=id),
+            lambda provider, ref: provider.activate(id, reference=ref, order=order),
+        )
+
+    def deactivate(
+        self, account: str, id: str, *, reference: str, order: str | None = None, wait: float = 0.0
+    ) -> Voucher:
+        """Stop a voucher from being spent."""
+        return self._run(
+            Call(account, Operation.DEACTIVATE, reference, order, wait_s=wait, id=id),
+            lambda provider, ref: provider.deactivate(id, reference=ref, order=order),
+        )
+
+    def update(
+        self,
+        account: str,
+        id: str,
+        changes: VoucherChanges,
+        *,
+        reference: str,
+        order: str | None = None,
+        wait: float = 0.0,
+    ) -> Voucher:
+        """Change a voucher's data, never its value."""
+        return self._run(
+            Call(account, Operation.UPDATE, reference, order, wait_s=wait, id=id),
+            lambda provider, ref: provider.update(id, changes, reference=ref, order=order),
+        )
+
+    def top_up(
+        self, account: str, id: str, money: Money, *, reference: str, order: str | None = None, wait: float = 0.0
+    ) -> TopUp:
+        """Add value (JTL: recharge)."""
+        return self._run(
+            Call(account, Operation.TOP_UP, reference, order, wait_s=wait, id=id, money=positive(money)),
+            lambda provider, ref: provider.top_up(id, money, reference=ref, order=order),
+            {"top-up-by-update": lambda steps, provider: top_up_by_update(steps, provider, id, money, order)},
+        )
+
+    def delete(
+        self, account: str, id: str, reason: str, *, reference: str, order: str | None = None, wait: float = 0.0
+    ) -> Deletion:
+        """Remove a voucher for good, for a reason that the vendor may keep."""
+        return self._run(
+            Call(account, Operation.DELETE, reference, order, wait_s=wait, id=id),
+            lambda provider, ref: provider.delete(id, reason, reference=ref, order=order),
+        )

@@ -1,0 +1,77 @@
+"""Which account a code belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+import attrs
+
+from voucher_gateway.adapter import Code, InvalidRequest, Pin, Voucher, VoucherGatewayError, VoucherNotFound
+from voucher_gateway.gateway.account import Account
+
+
+@attrs.frozen(kw_only=True)
+class Lookup:
+    """What asking several accounts for one code gave.
+
+    Attributes:
+        vouchers: what was found; more than one if two vendors have a voucher with this code.
+        asked: the accounts that answered.
+        failed: the accounts that could not be asked, and why.
+        left_out: the accounts that were not asked because no pattern of theirs matches.
+    """
+
+    vouchers: tuple[Voucher, ...]
+    asked: tuple[str, ...]
+    failed: Mapping[str, VoucherGatewayError] = attrs.field(factory=dict, hash=False)
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> Literal["found", "not_found", "incomplete"]:
+        """``incomplete`` means: not found, but somebody who may have it could not be asked."""
+        if self.vouchers:
+            return "found"
+        return "incomplete" if self.failed else "not_found"
+
+    @property
+    def voucher(self) -> Voucher | None:
+        """The voucher, if exactly one was found."""
+        return self.vouchers[0] if len(self.vouchers) == 1 else None
+
+
+def look_up(accounts: Sequence[Account], code: Code, pin: Pin | None, *, broadcast: bool) -> Lookup:
+    """Ask the accounts that may have the code, side by side.
+
+    Args:
+        accounts: all accounts.
+        code: the code.
+        pin: the PIN, if there is one.
+        broadcast: whether to ask accounts whose pattern does not match, or that have none, too. That shows the code,
+            which is bearer money, to vendors that it may have nothing to do with.
+    """
+    asked = [account for account in accounts if broadcast or account.may_have(code)]
+    left_out = tuple(account.name for account in accounts if account not in asked)
+    if not asked:
+        return Lookup(vouchers=(), asked=(), left_out=left_out)
+    with ThreadPoolExecutor(max_workers=len(asked), thread_name_prefix="voucher-lookup") as pool:
+        answers = list(pool.map(lambda account: _ask(account, code, pin), asked))
+    named = list(zip(asked, answers, strict=True))
+    return Lookup(
+        vouchers=tuple(answer for _, answer in named if isinstance(answer, Voucher)),
+        asked=tuple(account.name for account, answer in named if not isinstance(answer, VoucherGatewayError)),
+        failed={account.name: answer for account, answer in named if isinstance(answer, VoucherGatewayError)},
+        left_out=left_out,
+    )
+
+
+def _ask(account: Account, code: Code, pin: Pin | None) -> Voucher | VoucherGatewayError | None:
+    try:
+        return account.provider.find(code, pin)
+    except VoucherNotFound:
+        return None
+    except InvalidRequest as error:
+        return None if error.field == "code" else error  # a code that the vendor could not have, it has not
+    except VoucherGatewayError as error:
+        return error
