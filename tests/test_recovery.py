@@ -1,0 +1,269 @@
+"""Finding out later what became of operations: only by reading, safely from several processes, or by a person."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from voucher_gateway import Gateway
+from voucher_gateway.adapter import (
+    ConfigurationError,
+    InvalidRequest,
+    Money,
+    Operation,
+    OperationInProgress,
+    OutcomeUnknown,
+    Ticket,
+    now,
+)
+from voucher_gateway.execution.settling import FIRST_WAIT, LONGEST_WAIT
+from voucher_gateway.http.client import HttpClient
+from voucher_gateway.journal import Key, State
+
+if TYPE_CHECKING:
+    from tests.conftest import Shop
+
+TEN = Money("10.00", "EUR")
+REDEEM = Key("shop", Operation.REDEEM, "1001-a")
+CHARGE = "POST /v1/reservations/*/charge"
+
+
+def _in_doubt(shop: Shop, fault: str, reference: str = "1001-a") -> tuple[str, str, Ticket]:
+    """Redeem with a fault at the charge; return the voucher, its code and the ticket."""
+    voucher_id, code = shop.voucher()
+    shop.running.inject(fault, CHARGE)
+    with pytest.raises(OutcomeUnknown) as caught:
+        shop.redeem(code, reference=reference, order="1001")
+    return voucher_id, code, caught.value.ticket
+
+
+def test_recover_finds_what_happened_and_changes_nothing(either_shop: Shop) -> None:
+    voucher_id, code, _ = _in_doubt(either_shop, "commit-then-drop")
+    before = either_shop.changes()
+    found = either_shop.gateway.recover()
+    assert [(one.reference, one.state) for one in found] == [("1001-a", State.SUCCEEDED)]
+    assert either_shop.changes() == before
+    assert either_shop.redeem(code, order="1001").replayed
+    assert either_shop.remaining(voucher_id) == "40.00"
+    assert either_shop.gateway.recover() == []
+
+
+@pytest.mark.parametrize("dies", ["before", "after"])
+def test_recover_takes_over_from_a_worker_that_was_killed(either_shop: Shop, dies: str) -> None:
+    """The row is written; whether the request left or not, only the vendor can tell."""
+    voucher_id, code = either_shop.voucher()
+    child = os.fork()
+    if child == 0:
+        provider = either_shop.gateway.provider("shop")
+        real = provider.capture
+
+        def killed(*args: Any, **named: Any) -> Any:
+            if dies == "after":
+                real(*args, **named)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        if dies == "after":
+            provider.capture = killed  # type: ignore[method-assign]  # dies with the answer in its hands
+        else:
+            sent = HttpClient._sent
+
+            def dying(self: Any, request: Any, *rest: Any) -> Any:
+                if request.path.template.endswith("/charge"):
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return sent(self, request, *rest)
+
+            HttpClient._sent = dying  # type: ignore[assignment,method-assign]  # dies between the row and the request
+        either_shop.redeem(code)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    gateway = either_shop.another_gateway()
+    found = gateway.recover()
+    assert [one.state for one in found] == [State.UNKNOWN if dies == "before" else State.SUCCEEDED]
+    if dies == "before":
+        either_shop.running.clock.advance(3600)
+        assert [one.state for one in gateway.recover(everything=True)] == [State.NOT_EXECUTED]
+    assert gateway.redeem("shop", code, TEN, reference="1001-a").replayed == (dies == "after")
+    assert either_shop.charges() == 1
+    assert either_shop.remaining(voucher_id) == "40.00"
+
+
+def test_look_ups_in_vain_grow_rare(shop: Shop) -> None:
+    _in_doubt(shop, "drop-before")
+    waits = []
+    for _ in range(12):
+        shop.gateway.recover(everything=True)
+        entry = shop.journal.find(REDEEM)
+        assert entry is not None
+        assert entry.check_at is not None
+        waits.append(round((entry.check_at - now()) / timedelta(minutes=1)))
+    assert waits[:4] == [1, 2, 4, 8]
+    assert timedelta(minutes=1) == FIRST_WAIT
+    assert waits[-1] == LONGEST_WAIT / timedelta(minutes=1)
+    before = len(shop.running.requests)
+    assert shop.gateway.recover() == []  # nothing is due yet
+    assert len(shop.running.requests) == before
+
+
+def test_two_that_recover_at_once_do_not_disturb_each_other(either_shop: Shop) -> None:
+    for number in range(6):
+        _in_doubt(either_shop, "commit-then-drop" if number % 2 else "drop-before", reference=f"r-{number}")
+    gateways = [either_shop.another_gateway() for _ in range(3)]
+    found: list[Any] = []
+    before = either_shop.changes()
+    threads = [threading.Thread(target=lambda one=one: found.extend(one.recover())) for one in gateways]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {one.reference for one in found} == {f"r-{number}" for number in range(6)}
+    states = {entry.key.reference: entry.state for entry in either_shop.gateway.operations()}
+    assert states == {f"r-{n}": State.SUCCEEDED if n % 2 else State.UNKNOWN for n in range(6)}
+    assert either_shop.changes() == before
+
+
+def test_recover_may_be_told_of_one_account(shop: Shop) -> None:
+    _in_doubt(shop, "commit-then-drop")
+    assert shop.gateway.recover(account="another") == []
+    assert len(shop.gateway.recover(account="shop")) == 1
+
+
+def test_nothing_is_looked_up_at_another_host(shop: Shop, make_shop: Callable[..., Shop]) -> None:
+    _, _, ticket = _in_doubt(shop, "commit-then-drop")
+    other = make_shop(shop.url)
+    with pytest.raises(ConfigurationError, match="must not be looked up"):
+        other.gateway.resolve(ticket)
+    with pytest.raises(ConfigurationError, match="must not be looked up"):
+        other.gateway.resolve(REDEEM)
+    assert other.running.requests == []
+    assert shop.gateway.resolve(ticket).state is State.SUCCEEDED
+
+
+def test_nothing_is_looked_up_by_another_login(shop: Shop) -> None:
+    _, _, ticket = _in_doubt(shop, "commit-then-drop")
+    before = len(shop.running.requests)
+    with pytest.raises(ConfigurationError, match="must not be looked up"):
+        shop.another_gateway(client_id="somebody-else").resolve(ticket)
+    assert len(shop.running.requests) == before
+
+
+def test_an_account_that_leads_elsewhere_does_not_keep_the_others_from_recovery(
+    shop: Shop, make_shop: Callable[..., Shop]
+) -> None:
+    _in_doubt(shop, "commit-then-drop", reference="at-the-first")
+    other = make_shop(shop.url)
+    _in_doubt(other, "commit-then-drop", reference="at-the-second")
+    found = {one.reference: one for one in other.gateway.recover()}
+    assert found["at-the-second"].state is State.SUCCEEDED
+    assert found["at-the-first"].state is State.UNKNOWN
+    assert "must not be looked up" in found["at-the-first"].reason
+
+
+def test_a_ticket_is_json_without_the_code(shop: Shop) -> None:
+    _, code, ticket = _in_doubt(shop, "commit-then-drop")
+    text = ticket.to_json()
+    assert code not in text
+    fields = json.loads(text)
+    assert {fields["account"], fields["verb"], fields["reference"]} == {"shop", "redeem", "1001-a"}
+    assert Ticket.from_json(text) == ticket
+    found = shop.another_gateway().resolve(text)
+    assert (found.state, found.reference) == (State.SUCCEEDED, "1001-a")
+
+
+def test_a_ticket_can_be_resolved_without_a_journal(shop: Shop) -> None:
+    _, _, ticket = _in_doubt(shop, "commit-then-drop")
+    with Gateway({"shop": shop.provider()}) as bare:
+        found = bare.resolve(ticket.to_json())
+        assert found.state is State.SUCCEEDED
+        with pytest.raises(ConfigurationError, match="only a ticket"):
+            bare.resolve(REDEEM)
+        with pytest.raises(ConfigurationError, match="no journal"):
+            bare.recover()
+
+
+def test_a_ticket_of_a_call_without_a_journal_can_be_resolved_with_one(shop: Shop) -> None:
+    _, code = shop.voucher()
+    with Gateway({"shop": shop.provider()}) as bare:
+        shop.running.inject("commit-then-drop", CHARGE)
+        with pytest.raises(OutcomeUnknown) as caught:
+            bare.redeem("shop", code, TEN, reference="no-journal")
+    assert shop.gateway.resolve(caught.value.ticket.to_json()).state is State.SUCCEEDED
+    assert shop.gateway.operations() == []
+
+
+def test_a_key_of_nothing_is_refused(shop: Shop) -> None:
+    with pytest.raises(InvalidRequest, match="no such operation"):
+        shop.gateway.resolve(REDEEM)
+
+
+def test_what_is_settled_already_is_told_without_a_request(shop: Shop) -> None:
+    _, code = shop.voucher()
+    made = shop.redeem(code)
+    before = len(shop.running.requests)
+    found = shop.gateway.resolve(REDEEM)
+    assert (found.state, found.result) == (State.SUCCEEDED, made)
+    assert len(shop.running.requests) == before
+
+
+# --- a person's word ---
+
+
+def test_a_person_may_decide_that_it_happened(shop: Shop) -> None:
+    _, code, _ = _in_doubt(shop, "drop-before")
+    decided = shop.gateway.decide(REDEEM, succeeded=True, by="Ada", reason="the till's receipt shows it")
+    assert decided.state is State.SUCCEEDED
+    entry = shop.journal.find(REDEEM)
+    assert entry is not None
+    assert (entry.decided_by, entry.decision) == ("Ada", "the till's receipt shows it")
+    before = len(shop.running.requests)
+    replayed = shop.redeem(code, order="1001")
+    assert (replayed.replayed, replayed.money) == (True, TEN)
+    assert len(shop.running.requests) == before
+
+
+def test_a_person_may_decide_that_it_did_not_and_the_call_runs_again(shop: Shop) -> None:
+    voucher_id, code, _ = _in_doubt(shop, "drop-before")
+    shop.gateway.decide(REDEEM, succeeded=False, by="Ada", reason="asked the vendor")
+    assert not shop.redeem(code, order="1001").replayed
+    assert shop.remaining(voucher_id) == "40.00"
+
+
+def test_a_decision_cannot_be_undone(shop: Shop) -> None:
+    _in_doubt(shop, "drop-before")
+    shop.gateway.decide(REDEEM, succeeded=True, by="Ada", reason="seen")
+    with pytest.raises(InvalidRequest, match="nothing to decide"):
+        shop.gateway.decide(REDEEM, succeeded=False, by="Bob", reason="changed my mind")
+    entry = shop.journal.find(REDEEM)
+    assert entry is not None
+    assert (entry.state, entry.decided_by) == (State.SUCCEEDED, "Ada")
+
+
+def test_nobody_decides_against_what_the_vendor_shows(shop: Shop) -> None:
+    _in_doubt(shop, "commit-then-drop")
+    with pytest.raises(InvalidRequest, match="succeeded"):
+        shop.gateway.decide(REDEEM, succeeded=False, by="Ada", reason="a guess")
+
+
+@pytest.mark.parametrize(("by", "reason"), [("", "seen"), ("  ", "seen"), ("Ada", ""), ("Ada", " ")])
+def test_a_decision_needs_a_name_and_a_reason(shop: Shop, by: str, reason: str) -> None:
+    _in_doubt(shop, "drop-before")
+    with pytest.raises(InvalidRequest, match="name and a reason"):
+        shop.gateway.decide(REDEEM, succeeded=True, by=by, reason=reason)
+
+
+def test_what_a_live_worker_is_on_is_not_decided(shop: Shop) -> None:
+    _, code = shop.voucher()
+    shop.running.inject("slow", CHARGE, delay_s=0.4)
+    worker = threading.Thread(target=shop.redeem, args=(code,))
+    worker.start()
+    while shop.charges() == 0:
+        pass
+    with pytest.raises(OperationInProgress):
+        shop.gateway.decide(REDEEM, succeeded=False, by="Ada", reason="too fast")
+    worker.join()

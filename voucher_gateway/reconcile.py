@@ -1,0 +1,290 @@
+"""The journal against the vendor's own records: did what we believe happen, and did anything happen that we missed?
+
+For every voucher that the journal touched, the vendor's history is read and each money operation is looked for in it,
+by the reference it was sent under or by the id of its result. Only reads at the vendor.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Final
+
+import attrs
+
+from voucher_gateway.adapter import (
+    ConfigurationError,
+    History,
+    Money,
+    Movement,
+    Operation,
+    Support,
+    VoucherGatewayError,
+    VoucherNotFound,
+    VoucherProvider,
+    format_instant,
+)
+from voucher_gateway.gateway import Gateway
+from voucher_gateway.journal import Entry, Journal, State
+
+_MONEY: Final = frozenset({Operation.CAPTURE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP})
+_BATCH: Final = 500
+
+
+class FindingKind(enum.StrEnum):
+    """What was found. All but the last two are differences."""
+
+    MISSING_AT_VENDOR = "missing-at-vendor"
+    """The journal says that it happened, the vendor shows nothing of it."""
+    MISSING_HERE = "missing-here"
+    """The vendor shows it, the journal says that it did not happen."""
+    UNRESOLVED = "unresolved"
+    """The vendor shows it, the journal does not know yet: recover finds it out."""
+    AMOUNT_DIFFERS = "amount-differs"
+    """Both have it, with different amounts."""
+    DUPLICATE_REFERENCE = "duplicate-reference"
+    """The vendor has several movements under one reference of ours."""
+    ORPHAN_HOLD = "orphan-hold"
+    """A reservation that nobody can capture or release any more still holds value."""
+    UNVERIFIABLE = "unverifiable"
+    """The vendor keeps no record by which the operation could be found."""
+    FOREIGN = "foreign"
+    """Another channel moved money: a till, another shop. Normal, and listed."""
+
+    @property
+    def differs(self) -> bool:
+        """Whether somebody must look into it."""
+        return self not in (FindingKind.UNVERIFIABLE, FindingKind.FOREIGN)
+
+
+@attrs.frozen(kw_only=True)
+class Finding:
+    """One thing that was found.
+
+    Attributes:
+        kind: what.
+        account: the account's name.
+        voucher_id: the voucher.
+        verb: the operation, for those of the journal.
+        reference: the caller's reference, or for a foreign movement the vendor's.
+        money: the amount, ours where both have one.
+        vendor_money: the vendor's amount, where it differs.
+        movement_id: the vendor's id of the movement.
+        explanation: a sentence.
+    """
+
+    kind: FindingKind
+    account: str
+    voucher_id: str | None
+    verb: str | None = None
+    reference: str | None = None
+    money: Money | None = None
+    vendor_money: Money | None = None
+    movement_id: str | None = None
+    explanation: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Reconciliation:
+    """The outcome for one account.
+
+    Attributes:
+        account: the account's name.
+        vouchers: how many vouchers were looked at.
+        operations: how many operations of the journal were compared.
+        findings: what was found.
+        unchecked: vouchers that could not be read, and why.
+    """
+
+    account: str
+    vouchers: int
+    operations: int
+    findings: tuple[Finding, ...]
+    unchecked: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def differences(self) -> tuple[Finding, ...]:
+        """The findings that somebody must look into."""
+        return tuple(finding for finding in self.findings if finding.kind.differs)
+
+
+@attrs.frozen
+class _Known:
+    """An operation of the journal with the names it was sent under."""
+
+    entry: Entry
+    references: frozenset[str]
+    voucher_id: str | None
+
+    @property
+    def result_id(self) -> str | None:
+        return None if self.entry.result is None else getattr(self.entry.replay(), "id", None)
+
+
+def reconcile(gateway: Gateway, account: str, *, everything: bool = False) -> Reconciliation:
+    """Compare one account.
+
+    Args:
+        gateway: a gateway with a journal.
+        account: the account's name.
+        everything: whether to look at every voucher of the account, not only at those that the journal touched.
+
+    Raises:
+        ConfigurationError: if the gateway has no journal.
+    """
+    journal, provider = gateway.journal, gateway.provider(account)
+    if journal is None:
+        raise ConfigurationError("without a journal there is nothing to reconcile: name one in the configuration")
+    by_voucher: dict[str, list[_Known]] = defaultdict(list)
+    findings = list(_orphan_holds(journal, provider))
+    operations = 0
+    for known in _operations(journal, provider):
+        if known.voucher_id is None:
+            continue
+        operations += 1
+        by_voucher[known.voucher_id].append(known)
+    unchecked: list[tuple[str, str]] = []
+    ids = _all_ids(provider, by_voucher) if everything else list(by_voucher)
+    looked_at = 0
+    for voucher_id in ids:
+        looked_at += 1
+        known_here = by_voucher.get(voucher_id, [])
+        try:
+            history = provider.history(voucher_id)
+        except VoucherNotFound:
+            history = History(voucher_id=voucher_id, movements=(), complete=True)
+        except VoucherGatewayError as error:
+            unchecked.append((voucher_id, error.message))
+            continue
+        if not history.complete:
+            unchecked.append((voucher_id, "its history could not be read to a consistent end"))
+            continue
+        findings += _compared(provider, history, known_here)
+    return Reconciliation(
+        account=provider.account,
+        vouchers=looked_at,
+        operations=operations,
+        findings=tuple(findings),
+        unchecked=tuple(unchecked),
+    )
+
+
+def _operations(journal: Journal, provider: VoucherProvider) -> Iterator[_Known]:
+    """Yield the money operations of an account that were sent to this very vendor."""
+    after = None
+    while True:
+        batch = journal.entries(account=provider.account, limit=_BATCH, after=after)
+        for entry in batch:
+            if entry.key.verb in _MONEY and entry.target.host == provider.host:
+                sent = [one for one in journal.sent(entry.id) if one.decisive]
+                names = frozenset(one.intent.reference for one in sent if one.intent.reference)
+                ids = [one.intent.voucher_id for one in sent if one.intent.voucher_id]
+                yield _Known(entry, names, entry.voucher_id or (ids[-1] if ids else None))
+        if len(batch) < _BATCH:
+            return
+        after = batch[-1].id
+
+
+def _all_ids(provider: VoucherProvider, touched: Iterable[str]) -> list[str]:
+    ids = dict.fromkeys(touched)
+    with provider.vouchers() as vouchers:
+        ids.update((voucher.id, None) for voucher in vouchers)
+    return list(ids)
+
+
+def _compared(provider: VoucherProvider, history: History, known: list[_Known]) -> list[Finding]:
+    """Compare one voucher's operations with its history."""
+    findings: list[Finding] = []
+    claimed: set[int] = set()
+    for one in known:
+        matches = [
+            place
+            for place, movement in enumerate(history.movements)
+            if movement.reference in one.references or (movement.id is not None and movement.id == one.result_id)
+        ]
+        claimed.update(matches)
+        findings += _judged(provider, one, [history.movements[place] for place in matches])
+    for place, movement in enumerate(history.movements):
+        if place not in claimed:
+            findings.append(_foreign(provider.account, history.voucher_id, movement))
+    return findings
+
+
+def _judged(provider: VoucherProvider, known: _Known, matches: list[Movement]) -> list[Finding]:
+    entry = known.entry
+
+    def finding(kind: FindingKind, explanation: str, movement: Movement | None = None) -> Finding:
+        return Finding(
+            kind=kind,
+            account=entry.key.account,
+            voucher_id=known.voucher_id,
+            verb=entry.key.verb.value,
+            reference=entry.key.reference,
+            money=entry.target.money,
+            vendor_money=None if movement is None else movement.money,
+            movement_id=None if movement is None else movement.id,
+            explanation=explanation,
+        )
+
+    if not matches:
+        if entry.state is not State.SUCCEEDED:
+            return []
+        if not _leaves_a_record(provider, entry):
+            return [finding(FindingKind.UNVERIFIABLE, "the vendor keeps no record of this operation")]
+        return [finding(FindingKind.MISSING_AT_VENDOR, "the journal says it happened, the vendor shows nothing of it")]
+    found = []
+    if len(matches) > 1:
+        found.append(finding(FindingKind.DUPLICATE_REFERENCE, f"the vendor shows it {len(matches)} times", matches[1]))
+    first = matches[0]
+    if entry.state in (State.UNKNOWN, State.OPEN):
+        found.append(finding(FindingKind.UNRESOLVED, "it happened; recover writes that down", first))
+    elif entry.state is not State.SUCCEEDED:
+        found.append(finding(FindingKind.MISSING_HERE, f"it happened, the journal says {entry.state.value}", first))
+    elif entry.target.money is not None and first.money != entry.target.money:
+        found.append(finding(FindingKind.AMOUNT_DIFFERS, f"{entry.target.money} here, {first.money} there", first))
+    return found
+
+
+def _leaves_a_record(provider: VoucherProvider, entry: Entry) -> bool:
+    """Whether the vendor's history would show the operation; what overwrites a value leaves no trace."""
+    native = provider.capabilities.of(entry.key.verb).support is Support.NATIVE
+    return native or (entry.key.verb is Operation.REDEEM and not provider.capabilities.writes_value)
+
+
+def _foreign(account: str, voucher_id: str, movement: Movement) -> Finding:
+    return Finding(
+        kind=FindingKind.FOREIGN,
+        account=account,
+        voucher_id=voucher_id,
+        verb=movement.kind.value,
+        reference=movement.reference,
+        money=movement.money,
+        movement_id=movement.id,
+        explanation="not made through this journal",
+    )
+
+
+def _orphan_holds(journal: Journal, provider: VoucherProvider) -> Iterator[Finding]:
+    """Yield reservations that still stand although their operation ended without giving one to the caller."""
+    for hold, entry in journal.standing_holds(account=provider.account, at=provider.vendor_now()):
+        if entry.key.verb is Operation.RESERVE and entry.state is State.SUCCEEDED:
+            continue  # the caller has it, and may capture or release it
+        if entry.state is State.OPEN and journal.alive(entry):
+            continue  # a worker is about to capture it, or to hand it over
+        if entry.key.verb is Operation.REDEEM and entry.state is State.UNKNOWN:
+            continue  # its capture is in doubt: whether the hold still stands is found out with that
+        yield Finding(
+            kind=FindingKind.ORPHAN_HOLD,
+            account=entry.key.account,
+            voucher_id=entry.voucher_id,
+            verb=entry.key.verb.value,
+            reference=entry.key.reference,
+            money=hold.money,
+            explanation=f"it holds value until {_moment(hold.expires_at)}",
+        )
+
+
+def _moment(at: datetime | None) -> str:
+    return "somebody ends it" if at is None else format_instant(at)

@@ -1,0 +1,178 @@
+"""Finding out later what became of operations. Everything here only reads at the vendors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import attrs
+
+from voucher_gateway.adapter import (
+    ConfigurationError,
+    Effect,
+    Intent,
+    InvalidRequest,
+    OperationInProgress,
+    Ticket,
+    VoucherProvider,
+    now,
+)
+from voucher_gateway.execution.journalled import Journalled
+from voucher_gateway.execution.settling import made_up, settle, unsettled
+from voucher_gateway.journal import Entry, Finished, Key, State
+from voucher_gateway.outcome import Result
+
+_BATCH: Final = 100
+
+ProviderOf = Callable[[str], VoucherProvider]
+
+
+@attrs.frozen(kw_only=True)
+class Resolution:
+    """What is known of an operation now.
+
+    Attributes:
+        account: the account's name.
+        verb: the operation.
+        reference: the caller's reference.
+        state: succeeded, declined, not_executed or unknown; open while a worker is on it.
+        result: what it brought about.
+        reason: on what that rests, or why it is still unknown.
+        operation_id: the journal's name of it.
+    """
+
+    account: str
+    verb: str
+    reference: str | None
+    state: State
+    result: Result | None = None
+    reason: str = ""
+    operation_id: str | None = None
+
+
+def resolve_ticket(provider: VoucherProvider, ticket: Ticket) -> Resolution:
+    """Resolve a ticket without a journal.
+
+    Raises:
+        ConfigurationError: if the account leads to another host or login than the call ran at.
+    """
+    if (ticket.host, ticket.login) != (provider.host, provider.login):
+        raise ConfigurationError(f"the ticket is of {ticket.host}, the account {provider.account} of {provider.host}")
+    outcome = provider.resolve(Intent.from_ticket(ticket))
+    known = {
+        Effect.SUCCEEDED: State.SUCCEEDED,
+        Effect.DECLINED: State.DECLINED,
+        Effect.NOT_EXECUTED: State.NOT_EXECUTED,
+    }
+    return Resolution(
+        account=ticket.account,
+        verb=ticket.verb,
+        reference=ticket.reference,
+        state=known.get(outcome.effect, State.UNKNOWN),
+        result=outcome.result,
+        reason=outcome.reason,
+        operation_id=ticket.operation_id,
+    )
+
+
+def resolve_journalled(execution: Journalled, provider_of: ProviderOf, doubt: Ticket | Key) -> Resolution:
+    """Resolve one operation of the journal.
+
+    Raises:
+        InvalidRequest: if the journal has no operation of that key.
+        OperationInProgress: if a worker is on it.
+    """
+    entry = _found(execution, doubt)
+    if entry is None and isinstance(doubt, Ticket):  # from a call without a journal, or with another
+        return resolve_ticket(provider_of(doubt.account), doubt)
+    return _resolution(_looked_up(execution, provider_of, _known(entry)))
+
+
+def recover(
+    execution: Journalled, provider_of: ProviderOf, *, account: str | None, everything: bool
+) -> list[Resolution]:
+    """Resolve all that is due; operations of live workers are left to them."""
+    found: list[Resolution] = []
+    after = None
+    while True:
+        batch = execution.journal.entries(
+            states=(State.OPEN, State.UNKNOWN),
+            account=account,
+            due=None if everything else now(),
+            limit=_BATCH,
+            after=after,
+        )
+        for entry in batch:
+            try:
+                found.append(_resolution(_looked_up(execution, provider_of, entry)))
+            except OperationInProgress:
+                continue
+            except ConfigurationError as error:  # of this one account: the others' operations can still be found
+                found.append(_resolution(attrs.evolve(entry, state=State.UNKNOWN), reason=error.message))
+        if len(batch) < _BATCH:
+            return found
+        after = batch[-1].id
+
+
+def decide(
+    execution: Journalled, provider_of: ProviderOf, key: Key, *, succeeded: bool, by: str, reason: str
+) -> Resolution:
+    """Write a person's decision down.
+
+    Raises:
+        InvalidRequest: if the operation is not unknown, or a name or reason is missing.
+    """
+    if not by.strip() or not reason.strip():
+        raise InvalidRequest("a decision needs a name and a reason", field="by", rule="not empty")
+    entry = _looked_up(execution, provider_of, _known(_found(execution, key)))
+    if entry.state is not State.UNKNOWN:
+        raise InvalidRequest(
+            f"the operation is {entry.state.value}, there is nothing to decide",
+            field="key",
+            rule="an unknown operation",
+        )
+    sent = unsettled(execution.journal, entry)
+    effect = Effect.SUCCEEDED if succeeded else Effect.NOT_EXECUTED
+    settled = execution.journal.settle(
+        entry,
+        State.SUCCEEDED if succeeded else State.NOT_EXECUTED,
+        result=made_up(entry, sent[-1].intent) if succeeded and sent else None,
+        finished=[Finished(one.id, effect, f"decided by {by}", one.step) for one in sent],
+        decided_by=by.strip(),
+        decision=reason.strip(),
+    )
+    return _resolution(settled, reason=f"decided by {by}: {reason}")
+
+
+def _found(execution: Journalled, doubt: Ticket | Key) -> Entry | None:
+    if isinstance(doubt, Key):
+        return execution.journal.find(doubt)
+    return execution.journal.get(doubt.operation_id) if doubt.operation_id else None
+
+
+def _known(entry: Entry | None) -> Entry:
+    if entry is None:
+        raise InvalidRequest(
+            "the journal has no such operation", field="reference", rule="of an operation that was sent"
+        )
+    return entry
+
+
+def _looked_up(execution: Journalled, provider_of: ProviderOf, entry: Entry) -> Entry:
+    if entry.state is State.OPEN:
+        entry = execution.after_death(entry)
+    if entry.state is State.UNKNOWN:
+        entry, _ = settle(execution.journal, entry, provider_of(entry.key.account))
+    return entry
+
+
+def _resolution(entry: Entry, reason: str = "") -> Resolution:
+    return Resolution(
+        account=entry.key.account,
+        verb=entry.key.verb.value,
+        reference=entry.key.reference,
+        state=entry.state,
+        result=entry.replay() if entry.result else None,
+        reason=reason or entry.reason,
+        operation_id=entry.id,
+    )

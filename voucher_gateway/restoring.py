@@ -1,0 +1,98 @@
+"""Bringing a journal that was restored from a backup up to date with the vendors, before it is used again."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import attrs
+
+from voucher_gateway.adapter import (
+    ConfigurationError,
+    DatabaseUnavailable,
+    InvalidRequest,
+    VoucherProvider,
+    format_micros,
+    now,
+)
+from voucher_gateway.journal import RESTORED, Journal
+
+
+@attrs.frozen(kw_only=True)
+class Adoption:
+    """What was found in one account.
+
+    Attributes:
+        account: the account's name.
+        vouchers: how many vouchers were looked at.
+        adopted: how many movements of ours were found that the journal did not know.
+    """
+
+    account: str
+    vouchers: int
+    adopted: int
+
+
+def begin_restoration(journal: Journal) -> None:
+    """Forbid changing calls on a restored journal. A backup made by `back_up` begins like that by itself."""
+    with journal.database.write() as connection:
+        journal.restoration.begin(connection, format_micros(now()))
+
+
+def adopt(
+    journal: Journal, providers: list[VoucherProvider], *, told: Callable[[Adoption], None] = lambda _: None
+) -> list[Adoption]:
+    """Read the history of every voucher of every account, keep what the journal has forgotten, and allow calls again.
+
+    If anything cannot be read, nothing is allowed: run it again.
+
+    Raises:
+        VoucherGatewayError: whatever a vendor's read raises.
+    """
+    found = []
+    for provider in providers:
+        vouchers = count = 0
+        with provider.vouchers() as listing:
+            for voucher in listing:
+                history = provider.history(voucher.id)
+                with journal.database.write() as connection:
+                    count += journal.restoration.adopt(connection, provider.account, provider.host, history)
+                vouchers += 1
+        adoption = Adoption(account=provider.account, vouchers=vouchers, adopted=count)
+        told(adoption)
+        found.append(adoption)
+    with journal.database.write() as connection:
+        journal.restoration.end(connection)
+    return found
+
+
+def back_up(journal: Journal, target: Path) -> None:
+    """Copy an SQLite journal, while it is in use, into a file that asks for `adopt` before it can be written.
+
+    The key file beside the database is not copied: keep it elsewhere, for without it the journal cannot be read.
+
+    Raises:
+        ConfigurationError: if the journal is in PostgreSQL, which brings its own tools.
+        InvalidRequest: if the file exists.
+        DatabaseUnavailable: if it cannot be written.
+    """
+    source = journal.database.path
+    if source is None:
+        raise ConfigurationError(
+            "back a PostgreSQL journal up with PostgreSQL's own tools, and begin a restored one with"
+            " `voucher-gateway recover --after-restore`"
+        )
+    if target.exists():
+        raise InvalidRequest(f"{target} exists already", field="file", rule="a new file")
+    try:
+        with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(target)) as there:
+            here.backup(there)
+            there.execute("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", (RESTORED, format_micros(now())))
+            there.commit()
+    except sqlite3.Error as error:
+        reason = str(error)
+    else:
+        return
+    raise DatabaseUnavailable(f"the backup {target} could not be written: {reason}")
