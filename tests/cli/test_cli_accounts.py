@@ -1,0 +1,56 @@
+"""Commands that tell which accounts and providers there are."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from voucher_gateway.simulator import RunningSimulator
+
+
+def test_accounts_are_listed_without_a_request_and_without_secrets(run: Any, both: dict[str, RunningSimulator]) -> None:
+    told = run("--json", "accounts").done()
+    shop, events = told.objects
+    login = both["shop"].announcement["client_id"]
+    assert (shop["account"], shop["provider"], shop["login"], shop["code_pattern"]) == ("shop", "jtl", login, "^JTL-")
+    assert (events["account"], events["accept_risks"]) == ("events", ["redeem-by-update"])
+    shown = run("accounts").done()
+    for secret in (both["shop"].announcement["client_secret"], both["events"].announcement["api_key"]):
+        assert secret not in told.out + shown.out
+    assert both["shop"].requests == both["events"].requests == []
+
+
+def test_providers_tell_what_each_vendor_can_do_and_at_what_risk(run: Any) -> None:
+    told = {one["provider"]: one for one in run("--json", "providers").done().objects}
+    jtl, ticketing = told["jtl"], told["ticketing"]
+    assert (jtl["title"], jtl["distribution"], jtl["error"]) == ("JTL", "voucher-gateway", None)
+    assert jtl["amounts"] == {"decimals": 2, "minimum": "0", "maximum": "99999.99"}
+    assert jtl["operations"]["capture"]["support"] == "native"
+    assert jtl["operations"]["redeem"]["support"] == "emulated"
+    assert jtl["operations"]["redeem"]["emulation"] == "redeem-by-capture"
+    assert ticketing["operations"]["redeem"]["support"] == "needs-accepted-risk"
+    assert ticketing["operations"]["reserve"]["support"] == "unsupported"
+    shown = run("providers").done().out
+    assert "emulated (redeem-by-capture)" in shown
+    assert "at a risk (redeem-by-update)" in shown
+
+
+def test_a_broken_plugin_shows_its_sentence_and_breaks_no_other(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "acme_vouchers-1.2.dist-info"
+    info.mkdir()
+    info.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: acme-vouchers\nVersion: 1.2\n")
+    info.joinpath("entry_points.txt").write_text("[voucher_gateway.providers]\nacme = acme_broken_plugin:Acme\n")
+    tmp_path.joinpath("acme_broken_plugin.py").write_text(textwrap.dedent("raise RuntimeError('out of order')\n"))
+    monkeypatch.syspath_prepend(tmp_path)
+    told = {one["provider"]: one for one in run("--json", "providers").done().objects}
+    assert told["acme"]["operations"] is None
+    assert "provider acme of acme-vouchers 1.2 cannot be imported: RuntimeError: out of order" in told["acme"]["error"]
+    assert told["jtl"]["operations"]["capture"]["support"] == "native"
+    shown = run("providers").done()
+    assert "broken" in shown.out
+    assert "out of order" in shown.err

@@ -1,0 +1,142 @@
+"""The command that tries the accounts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from voucher_gateway.simulator import RunningSimulator
+
+CODE = "JTL-7K2M-9QXD-4HTP"
+
+
+def test_healthy_accounts_are_0_and_told_what_they_can_do(run: Any, both: dict[str, RunningSimulator]) -> None:
+    shop, events = run("--json", "doctor").done().objects
+    assert (shop["ok"], shop["asked"], shop["error"], shop["warnings"]) == (True, True, None, [])
+    assert abs(shop["clock_skew_s"]) <= 2
+    assert shop["operations"]["redeem"]["support"] == "emulated"
+    assert (events["ok"], events["currency"]) == (True, "EUR")
+    assert events["operations"]["redeem"]["support"] == "emulated"
+    shown = run("doctor").done().out
+    assert "and accepts the credentials" in shown
+    assert "emulates  release (release-by-expiry), redeem (redeem-by-capture)" in shown
+
+
+def test_one_account_is_tried_alone_and_nothing_is_changed(run: Any, both: dict[str, RunningSimulator]) -> None:
+    assert run("--json", "doctor", "shop").done().object["account"] == "shop"
+    assert both["events"].requests == []
+    assert {one.path for one in both["shop"].requests} == {"/oauth/token", "/v1/vouchers"}
+    assert run("doctor", "nobody").code == 2
+
+
+def test_missing_rights_are_named_with_what_they_deny(run: Any, jtl: RunningSimulator, configure: Any) -> None:
+    configure({"shop": jtl}, shop='scopes = ["read", "read-lists", "use"]')
+    told = run("--json", "doctor").done().object
+    assert told["scopes"] == ["read", "read-lists", "use"]
+    assert told["missing_scopes"] == ["manage", "read-secrets", "recharge", "update"]
+    assert told["operations"]["top_up"]["support"] == "denied"
+    shown = run("doctor").done().out
+    assert "top-up (this login lacks the scope recharge)" in shown
+
+
+def test_a_login_that_may_not_list_is_a_login_all_the_same(run: Any, jtl: RunningSimulator, configure: Any) -> None:
+    configure({"till": jtl}, till='scopes = ["use"]')
+    told = run("--json", "doctor").done().object
+    assert (told["ok"], told["asked"], told["scopes"]) == (True, True, ["use"])
+    assert [one.path for one in jtl.requests] == ["/oauth/token"]
+
+
+def test_a_clock_that_is_off_is_a_warning(run: Any, shop: RunningSimulator) -> None:
+    shop.inject("clock-skew", "* *", 0, seconds=90)
+    ran = run("doctor").done()
+    assert "shop: the vendor's clock is" in ran.err
+    assert "seconds ahead of this machine's" in ran.err
+    told = run("--json", "doctor").done().object
+    assert 88 <= told["clock_skew_s"] <= 91
+    assert told["warnings"]
+
+
+def test_the_config_must_not_contradict_the_sellers_currency(
+    run: Any, ticketing: RunningSimulator, configure: Any
+) -> None:
+    configure({"events": ticketing}, events='currency = "CHF"')
+    ran = run("--json", "doctor")
+    assert (ran.code, ran.object["ok"]) == (2, False)
+    assert ran.object["error"]["error"] == "ConfigurationError"
+    assert "EUR" in ran.object["error"]["message"]
+
+
+def test_the_exit_code_is_that_of_the_worst_problem(
+    run: Any, both: dict[str, RunningSimulator], tmp_path: Path
+) -> None:
+    config = tmp_path / "voucher-gateway.toml"
+    config.write_text(config.read_text().replace(both["shop"].announcement["client_secret"], "0" * 40))
+    both["events"].close()
+    ran = run("--json", "doctor")
+    shop, events = ran.objects
+    assert (shop["error"]["error"], shop["exit_code"]) == ("AuthenticationFailed", 2)
+    assert (events["error"]["error"], events["exit_code"]) == ("ProviderUnavailable", 3)
+    assert ran.code == 2
+    shown = run("doctor")
+    assert "problem" in shown.out
+    assert "(AuthenticationFailed)" in shown.out
+
+
+def test_a_vendor_that_cannot_be_reached_is_3_and_one_that_cannot_be_understood_6(
+    run: Any, jtl: RunningSimulator, configure: Any
+) -> None:
+    configure({"shop": jtl}, shop="tries = 1")
+    jtl.inject("error-before", "GET /v1/vouchers")
+    assert run("doctor").code == 3
+    jtl.inject("html", "GET /v1/vouchers")
+    assert run("doctor").code == 6
+
+
+def test_what_can_be_looked_up_when_it_is_unknown_is_told_apart_from_what_a_person_must_decide(
+    run: Any, both: dict[str, RunningSimulator]
+) -> None:
+    shop, events = run("--json", "doctor").done().objects
+    assert {"issue", "capture", "redeem", "refund", "top_up"} <= set(shop["resolves"])
+    assert (shop["decided_by_hand"], shop["warnings"]) == ([], [])
+    assert events["resolves"] == ["issue", "update", "redeem"]
+    assert "  resolves  issue, update, redeem\n" in run("doctor").done().out
+
+
+def test_a_login_that_may_not_read_lists_is_warned_that_captures_stay_unknown(
+    run: Any, jtl: RunningSimulator, configure: Any
+) -> None:
+    configure({"till": jtl}, till='scopes = ["use", "read"]')
+    told = run("--json", "doctor").done().object
+    assert {"capture", "redeem", "refund", "reserve"} <= set(told["decided_by_hand"])
+    assert told["resolves"] == ["activate", "deactivate"]
+    ran = run("doctor").done()
+    assert "by hand" in ran.out
+    assert "till: this login cannot look up what became of a capture or redeem or refund that stays unknown" in ran.err
+
+
+def test_a_missing_journal_is_said_to_be_missing(run: Any, shop: RunningSimulator) -> None:
+    assert run("--json", "doctor").done().object["journal"] is None
+    assert "journal\n  none  a repeated command is carried out again" in run("doctor").done().out
+
+
+def test_a_journal_that_works_is_told_with_what_is_in_doubt(run: Any, kept: RunningSimulator) -> None:
+    calm = run("doctor").done().out
+    assert "  opens     and can be written\n  in doubt  nothing\n" in calm
+    kept.inject("drop-before", "POST /v1/reservations/*/charge")
+    assert run("redeem", "shop", CODE, "1.00", "EUR", "--reference", "a").code == 4
+    told = run("--json", "doctor").done().object["journal"]
+    assert told == {"ok": True, "restored": False, "in_doubt": 1, "error": None}
+    assert "1 open or unknown; `voucher-gateway recover` looks them up" in run("doctor").done().out
+
+
+def test_a_journal_that_does_not_open_is_a_problem_and_the_accounts_are_tried_all_the_same(
+    run: Any, kept: RunningSimulator, tmp_path: Path
+) -> None:
+    (tmp_path / "voucher-gateway.db").write_text("no database")
+    ran = run("doctor")
+    assert ran.code == 3
+    assert "and accepts the credentials" in ran.out
+    assert "journal\n  problem  " in ran.out
+    told = run("--json", "doctor").object
+    assert (told["ok"], told["journal"]["ok"]) == (True, False)
+    assert told["journal"]["error"]["error"] == "DatabaseUnavailable"

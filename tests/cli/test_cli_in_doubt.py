@@ -1,0 +1,325 @@
+"""Commands about operations in doubt: looking them up, deciding them, and holding the journal against the vendor."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+
+from voucher_gateway.simulator import RunningSimulator
+from voucher_gateway_ticketing.simulator import TicketingSimulator
+
+CODE = "JTL-7K2M-9QXD-4HTP"
+CHARGE = "POST /v1/reservations/*/charge"
+REDEEM = ["redeem", "shop", CODE, "10.53", "EUR", "--order", "1001", "--reference"]
+PROGRAM = [sys.executable, "-c", "from voucher_gateway.cli import main; main()"]
+
+
+@pytest.fixture
+def taken(run: Any, kept: RunningSimulator) -> RunningSimulator:
+    """A shop where the redemption `a` was carried out, and nobody heard of it."""
+    kept.inject("commit-then-drop", CHARGE)
+    assert run(*REDEEM, "a").code == 4
+    return kept
+
+
+@pytest.fixture
+def lost(run: Any, kept: RunningSimulator) -> RunningSimulator:
+    """A shop where the redemption `a` never arrived, and nobody can know yet."""
+    kept.inject("drop-before", CHARGE)
+    assert run(*REDEEM, "a").code == 4
+    return kept
+
+
+def left(running: RunningSimulator) -> str:
+    (voucher,) = running.ledger()
+    return str(voucher["remaining"])
+
+
+def outcomes(run: Any) -> list[tuple[str, str]]:
+    told = run("--json", "operations", "list").done().objects
+    return [(one["reference"], one["outcome"]) for one in told if one["verb"] == "redeem"]
+
+
+def test_an_unknown_outcome_says_which_command_finds_out(run: Any, kept: RunningSimulator) -> None:
+    kept.inject("commit-then-drop", CHARGE)
+    *said, ticket = run(*REDEEM, "order 7; rm").err.splitlines()
+    assert said[-3:] == [
+        "It is not known whether it happened.",
+        "Find out with: voucher-gateway resolve shop redeem 'order 7; rm'",
+        "The same command does that too before anything else, and never does it twice.",
+    ]
+    assert json.loads(ticket)["verb"] == "redeem"
+    assert run("resolve", "shop", "redeem", "order 7; rm").code == 0
+
+
+def test_what_happened_is_found_and_written_down(run: Any, taken: RunningSimulator) -> None:
+    told = run("--json", "resolve", "shop", "redeem", "a").done().object
+    assert (told["verb"], told["reference"], told["outcome"]) == ("redeem", "a", "succeeded")
+    assert told["result"]["money"] == {"amount": "10.53", "currency": "EUR"}
+    assert run("resolve", "shop", "redeem", "a").done().out.startswith("shop: redeem a succeeded\n")
+    assert run("--json", *REDEEM, "a").done().object["replayed"] is True
+    assert left(taken) == "39.47"
+
+
+def test_the_same_command_finds_out_by_itself(run: Any, taken: RunningSimulator) -> None:
+    assert run("--json", *REDEEM, "a").done().object["replayed"] is True
+    assert left(taken) == "39.47"
+
+
+def test_what_stays_unknown_is_4_and_says_how_a_person_decides(run: Any, lost: RunningSimulator) -> None:
+    ran = run("resolve", "shop", "redeem", "a")
+    assert ran.code == 4
+    assert ran.out.startswith("shop: redeem a is still unknown\n")
+    assert "no charge is there, but the reservation could still be captured" in ran.out
+    decide = "voucher-gateway operations decide --happened (or --did-not-happen) --by NAME --reason TEXT shop redeem a"
+    assert decide in ran.err
+    assert run("--json", "resolve", "shop", "redeem", "a").object["outcome"] == "unknown"
+
+
+def test_what_did_not_happen_is_known_once_the_reservation_is_over(run: Any, lost: RunningSimulator) -> None:
+    lost.clock.advance(1900)
+    told = run("--json", "resolve", "shop", "redeem", "a").done().object
+    assert (told["outcome"], told["result"]) == ("not_executed", None)
+    run(*REDEEM, "a").done()
+    assert left(lost) == "39.47"
+
+
+def test_a_ticket_is_resolved_from_a_file_or_stdin_even_without_a_journal(
+    run: Any, gift: str, shop: RunningSimulator, tmp_path: Path
+) -> None:
+    shop.inject("commit-then-drop", CHARGE)
+    ran = run(*REDEEM, "a")
+    assert "Do not repeat it: no journal remembers it." in ran.err
+    ticket = ran.err.splitlines()[-1]
+    (tmp_path / "ticket.json").write_text(ticket + "\n")
+    assert run("--json", "resolve", "--ticket", "ticket.json").done().object["outcome"] == "succeeded"
+    assert run("resolve", "--ticket", "-", stdin=ticket).code == 0
+    assert run("resolve", "--ticket", "-", stdin="{}").code == 2
+    assert run("resolve", "--ticket", "nowhere.json").code == 2
+    assert run("resolve", "shop", "redeem", "a", "--ticket", "ticket.json").code == 2
+    keyed = run("resolve", "shop", "redeem", "a")
+    assert (keyed.code, "without a journal only a ticket can be resolved" in keyed.err) == (2, True)
+
+
+def test_what_the_journal_never_had_and_what_is_no_verb_are_2(run: Any, kept: RunningSimulator) -> None:
+    assert run("resolve", "shop", "redeem", "nothing").code == 2
+    shown = run("operations", "show", "shop", "redeem", "nothing")
+    assert (shown.code, "under this reference it sent nothing" in shown.err) == (2, True)
+    wrong = run("resolve", "shop", CODE, "a")
+    assert (wrong.code, CODE in wrong.err, "top-up" in wrong.err) == (2, False, True)
+
+
+def test_operations_are_listed_by_outcome_and_account(run: Any, taken: RunningSimulator) -> None:
+    unknown = run("--json", "operations", "list", "--outcome", "unknown").done().object
+    assert (unknown["account"], unknown["verb"], unknown["reference"], unknown["order"]) == (
+        "shop",
+        "redeem",
+        "a",
+        "1001",
+    )
+    assert unknown["money"] == {"amount": "10.53", "currency": "EUR"}
+    assert unknown["result"] is None
+    assert len(run("--json", "operations", "list", "--account", "shop", "--limit", "2").done().objects) == 2
+    none = run("operations", "list", "--outcome", "declined").done()
+    assert (none.out, none.err) == ("", "There are none.\n")
+    assert run("operations", "list", "--outcome", "nonsense").code == 2
+
+
+def test_one_operation_is_shown_whole(run: Any, taken: RunningSimulator) -> None:
+    shown = run("operations", "show", "shop", "redeem", "a").done()
+    assert shown.out.startswith("shop: redeem a is still unknown\n")
+    assert re.search(r"  reason +POST /reservations/\{id\}/charge: the connection broke", shown.out)
+    run("resolve", "shop", "redeem", "a").done()
+    told = run("--json", "operations", "show", "shop", "redeem", "a").done().object
+    assert (told["outcome"], told["attempt"], told["result"]["money"]["amount"]) == ("succeeded", 1, "10.53")
+
+
+def test_a_person_decides_what_no_reading_can_and_that_is_kept(run: Any, lost: RunningSimulator) -> None:
+    arguments = [
+        "operations",
+        "decide",
+        "shop",
+        "redeem",
+        "a",
+        "--by",
+        "Ann",
+        "--reason",
+        "the vendor's support says so",
+    ]
+    assert run(*arguments).code == 2
+    decided = run(*arguments, "--did-not-happen").done()
+    assert decided.out.startswith("shop: redeem a was not executed: nothing moved\n")
+    told = run("--json", "operations", "show", "shop", "redeem", "a").done().object
+    assert (told["decided_by"], told["decision"]) == ("Ann", "the vendor's support says so")
+    assert run(*arguments, "--happened").code == 2
+    run(*REDEEM, "a", "--if-held", "replace").done()
+    assert left(lost) == "39.47"
+
+
+def test_what_a_person_says_has_happened_is_never_sent_again(run: Any, lost: RunningSimulator) -> None:
+    told = run("--json", "operations", "decide", "shop", "redeem", "a", "--by", "Ann", "--reason", "seen", "--happened")
+    assert told.done().object["outcome"] == "succeeded"
+    assert run("--json", *REDEEM, "a").done().object["replayed"] is True
+    assert left(lost) == "50.00"
+
+
+def test_recover_looks_everything_up_and_ends_with_4_while_something_stays_unknown(
+    run: Any, taken: RunningSimulator
+) -> None:
+    taken.inject("drop-before", CHARGE)
+    assert run(*REDEEM, "b").code == 4
+    ran = run("--json", "recover")
+    assert ran.code == 4
+    assert [(one["reference"], one["outcome"]) for one in ran.objects] == [("a", "succeeded"), ("b", "unknown")]
+    again = run("recover")  # not due yet
+    assert (again.code, again.err) == (0, "Nothing that is due is in doubt.\n")
+    taken.clock.advance(1900)
+    assert run("recover", "--all").done().out.splitlines()[1].split() == ["shop", "redeem", "b", "not", "executed"]
+    assert run("recover", "--all").done().err == "Nothing is in doubt.\n"
+    assert outcomes(run) == [("a", "succeeded"), ("b", "not_executed")]
+
+
+def test_a_killed_command_leaves_an_operation_that_recover_resolves(
+    run: Any, kept: RunningSimulator, tmp_path: Path
+) -> None:
+    kept.inject("commit-then-hang", CHARGE)
+    with subprocess.Popen([*PROGRAM, *REDEEM, "a"], cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
+        _until(lambda: left(kept) == "39.47")
+        process.send_signal(signal.SIGKILL)
+        process.wait(20)
+    assert outcomes(run) == [("a", "open")]
+    assert run("--json", "recover").done().object["outcome"] == "succeeded"
+    assert left(kept) == "39.47"
+
+
+def test_an_interrupted_command_says_which_command_finds_out(run: Any, kept: RunningSimulator, tmp_path: Path) -> None:
+    kept.inject("commit-then-hang", CHARGE)
+    with subprocess.Popen([*PROGRAM, *REDEEM, "a"], cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        _until(lambda: left(kept) == "39.47")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "it is not known whether it happened. Find out with: voucher-gateway resolve shop redeem a\n" in err
+    assert run("--json", "resolve", "shop", "redeem", "a").done().object["outcome"] == "succeeded"
+
+
+def _until(true: Any) -> None:
+    limit = time.monotonic() + 15
+    while not true():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+
+
+def test_reconcile_is_0_when_both_agree_5_when_not_and_3_when_it_could_not_look(
+    run: Any, taken: RunningSimulator
+) -> None:
+    differs = run("--json", "reconcile")
+    (finding,) = differs.object["findings"]
+    assert (differs.code, finding["kind"], finding["reference"]) == (5, "unresolved", "a")
+    assert "recover writes that down" in run("reconcile", "shop").out
+    run("recover").done()
+    agrees = run("--json", "reconcile", "--all").done().object
+    assert (agrees["account"], agrees["vouchers"], agrees["findings"]) == ("shop", 1, [])
+    taken.inject("html", "GET /v1/vouchers/gift/*", 0)
+    blind = run("reconcile")
+    assert blind.code == 3
+    assert "Not checked: gift: " in blind.err
+    assert run("reconcile", CODE).code == 2
+
+
+def test_movements_of_other_channels_are_listed_and_are_no_difference(
+    run: Any, kept: RunningSimulator, tmp_path: Path
+) -> None:
+    config = (tmp_path / "voucher-gateway.toml").read_text()
+    (tmp_path / "till.toml").write_text(config.replace("voucher-gateway.db", "till.db"))
+    run(*REDEEM, "a").done()
+    run("--config", "till.toml", *REDEEM, "a").done()
+    found = run("--json", "reconcile").done().object["findings"]
+    assert [(one["kind"], one["money"]["amount"]) for one in found] == [("foreign", "10.53")]
+
+
+def test_a_restored_journal_sends_nothing_until_it_has_been_recovered(
+    run: Any, kept: RunningSimulator, tmp_path: Path
+) -> None:
+    run("operations", "backup", "backup.db").done()
+    assert run("operations", "backup", "backup.db").code == 2  # never overwritten
+    run(*REDEEM, "a").done()
+    for file in tmp_path.glob("voucher-gateway.db*"):
+        if file.suffix != ".key":
+            file.unlink()
+    (tmp_path / "backup.db").rename(tmp_path / "voucher-gateway.db")
+    before = left(kept)
+    stopped = run(*REDEEM, "a")
+    assert stopped.code == 3
+    assert "run `voucher-gateway recover --after-restore`" in stopped.err
+    doctor = run("--json", "doctor").done().object["journal"]
+    assert (doctor["ok"], doctor["restored"]) == (False, True)
+    adopted, *_ = run("--json", "recover", "--after-restore").done().objects
+    assert adopted == {"adoption": {"account": "shop", "vouchers": 1, "adopted": 1}}
+    assert run("--json", *REDEEM, "a").done().object["replayed"] is True
+    run(*REDEEM, "b").done()
+    assert (before, left(kept)) == ("39.47", "28.94")
+
+
+def test_without_a_journal_its_commands_say_that_there_is_none(run: Any, shop: RunningSimulator) -> None:
+    for command in (["operations", "list"], ["operations", "backup", "b.db"], ["recover"], ["reconcile"]):
+        ran = run(*command)
+        assert (ran.code, shop.requests) == (2, [])
+        assert "name one in the configuration" in ran.err
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_tables_of_operations_fit_into_their_terminal(
+    run: Any, lost: RunningSimulator, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost.inject("drop-before", CHARGE)
+    assert run(*REDEEM, "a-reference-of-the-shop-that-is-rather-long-2026-11-20-0001").code == 4
+    run("recover", "--all")
+    lost.inject("commit-then-drop", CHARGE)
+    assert run(*REDEEM, "b").code == 4
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "dumb")
+    for command in (["operations", "list"], ["reconcile"], ["recover", "--all"]):
+        lines = run(*command, terminal=True).out.splitlines()
+        assert max(map(cell_len, lines)) <= columns, command
+        assert len(lines) > 2
+    assert "10.53 EUR" in run("operations", "list", terminal=True).out
+
+
+def test_somebody_elses_change_goes_to_a_person_who_writes_the_decision_down(
+    run: Any, both: dict[str, RunningSimulator], tmp_path: Path
+) -> None:
+    config, events = tmp_path / "voucher-gateway.toml", both["events"]
+    config.write_text('journal = "sqlite:///voucher-gateway.db"\n' + config.read_text())
+    run("issue", "events", "29.90", "EUR", "--code", "EVENT-1", "--reference", "i").done()
+    events.inject("slow", "PUT /api/vouchers/*", 1, delay_s=0.4)
+    before = len(events.requests)
+    simulator = events.simulator
+    assert isinstance(simulator, TicketingSimulator)
+
+    def at_the_checkout() -> None:
+        _until(lambda: len(events.requests) > before)
+        time.sleep(0.1)
+        simulator.redeem_at_checkout("EVENT-1", "5.00")
+
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(at_the_checkout)
+        ran = run("redeem", "events", "EVENT-1", "9.90", "EUR", "--reference", "a")
+        other.result()
+    assert ran.code == 4
+    assert "no look-up can tell what is right, a person must" in ran.err
+    assert "operations decide --happened (or --did-not-happen) --by NAME --reason TEXT events redeem a\n" in ran.err
+    assert run("recover", "--all").code == 4
+    decide = ["operations", "decide", "events", "redeem", "a", "--by", "Ann", "--reason", "compared the readings"]
+    assert run("--json", *decide, "--happened").done().object["outcome"] == "succeeded"
+    assert run("recover", "--all").code == 0

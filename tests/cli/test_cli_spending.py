@@ -1,0 +1,66 @@
+"""Commands that take value from vouchers, set it aside, or give it back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from voucher_gateway.simulator import RunningSimulator
+
+CODE = "JTL-7K2M-9QXD-4HTP"
+
+
+def test_value_is_reserved_captured_and_given_back_in_parts(run: Any, gift: str) -> None:
+    reserved = run("--json", "reserve", "shop", CODE, "10.53", "EUR", "--reference", "a", "--order", "1001").done()
+    reservation = reserved.object["result"]
+    assert (reserved.object["order"], reservation["money"]["amount"]) == ("1001", "10.53")
+    captured = run(
+        "--json", "capture", "shop", "--reservation-id", reservation["id"], "--amount", "10.53", "--currency", "EUR",
+        "--voucher-id", reservation["voucher_id"], "--reserved-until", reservation["valid_until"], "--reference", "a",
+    ).done().object  # fmt: skip
+    assert captured["result"]["money"] == {"amount": "10.53", "currency": "EUR"}
+    refunded = run(
+        "--json", "refund", "shop", "--redemption-id", captured["result"]["id"], "--amount", "3.00",
+        "--redeemed", "10.53", "--currency", "EUR", "--reference", "b",
+    ).done().object  # fmt: skip
+    assert (refunded["verb"], refunded["result"]["money"]["amount"]) == ("refund", "3.00")
+    assert run("balance", "shop", CODE).done().out.startswith("42.47 EUR")
+
+
+def test_a_release_says_that_nothing_is_freed_yet_and_when_it_will_be(run: Any, gift: str) -> None:
+    reservation = run("--json", "reserve", "shop", CODE, "5.00", "EUR", "--reference", "a").done().object["result"]
+    arguments = ["--reservation-id", reservation["id"], "--amount", "5.00", "--currency", "EUR", "--reference", "b"]
+    told = run("--json", "release", "shop", *arguments, "--reserved-until", reservation["valid_until"]).done().object
+    assert (told["result"]["freed"], told["result"]["frees_at"]) == (False, reservation["valid_until"])
+    assert "freed           no" in run("release", "shop", *arguments).done().out
+
+
+def test_redeeming_prints_what_moved_at_the_vendor(run: Any, gift: str) -> None:
+    ran = run("redeem", "shop", CODE, "10.53", "EUR", "--reference", "a", "--order", "1001").done()
+    assert ran.out.startswith("shop: redeem succeeded\n")
+    assert "10.53 EUR" in ran.out
+    assert CODE not in ran.out + ran.err
+
+
+def test_an_accepted_emulation_redeems_at_the_ticketing_vendor(run: Any, both: dict[str, RunningSimulator]) -> None:
+    run("issue", "events", "29.90", "EUR", "--code", "EVENT-1", "--reference", "a").done()
+    told = run("--json", "redeem", "events", "EVENT-1", "9.90", "EUR", "--reference", "b").done().object
+    assert told["result"]["remaining"]["amount"] == "20.00"
+    assert both["events"].ledger()[0]["remaining"] == "20.00"
+
+
+def test_an_emulation_that_is_not_accepted_is_named_with_its_risk_and_nothing_is_sent(
+    run: Any, both: dict[str, RunningSimulator]
+) -> None:
+    ran = run("--json", "refund", "events", "--redemption-id", "x", "--amount", "1", "--currency", "EUR",
+              "--reference", "r")  # fmt: skip
+    assert (ran.code, ran.error["error"], ran.error["emulation"]) == (1, "UnsupportedOperation", "refund-by-update")
+    assert 'accept_risks = ["refund-by-update"]' in ran.error["message"]
+    assert both["events"].requests == []
+
+
+def test_a_reference_is_needed_for_whatever_changes_something(run: Any, shop: RunningSimulator) -> None:
+    ran = run("redeem", "shop", CODE, "1.00", "EUR")
+    assert (ran.code, shop.requests) == (2, [])
+    assert "--reference" in ran.err
+    assert run("redeem", "shop", CODE, "1.00", "EUR", "--reference", " padded ").code == 2
+    assert shop.requests == []

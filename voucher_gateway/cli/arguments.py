@@ -1,0 +1,101 @@
+"""Arguments and options that several commands share, with their help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+AccountName = Annotated[
+    str, typer.Argument(metavar="ACCOUNT", help="The account, by its name in the config.", show_default=False)
+]
+CodeText = Annotated[
+    str,
+    typer.Argument(
+        metavar="CODE",
+        help="The voucher's code. - takes it from --code-file, or from the first line of stdin.",
+        show_default=False,
+    ),
+]
+CodeOption = Annotated[
+    str | None,
+    typer.Option("--code", metavar="CODE", help="The voucher's code; - takes it from --code-file or stdin."),
+]
+CodeFile = Annotated[
+    Path | None,
+    typer.Option("--code-file", metavar="FILE", help="A file whose first line is the code."),
+]
+PinText = Annotated[
+    str | None,
+    typer.Option("--pin", metavar="PIN", help="The voucher's PIN; - takes it from stdin, after the code."),
+]
+PinFile = Annotated[
+    Path | None,
+    typer.Option("--pin-file", metavar="FILE", help="A file whose first line is the PIN."),
+]
+VoucherId = Annotated[str, typer.Argument(metavar="ID", help="The vendor's id of the voucher.", show_default=False)]
+Amount = Annotated[
+    str,
+    typer.Argument(
+        metavar="AMOUNT",
+        help="In major units with a point, such as 10.53; no more decimals than the currency has (EUR 2, JPY 0), and"
+        " within the vendor's limits.",
+        show_default=False,
+    ),
+]
+Currency = Annotated[
+    str, typer.Argument(metavar="CURRENCY", help="ISO 4217, in capitals, such as EUR.", show_default=False)
+]
+AmountOption = Annotated[
+    str | None,
+    typer.Option(
+        "--amount", metavar="AMOUNT", help="In major units with a point, such as 10.53; the whole by default."
+    ),
+]
+CurrencyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--currency", metavar="CURRENCY", help="ISO 4217, in capitals, such as EUR; only beside a vendor's id."
+    ),
+]
+VoucherOption = Annotated[
+    str | None, typer.Option("--voucher-id", metavar="ID", help="The vendor's id of the voucher, where it is known.")
+]
+Reference = Annotated[
+    str,
+    typer.Option(
+        "--reference",
+        metavar="REFERENCE",
+        help="Your own name for this one operation, 1 to 200 characters: make it, and keep it, before you call.",
+        show_default=False,
+    ),
+]
+Order = Annotated[
+    str | None,
+    typer.Option("--order", metavar="ORDER", help="Your order's number, 1 to 200 characters; many may share it."),
+]
+Wait = Annotated[
+    int,
+    typer.Option(
+        "--wait",
+        metavar="SECONDS",
+        min=0,
+        help="How long to wait for another worker that is on this very operation; the journal knows of it.",
+    ),
+]
+IfHeld = Annotated[
+    Literal["refuse", "replace-own", "replace"] | None,
+    typer.Option(
+        "--if-held",
+        help="What to do about a reservation of yours that this one would end: refuse, replace-own (only one of the"
+        " same order; the default) or replace. Needs a journal.",
+    ),
+]
+Reveal = Annotated[bool, typer.Option("--reveal", help="Show codes and PINs instead of masks. They are money.")]
+ValidUntil = Annotated[
+    str | None,
+    typer.Option("--valid-until", metavar="MOMENT", help="The end of validity, such as 2026-12-31T23:59:59Z."),
+]
+Sku = Annotated[str | None, typer.Option("--sku", metavar="SKU", help="The article.")]
+Batch = Annotated[str | None, typer.Option("--batch", metavar="BATCH", help="The campaign or group.")]

@@ -1,0 +1,197 @@
+"""The command that swaps a vendor's PIN for a login."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final, TextIO
+
+import typer
+
+from voucher_gateway import registry
+from voucher_gateway.adapter import ConfigurationError, InvalidRequest, Pin, Secret, VoucherProvider
+from voucher_gateway.cli import arguments as given
+from voucher_gateway.cli.inputs import pin_from
+from voucher_gateway.cli.session import Session, session_of
+
+_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+
+
+def connect(
+    context: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROVIDER|ACCOUNT",
+            help="A provider, such as jtl, or an account of the config whose login is to be replaced.",
+            show_default=False,
+        ),
+    ],
+    pin: given.PinText = None,
+    pin_file: given.PinFile = None,
+    base_url: Annotated[
+        str | None, typer.Option("--base-url", metavar="URL", help="Where the API begins; an account has its own.")
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option("--account", metavar="NAME", help="What the account is to be called in the config.")
+    ] = None,
+    secret_file: Annotated[
+        Path | None,
+        typer.Option("--secret-file", metavar="FILE", help="Takes the secret; made anew, for your eyes only (0600)."),
+    ] = None,
+    write: Annotated[
+        Path | None,
+        typer.Option("--write", metavar="FILE", help="Adds the account to this config, instead of printing it."),
+    ] = None,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Print the secret.")] = False,
+) -> None:
+    """Swap the PIN that a vendor shows for a login, and print the account for the config (TOML).
+
+    JTL's Admin UI shows the PIN for 30 minutes, and it works once. The secret comes once, too: it goes into
+    --secret-file, or is printed with --reveal; without either nothing is sent.
+    """
+    session = session_of(context)
+    secret = pin_from(pin, pin_file)
+    if secret is None:
+        raise InvalidRequest("the PIN is missing: give --pin or --pin-file", field="pin", rule="given")
+    if secret_file is None and (write is not None or not reveal):
+        rule = "--secret-file" if write is not None else "--secret-file or --reveal"
+        raise InvalidRequest(f"the new secret would be lost: give {rule}", field="secret-file", rule=rule)
+    provider, url = _provider(session, name, base_url)
+    account = account or name
+    if write is not None:
+        _check_config(write, account)
+    with _kept(secret_file) as keep:
+        login = _swapped(session, provider, url, secret)
+        keep(login)
+    snippet = _snippet(account, provider.name, url, login, secret_file, reveal=reveal)
+    if write is not None:
+        with write.open("a", encoding="utf-8") as file:
+            file.write(f"\n{snippet}")
+    if session.output.as_json:
+        shown = {key: one.reveal() if reveal and isinstance(one, Secret) else one for key, one in login.items()}
+        told = {"account": account, "provider": provider.name, "base_url": url, **shown}
+        session.output.object({**told, "secret_file": None if secret_file is None else str(secret_file.absolute())})
+    elif write is None:
+        session.output.text(snippet.rstrip())
+    else:
+        session.output.show(f"Added [accounts.{account}] to {write}.")
+    session.output.remark(f"`voucher-gateway doctor {account}` tries it.")
+
+
+def _provider(session: Session, name: str, base_url: str | None) -> tuple[type[VoucherProvider], str]:
+    """Return the provider that is meant, and where its API begins.
+
+    Raises:
+        ConfigurationError: if there is neither a provider nor an account of this name.
+        InvalidRequest: if the URL is missing.
+    """
+    if name in {one.name for one in registry.installed()}:
+        if base_url is None:
+            raise InvalidRequest("a provider needs --base-url", field="base-url", rule="given")
+        return registry.load(name), base_url
+    with session.gateway(name) as gateway:
+        provider = gateway.provider(name)
+        url = base_url or getattr(provider.settings, "base_url", None)
+        if url is None:
+            raise InvalidRequest("this account has no base URL: give --base-url", field="base-url", rule="given")
+        return type(provider), url
+
+
+def _swapped(session: Session, provider: type[VoucherProvider], url: str, pin: Pin) -> Mapping[str, str | Secret]:
+    with session.changing(f"connect at {provider.title}"):
+        return provider.connect(url, pin)
+
+
+@contextmanager
+def _kept(path: Path | None) -> Iterator[_Keeper]:
+    """Open the secret's file before the PIN is used up; take it away again if no secret came.
+
+    Raises:
+        ConfigurationError: if the file is there already, or cannot be made.
+    """
+    if path is None:
+        yield _Keeper(None)
+        return
+    try:
+        file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8")
+    except OSError as error:
+        problem = f"the secret's file cannot be made: {error.strerror}"
+    else:
+        keeper = _Keeper(file)
+        try:
+            with file:
+                yield keeper
+        finally:
+            if not keeper.used:
+                path.unlink()
+        return
+    raise ConfigurationError(problem)
+
+
+class _Keeper:
+    """Writes a login's secret."""
+
+    def __init__(self, file: TextIO | None) -> None:
+        self._file = file
+        self.used = False
+
+    def __call__(self, login: Mapping[str, str | Secret]) -> None:
+        if self._file is None:
+            return
+        self._file.writelines(f"{one.reveal()}\n" for one in login.values() if isinstance(one, Secret))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self.used = True
+
+
+def _check_config(path: Path, account: str) -> None:
+    """Make sure that an account can be added to a config.
+
+    Raises:
+        ConfigurationError: if the file cannot be read, or has such an account.
+    """
+    try:
+        with path.open("a"):  # must be possible before the PIN is used up
+            table = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        table = None
+    if table is None:  # raised out here, because the parser's error can hold the whole text of the file
+        raise ConfigurationError(f"{path} cannot be read and written, or is not TOML")
+    if account in table.get("accounts", {}):
+        raise ConfigurationError(f"{path} has an account of this name already: choose another by --account")
+
+
+def _snippet(
+    account: str,
+    provider: str,
+    url: str,
+    login: Mapping[str, str | Secret],
+    secret_file: Path | None,
+    *,
+    reveal: bool,
+) -> str:
+    """Return the account's table in TOML."""
+    key = account if _BARE_KEY.fullmatch(account) else _quoted(account)
+    lines = [f"[accounts.{key}]", f"provider = {_quoted(provider)}", f"base_url = {_quoted(url)}"]
+    variable = re.sub(r"[^A-Z0-9]", "_", f"{account.upper()}_SECRET")
+    for name, value in login.items():
+        if not isinstance(value, Secret):
+            lines.append(f"{name} = {_quoted(value)}")
+        elif secret_file is not None:
+            lines.append(f"{name} = {{ file = {_quoted(str(secret_file.absolute()))} }}")
+        else:
+            lines.append(f"{name} = {{ env = {_quoted(variable)} }}")
+        if isinstance(value, Secret) and reveal:
+            lines.append(f"# {variable}={value.reveal()}")
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """Return a TOML basic string; its escapes are those of JSON."""
+    return json.dumps(text, ensure_ascii=False)

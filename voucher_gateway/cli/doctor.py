@@ -1,0 +1,214 @@
+"""The command that tries the accounts."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Annotated, Any, Final
+
+import attrs
+import typer
+
+from voucher_gateway.adapter import Capabilities, Checkup, Operation, Support, VoucherGatewayError
+from voucher_gateway.cli import journalcheck
+from voucher_gateway.cli.accounts import command_of, operations_object
+from voucher_gateway.cli.exits import (
+    DECLINED,
+    DONE,
+    NOT_DONE,
+    OUR_BUG,
+    UNKNOWN,
+    UNREADABLE,
+    WRONG,
+    error_lines,
+    error_object,
+    exit_code,
+)
+from voucher_gateway.cli.journalcheck import NO_JOURNAL, JournalState, by_resolution
+from voucher_gateway.cli.output import Output
+from voucher_gateway.cli.session import session_of
+from voucher_gateway.cli.tables import details
+from voucher_gateway.config import load_config
+from voucher_gateway.gateway import Account
+
+_SKEW_S: Final = 5
+"""More seconds than these between the vendor's clock and ours are worth a warning: reservations end by the former."""
+
+_MOVING: Final = (Operation.CAPTURE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP)
+"""What moves money; of the others, an unknown outcome costs nothing but trouble."""
+
+_WORST_FIRST: Final = (OUR_BUG, WRONG, UNKNOWN, UNREADABLE, DECLINED, NOT_DONE, DONE)
+"""What a person must mend comes before what may mend itself."""
+
+
+@attrs.frozen(kw_only=True)
+class _Finding:
+    """What trying one account gave.
+
+    Attributes:
+        account: the account.
+        seconds: how long it took.
+        checkup: what the vendor told, if it answered.
+        error: what went wrong, if it did.
+        capabilities: what can be done, as far as is known now.
+    """
+
+    account: Account
+    seconds: Decimal
+    checkup: Checkup | None
+    error: VoucherGatewayError | None
+    capabilities: Capabilities
+
+    @property
+    def code(self) -> int:
+        return DONE if self.error is None else exit_code(self.error)
+
+    @property
+    def skew_s(self) -> int | None:
+        skew = None if self.checkup is None else self.checkup.clock_skew
+        return None if skew is None else round(skew.total_seconds())
+
+    @property
+    def warnings(self) -> list[str]:
+        found = []
+        skew = self.skew_s
+        if skew is not None and abs(skew) > _SKEW_S:
+            way = "ahead of" if skew > 0 else "behind"
+            found.append(
+                f"the vendor's clock is {abs(skew)} seconds {way} this machine's: set this machine's clock right"
+            )
+        _, by_hand = by_resolution(self.capabilities)
+        if moving := [command_of(one) for one in by_hand if one in _MOVING]:
+            words = " or ".join(moving)
+            found.append(
+                f"this login cannot look up what became of a {words} that stays unknown: a person must decide it"
+            )
+        return found
+
+
+def doctor(
+    context: typer.Context,
+    account: Annotated[
+        str | None, typer.Argument(metavar="[ACCOUNT]", help="Only this account.", show_default=False)
+    ] = None,
+) -> None:
+    """Try the accounts side by side: reachable, credentials, rights, clock, currency, and what can be done.
+
+    `resolves` names what can be looked up when its outcome is not known, `by hand` what only a person can decide then.
+    The journal is opened, and made if there is none yet.
+
+    Each is asked for one voucher and changes nothing. The exit code is that of the worst problem. A clock more than 5
+    seconds away from the vendor's is a warning; an account that does not answer takes its total_timeout_s (30 seconds
+    unless set).
+    """
+    session = session_of(context)
+    config = load_config(session.config_path)
+    journal = journalcheck.tried(config)
+    with session.gateway(account, attrs.evolve(config, journal=None)) as gateway:
+        tried = [one for one in gateway.accounts if account in (None, one.name)]
+        with ThreadPoolExecutor(max_workers=len(tried), thread_name_prefix="voucher-doctor") as pool:
+            findings = list(pool.map(_try, tried))
+    for finding in findings:
+        if session.output.as_json:
+            session.output.object(_object(finding, journal))
+        else:
+            _print(session.output, finding)
+    if not session.output.as_json:
+        _print_journal(session.output, journal)
+    codes = [finding.code for finding in findings] + ([] if journal is None else [journal.code])
+    raise typer.Exit(min(codes, key=_WORST_FIRST.index))
+
+
+def _try(account: Account) -> _Finding:
+    began = time.monotonic()
+    checkup, error = None, None
+    try:
+        checkup = account.provider.check()
+    except VoucherGatewayError as raised:
+        error = raised
+    return _Finding(
+        account=account,
+        seconds=Decimal(f"{time.monotonic() - began:.3f}"),
+        checkup=checkup,
+        error=error,
+        capabilities=account.capabilities,
+    )
+
+
+def _object(finding: _Finding, journal: JournalState | None) -> dict[str, Any]:
+    looked_up, by_hand = by_resolution(finding.capabilities)
+    provider, checkup = finding.account.provider, finding.checkup or Checkup(asked=False)
+    return {
+        "account": finding.account.name,
+        "provider": provider.name,
+        "host": provider.host,
+        "login": provider.login,
+        "ok": finding.error is None,
+        "asked": checkup.asked,
+        "exit_code": finding.code,
+        "error": None if finding.error is None else error_object(finding.error),
+        "warnings": finding.warnings,
+        "seconds": finding.seconds,
+        "scopes": checkup.scopes,
+        "missing_scopes": checkup.missing,
+        "clock_skew_s": finding.skew_s,
+        "currency": checkup.currency,
+        "operations": operations_object(finding.capabilities),
+        "resolves": looked_up,
+        "decided_by_hand": by_hand,
+        "journal": None if journal is None else journal.object(finding.account.name),
+    }
+
+
+def _print(output: Output, finding: _Finding) -> None:
+    account, checkup = finding.account, finding.checkup
+    where = ", ".join(one for one in (account.provider.title, account.provider.host, account.provider.login) if one)
+    output.show(f"{account.name} ({where})")
+    fields = {}
+    if finding.error is not None:
+        first, *more = error_lines(finding.error)
+        fields["problem"] = first
+        fields["to do"] = more[-1]
+    if checkup is not None:
+        skew = finding.skew_s
+        answers = f"in {finding.seconds} s, and accepts the credentials"
+        fields["answers"] = answers if checkup.asked else "not tried: this login has no cheap read"
+        fields["rights"] = "" if checkup.scopes is None else ", ".join(sorted(checkup.scopes)) or "none"
+        fields["rights missing"] = ", ".join(sorted(checkup.missing))
+        fields["clock"] = "" if skew is None else _clock(skew)
+        fields["currency"] = checkup.currency or ""
+    output.show(details({**fields, **_abilities(finding.capabilities)}))
+    for warning in finding.warnings:
+        output.remark(f"{account.name}: {warning}", "yellow")
+
+
+def _print_journal(output: Output, journal: JournalState | None) -> None:
+    if journal is None:
+        output.show("journal", details({"none": NO_JOURNAL}))
+        return
+    output.show(f"journal ({journal.where})" if journal.where else "journal", details(journal.fields()))
+
+
+def _clock(skew: int) -> str:
+    """Say how the vendor's clock goes. It is told in whole seconds, cut off, and the answer was under way."""
+    return "agrees with ours" if abs(skew) <= 1 else f"{abs(skew)} s {'behind' if skew < 0 else 'ahead of'} ours"
+
+
+def _abilities(capabilities: Capabilities) -> dict[str, str]:
+    found: dict[str, list[str]] = {"can": [], "emulates": [], "not allowed": [], "cannot": []}
+    for operation in Operation:
+        support = capabilities.of(operation)
+        name = command_of(operation)
+        if support.support is Support.NATIVE:
+            found["can"].append(name)
+        elif support.support is Support.EMULATED:
+            found["emulates"].append(f"{name} ({support.emulation})")
+        elif support.support is Support.DENIED:
+            found["not allowed"].append(f"{name} ({support.note})")
+        else:
+            found["cannot"].append(f"{name} (at a risk: {support.emulation})" if support.risk else name)
+    looked_up, by_hand = by_resolution(capabilities)
+    found["resolves"] = [command_of(one) for one in looked_up]
+    found["by hand"] = [command_of(one) for one in by_hand]
+    return {name: ", ".join(operations) for name, operations in found.items()}

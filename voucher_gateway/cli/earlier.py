@@ -1,0 +1,123 @@
+"""The earlier operation that a command builds on: by its reference in the journal, or by the vendor's id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+import attrs
+
+from voucher_gateway.adapter import InvalidRequest, Money, Operation, Redemption, Reservation
+from voucher_gateway.cli.inputs import instant_from, money_from
+from voucher_gateway.gateway import Gateway
+
+E = TypeVar("E", Reservation, Redemption)
+
+
+@attrs.frozen(kw_only=True)
+class Earlier:
+    """How a command names the reservation or redemption that it is about.
+
+    Attributes:
+        word: ``reservation`` or ``redemption``, as the options say it.
+        reference: the reference it was made under, to be looked up in the journal.
+        id: the vendor's id.
+        amount: how much is to move, as text.
+        currency: of the amounts; beside an id only, for the journal knows it.
+        whole: the option and the text of what was reserved or redeemed, if `amount` is a part of it.
+        voucher_id: the voucher.
+        until: when a reservation lapses, as text.
+        order: the order that the command gives.
+
+    Raises:
+        InvalidRequest: unless it is named in exactly one of the two ways, with all that this way needs.
+    """
+
+    word: str
+    reference: str | None
+    id: str | None
+    amount: str | None
+    currency: str | None
+    whole: tuple[str, str | None] | None = None
+    voucher_id: str | None = None
+    until: str | None = None
+    order: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        by_reference, by_id = f"--{self.word}", f"--{self.word}-id"
+        if (self.reference is None) == (self.id is None):
+            rule = f"either {by_reference} REFERENCE or {by_id} ID"
+            told = "neither is there" if self.id is None else "both are there"
+            raise InvalidRequest(f"give {rule}: {told}", field=by_reference, rule=rule)
+        if self.id is None:
+            known = [name for name, value in self._from_journal() if value is not None]
+            if known:
+                rule = f"only beside {by_id}"
+                said = f"leave {', '.join(known)} away: with {by_reference} the journal knows it"
+                raise InvalidRequest(said, field=known[0], rule=rule)
+        elif self.amount is None or self.currency is None:
+            rule = f"needed beside {by_id}"
+            field = "--amount" if self.amount is None else "--currency"
+            raise InvalidRequest(f"{field} is {rule}: only the journal would know it", field=field, rule=rule)
+
+    def _from_journal(self) -> list[tuple[str, str | None]]:
+        whole = [] if self.whole is None else [self.whole]
+        told = [("--currency", self.currency), *whole, ("--voucher-id", self.voucher_id)]
+        return [*told, ("--reserved-until", self.until)]
+
+    def reservation(self, gateway: Gateway, account: str) -> Reservation:
+        """Return the reservation."""
+        if self.reference is not None:
+            return self._looked_up(gateway, gateway.reservation, account, Operation.RESERVE)
+        return Reservation(**self._given(account), valid_until=self._lapses())
+
+    def redemption(self, gateway: Gateway, account: str) -> Redemption:
+        """Return the redemption."""
+        if self.reference is not None:
+            return self._looked_up(gateway, gateway.redemption, account, Operation.CAPTURE, Operation.REDEEM)
+        return Redemption(**self._given(account))
+
+    def part(self, whole: Money) -> Money | None:
+        """Return the money to be passed on: None where it is the whole, which every vendor can do."""
+        money = whole if self.amount is None else money_from(self.amount, self.currency or whole.currency)
+        return None if money == whole else money
+
+    def _lapses(self) -> datetime | None:
+        return instant_from(self.until, "--reserved-until")
+
+    def _given(self, account: str) -> dict[str, Any]:
+        whole = None if self.whole is None else self.whole[1]
+        money = money_from(whole or self.amount or "", self.currency or "")
+        return {
+            "account": account,
+            "id": self.id,
+            "voucher_id": self.voucher_id,
+            "money": money,
+            "order": self.order,
+        }
+
+    def _looked_up(self, gateway: Gateway, look_up: Callable[[str, str], E], account: str, *verbs: Operation) -> E:
+        """Look it up in the journal.
+
+        Raises:
+            InvalidRequest: if there is no journal, or nothing in it that could be built on.
+        """
+        assert self.reference is not None
+        option = f"--{self.word}"
+        if gateway.journal is None:
+            rule = "a journal in the configuration"
+            raise InvalidRequest(
+                f"{option} needs {rule}, which has none: give --{self.word}-id instead", field=option, rule=rule
+            )
+        try:
+            return look_up(account, self.reference)
+        except InvalidRequest as error:
+            problem = error.message
+        found = [gateway.operation(account, verb, self.reference) for verb in verbs]
+        states = [f"its {one.key.verb.value} is {one.state.value}" for one in found if one is not None]
+        raise InvalidRequest(
+            f"{problem} ({'; '.join(states)})" if states else problem,
+            field=option,
+            rule="of exactly one operation that succeeded",
+        )

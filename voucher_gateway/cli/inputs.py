@@ -1,0 +1,153 @@
+"""Arguments of commands read into the domain, without repeating in any message what was given.
+
+A code or PIN that lands in the wrong place must not come back on stderr, where it may be kept in a log.
+"""
+
+from __future__ import annotations
+
+import getpass
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from voucher_gateway.adapter import (
+    Code,
+    Interval,
+    InvalidRequest,
+    MalformedResponse,
+    Money,
+    Pin,
+    Validity,
+    decode,
+    parse_instant,
+)
+
+ELSEWHERE: Final = "-"
+"""Stands for a code or PIN that is not on the command line."""
+
+_LONGEST_LINE: Final = 4096
+_LASTING: Final = re.compile(r"([0-9]{1,4}) *(days|weeks|months|years)", re.ASCII)
+
+
+def code_from(given: str | None, file: Path | None) -> Code | None:
+    """Return the code that was given as text, as ``-`` or in a file; None if there is none."""
+    text = _text_from(given, file, "code")
+    return None if text is None else Code(text)
+
+
+def needed_code(given: str, file: Path | None) -> Code:
+    """Return the code that was given as text or as ``-``."""
+    code = code_from(given, file)
+    assert code is not None
+    return code
+
+
+def pin_from(given: str | None, file: Path | None) -> Pin | None:
+    """Return the PIN that was given as text, as ``-`` or in a file; None if there is none."""
+    text = _text_from(given, file, "pin")
+    return None if text is None else Pin(text)
+
+
+def _text_from(given: str | None, file: Path | None, name: str) -> str | None:
+    if given is None and file is None:
+        return None
+    if given not in (None, ELSEWHERE):
+        if file is not None:
+            raise InvalidRequest(
+                f"the {name} is given twice: with --{name}-file it is - on the command line", field=name, rule="once"
+            )
+        return _checked(given, name)
+    return _checked(_line_of_stdin(name) if file is None else _line_of(file, name), name)
+
+
+def _line_of(file: Path, name: str) -> str:
+    try:
+        with file.open(encoding="utf-8-sig", newline="\n") as lines:
+            return lines.readline(_LONGEST_LINE)
+    except OSError as error:
+        reason = error.strerror or "unreadable"
+    except UnicodeDecodeError:
+        reason = "it is not text in UTF-8"
+    raise InvalidRequest(f"the file of the {name} cannot be read: {reason}", field=name, rule="a file of text in UTF-8")
+
+
+def _line_of_stdin(name: str) -> str:
+    try:
+        if sys.stdin.isatty():
+            return getpass.getpass(f"{name}: ")
+        return sys.stdin.readline(_LONGEST_LINE)
+    except (EOFError, UnicodeDecodeError):
+        return ""
+
+
+def _checked(line: str | None, name: str) -> str:
+    """Drop the line break and nothing else: a code may begin or end with blanks."""
+    text = (line or "").removesuffix("\n").removesuffix("\r")
+    if not text:
+        raise InvalidRequest(f"the {name} is empty", field=name, rule="not empty")
+    return text
+
+
+def money_from(amount: str, currency: str) -> Money:
+    """Return an amount in a currency.
+
+    Raises:
+        InvalidRequest: naming the argument and the rule that it breaks.
+    """
+    try:
+        return Money(amount, currency)
+    except InvalidRequest as error:
+        kind, field, rule = type(error), error.field, error.rule
+    raise kind(f"{field.upper()} breaks the rule: {rule}", field=field, rule=rule)
+
+
+def instant_from(text: str | None, option: str) -> datetime | None:
+    """Return the instant that an option gives."""
+    if text is None:
+        return None
+    try:
+        return parse_instant(text)
+    except ValueError:
+        rule = "a moment with its offset from UTC, such as 2026-12-31T23:59:59Z"
+    raise InvalidRequest(f"{option} must be {rule}", field=option, rule=rule)
+
+
+def validity_from(text: str | None) -> Validity | None:
+    """Return the length of time that ``--valid-for`` gives."""
+    if text is None:
+        return None
+    match = _LASTING.fullmatch(text)
+    if match is None:
+        rule = "a number of days, weeks, months or years, such as '3 years'"
+        raise InvalidRequest(f"--valid-for must be {rule}", field="--valid-for", rule=rule)
+    return Validity(int(match[1]), Interval(match[2]))
+
+
+def filters_from(given: Sequence[str]) -> dict[str, str]:
+    """Return the filters that were given as NAME=VALUE."""
+    filters: dict[str, str] = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not (name and equals) or name in filters:
+            rule = "NAME=VALUE, each name once"
+            raise InvalidRequest(f"--filter must be {rule}", field="--filter", rule=rule)
+        filters[name] = value
+    return filters
+
+
+def metadata_from(text: str | None) -> Mapping[str, Any] | None:
+    """Return the JSON object that ``--metadata`` gives, its numbers exact."""
+    if text is None:
+        return None
+    try:
+        found = decode(text.encode(), what="metadata")
+    except MalformedResponse as error:
+        problem = error.message
+    else:
+        if isinstance(found, dict):
+            return found
+        problem = "it is no object"
+    raise InvalidRequest(f"--metadata must be a JSON object: {problem}", field="--metadata", rule="a JSON object")

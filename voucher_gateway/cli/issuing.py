@@ -1,0 +1,264 @@
+"""Commands that bring vouchers into being, change them, or remove them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from voucher_gateway.adapter import (
+    KEEP,
+    Code,
+    InvalidRequest,
+    Medium,
+    NewVoucher,
+    Operation,
+    Status,
+    Support,
+    Voucher,
+    VoucherChanges,
+)
+from voucher_gateway.cli import arguments as given
+from voucher_gateway.cli.changing import change
+from voucher_gateway.cli.inputs import code_from, instant_from, metadata_from, money_from, pin_from, validity_from
+from voucher_gateway.cli.session import Session, session_of
+from voucher_gateway.emulation import refusal
+
+_NEVER = "never"
+
+
+def issue(
+    context: typer.Context,
+    account: given.AccountName,
+    amount: given.Amount,
+    currency: given.Currency,
+    reference: given.Reference,
+    code: given.CodeOption = None,
+    code_file: given.CodeFile = None,
+    id: Annotated[str | None, typer.Option("--id", metavar="ID", help="An id of your choice (JTL only).")] = None,
+    pin: given.PinText = None,
+    pin_file: given.PinFile = None,
+    activate: Annotated[bool, typer.Option("--activate", help="Make it spendable in the same go.")] = False,
+    medium: Annotated[Literal["digital", "print"] | None, typer.Option("--medium", help="What it is made of.")] = None,
+    valid_until: given.ValidUntil = None,
+    valid_for: Annotated[
+        str | None, typer.Option("--valid-for", metavar="TIME", help="Validity from activation, such as '3 years'.")
+    ] = None,
+    taxable: Annotated[
+        bool | None, typer.Option("--taxable/--not-taxable", help="The vendor's tax flag.", show_default=False)
+    ] = None,
+    tax_rate: Annotated[str | None, typer.Option("--tax-rate", metavar="RATE", help="In percent, such as 19.")] = None,
+    sku: given.Sku = None,
+    batch: given.Batch = None,
+    metadata: Annotated[
+        str | None, typer.Option("--metadata", metavar="JSON", help="Data of your own, a JSON object.")
+    ] = None,
+    order: given.Order = None,
+    wait: given.Wait = 0,
+    reveal: given.Reveal = False,
+) -> None:
+    """Issue a voucher (vendors: create).
+
+    What the vendor cannot keep is refused, never dropped. JTL takes 0.00 to 99999.99, two decimals, and a validity
+    counted from activation; ticketing takes an absolute end of validity. Without --code the vendor or its adapter makes
+    one, which shows only with --reveal, here or in `show`.
+    """
+    session = session_of(context)
+    new = NewVoucher(
+        initial=money_from(amount, currency),
+        id=id,
+        code=code_from(code, code_file),
+        pin=pin_from(pin, pin_file),
+        medium=None if medium is None else Medium(medium),
+        valid_until=instant_from(valid_until, "--valid-until"),
+        validity=validity_from(valid_for),
+        taxable=taxable,
+        tax_rate=tax_rate,
+        sku=sku,
+        batch=batch,
+        metadata=metadata_from(metadata),
+    )
+    _refuse_early(session, account, new.code, activate=activate, reveal=reveal)
+    voucher = change(
+        session,
+        Operation.ISSUE,
+        account,
+        reference,
+        order,
+        lambda gateway: gateway.issue(account, new, reference=reference, order=order, wait=wait),
+        reveal=reveal,
+    )
+    if new.code is None and voucher.code is not None and not reveal:
+        session.output.remark(f"Its code is masked: voucher-gateway show {account} --id {voucher.id} --reveal")
+    if activate:
+        _activate_new(session, account, voucher, reference, order, wait, reveal=reveal)
+
+
+def _refuse_early(session: Session, account: str, code: Code | None, *, activate: bool, reveal: bool) -> None:
+    """Refuse, before anything is sent, what would leave a voucher that nobody can spend.
+
+    Raises:
+        InvalidRequest: if the vendor would make a code that shows once only, and it would be masked.
+        UnsupportedOperation: if the voucher is to be activated and the login may not do that.
+    """
+    with session.gateway(account) as gateway:
+        provider = gateway.provider(account)
+        if code is None and not reveal:
+            if provider.capabilities.codes.readable:
+                provider.check()  # only after a look is it known whether this login may read codes
+            if not provider.capabilities.codes.readable:
+                raise InvalidRequest(
+                    "this login cannot read codes back, so the new one would be lost: give --code or --reveal",
+                    field="code",
+                    rule="chosen, or revealed",
+                    account=account,
+                    operation="issue",
+                )
+        support = gateway.capabilities(account).of(Operation.ACTIVATE)
+        if activate and support.support is Support.DENIED:
+            raise refusal(provider, Operation.ACTIVATE, support)
+
+
+def _activate_new(
+    session: Session, account: str, voucher: Voucher, reference: str, order: str | None, wait: int, *, reveal: bool
+) -> None:
+    if voucher.status in (None, Status.ACTIVE):
+        why = "has no activation" if voucher.status is None else "has activated it already"
+        session.output.remark(f"The vendor {why}: the voucher can be spent.")
+        return
+    _set_status(session, Operation.ACTIVATE, account, voucher.id, reference, order, wait, reveal=reveal)
+
+
+def activate(
+    context: typer.Context,
+    account: given.AccountName,
+    id: given.VoucherId,
+    reference: given.Reference,
+    order: given.Order = None,
+    wait: given.Wait = 0,
+) -> None:
+    """Make a voucher spendable (JTL: status).
+
+    Where the validity is a length of time, such as JTL's 3 years, it starts now; a second activation may start it anew.
+    """
+    _set_status(session_of(context), Operation.ACTIVATE, account, id, reference, order, wait)
+
+
+def deactivate(
+    context: typer.Context,
+    account: given.AccountName,
+    id: given.VoucherId,
+    reference: given.Reference,
+    order: given.Order = None,
+    wait: given.Wait = 0,
+) -> None:
+    """Stop a voucher from being spent (JTL: status). Its value stays; `activate` undoes it."""
+    _set_status(session_of(context), Operation.DEACTIVATE, account, id, reference, order, wait)
+
+
+def _set_status(
+    session: Session,
+    verb: Operation,
+    account: str,
+    id: str,
+    reference: str,
+    order: str | None,
+    wait: int,
+    *,
+    reveal: bool = False,
+) -> None:
+    change(
+        session,
+        verb,
+        account,
+        reference,
+        order,
+        lambda gateway: (gateway.activate if verb is Operation.ACTIVATE else gateway.deactivate)(
+            account, id, reference=reference, order=order, wait=wait
+        ),
+        reveal=reveal,
+    )
+
+
+def update(
+    context: typer.Context,
+    account: given.AccountName,
+    id: given.VoucherId,
+    reference: given.Reference,
+    sku: given.Sku = None,
+    batch: given.Batch = None,
+    valid_until: Annotated[
+        str | None,
+        typer.Option(
+            "--valid-until",
+            metavar="MOMENT",
+            help="The end of validity, such as 2026-12-31T23:59:59Z, or 'never' (ticketing only).",
+        ),
+    ] = None,
+    order: given.Order = None,
+    wait: given.Wait = 0,
+) -> None:
+    """Change a voucher's data, never its value.
+
+    JTL changes the SKU (255 characters) and the batch (30), ticketing the end of validity.
+    """
+    never = valid_until == _NEVER
+    moment = None if never else instant_from(valid_until, "--valid-until")
+    changes = VoucherChanges(
+        sku=KEEP if sku is None else sku,
+        batch=KEEP if batch is None else batch,
+        valid_until=moment if moment is not None or never else KEEP,
+    )
+    change(
+        session_of(context),
+        Operation.UPDATE,
+        account,
+        reference,
+        order,
+        lambda gateway: gateway.update(account, id, changes, reference=reference, order=order, wait=wait),
+    )
+
+
+def top_up(
+    context: typer.Context,
+    account: given.AccountName,
+    id: given.VoucherId,
+    amount: given.Amount,
+    currency: given.Currency,
+    reference: given.Reference,
+    order: given.Order = None,
+    wait: given.Wait = 0,
+) -> None:
+    """Add value to a voucher (JTL: recharge). JTL takes 0.01 to 99999.99; it is not meant for undoing a redemption."""
+    money = money_from(amount, currency)
+    change(
+        session_of(context),
+        Operation.TOP_UP,
+        account,
+        reference,
+        order,
+        lambda gateway: gateway.top_up(account, id, money, reference=reference, order=order, wait=wait),
+    )
+
+
+def delete(
+    context: typer.Context,
+    account: given.AccountName,
+    id: given.VoucherId,
+    reason: Annotated[
+        str,
+        typer.Option("--reason", metavar="TEXT", help="Why; JTL keeps it, 1 to 255 characters.", show_default=False),
+    ],
+    reference: given.Reference,
+    order: given.Order = None,
+    wait: given.Wait = 0,
+) -> None:
+    """Remove a voucher for good. JTL removes only what is inactive and was never charged."""
+    change(
+        session_of(context),
+        Operation.DELETE,
+        account,
+        reference,
+        order,
+        lambda gateway: gateway.delete(account, id, reason, reference=reference, order=order, wait=wait),
+    )

@@ -1,0 +1,108 @@
+"""Whether the journal works, and what becomes of calls whose outcome is not known."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from voucher_gateway.adapter import Capabilities, Operation, VoucherGatewayError
+from voucher_gateway.cli.exits import DONE, error_lines, error_object, exit_code
+from voucher_gateway.config import Config
+from voucher_gateway.journal import State, open_journal
+
+NO_JOURNAL: Final = (
+    'a repeated command is carried out again; journal = "sqlite:///voucher-gateway.db" at the head of the config'
+    " makes it remember"
+)
+
+# What an emulation sends and is decided by, where that is another operation; release-by-expiry sends nothing.
+_DECIDED_BY: Final[Mapping[str, Operation]] = {
+    "redeem-by-capture": Operation.CAPTURE,
+    "reserve-by-redeem": Operation.REDEEM,
+}
+_SENDS_NOTHING: Final = "release-by-expiry"
+
+
+@attrs.frozen(kw_only=True)
+class JournalState:
+    """What trying the journal gave.
+
+    Attributes:
+        where: the database, without its password.
+        error: why it cannot be used.
+        restored: whether it comes from a backup and still waits for `recover --after-restore`.
+        in_doubt: how many operations are open or unknown, by account.
+    """
+
+    where: str = ""
+    error: VoucherGatewayError | None = None
+    restored: bool = False
+    in_doubt: Mapping[str, int] = attrs.field(factory=dict, hash=False)
+
+    @property
+    def code(self) -> int:
+        """The exit code that it stands for."""
+        return DONE if self.error is None else exit_code(self.error)
+
+    def object(self, account: str) -> dict[str, Any]:
+        """Return it for programs, with the doubts of one account."""
+        return {
+            "ok": self.error is None and not self.restored,
+            "restored": self.restored,
+            "in_doubt": self.in_doubt.get(account, 0),
+            "error": None if self.error is None else error_object(self.error),
+        }
+
+    def fields(self) -> dict[str, str]:
+        """Return it for people."""
+        if self.error is not None:
+            first, *more = error_lines(self.error)
+            return {"problem": first, "to do": more[-1]}
+        doubts = sum(self.in_doubt.values())
+        return {
+            "opens": "and can be written",
+            "restored": "from a backup; nothing is sent until `voucher-gateway recover --after-restore`"
+            if self.restored
+            else "",
+            "in doubt": f"{doubts} open or unknown; `voucher-gateway recover` looks them up" if doubts else "nothing",
+        }
+
+
+def tried(config: Config) -> JournalState | None:
+    """Open the journal, creating it if it is not there yet, and take the right to write; None if none is configured."""
+    if config.journal is None:
+        return None
+    try:
+        journal = open_journal(config.journal, config.journal_keys)
+        try:
+            with journal.database.write():
+                pass
+            entries = journal.entries(states=(State.OPEN, State.UNKNOWN))
+            return JournalState(
+                where=journal.database.shown,
+                restored=journal.restoration.pending,
+                in_doubt=Counter(entry.key.account for entry in entries),
+            )
+        finally:
+            journal.close()
+    except VoucherGatewayError as error:
+        return JournalState(error=error)
+
+
+def by_resolution(capabilities: Capabilities) -> tuple[list[Operation], list[Operation]]:
+    """Return the changing operations that can be had: those whose unknown outcome can be looked up, and the others.
+
+    Of the others only a person can decide what became of them.
+    """
+    looked_up: list[Operation] = []
+    by_hand: list[Operation] = []
+    for operation in Operation:
+        support = capabilities.of(operation)
+        if not operation.changes or not support.available or support.emulation == _SENDS_NOTHING:
+            continue
+        decided_by = _DECIDED_BY.get(support.emulation or "", operation)
+        (looked_up if decided_by in capabilities.resolves else by_hand).append(operation)
+    return looked_up, by_hand

@@ -1,0 +1,116 @@
+"""Commands about the journal's operations: list, show and decide them, and copy the journal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from voucher_gateway.adapter import ConfigurationError, InvalidRequest
+from voucher_gateway.cli import arguments as given
+from voucher_gateway.cli.session import session_of
+from voucher_gateway.cli.tables import Column, minute_of, print_rows, text_of
+from voucher_gateway.cli.told import Found, OperationReference, Told, Verb, operation_from, print_one, verb_word
+from voucher_gateway.journal import Key, State
+from voucher_gateway.restoring import back_up
+
+app = typer.Typer(help="The journal's operations: what was sent, and what became of it.", no_args_is_help=True)
+
+_COLUMNS: Final = (
+    Column[Told]("since (UTC)", lambda one: minute_of(one.updated_at)),
+    Column[Told]("account", lambda one: one.account),
+    Column[Told]("verb", lambda one: verb_word(one.verb)),
+    Column[Told]("reference", lambda one: one.reference),
+    Column[Told]("order", lambda one: one.order or "", optional=True),
+    Column[Told]("amount", lambda one: text_of(one.money), right=True),
+    Column[Told]("outcome", lambda one: text_of(one.outcome)),
+)
+
+
+@app.command("list")
+def list_operations(
+    context: typer.Context,
+    outcome: Annotated[
+        State | None,
+        typer.Option("--outcome", help="Only those that ended so; `open` ones have a worker, or had one that died."),
+    ] = None,
+    account: Annotated[str | None, typer.Option("--account", metavar="ACCOUNT", help="Only this account's.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many, the oldest first.")] = None,
+) -> None:
+    """List the journal's operations, the oldest first, with their amounts and since when (UTC) they stand so.
+
+    Nothing is sent. Those in doubt: --outcome unknown; `recover` looks them up.
+    """
+    session = session_of(context)
+    with session.gateway(account) as gateway:
+        entries = gateway.operations(states=() if outcome is None else (outcome,), account=account, limit=limit)
+    told = [Told.of(entry) for entry in entries]
+    if session.output.as_json:
+        for one in told:
+            session.output.object(one)
+    elif not print_rows(session.output, told, _COLUMNS):
+        session.output.remark("There are none.")
+
+
+@app.command("show")
+def show_operation(
+    context: typer.Context, account: given.AccountName, verb: Verb, reference: OperationReference
+) -> None:
+    """Show one operation: its outcome, its attempts, its result or the reason of its doubt. Moments are in UTC."""
+    session = session_of(context)
+    with session.gateway(account) as gateway:
+        entry = gateway.operation(account, operation_from(verb), reference)
+    if entry is None:
+        raise InvalidRequest(
+            "the journal has no such operation: under this reference it sent nothing",
+            field="REFERENCE",
+            rule="of an operation that was sent",
+        )
+    print_one(session.output, Told.of(entry))
+
+
+@app.command("decide")
+def decide(
+    context: typer.Context,
+    account: given.AccountName,
+    verb: Verb,
+    reference: OperationReference,
+    by: Annotated[
+        str, typer.Option("--by", metavar="NAME", help="Who decides; kept in the journal.", show_default=False)
+    ],
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="How you know; kept in the journal.", show_default=False)
+    ],
+    happened: Annotated[
+        bool, typer.Option("--happened/--did-not-happen", help="What you found out at the vendor.", show_default=False)
+    ],
+) -> None:
+    """Write down what a person found out about an operation that stays unknown. It cannot be undone.
+
+    The vendor is looked at once more first; only an operation that no reading decides can be decided by hand. After
+    --did-not-happen the same command is carried out again; after --happened it is never sent.
+    """
+    session = session_of(context)
+    with session.gateway(account) as gateway:
+        key = Key(account, operation_from(verb), reference)
+        found = gateway.decide(key, succeeded=happened, by=by, reason=reason)
+    print_one(session.output, Found.of(found))
+
+
+@app.command("backup")
+def backup(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.", show_default=False)],
+) -> None:
+    """Copy an SQLite journal into a file, while it is in use.
+
+    Who restores the copy must run `recover --after-restore` before anything else is sent. The key file beside the
+    journal is not in it: keep that elsewhere.
+    """
+    session = session_of(context)
+    with session.gateway() as gateway:
+        if gateway.journal is None:
+            raise ConfigurationError("there is no journal: name one in the configuration")
+        back_up(gateway.journal, file)
+    session.output.remark(f"The journal is in {file}; its key file is not.")

@@ -1,0 +1,95 @@
+"""Where output goes: results to stdout, everything about them to stderr; for people, or as JSON."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any, Final, TextIO
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from voucher_gateway.cli.jsonform import json_line
+
+UNLIMITED: Final = 100_000
+"""Columns of what is no terminal: nothing is cut or folded there."""
+
+
+def shown(text: str) -> str:
+    """Return text that may come from a vendor so that it cannot steer a terminal: odd characters become escapes."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+class Output:
+    """The two streams of one command.
+
+    Args:
+        as_json: whether results and errors are JSON objects, one a line.
+        out: for results; stdout by default.
+        err: for errors and remarks; stderr by default.
+    """
+
+    def __init__(self, *, as_json: bool = False, out: TextIO | None = None, err: TextIO | None = None) -> None:
+        self.as_json = as_json
+        self.out = _console(out or sys.stdout)
+        self.err = _console(err or sys.stderr)
+
+    def object(self, value: Any, *, reveal: bool = False) -> None:
+        """Print a result as one line of JSON."""
+        self._line(self.out, json_line(value, reveal=reveal))
+
+    def error_object(self, value: Any) -> None:
+        """Print something about the result as one line of JSON on stderr."""
+        self.flush()
+        self._line(self.err, json_line(value))
+
+    def show(self, *parts: RenderableType, width: int | None = None) -> None:
+        """Print a result for people.
+
+        Args:
+            parts: one below the other.
+            width: at most so many columns; as many as the terminal has by default.
+        """
+        for part in parts:
+            _write(self.out, Text(shown(part)) if isinstance(part, str) else part, width)
+
+    def text(self, text: str) -> None:
+        """Print a result as it is, neither folded nor cut, so that it can be copied."""
+        self._line(self.out, text)
+
+    def remark(self, sentence: str, style: str = "") -> None:
+        """Print a sentence about the result on stderr, for people; with JSON nothing."""
+        if not self.as_json:
+            self.flush()
+            _write(self.err, Text(shown(sentence), style=style))
+
+    def remarks(self, sentences: Iterable[str]) -> None:
+        """Print several of them, a line each."""
+        for sentence in sentences:
+            self.remark(sentence)
+
+    def ticket(self, line: str) -> None:
+        """Print a line on stderr as it is, neither folded nor cut, so that it can be copied."""
+        self.flush()
+        self._line(self.err, line)
+
+    def flush(self) -> None:
+        """Hand over what is buffered, so that the two streams keep their order."""
+        self.out.file.flush()
+
+    def _line(self, console: Console, line: str) -> None:
+        console.file.write(line + "\n")
+
+
+def _console(file: Any) -> Console:
+    terminal = file.isatty()
+    return Console(file=file, width=None if terminal else UNLIMITED, markup=False, emoji=False, highlight=False)
+
+
+def _write(console: Console, part: RenderableType, width: int | None = None) -> None:
+    """Print without the blanks that pad the lines of tables at their ends."""
+    with console.capture() as captured:
+        console.print(part, width=None if width is None else min(width, console.width))
+    console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().removesuffix("\n").split("\n")))

@@ -1,0 +1,85 @@
+"""What one run of the command line has: the configuration, the output, and what it is about to change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import attrs
+import typer
+
+from voucher_gateway.adapter import ConfigurationError, VoucherGatewayError
+from voucher_gateway.cli.output import Output
+from voucher_gateway.config import Config, default_config_path
+from voucher_gateway.gateway import Gateway
+
+LOOK: Final = "Look before you repeat it."
+"""What to do about a change that may have happened, where no journal knows of it."""
+
+
+@attrs.define
+class Session:
+    """One run.
+
+    Attributes:
+        output: where results and remarks go.
+        config: the configuration file that was asked for.
+        sent: the changing call that is under way, for people; None while nothing can have been sent.
+        remedy: the sentence that says how to find out what became of it.
+    """
+
+    output: Output
+    config: Path | None = None
+    sent: str | None = None
+    remedy: str = LOOK
+    _remarked: set[str] = attrs.field(factory=set, init=False)
+
+    @property
+    def config_path(self) -> Path:
+        """The configuration file."""
+        return self.config or default_config_path()
+
+    @contextmanager
+    def gateway(self, account: str | None = None, config: Config | None = None) -> Iterator[Gateway]:
+        """Open the gateway of the configuration.
+
+        Args:
+            account: the account that the command is about.
+            config: the configuration, where it was read already.
+
+        Raises:
+            ConfigurationError: if the configuration is wrong, or has no such account.
+        """
+        with Gateway.from_config(config or self.config_path) as gateway:
+            names = [one.name for one in gateway.accounts]
+            if account is not None and account not in names:
+                # the name is not repeated: a code given in the account's place would show
+                raise ConfigurationError(f"there is no account of this name; there are: {', '.join(names)}")
+            try:
+                yield gateway
+            except VoucherGatewayError as error:
+                if account is not None:
+                    error.about(account=account)
+                raise
+
+    @contextmanager
+    def changing(self, what: str, remedy: str = LOOK) -> Iterator[None]:
+        """Remember that an interruption leaves open whether `what` happened, until the block has ended well."""
+        self.sent, self.remedy = what, remedy
+        yield
+        self.sent = None
+
+    def remark_once(self, sentence: str) -> None:
+        """Print a remark, unless this run has printed it already."""
+        if sentence not in self._remarked:
+            self._remarked.add(sentence)
+            self.output.remark(sentence)
+
+
+def session_of(context: typer.Context) -> Session:
+    """Return the session of a command."""
+    session = context.obj
+    assert isinstance(session, Session)
+    return session

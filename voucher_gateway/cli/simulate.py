@@ -1,0 +1,64 @@
+"""The command that runs a vendor's simulator."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voucher_gateway.adapter import ConfigurationError
+
+
+def simulate(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The vendor, jtl or ticketing.", show_default=False)],
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Where to listen; 0 picks a free one.")] = 0,
+    host: Annotated[str, typer.Option("--host", help="The interface to listen on.")] = "127.0.0.1",
+    vouchers: Annotated[int, typer.Option("--vouchers", min=0, help="How many there are at the start.")] = 0,
+    seed: Annotated[int | None, typer.Option("--seed", help="The same seed makes the same vouchers.")] = None,
+    latency_ms: Annotated[float, typer.Option("--latency-ms", min=0, help="Milliseconds before each answer.")] = 0,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse fields that the vendor does not know.")] = False,
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", metavar="FILE", help="Keeps the vouchers and logins between runs. It holds codes."),
+    ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fault",
+            metavar="NAME[:MATCH[:TIMES]]",
+            help="Something that goes wrong, such as 'commit-then-drop:POST /v1/reservations/*/charge:1'; TIMES 0 is"
+            " always. May be repeated.",
+        ),
+    ] = None,
+) -> None:
+    """Speak a vendor's wire API on this machine until interrupted (Ctrl-C or SIGTERM).
+
+    The first line is JSON: base_url, credentials, a ready token, and control_url, by which tests move the clock, inject
+    faults, and read what arrived and what each voucher is truly worth. Everything in it is made up.
+    """
+    require_simulators()
+    from voucher_gateway.simulator import SimulatorOptions, serve
+
+    try:
+        options = SimulatorOptions(
+            host=host, port=port, vouchers=vouchers, seed=seed, latency_ms=latency_ms, strict=strict, state=state
+        )
+        serve(name, options, fault or [], sys.stdout)
+    except (ValueError, OSError) as error:
+        problem = str(error)
+    else:
+        return
+    raise ConfigurationError(problem)
+
+
+def require_simulators() -> None:
+    """Make sure that the simulators can be imported.
+
+    Raises:
+        ConfigurationError: saying what to install.
+    """
+    if importlib.util.find_spec("flask") is None:
+        raise ConfigurationError("simulators need Flask: pip install 'voucher-gateway[simulator]'")

@@ -1,0 +1,246 @@
+"""Commands that take value from vouchers, set it aside, or give it back."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from voucher_gateway.adapter import InvalidRequest, Operation, Redemption, Refund, Release, Reservation
+from voucher_gateway.cli import arguments as given
+from voucher_gateway.cli.changing import change
+from voucher_gateway.cli.earlier import Earlier
+from voucher_gateway.cli.inputs import money_from, needed_code, pin_from
+from voucher_gateway.cli.session import session_of
+from voucher_gateway.gateway import Gateway
+
+_ReservationReference = Annotated[
+    str | None,
+    typer.Option(
+        "--reservation",
+        metavar="REFERENCE",
+        help="The reference under which it was reserved; the journal knows the rest.",
+    ),
+]
+_ReservationId = Annotated[
+    str | None,
+    typer.Option("--reservation-id", metavar="ID", help="Or, without a journal, the vendor's id, from `reserve`."),
+]
+_Reserved = Annotated[
+    str | None,
+    typer.Option("--reserved", metavar="AMOUNT", help="What was reserved, if --amount is only a part of it."),
+]
+_ReservedUntil = Annotated[
+    str | None,
+    typer.Option(
+        "--reserved-until", metavar="MOMENT", help="When the reservation lapses, such as 2026-12-31T23:59:59Z."
+    ),
+]
+
+
+def reserve(
+    context: typer.Context,
+    account: given.AccountName,
+    code: given.CodeText,
+    amount: given.Amount,
+    currency: given.Currency,
+    reference: given.Reference,
+    code_file: given.CodeFile = None,
+    pin: given.PinText = None,
+    pin_file: given.PinFile = None,
+    order: given.Order = None,
+    if_held: given.IfHeld = None,
+    wait: given.Wait = 0,
+) -> None:
+    """Set value aside, to be captured or released (loosely: a hold).
+
+    At JTL a reservation lasts 30 minutes, and any later one of the same voucher ends it; --if-held says what to do
+    then. The amount is above zero.
+    """
+    where, secret, money = needed_code(code, code_file), pin_from(pin, pin_file), money_from(amount, currency)
+
+    def call(gateway: Gateway) -> Reservation:
+        held = _if_held(gateway, if_held)
+        return gateway.reserve(account, where, money, secret, reference=reference, order=order, wait=wait, if_held=held)
+
+    change(session_of(context), Operation.RESERVE, account, reference, order, call)
+
+
+def capture(
+    context: typer.Context,
+    account: given.AccountName,
+    reference: given.Reference,
+    reservation: _ReservationReference = None,
+    reservation_id: _ReservationId = None,
+    amount: given.AmountOption = None,
+    currency: given.CurrencyOption = None,
+    reserved: _Reserved = None,
+    voucher_id: given.VoucherOption = None,
+    reserved_until: _ReservedUntil = None,
+    order: given.Order = None,
+    wait: given.Wait = 0,
+) -> None:
+    """Take what was reserved (JTL: charge).
+
+    JTL captures a reservation whole, within its 30 minutes. --amount is above zero; beside --reservation-id it is
+    needed, and what `reserve` set aside. The order is that of the reservation unless --order gives another.
+    """
+    earlier = Earlier(
+        word="reservation",
+        reference=reservation,
+        id=reservation_id,
+        amount=amount,
+        currency=currency,
+        whole=("--reserved", reserved),
+        voucher_id=voucher_id,
+        until=reserved_until,
+        order=order,
+    )
+
+    def call(gateway: Gateway) -> Redemption:
+        held = earlier.reservation(gateway, account)
+        return gateway.capture(
+            account,
+            held,
+            earlier.part(held.money),
+            reference=reference,
+            order=order or held.order,
+            wait=wait,
+        )
+
+    change(session_of(context), Operation.CAPTURE, account, reference, order, call)
+
+
+def release(
+    context: typer.Context,
+    account: given.AccountName,
+    reference: given.Reference,
+    reservation: _ReservationReference = None,
+    reservation_id: _ReservationId = None,
+    amount: given.AmountOption = None,
+    currency: given.CurrencyOption = None,
+    voucher_id: given.VoucherOption = None,
+    reserved_until: _ReservedUntil = None,
+    order: given.Order = None,
+    wait: given.Wait = 0,
+) -> None:
+    """Give a reservation up.
+
+    JTL has no call for that: the result then says `freed: no`, and when the value is free (beside --reservation-id only
+    if --reserved-until is given), at most 30 minutes after it was reserved. With a journal no later capture of it is
+    sent. --amount, beside --reservation-id, is what was reserved.
+    """
+    if reservation is not None and amount is not None:
+        rule = "only beside --reservation-id"
+        raise InvalidRequest("a reservation is given up as a whole: leave --amount away", field="--amount", rule=rule)
+    earlier = Earlier(
+        word="reservation",
+        reference=reservation,
+        id=reservation_id,
+        amount=amount,
+        currency=currency,
+        voucher_id=voucher_id,
+        until=reserved_until,
+        order=order,
+    )
+
+    def call(gateway: Gateway) -> Release:
+        held = earlier.reservation(gateway, account)
+        return gateway.release(account, held, reference=reference, order=order or held.order, wait=wait)
+
+    change(session_of(context), Operation.RELEASE, account, reference, order, call)
+
+
+def redeem(
+    context: typer.Context,
+    account: given.AccountName,
+    code: given.CodeText,
+    amount: given.Amount,
+    currency: given.Currency,
+    reference: given.Reference,
+    code_file: given.CodeFile = None,
+    pin: given.PinText = None,
+    pin_file: given.PinFile = None,
+    order: given.Order = None,
+    if_held: given.IfHeld = None,
+    wait: given.Wait = 0,
+) -> None:
+    """Take value in one step. The amount is above zero, in major units, and no more than what is left.
+
+    At JTL the gateway makes it out of a reservation and its capture; at ticketing only an account that accepts the risk
+    `redeem-by-update` can do it.
+    """
+    where, secret, money = needed_code(code, code_file), pin_from(pin, pin_file), money_from(amount, currency)
+
+    def call(gateway: Gateway) -> Redemption:
+        held = _if_held(gateway, if_held)
+        return gateway.redeem(account, where, money, secret, reference=reference, order=order, wait=wait, if_held=held)
+
+    change(session_of(context), Operation.REDEEM, account, reference, order, call)
+
+
+def refund(
+    context: typer.Context,
+    account: given.AccountName,
+    reference: given.Reference,
+    redemption: Annotated[
+        str | None,
+        typer.Option(
+            "--redemption",
+            metavar="REFERENCE",
+            help="The reference under which it was redeemed or captured; the journal knows the rest.",
+        ),
+    ] = None,
+    redemption_id: Annotated[
+        str | None,
+        typer.Option(
+            "--redemption-id",
+            metavar="ID",
+            help="Or, without a journal, the vendor's id, from `redeem`, `capture` or `history`.",
+        ),
+    ] = None,
+    amount: given.AmountOption = None,
+    currency: given.CurrencyOption = None,
+    redeemed: Annotated[
+        str | None,
+        typer.Option("--redeemed", metavar="AMOUNT", help="What was redeemed, if --amount is only a part of it."),
+    ] = None,
+    voucher_id: given.VoucherOption = None,
+    order: given.Order = None,
+    wait: given.Wait = 0,
+) -> None:
+    """Give a redemption back, all of it or a part.
+
+    --amount is what goes back, from 0.01 at JTL; several refunds give back no more than was redeemed. The order is that
+    of the redemption unless --order gives another.
+    """
+    earlier = Earlier(
+        word="redemption",
+        reference=redemption,
+        id=redemption_id,
+        amount=amount,
+        currency=currency,
+        whole=("--redeemed", redeemed),
+        voucher_id=voucher_id,
+        order=order,
+    )
+
+    def call(gateway: Gateway) -> Refund:
+        taken = earlier.redemption(gateway, account)
+        return gateway.refund(
+            account, taken, earlier.part(taken.money), reference=reference, order=order or taken.order, wait=wait
+        )
+
+    change(session_of(context), Operation.REFUND, account, reference, order, call)
+
+
+def _if_held(gateway: Gateway, given: str | None) -> str:
+    """Return what to do about reservations that this one would end.
+
+    Raises:
+        InvalidRequest: if it was asked for and there is no journal, which alone knows of others.
+    """
+    if given is not None and gateway.journal is None:
+        rule = "a journal in the configuration"
+        raise InvalidRequest(f"--if-held needs {rule}, which has none", field="--if-held", rule=rule)
+    return given or "replace-own"

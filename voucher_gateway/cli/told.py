@@ -1,0 +1,177 @@
+"""How operations of the journal are named by arguments, and how they are printed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final
+
+import attrs
+import typer
+
+from voucher_gateway.adapter import InvalidRequest, Money, Operation
+from voucher_gateway.cli.exits import decide_sentence
+from voucher_gateway.cli.output import Output
+from voucher_gateway.cli.tables import details, fields_of
+from voucher_gateway.journal import Entry, State
+from voucher_gateway.outcome import Result
+from voucher_gateway.recovery import Resolution
+
+Verb = Annotated[
+    str,
+    typer.Argument(
+        metavar="VERB", help="The operation: redeem, capture, refund, top-up, issue, ...", show_default=False
+    ),
+]
+OperationReference = Annotated[
+    str, typer.Argument(metavar="REFERENCE", help="The reference it was made under.", show_default=False)
+]
+
+_SENTENCES: Final = {
+    State.OPEN: "is open: a worker is on it, or died on it",
+    State.SUCCEEDED: "succeeded",
+    State.DECLINED: "was declined: nothing moved",
+    State.NOT_EXECUTED: "was not executed: nothing moved",
+    State.UNKNOWN: "is still unknown",
+}
+_NO_DETAILS: Final = ("account", "reference", "order")
+_IN_TITLE: Final = ("account", "verb", "reference", "outcome", "result")
+
+
+@attrs.frozen(kw_only=True)
+class Found:
+    """What is known of an operation that was in doubt, as it is printed.
+
+    Attributes:
+        account: the account's name.
+        verb: the operation.
+        reference: the caller's name for it.
+        outcome: what became of it.
+        reason: on what that rests, or why it is still unknown.
+        result: what it brought about.
+        operation_id: the journal's name of it.
+    """
+
+    account: str
+    verb: str
+    reference: str | None
+    outcome: State
+    reason: str
+    result: Result | None
+    operation_id: str | None
+
+    @classmethod
+    def of(cls, resolution: Resolution) -> Found:
+        """Return a resolution as it is printed."""
+        return cls(
+            account=resolution.account,
+            verb=str(resolution.verb),
+            reference=resolution.reference,
+            outcome=resolution.state,
+            reason=resolution.reason,
+            result=resolution.result,
+            operation_id=resolution.operation_id,
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Told:
+    """An operation of the journal, as it is printed.
+
+    Attributes:
+        account: the account's name.
+        verb: the operation.
+        reference: the caller's name for it.
+        order: the shop's order.
+        outcome: where it stands.
+        money: the amount that was to move.
+        voucher_id: the voucher.
+        attempt: how many times it was begun.
+        created_at: when it was first begun.
+        updated_at: when it last changed.
+        checks: how often its outcome was looked up in vain.
+        decided_by: the person who decided it.
+        decision: how that person knew.
+        reason: what the last error said.
+        operation_id: the journal's name of it.
+        result: what it brought about.
+    """
+
+    account: str
+    verb: Operation
+    reference: str
+    order: str | None
+    outcome: State
+    money: Money | None
+    voucher_id: str | None
+    attempt: int
+    created_at: datetime
+    updated_at: datetime
+    checks: int
+    decided_by: str | None
+    decision: str | None
+    reason: str
+    operation_id: str
+    result: Result | None
+
+    @classmethod
+    def of(cls, entry: Entry) -> Told:
+        """Return an entry as it is printed."""
+        return cls(
+            account=entry.key.account,
+            verb=entry.key.verb,
+            reference=entry.key.reference,
+            order=entry.order,
+            outcome=entry.state,
+            money=entry.target.money,
+            voucher_id=entry.voucher_id,
+            attempt=entry.attempt,
+            created_at=entry.created_at,
+            updated_at=entry.updated_at,
+            checks=entry.checks,
+            decided_by=entry.decided_by,
+            decision=entry.decision,
+            reason=entry.reason,
+            operation_id=entry.id,
+            result=entry.replay() if entry.result else None,
+        )
+
+
+def print_one(output: Output, told: Told | Found) -> None:
+    """Print one operation, and what to do about it while it is unknown."""
+    if output.as_json:
+        output.object(told)
+        return
+    fields = {} if told.result is None else fields_of(told.result, without=_NO_DETAILS)
+    # what the operation meant gives way to what the vendor said of the same name
+    fields = {**fields_of(told, without=_IN_TITLE), **fields}
+    title = f"{told.account}: {verb_word(told.verb)} {told.reference or ''} {_SENTENCES[told.outcome]}"
+    output.show(title, details(fields))
+    if told.outcome is State.UNKNOWN:
+        advise(output, told)
+
+
+def advise(output: Output, told: Told | Found) -> None:
+    """Say what to do about an operation that is unknown."""
+    if told.operation_id is None or told.reference is None:
+        return
+    output.remark("`voucher-gateway recover` looks again whenever it is due.")
+    output.remark(decide_sentence(told.account, told.verb, told.reference))
+
+
+def operation_from(verb: str) -> Operation:
+    """Return the operation that a word stands for.
+
+    Raises:
+        InvalidRequest: if there is none. The word is not repeated: it may be a code in the wrong place.
+    """
+    known = [one for one in Operation if one.changes]
+    for one in known:
+        if verb.replace("-", "_") == one.value:
+            return one
+    rule = ", ".join(map(verb_word, known))
+    raise InvalidRequest(f"VERB must be one of {rule}", field="VERB", rule=rule)
+
+
+def verb_word(verb: str) -> str:
+    """Return the command of a verb."""
+    return str(verb).replace("_", "-")
