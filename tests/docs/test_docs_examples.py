@@ -1,0 +1,190 @@
+"""The examples of README.md and of the pages, run as they stand against simulated vendors.
+
+The ```python blocks of a page run one after another in one namespace, in a folder with a ``voucher-gateway.toml``. A
+``print(...)  # text`` must print that text, where ``...`` stands for anything. A ```toml block must load; one with
+accounts is the configuration of the blocks after it, with the simulators' addresses and logins put in. A comment
+``<!-- fault: ACCOUNT NAME METHOD /path -->`` lets a fault wait, ``<!-- clock: ACCOUNT SECONDS -->`` moves a vendor's
+clock. The accounts are ``shop`` (jtl), with the voucher JTL-SPRING-0042 of 100 EUR, and ``events`` (ticketing), with
+EVENT-2F8C-6WJN of 50 EUR. Console blocks are read as those of the command-line page, which has a test of its own.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import runpy
+import sys
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import pytest
+import requests
+
+from voucher_gateway import Gateway
+from voucher_gateway.cli.app import run as run_command
+from voucher_gateway.config import load_config
+from voucher_gateway.simulator import RunningSimulator, start
+
+ROOT: Final = Path(__file__).parents[2]
+PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PIECE: Final = re.compile(
+    r"^<!-- (?P<directive>fault|clock): (?P<words>.*?) -->$|^```(?P<kind>python|toml|console)\n(?P<text>.*?)^```$",
+    re.DOTALL | re.MULTILINE,
+)
+EXPECTED: Final = re.compile(r"^\s*print\(.*\)  # (?P<text>.*)$")
+SECRET: Final = "a-secret-long-enough-for-a-journal"
+POSTGRES: Final = "postgresql://db.example/vouchers"
+CONFIG: Final = """
+journal = "sqlite:///voucher-gateway.db"
+
+[accounts.shop]
+provider = "jtl"
+base_url = "https://vouchers-sbx.api.jtl-software.com/v1"
+client_id = "my-client"
+client_secret = { env = "JTL_SECRET" }
+code_pattern = "^JTL-"
+
+[accounts.events]
+provider = "ticketing"
+base_url = "https://vivenu.dev"
+api_key = { env = "VIVENU_KEY" }
+currency = "EUR"
+code_pattern = "^EVENT-"
+"""
+
+COMMANDS: Final = runpy.run_path(str(ROOT / "tests" / "cli" / "test_cli_page.py"))["Reader"]
+
+
+@attrs.frozen
+class Ran:
+    """One run of the command line."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(*arguments: str, stdin: str = "") -> Ran:
+    """Run the command line in this process; no example here reads from stdin."""
+    assert not stdin
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        code = run_command(arguments)
+    return Ran(code, out.getvalue(), err.getvalue())
+
+
+class Reader:
+    """Follows one page."""
+
+    def __init__(self, page: Path, folder: Path, vendors: dict[str, RunningSimulator], env: pytest.MonkeyPatch) -> None:
+        self.page = page
+        self.folder = folder
+        self.vendors = vendors
+        self.env = env
+        self.names: dict[str, Any] = {"__name__": "example", "print": self.print}
+        self.said: dict[int, list[str]] = defaultdict(list)
+        self.accounts = CONFIG.partition("\n\n")[2]
+        self.configure(CONFIG)
+        self.console = COMMANDS(run, {})
+
+    def print(self, *values: object) -> None:
+        """Take note of what a line of the page prints."""
+        self.said[sys._getframe(1).f_lineno].append(" ".join(map(str, values)))
+
+    def configure(self, text: str) -> None:
+        """Load a configuration, and where it has accounts make it that of the blocks to come."""
+        whole = text if "[accounts." in text else f"{text}\n{self.accounts}"
+        shop, events = self.vendors["shop"].announcement, self.vendors["events"].announcement
+        for key, name in re.findall(r'(\w+) = \{ env = "(\w+)" \}', whole):
+            self.env.setenv(name, (shop | events | {"journal": POSTGRES}).get(key, SECRET))
+        for name in re.findall(r'\{ file = "([^"]+)" \}', whole):
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / name).write_text(shop["client_secret"])
+        whole = re.sub(r'"https://[a-z.-]*jtl-software\.com/v1"', f'"{shop["base_url"]}"', whole)
+        whole = re.sub(r'"https://vivenu\.\w+"', f'"{events["base_url"]}"', whole)
+        whole = whole.replace('client_id = "my-client"', f'client_id = "{shop["client_id"]}"')
+        tomllib.loads(text)
+        target = self.folder / ("voucher-gateway.toml" if "[accounts." in text else "other.toml")
+        target.write_text(whole)
+        load_config(target)
+
+    def run(self, code: str, line: int) -> None:
+        """Run a block that begins after this line of the page, and hold what it prints against its comments."""
+        padded = "\n" * line + code
+        exec(compile(padded, str(self.page), "exec", dont_inherit=True), self.names)
+        said, self.said = self.said, defaultdict(list)
+        for number, text in enumerate(padded.splitlines(), start=1):
+            expected = EXPECTED.match(text)
+            if expected is None:
+                assert number not in said, f"{self.page.name}:{number} prints, and does not say what"
+                continue
+            pattern = ".*".join(map(re.escape, expected["text"].split("...")))
+            assert len(said[number]) == 1, f"{self.page.name}:{number} printed {said[number]}"
+            assert re.fullmatch(pattern, said[number][0], re.DOTALL), (
+                f"{self.page.name}:{number} printed {said[number][0]!r}"
+            )
+
+    def direct(self, directive: str, words: str) -> None:
+        """Do what a comment of the page says."""
+        account, *rest = words.split(" ", 2)
+        if directive == "fault":
+            name, match = rest
+            self.vendors[account].inject(name, match)
+        else:
+            self.vendors[account].clock.advance(float(rest[0]))
+
+    def follow(self) -> int:
+        """Run the whole page; return how many blocks it has."""
+        text, count = self.page.read_text("utf-8"), 0
+        for piece in PIECE.finditer(text):
+            if piece["directive"]:
+                self.direct(piece["directive"], piece["words"])
+            elif piece["kind"] == "toml":
+                self.configure(piece["text"])
+            elif piece["kind"] == "console":
+                self.console.follow(piece["text"])
+            else:
+                self.run(piece["text"], text.count("\n", 0, piece.start()) + 1)
+            count += piece["kind"] is not None
+        return count
+
+    def close(self) -> None:
+        """Close what the page left open."""
+        for value in self.names.values():
+            if isinstance(value, Gateway):
+                value.close()
+
+
+@pytest.fixture
+def vendors() -> Iterator[dict[str, RunningSimulator]]:
+    with ExitStack() as stack:
+        running = {"shop": stack.enter_context(start("jtl")), "events": stack.enter_context(start("ticketing"))}
+        shop, events = running["shop"].announcement, running["events"].announcement
+        body = {"amount": "100.00", "currency": "EUR", "code": "JTL-SPRING-0042", "status": "active", "type": "digital"}
+        _post(f"{shop['base_url']}/vouchers", shop["token"], body)
+        _post(f"{events['base_url']}/api/vouchers", events["api_key"], {"amount": 50, "code": "EVENT-2F8C-6WJN"})
+        yield running
+        assert [crash for one in running.values() for crash in one.crashes] == []
+
+
+def _post(url: str, token: str, body: object) -> None:
+    with requests.Session() as session:
+        session.trust_env = False
+        reply = session.post(url, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=10)
+    assert reply.status_code == 201, reply.text
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "command-line.md"], ids=lambda page: page.stem)
+def test_the_examples_of_a_page_do_what_they_say(
+    page: Path, vendors: dict[str, RunningSimulator], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    reader = Reader(page, tmp_path, vendors, monkeypatch)
+    try:
+        assert reader.follow() > 0
+    finally:
+        reader.close()
