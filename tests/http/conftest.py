@@ -194,7 +194,7 @@ Serve = Callable[..., Server]
 
 
 @pytest.fixture
-def serve(certificate: File) -> Iterator[Serve]:
+def serve(request: pytest.FixtureRequest) -> Iterator[Serve]:
     """Starts servers: with a raw script, or with `each`, a function from request to status, body and headers."""
     with ExitStack() as stack:
 
@@ -209,7 +209,7 @@ def serve(certificate: File) -> Iterator[Serve]:
             context = None
             if tls:
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                context.load_cert_chain(certificate)
+                context.load_cert_chain(request.getfixturevalue("certificate"))
             server = Server(script or each_time(each), on or socket.create_server((host, 0)), tls=context)
             stack.callback(server.close)
             return server

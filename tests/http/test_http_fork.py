@@ -7,11 +7,13 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path as File
 from typing import TYPE_CHECKING
 
 import pytest
+from requests.adapters import HTTPAdapter
 
 from voucher_gateway.adapter import ClientCredentials, HttpClient, Intent, Path, Reply, Request
 from voucher_gateway.settings import SecretSource
@@ -102,16 +104,41 @@ def test_a_child_uses_the_token_that_its_parent_had(serve: Serve, client_of: Cli
     assert [asked.target for asked in server.heard] == ["/token", "/jars", "/jars"]
 
 
+@pytest.mark.parametrize("which", ["of the pools", "of the idle connections"])
 def test_a_child_that_is_born_while_a_thread_takes_a_connection_does_not_wait_for_it(
-    serve: Serve, client_of: ClientOf
+    which: str, serve: Serve, client_of: ClientOf
 ) -> None:
     server = serve()
     client = client_of(server)
     client.read(LOOK, Reply.json)
-    # The moment is too short to be met by chance, so its lock is held by hand.
-    adapter = client._transport._session.get_adapter(server.url)
-    held = adapter.poolmanager.connection_from_url(server.url).pool.mutex  # type: ignore[attr-defined]  # HTTPAdapter's
-    with held:
+    # The moment is too short to be met by chance, so a thread holds urllib3's lock for longer.
+    with held_by_a_thread(lock_in_urllib3(client, server, which)):
         assert in_a_child(lambda: client.read(LOOK, Reply.json), within_s=3) == "{'ok': True}"
     assert client.read(LOOK, Reply.json) == {"ok": True}
     assert len(server.visits) == 2
+
+
+def lock_in_urllib3(client: HttpClient, server: Server, which: str) -> AbstractContextManager[object]:
+    adapter = client._transport._session.get_adapter(server.url)
+    assert isinstance(adapter, HTTPAdapter)
+    pools = adapter.poolmanager.pools
+    (pool,) = (pools[key] for key in pools.keys())  # noqa: SIM118 - urllib3's container refuses to be iterated
+    lock: AbstractContextManager[object] = pools.lock if which == "of the pools" else pool.pool.mutex
+    return lock
+
+
+@contextmanager
+def held_by_a_thread(lock: AbstractContextManager[object]) -> Iterator[None]:
+    held, over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock:
+            held.set()
+            over.wait(10)
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    held.wait()
+    yield
+    over.set()
+    holding.join()

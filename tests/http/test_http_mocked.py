@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import http.client
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
 import responses
 import urllib3
+from hypothesis import given
+from hypothesis import strategies as st
 
 from voucher_gateway.adapter import (
     BearerKey,
@@ -108,3 +111,14 @@ def test_a_request_is_what_the_adapter_says_and_nothing_more(client_of: ClientOf
 def test_the_vendors_clock_is_its_date_header_if_that_can_be_read(said: str | None, read: str | None) -> None:
     reply = Reply(status=200, headers={} if said is None else {"date": said}, body=b"")
     assert (reply.date and reply.date.isoformat()) == read
+
+
+@given(
+    st.text()
+    | st.lists(st.sampled_from(["Fri,", "20", "99", "Nov", "2026", "10:00:00", "-", "+0000", "GMT", "(", ""])).map(
+        " ".join
+    )
+)
+def test_a_date_header_of_any_text_is_an_instant_or_none(said: str) -> None:
+    date = Reply(status=200, headers={"date": said}, body=b"").date
+    assert date is None or date.utcoffset() == timedelta(0)
