@@ -1,7 +1,7 @@
 # Every target does its own set-up, in a virtual environment beside this file.
 #   make demo    the whole promise on two simulated vendors
 #   make test    the tests
-# Others: lint, bench, docs, test-slow, clean. Another Python: make test PYTHON=python3.13 VENV=.venv313
+# Others: lint, bench, docs, test-crash (every crash point), model (every interleaving), test-slow, dist, clean. Another Python: make test PYTHON=python3.13 VENV=.venv313
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint format bench docs dist clean
+.PHONY: help setup demo test test-slow test-crash model lint format bench docs dist clean
 
 help:
 	@sed -n 's/^#   make/  make/p; s/^# Others/  Others/p' Makefile
@@ -31,6 +31,12 @@ test: $(READY)
 
 test-slow: $(READY)
 	@$(BIN)/python -m pytest -m slow --timeout 1800
+
+test-crash: $(READY)
+	@$(BIN)/python -m pytest -m slow --timeout 3600 -s tests/crash tests/races tests/stateful
+
+model: $(READY)
+	@$(BIN)/python -m tests.model_check
 
 lint: $(READY)
 	@$(BIN)/ruff check .

@@ -190,3 +190,9 @@ def test_no_refusal_claims_that_the_call_may_have_run(gateway: Gateway) -> None:
         refused.append(caught.value)
     assert [error.outcome for error in refused] == ["not_executed"] * 3
     assert all(error.retry_safe for error in refused)
+
+
+def test_two_accounts_of_one_name_are_refused(gateway: Gateway) -> None:
+    account = gateway.accounts[0]
+    with pytest.raises(ConfigurationError, match="same name"):
+        Gateway([account, account])

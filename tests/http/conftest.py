@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +14,7 @@ from typing import Any
 
 import attrs
 import pytest
+import trustme
 
 from voucher_gateway.adapter import (
     HttpClient,
@@ -219,18 +219,11 @@ def serve(request: pytest.FixtureRequest) -> Iterator[Serve]:
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> File:
-    """A file with a key and a certificate for 127.0.0.1 that it signed itself, made anew for each run."""
+    """A file with a key, its certificate for 127.0.0.1 and that of its maker, made anew for each run."""
     file = tmp_path_factory.mktemp("tls") / "loopback.pem"
-    made = subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
-            *("-subj", "/CN=loopback", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"),
-            *("-keyout", str(file), "-out", "-"),
-        ],
-        capture_output=True,
-        check=True,
-    )
-    file.write_bytes(file.read_bytes() + made.stdout)
+    maker = trustme.CA()
+    maker.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(file))
+    maker.cert_pem.write_to_path(str(file), append=True)
     return file
 
 

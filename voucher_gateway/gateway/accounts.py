@@ -33,6 +33,9 @@ class Accounts:
     ) -> None:
         if isinstance(accounts, Mapping):
             accounts = [Account(name=name, provider=provider) for name, provider in accounts.items()]
+        accounts = list(accounts)
+        if len({account.name for account in accounts}) < len(accounts):
+            raise ConfigurationError("two accounts have the same name")
         self._accounts = {account.name: account for account in accounts}
         self._journalling = None if journal is None else _journalling(journal)
         self._execution: Execution = self._journalling or Direct()
