@@ -44,14 +44,22 @@ def installed() -> tuple[InstalledProvider, ...]:
         sorted(
             InstalledProvider(
                 name=point.name,
-                # metadata that a broken installation left without a name or version is read as None
-                distribution=(point.dist and point.dist.name) or "an unnamed distribution",
-                version=(point.dist and point.dist.version) or "",
+                distribution=_told(point, "Name") or "an unnamed distribution",
+                version=_told(point, "Version"),
                 entry_point=point.value,
             )
             for point in metadata.entry_points(group=GROUP)
         )
     )
+
+
+def _told(point: metadata.EntryPoint, field: str) -> str:
+    """Return a field of the metadata of the distribution that an entry point comes from; empty if it is not there.
+
+    Looked up with care: from Python 3.12 on a mere look at a field that a broken installation lacks warns.
+    """
+    told = None if point.dist is None else point.dist.metadata
+    return told[field] if told is not None and field in told else ""
 
 
 def load(name: str) -> type[VoucherProvider]:

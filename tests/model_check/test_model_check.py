@@ -1,0 +1,22 @@
+"""All interleavings of two buyers keep the promises, and no rule is there for nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.model_check.explore import STORIES, counter_example, explore
+from tests.model_check.rules import NAMES, Rules, without
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_with_all_rules_every_interleaving_keeps_the_promises(story: str) -> None:
+    found = explore(STORIES[story], Rules())
+    assert found.promise is None, found.trace
+    assert found.states > 10_000, "the story ended before it had begun"
+
+
+@pytest.mark.parametrize("rule", NAMES)
+def test_without_any_one_rule_a_promise_is_broken(rule: str) -> None:
+    example = counter_example(without(rule))
+    assert example is not None, f"the model can do without {rule}"
+    assert example[1].trace

@@ -1,0 +1,61 @@
+"""Somebody else spends at the same vendor, past the journal, while a value is overwritten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.races.racing import Redeeming
+from voucher_gateway.http.request import Reply
+from voucher_gateway.http.transport import Transport
+from voucher_gateway.journal import State
+from voucher_gateway_ticketing.simulator import TicketingSimulator
+
+if TYPE_CHECKING:
+    from tests.races.conftest import Till
+
+
+@contextmanager
+def _around_the_write(do: Callable[[], object], *, before: bool) -> Iterator[None]:
+    """Do something right before or right after this process overwrites a value, once."""
+    send = Transport.send
+    left = [do]
+
+    def watched(transport: Transport, method: str, *more: Any, **options: Any) -> Reply:
+        if before and method == "PUT" and left:
+            left.pop()()
+        reply = send(transport, method, *more, **options)
+        if not before and method == "PUT" and left:
+            left.pop()()
+        return reply
+
+    door: Any = Transport
+    door.send = watched
+    try:
+        yield
+    finally:
+        door.send = send
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before the write", "after the write"])
+@pytest.mark.parametrize("amount", ["3.00", "10.00"])
+def test_a_checkout_at_the_same_time_is_exact_or_loud(
+    amount: str, before: bool, make_till: Callable[[str, str], Till], sqlite_url: str
+) -> None:
+    till = make_till("ticketing", sqlite_url)
+    simulator = till.running.simulator
+    assert isinstance(simulator, TicketingSimulator)
+    with _around_the_write(lambda: simulator.redeem_at_checkout(till.code, amount), before=before):
+        came_to = Redeeming(till.site, till.code, "10.00", "1001-a").by(till.gateway)
+    entry = till.gateway.operation("shop", "redeem", "1001-a")
+    assert entry is not None
+    gone = Decimal(50) - Decimal(till.remaining())
+    if came_to.startswith("redeemed"):
+        assert gone == Decimal(10) + Decimal(amount)
+    else:
+        assert came_to == "ConcurrentModification"
+        assert entry.state is State.UNKNOWN

@@ -1,0 +1,93 @@
+"""Two refunds of one voucher and one amount: JTL's refunds name nothing, so one must not pass for the other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.crash.verbs import TEN
+from voucher_gateway.adapter import OutcomeUnknown, Redemption
+from voucher_gateway.database import Locks
+from voucher_gateway.http.request import Reply
+from voucher_gateway.http.transport import Transport
+from voucher_gateway.journal import State
+
+if TYPE_CHECKING:
+    from tests.races.conftest import Till
+
+
+@contextmanager
+def _after_the_look(do: Callable[[], object]) -> Iterator[None]:
+    """Do something once, right after a voucher's history was read."""
+    send = Transport.send
+    left = [do]
+
+    def watched(transport: Transport, method: str, url: str, *more: Any, **options: Any) -> Reply:
+        reply = send(transport, method, url, *more, **options)
+        if "/charges?" in url and left:
+            left.pop()()
+        return reply
+
+    door: Any = Transport
+    door.send = watched
+    try:
+        yield
+    finally:
+        door.send = send
+
+
+def _two_redeemed(till: Till) -> tuple[Redemption, Redemption]:
+    first = till.gateway.redeem("shop", till.code, TEN, reference="1001-a")
+    second = till.gateway.redeem("shop", till.code, TEN, reference="1002-a")
+    return first, second
+
+
+def test_a_second_refund_of_a_voucher_waits_until_the_first_is_over(
+    make_till: Callable[[str, str], Till], either_url: str
+) -> None:
+    till = make_till("jtl", either_url)
+    first, second = _two_redeemed(till)
+    over: list[str] = []
+
+    def refund_the_second() -> None:
+        till.gateway.refund("shop", second, reference="1002-b")
+        over.append("the second")
+
+    other = threading.Thread(target=refund_the_second)
+
+    def begin_the_second() -> None:
+        other.start()
+        other.join(0.3)
+        assert not over, "the second did not wait"
+
+    with _after_the_look(begin_the_second):
+        till.gateway.refund("shop", first, reference="1001-b")
+    other.join(30)
+    assert over
+    assert till.remaining() == "50.00"
+
+
+def test_a_refund_made_meanwhile_is_not_taken_for_ones_own(
+    make_till: Callable[[str, str], Till], either_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if a session, and with it the voucher's lock, was lost between the look and the row.
+    monkeypatch.setattr(Locks, "hold", lambda *_, **__: nullcontext())
+    till = make_till("jtl", either_url)
+    first, second = _two_redeemed(till)
+
+    def refund_the_second() -> None:
+        till.gateway.refund("shop", second, reference="1002-b")
+        till.running.inject("drop-before", "POST */refund")
+
+    with _after_the_look(refund_the_second), pytest.raises(OutcomeUnknown):
+        till.gateway.refund("shop", first, reference="1001-b")
+    with pytest.raises(OutcomeUnknown):
+        till.gateway.refund("shop", first, reference="1001-b")
+    entry = till.gateway.operation("shop", "refund", "1001-b")
+    assert entry is not None
+    assert entry.state is State.UNKNOWN
+    assert till.remaining() == "40.00"
