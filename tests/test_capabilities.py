@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from decimal import Decimal
 
 import attrs
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from voucher_gateway.capabilities import (
     RISKS,
     UNSUPPORTED,
+    AmountRules,
     Capabilities,
     CodeRules,
     Expiry,
@@ -20,6 +22,8 @@ from voucher_gateway.capabilities import (
     Support,
     native,
 )
+from voucher_gateway.errors import AmountOutOfRange, AmountPrecisionError, InvalidRequest
+from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
 
 CAPABILITIES = Capabilities(
@@ -74,3 +78,28 @@ def test_narrowing_makes_new_capabilities_and_leaves_the_declared_ones_alone() -
 
 def test_every_emulation_with_a_risk_says_which() -> None:
     assert all(risk and name.replace("-", "").isalpha() for name, risk in RISKS.items())
+
+
+@pytest.mark.parametrize("amount", ["0.00", "0.01", "99999.99"])
+def test_amounts_within_the_rules_of_a_vendor_pass(amount: str) -> None:
+    AmountRules(decimals=2, maximum=Decimal("99999.99")).check(Money(amount, "EUR"))
+
+
+def test_a_decimal_that_is_zero_does_not_count_against_a_vendor_with_fewer() -> None:
+    AmountRules(decimals=2).check(Money("1.230", "BHD"))
+
+
+@pytest.mark.parametrize(
+    ("money", "error"),
+    [
+        (Money("1.234", "BHD"), AmountPrecisionError),
+        (Money("100000.00", "EUR"), AmountOutOfRange),
+        (Money("-0.01", "EUR"), AmountOutOfRange),
+    ],
+)
+def test_amounts_outside_of_the_rules_of_a_vendor_are_refused_with_the_field(
+    money: Money, error: type[InvalidRequest]
+) -> None:
+    with pytest.raises(error) as refused:
+        AmountRules(decimals=2, maximum=Decimal("99999.99")).check(money)
+    assert refused.value.field == "amount"

@@ -10,6 +10,9 @@ from typing import Final
 
 import attrs
 
+from voucher_gateway.errors import AmountOutOfRange, AmountPrecisionError
+from voucher_gateway.money import Money
+
 
 class Operation(enum.StrEnum):
     """One verb of `VoucherProvider`; the value is the method's name."""
@@ -120,6 +123,21 @@ class AmountRules:
     decimals: int | None = None
     minimum: Decimal = Decimal(0)
     maximum: Decimal | None = None
+
+    def check(self, money: Money) -> None:
+        """Make sure that an initial value can be sent.
+
+        Raises:
+            AmountPrecisionError: if it has more decimals than the vendor's format.
+            AmountOutOfRange: if it is below the smallest or above the largest.
+        """
+        decimals = len(f"{money.amount:f}".partition(".")[2].rstrip("0"))
+        if self.decimals is not None and decimals > self.decimals:
+            rule = f"at most {self.decimals} decimals"
+            raise AmountPrecisionError(f"the vendor takes {rule}, not {money}", field="amount", rule=rule)
+        if money.amount < self.minimum or (self.maximum is not None and money.amount > self.maximum):
+            rule = f"from {self.minimum}" + ("" if self.maximum is None else f" to {self.maximum}")
+            raise AmountOutOfRange(f"the vendor takes amounts {rule}, not {money}", field="amount", rule=rule)
 
 
 @attrs.frozen(kw_only=True)

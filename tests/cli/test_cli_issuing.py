@@ -146,3 +146,12 @@ def test_a_top_up_says_what_moved(run: Any, gift: str) -> None:
     told = run("--json", "top-up", "shop", gift, "12.34", "EUR", "--reference", "t").done().object
     assert (told["verb"], told["result"]["money"]["amount"]) == ("top_up", "12.34")
     assert run("balance", "shop", CODE).done().out.startswith("62.34 EUR")
+
+
+def test_an_amount_that_the_vendor_cannot_take_is_refused_before_anything_is_sent(
+    run: Any, shop: RunningSimulator
+) -> None:
+    before = len(shop.requests)
+    ran = run("--json", "issue", "shop", "1.234", "BHD", "--reference", "r")
+    assert (ran.code, ran.error["error"], ran.error["field"]) == (2, "AmountPrecisionError", "amount")
+    assert len(shop.requests) == before

@@ -8,7 +8,6 @@ import typer
 
 from voucher_gateway.adapter import (
     KEEP,
-    Code,
     InvalidRequest,
     Medium,
     NewVoucher,
@@ -78,7 +77,7 @@ def issue(
         batch=batch,
         metadata=metadata_from(metadata),
     )
-    _refuse_early(session, account, new.code, activate=activate, reveal=reveal)
+    _refuse_early(session, new, account, activate=activate, reveal=reveal)
     voucher = change(
         session,
         Operation.ISSUE,
@@ -94,16 +93,18 @@ def issue(
         _activate_new(session, account, voucher, reference, order, wait, reveal=reveal)
 
 
-def _refuse_early(session: Session, account: str, code: Code | None, *, activate: bool, reveal: bool) -> None:
+def _refuse_early(session: Session, new: NewVoucher, account: str, *, activate: bool, reveal: bool) -> None:
     """Refuse, before anything is sent, what would leave a voucher that nobody can spend.
 
     Raises:
+        AmountPrecisionError, AmountOutOfRange: if the vendor does not take the value.
         InvalidRequest: if the vendor would make a code that shows once only, and it would be masked.
         UnsupportedOperation: if the voucher is to be activated and the login may not do that.
     """
     with session.gateway(account) as gateway:
         provider = gateway.provider(account)
-        if code is None and not reveal:
+        provider.capabilities.amounts.check(new.initial)
+        if new.code is None and not reveal:
             if provider.capabilities.codes.readable:
                 provider.check()  # only after a look is it known whether this login may read codes
             if not provider.capabilities.codes.readable:
