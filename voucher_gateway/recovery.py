@@ -85,7 +85,8 @@ def resolve_journalled(execution: Journalled, provider_of: ProviderOf, doubt: Ti
     entry = _found(execution, doubt)
     if entry is None and isinstance(doubt, Ticket):  # from a call without a journal, or with another
         return resolve_ticket(provider_of(doubt.account), doubt)
-    return _resolution(_looked_up(execution, provider_of, _known(entry)))
+    looked_up = _looked_up(execution, provider_of, _known(entry))
+    return _resolution(looked_up, reason=_proof(execution, looked_up))
 
 
 def recover(
@@ -104,7 +105,8 @@ def recover(
         )
         for entry in batch:
             try:
-                found.append(_resolution(_looked_up(execution, provider_of, entry)))
+                looked_up = _looked_up(execution, provider_of, entry)
+                found.append(_resolution(looked_up, reason=_proof(execution, looked_up)))
             except OperationInProgress:
                 continue
             except ConfigurationError as error:  # of this one account: the others' operations can still be found
@@ -164,6 +166,14 @@ def _looked_up(execution: Journalled, provider_of: ProviderOf, entry: Entry) -> 
     if entry.state is State.UNKNOWN:
         entry, _ = settle(execution.journal, entry, provider_of(entry.key.account))
     return entry
+
+
+def _proof(execution: Journalled, entry: Entry) -> str:
+    """Return on what it rests that an operation happened or not, as its last deciding request tells it."""
+    if entry.state is State.UNKNOWN:
+        return ""
+    told = [one.reason for one in execution.journal.sent(entry.id) if one.decisive and one.reason]
+    return told[-1] if told else ""
 
 
 def _resolution(entry: Entry, reason: str = "") -> Resolution:

@@ -150,6 +150,7 @@ class Sent:
         decisive: whether its success is the operation's.
         intent: what was sent, under its wire reference.
         effect: what became of it; None if nobody lived to say.
+        reason: how that is known, or why it is not.
     """
 
     id: int
@@ -159,6 +160,7 @@ class Sent:
     decisive: bool
     intent: Intent
     effect: Effect | None
+    reason: str | None = None
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Sent:
@@ -171,6 +173,7 @@ class Sent:
             decisive=row["decisive"],
             intent=Intent.from_ticket(Ticket.from_json(row["intent"])),
             effect=Effect(row["effect"]) if row["effect"] else None,
+            reason=row["reason"],
         )
 
 
