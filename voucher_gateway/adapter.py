@@ -53,7 +53,17 @@ from voucher_gateway.errors import (
     VoucherNotFound,
     WrongPin,
 )
-from voucher_gateway.http import Auth, BearerKey, ClientCredentials, HttpClient, HttpSettings, Path, Reply, Request
+from voucher_gateway.http import (
+    Auth,
+    BearerKey,
+    Calls,
+    ClientCredentials,
+    HttpClient,
+    HttpSettings,
+    Path,
+    Reply,
+    Request,
+)
 from voucher_gateway.instants import (
     format_instant,
     format_micros,
@@ -127,6 +137,7 @@ __all__ = [
     "AuthenticationFailed",
     "Balance",
     "BearerKey",
+    "Calls",
     "Capabilities",
     "Checkup",
     "ClientCredentials",

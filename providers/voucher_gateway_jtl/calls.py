@@ -6,16 +6,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from voucher_gateway.adapter import (
+    Calls,
     ClientCredentials,
     HttpClient,
     Intent,
     MissingScope,
     Operation,
-    Rejected,
     Reply,
     Request,
-    VoucherGatewayError,
-    VoucherNotFound,
 )
 from voucher_gateway_jtl.declaration import SCOPES_OF
 from voucher_gateway_jtl.refusals import explain
@@ -24,16 +22,15 @@ from voucher_gateway_jtl.settings import JtlSettings
 T = TypeVar("T")
 
 
-class JtlCalls:
+class JtlCalls(Calls):
     """One account's calls.
 
     Attributes:
-        http: the client that they go through.
         credentials: the login that they go under.
     """
 
     def __init__(self, account: str, settings: JtlSettings) -> None:
-        self.http = HttpClient(account, settings, explain=explain)
+        super().__init__(account, HttpClient(account, settings, explain=explain))
         self.credentials = self.http.auth = ClientCredentials(
             client_id=settings.client_id,
             client_secret=settings.client_secret,
@@ -41,7 +38,6 @@ class JtlCalls:
             scopes=settings.scopes,
             extra={} if settings.client_type is None else {"client_type": settings.client_type},
         )
-        self._account = account
         self._asked_for = frozenset(settings.scopes) or None
 
     @property
@@ -54,39 +50,10 @@ class JtlCalls:
         self.require(operation)
         return self.asked(operation, request, read)
 
-    def asked(self, operation: Operation, request: Request, read: Callable[[Reply], T]) -> T:
-        """Make a reading call that belongs to an operation."""
-        return self.about(operation, lambda: self.http.read(request, read))
-
     def change(self, request: Request, intent: Intent, read: Callable[[Reply], T]) -> T:
         """Make a changing call, if the scopes allow the operation."""
         self.require(Operation(intent.verb))
         return self.http.change(request, intent, read)
-
-    def about(self, operation: Operation, call: Callable[[], T]) -> T:
-        """Make a call, and name account and operation in its errors."""
-        try:
-            return call()
-        except VoucherGatewayError as error:
-            error.about(account=self._account, operation=operation.value)
-            raise
-
-    def of_voucher(self, call: Callable[[], T]) -> T:
-        """Make a call whose path names a voucher: a 404 in JTL's shape then means that there is none."""
-        try:
-            return call()
-        except Rejected as error:
-            if error.http_status != 404:
-                raise
-            missing = VoucherNotFound(
-                "the vendor knows no such voucher",
-                account=error.account,
-                operation=error.operation,
-                http_status=404,
-                vendor_code=error.vendor_code,
-                request_id=error.request_id,
-            )
-        raise missing
 
     def require(self, operation: Operation) -> None:
         """Make sure, before anything is sent, that the scopes allow an operation, as far as they are known.

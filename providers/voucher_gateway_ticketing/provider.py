@@ -137,7 +137,7 @@ class TicketingProvider(VoucherProvider):
         """
         path = Path.of("/api/vouchers/{id}/{code}/info", id=id, code=checked_code(code))
         request = Request(method="GET", path=path, anonymous=True)
-        found, raw = self._reads.of_voucher(lambda: self._reads.read("info", request, wire.read_info))
+        found, raw = self._reads.of_voucher(lambda: self._reads.asked("info", request, wire.read_info))
         found.voucher = mapping.identified(found.voucher, id)
         told = None if found.seller is None else found.seller.currency
         currency = told or self._reads.currency("info")
@@ -181,7 +181,7 @@ class TicketingProvider(VoucherProvider):
     def history(self, id: str) -> History:
         """Return the ticket checkouts that took value off a voucher (vivenu: transactions); it comes in one reply."""
         request = Request(method="GET", path=Path.of("/api/vouchers/{id}/transactions", id=id))
-        found = self._reads.of_voucher(lambda: self._reads.read(Operation.HISTORY, request, wire.read_transactions))
+        found = self._reads.of_voucher(lambda: self._reads.asked(Operation.HISTORY, request, wire.read_transactions))
         currency = self._reads.currency(Operation.HISTORY)
         return self._reads.about(Operation.HISTORY, lambda: mapping.history(self.account, currency, id, found))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TypeVar
 
 from voucher_gateway.adapter import (
+    Calls,
     Code,
     HttpClient,
     Listing,
@@ -13,9 +13,7 @@ from voucher_gateway.adapter import (
     Page,
     Path,
     Rejected,
-    Reply,
     Request,
-    VoucherGatewayError,
     VoucherNotFound,
 )
 from voucher_gateway_ticketing import mapping, wire
@@ -26,13 +24,12 @@ from voucher_gateway_ticketing.settings import TicketingSettings
 T = TypeVar("T")
 
 
-class Reads:
+class Reads(Calls):
     """The reading calls of one account. `operation` is what an error names."""
 
     def __init__(self, account: str, settings: TicketingSettings, http: HttpClient) -> None:
-        self._account = account
+        super().__init__(account, http)
         self._settings = settings
-        self._http = http
         self._seller = Seller(http)
 
     def currency(self, operation: str) -> str:
@@ -46,7 +43,7 @@ class Reads:
     def got(self, operation: str, id: str) -> wire.Shown:
         """Return the voucher with this id."""
         request = Request(method="GET", path=Path.of("/api/vouchers/{id}", id=id))
-        one, raw = self.of_voucher(lambda: self.read(operation, request, wire.read_voucher))
+        one, raw = self.of_voucher(lambda: self.asked(operation, request, wire.read_voucher))
         return mapping.identified(one, id), raw
 
     def slice(self, operation: str, first: int, size: int, params: list[Param]) -> wire.TicketingPage:
@@ -60,7 +57,7 @@ class Reads:
             had = len(whole.docs)
             query = [("top", str(size - had)), ("skip", str(first + had)), *params]
             request = Request(method="GET", path=Path.of("/api/vouchers"), query=query)
-            page = self.read(operation, request, wire.read_vouchers)
+            page = self.asked(operation, request, wire.read_vouchers)
             whole.docs += page.docs
             whole.raw += page.raw
             whole.total = page.total
@@ -104,7 +101,7 @@ class Reads:
         path = Path.of("/api/coupon/{code}/info", code=one.code)
         request = Request(method="GET", path=path, query=query, anonymous=True)
         try:
-            found = self.read(operation, request, wire.read_code)
+            found = self.asked(operation, request, wire.read_code)
         except Rejected:
             found = wire.TicketingCode()
         if found.type == "coupon" or found.voucher is None or found.voucher.code != one.code:
@@ -115,32 +112,3 @@ class Reads:
                 operation=operation,
             )
         return mapping.identified(one, found.voucher.id)
-
-    def read(self, operation: str, request: Request, read: Callable[[Reply], T]) -> T:
-        """Send a request and return what `read` makes of the answer."""
-        return self.about(operation, lambda: self._http.read(request, read))
-
-    def about(self, operation: str, call: Callable[[], T]) -> T:
-        """Make a call whose errors name the account and the operation."""
-        try:
-            return call()
-        except VoucherGatewayError as error:
-            error.about(account=self._account, operation=str(operation))
-            raise
-
-    def of_voucher(self, call: Callable[[], T]) -> T:
-        """Make a call whose path names a voucher: a 404 in the vendor's shape then means that there is none."""
-        try:
-            return call()
-        except Rejected as error:
-            if error.http_status != 404:
-                raise
-            missing = VoucherNotFound(
-                "the vendor knows no such voucher",
-                account=error.account,
-                operation=error.operation,
-                http_status=404,
-                vendor_code=error.vendor_code,
-                request_id=error.request_id,
-            )
-        raise missing

@@ -1,8 +1,9 @@
 """HTTP with a vendor: the only place that imports requests."""
 
 from voucher_gateway.http.auth import Auth, BearerKey, ClientCredentials
+from voucher_gateway.http.calls import Calls
 from voucher_gateway.http.client import HttpClient
 from voucher_gateway.http.request import Path, Reply, Request
 from voucher_gateway.http.settings import HttpSettings
 
-__all__ = ["Auth", "BearerKey", "ClientCredentials", "HttpClient", "HttpSettings", "Path", "Reply", "Request"]
+__all__ = ["Auth", "BearerKey", "Calls", "ClientCredentials", "HttpClient", "HttpSettings", "Path", "Reply", "Request"]
