@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import sqlite3
 import threading
 import time
 import weakref
@@ -176,11 +178,29 @@ def _sqlite_engine(url: sa.URL) -> Engine:
     def _prepare(connection: Any, _: Any) -> None:
         # The driver's own transactions begin too late (DEFERRED); `Database.write` begins ours.
         connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(connection)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log, which the file then remembers.
+
+    When several processes do so at once for a new file, SQLite tells the losers at once that it is locked, without
+    the usual waiting.
+    """
+    patience = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= patience:
+                raise
+        else:
+            return
+        time.sleep(random.uniform(0.005, 0.05))  # noqa: S311 - no secret
 
 
 def _postgres_engine(url: sa.URL) -> Engine:
