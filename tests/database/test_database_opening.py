@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 
 from voucher_gateway.adapter import ConfigurationError, DatabaseUnavailable
 from voucher_gateway.database import Database
-from voucher_gateway.database.migrate import HEAD, SCRIPTS
+from voucher_gateway.database.migrate import JOURNAL
 from voucher_gateway.database.schema import metadata
 
 
@@ -84,8 +84,8 @@ def test_closing_twice_does_no_harm(either_url: str) -> None:
 
 def test_the_newest_script_is_the_one_that_is_asked_for() -> None:
     config = Config()
-    config.set_main_option("script_location", str(SCRIPTS))
-    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+    config.set_main_option("script_location", str(JOURNAL.scripts))
+    assert ScriptDirectory.from_config(config).get_current_head() == JOURNAL.head
 
 
 def test_the_scripts_make_the_tables_of_the_schema(either_url: str) -> None:
@@ -99,7 +99,7 @@ def test_a_second_opening_changes_nothing(either_url: str) -> None:
     Database(either_url).close()
     database = Database(either_url)
     with database.read() as connection:
-        assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all() == [HEAD]
+        assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all() == [JOURNAL.head]
     database.close()
 
 
@@ -124,7 +124,7 @@ def test_eight_processes_may_open_a_new_database_at_once(
     assert at_once(work, 8) == ["opened"] * 8
     database = Database(either_url)
     with database.read() as connection:
-        assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all() == [HEAD]
+        assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all() == [JOURNAL.head]
     database.close()
 
 

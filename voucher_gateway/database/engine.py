@@ -19,7 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from voucher_gateway.database.errors import database_errors
 from voucher_gateway.database.locks import AdvisoryLocks, FileLocks, Locks
-from voucher_gateway.database.migrate import migrate
+from voucher_gateway.database.migrate import JOURNAL, Schema, migrate
 from voucher_gateway.database.statement import execute
 from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable, VoucherGatewayError
 
@@ -35,19 +35,20 @@ class Database:
 
     Args:
         url: ``sqlite:///PATH`` or ``postgresql://...``; psycopg 3 is the driver.
+        schema: the tables that are to be there; those of other subjects are left alone.
 
     Raises:
         ConfigurationError: if the URL is none of these, or the driver is missing.
         DatabaseUnavailable: if it cannot be opened or brought to the present schema.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = _normal(url)
+    def __init__(self, url: str, schema: Schema = JOURNAL) -> None:
+        self._url = _normal(url, schema.subject)
         self.shown = self._url.render_as_string(hide_password=True)
         self._open()
         try:
             with database_errors(self.shown):
-                migrate(self.write, self.locks)
+                migrate(schema, self.write, self.locks)
         except BaseException:
             self.close()
             raise
@@ -143,23 +144,23 @@ class Database:
             self._open()
 
 
-def _normal(url: str) -> sa.URL:
+def _normal(url: str, subject: str) -> sa.URL:
     try:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
     except (sa.exc.ArgumentError, ValueError):
-        raise ConfigurationError("journal must be a database URL, such as sqlite:///voucher-gateway.db") from None
+        raise ConfigurationError(f"{subject} must be a database URL, such as sqlite:///voucher-gateway.db") from None
     if backend == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
-            raise ConfigurationError("journal must be a file: what is only in memory is lost when it is needed")
+            raise ConfigurationError(f"{subject} must be a file: what is only in memory is lost when it is needed")
         if parsed.database.startswith("file:"):
-            raise ConfigurationError("journal must name an SQLite file by its path, not by a file: URI")
+            raise ConfigurationError(f"{subject} must name an SQLite file by its path, not by a file: URI")
         # One file has one name from here on: the locks and the key beside it go by that name, and a process may
         # change its working directory.
         return parsed.set(drivername="sqlite+pysqlite", database=str(Path(parsed.database).resolve()))
     if backend in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg")
-    raise ConfigurationError("journal must be at an sqlite: or postgresql: URL")
+    raise ConfigurationError(f"{subject} must be at an sqlite: or postgresql: URL")
 
 
 def _sqlite_engine(url: sa.URL) -> Engine:

@@ -5,26 +5,53 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.database.locks import Locks
+from voucher_gateway.database.schema import metadata
 from voucher_gateway.errors import ConfigurationError
-
-HEAD: Final = "0001"
-"""The newest revision; a test holds it against the scripts."""
-
-SCRIPTS: Final = Path(__file__).parent / "migrations"
 
 _LONGEST_WAIT_S: Final = 60.0
 
 
-def migrate(write: Callable[[], AbstractContextManager[Connection]], locks: Locks) -> None:
+@attrs.frozen(kw_only=True)
+class Schema:
+    """Tables of one subject, and the scripts that make them. Several subjects may share one database.
+
+    Attributes:
+        subject: names it in messages.
+        scripts: Alembic's folder, with ``env.py`` and ``versions``.
+        head: the newest revision there; a test holds it against the scripts.
+        version_table: where Alembic keeps the database's revision of this subject.
+        metadata: the tables as they are after the newest revision.
+    """
+
+    subject: str
+    scripts: Path
+    head: str
+    version_table: str
+    metadata: sa.MetaData = attrs.field(eq=False, repr=False)
+
+
+JOURNAL: Final = Schema(
+    subject="journal",
+    scripts=Path(__file__).parent / "migrations",
+    head="0001",
+    version_table="alembic_version",
+    metadata=metadata,
+)
+"""The journal's tables."""
+
+
+def migrate(schema: Schema, write: Callable[[], AbstractContextManager[Connection]], locks: Locks) -> None:
     """Create the tables or upgrade them, if that is not done yet.
 
     Args:
+        schema: the tables.
         write: gives a connection in a transaction.
         locks: keep other processes from doing the same at the same time.
 
@@ -32,30 +59,48 @@ def migrate(write: Callable[[], AbstractContextManager[Connection]], locks: Lock
         ConfigurationError: if the database was written by a later version of this library.
     """
     with write() as connection:
-        if _revision(connection) == HEAD:
+        if _revision(schema, connection) == schema.head:
             return
     with locks.hold("migrate", wait_s=_LONGEST_WAIT_S), write() as connection:
-        if _revision(connection) != HEAD:
-            _upgrade(connection)
+        if _revision(schema, connection) != schema.head:
+            _upgrade(schema, connection)
 
 
-def _revision(connection: Connection) -> str | None:
-    if not sa.inspect(connection).has_table("alembic_version"):
+def _revision(schema: Schema, connection: Connection) -> str | None:
+    if not sa.inspect(connection).has_table(schema.version_table):
         return None
-    found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
-    if found is not None and found > HEAD:
+    versions = sa.table(schema.version_table, sa.column("version_num", sa.String))
+    found: str | None = connection.scalar(sa.select(versions.c.version_num))
+    if found is not None and found > schema.head:
         raise ConfigurationError(
-            f"the database has the schema {found}, this version of voucher-gateway knows {HEAD} at most: upgrade it"
+            f"the database has the {schema.subject}'s schema {found}, this version of voucher-gateway knows"
+            f" {schema.head} at most: upgrade it"
         )
     return found
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(schema: Schema, connection: Connection) -> None:
     # Imported here: Alembic costs more time than all the rest, and is needed once in the life of a database.
     from alembic import command
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    config.set_main_option("script_location", str(schema.scripts).replace("%", "%%"))
     config.attributes["connection"] = connection
+    config.attributes["schema"] = schema
     command.upgrade(config, "head")
+
+
+def run_scripts(context: Any) -> None:
+    """Run the scripts of a schema; all that its ``env.py`` has to do.
+
+    Args:
+        context: Alembic's own, `alembic.context`.
+    """
+    given = context.config.attributes
+    schema: Schema = given["schema"]
+    context.configure(
+        connection=given["connection"], target_metadata=schema.metadata, version_table=schema.version_table
+    )
+    with context.begin_transaction():
+        context.run_migrations()

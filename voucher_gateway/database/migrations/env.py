@@ -2,8 +2,6 @@
 
 from alembic import context
 
-from voucher_gateway.database.schema import metadata
+from voucher_gateway.database.migrate import run_scripts
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
-with context.begin_transaction():
-    context.run_migrations()
+run_scripts(context)
