@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 
 from voucher_gateway.adapter import (
@@ -14,6 +15,7 @@ from voucher_gateway.adapter import (
     Operation,
     OutcomeUnknown,
     ProviderUnavailable,
+    VoucherChanges,
 )
 from voucher_gateway.errors import ReferenceConflict
 from voucher_gateway.journal import State
@@ -217,3 +219,19 @@ def test_a_repeat_that_is_refused_because_the_first_attempt_succeeded_is_a_succe
         shop.gateway.delete("shop", voucher_id, "misprint", reference="d-1")
     assert shop.gateway.delete("shop", voucher_id, "misprint", reference="d-1").voucher_id == voucher_id
     assert shop.running.ledger() == []
+
+
+def test_a_reference_does_not_come_to_stand_for_another_change(shop: Shop) -> None:
+    id, _ = shop.voucher(status="inactive")
+    shop.gateway.update("shop", id, VoucherChanges(sku="GIFT-50"), reference="u1")
+    again = shop.gateway.update("shop", id, VoucherChanges(sku="GIFT-50"), reference="u1")
+    assert again.replayed
+    with pytest.raises(ReferenceConflict, match="another content"):
+        shop.gateway.update("shop", id, VoucherChanges(sku="GIFT-51"), reference="u1")
+
+
+def test_a_reference_does_not_come_to_stand_for_another_new_voucher(shop: Shop) -> None:
+    new = NewVoucher(initial=Money(50, "EUR"), batch="B-1")
+    shop.gateway.issue("shop", new, reference="i1")
+    with pytest.raises(ReferenceConflict, match="another content"):
+        shop.gateway.issue("shop", attrs.evolve(new, batch="B-2"), reference="i1")

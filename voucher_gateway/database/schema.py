@@ -33,6 +33,8 @@ operations: Final = Table(
     Column("voucher_id", String(255)),
     Column("amount", String(32)),
     Column("currency", String(3)),
+    # A digest of all else that was asked for, such as the changes of an update.
+    Column("content", String(16)),
     Column("state", String(16), nullable=False),
     Column("attempt", Integer, nullable=False),
     # Raised by every take-over: who writes under an older one has lost the operation.

@@ -7,6 +7,7 @@ only when a journal is opened, since it brings SQLAlchemy along.
 """
 
 from voucher_gateway.execution.call import LONGEST_REFERENCE, Call, Execution
+from voucher_gateway.execution.content import content_of
 from voucher_gateway.execution.direct import Direct
 
-__all__ = ["LONGEST_REFERENCE", "Call", "Direct", "Execution"]
+__all__ = ["LONGEST_REFERENCE", "Call", "Direct", "Execution", "content_of"]

@@ -32,6 +32,7 @@ class Call:
         id: the voucher, reservation or redemption that it acts on.
         code: the voucher's code, where it acts on that.
         money: the amount that is to move.
+        content: a digest of all else that is asked for, by `content_of`.
         wait_s: how long to wait for another worker on the same call, in seconds.
         if_held: one of `IF_HELD`.
 
@@ -46,6 +47,7 @@ class Call:
     id: str | None = attrs.field(default=None, kw_only=True)
     code: Code | None = attrs.field(default=None, kw_only=True)
     money: Money | None = attrs.field(default=None, kw_only=True)
+    content: str | None = attrs.field(default=None, kw_only=True)
     wait_s: float = attrs.field(default=0.0, kw_only=True)
     if_held: str = attrs.field(default="replace-own", kw_only=True)
 

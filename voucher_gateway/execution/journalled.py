@@ -121,6 +121,7 @@ class Journalled:
                 code=call.code,
                 id=call.id,
                 money=call.money,
+                content=call.content,
             ),
             voucher_id=None,
             state=State.OPEN,
@@ -142,6 +143,7 @@ class Journalled:
             like=entry.target,
             id=call.id,
             money=call.money,
+            content=call.content,
         )
         if meant != entry.target:
             differs = ", ".join(

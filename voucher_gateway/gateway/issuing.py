@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from voucher_gateway.adapter import Deletion, Money, NewVoucher, Operation, TopUp, Voucher, VoucherChanges, positive
 from voucher_gateway.emulation import issue, top_up_by_update
-from voucher_gateway.execution import Call
+from voucher_gateway.execution import Call, content_of
 from voucher_gateway.gateway.accounts import Accounts
 
 
@@ -16,7 +16,17 @@ class Issuing(Accounts):
     ) -> Voucher:
         """Bring a voucher into being (vendors: create)."""
         return self._run_steps(
-            Call(account, Operation.ISSUE, reference, order, wait_s=wait, id=new.id, code=new.code, money=new.initial),
+            Call(
+                account,
+                Operation.ISSUE,
+                reference,
+                order,
+                wait_s=wait,
+                id=new.id,
+                code=new.code,
+                money=new.initial,
+                content=content_of(new),
+            ),
             {None: lambda steps, provider: issue(steps, provider, new, order)},
         )
 
@@ -50,7 +60,7 @@ class Issuing(Accounts):
     ) -> Voucher:
         """Change a voucher's data, never its value."""
         return self._run(
-            Call(account, Operation.UPDATE, reference, order, wait_s=wait, id=id),
+            Call(account, Operation.UPDATE, reference, order, wait_s=wait, id=id, content=content_of(changes)),
             lambda provider, ref: provider.update(id, changes, reference=ref, order=order),
         )
 

@@ -252,6 +252,7 @@ class Journal:
                     "voucher_id": voucher_id,
                     "amount": None if target.money is None else f"{target.money.amount:f}",
                     "currency": None if target.money is None else target.money.currency,
+                    "content": target.content,
                     "state": State.OPEN.value,
                     "attempt": 1,
                     "epoch": 1,

@@ -46,6 +46,7 @@ class Target:
     fingerprint: str | None
     id: str | None
     money: Money | None
+    content: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -106,6 +107,7 @@ class Entry:
                 fingerprint=row["fingerprint"],
                 id=row["target"],
                 money=money,
+                content=row["content"],
             ),
             voucher_id=row["voucher_id"],
             state=State(row["state"]),

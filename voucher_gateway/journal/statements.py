@@ -39,6 +39,7 @@ INSERT: Final = Statement(
         "voucher_id",
         "amount",
         "currency",
+        "content",
         "state",
         "attempt",
         "epoch",
