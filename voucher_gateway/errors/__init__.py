@@ -45,8 +45,6 @@ from voucher_gateway.errors.kinds import (
     AccessDenied,
     AlreadyCaptured,
     AlreadyRefunded,
-    AmountOutOfRange,
-    AmountPrecisionError,
     AuthenticationFailed,
     ConcurrentModification,
     ConfigurationError,
@@ -57,7 +55,6 @@ from voucher_gateway.errors.kinds import (
     FieldError,
     InsufficientValue,
     IntegrityMismatch,
-    InvalidRequest,
     MalformedResponse,
     MissingScope,
     NotExecuted,
@@ -77,6 +74,7 @@ from voucher_gateway.errors.kinds import (
     VoucherNotFound,
     WrongPin,
 )
+from voucher_gateway.errors.request import AmountOutOfRange, AmountPrecisionError, InvalidRequest
 from voucher_gateway.errors.root import OutcomeName, VoucherGatewayError
 from voucher_gateway.errors.ticket import Ticket
 

@@ -1,16 +1,14 @@
-"""Every kind of error."""
+"""The kinds of errors, but for those of a wrong request."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
 from voucher_gateway.errors.root import OutcomeName, VoucherGatewayError, rebuild
-
-if TYPE_CHECKING:
-    from voucher_gateway.errors.ticket import Ticket
+from voucher_gateway.errors.ticket import Ticket
 
 
 @attrs.frozen
@@ -44,31 +42,6 @@ class UnsupportedOperation(VoucherGatewayError):
     def __init__(self, message: str, *, emulation: str | None = None, **named: Any) -> None:
         super().__init__(message, **named)
         self.emulation = emulation
-
-
-class InvalidRequest(VoucherGatewayError):
-    """The call is wrong as it stands. Nothing was sent.
-
-    Attributes:
-        field: the argument that is wrong.
-        rule: the rule it breaks.
-    """
-
-    def __init__(self, message: str, *, field: str, rule: str, **named: Any) -> None:
-        super().__init__(message, **named)
-        self.field = field
-        self.rule = rule
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (rebuild, (type(self), self.message, self.__dict__.copy()))
-
-
-class AmountPrecisionError(InvalidRequest):
-    """The amount has more decimals than the currency, or the vendor's wire format, can carry."""
-
-
-class AmountOutOfRange(InvalidRequest):
-    """The amount is above or below what the vendor takes."""
 
 
 class Declined(VoucherGatewayError):

@@ -8,7 +8,7 @@ from typing import Self
 
 import attrs
 
-from voucher_gateway.errors.kinds import InvalidRequest
+from voucher_gateway.errors.request import InvalidRequest
 
 
 @attrs.frozen(kw_only=True)
