@@ -239,3 +239,24 @@ def test_what_a_class_declares_wrongly_is_said_beside_its_keys() -> None:
 
 def test_what_a_constructor_says_about_a_value_is_not_repeated() -> None:
     assert read(Fussy, {"pin": CANARY}) == [": is refused by the provider"]
+
+
+@attrs.frozen(kw_only=True)
+class WithPath:
+    """Settings that name a file."""
+
+    path: Path
+
+
+def test_a_relative_path_begins_at_the_folder_of_the_configuration(tmp_path: Path) -> None:
+    table = {"path": "in/vouchers.csv"}
+    read = read_settings(WithPath, table, Problems("config"), ("accounts", "a"), folder=tmp_path, reserved=())
+    assert read == WithPath(path=tmp_path / "in" / "vouchers.csv")
+
+
+@pytest.mark.parametrize("given", ["", 5, None])
+def test_a_path_is_text(given: object) -> None:
+    problems = Problems("config")
+    read_settings(WithPath, {"path": given}, problems, ("accounts", "a"), folder=None, reserved=())
+    with pytest.raises(ConfigurationError, match=r"accounts\.a\.path"):
+        problems.raise_if_any()

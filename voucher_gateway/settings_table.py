@@ -20,7 +20,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 import attrs
 
 from voucher_gateway.errors import ConfigurationError, VoucherGatewayError
-from voucher_gateway.settings import SecretSource
+from voucher_gateway.settings import DatabaseUrl, SecretSource
 
 Where = tuple[Any, ...]
 """The keys that lead to a place in a configuration, from the top."""
@@ -117,7 +117,7 @@ def read_settings(
         table: the provider's keys of the account.
         problems: takes what is wrong.
         where: the account's place.
-        folder: where relative paths of secrets begin; None for the working directory.
+        folder: where relative paths begin; None for the working directory.
         reserved: keys of every account, which a provider cannot have for itself.
     """
     count = len(problems)
@@ -203,10 +203,12 @@ def _typed(hint: Any, value: Any, folder: Path | None) -> Any:
         if not isinstance(value, list | tuple):
             raise ConfigurationError(f"must be a list, not {kind_of(value)}")
         return tuple(_typed(arguments[0], one, folder) for one in value)
-    if hint is SecretSource:
-        source = SecretSource.of(value, folder=folder)
+    if hint is SecretSource or hint is DatabaseUrl:
+        source: SecretSource | DatabaseUrl = hint.of(value, folder=folder)
         source.check()
         return source
+    if hint is Path:
+        return (folder or Path.cwd()) / _text(value)
     if hint is str:
         return _text(value)
     if hint is bool:

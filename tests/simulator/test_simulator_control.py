@@ -35,7 +35,14 @@ def test_faults_can_be_injected_and_cleared(jar: RunningSimulator, session: requ
         "name": "drop-before",
         "match": "* *",
         "times": 1,
+        "after": 0,
     }
+
+
+def test_an_injected_fault_can_let_requests_pass(jar: RunningSimulator, session: requests.Session) -> None:
+    door, url = jar.announcement["control_url"] + "/faults", jar.announcement["base_url"] + "/jars"
+    assert session.post(door, json={"name": "error-before", "after": 2}).json()["after"] == 2
+    assert [session.get(url).status_code for _ in range(4)] == [200, 200, 500, 200]
 
 
 def test_the_record_shows_what_arrived_in_order_unmasked(jar: RunningSimulator, session: requests.Session) -> None:
@@ -82,6 +89,8 @@ def test_the_ledger_is_shown(jar: RunningSimulator, session: requests.Session) -
         ("/faults", b'{"name": "hang", "times": -1}'),
         ("/faults", b'{"name": "hang", "times": 1.5}'),
         ("/faults", b'{"name": "hang", "times": true}'),
+        ("/faults", b'{"name": "hang", "after": -1}'),
+        ("/faults", b'{"name": "hang", "after": "1"}'),
         ("/faults", b'{"name": "slow", "delay_s": true}'),
         ("/faults", b'{"name": "slow", "delay_s": {}}'),
         ("/faults", b'{"name": "slow", "delay": 1}'),

@@ -232,6 +232,19 @@ def test_faults_wait_for_their_own_requests_and_as_often_as_said(
     assert statuses == [201, 500, 500, 201]
 
 
+def test_a_fault_lets_as_many_of_its_requests_pass_as_said(jar: RunningSimulator, session: requests.Session) -> None:
+    jar.inject("error-before", "POST /jars/b", times=2, after=2)
+    base = jar.announcement["base_url"]
+    statuses = [session.post(f"{base}/jars/{name}", json={"amount": 1}).status_code for name in "babbbb"]
+    assert statuses == [201, 201, 201, 500, 500, 201]
+
+
+def test_a_request_that_meets_another_fault_has_passed_too(jar: RunningSimulator, session: requests.Session) -> None:
+    jar.inject("error-before", ADD, status=501)
+    jar.inject("error-before", ADD, after=1, status=502)
+    assert [_add(jar, session).status_code for _ in range(3)] == [501, 502, 201]
+
+
 @pytest.mark.parametrize("times", [0, None])
 def test_a_fault_without_a_number_of_times_stays(
     times: int | None, jar: RunningSimulator, session: requests.Session
@@ -286,6 +299,8 @@ def test_a_pattern_knows_one_wildcard(match: str, method: str, path: str, fits: 
         ("hang:POST /v1/*:3", Fault("hang", "POST /v1/*", 3)),
         ("hang:POST /v1/a:b", Fault("hang", "POST /v1/a:b")),
         ("hang:POST /v1/a:b:0", Fault("hang", "POST /v1/a:b", 0)),
+        ("hang:POST /v1/a:0:3", Fault("hang", "POST /v1/a", 0, after=3)),
+        ("hang::2:1", Fault("hang", times=2, after=1)),
     ],
 )
 def test_a_fault_is_read_from_the_command_line(text: str, fault: Fault) -> None:
@@ -299,6 +314,7 @@ def test_a_fault_is_read_from_the_command_line(text: str, fault: Fault) -> None:
         lambda: Fault("hang", "POST"),
         lambda: Fault("hang", "POST /a /b"),
         lambda: Fault("hang", times=-1),
+        lambda: Fault("hang", after=-1),
         lambda: Fault("hang", options={"delay_s": 1}),
         lambda: Fault("slow", options={"delay": 1}),
         lambda: Fault("slow", options={"delay_s": "1"}),

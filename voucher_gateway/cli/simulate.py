@@ -13,7 +13,7 @@ from voucher_gateway.adapter import ConfigurationError
 
 
 def simulate(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The vendor, jtl or ticketing.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The vendor, such as jtl.", show_default=False)],
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Where to listen; 0 picks a free one.")] = 0,
     host: Annotated[str, typer.Option("--host", help="The interface to listen on.")] = "127.0.0.1",
     vouchers: Annotated[int, typer.Option("--vouchers", min=0, help="How many there are at the start.")] = 0,
@@ -28,9 +28,17 @@ def simulate(
         list[str] | None,
         typer.Option(
             "--fault",
-            metavar="NAME[:MATCH[:TIMES]]",
+            metavar="NAME[:MATCH[:TIMES[:AFTER]]]",
             help="Something that goes wrong, such as 'commit-then-drop:POST /v1/reservations/*/charge:1'; TIMES 0 is"
-            " always. May be repeated.",
+            " always; AFTER lets so many matching requests pass first. May be repeated.",
+        ),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            metavar="NAME=VALUE",
+            help="One of the vendor's own options, such as seller_currency=CHF of ticketing. May be repeated.",
         ),
     ] = None,
 ) -> None:
@@ -46,7 +54,7 @@ def simulate(
         options = SimulatorOptions(
             host=host, port=port, vouchers=vouchers, seed=seed, latency_ms=latency_ms, strict=strict, state=state
         )
-        serve(name, options, fault or [], sys.stdout)
+        serve(name, options, fault or [], sys.stdout, option or [])
     except (ValueError, OSError) as error:
         problem = str(error)
     else:

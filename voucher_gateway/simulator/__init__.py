@@ -6,21 +6,30 @@ Everything that a vendor's simulator and a test need is here. A vendor subclasse
 
 from __future__ import annotations
 
+from .book import Book
 from .clock import VirtualClock
 from .exchange import RecordedRequest, Refused, Reply, Request
 from .fault_table import FAULTS, FaultKind
 from .faults import Fault, parse_fault
 from .jsontext import BadJson, read_json, write_json
+from .records import from_records, to_records
 from .routing import Route
 from .running import GROUP, RunningSimulator, available, load, serve, start
+from .seeding import CAPITALS_AND_DIGITS, ODD_TEXTS, drawn_text
 from .simulator import Simulator, SimulatorOptions
+from .tokens import Login, Token, TokenServer
+from .truth import TrueMovement, TrueVoucher
 
 __all__ = [
+    "CAPITALS_AND_DIGITS",
     "FAULTS",
     "GROUP",
+    "ODD_TEXTS",
     "BadJson",
+    "Book",
     "Fault",
     "FaultKind",
+    "Login",
     "RecordedRequest",
     "Refused",
     "Reply",
@@ -29,12 +38,19 @@ __all__ = [
     "RunningSimulator",
     "Simulator",
     "SimulatorOptions",
+    "Token",
+    "TokenServer",
+    "TrueMovement",
+    "TrueVoucher",
     "VirtualClock",
     "available",
+    "drawn_text",
+    "from_records",
     "load",
     "parse_fault",
     "read_json",
     "serve",
     "start",
+    "to_records",
     "write_json",
 ]

@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
             strict=given.strict,
             state=given.state,
         )
-        serve(given.name, options, given.fault, sys.stdout)
+        serve(given.name, options, given.fault, sys.stdout, given.option)
     except (ValueError, OSError) as error:
         parser.error(str(error))
     return 0
@@ -47,7 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--latency-ms", type=float, default=0, help="real milliseconds before each answer")
     parser.add_argument("--strict", action="store_true", help="refuse unknown request fields")
     parser.add_argument("--state", type=Path, metavar="FILE", help="keeps the ledger between runs")
-    parser.add_argument("--fault", action="append", default=[], metavar="NAME[:MATCH[:TIMES]]", help="may be repeated")
+    fault = "NAME[:MATCH[:TIMES[:AFTER]]]"
+    parser.add_argument("--fault", action="append", default=[], metavar=fault, help="may be repeated")
+    parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="one of the vendor's own")
     return parser
 
 

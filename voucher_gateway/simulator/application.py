@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import traceback
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from attrs import evolve, frozen
@@ -84,7 +85,7 @@ class Exchange:
         if self.match.route is None:
             if self.match.allowed:
                 return self.simulator.method_not_allowed(self.request, self.match.allowed)
-            return self.simulator.not_found(self.request)
+            return self._guarded(self.simulator.not_found)
         try:
             _ = self.request.query
         except ValueError:
@@ -102,15 +103,19 @@ class Exchange:
         assert self.match is not None
         assert self.match.route is not None
         try:
-            return self.match.route.handler(self.request)
+            return self._guarded(self.match.route.handler)
+        finally:
+            if self.request.method not in _READING:
+                self.application.note_change()
+
+    def _guarded(self, handler: Callable[[Request], Reply]) -> Reply:
+        try:
+            return handler(self.request)
         except Refused as refused:
             return refused.reply
         except Exception:  # noqa: BLE001 - a handler's mistake must reach the client as a reply and the tests as a crash
             self.application.note_crash()
             return self.simulator.crashed(self.request)
-        finally:
-            if self.request.method not in _READING:
-                self.application.note_change()
 
 
 class Application:

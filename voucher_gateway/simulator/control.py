@@ -60,19 +60,22 @@ class ControlDoor:
     def _inject(self) -> object:
         given = _body()
         name, match, times = given.pop("name", None), given.pop("match", "* *"), given.pop("times", 1)
+        after: object = given.pop("after", 0)
         if not isinstance(name, str) or not isinstance(match, str):
             raise ValueError("name and match are texts")
         if times is None:
             times = 0
         if isinstance(times, bool) or not isinstance(times, int):
             raise ValueError("times is an integer; 0 or null stands for always")
+        if isinstance(after, bool) or not isinstance(after, int):
+            raise ValueError("after is an integer: how many matching requests pass first")
         options = {}
         for option, value in given.items():
             if isinstance(value, bool) or not isinstance(value, int | float | str):
                 raise ValueError(f"the option {option} is a number or a text")
             options[option] = value
-        self._application.inject(Fault(name, match, times, options))
-        return {"name": name, "match": match, "times": times, **options}
+        self._application.inject(Fault(name, match, times, options, after))
+        return {"name": name, "match": match, "times": times, "after": after, **options}
 
     def _clear_faults(self) -> object:
         return {"cleared": self._application.clear_faults()}

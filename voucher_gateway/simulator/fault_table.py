@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import evolve, field, frozen
 
@@ -12,9 +12,36 @@ from .exchange import Reply
 from .jsontext import write_json
 
 if TYPE_CHECKING:
-    from .application import Exchange
+    from .exchange import Request
+    from .simulator import Simulator
 
 Action = Callable[..., Reply]
+
+
+class Exchange(Protocol):
+    """A request on its way to the vendor's handler, as a fault meets it."""
+
+    @property
+    def simulator(self) -> Simulator:
+        """The vendor."""
+        ...
+
+    @property
+    def request(self) -> Request:
+        """What arrived."""
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """Wait in real time."""
+        ...
+
+    def proceed(self) -> Reply:
+        """Let it meet the next fault or, when none is left, the vendor."""
+        ...
+
+    def proceed_from_picture(self, lag_s: float, lag_requests: int | None) -> Reply:
+        """The same, a look-up being answered from an older picture of the ledger."""
+        ...
 
 
 @frozen

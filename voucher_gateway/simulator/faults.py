@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from .fault_table import FAULTS
 
@@ -27,6 +27,7 @@ class Fault:
             slashes included, and alone for any method.
         times: how many matching requests meet it; 0 for all of them.
         options: those of its kind that shall differ from the default.
+        after: how many matching requests it lets pass before the first that meets it.
 
     Raises:
         ValueError: for an unknown name or option, or a value that cannot be.
@@ -36,6 +37,7 @@ class Fault:
     match: str = "* *"
     times: int = 1
     options: Mapping[str, OptionValue] = field(factory=dict)
+    after: int = 0
     _pattern: re.Pattern[str] = field(init=False, repr=False, eq=False)
 
     @_pattern.default
@@ -47,6 +49,8 @@ class Fault:
             raise ValueError(f'a fault matches "METHOD /path/pattern", not {self.match!r}')
         if self.times < 0:
             raise ValueError("a fault happens a number of times, or 0 for always")
+        if self.after < 0:
+            raise ValueError("a fault lets a number of requests pass, or 0 for none")
         self._check_options()
         return re.compile(f"{_wildcards(method.upper())} {_wildcards(path)}", re.DOTALL)
 
@@ -64,16 +68,25 @@ class Fault:
 
 
 def parse_fault(text: str) -> Fault:
-    """Reads `NAME[:MATCH[:TIMES]]` as the command line writes it, TIMES being digits.
+    """Reads `NAME[:MATCH[:TIMES[:AFTER]]]` as the command line writes it, TIMES and AFTER being digits.
 
     Raises:
         ValueError: when it cannot be read so, or as `Fault` says.
     """
     name, _, rest = text.partition(":")
-    match, colon, times = rest.rpartition(":")
-    if not colon or not re.fullmatch("[0-9]{1,9}", times):
-        match, times = rest, "1"
-    return Fault(name.strip(), match or "* *", int(times))
+    read = re.fullmatch("(.*?)(?::([0-9]{1,9}))?(?::([0-9]{1,9}))?", rest, re.DOTALL)
+    assert read is not None
+    match, times, after = read.groups()
+    return Fault(name.strip(), match or "* *", int(times or 1), after=int(after or 0))
+
+
+@define
+class _Waiting:
+    """A fault in wait: how many requests it still lets pass, and how many it will strike; 0 for all."""
+
+    fault: Fault
+    passing: int
+    striking: int
 
 
 class ArmedFaults:
@@ -82,7 +95,7 @@ class ArmedFaults:
     def __init__(self, without_meaning: Collection[str] = ()) -> None:
         self._without_meaning = without_meaning
         self._lock = threading.Lock()
-        self._armed: list[tuple[Fault, int]] = []
+        self._armed: list[_Waiting] = []
 
     def arm(self, fault: Fault) -> None:
         """Lets one more fault wait.
@@ -93,7 +106,7 @@ class ArmedFaults:
         if fault.name in self._without_meaning:
             raise ValueError(f"the fault {fault.name} has no meaning at this vendor")
         with self._lock:
-            self._armed.append((fault, fault.times))
+            self._armed.append(_Waiting(fault, fault.after, fault.times))
 
     def clear(self) -> int:
         """Forgets all of them and says how many there were."""
@@ -105,27 +118,34 @@ class ArmedFaults:
     def waiting(self, name: str) -> bool:
         """Whether a fault of that name waits."""
         with self._lock:
-            return any(fault.name == name for fault, _ in self._armed)
+            return any(waiting.fault.name == name for waiting in self._armed)
 
     def take(self, method: str, raw_path: str) -> list[Fault]:
         """The faults that this request meets, each used once.
 
         Those that stack (they change the circumstances) all apply; of the others, which answer in the
-        vendor's place, the first applies and the rest keep waiting.
+        vendor's place, the first applies and the rest keep waiting. A request that a fault lets pass
+        counts for it, whatever other fault that request meets.
         """
         taken: list[Fault] = []
-        left: list[tuple[Fault, int]] = []
+        left: list[_Waiting] = []
         answered = False
         with self._lock:
-            for fault, remaining in self._armed:
-                stacks = FAULTS[fault.name].stacks
-                if not fault.fits(method, raw_path) or (answered and not stacks):
-                    left.append((fault, remaining))
-                    continue
-                answered = answered or not stacks
-                taken.append(fault)
-                if remaining != 1:
-                    left.append((fault, max(remaining - 1, 0)))
+            for waiting in self._armed:
+                fault, stacks = waiting.fault, FAULTS[waiting.fault.name].stacks
+                if not fault.fits(method, raw_path):
+                    left.append(waiting)
+                elif waiting.passing:
+                    waiting.passing -= 1
+                    left.append(waiting)
+                elif answered and not stacks:
+                    left.append(waiting)
+                else:
+                    answered = answered or not stacks
+                    taken.append(fault)
+                    if waiting.striking != 1:
+                        waiting.striking = max(waiting.striking - 1, 0)
+                        left.append(waiting)
             self._armed = left
         return taken
 

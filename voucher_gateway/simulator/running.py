@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 import attrs
@@ -22,6 +22,7 @@ from .faults import Fault, OptionValue, parse_fault
 from .jsontext import write_json
 from .server import Server
 from .simulator import Simulator, SimulatorOptions
+from .vendor_options import parse_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,18 +44,32 @@ def load(name: str) -> type[Simulator]:
     """Imports an installed simulator.
 
     Raises:
-        ValueError: when there is none of that name, or more than one, so that nobody can replace ours silently.
-        TypeError: when the entry point leads to something else.
+        ValueError: when there is none of that name, when it is broken, or when there is more than one, so that nobody
+            can replace ours silently; the message names the distributions.
     """
     entries = list(entry_points(group=GROUP, name=name))
     if not entries:
         raise ValueError(f"there is no simulator {name!r}; there are {', '.join(available())}")
     if len(entries) > 1:
-        raise ValueError(f"the simulator {name} is there more than once: {[entry.value for entry in entries]}")
-    simulator = entries[0].load()
+        rivals = " and ".join(f"{_distribution(entry)} ({entry.value})" for entry in entries)
+        raise ValueError(f"simulator {name} is brought by {rivals}: uninstall all but one")
+    entry = entries[0]
+    try:
+        simulator = entry.load()
+    except (Exception, SystemExit) as error:  # a stranger's module may raise anything
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ValueError(f"simulator {name} of {_distribution(entry)} cannot be imported: {said}") from error
     if not (isinstance(simulator, type) and issubclass(simulator, Simulator)):
-        raise TypeError(f"the entry point {name} in {GROUP} is no Simulator")
+        raise ValueError(
+            f"simulator {name} of {_distribution(entry)}: {entry.value} is no class derived from Simulator"
+        )
     return simulator
+
+
+def _distribution(entry: EntryPoint) -> str:
+    # looked up with care: from Python 3.12 on a mere look at a field that a broken installation lacks warns
+    told = None if entry.dist is None else entry.dist.metadata
+    return str(told["Name"]) if told is not None and "Name" in told else "an unnamed distribution"
 
 
 class RunningSimulator:
@@ -97,23 +112,31 @@ class RunningSimulator:
         return self._application.requests()
 
     @property
+    def connections(self) -> int:
+        """How many connections to the vendor's API are open now, whoever keeps them open."""
+        return self._server.connections
+
+    @property
     def crashes(self) -> list[str]:
         """Tracebacks of mistakes in handlers; the client saw the vendor's 500."""
         return list(self._application.crashes)
 
-    def inject(self, name: str, match: str = "* *", times: int | None = 1, **options: OptionValue) -> None:
+    def inject(
+        self, name: str, match: str = "* *", times: int | None = 1, *, after: int = 0, **options: OptionValue
+    ) -> None:
         """Lets a fault wait for matching requests.
 
         Args:
             name: a key of `FAULTS`.
             match: "METHOD /path/pattern" over the raw path; `*` stands for any characters.
             times: how many matching requests meet it; 0 or None for all of them.
+            after: how many matching requests it lets pass first.
             options: those of the fault, such as `delay_s`.
 
         Raises:
             ValueError: for an unknown fault or option, or one without meaning at this vendor.
         """
-        self._application.inject(Fault(name, match, times or 0, options))
+        self._application.inject(Fault(name, match, times or 0, options, after))
 
     def clear_faults(self) -> None:
         """Forgets the waiting faults."""
@@ -159,7 +182,9 @@ def start(simulator: str | type[Simulator], **options: Any) -> RunningSimulator:
     return RunningSimulator(kind(kind.options_type(**options)))
 
 
-def serve(name: str, options: SimulatorOptions, faults: Sequence[str], out: TextIO) -> None:
+def serve(
+    name: str, options: SimulatorOptions, faults: Sequence[str], out: TextIO, own_options: Sequence[str] = ()
+) -> None:
     """Runs a simulator until SIGINT or SIGTERM, then saves its state. For the main thread.
 
     The first line on `out` is the announcement as a JSON object; there is no other.
@@ -167,8 +192,9 @@ def serve(name: str, options: SimulatorOptions, faults: Sequence[str], out: Text
     Args:
         name: of an installed simulator.
         options: how to start.
-        faults: as `NAME[:MATCH[:TIMES]]`, injected before anything can arrive.
+        faults: as `NAME[:MATCH[:TIMES[:AFTER]]]`, injected before anything can arrive.
         out: where to announce.
+        own_options: the vendor's own options, as `NAME=VALUE`.
 
     Raises:
         ValueError: for an unknown simulator, option or fault.
@@ -176,10 +202,10 @@ def serve(name: str, options: SimulatorOptions, faults: Sequence[str], out: Text
     """
     parsed = [parse_fault(text) for text in faults]
     kind = load(name)
-    given = attrs.asdict(options, recurse=False)
+    given = attrs.asdict(options, recurse=False) | parse_options(kind.options_type, own_options)
     with _stop_signals() as stop, start(kind, **given) as running:
         for fault in parsed:
-            running.inject(fault.name, fault.match, fault.times, **fault.options)
+            running.inject(fault.name, fault.match, fault.times, after=fault.after, **fault.options)
         out.write(json.dumps(running.announcement) + "\n")
         out.flush()
         stop.wait()

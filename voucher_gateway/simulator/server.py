@@ -75,6 +75,12 @@ class Server(ThreadedWSGIServer):
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open now."""
+        with self._live_lock:
+            return len(self._live)
+
     def close(self) -> None:
         """Stops listening, breaks open connections and waits for their threads."""
         self.shutdown()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from .simulator import JtlOptions, JtlSimulator
+from .options import JtlOptions
+from .simulator import JtlSimulator
 
 __all__ = ["JtlOptions", "JtlSimulator"]

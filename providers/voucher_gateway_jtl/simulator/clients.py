@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from attrs import define, frozen
+from attrs import define
 
-from voucher_gateway.simulator import Refused, Reply, Request
+from voucher_gateway.simulator import Login, Reply, Request, TokenServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .errors import Errors
 
@@ -36,17 +36,8 @@ class Client:
     pin_until: datetime | None = None
 
 
-@frozen
-class Token:
-    """What an access token allows; valid until then, or for this whole run."""
-
-    client_id: str
-    scopes: frozenset[str]
-    until: datetime | None
-
-
 class Clients:
-    """Every client, and the tokens of this run.
+    """Every client, and the server that gives them tokens.
 
     Args:
         errors: makes the refusals.
@@ -61,9 +52,10 @@ class Clients:
         self._errors = errors
         self._now = now
         self._new_secret = new_secret
-        self._token_lifetime_s = token_lifetime_s
-        self._tokens: dict[str, Token] = {}
         self.by_id: dict[str, Client] = {}
+        self.tokens = TokenServer(
+            now, self._login, lifetime_s=token_lifetime_s, draw=new_secret, form_rule=_short_client_type
+        )
 
     def add(self, client: Client) -> Client:
         """Adds a client as the Admin UI does."""
@@ -81,43 +73,20 @@ class Clients:
         Raises:
             Refused: 401 without a valid token, 403 without the scope.
         """
-        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-        token = self._tokens.get(text.strip())
-        if scheme.lower() != "bearer" or token is None:
-            raise self._errors.unauthorized()
-        if token.until is not None and self._now() >= token.until:
+        token = self.tokens.of(request)
+        if token is None:
             raise self._errors.unauthorized()
         if scope is not None and scope not in token.scopes:
             raise self._errors.forbidden()
         return token.client_id
 
-    def expire_tokens(self) -> None:
-        """Makes every token invalid."""
-        self._tokens.clear()
-
     def standing_token(self, client: Client) -> str:
         """A token with every scope of the client that time does not end, for clients that cannot fetch one."""
-        return self._issue(Token(client.id, frozenset(client.scopes), None))
+        return self.tokens.standing(client.id, client.scopes)
 
     def issue_token(self, request: Request) -> Reply:
         """`POST /oauth/token`: client credentials by form, answers and errors as RFC 6749 has them."""
-        form = self._token_form(request)
-        client = self.by_id.get(form.get("client_id", ""))
-        if client is None or client.secret is None or form.get("client_secret") != client.secret:
-            raise _oauth_error(401, "invalid_client")
-        asked = form.get("scope", "").split()
-        if not set(asked) <= set(client.scopes):
-            raise _oauth_error(400, "invalid_scope")
-        lifetime = timedelta(seconds=self._token_lifetime_s)
-        token = Token(client.id, frozenset(asked or client.scopes), self._now() + lifetime)
-        body = {
-            "access_token": self._issue(token),
-            "token_type": "Bearer",
-            "expires_in": self._token_lifetime_s,
-        }
-        if asked:
-            body["scope"] = " ".join(asked)
-        return Reply(200, body, (("Cache-Control", "no-store"),))
+        return self.tokens.grant(request)
 
     def connect(self, pin: str) -> Client:
         """Exchanges a PIN for credentials, once.
@@ -145,31 +114,12 @@ class Clients:
             raise self._errors.absent("no-client")
         client.secret = client.connected_at = None
         client.updated_at = self._now().replace(microsecond=0)
-        self._tokens = {text: token for text, token in self._tokens.items() if token.client_id != client_id}
+        self.tokens.revoke(client_id)
 
-    def _issue(self, token: Token) -> str:
-        text = self._new_secret()
-        self._tokens[text] = token
-        return text
-
-    @staticmethod
-    def _token_form(request: Request) -> dict[str, str]:
-        if request.content_type != "application/x-www-form-urlencoded":
-            raise _oauth_error(400, "invalid_request")
-        try:
-            fields = request.form()
-        except ValueError:
-            raise _oauth_error(400, "invalid_request") from None
-        form = fields.to_dict()
-        repeated = len(form) != sum(1 for _ in fields.items(multi=True))
-        if repeated or not {"grant_type", "client_id", "client_secret"} <= form.keys():
-            raise _oauth_error(400, "invalid_request")
-        if len(form.get("client_type", "")) > 32:  # seed: 32 characters at most
-            raise _oauth_error(400, "invalid_request")
-        if form["grant_type"] != "client_credentials":
-            raise _oauth_error(400, "unsupported_grant_type")
-        return form
+    def _login(self, client_id: str) -> Login | None:
+        client = self.by_id.get(client_id)
+        return None if client is None or client.secret is None else Login(client.secret, client.scopes)
 
 
-def _oauth_error(status: int, error: str) -> Refused:
-    return Refused(Reply(status, {"error": error}, (("Cache-Control", "no-store"),)))
+def _short_client_type(form: Mapping[str, str]) -> bool:
+    return len(form.get("client_type", "")) <= 32  # seed: 32 characters at most

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import string
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
+
+from voucher_gateway.simulator import ODD_TEXTS, drawn_text
 
 from .amounts import LARGEST_CENTS
 from .vouchers import Movement, Voucher
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Collection
 
-_ALPHABET: Final = string.ascii_uppercase + string.digits
 _HEX: Final = "0123456789abcdef"
 _CURRENCIES: Final = ("EUR",) * 7 + ("USD", "CHF", "GBP", "JPY", "PLN")
 _AMOUNTS: Final = (0, 1, 50, 100, 999, 1000, 1053, 2500, 2999, 5000, 5010, 10000, 15005, 99999, 9_999_999)
@@ -29,21 +29,6 @@ _DATA: Final = (
 )
 _TAX_RATES: Final = ("19", "7", "19.00", "8,1")
 # Callers may choose ids and codes of up to 255 characters of any kind (seed), so some shops did.
-_ODD: Final = (
-    "a/b",
-    "%2e%2F",
-    "what?x=1&y=2",
-    "two  words",
-    "Grüße",
-    "🎁",
-    "semi;colon",
-    '"quoted"',
-    "a+b=c",
-    "#1",
-    "..x",
-    "ß\\n",
-    "z" * 200,
-)
 _ODD_EVERY: Final = 5
 
 
@@ -68,12 +53,12 @@ class Seeder:
         vouchers = []
         for number, age in enumerate(ages):
             turn, rest = divmod(number, _ODD_EVERY)
-            odd = _ODD[turn % len(_ODD)] if rest == _ODD_EVERY - 1 else None
+            odd = ODD_TEXTS[turn % len(ODD_TEXTS)] if rest == _ODD_EVERY - 1 else None
             voucher = self.voucher(self.now - timedelta(seconds=age), odd)
             while voucher.id in ids:
-                voucher.id += self.random.choice(_ALPHABET)
+                voucher.id += drawn_text(self.random, 1)
             while voucher.code in codes:
-                voucher.code += self.random.choice(_ALPHABET)
+                voucher.code += drawn_text(self.random, 1)
             for movement in voucher.movements:
                 movement.voucher_id = voucher.id
             ids.add(voucher.id)
@@ -91,7 +76,7 @@ class Seeder:
         medium = draw.choice(("digital", "digital", "print"))
         taxable = draw.random() < 0.3
         voucher = Voucher(
-            id=f"{odd}{draw.randrange(1000)}" if odd else random_text(draw, 16),
+            id=f"{odd}{draw.randrange(1000)}" if odd else drawn_text(draw, 16),
             client_id=draw.choice(list(self.client_ids)),
             code=f"{draw.randrange(1000)}{odd}" if odd else _code(draw),
             pin=f"{draw.randrange(10_000):04d}" if medium == "print" and draw.random() < 0.7 else None,
@@ -155,15 +140,10 @@ class Seeder:
         return min(moment + timedelta(seconds=self.random.randrange(30 * 86400)), self.now)
 
 
-def random_text(draw: random.Random, length: int) -> str:
-    """Capitals and digits, like the id in the seed."""
-    return "".join(draw.choices(_ALPHABET, k=length))
-
-
 def random_hex(draw: random.Random, length: int) -> str:
     """Hexadecimal digits, like the other ids in the seeds."""
-    return "".join(draw.choices(_HEX, k=length))
+    return drawn_text(draw, length, _HEX)
 
 
 def _code(draw: random.Random) -> str:
-    return "-".join(["JTL", *(random_text(draw, 4) for _ in range(3))])
+    return "-".join(["JTL", *(drawn_text(draw, 4) for _ in range(3))])

@@ -7,9 +7,20 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from attrs import evolve, field, frozen, validators
+from attrs import evolve
 
-from voucher_gateway.simulator import BadJson, Refused, Reply, Request, Route, Simulator, SimulatorOptions
+from voucher_gateway.simulator import (
+    BadJson,
+    Refused,
+    Reply,
+    Request,
+    Route,
+    Simulator,
+    SimulatorOptions,
+    TrueMovement,
+    TrueVoucher,
+    drawn_text,
+)
 
 from .amounts import LARGEST_CENTS, from_cents, to_cents
 from .answers import Answers
@@ -17,37 +28,14 @@ from .clients import CONNECT_PIN_LASTS, SCOPES, Client, Clients
 from .errors import Errors
 from .fields import Fields
 from .ledger import Ledger
-from .seeding import Seeder, random_hex, random_text
+from .options import JtlOptions
+from .seeding import Seeder, random_hex
 from .state import dump_clients, dump_ledger, load_clients, load_ledger
 from .value_calls import ValueCalls
 from .voucher_calls import VoucherCalls
 
 if TYPE_CHECKING:
     from .vouchers import Voucher
-
-
-@frozen(kw_only=True)
-class JtlOptions(SimulatorOptions):
-    """What the vendor leaves open, so that adapters can be tried against either reading.
-
-    Attributes:
-        token_lifetime_s: of access tokens; the one of the announcement does not end by time.
-        pin_required: whether a voucher with a PIN can be reserved without it.
-        reserved_is_subtracted: whether remaining_amount leaves out what is reserved.
-        update_inactive_only: whether sku and batch of an active voucher are fixed (changelog 1.1 says so, the page's
-            example is active).
-        omit_unset: whether fields without a value are left out of answers instead of null.
-        refunds_show_order: whether a refund repeats the order number of its charge.
-        max_per_page: the longest page that clients get, whatever they ask for.
-    """
-
-    token_lifetime_s: int = field(default=3600, validator=validators.ge(1))
-    pin_required: bool = True
-    reserved_is_subtracted: bool = False
-    update_inactive_only: bool = False
-    omit_unset: bool = False
-    refunds_show_order: bool = False
-    max_per_page: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
 
 
 class JtlSimulator(Simulator):
@@ -106,7 +94,7 @@ class JtlSimulator(Simulator):
         """Addresses, the credentials of a connected client, a token and a PIN for connecting another."""
         client, till = list(self.clients.by_id.values())[:2]
         if till.secret is None:
-            till.pin, till.pin_until = random_text(self.random, 6), self.clock.now() + CONNECT_PIN_LASTS
+            till.pin, till.pin_until = drawn_text(self.random, 6), self.clock.now() + CONNECT_PIN_LASTS
         return {
             "base_url": f"{base}/v1",
             "token_url": f"{base}/oauth/token",
@@ -152,7 +140,7 @@ class JtlSimulator(Simulator):
 
     def expire_tokens(self) -> None:
         """Makes every access token invalid, the announced one too."""
-        self.clients.expire_tokens()
+        self.clients.tokens.expire()
 
     def replace_reservation(self, request: Request) -> None:
         """Lets another till reserve a cent of the voucher that a reservation or charge is about."""
@@ -212,24 +200,24 @@ class JtlSimulator(Simulator):
         return book.by_code.get(str(body.get("code"))) if isinstance(body, dict) else None
 
     def _true_voucher(self, voucher: Voucher) -> dict[str, object]:
-        return {
-            "id": voucher.id,
-            "code": voucher.code,
-            "pin": voucher.pin,
-            "currency": voucher.currency,
-            "initial": from_cents(voucher.cents),
-            "remaining": from_cents(voucher.remaining),
-            "reserved": from_cents(voucher.reserved(self.clock.now())),
-            "status": voucher.status,
-            "valid_until": voucher.valid_until.isoformat() if voucher.valid_until else None,
-            "movements": [
-                {
-                    "id": movement.id,
-                    "kind": movement.type,
-                    "amount": from_cents(movement.cents),
-                    "reference": movement.order_number,
-                    "at": movement.at.isoformat(),
-                }
+        return TrueVoucher(
+            id=voucher.id,
+            code=voucher.code,
+            more={"pin": voucher.pin},
+            currency=voucher.currency,
+            initial=from_cents(voucher.cents),
+            remaining=from_cents(voucher.remaining),
+            reserved=from_cents(voucher.reserved(self.clock.now())),
+            status=voucher.status,
+            valid_until=voucher.valid_until.isoformat() if voucher.valid_until else None,
+            movements=tuple(
+                TrueMovement(
+                    id=movement.id,
+                    kind=movement.type,
+                    amount=from_cents(movement.cents),
+                    reference=movement.order_number,
+                    at=movement.at.isoformat(),
+                )
                 for movement in voucher.movements
-            ],
-        }
+            ),
+        ).told()

@@ -11,7 +11,7 @@ from voucher_gateway.simulator import Reply, Request
 from .fields import Fields
 
 if TYPE_CHECKING:
-    from .simulator import JtlSimulator
+    from .counter import Counter
     from .vouchers import Movement, Voucher
 
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class ValueCalls:
     """Each call gets the id of the client that makes it."""
 
-    simulator: JtlSimulator
+    simulator: Counter
 
     def recharge(self, request: Request, client_id: str) -> Reply:
         """`POST /vouchers/recharge`: adds value, by code or id."""

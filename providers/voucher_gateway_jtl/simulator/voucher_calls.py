@@ -16,14 +16,14 @@ from .queries import ListQuery, pick
 from .vouchers import MEDIA, STATUSES, Movement, Voucher
 
 if TYPE_CHECKING:
-    from .simulator import JtlSimulator
+    from .counter import Counter
 
 
 @frozen
 class VoucherCalls:
     """Each call gets the id of the client that makes it."""
 
-    simulator: JtlSimulator
+    simulator: Counter
 
     def list_vouchers(self, request: Request, _: str) -> Reply:
         """`GET /vouchers`: a page of those that meet every filter."""

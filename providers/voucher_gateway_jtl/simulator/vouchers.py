@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import Final
 
 from attrs import define, field
 
 from .instants import end_of_validity
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 STATUSES: Final = ("active", "inactive")
 MEDIA: Final = ("print", "digital")

@@ -7,34 +7,23 @@ from typing import Final
 
 import attrs
 
+from voucher_gateway.simulator import ODD_TEXTS, drawn_text
+
 from .amounts import SellerCurrency
 from .ledger import ORIGINS, Redemption, StoredVoucher
 
 CODE_ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """What a code is drawn from when the caller chose none; the vendor's own alphabet is not documented."""
 
-ODD_CODES: Final = (
-    "SUMMER/2030",
-    "100%2e50",
-    "what?now=1",
-    "two  words ",
-    "geschenk-für-Änne",
-    "🎟🎁🎉🎈",
-    "a#b&c=d+e",
-    "../../etc",
-    "....",
-    "%2F%2F",
-    'quo"te\\s',
-    "rich",
-)
-"""Codes with at least four characters and no semicolon, all a caller may choose (vendor page)."""
+ODD_CODES: Final = (*(text for text in ODD_TEXTS if len(text) >= 4 and ";" not in text), "rich")
+"""What a caller may choose, with at least four characters and no semicolon (vendor page), and the name of a path."""
 
 _CENTS: Final = (0, 1, 5, 10, 33, 50, 90, 95, 99)
 
 
 def random_code(random: Random) -> str:
     """Eight characters, as many as the vendor's import guide names for codes that it makes."""
-    return "".join(random.choices(CODE_ALPHABET, k=8))
+    return drawn_text(random, 8, CODE_ALPHABET)
 
 
 def random_id(random: Random) -> str:

@@ -6,17 +6,27 @@ import string
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, ClassVar, Final, cast
+from typing import ClassVar, Final
 
 import attrs
 
-from voucher_gateway.simulator import Refused, Reply, Request, Route, Simulator, SimulatorOptions
+from voucher_gateway.simulator import (
+    Book,
+    Refused,
+    Reply,
+    Request,
+    Route,
+    Simulator,
+    SimulatorOptions,
+    from_records,
+    to_records,
+)
 
 from .amounts import SellerCurrency
 from .documents import Document, DocumentWriter
 from .errors import bad_request, http_error
 from .incoming import read_amount, read_code, read_fields, read_slice, read_valid_until, single
-from .ledger import Redemption, StoredVoucher, VoucherLedger, ledger_entry
+from .ledger import Redemption, StoredVoucher, ledger_entry
 from .options import TicketingOptions
 from .seeding import random_code, random_id, varied_vouchers
 
@@ -58,7 +68,7 @@ class TicketingSimulator(Simulator):
         self.settings = options
         self.currency = SellerCurrency.of(self.settings.seller_currency)
         self._set_login("key_" + secrets.token_hex(24), random_id(self.random))
-        self._vouchers = VoucherLedger()
+        self._vouchers: Book[StoredVoucher] = Book()
         self._code_taken, self._below_redeemed = _undocumented_words(), _undocumented_words()
 
     def routes(self) -> Sequence[Route]:
@@ -113,7 +123,7 @@ class TicketingSimulator(Simulator):
             "api_key": self._api_key,
             "seller_id": self._writer.seller_id,
             "currency": self.currency.code,
-            "vouchers": self._vouchers.dump(),
+            "vouchers": to_records(list(self._vouchers)),
         }
 
     def load(self, state: dict[str, object]) -> None:
@@ -121,7 +131,7 @@ class TicketingSimulator(Simulator):
         if state["currency"] != self.currency.code:
             raise ValueError(f"the saved ledger is in {state['currency']}, not in {self.currency.code}")
         self._set_login(str(state["api_key"]), str(state["seller_id"]))
-        self._vouchers = VoucherLedger.load(cast("list[dict[str, Any]]", state["vouchers"]))
+        self._vouchers = Book(from_records(list[StoredVoucher], state["vouchers"]))
 
     def distort(self, reply: Reply) -> Reply:
         """The same voucher with an amount that is one minor unit higher."""

@@ -137,7 +137,7 @@ class Scenario:
     fault: str
     outcome: str
     but: dict[str, str] = attrs.field(factory=dict)
-    options: dict[str, float | str] = attrs.field(factory=dict)
+    options: dict[str, Any] = attrs.field(factory=dict)
     times: int = 1
     waits: bool = False
 
