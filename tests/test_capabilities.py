@@ -103,3 +103,16 @@ def test_amounts_outside_of_the_rules_of_a_vendor_are_refused_with_the_field(
     with pytest.raises(error) as refused:
         AmountRules(decimals=2, maximum=Decimal("99999.99")).check(money)
     assert refused.value.field == "amount"
+
+
+@pytest.mark.parametrize(
+    ("expiry", "instants", "lengths"),
+    [
+        (Expiry.ABSOLUTE, True, False),
+        (Expiry.RELATIVE, False, True),
+        (Expiry.BOTH, True, True),
+        (Expiry.NONE, False, False),
+    ],
+)
+def test_an_expiry_says_which_ways_of_setting_it_there_are(expiry: Expiry, instants: bool, lengths: bool) -> None:
+    assert (expiry.takes_instants, expiry.takes_lengths) == (instants, lengths)

@@ -169,8 +169,9 @@ def test_a_provider_for_an_older_interface_must_be_upgraded_itself(install: Inst
     assert refusal("acme").endswith("upgrade acme-vouchers")
 
 
-def test_an_interface_that_is_no_number_is_refused(install: Install) -> None:
-    odd = GOOD.replace('name = "acme"', 'name = "acme"\n        interface = "1"')
+@pytest.mark.parametrize("version", ['"1"', "1.0", "True", "None"])
+def test_an_interface_that_is_no_number_is_refused(install: Install, version: str) -> None:
+    odd = GOOD.replace('name = "acme"', f'name = "acme"\n        interface = {version}')
     install("acme-vouchers", "acme_odd", odd, acme="acme_odd:Acme")
     assert "interface must be a whole number" in refusal("acme")
 

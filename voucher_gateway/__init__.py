@@ -67,7 +67,7 @@ if TYPE_CHECKING:
         WrongPin,
     )
     from voucher_gateway.gateway import Account, Gateway, Lookup
-    from voucher_gateway.journal import Entry, Journal, Key, State
+    from voucher_gateway.journal import Entry, Journal, Key, Moved, State
     from voucher_gateway.masking import Code, Pin, Secret
     from voucher_gateway.model import (
         KEEP,
@@ -140,6 +140,7 @@ __all__ = [
     "Medium",
     "MissingScope",
     "Money",
+    "Moved",
     "Movement",
     "MovementKind",
     "NewVoucher",
@@ -248,6 +249,7 @@ _HOMES = {
         "Entry",
         "Journal",
         "Key",
+        "Moved",
         "State",
     ],
     "masking": [

@@ -64,6 +64,7 @@ from voucher_gateway.http import (
     Reply,
     Request,
 )
+from voucher_gateway.http_provider import HttpProvider
 from voucher_gateway.instants import (
     format_instant,
     format_micros,
@@ -100,7 +101,7 @@ from voucher_gateway.money import Money, exponent, positive
 from voucher_gateway.outcome import Effect, Intent, Outcome
 from voucher_gateway.paging import Listing, ListingReport, Page
 from voucher_gateway.provider import INTERFACE, StoredValue, VoucherProvider
-from voucher_gateway.settings import SecretSource, base_url
+from voucher_gateway.settings import DatabaseUrl, SecretSource, base_url
 from voucher_gateway.wire import (
     AmountDialect,
     Currency,
@@ -148,6 +149,7 @@ __all__ = [
     "Currency",
     "CurrencyMismatch",
     "DatabaseUnavailable",
+    "DatabaseUrl",
     "DecimalText",
     "Declined",
     "Deletion",
@@ -158,6 +160,7 @@ __all__ = [
     "FixedScale",
     "History",
     "HttpClient",
+    "HttpProvider",
     "HttpSettings",
     "InsufficientValue",
     "IntegrityMismatch",

@@ -72,7 +72,19 @@ class Expiry(enum.StrEnum):
     ABSOLUTE = "absolute"
     RELATIVE = "relative"
     """As a length of time, counted from activation."""
+    BOTH = "both"
+    """Either way, as the caller likes."""
     NONE = "none"
+
+    @property
+    def takes_instants(self) -> bool:
+        """Whether an absolute end of validity can be set."""
+        return self in (Expiry.ABSOLUTE, Expiry.BOTH)
+
+    @property
+    def takes_lengths(self) -> bool:
+        """Whether a length of validity can be set, counted from activation."""
+        return self in (Expiry.RELATIVE, Expiry.BOTH)
 
 
 @attrs.frozen(kw_only=True)
@@ -214,6 +226,14 @@ class Capabilities:
         writes_value: whether `read_value` and `write_value` exist, on which emulations are built.
         resolves: the operations whose unknown outcome can be looked up.
         longest_reference: how long a reference may be that the vendor is to keep, in characters.
+        keeps: the fields of `NewVoucher` that the vendor stores beside the value and the end of validity.
+        longest_texts: by field of `NewVoucher`, how long a text the vendor stores, in characters.
+        issues_inactive: whether a new voucher can be there without being spendable yet (``active=False``).
+        expiry_grain: the finest step of an absolute end of validity; what is finer is cut.
+        requests: how many requests an operation takes, where it is more than one; `get` with its secrets, and what is
+            emulated by overwriting all in all.
+        get_shows_remaining: whether `get` tells what is left; otherwise `find` does.
+        record: whether vouchers here are a record only, which nobody can spend: a file.
     """
 
     operations: Mapping[Operation, OperationSupport] = attrs.field(hash=False)
@@ -226,6 +246,13 @@ class Capabilities:
     writes_value: bool = False
     resolves: frozenset[Operation] = frozenset()
     longest_reference: int = 64
+    keeps: frozenset[str] = frozenset()
+    longest_texts: Mapping[str, int] = attrs.field(factory=dict, hash=False)
+    issues_inactive: bool = False
+    expiry_grain: timedelta = timedelta(microseconds=1)
+    requests: Mapping[Operation, int] = attrs.field(factory=dict, hash=False)
+    get_shows_remaining: bool = True
+    record: bool = False
 
     def of(self, operation: Operation) -> OperationSupport:
         """Return the support of one operation."""

@@ -30,7 +30,7 @@ import attrs
 from voucher_gateway import registry
 from voucher_gateway.capabilities import RISKS
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.settings import SecretSource
+from voucher_gateway.settings import DatabaseUrl, SecretSource
 from voucher_gateway.settings_table import Problems, Where, kind_of, read_settings, suggestion
 
 CONFIG_VARIABLE: Final = "VOUCHER_GATEWAY_CONFIG"
@@ -40,11 +40,8 @@ _DEFAULT_FILE: Final = "voucher-gateway.toml"
 _TOP_KEYS: Final = ("accounts", "journal", "journal_keys")
 _COMMON_KEYS: Final = ("provider", "code_pattern", "accept_risks")
 _ACCOUNT_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
-# SQLAlchemy's URL of an SQLite file whose path is relative: three slashes and no fourth
-_RELATIVE_SQLITE: Final = re.compile(r"(sqlite(?:\+[a-z]+)?:///)(?!/|:memory:|file:)(.+)", re.ASCII)
 _PLAIN_WORDS: Final = re.compile(r"(?:[A-Za-z ,/]|'[^']{1,2}')+", re.ASCII)
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9]{1,16}", re.ASCII)
-_JOURNAL_URL: Final = re.compile(r"[a-z][a-z0-9+]*://.*", re.ASCII)
 
 
 @attrs.frozen(kw_only=True)
@@ -155,11 +152,7 @@ def _journal(given: Any, problems: Problems, folder: Path | None) -> str | None:
         given = None  # the URL is read now, and no callable is called while loading
     journal = None
     with problems.at(("journal",)):
-        url = SecretSource.of(given, folder=folder).get().reveal()
-        if not _JOURNAL_URL.fullmatch(url):
-            raise ConfigurationError("must be a database URL, such as sqlite:///voucher-gateway.db")
-        relative = _RELATIVE_SQLITE.fullmatch(url)
-        journal = f"{relative[1]}{folder}/{relative[2]}" if relative and folder else url
+        journal = DatabaseUrl.of(given, folder=folder).get()
     return journal  # noqa: RET504 - still None where the block noted a problem
 
 

@@ -106,7 +106,7 @@ def _imported(provider: InstalledProvider, where: str) -> Any:
 
 def _check_interface(loaded: type[VoucherProvider], where: str, distribution: str) -> None:
     version: object = loaded.interface
-    if not isinstance(version, int):
+    if type(version) is not int:  # True is one to isinstance, and would pass for version 1
         raise ConfigurationError(f"{where}: interface must be a whole number")
     if version > INTERFACE:
         raise ConfigurationError(

@@ -27,6 +27,9 @@ _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 # Somebody will write the secret itself where the variable's name is due, and most secrets hold a lower-case letter.
 _SURELY_A_NAME: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,63}", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_DATABASE_URL: Final = re.compile(r"[a-z][a-z0-9+]*://.*", re.ASCII)
+# SQLAlchemy's URL of an SQLite file whose path is relative: three slashes and no fourth
+_RELATIVE_SQLITE: Final = re.compile(r"(sqlite(?:\+[a-z]+)?:///)(?!/|:memory:|file:)(.+)", re.ASCII)
 
 
 @attrs.frozen
@@ -111,6 +114,56 @@ class SecretSource:
 
     def __repr__(self) -> str:
         return f"SecretSource({MASK!r})"
+
+
+@final
+@attrs.frozen
+class DatabaseUrl:
+    """Where a database is. The URL may hold a password, so it may be given in every way that a secret is.
+
+    Make one with `of`.
+    """
+
+    _source: SecretSource
+    _folder: Path | None
+
+    @classmethod
+    def of(cls, given: SecretShape | SecretSource | DatabaseUrl, *, folder: Path | None = None) -> DatabaseUrl:
+        """Return the URL that is meant; one comes back as it is.
+
+        Args:
+            given: the URL as text, or where it is to be read.
+            folder: where the relative path of an SQLite file begins; the working directory by default.
+
+        Raises:
+            ConfigurationError: if it is none of these. Nothing is read yet.
+        """
+        return given if isinstance(given, DatabaseUrl) else cls(SecretSource.of(given, folder=folder), folder)
+
+    def get(self) -> str:
+        """Read the URL now.
+
+        Raises:
+            ConfigurationError: if it cannot be read, or is no URL.
+        """
+        url = self._source.get().reveal()
+        if not _DATABASE_URL.fullmatch(url):
+            raise ConfigurationError("must be a database URL, such as sqlite:///voucher-gateway.db")
+        relative = _RELATIVE_SQLITE.fullmatch(url)
+        return f"{relative[1]}{self._folder}/{relative[2]}" if relative and self._folder else url
+
+    def check(self) -> None:
+        """Make sure that `get` works, as far as that can be told without calling a callable.
+
+        Raises:
+            ConfigurationError: as `get`.
+        """
+        self._source.check()
+        if not callable(self._source._origin):
+            self.get()
+
+    def __repr__(self) -> str:
+        return f"DatabaseUrl({MASK!r})"
 
 
 def _checked(text: str) -> None:

@@ -98,6 +98,28 @@ DECLARED: Final = Capabilities(
     ),
     resolves=frozenset(_READ_TO_RESOLVE),
     longest_reference=64,
+    keeps=frozenset(
+        {
+            "id",
+            "code",
+            "pin",
+            "active",
+            "medium",
+            "validity",
+            "taxable",
+            "tax_rate",
+            "sku",
+            "batch",
+            "order",
+            "metadata",
+        }
+    ),
+    # Seed: 30 for the batch, 255 for other texts; for the order number and the tax rate no limit is documented, so
+    # `voucher_gateway_jtl.mapping` holds them to 255 as well.
+    longest_texts={"batch": 30, "pin": 255, "sku": 255, "tax_rate": 255, "order": 255},
+    # Seed: a new voucher is inactive in general, and its status can be asked for.
+    issues_inactive=True,
+    requests={Operation.GET: 2},  # the voucher, and its complete view with the secrets
 )
 """The most that a login at JTL can do."""
 

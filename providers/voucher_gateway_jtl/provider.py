@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import attrs
 
@@ -22,6 +21,7 @@ from voucher_gateway.adapter import (
     Code,
     Deletion,
     History,
+    HttpProvider,
     Intent,
     Listing,
     MalformedResponse,
@@ -46,7 +46,6 @@ from voucher_gateway.adapter import (
     VoucherChanges,
     VoucherGatewayError,
     VoucherNotFound,
-    VoucherProvider,
     VoucherQuery,
     has_witness,
     mapped_all,
@@ -65,7 +64,7 @@ from voucher_gateway_jtl.verdict import precise
 T = TypeVar("T")
 
 
-class JtlProvider(VoucherProvider):
+class JtlProvider(HttpProvider):
     """JTL-Voucher (Cloud API 1.8): string amounts, OAuth2, reservations of 30 minutes."""
 
     name = "jtl"
@@ -76,8 +75,8 @@ class JtlProvider(VoucherProvider):
 
     def __init__(self, account: str, settings: JtlSettings) -> None:
         """Make the provider; nothing is sent yet."""
-        super().__init__(account, settings)
         self._calls = JtlCalls(account, settings)
+        super().__init__(account, settings, self._calls.http)
 
     @classmethod
     def connect(cls, base_url: str, pin: str | Pin) -> dict[str, str | Secret]:
@@ -95,22 +94,13 @@ class JtlProvider(VoucherProvider):
         return self._calls.scopes
 
     @property
-    def host(self) -> str:
-        """The host of the base URL."""
-        return urlsplit(self.settings.base_url).netloc
-
-    @property
     def login(self) -> str:
         """The OAuth client's id; JTL names it in vouchers and charges as client_id."""
         return self.settings.client_id
 
     def check(self) -> Checkup:
         """List one voucher, or only log in where the scopes forbid that, and say which scopes were granted."""
-        return checkup(super().check, self._calls.http, self._calls.credentials)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._calls.http.close()
+        return checkup(super().check, self.http, self._calls.credentials)
 
     # --- reading ---
 
@@ -167,7 +157,8 @@ class JtlProvider(VoucherProvider):
             workers=self.settings.workers,
             limit=query.limit,
             resume=query.resume,
-            scope=query.fingerprint(self.account, self.host, str(size)),
+            scope=query.fingerprint(self.account, self.host),
+            size=size,
         )
 
     def history(self, id: str) -> History:
@@ -312,10 +303,6 @@ class JtlProvider(VoucherProvider):
         )
 
     # --- in doubt ---
-
-    def vendor_now(self) -> datetime:
-        """Return the time by JTL's clock, from the Date header of its last answer."""
-        return now() + (self._calls.http.clock_skew or timedelta(0))
 
     def resolve(self, intent: Intent, code: Code | None = None) -> Outcome:  # noqa: ARG002 - JTL needs no code for it
         """Find out by reading what became of a call; the rules are in `voucher_gateway_jtl.resolution`."""

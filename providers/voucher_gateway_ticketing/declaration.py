@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -65,5 +66,11 @@ DECLARED: Final = Capabilities(
     ),
     writes_value=True,
     resolves=frozenset({Operation.ISSUE, Operation.UPDATE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP}),
+    keeps=frozenset({"code"}),
+    expiry_grain=timedelta(milliseconds=1),  # seed: instants have milliseconds
+    # An update reads the amount and sends it back. Redeeming by update finds the voucher, reads it under the lock,
+    # overwrites it and reads it again; a reading by id takes two requests.
+    requests={Operation.UPDATE: 2, Operation.REDEEM: 6},
+    get_shows_remaining=False,
 )
 """What a seller's key can do at the most."""

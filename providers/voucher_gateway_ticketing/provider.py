@@ -7,10 +7,8 @@ changing call: the vendor has no idempotency keys. The path of a call may hold a
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, Final, TypeVar
 
 from voucher_gateway.adapter import (
     BearerKey,
@@ -21,6 +19,7 @@ from voucher_gateway.adapter import (
     Effect,
     History,
     HttpClient,
+    HttpProvider,
     Intent,
     InvalidRequest,
     Listing,
@@ -42,10 +41,8 @@ from voucher_gateway.adapter import (
     VoucherChanges,
     VoucherGatewayError,
     VoucherNotFound,
-    VoucherProvider,
     VoucherQuery,
     mapped_all,
-    now,
 )
 from voucher_gateway_ticketing import mapping, resolving, wire
 from voucher_gateway_ticketing.declaration import DECLARED
@@ -56,8 +53,13 @@ from voucher_gateway_ticketing.settings import TicketingSettings
 
 T = TypeVar("T")
 
+OVERLAP: Final = 2
+"""So many entries of a page are read again with the next: the vendor pages by offset, in an order that it does not
+document, so that nothing else tells when entries move from one page to another."""
+_OVERLAPS_FROM: Final = 20
 
-class TicketingProvider(VoucherProvider):
+
+class TicketingProvider(HttpProvider):
     """vivenu: amounts as JSON numbers in the seller's currency, absolute expiries, no spending but in a checkout."""
 
     name = "ticketing"
@@ -68,23 +70,9 @@ class TicketingProvider(VoucherProvider):
 
     def __init__(self, account: str, settings: TicketingSettings) -> None:
         """Make the provider; nothing is sent yet."""
-        super().__init__(account, settings)
-        self._http = HttpClient(account, settings, explain=explain)
-        self._http.auth = BearerKey(settings.api_key)
-        self._reads = Reads(account, settings, self._http)
-
-    @property
-    def host(self) -> str:
-        """The host of the base URL."""
-        return urlsplit(self.settings.base_url).netloc
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
-
-    def vendor_now(self) -> datetime:
-        """Return the time by the vendor's clock, as its last answer told it; ours before the first one."""
-        return now() + (self._http.clock_skew or timedelta())
+        super().__init__(account, settings, HttpClient(account, settings, explain=explain))
+        self.http.auth = BearerKey(settings.api_key)
+        self._reads = Reads(account, settings, self.http)
 
     def check(self) -> Checkup:
         """Look at the seller and the list of vouchers, and say what was told.
@@ -98,7 +86,7 @@ class TicketingProvider(VoucherProvider):
                 f"the seller's currency is {currency}, and the account's is set to {configured}", account=self.account
             )
         super().check()
-        return Checkup(currency=currency, clock_skew=self._http.clock_skew)
+        return Checkup(currency=currency, clock_skew=self.http.clock_skew)
 
     def seller_currency(self) -> str:
         """Return the currency that the vendor says the seller has, whatever the config says. It is asked for once."""
@@ -154,10 +142,13 @@ class TicketingProvider(VoucherProvider):
         size = self.settings.page_size
         if query.limit is not None and query.code is None:
             size = min(size, query.limit)
+        # What a code's own list holds is thinned out here, so that its pages have no common entries to compare.
+        overlap = 0 if query.code is not None else min(OVERLAP, size // _OVERLAPS_FROM)
+        step = size - overlap
 
         def fetch(index: int) -> Page[Voucher]:
             currency = self._reads.currency(Operation.VOUCHERS)
-            page = self._reads.slice(Operation.VOUCHERS, index * size, size, params)
+            page = self._reads.slice(Operation.VOUCHERS, index * step, size, params)
             shown = [(one, raw) for one, raw in page.shown if query.code in (None, one.code)]
             named = [self._reads.named(Operation.VOUCHERS, one) for one, _ in shown]
             make = partial(mapping.voucher, self.account, currency)
@@ -165,8 +156,9 @@ class TicketingProvider(VoucherProvider):
                 items=mapped_all(make, named, [raw for _, raw in shown], what="voucher list", at="docs"),
                 # The vendor may count more than what has this very code: then the count proves nothing.
                 total=page.total if query.code is None else None,
-                pages=-(-page.total // size),
-                size=size,
+                pages=-(-page.total // size) if query.code is not None else None,
+                size=step,
+                overlap=overlap,
             )
 
         return Listing(
@@ -175,7 +167,8 @@ class TicketingProvider(VoucherProvider):
             workers=self.settings.workers,
             limit=query.limit,
             resume=query.resume,
-            scope=query.fingerprint(self.account, self.host, str(size)),
+            scope=query.fingerprint(self.account, self.host),
+            size=step,
         )
 
     def history(self, id: str) -> History:
@@ -206,7 +199,7 @@ class TicketingProvider(VoucherProvider):
             return one, raw
 
         try:
-            one, raw = self._http.change(request, intent, read)
+            one, raw = self.http.change(request, intent, read)
         except Rejected as error:
             refused = error
         else:
@@ -336,4 +329,4 @@ class TicketingProvider(VoucherProvider):
             return make(mapping.same_voucher(one, id), raw)
 
         request = Request(method="PUT", path=Path.of("/api/vouchers/{id}", id=id), json=body)
-        return self._reads.of_voucher(lambda: self._http.change(request, intent, read))
+        return self._reads.of_voucher(lambda: self.http.change(request, intent, read))

@@ -155,7 +155,11 @@ def test_members_of_enums_are_written_as_their_values() -> None:
     assert encode([Colour.RED, Rank.FIRST]) == b'["red",1]'
 
 
-@pytest.mark.parametrize("value", [1.5, float("nan"), {1: "a"}, {"a"}, b"a", Code("SECRET-4711"), pytest.param(object(), id="object")], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [1.5, float("nan"), {1: "a"}, {"a"}, b"a", Code("SECRET-4711"), pytest.param(object(), id="object")],
+    ids=repr,
+)
 def test_what_has_no_exact_form_in_json_is_never_written(value: object) -> None:
     with pytest.raises(TypeError) as caught:
         encode({"fields": [value]})

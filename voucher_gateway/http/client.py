@@ -29,6 +29,7 @@ from voucher_gateway.http.transport import USER_AGENT, NoReply, Transport, deadl
 from voucher_gateway.instants import now
 from voucher_gateway.masking import Secret
 from voucher_gateway.outcome import Effect, Intent
+from voucher_gateway.pacing import pace
 from voucher_gateway.witness import about_to_send
 
 T = TypeVar("T")
@@ -133,6 +134,7 @@ class HttpClient:
             MalformedResponse: if the answer is outside of the vendor's contract.
             Declined, AccessDenied: as `explain` says.
         """
+        pace(self.account)
         deadline = deadline_in(self.settings.total_timeout_s)
 
         def once() -> T:
@@ -156,6 +158,7 @@ class HttpClient:
             NotExecuted: if it surely has not.
             Declined, AccessDenied: as `explain` says.
         """
+        pace(self.account)
         deadline = deadline_in(self.settings.total_timeout_s)
 
         def once() -> T:

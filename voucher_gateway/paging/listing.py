@@ -38,7 +38,8 @@ class Listing(Iterator[T]):
     totals the first empty page is the end. `STALLED_BEYOND` and `STALLED_WITHIN` keep a confused vendor from turning
     it into an endless loop. Where entries are only appended (sorted by creation, ascending), every entry that was
     there throughout is given; with one worker also where they are inserted. Deletions meanwhile may hide entries from
-    any reader of pages; `report` tells them by the total.
+    any reader of pages; `report` tells them by the total, and where pages overlap (`Page.overlap`) also by that: up to
+    as many deletions between two pages as they share are then made good, too.
 
     An error of `fetch` is raised in its place, after the entries before it; the iterator is finished then, and
     `resume_token` leads to a new one that goes on.
@@ -51,11 +52,12 @@ class Listing(Iterator[T]):
         key: the entry's identity: the vendor's id, never a code, as resume tokens hold a hash of one.
         workers: how many pages may be under way at a time.
         limit: at most so many entries from this object; no page is asked for that it does not need.
-        resume: the `resume_token` of an earlier listing.
-        scope: a fingerprint of everything that decides what a page index means: account, query, page size.
+        resume: the `resume_token` of an earlier listing, whose pages may have had another size.
+        scope: a fingerprint of everything that decides which entries are listed in which order: account and query.
+        size: entries from one page to the next as `fetch` asks for them; only needed to resume.
 
     Raises:
-        InvalidRequest: if `resume` is not a token of this scope, or `workers` or `limit` is below one.
+        InvalidRequest: if `resume` is not a token of this scope, or `workers`, `limit` or `size` is below one.
         MalformedResponse: while iterating, when pages repeat without end.
     """
 
@@ -68,14 +70,17 @@ class Listing(Iterator[T]):
         limit: int | None = None,
         resume: str | None = None,
         scope: str = "",
+        size: int | None = None,
     ) -> None:
-        for name, value in (("workers", workers), ("limit", limit)):
+        for name, value in (("workers", workers), ("limit", limit), ("size", size)):
             if value is not None and value < 1:
                 raise InvalidRequest(f"{name} must be above zero", field=name, rule="at least 1")
         self._scope = scope
         mark = Mark() if resume is None else Mark.from_text(resume, scope)
         # Where the last entry given was: page index, entries of the page passed, its hash, duplicates until then.
         self._place = (mark.page, mark.offset, mark.anchor, mark.duplicates)
+        self._place_size = mark.size
+        self._size = size
         self._fetch = fetch
         self._key = key
         self._workers = workers
@@ -88,6 +93,7 @@ class Listing(Iterator[T]):
         self._rest: Iterator[T] = iter(())
         self._index = 0
         self._offset = 0
+        self._expected = 0  # entries of the page in hand that the page before it ended with
         # What is known of the whole.
         self._known: set[int] = set()
         self._next = 0
@@ -161,6 +167,7 @@ class Listing(Iterator[T]):
         page, offset, anchor, duplicates = self._place
         mark = Mark(
             page=page,
+            size=self._place_size,
             offset=offset,
             anchor=anchor,
             seen=self._seen,
@@ -176,13 +183,17 @@ class Listing(Iterator[T]):
         self._offset += 1
         identity = digest(self._key(item))
         if identity in self._known:
+            if self._offset <= self._expected:
+                return False
             self._duplicates += 1
             self._problems.setdefault("duplicates", "entries came more than once")
             return False
         self._known.add(identity)
         self._fresh = True
         self._seen += 1
+        assert self._page is not None
         self._place = (self._index, self._offset, identity, self._duplicates)
+        self._place_size = self._page.size
         if self._left is not None:
             self._left -= 1
             if not self._left:
@@ -202,6 +213,7 @@ class Listing(Iterator[T]):
                 return False
             (index, page), offset = taken, 0
         self._note(index, page)
+        self._expected = self._shared(index, page)
         self._page, self._index, self._offset, self._fresh = page, index, offset, offset > 0
         self._rest = iter(page.items[offset:])
         if self._workers > 1:
@@ -214,10 +226,13 @@ class Listing(Iterator[T]):
     def _begin(self) -> tuple[int, Page[T], int]:
         """Read the first page, or find where an earlier listing stopped. Returns index, page and entries to skip."""
         index, passed, anchor, _ = self._place
-        stopped = (index, passed)
-        page = _made(self._fetch(index))
         if anchor is None:
-            return index, page, 0
+            return index, _made(self._fetch(index)), 0
+        stopped = index * self._place_size + passed
+        index = (stopped - 1) // (self._size or self._place_size)
+        page = _made(self._fetch(index))
+        if (right := (stopped - 1) // page.size) != index:  # the vendor counts in pages of a size of its own
+            index, page = right, _made(self._fetch(right))
         digests = self._digests(page)
         while anchor not in digests and index:
             # Deletions moved it to an earlier page. Pages past the end are passed over in one step.
@@ -225,7 +240,7 @@ class Listing(Iterator[T]):
             page = _made(self._fetch(index))
             digests = self._digests(page)
         offset = digests.index(anchor) + 1 if anchor in digests else 0
-        if (index, offset) != stopped:
+        if index * page.size + offset != stopped:
             self._problems.setdefault("moved", "entries moved between stopping and resuming")
         self._known.update(digests[:offset])
         return index, page, offset
@@ -273,6 +288,16 @@ class Listing(Iterator[T]):
         elif page.end is not None:
             # Pages are read side by side, so a later one may know less: only an empty page makes the list shorter.
             self._end = max(self._end or 0, page.end)
+
+    def _shared(self, index: int, page: Page[T]) -> int:
+        """Return how many entries the page shares with the one before, and note if they are not those that are due."""
+        before = self._page
+        if before is None or not before.overlap or index != self._index + 1:
+            return 0
+        shared = len(before.items) - before.size
+        if shared > 0 and self._digests(before)[-shared:] != self._digests(page)[:shared]:
+            self._problems.setdefault("shifted", "entries moved from one page to another")
+        return max(shared, 0)
 
     def _check_progress(self) -> None:
         self._stalled = 0 if self._fresh else self._stalled + 1

@@ -21,6 +21,7 @@ class Mark:
 
     Attributes:
         page: index of the page that the last entry given was on.
+        size: entries from one page to the next, so that a listing with pages of another size finds the place.
         offset: how many entries of that page were passed.
         anchor: the `digest` of that entry; None before the first.
         seen: as in the report.
@@ -31,6 +32,7 @@ class Mark:
     """
 
     page: int = 0
+    size: int = 1
     offset: int = 0
     anchor: int | None = None
     seen: int = 0

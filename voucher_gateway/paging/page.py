@@ -20,7 +20,10 @@ class Page(Generic[T]):
         items: its entries, in the vendor's order.
         total: how many entries the whole query has, where the vendor says so.
         pages: how many pages it has, where the vendor says so.
-        size: entries a page as the vendor really counts them, which may differ from what was asked for.
+        size: entries from the beginning of one page to that of the next, as the vendor really counts them, which may
+            differ from what was asked for.
+        overlap: how many entries more than that a page holds: those with which the next page begins. Where a vendor
+            pages by offset, they tell whether something moved between two pages, although its total may be the same.
 
     Raises:
         MalformedResponse: if one of the numbers makes no sense.
@@ -30,11 +33,14 @@ class Page(Generic[T]):
     total: int | None = None
     pages: int | None = None
     size: int
+    overlap: int = 0
 
     def __attrs_post_init__(self) -> None:
         wrong = [name for name in ("total", "pages") if (getattr(self, name) or 0) < 0]
         if self.size < 1:
             wrong.append("size")
+        if self.overlap < 0:
+            wrong.append("overlap")
         if wrong:
             raise MalformedResponse("the vendor's count of pages makes no sense", problems=tuple(wrong))
 
@@ -43,7 +49,7 @@ class Page(Generic[T]):
         """The index after the last page, as this page tells it: the larger where `pages` and `total` disagree."""
         told = [] if self.pages is None else [self.pages]
         if self.total is not None:
-            told.append(-(-self.total // self.size))
+            told.append(max(-(-(self.total - self.overlap) // self.size), min(self.total, 1)))
         return max(told, default=None)
 
 
@@ -58,7 +64,8 @@ class ListingReport:
         pages: pages read.
         finished: whether the vendor's list was read to its end; a limit, an error or `close` leaves it False.
         consistent: False when something contradicts that every entry was seen once: the total or the page size
-            changed meanwhile, entries came twice, or the counts do not add up. True when the vendor's total agrees.
+            changed meanwhile, entries came twice or moved between two pages, or the counts do not add up. True when
+            the vendor's total agrees.
             None until the listing is finished, and for a vendor without a total, where nothing can prove it.
         problems: what contradicts, a sentence each.
     """

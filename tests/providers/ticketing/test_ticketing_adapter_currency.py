@@ -27,8 +27,8 @@ from voucher_gateway_ticketing import PRODUCTION, TicketingProvider, TicketingSe
 if TYPE_CHECKING:
     import responses
 
-    from tests.conftest import Canary
     from tests.providers.ticketing.conftest import VendorClient
+    from voucher_gateway.testing.canary import Canary
 
 MakeAdapter = Callable[..., TicketingProvider]
 KEY_INFO = f"{PRODUCTION}/api/keys/info"

@@ -27,8 +27,8 @@ from voucher_gateway.adapter import (
 from voucher_gateway_ticketing import TicketingProvider
 
 if TYPE_CHECKING:
-    from tests.conftest import Canary
     from tests.providers.ticketing.conftest import VendorClient
+    from voucher_gateway.testing.canary import Canary
 
 MakeAdapter = Callable[..., TicketingProvider]
 StartTicketing = Callable[..., "VendorClient"]

@@ -1,0 +1,30 @@
+"""Who is asked before a request of any kind goes out, so that a vendor's rate limit is kept.
+
+Between whoever knows the limit and the HTTP client lies the adapter, which need not know; so it travels in a context
+variable, as the witness of `voucher_gateway.witness` does. Threads that an adapter starts itself do not inherit it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_pace: ContextVar[Callable[[str], None] | None] = ContextVar("pace", default=None)
+
+
+def pace(account: str) -> None:
+    """Wait until another request of an account may go out. `HttpClient` calls this before each."""
+    wait = _pace.get()
+    if wait is not None:
+        wait(account)
+
+
+@contextmanager
+def paced(wait: Callable[[str], None]) -> Iterator[None]:
+    """Let the requests of this context wait for `wait`, which is given the account's name."""
+    token = _pace.set(wait)
+    try:
+        yield
+    finally:
+        _pace.reset(token)
