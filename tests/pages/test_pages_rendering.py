@@ -1,0 +1,246 @@
+"""What a page becomes, without a browser."""
+
+from __future__ import annotations
+
+import re
+import stat
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import attrs
+import matplotlib
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.pages.browser import Reader
+from voucher_gateway.adapter import ConfigurationError
+from voucher_gateway.pages import Chart, Column, Page, Series, Table, Text, render, write
+
+HOSTILE = (
+    "<script>alert(1)</script> & \"quoted\" 'too' {{ 7 * 7 }} ]]> --> </svg></style> $x_1$"
+    " \u202e00.01 \u2066 \x00 \x1b[31m"
+)
+
+
+def page_of(*sections: Any, **more: Any) -> Page:
+    return Page(
+        **{"title": "T", "subtitle": "S", "facts": (), "made_at": datetime(2026, 1, 1, tzinfo=UTC), **more},
+        sections=sections,
+    )
+
+
+def test_a_page_is_one_document_that_fetches_and_runs_nothing(page: Page) -> None:
+    text = render(page)
+    read = Reader(text)
+    assert text.startswith("<!DOCTYPE html>")
+    tags = Counter(tag for tag, _ in read.tags)
+    assert not tags.keys() & {"script", "iframe", "img", "object", "embed", "form", "base", "image"}
+    assert re.findall(r"@import|@font-face|url\((?!#)", text) == []
+    links = [value for _, given in read.tags for name, value in given.items() if name in ("href", "src", "xlink:href")]
+    assert all(link is not None and link.startswith(("#", "data:,")) for link in links)
+    (policy,) = [given["content"] for _, given in read.tags if given.get("http-equiv") == "Content-Security-Policy"]
+    assert policy is not None
+    assert policy.startswith("default-src 'none'")
+
+
+def test_equal_pages_give_equal_documents(page: Page) -> None:
+    assert render(page) == render(attrs.evolve(page))
+
+
+def test_no_two_elements_share_an_id_and_every_reference_leads_to_one(page: Page) -> None:
+    text = render(page)
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert [one for one, count in Counter(ids).items() if count > 1] == []
+    wanted = re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', text)
+    assert {first or second for first, second in wanted} <= set(ids)
+    named = " ".join(re.findall(r'aria-labelledby="([^"]+)"', text)).split()
+    assert set(named) <= set(ids)
+    assert len(named) == 8  # a title and a description for each of four charts
+
+
+def test_every_chart_is_told_in_words_and_has_its_numbers_in_a_table(page: Page) -> None:
+    read = Reader(render(page))
+    assert "Stacked bars of shop, events in EUR at 12 places from 2027-01 to 2027-12" in read.text
+    assert read.tables["By month: the numbers"][0] == ["", "shop (EUR)", "events (EUR)"]
+    assert read.tables["By month: the numbers"][12] == ["2027-12", "11000", "0.01"]
+    assert read.tables["By age: the numbers"][1:] == [["young", "10.53"], ["old", "99.47"]]
+    assert read.tables["From opening to closing: the numbers"][3] == ["redeemed", "−30"]
+
+
+def test_a_chart_may_have_a_table_that_says_more(page: Page) -> None:
+    table = Table("In full", (Column("a"), Column("b", numeric=True)), (("x", "1.00"),))
+    chart = Chart("C", "EUR", ("x",), (Series("", (Decimal(1),)),), numbers=table)
+    assert list(Reader(render(page_of(chart))).tables) == ["In full"]
+    assert list(Reader(render(page_of(attrs.evolve(chart, numbers=False)))).tables) == []
+
+
+def test_the_text_of_a_chart_stays_text(page: Page) -> None:
+    svg = render(page).partition("<svg")[2].partition("</svg>")[0]
+    assert ">2027-01</text>" in svg
+    assert ">shop</text>" in svg
+
+
+def test_numbers_stand_at_the_right_in_groups_that_copy_as_plain_digits(page: Page) -> None:
+    text = render(page)
+    assert '<span class="n">1<span class="g">234</span><span class="g">567</span>.89 EUR</span>' in text
+    assert "1234567.89 EUR" in "".join(Reader(text).pieces)
+    assert '<td>v-3</td><td class="num"><span class="n">3.00</span></td>' in text
+    assert "1,234" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("-1234.50", "−1234.50"), ("999", "999"), ("1000", "1000"), ("12.345,6", "12.345,6"), ("v-1000", "v-1000")],
+)
+def test_only_a_plain_number_is_set_in_groups(text: str, shown: str) -> None:
+    table = Table("T", (Column("n", numeric=True),), ((text,),))
+    assert Reader(render(page_of(table))).tables["T"][1] == [shown]
+
+
+def test_hostile_text_is_inert_wherever_it_stands() -> None:
+    text = render(
+        page_of(
+            Text(HOSTILE, (HOSTILE,), warning=True),
+            Chart(HOSTILE, HOSTILE, (HOSTILE, "x"), (Series(HOSTILE, (Decimal(1), Decimal(2))),), note=HOSTILE),
+            Chart(HOSTILE, HOSTILE, (HOSTILE,), (Series("_hidden", (Decimal(1),)),), kind="across"),
+            Table(HOSTILE, (Column(HOSTILE), Column(HOSTILE, numeric=True)), ((HOSTILE, HOSTILE),), note=HOSTILE),
+            title=HOSTILE,
+            subtitle=HOSTILE,
+            facts=((HOSTILE, HOSTILE),),
+        )
+    )
+    read = Reader(text)
+    assert "script" not in {tag for tag, _ in read.tags}
+    assert "49" not in read.text.replace("\\x1b[31m", "")
+    assert not set(text) & set("\u202e\u2066\x00\x1b")
+    assert "\\u202e00.01" in read.text
+    assert "$x_1$" in text
+    assert "_hidden" in text
+
+
+@given(st.text(max_size=40))
+def test_any_text_can_stand_in_any_place(words: str) -> None:
+    text = render(
+        page_of(
+            Text(words, (words,)),
+            Table(words, (Column(words), Column("n", numeric=True)), ((words, words),), total=(words, words)),
+            title=words,
+            facts=((words, words),),
+        )
+    )
+    text.encode("utf-8")
+    assert len([tag for tag, _ in Reader(text).tags if tag == "tr"]) == 3
+
+
+def test_letters_that_the_chart_font_lacks_are_kept(recwarn: pytest.WarningsRecorder) -> None:
+    text = render(page_of(Chart("T", "EUR", ("日本語", "😀"), (Series("", (Decimal(1), Decimal(2))),))))
+    assert "日本語</text>" in text
+    assert "😀</text>" in text
+    assert list(recwarn) == []
+
+
+def test_a_dollar_in_a_label_is_a_dollar() -> None:
+    text = render(page_of(Chart("T", "EUR", ("$x_1$", "a$"), (Series("$y^2$", (Decimal(1), Decimal(2))),))))
+    assert all(f">{label}</text>" in text for label in ("$x_1$", "a$", "$y^2$"))
+
+
+def test_a_very_long_word_may_break_and_a_short_one_may_not() -> None:
+    table = Table("T", (Column("a"),), (("x" * 300,), ("EUR",)))
+    text = render(page_of(table))
+    assert f'<td class="long">{"x" * 300}</td>' in text
+    assert "<td>EUR</td>" in text
+
+
+@pytest.mark.parametrize("kind", ["bar", "stacked", "across", "waterfall"])
+@pytest.mark.parametrize(
+    "values",
+    [(), (Decimal(0),), (Decimal("-5.50"), Decimal(5)), (Decimal(10) ** 18, Decimal("0.01")), (Decimal("NaN"),)[:0]],
+    ids=["none", "nothing", "below zero", "huge", "empty"],
+)
+def test_a_chart_of_any_kind_draws_any_values(kind: Any, values: tuple[Decimal, ...]) -> None:
+    labels = tuple(map(str, range(len(values))))
+    text = render(page_of(Chart("T", "EUR", labels, (Series("a", values),), kind)))
+    assert ("<svg" in text) is bool(values)
+    assert ("Nothing to draw." in text) is not bool(values)
+
+
+@pytest.mark.parametrize("kind", ["bar", "stacked", "across", "waterfall"])
+@pytest.mark.parametrize("value", ["0", "0.01", "1000001.53", "-3"])
+def test_the_axis_of_every_chart_shows_zero(kind: Any, value: str) -> None:
+    text = render(page_of(Chart("T", "EUR", ("a", "b"), (Series("", (Decimal(value), Decimal(value))),), kind)))
+    assert ">0</text>" in text
+
+
+def test_a_chart_with_values_that_do_not_fit_its_labels_is_refused() -> None:
+    with pytest.raises(ValueError, match="one value for each"):
+        Chart("T", "EUR", ("a", "b"), (Series("s", (Decimal(1),)),))
+    with pytest.raises(ValueError, match="one series"):
+        Chart("T", "EUR", (), (), "waterfall")
+    with pytest.raises(ValueError, match="one cell for each"):
+        Table("T", (Column("a"),), (), total=("x", "y"))
+
+
+def test_pages_made_on_several_threads_are_those_made_alone(page: Page) -> None:
+    alone = render(page)
+    with ThreadPoolExecutor(4) as pool:
+        assert {text == alone for text in pool.map(render, [page] * 8)} == {True}
+
+
+@pytest.fixture
+def odd_settings() -> Iterator[None]:
+    """A host application's own taste in charts."""
+    with matplotlib.rc_context({"font.size": 40, "axes.facecolor": "red", "svg.fonttype": "path"}):
+        yield
+
+
+def test_the_settings_of_the_process_neither_matter_nor_change(page: Page, odd_settings: None) -> None:
+    before = dict(matplotlib.rcParams)
+    text = render(page)
+    assert dict(matplotlib.rcParams) == before
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        assert render(page) == text
+
+
+def test_libraries_are_imported_late_and_nothing_of_a_process_is_kept_for_charts() -> None:
+    code = (
+        "import sys; from datetime import datetime, UTC; from decimal import Decimal\n"
+        "from voucher_gateway.pages import *\n"
+        "assert not {'matplotlib', 'jinja2'} & set(sys.modules)\n"
+        "chart = Chart('T', 'EUR', ('a',), (Series('', (Decimal(1),)),))\n"
+        "render(Page('T', '', (), (chart,), datetime.now(UTC)))\n"
+        "assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_page_is_written_whole_and_for_its_owner_alone(page: Page, tmp_path: Path) -> None:
+    target = tmp_path / "page.html"
+    target.write_text("old")
+    write(page, target)
+    assert target.read_text("utf-8") == render(page)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert [one.name for one in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_a_page_that_cannot_be_written_leaves_nothing_behind(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        write(page, tmp_path / "taken")
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        write(page, tmp_path / "nowhere" / "page.html")
+    assert [one.name for one in tmp_path.iterdir()] == ["taken"]
+
+
+def test_without_the_libraries_the_error_says_what_to_install(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(ConfigurationError, match=r"voucher-gateway\[report\]"):
+        render(page)

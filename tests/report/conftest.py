@@ -1,0 +1,48 @@
+"""A vendor in memory with a gateway, and snapshots in each kind of database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.report.shelf import Shelf
+from voucher_gateway import Gateway
+from voucher_gateway.report import Snapshots
+from voucher_gateway.simulator import RunningSimulator
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+@pytest.fixture
+def gateway(shelf: Shelf) -> Gateway:
+    """A gateway with the account ``shop`` on the shelf, and no journal."""
+    return Gateway({"shop": shelf})
+
+
+@pytest.fixture
+def snapshots(sqlite_url: str) -> Iterator[Snapshots]:
+    with Snapshots(sqlite_url) as kept:
+        yield kept
+
+
+@pytest.fixture
+def either_snapshots(either_url: str) -> Iterator[Snapshots]:
+    with Snapshots(either_url) as kept:
+        yield kept
+
+
+@pytest.fixture
+def account_at() -> Callable[..., dict[str, Any]]:
+    """Makes the table that a configuration has for an account at a simulator."""
+
+    def make(running: RunningSimulator, **more: object) -> dict[str, Any]:
+        said = running.announcement
+        logins = ("base_url", "client_id", "client_secret", "api_key")
+        return {"provider": said["provider"], **{key: said[key] for key in logins if key in said}, **more}
+
+    return make

@@ -1,0 +1,114 @@
+"""Movements are counted to the side of a reading on which the balances agree with them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.report.shelf import NOON
+from voucher_gateway.adapter import Money, Movement, MovementKind
+from voucher_gateway.report.movements import MARGIN, Moved, Span, moved, signed
+
+MINUTE: Final = timedelta(minutes=1)
+OPENING: Final = Span(NOON, NOON + 2 * MINUTE)
+CLOSING: Final = Span(NOON + 60 * MINUTE, NOON + 62 * MINUTE)
+KINDS: Final = (MovementKind.REDEMPTION, MovementKind.REFUND, MovementKind.TOP_UP)
+
+
+def movement(kind: MovementKind, cents: int, at: datetime | None) -> Movement:
+    return Movement(account="shop", kind=kind, money=Money.from_minor(cents, "EUR"), created_at=at)
+
+
+def test_each_kind_has_its_line() -> None:
+    between = NOON + 30 * MINUTE
+    all_three = [movement(kind, cents, between) for kind, cents in zip(KINDS, (700, 50, 3), strict=True)]
+    assert moved(all_three, OPENING, CLOSING, -647) == Moved(redeemed=700, refunded=50, topped_up=3)
+
+
+def test_what_happened_before_and_after_does_not_count() -> None:
+    outside = [movement(KINDS[0], 700, NOON - MINUTE), movement(KINDS[0], 900, NOON + 70 * MINUTE)]
+    assert moved(outside, OPENING, CLOSING, 0) == Moved()
+
+
+@pytest.mark.parametrize("change", [0, -700])
+def test_what_happened_during_a_reading_counts_as_the_balances_say(change: int) -> None:
+    for span in (OPENING, CLOSING):
+        during = [movement(KINDS[0], 700, span.began_at + MINUTE)]
+        found = moved(during, OPENING, CLOSING, change)
+        assert found == Moved(redeemed=-change)
+
+
+def test_a_movement_whose_time_is_off_by_seconds_is_still_found() -> None:
+    seconds = timedelta(seconds=2)
+    before, after = (
+        movement(KINDS[0], 700, OPENING.began_at - seconds),
+        movement(KINDS[0], 9, CLOSING.finished_at + seconds),
+    )
+    assert moved([before, after], OPENING, CLOSING, -709) == Moved(redeemed=709)
+    assert moved([before, after], OPENING, CLOSING, 0) == Moved()
+    far = [movement(KINDS[0], 700, OPENING.began_at - MINUTE), movement(KINDS[0], 9, CLOSING.finished_at + MINUTE)]
+    assert moved(far, OPENING, CLOSING, -709) == Moved(explained=False)
+
+
+def test_what_no_movement_accounts_for_stays_unexplained_beside_those_that_surely_happened() -> None:
+    surely = [movement(KINDS[0], 700, NOON + 30 * MINUTE), movement(KINDS[1], 1, CLOSING.began_at + MINUTE)]
+    assert moved(surely, OPENING, CLOSING, -1) == Moved(redeemed=700, explained=False)
+
+
+def test_a_kind_that_is_not_known_explains_nothing() -> None:
+    strange = [movement(MovementKind.UNKNOWN, 700, NOON + 30 * MINUTE)]
+    assert moved(strange, OPENING, CLOSING, -700).explained is False
+    assert moved(strange, OPENING, CLOSING, 0).explained is True
+
+
+def test_a_movement_without_a_time_counts_only_where_the_voucher_is_new() -> None:
+    timeless = [movement(KINDS[0], 700, None)]
+    assert moved(timeless, OPENING, CLOSING, -700).explained is False
+    assert moved(timeless, None, CLOSING, -700) == Moved(redeemed=700)
+
+
+@given(
+    st.lists(st.tuples(st.integers(-5000, 8000), st.sampled_from(KINDS), st.integers(1, 99_999)), max_size=25),
+    st.integers(0, 120_000),
+    st.integers(0, 120_000),
+    st.booleans(),
+)
+def test_the_lines_come_to_the_change_whenever_the_vendor_wrote_everything_down(
+    happened: list[tuple[int, MovementKind, int]], first: int, second: int, existed: bool
+) -> None:
+    """Both readings took two minutes; the voucher's turn came at a moment of them that nobody kept."""
+    read_first = OPENING.began_at + timedelta(milliseconds=first)
+    read_second = CLOSING.began_at + timedelta(milliseconds=second)
+    true = [(NOON + timedelta(seconds=at, milliseconds=at % 1000), kind, cents) for at, kind, cents in sorted(happened)]
+    shown = [movement(kind, cents, at.replace(microsecond=0)) for at, kind, cents in true]
+    since = read_first if existed else NOON - timedelta(days=1)
+    change = sum(signed(one) for one, (at, _, _) in zip(shown, true, strict=True) if since < at <= read_second)
+    found = moved(shown, OPENING if existed else None, CLOSING, change)
+    assert found.explained
+    assert found.net == change
+
+
+@given(st.lists(st.tuples(st.integers(-5000, 12_000), st.sampled_from(KINDS), st.integers(1, 9)), max_size=12))
+def test_two_periods_count_together_what_one_over_both_counts(happened: list[tuple[int, MovementKind, int]]) -> None:
+    third = Span(NOON + 120 * MINUTE, NOON + 122 * MINUTE)
+    spans = (OPENING, CLOSING, third)
+    shown = [movement(kind, cents, NOON + timedelta(seconds=at)) for at, kind, cents in sorted(happened)]
+
+    def balance(span: Span) -> int:
+        return sum(signed(one) for one in shown if one.created_at is not None and one.created_at <= span.finished_at)
+
+    def of(opening: Span, closing: Span) -> Moved:
+        return moved(shown, opening, closing, balance(closing) - balance(opening))
+
+    halves, whole = [of(spans[0], spans[1]), of(spans[1], spans[2])], of(spans[0], spans[2])
+    assert sum(one.redeemed for one in halves) == whole.redeemed
+    assert sum(one.refunded for one in halves) == whole.refunded
+    assert sum(one.topped_up for one in halves) == whole.topped_up
+
+
+def test_the_margin_is_wider_than_a_vendors_whole_seconds() -> None:
+    assert timedelta(seconds=2) <= MARGIN <= timedelta(seconds=10)

@@ -1,0 +1,255 @@
+"""Snapshots are whole or not used, and say the same again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import warnings
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import attrs
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from tests.report.shelf import NOON, Shelf
+from voucher_gateway import Gateway
+from voucher_gateway.adapter import Code, ConfigurationError, InvalidRequest, Pin, ProviderUnavailable, Status
+from voucher_gateway.database import Database
+from voucher_gateway.journal import open_journal
+from voucher_gateway.report import SNAPSHOTS, Position, Reading, Snapshots, Standing, read_liability, recall_liability
+from voucher_gateway.report.remarks import unfinished_notes
+from voucher_gateway.report.tables import age_of, expiry_of
+
+DAY = timedelta(days=1)
+
+
+def fill(shelf: Shelf) -> None:
+    """Give the shelf vouchers of all kinds."""
+    shelf.put("a", "10.53", valid_until=NOON + DAY, updated_at=NOON + timedelta(microseconds=1))
+    shelf.put("B", "0.00", status=Status.INACTIVE)
+    shelf.put("ä/ö 😀", "1000", "JPY", status=Status.UNKNOWN, created_at=None)
+    shelf.put("~", "99999.99", status=None, valid_until=datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC))
+    shelf.put("old", "1.00", valid_until=datetime(1969, 12, 31, tzinfo=UTC))
+    shelf.put("mute", "7.00")
+    shelf.mute = {"mute"}
+
+
+def test_a_snapshot_holds_what_the_vendor_showed_in_the_order_of_bytes(
+    either_snapshots: Snapshots, gateway: Gateway, shelf: Shelf
+) -> None:
+    fill(shelf)
+    taken = either_snapshots.take(gateway, "shop")
+    kept = list(either_snapshots.positions(taken))
+    assert kept == sorted(Reading(gateway, "shop"), key=lambda one: one.id.encode())
+    assert (taken.vouchers, taken.unknown, taken.consistent, taken.problems) == (6, 1, True, ())
+    assert either_snapshots.latest("shop") == taken
+
+
+def test_a_report_from_a_snapshot_is_that_of_the_moment(
+    either_snapshots: Snapshots, gateway: Gateway, shelf: Shelf
+) -> None:
+    fill(shelf)
+    (then,) = read_liability(gateway, ["shop"]).accounts
+    either_snapshots.take(gateway, "shop")
+    shelf.clock += 400 * DAY
+    shelf.put("a", "0.01")
+    (recalled,) = recall_liability(gateway, either_snapshots, ["shop"], NOON + DAY).accounts
+    assert recalled.cells == then.cells
+    assert recalled.by("EUR", Standing.OUTSTANDING, expiry_of) == then.by("EUR", Standing.OUTSTANDING, expiry_of)
+    assert recalled.by("EUR", Standing.OUTSTANDING, age_of) == then.by("EUR", Standing.OUTSTANDING, age_of)
+    assert recalled.snapshot_at is not None
+
+
+def test_more_vouchers_than_a_batch_are_all_kept_once(either_snapshots: Snapshots, gateway: Gateway) -> None:
+    shelf = gateway.provider("shop")
+    assert isinstance(shelf, Shelf)
+    shelf.put("v", "1.00")
+    (one,) = shelf.vouchers_there
+
+    shelf.vouchers_there = [attrs.evolve(one, id=f"v-{number}") for number in range(2500)]
+    taken = either_snapshots.take(gateway, "shop")
+    ids = [position.id for position in either_snapshots.positions(taken)]
+    assert len(ids) == len(set(ids)) == taken.vouchers == 2500
+    assert ids == sorted(ids)
+
+
+def test_no_code_and_no_pin_is_kept(sqlite_url: str, gateway: Gateway, shelf: Shelf, tmp_path: Path) -> None:
+    shelf.put("a", code=Code("GIFT-PLAINLY-TO-BE-SEEN"), pin=Pin("8421-PIN"), raw={"code": "GIFT-PLAINLY-TO-BE-SEEN"})
+    with Snapshots(sqlite_url) as snapshots:
+        snapshots.take(gateway, "shop")
+    kept = b"".join(file.read_bytes() for file in tmp_path.iterdir() if file.is_file())
+    assert b"GIFT-PLAINLY" not in kept
+    assert b"8421-PIN" not in kept
+
+
+def test_an_attempt_that_fails_leaves_nothing(either_snapshots: Snapshots, gateway: Gateway, shelf: Shelf) -> None:
+    for number in range(1200):
+        shelf.put(f"v-{number}")
+
+    def fail(index: int) -> None:
+        if index == 2:
+            raise ProviderUnavailable("nobody answers")
+
+    shelf.turning = fail
+    with pytest.raises(ProviderUnavailable):
+        either_snapshots.take(gateway, "shop")
+    assert either_snapshots.latest("shop") is None
+    assert either_snapshots.unfinished("shop") == []
+    shelf.turning = lambda _: None
+    assert either_snapshots.take(gateway, "shop").vouchers == 1200
+
+
+def test_one_that_was_killed_half_way_is_said_used_by_no_report_and_removed_by_the_next(
+    either_url: str, gateway: Gateway, shelf: Shelf
+) -> None:
+    for number in range(2100):
+        shelf.put(f"v-{number}", "1.00")
+    with Snapshots(either_url) as snapshots:
+        whole = snapshots.take(gateway, "shop")
+        shelf.clock += DAY
+        _killed_at_page(4, either_url, gateway, shelf)
+        (left,) = snapshots.unfinished("shop")
+        assert left.id != whole.id
+        assert snapshots.latest("shop") == whole
+        (note,) = unfinished_notes(snapshots.unfinished("shop"))
+        assert "not finished, and not used" in note
+        assert recall_liability(gateway, snapshots, ["shop"], NOON + 2 * DAY).accounts[0].snapshot_at == whole.began_at
+        assert len(list(snapshots.positions(left))) == 2000
+        after = snapshots.take(gateway, "shop")
+        assert snapshots.unfinished("shop") == []
+        assert list(snapshots.positions(left)) == []
+        assert snapshots.latest("shop") == after
+
+
+def _killed_at_page(page: int, url: str, gateway: Gateway, shelf: Shelf) -> None:
+    """Take a snapshot in a process that is killed while it reads a page."""
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the child starts no thread of the parent's
+        child = os.fork()
+    if child == 0:
+
+        def stop(index: int) -> None:
+            if index == page:
+                os.write(writing, b"x")
+                signal.pause()
+
+        shelf.turning = stop
+        try:
+            Snapshots(url).take(gateway, "shop")
+        finally:
+            os._exit(1)
+    assert os.read(reading, 1) == b"x"
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    os.close(reading)
+    os.close(writing)
+
+
+def test_one_that_is_being_taken_elsewhere_is_left_alone(either_url: str, gateway: Gateway, shelf: Shelf) -> None:
+    shelf.put("a")
+    with Snapshots(either_url) as snapshots:
+        unfinished: list[int] = []
+
+        def meanwhile(_: int) -> None:
+            shelf.turning = lambda _: None
+            snapshots.take(gateway, "shop")
+            unfinished.append(len(snapshots.unfinished("shop")))
+
+        shelf.turning = meanwhile
+        outer = snapshots.take(gateway, "shop")
+        assert unfinished == [1]
+        assert len(snapshots.finished("shop")) == 2
+        assert len(list(snapshots.positions(outer))) == 1
+
+
+def test_a_list_that_changed_while_it_was_read_is_remembered(
+    snapshots: Snapshots, gateway: Gateway, shelf: Shelf
+) -> None:
+    shelf.put("a")
+    shelf.total = lambda index: 2
+    taken = snapshots.take(gateway, "shop")
+    assert taken.consistent is False
+    assert taken.problems
+    (found,) = recall_liability(gateway, snapshots, ["shop"], NOON + DAY).accounts
+    assert (found.consistent, found.problems) == (False, taken.problems)
+
+
+def test_the_latest_by_a_moment_is_the_one_that_had_begun(
+    either_snapshots: Snapshots, gateway: Gateway, shelf: Shelf
+) -> None:
+    taken = []
+    for _ in range(3):
+        shelf.put("a")
+        taken.append(either_snapshots.take(gateway, "shop"))
+        shelf.clock += DAY
+    for one in taken:
+        assert either_snapshots.latest("shop", one.began_at) == one
+    assert either_snapshots.latest("shop", taken[0].began_at - timedelta(microseconds=1)) is None
+    assert either_snapshots.latest("shop", NOON + 100 * DAY) == taken[2]
+    assert either_snapshots.latest("other") is None
+    with pytest.raises(InvalidRequest, match="no finished snapshot of"):
+        recall_liability(gateway, either_snapshots, ["shop"], NOON - DAY)
+
+
+def test_pruning_keeps_the_days_before_the_newest_and_always_that_one(
+    either_snapshots: Snapshots, gateway: Gateway, shelf: Shelf
+) -> None:
+    for day in (0, 1, 5, 10):
+        shelf.clock = NOON + day * DAY
+        shelf.put("a")
+        either_snapshots.take(gateway, "shop")
+    assert either_snapshots.prune("other", keep_days=1) == 0
+    assert either_snapshots.prune("shop", keep_days=6) == 2
+    kept = either_snapshots.finished("shop")
+    assert [round((one.began_at - NOON) / DAY) for one in kept] == [5, 10]
+    assert [len(list(either_snapshots.positions(one))) for one in kept] == [1, 1]
+    assert either_snapshots.prune("shop", keep_days=1) == 1
+    assert either_snapshots.prune("shop", keep_days=1) == 0
+
+
+def test_snapshots_share_the_journals_database(
+    either_url: str, gateway: Gateway, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOUCHER_GATEWAY_JOURNAL_KEY", "a-key-for-the-tests-of-snapshots")
+    shelf.put("a")
+    journal = open_journal(either_url)
+    with Snapshots(either_url) as snapshots:
+        snapshots.take(gateway, "shop")
+        assert journal.entries() == []
+    journal.close()
+    with Snapshots(either_url) as again:
+        assert len(again.finished("shop")) == 1
+
+
+def test_snapshots_are_not_kept_in_memory() -> None:
+    with pytest.raises(ConfigurationError, match="snapshots must be a file"):
+        Snapshots("sqlite:///:memory:")
+
+
+def test_the_scripts_make_the_tables_that_the_code_knows(either_url: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(SNAPSHOTS.scripts))
+    assert ScriptDirectory.from_config(config).get_current_head() == SNAPSHOTS.head
+    database = Database(either_url, SNAPSHOTS)
+    try:
+        with database.read() as connection:
+            context = MigrationContext.configure(connection, opts={"version_table": SNAPSHOTS.version_table})
+            assert compare_metadata(context, SNAPSHOTS.metadata) == []
+            assert sa.inspect(connection).has_table("snapshot_balances")
+    finally:
+        database.close()
+
+
+def test_a_position_without_any_amount_is_kept_too(snapshots: Snapshots, gateway: Gateway, shelf: Shelf) -> None:
+    shelf.put("a", initial=None)
+    shelf.mute = {"a"}
+    taken = snapshots.take(gateway, "shop")
+    (kept,) = snapshots.positions(taken)
+    assert kept == Position(id="a", status=Status.ACTIVE, created_at=NOON)
+    assert kept.currency is None

@@ -1,0 +1,254 @@
+"""The commands that tell what is owed: `report` and `snapshot`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime, time
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from voucher_gateway.adapter import ConfigurationError, InvalidRequest, VoucherGatewayError, now
+from voucher_gateway.cli.exits import DIFFERENT, DONE, NOT_DONE, error_lines, error_object, exit_code
+from voucher_gateway.cli.inputs import instant_from
+from voucher_gateway.cli.jsonform import plain
+from voucher_gateway.cli.output import Output
+from voucher_gateway.cli.session import Session, session_of
+from voucher_gateway.cli.tables import Column, counted, print_rows
+from voucher_gateway.config import Config, load_config
+from voucher_gateway.gateway import Gateway
+from voucher_gateway.pages import Page, Table, write
+from voucher_gateway.report import (
+    Liability,
+    RollForward,
+    Snapshot,
+    Snapshots,
+    read_liability,
+    recall_liability,
+    recall_roll_forward,
+)
+from voucher_gateway.report.objects import account_object, roll_object, total_object
+from voucher_gateway.report.page import liability_page, roll_page
+from voucher_gateway.report.remarks import (
+    liability_notes,
+    liability_warnings,
+    roll_warnings,
+    second,
+    snapshot_warnings,
+    unfinished_notes,
+)
+from voucher_gateway.report.tables import liability_tables, roll_tables
+
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_WARNING: Final = "bold yellow"
+
+_Accounts = Annotated[list[str] | None, typer.Argument(metavar="[ACCOUNT]...", help="The accounts; all by default.")]
+_Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write an HTML page with charts there too.")]
+_WHEN = "A day like 2026-12-31, meant to its end in UTC, or a moment like 2026-12-31T12:00:00Z."
+
+
+def report(
+    context: typer.Context,
+    account: _Accounts = None,
+    html: _Html = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", metavar="DATE", help=f"From the latest snapshot by then, asking no vendor. {_WHEN}"),
+    ] = None,
+    begin: Annotated[
+        str | None,
+        typer.Option("--from", metavar="DATE", help="A roll-forward, from the latest snapshot by then."),
+    ] = None,
+    end: Annotated[
+        str | None,
+        typer.Option("--to", metavar="DATE", help="To the latest snapshot by then; the newest by default."),
+    ] = None,
+    every_history: Annotated[
+        bool,
+        typer.Option(
+            "--every-history",
+            help="For a roll-forward, read the history of every voucher, also of those that seem unchanged.",
+        ),
+    ] = False,
+) -> None:
+    """Tell what is owed on vouchers: what can still be spent, by account, currency, month of expiry and age.
+
+    Inactive and expired vouchers are shown apart, and currencies are never added together. With --from it is a
+    roll-forward between two snapshots: opening + issued + topped up - redeemed + refunded - expired, and what
+    nobody wrote down as unexplained, = closing.
+
+    Exit code 0 if nothing speaks against the numbers, 3 if a vendor's list changed while it was read, 5 if
+    a roll-forward has something unexplained.
+    """
+    opening, closing, past = (
+        moment_from(text, option) for text, option in ((begin, "--from"), (end, "--to"), (as_of, "--as-of"))
+    )
+    if past is not None and (begin or end):
+        raise InvalidRequest("give --as-of or --from, not both", field="--as-of", rule="not beside --from and --to")
+    if closing is not None and opening is None:
+        raise InvalidRequest("--to needs --from", field="--to", rule="only beside --from")
+    if every_history and opening is None:
+        raise InvalidRequest("--every-history needs --from", field="--every-history", rule="only beside --from")
+    session = session_of(context)
+    config = load_config(session.config_path)
+    with ExitStack() as stack:
+        gateway = stack.enter_context(session.gateway(config=config))
+        names = _names(gateway, account)
+        kept = None
+        if past is not None or opening is not None:
+            kept = stack.enter_context(_snapshots(config))
+        if opening is not None and kept is not None:
+            rolls = [
+                recall_roll_forward(gateway, kept, name, opening, closing, every_history=every_history)
+                for name in names
+            ]
+            code = _tell_rolls(session, rolls, html, _unfinished(kept, names))
+        elif past is not None and kept is not None:
+            code = _tell_liability(
+                session, recall_liability(gateway, kept, names, past), html, _unfinished(kept, names)
+            )
+        else:
+            code = _tell_liability(session, read_liability(gateway, names), html, [])
+    raise typer.Exit(code)
+
+
+def snapshot(
+    context: typer.Context,
+    account: _Accounts = None,
+    keep_days: Annotated[
+        int | None,
+        typer.Option(
+            "--keep-days", metavar="N", min=1, help="Then remove snapshots of more than N days before the newest."
+        ),
+    ] = None,
+) -> None:
+    """Keep the balances of all vouchers as they are now, for reports about this moment later. Meant for every night.
+
+    They are kept in the journal's database, without codes. One that was not finished is used by no report. If one
+    account cannot be read, the others are, and the exit code is that of the first failure; 3 if a vendor's list
+    changed while it was read.
+    """
+    session = session_of(context)
+    config = load_config(session.config_path)
+    with session.gateway(config=config) as gateway, _snapshots(config) as kept:
+        codes = [_taken(session.output, gateway, kept, name, keep_days) for name in _names(gateway, account)]
+    raise typer.Exit(next((code for code in codes if code != DONE), DONE))
+
+
+def moment_from(text: str | None, option: str) -> datetime | None:
+    """Return the moment that an option means: for a day its last microsecond in UTC."""
+    if text is None or not _DAY.fullmatch(text):
+        return instant_from(text, option)
+    try:
+        return datetime.combine(datetime.fromisoformat(text), time.max, UTC)
+    except ValueError:
+        rule = "a day of the calendar"
+    raise InvalidRequest(f"{option} must be {rule}", field=option, rule=rule)
+
+
+def _names(gateway: Gateway, given: Sequence[str] | None) -> list[str]:
+    known = [one.name for one in gateway.accounts]
+    names = list(dict.fromkeys(given or known))
+    if not set(names) <= set(known):  # not repeated: a code given in the account's place would show
+        raise ConfigurationError(f"there is no account of this name; there are: {', '.join(known)}")
+    return names
+
+
+def _snapshots(config: Config) -> Snapshots:
+    if config.journal is None:
+        raise ConfigurationError("snapshots are kept in the journal's database: name a journal in the configuration")
+    return Snapshots(config.journal)
+
+
+def _unfinished(kept: Snapshots, names: Sequence[str]) -> list[str]:
+    return unfinished_notes(one for name in names for one in kept.unfinished(name))
+
+
+def _taken(output: Output, gateway: Gateway, kept: Snapshots, name: str, keep_days: int | None) -> int:
+    """Take one account's snapshot, and return the exit code that it stands for."""
+    try:
+        taken = kept.take(gateway, name)
+        pruned = 0 if keep_days is None else kept.prune(name, keep_days=keep_days)
+    except VoucherGatewayError as error:
+        error.about(account=name)
+        if output.as_json:
+            output.error_object(error_object(error))
+        else:
+            output.remarks(error_lines(error))
+        return exit_code(error)
+    if output.as_json:
+        output.object({**plain(taken), "pruned": pruned})
+    else:
+        output.show(_snapshot_sentence(taken, pruned))
+    _warn(output, snapshot_warnings(taken))
+    return NOT_DONE if taken.consistent is False else DONE
+
+
+def _snapshot_sentence(taken: Snapshot, pruned: int) -> str:
+    assert taken.vouchers is not None
+    removed = f"; {counted(pruned, 'older snapshot')} removed" if pruned else ""
+    return f"{taken.account}: {counted(taken.vouchers, 'voucher')} at {second(taken.began_at)}{removed}"
+
+
+def _tell_liability(session: Session, liability: Liability, html: Path | None, notes: Sequence[str]) -> int:
+    output = session.output
+    if output.as_json:
+        for one in liability.accounts:
+            output.object(account_object(one))
+        for currency in liability.currencies:
+            output.object(total_object(liability, currency))
+    else:
+        _show(output, liability_tables(liability))
+        output.remarks([*notes, *liability_notes(liability)])
+    _warn(output, liability_warnings(liability))
+    _write(output, html, lambda: liability_page(liability, now(), notes))
+    return NOT_DONE if liability.inconsistent else DONE
+
+
+def _tell_rolls(session: Session, rolls: Sequence[RollForward], html: Path | None, notes: Sequence[str]) -> int:
+    output = session.output
+    for roll in rolls:
+        if output.as_json:
+            output.object(roll_object(roll))
+            continue
+        begin, end = second(roll.opening.began_at), second(roll.closing.began_at)
+        output.show(f"{roll.account}: from the snapshot of {begin} to that of {end}", "")
+        _show(output, roll_tables(roll))
+    output.remarks(notes)
+    _warn(output, [sentence for roll in rolls for sentence in roll_warnings(roll)])
+    _write(output, html, lambda: roll_page(rolls, now(), notes))
+    if any(roll.unexplained_count for roll in rolls):
+        return DIFFERENT
+    return NOT_DONE if any(roll.inconsistent for roll in rolls) else DONE
+
+
+def _show(output: Output, tables: Sequence[Table]) -> None:
+    for table in tables:
+        output.show(table.title)
+        columns = [_column(place, one.name, right=one.numeric) for place, one in enumerate(table.columns)]
+        print_rows(output, [*table.rows, *([table.total] if table.total else [])], columns)
+        output.show("")
+
+
+def _column(place: int, title: str, *, right: bool) -> Column[tuple[str, ...]]:
+    return Column(title, lambda row: row[place], right=right)
+
+
+def _warn(output: Output, sentences: Sequence[str]) -> None:
+    """Say what must not be overlooked; with JSON as an object on stderr, and the result has it in its own fields."""
+    if output.as_json:
+        if sentences:
+            output.error_object({"warnings": list(sentences)})
+        return
+    for sentence in sentences:
+        output.remark(f"Warning: {sentence}", _WARNING)
+
+
+def _write(output: Output, html: Path | None, page: Any) -> None:
+    if html is not None:
+        made: Page = page()
+        write(made, html)
+        output.remark(f"The page is {html}.")

@@ -1,0 +1,84 @@
+"""Reports of the past, from snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from voucher_gateway.adapter import InvalidRequest
+from voucher_gateway.gateway import Gateway
+from voucher_gateway.report.liability import AccountLiability, Liability, is_relative, tally
+from voucher_gateway.report.remarks import second
+from voucher_gateway.report.roll import RollForward
+from voucher_gateway.report.rolling import roll_forward
+from voucher_gateway.report.snapshots import Snapshot, Snapshots
+
+
+def recall_liability(gateway: Gateway, snapshots: Snapshots, accounts: Iterable[str], at: datetime) -> Liability:
+    """Tell what accounts owed, each from its newest snapshot that had begun by that moment.
+
+    Raises:
+        InvalidRequest: if an account has none.
+    """
+    return Liability(tuple(_recalled(gateway, snapshots, _needed(snapshots, account, at)) for account in accounts))
+
+
+def _recalled(gateway: Gateway, snapshots: Snapshots, snapshot: Snapshot) -> AccountLiability:
+    return AccountLiability(
+        account=snapshot.account,
+        at=snapshot.began_at,
+        cells=tally(
+            snapshots.positions(snapshot), lambda: snapshot.began_at, relative=is_relative(gateway, snapshot.account)
+        ),
+        snapshot_at=snapshot.began_at,
+        consistent=snapshot.consistent,
+        problems=snapshot.problems,
+    )
+
+
+def recall_roll_forward(
+    gateway: Gateway,
+    snapshots: Snapshots,
+    account: str,
+    opening: datetime,
+    closing: datetime | None = None,
+    *,
+    every_history: bool = False,
+) -> RollForward:
+    """Explain the change between the newest snapshots that had begun by two moments.
+
+    Args:
+        gateway: has the account.
+        snapshots: of that account, among others.
+        account: the account's name.
+        opening: the first moment.
+        closing: the second; None for the newest snapshot of all.
+        every_history: whether to ask for the history of every voucher; see `roll_forward`.
+
+    Raises:
+        InvalidRequest: if there is no snapshot by then, or one and the same for both.
+    """
+    first = _needed(snapshots, account, opening)
+    last = snapshots.latest(account) if closing is None else _needed(snapshots, account, closing)
+    assert last is not None
+    if last.id == first.id:
+        rule = "two snapshots"
+        raise InvalidRequest(
+            f"account {account} has one snapshot for both moments, of {second(first.began_at)}: nothing lies"
+            " between them",
+            field="snapshots",
+            rule=rule,
+        )
+    return roll_forward(gateway, snapshots, first, last, every_history=every_history)
+
+
+def _needed(snapshots: Snapshots, account: str, at: datetime) -> Snapshot:
+    found = snapshots.latest(account, at)
+    if found is None:
+        rule = "a snapshot by then"
+        raise InvalidRequest(
+            f"account {account} has no finished snapshot of {second(at)} or before",
+            field="snapshots",
+            rule=rule,
+        )
+    return found
