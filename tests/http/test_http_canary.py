@@ -32,8 +32,8 @@ from voucher_gateway.adapter import (
 from voucher_gateway.settings import SecretSource
 
 if TYPE_CHECKING:
-    from tests.conftest import Canary
     from tests.http.conftest import ClientOf, Serve, Server, Visit
+    from voucher_gateway.testing.canary import Canary
 
 CODE, PIN, NOTE = "JAR/7 öl?#3142-zwölf", "pin:0815/4711", "note of the customer Ümit"
 SECRET, TOKEN, ECHO = "cl13nt s3cret&=", "t0k3n.0f+the/day==", "what the vendor repeats: Ärger"

@@ -18,6 +18,7 @@ from voucher_gateway.adapter import (
     VoucherProvider,
 )
 from voucher_gateway.cli.output import Output
+from voucher_gateway.cli.proven import Proven
 from voucher_gateway.cli.session import session_of
 from voucher_gateway.cli.tables import Column, details, print_rows
 from voucher_gateway.emulation import emulated
@@ -70,11 +71,12 @@ class _Found:
 
     installed: InstalledProvider
     loaded: type[VoucherProvider] | None = None
+    proven: Proven = attrs.field(factory=Proven)
     error: str | None = None
 
 
 def providers(context: typer.Context) -> None:
-    """List the installed providers, and what each vendor can do: natively, emulated, or at a risk.
+    """List the installed providers, how far each keeps the contract, and what each vendor can do.
 
     Limits: amounts by their number of decimals and their range in major units. What a login may do, `doctor` says.
     """
@@ -86,14 +88,16 @@ def providers(context: typer.Context) -> None:
         return
     print_rows(output, found, _PROVIDER_COLUMNS)
     for one in found:
-        if one.error is not None:
-            output.remark(one.error, "red")
+        for error in (one.error, one.proven.error):
+            if error is not None:
+                output.remark(error, "red")
     _print_operations(output, {one.installed.name: one.loaded for one in found if one.loaded is not None})
 
 
 def _load(installed: InstalledProvider) -> _Found:
     try:
-        return _Found(installed=installed, loaded=registry.load(installed.name))
+        loaded = registry.load(installed.name)
+        return _Found(installed=installed, loaded=loaded, proven=Proven.of(loaded))
     except ConfigurationError as error:
         return _Found(installed=installed, error=error.message)
 
@@ -104,6 +108,7 @@ _PROVIDER_COLUMNS = (
     Column[_Found]("distribution", lambda one: one.installed.distribution),
     Column[_Found]("version", lambda one: one.installed.version),
     Column[_Found]("amounts", lambda one: "" if one.loaded is None else _amounts(one.loaded.declared)),
+    Column[_Found]("contract", lambda one: "" if one.loaded is None else one.proven.line),
 )
 
 
@@ -158,6 +163,7 @@ def _provider_object(one: _Found) -> dict[str, Any]:
         "version": one.installed.version,
         "entry_point": one.installed.entry_point,
         "error": one.error,
+        "conformance": one.proven.object,
         "amounts": None if loaded is None else _amounts_object(loaded.declared.amounts),
         "operations": None if loaded is None else operations_object(emulated(loaded.declared, ())),
     }

@@ -23,8 +23,8 @@ from voucher_gateway_jtl.filters import filters
 if TYPE_CHECKING:
     import responses
 
-    from tests.conftest import Canary
     from voucher_gateway.simulator import RunningSimulator
+    from voucher_gateway.testing.canary import Canary
 
     MakeAdapter = Callable[..., JtlProvider]
 

@@ -1,0 +1,284 @@
+"""Providers that fail, share, leak, list or declare wrongly."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import time
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, NoReturn
+
+import attrs
+
+from tests.testing.broken.registering import breaks
+from tests.testing.corner.provider import DECLARED, CornerProvider, CornerSettings
+from voucher_gateway.adapter import (
+    AuthenticationFailed,
+    Capabilities,
+    Checkup,
+    Code,
+    HttpSettings,
+    Listing,
+    Operation,
+    Page,
+    Pin,
+    Rejected,
+    Voucher,
+    VoucherGatewayError,
+    VoucherNotFound,
+    VoucherQuery,
+    native,
+)
+
+LOG = logging.getLogger("corner")
+
+
+@breaks("R13")
+class SwallowsErrors(CornerProvider):
+    def find(self, code: str | Code, pin: str | Pin | None = None) -> Voucher:
+        try:
+            return super().find(code, pin)
+        except VoucherGatewayError:
+            missing = VoucherNotFound("there is no such voucher", account=self.account, operation="find")
+        raise missing
+
+
+@breaks("R13")
+class ListsNothingInTrouble(CornerProvider):
+    def page(self, operation: str, number: int, params: list[tuple[str, Any]]) -> Page[Voucher]:
+        try:
+            return super().page(operation, number, params)
+        except VoucherGatewayError:
+            if operation == "vouchers":
+                return Page(items=[], total=0, size=self.settings.page_size)
+            raise
+
+
+@breaks("R14")
+class AsksForEver(CornerProvider):
+    def find(self, code: str | Code, pin: str | Pin | None = None) -> Voucher:
+        for _ in range(10):
+            try:
+                return super().find(code, pin)
+            except VoucherNotFound:
+                raise
+            except VoucherGatewayError:
+                continue
+        return super().find(code, pin)
+
+
+@breaks("R15")
+class TellsARefusedLoginAsMissing(CornerProvider):
+    def get(self, id: str, *, secrets: bool = False) -> Voucher:
+        try:
+            return super().get(id)
+        except AuthenticationFailed:
+            missing = VoucherNotFound("there is no such voucher", account=self.account, operation="get")
+        raise missing
+
+
+@breaks("R16")
+class RemembersTheCallOnTheInstance(CornerProvider):
+    def find(self, code: str | Code, pin: str | Pin | None = None) -> Voucher:
+        self._wanted = self.checked(code)
+        found = self.page("find", 1, [("code", self._wanted)]).items
+        return super().find(self._wanted) if not found else found[0]
+
+    def voucher(self, raw: Mapping[str, Any]) -> Voucher:
+        self._read = super().voucher(raw)
+        time.sleep(0)
+        return self._read
+
+
+@breaks("R17")
+class SharesASocketWithItsChildren(CornerProvider):
+    def get(self, id: str, *, secrets: bool = False) -> Voucher:
+        if not hasattr(self, "_line"):
+            self._line = http.client.HTTPConnection(self.host, timeout=2)
+        key = self.settings.api_key.get().reveal()
+        self._line.request("GET", f"/v1/vouchers/{id}", headers={"Authorization": f"Bearer {key}"})
+        time.sleep(0.02)
+        body = self._line.getresponse().read()
+        return self.voucher(json.loads(body, parse_float=Decimal))
+
+    def close(self) -> None:
+        super().close()
+        if hasattr(self, "_line"):
+            self._line.close()
+
+
+@breaks("R18")
+class QuotesTheCodeInAnError(CornerProvider):
+    def find(self, code: str | Code, pin: str | Pin | None = None) -> Voucher:
+        try:
+            return super().find(code, pin)
+        except VoucherNotFound:
+            text = Code.of(code).reveal()
+            missing = VoucherNotFound(f"there is no voucher {text}", account=self.account, operation="find")
+        raise missing
+
+
+@breaks("R18")
+class LogsWhatItReads(CornerProvider):
+    def voucher(self, raw: Mapping[str, Any]) -> Voucher:
+        LOG.debug("read %s", raw)
+        return super().voucher(raw)
+
+
+@breaks("R18")
+class ShowsItsKey(CornerProvider):
+    def __repr__(self) -> str:
+        return f"ShowsItsKey({self.settings.api_key.get().reveal()})"
+
+
+@breaks("R19")
+class NeverCloses(CornerProvider):
+    def close(self) -> None:
+        kept.append(self)
+
+
+kept: list[CornerProvider] = []
+
+
+@breaks("P1")
+class LosesTheLastPage(CornerProvider):
+    def page(self, operation: str, number: int, params: list[tuple[str, Any]]) -> Page[Voucher]:
+        page = super().page(operation, number, params)
+        assert page.total is not None
+        return attrs.evolve(page, total=None, pages=page.total // page.size)
+
+
+@breaks("P1")
+class GivesVouchersTwice(CornerProvider):
+    def page(self, operation: str, number: int, params: list[tuple[str, Any]]) -> Page[Voucher]:
+        page = super().page(operation, number, params)
+        return attrs.evolve(page, items=[*page.items, *page.items[:1]])
+
+
+@breaks("P2")
+class ListsBeforeItIsAsked(CornerProvider):
+    def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
+        self.page("vouchers", 1, [])
+        return super().vouchers(query)
+
+
+@breaks("P3")
+class IgnoresTheLimit(CornerProvider):
+    def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
+        return super().vouchers(attrs.evolve(query or VoucherQuery(), limit=None))
+
+
+@breaks("P4")
+class BeginsAnew(CornerProvider):
+    def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
+        return super().vouchers(attrs.evolve(query or VoucherQuery(), resume=None))
+
+
+@breaks("P5")
+class StopsWhenTheListGrows(CornerProvider):
+    def page(self, operation: str, number: int, params: list[tuple[str, Any]]) -> Page[Voucher]:
+        page = super().page(operation, number, params)
+        if number == 1:
+            self._first = page.total
+        grown = operation == "vouchers" and page.total != self._first
+        return Page(items=[], total=0, size=page.size) if grown else page
+
+
+@breaks("P6")
+class DeclaresAFilterThatItIgnores(CornerProvider):
+    def filters(self, query: VoucherQuery) -> list[tuple[str, Any]]:
+        return [one for one in super().filters(query) if one[0] != "status"]
+
+
+@breaks("P7")
+class IgnoresWhatItCannotFilter(CornerProvider):
+    def filters(self, query: VoucherQuery) -> list[tuple[str, Any]]:
+        return super().filters(VoucherQuery(code=query.code, status=query.status))
+
+
+@breaks("P8")
+class DeclaresAnOrderThatItIgnores(CornerProvider):
+    declared = attrs.evolve(DECLARED, listing=attrs.evolve(DECLARED.listing, sortable=True))
+
+    def filters(self, query: VoucherQuery) -> list[tuple[str, Any]]:
+        return super().filters(attrs.evolve(query, newest_first=None))
+
+
+@breaks("P9")
+class PassesOverAPage(CornerProvider):
+    def page(self, operation: str, number: int, params: list[tuple[str, Any]]) -> Page[Voucher]:
+        try:
+            return super().page(operation, number, params)
+        except VoucherGatewayError:
+            return Page(items=[], size=self.settings.page_size)
+
+
+@breaks("P10")
+class AsksForPagesOfAnySize(CornerProvider):
+    declared = attrs.evolve(DECLARED, listing=attrs.evolve(DECLARED.listing, max_page_size=40))
+
+
+@breaks("D1")
+class DeclaresHalfOfIt(CornerProvider):
+    declared = attrs.evolve(
+        DECLARED.with_support({Operation.FIND: native(partial=True)}), currency_from="the vendor's mood"
+    )
+
+
+@attrs.frozen(kw_only=True)
+class PlainSettings(HttpSettings):
+    api_key: str
+    page_size: int = 10
+
+
+@breaks("D2")
+class KeepsItsKeyAsText(CornerProvider):
+    settings_type = PlainSettings  # type: ignore[assignment]  # another class is what is wrong here
+
+    def __init__(self, account: str, settings: Any) -> None:
+        super().__init__(account, settings)
+        self.http.auth = None
+
+
+@breaks("D3")
+class AsksWhenItIsMade(CornerProvider):
+    def __init__(self, account: str, settings: CornerSettings) -> None:
+        super().__init__(account, settings)
+        self.page("vouchers", 1, [])
+
+
+@breaks("D4")
+class GrowsAtRunTime(CornerProvider):
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.declared.with_support({Operation.REDEEM: native()})
+
+
+@breaks("D5")
+class FindsAllWell(CornerProvider):
+    def check(self) -> Checkup:
+        try:
+            return super().check()
+        except VoucherGatewayError:
+            return Checkup()
+
+
+@breaks("D5")
+class SaysThatItAsked(CornerProvider):
+    def check(self) -> Checkup:
+        return Checkup(asked=True)
+
+
+@breaks("D6")
+class AsksBeforeItRefuses(CornerProvider):
+    def _unsupported(self, operation: Operation) -> NoReturn:
+        self.page("vouchers", 1, [])
+        super()._unsupported(operation)
+
+
+@breaks("D6")
+class RefusesInItsOwnWords(CornerProvider):
+    def _unsupported(self, operation: Operation) -> NoReturn:
+        raise Rejected("we do not do that here")

@@ -1,0 +1,247 @@
+"""A small provider that keeps the whole read level; the broken ones are made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+
+from voucher_gateway.adapter import (
+    BearerKey,
+    Calls,
+    Capabilities,
+    Code,
+    CodeRules,
+    ConfigurationError,
+    Expiry,
+    History,
+    HttpClient,
+    HttpSettings,
+    InvalidRequest,
+    Listing,
+    ListingRules,
+    MalformedResponse,
+    Money,
+    Movement,
+    MovementKind,
+    Operation,
+    Page,
+    Path,
+    Pin,
+    Rejected,
+    Reply,
+    Request,
+    SecretSource,
+    Status,
+    UnsupportedOperation,
+    Voucher,
+    VoucherGatewayError,
+    VoucherNotFound,
+    VoucherProvider,
+    VoucherQuery,
+    native,
+    now,
+    parse_instant,
+)
+
+LARGEST_PAGE = 50
+_STATUSES = {"active": Status.ACTIVE, "inactive": Status.INACTIVE}
+
+
+def _page_size(_: object, __: object, size: int) -> None:
+    if not 1 <= size <= LARGEST_PAGE:
+        raise ConfigurationError(f"must be from 1 to {LARGEST_PAGE}")
+
+
+@attrs.frozen(kw_only=True)
+class CornerSettings(HttpSettings):
+    api_key: SecretSource
+    page_size: int = attrs.field(default=10, validator=_page_size)
+
+
+DECLARED = Capabilities(
+    operations=dict.fromkeys(
+        (Operation.FIND, Operation.GET, Operation.BALANCE, Operation.VOUCHERS, Operation.HISTORY), native()
+    ),
+    codes=CodeRules(choosable=False, readable=True),
+    expiry=Expiry.NONE,
+    listing=ListingRules(page_size=10, max_page_size=LARGEST_PAGE, filters=frozenset({"code", "status"})),
+)
+
+
+def explain(reply: Reply) -> VoucherGatewayError | None:
+    try:
+        body = reply.json()
+    except MalformedResponse:
+        return None
+    if not (isinstance(body, dict) and "error" in body):
+        return None
+    return Rejected("the vendor refused", http_status=reply.status)
+
+
+class CornerProvider(VoucherProvider):
+    name = "corner"
+    title = "Corner shop"
+    settings_type = CornerSettings
+    settings: CornerSettings
+    declared = DECLARED
+
+    def __init__(self, account: str, settings: CornerSettings) -> None:
+        super().__init__(account, settings)
+        self.http = HttpClient(account, settings, explain=explain)
+        self.http.auth = BearerKey(settings.api_key)
+        self.calls = Calls(account, self.http)
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.settings.base_url).netloc
+
+    def vendor_now(self) -> datetime:
+        return now() + (self.http.clock_skew or timedelta())
+
+    def close(self) -> None:
+        self.http.close()
+
+    def find(self, code: str | Code, pin: str | Pin | None = None) -> Voucher:
+        code = self.checked(code)
+        page = self.page("find", 1, [("code", code)])
+        found = [one for one in page.items if one.code == code]
+        if not found:
+            raise VoucherNotFound("there is no such voucher", account=self.account, operation="find")
+        return found[0]
+
+    def get(self, id: str, *, secrets: bool = False) -> Voucher:
+        request = Request(method="GET", path=Path.of("/vouchers/{id}", id=id))
+        return self.calls.of_voucher(
+            lambda: self.calls.asked("get", request, lambda reply: self.voucher(_object(reply)))
+        )
+
+    def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
+        query = query or VoucherQuery()
+        params = self.filters(query)
+        return Listing(
+            lambda index: self.page("vouchers", index + 1, params),
+            key=lambda voucher: voucher.id,
+            workers=self.settings.workers,
+            limit=query.limit,
+            resume=query.resume,
+            scope=query.fingerprint(self.account, self.host, str(self.settings.page_size)),
+        )
+
+    def history(self, id: str) -> History:
+        currency = self.get(id).initial
+        assert currency is not None
+        request = Request(method="GET", path=Path.of("/vouchers/{id}/movements", id=id))
+
+        def read(reply: Reply) -> History:
+            entries = _list(_object(reply), "movements")
+            movements = tuple(self.movement(id, currency.currency, _member(entry)) for entry in entries)
+            return History(voucher_id=id, movements=movements, complete=True, as_of=reply.date)
+
+        return self.calls.of_voucher(lambda: self.calls.asked("history", request, read))
+
+    # --- what the broken ones replace ---
+
+    def asked(self, operation: str, request: Request) -> Voucher:
+        return self.calls.asked(operation, request, lambda reply: self.voucher(_object(reply)))
+
+    def checked(self, code: str | Code) -> Code:
+        code = Code.of(code)
+        if not code.reveal():
+            raise InvalidRequest("code must not be empty", field="code", rule="not empty")
+        return code
+
+    def filters(self, query: VoucherQuery) -> list[tuple[str, Any]]:
+        if query.native or query.newest_first is not None or query.common().keys() - self.declared.listing.filters:
+            raise UnsupportedOperation("the corner shop filters by code and status only", operation="vouchers")
+        if query.status is Status.UNKNOWN:
+            raise InvalidRequest("there is no such status", field="status", rule="active or inactive")
+        named = {"code": query.code, "status": None if query.status is None else query.status.value}
+        return [(name, value) for name, value in named.items() if value is not None]
+
+    def page(self, operation: str, number: int, params: list[tuple[str, Any]]) -> Page[Voucher]:
+        size = self.settings.page_size
+        query = [("page", str(number)), ("size", str(size)), *params]
+        request = Request(method="GET", path=Path.of("/vouchers"), query=query)
+
+        def read(reply: Reply) -> Page[Voucher]:
+            body = _object(reply)
+            total = body.get("total")
+            if type(total) is not int:
+                raise MalformedResponse("the list has no total", problems=("total: a whole number is due",))
+            return Page(items=[self.voucher(_member(one)) for one in _list(body, "vouchers")], total=total, size=size)
+
+        return self.calls.asked(operation, request, read)
+
+    def voucher(self, raw: Mapping[str, Any]) -> Voucher:
+        currency = _text(raw, "currency")
+        return Voucher(
+            account=self.account,
+            id=_text(raw, "id"),
+            code=Code(_text(raw, "code")),
+            initial=self.money(raw.get("amount"), currency),
+            remaining=self.money(raw.get("balance"), currency),
+            status=_STATUSES.get(_text(raw, "status"), Status.UNKNOWN),
+            valid_until=self.instant(raw, "validUntil"),
+            created_at=self.instant(raw, "createdAt"),
+            raw=raw,
+        )
+
+    def movement(self, id: str, currency: str, raw: Mapping[str, Any]) -> Movement:
+        return Movement(
+            account=self.account,
+            id=_text(raw, "id"),
+            voucher_id=id,
+            kind=MovementKind.REDEMPTION,
+            money=self.money(raw.get("amount"), currency),
+            reference=_text(raw, "reference"),
+            created_at=self.instant(raw, "at"),
+            raw=raw,
+        )
+
+    def money(self, number: object, currency: str) -> Money:
+        if type(number) not in (int, Decimal):
+            raise MalformedResponse("an amount is wrong", problems=("amount: a number is due",))
+        assert isinstance(number, int | Decimal)
+        try:
+            return Money(number, currency)
+        except InvalidRequest:
+            problem = "amount: an amount of the currency is due"
+        raise MalformedResponse("an amount is wrong", problems=(problem,))
+
+    def instant(self, raw: Mapping[str, Any], name: str) -> datetime | None:
+        if raw.get(name) is None:
+            return None
+        try:
+            return parse_instant(_text(raw, name))
+        except ValueError:
+            problem = f"{name}: a timestamp is due"
+        raise MalformedResponse("a timestamp is wrong", problems=(problem,))
+
+
+def _object(reply: Reply) -> dict[str, Any]:
+    return _member(reply.json())
+
+
+def _member(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise MalformedResponse("an object is due", problems=("an object is due",))
+    return value
+
+
+def _list(body: Mapping[str, Any], name: str) -> list[Any]:
+    value = body.get(name)
+    if not isinstance(value, list):
+        raise MalformedResponse("a list is due", problems=(f"{name}: a list is due",))
+    return value
+
+
+def _text(raw: Mapping[str, Any], name: str) -> str:
+    value = raw.get(name)
+    if not isinstance(value, str):
+        raise MalformedResponse("a text is due", problems=(f"{name}: a text is due",))
+    return value

@@ -1,0 +1,46 @@
+"""The spend and crash-safe levels bite: each broken provider is caught by its promise, and is told what to change."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from tests.testing.spending import contracts
+from tests.testing.spending.registering import BROKEN
+from voucher_gateway.testing import PROMISES
+from voucher_gateway.testing.promises.crash import CRASH
+from voucher_gateway.testing.promises.spending import SPENDING
+
+CONTRACTS = str(contracts.__file__)
+
+
+def test_every_broken_provider_is_caught_by_the_promise_meant_for_it(tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", CONTRACTS, "-q", "-p", "no:cacheprovider", f"--junitxml={report}"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout[-4000:] + done.stderr[-2000:]
+    told = {}
+    for case in ElementTree.parse(report).iter("testcase"):  # our own file
+        failure = case.find("failure")
+        name = case.attrib["classname"].rpartition(".Test")[2]
+        told[name] = "passed" if failure is None else str(failure.text)  # the message alone is cut short
+    assert told.keys() == BROKEN.keys()
+    missed = [name for name, message in told.items() if message == "passed"]
+    assert missed == []
+    for name, (_, number) in BROKEN.items():
+        promise = PROMISES[number]
+        assert f"promise {number} ({promise.level.word} level) is broken" in told[name], told[name]
+        assert promise.says in told[name]
+        assert f"To change: {promise.advice}" in told[name]
+
+
+def test_every_promise_of_these_levels_is_broken_by_some_provider() -> None:
+    assert {number for _, number in BROKEN.values()} == {one.number for one in (*SPENDING, *CRASH)}

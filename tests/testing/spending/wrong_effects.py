@@ -1,0 +1,187 @@
+"""Providers that say something untrue of a call, and find out something untrue later."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from tests.testing.spending.registering import breaks
+from voucher_gateway.adapter import (
+    Code,
+    Effect,
+    Intent,
+    Money,
+    NewVoucher,
+    Operation,
+    Outcome,
+    OutcomeUnknown,
+    Pin,
+    ProviderUnavailable,
+    Rejected,
+    Reservation,
+    TopUp,
+    Voucher,
+    VoucherGatewayError,
+)
+from voucher_gateway.witness import witnessed
+from voucher_gateway_jtl import JtlProvider
+from voucher_gateway_ticketing import TicketingProvider
+
+
+class Deaf:
+    """A witness that keeps nothing."""
+
+    def sending(self, intent: Intent) -> None:
+        pass
+
+
+@breaks("E1")
+class TakesUnknownForFailed(TicketingProvider):
+    def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
+        try:
+            return super().issue(new, reference=reference, order=order)
+        except OutcomeUnknown as error:
+            raise ProviderUnavailable(error.message, account=self.account, operation="issue") from None
+
+
+@breaks("E1")
+class TakesUnknownForDone(TicketingProvider):
+    def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
+        try:
+            return super().issue(new, reference=reference, order=order)
+        except OutcomeUnknown:
+            return Voucher(account=self.account, id="there", code=new.code, initial=new.initial)
+
+
+@breaks("E1")
+class LetsItsOwnErrorsOut(TicketingProvider):
+    def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
+        try:
+            return super().issue(new, reference=reference, order=order)
+        except VoucherGatewayError as error:
+            raise ConnectionError(error.message) from None
+
+
+@breaks("E2")
+class RetriesACharge(JtlProvider):
+    def top_up(self, id: str, money: Money, *, reference: str, order: str | None = None) -> TopUp:
+        try:
+            return super().top_up(id, money, reference=reference, order=order)
+        except OutcomeUnknown:
+            return super().top_up(id, money, reference=reference, order=order)
+
+
+@breaks("E3")
+class SendsInSecret(TicketingProvider):
+    def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
+        with witnessed(Deaf()):
+            return super().issue(new, reference=reference, order=order)
+
+
+@breaks("E3")
+class AnnouncesTooLate(TicketingProvider):
+    def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
+        from voucher_gateway.adapter import about_to_send
+
+        with witnessed(Deaf()):
+            made = super().issue(new, reference=reference, order=order)
+        about_to_send(self.intent(Operation.ISSUE, reference=reference, order=order, money=new.initial))
+        return made
+
+
+@breaks("E4")
+class SendsWhateverTheJournalSays(TicketingProvider):
+    def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
+        try:
+            return super().issue(new, reference=reference, order=order)
+        except VoucherGatewayError:
+            raise
+        except Exception:  # noqa: BLE001 - it is broken on purpose
+            with witnessed(Deaf()):
+                return super().issue(new, reference=reference, order=order)
+
+
+@breaks("E5")
+class KeepsHalfATicket(TicketingProvider):
+    def intent(self, verb: Operation, **known: Any) -> Intent:
+        return attrs.evolve(super().intent(verb, **known), order=None)
+
+
+@breaks("E5")
+class PutsTheCodeIntoTheTicket(TicketingProvider):
+    def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
+        try:
+            return super().issue(new, reference=reference, order=order)
+        except OutcomeUnknown as error:
+            assert new.code is not None
+            error.ticket = attrs.evolve(error.ticket, notes={"code": new.code.reveal()})
+            raise
+
+
+@breaks("E6")
+class TakesTheEchoForWhatMoved(TicketingProvider):
+    def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
+        try:
+            return super().issue(new, reference=reference, order=order)
+        except OutcomeUnknown as error:
+            if "tells of" not in error.message:
+                raise
+            return Voucher(account=self.account, id="there", code=new.code, initial=new.initial)
+
+
+@breaks("E7")
+class QuotesTheCode(JtlProvider):
+    def reserve(
+        self,
+        code: str | Code,
+        money: Money,
+        pin: str | Pin | None = None,
+        *,
+        reference: str,
+        order: str | None = None,
+    ) -> Reservation:
+        try:
+            return super().reserve(code, money, pin, reference=reference, order=order)
+        except OutcomeUnknown:
+            said = f"what became of {Code.of(code).reveal()} is not known"
+        raise Rejected(said, account=self.account, operation="reserve")
+
+
+@breaks("U1")
+class FindsNothing(TicketingProvider):
+    def resolve(self, intent: Intent, code: Code | None = None) -> Outcome:
+        return Outcome(effect=Effect.UNKNOWN, reason="somebody should look")
+
+
+@breaks("U2")
+class ClaimsEverything(TicketingProvider):
+    def resolve(self, intent: Intent, code: Code | None = None) -> Outcome:
+        return Outcome(effect=Effect.SUCCEEDED, reason="it usually works")
+
+
+@breaks("U3")
+class TakesAbsenceForProof(TicketingProvider):
+    def resolve(self, intent: Intent, code: Code | None = None) -> Outcome:
+        found = super().resolve(intent, code)
+        if found.effect is Effect.UNKNOWN:
+            return Outcome(effect=Effect.NOT_EXECUTED, reason="it is not there")
+        return found
+
+
+@breaks("U4")
+class MatchesByAmount(JtlProvider):
+    def resolve(self, intent: Intent, code: Code | None = None) -> Outcome:
+        if intent.verb == Operation.TOP_UP and intent.voucher_id is not None:
+            for one in self.history(intent.voucher_id):
+                if one.money == intent.money:
+                    return Outcome(effect=Effect.SUCCEEDED, reason="such an amount is there")
+        return super().resolve(intent, code)
+
+
+@breaks("U5")
+class DoubtsForEver(JtlProvider):
+    def resolve(self, intent: Intent, code: Code | None = None) -> Outcome:
+        if intent.verb == Operation.RESERVE:
+            return Outcome(effect=Effect.UNKNOWN, reason="it may still stand")
+        return super().resolve(intent, code)

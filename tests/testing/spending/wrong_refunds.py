@@ -1,0 +1,69 @@
+"""Providers that give back or overwrite wrongly."""
+
+from __future__ import annotations
+
+import attrs
+
+from tests.testing.spending.registering import breaks, claiming
+from voucher_gateway.adapter import (
+    Intent,
+    Money,
+    Operation,
+    Redemption,
+    Refund,
+    RepeatSafety,
+    StoredValue,
+    TopUp,
+    native,
+)
+from voucher_gateway_jtl import JtlProvider
+from voucher_gateway_ticketing import TicketingProvider
+
+JTL = JtlProvider.declared
+
+
+@breaks("S17")
+class RefundsHalf(JtlProvider):
+    def refund(
+        self, redemption: Redemption, money: Money | None = None, *, reference: str, order: str | None = None
+    ) -> Refund:
+        back = redemption.money if money is None else money
+        half = Money.from_minor(back.minor // 2, back.currency)
+        return attrs.evolve(super().refund(redemption, half, reference=reference, order=order), money=back)
+
+
+@breaks("S18")
+class ClaimsWholeRefundsOnly(JtlProvider):
+    declared = claiming(JTL, {Operation.REFUND: native(partial=False, repeat=RepeatSafety.LOOK_UP)})
+
+
+@breaks("S19")
+class RefundsByToppingUp(JtlProvider):
+    """Nobody counts what was given back of what."""
+
+    def refund(
+        self, redemption: Redemption, money: Money | None = None, *, reference: str, order: str | None = None
+    ) -> Refund:
+        assert redemption.voucher_id is not None
+        back = redemption.money if money is None else money
+        done = self.top_up(redemption.voucher_id, back, reference=reference, order=order)
+        return Refund(account=self.account, id=done.id, voucher_id=done.voucher_id, money=done.money)
+
+
+@breaks("S20")
+class ForgetsTheExpiry(TicketingProvider):
+    def write_value(self, before: StoredValue, value: Money, *, intent: Intent) -> None:
+        super().write_value(attrs.evolve(before, kept=None, valid_until=None), value, intent=intent)
+
+
+@breaks("S20")
+class AnnouncesAnotherIntent(TicketingProvider):
+    def write_value(self, before: StoredValue, value: Money, *, intent: Intent) -> None:
+        super().write_value(before, value, intent=attrs.evolve(intent, reference="another"))
+
+
+@breaks("S21")
+class WritesFloats(JtlProvider):
+    def top_up(self, id: str, money: Money, *, reference: str, order: str | None = None) -> TopUp:
+        exact = Money(f"{float(money.amount):.2f}", money.currency)
+        return super().top_up(id, exact, reference=reference, order=order)

@@ -1,0 +1,127 @@
+"""The canary: planted secrets that must not show up in anything a person or a log could see."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import logging
+import re
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
+from urllib.parse import quote, quote_plus
+
+
+class Canary(logging.Handler):
+    """Collects what is logged, warned of, printed and raised, and looks for planted secrets in it.
+
+    Secrets are looked for as they are, percent-encoded, with escapes of Python and JSON, and in base64. Plant texts
+    that are long and odd enough not to be there by chance, and keep them out of lines that raise: a traceback quotes
+    those. A test that reads its own output hands it over with `heard`.
+
+    Attributes:
+        warned: the warnings that were heard.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.NOTSET)
+        self._planted: list[str] = []
+        self._seen: list[tuple[str, str]] = []
+        self.warned: list[str] = []
+
+    def plant(self, text: str) -> str:
+        """Take note of a secret, and return it."""
+        self._planted.append(text)
+        return text
+
+    def saw(self, error: BaseException) -> None:
+        """Take note of an error: all that hangs on to it, even what a traceback would leave out."""
+        known: list[BaseException] = []
+        queue: list[BaseException | None] = [error]
+        while queue:
+            one = queue.pop()
+            if one is None or one in known:
+                continue
+            known.append(one)
+            queue += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+            shown = "".join(traceback.format_exception(one, chain=False))
+            self.heard(f"the error {type(one).__name__}", f"{shown}\n{one!r}\n{one.args!r}\n{vars(one)!r}")
+
+    def heard(self, where: str, text: str) -> None:
+        """Take note of any other text, e.g. a table or a page that was made."""
+        self._seen.append((where, text))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take note of a log record: the line that it becomes, and the arguments that a log shipper would send."""
+        self.heard(f"a log line of {record.name}", f"{self.format(record)}\n{record.args!r}")
+
+    def shown(self) -> str | None:
+        """Return where, and in which form, a planted secret was seen; None if none was."""
+        for text in self._planted:
+            for form, written in _forms(text):
+                for where, seen in self._seen:
+                    if written in seen:
+                        return f"a planted secret shows in {where}, {form}"
+        return None
+
+    def look(self) -> None:
+        """Make sure that no planted secret was seen anywhere.
+
+        Raises:
+            AssertionError: naming where, and in which form.
+        """
+        where = self.shown()
+        assert where is None, where
+
+
+def _forms(text: str) -> Iterator[tuple[str, str]]:
+    yield "as it is", text
+    yield "with escapes", ascii(text)[1:-1]
+    yield "with escapes", json.dumps(text)[1:-1]
+    yield "as bytes", repr(text.encode())[2:-1]
+    for written in {quote(text), quote(text, safe=""), quote_plus(text)}:
+        yield "percent-encoded", written
+        yield "percent-encoded", re.sub("%..", lambda code: code[0].lower(), written)
+    # Base64 of a longer text that holds the secret: what it looks like depends on where in the text it begins, and
+    # its first and last characters on the neighbours.
+    for before in range(3):
+        encoded = base64.b64encode(bytes(before) + text.encode()).decode().rstrip("=")
+        core = encoded[(before * 8 + 5) // 6 : -1]
+        if len(core) >= 8:
+            yield "in base64", core
+            yield "in base64", core.replace("+", "-").replace("/", "_")
+
+
+@contextmanager
+def listening() -> Iterator[Canary]:
+    """Make everything as talkative as it can be, and give a canary that hears it; whoever plants also looks.
+
+    Log records of every level, warnings and the debug lines of http.client are heard. What is printed is for the
+    caller to hand over.
+    """
+    canary = Canary()
+    canary.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
+    loggers = [logging.getLogger(), *map(logging.getLogger, list(logging.Logger.manager.loggerDict))]
+    before = [(logger, logger.level, logger.disabled) for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.DEBUG)
+        logger.disabled = False
+    logging.getLogger().addHandler(canary)
+    try:
+        with (
+            patch.object(http.client.HTTPConnection, "debuglevel", 1),
+            warnings.catch_warnings(record=True) as warned,
+        ):
+            warnings.simplefilter("always")
+            yield canary
+    finally:
+        logging.getLogger().removeHandler(canary)
+        for logger, level, disabled in before:
+            logger.setLevel(level)
+            logger.disabled = disabled
+        for warning in warned:
+            canary.warned.append(str(warning.message))
+            canary.heard("a warning", canary.warned[-1])

@@ -1,0 +1,170 @@
+"""Promises about processes that die, freeze and crowd: through the gateway, with a journal."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from voucher_gateway.adapter import Operation, OperationInProgress, ReferenceConflict, VoucherGatewayError, exponent
+from voucher_gateway.journal import State
+from voucher_gateway.reconcile import reconcile
+from voucher_gateway.testing.calling import changing_of, refused
+from voucher_gateway.testing.promise import keeps, must
+from voucher_gateway.testing.rig import SHARES, Rig
+from voucher_gateway.testing.spendbase import SpendBase
+from voucher_gateway.testing.stage import ACCOUNT, Stage
+from voucher_gateway.testing.victims import ANSWERED, SENDING, came_to, forked, must_have_struck, struck
+
+_THREADS: Final = 16
+_SHARE: Final = 1000
+"""What each of several threads takes, in minor units."""
+
+
+class CrashContract(SpendBase):
+    """Deaths, frozen processes, crowds."""
+
+    @pytest.fixture
+    def rig(self, stage: Stage, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Rig]:
+        """A gateway on a journal in SQLite."""
+        thorough = bool(request.config.getoption("--contract-thorough", default=False))
+        with closing(Rig(stage, f"sqlite:///{tmp_path / 'contract.db'}", thorough=thorough)) as rig:
+            yield rig
+
+    @keeps("C1")
+    def test_a_killed_process_and_a_repeat_move_money_once(self, rig: Rig) -> None:
+        for operation, at, label in rig.points():
+            with rig.killed(operation, at, label) as trial:
+                trial.repeat()
+                trial.check(after="repeated")
+        for operation, at in rig.waiting():
+            with rig.killed_waiting(operation, at) as trial:
+                trial.repeat()
+                trial.check(after="repeated")
+
+    @keeps("C2")
+    def test_recovery_reads_only_and_finds_what_happened(self, rig: Rig) -> None:
+        for operation, at, label in rig.points():
+            with rig.killed(operation, at, label) as trial:
+                before, times = len(rig.stage.arrivals()), trial.deed.times()
+                rig.recover()
+                sent = changing_of(rig.stage.arrivals()[before:], rig.reading)
+                must(not sent, f"{trial.name}: recovery sent a changing request: {', '.join(sent)}")
+                # What was set aside is over by now, released or not.
+                moved = operation is not Operation.RELEASE and trial.deed.times() > times
+                must(not moved, f"{trial.name}: recovery moved money")
+                trial.check(after="recovered")
+
+    @keeps("C3")
+    def test_what_the_gateway_says_under_a_fault_is_true(self, rig: Rig) -> None:
+        for operation in rig.operations:
+            for fault, at in rig.drawn(operation):
+                trial = rig.begun(operation, f"with the fault {fault} at its request {at}")
+                with rig.hasty() as desk:
+                    rig.stage.strike(fault, at)
+                    said = _raised(lambda: trial.deed.call(desk.till, trial.reference))  # noqa: B023 - called at once
+                    rig.stage.clear()
+                trial.judge(said)
+                trial.repeat()
+                trial.check(after="repeated", loud=said is not None and said.outcome == "unknown")
+
+    @keeps("C4")
+    def test_a_frozen_process_keeps_its_operation(self, rig: Rig) -> None:
+        operation = rig.main_operation
+        for at, label in enumerate(rig.labels(operation)):
+            if label not in (SENDING, ANSWERED):
+                continue
+            trial = rig.begun(operation, f"frozen {label}")
+            with struck(rig.stage, rig.url, trial.call, at, signal.SIGSTOP) as victim:
+                must_have_struck(victim, trial.name)
+                victim.wait_frozen()
+                refused(trial.perform, f"{trial.name}: a repeat by another process", OperationInProgress)
+                rig.recover(advancing=False)
+                must(trial.state is State.OPEN, f"{trial.name}: recovery took it from a living process")
+                victim.thaw()
+                said = victim.heard()
+                must(said == {"over": "succeeded"}, f"{trial.name}: once awake it came to {said}")
+            trial.repeat()
+            trial.check(after="repeated")
+
+    @keeps("C5")
+    def test_a_repeat_replays_the_result_and_another_call_conflicts(self, rig: Rig) -> None:
+        for operation in rig.operations:
+            trial = rig.begun(operation, "repeated")
+            first = trial.perform()
+            before = rig.sent()
+            again = trial.perform()
+            must(rig.sent() == before, f"{trial.name}: a repeat sent something that changes")
+            must(getattr(again, "replayed", False), f"{trial.name}: a repeat does not say that it is one")
+            # A journal holds no codes: only that of an issued voucher is found out again.
+            code = ("code",) if operation is Operation.ISSUE else ()
+            for part in ("id", "money", "voucher_id", "reference", *code):
+                told, was = getattr(again, part, None), getattr(first, part, None)
+                must(told == was, f"{trial.name}: a repeat tells another {part} than the first call")
+            must(trial.deed.times() == int(trial.deed.shows), f"{trial.name}: it happened {trial.deed.times()} times")
+            if (other := trial.deed.other) is not None:
+                refused(
+                    lambda: other(rig.desk.till, trial.reference),  # noqa: B023 - called at once
+                    f"{trial.name}: another amount under its reference",
+                    ReferenceConflict,
+                )
+
+    @keeps("C6")
+    def test_threads_never_overspend_a_voucher(self, rig: Rig) -> None:
+        scenes = rig.scenes
+        subject = scenes.spendable(SHARES * _SHARE + 21)
+        # One that was picked, because none can be issued, may be worth more than was asked for.
+        whole = subject.value.amount.scaleb(exponent(subject.value.currency))
+        share = scenes.money(int(whole) // SHARES)
+        gate = threading.Barrier(_THREADS)
+
+        def spend(number: int) -> str:
+            gate.wait()
+            reference = f"thread-{number}"
+            return came_to(lambda: rig.desk.till.redeem(subject.code, share, reference=reference, wait=20.0))
+
+        with ThreadPoolExecutor(_THREADS) as pool:
+            said = list(pool.map(spend, range(_THREADS)))
+        gone = subject.value - scenes.books().remaining(subject.id)
+        rig.must_add_up(gone.amount / share.amount, said, "threads")
+
+    @keeps("C7")
+    def test_both_processes_spend_after_a_fork(self, rig: Rig) -> None:
+        rig.begun(rig.main_operation, "before the fork").perform()
+        ours, theirs = (rig.begun(rig.main_operation, f"in the {one} process") for one in ("first", "forked"))
+
+        def work(say: Callable[[dict[str, str]], None]) -> None:
+            # The very gateway and provider that were in use before the fork.
+            say({"over": came_to(lambda: theirs.deed.call(rig.desk.till, theirs.reference))})
+
+        with forked(work) as child:
+            ours.perform()
+            said = child.heard()
+        must(said == {"over": "succeeded"}, f"in a forked process the same gateway came to {said['over']}")
+        for trial in (ours, theirs):
+            trial.check(after="repeated")
+
+    @keeps("C8")
+    def test_journal_and_vendor_agree_in_the_end(self, rig: Rig) -> None:
+        for operation in rig.operations:
+            if not rig.is_emulated(operation):
+                rig.begun(operation, "reconciled").perform()
+        rig.recover()
+        rig.desk.gateway.provider(ACCOUNT).check()
+        found = reconcile(rig.desk.gateway, ACCOUNT)
+        told = [f"{one.kind.value} {one.verb} {one.explanation}" for one in found.differences]
+        must(not told, f"the journal and the vendor's history differ: {'; '.join(told)}")
+
+
+def _raised(call: Callable[[], object]) -> VoucherGatewayError | None:
+    try:
+        call()
+    except VoucherGatewayError as error:
+        return error
+    return None

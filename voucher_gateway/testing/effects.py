@@ -1,0 +1,199 @@
+"""Promises about what is said of a call when something goes wrong."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any, Final
+
+import pytest
+
+from voucher_gateway.adapter import Code, Intent, Operation, Ticket, VoucherGatewayError, VoucherProvider
+from voucher_gateway.testing.calling import changing_of
+from voucher_gateway.testing.campaign import Campaign
+from voucher_gateway.testing.deeds import ORDER, prepare
+from voucher_gateway.testing.promise import hidden_texts, keeps, must
+from voucher_gateway.testing.scenes import Scenes
+from voucher_gateway.testing.spendbase import SpendBase, changing
+from voucher_gateway.testing.stage import ACCOUNT, Stage
+from voucher_gateway.witness import witnessed
+
+_CAMPAIGN: Final = "_campaign_of_strikes"
+
+
+class _Refusal(Exception):
+    """What a witness raises that will not have the request sent."""
+
+
+class _Refusing:
+    """A witness that lets nothing be sent."""
+
+    def __init__(self) -> None:
+        self.intents: list[Intent] = []
+
+    def sending(self, intent: Intent) -> None:
+        self.intents.append(intent)
+        raise _Refusal
+
+
+class EffectsContract(SpendBase):
+    """Effects under every fault."""
+
+    @pytest.fixture
+    def campaign(self, request: pytest.FixtureRequest) -> Callable[[], Campaign]:
+        """Gives the strikes, which are made once for a class; the promises only look at what came of them."""
+
+        def made() -> Campaign:
+            found = request.cls.__dict__.get(_CAMPAIGN)
+            if found is None:
+                thorough = bool(request.config.getoption("--contract-thorough", default=False))
+                with closing(self.make_stage()) as stage:
+                    found = Campaign(stage, thorough=thorough).run()
+                setattr(request.cls, _CAMPAIGN, found)
+            assert isinstance(found, Campaign)
+            return found
+
+        return made
+
+    @keeps("E1")
+    def test_what_is_said_of_a_call_is_true(self, campaign: Callable[[], Campaign]) -> None:
+        for one in campaign().rehearsals.values():
+            name = one.deed.operation.value
+            must(one.said is None, f"{name} fails although nothing is wrong: {_shown(one.said)}")
+            must(one.times == int(one.deed.shows), f"{name} succeeded, and happened {one.times} times")
+        must(campaign().strikes, "nothing can go wrong at the stage: let its `faults` say what can")
+        for strike in campaign().strikes:
+            happened = f"{strike.where}: {strike.told}, and it happened {strike.times} times"
+            must(strike.times in (0, 1), happened)
+            if strike.said is None:
+                must(strike.times == 1, happened)
+                continue
+            known = isinstance(strike.said, VoucherGatewayError)
+            must(known, f"{strike.where}: {_shown(strike.said)} was raised, which is no error of voucher_gateway")
+            if not strike.unknown:
+                must(strike.times == 0, happened)
+            else:
+                must(strike.intents, f"{strike.where}: {strike.told}, although nothing had been sent yet")
+
+    @keeps("E2")
+    def test_a_call_that_may_have_happened_is_not_sent_again(self, campaign: Callable[[], Campaign]) -> None:
+        for strike in campaign().strikes:
+            if strike.changing and not strike.repeatable:
+                must(not strike.repeats, f"{strike.where}: it was sent {strike.repeats + 1} times")
+
+    @keeps("E3")
+    def test_every_changing_request_is_announced_right_before(self, campaign: Callable[[], Campaign]) -> None:
+        for one in campaign().rehearsals.values():
+            name = one.deed.operation.value
+            must(one.changing, f"{name} sent nothing that changes anything: {len(one.arrived)} requests arrived")
+            must(
+                one.announced == one.changing,
+                f"{name} sent its changing requests as number {_listed(one.changing)} and announced those of number"
+                f" {_listed(one.announced)}",
+            )
+
+    @keeps("E4")
+    def test_nothing_is_sent_that_the_journal_refuses(
+        self, campaign: Callable[[], Campaign], stage: Stage, provider_: VoucherProvider, scenes: Scenes
+    ) -> None:
+        for operation in changing(provider_):
+            deed, witness, start = prepare(operation, scenes), _Refusing(), len(stage.arrivals())
+            said: BaseException | None = None
+            with witnessed(witness):
+                try:
+                    deed.call(provider_, scenes.reference())
+                except Exception as error:  # noqa: BLE001 - whatever a stranger's provider makes of it
+                    said = error
+            sent = changing_of(stage.arrivals()[start:], campaign().reading)
+            name = operation.value
+            must(isinstance(said, _Refusal), f"{name} went on after its announcement was refused ({_shown(said)})")
+            must(not sent and deed.times() == 0, f"{name} was sent although its announcement was refused")
+
+    @keeps("E5")
+    def test_the_ticket_of_an_unknown_outcome_is_whole(self, campaign: Callable[[], Campaign]) -> None:
+        found = [strike for strike in campaign().strikes if strike.unknown]
+        if any(strike.changing and strike.commits for strike in campaign().strikes):
+            must(found, "no fault left an outcome unknown, so that nothing shows what a ticket holds")
+        provider = campaign().scenes.provider
+        for strike in found:
+            ticket = strike.ticket
+            must(isinstance(ticket, Ticket), f"{strike.where}: the error has no ticket")
+            assert ticket is not None
+            said = Ticket.from_json(ticket.to_json())
+            must(said == ticket, f"{strike.where}: the ticket is another one when it was written as JSON and read")
+            expected: dict[str, Any] = {
+                "account": ACCOUNT,
+                "provider": provider.name,
+                "host": provider.host,
+                "login": provider.login,
+                "verb": strike.operation.value,
+                "order": ORDER,
+            }
+            if strike.deed.money is not None:
+                expected |= {"amount": f"{strike.deed.money.amount:f}", "currency": strike.deed.money.currency}
+            for name, value in expected.items():
+                must(getattr(ticket, name) == value, f"{strike.where}: the ticket has another {name} than the call")
+            must(ticket.reference, f"{strike.where}: the ticket has no reference")
+            must(ticket.sent_at, f"{strike.where}: the ticket does not say when it was sent")
+            if strike.operation is not Operation.ISSUE:
+                known = ticket.voucher_id in (None, strike.deed.voucher_id)
+                must(known, f"{strike.where}: the ticket names another voucher")
+            code = "" if strike.deed.code is None else strike.deed.code.reveal()
+            must(not code or code not in ticket.to_json(), f"{strike.where}: the ticket holds the voucher's code")
+            again = Intent.from_ticket(said)
+            for name in ("verb", "reference", "order", "voucher_id", "subject", "money"):
+                was = getattr(strike.intents[-1], name) if strike.intents else None
+                must(getattr(again, name) == was, f"{strike.where}: the ticket has another {name} than was announced")
+
+    @keeps("E6")
+    def test_a_wrong_echo_is_no_success(self, campaign: Callable[[], Campaign]) -> None:
+        for strike in campaign().strikes:
+            if strike.fault != "wrong-echo" or not strike.changing or strike.said is not None:
+                continue
+            must(
+                strike.deed.money is None,
+                f"{strike.where}: the vendor's reply told of another amount than was asked for, and it succeeded",
+            )
+
+    @keeps("E7")
+    def test_no_error_and_no_log_gives_a_code_away(
+        self, stage: Stage, provider_: VoucherProvider, scenes: Scenes, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        errors: list[Exception] = []
+        planted: list[Code] = []
+        for operation in changing(provider_):
+            for fault in (None, "commit-then-drop", "error-after-commit"):
+                deed = prepare(operation, scenes)
+                if deed.code is not None:
+                    planted.append(deed.code)
+                if fault in stage.faults and fault is not None:
+                    stage.strike(fault, 0)
+                for _ in range(2):  # the second time it is declined, where the vendor knows the first
+                    try:
+                        deed.call(provider_, scenes.reference())
+                    except Exception as error:  # noqa: BLE001 - whatever a stranger's provider raises is looked at
+                        errors.append(error)
+                stage.clear()
+        hidden = {one.reveal() for one in planted} | set(hidden_texts([stage, provider_]))
+        for one in errors:
+            text = "".join(traceback.format_exception(one)) + repr(one) + repr(vars(one)) + repr(one.args)
+            must(not any(secret in text for secret in hidden), f"{type(one).__name__} shows a code, a PIN or a secret")
+        for record in caplog.records:
+            text = record.getMessage() + repr(record.args)
+            must(
+                not any(secret in text for secret in hidden),
+                f"the log of {record.name} shows a code, a PIN or a secret",
+            )
+
+
+def _listed(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers)) or "none"
+
+
+def _shown(error: BaseException | None) -> str:
+    if isinstance(error, VoucherGatewayError):
+        return f"{type(error).__name__}: {error.message}"
+    return "nothing was raised" if error is None else type(error).__name__

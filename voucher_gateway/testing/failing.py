@@ -1,0 +1,131 @@
+"""The read level: reads of a vendor in trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from voucher_gateway.adapter import (
+    AccessDenied,
+    AuthenticationFailed,
+    MalformedResponse,
+    NotExecuted,
+    Operation,
+    OutcomeUnknown,
+    Voucher,
+    VoucherGatewayError,
+    VoucherProvider,
+    VoucherQuery,
+)
+from voucher_gateway.testing.base import Contract
+from voucher_gateway.testing.promise import broke, keeps, must
+from voucher_gateway.testing.stage import HASTY, Stage, known_settings
+from voucher_gateway.testing.truth import Truth, can, check_money, check_voucher, truths
+
+_WAITING: Final = frozenset({"hang", "commit-then-hang", "drip", "drip-headers"})
+"""Faults that last as long as the provider waits, and so are tried on one call only."""
+_CHANGES_THE_TRUTH: Final = frozenset({"wrong-echo", "insert-while-paging", "replace-reservation"})
+"""Faults after which a wrong answer is the vendor's own, or the books have changed."""
+_MOST_ARRIVALS: Final = 12
+_ENOUGH: Final = 40
+
+Check = Callable[[Any], None]
+
+
+class FailingContract(Contract):
+    """What a vendor in trouble brings is the truth or an honest error."""
+
+    @keeps("R13")
+    def test_the_answer_is_right_or_an_honest_error(self, stage: Stage) -> None:
+        must(stage.faults, "nothing can go wrong at the stage: let its `faults` say what can")
+        true = truths(stage)[0]
+        hasty = known_settings(self.provider, HASTY)
+        for fault in stage.faults:
+            if fault in _CHANGES_THE_TRUTH:
+                continue
+            provider = stage.provider(**hasty)
+            provider.get(true.id)  # a token is there, so that the fault meets the call itself
+            for name, call, check in _reads(provider, stage, true):
+                if fault in _WAITING and name != "find":
+                    continue
+                for at in range(2 if name == "history" else 1):
+                    stage.strike(fault, at)
+                    self._try(f"{name} with {fault}", call, check)
+                    stage.clear()
+
+    def _try(self, where: str, call: Callable[[], Any], check: Check) -> None:
+        try:
+            said = call()
+        except OutcomeUnknown:
+            broke(f"{where} raised OutcomeUnknown, and a read changes nothing")
+        except (NotExecuted, MalformedResponse, AccessDenied):
+            return
+        except VoucherGatewayError as error:
+            broke(f"{where} was told as {type(error).__name__}")
+        check(said)
+
+    @keeps("R14")
+    def test_a_vendor_that_cannot_answer_is_not_asked_for_ever(self, stage: Stage) -> None:
+        true = truths(stage)[0]
+        for fault in ("error-before", "drop-before", "html"):
+            if fault not in stage.faults:
+                continue
+            provider = stage.provider()
+            provider.get(true.id)
+            for name, call, _ in _reads(provider, stage, true):
+                for at in range(_ENOUGH):
+                    stage.strike(fault, at)
+                before = len(stage.arrivals())
+                try:
+                    call()
+                except (NotExecuted, MalformedResponse):
+                    pass
+                else:
+                    broke(f"{name} gave an answer while the vendor answered everything with {fault}")
+                count = len(stage.arrivals()) - before
+                must(count <= _MOST_ARRIVALS, f"{name} asked {count} times before it gave up")
+                stage.clear()
+
+    @keeps("R15")
+    def test_a_refused_login_is_said(self, stage: Stage) -> None:
+        true = truths(stage)[0]
+        provider = stage.provider()
+        for name, call, _ in _reads(provider, stage, true):
+            for at in range(_ENOUGH):
+                stage.strike("unauthorized", at)
+            try:
+                call()
+            except AccessDenied as error:
+                told = isinstance(error, AuthenticationFailed) or error.http_status in (401, 403)
+                must(told, f"{name} told a refused login as {type(error).__name__} without the status")
+            else:
+                broke(f"{name} gave an answer although the vendor refused the login")
+            stage.clear()
+        check_voucher(provider.find(true.code), true, "find, after the login was accepted again,")
+
+
+def _reads(provider: VoucherProvider, stage: Stage, true: Truth) -> Iterator[tuple[str, Callable[[], Any], Check]]:
+    """Yield every kind of reading call, and how its answer is held against the truth."""
+
+    def is_right(said: Voucher) -> None:
+        check_voucher(said, true, "a read in trouble")
+
+    def has_all(said: list[Voucher]) -> None:
+        held = {one.id for one in truths(stage)}
+        must({one.id for one in said} == held, "a list in trouble was told as complete, and was not")
+
+    def has_movements(said: Any) -> None:
+        must(len(said) == len(true.movements), "a history in trouble lost movements")
+
+    yield "find", lambda: provider.find(true.code), is_right
+    yield "get", lambda: provider.get(true.id), is_right
+    if can(provider, Operation.BALANCE):
+        yield (
+            "balance",
+            lambda: provider.balance(true.code),
+            lambda said: check_money(said.remaining, true.remaining, "a balance in trouble"),
+        )
+    if can(provider, Operation.VOUCHERS):
+        yield "vouchers", lambda: list(provider.vouchers(VoucherQuery())), has_all
+    if can(provider, Operation.HISTORY):
+        yield "history", lambda: provider.history(true.id), has_movements

@@ -1,0 +1,84 @@
+"""The promises of the crash-safe level, which are kept through the gateway with a journal."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from voucher_gateway.adapter import Capabilities, Operation
+from voucher_gateway.capabilities import RISKS
+from voucher_gateway.conformance import Level
+from voucher_gateway.emulation import emulated
+from voucher_gateway.testing.promise import Applies, Promise, has
+from voucher_gateway.testing.spendbase import both
+
+
+def _changes(declared: Capabilities) -> str | None:
+    can = emulated(declared, frozenset(RISKS))
+    if any(one.changes and can.of(one).available for one in Operation):
+        return None
+    return "the provider declares nothing that changes anything"
+
+
+def _redeems(declared: Capabilities) -> str | None:
+    if emulated(declared, frozenset(RISKS)).of(Operation.REDEEM).available:
+        return None
+    return "value cannot be taken off a voucher, not even by an emulation"
+
+
+def _crash(number: str, says: str, advice: str, applies: Applies = _changes) -> Promise:
+    return Promise(number, Level.CRASH_SAFE, says, advice, applies)
+
+
+_SAY_UNKNOWN: Final = (
+    "Announce every changing request, send each one once, and let `resolve` prove by the reference that was announced."
+)
+
+CRASH: Final = (
+    _crash(
+        "C1",
+        "A process dies at any point of any verb, and another repeats the call: money moved once or not at all, and the"
+        " journal agrees or says unknown.",
+        _SAY_UNKNOWN,
+    ),
+    _crash(
+        "C2",
+        "A process dies at any point of any verb, and `recover` only reads: what happened is found where `resolves`"
+        " names the verb, and nothing is made up.",
+        "Let `resolve` send reads only, and find what the announced intent names; leave out of `resolves` what it"
+        " cannot find.",
+    ),
+    _crash(
+        "C3",
+        "What the gateway says of a call under a fault is true, emulations included, and a repeat under the same"
+        " reference moves money once in all.",
+        _SAY_UNKNOWN,
+    ),
+    _crash(
+        "C4",
+        "A process that is frozen in a call keeps it: nobody else makes it meanwhile, and it goes on when it wakes.",
+        "Announce right before sending, in the thread that sends, and send nothing afterwards by itself.",
+    ),
+    _crash(
+        "C5",
+        "A repeat of what succeeded replays the result without a changing request, and another amount under its"
+        " reference is a `ReferenceConflict`.",
+        "Return results that can be written down and read again: the model's own classes with plain values.",
+    ),
+    _crash(
+        "C6",
+        "Sixteen threads on one voucher take what they are told, and together no more than it holds.",
+        "Share nothing between calls but the HTTP client; keep what belongs to one call in local variables.",
+        _redeems,
+    ),
+    _crash(
+        "C7",
+        "After a fork both processes go on with the same gateway, and each call happens once.",
+        "Keep connections in `HttpClient` or `Database`, which start anew in a forked process.",
+    ),
+    _crash(
+        "C8",
+        "The journal and the vendor's own history tell the same.",
+        "Let `history` show every movement with its amount, kind and reference.",
+        both(_changes, has(Operation.HISTORY)),
+    ),
+)

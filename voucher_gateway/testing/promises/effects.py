@@ -1,0 +1,137 @@
+"""The promises of the spend level about what is said of a call: N references, E effects, U unknown outcomes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from voucher_gateway.adapter import Capabilities, Operation, Support
+from voucher_gateway.conformance import Level
+from voucher_gateway.testing.promise import Applies, Promise, has
+from voucher_gateway.testing.spendbase import both, has_any, that
+
+_MONEY: Final = has_any(Operation.CAPTURE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP)
+
+
+def _changes(declared: Capabilities) -> str | None:
+    if any(one.changes and declared.of(one).support is Support.NATIVE for one in Operation):
+        return None
+    return "the provider declares nothing that changes anything"
+
+
+_RESOLVES: Final = both(
+    _changes, that(lambda declared: bool(declared.resolves), "no operation is declared that can be looked up")
+)
+
+
+def _spend(number: str, says: str, advice: str, applies: Applies = _changes) -> Promise:
+    return Promise(number, Level.SPEND, says, advice, applies)
+
+
+EFFECTS: Final = (
+    _spend(
+        "N1",
+        "A reference of up to `longest_reference` characters reaches the vendor whole, is found so in its history, and"
+        " stands in the result together with the order.",
+        "Send the reference as it is in the field by which you look it up; declare `longest_reference` as the vendor"
+        " has it.",
+        _MONEY,
+    ),
+    _spend(
+        "N2",
+        "A reference that is too long is refused, and never cut: a cut one could be another call's.",
+        "Check the length, and raise `InvalidRequest`.",
+        _MONEY,
+    ),
+    _spend(
+        "N3",
+        "What `repeat` declares of each call is so: a vendor's key replays and conflicts, a natural key refuses, and"
+        " what is safe by a look-up is among `resolves`.",
+        "Declare for every changing operation what the vendor really does with a repeat; none is `RepeatSafety.NONE`.",
+        _changes,
+    ),
+    _spend(
+        "E1",
+        "Under every fault a call succeeds only if it happened, is declined or not executed only if it did not, and is"
+        " otherwise unknown.",
+        "Send through `HttpClient.change`, or raise `OutcomeUnknown` for everything after the first byte that is no"
+        " documented refusal. Swallow no error.",
+        _changes,
+    ),
+    _spend(
+        "E2",
+        "A changing request that may have been carried out is not sent again, unless a repeat is declared safe.",
+        "Repeat nothing but what surely was not executed; `HttpClient.change` repeats just that.",
+        _changes,
+    ),
+    _spend(
+        "E3",
+        "Every changing request is announced once, right before it is sent, so that a journal can write it down first.",
+        "Send through `HttpClient.change`, or call `about_to_send(intent)` right before each sending.",
+        _changes,
+    ),
+    _spend(
+        "E4",
+        "What its announcement refuses is not sent: no row in the journal, no request.",
+        "Let whatever `about_to_send` raises through.",
+        _changes,
+    ),
+    _spend(
+        "E5",
+        "The ticket of an unknown outcome names the call completely, survives JSON, and holds neither code nor PIN.",
+        "Make the intent with `self.intent(...)` with voucher_id, subject, money and order, and the ticket with"
+        " `intent.ticket(reason)`.",
+        _changes,
+    ),
+    _spend(
+        "E6",
+        "A reply that tells of another amount than was asked for is no success, but an unknown outcome.",
+        "Compare what the reply says with the intent, and raise `IntegrityMismatch` while you read it.",
+        _changes,
+    ),
+    _spend(
+        "E7",
+        "No error, log line or traceback of a changing call shows a code, a PIN or a secret.",
+        "Keep codes in `Code`, build paths with `Path.of`, and quote nothing of a reply but names and codes of errors.",
+        _changes,
+    ),
+    _spend(
+        "U1",
+        "What happened is found: for every operation in `resolves`, `resolve` says succeeded when the vendor did it.",
+        "Look for the reference, id or code that was sent; leave out of `resolves` what cannot be found.",
+        _RESOLVES,
+    ),
+    _spend(
+        "U2",
+        "`resolve` says succeeded only of what happened, and not executed only of what did not.",
+        "Where the vendor's records prove neither, say unknown.",
+        _RESOLVES,
+    ),
+    _spend(
+        "U3",
+        "That a look-up does not show a call proves nothing while the look-up may lag behind.",
+        "Say not executed only where nothing can happen any more, by the vendor's own clock; otherwise unknown.",
+        _RESOLVES,
+    ),
+    _spend(
+        "U4",
+        "A call that was never sent is not found, whatever else happened to the voucher.",
+        "Match the reference exactly, or ids that were not there before; an equal amount is no proof.",
+        _RESOLVES,
+    ),
+    _spend(
+        "U5",
+        "A reservation in doubt counts as standing until it must be over, and not for ever.",
+        "Compare `intent.sent_at` plus the reservation's life with the vendor's clock.",
+        both(
+            has(Operation.RESERVE),
+            that(
+                lambda declared: (
+                    Operation.RESERVE in declared.resolves
+                    and declared.reservations is not None
+                    and declared.reservations.time_to_live is not None
+                ),
+                "reservations are not looked up, or have no end",
+            ),
+        ),
+    ),
+)

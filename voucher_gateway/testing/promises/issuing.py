@@ -1,0 +1,119 @@
+"""The promises of the spend level about vouchers as such: I issuing, V changes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from voucher_gateway.adapter import Operation
+from voucher_gateway.conformance import Level
+from voucher_gateway.testing.promise import Applies, Promise, has
+from voucher_gateway.testing.spendbase import both, has_any, that
+
+_CHOOSES: Final = both(has(Operation.ISSUE), that(lambda declared: declared.codes.choosable, "codes cannot be chosen"))
+
+
+def _spend(number: str, says: str, advice: str, applies: Applies) -> Promise:
+    return Promise(number, Level.SPEND, says, advice, applies)
+
+
+ISSUING: Final = (
+    _spend(
+        "I1",
+        "`issue` makes one voucher of exactly the value and currency asked for, and tells of it as the vendor has it.",
+        "Send the amount in the vendor's format, once; make the result of the vendor's reply, not of the request.",
+        has(Operation.ISSUE),
+    ),
+    _spend(
+        "I2",
+        "A code that can be chosen is kept character by character; where none can be, asking for one is refused.",
+        "Send the code as it is, in a JSON body or percent-encoded; declare `choosable` as the vendor has it.",
+        has(Operation.ISSUE),
+    ),
+    _spend(
+        "I3",
+        "A code outside of the declared rules is an `InvalidRequest` that names the field `code` and the rule, and"
+        " nothing is sent.",
+        "Compare the code with `declared.codes` before the first request.",
+        _CHOOSES,
+    ),
+    _spend(
+        "I4",
+        "A code or id that is taken is a `DuplicateCode`, and the voucher that has it stays as it is.",
+        "Map the vendor's error for it to `DuplicateCode`; where none is documented, look the code up after a refusal.",
+        _CHOOSES,
+    ),
+    _spend(
+        "I5",
+        "What `keeps` names of a new voucher is kept and can be read back, and everything else is refused before"
+        " anything is sent.",
+        "For each field of `NewVoucher`: send it, map it back in `get` and name it in `keeps`, or refuse it.",
+        has(Operation.ISSUE),
+    ),
+    _spend(
+        "I6",
+        "An amount outside of the declared rules is refused by the provider itself, with field `amount` and the rule.",
+        "Check amounts before the first request: `AmountDialect.write` and `AmountRules.check` do.",
+        has(Operation.ISSUE),
+    ),
+    _spend(
+        "I7",
+        "The smallest and the largest declared amount can be issued.",
+        "Declare `amounts` as the vendor has them.",
+        has(Operation.ISSUE),
+    ),
+    _spend(
+        "I8",
+        "The end of validity can be set as `expiry` declares, exactly, and in no other way.",
+        "Map `valid_until` or `validity` to the vendor's fields, refuse the other, and declare `expiry` accordingly.",
+        has(Operation.ISSUE),
+    ),
+    _spend(
+        "I9",
+        "Texts of a new voucher are kept up to the length that `longest_texts` declares, and longer ones refused before"
+        " anything is sent.",
+        "Declare the vendor's limits, and compare before the first request.",
+        both(has(Operation.ISSUE), that(lambda declared: bool(declared.longest_texts), "no text has a declared limit")),
+    ),
+    _spend(
+        "V1",
+        "`activate` and `deactivate` change the status of the one voucher, and nothing else.",
+        "Send one request that changes the status alone, and make the result of the reply.",
+        has_any(Operation.ACTIVATE, Operation.DEACTIVATE),
+    ),
+    _spend(
+        "V2",
+        "`update` changes what it is told, and neither the value nor anything else.",
+        "Where the vendor overwrites a whole object, read it first and send the rest back as it was.",
+        has(Operation.UPDATE),
+    ),
+    _spend(
+        "V3",
+        "A change that the vendor cannot make is refused by the provider, and never dropped.",
+        "Go through `changes.changed()`, and refuse every name and value that the vendor has no place for.",
+        has(Operation.UPDATE),
+    ),
+    _spend(
+        "V4",
+        "`top_up` adds exactly the amount, and tells what the vendor added.",
+        "Write amounts from the `Decimal` itself, never through a float; make the result of the reply.",
+        has(Operation.TOP_UP),
+    ),
+    _spend(
+        "V5",
+        "A top-up in another currency than the voucher's is declined.",
+        "Send the currency along; where the vendor takes none, compare it with the voucher's before.",
+        has(Operation.TOP_UP),
+    ),
+    _spend(
+        "V6",
+        "`delete` removes the one voucher for good.",
+        "Send the vendor's own call for it, and map its 404 to `VoucherNotFound`.",
+        has(Operation.DELETE),
+    ),
+    _spend(
+        "V7",
+        "A change of a voucher that the vendor does not know is a `VoucherNotFound`.",
+        "Map the vendor's documented error for an unknown voucher to `VoucherNotFound`.",
+        has_any(Operation.ACTIVATE, Operation.DEACTIVATE, Operation.UPDATE, Operation.TOP_UP, Operation.DELETE),
+    ),
+)

@@ -1,0 +1,319 @@
+"""The promises of the read level: R reading, M money, T time, P paging, D declaration."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from voucher_gateway.adapter import Capabilities, Operation, Support
+from voucher_gateway.conformance import Level
+from voucher_gateway.testing.promise import Applies, Promise, always, has
+
+
+def _read(
+    number: str,
+    says: str,
+    advice: str,
+    applies: Applies = always,
+    *,
+    wire: bool = False,
+    fault: str | None = None,
+) -> Promise:
+    return Promise(number, Level.READ, says, advice, applies, wire, fault)
+
+
+def _readable(declared: Capabilities) -> str | None:
+    return None if declared.codes.readable else "codes cannot be read back from this vendor"
+
+
+def _own_currency(declared: Capabilities) -> str | None:
+    return None if declared.currency_from == "voucher" else "all vouchers of an account have the account's currency"
+
+
+def _filters(declared: Capabilities) -> str | None:
+    return has(Operation.VOUCHERS)(declared) or (None if declared.listing.filters else "no common filter is declared")
+
+
+def _sortable(declared: Capabilities) -> str | None:
+    return has(Operation.VOUCHERS)(declared) or (
+        None if declared.listing.sortable else "the order of the list cannot be asked for"
+    )
+
+
+def _most_a_page(declared: Capabilities) -> str | None:
+    return has(Operation.VOUCHERS)(declared) or (
+        None if declared.listing.max_page_size is not None else "no largest page is declared"
+    )
+
+
+def _lacks_something(declared: Capabilities) -> str | None:
+    lacking = [one for one in Operation if declared.of(one).support is not Support.NATIVE]
+    return None if lacking or not declared.writes_value else "everything is declared native"
+
+
+READING: Final = (
+    _read(
+        "R1",
+        "`find` gives the voucher that has the code.",
+        "Return the vendor's own id, the account's name, and the code where the vendor tells it.",
+    ),
+    _read(
+        "R2",
+        "A code finds only the voucher that has exactly this code: no prefix, no other case, no blanks, no wildcard.",
+        "Compare the code of what the vendor sends with the code asked for, character by character, before you return "
+        "it; where the vendor hides codes, use a call that looks up exactly.",
+    ),
+    _read(
+        "R3",
+        "Codes and ids may hold any character, and reach the vendor as they are.",
+        "Build paths with `Path.of` and queries with `Request(query=...)`, which percent-encode each part; refuse what "
+        "cannot be sent with InvalidRequest.",
+    ),
+    _read(
+        "R4",
+        "`get` gives the voucher with the id, and tells of it what `find` tells.",
+        "Map the replies of both calls with one function.",
+    ),
+    _read(
+        "R5",
+        "An unknown code or id is VoucherNotFound, with the account and the operation.",
+        'Turn the vendor\'s way of saying "none" (a 404 in its own shape, an empty list) into VoucherNotFound; '
+        "`Calls.of_voucher` does so for a 404.",
+    ),
+    _read(
+        "R6",
+        "Codes and PINs can be read back where the provider says so.",
+        "Return code and PIN from `get(id, secrets=True)`, or declare CodeRules(readable=False).",
+        _readable,
+    ),
+    _read(
+        "R7",
+        "The status is the vendor's.",
+        "Map active and inactive to Status.ACTIVE and Status.INACTIVE; None is for a vendor that has no such thing.",
+    ),
+    _read(
+        "R8",
+        "A word that the vendor adds one day becomes `unknown`, and stays readable in `raw`.",
+        "Read the vendor's enumerations with a table that falls back to the UNKNOWN member; never raise on a new word.",
+        wire=True,
+    ),
+    _read(
+        "R9",
+        "Nothing that the vendor sends is lost: new members do no harm and stay in `raw`, whose numbers are exact.",
+        "Keep the vendor's own object in `raw`, as `decode` gives it, and let your wire class ignore what it does not "
+        "know.",
+        wire=True,
+    ),
+    _read(
+        "R10",
+        "A reply that breaks the vendor's contract is MalformedResponse, or does not matter; it never becomes a wrong "
+        "voucher or an error of another kind.",
+        "Read replies with a strict converter (`strict_converter`, `structure`): no member is taken for granted, none "
+        "is coerced.",
+        wire=True,
+    ),
+    _read(
+        "R11",
+        "`history` tells every movement of a voucher: amounts, directions, references and sums are the vendor's.",
+        "Read every page, map each kind to its MovementKind, keep amounts positive and references as they are.",
+        has(Operation.HISTORY),
+    ),
+    _read(
+        "R12",
+        "`history` says whether it is whole, and when by the vendor's clock it was.",
+        "Set complete only after every page was read and fitted; take as_of from the reply's own Date header "
+        "(`Reply.date`), never from this machine's clock.",
+        has(Operation.HISTORY),
+    ),
+    _read(
+        "R13",
+        'Whatever goes wrong while reading, the answer is right or an honest error: never "not found", never an empty '
+        "list, never another value.",
+        "Let errors of `HttpClient.read` pass; do not catch what you cannot answer for. Only the vendor's own word "
+        "that there is no voucher is VoucherNotFound.",
+    ),
+    _read(
+        "R14",
+        "A vendor that cannot answer is asked a few times at most, and then that is said.",
+        "Leave repeats to `HttpClient.read`, which counts them and raises ProviderUnavailable, RateLimited or "
+        "MalformedResponse in the end.",
+        fault="error-before",
+    ),
+    _read(
+        "R15",
+        "A login that the vendor refuses is AccessDenied.",
+        "Let 401 and 403 become AuthenticationFailed and MissingScope or AccessDenied; `HttpClient` does so.",
+        fault="unauthorized",
+    ),
+    _read(
+        "R16",
+        "One instance serves many threads, and mixes nothing up.",
+        "Keep nothing about a call on the instance: pass it through arguments and results.",
+    ),
+    _read(
+        "R17",
+        "After a fork both processes go on, and neither disturbs the other.",
+        "Open no connection of your own outside `HttpClient`, which starts anew in a child; a database engine must be "
+        "disposed of in the child (`close=False`).",
+    ),
+    _read(
+        "R18",
+        "Codes, PINs, secrets and tokens show nowhere: not in logs at DEBUG, errors, reprs, tracebacks or pickled "
+        "errors.",
+        "Wrap them in Code, Pin and Secret as soon as they come in, keep them out of messages, and raise errors "
+        "outside of the `except` block whose exception could hold one.",
+    ),
+    _read(
+        "R19",
+        "`close` closes: no connection and no thread is left, and closing twice does no harm.",
+        "Close your `HttpClient` (or engine) in `close`; keep all connections in it.",
+    ),
+    _read(
+        "M1",
+        "Every amount is the vendor's, to the last digit and in the right currency.",
+        "Read amounts with an AmountDialect and `money_from`, and the currency from where the vendor says it.",
+    ),
+    _read(
+        "M2",
+        "`balance` is what is left on the voucher, now.",
+        "Give `remaining` from the reply that tells it; where `find` does not tell it, override `balance`.",
+        has(Operation.BALANCE),
+    ),
+    _read(
+        "M3",
+        "No amount ever passes through a binary float.",
+        "Decode JSON with `Reply.json` or `decode`, which give Decimal; never call float() on an amount.",
+        wire=True,
+    ),
+    _read(
+        "M4",
+        "An amount with more decimals than its currency has is MalformedResponse; nothing is rounded.",
+        "Make money with `money_from` or Money, which refuse such amounts; never quantize or round.",
+        wire=True,
+    ),
+    _read(
+        "M5",
+        "An amount computed in floats (29.990000000000002) is the cent that it means, or MalformedResponse.",
+        "Declare the dialect JsonNumber for amounts that come as JSON numbers: it takes what is closer than 1e-9.",
+        wire=True,
+    ),
+    _read(
+        "M6",
+        "A currency that does not exist is MalformedResponse.",
+        "Read the currency with the wire type Currency, or with `money_from`.",
+        _own_currency,
+        wire=True,
+    ),
+    _read(
+        "T1",
+        "Every instant is an aware datetime in UTC.",
+        "Read timestamps with `parse_instant`.",
+    ),
+    _read(
+        "T2",
+        "The end of validity is the vendor's, to the last digit that it shows; none is None.",
+        "Map the vendor's expiry to valid_until everywhere where it is told, without cutting it to a day.",
+    ),
+    _read(
+        "T3",
+        "A timestamp without an offset is MalformedResponse: nobody can say which moment it means.",
+        "Read timestamps with `parse_instant`, never with `datetime.fromisoformat` alone.",
+        wire=True,
+    ),
+    _read(
+        "P1",
+        "A listing gives every voucher once, across the borders of pages, and its report says so.",
+        "Count pages as the vendor does (from 0 or 1, by number or offset), and give Page the vendor's total.",
+        has(Operation.VOUCHERS),
+    ),
+    _read(
+        "P2",
+        "A listing is lazy: making one sends nothing, and a limit asks for no more pages than it needs.",
+        "Return a `Listing` whose fetch makes the request; pass `limit=query.limit`.",
+        has(Operation.VOUCHERS),
+    ),
+    _read(
+        "P3",
+        "A limit is kept.",
+        "Pass `limit=query.limit` to the Listing.",
+        has(Operation.VOUCHERS),
+    ),
+    _read(
+        "P4",
+        "A listing that was left goes on where it stopped, and only for the query that it was.",
+        "Pass `resume=query.resume` to the Listing, and `scope=query.fingerprint(...)` with account, host and page "
+        "size.",
+        has(Operation.VOUCHERS),
+    ),
+    _read(
+        "P5",
+        "Vouchers that appear while a list is read hide none of the others, and come once at most.",
+        "Ask for oldest first where the vendor can sort; use one worker where new vouchers come first; let "
+        "Listing drop what comes twice.",
+        has(Operation.VOUCHERS),
+        fault="insert-while-paging",
+    ),
+    _read(
+        "P6",
+        "Every filter that is declared filters: what fits is given, and nothing else.",
+        "Send the filter under the vendor's name and in its format, or take it out of ListingRules.filters.",
+        _filters,
+    ),
+    _read(
+        "P7",
+        "A filter or an order that the vendor lacks is refused before anything is sent.",
+        "Compare `query.common()`, `query.native` and `query.newest_first` with what you declare, and raise "
+        "UnsupportedOperation or InvalidRequest.",
+        has(Operation.VOUCHERS),
+    ),
+    _read(
+        "P8",
+        "The order that is asked for is the order that is given.",
+        "Send the vendor's parameter for the order, or declare sortable=False.",
+        _sortable,
+    ),
+    _read(
+        "P9",
+        "A page that cannot be read is an error in its place, never the end of the list.",
+        "Let the error of a page pass through the fetch of the Listing; do not return an empty page instead.",
+        has(Operation.VOUCHERS),
+        fault="error-before",
+    ),
+    _read(
+        "P10",
+        "A page is never asked for larger than the vendor's limit.",
+        "Hold page_size of the settings against ListingRules.max_page_size in its validator.",
+        _most_a_page,
+    ),
+    _read(
+        "D1",
+        "The declaration is complete and agrees with itself.",
+        "Mend the fields of Capabilities that are named.",
+    ),
+    _read(
+        "D2",
+        "Settings are strict: an unknown, missing or wrongly typed key is refused, and a secret does not show.",
+        "Make settings_type a frozen attrs class with types for all attributes, and SecretSource for secrets.",
+    ),
+    _read(
+        "D3",
+        "Making a provider, looking at its capabilities or its host sends nothing.",
+        "Move the request into the first call that needs it.",
+    ),
+    _read(
+        "D4",
+        "What is known at run time only narrows what was declared.",
+        "Derive `capabilities` from `declared` with `with_support`, taking away, never adding.",
+    ),
+    _read(
+        "D5",
+        "`check` asks the vendor, or says that it did not; it never says that all is well where it is not.",
+        "Make one cheap read in `check` and let its errors pass; set asked=False where none is to be had.",
+    ),
+    _read(
+        "D6",
+        "What is not declared raises UnsupportedOperation, and nothing is sent.",
+        "Do not override what the vendor lacks; where a scope is missing, raise before the request.",
+        _lacks_something,
+    ),
+)
+"""Every promise of the read level."""

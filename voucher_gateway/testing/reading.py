@@ -1,0 +1,215 @@
+"""The read level: vouchers, codes, histories, and replies that are not what they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+
+from voucher_gateway.adapter import (
+    Code,
+    Declined,
+    InvalidRequest,
+    MovementKind,
+    Operation,
+    Pin,
+    Status,
+    Voucher,
+    VoucherGatewayError,
+    VoucherNotFound,
+    VoucherProvider,
+)
+from voucher_gateway.testing.base import Contract
+from voucher_gateway.testing.promise import broke, keeps, must
+from voucher_gateway.testing.stage import ACCOUNT, Stage
+from voucher_gateway.testing.truth import can, check_voucher, is_near, most_telling, readings, truths
+
+ODD_TEXTS: Final = (
+    "no/such/voucher",
+    "../vouchers",
+    "..",
+    ".",
+    "%2e%2e%2f",
+    "a?b=c&d=e#f",
+    "a b  c",
+    "ünknown-🎁",
+    "100%",
+    "*",
+    "quo'te\"s",
+    "a;b,c",
+)
+"""Codes and ids that no stage has, and that go wrong where a path or a query is glued together."""
+ODD_ENDS: Final = ("?x=1", "&x=1", "#x", "/", "/.", "%00", "%20", ";x=1")
+"""What makes an unknown code or id of a known one, unless its characters are taken for the URL's own."""
+
+_READS: Final = frozenset(operation.value for operation in Operation if not operation.changes)
+_KNOWN_DIRECTIONS: Final = {
+    MovementKind.REDEMPTION: -1,
+    MovementKind.REFUND: 1,
+    MovementKind.TOP_UP: 1,
+}
+
+
+class ReadingContract(Contract):
+    """Vouchers are found, told and remembered as the vendor has them."""
+
+    @keeps("R1")
+    def test_find_gives_the_voucher_with_the_code(self, stage: Stage, provider_: VoucherProvider) -> None:
+        for true in truths(stage):
+            found = provider_.find(true.code)
+            must(isinstance(found, Voucher), f"find gave a {type(found).__name__}, not a Voucher")
+            check_voucher(found, true, "find")
+            must(found.account == ACCOUNT, f"find named the account {found.account!r}, not {ACCOUNT!r}")
+            check_voucher(provider_.find(Code(true.code)), true, "find with a Code")
+
+    @keeps("R2")
+    def test_a_code_finds_nothing_but_its_own_voucher(self, stage: Stage, provider_: VoucherProvider) -> None:
+        everything = truths(stage)
+        codes = {true.code for true in everything}
+        for true in everything[:12]:
+            for how, other in _variants(true.code):
+                if other in codes:
+                    continue
+                try:
+                    found = provider_.find(other)
+                except (VoucherNotFound, InvalidRequest):
+                    continue
+                broke(f"{how} of the code of {true.id!r} found the voucher {found.id!r}")
+
+    @keeps("R3")
+    def test_codes_and_ids_of_any_characters(self, stage: Stage, provider_: VoucherProvider) -> None:
+        for true in truths(stage):
+            if not (true.code + true.id).isalnum():
+                check_voucher(provider_.find(true.code), true, "find with an unusual code")
+                check_voucher(provider_.get(true.id), true, "get with an unusual id")
+        known = {text for true in truths(stage) for text in (true.code, true.id)}
+        for true in truths(stage)[:4]:
+            for name, call, text in (("find", provider_.find, true.code), ("get", provider_.get, true.id)):
+                for odd in (*ODD_TEXTS, *(f"{text}{end}" for end in ODD_ENDS), f"../vouchers/{text}", f"x/../{text}"):
+                    if odd in known:
+                        continue
+                    try:
+                        found = call(odd)
+                    except (VoucherNotFound, InvalidRequest):
+                        continue
+                    shown = odd.replace(text, "...")
+                    broke(f"{name} of {shown!r} gave the voucher {found.id!r}; nothing has this code or id")
+
+    @keeps("R4")
+    def test_get_gives_the_voucher_with_the_id(self, stage: Stage, provider_: VoucherProvider) -> None:
+        for true in truths(stage):
+            found, got = provider_.find(true.code), provider_.get(true.id)
+            check_voucher(got, true, "get")
+            must(got.account == ACCOUNT, f"get named the account {got.account!r}, not {ACCOUNT!r}")
+            for name in ("initial", "remaining", "status", "medium", "valid_until", "sku", "batch", "created_at"):
+                one, other = getattr(found, name), getattr(got, name)
+                must(one == other or None in (one, other), f"of {true.id!r}, find and get tell different {name}")
+
+    @keeps("R5")
+    def test_what_is_not_there_is_not_found(self, provider_: VoucherProvider) -> None:
+        calls: dict[str, Callable[[str], object]] = {"find": provider_.find, "get": provider_.get}
+        if can(provider_, Operation.BALANCE):
+            calls["balance"] = provider_.balance
+        if can(provider_, Operation.HISTORY):
+            calls["history"] = provider_.history
+        for name, call in calls.items():
+            try:
+                call("NOSUCHVOUCHER1234")
+            except VoucherNotFound as error:
+                _check_named(error, name)
+            else:
+                broke(f"{name} of an unknown code or id did not raise")
+
+    @keeps("R6")
+    def test_codes_and_pins_can_be_read_back(self, stage: Stage, provider_: VoucherProvider) -> None:
+        for true in truths(stage):
+            got = provider_.get(true.id, secrets=True)
+            must(got.code == Code(true.code), f"get(secrets=True) did not give the code of {true.id!r}")
+            must(type(got.code) is Code, "the code is no Code, so it would show itself")
+            if true.pin is not None:
+                must(got.pin == Pin(true.pin), f"get(secrets=True) did not give the PIN of {true.id!r}")
+
+    @keeps("R7")
+    def test_the_status_is_the_vendors(self, stage: Stage, provider_: VoucherProvider) -> None:
+        seen = set()
+        for true in truths(stage):
+            for by, said in readings(provider_, true):
+                seen.add(said.status)
+                must(
+                    said.status is None or (type(said.status) is Status and said.status.value == true.status),
+                    f"{by} says {said.status!s} of {true.id!r}; the vendor's word is {true.status!r}",
+                )
+        told = {true.status for true in truths(stage)} & {Status.ACTIVE.value, Status.INACTIVE.value}
+        must(len(told) < 2 or None not in seen, "the vendor tells active from inactive vouchers; the provider does not")
+
+    @keeps("R11")
+    def test_the_history_is_the_vendors(self, stage: Stage, provider_: VoucherProvider) -> None:
+        for true in truths(stage):
+            history = provider_.history(true.id)
+            must(history.voucher_id == true.id, f"the history of {true.id!r} is said to be of {history.voucher_id!r}")
+            said = sorted(movement.money.amount for movement in history)
+            held = sorted(Decimal(movement["amount"]) for movement in true.movements)
+            must(
+                said == held,
+                f"the history of {true.id!r} tells of {len(said)} movements, the vendor of {len(held)}, or of others",
+            )
+            for movement in history:
+                must(
+                    movement.money.currency == true.initial.currency, "a movement has another currency than its voucher"
+                )
+                must(movement.money.amount >= 0, "a movement has a negative amount: the direction belongs in its kind")
+            for entry in true.movements:
+                if entry.get("reference") is not None:
+                    must(
+                        any(movement.reference == entry["reference"] for movement in history),
+                        f"the history of {true.id!r} lacks the reference of a movement, or has another in its place",
+                    )
+            if all(movement.kind in _KNOWN_DIRECTIONS for movement in history):
+                total = sum((_KNOWN_DIRECTIONS[one.kind] * one.money.amount for one in history), Decimal(0))
+                must(
+                    true.initial.amount + total == true.remaining.amount,
+                    f"initial value and movements of {true.id!r} do not add up to what is left: a kind is wrong",
+                )
+
+    @keeps("R12")
+    def test_the_history_says_whether_it_is_whole_and_of_when(self, stage: Stage, provider_: VoucherProvider) -> None:
+        true = most_telling(truths(stage))
+        before = provider_.history(true.id)
+        must(isinstance(before.complete, bool), "complete is neither True nor False")
+        stage.advance(7200)
+        after = provider_.history(true.id)
+        if before.as_of is not None or after.as_of is not None:
+            must(None not in (before.as_of, after.as_of), "as_of is told only now and then")
+            assert before.as_of is not None
+            assert after.as_of is not None
+            must(
+                is_near(after.as_of - timedelta(hours=2), before.as_of, timedelta(seconds=30)),
+                "the vendor's clock was put forward by two hours, and as_of was not: it is another clock's",
+            )
+
+
+def _variants(code: str) -> list[tuple[str, str]]:
+    swapped = code.swapcase()
+    return [
+        (how, text)
+        for how, text in (
+            ("all but the last character", code[:-1]),
+            ("the beginning", code[: len(code) // 2]),
+            ("another case", swapped),
+            ("a longer text", f"{code}X"),
+            ("the code with a blank before it", f" {code}"),
+            ("the code with a blank behind it", f"{code} "),
+            ("the code with a wildcard", f"{code[:-1]}*"),
+            ("the code with a wildcard", f"{code[:-1]}%"),
+            ("the code with a wildcard", f"{code[:-1]}_"),
+        )
+        if text not in ("", code)
+    ]
+
+
+def _check_named(error: VoucherGatewayError, operation: str) -> None:
+    must(isinstance(error, Declined) and error.outcome == "declined", "the error's outcome is not declined")
+    must(error.account == ACCOUNT, f"the error of {operation} names the account {error.account!r}")
+    # One read may be made of another: a balance of find, a history of get and a list of movements.
+    must(error.operation in _READS, f"the error of {operation} names the operation {error.operation!r}")

@@ -1,0 +1,201 @@
+"""Promises about value that is set aside, and then taken or given up."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+
+from voucher_gateway.adapter import (
+    AlreadyCaptured,
+    InsufficientValue,
+    InvalidRequest,
+    Operation,
+    Rejected,
+    Reservation,
+    ReservationExpired,
+    ReservationReleased,
+    ReservationSuperseded,
+    UnsupportedOperation,
+    VoucherHeld,
+    VoucherNotFound,
+    VoucherProvider,
+)
+from voucher_gateway.testing.books import VALUE
+from voucher_gateway.testing.calling import nothing_sent, refused
+from voucher_gateway.testing.promise import keeps, must
+from voucher_gateway.testing.scenes import Scenes, Subject
+from voucher_gateway.testing.spendbase import SpendBase
+from voucher_gateway.testing.spending import must_have_taken
+from voucher_gateway.testing.stage import Stage
+from voucher_gateway.testing.truth import is_near
+
+
+class ReservingContract(SpendBase):
+    """Reserving, capturing, releasing."""
+
+    @keeps("S1")
+    def test_reserve_sets_exactly_the_amount_aside(self, provider_: VoucherProvider, scenes: Scenes) -> None:
+        subject, money = scenes.spendable(), scenes.money(1007)
+        before = scenes.books()
+        hold = provider_.reserve(subject.code, money, reference=scenes.reference(), order="O-1")
+        after = scenes.books()
+        must(after.reserved(subject.id) == money, f"{money} was to be set aside, and {after.reserved(subject.id)} is")
+        must(after.remaining(subject.id) == before.remaining(subject.id), "reserving took value off the voucher")
+        must(hold.money == money, f"{money} was set aside, and the result tells of {hold.money}")
+        must(hold.voucher_id in (None, subject.id), "the result names another voucher")
+        after.must_differ_only(before, "reserve", subject.id, VALUE)
+        rules = provider_.declared.reservations
+        if rules is not None and rules.time_to_live is not None:
+            must(hold.valid_until is not None, "reservations are declared to end, and the result does not say when")
+            assert hold.valid_until is not None
+            due = provider_.vendor_now() + rules.time_to_live
+            near = is_near(hold.valid_until, due, timedelta(seconds=10))
+            must(near, f"a reservation is declared to last {rules.time_to_live}, and ends at {hold.valid_until}")
+
+    @keeps("S2")
+    def test_capture_takes_exactly_what_was_set_aside(self, provider_: VoucherProvider, scenes: Scenes) -> None:
+        for minor in (1007, 29, 435):
+            subject = scenes.reserved(minor)
+            before = scenes.books()
+            done = provider_.capture(_hold(subject), reference=scenes.reference(), order="O-1")
+            after = scenes.books()
+            must_have_taken(scenes.money(minor), done, subject, before, after)
+            must(after.reserved(subject.id).amount == 0, "after the capture something is still set aside")
+
+    @keeps("S3")
+    def test_capturing_a_part_is_as_declared(self, stage: Stage, provider_: VoucherProvider, scenes: Scenes) -> None:
+        support, rules = provider_.declared.of(Operation.CAPTURE), provider_.declared.reservations
+        must(
+            rules is not None and bool(support.partial) == rules.partial_capture,
+            "the support of capture and the rules of reservations say different things about a part",
+        )
+        subject, part = scenes.reserved(1007), scenes.money(407)
+        before = scenes.books()
+        if not support.partial:
+            with nothing_sent(stage, "the capture of a part"):
+                refused(
+                    lambda: provider_.capture(_hold(subject), part, reference=scenes.reference()),
+                    "the capture of a part",
+                    UnsupportedOperation,
+                    InvalidRequest,
+                )
+            scenes.books().must_be_as(before, "the capture of a part was refused")
+            return
+        done = provider_.capture(_hold(subject), part, reference=scenes.reference())
+        after = scenes.books()
+        must_have_taken(part, done, subject, before, after)
+        must(after.reserved(subject.id).amount == 0, "after the capture of a part the rest is still set aside")
+
+    @keeps("S4")
+    def test_capturing_more_than_was_set_aside_is_refused(self, provider_: VoucherProvider, scenes: Scenes) -> None:
+        subject = scenes.reserved(1007)
+        before = scenes.books()
+        refused(
+            lambda: provider_.capture(_hold(subject), scenes.money(1008), reference=scenes.reference()),
+            "the capture of more than was set aside",
+            InvalidRequest,
+            UnsupportedOperation,
+            InsufficientValue,
+            Rejected,
+        )
+        scenes.books().must_be_as(before, "a capture was refused")
+
+    @keeps("S5")
+    def test_a_second_capture_takes_nothing(self, provider_: VoucherProvider, scenes: Scenes) -> None:
+        subject = scenes.reserved()
+        provider_.capture(_hold(subject), reference=scenes.reference())
+        before = scenes.books()
+        refused(
+            lambda: provider_.capture(_hold(subject), reference=scenes.reference()),
+            "a second capture",
+            AlreadyCaptured,
+            VoucherNotFound,
+            Rejected,
+        )
+        scenes.books().must_be_as(before, "a second capture was refused")
+
+    @keeps("S6")
+    def test_a_reservation_ends_when_it_is_declared_to(
+        self, stage: Stage, provider_: VoucherProvider, scenes: Scenes
+    ) -> None:
+        rules = provider_.declared.reservations
+        assert rules is not None
+        subject = scenes.reserved()
+        if rules.time_to_live is None:
+            stage.advance(timedelta(days=400).total_seconds())
+            must(scenes.books().reserved(subject.id).amount > 0, "a reservation without a declared end has ended")
+            return
+        life = rules.time_to_live.total_seconds()
+        stage.advance(life * 0.9)
+        must(scenes.books().reserved(subject.id).amount > 0, f"a reservation ended before {rules.time_to_live}")
+        stage.advance(life * 0.1 + 61)
+        before = scenes.books()
+        must(before.reserved(subject.id).amount == 0, f"a reservation still stands after {rules.time_to_live}")
+        refused(
+            lambda: provider_.capture(_hold(subject), reference=scenes.reference()),
+            "the capture of a reservation that is over",
+            ReservationExpired,
+            VoucherNotFound,
+            Rejected,
+        )
+        scenes.books().must_be_as(before, "the capture of a reservation that is over was refused")
+
+    @keeps("S7")
+    def test_a_second_reservation_does_what_is_declared(self, provider_: VoucherProvider, scenes: Scenes) -> None:
+        rules = provider_.declared.reservations
+        assert rules is not None
+        subject, money = scenes.spendable(), scenes.money(1007)
+        first = provider_.reserve(subject.code, money, reference=scenes.reference())
+        if rules.exclusive and not rules.superseded_by_next:
+            before = scenes.books()
+            refused(
+                lambda: provider_.reserve(subject.code, money, reference=scenes.reference()),
+                "a second reservation, of which one is declared to exist at most,",
+                VoucherHeld,
+                Rejected,
+            )
+            scenes.books().must_be_as(before, "a second reservation was refused")
+            provider_.capture(first, reference=scenes.reference())
+            return
+        second = provider_.reserve(subject.code, money, reference=scenes.reference())
+        held = scenes.books().reserved(subject.id)
+        capture_first = partial(provider_.capture, first, reference=scenes.reference())
+        if rules.superseded_by_next:
+            must(held == money, f"the second reservation is declared to end the first, and {held} is set aside")
+            refused(
+                capture_first,
+                "the capture of a reservation that another one ended",
+                ReservationSuperseded,
+                VoucherNotFound,
+                Rejected,
+            )
+        else:
+            must(held == money + money, f"two reservations are declared to stand side by side, and {held} is set aside")
+            capture_first()
+        provider_.capture(second, reference=scenes.reference())
+
+    @keeps("S8")
+    def test_release_frees_what_was_set_aside(self, provider_: VoucherProvider, scenes: Scenes) -> None:
+        rules = provider_.declared.reservations
+        must(rules is not None and rules.release, "release is declared, and the rules of reservations deny it")
+        subject = scenes.reserved()
+        before = scenes.books()
+        done = provider_.release(_hold(subject), reference=scenes.reference())
+        after = scenes.books()
+        must(done.freed, "the result says that the value is not free")
+        must(done.reservation_id == _hold(subject).id, "the result names another reservation")
+        must(after.reserved(subject.id).amount == 0, "after the release the value is still set aside")
+        must(after.remaining(subject.id) == before.remaining(subject.id), "the release took value")
+        refused(
+            lambda: provider_.capture(_hold(subject), reference=scenes.reference()),
+            "the capture of a released reservation",
+            ReservationReleased,
+            VoucherNotFound,
+            Rejected,
+        )
+        scenes.books().must_be_as(after, "the capture of a released reservation was refused")
+
+
+def _hold(subject: Subject) -> Reservation:
+    assert subject.reservation is not None
+    return subject.reservation

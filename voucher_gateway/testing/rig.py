@@ -1,0 +1,296 @@
+"""A gateway with a journal at a stage, and calls through it that are struck, repeated and held against the truth."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+
+from voucher_gateway.adapter import (
+    Capabilities,
+    DatabaseUnavailable,
+    Declined,
+    NotExecuted,
+    Operation,
+    OutcomeUnknown,
+    Support,
+    VoucherGatewayError,
+)
+from voucher_gateway.capabilities import RISKS
+from voucher_gateway.emulation import emulated
+from voucher_gateway.journal import State
+from voucher_gateway.testing.calling import Till, changing_of
+from voucher_gateway.testing.campaign import Campaign
+from voucher_gateway.testing.deeds import Deed, prepare
+from voucher_gateway.testing.promise import must
+from voucher_gateway.testing.scenes import Scenes
+from voucher_gateway.testing.stage import ACCOUNT, HASTY, Stage, known_settings
+from voucher_gateway.testing.victims import (
+    ANSWERED,
+    PATIENCE_S,
+    SENDING,
+    Desk,
+    Points,
+    must_have_struck,
+    struck,
+    working,
+)
+
+SHARES: Final = 5
+"""How often the voucher of a crowd holds one share, and a little more."""
+
+_MARGIN_S: Final = 120.0
+
+_HANG: Final = "commit-then-hang"
+"""The fault at which the vendor does it and never answers, where a stage has it."""
+
+_FAULTS: Final = ("commit-then-drop", "error-before", "truncate", "error-after-commit")
+"""What strikes calls of a gateway unless a run is thorough."""
+
+
+class Rig:
+    """A gateway on a journal, what its account can do, and how it is put to the test.
+
+    Args:
+        stage: the vendor.
+        url: the journal's.
+        thorough: whether everything is tried, and not only some of it.
+    """
+
+    def __init__(self, stage: Stage, url: str, *, thorough: bool) -> None:
+        self.stage = stage
+        self.url = url
+        self._thorough = thorough
+        self.desk = Desk.open(stage, url)
+        provider = self.desk.gateway.provider(ACCOUNT)
+        self.can: Capabilities = emulated(provider.declared, frozenset(RISKS))
+        self.scenes = Scenes(stage, provider, self.desk.till)
+        self.operations = [one for one in Operation if one.changes and self.can.of(one).available]
+        self._random = random.Random(f"crashes of {provider.name}")  # noqa: S311 - the same in every run
+        self.reading = Campaign(stage, thorough=False).sent_by_reads()
+        self._labels: dict[Operation, list[str]] = {}
+        self._requests: dict[Operation, int] = {}
+        self._changing: dict[Operation, list[int]] = {}
+
+    def ledger(self) -> list[Mapping[str, Any]]:
+        """Return the stage's ledger, whose codes must not show in messages."""
+        return self.stage.ledger()
+
+    def close(self) -> None:
+        """Close the gateway."""
+        self.desk.close()
+
+    @property
+    def main_operation(self) -> Operation:
+        """The verb that stands for all where one is enough: the one that takes value, if there is one."""
+        for one in (Operation.REDEEM, Operation.TOP_UP, Operation.ISSUE):
+            if one in self.operations:
+                return one
+        return self.operations[0]
+
+    def is_emulated(self, operation: Operation) -> bool:
+        """Whether the gateway makes a verb out of others."""
+        return self.can.of(operation).support is Support.EMULATED
+
+    def begun(self, operation: Operation, what: str) -> Trial:
+        """Prepare a verb and name its call."""
+        emulation = self.can.of(operation).emulation if self.is_emulated(operation) else None
+        # The vendor never hears of these: what is set aside lapses, or was taken before.
+        silent = emulation == "release-by-expiry" or (
+            emulation == "reserve-by-redeem" and operation is Operation.CAPTURE
+        )
+        deed = attrs.evolve(prepare(operation, self.scenes), shows=not silent)
+        return Trial(self, deed, self.scenes.reference(), f"{operation.value} {what}")
+
+    def labels(self, operation: Operation) -> list[str]:
+        """Return the points that a verb comes by, from a call that is not struck."""
+        if operation not in self._labels:
+            trial = self.begun(operation, "rehearsed")
+            before = len(self.stage.arrivals())
+            with closing(Desk.open(self.stage, self.url)) as desk:
+                points = Points()
+                points.watch(desk.journal)
+                trial.deed.call(desk.till, trial.reference)
+            arrived = self.stage.arrivals()[before:]
+            changes = changing_of(arrived, self.reading)
+            self._labels[operation] = points.passed
+            self._requests[operation] = len(arrived)
+            self._changing[operation] = [index for index, one in enumerate(arrived) if one in changes]
+            trial.check(after="repeated")
+        return self._labels[operation]
+
+    def points(self) -> Iterator[tuple[Operation, int, str]]:
+        """Yield where processes are killed: right before each request and after the last answer, or everywhere."""
+        for operation in self.operations:
+            for at, label in enumerate(self.labels(operation)):
+                if self._thorough or label in (SENDING, ANSWERED):
+                    yield operation, at, label
+
+    def waiting(self) -> Iterator[tuple[Operation, int]]:
+        """Yield where processes are killed while the vendor has their request, if a stage can keep one waiting."""
+        if _HANG not in self.stage.faults:
+            return
+        for operation in self.operations if self._thorough else [self.main_operation]:
+            self.labels(operation)
+            for at in self._changing[operation][-1:]:
+                yield operation, at
+
+    @contextmanager
+    def killed_waiting(self, operation: Operation, at: int) -> Iterator[Trial]:
+        """Kill a process while it waits for the answer to a request that the vendor has carried out."""
+        trial = self.begun(operation, "killed while it waited for an answer")
+        start, deadline = len(self.stage.arrivals()), time.monotonic() + PATIENCE_S
+        self.stage.strike(_HANG, at)
+        with working(self.stage, self.url, trial.call):
+            while len(self.stage.arrivals()) <= start + at or trial.deed.times() == 0:
+                must(time.monotonic() < deadline, f"{trial.name}: the vendor never got the request")
+                time.sleep(0.005)
+        self.stage.clear()
+        yield trial
+
+    def drawn(self, operation: Operation) -> list[tuple[str, int]]:
+        """Return which faults strike which requests of a verb."""
+        self.labels(operation)
+        everything = [(fault, at) for at in range(self._requests[operation]) for fault in sorted(self.stage.faults)]
+        if self._thorough:
+            return everything
+        some = [(fault, at) for fault, at in everything if fault in _FAULTS] or everything
+        return self._random.sample(some, min(3, len(some)))
+
+    @contextmanager
+    def killed(self, operation: Operation, at: int, label: str) -> Iterator[Trial]:
+        """Kill a process at a point of a verb."""
+        trial = self.begun(operation, f"killed {label}")
+        with struck(self.stage, self.url, trial.call, at) as victim:
+            must_have_struck(victim, trial.name)
+            victim.wait_killed()
+        must(trial.deed.times() in (0, 1), f"{trial.name}: it happened {trial.deed.times()} times")
+        yield trial
+
+    @contextmanager
+    def hasty(self) -> Iterator[Desk]:
+        """Give a gateway with an impatient provider that has sent nothing yet, on the same journal."""
+        hasty = known_settings(type(self.scenes.provider), HASTY)
+        provider = self.stage.provider(**{key: value for key, value in hasty.items() if key != "tries"})
+        try:
+            yield self.desk.with_provider(provider)
+        finally:
+            provider.close()
+
+    def recover(self, *, advancing: bool = True) -> None:
+        """Let the gateway look for everything that is in doubt, now and when all reservations are over."""
+        self.desk.gateway.recover(account=ACCOUNT, everything=True)
+        if advancing:
+            self.lapse()
+            self.desk.gateway.recover(account=ACCOUNT, everything=True)
+            self.desk.gateway.recover(account=ACCOUNT, everything=True)
+
+    def lapse(self) -> None:
+        """Let every reservation of now end."""
+        rules = self.can.reservations
+        life = rules.time_to_live.total_seconds() if rules is not None and rules.time_to_live is not None else 0.0
+        self.stage.advance(life + _MARGIN_S)
+
+    def sent(self) -> int:
+        """Return how many changing requests arrived so far."""
+        return len(changing_of(self.stage.arrivals(), self.reading))
+
+    def must_add_up(self, times: Decimal, said: list[str], who: str) -> None:
+        """Make sure that as much was taken as was said."""
+        succeeded = said.count("succeeded")
+        unknown = said.count("OutcomeUnknown") + said.count("ConcurrentModification")
+        told = f"{succeeded} {who} were told that they had taken their share, {unknown} that nobody knows"
+        must(times == int(times), f"{told}, and {times} shares are gone")
+        must(succeeded <= times <= succeeded + unknown, f"{told}, and {times} shares are gone")
+        must(times <= SHARES, f"the voucher held {SHARES} shares, and {times} are gone")
+        must(succeeded, f"not one of the {who} could spend: {', '.join(sorted(set(said)))}")
+
+
+@attrs.frozen
+class Trial:
+    """One call through the gateway, and what became of it.
+
+    Attributes:
+        rig: the gateway.
+        deed: the call.
+        reference: its reference.
+        name: for messages.
+    """
+
+    rig: Rig
+    deed: Deed
+    reference: str
+    name: str
+
+    def call(self, till: Till) -> Any:
+        """Make the call with any gateway."""
+        return self.deed.call(till, self.reference)
+
+    def perform(self) -> Any:
+        """Make the call with the gateway of this process."""
+        return self.call(self.rig.desk.till)
+
+    @property
+    def state(self) -> State | None:
+        """What the journal says of it."""
+        entry = self.rig.desk.gateway.operation(ACCOUNT, self.deed.operation, self.reference)
+        return None if entry is None else entry.state
+
+    def repeat(self) -> None:
+        """Repeat the call as a shop does: until it succeeds, is declined, or waiting is no use any more."""
+        for _ in range(3):
+            try:
+                self.perform()
+            except OutcomeUnknown:
+                self.rig.lapse()
+            except NotExecuted:
+                continue
+            except VoucherGatewayError as error:
+                must(
+                    isinstance(error, Declined) or error.outcome == "unknown",
+                    f"{self.name}: a repeat raised {type(error).__name__}: {error.message}",
+                )
+                return
+            else:
+                return
+
+    def judge(self, said: VoucherGatewayError | None) -> None:
+        """Hold what a call said against what happened."""
+        times = self.deed.times()
+        seen = f"{self.name}: {'it succeeded' if said is None else type(said).__name__}, and it happened {times} times"
+        must(times in (0, 1), seen)
+        # A vendor may be a database, too: only the journal's own trouble is meant.
+        journal = self.rig.desk.journal.database.shown
+        troubled = isinstance(said, DatabaseUnavailable) and journal in said.message
+        must(not troubled, f"{seen}: nothing was wrong with the journal")
+        if said is None:
+            must(times == 1 or not self.deed.shows, seen)
+        elif said.outcome != "unknown":
+            must(times == 0, seen)
+
+    def check(self, *, after: str, loud: bool = False) -> None:
+        """Make sure that it happened once or not at all, and that the journal agrees or says unknown.
+
+        Args:
+            after: what was done since the call was made: repeated or recovered.
+            loud: whether it was reported as unknown, so that a person may have to decide.
+        """
+        times, state, operation = self.deed.times(), self.state, self.deed.operation
+        seen = f"{self.name}, then {after}: it happened {times} times, and the journal says {state and state.value}"
+        must(times in (0, 1), seen)
+        must(state is not State.OPEN, seen)
+        if operation is Operation.RELEASE:  # what was set aside may be over without it
+            must(times == int(self.deed.shows) or state is not State.SUCCEEDED, seen)
+        elif not self.deed.shows or operation is Operation.RESERVE:  # which may be over meanwhile
+            must(times == 0 or state in (State.SUCCEEDED, State.UNKNOWN), seen)
+        elif times == 0:
+            must(state is not State.SUCCEEDED, seen)
+        else:
+            findable = operation in self.rig.can.resolves and not loud
+            allowed = (State.SUCCEEDED,) if findable else (State.SUCCEEDED, State.UNKNOWN)
+            must(state in allowed, seen)

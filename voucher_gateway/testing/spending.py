@@ -1,0 +1,156 @@
+"""Promises about value that is taken, and about what must not be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from voucher_gateway.adapter import (
+    Code,
+    CurrencyMismatch,
+    InsufficientValue,
+    InvalidRequest,
+    Money,
+    Operation,
+    Pin,
+    Redemption,
+    Rejected,
+    VoucherExpired,
+    VoucherInactive,
+    VoucherNotFound,
+    VoucherProvider,
+    WrongPin,
+)
+from voucher_gateway.testing.books import VALUE, Books
+from voucher_gateway.testing.calling import nothing_sent, refused
+from voucher_gateway.testing.changing import other_currency
+from voucher_gateway.testing.promise import keeps, must
+from voucher_gateway.testing.scenes import Scenes, Subject
+from voucher_gateway.testing.spendbase import SpendBase
+from voucher_gateway.testing.stage import Stage
+
+Spend = Callable[[Code, Money, "Pin | None"], object]
+
+
+class SpendingContract(SpendBase):
+    """Redeeming, and what is declined."""
+
+    @keeps("S9")
+    def test_redeem_takes_exactly_the_amount(self, provider_: VoucherProvider, scenes: Scenes) -> None:
+        for minor in (1007, 29, 435, 5321):
+            subject = scenes.spendable()
+            before = scenes.books()
+            done = provider_.redeem(subject.code, scenes.money(minor), reference=scenes.reference(), order="O-1")
+            must_have_taken(scenes.money(minor), done, subject, before, scenes.books())
+
+    @keeps("S10")
+    def test_more_than_there_is_is_declined(self, provider_: VoucherProvider, scenes: Scenes) -> None:
+        subject = scenes.spendable()
+        for name, spend in ways_to_spend(provider_, scenes).items():
+            before = scenes.books()
+            refused(
+                partial(spend, subject.code, subject.value + scenes.money(1), None),
+                f"{name} of more than is left",
+                InsufficientValue,
+                Rejected,
+            )
+            scenes.books().must_be_as(before, f"{name} of more than is left was declined")
+
+    @keeps("S11")
+    def test_an_unknown_code_is_declined(self, provider_: VoucherProvider, scenes: Scenes) -> None:
+        for name, spend in ways_to_spend(provider_, scenes).items():
+            refused(partial(spend, scenes.code(), scenes.money(100), None), f"{name} of nobody's code", VoucherNotFound)
+
+    @keeps("S12")
+    def test_another_currency_is_declined(self, provider_: VoucherProvider, scenes: Scenes) -> None:
+        subject = scenes.spendable()
+        for name, spend in ways_to_spend(provider_, scenes).items():
+            before = scenes.books()
+            refused(
+                partial(spend, subject.code, other_currency(scenes), None),
+                f"{name} in another currency",
+                CurrencyMismatch,
+                InvalidRequest,
+                Rejected,
+            )
+            scenes.books().must_be_as(before, f"{name} in another currency was declined")
+
+    @keeps("S13")
+    def test_an_inactive_voucher_cannot_be_spent(self, provider_: VoucherProvider, scenes: Scenes) -> None:
+        subject = scenes.inactive()
+        for name, spend in ways_to_spend(provider_, scenes).items():
+            before = scenes.books()
+            refused(
+                partial(spend, subject.code, scenes.money(100), None),
+                f"{name} of an inactive voucher",
+                VoucherInactive,
+                Rejected,
+            )
+            scenes.books().must_be_as(before, f"{name} of an inactive voucher was declined")
+
+    @keeps("S14")
+    def test_an_expired_voucher_cannot_be_spent(self, provider_: VoucherProvider, scenes: Scenes) -> None:
+        subject = scenes.expired()
+        for name, spend in ways_to_spend(provider_, scenes).items():
+            before = scenes.books()
+            refused(
+                partial(spend, subject.code, scenes.money(100), None),
+                f"{name} of an expired voucher",
+                VoucherExpired,
+                Rejected,
+            )
+            scenes.books().must_be_as(before, f"{name} of an expired voucher was declined")
+
+    @keeps("S15")
+    def test_a_wrong_pin_is_declined_and_the_right_one_taken(self, provider_: VoucherProvider, scenes: Scenes) -> None:
+        subject, pin = scenes.with_pin("4815162342")
+        for name, spend in ways_to_spend(provider_, scenes).items():
+            before = scenes.books()
+            refused(
+                partial(spend, subject.code, scenes.money(100), Pin(f"{pin}-not")),
+                f"{name} with a wrong PIN",
+                WrongPin,
+                Rejected,
+            )
+            scenes.books().must_be_as(before, f"{name} with a wrong PIN was declined")
+            spend(subject.code, scenes.money(100), Pin(pin))
+            must(scenes.books().available(subject.id) < before.available(subject.id), f"{name} moved nothing")
+
+    @keeps("S16")
+    def test_only_amounts_above_zero_move(self, stage: Stage, provider_: VoucherProvider, scenes: Scenes) -> None:
+        subject = scenes.spendable()
+        calls: dict[str, Callable[[Money], object]] = {
+            name: lambda money, spend=spend: spend(subject.code, money, None)  # type: ignore[misc]  # bound at once
+            for name, spend in ways_to_spend(provider_, scenes).items()
+        }
+        if scenes.native(Operation.TOP_UP):
+            calls["top_up"] = lambda money: provider_.top_up(subject.id, money, reference=scenes.reference())
+        if scenes.native(Operation.REFUND):
+            done = scenes.redeemed().redemption
+            assert done is not None
+            calls["refund"] = lambda money: provider_.refund(done, money, reference=scenes.reference())
+        for name, call in calls.items():
+            for minor in (0, -100):
+                with nothing_sent(stage, f"{name} of {scenes.money(minor)}"):
+                    refused(partial(call, scenes.money(minor)), f"{name} of {scenes.money(minor)}", InvalidRequest)
+
+
+def ways_to_spend(provider: VoucherProvider, scenes: Scenes) -> dict[str, Spend]:
+    """Return the first steps of spending that a provider has, by name."""
+    found: dict[str, Spend] = {}
+    if scenes.native(Operation.RESERVE):
+        found["reserve"] = lambda code, money, pin: provider.reserve(code, money, pin, reference=scenes.reference())
+    if scenes.native(Operation.REDEEM):
+        found["redeem"] = lambda code, money, pin: provider.redeem(code, money, pin, reference=scenes.reference())
+    return found
+
+
+def must_have_taken(money: Money, done: Redemption, subject: Subject, before: Books, after: Books) -> None:
+    """Make sure that exactly an amount left a voucher, and that the result says so."""
+    gone = before.remaining(subject.id) - after.remaining(subject.id)
+    must(gone == money, f"{money} was to be taken, and {gone} was")
+    must(done.money == money, f"{money} was taken, and the result tells of {done.money}")
+    must(done.voucher_id in (None, subject.id), "the result names another voucher")
+    left = after.remaining(subject.id)
+    must(done.remaining in (None, left), f"the result says that {done.remaining} is left, and {left} is")
+    after.must_differ_only(before, "taking value", subject.id, VALUE | {"initial"})

@@ -1,0 +1,105 @@
+"""Simulators whose replies a test can change on their way, whatever the vendor's format is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import attrs
+
+from voucher_gateway.simulator import BadJson, Reply, Request, Route, Simulator, read_json, write_json
+
+Change = Callable[[Any], Any]
+"""Makes another JSON document of a reply's; numbers with a fraction are `Decimal`."""
+
+Place = tuple[str | int, ...]
+"""Where a value stands in a JSON document: names and positions from the top."""
+
+
+def tamperable(kind: type[Simulator]) -> type[Simulator]:
+    """Return the same simulator with an attribute `change`: what is to become of each JSON document, or None."""
+
+    class Tamperable(kind):  # type: ignore[misc, valid-type]  # a class that is only known at run time
+        change: Change | None = None
+
+        def routes(self) -> Sequence[Route]:
+            return [attrs.evolve(route, handler=self._wrapped(route.handler)) for route in super().routes()]
+
+        def not_found(self, request: Request) -> Reply:
+            return self._changed(super().not_found(request))
+
+        def _wrapped(self, handler: Callable[[Request], Reply]) -> Callable[[Request], Reply]:
+            return lambda request: self._changed(handler(request))
+
+        def _changed(self, reply: Reply) -> Reply:
+            if self.change is None or not 200 <= reply.status < 300:
+                return reply
+            try:
+                document = read_json(reply.payload())
+            except BadJson:
+                return reply
+            if isinstance(document, dict) and "access_token" in document:
+                return reply
+            return attrs.evolve(
+                reply.with_header("Content-Type", "application/json"), body=write_json(self.change(document))
+            )
+
+    Tamperable.__name__ = kind.__name__
+    return Tamperable
+
+
+def leaves(document: Any, at: Place = ()) -> Iterator[tuple[Place, Any]]:
+    """Yield every value of a JSON document that is no object and no list, with its place."""
+    if isinstance(document, dict):
+        for name, value in document.items():
+            yield from leaves(value, (*at, name))
+    elif isinstance(document, list):
+        for position, value in enumerate(document):
+            yield from leaves(value, (*at, position))
+    else:
+        yield at, document
+
+
+def with_leaves(document: Any, change: Callable[[Any], Any]) -> Any:
+    """Return a JSON document with every value changed that is no object and no list."""
+    if isinstance(document, dict):
+        return {name: with_leaves(value, change) for name, value in document.items()}
+    if isinstance(document, list):
+        return [with_leaves(value, change) for value in document]
+    return change(document)
+
+
+def with_leaf(document: Any, place: Place, value: Any) -> Any:
+    """Return a JSON document with the value of one place replaced, where the document has that place."""
+    if not place:
+        return value
+    name, *rest = place
+    if isinstance(document, dict) and name in document:
+        return {**document, name: with_leaf(document[name], tuple(rest), value)}
+    if isinstance(document, list) and isinstance(name, int) and name < len(document):
+        return [*document[:name], with_leaf(document[name], tuple(rest), value), *document[name + 1 :]]
+    return document
+
+
+def each_leaf(change: Callable[[Any], Any]) -> Change:
+    """Return the change of a document that changes every value in it."""
+    return lambda document: with_leaves(document, change)
+
+
+def one_word(word: str, other: str) -> Change:
+    """Return the change of a document that puts one text in place of another, wherever that stands alone."""
+    return each_leaf(lambda value: other if value == word and isinstance(value, str) else value)
+
+
+def one_leaf(place: Place, value: Any) -> Change:
+    """Return the change of a document that replaces the value of one place."""
+    return lambda document: with_leaf(document, place, value)
+
+
+def with_objects(document: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    """Return a JSON document with every object in it changed, the inner ones first."""
+    if isinstance(document, dict):
+        return change({name: with_objects(value, change) for name, value in document.items()})
+    if isinstance(document, list):
+        return [with_objects(value, change) for value in document]
+    return document

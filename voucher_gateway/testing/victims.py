@@ -1,0 +1,251 @@
+"""Processes that die or freeze in the middle of a call: forked children with a gateway of their own on one journal."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import select
+import signal
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+import attrs
+
+from voucher_gateway import Gateway
+from voucher_gateway.adapter import SecretSource, VoucherGatewayError, VoucherProvider
+from voucher_gateway.capabilities import RISKS
+from voucher_gateway.gateway import Account
+from voucher_gateway.journal import Journal, open_journal
+from voucher_gateway.testing.calling import Till
+from voucher_gateway.testing.promise import must
+from voucher_gateway.testing.stage import ACCOUNT, Stage
+
+PATIENCE_S: Final = 30.0
+"""How long a process may take over anything, in real seconds."""
+
+KEYS: Final = {"1": SecretSource.of("a key that only contract runs have")}
+
+POINTS: Final = ("begin", "settle", "record")
+"""The methods of a journal that write: each is come by twice, before it and after it."""
+
+
+@attrs.frozen
+class Desk:
+    """One gateway on the journal, as one process has it.
+
+    Attributes:
+        gateway: the gateway.
+        journal: its journal.
+    """
+
+    gateway: Gateway
+    journal: Journal
+
+    @classmethod
+    def open(cls, stage: Stage, url: str) -> Desk:
+        """Open the journal with a provider that has sent nothing yet; every risk is accepted."""
+        journal = open_journal(url, KEYS)
+        return cls(Gateway([_account(stage.provider())], journal=journal), journal)
+
+    def with_provider(self, provider: VoucherProvider) -> Desk:
+        """Return a gateway with another provider on the same journal; closing that one is the caller's business."""
+        return Desk(Gateway([_account(provider)], journal=self.journal), self.journal)
+
+    @property
+    def till(self) -> Till:
+        """The gateway's verbs for the account."""
+        return Till(self.gateway)
+
+    def close(self) -> None:
+        """Close the gateway, and with it the journal."""
+        self.gateway.close()
+
+
+def _account(provider: VoucherProvider) -> Account:
+    return Account(name=ACCOUNT, provider=provider, accept_risks=frozenset(RISKS))
+
+
+class Points:
+    """Counts the points that a journal comes by, and strikes its process at one of them.
+
+    Args:
+        at: the number of the point, from 0; None only counts.
+        strike: the signal that the process sends itself there.
+        heard: told of the point right before.
+    """
+
+    def __init__(
+        self,
+        at: int | None = None,
+        strike: int = signal.SIGKILL,
+        heard: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.passed: list[str] = []
+        self._at = at
+        self._strike = strike
+        self._heard = heard
+
+    def watch(self, journal: Journal) -> None:
+        """Watch what a journal writes, from now on."""
+        for name in POINTS:
+            setattr(journal, name, self._watched(name, getattr(journal, name)))
+
+    def pass_by(self, label: str) -> None:
+        """Come by a point."""
+        self.passed.append(label)
+        if len(self.passed) - 1 == self._at:
+            self._heard(label)
+            os.kill(os.getpid(), self._strike)
+
+    def _watched(self, name: str, write: Callable[..., Any]) -> Callable[..., Any]:
+        before, after = _LABELS[name]
+
+        def watched(*args: Any, **named: Any) -> Any:
+            self.pass_by(before)
+            written = write(*args, **named)
+            self.pass_by(after)
+            return written
+
+        return watched
+
+
+SENDING: Final = "right before a request is sent"
+ANSWERED: Final = "after the last answer, before the result is written down"
+
+_LABELS: Final = {
+    "begin": ("before a request is written down", SENDING),
+    "settle": (ANSWERED, "after the result is written down"),
+    "record": (ANSWERED, "after the result is written down"),
+}
+
+
+class Victim:
+    """A forked child at work."""
+
+    def __init__(self, pid: int, told: int) -> None:
+        self.pid = pid
+        self._told = told
+        self._text = b""
+        self._gone = False
+
+    def heard(self) -> dict[str, str]:
+        """Return the next thing that it says: the point where it is struck, or what it came to."""
+        deadline = time.monotonic() + PATIENCE_S
+        while b"\n" not in self._text:
+            ready, _, _ = select.select([self._told], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, "a process of the contract run says nothing"
+            block = os.read(self._told, 65536)
+            assert block, "a process of the contract run ended without a word"
+            self._text += block
+        line, _, self._text = self._text.partition(b"\n")
+        said: dict[str, str] = json.loads(line)
+        return said
+
+    def wait_killed(self) -> None:
+        """Wait until SIGKILL has ended it."""
+        _, status = os.waitpid(self.pid, 0)
+        self._gone = True
+        assert os.WIFSIGNALED(status), "a process of the contract run outlived its death"
+
+    def wait_frozen(self) -> None:
+        """Wait until it is stopped."""
+        _, status = os.waitpid(self.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status), "a process of the contract run does not freeze"
+
+    def thaw(self) -> None:
+        """Let a frozen one go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def end(self) -> None:
+        """Make sure that it is gone."""
+        if not self._gone:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            self._gone = True
+        os.close(self._told)
+
+
+@contextmanager
+def forked(work: Callable[[Callable[[dict[str, str]], None]], None]) -> Iterator[Victim]:
+    """Run something in a forked child, which can say things; it is gone at the end.
+
+    The child starts anew with its own connections: the library's clients and databases do so after a fork.
+    """
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the child touches none of the parent's threads
+        pid = os.fork()
+    if pid == 0:
+        _in_child(work, writing)
+    os.close(writing)
+    victim = Victim(pid, reading)
+    try:
+        yield victim
+    finally:
+        victim.end()
+
+
+def _in_child(work: Callable[[Callable[[dict[str, str]], None]], None], writing: int) -> None:
+    code = 1
+    try:
+        gc.disable()  # it would copy every page that is shared with the parent
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+        def say(what: dict[str, str]) -> None:
+            os.write(writing, json.dumps(what).encode() + b"\n")
+
+        try:
+            work(say)
+            code = 0
+        except BaseException as error:  # noqa: BLE001 - told to the parent, and never returned into the test
+            say({"over": type(error).__name__})
+    finally:
+        os._exit(code)
+
+
+@contextmanager
+def struck(
+    stage: Stage, url: str, call: Callable[[Till], object], at: int, strike: int = signal.SIGKILL
+) -> Iterator[Victim]:
+    """Make a call in a child, which strikes itself at a point; a child that comes to an end says what it came to."""
+
+    def work(say: Callable[[dict[str, str]], None]) -> None:
+        desk = Desk.open(stage, url)
+        Points(at, strike, lambda label: say({"struck": label})).watch(desk.journal)
+        say({"over": came_to(lambda: call(desk.till))})
+
+    with forked(work) as victim:
+        yield victim
+
+
+@contextmanager
+def working(stage: Stage, url: str, call: Callable[[Till], object]) -> Iterator[Victim]:
+    """Make a call in a child that is killed at the end of the block."""
+
+    def work(say: Callable[[dict[str, str]], None]) -> None:
+        desk = Desk.open(stage, url)
+        say({"over": came_to(lambda: call(desk.till))})
+
+    with forked(work) as victim:
+        yield victim
+
+
+def came_to(call: Callable[[], object]) -> str:
+    """Make a call, and return what it came to, in a word."""
+    try:
+        call()
+    except VoucherGatewayError as error:
+        return type(error).__name__
+    return "succeeded"
+
+
+def must_have_struck(victim: Victim, name: str) -> str:
+    """Return the point where a child was struck."""
+    said = victim.heard()
+    must("struck" in said, f"{name}: another process came by other points than the first: it {said.get('over')}")
+    return said["struck"]
