@@ -1,0 +1,1 @@
+"""Acme Gift Cards for voucher-gateway: a provider, and a simulator of the vendor."""

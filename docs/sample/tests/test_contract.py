@@ -1,0 +1,21 @@
+"""The contract that every provider of voucher-gateway keeps."""
+
+from __future__ import annotations
+
+from voucher_gateway import registry
+from voucher_gateway.testing import Level, ProviderContract
+
+from voucher_gateway_acme.provider import AcmeProvider
+from voucher_gateway_acme.simulator import AcmeSimulator
+
+
+class TestAcme(ProviderContract):
+    """The promises of this level that apply to what the provider declares. Raise it, and see what to do next."""
+
+    provider = AcmeProvider
+    simulator = AcmeSimulator
+    level = Level.READ
+
+
+def test_the_gateway_finds_the_provider_that_is_installed() -> None:
+    assert registry.load("acme") is AcmeProvider

@@ -1,0 +1,64 @@
+"""The command that begins a new provider."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voucher_gateway.adapter import ConfigurationError
+from voucher_gateway.cli.output import Output
+from voucher_gateway.cli.session import session_of
+
+
+def new_provider(
+    context: typer.Context,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="What configs call it, such as gift-house.", show_default=False)
+    ],
+    into: Annotated[Path, typer.Option("--into", metavar="DIR", help="Where its folder is made.")] = Path(),
+    title: Annotated[
+        str | None, typer.Option("--title", metavar="TEXT", help="The vendor's name for people.", show_default=False)
+    ] = None,
+) -> None:
+    """Begin a provider for another vendor: a distribution of its own that installs, is found and passes its tests.
+
+    It speaks a made-up API to the simulator beside it and can read vouchers. Its README says what to change, and its
+    tests, which are the contract of every provider, what is still missing. Nothing that is there is overwritten.
+    """
+    require_templates()
+    from voucher_gateway.scaffold import Naming, write_project
+
+    try:
+        naming = Naming.of(name, title)
+        target, *files = write_project(naming, into)
+    except ConfigurationError as error:
+        problem = error.message
+    else:
+        _tell(session_of(context).output, naming.name, naming.distribution, target, files)
+        return
+    raise typer.BadParameter(problem)
+
+
+def _tell(output: Output, name: str, distribution: str, target: Path, files: list[Path]) -> None:
+    if output.as_json:
+        output.object({"provider": name, "distribution": distribution, "folder": str(target)})
+        return
+    for file in files:
+        output.text(str(file))
+    output.remark(
+        f"Next, in {target}: pip install --editable '.[test]', then pytest. It passes as it is; its README says "
+        "how to make it yours."
+    )
+
+
+def require_templates() -> None:
+    """Make sure that templates can be rendered.
+
+    Raises:
+        ConfigurationError: saying what to install.
+    """
+    if importlib.util.find_spec("jinja2") is None:
+        raise ConfigurationError("new-provider needs Jinja2: pip install 'voucher-gateway[cli]'")
