@@ -1,0 +1,129 @@
+"""One file of vouchers, opened, known and locked, for reading or for one more record."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from voucher_gateway.adapter import ConfigurationError, VoucherGatewayError
+from voucher_gateway_file.appending import append
+from voucher_gateway_file.contents import Contents, Form
+from voucher_gateway_file.jsonlines import JsonLines
+from voucher_gateway_file.locking import locked
+from voucher_gateway_file.settings import FileSettings
+from voucher_gateway_file.table import Csv
+
+log: Final = logging.getLogger(__name__)
+
+_books: Final[weakref.WeakSet[Book]] = weakref.WeakSet()
+
+
+class Book:
+    """One file of vouchers, for all threads of a process.
+
+    Attributes:
+        path: the file's absolute path.
+        form: its form.
+        contents: what was learnt of it so far; see `opened`.
+    """
+
+    def __init__(self, account: str, settings: FileSettings) -> None:
+        """Make it; the file is not looked at yet."""
+        self.path = Path(settings.path).absolute()
+        self.form: Form = JsonLines() if settings.actual_format == "jsonl" else Csv()
+        self._account = account
+        self._private = settings.reveal
+        self.start_anew()
+        _books.add(self)
+
+    def start_anew(self) -> None:
+        """Forget all that was learnt, and by whom."""
+        self.contents = Contents(self._account, self.form)
+        self._guard = threading.Lock()
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The columns of the file, or of the one that would be made."""
+        return self.contents.columns or (self.form.columns(self.form.top()) if self.form.header else ())
+
+    @contextmanager
+    def opened(self, operation: str, *, writing: bool = False) -> Iterator[BinaryIO | None]:
+        """Give the file, locked and with all of it known; None if it is not there. Writing makes it.
+
+        Args:
+            operation: what it is opened for; errors of the block name it.
+            writing: whether a record is to be appended.
+
+        Raises:
+            MalformedResponse: if anything in it is wrong.
+            ProviderUnavailable: if it cannot be read or locked.
+            ConfigurationError: if other users could read the codes that are to be written.
+        """
+        try:
+            with self._guard, locked(self.path, writing=writing) as descriptor:
+                if descriptor is None:
+                    self.contents.forget()
+                    yield None
+                    return
+                if writing and self._private:
+                    self._check_private(descriptor)
+                with open(descriptor, "rb", closefd=False) as file:
+                    self._learn(file)
+                    yield file
+        except VoucherGatewayError as error:
+            error.about(account=self._account, operation=operation)
+            raise
+
+    def write(self, file: BinaryIO, record: bytes) -> None:
+        """Append the record of a voucher, in an `opened` file. A last one that was cut off goes.
+
+        Raises:
+            ProviderUnavailable: if it could not be written; the file is as it was.
+            Stranded: if that is not certain.
+        """
+        known = self.contents
+        if known.torn is not None:
+            log.warning("%s: line %d, which was cut off while it was written, goes", self.path, known.torn)
+        if known.end == 0:
+            record = self.form.top() + record
+        elif os.pread(file.fileno(), 1, known.end - 1) != b"\n":
+            record = b"\n" + record  # behind somebody else's last line
+        append(file.fileno(), record, at=known.end, path=self.path)
+        try:
+            known.appended(file)
+        except Exception:  # noqa: BLE001 - the voucher is there: nothing may look as if it were not
+            known.forget()
+
+    def _learn(self, file: BinaryIO) -> None:
+        before = self.contents.torn
+        self.contents.refresh(file)
+        if self.contents.torn not in (None, before):
+            log.warning("%s: line %d is cut off, and counts for nothing", self.path, self.contents.torn)
+
+    def _check_private(self, descriptor: int) -> None:
+        if os.fstat(descriptor).st_mode & 0o077:
+            raise ConfigurationError(
+                f"{self.path.name} can be read by other users, and codes are money: chmod 600 makes it yours alone"
+            )
+
+
+def identity(file: BinaryIO) -> str:
+    """Return what tells a file apart from another one in its place."""
+    told = os.fstat(file.fileno())
+    return f"{told.st_dev}:{told.st_ino}"
+
+
+def _start_anew_after_fork() -> None:
+    # A thread of the parent may have held the guard, or may have known half of a file.
+    for book in _books:
+        book.start_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_anew_after_fork)

@@ -1,0 +1,246 @@
+"""The provider: reading a file of vouchers, and appending to it."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+import attrs
+
+from voucher_gateway.adapter import (
+    Capabilities,
+    Code,
+    Effect,
+    Intent,
+    InvalidRequest,
+    Listing,
+    NewVoucher,
+    Operation,
+    Outcome,
+    OutcomeUnknown,
+    Page,
+    Pin,
+    UnsupportedOperation,
+    Voucher,
+    VoucherGatewayError,
+    VoucherNotFound,
+    VoucherProvider,
+    VoucherQuery,
+    WrongPin,
+    about_to_send,
+    format_instant,
+)
+from voucher_gateway_file.appending import Stranded
+from voucher_gateway_file.book import Book, identity
+from voucher_gateway_file.declaration import DECLARED, PAGE_SIZE
+from voucher_gateway_file.filters import predicate
+from voucher_gateway_file.issuing import issued, record
+from voucher_gateway_file.settings import FileSettings
+
+FILTERED_SIZE: Final = 10 * PAGE_SIZE
+"""Vouchers that one page of a filtered list is taken from. A thousand pages without a voucher, five million vouchers,
+would look like a list without end."""
+
+
+class FileProvider(VoucherProvider):
+    """One file of vouchers, JSONL or CSV: a source or a target like any vendor, that nobody can spend at.
+
+    A file is read through before anything else is done with it, and refused as a whole if anything is wrong with it.
+    A file that is not there is an empty one. Writing appends: under the file's lock, one record at a time, and on the
+    disk before `issue` returns.
+    """
+
+    name = "file"
+    title = "A file"
+    settings_type = FileSettings
+    settings: FileSettings
+    declared = DECLARED
+
+    def __init__(self, account: str, settings: FileSettings) -> None:
+        """Make the provider; the file is not looked at yet."""
+        super().__init__(account, settings)
+        self._book = Book(account, settings)
+
+    @property
+    def host(self) -> str:
+        """The file, by its absolute path."""
+        return f"file:{self._book.path}"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What can be done with the file, as far as the settings and what was read of it say."""
+        known, settings = self._book.contents, self.settings
+        writes = settings.reveal or settings.mask
+        masks = known.masked is not None or (settings.mask and not settings.reveal and known.plain is None)
+        codes = attrs.evolve(self.declared.codes, choosable=writes, readable=not masks)
+        keeps = self.declared.keeps if writes else self.declared.keeps - {"code", "pin"}
+        return attrs.evolve(self.declared, codes=codes, keeps=keeps)
+
+    # --- reading ---
+
+    def find(self, code: str | Code, pin: str | Pin | None = None) -> Voucher:
+        """Return the voucher with exactly this code.
+
+        Raises:
+            UnsupportedOperation: if the file has masks in the place of codes, so that nothing can be said.
+            WrongPin: if the voucher has a PIN and another one is given.
+        """
+        known = self._book.contents
+        with self._book.opened(Operation.FIND) as file:
+            found = None if file is None else known.with_code(file, Code.of(code).reveal())
+            if found is None and known.masked is not None:
+                raise UnsupportedOperation("the file holds masks of codes, by which nothing can be found")
+            if found is None:
+                raise VoucherNotFound("the file has no voucher with this code")
+            if pin is not None and found.pin is not None and Pin.of(pin) != found.pin:
+                raise WrongPin("the PIN is wrong")
+        return found
+
+    def get(
+        self,
+        id: str,
+        *,
+        secrets: bool = False,  # noqa: ARG002 - the file shows code and PIN in any case, or never
+    ) -> Voucher:
+        """Return the voucher with this id. One that has no id of its own has that of its line, ``line:7``."""
+        with self._book.opened(Operation.GET) as file:
+            found = None if file is None else self._book.contents.with_id(file, id)
+            if found is None:
+                raise VoucherNotFound("the file has no voucher with this id")
+        return found
+
+    def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
+        """List the vouchers in the order of the file.
+
+        A last record that was cut off does not come, and counts in the total, so that the report is not consistent.
+        """
+        query = query or VoucherQuery()
+        wanted = predicate(query)
+        book, size = self._book, PAGE_SIZE if wanted is None else FILTERED_SIZE
+
+        def fetch(index: int) -> Page[Voucher]:
+            found: list[Voucher] = []
+            with book.opened(Operation.VOUCHERS) as file:
+                known = book.contents
+                for first in range(index * size, (index + 1) * size, PAGE_SIZE):
+                    part = [] if file is None else known.page(file, first, PAGE_SIZE)
+                    found += part if wanted is None else filter(wanted, part)
+                count, torn = len(known), known.torn is not None
+            # Filtered, only the whole list would tell how many there are.
+            total = count + torn if wanted is None else None
+            return Page(items=found, total=total, pages=-(-count // size), size=size)
+
+        return Listing(
+            fetch,
+            key=lambda voucher: voucher.id,
+            workers=1,
+            limit=query.limit,
+            resume=query.resume,
+            scope=query.fingerprint(self.account, self.host, str(size)),
+        )
+
+    # --- issuing ---
+
+    def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
+        """Append a voucher, with all that is known of it. What is left of it is its initial value.
+
+        Without an id in `new` it gets one of its own; without a code it has none. The disk has it before this returns.
+
+        Raises:
+            InvalidRequest: if the file cannot keep all of it, or may not hold its code or PIN.
+            DuplicateCode: if its id or code is in the file.
+            ProviderUnavailable: if the file cannot be locked or written; it is as it was.
+            OutcomeUnknown: if the record could neither be written to the end nor taken back.
+        """
+        self._check_secrets(new)
+        self.declared.amounts.check(new.initial)
+        voucher, book = issued(self.account, new, order), self._book
+        assert voucher.created_at is not None
+        with book.opened(Operation.ISSUE, writing=True) as file:
+            assert file is not None  # writing makes it
+            self._check_not_mixed(voucher)
+            body = record(book.form, book.columns, voucher, reveal=self.settings.reveal)
+            book.contents.check_free(file, voucher)
+            intent = self.intent(
+                Operation.ISSUE,
+                reference=reference,
+                order=order,
+                voucher_id=voucher.id,
+                money=new.initial,
+                written_at=format_instant(voucher.created_at),
+                file=identity(file),
+            )
+            about_to_send(intent)
+            try:
+                book.write(file, body)
+            except Stranded as error:
+                reason = str(error)
+            else:
+                return voucher
+        raise OutcomeUnknown(reason, ticket=intent.ticket(reason), account=self.account, operation=Operation.ISSUE)
+
+    def _check_secrets(self, new: NewVoucher) -> None:
+        if self.settings.reveal or self.settings.mask or (new.code is None and new.pin is None):
+            return
+        raise InvalidRequest(
+            "the code or PIN would not be written: set reveal, or mask for a file that is only to be looked at",
+            field="reveal",
+            rule="true, for a voucher with a code or PIN",
+            account=self.account,
+            operation=Operation.ISSUE,
+        )
+
+    def _check_not_mixed(self, voucher: Voucher) -> None:
+        known, reveal = self._book.contents, self.settings.reveal
+        other = known.masked if reveal else known.plain
+        if voucher.code is not None and other is not None:
+            there = "masks in the place of codes" if reveal else "readable codes"
+            raise InvalidRequest(
+                f"the file has {there}, as in line {other}, and one file does not have both",
+                field="reveal",
+                rule="as in the file",
+            )
+
+    # --- in doubt ---
+
+    def resolve(
+        self,
+        intent: Intent,
+        code: Code | None = None,  # noqa: ARG002 - the id says it all
+    ) -> Outcome:
+        """Look for the record of an `issue`. Its presence proves that it was written, its absence that it was not.
+
+        A writer says that it is about to write while it holds the file's lock alone, and gives it up only when the
+        record is written and synced, or taken back; or the system takes it away when the writer dies. So while we hold
+        the lock ourselves no such writer is there any more, and nothing can still come: what a dead one wrote is in
+        the file for us to see, all of it or a part that counts for nothing. Presence is proved by the id together
+        with the moment of its writing, and told only after a sync, as the writer may have died before its own.
+
+        That holds for the very file that was written to (it is noted by device and inode) as long as people only
+        append to it. Another file in its place, or none, proves nothing.
+        """
+        if intent.verb != Operation.ISSUE or intent.voucher_id is None:
+            return _unknown("a file keeps only the vouchers that were issued")
+        try:
+            with self._book.opened(Operation.ISSUE) as file:
+                if file is None:
+                    return _unknown("the file is not there")
+                same = intent.notes.get("file") == identity(file)
+                found = self._book.contents.with_id(file, intent.voucher_id)
+                if found is not None:
+                    os.fsync(file.fileno())
+        except (VoucherGatewayError, OSError) as error:
+            told = error.message if isinstance(error, VoucherGatewayError) else error.strerror
+            return _unknown(f"the file could not be read: {told}")
+        if found is None:
+            if not same:
+                return _unknown("it is not in the file, which is another one than was written to")
+            return Outcome(effect=Effect.NOT_EXECUTED, reason="it is not in the file, and nobody is writing to it")
+        written_at = None if found.created_at is None else format_instant(found.created_at)
+        if (found.initial, written_at) != (intent.money, intent.notes.get("written_at")):
+            return _unknown("the file has a voucher of this id that was written at another time")
+        return Outcome(effect=Effect.SUCCEEDED, result=found, reason="it is in the file")
+
+
+def _unknown(reason: str) -> Outcome:
+    return Outcome(effect=Effect.UNKNOWN, reason=reason)

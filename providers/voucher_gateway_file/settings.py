@@ -1,0 +1,46 @@
+"""What an account is told that is a file of vouchers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal
+
+import attrs
+
+from voucher_gateway.adapter import ConfigurationError
+
+Format = Literal["jsonl", "csv"]
+
+_SUFFIXES: Final[dict[str, Format]] = {".jsonl": "jsonl", ".csv": "csv"}
+
+
+def _plain_path(_: object, __: object, path: Path) -> None:
+    if "\0" in str(path):
+        raise ConfigurationError("must be the path of a file")
+
+
+@attrs.frozen(kw_only=True)
+class FileSettings:
+    """One file of vouchers.
+
+    Attributes:
+        path: the file; it need not be there yet. A relative path begins at the folder of the configuration.
+        format: ``jsonl`` or ``csv``; what the suffix of the path says if it is not given.
+        reveal: whether codes and PINs are written.
+        mask: whether a mask is written in their place without `reveal`. The file is then good for reading and no
+            source for an import. With neither, a voucher that has a code or a PIN is refused.
+    """
+
+    path: Path = attrs.field(converter=Path, validator=_plain_path)
+    format: Format | None = None
+    reveal: bool = False
+    mask: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        if self.format is None and self.path.suffix.lower() not in _SUFFIXES:
+            raise ConfigurationError("path must end in .jsonl or .csv, or format must say which of them it is")
+
+    @property
+    def actual_format(self) -> Format:
+        """The format, from the suffix where none is given."""
+        return self.format or _SUFFIXES[self.path.suffix.lower()]

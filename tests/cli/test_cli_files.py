@@ -1,0 +1,293 @@
+"""`export` and `import`: a file as a copy of an account, planned, carried out and compared."""
+
+from __future__ import annotations
+
+import json
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from voucher_gateway import Code, Gateway, Money, NewVoucher
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run
+    from voucher_gateway.simulator import RunningSimulator
+
+
+def code_of(id: str) -> str:
+    return f"=JTL-{id.upper()}-0001"
+
+
+def euros(amount: str) -> Money:
+    return Money(amount, "EUR")
+
+
+@pytest.fixture
+def accounts(both: dict[str, RunningSimulator], tmp_path: Path) -> dict[str, RunningSimulator]:
+    """Both vendors and a journal; `shop` has five vouchers: two good ones, one inactive, one empty, one partly used."""
+    path = tmp_path / "voucher-gateway.toml"
+    path.write_text('journal = "sqlite:///voucher-gateway.db"\n' + path.read_text())
+    with Gateway.from_config(path) as gateway:
+        for id, amount in {
+            "full": "50.00",
+            "odd": "0.01",
+            "used": "20.00",
+            "empty": "5.00",
+            "inactive": "7.00",
+        }.items():
+            new = NewVoucher(initial=euros(amount), id=id, code=Code(code_of(id)), active=id != "inactive")
+            gateway.issue("shop", new, reference=id)
+        gateway.redeem("shop", code_of("used"), euros("9.47"), reference="r-used")
+        gateway.redeem("shop", code_of("empty"), euros("5.00"), reference="r-empty")
+    return both
+
+
+def _changes(running: RunningSimulator) -> int:
+    return sum(one.method != "GET" and one.path != "/oauth/token" for one in running.requests)
+
+
+def _lines(path: str | Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path(path).read_text().splitlines()]
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv"])
+def test_an_export_has_every_voucher_with_its_remaining_value(
+    accounts: dict[str, RunningSimulator], run: Run, name: str
+) -> None:
+    before = _changes(accounts["shop"])
+    ran = run("export", "shop", name, "--reveal").done()
+    assert "5 vouchers went to" in ran.out
+    assert "67.54 EUR" in ran.out
+    assert _changes(accounts["shop"]) == before
+    assert stat.S_IMODE(Path(name).stat().st_mode) == 0o600
+    if name.endswith(".jsonl"):
+        found = {one["code"]: (one["remaining"]["amount"], one["status"]) for one in _lines(name)}
+        assert found == {
+            "=JTL-FULL-0001": ("50.00", "active"),
+            "=JTL-ODD-0001": ("0.01", "active"),
+            "=JTL-USED-0001": ("10.53", "active"),
+            "=JTL-EMPTY-0001": ("0.00", "active"),
+            "=JTL-INACTIVE-0001": ("7.00", "inactive"),
+        }
+    else:
+        assert '\'=JTL-USED-0001","","EUR","10.53","10.53"' in Path(name).read_text()
+
+
+def test_without_reveal_no_code_is_in_the_file_or_the_plan_and_it_is_no_source(
+    accounts: dict[str, RunningSimulator], run: Run
+) -> None:
+    run("export", "shop", "out.csv").done()
+    for path in (Path("out.csv"), Path("out.csv.plan.jsonl")):
+        assert "JTL-" not in path.read_text()
+    assert "••••0001" in Path("out.csv").read_text()
+    refused = run("import", "events", "out.csv")
+    assert refused.code == 2
+    assert "masks in the place of codes" in refused.err
+    assert _changes(accounts["events"]) == 0
+
+
+def test_a_masked_export_is_compared_with_its_plan_too(accounts: dict[str, RunningSimulator], run: Run) -> None:
+    run("export", "shop", "out.jsonl").done()
+    path = Path("out.jsonl")
+    path.write_text(path.read_text().replace('"amount":"50.00"', '"amount":"51.00"'))
+    ran = run("--json", "export", "shop", "out.jsonl")
+    assert ran.code == 5
+    told = ran.objects[-1]
+    assert told["verified"] is False
+    assert [one["kind"] for one in told["differences"]] == ["lost", "doubled"]
+    assert told["differences"][0]["source_id"] == "full"
+
+
+def test_an_export_that_somebody_changed_is_told(accounts: dict[str, RunningSimulator], run: Run) -> None:
+    run("export", "shop", "out.jsonl", "--reveal").done()
+    path = Path("out.jsonl")
+    path.write_text("".join(line for line in path.read_text().splitlines(keepends=True) if "FULL" not in line))
+    ran = run("export", "shop", "out.jsonl", "--reveal")
+    assert ran.code == 5
+    assert "full" in ran.out
+    assert "EUR does not add up: before 67.54 EUR, at target 17.54 EUR" in ran.out
+
+
+def test_as_json_an_export_says_what_it_carried_and_what_came_of_it(
+    accounts: dict[str, RunningSimulator], run: Run
+) -> None:
+    told = run("--json", "export", "shop", "out.jsonl", "--reveal").done().objects[-1]
+    assert told["carried"] == {"count": 5, "money": {"EUR": {"amount": "67.54", "currency": "EUR"}}}
+    assert (told["verified"], told["differences"], told["refused"]["count"]) == (True, [], 0)
+    assert told["run"]["moved"] == {"EUR": {"amount": "67.54", "currency": "EUR"}}
+
+
+def test_an_export_does_not_write_into_a_file_that_is_there(accounts: dict[str, RunningSimulator], run: Run) -> None:
+    Path("out.jsonl").write_text('{"id":"a"}\n')
+    assert run("export", "shop", "out.jsonl").code == 2
+    assert Path("out.jsonl").read_text() == '{"id":"a"}\n'
+
+
+def test_a_file_of_another_suffix_needs_a_format(accounts: dict[str, RunningSimulator], run: Run) -> None:
+    assert "--format" in run("export", "shop", "out.txt").err
+    run("export", "shop", "out.txt", "--format", "csv", "--reveal").done()
+    assert Path("out.txt").read_text().startswith('"id","code"')
+
+
+def test_an_export_without_a_journal_says_that_it_needs_one(shop: RunningSimulator, run: Run) -> None:
+    ran = run("export", "shop", "out.jsonl")
+    assert ran.code == 2
+    assert "needs a journal" in ran.err
+
+
+def _policy(text: str) -> str:
+    Path("policy.toml").write_text(text)
+    return "policy.toml"
+
+
+SKIPPING = """
+losses = ["medium"]
+[vouchers]
+inactive = "skip"
+empty = "skip"
+"""
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv"])
+def test_an_import_issues_the_vouchers_of_a_file_and_refuses_what_no_policy_names(
+    accounts: dict[str, RunningSimulator], run: Run, name: str
+) -> None:
+    run("export", "shop", name, "--reveal").done()
+    before = Path(name).read_bytes()
+    ran = run("import", "events", name, "--policy", _policy('losses = ["medium"]'))
+    assert ran.code == 1
+    assert "3 vouchers went to events, compared and found right: 60.54 EUR" in ran.out
+    assert "it is not active" in ran.out
+    assert "nothing is left of it" in ran.out
+    assert Path(name).read_bytes() == before
+    found = {one["code"]: str(one["remaining"]) for one in accounts["events"].ledger()}
+    assert found == {"=JTL-FULL-0001": "50.00", "=JTL-ODD-0001": "0.01", "=JTL-USED-0001": "10.53"}
+
+
+def test_what_a_policy_skips_is_left_out_without_complaint(accounts: dict[str, RunningSimulator], run: Run) -> None:
+    run("export", "shop", "out.csv", "--reveal").done()
+    ran = run("import", "events", "out.csv", "--policy", _policy(SKIPPING)).done()
+    assert "3 vouchers went to events" in ran.out
+
+
+def test_a_dry_run_changes_nothing_and_leaves_no_plan_behind(accounts: dict[str, RunningSimulator], run: Run) -> None:
+    run("export", "shop", "out.csv", "--reveal").done()
+    files = sorted(Path().iterdir())
+    ran = run("import", "events", "out.csv", "--dry-run", "--policy", _policy(SKIPPING)).done()
+    assert "3 vouchers would go to events: 60.54 EUR" in ran.out
+    assert _changes(accounts["events"]) == 0
+    assert sorted(Path().iterdir()) == sorted([*files, Path("policy.toml")])
+    told = run("--json", "import", "events", "out.csv", "--dry-run").object
+    assert (told["dry_run"], told["refused"]["count"]) == (True, 5)
+
+
+def test_a_repeated_import_issues_nothing_twice(accounts: dict[str, RunningSimulator], run: Run) -> None:
+    run("export", "shop", "out.csv", "--reveal").done()
+    run("import", "events", "out.csv", "--policy", _policy('losses = ["medium"]'))
+    before = _changes(accounts["events"])
+    again = run("import", "events", "out.csv")
+    assert "Going on with the plan" in again.err
+    assert "3 vouchers went to events, compared and found right" in again.out
+    assert _changes(accounts["events"]) == before
+
+
+def test_a_plan_of_another_copy_is_not_taken_for_this_one(accounts: dict[str, RunningSimulator], run: Run) -> None:
+    run("export", "shop", "out.csv", "--reveal").done()
+    ran = run("import", "events", "out.csv", "--plan", "out.csv.plan.jsonl")
+    assert ran.code == 2
+    assert "plan of another copy" in ran.err
+
+
+def test_a_file_with_mistakes_is_refused_before_anything_is_asked(
+    accounts: dict[str, RunningSimulator], run: Run
+) -> None:
+    Path("in.csv").write_text("code,currency,remaining\nGIFT-0001,EUR,10\nGIFT-0002,EUR,ten\nGIFT-0001,EUR,1.00\n")
+    ran = run("import", "events", "in.csv")
+    assert ran.code == 6
+    assert "line 3, column remaining" in ran.err
+    assert "line 4, column code: is that of line 2 already" in ran.err
+    assert "GIFT-0001" not in ran.err
+    assert len(accounts["events"].requests) == 0
+
+
+def test_a_file_that_was_cut_off_is_not_imported_as_if_it_were_whole(
+    accounts: dict[str, RunningSimulator], run: Run
+) -> None:
+    run("export", "shop", "out.jsonl", "--reveal").done()
+    path = Path("out.jsonl")
+    path.write_bytes(path.read_bytes()[:-20])
+    ran = run("import", "events", "out.jsonl")
+    assert ran.code == 2
+    assert "4 entries came, the vendor counts 5" in ran.err
+    assert _changes(accounts["events"]) == 0
+
+
+def test_the_vouchers_of_a_shops_own_list_can_be_imported(
+    accounts: dict[str, RunningSimulator], run: Run, tmp_path: Path
+) -> None:
+    Path("in.csv").write_text("remaining,currency,code\n12.34,EUR,GIFT-0001\n0.05,EUR,GIFT-0002\n")
+    run("import", "shop", "in.csv", "--policy", _policy('losses = ["no-end"]')).done()
+    found = {one["code"]: str(one["remaining"]) for one in accounts["shop"].ledger()}
+    assert (found["GIFT-0001"], found["GIFT-0002"]) == ("12.34", "0.05")
+
+
+def test_files_are_ends_of_migrate_plan_too(accounts: dict[str, RunningSimulator], run: Run) -> None:
+    ran = run("migrate", "plan", "shop", "out.jsonl", "--out", "plan.jsonl", "--reveal")
+    assert ran.code == 1  # without a policy the inactive and the empty one are refused
+    run("migrate", "run", "plan.jsonl", "--reveal").done()
+    run("migrate", "verify", "plan.jsonl").done()
+    assert len(_lines("out.jsonl")) == 3
+    assert run("migrate", "plan", "shop", "out.txt", "--out", "p.jsonl").code == 2
+
+
+def test_a_name_that_is_neither_an_account_nor_a_file_is_not_repeated(
+    accounts: dict[str, RunningSimulator], run: Run
+) -> None:
+    ran = run("migrate", "plan", "shop", "GIFT-SECRET-0001", "--out", "p.jsonl")
+    assert ran.code == 2
+    assert "GIFT-SECRET-0001" not in ran.err
+    assert "no path that ends in .jsonl or .csv" in ran.err
+
+
+@pytest.mark.parametrize("seed", [0.0, 0.3, 0.8])
+def test_a_killed_export_and_import_go_on_with_the_same_command(
+    accounts: dict[str, RunningSimulator], run: Run, tmp_path: Path, seed: float
+) -> None:
+    Path("in.csv").write_text(
+        "remaining,currency,code\n" + "".join(f"1.{number:02},EUR,GIFT-{number:04}\n" for number in range(60))
+    )
+
+    def killed(*arguments: str) -> None:
+        command = [sys.executable, "-m", "voucher_gateway.cli", *arguments]
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 30
+        while process.poll() is None and not _begun(accounts, arguments, seed) and time.monotonic() < deadline:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    killed("import", "events", "in.csv")
+    ran = run("import", "events", "in.csv")
+    assert ran.code == 0, ran.err
+    ledger = accounts["events"].ledger()
+    assert sorted(str(one["code"]) for one in ledger) == [f"GIFT-{number:04}" for number in range(60)]
+
+    killed("export", "events", "out.csv", "--reveal")
+    run("export", "events", "out.csv", "--reveal").done()
+    assert len(Path("out.csv").read_text().splitlines()) == 61
+    total = sum(int(str(one["remaining"]).replace(".", "")) for one in ledger)
+    assert total == sum(100 + number for number in range(60))
+
+
+def _begun(accounts: dict[str, RunningSimulator], arguments: tuple[str, ...], share: float) -> bool:
+    """Whether about this share of sixty vouchers is through."""
+    if arguments[0] == "import":
+        return _changes(accounts["events"]) > 60 * share
+    path = Path("out.csv")
+    return path.exists() and path.read_bytes().count(b"\n") > 60 * share
