@@ -9,15 +9,16 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from voucher_gateway.database.errors import database_errors
+from voucher_gateway.database.errors import database_errors, unavailable
 from voucher_gateway.database.locks import AdvisoryLocks, FileLocks, Locks
 from voucher_gateway.database.migrate import JOURNAL, Schema, migrate
 from voucher_gateway.database.statement import execute
@@ -37,6 +38,11 @@ class Database:
         url: ``sqlite:///PATH`` or ``postgresql://...``; psycopg 3 is the driver.
         schema: the tables that are to be there; those of other subjects are left alone.
 
+    Attributes:
+        shown: the URL without its password.
+        is_sqlite: whether this is SQLite.
+        locks: the locks of this process there.
+
     Raises:
         ConfigurationError: if the URL is none of these, or the driver is missing.
         DatabaseUnavailable: if it cannot be opened or brought to the present schema.
@@ -44,6 +50,7 @@ class Database:
 
     def __init__(self, url: str, schema: Schema = JOURNAL) -> None:
         self._url = _normal(url, schema.subject)
+        self.is_sqlite = self._url.get_backend_name() == "sqlite"
         self.shown = self._url.render_as_string(hide_password=True)
         self._open()
         try:
@@ -59,11 +66,6 @@ class Database:
         """The SQLite file; None for PostgreSQL."""
         return Path(self._url.database) if self.is_sqlite and self._url.database else None
 
-    @property
-    def is_sqlite(self) -> bool:
-        """Whether this is SQLite."""
-        return self._url.get_backend_name() == "sqlite"
-
     def _open(self) -> None:
         self._writer = threading.Lock()
         self._kept: Connection | None = None
@@ -76,33 +78,23 @@ class Database:
             self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
             self.locks = AdvisoryLocks(self._engine, self.shown)
 
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self) -> AbstractContextManager[Connection]:
         """Give a connection in a transaction that is committed at the end.
 
         In SQLite it holds the write lock from its begin on, and one thread of the process writes at a time: left to
         SQLite's own waiting, the unluckiest of many threads waits for seconds.
         """
-        with database_errors(self.shown):
-            if not self.is_sqlite:
-                with self._engine.begin() as connection:
-                    yield connection
-                return
-            with self._kept_connection() as connection, connection.begin():
-                execute(connection, "BEGIN IMMEDIATE")
-                yield connection
+        return _Turn(self, immediate=True) if self.is_sqlite else self._told(self._engine.begin())
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """Give a connection for reading. Each statement sees all that was committed before it."""
+        # In SQLite no transaction is begun, so a reader never waits for another process's writer.
+        return _Turn(self, immediate=False) if self.is_sqlite else self._told(self._reader.connect())
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """Give a connection for reading. Each statement sees all that was committed before it."""
-        with database_errors(self.shown):
-            if not self.is_sqlite:
-                with self._reader.connect() as connection:
-                    yield connection
-                return
-            # No transaction is begun, so a reader never waits for another process's writer.
-            with self._kept_connection() as connection, connection.begin():
-                yield connection
+    def _told(self, given: AbstractContextManager[Connection]) -> Iterator[Connection]:
+        with database_errors(self.shown), given as connection:
+            yield connection
 
     def close(self) -> None:
         """Close all connections and give up the locks."""
@@ -112,23 +104,6 @@ class Database:
         self._drop_kept()
         self._engine.dispose()
         self.locks.close()
-
-    @contextmanager
-    def _kept_connection(self) -> Iterator[Connection]:
-        """Give this process's one connection to the SQLite file to one thread at a time."""
-        if not self._writer.acquire(timeout=BUSY_TIMEOUT_S):
-            raise DatabaseUnavailable(f"the database {self.shown} is kept busy by the other threads")
-        try:
-            if self._kept is None:
-                self._kept = self._engine.connect()
-            yield self._kept
-        except VoucherGatewayError:  # ours, and rolled back
-            raise
-        except BaseException:
-            self._drop_kept()
-            raise
-        finally:
-            self._writer.release()
 
     def _drop_kept(self) -> None:
         kept, self._kept = self._kept, None
@@ -142,6 +117,80 @@ class Database:
         self.locks.forget()
         if not self._closed:
             self._open()
+
+
+class _Turn:
+    """One thread's turn at the process's connection to the SQLite file.
+
+    A class and no generator, as it is taken several times for each call, and each layer of generators costs as much as
+    a short statement.
+    """
+
+    def __init__(self, database: Database, *, immediate: bool) -> None:
+        self._database = database
+        self._immediate = immediate
+
+    def __enter__(self) -> Connection:
+        database = self._database
+        if not database._writer.acquire(timeout=BUSY_TIMEOUT_S):
+            raise DatabaseUnavailable(f"the database {database.shown} is kept busy by the other threads")
+        try:
+            connection = database._kept
+            if connection is None:
+                connection = database._kept = database._engine.connect()
+            self._connection = connection
+            if self._immediate:
+                execute(connection, "BEGIN IMMEDIATE")
+        except SQLAlchemyError as error:
+            trouble = unavailable(error, database.shown)
+        except BaseException:
+            self._give_up()
+            raise
+        else:
+            return connection
+        self._give_up()
+        raise trouble
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        database = self._database
+        trouble = unavailable(error, database.shown) if isinstance(error, SQLAlchemyError) else None
+        try:
+            self._end(commit=error is None)
+        except SQLAlchemyError as failed:
+            trouble = trouble or unavailable(failed, database.shown)
+        except BaseException:
+            self._give_up()
+            raise
+        if trouble is None and (error is None or isinstance(error, VoucherGatewayError)):
+            database._writer.release()  # ours: the connection is as good as it was
+            return
+        self._give_up()
+        if trouble is not None:
+            raise trouble from None
+
+    def _end(self, *, commit: bool) -> None:
+        """Commit or roll back. SQLAlchemy keeps a transaction of its own only for statements that it ran itself."""
+        connection = self._connection
+        if connection.in_transaction():
+            connection.commit() if commit else connection.rollback()
+            return
+        given: Any = connection.connection.dbapi_connection
+        dialect = connection.dialect
+        try:
+            # Rolled back by name: the error keeps the cursor alive, and with it a closed connection its lock.
+            dialect.do_commit(given) if commit else dialect.do_rollback(given)
+        except dialect.loaded_dbapi.Error as error:
+            failed = DBAPIError.instance(None, None, error, dialect.loaded_dbapi.Error, dialect=dialect)
+        else:
+            return
+        raise failed
+
+    def _give_up(self) -> None:
+        """End the turn, and with it the connection."""
+        try:
+            self._database._drop_kept()
+        finally:
+            self._database._writer.release()
 
 
 def _normal(url: str, subject: str) -> sa.URL:
@@ -206,7 +255,8 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 
 def _postgres_engine(url: sa.URL) -> Engine:
     try:
-        engine = sa.create_engine(url, pool_size=16, max_overflow=16, pool_timeout=30)
+        # Said in so many words: whatever the server's default is, a statement must see what was committed before it.
+        engine = sa.create_engine(url, pool_size=16, max_overflow=16, pool_timeout=30, isolation_level="READ COMMITTED")
     except ModuleNotFoundError:
         raise ConfigurationError("PostgreSQL needs the driver: pip install 'voucher-gateway[postgres]'") from None
 

@@ -12,7 +12,7 @@ from voucher_gateway.errors import DatabaseUnavailable
 
 @contextmanager
 def database_errors(url: str) -> Iterator[None]:
-    """Turn the driver's errors into `DatabaseUnavailable`, without statements and parameters.
+    """Turn the driver's errors into `DatabaseUnavailable`.
 
     Args:
         url: the database's URL without its password, for the message.
@@ -20,8 +20,19 @@ def database_errors(url: str) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error
-        said = str(cause).splitlines()[0][:200] if str(cause) else type(cause).__name__
+        trouble = unavailable(error, url)
     else:
         return
-    raise DatabaseUnavailable(f"the database {url} did not do it: {said}")
+    raise trouble
+
+
+def unavailable(error: SQLAlchemyError, url: str) -> DatabaseUnavailable:
+    """Return what the caller is to hear of a driver's error, without statement and parameters.
+
+    Its `vendor_code` is SQLite's name of the error, such as ``SQLITE_FULL``, or PostgreSQL's SQLSTATE; None where the
+    database said nothing, as when the connection broke.
+    """
+    cause = getattr(error, "orig", None) or error
+    said = str(cause).splitlines()[0][:200] if str(cause) else type(cause).__name__
+    code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
+    return DatabaseUnavailable(f"the database {url} did not do it: {said}", vendor_code=code)

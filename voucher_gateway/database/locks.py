@@ -88,33 +88,21 @@ class Locks(abc.ABC):
         """
         number = _NAMES + _hashed(name)
         deadline = time.monotonic() + wait_s
-        with self._among_threads(number, wait_s):
-            while not self._try(number):
-                if time.monotonic() >= deadline:
-                    raise OperationInProgress("another process is changing this voucher now; try again")
-                time.sleep(_POLL_S)
-            try:
-                yield
-            finally:
-                self._let_go(number)
-
-    def _let_go(self, number: int) -> None:
-        # What was done under the lock is done: that it could not be freed must not look as if it had failed.
-        try:
-            self._free(number)
-        except DatabaseUnavailable as error:
-            log.warning("a lock could not be given back, and ends with its session: %s", error)
-
-    @contextmanager
-    def _among_threads(self, number: int, wait_s: float) -> Iterator[None]:
         with self._guard:
-            lock, users = self._threads.get(number, (threading.Lock(), 0))
+            lock, users = self._threads.get(number) or (threading.Lock(), 0)
             self._threads[number] = (lock, users + 1)
         try:
             if not lock.acquire(timeout=wait_s):
                 raise OperationInProgress("another thread is changing this voucher now; try again")
             try:
-                yield
+                while not self._try(number):
+                    if time.monotonic() >= deadline:
+                        raise OperationInProgress("another process is changing this voucher now; try again")
+                    time.sleep(_POLL_S)
+                try:
+                    yield
+                finally:
+                    self._let_go(number)
             finally:
                 lock.release()
         finally:
@@ -122,6 +110,13 @@ class Locks(abc.ABC):
                 _, users = self._threads.pop(number)
                 if users > 1:
                     self._threads[number] = (lock, users - 1)
+
+    def _let_go(self, number: int) -> None:
+        # What was done under the lock is done: that it could not be freed must not look as if it had failed.
+        try:
+            self._free(number)
+        except DatabaseUnavailable as error:
+            log.warning("a lock could not be given back, and ends with its session: %s", error)
 
     @abc.abstractmethod
     def close(self) -> None:
@@ -146,8 +141,12 @@ class Locks(abc.ABC):
 def one_at_a_time(connection: Connection, *names: str) -> None:
     """Keep other transactions that name the same waiting until this one ends; in SQLite they wait anyway."""
     if connection.dialect.name == "postgresql":
-        number = _TRANSACTIONS + _hashed("\0".join(names))
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": transaction_lock(*names)})
+
+
+def transaction_lock(*names: str) -> int:
+    """Return the number of PostgreSQL's advisory lock that a transaction holds on these names."""
+    return _TRANSACTIONS + _hashed("\0".join(names))
 
 
 def _hashed(name: str) -> int:

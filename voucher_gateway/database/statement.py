@@ -27,6 +27,7 @@ class Statement:
         self._statement = statement
         self._columns = None if columns is None else list(columns)
         self._compiled: dict[str, tuple[str, tuple[str, ...] | None, dict[str, Any]]] = {}
+        self._names: tuple[str, ...] | None = None
 
     def run(self, connection: Connection, values: Mapping[str, Any]) -> int:
         """Run it and return how many rows it changed."""
@@ -37,20 +38,25 @@ class Statement:
         """Run it and return the first row by the names of its columns; None if there is none."""
         cursor = self._run(connection, values)
         row = cursor.fetchone()
-        return None if row is None else dict(zip(_names(cursor), row, strict=True))
+        return None if row is None else dict(zip(self._named(cursor), row))  # noqa: B905 - costs as much as the rest
 
     def all(self, connection: Connection, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Run it and return all rows by the names of their columns."""
         cursor = self._run(connection, values)
-        names = _names(cursor)
+        names = self._named(cursor)
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def _named(self, cursor: Any) -> tuple[str, ...]:
+        if self._names is None:
+            self._names = tuple([column[0] for column in cursor.description])
+        return self._names
 
     def _run(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         compiled = self._compiled.get(connection.dialect.name)
         if compiled is None:
             compiled = self._compiled[connection.dialect.name] = self._compile(connection.dialect)
         text, places, constants = compiled
-        given: Any = {**constants, **values}
+        given: Any = {**constants, **values} if constants else values
         if places is not None:
             given = tuple([given[name] for name in places])
         return execute(connection, text, given)
@@ -80,7 +86,3 @@ def execute(connection: Connection, text: str, values: Any = ()) -> Any:
         )
         raise failed from None
     return cursor
-
-
-def _names(cursor: Any) -> list[str]:
-    return [column[0] for column in cursor.description]

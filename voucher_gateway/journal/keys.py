@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
-import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import attrs
 
-from voucher_gateway.adapter import Code, ConfigurationError, DatabaseUnavailable, Secret
+from voucher_gateway.adapter import Code, ConfigurationError, Secret
+from voucher_gateway.database.keyfile import LEAST_BYTES, key_file, make_key, read_key
 
 ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """For codes of our own: 32 characters that are not mistaken for one another."""
@@ -30,7 +28,6 @@ MARK_LENGTH: Final = 14
 """Of a mark, in characters: 56 bits."""
 
 _FIRST_ID: Final = "1"
-_LEAST_BYTES: Final = 16
 
 
 @attrs.frozen
@@ -55,17 +52,17 @@ class JournalKeys:
         if not keys:
             raise ConfigurationError("journal_keys must hold at least one key")
         for name, key in keys.items():
-            if len(key.reveal().encode()) < _LEAST_BYTES:
-                raise ConfigurationError(f"journal key {name!r:.20} must have at least {_LEAST_BYTES} characters")
+            if len(key.reveal().encode()) < LEAST_BYTES:
+                raise ConfigurationError(f"journal key {name!r:.20} must have at least {LEAST_BYTES} characters")
         return cls(dict(keys), list(keys)[-1])
 
     @classmethod
     def beside(cls, database: Path) -> JournalKeys:
         """Return the key in the file beside an SQLite database, making it (mode 0600) if it is not there yet."""
-        path = database.with_name(database.name + ".key")
+        path = key_file(database)
         if not path.exists():
-            _make(path)
-        return cls({_FIRST_ID: Secret(_read(path))}, _FIRST_ID)
+            make_key(path)
+        return cls({_FIRST_ID: read_key(path)}, _FIRST_ID)
 
     def fingerprint(self, code: Code, *, provider: str, host: str, key_id: str | None = None) -> str:
         """Return the fingerprint of a code at one vendor.
@@ -95,33 +92,3 @@ class JournalKeys:
             )
         text = "\0".join(f"{len(part)}:{part}" for part in parts)
         return hmac.digest(key.reveal().encode(), text.encode("utf-8", "surrogatepass"), hashlib.sha256)
-
-
-def _make(path: Path) -> None:
-    """Make a key file. It appears under its name complete or not at all, and only the first of several makers wins."""
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(draft, path)
-        draft.unlink()
-    except OSError as error:
-        reason = error.strerror
-    else:
-        return
-    raise DatabaseUnavailable(f"the journal's key {path} cannot be made: {reason}")
-
-
-def _read(path: Path) -> str:
-    try:
-        if path.stat().st_mode & 0o077:
-            raise ConfigurationError(f"the journal's key {path} must be readable by its owner only (mode 0600)")
-        key = path.read_text(encoding="ascii").strip()
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"the journal's key {path} cannot be read") from error
-    if len(key) < _LEAST_BYTES:
-        raise ConfigurationError(f"the journal's key {path} is damaged: restore it from the backup of the journal")
-    return key

@@ -1,0 +1,235 @@
+"""One voucher within a transaction: what it is worth, and the entries that are added to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import attrs
+from sqlalchemy.engine import Connection
+
+from voucher_gateway.adapter import (
+    AmountOutOfRange,
+    CurrencyMismatch,
+    InsufficientValue,
+    Money,
+    Operation,
+    ReferenceConflict,
+    VoucherExpired,
+    VoucherInactive,
+    VoucherNotFound,
+    format_micros,
+)
+from voucher_gateway.database import Statement
+from voucher_gateway_local.statements import (
+    HOLD,
+    HOLDS,
+    LAST,
+    LOCKED_BY_FINGERPRINT,
+    LOCKED_BY_ID,
+    LOCKED_BY_NUMBER,
+    UNHOLD,
+    append,
+)
+from voucher_gateway_local.tables import LARGEST_MINOR
+
+Row = dict[str, Any]
+
+_LAPSE: Final = "lapse"
+"""The end of a reservation by time alone, which no call asked for."""
+
+
+@attrs.frozen(kw_only=True)
+class Call:
+    """What one changing call writes beside the amounts.
+
+    Attributes:
+        kind: the verb, which is the kind of its entry.
+        reference: the caller's name for it.
+        order: the shop's order.
+        content: a digest of what it asks for.
+        at: the time.
+        moment: the same as text, as columns hold it.
+    """
+
+    kind: Operation
+    reference: str
+    order: str | None
+    content: str
+    at: datetime
+    moment: str = attrs.field(init=False, default=attrs.Factory(lambda call: format_micros(call.at), takes_self=True))
+
+
+@attrs.define
+class Locked:
+    """A voucher that nobody else can change until the transaction ends.
+
+    Attributes:
+        connection: the transaction.
+        row: the voucher's row.
+        seq: the number of its last entry.
+        remaining: what is left, in minor units.
+        held: how much of that is set aside by reservations, those that are over included until `lapse`.
+    """
+
+    connection: Connection
+    row: Row
+    seq: int
+    remaining: int
+    held: int
+
+    @classmethod
+    def by_fingerprint(cls, connection: Connection, fingerprint: str) -> Locked:
+        """Lock the voucher with this code.
+
+        Raises:
+            VoucherNotFound: if there is none.
+        """
+        return cls._of(connection, LOCKED_BY_FINGERPRINT, {"fingerprint": fingerprint}, "code")
+
+    @classmethod
+    def by_id(cls, connection: Connection, id: str) -> Locked:
+        """Lock the voucher with this id.
+
+        Raises:
+            VoucherNotFound: if there is none.
+        """
+        return cls._of(connection, LOCKED_BY_ID, {"id": id}, "id")
+
+    @classmethod
+    def by_number(cls, connection: Connection, number: int) -> Locked:
+        """Lock the voucher with this number, which reservations and movements carry in their ids.
+
+        Raises:
+            VoucherNotFound: if there is none.
+        """
+        locked = cls._of(connection, LOCKED_BY_NUMBER, {"number": number}, "number")
+        if locked.row["deleted_at"] is not None:
+            raise VoucherNotFound("the voucher was deleted")
+        return locked
+
+    @classmethod
+    def _of(cls, connection: Connection, lock: Statement, named: Mapping[str, Any], what: str) -> Locked:
+        row = lock.first(connection, named)
+        if row is None:
+            raise VoucherNotFound(f"there is no voucher with this {what}")
+        last = LAST.first(connection, {"voucher": row["number"]})
+        assert last is not None  # a voucher comes with its first entry
+        return cls(connection, row, last["seq"], last["after"], last["held"])
+
+    def lapse(self, moment: str) -> None:
+        """End the reservations whose time is over, so that `held` holds for now."""
+        if not self.held:
+            return
+        for hold in HOLDS.all(self.connection, {"voucher": self.row["number"]}):
+            if hold["ends_at"] <= moment:
+                self._end(hold, moment)
+
+    def _end(self, hold: Row, moment: str) -> None:
+        self._write(_LAPSE, moment, (None, None, None), (0, -hold["amount"]), hold["seq"])
+        self.unhold(hold["seq"])
+
+    def unhold(self, seq: int) -> None:
+        """Take a reservation off those that are open."""
+        UNHOLD.run(self.connection, {"voucher": self.row["number"], "seq": seq})
+
+    def hold(self, amount: int, ends_at: str) -> None:
+        """Put the entry that was just written on the list of open reservations."""
+        values = {"voucher": self.row["number"], "seq": self.seq, "amount": amount, "ends_at": ends_at}
+        HOLD.run(self.connection, values)
+
+    def check_spendable(self, money: Money, moment: str) -> None:
+        """Make sure that so much can be taken or set aside now. Reservations that are over do not stand in the way.
+
+        Raises:
+            VoucherInactive, VoucherExpired, CurrencyMismatch, InsufficientValue: if it cannot.
+        """
+        self.check_active()
+        self.check_valid(moment)
+        self.check_currency(money)
+        self.lapse(moment)
+        if self.remaining - self.held < money.minor:
+            raise InsufficientValue(self._lacking())
+
+    def _lacking(self) -> str:
+        currency = self.row["currency"]
+        free = Money.from_minor(self.remaining - self.held, currency)
+        if not self.held:
+            return f"the voucher has {free} left, less than was asked for"
+        return f"the voucher has {free} that can be spent, besides {Money.from_minor(self.held, currency)} set aside"
+
+    def check_active(self) -> None:
+        """Make sure that the voucher is active."""
+        if self.row["status"] != "active":
+            raise VoucherInactive("the voucher is not active")
+
+    def check_valid(self, moment: str) -> None:
+        """Make sure that the voucher's validity is not over."""
+        until = self.row["valid_until"]
+        if until is not None and until <= moment:
+            raise VoucherExpired("the voucher's validity is over")
+
+    def check_currency(self, money: Money) -> None:
+        """Make sure that money is in the voucher's currency."""
+        if money.currency != self.row["currency"]:
+            raise CurrencyMismatch(f"the voucher is in {self.row['currency']}, not in {money.currency}")
+
+    def add(
+        self,
+        call: Call,
+        amount: int = 0,
+        *,
+        held_amount: int = 0,
+        subject: int | None = None,
+        ends_at: str | None = None,
+        state: str | None = None,
+    ) -> Row:
+        """Write the entry of a call, and return it.
+
+        Raises:
+            ReferenceConflict: if the reference has made an entry of this kind before.
+            AmountOutOfRange: if the voucher would be worth more than can be kept.
+        """
+        names = (call.reference, call.content, call.order)
+        return self._write(call.kind.value, call.moment, names, (amount, held_amount), subject, ends_at, state)
+
+    def _write(
+        self,
+        kind: str,
+        moment: str,
+        names: tuple[str | None, str | None, str | None],
+        amounts: tuple[int, int],
+        subject: int | None,
+        ends_at: str | None = None,
+        state: str | None = None,
+    ) -> Row:
+        reference, content, order = names
+        amount, held_amount = amounts
+        entry: Row = {
+            "voucher": self.row["number"],
+            "seq": self.seq + 1,
+            "kind": kind,
+            "before": self.remaining,
+            "amount": amount,
+            "after": self.remaining + amount,
+            "held_before": self.held,
+            "held_amount": held_amount,
+            "held": self.held + held_amount,
+            "previous": self.seq or None,
+            "subject": subject,
+            "reference": reference,
+            "content": content,
+            "order_number": order,
+            "ends_at": ends_at,
+            "state": state,
+            "at": moment,
+        }
+        if entry["after"] > LARGEST_MINOR:
+            raise AmountOutOfRange("no voucher may be worth that much", field="amount", rule="as capabilities say")
+        if not append(self.connection, entry):
+            raise ReferenceConflict(
+                f"the reference {reference!r} stands for another {kind} already: a new call needs a new reference"
+            )
+        self.seq, self.remaining, self.held = entry["seq"], entry["after"], entry["held"]
+        return entry

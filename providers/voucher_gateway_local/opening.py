@@ -1,0 +1,126 @@
+"""Opening the database of an account: its tables, and the keys to its codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, make_url
+
+from voucher_gateway.adapter import ConfigurationError, DatabaseUrl, Secret, format_micros, now
+from voucher_gateway.database import Database
+from voucher_gateway.database.keyfile import LEAST_BYTES, key_file, make_key, read_key
+from voucher_gateway.database.locks import one_at_a_time
+from voucher_gateway_local.keys import Vault, require_cryptography
+from voucher_gateway_local.settings import LocalSettings
+from voucher_gateway_local.tables import VOUCHERS, keys, vouchers
+
+_POSTGRES_PORT: Final = 5432
+
+
+@attrs.frozen
+class Book:
+    """An open database.
+
+    Attributes:
+        database: the database.
+        vault: the keys to its codes.
+    """
+
+    database: Database
+    vault: Vault
+
+
+def host_of(url: DatabaseUrl) -> str:
+    """Return the database's name without login and password: the file, or host, port and name.
+
+    Raises:
+        ConfigurationError: if it is no URL of a database.
+    """
+    try:
+        parsed = make_url(url.get())
+        port = parsed.port
+    except (sa.exc.ArgumentError, ValueError):
+        raise ConfigurationError("url must be a database URL, such as sqlite:///vouchers.db") from None
+    if parsed.get_backend_name() == "sqlite":
+        # Made absolute as `Database` does it, so that one file has one name whatever the working directory.
+        return f"sqlite:{Path(parsed.database or '').resolve()}"
+    socket = parsed.query.get("host")
+    where = parsed.host or (socket if isinstance(socket, str) else "localhost")
+    return f"{where}:{port or _POSTGRES_PORT}/{parsed.database or ''}"
+
+
+def open_book(settings: LocalSettings) -> Book:
+    """Open the database, creating it if it is not there yet.
+
+    Raises:
+        ConfigurationError: if the URL or a key is wrong, or a library is missing.
+        DatabaseUnavailable: if the database cannot be opened.
+    """
+    require_cryptography()
+    database = Database(settings.url.get(), VOUCHERS)
+    try:
+        return Book(database, _vault(database, settings))
+    except BaseException:
+        database.close()
+        raise
+
+
+def _vault(database: Database, settings: LocalSettings) -> Vault:
+    with database.read() as connection:
+        used = bool(connection.scalar(sa.select(sa.func.count()).select_from(keys)))
+    key = _key(database, settings, used=used)
+    former = [_long_enough(source.get(), "a former key") for source in settings.former_keys]
+    with database.write() as connection:
+        one_at_a_time(connection, "local keys")
+        return _opened(connection, key, former)
+
+
+def _opened(connection: Connection, key: Secret, former: list[Secret]) -> Vault:
+    """Open the keys of the database; make them if it is new, and wrap them anew if they are under a former key."""
+    rows = connection.execute(sa.select(keys.c.number, keys.c.wrapped).order_by(keys.c.number)).all()
+    if not rows:
+        return _first(connection, key)
+    for number, wrapped in rows:
+        if (material := Vault.unwrap(wrapped, [key])) is not None:
+            if not former:  # every machine has changed over: what the older keys opened, they open no more
+                connection.execute(sa.delete(keys).where(keys.c.number < number))
+            return Vault(material)
+    for _, wrapped in rows:
+        if (material := Vault.unwrap(wrapped, former)) is not None:
+            connection.execute(sa.insert(keys).values(wrapped=Vault.wrap(material, key), made_at=_at(), looks=0))
+            return Vault(material)
+    raise ConfigurationError("key does not open this database: its vouchers are kept under another")
+
+
+def _first(connection: Connection, key: Secret) -> Vault:
+    if connection.scalar(sa.select(sa.func.count()).select_from(vouchers)):
+        raise ConfigurationError("the database has vouchers, but the keys to their codes are gone from it")
+    vault, wrapped = Vault.make(key)
+    connection.execute(sa.insert(keys).values(wrapped=wrapped, made_at=_at(), looks=0))
+    return vault
+
+
+def _key(database: Database, settings: LocalSettings, *, used: bool) -> Secret:
+    if settings.key is not None:
+        return _long_enough(settings.key.get(), "key")
+    if database.path is None:
+        raise ConfigurationError("key must be given for PostgreSQL: the same on every machine")
+    path = key_file(database.path)
+    if not path.exists():
+        if used:  # a new one would open nothing, and stand in the way of the right one
+            raise ConfigurationError(f"the key {path} is gone: without it, no voucher can be found; restore it")
+        make_key(path)
+    return read_key(path)
+
+
+def _long_enough(key: Secret, what: str) -> Secret:
+    if len(key.reveal().encode("utf-8", "surrogatepass")) < LEAST_BYTES:
+        raise ConfigurationError(f"{what} must have at least {LEAST_BYTES} characters")
+    return key
+
+
+def _at() -> str:
+    return format_micros(now())

@@ -1,0 +1,65 @@
+"""What became of a call: its entry proves that it was carried out, and its absence that it was not.
+
+Why absence proves that is written in `transactions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from voucher_gateway.adapter import Effect, Intent, Operation, Outcome, Voucher, format_micros
+from voucher_gateway_local import mapping
+from voucher_gateway_local.ledger import Row
+from voucher_gateway_local.opening import Book
+from voucher_gateway_local.statements import OF_REFERENCE, SHOWN_BY_NUMBER
+from voucher_gateway_local.transactions import looking_for
+
+_MADE: Final[dict[str, Callable[[str, Row, Row], Any]]] = {
+    Operation.RESERVE: mapping.reservation_of,
+    Operation.CAPTURE: mapping.redemption_of,
+    Operation.REDEEM: mapping.redemption_of,
+    Operation.REFUND: mapping.refund_of,
+    Operation.TOP_UP: mapping.top_up_of,
+    Operation.RELEASE: mapping.release_of,
+    Operation.DELETE: mapping.deletion_of,
+}
+
+
+def resolve(book: Book, intent: Intent, make_voucher: Callable[[Row], Voucher]) -> Outcome:
+    """Find out what became of a call.
+
+    Args:
+        book: the database.
+        intent: the call.
+        make_voucher: makes a voucher of its row.
+    """
+    if not intent.reference:
+        return Outcome(effect=Effect.UNKNOWN, reason="the call has no reference by which it could be found")
+    named = {"reference": intent.reference, "kind": intent.verb}
+    found = looking_for(book.database, intent, lambda connection: OF_REFERENCE.first(connection, named))
+    if not found.certain:
+        return Outcome(effect=Effect.UNKNOWN, reason="its transaction is not over yet: look again later")
+    if found.entry is None:
+        return Outcome(effect=Effect.NOT_EXECUTED, reason="it wrote no entry, and none of its transactions is left")
+    entry = found.entry
+    with book.database.read() as connection:
+        row = SHOWN_BY_NUMBER.first(connection, {"number": entry["voucher"], "now": format_micros(intent.sent_at)})
+    assert row is not None  # an entry's voucher is never removed
+    result = result_of(intent, row, entry, make_voucher)
+    if intent.money is not None and _moved(result) not in (None, intent.money):
+        return Outcome(
+            effect=Effect.UNKNOWN, reason=f"under the reference stands {_moved(result)}: a person must decide"
+        )
+    return Outcome(effect=Effect.SUCCEEDED, result=result, reason=f"its entry is {entry['voucher']}-{entry['seq']}")
+
+
+def result_of(intent: Intent, row: Row, entry: Row, make_voucher: Callable[[Row], Voucher]) -> Any:
+    """Return what a call brought about, from its entry."""
+    if (make := _MADE.get(intent.verb)) is not None:
+        return make(intent.account, row, entry)
+    return make_voucher(mapping.row_as_left(row, entry))
+
+
+def _moved(result: Any) -> Any:
+    return result.initial if isinstance(result, Voucher) else getattr(result, "money", None)

@@ -1,0 +1,174 @@
+"""The statements of the ledger, compiled once."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.engine import Connection
+
+from voucher_gateway.database import Statement
+from voucher_gateway_local.tables import entries, holds, keys, vouchers
+
+_last: Final = entries.alias("last")
+_first: Final = entries.alias("first")
+_further: Final = entries.alias("further")
+
+_LAST_SEQ: Final = (
+    sa.select(sa.func.max(_further.c.seq)).where(_further.c.voucher == vouchers.c.number).scalar_subquery()
+)
+"""The last entry of the voucher of the row."""
+
+_Words = list[sa.ColumnElement[str]]
+_MOVEMENT: Final[_Words] = [sa.literal_column(f"'{kind}'") for kind in ("top_up", "redeem", "capture", "refund")]
+_END: Final[_Words] = [sa.literal_column(f"'{kind}'") for kind in ("capture", "release", "lapse")]
+
+_MOVED: Final = sa.exists().where(_further.c.voucher == vouchers.c.number, _further.c.kind.in_(_MOVEMENT))
+
+_SET_ASIDE: Final = (
+    sa.select(sa.cast(sa.func.coalesce(sa.func.sum(holds.c.amount), 0), sa.BigInteger))
+    .where(holds.c.voucher == vouchers.c.number, holds.c.ends_at > sa.bindparam("now"))
+    .scalar_subquery()
+)
+"""What reservations hold that are not over by ``now``, whether their end is written down yet or not."""
+
+SHOWN: Final = (
+    sa.select(
+        vouchers,
+        _first.c.amount.label("initial"),
+        _last.c.after.label("remaining"),
+        _SET_ASIDE.label("held"),
+        _MOVED.label("moved"),
+    )
+    .join(_first, (_first.c.voucher == vouchers.c.number) & (_first.c.seq == 1))
+    .join(_last, (_last.c.voucher == vouchers.c.number) & (_last.c.seq == _LAST_SEQ))
+)
+"""Vouchers with what they are worth by ``now``, all of it seen at one moment, as statements in a row do not."""
+
+CHANGEABLE: Final = ("status", "valid_until", "validity_value", "validity_interval", "sku", "batch", "updated_at")
+"""The columns of a voucher that change during its life, beside its worth."""
+
+LAST_REMAINING: Final = _last.c.after
+
+THERE: Final = vouchers.c.deleted_at.is_(None)
+_BY_FINGERPRINT: Final = vouchers.c.fingerprint == sa.bindparam("fingerprint")
+_BY_ID: Final = (vouchers.c.id == sa.bindparam("id")) & THERE
+_BY_NUMBER: Final = vouchers.c.number == sa.bindparam("number")
+
+SHOWN_BY_FINGERPRINT: Final = Statement(SHOWN.where(_BY_FINGERPRINT))
+SHOWN_BY_ID: Final = Statement(SHOWN.where(_BY_ID))
+SHOWN_BY_NUMBER: Final = Statement(SHOWN.where(_BY_NUMBER))
+
+# SQLite holds the write lock of the whole file anyway, and ignores the clause.
+_LOCKED: Final = sa.select(
+    *[vouchers.c[name] for name in ("number", "id", "currency", "sealed", "has_pin", "deleted_at", *CHANGEABLE)]
+).with_for_update(key_share=True)
+LOCKED_BY_FINGERPRINT: Final = Statement(_LOCKED.where(_BY_FINGERPRINT))
+LOCKED_BY_ID: Final = Statement(_LOCKED.where(_BY_ID))
+LOCKED_BY_NUMBER: Final = Statement(_LOCKED.where(_BY_NUMBER))
+
+# A statement of its own: only one that begins after the lock was given sees what the last holder committed.
+LAST: Final = Statement(
+    sa.select(entries.c.seq, entries.c.after, entries.c.held)
+    .where(entries.c.voucher == sa.bindparam("voucher"))
+    .order_by(entries.c.seq.desc())
+    .limit(sa.literal_column("1"))
+)
+
+_GIVEN: Final = (
+    "voucher",
+    "seq",
+    "kind",
+    "before",
+    "amount",
+    "after",
+    "held_before",
+    "held_amount",
+    "held",
+    "previous",
+    "subject",
+    "reference",
+    "content",
+    "order_number",
+    "ends_at",
+    "state",
+    "at",
+)
+_OF_REFERENCE: Final = ["reference", "kind"]
+_APPEND: Final = {
+    "sqlite": Statement(sqlite_insert(entries).on_conflict_do_nothing(index_elements=_OF_REFERENCE), columns=_GIVEN),
+    "postgresql": Statement(
+        postgres_insert(entries).on_conflict_do_nothing(index_elements=_OF_REFERENCE), columns=_GIVEN
+    ),
+}
+
+
+def append(connection: Connection, values: dict[str, object]) -> bool:
+    """Write an entry, and say whether it is there: not if its reference has made one of its kind before."""
+    return _APPEND[connection.dialect.name].run(connection, values) == 1
+
+
+OF_REFERENCE: Final = Statement(
+    sa.select(entries).where(entries.c.reference == sa.bindparam("reference"), entries.c.kind == sa.bindparam("kind"))
+)
+ENTRY: Final = Statement(
+    sa.select(entries).where(entries.c.voucher == sa.bindparam("voucher"), entries.c.seq == sa.bindparam("seq"))
+)
+END_OF: Final = Statement(
+    sa.select(entries.c.kind).where(
+        entries.c.voucher == sa.bindparam("voucher"),
+        entries.c.subject == sa.bindparam("seq"),
+        entries.c.kind.in_(_END),
+    )
+)
+GIVEN_BACK: Final = Statement(
+    sa.select(sa.cast(sa.func.coalesce(sa.func.sum(entries.c.amount), 0), sa.BigInteger).label("amount")).where(
+        entries.c.voucher == sa.bindparam("voucher"),
+        entries.c.subject == sa.bindparam("seq"),
+        entries.c.kind == "refund",
+    )
+)
+MOVEMENTS: Final = Statement(
+    sa.select(entries)
+    .where(
+        entries.c.voucher == sa.bindparam("voucher"),
+        entries.c.kind.in_(_MOVEMENT),
+    )
+    .order_by(entries.c.seq)
+)
+
+HOLD: Final = Statement(sa.insert(holds), columns=("voucher", "seq", "amount", "ends_at"))
+HOLDS: Final = Statement(sa.select(holds).where(holds.c.voucher == sa.bindparam("voucher")).order_by(holds.c.seq))
+UNHOLD: Final = Statement(
+    sa.delete(holds).where(holds.c.voucher == sa.bindparam("voucher"), holds.c.seq == sa.bindparam("seq"))
+)
+
+CHANGE: Final = Statement(
+    sa.update(vouchers).where(_BY_NUMBER).values({name: sa.bindparam(f"new_{name}") for name in CHANGEABLE})
+)
+REMOVE: Final = Statement(
+    sa.update(vouchers)
+    .where(_BY_NUMBER)
+    .values(fingerprint=sa.null(), sealed=sa.null(), deleted_at=sa.bindparam("at"), updated_at=sa.bindparam("at"))
+)
+
+_OF_A_VOUCHER: Final = tuple(column.name for column in vouchers.c if column.name not in ("number", "deleted_at"))
+_ISSUE: Final = {
+    "sqlite": Statement(
+        sqlite_insert(vouchers).on_conflict_do_nothing().returning(vouchers.c.number), columns=_OF_A_VOUCHER
+    ),
+    "postgresql": Statement(
+        postgres_insert(vouchers).on_conflict_do_nothing().returning(vouchers.c.number), columns=_OF_A_VOUCHER
+    ),
+}
+
+
+def insert_voucher(connection: Connection, values: dict[str, object]) -> int | None:
+    """Write the row of a voucher and return its number; None if its id or code is taken."""
+    row = _ISSUE[connection.dialect.name].first(connection, values)
+    return None if row is None else int(row["number"])
+
+
+LOOKED: Final = Statement(sa.update(keys).values(looks=keys.c.looks + 1))

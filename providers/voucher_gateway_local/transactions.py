@@ -1,0 +1,132 @@
+"""Transactions that change something, and the proof that one will never come.
+
+**When is the absence of an entry a proof that its call was not carried out?** When no transaction of the call can
+commit any more. Every changing transaction therefore holds a lock on its reference, taken before the journal hears of
+the call and before anything is changed, and given back only after the transaction has ended. Who then holds that lock
+and finds no entry knows that there will be none:
+
+* *PostgreSQL*: the lock is an advisory lock of the transaction, taken by a statement of its own, whose answer is waited
+  for before the next one is sent. So whatever the server may still have in hand of a sender that died or lost its
+  connection (a change, or the commit itself) belongs to a transaction that holds the lock, and the server frees it only
+  once that transaction is over and its effect can be seen. A lock request that reaches the server after its sender
+  died brings no change behind it: the change was not sent yet.
+* *SQLite*: the lock is a byte lock of the process, which the system frees when the process dies, and an unfinished
+  transaction dies with its process, except for one case: a process killed after its commit stood in the write-ahead log
+  but before the others were told. They do not see it, and a restart after all have died would. So the look takes the
+  write lock, and where it finds nothing it writes something itself: that overwrites whatever stands in the log behind
+  the last commit that can be seen.
+
+A sender that is frozen holds its lock, so a look then proves nothing, and says so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from voucher_gateway.adapter import DatabaseUnavailable, Intent, OperationInProgress, OutcomeUnknown, about_to_send
+from voucher_gateway.database import Database, execute
+from voucher_gateway.database.locks import transaction_lock
+from voucher_gateway_local.statements import LOOKED
+
+T = TypeVar("T")
+
+LONGEST_WAIT_S: Final = 10.0
+"""How long a call waits for another on the same reference or voucher."""
+LOOK_WAIT_S: Final = 3.0
+"""How long a look for a call waits for that call to end."""
+_POLL_S: Final = 0.02
+
+# The wait is limited first, in the same statement: a frozen holder must not freeze everybody else.
+_LOCK: Final = f"SELECT set_config('lock_timeout', '{LONGEST_WAIT_S:.0f}s', true), pg_advisory_xact_lock(%s)"
+_TRY_LOCK: Final = sa.text("SELECT pg_try_advisory_xact_lock(:number)")
+
+# SQLSTATE classes with which PostgreSQL answers a COMMIT that it has undone: a constraint, a conflict, no room.
+_UNDONE: Final = ("23", "40", "53")
+
+
+@attrs.frozen
+class Found:
+    """What a look for a call came to.
+
+    Attributes:
+        certain: whether no transaction of the call can commit any more.
+        entry: the entry of the call, if it is there.
+    """
+
+    certain: bool
+    entry: dict[str, object] | None = None
+
+
+def carry_out(database: Database, intent: Intent, act: Callable[[Connection], T]) -> T:
+    """Carry out a call in a transaction, commit that, and return what `act` returned.
+
+    Raises:
+        DatabaseUnavailable: if nothing was committed.
+        OutcomeUnknown: if the commit itself went wrong, so that it may have happened.
+        OperationInProgress: if another process is on the same reference for too long.
+    """
+    done: list[T] = []
+    try:
+        if database.is_sqlite:
+            with database.locks.hold(_name(intent), wait_s=LONGEST_WAIT_S):
+                about_to_send(intent)  # before the write lock, which a journal in the same file needs
+                with database.write() as connection:
+                    done.append(act(connection))
+        else:
+            with database.write() as connection:
+                execute(connection, _LOCK, (transaction_lock(_name(intent)),))
+                about_to_send(intent)
+                done.append(act(connection))
+    except DatabaseUnavailable as error:
+        if not done or _undone(error.vendor_code):
+            raise
+        lost = error
+    else:
+        return done[0]
+    raise OutcomeUnknown(
+        f"{lost.message}; it may have been carried out",
+        ticket=intent.ticket(lost.message),
+        account=intent.account,
+        operation=intent.verb,
+        vendor_code=lost.vendor_code,
+    )
+
+
+def looking_for(database: Database, intent: Intent, look: Callable[[Connection], dict[str, object] | None]) -> Found:
+    """Look for the entry of a call, where no transaction of it can commit any more; see this module's own text."""
+    name = _name(intent)
+    if database.is_sqlite:
+        try:
+            with database.locks.hold(name, wait_s=LOOK_WAIT_S), database.write() as connection:
+                entry = look(connection)
+                if entry is None:
+                    LOOKED.run(connection, {})
+                return Found(True, entry)
+        except OperationInProgress:
+            return Found(False)
+    number = transaction_lock(name)
+    patience = time.monotonic() + LOOK_WAIT_S
+    while True:
+        with database.write() as connection:
+            if connection.scalar(_TRY_LOCK, {"number": number}):
+                return Found(True, look(connection))
+        if time.monotonic() >= patience:
+            return Found(False)
+        time.sleep(_POLL_S)
+
+
+def _name(intent: Intent) -> str:
+    return f"local\0{intent.verb}\0{intent.reference}"
+
+
+def _undone(code: str | None) -> bool:
+    """Whether a failed commit surely did not happen, as far as the database said why it failed."""
+    if code is None:
+        return False
+    return code.startswith(("SQLITE_FULL", "SQLITE_BUSY", "SQLITE_CONSTRAINT")) or code[:2] in _UNDONE

@@ -1,0 +1,253 @@
+"""A database of one's own vouchers as the vendor of a contract run. The truth is read from it by plain SQL."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import json
+import shutil
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from voucher_gateway.adapter import DatabaseUnavailable, Money, NewVoucher, exponent, format_micros
+from voucher_gateway.database import Database
+from voucher_gateway.testing.stage import ACCOUNT, PAGE_SIZE, known_settings
+from voucher_gateway_local import LocalProvider, LocalSettings, changes, provider, resolution
+
+KEY: Final = "a-key-for-the-contract-of-own-vouchers"
+_CURRENCIES: Final = {
+    "EUR": ("50.00", "10.53"),
+    "USD": ("0.01", "0.01"),
+    "JPY": ("5000", "500"),
+    "KWD": ("20.000", "1"),
+}
+
+
+class LocalStage:
+    """An SQLite database with varied vouchers. What arrives at it are openings, reads, looks and changes.
+
+    Faults are those of the database, at the borders of its transactions. Clock, arrivals and waiting faults are in
+    files, so that forked processes share them.
+
+    Args:
+        vouchers: how many are in it.
+    """
+
+    faults: Mapping[str, bool | None] = {"error-before": False, "error-at-commit": False, "commit-then-drop": True}
+
+    def __init__(self, vouchers: int) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="voucher-gateway-local-"))
+        self.path = self._folder / "own.db"
+        self._ahead, self._arrived, self._waiting = (self._folder / name for name in ("ahead", "arrived", "waiting"))
+        self._ahead.write_text("-5000000")
+        self._arrived.touch()
+        self.clear()
+        self._made: list[LocalProvider] = []
+        self._patch = pytest.MonkeyPatch()
+        self._stock(vouchers)
+        self._ahead.write_text("0")
+        self._watch()
+
+    # --- the stage ---
+
+    def provider(self, **settings: Any) -> LocalProvider:
+        told = {"url": f"sqlite:///{self.path}", "key": KEY, "page_size": PAGE_SIZE}
+        given = LocalSettings(**{**told, **known_settings(LocalProvider, settings)})
+        self._made.append(LocalProvider(ACCOUNT, given, clock=self.now))
+        return self._made[-1]
+
+    def now(self) -> datetime:
+        """Return the time of the stage."""
+        return datetime.now(UTC) + timedelta(seconds=float(self._ahead.read_text()))
+
+    def ledger(self) -> list[Mapping[str, Any]]:
+        with closing(sqlite3.connect(self.path)) as connection:
+            connection.row_factory = sqlite3.Row
+            (wrapped,) = connection.execute("SELECT wrapped FROM local_keys ORDER BY number").fetchone()
+            cipher = AESGCM(_opened(_wrapping(), wrapped, b"")[32:])
+            rows = connection.execute(
+                "SELECT * FROM local_vouchers WHERE deleted_at IS NULL ORDER BY number"
+            ).fetchall()
+            return [self._entry(connection, row, cipher) for row in rows]
+
+    def arrivals(self) -> list[str]:
+        return self._arrived.read_text().splitlines()
+
+    def advance(self, seconds: float) -> None:
+        self._ahead.write_text(str(float(self._ahead.read_text()) + seconds))
+
+    def strike(self, fault: str, at: int) -> None:
+        with self._waiting.open("a") as waiting:
+            waiting.write(f"{len(self.arrivals()) + at} {fault}\n")
+
+    def clear(self) -> None:
+        self._waiting.write_text("")
+
+    def secrets(self) -> set[str]:
+        """Return what must show nowhere."""
+        return {KEY}
+
+    def close(self) -> None:
+        for one in self._made:
+            one.close()
+        self._patch.undo()
+        shutil.rmtree(self._folder)
+
+    # --- what arrives ---
+
+    def _watch(self) -> None:
+        self._patch.setattr(
+            provider, "open_book", self._labelled("GET the keys", vars(provider)["open_book"], once=True)
+        )
+        self._patch.setattr(changes, "carry_out", self._labelled("POST a change", vars(changes)["carry_out"]))
+        self._patch.setattr(
+            resolution, "looking_for", self._labelled("GET a reference", vars(resolution)["looking_for"])
+        )
+        for name in ("read", "write"):
+            self._patch.setattr(Database, name, self._struck(getattr(Database, name)))
+
+    def _labelled(self, label: str, real: Callable[..., Any], *, once: bool = False) -> Callable[..., Any]:
+        """Wrap a function within which every transaction is called so; `once` makes all of them one arrival."""
+
+        def call(*arguments: Any) -> Any:
+            raise_as_struck = self._arrive(label) if once else None
+            if raise_as_struck is not None:
+                raise _lost(raise_as_struck)
+            before, _here.label = getattr(_here, "label", None), "" if once else label
+            try:
+                return real(*arguments)
+            finally:
+                _here.label = before
+
+        return call
+
+    def _struck(
+        self, real: Callable[[Database], AbstractContextManager[Any]]
+    ) -> Callable[[Database], AbstractContextManager[Any]]:
+        @contextmanager
+        def transaction(database: Database) -> Iterator[Any]:
+            label = getattr(_here, "label", None)
+            if label == "" or database.path != self.path:
+                with real(database) as connection:
+                    yield connection
+                return
+            fault = self._arrive(label or "GET vouchers")
+            if fault == "error-before":
+                raise _lost(fault)
+            with real(database) as connection:
+                yield connection
+                if fault == "error-at-commit":
+                    raise _lost(fault)
+            if fault == "commit-then-drop":
+                raise _lost(fault)
+
+        return transaction
+
+    def _arrive(self, what: str) -> str | None:
+        """Take note of an arrival, and return the fault that waits for it."""
+        with self._arrived.open("a+") as arrived:
+            fcntl.flock(arrived, fcntl.LOCK_EX)
+            arrived.seek(0)
+            number = len(arrived.readlines())
+            arrived.write(f"{what}\n")
+        waiting = dict(line.split(" ") for line in self._waiting.read_text().splitlines())
+        return waiting.get(str(number))
+
+    # --- the truth ---
+
+    def _stock(self, count: int) -> None:
+        """Let varied vouchers be there from before."""
+        own = self.provider()
+        for number in range(count):
+            currency = list(_CURRENCIES)[number % 4]
+            initial, spent = (Money(amount, currency) for amount in _CURRENCIES[currency])
+            until = (
+                None,
+                self.now() + timedelta(days=400 + number),
+                self.now() + timedelta(days=1, microseconds=number),
+            )
+            new = NewVoucher(
+                initial=initial,
+                id=f"own {number:03}/ü",
+                code=f"Gift-{number:04}%2F {currency};é",
+                pin=f"7{number:06}" if number % 7 == 3 else None,
+                active=number % 5 != 4,
+                valid_until=until[number % 3],
+                sku=f"card {number % 3}",
+                batch="spring" if number % 2 else None,
+            )
+            made = own.issue(new, reference=f"stock-{number}", order=f"{1000 + number}")
+            if number % 4 == 1 or number % 5 == 4 or number % 3 == 1:
+                own.top_up(made.id, spent, reference=f"stock-top-up-{number}")
+            if new.active and number % 3 == 0:
+                taken = own.redeem(new.code or "", spent, new.pin, reference=f"stock-redeem-{number}")
+                if number % 6 == 0:
+                    own.refund(taken, reference=f"stock-refund-{number}")
+
+    def _entry(self, connection: sqlite3.Connection, row: sqlite3.Row, cipher: AESGCM) -> dict[str, Any]:
+        entries = connection.execute(
+            "SELECT * FROM local_entries WHERE voucher = ? ORDER BY seq", (row["number"],)
+        ).fetchall()
+        (reserved,) = connection.execute(
+            "SELECT coalesce(sum(amount), 0) FROM local_holds WHERE voucher = ? AND ends_at > ?",
+            (row["number"], format_micros(self.now())),
+        ).fetchone()
+        code, pin = json.loads(_opened(cipher, row["sealed"], row["id"].encode()))
+
+        def text(minor: int) -> str:
+            return f"{Decimal(minor).scaleb(-exponent(row['currency'])):f}"
+
+        return {
+            "id": row["id"],
+            "code": code,
+            "pin": pin,
+            "currency": row["currency"],
+            "initial": text(entries[0]["amount"]),
+            "remaining": text(sum(one["amount"] for one in entries)),
+            "reserved": text(reserved),
+            "status": row["status"],
+            "valid_until": row["valid_until"],
+            "movements": [
+                {
+                    "id": f"{one['voucher']}-{one['seq']}",
+                    "kind": one["kind"],
+                    "amount": text(abs(one["amount"])),
+                    "reference": one["reference"],
+                    "at": one["at"],
+                }
+                for one in entries
+                if one["kind"] in ("top_up", "redeem", "capture", "refund")
+            ],
+        }
+
+
+_here: Final = threading.local()
+
+
+def _lost(fault: str) -> DatabaseUnavailable:
+    return DatabaseUnavailable(f"the database was struck: {fault}")
+
+
+# Written out again, and not taken from the provider: what that seals must open as its documents say.
+
+
+def _wrapping() -> AESGCM:
+    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"voucher-gateway local: wrapping, 1")
+    return AESGCM(derived.derive(KEY.encode()))
+
+
+def _opened(cipher: AESGCM, sealed: str, about: bytes) -> bytes:
+    raw = base64.b64decode(sealed)
+    return cipher.decrypt(raw[:12], raw[12:], about)

@@ -1,0 +1,290 @@
+"""Value being set aside, taken and given back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import pytest
+
+from tests.providers.local.conftest import START, MakeTill, Till, eur
+from voucher_gateway.adapter import (
+    AlreadyCaptured,
+    AlreadyRefunded,
+    AmountOutOfRange,
+    CurrencyMismatch,
+    InsufficientValue,
+    InvalidRequest,
+    Money,
+    MovementKind,
+    ReservationExpired,
+    ReservationReleased,
+    VoucherExpired,
+    VoucherInactive,
+    VoucherNotFound,
+    WrongPin,
+)
+
+
+def test_a_redemption_takes_value_to_the_last_cent(either_till: Till) -> None:
+    code = either_till.code("10.53")
+    done = either_till.redeem(code, "10.52", order="1001", reference="a")
+    assert (done.money, done.remaining, done.reference, done.order) == (eur("10.52"), eur("0.01"), "a", "1001")
+    assert done.created_at == START
+    either_till.redeem(code, "0.01")
+    assert either_till.remaining(code) == "0.00"
+
+
+def test_more_than_there_is_cannot_be_taken(either_till: Till) -> None:
+    code = either_till.code("10.00")
+    with pytest.raises(InsufficientValue, match=r"10\.00 EUR left") as caught:
+        either_till.redeem(code, "10.01")
+    assert (caught.value.account, caught.value.operation) == ("own", "redeem")
+    assert either_till.remaining(code) == "10.00"
+
+
+def test_an_inactive_voucher_is_neither_spent_nor_set_aside(either_till: Till) -> None:
+    code = either_till.code(active=False)
+    with pytest.raises(VoucherInactive):
+        either_till.redeem(code)
+    with pytest.raises(VoucherInactive):
+        either_till.reserve(code)
+
+
+def test_a_voucher_is_good_until_the_moment_of_its_end_and_not_then(either_till: Till) -> None:
+    code = either_till.code(valid_until=START + timedelta(hours=1))
+    either_till.clock.advance(minutes=59, seconds=59, microseconds=999_999)
+    either_till.redeem(code)
+    either_till.clock.advance(microseconds=1)
+    with pytest.raises(VoucherExpired):
+        either_till.redeem(code)
+
+
+def test_another_currency_is_refused(either_till: Till) -> None:
+    code = either_till.code()
+    with pytest.raises(CurrencyMismatch, match="in EUR, not in CHF"):
+        either_till.provider.redeem(code, Money("1.00", "CHF"), reference="a")
+
+
+def test_only_amounts_above_zero_move(till: Till) -> None:
+    made = till.issue(code="GIFT-1")
+    held = till.reserve("GIFT-1")
+    taken = till.redeem("GIFT-1")
+    for call in (
+        lambda money: till.provider.redeem("GIFT-1", money, reference="a"),
+        lambda money: till.provider.reserve("GIFT-1", money, reference="a"),
+        lambda money: till.provider.capture(held, money, reference="a"),
+        lambda money: till.provider.refund(taken, money, reference="a"),
+        lambda money: till.provider.top_up(made.id, money, reference="a"),
+    ):
+        for amount in ("0.00", "-1.00"):
+            with pytest.raises(AmountOutOfRange):
+                call(eur(amount))
+
+
+# --- PINs ---
+
+
+def test_a_voucher_with_a_pin_is_spent_with_that_pin_only(either_till: Till) -> None:
+    code = either_till.code(pin="4711")
+    for wrong in (None, "4712", "471", "47111"):
+        with pytest.raises(WrongPin):
+            either_till.redeem(code, pin=wrong)
+        with pytest.raises(WrongPin):
+            either_till.reserve(code, pin=wrong)
+    either_till.redeem(code, pin="4711")
+    either_till.reserve(code, pin="4711")
+
+
+def test_reading_needs_no_pin_but_a_wrong_one_is_wrong(either_till: Till) -> None:
+    code = either_till.code(pin="4711")
+    assert either_till.provider.find(code).remaining == eur("50.00")
+    assert either_till.provider.balance(code, "4711").remaining == eur("50.00")
+    with pytest.raises(WrongPin):
+        either_till.provider.balance(code, "0000")
+
+
+def test_a_voucher_without_a_pin_does_not_look_at_one(either_till: Till) -> None:
+    either_till.redeem(either_till.code(), pin="4711")
+
+
+# --- reservations ---
+
+
+def test_many_reservations_stand_on_one_voucher_each_with_its_own_end(either_till: Till) -> None:
+    code = either_till.code("30.00")
+    first = either_till.reserve(code, "10.00")
+    either_till.clock.advance(minutes=20)
+    second = either_till.reserve(code, "15.00")
+    assert (first.valid_until, second.valid_until) == (
+        START + timedelta(minutes=30),
+        START + timedelta(minutes=50),
+    )
+    with pytest.raises(InsufficientValue, match=r"5\.00 EUR that can be spent, besides 25\.00 EUR set aside"):
+        either_till.redeem(code, "5.01")
+    assert either_till.remaining(code) == "30.00"
+    either_till.clock.advance(minutes=10)
+    either_till.redeem(code, "15.00")
+    with pytest.raises(ReservationExpired):
+        either_till.provider.capture(first, reference="late")
+    assert either_till.provider.capture(second, reference="in time").remaining == eur("0.00")
+
+
+def test_the_settings_say_how_long_a_reservation_lasts(make_till: MakeTill, own_url: str) -> None:
+    till = make_till(own_url, reservation_minutes=5)
+    assert till.reserve(till.code()).valid_until == START + timedelta(minutes=5)
+    rules = till.provider.capabilities.reservations
+    assert rules is not None
+    assert rules.time_to_live == timedelta(minutes=5)
+
+
+def test_a_capture_takes_what_was_set_aside(either_till: Till) -> None:
+    code = either_till.code()
+    held = either_till.reserve(code, "20.00")
+    done = either_till.provider.capture(held, reference="a", order="1001")
+    assert (done.money, done.remaining, done.reservation_id) == (eur("20.00"), eur("30.00"), held.id)
+    with pytest.raises(AlreadyCaptured):
+        either_till.provider.capture(held, reference="b")
+
+
+def test_a_partial_capture_frees_the_rest(either_till: Till) -> None:
+    code = either_till.code("20.00")
+    held = either_till.reserve(code, "20.00")
+    assert either_till.provider.capture(held, eur("5.00"), reference="a").money == eur("5.00")
+    either_till.redeem(code, "15.00")
+    assert either_till.remaining(code) == "0.00"
+
+
+def test_no_more_is_captured_than_was_set_aside(either_till: Till) -> None:
+    held = either_till.reserve(either_till.code(), "20.00")
+    with pytest.raises(InsufficientValue, match=r"holds 20\.00 EUR"):
+        either_till.provider.capture(held, eur("20.01"), reference="a")
+
+
+def test_a_release_frees_the_value_at_once(either_till: Till) -> None:
+    code = either_till.code("20.00")
+    held = either_till.reserve(code, "20.00")
+    done = either_till.provider.release(held, reference="a")
+    assert (done.freed, done.reservation_id) == (True, held.id)
+    either_till.redeem(code, "20.00")
+    with pytest.raises(ReservationReleased):
+        either_till.provider.capture(held, reference="b")
+    with pytest.raises(ReservationReleased):
+        either_till.provider.release(held, reference="c")
+
+
+def test_a_reservation_whose_time_is_over_stays_over_even_if_the_clock_goes_back(either_till: Till) -> None:
+    code = either_till.code("20.00")
+    held = either_till.reserve(code, "20.00")
+    either_till.clock.advance(minutes=30)
+    either_till.redeem(code, "1.00")
+    either_till.clock.advance(minutes=-29)
+    with pytest.raises(ReservationExpired):
+        either_till.provider.capture(held, reference="a")
+
+
+def test_what_was_set_aside_in_time_stays_good_when_the_voucher_expires(either_till: Till) -> None:
+    code = either_till.code(valid_until=START + timedelta(minutes=5))
+    held = either_till.reserve(code)
+    either_till.clock.advance(minutes=10)
+    either_till.provider.capture(held, reference="a")
+
+
+def test_a_voucher_that_was_stopped_captures_nothing_until_it_is_active_again(either_till: Till) -> None:
+    made = either_till.issue(code="GIFT-1")
+    held = either_till.reserve("GIFT-1")
+    either_till.provider.deactivate(made.id, reference="stop")
+    with pytest.raises(VoucherInactive):
+        either_till.provider.capture(held, reference="a")
+    either_till.provider.activate(made.id, reference="go")
+    either_till.provider.capture(held, reference="a")
+
+
+@pytest.mark.parametrize("id", ["", "x", "0-1", "1-0", "1-2-3", "9-9", "1-1", "١-٢", "1" * 30 + "-1"])
+def test_an_id_of_no_reservation_is_not_found(till: Till, id: str) -> None:
+    held = till.reserve(till.code())
+    wrong = attrs.evolve(held, id=id)
+    kinds = InvalidRequest if not id else VoucherNotFound
+    with pytest.raises(kinds):
+        till.provider.capture(wrong, reference="a")
+    with pytest.raises(kinds):
+        till.provider.release(wrong, reference="b")
+
+
+# --- refunds ---
+
+
+def test_a_redemption_is_given_back_in_parts_up_to_all_of_it(either_till: Till) -> None:
+    code = either_till.code("50.00")
+    taken = either_till.redeem(code, "30.00")
+    back = either_till.provider.refund(taken, eur("10.00"), reference="a", order="1001")
+    assert (back.money, back.remaining, back.redemption_id) == (eur("10.00"), eur("30.00"), taken.id)
+    either_till.provider.refund(taken, eur("19.99"), reference="b")
+    with pytest.raises(AlreadyRefunded, match=r"0\.01 EUR are left"):
+        either_till.provider.refund(taken, eur("0.02"), reference="c")
+    either_till.provider.refund(taken, eur("0.01"), reference="c")
+    with pytest.raises(AlreadyRefunded):
+        either_till.provider.refund(taken, eur("0.01"), reference="d")
+    assert either_till.remaining(code) == "50.00"
+
+
+def test_no_more_is_given_back_than_was_taken(either_till: Till) -> None:
+    taken = either_till.redeem(either_till.code("50.00"), "30.00")
+    with pytest.raises(AmountOutOfRange, match=r"30\.00 EUR that were taken"):
+        either_till.provider.refund(taken, eur("30.01"), reference="a")
+
+
+def test_each_redemption_has_its_own_limit_of_refunds(either_till: Till) -> None:
+    code = either_till.code("50.00")
+    one, other = either_till.redeem(code, "10.00"), either_till.redeem(code, "20.00")
+    either_till.provider.refund(one, reference="a")
+    either_till.provider.refund(other, reference="b")
+    with pytest.raises(AlreadyRefunded):
+        either_till.provider.refund(one, reference="c")
+
+
+def test_a_capture_is_given_back_like_a_redemption(either_till: Till) -> None:
+    code = either_till.code("50.00")
+    taken = either_till.provider.capture(either_till.reserve(code, "20.00"), eur("8.00"), reference="a")
+    assert either_till.provider.refund(taken, reference="b").money == eur("8.00")
+
+
+def test_a_voucher_that_is_over_or_stopped_takes_its_value_back(either_till: Till) -> None:
+    made = either_till.issue(code="GIFT-1", valid_until=datetime(2026, 4, 1, tzinfo=UTC))
+    taken = either_till.redeem("GIFT-1")
+    either_till.provider.deactivate(made.id, reference="stop")
+    either_till.clock.advance(days=60)
+    assert either_till.provider.refund(taken, reference="a").remaining == eur("50.00")
+
+
+def test_only_a_redemption_can_be_given_back(till: Till) -> None:
+    made = till.issue(code="GIFT-1")
+    till.provider.top_up(made.id, eur("1.00"), reference="a")
+    taken = till.redeem("GIFT-1")
+    for seq in (1, 2, 9):
+        with pytest.raises(VoucherNotFound, match="no redemption"):
+            till.provider.refund(attrs.evolve(taken, id=f"1-{seq}"), reference="b")
+
+
+# --- history ---
+
+
+def test_the_history_tells_every_movement_in_order_and_nothing_else(either_till: Till) -> None:
+    made = either_till.issue("50.00", code="GIFT-1", active=False)
+    provider = either_till.provider
+    provider.activate(made.id, reference="on")
+    taken = either_till.redeem("GIFT-1", "10.00", reference="a")
+    either_till.clock.advance(minutes=1)
+    captured = provider.capture(either_till.reserve("GIFT-1", "5.00"), eur("4.00"), reference="b")
+    provider.release(either_till.reserve("GIFT-1", "5.00"), reference="free")
+    provider.refund(taken, eur("2.00"), reference="c")
+    provider.top_up(made.id, eur("1.00"), reference="d")
+    history = provider.history(made.id)
+    assert [(one.kind, str(one.money), one.reference) for one in history] == [
+        (MovementKind.REDEMPTION, "10.00 EUR", "a"),
+        (MovementKind.REDEMPTION, "4.00 EUR", "b"),
+        (MovementKind.REFUND, "2.00 EUR", "c"),
+        (MovementKind.TOP_UP, "1.00 EUR", "d"),
+    ]
+    assert [one.id for one in history][:2] == [taken.id, captured.id]
+    assert (history.complete, history.as_of) == (True, either_till.clock.now)
