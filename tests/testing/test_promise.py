@@ -11,7 +11,7 @@ import pytest
 from tests.testing.corner.provider import CornerProvider, CornerSettings
 from voucher_gateway.adapter import SecretSource, VoucherNotFound
 from voucher_gateway.testing import PROMISES, BrokenPromise, keeps
-from voucher_gateway.testing.promise import broke, must
+from voucher_gateway.testing.keeping import broke, must
 
 CODE = "SECRET-CODE-4711"
 PIN = "secret-pin-99"

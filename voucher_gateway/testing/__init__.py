@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from voucher_gateway.conformance import Level
     from voucher_gateway.testing.canary import Canary
     from voucher_gateway.testing.contract import ProviderContract
-    from voucher_gateway.testing.promise import BrokenPromise, Promise, keeps
+    from voucher_gateway.testing.keeping import BrokenPromise, keeps
+    from voucher_gateway.testing.promise import Promise
     from voucher_gateway.testing.promises import PROMISES
     from voucher_gateway.testing.stage import SimulatorStage, Stage
 
@@ -32,9 +33,9 @@ _HOMES = {
     "Level": "voucher_gateway.conformance",
     "Canary": "voucher_gateway.testing.canary",
     "ProviderContract": "voucher_gateway.testing.contract",
-    "BrokenPromise": "voucher_gateway.testing.promise",
+    "BrokenPromise": "voucher_gateway.testing.keeping",
     "Promise": "voucher_gateway.testing.promise",
-    "keeps": "voucher_gateway.testing.promise",
+    "keeps": "voucher_gateway.testing.keeping",
     "PROMISES": "voucher_gateway.testing.promises",
     "SimulatorStage": "voucher_gateway.testing.stage",
     "Stage": "voucher_gateway.testing.stage",

@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway.adapter import Money
-from voucher_gateway.testing.promise import must
+from voucher_gateway.testing.keeping import must
 from voucher_gateway.testing.stage import Stage
 
 NEW: Final = "(new)"

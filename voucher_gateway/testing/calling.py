@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from voucher_gateway.adapter import Intent, VoucherGatewayError
-from voucher_gateway.testing.promise import Seen, must
+from voucher_gateway.testing.keeping import Seen, must
 from voucher_gateway.testing.stage import ACCOUNT, Stage
 from voucher_gateway.witness import witnessed
 

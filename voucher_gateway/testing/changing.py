@@ -21,7 +21,7 @@ from voucher_gateway.adapter import (
 )
 from voucher_gateway.testing.books import GONE, VALUE
 from voucher_gateway.testing.calling import refused
-from voucher_gateway.testing.promise import broke, keeps, must
+from voucher_gateway.testing.keeping import broke, keeps, must
 from voucher_gateway.testing.scenes import Scenes
 from voucher_gateway.testing.spendbase import SpendBase
 

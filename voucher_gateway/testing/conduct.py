@@ -11,7 +11,7 @@ import attrs
 from voucher_gateway.conformance import Conformance, Level, distribution_of, place
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.testing.base import Contract
-from voucher_gateway.testing.promise import PROMISE_ATTRIBUTE
+from voucher_gateway.testing.keeping import PROMISE_ATTRIBUTE
 from voucher_gateway.testing.promises import PROMISES
 
 

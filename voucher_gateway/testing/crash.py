@@ -16,7 +16,7 @@ from voucher_gateway.adapter import Operation, OperationInProgress, ReferenceCon
 from voucher_gateway.journal import State
 from voucher_gateway.reconcile import reconcile
 from voucher_gateway.testing.calling import changing_of, refused
-from voucher_gateway.testing.promise import keeps, must
+from voucher_gateway.testing.keeping import keeps, must
 from voucher_gateway.testing.rig import SHARES, Rig
 from voucher_gateway.testing.spendbase import SpendBase
 from voucher_gateway.testing.stage import ACCOUNT, Stage

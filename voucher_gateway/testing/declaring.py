@@ -28,7 +28,7 @@ from voucher_gateway.adapter import (
 )
 from voucher_gateway.settings_table import Problems, read_settings
 from voucher_gateway.testing.base import Contract
-from voucher_gateway.testing.promise import broke, keeps, must, settings_secrets
+from voucher_gateway.testing.keeping import broke, keeps, must, settings_secrets
 from voucher_gateway.testing.stage import ACCOUNT, HASTY, Stage, known_settings
 from voucher_gateway.testing.truth import truths
 

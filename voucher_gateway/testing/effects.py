@@ -14,7 +14,7 @@ from voucher_gateway.adapter import Code, Intent, Operation, Ticket, VoucherGate
 from voucher_gateway.testing.calling import changing_of
 from voucher_gateway.testing.campaign import Campaign
 from voucher_gateway.testing.deeds import ORDER, prepare
-from voucher_gateway.testing.promise import hidden_texts, keeps, must
+from voucher_gateway.testing.keeping import hidden_texts, keeps, must
 from voucher_gateway.testing.scenes import Scenes
 from voucher_gateway.testing.spendbase import SpendBase, changing
 from voucher_gateway.testing.stage import ACCOUNT, Stage

@@ -18,7 +18,7 @@ from voucher_gateway.adapter import (
     VoucherQuery,
 )
 from voucher_gateway.testing.base import Contract
-from voucher_gateway.testing.promise import broke, keeps, must
+from voucher_gateway.testing.keeping import broke, keeps, must
 from voucher_gateway.testing.stage import HASTY, Stage, known_settings
 from voucher_gateway.testing.truth import Truth, can, check_money, check_voucher, truths
 

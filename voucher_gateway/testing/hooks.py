@@ -59,7 +59,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not any(contracts.values()):
         return
     from voucher_gateway.testing.conduct import Asked
-    from voucher_gateway.testing.promise import PROMISE_ATTRIBUTE
+    from voucher_gateway.testing.keeping import PROMISE_ATTRIBUTE
 
     asked = {kind: attrs_of(Asked.of(kind)) for kind in set(contracts.values()) if kind is not None}
     chosen, left_out = [], []

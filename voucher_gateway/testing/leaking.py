@@ -13,7 +13,7 @@ import attrs
 from voucher_gateway.adapter import Operation, Voucher, VoucherGatewayError, VoucherProvider, VoucherQuery
 from voucher_gateway.testing.base import Contract
 from voucher_gateway.testing.canary import Canary, listening
-from voucher_gateway.testing.promise import hidden_texts, keeps, must
+from voucher_gateway.testing.keeping import hidden_texts, keeps, must
 from voucher_gateway.testing.stage import HASTY, Stage, known_settings
 from voucher_gateway.testing.truth import Truth, can, truths
 

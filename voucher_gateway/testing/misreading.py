@@ -18,7 +18,7 @@ from voucher_gateway.adapter import (
     VoucherProvider,
 )
 from voucher_gateway.testing.base import Contract
-from voucher_gateway.testing.promise import keeps, must
+from voucher_gateway.testing.keeping import keeps, must
 from voucher_gateway.testing.stage import SimulatorStage
 from voucher_gateway.testing.tampering import leaves, one_leaf, one_word, with_objects
 from voucher_gateway.testing.truth import Truth, can, check_money, check_voucher, most_telling, readings, truths

@@ -22,7 +22,7 @@ from voucher_gateway.adapter import (
     exponent,
 )
 from voucher_gateway.testing.base import Contract
-from voucher_gateway.testing.promise import broke, keeps, must
+from voucher_gateway.testing.keeping import broke, keeps, must
 from voucher_gateway.testing.stage import SimulatorStage, Stage
 from voucher_gateway.testing.tampering import each_leaf, one_word
 from voucher_gateway.testing.truth import Truth, can, check_money, readings, truths

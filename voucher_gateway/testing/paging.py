@@ -19,7 +19,7 @@ from voucher_gateway.adapter import (
     now,
 )
 from voucher_gateway.testing.base import Contract
-from voucher_gateway.testing.promise import broke, keeps, must
+from voucher_gateway.testing.keeping import broke, keeps, must
 from voucher_gateway.testing.stage import HASTY, PAGE_SIZE, Stage, known_settings
 from voucher_gateway.testing.truth import by_id, check_voucher, truths
 

@@ -1,24 +1,16 @@
-"""Promises: what each test of the contract holds a provider to, and how a broken one is told."""
+"""Promises: what each test of the contract holds a provider to, and the rules of which providers."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final, NoReturn, ParamSpec, TypeVar
+from collections.abc import Callable
 
 import attrs
 
-from voucher_gateway.adapter import Capabilities, Operation, SecretSource, Support, VoucherGatewayError, VoucherProvider
+from voucher_gateway.adapter import Capabilities, Operation, Support
 from voucher_gateway.conformance import Level
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 Applies = Callable[[Capabilities], str | None]
 """Says of a provider's capabilities why a promise cannot be asked of it, in a sentence; None if it can."""
-
-PROMISE_ATTRIBUTE: Final = "__promise__"
-"""The attribute of a test by which the hooks know which promise it is about."""
 
 
 def always(_: Capabilities) -> str | None:
@@ -34,6 +26,45 @@ def has(*operations: Operation) -> Applies:
         return f"the provider does not declare {' and '.join(lacking)}" if lacking else None
 
     return applies
+
+
+def has_any(*operations: Operation) -> Applies:
+    """Return the rule of a promise about vendors that have one of these operations themselves."""
+
+    def applies(declared: Capabilities) -> str | None:
+        if any(declared.of(one).support is Support.NATIVE for one in operations):
+            return None
+        return f"the provider declares neither {' nor '.join(one.value for one in operations)}"
+
+    return applies
+
+
+def both(*rules: Applies) -> Applies:
+    """Return the rule that several rules make: the first reason why not."""
+
+    def applies(declared: Capabilities) -> str | None:
+        return next((why for rule in rules if (why := rule(declared)) is not None), None)
+
+    return applies
+
+
+def that(holds: Callable[[Capabilities], bool], why_not: str) -> Applies:
+    """Return the rule of a promise about something that is declared.
+
+    Args:
+        holds: whether it is.
+        why_not: the sentence where it is not.
+    """
+    return lambda declared: None if holds(declared) else why_not
+
+
+def takes(declared: Capabilities) -> str | None:
+    """Say why value cannot be taken off a voucher, if it cannot."""
+    if declared.of(Operation.REDEEM).support is Support.NATIVE:
+        return None
+    if all(declared.of(one).support is Support.NATIVE for one in (Operation.RESERVE, Operation.CAPTURE)):
+        return None
+    return "the provider declares no way to take value off a voucher"
 
 
 @attrs.frozen
@@ -57,105 +88,3 @@ class Promise:
     applies: Applies = always
     wire: bool = False
     fault: str | None = None
-
-
-class Seen(AssertionError):
-    """What a test saw that breaks its promise; `keeps` adds the rest."""
-
-
-class BrokenPromise(AssertionError):
-    """A promise that a provider does not keep: its number, what was seen, and what to change."""
-
-
-class Behind(Exception):
-    """What a provider or a test raised, in words that give no secret away; the traceback is the original one."""
-
-
-def must(holds: object, seen: str) -> None:
-    """Break the promise of the test unless something holds.
-
-    Args:
-        holds: what should be true.
-        seen: what was seen instead, as the end of "Seen: ...". Never a code, a PIN or a secret.
-    """
-    __tracebackhide__ = True
-    if not holds:
-        raise Seen(seen)
-
-
-def broke(seen: str) -> NoReturn:
-    """Break the promise of the test."""
-    __tracebackhide__ = True
-    raise Seen(seen)
-
-
-def keeps(number: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Mark a test as the one of a promise, and tell its failures as that promise broken.
-
-    Raises:
-        LookupError: when the test runs, if there is no such promise.
-    """
-
-    def mark(test: Callable[P, R]) -> Callable[P, R]:
-        @functools.wraps(test)
-        def kept(*args: P.args, **named: P.kwargs) -> R:
-            __tracebackhide__ = True
-            try:
-                return test(*args, **named)
-            except Exception as error:  # noqa: BLE001 - whatever a stranger's provider raises breaks the promise
-                told = _told(number, error, hidden_texts([*args, *named.values()]))
-                behind = Behind(_masked(f"{type(error).__name__}: {error}", hidden_texts([*args, *named.values()])))
-                behind.with_traceback(error.__traceback__)
-            raise told from behind
-
-        setattr(kept, PROMISE_ATTRIBUTE, number)
-        return kept
-
-    return mark
-
-
-def _told(number: str, error: Exception, hidden: Iterable[str]) -> BrokenPromise:
-    from voucher_gateway.testing.promises import PROMISES  # they are made of what is here
-
-    promise = PROMISES[number]
-    if isinstance(error, Seen):
-        seen = str(error)
-    elif isinstance(error, VoucherGatewayError):
-        seen = f"{type(error).__name__} was raised: {error}"
-    else:
-        seen = f"{type(error).__name__} was raised, which is no error of voucher_gateway: {error}"
-    return BrokenPromise(
-        f"promise {number} ({promise.level.word} level) is broken.\n"
-        f"  Promise: {promise.says}\n"
-        f"  Seen: {_masked(seen, hidden)}\n"
-        f"  To change: {promise.advice}\n"
-        f"  More: docs/contract.md, {number}"
-    )
-
-
-def hidden_texts(around: Iterable[Any]) -> list[str]:
-    """Return the codes, PINs and secrets that the arguments of a test know of, the longest first."""
-    found: set[str] = set()
-    for one in around:
-        if callable(getattr(one, "ledger", None)):
-            found.update(text for entry in one.ledger() for text in (entry["code"], entry.get("pin")) if text)
-        if callable(getattr(one, "secrets", None)):
-            found.update(one.secrets())
-        if isinstance(one, VoucherProvider):
-            found.update(settings_secrets(one.settings))
-    return sorted((text for text in found if len(text) >= 4), key=len, reverse=True)
-
-
-def settings_secrets(settings: Any) -> Iterator[str]:
-    """Yield the plain secrets of a provider's settings."""
-    if attrs.has(type(settings)):
-        for field in attrs.fields(type(settings)):
-            value = getattr(settings, field.name)
-            if isinstance(value, SecretSource):
-                yield value.get().reveal()
-
-
-def _masked(text: str, hidden: Iterable[str]) -> str:
-    for secret in hidden:
-        text = text.replace(secret, "••••")
-    return text

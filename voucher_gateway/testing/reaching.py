@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from voucher_gateway.adapter import Operation, Support
 from voucher_gateway.testing.base import Contract
-from voucher_gateway.testing.promise import keeps, must
+from voucher_gateway.testing.keeping import keeps, must
 
 
 class ReachingContract(Contract):

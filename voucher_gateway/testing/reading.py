@@ -21,7 +21,7 @@ from voucher_gateway.adapter import (
     VoucherProvider,
 )
 from voucher_gateway.testing.base import Contract
-from voucher_gateway.testing.promise import broke, keeps, must
+from voucher_gateway.testing.keeping import broke, keeps, must
 from voucher_gateway.testing.stage import ACCOUNT, Stage
 from voucher_gateway.testing.truth import can, check_voucher, is_near, most_telling, readings, truths
 

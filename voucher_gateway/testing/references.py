@@ -16,7 +16,7 @@ from voucher_gateway.adapter import (
 from voucher_gateway.testing.books import times
 from voucher_gateway.testing.calling import refused
 from voucher_gateway.testing.deeds import ORDER, Deed, prepare
-from voucher_gateway.testing.promise import keeps, must
+from voucher_gateway.testing.keeping import keeps, must
 from voucher_gateway.testing.scenes import Scenes
 from voucher_gateway.testing.spendbase import SpendBase, changing
 

@@ -22,7 +22,7 @@ from voucher_gateway.adapter import (
 )
 from voucher_gateway.testing.books import VALUE
 from voucher_gateway.testing.calling import nothing_sent, refused
-from voucher_gateway.testing.promise import keeps, must
+from voucher_gateway.testing.keeping import keeps, must
 from voucher_gateway.testing.scenes import Scenes, Subject
 from voucher_gateway.testing.spendbase import SpendBase
 from voucher_gateway.testing.spending import must_have_taken

@@ -11,7 +11,7 @@ from voucher_gateway.testing.calling import Announcements
 from voucher_gateway.testing.campaign import Campaign, Strike
 from voucher_gateway.testing.deeds import Deed, prepare
 from voucher_gateway.testing.effects import EffectsContract
-from voucher_gateway.testing.promise import keeps, must
+from voucher_gateway.testing.keeping import keeps, must
 from voucher_gateway.testing.references import MONEY
 from voucher_gateway.testing.scenes import Scenes
 from voucher_gateway.testing.stage import Stage

@@ -27,7 +27,7 @@ from voucher_gateway.journal import State
 from voucher_gateway.testing.calling import Till, changing_of
 from voucher_gateway.testing.campaign import Campaign
 from voucher_gateway.testing.deeds import Deed, prepare
-from voucher_gateway.testing.promise import must
+from voucher_gateway.testing.keeping import must
 from voucher_gateway.testing.scenes import Scenes
 from voucher_gateway.testing.stage import ACCOUNT, HASTY, Stage, known_settings
 from voucher_gateway.testing.victims import (

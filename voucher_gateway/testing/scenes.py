@@ -30,7 +30,7 @@ from voucher_gateway.adapter import (
     exponent,
 )
 from voucher_gateway.testing.books import Books
-from voucher_gateway.testing.promise import Seen, broke, must
+from voucher_gateway.testing.keeping import Seen, broke, must
 from voucher_gateway.testing.stage import Stage
 
 FACE: Final = 5321

@@ -15,7 +15,7 @@ from typing import Final
 
 from voucher_gateway.adapter import Operation, VoucherProvider
 from voucher_gateway.testing.base import Contract
-from voucher_gateway.testing.promise import keeps, must
+from voucher_gateway.testing.keeping import keeps, must
 from voucher_gateway.testing.stage import Stage
 from voucher_gateway.testing.truth import can, check_money, check_voucher, truths
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from voucher_gateway.adapter import MalformedResponse, Operation, VoucherProvider, parse_instant
 from voucher_gateway.testing.base import Contract
+from voucher_gateway.testing.keeping import keeps, must
 from voucher_gateway.testing.money import calls_of
-from voucher_gateway.testing.promise import keeps, must
 from voucher_gateway.testing.stage import SimulatorStage, Stage
 from voucher_gateway.testing.tampering import each_leaf
 from voucher_gateway.testing.truth import can, readings, truths

@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway.adapter import Code, Money, Operation, Support, Voucher, VoucherProvider, parse_instant
-from voucher_gateway.testing.promise import must
+from voucher_gateway.testing.keeping import must
 from voucher_gateway.testing.stage import Stage
 
 

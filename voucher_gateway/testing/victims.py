@@ -21,7 +21,7 @@ from voucher_gateway.capabilities import RISKS
 from voucher_gateway.gateway import Account
 from voucher_gateway.journal import Journal, open_journal
 from voucher_gateway.testing.calling import Till
-from voucher_gateway.testing.promise import must
+from voucher_gateway.testing.keeping import must
 from voucher_gateway.testing.stage import ACCOUNT, Stage
 
 PATIENCE_S: Final = 30.0

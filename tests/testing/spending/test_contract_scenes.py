@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from voucher_gateway.adapter import Operation, OperationSupport, Support
-from voucher_gateway.testing.promise import Seen
+from voucher_gateway.testing.keeping import Seen
 from voucher_gateway.testing.scenes import Scenes
 from voucher_gateway.testing.stage import SimulatorStage
 from voucher_gateway_jtl import JtlProvider

@@ -8,8 +8,7 @@ from voucher_gateway.adapter import Capabilities, Operation
 from voucher_gateway.capabilities import RISKS
 from voucher_gateway.conformance import Level
 from voucher_gateway.emulation import emulated
-from voucher_gateway.testing.promise import Applies, Promise, has
-from voucher_gateway.testing.spendbase import both
+from voucher_gateway.testing.promise import Applies, Promise, both, has
 
 
 def _changes(declared: Capabilities) -> str | None:

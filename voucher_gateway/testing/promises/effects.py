@@ -6,8 +6,7 @@ from typing import Final
 
 from voucher_gateway.adapter import Capabilities, Operation, Support
 from voucher_gateway.conformance import Level
-from voucher_gateway.testing.promise import Applies, Promise, has
-from voucher_gateway.testing.spendbase import both, has_any, that
+from voucher_gateway.testing.promise import Applies, Promise, both, has, has_any, that
 
 _MONEY: Final = has_any(Operation.CAPTURE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP)
 

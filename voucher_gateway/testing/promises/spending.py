@@ -6,10 +6,9 @@ from typing import Final
 
 from voucher_gateway.adapter import Operation
 from voucher_gateway.conformance import Level
-from voucher_gateway.testing.promise import Applies, Promise, has
+from voucher_gateway.testing.promise import Applies, Promise, both, has, has_any, takes, that
 from voucher_gateway.testing.promises.effects import EFFECTS
 from voucher_gateway.testing.promises.issuing import ISSUING
-from voucher_gateway.testing.spendbase import both, has_any, takes, that
 
 _RESERVES: Final = both(
     has(Operation.RESERVE),
