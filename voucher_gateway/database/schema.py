@@ -19,7 +19,8 @@ operations: Final = Table(
     "operations",
     metadata,
     Column("id", String(32), primary_key=True),
-    Column("account", String(64), nullable=False),
+    # A file of vouchers is an account too, under its path.
+    Column("account", String(255), nullable=False),
     Column("verb", String(16), nullable=False),
     Column("reference", String(200), nullable=False),
     Column("order_number", String(200)),
@@ -83,7 +84,7 @@ adopted: Final = Table(
     "adopted",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("account", String(64), nullable=False),
+    Column("account", String(255), nullable=False),
     Column("host", String(255), nullable=False),
     Column("mark", String(16), nullable=False),
     Column("kind", String(16), nullable=False),
@@ -113,4 +114,16 @@ holds: Final = Table(
     Column("exclusive", Boolean, nullable=False),
     Column("state", String(16), nullable=False),
     Index(None, "provider", "host", "fingerprint", "state"),
+)
+
+# Where vouchers went that were moved to another account; see `voucher_gateway.journal.moved`.
+moved: Final = Table(
+    "moved",
+    metadata,
+    Column("account", String(255), primary_key=True),
+    Column("voucher_id", String(255), primary_key=True),
+    Column("to_account", String(255)),
+    Column("to_voucher_id", String(255)),
+    Column("plan_id", String(64), nullable=False),
+    Column("moved_at", String(32), nullable=False),
 )

@@ -9,9 +9,12 @@ reserve-by-redeem         redeem; refund on release             see `RISKS`: mus
 redeem-by-update          read_value, write_value, read_value   see `RISKS`: must be accepted
 refund-by-update          the same                              see `RISKS`: must be accepted
 top-up-by-update          the same                              see `RISKS`: must be accepted
+refund-by-top-up          top_up, native or emulated, there     nothing: the journal keeps refunds within what was
+                          where a moved voucher is now          redeemed; see `voucher_gateway.gateway.moved`
 ========================  ====================================  ====================================================
 """
 
+from voucher_gateway.emulation.moved import refund_by_top_up
 from voucher_gateway.emulation.overwriting import redeem_by_update, refund_by_update, top_up_by_update
 from voucher_gateway.emulation.spending import (
     capture_of_redeemed,
@@ -32,6 +35,7 @@ __all__ = [
     "issue",
     "redeem_by_capture",
     "redeem_by_update",
+    "refund_by_top_up",
     "refund_by_update",
     "refusal",
     "release_by_expiry",

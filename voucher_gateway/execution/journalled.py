@@ -185,7 +185,8 @@ class Journalled:
         try:
             return cast(R, _named_by(steps.call, perform(steps)))
         except (Declined, AccessDenied, NotExecuted) as error:
-            if not steps.doubt and not _made_before(steps, error):
+            # `new`: nothing was sent, so that no earlier attempt can be to blame
+            if not steps.doubt and (steps.new or not _made_before(steps, error)):
                 self._lost(steps, error)
                 raise
             refused: VoucherGatewayError = error

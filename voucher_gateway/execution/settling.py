@@ -165,6 +165,16 @@ def _in_terms_of(entry: Entry, result: Result) -> Result:
         return Reservation(account=account, id=result.id, voucher_id=result.voucher_id, money=result.money)
     if verb is Operation.RELEASE and isinstance(result, Refund):
         return Release(account=account, reservation_id=target.id or result.id, freed=True)
+    if verb is Operation.REFUND and isinstance(result, TopUp):  # of a voucher that was moved since
+        return Refund(
+            account=account,
+            id=result.id,
+            redemption_id=target.id,
+            voucher_id=result.voucher_id,
+            money=result.money,
+            remaining=result.remaining,
+            created_at=result.created_at,
+        )
     if verb is Operation.CAPTURE and isinstance(result, Refund) and target.id and target.money:
         return Redemption(
             account=account,

@@ -25,10 +25,10 @@ from voucher_gateway.emulation import (
     reserve_by_redeem,
 )
 from voucher_gateway.execution import Call
-from voucher_gateway.gateway.accounts import Accounts
+from voucher_gateway.gateway.moved import Moving
 
 
-class Spending(Accounts):
+class Spending(Moving):
     """Verbs that spend."""
 
     def reserve(
@@ -151,8 +151,15 @@ class Spending(Accounts):
         order: str | None = None,
         wait: float = 0.0,
     ) -> Refund:
-        """Give a redemption back, all of it unless `money` says less."""
+        """Give a redemption back, all of it unless `money` says less.
+
+        Where the voucher was moved to another account since, the value is added to it there (refund-by-top-up), and
+        the result names that account; see `moved`.
+        """
         back = redemption.money if money is None else positive(money, field="money")
+
+        if (there := self._moved_since(account, redemption, reference)) is not None:
+            return self._refund_there(account, there, redemption, back, reference=reference, order=order, wait=wait)
 
         def one_step(steps: Steps, provider: VoucherProvider) -> Refund:
             # What the vendor shows before a refund is noted with it, so no other refund of ours may come in between.

@@ -3,6 +3,7 @@
 from voucher_gateway.journal.holds import HoldState
 from voucher_gateway.journal.journal import Journal, error_json, mark_of, new_id
 from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.moved import Moved
 from voucher_gateway.journal.opening import open_journal
 from voucher_gateway.journal.records import Entry, Finished, HoldRequest, Key, Sent, State, Target
 from voucher_gateway.journal.restoration import RESTORED
@@ -16,6 +17,7 @@ __all__ = [
     "Journal",
     "JournalKeys",
     "Key",
+    "Moved",
     "Sent",
     "State",
     "Target",

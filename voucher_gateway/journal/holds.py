@@ -137,15 +137,19 @@ class Holds:
         intent: Intent,
         hold: HoldRequest | None,
         vendor_now: datetime,
+        again: bool,
     ) -> None:
         """Refuse a request that a hold stands against, and note one that makes a hold.
+
+        `again` says that the operation sent something before: in an earlier attempt, or in a try of this one that was
+        surely not executed. Its hold is then noted anew.
 
         Raises:
             VoucherHeld: if a reservation would end another that is not to be replaced.
             Declined: if a capture would come too late, or for a reservation that is over.
         """
         if hold is not None and step == "reserve":
-            self._reserve(connection, keys, entry, hold, intent, vendor_now)
+            self._reserve(connection, keys, entry, hold, intent, vendor_now, again)
         elif step == "capture" and intent.subject is not None:
             self._capture(connection, intent, vendor_now)
 
@@ -204,6 +208,7 @@ class Holds:
         hold: HoldRequest,
         intent: Intent,
         vendor_now: datetime,
+        again: bool,
     ) -> None:
         target = entry.target
         assert target.fingerprint is not None
@@ -222,7 +227,7 @@ class Holds:
                 " if_held='replace'"
             )
         assert intent.money is not None
-        if entry.attempt > 1:
+        if again:
             connection.execute(sa.delete(holds).where(holds.c.operation_id == entry.id))
         _INSERT.run(
             connection,

@@ -30,6 +30,7 @@ from voucher_gateway.database.schema import operations, requests
 from voucher_gateway.journal import statements
 from voucher_gateway.journal.holds import Hold, Holds
 from voucher_gateway.journal.keys import MARK_LENGTH, JournalKeys
+from voucher_gateway.journal.moved import refuse_moved
 from voucher_gateway.journal.records import Entry, Finished, HoldRequest, Key, Sent, State, Target
 from voucher_gateway.journal.restoration import Restoration
 from voucher_gateway.journal.results import write_result
@@ -196,7 +197,18 @@ class Journal:
                 _one(statements.TOUCH.run(connection, mine))
             self._write_finished(connection, entry, finished, at)
             _no_rival(connection, entry, step, intent)
-            self.holds.check(connection, self.keys, entry, step=step, intent=intent, hold=hold, vendor_now=vendor_now)
+            refuse_moved(connection, entry, intent)
+            again = not new or entry.attempt > 1
+            self.holds.check(
+                connection,
+                self.keys,
+                entry,
+                step=step,
+                intent=intent,
+                hold=hold,
+                vendor_now=vendor_now,
+                again=again,
+            )
             made = statements.INSERT_REQUEST.first(
                 connection,
                 {

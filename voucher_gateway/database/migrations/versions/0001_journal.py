@@ -12,7 +12,7 @@ def upgrade() -> None:
     op.create_table(
         "operations",
         sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("account", sa.String(length=64), nullable=False),
+        sa.Column("account", sa.String(length=255), nullable=False),
         sa.Column("verb", sa.String(length=16), nullable=False),
         sa.Column("reference", sa.String(length=200), nullable=False),
         sa.Column("order_number", sa.String(length=200), nullable=True),
@@ -54,7 +54,7 @@ def upgrade() -> None:
     op.create_table(
         "adopted",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
-        sa.Column("account", sa.String(length=64), nullable=False),
+        sa.Column("account", sa.String(length=255), nullable=False),
         sa.Column("host", sa.String(length=255), nullable=False),
         sa.Column("mark", sa.String(length=16), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
@@ -88,6 +88,16 @@ def upgrade() -> None:
         "ix_holds_provider_host_fingerprint_state", "holds", ["provider", "host", "fingerprint", "state"], unique=False
     )
     op.create_index("ix_holds_reservation_id", "holds", ["reservation_id"], unique=False)
+    op.create_table(
+        "moved",
+        sa.Column("account", sa.String(length=255), nullable=False),
+        sa.Column("voucher_id", sa.String(length=255), nullable=False),
+        sa.Column("to_account", sa.String(length=255), nullable=True),
+        sa.Column("to_voucher_id", sa.String(length=255), nullable=True),
+        sa.Column("plan_id", sa.String(length=64), nullable=False),
+        sa.Column("moved_at", sa.String(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("account", "voucher_id", name="pk_moved"),
+    )
     op.create_table(
         "requests",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),

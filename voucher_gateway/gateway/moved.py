@@ -1,0 +1,169 @@
+"""Vouchers that were moved to another account, and refunds that have to follow them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import attrs
+
+from voucher_gateway.adapter import (
+    AlreadyRefunded,
+    ConfigurationError,
+    InvalidRequest,
+    Money,
+    Operation,
+    Redemption,
+    Refund,
+    UnsupportedOperation,
+    VoucherProvider,
+)
+from voucher_gateway.emulation import Steps, refund_by_top_up, refusal, top_up_by_update
+from voucher_gateway.execution import LONGEST_REFERENCE, Call
+from voucher_gateway.gateway.accounts import Accounts
+
+if TYPE_CHECKING:
+    # With the journal comes SQLAlchemy, see `voucher_gateway.gateway.accounts`.
+    from voucher_gateway.journal import Moved
+
+
+class Moving(Accounts):
+    """Where vouchers went."""
+
+    def moved(self, account: str, voucher_id: str) -> Moved | None:
+        """Return where a voucher of an account was moved by a migration, or that it is being moved just now.
+
+        Args:
+            account: the account where it was.
+            voucher_id: its id there.
+
+        Returns:
+            where it is now, after its last move; None if it was never moved, or there is no journal.
+        """
+        moves = self._moves(account, voucher_id)
+        return attrs.evolve(moves[-1], account=account, voucher_id=voucher_id) if moves else None
+
+    def _moves(self, account: str, voucher_id: str) -> list[Moved]:
+        if self.journal is None:
+            return []
+        from voucher_gateway.journal.moved import all_moves
+
+        with self.journal.database.read() as connection:
+            return all_moves(connection, account, voucher_id)
+
+    def _moved_since(self, account: str, redemption: Redemption, reference: str) -> Moved | None:
+        """Return the move that a refund has to follow, if any.
+
+        A refund that was begun under the same reference before the last move is settled where it was begun. While a
+        voucher is under way there is none: the journal then refuses the refund when it is announced.
+        """
+        if redemption.voucher_id is None:
+            return None
+        moves = self._moves(account, redemption.voucher_id)
+        if not moves or moves[-1].under_way or self._begun(account, reference):
+            return None
+        name = _name(account, reference)
+        return next((one for one in moves if one.to_account and self._begun(one.to_account, name)), moves[-1])
+
+    def _begun(self, account: str, reference: str) -> bool:
+        assert self.journal is not None
+        from voucher_gateway.journal import Key, State
+
+        entry = self.journal.find(Key(account, Operation.REFUND, reference))
+        return entry is not None and entry.state in (State.SUCCEEDED, State.UNKNOWN, State.OPEN)
+
+    def _refund_there(
+        self,
+        account: str,
+        there: Moved,
+        redemption: Redemption,
+        back: Money,
+        *,
+        reference: str,
+        order: str | None,
+        wait: float,
+    ) -> Refund:
+        """Top a moved voucher up by what is to be given back."""
+        assert there.to_account is not None
+        assert there.to_voucher_id is not None
+        new_account, id = there.to_account, there.to_voucher_id
+        emulation = self._way_to_top_up(there)
+        name = _name(account, reference)
+        call = Call(new_account, Operation.REFUND, name, order, wait_s=wait, id=redemption.id, money=back)
+
+        def perform(steps: Steps, provider: VoucherProvider) -> Refund:
+            return refund_by_top_up(
+                steps,
+                provider,
+                redemption,
+                back,
+                order,
+                check=lambda: self._check_sum(account, redemption, back, call),
+                top_up=lambda: (
+                    top_up_by_update(steps, provider, id, back, order)
+                    if emulation
+                    else steps.take(
+                        Operation.TOP_UP.value, lambda ref: provider.top_up(id, back, reference=ref, order=order)
+                    )
+                ),
+            )
+
+        provider = self.provider(new_account)
+        made = self._execution.run(call, provider, lambda steps: perform(steps, provider))
+        return attrs.evolve(made, reference=reference)
+
+    def _way_to_top_up(self, there: Moved) -> str | None:
+        """Return the emulation by which the voucher can be topped up where it is; None where that is native.
+
+        Raises:
+            UnsupportedOperation: if it cannot, saying where the voucher is.
+            ConfigurationError: if its account is not configured.
+        """
+        where = f"the voucher was moved to the account {there.to_account}, where its id is {there.to_voucher_id}"
+        assert there.to_account is not None
+        if there.to_account not in self._accounts:
+            raise ConfigurationError(f"{where}; this account is not configured", account=there.account)
+        one = self.account(there.to_account)
+        support = one.capabilities.of(Operation.TOP_UP)
+        if not support.available:
+            why = refusal(one.provider, Operation.TOP_UP, support).message
+            raise UnsupportedOperation(
+                f"{where}; a refund would have to add value there, and {why}",
+                emulation=support.emulation,
+                account=there.account,
+                operation="refund",
+            )
+        return support.emulation if support.support.value == "emulated" else None
+
+    def _check_sum(self, account: str, redemption: Redemption, back: Money, call: Call) -> None:
+        """Refuse to give more back than was redeemed: no vendor knows of both sides.
+
+        Raises:
+            AlreadyRefunded: if earlier refunds of the redemption leave less.
+            InvalidRequest: if it is more than was redeemed at all.
+        """
+        if back > redemption.money:
+            raise InvalidRequest(
+                f"{back} is more than the {redemption.money} redeemed", field="money", rule="at most what was redeemed"
+            )
+        assert self.journal is not None
+        from voucher_gateway.journal.moved import refunded
+
+        moves = self._moves(account, redemption.voucher_id or "")
+        accounts = {account, *(one.to_account for one in moves if one.to_account is not None)}
+        with self.journal.database.read() as connection:
+            before = refunded(connection, accounts, redemption, besides=call.reference)
+        if before + back > redemption.money:
+            raise AlreadyRefunded(
+                f"{before} of the {redemption.money} redeemed was given back already",
+                account=call.account,
+                operation="refund",
+            )
+
+
+def _name(account: str, reference: str) -> str:
+    """Return the reference of a refund at the account that has the voucher now, unlike any of that account's own."""
+    name = f"{account}/{reference}"
+    if len(name) <= LONGEST_REFERENCE:
+        return name
+    return f"{account[:64]}/{hashlib.sha256(reference.encode('utf-8', 'surrogatepass')).hexdigest()}"

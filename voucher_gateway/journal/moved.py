@@ -1,0 +1,168 @@
+"""Where vouchers went that were moved to another account.
+
+A row is written before anything is done to the voucher, and completed once it has moved. Until then nothing may be
+given back on it: what comes in after its value was read would stay behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, Final
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from voucher_gateway.adapter import (
+    Intent,
+    Money,
+    Operation,
+    OperationInProgress,
+    Redemption,
+    format_micros,
+    now,
+    parse_instant,
+)
+from voucher_gateway.database.schema import moved, operations
+from voucher_gateway.database.statement import Statement
+from voucher_gateway.journal.records import Entry, State
+
+_FIND: Final = Statement(
+    sa.select(moved).where(moved.c.account == sa.bindparam("account"), moved.c.voucher_id == sa.bindparam("voucher"))
+)
+
+
+@attrs.frozen(kw_only=True)
+class Moved:
+    """Where a voucher went.
+
+    Attributes:
+        account: where it was.
+        voucher_id: its id there.
+        to_account: where it is; None while it is under way.
+        to_voucher_id: its id there.
+        plan_id: the migration that moved it.
+        at: when.
+    """
+
+    account: str
+    voucher_id: str
+    to_account: str | None
+    to_voucher_id: str | None
+    plan_id: str
+    at: datetime
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it is being moved, or its moving was broken off and will be taken up again."""
+        return self.to_voucher_id is None
+
+
+def find_moved(connection: Connection, account: str, voucher_id: str) -> Moved | None:
+    """Return where a voucher went; None if it was never moved."""
+    row = _FIND.first(connection, {"account": account, "voucher": voucher_id})
+    if row is None:
+        return None
+    return Moved(
+        account=row["account"],
+        voucher_id=row["voucher_id"],
+        to_account=row["to_account"],
+        to_voucher_id=row["to_voucher_id"],
+        plan_id=row["plan_id"],
+        at=parse_instant(row["moved_at"]),
+    )
+
+
+def all_moves(connection: Connection, account: str, voucher_id: str) -> list[Moved]:
+    """Return all moves of a voucher, the first one first."""
+    found: list[Moved] = []
+    here: tuple[str | None, str | None] = (account, voucher_id)
+    seen = set()
+    while here[0] is not None and here[1] is not None and here not in seen:
+        seen.add(here)
+        one = find_moved(connection, here[0], here[1])
+        if one is None:
+            break
+        found.append(one)
+        here = (one.to_account, one.to_voucher_id)
+    return found
+
+
+def refunded(connection: Connection, accounts: Collection[str], redemption: Redemption, *, besides: str) -> Money:
+    """Return what was given back of a redemption already, or may have been.
+
+    Args:
+        connection: in a transaction, or not.
+        accounts: where its refunds may have been made.
+        redemption: the redemption.
+        besides: the reference of a refund that does not count.
+    """
+    query = sa.select(operations.c.amount, operations.c.currency).where(
+        operations.c.account.in_(accounts),
+        operations.c.verb == Operation.REFUND.value,
+        operations.c.target == redemption.id,
+        operations.c.reference != besides,
+        operations.c.state.in_([State.SUCCEEDED.value, State.UNKNOWN.value, State.OPEN.value]),
+    )
+    total = Money.zero(redemption.money.currency)
+    for row in connection.execute(query):
+        total = total + Money(row.amount, row.currency)
+    return total
+
+
+def claim_moves(connection: Connection, account: str, voucher_ids: Collection[str], plan_id: str) -> dict[str, str]:
+    """Write that a plan is moving these vouchers.
+
+    Returns:
+        those that another plan moves or has moved, with its id; they are not the caller's.
+    """
+    known = sa.select(moved.c.voucher_id, moved.c.plan_id).where(
+        moved.c.account == account, moved.c.voucher_id.in_(voucher_ids)
+    )
+    holders: dict[str, str] = {row.voucher_id: row.plan_id for row in connection.execute(known)}
+    at = format_micros(now())
+    new = [
+        {"account": account, "voucher_id": one, "plan_id": plan_id, "moved_at": at}
+        for one in voucher_ids
+        if one not in holders
+    ]
+    if new:
+        connection.execute(sa.insert(moved), new)
+    return {voucher_id: holder for voucher_id, holder in holders.items() if holder != plan_id}
+
+
+def complete_moves(
+    connection: Connection, account: str, to_account: str, went: Collection[tuple[str, str]], plan_id: str
+) -> None:
+    """Write where vouchers of a plan have gone: pairs of the id before and the id now."""
+    update = (
+        sa.update(moved)
+        .where(moved.c.account == account, moved.c.voucher_id == sa.bindparam("before"), moved.c.plan_id == plan_id)
+        .values(to_account=to_account, to_voucher_id=sa.bindparam("after"), moved_at=format_micros(now()))
+    )
+    if went:
+        connection.execute(update, [{"before": before, "after": after} for before, after in went])
+
+
+def forget_moves(connection: Connection, account: str, voucher_ids: Collection[str], plan_id: str) -> None:
+    """Write that vouchers stay where they were after all."""
+    if voucher_ids:
+        connection.execute(
+            sa.delete(moved).where(
+                moved.c.account == account, moved.c.voucher_id.in_(voucher_ids), moved.c.plan_id == plan_id
+            )
+        )
+
+
+def refuse_moved(connection: Connection, entry: Entry, intent: Intent) -> None:
+    """Refuse a refund on a voucher that is being moved or has moved; in the transaction that would announce it.
+
+    Raises:
+        OperationInProgress: if it is. Called again, the refund finds out where the voucher went.
+    """
+    if entry.key.verb is not Operation.REFUND or intent.voucher_id is None:
+        return
+    named: dict[str, Any] = {"account": entry.key.account, "voucher": intent.voucher_id}
+    if _FIND.first(connection, named) is not None:
+        raise OperationInProgress("the voucher is being moved to another account; try again when that is done")
