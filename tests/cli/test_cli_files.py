@@ -291,3 +291,9 @@ def _begun(accounts: dict[str, RunningSimulator], arguments: tuple[str, ...], sh
         return _changes(accounts["events"]) > 60 * share
     path = Path("out.csv")
     return path.exists() and path.read_bytes().count(b"\n") > 60 * share
+
+
+def test_a_path_that_no_journal_could_note_is_refused(accounts: dict[str, RunningSimulator], run: Run) -> None:
+    refused = run("migrate", "plan", "shop", f"{'x' * 300}.csv", "--out", "a.plan")
+    assert refused.code == 2
+    assert "255 characters" in refused.err

@@ -18,6 +18,8 @@ UNITS = {
     "show": "moments in UTC",
     "find": "30 seconds",
     "balance": "(UTC)",
+    "report": "in UTC",
+    "snapshot": "N days",
     "issue": "0.00 to 99999.99",
     "activate": "3 years",
     "deactivate": "200 characters",

@@ -18,12 +18,15 @@ from typing import Annotated, Final
 import typer
 
 from voucher_gateway.adapter import VoucherGatewayError
-from voucher_gateway.cli import accounts, doctor, issuing, listing, operations, reading, resolving, spending
+from voucher_gateway.cli import accounts, doctor, issuing, listing, migrate, operations, reading, resolving, spending
 from voucher_gateway.cli.connect import connect
 from voucher_gateway.cli.demo import demo
 from voucher_gateway.cli.exits import DONE, INTERRUPTED, OUR_BUG, WRONG, exit_code
+from voucher_gateway.cli.files import export_vouchers, import_vouchers
+from voucher_gateway.cli.new_provider import new_provider
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.reconciling import reconcile_accounts
+from voucher_gateway.cli.report import report, snapshot
 from voucher_gateway.cli.session import Session
 from voucher_gateway.cli.simulate import simulate
 from voucher_gateway.cli.telling import tell_bug, tell_error, tell_interruption, tell_usage
@@ -96,6 +99,7 @@ _COMMANDS: Final[dict[str, dict[str, Callable[..., None]]]] = {
         "doctor": doctor.doctor,
         "connect": connect,
         "simulate": simulate,
+        "new-provider": new_provider,
     },
     "Look": {
         "list": listing.list_vouchers,
@@ -103,6 +107,8 @@ _COMMANDS: Final[dict[str, dict[str, Callable[..., None]]]] = {
         "find": reading.find,
         "balance": reading.balance,
         "history": reading.history,
+        "report": report,
+        "snapshot": snapshot,
     },
     "Issue": {
         "issue": issuing.issue,
@@ -119,6 +125,10 @@ _COMMANDS: Final[dict[str, dict[str, Callable[..., None]]]] = {
         "redeem": spending.redeem,
         "refund": spending.refund,
     },
+    "Move": {
+        "export": export_vouchers,
+        "import": import_vouchers,
+    },
     "In doubt": {
         "resolve": resolving.resolve,
         "recover": resolving.recover,
@@ -130,6 +140,7 @@ for _panel, _commands in _COMMANDS.items():
     for _name, _command in _commands.items():
         app.command(_name, help=_paragraphs(_command), rich_help_panel=_panel)(_command)
 app.add_typer(operations.app, name="operations", rich_help_panel="In doubt")
+app.add_typer(migrate.app, name="migrate", rich_help_panel="Move")
 
 
 def run(arguments: Sequence[str]) -> int:

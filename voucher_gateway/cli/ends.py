@@ -16,6 +16,9 @@ FILE_SUFFIXES: Final = (".jsonl", ".csv")
 
 _PROVIDER: Final = "file"
 
+_LONGEST_PATH: Final = 255
+"""In characters: as long as an account's name can be in the journal."""
+
 
 def is_file(name: str) -> bool:
     """Whether the name of an end is the path of a file of vouchers."""
@@ -63,5 +66,7 @@ def _check_named(paths: Iterable[str], known: Iterable[str]) -> None:
 
 
 def _file_account(path: str, **settings: Any) -> Account:
+    if len(path) > _LONGEST_PATH:
+        raise ConfigurationError(f"the path of a file has at most {_LONGEST_PATH} characters: give a relative one")
     provider = registry.load(_PROVIDER)
     return Account(name=path, provider=provider(path, provider.settings_type(path=path, **settings)))

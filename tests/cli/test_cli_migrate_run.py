@@ -1,0 +1,116 @@
+"""`migrate run`, `status`, `pause`, `verify` and `rollback` on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Configure, Run
+from voucher_gateway.simulator import RunningSimulator
+
+POLICY = 'losses = ["batch", "medium", "metadata", "no-end", "order", "pin", "sku", "tax"]\n'
+
+
+@pytest.fixture
+def plan(tmp_path: Path, configure: Configure, run: Run, simulate: Callable[..., RunningSimulator]) -> Path:
+    """A plan from the account `shop` at JTL to `events` at the ticketing vendor."""
+    simulators = {
+        "shop": simulate("jtl", vouchers=40, seed=7),
+        "events": simulate("ticketing", vouchers=5, seed=7),
+    }
+    config = configure(simulators, events='accept_risks = ["redeem-by-update"]')
+    config.write_text(f'journal = "sqlite:///{tmp_path}/journal.db"\n{config.read_text()}')
+    (tmp_path / "policy.toml").write_text(POLICY)
+    made = run("migrate", "plan", "shop", "events", "--out", "plan.jsonl", "--policy", "policy.toml")
+    assert made.code in (0, 1), made.err
+    return tmp_path / "plan.jsonl"
+
+
+def test_a_plan_is_carried_out_proved_and_rolled_back(run: Run, plan: Path) -> None:
+    dry = run("migrate", "run", str(plan), "--dry-run").done()
+    assert "would move: " in dry.out
+    done = run("migrate", "run", str(plan)).done()
+    assert dry.out.replace("would move", "moved") == done.out
+    assert " EUR" in done.out
+    seen = run("migrate", "status", str(plan)).done()
+    assert seen.out.startswith("shop to events: done\n")
+    proved = run("migrate", "verify", str(plan)).done()
+    assert "as planned" in proved.out
+    back = run("migrate", "rollback", str(plan)).done()
+    assert " brought back: " in back.out
+    assert "at the source again" in run("migrate", "verify", str(plan)).done().out
+
+
+def test_json_tells_the_same(run: Run, plan: Path) -> None:
+    report = run("--json", "migrate", "run", str(plan)).done().objects[-1]
+    assert report["counts"] == {"moved": report["counts"]["moved"]}
+    assert set(report["moved"]) == {"EUR"}
+    assert report["left"] == 0
+    seen = run("--json", "migrate", "status", str(plan)).done().object
+    assert seen["state"] == "done"
+    assert seen["vouchers"]["moved"]["money"] == report["moved"]
+    found = run("--json", "migrate", "verify", str(plan)).done().object
+    assert found["differences"] == []
+    assert found["totals"]["EUR"]["before"] == found["totals"]["EUR"]["left"] == report["moved"]["EUR"]
+    back = run("--json", "migrate", "rollback", str(plan)).done().objects[-1]
+    assert back["money"] == report["moved"]
+
+
+def test_a_pilot_says_what_is_left(run: Run, plan: Path) -> None:
+    pilot = run("migrate", "run", str(plan), "--limit", "1").done()
+    assert "1 voucher moved" in pilot.out
+    assert "the limit is reached" in pilot.out
+
+
+def test_differences_have_their_exit_code_and_are_listed(run: Run, plan: Path) -> None:
+    found = run("migrate", "verify", str(plan))
+    assert found.code == 5
+    assert "not-moved" in found.out
+
+
+def test_a_changed_voucher_has_the_exit_code_of_differences(run: Run, plan: Path) -> None:
+    carried = next(line for line in plan.read_text().splitlines() if '"action":"carry"' in line)
+    source_id = carried.split('"source_id":"')[1].split('"')[0]
+    run("deactivate", "shop", source_id, "--reference", "by-hand").done()
+    done = run("migrate", "run", str(plan))
+    assert done.code == 5
+    assert "it is inactive, not active" in done.out
+
+
+def test_nothing_to_pause_is_said(run: Run, plan: Path) -> None:
+    paused = run("migrate", "pause", str(plan))
+    assert paused.code == 2
+    assert "nothing to pause" in paused.err
+
+
+def test_a_pause_holds_until_the_next_run(run: Run, plan: Path) -> None:
+    run("migrate", "run", str(plan), "--limit", "1").done()
+    assert "paused" in run("migrate", "pause", str(plan)).done().out
+    run("migrate", "run", str(plan)).done()
+    assert "done" in run("migrate", "status", str(plan)).done().out
+
+
+def test_a_file_that_is_no_plan_is_refused(run: Run, plan: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.jsonl"
+    other.write_text("{}\n")
+    refused = run("migrate", "run", str(other))
+    assert refused.code == 2
+    assert "other.jsonl" in refused.err
+
+
+def test_progress_shows_a_bar_on_a_terminal(run: Run, plan: Path) -> None:
+    shown = run("migrate", "run", str(plan), progress=True).done()
+    assert "EUR" in shown.err
+
+
+def test_a_run_into_a_file_is_refused_as_a_whole_where_codes_may_not_be_written(run: Run, plan: Path) -> None:
+    made = run("migrate", "plan", "shop", "copy.jsonl", "--reveal", "--out", "copy.plan", "--policy", "policy.toml")
+    assert made.code in (0, 1), made.err
+    refused = run("migrate", "run", "copy.plan")
+    assert refused.code == 2
+    assert "--reveal" in refused.err
+    assert not (plan.parent / "copy.jsonl").exists()
+    moved = run("migrate", "run", "copy.plan", "--reveal").done()
+    assert "moved" in moved.out

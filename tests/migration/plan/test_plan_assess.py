@@ -1,0 +1,358 @@
+"""What becomes of one voucher, between the two vendors that we know."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voucher_gateway.adapter import Code, Expiry, Interval, Medium, Money, Pin, Status, Validity, Voucher
+from voucher_gateway.migration import LOSSES, Action, Kind, Policy, Recode, Retire, load_policy
+from voucher_gateway.migration.assess import Target, Verdict, assess
+from voucher_gateway_jtl import JtlProvider
+from voucher_gateway_ticketing import TicketingProvider
+
+AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
+JTL = Target(capabilities=JtlProvider.declared, at=AT)
+TICKETING = Target(capabilities=TicketingProvider.declared, currency="EUR", at=AT)
+ENDLESS = Target(capabilities=attrs.evolve(TicketingProvider.declared, expiry=Expiry.NONE), currency="EUR", at=AT)
+ANY_LOSS = Policy(losses=frozenset(LOSSES))
+
+
+def voucher(value: str = "50.00", currency: str = "EUR", **fields: Any) -> Voucher:
+    money = Money(value, currency)
+    given: dict[str, Any] = {"code": Code("GIFT-7K2M-9QXD"), "initial": money, "remaining": money, **fields}
+    return Voucher(account="from", id="v1", **given)
+
+
+def judged(one: Voucher, target: Target, policy: Policy | None = None, **more: Any) -> Verdict:
+    return assess(one, target, policy or Policy(), at=AT, **more)
+
+
+# --- what is carried, and what it becomes ---
+
+
+def test_a_plain_voucher_is_carried_whole() -> None:
+    verdict = judged(voucher(valid_until=AT + timedelta(days=90)), TICKETING)
+    assert (verdict.kind, verdict.action, verdict.reasons, verdict.losses) == (Kind.UNUSED, Action.CARRY, (), ())
+    assert verdict.destination is not None
+    assert verdict.destination.value == Money("50.00", "EUR")
+    assert verdict.destination.valid_until == AT + timedelta(days=90)
+
+
+def test_of_a_partly_used_voucher_what_is_left_is_carried() -> None:
+    verdict = judged(voucher(initial=Money("80.00", "EUR")), TICKETING)
+    assert (verdict.kind, verdict.losses) == (Kind.PARTLY_USED, ("initial",))
+    assert verdict.destination is not None
+    assert verdict.destination.value == Money("50.00", "EUR")
+
+
+def test_a_refilled_voucher_with_more_than_at_first_is_carried_with_all_of_it() -> None:
+    verdict = judged(voucher("120.00", initial=Money("80.00", "EUR")), TICKETING)
+    assert verdict.destination is not None
+    assert verdict.destination.value == Money("120.00", "EUR")
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"remaining": None}, Kind.UNREADABLE),
+        ({"code": None}, Kind.UNREADABLE),
+        ({"remaining": Money("0.00", "EUR")}, Kind.EMPTY),
+        ({"valid_until": AT}, Kind.EXPIRED),
+        ({"status": Status.INACTIVE}, Kind.INACTIVE),
+        ({"status": Status.UNKNOWN}, Kind.INACTIVE),
+    ],
+)
+def test_what_the_policy_does_not_name_is_refused_with_a_reason(fields: dict[str, Any], kind: Kind) -> None:
+    verdict = judged(voucher(**fields), TICKETING)
+    assert (verdict.kind, verdict.action, verdict.destination) == (kind, Action.REFUSE, None)
+    assert verdict.reasons
+
+
+def test_a_reserved_voucher_is_refused_unless_the_policy_carries_it() -> None:
+    assert judged(voucher(), TICKETING, held=True).kind is Kind.RESERVED
+    assert judged(voucher(), TICKETING, held=True).action is Action.REFUSE
+    assert judged(voucher(), TICKETING, Policy(reserved=Action.CARRY), held=True).action is Action.CARRY
+
+
+@pytest.mark.parametrize("kind", [Kind.EMPTY, Kind.EXPIRED, Kind.INACTIVE, Kind.UNREADABLE])
+def test_a_policy_can_leave_kinds_where_they_are(kind: Kind) -> None:
+    one = {
+        Kind.EMPTY: voucher("0.00"),
+        Kind.EXPIRED: voucher(valid_until=AT - timedelta(days=1)),
+        Kind.INACTIVE: voucher(status=Status.INACTIVE),
+        Kind.UNREADABLE: voucher(code=None),
+    }[kind]
+    policy = load_policy({"vouchers": {kind.value: "skip"}})
+    assert judged(one, TICKETING, policy).action is Action.SKIP
+
+
+# --- expiry ---
+
+
+def test_jtl_gets_whole_days_rounded_in_the_customers_favour_and_the_drift_is_told() -> None:
+    verdict = judged(voucher(valid_until=AT + timedelta(days=10, seconds=1)), JTL)
+    assert verdict.action is Action.CARRY
+    assert verdict.losses == ("expiry",)
+    assert verdict.destination is not None
+    assert verdict.destination.validity_days == 11
+    assert verdict.destination.drift == timedelta(days=1) - timedelta(seconds=1)
+    assert verdict.destination.valid_until is None
+
+
+def test_a_voucher_without_end_is_refused_at_jtl_whose_portal_may_set_one() -> None:
+    assert judged(voucher(), JTL).reasons == ("the policy does not name a loss: no-end",)
+    verdict = judged(voucher(), JTL, Policy(losses={"no-end"}))
+    assert verdict.losses == ("no-end",)
+    assert verdict.destination is not None
+    assert verdict.destination.validity_days is None
+
+
+def test_an_expired_voucher_keeps_its_end_where_that_can_be_and_is_never_revived() -> None:
+    over = voucher(valid_until=AT - timedelta(days=3))
+    policy = Policy(expired=Action.CARRY, losses=frozenset(LOSSES))
+    kept = judged(over, TICKETING, policy).destination
+    assert kept is not None
+    assert kept.valid_until == AT - timedelta(days=3)
+    for target in (JTL, ENDLESS):
+        assert judged(over, target, policy).reasons == (
+            "it has expired, and the target cannot hold an expired voucher",
+        )
+
+
+def test_an_end_that_the_target_cannot_hold_at_all_is_a_loss_by_name() -> None:
+    one = voucher(valid_until=AT + timedelta(days=3))
+    assert judged(one, ENDLESS).reasons == ("the policy does not name a loss: end",)
+    assert judged(one, ENDLESS, Policy(losses={"end"})).action is Action.CARRY
+
+
+def test_an_end_finer_than_the_targets_grain_is_rounded_up() -> None:
+    until = AT + timedelta(days=3, microseconds=1)
+    destination = judged(voucher(valid_until=until), TICKETING).destination
+    assert destination is not None
+    assert destination.valid_until == AT + timedelta(days=3, milliseconds=1)
+
+
+def test_the_validity_of_an_inactive_voucher_goes_to_jtl_and_is_lost_at_ticketing() -> None:
+    waiting = voucher(status=Status.INACTIVE, validity=Validity(3, Interval.YEARS))
+    to_jtl = judged(waiting, JTL, Policy(inactive=Action.CARRY))
+    assert (to_jtl.action, to_jtl.losses) == (Action.CARRY, ())
+    assert to_jtl.destination is not None
+    assert to_jtl.destination.active is False
+    to_ticketing = judged(waiting, TICKETING, Policy(inactive=Action.CARRY))
+    assert to_ticketing.reasons == (
+        "the policy does not name a loss: status",
+        "the policy does not name a loss: validity",
+    )
+    accepted = judged(waiting, TICKETING, Policy(inactive=Action.CARRY, losses={"status", "validity"}))
+    assert accepted.action is Action.CARRY
+
+
+# --- what the target does not take ---
+
+
+@pytest.mark.parametrize(
+    ("one", "target"),
+    [
+        (voucher("100000.00", valid_until=AT + timedelta(days=1)), JTL),
+        (voucher("1.234", "BHD", valid_until=AT + timedelta(days=1)), JTL),
+        (voucher("100000000000.00"), TICKETING),
+        (voucher("10", "JPY"), TICKETING),
+    ],
+    ids=["too much for JTL", "three decimals at JTL", "beyond exact floats", "another currency than the seller's"],
+)
+def test_values_that_the_target_does_not_take_are_refused_whatever_the_policy(one: Voucher, target: Target) -> None:
+    verdict = judged(one, target, ANY_LOSS)
+    assert verdict.action is Action.REFUSE
+    assert verdict.reasons
+
+
+def test_a_dinar_amount_with_two_decimals_goes_to_jtl() -> None:
+    one = voucher("1.230", "BHD", valid_until=AT + timedelta(days=1))
+    assert judged(one, JTL).action is Action.CARRY
+
+
+@pytest.mark.parametrize("code", ["abc", "ab;cd", ";;;;;"])
+def test_codes_that_ticketing_refuses_are_refused_or_exchanged(code: str) -> None:
+    one = voucher(code=Code(code))
+    assert judged(one, TICKETING).action is Action.REFUSE
+    verdict = judged(one, TICKETING, Policy(code_unfit=Recode.NEW_CODE))
+    assert (verdict.action, verdict.losses) == (Action.CARRY, ("code",))
+    assert verdict.destination is not None
+    assert verdict.destination.new_code
+
+
+def test_a_code_too_long_for_jtl_is_refused() -> None:
+    one = voucher(code=Code("x" * 256), valid_until=AT + timedelta(days=1))
+    assert judged(one, JTL).reasons == ("the target takes codes of 1 to 255 characters",)
+
+
+def test_a_code_that_is_there_twice_is_refused_or_exchanged() -> None:
+    assert judged(voucher(), TICKETING, taken=True).action is Action.REFUSE
+    verdict = judged(voucher(), TICKETING, Policy(code_taken=Recode.NEW_CODE), taken=True)
+    assert verdict.destination is not None
+    assert verdict.destination.new_code
+
+
+def test_a_used_voucher_is_refused_where_it_would_have_to_be_deleted() -> None:
+    used = voucher(initial=Money("80.00", "EUR"))
+    assert judged(used, TICKETING, retire=Retire.DELETE).action is Action.REFUSE
+    assert judged(voucher(), TICKETING, retire=Retire.DELETE).action is Action.CARRY
+
+
+# --- losses ---
+
+FIELDS: dict[str, dict[str, Any]] = {
+    "pin": {"pin": Pin("4711")},
+    "sku": {"sku": "A"},
+    "batch": {"batch": "B"},
+    "order": {"order": "O-1"},
+    "tax": {"taxable": True, "tax_rate": "19"},
+    "metadata": {"metadata": {"to": "Anna"}},
+    "medium": {"medium": Medium.PRINT},
+}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_ticketing_loses_what_it_has_no_field_for_and_only_by_name(name: str) -> None:
+    one = voucher(**FIELDS[name])
+    assert judged(one, TICKETING).reasons == (f"the policy does not name a loss: {name}",)
+    others = frozenset(LOSSES) - {name}
+    assert judged(one, TICKETING, Policy(losses=others)).action is Action.REFUSE
+    accepted = judged(one, TICKETING, Policy(losses={name}))
+    assert (accepted.action, accepted.losses) == (Action.CARRY, (name,))
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_jtl_keeps_them_all(name: str) -> None:
+    one = voucher(valid_until=AT + timedelta(days=1), **FIELDS[name])
+    assert judged(one, JTL).losses == ("expiry",)
+
+
+def test_a_batch_too_long_for_jtl_is_a_loss() -> None:
+    one = voucher(valid_until=AT + timedelta(days=1), batch="x" * 31)
+    assert judged(one, JTL).reasons == ("the policy does not name a loss: batch",)
+
+
+def test_a_medium_that_we_do_not_know_cannot_be_sent() -> None:
+    one = voucher(valid_until=AT + timedelta(days=1), medium=Medium.UNKNOWN)
+    assert judged(one, JTL).reasons == ("the policy does not name a loss: medium",)
+
+
+def test_no_reason_shows_the_code_or_the_pin() -> None:
+    one = voucher(code=Code("SE;RET-CODE-1"), pin=Pin("9876"), remaining=Money("1", "USD"), sku="x")
+    told = repr(judged(one, TICKETING, taken=True))
+    assert "RET-CODE" not in told
+    assert "9876" not in told
+
+
+# --- what holds for all vouchers and policies ---
+
+moments = st.timedeltas(timedelta(days=-900), timedelta(days=12_000)).map(AT.__add__)
+monies = st.builds(Money.from_minor, st.integers(0, 20_000_000), st.sampled_from(["EUR", "EUR", "USD", "JPY", "BHD"]))
+texts = st.none() | st.text("abc;", min_size=1, max_size=40)
+vouchers = st.builds(
+    lambda remaining, initial, code, pin, **rest: Voucher(
+        account="from",
+        id="v1",
+        remaining=remaining,
+        initial=None if initial is None or remaining is None else Money.from_minor(initial, remaining.currency),
+        code=None if code is None else Code(code),
+        pin=None if pin is None else Pin(pin),
+        **rest,
+    ),
+    remaining=st.one_of(monies, monies, monies, st.none()),
+    initial=st.none() | st.integers(0, 20_000_000),
+    code=st.just("GIFT-7K2M") | texts,
+    pin=texts,
+    status=st.sampled_from([None, Status.ACTIVE, *Status]),
+    medium=st.none() | st.sampled_from(Medium),
+    valid_until=st.none() | moments,
+    sku=texts,
+    batch=texts,
+    order=texts,
+    tax_rate=texts,
+    taxable=st.none() | st.booleans(),
+    metadata=st.none() | st.just({"a": 1}),
+)
+# Most of those above are refused for something; these have nothing against them but their texts.
+moving = st.builds(
+    lambda cents, initial, until, texts: voucher(
+        f"{cents // 100}.{cents % 100:02}", initial=Money.from_minor(initial, "EUR"), valid_until=until, **texts
+    ),
+    cents=st.integers(1, 9_999_999),
+    initial=st.integers(1, 9_999_999),
+    until=st.none() | st.timedeltas(timedelta(microseconds=1), timedelta(days=12_000)).map(AT.__add__),
+    texts=st.fixed_dictionaries({}, optional={"sku": texts, "batch": texts, "pin": texts.map(Pin.of_given)}),
+)
+vouchers = vouchers | moving
+actions = st.sampled_from([Action.CARRY, *Action])
+policies = st.builds(
+    Policy,
+    inactive=actions,
+    expired=actions,
+    empty=actions,
+    partly_used=actions,
+    reserved=actions,
+    unreadable=st.sampled_from([Action.SKIP, Action.REFUSE]),
+    code_taken=st.sampled_from(Recode),
+    code_unfit=st.sampled_from(Recode),
+    losses=st.just(frozenset(LOSSES)) | st.frozensets(st.sampled_from(sorted(LOSSES))),
+)
+targets = st.sampled_from([JTL, TICKETING, ENDLESS])
+
+
+@given(vouchers, targets, policies, st.booleans(), st.booleans())
+def test_what_is_carried_keeps_its_value_to_the_last_digit(
+    one: Voucher, target: Target, policy: Policy, held: bool, taken: bool
+) -> None:
+    verdict = judged(one, target, policy, held=held, taken=taken)
+    assert (verdict.destination is not None) is (verdict.action is Action.CARRY)
+    if verdict.destination is not None:
+        assert verdict.destination.value == one.remaining
+
+
+@given(vouchers, targets, policies, st.booleans(), st.booleans())
+def test_nothing_is_carried_that_the_policy_does_not_name(
+    one: Voucher, target: Target, policy: Policy, held: bool, taken: bool
+) -> None:
+    verdict = judged(one, target, policy, held=held, taken=taken)
+    if verdict.action is Action.CARRY:
+        assert verdict.kind is Kind.UNUSED or policy.action(verdict.kind) is Action.CARRY
+        assert set(verdict.losses) <= policy.losses | {"code", "expiry", "initial"}
+        assert "code" not in verdict.losses or Recode.NEW_CODE in (policy.code_taken, policy.code_unfit)
+        assert one.code is not None
+    else:
+        assert verdict.reasons
+
+
+@given(vouchers, targets, policies)
+def test_no_end_is_brought_forward_and_no_expired_voucher_is_revived(
+    one: Voucher, target: Target, policy: Policy
+) -> None:
+    there = judged(one, target, policy).destination
+    if there is None or one.valid_until is None:
+        return
+    if there.validity_days is not None:
+        assert there.validity_days >= 1
+        assert target.at + timedelta(days=there.validity_days) >= one.valid_until
+        assert target.at + timedelta(days=there.validity_days) - one.valid_until < timedelta(days=1)
+    elif there.valid_until is not None:
+        assert timedelta() <= there.valid_until - one.valid_until < timedelta(milliseconds=1)
+    else:
+        assert one.valid_until > AT
+
+
+@given(vouchers, targets)
+def test_the_strictest_policy_carries_only_what_anybody_would_carry(one: Voucher, target: Target) -> None:
+    if judged(one, target).action is Action.CARRY:
+        assert one.remaining
+        assert one.code is not None
+        assert one.status in (None, Status.ACTIVE)
+        assert one.valid_until is None or one.valid_until > AT
+        assert one.pin is None or target is JTL

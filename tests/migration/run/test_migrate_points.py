@@ -1,0 +1,107 @@
+"""Killed before or after any one request or commit of a move, or of its undoing, everything is as it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+
+from tests.migration.run.mover_process import points_of
+from tests.migration.run.scene import ANYTHING, Scene, Truth
+from tests.migration.run.test_migrate_killed import check_never_more, finish, wait_until_free
+from voucher_gateway.adapter import Money, NewVoucher
+from voucher_gateway.migration import RowState, load_policy, rollback_plan, status_of, verify_plan
+
+_WAYS: Final = (("jtl", "ticketing", None), ("ticketing", "jtl", None), ("jtl", "jtl", "empty"))
+_CODES: Final = ("CODE-OF-THE-FIRST", "CODE-OF-THE-SECOND")
+_MOST: Final = 120
+"""More points than any of these runs has; those beyond the end kill nobody."""
+
+
+def prepared(make_scene: Callable[..., Scene], source: str, target: str, retire: str | None) -> Scene:
+    """Return a scene with two vouchers and a plan."""
+    scene = make_scene(source, target, 0)
+    for number, code in enumerate(_CODES):
+        new = NewVoucher(initial=Money("10.53", "EUR"), code=code, active=None)
+        made = scene.gateway.issue("source", new, reference=f"sale-{number}")
+        if source == "jtl":
+            scene.gateway.activate("source", made.id, reference=f"sale-{number}")
+    said: dict[str, object] = {**ANYTHING.told(), "retire": retire}
+    scene.plan(load_policy({name: value for name, value in said.items() if value is not None}))
+    return scene
+
+
+def move_killed_at(make_scene: Callable[..., Scene], way: tuple[str, str, str | None], at: int) -> bool:
+    """Kill a run at a point, run again and check. Returns whether there is such a point."""
+    scene = prepared(make_scene, *way)
+    before = Truth.of(scene)
+    if points_of(scene.sides, scene.url, scene.path, at=at) is not None:
+        return False
+    check_never_more(scene, before)
+    wait_until_free(scene)
+    scene.run()
+    seen = status_of(scene.gateway, scene.path)
+    after = check_never_more(scene, before)
+    if seen.count(RowState.IN_DOUBT):  # a voucher that the ticketing vendor does not show may still arrive
+        assert way[1] == "ticketing" or way[2] == "empty" or way[0] == "ticketing"
+        return True
+    assert after.all == before.all
+    assert set(after.target) >= set(_CODES)
+    assert verify_plan(scene.gateway, scene.path).proved
+    return True
+
+
+def rollback_killed_at(make_scene: Callable[..., Scene], way: tuple[str, str, str | None], at: int) -> bool:
+    """Kill a rollback at a point, roll back again and check. Returns whether there is such a point."""
+    scene = prepared(make_scene, *way)
+    before = Truth.of(scene)
+    finish(scene)
+    if points_of(scene.sides, scene.url, scene.path, rollback=True, at=at) is not None:
+        return False
+    check_never_more(scene, before)
+    report = rollback_plan(scene.gateway, scene.path)
+    after = check_never_more(scene, before)
+    if not report.in_doubt and not report.not_undone:
+        assert after.all == before.all
+        assert set(after.source) >= set(_CODES)
+        assert verify_plan(scene.gateway, scene.path).proved
+    return True
+
+
+@pytest.mark.parametrize("at", range(5, 60, 17))
+@pytest.mark.parametrize("way", _WAYS, ids=str)
+def test_killed_at_some_points_of_a_move(
+    make_scene: Callable[..., Scene], way: tuple[str, str, str | None], at: int
+) -> None:
+    move_killed_at(make_scene, way, at)
+
+
+@pytest.mark.parametrize("at", [4, 17])
+@pytest.mark.parametrize("way", _WAYS, ids=str)
+def test_killed_at_some_points_of_a_rollback(
+    make_scene: Callable[..., Scene], way: tuple[str, str, str | None], at: int
+) -> None:
+    rollback_killed_at(make_scene, way, at)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("work", [move_killed_at, rollback_killed_at])
+@pytest.mark.parametrize("way", _WAYS, ids=str)
+def test_killed_at_every_point(
+    tmp_path_factory: pytest.TempPathFactory,
+    make_scene: Callable[..., Scene],
+    way: tuple[str, str, str | None],
+    work: Callable[..., bool],
+) -> None:
+    def anew(*arguments: object, **named: object) -> Scene:
+        folder = tmp_path_factory.mktemp("scene")
+        scene = make_scene(*arguments, url=f"sqlite:///{folder / 'journal.db'}", **named)
+        scene.path = folder / "plan.jsonl"
+        return scene
+
+    points = 0
+    while points < _MOST and work(anew, way, points):
+        points += 1
+    assert points > 20

@@ -1,0 +1,153 @@
+"""The tables of migrations: made by the scripts as they are declared, beside the journal's, and small in memory."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from voucher_gateway.adapter import Money, Status
+from voucher_gateway.database import Database
+from voucher_gateway.migration import Action, Destination, End, Kind, PlanHeader, PlannedVoucher, RowState, Step
+from voucher_gateway.migration.records import read_planned, write_planned
+from voucher_gateway.migration.schema import SCHEMA
+from voucher_gateway.migration.state import MigrationState
+
+_AT = datetime(2026, 11, 20, 12, 0, 0, 123456, UTC)
+_HEADER = PlanHeader(
+    made_at=_AT,
+    source=End(account="a", provider="jtl", host="here"),
+    target=End(account="b", provider="ticketing", host="there"),
+    steps=(Step.REREAD, Step.CREATE),
+    retire="keep-frozen",
+)
+
+
+def planned(number: int) -> PlannedVoucher:
+    money = Money("10.53", "EUR")
+    return PlannedVoucher(
+        number=number,
+        source_id=f"voucher-{number}",
+        code="••••1234",
+        fingerprint="0" * 64,
+        key_id="1",
+        kind=Kind.PARTLY_USED,
+        initial=Money("20.00", "EUR"),
+        remaining=money,
+        status=Status.ACTIVE,
+        valid_until=_AT,
+        action=Action.CARRY,
+        losses=("pin", "sku"),
+        destination=Destination(value=money, active=True, valid_until=_AT, drift=timedelta(microseconds=1)),
+    )
+
+
+def test_the_scripts_make_the_declared_tables(either_url: str) -> None:
+    database = Database(either_url)
+    MigrationState(database, "f" * 64, _HEADER)
+    with database.write() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "version_table": SCHEMA.version_table,
+                "include_name": lambda name, kind, _: kind != "table" or str(name).startswith("migration_"),
+            },
+        )
+        assert compare_metadata(context, SCHEMA.metadata) == []
+    database.close()
+    config = Config()
+    config.set_main_option("script_location", str(SCHEMA.scripts))
+    assert ScriptDirectory.from_config(config).get_current_head() == SCHEMA.head
+
+
+def test_a_planned_voucher_comes_back_from_its_row_as_it_was() -> None:
+    assert read_planned(write_planned(planned(7))) == planned(7)
+
+
+def test_only_what_is_carried_is_loaded_and_only_once(either_url: str) -> None:
+    database = Database(either_url)
+    state = MigrationState(database, "f" * 64, _HEADER)
+    skipped = PlannedVoucher(number=3, source_id="voucher-3", kind=Kind.EMPTY, action=Action.SKIP)
+    for _ in range(2):
+        state.load([planned(1), planned(2), skipped, planned(4)])
+    assert [row.number for row in state.rows(*RowState)] == [1, 2, 4]
+    assert state.counts() == {(RowState.PLANNED, "EUR"): (3, Money("31.59", "EUR"))}
+    database.close()
+
+
+def test_a_loading_that_was_broken_off_is_gone_on_with(sqlite_url: str) -> None:
+    def broken() -> Iterator[PlannedVoucher]:
+        yield from map(planned, range(1, 1501))
+        raise KeyboardInterrupt
+
+    database = Database(sqlite_url)
+    state = MigrationState(database, "f" * 64, _HEADER)
+    with pytest.raises(KeyboardInterrupt):
+        state.load(broken())
+    state.load(map(planned, range(1, 2001)))
+    assert [row.number for row in state.rows(*RowState)] == list(range(1, 2001))
+    database.close()
+
+
+def test_a_voucher_is_claimed_by_one_only(either_url: str) -> None:
+    one, other = Database(either_url), Database(either_url)
+    states = [MigrationState(database, "f" * 64, _HEADER) for database in (one, other)]
+    states[0].load(map(planned, range(1, 51)))
+    claimed = []
+    for state in states * 4:
+        claimed += [row.number for row in state.claim(8)]
+    assert sorted(claimed) == list(range(1, 51))
+    one.close()
+    other.close()
+
+
+def test_what_was_given_back_can_be_claimed_again(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    state = MigrationState(database, "f" * 64, _HEADER)
+    state.load(map(planned, range(1, 4)))
+    first = state.claim(3)
+    state.release(first[1:])
+    again = state.claim(3)
+    assert [(row.number, row.tries) for row in again] == [(2, 1), (3, 1)]
+    database.close()
+
+
+def test_what_a_dead_process_had_claimed_is_claimed_anew(
+    either_url: str, at_once: Callable[[Callable[[], object], int], list[str]]
+) -> None:
+    database = Database(either_url)
+    state = MigrationState(database, "f" * 64, _HEADER)
+    state.load(map(planned, range(1, 4)))
+
+    def die() -> str:
+        claimed = MigrationState(Database(either_url), "f" * 64, _HEADER).claim(2)
+        return str(len(claimed))
+
+    assert at_once(die, 1) == ["2"]
+    assert [row.number for row in state.claim(9)] == [3]
+    while not state.free_dead():  # PostgreSQL takes a moment to notice a death
+        pass
+    assert [(row.number, row.tries) for row in state.claim(9)] == [(1, 2), (2, 2)]
+    database.close()
+
+
+def test_loading_keeps_no_plan_in_memory(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+
+    def peak(plan_id: str, count: int) -> int:
+        state = MigrationState(database, plan_id, _HEADER)
+        tracemalloc.start()
+        state.load(map(planned, range(1, count + 1)))
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak("0" * 64, 1000)
+    assert peak("a" * 64, 6000) < 1.3 * peak("b" * 64, 2000)
+    database.close()

@@ -1,0 +1,246 @@
+"""The command that plans a migration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.text import Text
+
+from voucher_gateway.adapter import InvalidRequest
+from voucher_gateway.cli.ends import gateway_with, is_file
+from voucher_gateway.cli.exits import DECLINED, DONE
+from voucher_gateway.cli.output import Output
+from voucher_gateway.cli.session import Session, session_of
+from voucher_gateway.cli.tables import Column, counted, print_rows
+from voucher_gateway.migration import Action, PlanSummary, Policy, Tally, load_policy, make_plan, unaccepted
+from voucher_gateway.migration.losses import REPORTED
+from voucher_gateway.migration.wording import (
+    FATES,
+    amounts_of,
+    drift_sentence,
+    listing_sentences,
+    steps_sentence,
+    time_sentence,
+    window_sentence,
+)
+
+_LENGTH: Final = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m(?:in)?)?(?:(\d{1,8})s)?", re.ASCII)
+_RATE: Final = re.compile(r"(.+)=([0-9]{1,6}(?:\.[0-9]{1,3})?)", re.ASCII)
+_WORKERS: Final = 8
+
+_END: Final = "An account of the config, or the path of a file that ends in .jsonl or .csv."
+
+
+def plan(
+    context: typer.Context,
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help=_END, show_default=False)],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help=_END, show_default=False)],
+    out: Annotated[Path, typer.Option("--out", metavar="PLAN", help="The plan's file, a new one.", show_default=False)],
+    policy: Annotated[
+        Path | None,
+        typer.Option("--policy", metavar="FILE", help="What to do with which vouchers (TOML); the strictest without."),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page for people there, too.")
+    ] = None,
+    window: Annotated[
+        str | None, typer.Option("--window", metavar="TIME", help="Say whether it fits: such as 4h, 90m or 1d12h.")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", min=1, max=256, help="So many vouchers at a time.")
+    ] = _WORKERS,
+    rate: Annotated[
+        list[str] | None,
+        typer.Option("--rate", metavar="ACCOUNT=N", help="At most N requests a second there; may be repeated."),
+    ] = None,
+    after: Annotated[
+        Path | None,
+        typer.Option("--after", metavar="PLAN", help="An earlier plan, whose moved vouchers are left out."),
+    ] = None,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Codes and PINs may be written into a file that is the target.")
+    ] = False,
+) -> None:
+    """Plan how the vouchers of SOURCE go to TARGET, and say what becomes of each. Nothing is changed at either vendor.
+
+    The plan is a file of JSON lines to be read, and to be given to `migrate run`; whoever edits it makes it void. A
+    voucher that the policy does not provide for is refused, with the reason. If SOURCE or TARGET is a file, the source
+    stays as it is.
+
+    Exit code 0: everything is provided for. 1: the plan is made, and vouchers are refused, a risk must be accepted by
+    its name in the policy, or it does not fit into the window.
+    """
+    session = session_of(context)
+    length = None if window is None else length_from(window)
+    rates = rates_from(rate or ())
+    rules = Policy() if policy is None else load_policy(policy)
+    _require_new(out)
+    with gateway_with(session, source, target, reveal=reveal) as gateway, _progress(session.output) as told:
+        summary = make_plan(
+            gateway,
+            source,
+            target,
+            out,
+            policy=rules,
+            copy=is_file(source) or is_file(target),
+            workers=workers,
+            rates=rates,
+            after=after,
+            on_progress=told,
+        )
+    if html is not None:
+        _write_page(summary, html, length)
+    _tell(session, summary, length)
+    raise typer.Exit(DONE if _all_well(summary, length) else DECLINED)
+
+
+def length_from(text: str) -> timedelta:
+    """Read a length of time such as ``4h``, ``90m`` or ``1d12h``.
+
+    Raises:
+        InvalidRequest: if it is none, or nothing.
+    """
+    found = _LENGTH.fullmatch(text)
+    days, hours, minutes, seconds = (int(one or 0) for one in found.groups()) if found else (0, 0, 0, 0)
+    length = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    if not length:
+        raise InvalidRequest("--window must be a time such as 4h, 90m or 1d12h", field="--window", rule="such as 4h")
+    return length
+
+
+def rates_from(given: Iterable[str]) -> dict[str, float]:
+    """Read limits such as ``shop=5``: requests a second, by account.
+
+    Raises:
+        InvalidRequest: if one is none.
+    """
+    rates = {}
+    for text in given:
+        found = _RATE.fullmatch(text)
+        if found is None:
+            raise InvalidRequest("--rate must be ACCOUNT=N, such as shop=5", field="--rate", rule="ACCOUNT=N")
+        rates[found[1]] = float(found[2])  # requests a second, and no amount of money
+    return rates
+
+
+def _require_new(out: Path) -> None:
+    if out.exists():
+        raise InvalidRequest(
+            f"{out} is there already: a migration may be bound to it. Take another name",
+            field="--out",
+            rule="a new file",
+        )
+
+
+@contextmanager
+def _progress(output: Output) -> Iterator[Callable[[int], None] | None]:
+    if output.as_json or not output.err.is_terminal:
+        yield None
+        return
+    with output.err.status("reading") as line:
+        yield lambda number: line.update(Text(f"{number:,} vouchers"))
+
+
+def _write_page(summary: PlanSummary, path: Path, window: timedelta | None) -> None:
+    from voucher_gateway.migration.html import plan_page  # late: with it comes Matplotlib, which takes a second
+    from voucher_gateway.pages import write
+
+    write(plan_page(summary, window=window), path)
+
+
+def _all_well(summary: PlanSummary, window: timedelta | None) -> bool:
+    refused = summary.totals.of(Action.REFUSE).count
+    late = window is not None and not summary.estimate.fits(window)
+    return not (refused or late or unaccepted(summary.header, summary.totals))
+
+
+def _tell(session: Session, summary: PlanSummary, window: timedelta | None) -> None:
+    if session.output.as_json:
+        session.output.object(plan_object(summary, window))
+        return
+    output, header, totals = session.output, summary.header, summary.totals
+    output.show(f"{header.source.account} to {header.target.account}: {counted(totals.all.count, 'voucher')}", "")
+    _rows(output, "becomes", {FATES[action]: totals.of(action) for action in Action})
+    _rows(output, "kind, and what becomes of it", {_fate(name): one for name, one in totals.fates.items()})
+    _rows(output, "why they stay", totals.reasons)
+    _rows(output, "what is lost or changed", totals.losses)
+    output.show(
+        steps_sentence(header),
+        window_sentence(header, totals),
+        drift_sentence(totals),
+        time_sentence(summary, window),
+        *listing_sentences(totals.listing),
+        "",
+    )
+    output.text(f"plan {summary.id} in {summary.path}")
+    for name, sentence in unaccepted(header, totals).items():
+        output.remark(f'{sentence} To accept that, the policy has to say: accept = ["{name}"]', style="yellow")
+    if missing := _unnamed_losses(summary):
+        names = ", ".join(f'"{one}"' for one in missing)
+        output.remark(f"Vouchers are refused for what they would lose. To accept that, name it: losses = [{names}]")
+
+
+def plan_object(summary: PlanSummary, window: timedelta | None = None) -> dict[str, Any]:
+    """Return what ``--json`` prints of a plan."""
+    estimate = summary.estimate
+    return {
+        "plan": summary.id,
+        "path": str(summary.path),
+        "source": summary.header.source,
+        "target": summary.header.target,
+        "made_at": summary.header.made_at,
+        "copy": summary.header.copy,
+        "steps": summary.header.steps,
+        "retire": summary.header.retire,
+        "all": summary.totals.all,
+        "actions": summary.totals.actions,
+        "kinds": summary.totals.kinds,
+        "fates": summary.totals.fates,
+        "losses": summary.totals.losses,
+        "reasons": summary.totals.reasons,
+        "months": summary.totals.months,
+        "spendable_twice": summary.totals.twice,
+        "longest_drift_s": _seconds(summary.totals.longest_drift),
+        "listing": summary.totals.listing,
+        "accepted": summary.header.accepted,
+        "unaccepted": unaccepted(summary.header, summary.totals),
+        "likely_s": _seconds(estimate.likely),
+        "least_s": _seconds(estimate.least),
+        "requests": {load.account: load.requests for load in (estimate.source, estimate.target)},
+        "latency_s": {load.account: _seconds(load.latency) for load in (estimate.source, estimate.target)},
+        "fits": None if window is None else estimate.fits(window),
+    }
+
+
+def _rows(output: Output, title: str, tallies: Mapping[str, Tally]) -> None:
+    rows = [one for one in tallies.items() if one[1].count]
+    columns = (
+        Column[tuple[str, Tally]](title, lambda one: one[0]),
+        Column[tuple[str, Tally]]("vouchers", lambda one: str(one[1].count), right=True),
+        Column[tuple[str, Tally]]("value", lambda one: amounts_of(one[1].money)),
+    )
+    if rows:
+        print_rows(output, rows, columns)
+        output.show("")
+
+
+def _fate(name: str) -> str:
+    kind, _, action = name.partition("/")
+    return f"{kind.replace('-', ' ')}: {FATES[Action(action)]}"
+
+
+def _unnamed_losses(summary: PlanSummary) -> list[str]:
+    named = summary.header.policy["losses"]
+    assert isinstance(named, list)
+    return [one for one in summary.totals.at_stake if one not in REPORTED and one not in named]
+
+
+def _seconds(length: timedelta) -> Decimal:
+    return Decimal(length // timedelta(microseconds=1)).scaleb(-6)

@@ -1,0 +1,240 @@
+"""The commands that carry a migration out, watch it, prove it and undo it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from voucher_gateway.adapter import InvalidRequest, Money
+from voucher_gateway.cli.ends import gateway_with, is_file
+from voucher_gateway.cli.exits import DIFFERENT, DONE, UNKNOWN, exit_code
+from voucher_gateway.cli.migrate_progress import showing
+from voucher_gateway.cli.output import Output
+from voucher_gateway.cli.session import Session, session_of
+from voucher_gateway.cli.tables import Column, counted, print_rows
+from voucher_gateway.cli.telling import tell_error
+from voucher_gateway.gateway import Gateway
+from voucher_gateway.migration import (
+    Difference,
+    MigrationStatus,
+    Noted,
+    RollbackReport,
+    RowState,
+    RunReport,
+    Verification,
+    pause_plan,
+    read_header,
+    rollback_plan,
+    run_plan,
+    status_of,
+    verify_plan,
+)
+
+_PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="The file that `migrate plan` wrote.")]
+
+_NOTED: Final = (
+    Column[Noted]("number", lambda one: str(one.number), right=True),
+    Column[Noted]("voucher", lambda one: one.source_id),
+    Column[Noted]("code", lambda one: one.code or "", optional=True),
+    Column[Noted]("value", lambda one: str(one.value), right=True),
+    Column[Noted]("is", lambda one: one.state.value),
+    Column[Noted]("because", lambda one: one.reason),
+)
+_DIFFERENCES: Final = (
+    Column[Difference]("number", lambda one: "" if one.number is None else str(one.number), right=True),
+    Column[Difference]("voucher", lambda one: one.source_id or "", optional=True),
+    Column[Difference]("code", lambda one: one.code or "", optional=True),
+    Column[Difference]("difference", lambda one: one.kind.value),
+    Column[Difference]("explanation", lambda one: one.explanation),
+)
+
+
+def run(
+    context: typer.Context,
+    plan: _PlanFile,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only look at both ends again, and say what would become of each voucher.")
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="A pilot: N vouchers at most. Run again to go on.")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", metavar="N", min=1, max=256, help="So many vouchers at a time; else as planned."),
+    ] = None,
+    accept: Annotated[
+        list[str] | None, typer.Option("--accept", metavar="NAME", help="Accept a risk of the plan; may be repeated.")
+    ] = None,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Write codes and PINs into a target that is a file. They are money.")
+    ] = False,
+) -> None:
+    """Carry a plan out, or go on where it was broken off: killed at any moment, nothing is moved twice or lost.
+
+    The same command may run on several machines that share a journal in PostgreSQL. Ctrl-C, or `migrate pause`, ends
+    it after the vouchers that are under way.
+
+    Exit code 0: what was set about has moved. 4: vouchers are in doubt; run it again, it looks first. 5: vouchers had
+    changed since they were planned, or were refused; they are where they were, plan them anew with --after. Others as
+    everywhere.
+    """
+    session = session_of(context)
+    _require_codes(plan, reveal=reveal or dry_run)
+    with _gateway(session, plan, reveal=reveal) as gateway, showing(session.output) as told:
+        report = run_plan(
+            gateway,
+            plan,
+            dry_run=dry_run,
+            limit=limit,
+            workers=workers,
+            accept=accept or (),
+            on_progress=told,
+        )
+    _tell_run(session.output, report)
+    raise typer.Exit(_run_code(report))
+
+
+def status(context: typer.Context, plan: _PlanFile) -> None:
+    """Say how far a plan is: what stands where, in money, what is in doubt, and who works on it now.
+
+    Exit code 4 if vouchers are in doubt, else 0.
+    """
+    session = session_of(context)
+    with _gateway(session, plan) as gateway:
+        found = status_of(gateway, plan)
+    _tell_status(session.output, found)
+    raise typer.Exit(UNKNOWN if found.count(RowState.IN_DOUBT) else DONE)
+
+
+def pause(context: typer.Context, plan: _PlanFile) -> None:
+    """Let everybody who works on a plan, on whatever machine, stop after the vouchers that are under way.
+
+    `migrate run` goes on with it.
+    """
+    session = session_of(context)
+    with _gateway(session, plan) as gateway:
+        pause_plan(gateway, plan)
+        found = status_of(gateway, plan)
+    _tell_status(session.output, found)
+
+
+def verify(context: typer.Context, plan: _PlanFile) -> None:
+    """Read both sides again and prove it, without asking the run's own records: every planned voucher is at the target
+    once, with its value, currency, code and end; nothing can be spent at the source; and the sums agree to the cent.
+
+    After `migrate rollback` it proves that the source is whole again.
+
+    Exit code 0: proved. 5: there are differences; they are listed.
+    """  # noqa: D205 - one sentence for the help
+    session = session_of(context)
+    with _gateway(session, plan) as gateway:
+        found = verify_plan(gateway, plan)
+    _tell_verification(session.output, found)
+    raise typer.Exit(DONE if found.proved else DIFFERENT)
+
+
+def rollback(context: typer.Context, plan: _PlanFile) -> None:
+    """Bring back to the source what was moved, and list what cannot be brought back and why: spent since, say.
+
+    Exit code 0: all is back. 4: vouchers are in doubt; give the command again. 5: vouchers stay at the target.
+    """
+    session = session_of(context)
+    with _gateway(session, plan) as gateway, showing(session.output) as told:
+        report = rollback_plan(gateway, plan, on_progress=told)
+    _tell_rollback(session.output, report)
+    raise typer.Exit(UNKNOWN if report.in_doubt else DIFFERENT if report.not_undone else DONE)
+
+
+def _require_codes(plan: Path, *, reveal: bool) -> None:
+    """Refuse a run into a file without codes before it refuses voucher after voucher."""
+    if is_file(read_header(plan).target.account) and not reveal:
+        raise InvalidRequest(
+            "the target is a file, and codes and PINs, which are money, are written into one with --reveal only;"
+            " `voucher-gateway export` writes one to look at",
+            field="reveal",
+            rule="given, where the target is a file",
+        )
+
+
+@contextmanager
+def _gateway(session: Session, plan: Path, *, reveal: bool = False) -> Iterator[Gateway]:
+    header = read_header(plan)
+    with gateway_with(session, header.source.account, header.target.account, reveal=reveal) as gateway:
+        yield gateway
+
+
+def _run_code(report: RunReport) -> int:
+    if report.trouble is not None:
+        return exit_code(report.trouble)
+    if report.in_doubt:
+        return UNKNOWN
+    return DIFFERENT if report.counts.get(RowState.CHANGED) or report.counts.get(RowState.REFUSED) else DONE
+
+
+def _tell_run(output: Output, report: RunReport) -> None:
+    if output.as_json:
+        output.object(report)
+    else:
+        would = "would move" if report.dry_run else "moved"
+        moved = counted(report.counts.get(RowState.MOVED, 0), "voucher")
+        output.show(f"{moved} {would}: {_amounts(report.moved)}")
+        others = {one: count for one, count in report.counts.items() if one is not RowState.MOVED}
+        for one, count in sorted(others.items()):
+            output.show(f"{counted(count, 'voucher')} {one.value}")
+        if report.noted:
+            print_rows(output, report.noted, _NOTED)
+        if report.left and not report.dry_run:
+            why = {"limit": "the limit is reached", "paused": "paused", "trouble": "broken off"}
+            told = why.get(report.stopped or "", "others work on them, or run it again")
+            output.show(f"{counted(report.left, 'voucher')} left: {told}")
+    if report.trouble is not None:
+        tell_error(output, report.trouble)
+
+
+def _tell_status(output: Output, found: MigrationStatus) -> None:
+    if output.as_json:
+        output.object(found)
+        return
+    where = "not begun" if found.state is None else found.state.value
+    output.show(f"{found.source} to {found.target}: {where}")
+    for state, one in found.vouchers.items():
+        output.show(f"{counted(one.count, 'voucher')} {state.value}: {_amounts(one.money)}")
+    for owner, count in found.workers.items():
+        output.show(f"process {owner[:8]} works on {counted(count, 'voucher')}")
+    if found.left_behind:
+        output.show(f"{counted(found.left_behind, 'voucher')} left behind by a dead process; the next run goes on")
+    if found.noted:
+        print_rows(output, found.noted, _NOTED)
+
+
+def _tell_verification(output: Output, found: Verification) -> None:
+    if output.as_json:
+        output.object(found)
+        return
+    whole = "at the source again" if found.rolled_back else "as planned"
+    output.show(f"{found.found} of {counted(found.vouchers, 'voucher')} {whole}")
+    for total in found.totals.values():
+        output.show(
+            f"before {total.before}; at the target {total.at_target}, used there since {total.used}, now {total.left};"
+            f" spendable at the source {total.at_source}"
+        )
+    if found.differences:
+        print_rows(output, found.differences, _DIFFERENCES)
+
+
+def _tell_rollback(output: Output, report: RollbackReport) -> None:
+    if output.as_json:
+        output.object(report)
+        return
+    output.show(f"{counted(report.undone, 'voucher')} brought back: {_amounts(report.money)}")
+    for noted in (report.remarks, report.kept):
+        if noted:
+            print_rows(output, noted, _NOTED)
+
+
+def _amounts(money: Mapping[str, Money]) -> str:
+    return ", ".join(str(one) for one in money.values()) or "nothing"

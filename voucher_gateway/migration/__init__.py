@@ -1,0 +1,104 @@
+"""Moving an estate of vouchers from one account to another: plan, run, verify, roll back.
+
+Everything goes through the interface that all providers have, so that any pair of accounts will do. The names here are
+loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from voucher_gateway.migration.judging import Difference, Wrong
+    from voucher_gateway.migration.losses import LOSSES
+    from voucher_gateway.migration.plan import Action, Destination, End, Kind, PlanHeader, PlannedVoucher, Step
+    from voucher_gateway.migration.plan_file import (
+        PlanSummary,
+        plan_id,
+        read_header,
+        read_summary,
+        read_totals,
+        read_vouchers,
+    )
+    from voucher_gateway.migration.planning import make_plan
+    from voucher_gateway.migration.policy import Policy, Recode, Retire, load_policy
+    from voucher_gateway.migration.progress import Progress, RunReport
+    from voucher_gateway.migration.records import Noted, PlanState, RowState
+    from voucher_gateway.migration.risks import RISKS, unaccepted
+    from voucher_gateway.migration.rollback import RollbackReport, rollback_plan
+    from voucher_gateway.migration.running import pause_plan, run_plan
+    from voucher_gateway.migration.state import moved_ids
+    from voucher_gateway.migration.status import MigrationStatus, status_of
+    from voucher_gateway.migration.totals import Tally, Totals
+    from voucher_gateway.migration.verifying import Total, Verification, verify_plan
+
+__all__ = [
+    "LOSSES",
+    "RISKS",
+    "Action",
+    "Destination",
+    "Difference",
+    "End",
+    "Kind",
+    "MigrationStatus",
+    "Noted",
+    "PlanHeader",
+    "PlanState",
+    "PlanSummary",
+    "PlannedVoucher",
+    "Policy",
+    "Progress",
+    "Recode",
+    "Retire",
+    "RollbackReport",
+    "RowState",
+    "RunReport",
+    "Step",
+    "Tally",
+    "Total",
+    "Totals",
+    "Verification",
+    "Wrong",
+    "load_policy",
+    "make_plan",
+    "moved_ids",
+    "pause_plan",
+    "plan_id",
+    "read_header",
+    "read_summary",
+    "read_totals",
+    "read_vouchers",
+    "rollback_plan",
+    "run_plan",
+    "status_of",
+    "unaccepted",
+    "verify_plan",
+]
+
+_HOMES = {
+    "losses": ["LOSSES"],
+    "plan": ["Action", "Destination", "End", "Kind", "PlanHeader", "PlannedVoucher", "Step"],
+    "plan_file": ["PlanSummary", "plan_id", "read_header", "read_summary", "read_totals", "read_vouchers"],
+    "planning": ["make_plan"],
+    "policy": ["Policy", "Recode", "Retire", "load_policy"],
+    "judging": ["Difference", "Wrong"],
+    "progress": ["Progress", "RunReport"],
+    "records": ["Noted", "PlanState", "RowState"],
+    "risks": ["RISKS", "unaccepted"],
+    "rollback": ["RollbackReport", "rollback_plan"],
+    "running": ["pause_plan", "run_plan"],
+    "state": ["moved_ids"],
+    "status": ["MigrationStatus", "status_of"],
+    "totals": ["Tally", "Totals"],
+    "verifying": ["Total", "Verification", "verify_plan"],
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,199 @@
+"""What a plan says and what both sides show, in a temporary file, to be joined there."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, Literal
+
+import attrs
+
+from voucher_gateway.adapter import Money, format_micros
+from voucher_gateway.migration.plan import PlannedVoucher
+from voucher_gateway.migration.records import read_planned, value_of, write_planned
+
+_BATCH: Final = 1000
+
+_TABLES: Final = """
+CREATE TABLE planned (number INTEGER PRIMARY KEY, source_id TEXT UNIQUE, fingerprint TEXT, target_id TEXT,
+    currency TEXT, minor INTEGER, json TEXT);
+CREATE INDEX by_fingerprint ON planned (fingerprint);
+CREATE INDEX by_target ON planned (target_id);
+CREATE TABLE target (id TEXT PRIMARY KEY, fingerprint TEXT, currency TEXT, initial INTEGER, remaining INTEGER,
+    ends TEXT, status TEXT, used INTEGER);
+CREATE INDEX by_code ON target (fingerprint);
+CREATE TABLE source (id TEXT PRIMARY KEY, currency TEXT, remaining INTEGER, ends TEXT, status TEXT);
+CREATE TABLE joined (number INTEGER, id TEXT, PRIMARY KEY (number, id));
+"""
+
+
+@attrs.frozen(kw_only=True)
+class Shown:
+    """A voucher as one side shows it.
+
+    Attributes:
+        id: the vendor's.
+        initial: its value at first, as far as it is told.
+        remaining: what is left of it.
+        ends: the end of its validity, as sortable text.
+        status: active or not, where the vendor says so.
+    """
+
+    id: str
+    initial: Money | None = None
+    remaining: Money | None = None
+    ends: str | None = None
+    status: str | None = None
+
+
+class Evidence:
+    """A temporary database. It holds no codes, and is gone when it is closed or the process ends."""
+
+    def __init__(self) -> None:
+        # Without a name SQLite makes a temporary file that nobody else sees.
+        self._connection = sqlite3.connect("")
+        self._connection.executescript(_TABLES)
+        self.key_id: str | None = None
+        """The key of the plan's fingerprints."""
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._connection.close()
+
+    def plan(self, planned: Iterable[PlannedVoucher]) -> None:
+        """Take down what was planned."""
+
+        def row(one: PlannedVoucher) -> tuple[Any, ...]:
+            self.key_id = self.key_id or one.key_id
+            return (
+                one.number,
+                one.source_id,
+                None if one.destination is not None and one.destination.new_code else one.fingerprint,
+                value_of(one).currency,
+                value_of(one).minor,
+                write_planned(one),
+            )
+
+        rows = map(row, planned)
+        self._insert(
+            "INSERT INTO planned (number, source_id, fingerprint, currency, minor, json) VALUES (?, ?, ?, ?, ?, ?)",
+            rows,
+        )
+
+    def expect(self, target_ids: Iterable[tuple[str, str]]) -> None:
+        """Take down which ids vouchers with new codes have at the target: pairs of source id and target id."""
+        self._insert("UPDATE planned SET target_id = ?2 WHERE source_id = ?1 AND fingerprint IS NULL", target_ids)
+
+    def new_codes(self) -> Iterator[str]:
+        """Give the source ids of the vouchers that get new codes, or whose codes the plan does not know."""
+        query = "SELECT source_id FROM planned WHERE fingerprint IS NULL ORDER BY number"
+        yield from (str(one[0]) for one in self._connection.execute(query))
+
+    def target(self, rows: Iterable[tuple[Shown, str | None]]) -> None:
+        """Take down what the target shows: vouchers, with the fingerprint of the code where it could be read."""
+        self._insert(
+            "INSERT OR REPLACE INTO target (id, fingerprint, currency, initial, remaining, ends, status)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                (one.id, mark, _currency(one), _minor(one.initial), _minor(one.remaining), one.ends, one.status)
+                for one, mark in rows
+            ),
+        )
+
+    def source(self, rows: Iterable[Shown]) -> None:
+        """Take down what the source shows."""
+        self._insert(
+            "INSERT OR REPLACE INTO source (id, currency, remaining, ends, status)"
+            " SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM planned WHERE source_id = ?1)",
+            ((one.id, _currency(one), _minor(one.remaining), one.ends, one.status) for one in rows),
+        )
+
+    def not_at_source(self) -> list[str]:
+        """Return the planned vouchers that the source has not shown so far."""
+        query = "SELECT source_id FROM planned WHERE source_id NOT IN (SELECT id FROM source) ORDER BY number"
+        return [str(one[0]) for one in self._connection.execute(query)]
+
+    def join(self) -> None:
+        """Put the two sides together."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO joined SELECT planned.number, target.id FROM planned JOIN target"
+            " ON planned.fingerprint = target.fingerprint OR planned.target_id = target.id"
+        )
+
+    def each(self) -> Iterator[tuple[PlannedVoucher, list[Shown], Shown | None]]:
+        """Give every planned voucher with what the target and the source show of it."""
+        for number, text, source_id in self._connection.execute(
+            "SELECT number, json, source_id FROM planned ORDER BY number"
+        ):
+            there = self._connection.execute(
+                "SELECT target.id, currency, initial, remaining, ends, status FROM joined JOIN target USING (id)"
+                " WHERE number = ? ORDER BY target.id",
+                (number,),
+            )
+            here = self._connection.execute(
+                "SELECT id, currency, NULL, remaining, ends, status FROM source WHERE id = ?", (source_id,)
+            ).fetchone()
+            yield read_planned(text), [_shown(row) for row in there], None if here is None else _shown(here)
+
+    def note_used(self, target_id: str, issued: Money, used: Money) -> None:
+        """Take down what was issued for a voucher, and what was used of it since."""
+        values = (issued.minor, used.minor, target_id)
+        self._connection.execute("UPDATE target SET initial = ?, used = ? WHERE id = ?", values)
+
+    def note_unspendable(self, side: Literal["source", "target"], id: str) -> None:
+        """Take down that nobody can spend a voucher at one side, whatever is on it."""
+        self._connection.execute(f"UPDATE {side} SET remaining = 0 WHERE id = ?", (id,))  # noqa: S608 - one of two
+
+    def count(self) -> int:
+        """Return how many vouchers are planned."""
+        return int(self._connection.execute("SELECT count(*) FROM planned").fetchone()[0])
+
+    def totals(self) -> dict[str, dict[str, Money]]:
+        """Return the sums by currency, by the names of `verifying.Total`."""
+        sums = self._connection.execute(
+            "SELECT currency, sum(minor), 'before' FROM planned GROUP BY currency"
+            " UNION ALL SELECT currency, sum(initial), 'at_target' FROM target"
+            "   WHERE id IN (SELECT id FROM joined) GROUP BY currency"
+            " UNION ALL SELECT currency, sum(coalesce(used, 0)), 'used' FROM target"
+            "   WHERE id IN (SELECT id FROM joined) GROUP BY currency"
+            " UNION ALL SELECT currency, sum(remaining), 'left' FROM target"
+            "   WHERE id IN (SELECT id FROM joined) GROUP BY currency"
+            " UNION ALL SELECT currency, sum(remaining), 'at_source' FROM source GROUP BY currency"
+        )
+        totals: dict[str, dict[str, Money]] = {}
+        for currency, minor, name in sums:
+            if currency is not None:
+                nothing = dict.fromkeys(("before", "at_target", "used", "left", "at_source"), Money.zero(currency))
+                totals.setdefault(currency, nothing)[name] = Money.from_minor(minor or 0, currency)
+        return dict(sorted(totals.items()))
+
+    def _insert(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        waiting = iter(rows)
+        while batch := list(itertools.islice(waiting, _BATCH)):
+            self._connection.executemany(statement, batch)
+
+
+def ends_text(voucher: Any) -> str | None:
+    """Return the end of a voucher's validity as sortable text."""
+    return None if voucher.valid_until is None else format_micros(voucher.valid_until)
+
+
+def _currency(one: Shown) -> str | None:
+    money = one.remaining or one.initial
+    return None if money is None else money.currency
+
+
+def _minor(money: Money | None) -> int | None:
+    return None if money is None else money.minor
+
+
+def _shown(row: tuple[Any, ...]) -> Shown:
+    id, currency, initial, remaining, ends, status = row
+    return Shown(
+        id=id,
+        initial=None if initial is None else Money.from_minor(initial, currency),
+        remaining=None if remaining is None else Money.from_minor(remaining, currency),
+        ends=ends,
+        status=status,
+    )

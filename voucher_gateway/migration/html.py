@@ -1,0 +1,223 @@
+"""A plan as a page that a finance person can read and print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from voucher_gateway.adapter import Money
+from voucher_gateway.migration.losses import LOSSES
+from voucher_gateway.migration.plan import Action, End, Kind
+from voucher_gateway.migration.plan_file import PlanSummary
+from voucher_gateway.migration.risks import unaccepted
+from voucher_gateway.migration.totals import NO_END, Tally, Totals
+from voucher_gateway.migration.wording import (
+    FATES,
+    drift_sentence,
+    length_of,
+    listing_sentences,
+    steps_sentence,
+    time_sentence,
+    window_sentence,
+)
+from voucher_gateway.pages import Chart, Column, Page, Section, Series, Table, Text
+
+_MOST_MONTHS: Final = 36
+"""So many months ahead stand alone in a chart."""
+_OVER: Final = "earlier"
+_LATER: Final = "later"
+_NO_END: Final = "no end known"
+_MOST_COLUMNS: Final = 6
+
+
+def plan_page(summary: PlanSummary, *, window: timedelta | None = None) -> Page:
+    """Return the page of a plan.
+
+    Args:
+        summary: the plan.
+        window: the time that there is for it, if there is a limit.
+    """
+    header, totals = summary.header, summary.totals
+    return Page(
+        title="Plan of a copy" if header.copy else "Plan of a migration",
+        subtitle=f"{_named(header.source)} to {_named(header.target)}",
+        facts=(
+            ("Vouchers at the source", str(totals.all.count)),
+            *((FATES[action].capitalize(), str(totals.of(action).count)) for action in Action),
+            ("Likely to take", length_of(summary.estimate.likely)),
+            ("Plan (SHA-256)", summary.id),
+        ),
+        sections=(
+            *_warnings(summary, window),
+            _by_currency(totals),
+            *_fate_charts(totals),
+            *_month_charts(totals, header.made_at),
+            _by_kind(totals),
+            *_reason_table(totals),
+            *_loss_table(totals),
+            Text(
+                "How each voucher is carried",
+                (steps_sentence(header), window_sentence(header, totals), drift_sentence(totals)),
+            ),
+            Text("Time", (time_sentence(summary, window),)),
+            _costs(summary),
+            Text("Completeness", tuple(listing_sentences(totals.listing))),
+        ),
+        made_at=header.made_at,
+    )
+
+
+def _named(end: End) -> str:
+    return f"{end.account} ({end.provider})"
+
+
+def _warnings(summary: PlanSummary, window: timedelta | None) -> list[Section]:
+    warnings = [
+        f"{sentence} Nothing is done until this is accepted by its name, {name}."
+        for name, sentence in unaccepted(summary.header, summary.totals).items()
+    ]
+    if window is not None and not summary.estimate.fits(window):
+        warnings.append(f"It will likely take longer than the {length_of(window)} that there are.")
+    return [Text("Before anything is done", tuple(warnings), warning=True)] if warnings else []
+
+
+def _by_currency(totals: Totals) -> Table:
+    rows = []
+    for currency, whole in totals.all.money.items():
+        parts = [_amount(totals.of(action), currency) for action in Action]
+        rows.append((currency, *(f"{part:f}" for part in parts), f"{whole.amount:f}"))
+    return Table(
+        title="Value by currency, and what becomes of it",
+        columns=(
+            Column("Currency"),
+            *(Column(FATES[action].capitalize(), numeric=True) for action in Action),
+            Column("In all", numeric=True),
+        ),
+        rows=tuple(rows),
+        note="What is left on the vouchers; carried value is the same before and after, to the last digit.",
+    )
+
+
+def _fate_charts(totals: Totals) -> list[Chart]:
+    """What becomes of the value in each currency, and of which kinds of vouchers it is."""
+    kinds = [kind for kind in Kind if any(totals.kinds.get(kind, Tally()).money.values())]
+    charts = []
+    for currency in _with_value(totals):
+        series = []
+        for kind in kinds:  # the same ones in each chart, so that their colours are the same
+            values = [_amount(totals.fates.get(f"{kind}/{action}", Tally()), currency) for action in Action]
+            series.append(Series(_words(kind), tuple(values)))
+        labels = tuple(FATES[action] for action in Action)
+        charts.append(Chart(f"{currency}: what becomes of it", currency, labels, tuple(series), kind="stacked"))
+    return charts
+
+
+def _month_charts(totals: Totals, at: datetime) -> list[Chart]:
+    """The value in each currency by the month in which it ends."""
+    charts = []
+    for currency in _with_value(totals):
+        ends: dict[str, dict[Action, Decimal]] = {}
+        for name, tally in sorted(totals.months.items()):
+            month, _, action = name.partition("/")
+            if value := _amount(tally, currency):
+                sums = ends.setdefault(_ending(month, at), {})
+                sums[Action(action)] = sums.get(Action(action), Money.zero(currency).amount) + value
+        labels = sorted(ends, key=_place)
+        nothing = Money.zero(currency).amount
+        series = tuple(
+            Series(FATES[action], tuple(ends[label].get(action, nothing) for label in labels)) for action in Action
+        )
+        title = f"{currency}: the month in which it ends"
+        charts.append(Chart(title, currency, tuple(labels), series, kind="stacked", note="Months are in UTC."))
+    return charts
+
+
+def _ending(month: str, at: datetime) -> str:
+    """Return the label of a month: those that are over, or far ahead, share one."""
+    if month == NO_END:
+        return _NO_END
+    year, number = map(int, month.split("-"))
+    ahead = (year - at.year) * 12 + number - at.month
+    return _OVER if ahead < 0 else month if ahead <= _MOST_MONTHS else _LATER
+
+
+def _place(label: str) -> tuple[int, str]:
+    return ({_OVER: 0, _LATER: 2, _NO_END: 3}.get(label, 1), label)
+
+
+def _by_kind(totals: Totals) -> Table:
+    rows = [
+        (_words(name.partition("/")[0]), FATES[Action(name.partition("/")[2])], one)
+        for name, one in totals.fates.items()
+    ]
+    return _tallies("Vouchers by what they are", ("What they are", "What becomes of them"), rows, totals)
+
+
+def _reason_table(totals: Totals) -> list[Table]:
+    rows = [(reason, one) for reason, one in _largest_first(totals.reasons)]
+    note = "A voucher can be refused for several reasons, and is then counted with each of them."
+    return [_tallies("Why vouchers stay", ("Reason",), rows, totals, note)] if rows else []
+
+
+def _loss_table(totals: Totals) -> list[Table]:
+    rows = [(f"{name}: {LOSSES.get(name, '')}", one) for name, one in _largest_first(totals.losses)]
+    note = "Of the vouchers that are carried; one can lose several things, and is then counted with each of them."
+    return [_tallies("What is lost or changed", ("What",), rows, totals, note)] if rows else []
+
+
+def _tallies(
+    title: str, names: tuple[str, ...], rows: Iterable[tuple[object, ...]], totals: Totals, note: str = ""
+) -> Table:
+    """Return a table whose rows end in a tally: the number, and a column of money for each currency."""
+    currencies = list(totals.all.money)
+    apart = len(currencies) <= _MOST_COLUMNS
+    money = [Column(one, numeric=True) for one in currencies] if apart else [Column("Value")]
+    cells = []
+    for *texts, tally in rows:
+        assert isinstance(tally, Tally)
+        amounts = [f"{tally.money[one].amount:f}" if one in tally.money else "" for one in currencies]
+        shown = amounts if apart else [", ".join(str(one) for one in tally.money.values())]
+        cells.append((*map(str, texts), str(tally.count), *shown))
+    columns = (*map(Column, names), Column("Vouchers", numeric=True), *money)
+    return Table(title=title, columns=columns, rows=tuple(cells), note=note)
+
+
+def _costs(summary: PlanSummary) -> Table:
+    estimate = summary.estimate
+    return Table(
+        title="What the time is made of",
+        columns=(
+            Column("Account"),
+            Column("Requests a voucher", numeric=True),
+            Column("Milliseconds a request", numeric=True),
+            Column("Most requests a second", numeric=True),
+        ),
+        rows=tuple(
+            (
+                load.account,
+                str(load.requests),
+                str(load.latency // timedelta(milliseconds=1)),
+                "" if load.rate is None else f"{load.rate:g}",
+            )
+            for load in (estimate.source, estimate.target)
+        ),
+        note="The time of a request was measured while the plan was made, by reading.",
+    )
+
+
+def _with_value(totals: Totals) -> list[str]:
+    return [currency for currency, money in totals.all.money.items() if money]
+
+
+def _amount(tally: Tally, currency: str) -> Decimal:
+    return tally.money.get(currency, Money.zero(currency)).amount
+
+
+def _largest_first(tallies: Mapping[str, Tally]) -> list[tuple[str, Tally]]:
+    return sorted(tallies.items(), key=lambda one: -one[1].count)
+
+
+def _words(name: str) -> str:
+    return name.replace("-", " ")

@@ -1,0 +1,160 @@
+"""What the moves of one plan have in common: both ends, the names of their operations, and patience."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+import attrs
+
+from voucher_gateway.adapter import (
+    Capabilities,
+    ConfigurationError,
+    MalformedResponse,
+    Money,
+    NotExecuted,
+    Operation,
+    OperationInProgress,
+    RateLimited,
+    Voucher,
+)
+from voucher_gateway.gateway import Gateway
+from voucher_gateway.journal import Entry, Journal, State
+from voucher_gateway.migration.plan import End, PlanHeader, Step
+from voucher_gateway.migration.records import Row
+
+T = TypeVar("T")
+
+_PAUSES_S: Final = (0.2, 1.0, 4.0)
+_LONGEST_PAUSE_S: Final = 300.0
+_WAIT_S: Final = 5.0
+"""For another worker that is on the very same operation: one that died a moment ago, say."""
+
+
+@attrs.frozen(kw_only=True)
+class Seen:
+    """A voucher as it was just read.
+
+    Attributes:
+        voucher: with its code and PIN, where they can be read.
+        remaining: what is left of it.
+    """
+
+    voucher: Voucher
+    remaining: Money | None
+
+
+class Journey:
+    """The moves of one plan.
+
+    Args:
+        gateway: with a journal, and both accounts.
+        plan_id: the plan's hash.
+        header: what holds for all vouchers of the plan.
+        stop: set when nothing new is to be begun.
+
+    Raises:
+        ConfigurationError: if there is no journal, or an account leads elsewhere than when the plan was made.
+    """
+
+    def __init__(self, gateway: Gateway, plan_id: str, header: PlanHeader, stop: threading.Event | None = None) -> None:
+        self.gateway = gateway
+        self.plan_id = plan_id
+        self.header = header
+        self.stop = stop or threading.Event()
+        self.journal = journal_of(gateway)
+        self.source = header.source.account
+        self.target = header.target.account
+        for end in (header.source, header.target):
+            _check_end(gateway, end)
+        self.source_can: Capabilities = gateway.capabilities(self.source)
+        self.target_can: Capabilities = gateway.capabilities(self.target)
+        self.freezes = Step.FREEZE in header.steps
+        self.stays = header.copy or header.retire == "leave"
+        """Whether the source is left as it is."""
+
+    @property
+    def order(self) -> str:
+        """What the vendors are shown as the order of all operations of the plan but the issuing ones."""
+        return f"move-{self.plan_id[:12]}"
+
+    def reference(self, row: Row, step: str) -> str:
+        """Return the reference of one operation: the same one in every run, so that it happens once."""
+        return f"move-{self.plan_id[:16]}-{row.number}.{row.round}-{step}"
+
+    def entry(self, account: str, verb: Operation, row: Row, step: str) -> Entry | None:
+        """Return what the journal holds of one operation."""
+        return self.gateway.operation(account, verb, self.reference(row, step))
+
+    def done(self, account: str, verb: Operation, row: Row, step: str) -> bool:
+        """Whether one operation has surely succeeded."""
+        entry = self.entry(account, verb, row, step)
+        return entry is not None and entry.state is State.SUCCEEDED
+
+    def begun(self, account: str, verb: Operation, row: Row, step: str) -> bool:
+        """Whether one operation may have been carried out."""
+        entry = self.entry(account, verb, row, step)
+        return entry is not None and entry.state in (State.SUCCEEDED, State.UNKNOWN, State.OPEN)
+
+    def named(self, row: Row, step: str) -> dict[str, Any]:
+        """Return the keywords of a changing call."""
+        return {"reference": self.reference(row, step), "order": self.order, "wait": _WAIT_S}
+
+    def patiently(self, call: Callable[[], T]) -> T:
+        """Make a call, and again after a while as long as it surely did nothing, or was a read that went wrong.
+
+        Raises:
+            NotExecuted, OperationInProgress, MalformedResponse: if that does not help.
+        """
+        for pause in _PAUSES_S:
+            try:
+                return call()
+            except RateLimited as error:
+                wait = min(error.retry_after or pause, _LONGEST_PAUSE_S)
+                if self.stop.wait(wait):
+                    raise
+            except (NotExecuted, OperationInProgress, MalformedResponse):
+                if self.stop.wait(pause):
+                    raise
+        return call()
+
+    def read(self, account: str, voucher_id: str) -> Seen:
+        """Read a voucher with all that can be known of it: code, PIN, and what is left."""
+        can = self.source_can if account == self.source else self.target_can
+        voucher = self.patiently(lambda: self.gateway.get(account, voucher_id, secrets=can.codes.readable))
+        remaining = voucher.remaining
+        if remaining is None and voucher.code is not None:
+            code, pin = voucher.code, voucher.pin
+            remaining = self.patiently(lambda: self.gateway.balance(account, code, pin)).remaining
+        return Seen(voucher=voucher, remaining=remaining)
+
+    def past(self) -> datetime:
+        """Return a moment that is over for every clock: the end of validity of a voucher that is to be expired."""
+        made = self.header.made_at
+        return made.replace(year=made.year - 1, month=1, day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def journal_of(gateway: Gateway) -> Journal:
+    """Return the journal, without which nothing is moved.
+
+    Raises:
+        ConfigurationError: if there is none.
+    """
+    if gateway.journal is None:
+        raise ConfigurationError(
+            "a migration needs a journal, so that nothing is moved twice: name one in the configuration"
+        )
+    return gateway.journal
+
+
+def _check_end(gateway: Gateway, end: End) -> None:
+    provider = gateway.provider(end.account)
+    now_there = (provider.name, provider.host, provider.login)
+    if now_there != (end.provider, end.host, end.login):
+        raise ConfigurationError(
+            f"the plan was made for {end.account} at {end.host} as {end.login or 'its login'}, and the account now"
+            f" leads to {provider.host} as {provider.login or 'its login'}: make a new plan",
+            account=end.account,
+        )

@@ -1,0 +1,28 @@
+"""What a voucher can lose on its way, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+LOSSES: Final[Mapping[str, str]] = {
+    "batch": "The target keeps no batch, or only a shorter one.",
+    "code": "The voucher gets another code, and its owner has to be told.",
+    "end": "The voucher ends at the source, and the target knows no end of validity: there it never ends.",
+    "expiry": "The target counts validity in whole days from activation: the voucher ends later than at the source.",
+    "initial": "What was spent already stays behind: at the target the voucher begins with what is left.",
+    "medium": "The target does not tell digital and printed vouchers apart.",
+    "metadata": "The target keeps no data of the shop's own.",
+    "no-end": "The voucher never ends at the source, and the target may give it an end of its own choice.",
+    "order": "The target keeps no order number, or only a shorter one.",
+    "pin": "The voucher can be spent without its PIN at the target.",
+    "sku": "The target keeps no article number, or only a shorter one.",
+    "status": "The voucher is inactive at the source, and can be spent at once at the target.",
+    "tax": "The target keeps no tax flag or no tax rate.",
+    "validity": "The length of time that activation would start is lost.",
+}
+"""Each with a sentence for people. A voucher that would lose one is refused unless the policy accepts it by name."""
+
+REPORTED: Final = frozenset({"code", "expiry", "initial"})
+"""Those that need no name in ``losses``: a later end favours the customer, and the policy speaks of the other two
+elsewhere (``code_taken``, ``code_unfit``, ``partly_used``)."""

@@ -1,0 +1,308 @@
+"""Carrying a plan out: many vouchers at a time, by as many processes and machines as share the journal."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from voucher_gateway.adapter import (
+    AccessDenied,
+    ConfigurationError,
+    DatabaseUnavailable,
+    InvalidRequest,
+    OperationInProgress,
+    VoucherGatewayError,
+    now,
+)
+from voucher_gateway.gateway import Gateway
+from voucher_gateway.migration.journey import Journey, journal_of
+from voucher_gateway.migration.moving import Mover
+from voucher_gateway.migration.plan_file import PlanSummary, read_summary, read_vouchers
+from voucher_gateway.migration.progress import Adding, OnProgress, RunReport
+from voucher_gateway.migration.rates import Rates
+from voucher_gateway.migration.records import Ended, PlanState, Row, RowState
+from voucher_gateway.migration.rehearsing import rehearse
+from voucher_gateway.migration.risks import unaccepted
+from voucher_gateway.migration.state import MigrationState
+from voucher_gateway.pacing import paced
+
+_TICK_S: Final = 0.25
+_FLUSH: Final = 64
+"""So many results are written at a time. One that is lost with a crash is found again in the journal."""
+
+
+def run_plan(
+    gateway: Gateway,
+    plan: Path,
+    *,
+    dry_run: bool = False,
+    limit: int | None = None,
+    workers: int | None = None,
+    accept: Collection[str] = (),
+    on_progress: OnProgress | None = None,
+) -> RunReport:
+    """Carry a plan out, or go on with it where it was broken off.
+
+    Ctrl-C ends it cleanly: what is under way is brought to an end first.
+
+    Args:
+        gateway: with a journal, and both accounts.
+        plan: the plan's file.
+        dry_run: only look again at both ends, and say what would become of each voucher. Nothing is changed.
+        limit: set about so many vouchers at most, as a pilot; the next run goes on.
+        workers: how many vouchers are under way at a time; as the plan says by default.
+        accept: names of risks that are accepted beside those that the plan's policy accepts.
+        on_progress: told a few times a second how far it is, on the caller's thread.
+
+    Raises:
+        ConfigurationError: if the plan was changed, or belongs to other accounts, or was rolled back.
+        InvalidRequest: if a risk of the plan is not accepted, or a number is below one.
+        OperationInProgress: if vouchers may be spendable twice for a while, and another process is at work: the
+            plan's bound holds for one process.
+    """
+    for name, number in (("limit", limit), ("workers", workers)):
+        if number is not None and number < 1:
+            raise InvalidRequest(f"{name} must be a whole number above zero", field=name, rule="at least 1")
+    summary = read_summary(plan)
+    open_risks = unaccepted(summary.header, summary.totals, *accept)
+    stop = threading.Event()
+    journey = Journey(gateway, summary.id, summary.header, stop)
+    state = MigrationState(journey.journal.database, summary.id, summary.header)
+    if state.plan_state() is PlanState.ROLLED_BACK:
+        raise ConfigurationError("this plan was rolled back: make a new one")
+    if dry_run:
+        return rehearse(journey, state, plan, limit=limit, workers=workers, on_progress=on_progress)
+    if open_risks:
+        told = " ".join(f"{name}: {sentence}" for name, sentence in open_risks.items())
+        raise InvalidRequest(
+            f"the plan has risks that nobody has accepted: {told}", field="accept", rule="each risk by its name"
+        )
+    with ExitStack() as held:
+        if summary.totals.twice and not journey.stays:
+            held.enter_context(_alone(state))
+            workers = min(workers or summary.header.workers, summary.header.workers)
+        state.load(read_vouchers(plan))
+        state.set_plan_state(PlanState.RUNNING)
+        return _Run(journey, state, limit, workers or summary.header.workers).run(on_progress)
+
+
+def pause_plan(gateway: Gateway, plan: Path) -> None:
+    """Let everybody who works on a plan, on whatever machine, stop after the voucher that is under way.
+
+    Raises:
+        ConfigurationError: if it was never begun, or is not under way any more.
+    """
+    summary, state = state_of(gateway, plan)
+    found = state.plan_state()
+    if found is not PlanState.RUNNING and found is not PlanState.PAUSED:
+        raise ConfigurationError(f"there is nothing to pause: the plan {summary.id[:12]} is {found or 'not begun'}")
+    state.set_plan_state(PlanState.PAUSED)
+
+
+def state_of(gateway: Gateway, plan: Path) -> tuple[PlanSummary, MigrationState]:
+    """Return a plan and its state."""
+    summary = read_summary(plan)
+    return summary, MigrationState(journal_of(gateway).database, summary.id, summary.header)
+
+
+@contextmanager
+def _alone(state: MigrationState) -> Iterator[None]:
+    """Keep other processes off the plan: what may be spendable twice at a moment was reckoned for one of them."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(state.database.locks.hold(f"migration-window\0{state.plan_id}", wait_s=0.5))
+            free = True
+        except OperationInProgress:
+            free = False
+        if not free:
+            raise OperationInProgress(
+                "another process is at work on this plan, and with both more money could be spent twice than accepted"
+            )
+        yield
+
+
+class _Run:
+    """One run of this process."""
+
+    def __init__(self, journey: Journey, state: MigrationState, limit: int | None, workers: int) -> None:
+        self._journey = journey
+        self._state = state
+        self._mover = Mover(journey, state)
+        self._workers = workers
+        self._stop = journey.stop
+        self._rates = Rates(journey.header.rates, journey.stop)
+        self._claiming = threading.Lock()
+        self._began: datetime = now()
+        self._waiting: deque[Row] = deque()
+        self._left = limit
+        self._ending = threading.Lock()
+        self._flushing = threading.Lock()
+        self._ended: list[Ended] = []
+        self._flushed = time.monotonic()
+        self._in_vain = 0
+        self._stopped: str | None = None
+        self._trouble: Exception | None = None
+        planned = sum(count for (one, _), (count, _) in state.counts().items() if one is RowState.PLANNED)
+        self._tally = Adding(planned if limit is None else min(planned, limit))
+
+    def run(self, on_progress: OnProgress | None) -> RunReport:
+        self._state.look_again()
+        self._state.free_dead()
+        threads = [threading.Thread(target=self._work, name="migration") for _ in range(self._workers)]
+        over = threading.Event()
+        watch = threading.Thread(target=self._watch, args=(threads, over), name="migration-watch")
+        for thread in (*threads, watch):
+            thread.start()
+        # This thread, which Ctrl-C strikes, only waits: whatever it did could be struck half-way. It waits for an
+        # event, as a `Thread.join` that is struck takes the thread for dead (seen with Python 3.11).
+        stumbled: BaseException | None = None
+        while not over.is_set():
+            try:
+                over.wait(_TICK_S)
+                if on_progress is not None:
+                    on_progress(self._tally.progress())
+            except BaseException as error:
+                if stumbled is not None:
+                    raise
+                stumbled = error
+                self._stop.set()
+        self._flush(everything=True)
+        self._state.release(list(self._waiting))
+        report = self._report()
+        if stumbled is not None:
+            raise stumbled
+        return report
+
+    def _watch(self, threads: list[threading.Thread], over: threading.Event) -> None:
+        """Write results down, and look whether somebody paused the plan, as long as there are workers."""
+        try:
+            self._watch_over(threads)
+        except Exception as error:  # noqa: BLE001 - told at the end, once nobody is at work any more
+            self._give_up(error)
+        for thread in threads:
+            thread.join()
+        over.set()
+
+    def _watch_over(self, threads: list[threading.Thread]) -> None:
+        while any(thread.is_alive() for thread in threads):
+            until = time.monotonic() + _TICK_S
+            for thread in threads:
+                thread.join(max(0.0, until - time.monotonic()))
+            self._flush()
+            try:
+                found = self._state.plan_state()
+            except DatabaseUnavailable as error:
+                self._give_up(error)
+                continue
+            if found in (PlanState.PAUSED, PlanState.ROLLED_BACK):
+                self._stopped = self._stopped or "paused"
+                self._stop.set()
+
+    # --- the workers ---
+
+    def _work(self) -> None:
+        with paced(self._rates.wait):
+            while (row := self._next()) is not None:
+                try:
+                    ended = self._mover.move(row)
+                except Exception as error:  # noqa: BLE001 - our bug; it must not look as if nothing had happened
+                    reason = f"broken off by {type(error).__name__}"
+                    ended = Ended(row=row, state=RowState.IN_DOUBT, reason=reason, trouble=error)
+                self._over(ended)
+
+    def _next(self) -> Row | None:
+        with self._claiming:
+            if self._stop.is_set():
+                return None
+            if not self._waiting:
+                try:
+                    self._waiting.extend(self._claimed())
+                except VoucherGatewayError as error:
+                    self._give_up(error)
+            return self._waiting.popleft() if self._waiting else None
+
+    def _claimed(self) -> list[Row]:
+        most = 4 * self._workers  # claiming costs some milliseconds, whatever the number
+        if self._left is not None:
+            most = min(most, self._left)
+            if most == 0:
+                self._stopped = self._stopped or "limit"
+                return []
+        rows = self._state.claim(most, untried_from=self._began)
+        if not rows and self._state.free_dead():
+            rows = self._state.claim(most, untried_from=self._began)
+        if self._left is not None:
+            self._left -= len(rows)
+        return rows
+
+    def _over(self, ended: Ended) -> None:
+        with self._ending:
+            self._ended.append(ended)
+            self._tally.add(ended)
+            if isinstance(ended.trouble, VoucherGatewayError) and not isinstance(
+                ended.trouble, AccessDenied | ConfigurationError
+            ):
+                self._in_vain += 1
+                if self._in_vain >= 2 * self._workers:  # so many in a row: the others would fare no better
+                    self._give_up(ended.trouble)
+            elif ended.trouble is not None:
+                self._give_up(ended.trouble)
+            else:
+                self._in_vain = 0
+            due = len(self._ended) >= _FLUSH or time.monotonic() - self._flushed > _TICK_S
+        if due:
+            self._flush()
+
+    def _give_up(self, trouble: Exception) -> None:
+        self._trouble = self._trouble or trouble
+        self._stopped = self._stopped or "trouble"
+        self._stop.set()
+
+    def _flush(self, *, everything: bool = False) -> None:
+        """Write what came of vouchers. If the database is out of reach it is tried again; the journal knows it all."""
+        if not self._flushing.acquire(blocking=everything):
+            return
+        try:
+            with self._ending:
+                ended, self._ended = self._ended, []
+                self._flushed = time.monotonic()
+            try:
+                self._state.finish(ended)
+            except DatabaseUnavailable as error:
+                with self._ending:
+                    self._ended = ended + self._ended
+                if everything:
+                    raise
+                self._give_up(error)
+        finally:
+            self._flushing.release()
+
+    # --- the end ---
+
+    def _report(self) -> RunReport:
+        counts = self._state.counts()
+        by_state = dict.fromkeys(RowState, 0)
+        for (one, _), (count, _money) in counts.items():
+            by_state[one] += count
+        open_still = by_state[RowState.PLANNED] + by_state[RowState.WORKING]
+        if open_still + by_state[RowState.IN_DOUBT] == 0 and self._state.plan_state() is PlanState.RUNNING:
+            self._state.set_plan_state(PlanState.DONE)
+        if self._trouble is not None and not isinstance(self._trouble, VoucherGatewayError):
+            raise self._trouble
+        stopped = self._stopped if open_still else None
+        return RunReport(
+            plan_id=self._state.plan_id,
+            counts=dict(self._tally.counts),
+            moved=self._tally.moved(),
+            left=open_still,
+            noted=tuple(self._tally.noted),
+            in_doubt=by_state[RowState.IN_DOUBT],
+            stopped="trouble" if self._trouble is not None else stopped,
+            trouble=self._trouble,
+        )

@@ -1,0 +1,48 @@
+"""Migrations: plans under way, and their vouchers."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Create the tables."""
+    op.create_table(
+        "migration_plans",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("source", sa.String(length=255), nullable=False),
+        sa.Column("target", sa.String(length=255), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("loaded", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sa.String(length=32), nullable=False),
+        sa.Column("updated_at", sa.String(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_migration_plans"),
+    )
+    op.create_table(
+        "migration_vouchers",
+        sa.Column("plan_id", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("source_id", sa.String(length=255), nullable=False),
+        sa.Column("minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("planned", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("owner", sa.String(length=32), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("ending", sa.String(length=16), nullable=True),
+        sa.Column("target_id", sa.String(length=255), nullable=True),
+        sa.Column("drift_s", sa.BigInteger(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("updated_at", sa.String(length=32), nullable=False),
+        sa.ForeignKeyConstraint(["plan_id"], ["migration_plans.id"], name="fk_migration_vouchers_plan_id"),
+        sa.PrimaryKeyConstraint("plan_id", "number", name="pk_migration_vouchers"),
+    )
+    op.create_index(
+        "ix_migration_vouchers_plan_id_state_number",
+        "migration_vouchers",
+        ["plan_id", "state", "number"],
+        unique=False,
+    )

@@ -1,0 +1,114 @@
+"""Whether a voucher is still what was planned, and nothing of ours is under way on it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from voucher_gateway.adapter import Code, Status, Voucher, format_micros
+from voucher_gateway.database.schema import holds, operations
+from voucher_gateway.database.statement import Statement
+from voucher_gateway.journal import HoldState, State
+from voucher_gateway.migration.changes import Changed
+from voucher_gateway.migration.journey import Journey, Seen
+from voucher_gateway.migration.plan import PlannedVoucher
+
+MOVE: Final = "move"
+"""In place of provider and host in fingerprints by which a code is compared between vendors."""
+
+_HELD: Final = Statement(
+    sa.select(holds.c.operation_id).where(
+        holds.c.provider == sa.bindparam("provider"),
+        holds.c.host == sa.bindparam("host"),
+        holds.c.fingerprint == sa.bindparam("mark"),
+        (holds.c.state == HoldState.ASKED.value) | (holds.c.state == HoldState.LIVE.value),
+        (holds.c.expires_at.is_(None)) | (holds.c.expires_at > sa.bindparam("at")),
+    )
+)
+_UNSETTLED: Final = Statement(
+    sa.select(operations.c.verb, operations.c.reference).where(
+        operations.c.provider == sa.bindparam("provider"),
+        operations.c.host == sa.bindparam("host"),
+        operations.c.voucher_id == sa.bindparam("voucher"),
+        (operations.c.state == State.OPEN.value) | (operations.c.state == State.UNKNOWN.value),
+    )
+)
+
+
+class Standing:
+    """Compares vouchers of the source with their plan."""
+
+    def __init__(self, journey: Journey) -> None:
+        self._journey = journey
+        self._provider = journey.gateway.provider(journey.source)
+        self._holds = journey.source_can.reservations is not None
+
+    def check(self, seen: Seen, planned: PlannedVoucher, *, frozen: bool) -> None:
+        """Make sure that a voucher is what was planned.
+
+        Args:
+            seen: what was just read.
+            planned: what the plan says.
+            frozen: whether it was stopped by us before it was read.
+
+        Raises:
+            Changed: if it is not.
+        """
+        for difference in self._differences(seen, planned, frozen=frozen):
+            raise Changed(difference)
+        if not self._journey.stays:
+            self._check_journal(seen, planned)
+
+    def check_untouched(self, voucher: Voucher, planned: PlannedVoucher) -> None:
+        """Make sure, before a voucher is frozen, that its status and its end are what was planned.
+
+        Raises:
+            Changed: if they are not. Frozen, it would not show that any more.
+        """
+        if voucher.status is not planned.status:
+            raise Changed(f"it is {_said(voucher.status)}, not {_said(planned.status)}")
+        if voucher.valid_until != planned.valid_until:
+            raise Changed("it ends at another moment than was planned")
+
+    def _differences(self, seen: Seen, planned: PlannedVoucher, *, frozen: bool) -> list[str]:
+        voucher, found = seen.voucher, []
+        if seen.remaining != planned.remaining:
+            found.append(f"it has {seen.remaining} left, not {planned.remaining}")
+        if frozen and voucher.status is not Status.INACTIVE:
+            found.append("it was frozen, and somebody has thawed it")
+        elif not frozen and voucher.status is not planned.status:
+            found.append(f"it is {_said(voucher.status)}, not {_said(planned.status)}")
+        # A vendor whose validities are relative may show no end for what is inactive (JTL).
+        unknown = voucher.valid_until is None and voucher.status is Status.INACTIVE
+        if voucher.valid_until != planned.valid_until and not unknown:
+            found.append("it ends at another moment than was planned")
+        if planned.fingerprint is not None and not self.same_code(voucher.code, planned):
+            found.append("it has another code")
+        return found
+
+    def same_code(self, code: Code | None, planned: PlannedVoucher, *, hidden: bool = False) -> bool:
+        """Whether a code is the planned one; what of a code that cannot be read, `hidden` says."""
+        if code is None or planned.fingerprint is None:
+            return hidden or planned.fingerprint is None
+        keys = self._journey.journal.keys
+        return keys.fingerprint(code, provider=MOVE, host=MOVE, key_id=planned.key_id) == planned.fingerprint
+
+    def _check_journal(self, seen: Seen, planned: PlannedVoucher) -> None:
+        journal, provider = self._journey.journal, self._provider
+        there = {"provider": provider.name, "host": provider.host}
+        with journal.database.read() as connection:
+            unsettled = _UNSETTLED.first(connection, {**there, "voucher": planned.source_id})
+            if unsettled is not None:
+                raise Changed(f"its {unsettled['verb']} {unsettled['reference']!r} is not settled: resolve that first")
+            if not self._holds or seen.voucher.code is None:
+                return
+            at = format_micros(provider.vendor_now())
+            for key_id in journal.keys.keys:
+                mark = journal.keys.fingerprint(seen.voucher.code, key_id=key_id, **there)
+                if _HELD.first(connection, {**there, "mark": mark, "at": at}) is not None:
+                    raise Changed("a reservation of ours stands on it")
+
+
+def _said(status: Status | None) -> str:
+    return "without a status" if status is None else status.value

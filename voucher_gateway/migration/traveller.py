@@ -1,0 +1,55 @@
+"""The voucher that is asked for at the target, made from that at the source."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from voucher_gateway.adapter import Capabilities, Interval, Medium, NewVoucher, Status, Validity, Voucher
+from voucher_gateway.migration.plan import PlannedVoucher
+
+_CARRIED: Final = ("pin", "medium", "taxable", "tax_rate", "sku", "batch", "order", "metadata")
+
+
+def new_voucher(voucher: Voucher, planned: PlannedVoucher, can: Capabilities, *, later: bool) -> NewVoucher:
+    """Return the voucher to ask for. What the target cannot keep is left out; the plan has named it as a loss.
+
+    Args:
+        voucher: as it was just read at the source, with its secrets.
+        planned: what the plan says of it.
+        can: what the target can do.
+        later: whether it is to be inactive at first.
+    """
+    destination = planned.destination
+    assert destination is not None
+    more: dict[str, Any] = {name: getattr(voucher, name) for name in _CARRIED if _kept(name, voucher, can)}
+    if destination.validity_days is not None:
+        more["validity"] = Validity(destination.validity_days, Interval.DAYS)
+    elif planned.status is Status.INACTIVE and _length_fits(voucher, can):
+        more["validity"] = voucher.validity
+    return NewVoucher(
+        initial=destination.value,
+        code=None if destination.new_code else voucher.code,
+        active=False if later else destination.active,
+        valid_until=destination.valid_until,
+        **more,
+    )
+
+
+def _kept(name: str, voucher: Voucher, can: Capabilities) -> bool:
+    value = getattr(voucher, name)
+    if value is None or name not in can.keeps or value is Medium.UNKNOWN:
+        return False
+    longest = can.longest_texts.get(name)
+    text = value if isinstance(value, str) else value.reveal() if name == "pin" else ""
+    return longest is None or len(text) <= longest
+
+
+def _length_fits(voucher: Voucher, can: Capabilities) -> bool:
+    """Whether the end is not known yet, as activation would set it, and the target counts it in the same way."""
+    validity = voucher.validity
+    return (
+        voucher.valid_until is None
+        and validity is not None
+        and validity.interval is not Interval.UNKNOWN
+        and can.expiry.takes_lengths
+    )

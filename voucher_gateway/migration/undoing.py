@@ -1,0 +1,198 @@
+"""The way back of one voucher: unspendable at the target, spendable at the source.
+
+What is to be undone is read from the journal, so that it is the same after a crash.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from voucher_gateway.adapter import (
+    Capabilities,
+    Declined,
+    Expiry,
+    Operation,
+    Redemption,
+    Status,
+    Voucher,
+    VoucherChanges,
+    VoucherNotFound,
+)
+from voucher_gateway.journal import State
+from voucher_gateway.migration.journey import Journey, Seen
+from voucher_gateway.migration.records import Row
+
+FREEZE, CREATE, ACTIVATE, RETIRE = "freeze", "create", "activate", "retire"
+"""The steps in references."""
+
+
+class CannotUndo(Exception):
+    """Something stands against undoing a move; the text says what, for people."""
+
+
+class WayBack:
+    """Undoes moves of a journey."""
+
+    def __init__(self, journey: Journey) -> None:
+        self._journey = journey
+
+    def check_source(self, row: Row) -> None:
+        """Make sure, before anything is undone, that the source can be made what it was.
+
+        Raises:
+            CannotUndo: if it cannot.
+        """
+        journey, can = self._journey, self._journey.source_can
+        if journey.begun(journey.source, Operation.DELETE, row, RETIRE):
+            raise CannotUndo("it was deleted at the source, and cannot be brought back there")
+        if journey.begun(journey.source, Operation.REDEEM, row, RETIRE) and not can.of(Operation.REFUND).available:
+            raise CannotUndo("it was emptied at the source, where nothing can be given back")
+
+    def made(self, row: Row) -> str | None:
+        """Return the id of the voucher that was made at the target; None if there surely is none.
+
+        Raises:
+            CannotUndo: if that is not known.
+        """
+        journey = self._journey
+        entry = journey.entry(journey.target, Operation.ISSUE, row, CREATE)
+        if entry is None or entry.state in (State.DECLINED, State.NOT_EXECUTED):
+            return None
+        if entry.state is not State.SUCCEEDED:
+            raise CannotUndo("whether it is at the target is not known")
+        issued = entry.replay()
+        assert isinstance(issued, Voucher)
+        return issued.id
+
+    def take_back(self, row: Row, target_id: str, step: str = "back") -> None:
+        """Make the voucher at the target unspendable, if nothing was spent of it.
+
+        Raises:
+            CannotUndo: if something was, or there is no way.
+        """
+        seen = self.check_unspent(row, target_id, step)
+        if seen is not None:
+            self._stop(row, target_id, seen, step)
+
+    def check_unspent(self, row: Row, target_id: str, step: str = "back") -> Seen | None:
+        """Make sure that nothing was spent of the voucher at the target, unless it was taken back already.
+
+        Returns:
+            the voucher; None if it was deleted by us.
+
+        Raises:
+            CannotUndo: if something was spent, or the voucher is gone.
+        """
+        journey = self._journey
+        try:
+            seen = journey.read(journey.target, target_id)
+        except VoucherNotFound:
+            if journey.begun(journey.target, Operation.DELETE, row, f"{step}-delete"):
+                return None
+            raise CannotUndo(f"the target does not show the voucher {target_id} any more") from None
+        if not self._emptied_by_us(row, step):
+            _check_unspent(seen, row, journey.target)
+        return seen
+
+    def _emptied_by_us(self, row: Row, step: str) -> bool:
+        journey = self._journey
+        return journey.begun(journey.target, Operation.REDEEM, row, f"{step}-empty")
+
+    def _stop(self, row: Row, target_id: str, seen: Seen, step: str) -> None:
+        journey, can = self._journey, self._journey.target_can
+        if can.of(Operation.DEACTIVATE).available:
+            if seen.voucher.status is not Status.INACTIVE:
+                self._change(Operation.DEACTIVATE, journey.target, target_id, row, f"{step}-stop")
+                self._check_at_rest(row, target_id, step)
+            self._delete(row, target_id, step)
+        elif _expires(can):
+            self._expire(row, target_id, journey.past(), f"{step}-stop")
+            self._check_at_rest(row, target_id, step, before=seen.voucher.valid_until)
+        elif can.of(Operation.REDEEM).available and seen.voucher.code is not None:
+            self._empty(row, seen.voucher, f"{step}-empty")
+        else:
+            raise CannotUndo("the target has no way to make a voucher unspendable")
+
+    def _check_at_rest(self, row: Row, target_id: str, step: str, before: datetime | None = None) -> None:
+        """Look at a voucher that was stopped: only now does its value stand still. If it was spent of, it is freed."""
+        journey = self._journey
+        seen = journey.read(journey.target, target_id)
+        until = seen.voucher.valid_until
+        if seen.voucher.status is not Status.INACTIVE and (until is None or until > journey.header.made_at):
+            raise CannotUndo(f"it is spendable at {journey.target} again: somebody has changed it there")
+        try:
+            _check_unspent(seen, row, journey.target)
+        except CannotUndo:
+            if journey.target_can.of(Operation.DEACTIVATE).available:
+                self._change(Operation.ACTIVATE, journey.target, target_id, row, f"{step}-start")
+            else:
+                self._expire(row, target_id, before, f"{step}-start")
+            raise
+
+    def _expire(self, row: Row, target_id: str, until: datetime | None, step: str) -> None:
+        journey, changes = self._journey, VoucherChanges(valid_until=until)
+        named = journey.named(row, step)
+        journey.patiently(lambda: journey.gateway.update(journey.target, target_id, changes, **named))
+
+    def _empty(self, row: Row, voucher: Voucher, step: str) -> None:
+        journey, code = self._journey, voucher.code
+        assert code is not None
+        if row.value:
+            named = journey.named(row, step)
+            journey.patiently(lambda: journey.gateway.redeem(journey.target, code, row.value, voucher.pin, **named))
+
+    def _delete(self, row: Row, target_id: str, step: str) -> None:
+        """Delete what is inactive already, where that is possible, so that its code is free again."""
+        journey = self._journey
+        if not journey.target_can.of(Operation.DELETE).available:
+            return
+        named = journey.named(row, f"{step}-delete")
+        with suppress(Declined):  # it was charged once, say; inactive it stays in any case
+            journey.patiently(lambda: journey.gateway.delete(journey.target, target_id, "its move was undone", **named))
+
+    def restore_source(self, row: Row) -> str:
+        """Make the source what it was, as far as it was changed, and return what of that is worth telling."""
+        journey = self._journey
+        gateway, source, id = journey.gateway, journey.source, row.planned.source_id
+        if journey.done(source, Operation.UPDATE, row, RETIRE):
+            changes = VoucherChanges(valid_until=row.planned.valid_until)
+            named = journey.named(row, "restore")
+            journey.patiently(lambda: gateway.update(source, id, changes, **named))
+        entry = journey.entry(source, Operation.REDEEM, row, RETIRE)
+        if entry is not None and entry.result is not None:
+            emptied = entry.replay()
+            assert isinstance(emptied, Redemption)
+            again = journey.named(row, "refill")
+            journey.patiently(lambda: gateway.refund(source, emptied, **again))
+        if journey.done(source, Operation.DEACTIVATE, row, FREEZE):
+            thawed = self._change(Operation.ACTIVATE, source, id, row, "thaw")
+            return _restarted(row.planned.valid_until, thawed.valid_until)
+        return ""
+
+    def _change(self, verb: Operation, account: str, id: str, row: Row, step: str) -> Any:
+        journey = self._journey
+        call = journey.gateway.activate if verb is Operation.ACTIVATE else journey.gateway.deactivate
+        named = journey.named(row, step)
+        return journey.patiently(lambda: call(account, id, **named))
+
+
+def _expires(can: Capabilities) -> bool:
+    return can.of(Operation.UPDATE).available and can.expiry not in (Expiry.RELATIVE, Expiry.NONE)
+
+
+def _check_unspent(seen: Seen, row: Row, account: str) -> None:
+    if seen.remaining != row.value:
+        raise CannotUndo(f"it has {seen.remaining} at {account}, not {row.value}: it was used there")
+
+
+def _restarted(before: datetime | None, after: datetime | None) -> str:
+    """Say so where activation gave a voucher another end of validity than it had (JTL counts anew)."""
+    if before == after or after is None:
+        return ""
+    return f"thawed, it is valid until {after.astimezone(UTC):%Y-%m-%d}, before it was {_day(before)}"
+
+
+def _day(moment: datetime | None) -> str:
+    return "without end" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d}"

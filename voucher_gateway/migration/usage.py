@@ -1,0 +1,55 @@
+"""What was used of a voucher since it was moved, by records that are not the migration's."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from voucher_gateway.adapter import Money, MovementKind, Operation, VoucherGatewayError
+from voucher_gateway.database.schema import operations
+from voucher_gateway.journal import State
+from voucher_gateway.migration.journey import Journey
+
+_TAKES = (Operation.REDEEM.value, Operation.CAPTURE.value)
+_GIVES = (Operation.REFUND.value, Operation.TOP_UP.value)
+
+
+def explained(journey: Journey, target_id: str, used: Money) -> bool:
+    """Whether the vendor's history of a voucher, or else our journal, tells exactly of what was used.
+
+    Args:
+        journey: the plan's.
+        target_id: the voucher.
+        used: what is on it now less what was issued: negative where it was spent.
+    """
+    return _by_history(journey, target_id, used.currency) == used or _by_journal(journey, target_id, used) == used
+
+
+def _by_history(journey: Journey, target_id: str, currency: str) -> Money | None:
+    if not journey.target_can.of(Operation.HISTORY).available:
+        return None
+    try:
+        history = journey.patiently(lambda: journey.gateway.history(journey.target, target_id))
+    except VoucherGatewayError:
+        return None
+    if not history.complete or any(one.kind is MovementKind.UNKNOWN for one in history):
+        return None
+    total = Money.zero(currency)
+    for one in history:
+        total = total - one.money if one.kind is MovementKind.REDEMPTION else total + one.money
+    return total
+
+
+def _by_journal(journey: Journey, target_id: str, used: Money) -> Money:
+    """Add up our own operations: some vendors keep no history of what we overwrite."""
+    query = sa.select(operations.c.verb, operations.c.amount, operations.c.currency).where(
+        operations.c.account == journey.target,
+        operations.c.voucher_id == target_id,
+        operations.c.state == State.SUCCEEDED.value,
+        operations.c.verb.in_([*_TAKES, *_GIVES]),
+    )
+    total = Money.zero(used.currency)
+    with journey.journal.database.read() as connection:
+        for row in connection.execute(query):
+            money = Money(row.amount, row.currency)
+            total = total - money if row.verb in _TAKES else total + money
+    return total

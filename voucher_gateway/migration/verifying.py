@@ -1,0 +1,116 @@
+"""Proving what a migration came to, by reading both sides again; the run's own records are not asked.
+
+The plan says what was to be. The source and the target are listed, what is found is joined with the plan in a file of
+its own, and every difference is named. A voucher at the target is recognised by its code's fingerprint. Only where it
+got a new code, which the plan cannot know, the journal's record of moves says which one it is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+import attrs
+
+from voucher_gateway.adapter import Money
+from voucher_gateway.gateway import Gateway
+from voucher_gateway.migration.evidence import Evidence
+from voucher_gateway.migration.journey import Journey
+from voucher_gateway.migration.judging import Difference, judged
+from voucher_gateway.migration.plan import Action
+from voucher_gateway.migration.plan_file import read_summary, read_vouchers
+from voucher_gateway.migration.records import PlanState
+from voucher_gateway.migration.sides import read_source, read_target
+from voucher_gateway.migration.state import MigrationState
+
+
+@attrs.frozen(kw_only=True)
+class Total:
+    """What one currency came to.
+
+    Attributes:
+        before: the planned value.
+        at_target: what was issued for it at the target.
+        used: what was spent, given back or added there since, as the target's records tell it: negative where more
+            was spent.
+        left: what is on those vouchers now.
+        at_source: what could still be spent at the source.
+    """
+
+    before: Money
+    at_target: Money
+    used: Money
+    left: Money
+    at_source: Money
+
+    def balanced(self, *, source_whole: bool, copied: bool) -> bool:
+        """Whether it adds up to the cent."""
+        nothing = Money.zero(self.before.currency)
+        if source_whole:
+            return self.at_source == self.before and self.left == nothing
+        kept = copied or self.at_source == nothing
+        return kept and self.before == self.at_target and self.at_target + self.used == self.left
+
+
+@attrs.frozen(kw_only=True)
+class Verification:
+    """What reading both sides again showed.
+
+    Attributes:
+        plan_id: the plan.
+        rolled_back: whether the source is expected whole, as the plan was rolled back.
+        vouchers: how many vouchers the plan carries.
+        found: how many of them are as they should be.
+        totals: by currency.
+        differences: everything that is not as it should be.
+    """
+
+    plan_id: str
+    rolled_back: bool
+    vouchers: int
+    found: int
+    totals: Mapping[str, Total] = attrs.field(hash=False)
+    differences: tuple[Difference, ...]
+
+    @property
+    def proved(self) -> bool:
+        """Whether everything is as it should be."""
+        return not self.differences
+
+
+def verify_plan(gateway: Gateway, plan: Path) -> Verification:
+    """Read both sides of a plan again, and compare them with it.
+
+    Memory stays flat: what is read goes into a temporary file. A plan that was rolled back is held against its source.
+
+    Raises:
+        ConfigurationError: if the plan was changed, or belongs to other accounts.
+        VoucherGatewayError: if a side cannot be read.
+    """
+    summary = read_summary(plan)
+    journey = Journey(gateway, summary.id, summary.header)
+    state = MigrationState(journey.journal.database, summary.id, summary.header)
+    rolled_back = state.plan_state() is PlanState.ROLLED_BACK
+    with closing(Evidence()) as evidence:
+        evidence.plan(one for one in read_vouchers(plan) if one.action is Action.CARRY)
+        read_target(journey, evidence)
+        read_source(journey, evidence)
+        differences = tuple(judged(journey, evidence, rolled_back=rolled_back))
+        totals = {one: Total(**parts) for one, parts in evidence.totals().items()}
+        vouchers = evidence.count()
+    wrong = Counter(one.number for one in differences if one.number is not None)
+    unbalanced = tuple(
+        Difference.of_total(currency, attrs.asdict(one, recurse=False))
+        for currency, one in totals.items()
+        if not one.balanced(source_whole=rolled_back, copied=journey.stays)
+    )
+    return Verification(
+        plan_id=summary.id,
+        rolled_back=rolled_back,
+        vouchers=vouchers,
+        found=vouchers - len(wrong),
+        totals=totals,
+        differences=differences + unbalanced,
+    )
