@@ -1,7 +1,9 @@
 # Every target does its own set-up, in a virtual environment beside this file.
 #   make demo    the whole promise on two simulated vendors
 #   make test    the tests
-# Others: lint, bench, docs, test-crash (every crash point), model (every interleaving), test-slow, dist, clean. Another Python: make test PYTHON=python3.13 VENV=.venv313
+# Others: lint, bench, docs, conformance (what our providers promise), dist, format, clean.
+# Others, long: test-crash, test-migration (estates of 10,000, killed), contract (every fault), model, test-slow.
+# Another Python: make test PYTHON=python3.13 VENV=.venv313
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,10 +11,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-crash model lint format bench docs dist clean
+.PHONY: help setup demo test test-slow test-crash test-migration contract conformance model lint format bench docs dist clean
 
 help:
-	@sed -n 's/^#   make/  make/p; s/^# Others/  Others/p' Makefile
+	@sed -n 's/^#   make/  make/p; s/^# Others/  Others/p; s/^# Another/  Another/p' Makefile
 
 setup: $(READY)
 
@@ -20,14 +22,14 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "voucher-gateway needs Python 3.11 or later: make PYTHON=python3.12")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[cli,postgres,simulator]' --group dev
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[cli,local,postgres,report,simulator,testing]' --group dev
 	@touch $(READY)
 
 demo: $(READY)
 	@$(BIN)/voucher-gateway demo
 
 test: $(READY)
-	@$(BIN)/python -m pytest -m 'not slow'
+	@$(BIN)/python -m pytest -m 'not slow' --numprocesses auto --dist worksteal
 
 test-slow: $(READY)
 	@$(BIN)/python -m pytest -m slow --timeout 1800
@@ -35,8 +37,18 @@ test-slow: $(READY)
 test-crash: $(READY)
 	@$(BIN)/python -m pytest -m slow --timeout 3600 -s tests/crash tests/races tests/stateful
 
+test-migration: $(READY)
+	@$(BIN)/python -m pytest -m slow --timeout 3600 --numprocesses auto --dist worksteal tests/migration
+
 model: $(READY)
 	@$(BIN)/python -m tests.model_check
+
+contract: $(READY)
+	@$(BIN)/python -m pytest --contract-thorough --timeout 3600 tests/providers/*/test_*_contract.py
+
+conformance: $(READY)
+	@$(BIN)/python -m pytest --write-conformance --quiet tests/providers/*/test_*_contract.py
+	@$(BIN)/python docs/tables.py
 
 lint: $(READY)
 	@$(BIN)/ruff check .

@@ -43,13 +43,21 @@ def test_the_build_list_holds_the_core_and_exactly_the_folders(project: dict[str
     assert sorted(packages) == sorted(["voucher_gateway", *(f"providers/{name}" for name in folders)])
 
 
-@pytest.mark.parametrize("group", GROUPS)
-def test_every_folder_has_one_entry_point_under_its_vendors_name(
-    project: dict[str, Any], folders: set[str], group: str
+def test_every_folder_has_one_provider_under_its_vendors_name(project: dict[str, Any], folders: set[str]) -> None:
+    assert _packages(project, "voucher_gateway.providers") == {name.removeprefix(PREFIX): name for name in folders}
+
+
+def test_every_folder_with_a_simulator_has_one_under_its_vendors_name(
+    project: dict[str, Any], folders: set[str]
 ) -> None:
+    simulated = {name for name in folders if any((ROOT / "providers" / name).glob("simulator*"))}
+    expected = {name.removeprefix(PREFIX): name for name in simulated}
+    assert _packages(project, "voucher_gateway.simulators") == expected
+
+
+def _packages(project: dict[str, Any], group: str) -> dict[str, str]:
     points = project["project"]["entry-points"][group]
-    packages = {name: value.partition(":")[0].partition(".")[0] for name, value in points.items()}
-    assert packages == {name.removeprefix(PREFIX): name for name in folders}
+    return {name: value.partition(":")[0].partition(".")[0] for name, value in points.items()}
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -2,10 +2,16 @@
 
 The ```python blocks of a page run one after another in one namespace, in a folder with a ``voucher-gateway.toml``. A
 ``print(...)  # text`` must print that text, where ``...`` stands for anything. A ```toml block must load; one with
-accounts is the configuration of the blocks after it, with the simulators' addresses and logins put in. A comment
-``<!-- fault: ACCOUNT NAME METHOD /path -->`` lets a fault wait, ``<!-- clock: ACCOUNT SECONDS -->`` moves a vendor's
-clock. The accounts are ``shop`` (jtl), with the voucher JTL-SPRING-0042 of 100 EUR, and ``events`` (ticketing), with
-EVENT-2F8C-6WJN of 50 EUR. Console blocks are read as those of the command-line page, which has a test of its own.
+accounts is the configuration of the blocks after it, with the simulators' addresses and logins put in. Console blocks
+are read as those of the command-line page, which has a test of its own. Comments direct what is not shown:
+
+* ``<!-- fault: ACCOUNT NAME METHOD /path -->`` lets a fault wait.
+* ``<!-- clock: ACCOUNT SECONDS -->`` moves a vendor's clock.
+* ``<!-- vouchers: ACCOUNT NUMBER -->`` adds so many varied vouchers to a vendor.
+* ``<!-- file: NAME -->`` makes the next ```toml block that file.
+
+The accounts are ``shop`` (jtl), with the voucher JTL-SPRING-0042 of 100 EUR, and ``events`` (ticketing), with
+EVENT-2F8C-6WJN of 50 EUR.
 """
 
 from __future__ import annotations
@@ -33,7 +39,8 @@ from voucher_gateway.simulator import RunningSimulator, start
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PIECE: Final = re.compile(
-    r"^<!-- (?P<directive>fault|clock): (?P<words>.*?) -->$|^```(?P<kind>python|toml|console)\n(?P<text>.*?)^```$",
+    r"^<!-- (?P<directive>fault|clock|file|vouchers): (?P<words>.*?) -->$"
+    r"|^```(?P<kind>python|toml|console)\n(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
 EXPECTED: Final = re.compile(r"^\s*print\(.*\)  # (?P<text>.*)$")
@@ -87,6 +94,7 @@ class Reader:
         self.env = env
         self.names: dict[str, Any] = {"__name__": "example", "print": self.print}
         self.said: dict[int, list[str]] = defaultdict(list)
+        self.file = ""
         self.accounts = CONFIG.partition("\n\n")[2]
         self.configure(CONFIG)
         self.console = COMMANDS(run, {})
@@ -131,7 +139,11 @@ class Reader:
     def direct(self, directive: str, words: str) -> None:
         """Do what a comment of the page says."""
         account, *rest = words.split(" ", 2)
-        if directive == "fault":
+        if directive == "file":
+            self.file = words
+        elif directive == "vouchers":
+            self.vendors[account].simulator.seed(int(rest[0]))
+        elif directive == "fault":
             name, match = rest
             self.vendors[account].inject(name, match)
         else:
@@ -143,6 +155,10 @@ class Reader:
         for piece in PIECE.finditer(text):
             if piece["directive"]:
                 self.direct(piece["directive"], piece["words"])
+            elif piece["kind"] == "toml" and self.file:
+                tomllib.loads(piece["text"])
+                (self.folder / self.file).write_text(piece["text"])
+                self.file = ""
             elif piece["kind"] == "toml":
                 self.configure(piece["text"])
             elif piece["kind"] == "console":
@@ -162,7 +178,10 @@ class Reader:
 @pytest.fixture
 def vendors() -> Iterator[dict[str, RunningSimulator]]:
     with ExitStack() as stack:
-        running = {"shop": stack.enter_context(start("jtl")), "events": stack.enter_context(start("ticketing"))}
+        running = {
+            "shop": stack.enter_context(start("jtl", seed=1)),
+            "events": stack.enter_context(start("ticketing", seed=1)),
+        }
         shop, events = running["shop"].announcement, running["events"].announcement
         body = {"amount": "100.00", "currency": "EUR", "code": "JTL-SPRING-0042", "status": "active", "type": "digital"}
         _post(f"{shop['base_url']}/vouchers", shop["token"], body)
