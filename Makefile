@@ -2,7 +2,7 @@
 #   make demo    the whole promise on two simulated vendors
 #   make test    the tests
 # Others: lint, bench, docs, conformance (what our providers promise), dist, format, clean.
-# Others, long: test-crash, test-migration (estates of 10,000, killed), contract (every fault), model, test-slow.
+# Others, long: test-crash, test-migration (10,000, killed), contract (every fault), model, test-slow, bench-memory.
 # Another Python: make test PYTHON=python3.13 VENV=.venv313
 
 PYTHON ?= python3
@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-crash test-migration contract conformance model lint format bench docs dist clean
+.PHONY: help setup demo test test-slow test-crash test-migration contract conformance model lint format bench bench-memory docs dist clean
 
 help:
 	@sed -n 's/^#   make/  make/p; s/^# Others/  Others/p; s/^# Another/  Another/p' Makefile
@@ -63,6 +63,9 @@ format: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group bench
 	@$(BIN)/python tests/benchmarks/run.py
+
+bench-memory: $(READY)
+	@$(BIN)/python -m tests.benchmarks.bench_migration --memory
 
 docs: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group docs
