@@ -27,6 +27,9 @@ def overwritten(intent: Intent, written: str, voucher: Voucher) -> Outcome:
     if intent.verb == Operation.UPDATE:
         if note(expiry(voucher.valid_until)) == written:
             return Outcome(effect=Effect.SUCCEEDED, result=voucher, reason="the voucher has the expiry")
-    elif str(voucher.initial) == written:
+        # A repeat reads the amount anew and writes the same expiry. What the earlier request could still do if it
+        # arrived late, namely undo a change of the amount in between, it could do without the repeat just as well.
+        return Outcome(effect=Effect.UNKNOWN, reason="the voucher has not got the expiry", repeatable=True)
+    if str(voucher.initial) == written:
         return Outcome(effect=Effect.SUCCEEDED, reason="the voucher has the value")
     return Outcome(effect=Effect.UNKNOWN, reason="the voucher has not got what was to be written, or not any more")

@@ -26,7 +26,6 @@ MAY_STAY_UNKNOWN: Final = {
     "jtl/top_up": "a recharge that is not there may still arrive: nothing puts an end to the request",
     "jtl/refund": "no refund of ours is there, but refunds carry no reference: a person must decide",
     "ticketing/issue": "a voucher that is not there may still arrive",
-    "ticketing/update": "an expiry that is not there may still arrive",
     "ticketing/top_up": "a value that is not there may still arrive, or was overwritten since",
     "ticketing/redeem": "a value that is not there may still arrive, or was overwritten since",
     "ticketing/refund": "a value that is not there may still arrive, or was overwritten since",
@@ -39,6 +38,7 @@ RESUMES_BY_REPEAT: Final = {
     "jtl/deactivate": "a repeat does no harm",
     "jtl/update": "a repeat does no harm",
     "jtl/delete": "a repeat does no harm",
+    "ticketing/update": "a repeat reads the amount anew and does no more harm",
 }
 """What is not there stays unknown as long as nobody but `recover` looks; the caller's repeat then does it."""
 
