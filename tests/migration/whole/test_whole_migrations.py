@@ -63,7 +63,7 @@ def test_an_estate_arrives_whole(pair: tuple[str, str], place: Make, tmp_path: P
 
 
 def test_a_run_that_is_killed_again_and_again_doubles_and_loses_nothing(place: Make, tmp_path: Path) -> None:
-    one = Migration.planned(place("jtl", 120, latency_ms=60), place("ticketing", 3, latency_ms=60), tmp_path, POLICY)
+    one = Migration.planned(place("jtl", 250, latency_ms=70), place("ticketing", 3, latency_ms=70), tmp_path, POLICY)
     assert one.killed(4, seed=1) >= 2
     one.finish()
     one.check()
