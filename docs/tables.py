@@ -186,7 +186,7 @@ def _type_word(hint: Any) -> str:
     if get_origin(hint) in (Union, types.UnionType):
         hint = next(one for one in get_args(hint) if one is not types.NoneType)
     if get_origin(hint) is tuple:
-        return "list of texts"
+        return "list of secrets" if SecretSource in get_args(hint) else "list of texts"
     if get_origin(hint) is Literal:
         return " or ".join(f"`{one}`" for one in get_args(hint))
     words: dict[Any, str] = {str: "text", Path: "path", int: "whole number", float: "number", bool: "true or false"}
