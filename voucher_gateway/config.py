@@ -30,6 +30,7 @@ import attrs
 from voucher_gateway import registry
 from voucher_gateway.capabilities import RISKS
 from voucher_gateway.errors import ConfigurationError
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.settings import DatabaseUrl, SecretSource
 from voucher_gateway.settings_table import Problems, Where, kind_of, read_settings, suggestion
 
@@ -53,11 +54,13 @@ class AccountConfig:
         provider: the provider's name.
         code_pattern: matches the codes that may be this account's; None where any may be.
         accept_risks: the names of risky emulations that may be used, each one of `capabilities.RISKS`.
+        provider_type: its class.
         settings: an instance of the provider's `settings_type`.
     """
 
     name: str
     provider: str
+    provider_type: type[VoucherProvider]
     code_pattern: re.Pattern[str] | None = None
     accept_risks: frozenset[str] = frozenset()
     settings: Any
@@ -179,38 +182,40 @@ def _account(name: Any, table: Any, problems: Problems, folder: Path | None) -> 
         return None
     code_pattern = _code_pattern(table["code_pattern"], problems, where) if "code_pattern" in table else None
     accept_risks = _accept_risks(table.get("accept_risks", ()), problems, where)
-    settings_type = _settings_type(table, problems, where)
-    if settings_type is None:
+    provider_type = _provider_type(table, problems, where)
+    if provider_type is None:
         for key in table:
             # without the provider its keys are not known, but a slip in one of ours is worth saying
             if key not in _COMMON_KEYS and (meant := suggestion(key, _COMMON_KEYS)) and "provider" not in table:
                 problems.add((*where, key), f"is no key of an account{meant}")
         return None
     own = {key: value for key, value in table.items() if key not in _COMMON_KEYS}
-    settings = read_settings(settings_type, own, problems, where, folder=folder, reserved=_COMMON_KEYS)
+    settings = read_settings(provider_type.settings_type, own, problems, where, folder=folder, reserved=_COMMON_KEYS)
     return AccountConfig(
         name=name,
         provider=table["provider"],
+        provider_type=provider_type,
         code_pattern=code_pattern,
         accept_risks=accept_risks,
         settings=settings,
     )
 
 
-def _settings_type(table: Mapping[str, Any], problems: Problems, where: Where) -> type[Any] | None:
+def _provider_type(table: Mapping[str, Any], problems: Problems, where: Where) -> type[VoucherProvider] | None:
     where = (*where, "provider")
     provider = table.get("provider")
-    names = sorted({one.name for one in registry.installed()})
-    settings_type = None
+    everything = registry.installed()
+    names = sorted({one.name for one in everything})
+    provider_type = None
     with problems.at(where):
         if isinstance(provider, str) and provider in names:
-            settings_type = registry.load(provider).settings_type
+            provider_type = registry.load(provider, everything)
         elif isinstance(provider, str) or "provider" not in table:
             rule = "is missing" if provider is None else f"is no installed provider{suggestion(provider, names)}"
             problems.add(where, f"{rule}; installed: {', '.join(names) or 'none'}")
         else:
             problems.add(where, f"must be text, not {kind_of(provider)}")
-    return settings_type
+    return provider_type
 
 
 def _code_pattern(given: Any, problems: Problems, where: Where) -> re.Pattern[str] | None:

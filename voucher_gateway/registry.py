@@ -62,14 +62,18 @@ def _told(point: metadata.EntryPoint, field: str) -> str:
     return told[field] if told is not None and field in told else ""
 
 
-def load(name: str) -> type[VoucherProvider]:
+def load(name: str, among: tuple[InstalledProvider, ...] | None = None) -> type[VoucherProvider]:
     """Import the provider class with this name.
+
+    Args:
+        name: the provider's name.
+        among: what is installed, where the caller has looked already.
 
     Raises:
         ConfigurationError: if none is installed, if several distributions bring one, or if it is broken or built for
             another version of the interface; the message names the distribution at fault.
     """
-    everything = installed()
+    everything = installed() if among is None else among
     found = [provider for provider in everything if provider.name == name]
     if not found:
         raise ConfigurationError(_unknown(name, everything))

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from typing import Any, Self
 
-from voucher_gateway import registry
 from voucher_gateway.config import Config, load_config
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.gateway.doubt import Doubt
@@ -41,7 +40,7 @@ class Gateway(Reading, Issuing, Spending, Doubt):
         accounts = [
             Account(
                 name=one.name,
-                provider=registry.load(one.provider)(one.name, one.settings),
+                provider=one.provider_type(one.name, one.settings),
                 code_pattern=one.code_pattern,
                 accept_risks=one.accept_risks,
             )
