@@ -9,6 +9,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# One more than there are cores: tests wait too.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow test-crash test-migration contract conformance model lint format bench bench-memory docs dist clean
@@ -29,7 +31,7 @@ demo: $(READY)
 	@$(BIN)/voucher-gateway demo
 
 test: $(READY)
-	@$(BIN)/python -m pytest -m 'not slow' --numprocesses auto --dist worksteal
+	@$(BIN)/python -m pytest -m 'not slow' --numprocesses $(WORKERS) --dist worksteal
 
 test-slow: $(READY)
 	@$(BIN)/python -m pytest -m slow --timeout 1800
