@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voucher_gateway.execution.steps import wire_reference
-from voucher_gateway.journal.journal import mark_of, new_id
+from voucher_gateway.journal.ids import mark_of, new_id
 
 if TYPE_CHECKING:
     from tests.conftest import Shop

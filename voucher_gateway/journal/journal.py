@@ -29,7 +29,7 @@ from voucher_gateway.database.locks import one_at_a_time
 from voucher_gateway.database.schema import operations, requests
 from voucher_gateway.journal import statements
 from voucher_gateway.journal.holds import Hold, Holds
-from voucher_gateway.journal.keys import MARK_LENGTH, JournalKeys
+from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.moved import refuse_moved
 from voucher_gateway.journal.records import Entry, Finished, HoldRequest, Key, Sent, State, Target
 from voucher_gateway.journal.restoration import Restoration
@@ -342,16 +342,6 @@ class Journal:
             _one(statements.SETTLE.run(connection, values))
             self.holds.settled(connection, entry, result)
         return attrs.evolve(entry, state=state, result=made, error=wrong)
-
-
-def new_id(mark: str) -> str:
-    """Return an id for the operation of a mark: 26 characters that sort by time of making and end in the mark."""
-    return f"{int(now().timestamp() * 1000):012x}{mark}"
-
-
-def mark_of(operation_id: str) -> str:
-    """Return the mark that an operation's id ends in."""
-    return operation_id[-MARK_LENGTH:]
 
 
 def error_json(error: VoucherGatewayError) -> str:

@@ -74,7 +74,7 @@ def test_a_url_shows_its_password_nowhere() -> None:
         ("postgresql://db.example/own", "db.example:5432/own"),
         ("postgresql:///own?host=/run/postgres", "/run/postgres:5432/own"),
         ("postgresql:///own", "localhost:5432/own"),
-        ("sqlite:////tmp/a/../own.db", "sqlite:/tmp/own.db"),
+        ("sqlite:////srv/a/../own.db", "sqlite:/srv/own.db"),
     ],
 )
 def test_the_host_names_the_database(url: str, host: str) -> None:
