@@ -192,3 +192,12 @@ def test_the_plan_holds_no_code(run: Run, estates: Path) -> None:
     assert len(codes) == 25
     everything = ran.out + ran.err + (estates / "a.plan").read_text() + (estates / "a.html").read_text()
     assert [code for code in codes if len(code) >= 8 and code in everything] == []
+
+
+def test_everything_that_is_wrong_with_a_policy_is_told_a_line_each(run: Run, estates: Path) -> None:
+    (estates / "bad.toml").write_text('losses = ["pinn"]\nretire = "gone"\n')
+    refused = run("migrate", "plan", "shop", "events", "--out", "a.plan", "--policy", "bad.toml")
+    assert refused.code == 2
+    lines = refused.err.splitlines()
+    assert lines[0].startswith("bad.toml: losses: ")
+    assert lines[1].startswith("bad.toml: retire: ")

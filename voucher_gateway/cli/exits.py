@@ -142,7 +142,9 @@ def error_object(error: VoucherGatewayError) -> dict[str, Any]:
 
 def error_lines(error: VoucherGatewayError) -> list[str]:
     """Return what people are told of an error: what is wrong, what it means for the money, and what to do."""
-    lines = [f"{error} ({type(error).__name__})"]
+    text = f"{error} ({type(error).__name__})"
+    # A configuration is told everything that is wrong with it, a line each; a vendor's line breaks stay escaped.
+    lines = text.split("\n") if isinstance(error, ConfigurationError) else [text]
     if vendor := _vendor(error):
         lines.append(vendor)
     if _changes(error):
