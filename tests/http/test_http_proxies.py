@@ -199,7 +199,7 @@ def test_nothing_was_done_if_the_proxy_does_not_connect_us(
     proxy = serve(play)
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
     with pytest.raises(ProviderUnavailable) as failed:
-        client_of("https://127.0.0.3", read_timeout_s=0.2, total_timeout_s=0.4).change(CHARGE, intent, Reply.json)
+        client_of("https://127.0.0.3", read_timeout_s=0.8, total_timeout_s=1.2).change(CHARGE, intent, Reply.json)
     assert failed.value.outcome == "not_executed"
     assert [asked.method for asked in proxy.heard] == ["CONNECT"]
     assert stopwatch() < 3
