@@ -83,7 +83,8 @@ class Evidence:
 
     def expect(self, target_ids: Iterable[tuple[str, str]]) -> None:
         """Take down which ids vouchers with new codes have at the target: pairs of source id and target id."""
-        self._insert("UPDATE planned SET target_id = ?2 WHERE source_id = ?1 AND fingerprint IS NULL", target_ids)
+        rows = ((target_id, source_id) for source_id, target_id in target_ids)
+        self._insert("UPDATE planned SET target_id = ? WHERE source_id = ? AND fingerprint IS NULL", rows)
 
     def new_codes(self) -> Iterator[str]:
         """Give the source ids of the vouchers that get new codes, or whose codes the plan does not know."""
@@ -105,8 +106,8 @@ class Evidence:
         """Take down what the source shows."""
         self._insert(
             "INSERT OR REPLACE INTO source (id, currency, remaining, ends, status)"
-            " SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM planned WHERE source_id = ?1)",
-            ((one.id, _currency(one), _minor(one.remaining), one.ends, one.status) for one in rows),
+            " SELECT ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM planned WHERE source_id = ?)",
+            ((one.id, _currency(one), _minor(one.remaining), one.ends, one.status, one.id) for one in rows),
         )
 
     def not_at_source(self) -> list[str]:
