@@ -5,28 +5,21 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
-import threading
 import time
 import weakref
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from voucher_gateway.database.errors import database_errors, unavailable
+from voucher_gateway.database.errors import database_errors
 from voucher_gateway.database.locks import AdvisoryLocks, FileLocks, Locks
 from voucher_gateway.database.migrate import JOURNAL, Schema, migrate
-from voucher_gateway.database.statement import execute
-from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable, VoucherGatewayError
-
-BUSY_TIMEOUT_S: Final = 10.0
-"""How long a write waits for another process's write to an SQLite file."""
-
+from voucher_gateway.database.turns import BUSY_TIMEOUT_S, PooledTurn, Shared, SharedTurn
+from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable
 
 _IDLE_S: Final = 5.0
 
@@ -67,11 +60,10 @@ class Database:
         return Path(self._url.database) if self.is_sqlite and self._url.database else None
 
     def _open(self) -> None:
-        self._writer = threading.Lock()
-        self._kept: Connection | None = None
         self._closed = False
         if self.is_sqlite:
             self._engine = _sqlite_engine(self._url)
+            self._shared = Shared(self._engine, self.shown)
             self.locks: Locks = FileLocks.at(Path(f"{self._url.database}.locks"))
         else:
             self._engine = _postgres_engine(self._url)
@@ -81,35 +73,23 @@ class Database:
     def write(self) -> AbstractContextManager[Connection]:
         """Give a connection in a transaction that is committed at the end.
 
-        In SQLite it holds the write lock from its begin on, and one thread of the process writes at a time: left to
-        SQLite's own waiting, the unluckiest of many threads waits for seconds.
+        In SQLite it holds the write lock from its begin on, and one thread of the process uses the file at a time.
         """
-        return _Turn(self, immediate=True) if self.is_sqlite else self._told(self._engine.begin())
+        return SharedTurn(self._shared, immediate=True) if self.is_sqlite else PooledTurn(self._engine, self.shown)
 
     def read(self) -> AbstractContextManager[Connection]:
         """Give a connection for reading. Each statement sees all that was committed before it."""
-        # In SQLite no transaction is begun, so a reader never waits for another process's writer.
-        return _Turn(self, immediate=False) if self.is_sqlite else self._told(self._reader.connect())
-
-    @contextmanager
-    def _told(self, given: AbstractContextManager[Connection]) -> Iterator[Connection]:
-        with database_errors(self.shown), given as connection:
-            yield connection
+        return SharedTurn(self._shared, immediate=False) if self.is_sqlite else PooledTurn(self._reader, self.shown)
 
     def close(self) -> None:
         """Close all connections and give up the locks."""
         if self._closed:
             return
         self._closed = True
-        self._drop_kept()
+        if self.is_sqlite:
+            self._shared.drop()
         self._engine.dispose()
         self.locks.close()
-
-    def _drop_kept(self) -> None:
-        kept, self._kept = self._kept, None
-        if kept is not None:
-            kept.invalidate()
-            kept.close()
 
     def _after_fork(self) -> None:
         # The parent's connections stay the parent's: they are forgotten here, not closed.
@@ -117,80 +97,6 @@ class Database:
         self.locks.forget()
         if not self._closed:
             self._open()
-
-
-class _Turn:
-    """One thread's turn at the process's connection to the SQLite file.
-
-    A class and no generator, as it is taken several times for each call, and each layer of generators costs as much as
-    a short statement.
-    """
-
-    def __init__(self, database: Database, *, immediate: bool) -> None:
-        self._database = database
-        self._immediate = immediate
-
-    def __enter__(self) -> Connection:
-        database = self._database
-        if not database._writer.acquire(timeout=BUSY_TIMEOUT_S):
-            raise DatabaseUnavailable(f"the database {database.shown} is kept busy by the other threads")
-        try:
-            connection = database._kept
-            if connection is None:
-                connection = database._kept = database._engine.connect()
-            self._connection = connection
-            if self._immediate:
-                execute(connection, "BEGIN IMMEDIATE")
-        except SQLAlchemyError as error:
-            trouble = unavailable(error, database.shown)
-        except BaseException:
-            self._give_up()
-            raise
-        else:
-            return connection
-        self._give_up()
-        raise trouble
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        database = self._database
-        trouble = unavailable(error, database.shown) if isinstance(error, SQLAlchemyError) else None
-        try:
-            self._end(commit=error is None)
-        except SQLAlchemyError as failed:
-            trouble = trouble or unavailable(failed, database.shown)
-        except BaseException:
-            self._give_up()
-            raise
-        if trouble is None and (error is None or isinstance(error, VoucherGatewayError)):
-            database._writer.release()  # ours: the connection is as good as it was
-            return
-        self._give_up()
-        if trouble is not None:
-            raise trouble from None
-
-    def _end(self, *, commit: bool) -> None:
-        """Commit or roll back. SQLAlchemy keeps a transaction of its own only for statements that it ran itself."""
-        connection = self._connection
-        if connection.in_transaction():
-            connection.commit() if commit else connection.rollback()
-            return
-        given: Any = connection.connection.dbapi_connection
-        dialect = connection.dialect
-        try:
-            # Rolled back by name: the error keeps the cursor alive, and with it a closed connection its lock.
-            dialect.do_commit(given) if commit else dialect.do_rollback(given)
-        except dialect.loaded_dbapi.Error as error:
-            failed = DBAPIError.instance(None, None, error, dialect.loaded_dbapi.Error, dialect=dialect)
-        else:
-            return
-        raise failed
-
-    def _give_up(self) -> None:
-        """End the turn, and with it the connection."""
-        try:
-            self._database._drop_kept()
-        finally:
-            self._database._writer.release()
 
 
 def _normal(url: str, subject: str) -> sa.URL:
