@@ -6,7 +6,6 @@ import base64
 import fcntl
 import json
 import shutil
-import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -17,14 +16,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import sqlalchemy as sa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from voucher_gateway.adapter import DatabaseUnavailable, Money, NewVoucher, exponent, format_micros
+from voucher_gateway.adapter import DatabaseUnavailable, Intent, Money, NewVoucher, exponent, format_micros
 from voucher_gateway.database import Database
 from voucher_gateway.testing.stage import ACCOUNT, PAGE_SIZE, known_settings
 from voucher_gateway_local import LocalProvider, LocalSettings, changes, provider, resolution
+from voucher_gateway_local.tables import VOUCHERS
 
 KEY: Final = "a-key-for-the-contract-of-own-vouchers"
 _CURRENCIES: Final = {
@@ -33,29 +34,34 @@ _CURRENCIES: Final = {
     "JPY": ("5000", "500"),
     "KWD": ("20.000", "1"),
 }
+_Row = dict[str, Any]
 
 
 class LocalStage:
-    """An SQLite database with varied vouchers. What arrives at it are openings, reads, looks and changes.
+    """A database with varied vouchers. What arrives at it are openings, reads, looks and changes.
 
     Faults are those of the database, at the borders of its transactions. Clock, arrivals and waiting faults are in
     files, so that forked processes share them.
 
     Args:
         vouchers: how many are in it.
+        url: an empty database; an SQLite file unless given.
     """
 
     faults: Mapping[str, bool | None] = {"error-before": False, "error-at-commit": False, "commit-then-drop": True}
 
-    def __init__(self, vouchers: int) -> None:
+    def __init__(self, vouchers: int, url: str | None = None) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="voucher-gateway-local-"))
-        self.path = self._folder / "own.db"
+        self._url = f"sqlite:///{self._folder / 'own.db'}" if url is None else url
+        self._by_hand = sa.create_engine(self._url.replace("postgresql:", "postgresql+psycopg:"), poolclass=sa.NullPool)
         self._ahead, self._arrived, self._waiting = (self._folder / name for name in ("ahead", "arrived", "waiting"))
         self._ahead.write_text("-5000000")
         self._arrived.touch()
         self.clear()
         self._made: list[LocalProvider] = []
         self._patch = pytest.MonkeyPatch()
+        with closing(Database(self._url, VOUCHERS)) as database:
+            self._shown = database.shown
         self._stock(vouchers)
         self._ahead.write_text("0")
         self._watch()
@@ -63,7 +69,7 @@ class LocalStage:
     # --- the stage ---
 
     def provider(self, **settings: Any) -> LocalProvider:
-        told = {"url": f"sqlite:///{self.path}", "key": KEY, "page_size": PAGE_SIZE}
+        told = {"url": self._url, "key": KEY, "page_size": PAGE_SIZE}
         given = LocalSettings(**{**told, **known_settings(LocalProvider, settings)})
         self._made.append(LocalProvider(ACCOUNT, given, clock=self.now))
         return self._made[-1]
@@ -73,13 +79,10 @@ class LocalStage:
         return datetime.now(UTC) + timedelta(seconds=float(self._ahead.read_text()))
 
     def ledger(self) -> list[Mapping[str, Any]]:
-        with closing(sqlite3.connect(self.path)) as connection:
-            connection.row_factory = sqlite3.Row
-            (wrapped,) = connection.execute("SELECT wrapped FROM local_keys ORDER BY number").fetchone()
-            cipher = AESGCM(_opened(_wrapping(), wrapped, b"")[32:])
-            rows = connection.execute(
-                "SELECT * FROM local_vouchers WHERE deleted_at IS NULL ORDER BY number"
-            ).fetchall()
+        with self._by_hand.connect() as connection:
+            (wrapped,) = _rows(connection, "SELECT wrapped FROM local_keys ORDER BY number")
+            cipher = AESGCM(_opened(_wrapping(), wrapped["wrapped"], b"")[32:])
+            rows = _rows(connection, "SELECT * FROM local_vouchers WHERE deleted_at IS NULL ORDER BY number")
             return [self._entry(connection, row, cipher) for row in rows]
 
     def arrivals(self) -> list[str]:
@@ -111,7 +114,7 @@ class LocalStage:
         self._patch.setattr(
             provider, "open_book", self._labelled("GET the keys", vars(provider)["open_book"], once=True)
         )
-        self._patch.setattr(changes, "carry_out", self._labelled("POST a change", vars(changes)["carry_out"]))
+        self._patch.setattr(changes, "carry_out", self._changing(vars(changes)["carry_out"]))
         self._patch.setattr(
             resolution, "looking_for", self._labelled("GET a reference", vars(resolution)["looking_for"])
         )
@@ -133,25 +136,44 @@ class LocalStage:
 
         return call
 
+    def _changing(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        """Wrap what carries a change out: it arrives when it begins to act; until then nothing was asked for."""
+
+        def carry_out(database: Database, intent: Intent, act: Callable[[sa.Connection], object]) -> Any:
+            def acted(connection: sa.Connection) -> object:
+                _here.fault = self._arrive("POST a change")
+                if _here.fault == "error-before":
+                    raise _lost(_here.fault)
+                return act(connection)
+
+            before, _here.label, _here.fault = getattr(_here, "label", None), _CHANGE, None
+            try:
+                return real(database, intent, acted)
+            finally:
+                _here.label = before
+
+        return carry_out
+
     def _struck(
         self, real: Callable[[Database], AbstractContextManager[Any]]
     ) -> Callable[[Database], AbstractContextManager[Any]]:
         @contextmanager
         def transaction(database: Database) -> Iterator[Any]:
             label = getattr(_here, "label", None)
-            if label == "" or database.path != self.path:
+            if label == "" or database.shown != self._shown:
                 with real(database) as connection:
                     yield connection
                 return
-            fault = self._arrive(label or "GET vouchers")
-            if fault == "error-before":
-                raise _lost(fault)
+            if label != _CHANGE:
+                _here.fault = self._arrive(label or "GET vouchers")
+                if _here.fault == "error-before":
+                    raise _lost(_here.fault)
             with real(database) as connection:
                 yield connection
-                if fault == "error-at-commit":
-                    raise _lost(fault)
-            if fault == "commit-then-drop":
-                raise _lost(fault)
+                if _here.fault == "error-at-commit":
+                    raise _lost(_here.fault)
+            if _here.fault == "commit-then-drop":
+                raise _lost(_here.fault)
 
         return transaction
 
@@ -196,14 +218,15 @@ class LocalStage:
                 if number % 6 == 0:
                     own.refund(taken, reference=f"stock-refund-{number}")
 
-    def _entry(self, connection: sqlite3.Connection, row: sqlite3.Row, cipher: AESGCM) -> dict[str, Any]:
-        entries = connection.execute(
-            "SELECT * FROM local_entries WHERE voucher = ? ORDER BY seq", (row["number"],)
-        ).fetchall()
-        (reserved,) = connection.execute(
-            "SELECT coalesce(sum(amount), 0) FROM local_holds WHERE voucher = ? AND ends_at > ?",
-            (row["number"], format_micros(self.now())),
-        ).fetchone()
+    def _entry(self, connection: sa.Connection, row: _Row, cipher: AESGCM) -> dict[str, Any]:
+        number = row["number"]
+        entries = _rows(connection, "SELECT * FROM local_entries WHERE voucher = :number ORDER BY seq", number=number)
+        (held,) = _rows(
+            connection,
+            "SELECT coalesce(sum(amount), 0) AS amount FROM local_holds WHERE voucher = :number AND ends_at > :now",
+            number=number,
+            now=format_micros(self.now()),
+        )
         code, pin = json.loads(_opened(cipher, row["sealed"], row["id"].encode()))
 
         def text(minor: int) -> str:
@@ -216,7 +239,7 @@ class LocalStage:
             "currency": row["currency"],
             "initial": text(entries[0]["amount"]),
             "remaining": text(sum(one["amount"] for one in entries)),
-            "reserved": text(reserved),
+            "reserved": text(int(held["amount"])),
             "status": row["status"],
             "valid_until": row["valid_until"],
             "movements": [
@@ -233,7 +256,12 @@ class LocalStage:
         }
 
 
+_CHANGE: Final = "a change"
 _here: Final = threading.local()
+
+
+def _rows(connection: sa.Connection, question: str, **values: object) -> list[_Row]:
+    return [dict(row) for row in connection.execute(sa.text(question), values).mappings()]
 
 
 def _lost(fault: str) -> DatabaseUnavailable:
