@@ -9,8 +9,8 @@ process.
 Run by ``make bench``, or alone by ``python -m tests.benchmarks.bench_migration``, with other numbers of vouchers as
 arguments. With ``--memory`` it measures instead what planned vouchers cost in memory while they are loaded and moved:
 the peak of all that Python allocates for 100,000 may not be above that for 10,000 by more than a fifth. A run keeps no
-hash and no voucher, whatever is listed for a plan or a verification does (see `bench_listing`). That takes a quarter of
-an hour.
+hash and no voucher, whatever is listed for a plan or a verification does (see `bench_listing`). That takes some
+twenty minutes.
 """
 
 from __future__ import annotations
