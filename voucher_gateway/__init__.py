@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         VoucherGatewayError,
         VoucherHeld,
         VoucherInactive,
+        VoucherMoved,
         VoucherNotFound,
         WrongPin,
     )
@@ -179,6 +180,7 @@ __all__ = [
     "VoucherGatewayError",
     "VoucherHeld",
     "VoucherInactive",
+    "VoucherMoved",
     "VoucherNotFound",
     "VoucherProvider",
     "VoucherQuery",
@@ -237,6 +239,7 @@ _HOMES = {
         "VoucherGatewayError",
         "VoucherHeld",
         "VoucherInactive",
+        "VoucherMoved",
         "VoucherNotFound",
         "WrongPin",
     ],

@@ -50,6 +50,7 @@ from voucher_gateway.errors import (
     VoucherGatewayError,
     VoucherHeld,
     VoucherInactive,
+    VoucherMoved,
     VoucherNotFound,
     WrongPin,
 )
@@ -221,6 +222,7 @@ __all__ = [
     "VoucherGatewayError",
     "VoucherHeld",
     "VoucherInactive",
+    "VoucherMoved",
     "VoucherNotFound",
     "VoucherProvider",
     "VoucherQuery",

@@ -33,6 +33,7 @@ from voucher_gateway.adapter import (
     VoucherNotFound,
     VoucherProvider,
     WrongPin,
+    about_to_send,
     native,
     now,
 )
@@ -149,6 +150,7 @@ class Till(InMemory):
         reference: str,
         order: str | None = None,
     ) -> Redemption:
+        about_to_send(self.intent(Operation.REDEEM, reference=reference, order=order, money=money))
         self.books.happen("before-redeem")
         with self.books.lock:
             entry = self.books.of(code=Code.of(code).reveal())
@@ -173,8 +175,17 @@ class Till(InMemory):
     def refund(
         self, redemption: Redemption, money: Money | None = None, *, reference: str, order: str | None = None
     ) -> Refund:
-        self.books.happen("before-refund")
         back = redemption.money if money is None else money
+        intent = self.intent(
+            Operation.REFUND,
+            reference=reference,
+            order=order,
+            subject=redemption.id,
+            voucher_id=redemption.voucher_id,
+            money=back,
+        )
+        about_to_send(intent)
+        self.books.happen("before-refund")
         with self.books.lock:
             if self._refundable[redemption.id] < back:
                 raise AlreadyRefunded("the vendor says that this was given back")

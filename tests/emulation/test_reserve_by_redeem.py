@@ -22,7 +22,11 @@ from voucher_gateway import (
     Support,
     Ticket,
     UnsupportedOperation,
+    VoucherMoved,
 )
+from voucher_gateway.adapter import SecretSource
+from voucher_gateway.journal import open_journal
+from voucher_gateway.journal.moved import claim_moves, complete_moves
 
 if TYPE_CHECKING:
     from tests.emulation.conftest import Till
@@ -182,3 +186,18 @@ def test_no_cent_is_lost_or_made(
         else:
             gone += amount
         assert entry.remaining + gone == euros("100.00")
+
+
+def test_nothing_is_given_back_to_a_voucher_that_was_moved_since(till: Till, sqlite_url: str) -> None:
+    journal = open_journal(sqlite_url, {"1": SecretSource.of("a-key-for-the-tests-of-tills")})
+    with Gateway([Account(name="shop", provider=till, accept_risks=["reserve-by-redeem"])], journal=journal) as gateway:
+        reservation = reserve(gateway)
+        with journal.database.write() as connection:
+            claim_moves(connection, "shop", ["v"], "a-plan")
+            complete_moves(connection, "shop", "another", [("v", "w")], "a-plan")
+        with pytest.raises(VoucherMoved, match="moved to the account another, where its id is w"):
+            gateway.release("shop", reservation, reference="l-1")
+        with pytest.raises(VoucherMoved):
+            gateway.capture("shop", reservation, euros("10"), reference="c-1")
+        assert [verb for verb, _ in till.books.log] == ["redeem"]
+        assert gateway.capture("shop", reservation, reference="c-2").money == euros("30")  # nothing comes back

@@ -32,6 +32,7 @@ from voucher_gateway.adapter import (
     VoucherGatewayError,
     VoucherHeld,
     VoucherInactive,
+    VoucherMoved,
     VoucherNotFound,
 )
 from voucher_gateway.errors import OperationInProgress, ReferenceConflict
@@ -73,6 +74,7 @@ _NEXT: Final[tuple[tuple[type[VoucherGatewayError], str], ...]] = (
     (VoucherNotFound, "Check the code or id, and that it is this account's."),
     (VoucherInactive, "`voucher-gateway activate` makes it spendable."),
     (VoucherHeld, "Capture or release that reservation first, or reserve with --if-held replace, which ends it."),
+    (VoucherMoved, "Go on with it where it is now; `voucher-gateway migrate rollback` brings vouchers back."),
     (ReservationExpired, "Reserve again, under a new reference."),
     (ReservationSuperseded, "Reserve again, under a new reference; --if-held refuse keeps others from ending it."),
     (ReservationReleased, "Reserve again, under a new reference."),

@@ -19,6 +19,7 @@
     │   ├── ReservationSuperseded
     │   ├── ReservationReleased
     │   ├── VoucherHeld             a reservation of ours for another order stands on it
+    │   ├── VoucherMoved            it is at another account now: `Gateway.moved` says where
     │   ├── AlreadyCaptured
     │   ├── AlreadyRefunded
     │   ├── DuplicateCode
@@ -71,6 +72,7 @@ from voucher_gateway.errors.kinds import (
     VoucherExpired,
     VoucherHeld,
     VoucherInactive,
+    VoucherMoved,
     VoucherNotFound,
     WrongPin,
 )
@@ -114,6 +116,7 @@ __all__ = [
     "VoucherGatewayError",
     "VoucherHeld",
     "VoucherInactive",
+    "VoucherMoved",
     "VoucherNotFound",
     "WrongPin",
 ]

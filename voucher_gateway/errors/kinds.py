@@ -90,6 +90,10 @@ class VoucherHeld(Declined):
     """Another reservation stands on the voucher, and would be lost."""
 
 
+class VoucherMoved(Declined):
+    """The voucher was moved to another account, and what was asked for would bring value back to where it was."""
+
+
 class AlreadyCaptured(Declined):
     """The reservation was captured before."""
 

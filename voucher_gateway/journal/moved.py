@@ -1,14 +1,15 @@
 """Where vouchers went that were moved to another account.
 
-A row is written before anything is done to the voucher, and completed once it has moved. Until then nothing may be
-given back on it: what comes in after its value was read would stay behind.
+A row is written before anything is done to the voucher, and completed once it has moved. From the row on nothing may
+bring value back to it: what comes in after its value was read would stay behind, and a voucher that is made spendable
+again would be spendable twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import attrs
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from voucher_gateway.adapter import (
     Operation,
     OperationInProgress,
     Redemption,
+    VoucherMoved,
     format_micros,
     now,
     parse_instant,
@@ -31,6 +33,8 @@ from voucher_gateway.journal.records import Entry, State
 _FIND: Final = Statement(
     sa.select(moved).where(moved.c.account == sa.bindparam("account"), moved.c.voucher_id == sa.bindparam("voucher"))
 )
+
+_BRINGING_BACK: Final = (Operation.ACTIVATE, Operation.UPDATE, Operation.TOP_UP, Operation.REFUND)
 
 
 @attrs.frozen(kw_only=True)
@@ -155,14 +159,34 @@ def forget_moves(connection: Connection, account: str, voucher_ids: Collection[s
         )
 
 
+def reference_of_move(plan_id: str, what: str) -> str:
+    """Return the reference of one operation of a plan; by it the journal knows the plan's own from others."""
+    return f"move-{plan_id[:16]}-{what}"
+
+
 def refuse_moved(connection: Connection, entry: Entry, intent: Intent) -> None:
-    """Refuse a refund on a voucher that is being moved or has moved; in the transaction that would announce it.
+    """Refuse what would bring value back to a voucher that is being moved or has moved.
+
+    In the transaction that would announce it. What only takes from the voucher is the vendor's to judge, and what the
+    move itself does is let through.
 
     Raises:
-        OperationInProgress: if it is. Called again, the refund finds out where the voucher went.
+        OperationInProgress: if the voucher is under way, or this is a refund: called again, that finds out where the
+            voucher went.
+        VoucherMoved: if it is elsewhere now.
     """
-    if entry.key.verb is not Operation.REFUND or intent.voucher_id is None:
+    if intent.voucher_id is None or not _brings_back(entry, intent):
         return
-    named: dict[str, Any] = {"account": entry.key.account, "voucher": intent.voucher_id}
-    if _FIND.first(connection, named) is not None:
+    there = find_moved(connection, entry.key.account, intent.voucher_id)
+    if there is None or entry.key.reference.startswith(reference_of_move(there.plan_id, "")):
+        return
+    if there.under_way or entry.key.verb is Operation.REFUND:
         raise OperationInProgress("the voucher is being moved to another account; try again when that is done")
+    raise VoucherMoved(
+        f"the voucher was moved to the account {there.to_account}, where its id is {there.to_voucher_id}"
+    )
+
+
+def _brings_back(entry: Entry, intent: Intent) -> bool:
+    # The step counts as well: to release a reservation may mean to refund, where it was made by redeeming.
+    return entry.key.verb in _BRINGING_BACK or intent.verb in (Operation.REFUND.value, Operation.TOP_UP.value)

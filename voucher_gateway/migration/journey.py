@@ -22,6 +22,7 @@ from voucher_gateway.adapter import (
 )
 from voucher_gateway.gateway import Gateway
 from voucher_gateway.journal import Entry, Journal, State
+from voucher_gateway.journal.moved import reference_of_move
 from voucher_gateway.migration.plan import End, PlanHeader, Step
 from voucher_gateway.migration.records import Row
 
@@ -82,7 +83,7 @@ class Journey:
 
     def reference(self, row: Row, step: str) -> str:
         """Return the reference of one operation: the same one in every run, so that it happens once."""
-        return f"move-{self.plan_id[:16]}-{row.number}.{row.round}-{step}"
+        return reference_of_move(self.plan_id, f"{row.number}.{row.round}-{step}")
 
     def entry(self, account: str, verb: Operation, row: Row, step: str) -> Entry | None:
         """Return what the journal holds of one operation."""
