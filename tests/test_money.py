@@ -195,6 +195,7 @@ def test_decimals_follow_iso_4217(currency: str, places: int) -> None:
     assert exponent(currency) == places
 
 
+# XXX is ISO 4217's own code for "no currency", XAU that of gold.
 @pytest.mark.parametrize(
     "currency", ["", "eur", "EUR ", "Euro", "€", "978", "DEM", "XXX", "XAU", "ＥＵＲ", "EUR\n", "A" * 999]
 )

@@ -99,6 +99,7 @@ class MoneyContract(Contract):
     def test_a_currency_that_does_not_exist_is_malformed(self, stage: SimulatorStage) -> None:
         provider = stage.provider()
         for true in truths(stage)[:8]:
+            # The first is ISO 4217's own code for "no currency", so no voucher can be in it.
             for wrong in ("XXX", "EURO", true.initial.currency.lower(), ""):
                 stage.tamper(one_word(true.initial.currency, wrong))
                 for by, call in calls_of(provider, true).items():

@@ -191,7 +191,7 @@ def test_every_bad_cell_of_a_table_is_said_at_once_with_line_and_column(open_fil
         'a,"x\ny",EUR,1.00,1.00,,,,\n'
         "b,,EUR,1.005,1e2,tomorrow,3 aeons,maybe,{\n"
         "c,,,1.00,,,,,\n"
-        "d,,XXX,1.00,1.00,,,,\n"
+        "d,,QQQ,1.00,1.00,,,,\n"
         "e,too,few\n"
         'f,a "quote" inside,EUR,1.00,1.00,,"3"x,,\n'
         "g,,EUR, 1.00,,,,,\n"

@@ -83,6 +83,7 @@ def test_the_currency_is_found_by_way_of_the_key(start_ticketing: Callable[..., 
     assert seller["currency"] == client.running.announcement["currency"] == "KWD"
 
 
+# The third is ISO 4217's own code for "no currency".
 @pytest.mark.parametrize("code", ["EURO", "eur", "XXX", ""])
 def test_a_seller_needs_a_currency_with_minor_units(start_ticketing: Callable[..., VendorClient], code: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - whose message it is depends on the code
