@@ -8,7 +8,14 @@ from typing import TypeVar
 
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.adapter import Declined, Intent, Operation, ReferenceConflict, VoucherGatewayError
+from voucher_gateway.adapter import (
+    Declined,
+    Intent,
+    InvalidRequest,
+    Operation,
+    ReferenceConflict,
+    VoucherGatewayError,
+)
 from voucher_gateway_local import checks
 from voucher_gateway_local.ledger import Call, Row
 from voucher_gateway_local.opening import Book
@@ -78,9 +85,10 @@ class Changes:
     def _run(self, intent: Intent, call: Call, act: Callable[[Connection], T], make: Callable[[Row, Row], T]) -> T:
         try:
             return carry_out(self._open().database, intent, act)
-        except (Declined, ReferenceConflict) as error:
+        except (Declined, InvalidRequest, ReferenceConflict) as error:
             refused = error
-        # It may have been refused for the very reason that it was carried out before: nothing else is left to spend.
+        # It may have been refused for the very reason that it was carried out before: nothing else is left to spend,
+        # or there is no room for it a second time.
         earlier = self._earlier(call)
         if earlier is None:
             raise refused

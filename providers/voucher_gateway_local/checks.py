@@ -158,5 +158,14 @@ def content_of(new: NewVoucher) -> list[str]:
         json.dumps([new.id, new.active, new.medium, new.taxable, new.tax_rate, new.sku, new.batch, new.order]),
         str(new.valid_until),
         str(new.validity),
-        json.dumps(new.metadata, sort_keys=True, default=str),
+        str(metadata_text(_in_order(new.metadata))),
     ]
+
+
+def _in_order(value: Any) -> Any:
+    """Return a value with the members of its objects sorted: their order says nothing."""
+    if isinstance(value, Mapping):
+        return {name: _in_order(value[name]) for name in sorted(value)}
+    if isinstance(value, list | tuple):
+        return [_in_order(one) for one in value]
+    return value

@@ -133,7 +133,7 @@ def changed(connection: Connection, voucher: Locked, call: Call, **values: Any) 
     """Change columns of a voucher, and write down what it is then."""
     row: Row = {**voucher.row, **values, "updated_at": call.moment}
     CHANGE.run(connection, {"number": row["number"], **{f"new_{name}": row[name] for name in CHANGEABLE}})
-    row = shown(connection, row["number"], call)
+    row = {**shown(connection, row["number"], call), "updated_at": call.moment}  # as the entry to come shows it
     return row, voucher.add(call, state=state_of(row))
 
 

@@ -32,7 +32,8 @@ def check_query(query: VoucherQuery) -> None:
     """Make sure of a query's filters, before anything is read.
 
     Raises:
-        InvalidRequest: for a native filter that there is not or that has no value, or a code that there cannot be.
+        InvalidRequest: for a native filter that there is not or that has no value, or a code or text that there cannot
+            be.
     """
     for name, text in query.native.items():
         if name not in NATIVE_FILTERS or not text:
@@ -42,6 +43,10 @@ def check_query(query: VoucherQuery) -> None:
                 field=f"native.{name}",
                 rule=known,
             )
+        checks.text(text, f"native.{name}")
+    for name, filter in (("sku", query.sku), ("batch", query.batch)):
+        if filter is not None:
+            checks.text(filter, name)
     if query.code is not None:
         checks.code_of(query.code)
 

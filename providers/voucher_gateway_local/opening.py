@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import sqlalchemy as sa
@@ -18,6 +19,14 @@ from voucher_gateway_local.settings import LocalSettings
 from voucher_gateway_local.tables import VOUCHERS, keys, vouchers
 
 _POSTGRES_PORT: Final = 5432
+_LEFT_OUT: Final = {
+    "hostaddr": "PGHOSTADDR",
+    "host": "PGHOST",
+    "port": "PGPORT",
+    "dbname": "PGDATABASE",
+    "user": "PGUSER",
+}
+"""Where the driver looks for what a URL leaves out."""
 
 
 @attrs.frozen
@@ -34,22 +43,62 @@ class Book:
 
 
 def host_of(url: DatabaseUrl) -> str:
-    """Return the database's name without login and password: the file, or host, port and name.
+    """Return the database's name without login and password: the file, or all hosts with their ports and its name.
 
     Raises:
-        ConfigurationError: if it is no URL of a database.
+        ConfigurationError: if it is no URL of a database, or one that leaves it to another file which one that is.
     """
-    try:
-        parsed = make_url(url.get())
-        port = parsed.port
-    except (sa.exc.ArgumentError, ValueError):
-        raise ConfigurationError("url must be a database URL, such as sqlite:///vouchers.db") from None
+    parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
         # Made absolute as `Database` does it, so that one file has one name whatever the working directory.
         return f"sqlite:{Path(parsed.database or '').resolve()}"
-    socket = parsed.query.get("host")
-    where = parsed.host or (socket if isinstance(socket, str) else "localhost")
-    return f"{where}:{port or _POSTGRES_PORT}/{parsed.database or ''}"
+    return _server_of(_driver_arguments(parsed))
+
+
+def settled(url: DatabaseUrl) -> DatabaseUrl:
+    """Return the URL with the path of an SQLite file made absolute: it stays that file wherever the program goes.
+
+    Raises:
+        ConfigurationError: if it is no URL of a database, or the folder's name cannot stand in one.
+    """
+    parsed = _parsed(url)
+    named = parsed.database or ""
+    if parsed.get_backend_name() != "sqlite" or named in ("", ":memory:") or named.startswith("file:"):
+        return url  # what is no file is refused when it is opened
+    file = str(Path(named).resolve())
+    absolute = parsed.set(database=file).render_as_string(hide_password=False)
+    if make_url(absolute).database != file:
+        raise ConfigurationError("url must name a file in a folder whose name can stand in a URL")
+    return DatabaseUrl.of(absolute)
+
+
+def _parsed(url: DatabaseUrl) -> sa.URL:
+    try:
+        return make_url(url.get())
+    except (sa.exc.ArgumentError, ValueError):
+        raise ConfigurationError("url must be a database URL, such as sqlite:///vouchers.db") from None
+
+
+def _driver_arguments(parsed: sa.URL) -> dict[str, Any]:
+    """Return what the driver is told of a database: the query may say all that the rest of the URL can say, too."""
+    parsed = parsed.set(drivername="postgresql+psycopg")
+    try:
+        _, told = parsed.get_dialect()().create_connect_args(parsed)
+    except (sa.exc.ArgumentError, ValueError):
+        raise ConfigurationError("url has hosts and ports in its query that do not go together") from None
+    return dict(told)
+
+
+def _server_of(told: dict[str, Any]) -> str:
+    if "service" in told:
+        raise ConfigurationError("url must name host and database itself: a service may be another one elsewhere")
+    told = {**{name: os.environ.get(variable, "") for name, variable in _LEFT_OUT.items()}, **told}
+    hosts = str(told["hostaddr"] or told["host"] or "localhost").split(",")
+    ports = str(told["port"]).split(",")
+    if len(ports) != len(hosts):  # one port of the environment is for all; other numbers the driver refuses
+        ports = ports[:1] * len(hosts)
+    servers = [f"{host}:{port or _POSTGRES_PORT}" for host, port in zip(hosts, ports, strict=True)]
+    return f"{','.join(servers)}/{told['dbname'] or told['user']}"
 
 
 def open_book(settings: LocalSettings) -> Book:
@@ -83,12 +132,14 @@ def _opened(connection: Connection, key: Secret, former: list[Secret]) -> Vault:
     rows = connection.execute(sa.select(keys.c.number, keys.c.wrapped).order_by(keys.c.number)).all()
     if not rows:
         return _first(connection, key)
-    for number, wrapped in rows:
+    # The newest first: a key that was gone back to has an older row as well, behind which the other key's stays.
+    for number, wrapped in reversed(rows):
         if (material := Vault.unwrap(wrapped, [key])) is not None:
-            if not former:  # every machine has changed over: what the older keys opened, they open no more
+            # Every machine has changed over: what the older keys opened, they open no more. Where there is none,
+            # nothing is written, so that a standby can be read.
+            if not former and number != rows[0].number:
                 connection.execute(sa.delete(keys).where(keys.c.number < number))
             return Vault(material)
-    for _, wrapped in rows:
         if (material := Vault.unwrap(wrapped, former)) is not None:
             connection.execute(sa.insert(keys).values(wrapped=Vault.wrap(material, key), made_at=_at(), looks=0))
             return Vault(material)

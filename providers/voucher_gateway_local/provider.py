@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Final
 
+import attrs
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.adapter import (
@@ -43,7 +47,7 @@ from voucher_gateway_local.declaration import DECLARED, declared_by
 from voucher_gateway_local.keys import Vault
 from voucher_gateway_local.ledger import Call, Row
 from voucher_gateway_local.listing import Pages, check_query, listing
-from voucher_gateway_local.opening import Book, host_of, open_book
+from voucher_gateway_local.opening import Book, host_of, open_book, settled
 from voucher_gateway_local.settings import LocalSettings
 from voucher_gateway_local.statements import MOVEMENTS, SHOWN_BY_FINGERPRINT, SHOWN_BY_ID
 
@@ -53,6 +57,7 @@ class LocalProvider(VoucherProvider):
 
     name = "local"
     title = "the shop's own vouchers"
+    interface = 1
     settings_type = LocalSettings
     settings: LocalSettings
     declared = DECLARED
@@ -66,10 +71,11 @@ class LocalProvider(VoucherProvider):
             clock: the time, which decides when validities and reservations end. All who share the database must go by
                 the same one.
         """
-        super().__init__(account, settings)
-        self._host = host_of(settings.url)
+        super().__init__(account, attrs.evolve(settings, url=settled(settings.url)))
+        self._host = host_of(self.settings.url)
         self._clock = clock
         self._opening = threading.Lock()
+        _providers.add(self)
         self._book: Book | None = None
         self._changes = Changes(account, self._open, clock)
 
@@ -231,7 +237,10 @@ class LocalProvider(VoucherProvider):
             Operation.CAPTURE, reservation.id, reference, order, taken, money=taken, voucher_id=reservation.voucher_id
         )
         return self._changes.run(
-            intent, call, spending.capture(reservation.id, taken, call), partial(mapping.redemption_of, self.account)
+            intent,
+            call,
+            spending.capture(reservation.id, reservation.voucher_id, taken, call),
+            partial(mapping.redemption_of, self.account),
         )
 
     def release(self, reservation: Reservation, *, reference: str, order: str | None = None) -> Release:
@@ -240,7 +249,10 @@ class LocalProvider(VoucherProvider):
             Operation.RELEASE, reservation.id, reference, order, voucher_id=reservation.voucher_id
         )
         return self._changes.run(
-            intent, call, spending.release(reservation.id, call), partial(mapping.release_of, self.account)
+            intent,
+            call,
+            spending.release(reservation.id, reservation.voucher_id, call),
+            partial(mapping.release_of, self.account),
         )
 
     def redeem(
@@ -274,7 +286,10 @@ class LocalProvider(VoucherProvider):
             Operation.REFUND, redemption.id, reference, order, back, money=back, voucher_id=redemption.voucher_id
         )
         return self._changes.run(
-            intent, call, spending.refund(redemption.id, back, call), partial(mapping.refund_of, self.account)
+            intent,
+            call,
+            spending.refund(redemption.id, redemption.voucher_id, back, call),
+            partial(mapping.refund_of, self.account),
         )
 
     # --- in doubt ---
@@ -336,3 +351,16 @@ class LocalProvider(VoucherProvider):
         return self._changes.run(
             intent, call, act, lambda row, entry: self._made(vault, mapping.row_as_left(row, entry))
         )
+
+
+_providers: Final[weakref.WeakSet[LocalProvider]] = weakref.WeakSet()
+
+
+def _open_anew_after_fork() -> None:
+    # Another thread may have been opening the database: in the child, nobody would ever free its lock.
+    for provider in list(_providers):
+        provider._opening = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_open_anew_after_fork)

@@ -39,7 +39,7 @@ def resolve(book: Book, intent: Intent, make_voucher: Callable[[Row], Voucher]) 
     named = {"reference": intent.reference, "kind": intent.verb}
     found = looking_for(book.database, intent, lambda connection: OF_REFERENCE.first(connection, named))
     if not found.certain:
-        return Outcome(effect=Effect.UNKNOWN, reason="its transaction is not over yet: look again later")
+        return Outcome(effect=Effect.UNKNOWN, reason=found.doubt)
     if found.entry is None:
         return Outcome(effect=Effect.NOT_EXECUTED, reason="it wrote no entry, and none of its transactions is left")
     entry = found.entry

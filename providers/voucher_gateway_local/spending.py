@@ -73,14 +73,14 @@ def reserve(
     return act
 
 
-def capture(reservation_id: str, money: Money, call: Call) -> Callable[[Connection], Written]:
+def capture(reservation_id: str, voucher_id: str | None, money: Money, call: Call) -> Callable[[Connection], Written]:
     """Return what takes (part of) what was set aside, and frees the rest.
 
     What was set aside in time stays good when the voucher's own validity ends before the reservation's.
     """
 
     def act(connection: Connection) -> Written:
-        voucher, reserved = _open_reservation(connection, reservation_id, call)
+        voucher, reserved = _open_reservation(connection, reservation_id, voucher_id, call)
         voucher.check_active()
         voucher.check_currency(money)
         if money.minor > reserved["held_amount"]:
@@ -93,11 +93,11 @@ def capture(reservation_id: str, money: Money, call: Call) -> Callable[[Connecti
     return act
 
 
-def release(reservation_id: str, call: Call) -> Callable[[Connection], Written]:
+def release(reservation_id: str, voucher_id: str | None, call: Call) -> Callable[[Connection], Written]:
     """Return what gives a reservation up."""
 
     def act(connection: Connection) -> Written:
-        voucher, reserved = _open_reservation(connection, reservation_id, call)
+        voucher, reserved = _open_reservation(connection, reservation_id, voucher_id, call)
         entry = voucher.add(call, held_amount=-reserved["held_amount"], subject=reserved["seq"])
         voucher.unhold(reserved["seq"])
         return voucher.row, entry
@@ -105,15 +105,15 @@ def release(reservation_id: str, call: Call) -> Callable[[Connection], Written]:
     return act
 
 
-def refund(redemption_id: str, money: Money, call: Call) -> Callable[[Connection], Written]:
+def refund(redemption_id: str, voucher_id: str | None, money: Money, call: Call) -> Callable[[Connection], Written]:
     """Return what gives (part of) a redemption back; all refunds of one together never exceed it.
 
     A voucher that is not active, or whose validity is over, takes its value back all the same.
     """
-    number, seq = entry_of(redemption_id, "redemption")
 
     def act(connection: Connection) -> Written:
-        voucher = Locked.by_number(connection, number)
+        number, seq = entry_of(redemption_id, "redemption")
+        voucher = _voucher(connection, number, voucher_id, "redemption")
         taken = _entry(connection, number, seq, ("redeem", "capture"), "redemption")
         voucher.check_currency(money)
         if money.minor > -taken["amount"]:
@@ -128,9 +128,9 @@ def refund(redemption_id: str, money: Money, call: Call) -> Callable[[Connection
     return act
 
 
-def _open_reservation(connection: Connection, id: str, call: Call) -> tuple[Locked, Row]:
+def _open_reservation(connection: Connection, id: str, voucher_id: str | None, call: Call) -> tuple[Locked, Row]:
     number, seq = entry_of(id, "reservation")
-    voucher = Locked.by_number(connection, number)
+    voucher = _voucher(connection, number, voucher_id, "reservation")
     reserved = _entry(connection, number, seq, ("reserve",), "reservation")
     end = END_OF.first(connection, {"voucher": number, "seq": seq})
     if end is not None and end["kind"] == "capture":
@@ -140,6 +140,14 @@ def _open_reservation(connection: Connection, id: str, call: Call) -> tuple[Lock
     if end is not None or reserved["ends_at"] <= call.moment:
         raise ReservationExpired("the reservation's time is over")
     return voucher, reserved
+
+
+def _voucher(connection: Connection, number: int, voucher_id: str | None, what: str) -> Locked:
+    """Lock the voucher of an entry. Ids of entries are alike in every database, those of vouchers are not."""
+    voucher = Locked.by_number(connection, number)
+    if voucher_id not in (None, voucher.row["id"]):
+        raise VoucherNotFound(f"there is no {what} with this id of this voucher")
+    return voucher
 
 
 def _entry(connection: Connection, number: int, seq: int, kinds: tuple[str, ...], what: str) -> Row:

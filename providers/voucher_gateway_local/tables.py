@@ -9,7 +9,12 @@ one chain, and the database itself keeps it whole:
 * nothing falls below zero and no more is held than there is, ``0 <= held <= after``, by CHECK;
 * each kind of entry moves the way that its name says, by CHECK;
 * a reservation ends once, and a reference makes one entry, by UNIQUE;
-* no entry is ever changed or removed, by triggers.
+* what ends a reservation frees all that it held, and refunds never exceed what was taken, by triggers;
+* a reservation stands open with the amount and the end of its entry, until an entry ends it, by triggers;
+* a voucher's currency never changes, and no entry is ever changed or removed, by triggers.
+
+SQLite would take a fraction or a text for a number, and checks a FOREIGN KEY only for a program that asks for it:
+there, a CHECK and triggers stand in.
 
 So the sum of a voucher's entries is its value, whoever writes them: there is no second number that could differ.
 Amounts are whole minor units (cents). Instants are RFC 3339 text in UTC with microseconds, which sorts by time.
@@ -81,6 +86,7 @@ vouchers: Final = Table(
     Column("order_number", String(255)),
     Column("metadata", Text),
     Column("created_at", String(32), nullable=False),
+    # When the row was last written; what is shown of a voucher is when its last entry was.
     Column("updated_at", String(32), nullable=False),
     Column("deleted_at", String(32)),
     CheckConstraint("status IN ('active', 'inactive')", name="ck_local_vouchers_status"),
@@ -115,6 +121,12 @@ MOVES: Final = (
     " ELSE false END"
 )
 """Which way each kind of entry moves value and held value."""
+
+WHOLE: Final = " AND ".join(
+    f"typeof({column}) = 'integer'"
+    for column in ("seq", "before", "amount", "after", "held_before", "held_amount", "held")
+)
+"""SQLite keeps a fraction or a text in a column of whole numbers, unless it is told not to."""
 
 _ENDS: Final = text("kind IN ('capture', 'release', 'lapse')")
 _HAS_SUBJECT: Final = text("subject IS NOT NULL")
@@ -161,6 +173,7 @@ entries: Final = Table(
         " ELSE previous IS NOT NULL AND previous = seq - 1 AND seq > 1 END",
         name="ck_local_entries_order",
     ),
+    CheckConstraint(WHOLE, name="ck_local_entries_whole").ddl_if(dialect="sqlite"),
     CheckConstraint("before + amount = after AND held_before + held_amount = held", name="ck_local_entries_sum"),
     CheckConstraint(f"held >= 0 AND held <= after AND after <= {LARGEST_MINOR}", name="ck_local_entries_range"),
     CheckConstraint(MOVES, name="ck_local_entries_moves"),

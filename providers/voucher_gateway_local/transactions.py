@@ -9,14 +9,17 @@ and finds no entry knows that there will be none:
   for before the next one is sent. So whatever the server may still have in hand of a sender that died or lost its
   connection (a change, or the commit itself) belongs to a transaction that holds the lock, and the server frees it only
   once that transaction is over and its effect can be seen. A lock request that reaches the server after its sender
-  died brings no change behind it: the change was not sent yet.
+  died brings no change behind it: the change was not sent yet. All this holds at the server that the sender wrote to.
+  Where several are behind one URL, a look may land at a standby, which has locks of its own and lags behind. So the
+  look writes something where it finds nothing, which a server that only follows another refuses: that proves nothing.
 * *SQLite*: the lock is a byte lock of the process, which the system frees when the process dies, and an unfinished
   transaction dies with its process, except for one case: a process killed after its commit stood in the write-ahead log
   but before the others were told. They do not see it, and a restart after all have died would. So the look takes the
   write lock, and where it finds nothing it writes something itself: that overwrites whatever stands in the log behind
   the last commit that can be seen.
 
-A sender that is frozen holds its lock, so a look then proves nothing, and says so.
+A sender that is frozen holds its lock, so a look then proves nothing, and says so. Nor does anything prove that a
+server which was made the primary has all that the one before it had committed: let it commit with its standby.
 """
 
 from __future__ import annotations
@@ -48,6 +51,10 @@ _TRY_LOCK: Final = sa.text("SELECT pg_try_advisory_xact_lock(:number)")
 
 # SQLSTATE classes with which PostgreSQL answers a COMMIT that it has undone: a constraint, a conflict, no room.
 _UNDONE: Final = ("23", "40", "53")
+_READ_ONLY: Final = "25006"
+"""PostgreSQL's SQLSTATE for a write at a standby, or wherever else nothing may be written."""
+
+_GOES_ON: Final = "its transaction is not over yet: look again later"
 
 
 @attrs.frozen
@@ -57,10 +64,12 @@ class Found:
     Attributes:
         certain: whether no transaction of the call can commit any more.
         entry: the entry of the call, if it is there.
+        doubt: why it is not certain.
     """
 
     certain: bool
     entry: dict[str, object] | None = None
+    doubt: str = ""
 
 
 def carry_out(database: Database, intent: Intent, act: Callable[[Connection], T]) -> T:
@@ -104,21 +113,31 @@ def looking_for(database: Database, intent: Intent, look: Callable[[Connection],
     if database.is_sqlite:
         try:
             with database.locks.hold(name, wait_s=LOOK_WAIT_S), database.write() as connection:
-                entry = look(connection)
-                if entry is None:
-                    LOOKED.run(connection, {})
-                return Found(True, entry)
+                return _looked(connection, look)
         except OperationInProgress:
-            return Found(False)
+            return Found(False, doubt=_GOES_ON)
     number = transaction_lock(name)
     patience = time.monotonic() + LOOK_WAIT_S
     while True:
-        with database.write() as connection:
-            if connection.scalar(_TRY_LOCK, {"number": number}):
-                return Found(True, look(connection))
+        try:
+            with database.write() as connection:
+                if connection.scalar(_TRY_LOCK, {"number": number}):
+                    return _looked(connection, look)
+        except DatabaseUnavailable as error:
+            if error.vendor_code != _READ_ONLY:
+                raise
+            return Found(False, doubt="the server that was asked only follows another, or may only read: look again")
         if time.monotonic() >= patience:
-            return Found(False)
+            return Found(False, doubt=_GOES_ON)
         time.sleep(_POLL_S)
+
+
+def _looked(connection: Connection, look: Callable[[Connection], dict[str, object] | None]) -> Found:
+    """Return what is certain once the transaction is committed."""
+    entry = look(connection)
+    if entry is None:
+        LOOKED.run(connection, {})
+    return Found(True, entry)
 
 
 def _name(intent: Intent) -> str:

@@ -82,6 +82,7 @@ class Bare:
     """The statements of a redemption by hand: nothing is unsealed, checked, mapped or explained."""
 
     lock = ""
+    append = ""
 
     def __init__(self, connection: Any, place: str) -> None:
         self._connection = connection
@@ -107,14 +108,14 @@ class Bare:
         ).fetchone()
         at = datetime.now(UTC).isoformat(timespec="microseconds")
         moved = ("redeem", after, -1, after - 1, held, 0, held)
-        execute(
-            "INSERT INTO local_entries (voucher, seq, kind, before, amount, after, held_before, held_amount, held,"
-            " previous, subject, reference, content, order_number, ends_at, state, at)"
-            f" VALUES ({', '.join([place] * 17)}) ON CONFLICT (reference, kind) DO NOTHING",
-            (voucher[0], seq + 1, *moved, seq, None, reference, reference * 4, None, None, None, at),
-        )
+        values = (voucher[0], seq + 1, *moved, seq, None, reference, reference * 4, None, None, None, at)
+        execute(self.append, (*values, *self.taken(reference)))
         execute("COMMIT")
         self.end()
+
+    def taken(self, reference: str) -> tuple[str, ...]:
+        """Return what the statement needs besides, to leave an entry out whose reference is taken."""
+        return ()
 
     def begin(self, reference: str) -> None:
         """Begin the transaction, with a lock on the reference."""
@@ -127,8 +128,19 @@ class Bare:
         self._connection.close()
 
 
+_INSERT: Final = (
+    "INSERT INTO local_entries (voucher, seq, kind, before, amount, after, held_before, held_amount, held,"
+    " previous, subject, reference, content, order_number, ends_at, state, at)"
+)
+
+
 class BareSqlite(Bare):
     """On the standard library's driver."""
+
+    append = (
+        f"{_INSERT} SELECT {', '.join('?' * 17)}"
+        " WHERE NOT EXISTS (SELECT * FROM local_entries WHERE reference = ? AND kind = ?)"
+    )
 
     def __init__(self, path: Path) -> None:
         self._locks = path.with_name("bare.locks").open("wb")
@@ -142,6 +154,10 @@ class BareSqlite(Bare):
         self._place_of_lock = hash(reference) & 0xFFFFFFFF
         fcntl.lockf(self._locks, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, self._place_of_lock)
         self._connection.execute("BEGIN IMMEDIATE")
+
+    def taken(self, reference: str) -> tuple[str, ...]:
+        """Return reference and kind once more."""
+        return reference, "redeem"
 
     def end(self) -> None:
         """Free the byte lock."""
@@ -157,6 +173,7 @@ class BarePostgres(Bare):
     """On psycopg, which prepares what comes often by itself."""
 
     lock = " FOR NO KEY UPDATE"
+    append = f"{_INSERT} VALUES ({', '.join(['%s'] * 17)}) ON CONFLICT (reference, kind) DO NOTHING"
 
     def __init__(self, url: str) -> None:
         super().__init__(psycopg.connect(url, autocommit=True), "%s")

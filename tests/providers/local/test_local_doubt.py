@@ -221,14 +221,27 @@ def test_what_the_server_still_has_in_hand_of_a_dead_sender_is_waited_for(
     assert till.remaining(code) == "40.00"
 
 
-def test_a_commit_in_the_log_that_nobody_was_told_of_is_gone_once_it_was_looked_for(
-    make_till: MakeTill, own_url: str
-) -> None:
-    """What stands in SQLite's log behind the last commit that is seen is overwritten by the look itself."""
-    till = make_till(own_url)
+def test_a_look_that_finds_nothing_writes_something_itself(either_till: Till) -> None:
+    """So it overwrites what stands in SQLite's log behind the last commit that is seen, and fails at a standby."""
+    till = either_till
     looks = [row["looks"] for row in till.rows("local_keys")]
     till.provider.resolve(intent(till, "never"))
     assert [row["looks"] for row in till.rows("local_keys")] == [one + 1 for one in looks]
+
+
+def test_what_a_server_that_only_reads_does_not_have_is_not_proved_to_be_absent(
+    make_till: MakeTill, postgres_url: str
+) -> None:
+    """A standby may lag behind: what it has was committed, and what it lacks may have been, too."""
+    till = make_till(postgres_url)
+    till.redeem(till.code(), reference="a")
+    till.provider.close()
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {admin.info.dbname} SET default_transaction_read_only = on")
+    found, lacking = (till.provider.resolve(intent(till, reference)) for reference in ("a", "b"))
+    assert found.effect is Effect.SUCCEEDED
+    assert lacking.effect is Effect.UNKNOWN
+    assert "only follows another" in lacking.reason
 
 
 # --- when the database does not do it ---

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Any, Final
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -25,11 +27,12 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from sqlalchemy import make_url
 
 from tests.providers.local.conftest import KEY, Clock, MakeTill, Till, eur
 from voucher_gateway.adapter import Declined, InvalidRequest, NewVoucher, Redemption, Reservation
 from voucher_gateway_local import LocalProvider, LocalSettings
-from voucher_gateway_local.tables import VOUCHERS, metadata
+from voucher_gateway_local.tables import VOUCHERS, metadata, vouchers
 
 COLUMNS: Final = (
     "voucher, seq, kind, before, amount, after, held_before, held_amount, held,"
@@ -90,7 +93,16 @@ WRONG: Final = {
     "another reference": "UPDATE local_entries SET reference = 'x'",
     "an entry taken away": "DELETE FROM local_entries WHERE seq = 3",
     "a voucher taken away": "DELETE FROM local_vouchers",
+    "a refund of more than was taken": row(4, "refund", (4000, 1001, 5001), (500, 0, 500), subject=2),
+    "a refund of an issue": row(4, "refund", (4000, 100, 4100), (500, 0, 500), subject=1),
+    "a release of more than was set aside": row(4, "release", (4000, 0, 4000), (500, -400, 100), subject=3),
+    "a release of what was taken": row(4, "release", (4000, 0, 4000), (500, -500, 0), subject=2),
+    "a top-up about an entry": row(4, "top_up", (4000, 100, 4100), (500, 0, 500), subject=2),
     "a reservation of nothing": "INSERT INTO local_holds VALUES (1, 9, 5, '2027')",
+    "a reservation of what was taken": "INSERT INTO local_holds VALUES (1, 2, 1000, '2027')",
+    "another amount of an open reservation": "UPDATE local_holds SET amount = 1",
+    "an open reservation taken away": "DELETE FROM local_holds",
+    "another currency": "UPDATE local_vouchers SET currency = 'JPY'",
     "a status that there is not": "UPDATE local_vouchers SET status = 'spent'",
 }
 
@@ -105,6 +117,36 @@ def test_the_database_refuses_what_does_not_add_up(either_till: Till, broken_int
             assert [either_till.rows(table) for table in tables] == before, what
         else:
             pytest.fail(f"the database takes {what}")
+
+
+def test_refunds_in_parts_never_exceed_what_was_taken(either_till: Till, broken_into: Callable[[str], None]) -> None:
+    broken_into(row(4, "refund", (4000, 600, 4600), (500, 0, 500), subject=2))
+    with pytest.raises(sa.exc.IntegrityError, match="cover it"):
+        broken_into(row(5, "refund", (4600, 401, 5001), (500, 0, 500), subject=2))
+    broken_into(row(5, "refund", (4600, 400, 5000), (500, 0, 500), subject=2))
+    (shown,) = either_till.provider.vouchers()
+    assert shown.remaining == eur("50.00")
+
+
+def test_a_reservation_that_was_ended_is_not_opened_again(
+    either_till: Till, broken_into: Callable[[str], None]
+) -> None:
+    (hold,) = either_till.rows("local_holds")
+    again = f"INSERT INTO local_holds VALUES (1, 3, 500, '{hold['ends_at']}')"
+    broken_into(row(4, "release", (4000, 0, 4000), (500, -500, 0), subject=3))
+    broken_into("DELETE FROM local_holds")
+    with pytest.raises(sa.exc.IntegrityError, match="as its entry says"):
+        broken_into(again)
+
+
+def test_another_program_needs_not_have_the_tables_in_its_path(make_till: MakeTill, postgres_url: str) -> None:
+    till = make_till(postgres_url)
+    till.redeem(till.code("50.00"), "10.00")
+    refund = row(3, "refund", (4000, 100, 4100), subject=2).replace("local_entries", "public.local_entries")
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        other.execute("SET search_path = pg_catalog")
+        other.execute(refund)
+    assert till.rows("local_entries")[-1]["kind"] == "refund"
 
 
 def test_an_entry_that_adds_up_is_taken_whoever_writes_it(
@@ -129,15 +171,57 @@ def test_a_reservation_ends_once_and_a_reference_makes_one_entry(
             broken_into(again)
 
 
-def test_sqlite_does_not_let_an_entry_be_replaced_either(make_till: MakeTill, own_url: str) -> None:
-    till = make_till(own_url)
-    till.redeem(till.code("50.00"), "10.00")
+@pytest.mark.parametrize(
+    "statement",
+    [
+        row(2, "redeem", (5000, -1, 4999)),
+        row(5, "redeem", (4000, -1, 3999), reference="taken"),
+        row(5, "lapse", (4000, 0, 4000), (500, -500, 0), subject=3),
+    ],
+    ids=["by its place", "by its reference", "by the reservation that it ends"],
+)
+def test_sqlite_does_not_let_an_entry_be_replaced_either(till: Till, statement: str) -> None:
+    code, other = till.code("50.00"), till.code("50.00")
+    till.redeem(other, "10.00", reference="taken")
+    till.redeem(code, "10.00")
+    held = till.reserve(code, "5.00")
+    till.provider.release(held, reference="freed")
     entries = till.rows("local_entries")
-    statement = row(2, "redeem", (5000, -1, 4999)).replace("INSERT", "INSERT OR REPLACE")
-    database = till.provider._open().database
-    with database.write() as connection, pytest.raises(sa.exc.IntegrityError, match="never changed"):
-        connection.exec_driver_sql(statement)
+    assert in_sqlite(till, statement.replace("INSERT", "INSERT OR REPLACE")) == "entries are never changed or removed"
     assert till.rows("local_entries") == entries
+
+
+def test_sqlite_does_not_let_a_voucher_be_replaced_or_removed(till: Till) -> None:
+    till.issue()
+    same = f"INSERT OR REPLACE INTO local_vouchers SELECT {', '.join(columns_but_currency())} FROM local_vouchers"
+    for statement in (same, "DELETE FROM local_vouchers"):
+        assert in_sqlite(till, statement) == "a voucher stays, with its number and currency"
+
+
+def test_sqlite_keeps_the_chain_even_for_a_program_that_does_not_ask_for_it(till: Till) -> None:
+    """Its foreign keys are checked for whoever says so; the shell, for one, does not."""
+    till.redeem(till.code("50.00"), "10.00")
+    for statement in (row(3, "top_up", (5000, 100, 5100)), row(1, "issue", (0, 100, 100), previous=None, voucher=7)):
+        assert in_sqlite(till, statement) == "an entry begins where the one before it ended"
+
+
+@pytest.mark.parametrize("amount", ["-0.5", "'abc'", "x'31'"])
+def test_sqlite_takes_whole_cents_only(till: Till, amount: str) -> None:
+    till.issue("50.00")
+    statement = row(2, "redeem", (5000, -1, 4999)).replace("-1, 4999", f"{amount}, 5000 + {amount}")
+    assert "CHECK constraint failed: ck_local_entries_" in in_sqlite(till, statement)
+
+
+def in_sqlite(till: Till, statement: str) -> str:
+    """Run a statement as a program that sets nothing up, and return why it was refused."""
+    with closing(sqlite3.connect(make_url(till.url).database or "")) as connection:
+        with pytest.raises(sqlite3.IntegrityError) as caught:
+            connection.execute(statement)
+        return str(caught.value)
+
+
+def columns_but_currency() -> list[str]:
+    return ["'JPY'" if column.name == "currency" else column.name for column in vouchers.c]
 
 
 def test_the_scripts_make_the_tables_that_the_code_expects(either_till: Till) -> None:

@@ -59,6 +59,15 @@ def test_a_filter_that_there_is_not_is_refused_at_once(till: Till, native: dict[
         till.provider.vouchers(VoucherQuery(native=native))
 
 
+@pytest.mark.parametrize("field", ["sku", "batch", "native.order"])
+@pytest.mark.parametrize("text", ["a\x00", "\ud800", "x" * 256])
+def test_a_filter_that_no_voucher_can_meet_is_refused_at_once(till: Till, field: str, text: str) -> None:
+    query = VoucherQuery(native={"order": text}) if field == "native.order" else VoucherQuery(**{field: text})  # type: ignore[arg-type]  # a text
+    with pytest.raises(InvalidRequest) as caught:
+        till.provider.vouchers(query)
+    assert caught.value.field == field
+
+
 def test_a_voucher_in_the_list_is_the_voucher_itself(stocked: Till) -> None:
     assert list(stocked.provider.vouchers()) == [stocked.provider.get(id) for id in ("spring", "asleep", "empty")]
 

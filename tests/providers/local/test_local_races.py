@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from tests.providers.local.conftest import Till, eur
+import pytest
+
+from tests.providers.local.conftest import MakeTill, Till, eur
 from voucher_gateway.adapter import InsufficientValue, VoucherGatewayError
+from voucher_gateway_local import LocalSettings, provider
+from voucher_gateway_local.opening import Book, open_book
 
 AtOnce = Callable[[Callable[[], object], int], list[str]]
 
@@ -108,3 +113,28 @@ def test_a_forked_process_goes_on_with_connections_of_its_own(either_till: Till,
     code = either_till.code("30.00")
     assert at_once(lambda: either_till.redeem(code, "1.00", reference=str(os.getpid())).money, 3) == ["1.00 EUR"] * 3
     assert either_till.remaining(code) == "27.00"
+
+
+def test_a_process_forked_while_another_thread_opens_the_database_opens_it_itself(
+    make_till: MakeTill, own_url: str, at_once: AtOnce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = make_till(own_url).code("30.00")
+    till, begun, forked = make_till(own_url), threading.Event(), threading.Event()
+
+    def slowly(settings: LocalSettings) -> Book:
+        if threading.current_thread() is not threading.main_thread():
+            begun.set()
+            forked.wait(30)
+        return open_book(settings)
+
+    def work() -> str:
+        signal.alarm(20)  # or a child that waits for ever would be waited for
+        return till.remaining(code)
+
+    monkeypatch.setattr(provider, "open_book", slowly)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(till.remaining, code)
+        begun.wait(30)
+        assert at_once(work, 2) == ["30.00", "30.00"]
+        forked.set()
+        assert slow.result(30) == "30.00"

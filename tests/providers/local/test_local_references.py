@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -75,6 +76,30 @@ def test_a_repeat_is_answered_even_when_nothing_is_left_to_spend(either_till: Ti
     code = either_till.code("10.00")
     first = either_till.redeem(code, "10.00", reference="a")
     assert either_till.redeem(code, "10.00", reference="a") == first
+
+
+def test_a_repeat_is_answered_even_when_there_is_no_room_for_a_second_one(either_till: Till) -> None:
+    made, much = either_till.issue("1.00"), eur("999999999999998.00")
+    first = either_till.provider.top_up(made.id, much, reference="a")
+    assert either_till.provider.top_up(made.id, much, reference="a") == first
+
+
+def test_another_call_under_a_reference_is_a_conflict_whatever_else_is_wrong_with_it(either_till: Till) -> None:
+    taken = either_till.redeem(either_till.code(), "10.00")
+    either_till.provider.refund(taken, reference="a")
+    with pytest.raises(ReferenceConflict):
+        either_till.provider.refund(taken, eur("10.01"), reference="a")
+
+
+def test_metadata_is_told_apart_as_it_is_kept(either_till: Till) -> None:
+    def issue(metadata: dict[str, Any]) -> str:
+        new = NewVoucher(initial=eur("5.00"), metadata=metadata)
+        return either_till.provider.issue(new, reference="a").id
+
+    first = issue({"rate": Decimal("1.0"), "of": {"a": 1, "b": 2}})
+    assert issue({"of": {"b": 2, "a": 1}, "rate": Decimal("1.0")}) == first
+    with pytest.raises(ReferenceConflict):
+        issue({"rate": "1.0", "of": {"a": 1, "b": 2}})
 
 
 def test_a_repeat_hears_what_the_voucher_was_then(either_till: Till) -> None:

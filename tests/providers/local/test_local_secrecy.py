@@ -181,6 +181,21 @@ def test_a_key_is_changed_machine_by_machine(make_till: MakeTill, either_url: st
         late.remaining(CODE)
 
 
+def test_a_key_that_was_gone_back_from_opens_nothing_once_all_have_gone_back(
+    make_till: MakeTill, either_url: str
+) -> None:
+    make_till(either_url).issue(code=CODE)
+    make_till(either_url, key=OTHER_KEY, former_keys=[KEY]).remaining(CODE)
+    for _ in range(2):  # the second machine finds it done
+        make_till(either_url, former_keys=[OTHER_KEY]).remaining(CODE)
+    back = make_till(either_url)
+    assert back.remaining(CODE) == "50.00"
+    assert len(back.rows("local_keys")) == 1
+    late = make_till(either_url, key=OTHER_KEY)
+    with pytest.raises(ConfigurationError, match="kept under another"):
+        late.remaining(CODE)
+
+
 def test_a_database_that_lost_its_keys_does_not_get_new_ones(make_till: MakeTill, either_url: str) -> None:
     till = make_till(either_url)
     till.issue(code=CODE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,17 +75,69 @@ def test_a_url_shows_its_password_nowhere() -> None:
         ("postgresql://db.example/own", "db.example:5432/own"),
         ("postgresql:///own?host=/run/postgres", "/run/postgres:5432/own"),
         ("postgresql:///own", "localhost:5432/own"),
+        ("postgresql://shop@db.example", "db.example:5432/shop"),
+        ("postgresql://db.example/?dbname=own", "db.example:5432/own"),
+        ("postgresql://db.example/own?port=5433", "db.example:5433/own"),
+        ("postgresql:///own?host=one&host=two:5433", "one:5432,two:5433/own"),
+        ("postgresql:///own?host=one,two&port=5433,", "one:5433,two:5432/own"),
+        ("postgresql://db.example/own?hostaddr=10.0.0.7", "10.0.0.7:5432/own"),
         ("sqlite:////srv/a/../own.db", "sqlite:/srv/own.db"),
     ],
 )
-def test_the_host_names_the_database(url: str, host: str) -> None:
+def test_the_host_names_the_database(url: str, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER"):
+        monkeypatch.delenv(name, raising=False)
     assert LocalProvider("own", LocalSettings(url=url, key=KEY)).host == host
+
+
+def test_what_a_url_leaves_out_is_named_as_the_driver_finds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGHOST", "elsewhere")
+    monkeypatch.setenv("PGPORT", "5433")
+    monkeypatch.setenv("PGDATABASE", "other")
+    assert LocalProvider("own", LocalSettings(url="postgresql:///", key=KEY)).host == "elsewhere:5433/other"
+    assert LocalProvider("own", LocalSettings(url="postgresql://db:1/own", key=KEY)).host == "db:1/own"
+
+
+@pytest.mark.parametrize(
+    ("query", "said"), [("service=prod", "a service"), ("host=one&host=two:1&port=2", "do not go together")]
+)
+def test_a_url_that_does_not_say_which_database_it_is_is_refused(query: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        LocalProvider("own", LocalSettings(url=f"postgresql:///own?{query}", key=KEY))
 
 
 def test_one_file_is_one_host_wherever_a_program_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     named = LocalProvider("own", LocalSettings(url="sqlite:///own.db")).host
     assert named == f"sqlite:{tmp_path / 'own.db'}"
+
+
+def test_a_program_that_goes_elsewhere_opens_the_file_that_it_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    here.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.chdir(here)
+    with LocalProvider("own", LocalSettings(url="sqlite:///own.db")) as own:
+        monkeypatch.chdir(elsewhere)
+        own.check()
+        assert own.host == f"sqlite:{here / 'own.db'}"
+    assert (here / "own.db.key").exists()
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_folder_with_an_odd_name_is_that_folder_or_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLAlchemy writes it into a URL such that it can be read again from 2.1 on."""
+    odd = tmp_path / "where? 100%25"
+    odd.mkdir()
+    monkeypatch.chdir(odd)
+    with suppress(ConfigurationError), LocalProvider("own", LocalSettings(url="sqlite:///own.db")) as own:
+        own.check()
+        assert (odd / "own.db").exists()
+    assert list(tmp_path.iterdir()) == [odd]
 
 
 def test_making_a_provider_opens_nothing(tmp_path: Path) -> None:

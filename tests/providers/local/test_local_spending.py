@@ -12,6 +12,7 @@ from voucher_gateway.adapter import (
     AlreadyCaptured,
     AlreadyRefunded,
     AmountOutOfRange,
+    Code,
     CurrencyMismatch,
     InsufficientValue,
     InvalidRequest,
@@ -33,6 +34,21 @@ def test_a_redemption_takes_value_to_the_last_cent(either_till: Till) -> None:
     assert done.created_at == START
     either_till.redeem(code, "0.01")
     assert either_till.remaining(code) == "0.00"
+
+
+def test_whatever_moves_or_holds_value_is_seen_in_when_the_voucher_was_last_changed(either_till: Till) -> None:
+    code = either_till.code("10.00")
+    taken = either_till.redeem(code, "10.00")
+    for act in (
+        lambda: either_till.provider.refund(taken, eur("10.00"), reference="back"),
+        lambda: either_till.reserve(code),
+        lambda: either_till.provider.top_up(either_till.provider.find(Code(code)).id, eur("1.00"), reference="more"),
+    ):
+        either_till.clock.advance(minutes=1)
+        act()
+        assert either_till.provider.find(Code(code)).updated_at == either_till.clock.now
+    (listed,) = either_till.provider.vouchers()
+    assert (listed.created_at, listed.updated_at) == (START, either_till.clock.now)
 
 
 def test_more_than_there_is_cannot_be_taken(either_till: Till) -> None:
@@ -261,9 +277,26 @@ def test_only_a_redemption_can_be_given_back(till: Till) -> None:
     made = till.issue(code="GIFT-1")
     till.provider.top_up(made.id, eur("1.00"), reference="a")
     taken = till.redeem("GIFT-1")
-    for seq in (1, 2, 9):
-        with pytest.raises(VoucherNotFound, match="no redemption"):
-            till.provider.refund(attrs.evolve(taken, id=f"1-{seq}"), reference="b")
+    for id in ("1-1", "1-2", "1-9", "x", "1-", "1-9999999999"):
+        with pytest.raises(VoucherNotFound, match="no redemption") as caught:
+            till.provider.refund(attrs.evolve(taken, id=id), reference="b")
+        assert (caught.value.account, caught.value.operation) == ("own", "refund")
+
+
+def test_an_entry_of_another_voucher_than_the_one_named_is_not_found(either_till: Till) -> None:
+    """Ids such as 1-2 repeat in every database: the voucher's own says whether it is the right one."""
+    own = either_till.provider
+    code = either_till.code("50.00")
+    taken, held = either_till.redeem(code), either_till.reserve(code)
+    for call in (
+        lambda: own.refund(attrs.evolve(taken, voucher_id="another"), reference="a"),
+        lambda: own.capture(attrs.evolve(held, voucher_id="another"), reference="a"),
+        lambda: own.release(attrs.evolve(held, voucher_id="another"), reference="a"),
+    ):
+        with pytest.raises(VoucherNotFound, match="of this voucher"):
+            call()
+    assert own.refund(attrs.evolve(taken, voucher_id=None), reference="a").remaining == eur("50.00")
+    assert own.capture(attrs.evolve(held, voucher_id=None), reference="a").remaining == eur("40.00")
 
 
 # --- history ---
