@@ -14,6 +14,7 @@ from typing import BinaryIO, Final, Protocol
 
 from voucher_gateway.adapter import DuplicateCode, MalformedResponse, Voucher
 from voucher_gateway_file.fields import Object, Problem, problems_of, voucher_from
+from voucher_gateway_file.mistakes import mistaken
 from voucher_gateway_file.records import LONGEST, Record, records
 
 MOST_PROBLEMS: Final = 200
@@ -232,7 +233,7 @@ class Contents:
         if (code := _text_of(voucher)) is not None:
             self._codes.add(code, place)
             self.plain = self.plain or record.line
-        elif (voucher.raw or {}).get("code") is not None:
+        elif "code" in voucher.unread:
             self.masked = self.masked or record.line
         self._pass(record)
 
@@ -300,6 +301,4 @@ def _state(told: os.stat_result) -> tuple[int, ...]:
 
 def _malformed(problems: Sequence[str]) -> MalformedResponse:
     more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-    return MalformedResponse(
-        f"the file is not in order: {'; '.join(problems[:_SHOWN])}{more}", problems=tuple(problems)
-    )
+    return mistaken(f"the file is not in order: {'; '.join(problems[:_SHOWN])}{more}", problems)

@@ -33,6 +33,9 @@ MASKED: Final = str(Pin("0"))
 LIKE_A_NAME: Final = re.compile(r"[A-Za-z_ ]{1,40}", re.ASCII)
 """Of what stands where the name of a field or column is due, only this is repeated: it may be somebody's code."""
 
+_SECRETS: Final = ("code", "pin")
+"""The fields in whose place a mask may stand."""
+
 Object = dict[str, Any]
 Problem = tuple[str, str]
 """Where in an object something is wrong, and the rule it breaks. Never the value."""
@@ -51,7 +54,7 @@ class Wrong(ValueError):
 
 
 def voucher_from(account: str, given: Object, *, id: str) -> Voucher:
-    """Return the voucher that an object tells of. A masked code or PIN is none.
+    """Return the voucher that an object tells of. A masked code or PIN is none, and named as not read.
 
     Args:
         account: the account's name.
@@ -79,7 +82,8 @@ def voucher_from(account: str, given: Object, *, id: str) -> Voucher:
         raise ExceptionGroup("wrong fields", problems)
     found["account"] = account
     found["id"] = found.get("id") or id
-    return Voucher(**found, raw=given)
+    unread = frozenset(name for name in _SECRETS if given.get(name) is not None and found[name] is None)
+    return Voucher(**found, raw=given, unread=unread)
 
 
 def problems_of(group: ExceptionGroup[Wrong]) -> list[Problem]:
@@ -158,7 +162,7 @@ def _money(value: Any) -> Money:
     except InvalidRequest as error:
         field, rule = error.field, error.rule
     else:
-        if money.amount < 0:
+        if value["amount"].startswith("-"):  # a zero could be, too
             raise Wrong("must not be negative", "amount")
         return money
     raise Wrong(f"must be {rule}" if field == "currency" else f"must have {rule}", field)

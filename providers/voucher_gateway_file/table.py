@@ -16,6 +16,7 @@ from typing import Any, Final
 from voucher_gateway.adapter import InvalidRequest, MalformedResponse, decode, encode
 from voucher_gateway_file.cells import guarded, unguarded
 from voucher_gateway_file.fields import LIKE_A_NAME, Object, Problem, Wrong
+from voucher_gateway_file.mistakes import mistaken
 
 AMOUNTS: Final = ("initial", "remaining")
 
@@ -68,7 +69,7 @@ class Csv:
             problems = [problem for place, name in enumerate(names, 1) if (problem := _wrong_name(name, place, names))]
         if problems:
             told = tuple(f"line 1{where and f', column {where}'}: {rule}" for where, rule in problems)
-            raise MalformedResponse(f"the file's header is wrong: {'; '.join(told)}", problems=told)
+            raise mistaken(f"the file's header is wrong: {'; '.join(told)}", told)
         return names
 
     def parse(self, body: bytes, columns: Sequence[str]) -> tuple[Object, list[Problem]]:

@@ -193,6 +193,7 @@ def until(reservation: Reservation) -> dict[str, str]:
 def voucher(account: str, code: Code | None, one: JtlVoucher, raw: RawObject) -> Voucher:
     """Return the domain's voucher. `code` is the one it was found by, as lists do not show codes."""
     currency = one.currency
+    metadata, unread = _data(one.data)
     return Voucher(
         account=account,
         id=one.id,
@@ -209,11 +210,12 @@ def voucher(account: str, code: Code | None, one: JtlVoucher, raw: RawObject) ->
         sku=one.sku,
         batch=one.batch,
         order=one.order_number,
-        metadata=_object(one.data),
+        metadata=metadata,
         created_at=one.created_at,
         updated_at=one.updated_at,
         deletable=one.deletable,
         raw=raw,
+        unread=unread,
     )
 
 
@@ -231,15 +233,24 @@ def _lasting(one: JtlVoucher) -> Validity | None:
     return Validity(one.validity_value, one.validity_interval)
 
 
-def _object(data: str | None) -> Mapping[str, Any] | None:
-    """Read the shop's data, a JSON text inside of the JSON. It may be anything, and stays in raw if it is no object."""
+def _data(data: str | None) -> tuple[Mapping[str, Any] | None, frozenset[str]]:
+    """Read the shop's data, a JSON text inside of the JSON, and say what of it could not be read.
+
+    It may be anything, and stays in raw if it is no object.
+    """
     if not data:
-        return None
+        return None, _ALL_READ
     try:
         found = decode(data.encode())
     except (MalformedResponse, UnicodeEncodeError):
-        return None
-    return found if isinstance(found, dict) else None
+        return None, _NO_OBJECT
+    if found is None:
+        return None, _ALL_READ
+    return (found, _ALL_READ) if isinstance(found, dict) else (None, _NO_OBJECT)
+
+
+_ALL_READ: Final[frozenset[str]] = frozenset()
+_NO_OBJECT: Final = frozenset({"metadata"})
 
 
 def with_secrets(found: Voucher, complete: JtlVoucher) -> Voucher:

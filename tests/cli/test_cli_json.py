@@ -87,7 +87,7 @@ def test_any_voucher_is_one_line_of_json_that_reads_back_as_the_same_voucher(vou
     printed = decode(line.encode())
     assert isinstance(printed, dict)
     assert "\n" not in line
-    assert printed.keys() == {one.name for one in attrs.fields(Voucher)} - {"raw", "replayed"}
+    assert printed.keys() == {one.name for one in attrs.fields(Voucher)} - {"raw", "replayed", "unread"}
     assert read_back(printed) == voucher
 
 

@@ -91,6 +91,24 @@ def test_a_page_is_written_too(run: Run, estates: Path) -> None:
     assert "Value by currency" in page
 
 
+@pytest.mark.parametrize("page", ["a.plan", "./a.plan", "no/such/page.html", "."])
+def test_a_page_that_cannot_be_written_is_refused_before_anything_is_read(run: Run, estates: Path, page: str) -> None:
+    ran = run("migrate", "plan", "events", "shop", "--out", "a.plan", "--policy", "policy.toml", "--html", page)
+    assert ran.code == 2
+    assert "--html" in ran.err or "a folder that is there" in ran.err
+    assert not (estates / "a.plan").exists()
+
+
+def test_only_lengths_of_time_end_later_still_by_the_time_until_activation(run: Run, estates: Path) -> None:
+    lengths = run("migrate", "plan", "events", "shop", "--out", "a.plan", "--policy", "policy.toml").done()
+    assert "and later still by the time that passes until they are activated; none ends earlier." in lengths.out
+    (estates / "own.csv").write_text(
+        "code,currency,remaining,valid_until\nGIFT-0001,EUR,5.00,2099-01-01T00:00:00.000001Z\n"
+    )
+    moments = run("migrate", "plan", "own.csv", "events", "--out", "b.plan").done()
+    assert "Vouchers end up to 1 s later than before; none ends earlier." in moments.out
+
+
 def test_a_plan_that_is_there_is_not_replaced(run: Run, estates: Path) -> None:
     (estates / "a.plan").write_text("bound")
     ran = run("migrate", "plan", "events", "shop", "--out", "a.plan")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,6 +71,20 @@ def test_differences_have_their_exit_code_and_are_listed(run: Run, plan: Path) -
     assert "not-moved" in found.out
 
 
+def test_codes_that_cannot_be_read_at_the_target_are_not_said_to_be_compared(
+    tmp_path: Path, configure: Configure, run: Run, simulate: Callable[..., RunningSimulator]
+) -> None:
+    simulators = {"shop": simulate("jtl", vouchers=40, seed=7), "other": simulate("jtl", vouchers=5, seed=8)}
+    scopes = "scopes = ['manage', 'use', 'read', 'read-lists', 'update', 'recharge']"
+    config = configure(simulators, other=scopes)
+    config.write_text(f'journal = "sqlite:///{tmp_path}/journal.db"\n{config.read_text()}')
+    (tmp_path / "policy.toml").write_text(POLICY)
+    run("migrate", "plan", "shop", "other", "--out", "plan.jsonl", "--policy", "policy.toml")
+    run("migrate", "run", "plan.jsonl").done()
+    proved = run("migrate", "verify", "plan.jsonl").done()
+    assert "not compared, as the target does not show them" in proved.out
+
+
 def test_a_changed_voucher_has_the_exit_code_of_differences(run: Run, plan: Path) -> None:
     carried = next(line for line in plan.read_text().splitlines() if '"action":"carry"' in line)
     source_id = carried.split('"source_id":"')[1].split('"')[0]
@@ -100,9 +115,10 @@ def test_a_file_that_is_no_plan_is_refused(run: Run, plan: Path, tmp_path: Path)
     assert "other.jsonl" in refused.err
 
 
-def test_progress_shows_a_bar_on_a_terminal(run: Run, plan: Path) -> None:
+def test_progress_shows_a_bar_on_a_terminal_with_money_count_and_time(run: Run, plan: Path) -> None:
+    carried = sum('"action":"carry"' in line for line in plan.read_text().splitlines())
     shown = run("migrate", "run", str(plan), progress=True).done()
-    assert "EUR" in shown.err
+    assert re.search(rf"\d EUR[^\r\n]*[ m]{carried}/{carried}[^\r\n]*\d:\d\d:\d\d", shown.err)
 
 
 def test_a_run_into_a_file_is_refused_as_a_whole_where_codes_may_not_be_written(run: Run, plan: Path) -> None:

@@ -82,6 +82,8 @@ def plan(
     rates = rates_from(rate or ())
     rules = Policy() if policy is None else load_policy(policy)
     _require_new(out)
+    if html is not None:
+        _require_writable(html, out)
     with gateway_with(session, source, target, reveal=reveal) as gateway, _progress(session.output) as told:
         summary = make_plan(
             gateway,
@@ -136,6 +138,18 @@ def _require_new(out: Path) -> None:
             f"{out} is there already: a migration may be bound to it. Take another name",
             field="--out",
             rule="a new file",
+        )
+
+
+def _require_writable(page: Path, out: Path) -> None:
+    """Say what is wrong with the page's path before hours of reading, not after them."""
+    if page.absolute().resolve() == out.absolute().resolve():
+        raise InvalidRequest("--html and --out name the same file", field="--html", rule="another file than --out")
+    if page.is_dir() or not page.absolute().parent.is_dir():
+        raise InvalidRequest(
+            f"{page} cannot be written: it must be a file in a folder that is there",
+            field="--html",
+            rule="a file in a folder that is there",
         )
 
 

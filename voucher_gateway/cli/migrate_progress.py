@@ -46,7 +46,9 @@ def _seldom(every_s: float, tell: Callable[[Progress], None]) -> Callable[[Progr
 def sentence(one: Progress) -> str:
     """Say in one line how far it is."""
     others = "".join(
-        f", {count} {state.value}" for state, count in sorted(one.counts.items()) if state is not RowState.MOVED
+        f", {count} {state.value}"
+        for state, count in sorted(one.counts.items())
+        if state not in (RowState.MOVED, RowState.UNDONE)
     )
     left = "" if one.eta_s is None else f", about {one.eta_s} s left"
     return f"{one.finished} of {one.total} vouchers{others}; {money(one)}{left}"

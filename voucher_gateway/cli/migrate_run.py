@@ -140,13 +140,14 @@ def verify(context: typer.Context, plan: _PlanFile) -> None:
 def rollback(context: typer.Context, plan: _PlanFile) -> None:
     """Bring back to the source what was moved, and list what cannot be brought back and why: spent since, say.
 
-    Exit code 0: all is back. 4: vouchers are in doubt; give the command again. 5: vouchers stay at the target.
+    Exit code 0: all is back. 4: vouchers are in doubt; give the command again. 5: vouchers stay at the target. Others
+    as everywhere.
     """
     session = session_of(context)
     with _gateway(session, plan) as gateway, showing(session.output) as told:
         report = rollback_plan(gateway, plan, on_progress=told)
     _tell_rollback(session.output, report)
-    raise typer.Exit(UNKNOWN if report.in_doubt else DIFFERENT if report.not_undone else DONE)
+    raise typer.Exit(_rollback_code(report))
 
 
 def _require_codes(plan: Path, *, reveal: bool) -> None:
@@ -175,6 +176,14 @@ def _run_code(report: RunReport) -> int:
     return DIFFERENT if report.counts.get(RowState.CHANGED) or report.counts.get(RowState.REFUSED) else DONE
 
 
+def _rollback_code(report: RollbackReport) -> int:
+    if report.in_doubt:
+        return UNKNOWN
+    if report.trouble is not None:
+        return exit_code(report.trouble)
+    return DIFFERENT if report.not_undone else DONE
+
+
 def _tell_run(output: Output, report: RunReport) -> None:
     if output.as_json:
         output.object(report)
@@ -188,7 +197,12 @@ def _tell_run(output: Output, report: RunReport) -> None:
         if report.noted:
             print_rows(output, report.noted, _NOTED)
         if report.left and not report.dry_run:
-            why = {"limit": "the limit is reached", "paused": "paused", "trouble": "broken off"}
+            why = {
+                "limit": "the limit is reached",
+                "paused": "paused",
+                "rolled-back": "the plan is being rolled back",
+                "trouble": "broken off",
+            }
             told = why.get(report.stopped or "", "others work on them, or run it again")
             output.show(f"{counted(report.left, 'voucher')} left: {told}")
     if report.trouble is not None:
@@ -217,6 +231,9 @@ def _tell_verification(output: Output, found: Verification) -> None:
         return
     whole = "at the source again" if found.rolled_back else "as planned"
     output.show(f"{found.found} of {counted(found.vouchers, 'voucher')} {whole}")
+    if found.codes_not_compared:
+        told = f"{counted(found.codes_not_compared, 'code')} not compared, as the target does not show them"
+        output.show(f"{told}: the journal says which voucher is which")
     for total in found.totals.values():
         output.show(
             f"before {total.before}; at the target {total.at_target}, used there since {total.used}, now {total.left};"
@@ -234,6 +251,8 @@ def _tell_rollback(output: Output, report: RollbackReport) -> None:
     for noted in (report.remarks, report.kept):
         if noted:
             print_rows(output, noted, _NOTED)
+    if report.trouble is not None:
+        tell_error(output, report.trouble)
 
 
 def _amounts(money: Mapping[str, Money]) -> str:

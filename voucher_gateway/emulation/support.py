@@ -122,7 +122,7 @@ def refusal(
     if support.emulation is not None and support.risk is not None:
         message += (
             f" of its own; the gateway could emulate it as {support.emulation}, at this risk: {support.risk}."
-            f' To accept it, put accept_risks = ["{support.emulation}"] into the account'
+            f' To accept it, put accept_risks = ["{support.emulation}"] into the account {provider.account}'
         )
     elif support.note:
         message += f": {support.note}"

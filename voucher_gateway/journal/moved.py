@@ -149,6 +149,16 @@ def complete_moves(
         connection.execute(update, [{"before": before, "after": after} for before, after in went])
 
 
+def reopen_moves(connection: Connection, account: str, voucher_ids: Collection[str], plan_id: str) -> None:
+    """Write that vouchers of a plan are under way again: back to where they were."""
+    if voucher_ids:
+        connection.execute(
+            sa.update(moved)
+            .where(moved.c.account == account, moved.c.voucher_id.in_(voucher_ids), moved.c.plan_id == plan_id)
+            .values(to_account=None, to_voucher_id=None, moved_at=format_micros(now()))
+        )
+
+
 def forget_moves(connection: Connection, account: str, voucher_ids: Collection[str], plan_id: str) -> None:
     """Write that vouchers stay where they were after all."""
     if voucher_ids:

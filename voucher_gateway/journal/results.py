@@ -59,7 +59,7 @@ def _make() -> cattrs.Converter:
         left_out: dict[str, Any] = {"raw": override(omit=True), "replayed": override(omit=True)}
         if kind is Voucher:
             # Metadata is the shop's own and may be large; a replayed voucher can be read again.
-            left_out |= {name: override(omit=True) for name in ("code", "pin", "metadata")}
+            left_out |= {name: override(omit=True) for name in ("code", "pin", "metadata", "unread")}
         if kind in (Release, Deletion):
             left_out.pop("raw")
         converter.register_unstructure_hook(kind, make_dict_unstructure_fn(kind, converter, True, **left_out))

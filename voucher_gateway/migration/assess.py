@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,17 +16,22 @@ from voucher_gateway.adapter import (
     InvalidRequest,
     Medium,
     Money,
-    Status,
+    Validity,
     Voucher,
 )
 from voucher_gateway.migration.ends import can_start_later
 from voucher_gateway.migration.losses import REPORTED
 from voucher_gateway.migration.plan import Action, Destination, Kind
 from voucher_gateway.migration.policy import Policy, Recode, Retire
+from voucher_gateway.migration.traveller import is_stopped
 
 _DAY: Final = timedelta(days=1)
 _TEXTS: Final = {"batch": "batch", "order": "order", "sku": "sku", "pin": "pin", "tax_rate": "tax"}
 """The texts of a voucher that a target may lack or keep only shorter ones of, and the loss that this is."""
+_LEFT: Final = {**_TEXTS, "metadata": "metadata", "medium": "medium", "validity": "validity", "taxable": "tax"}
+"""The fields that a voucher leaves behind if the source shows that there is something, and not what; and the loss."""
+_DAYS: Final[Mapping[Interval, int]] = {Interval.DAYS: 1, Interval.WEEKS: 7, Interval.MONTHS: 28, Interval.YEARS: 365}
+"""How many days an interval has at least."""
 
 
 @attrs.frozen(kw_only=True)
@@ -76,7 +82,7 @@ def kind_of(voucher: Voucher, at: datetime, *, held: bool = False) -> Kind:
         return Kind.EMPTY
     if voucher.valid_until is not None and voucher.valid_until <= at:
         return Kind.EXPIRED
-    if voucher.status not in (None, Status.ACTIVE):
+    if is_stopped(voucher.status):
         return Kind.INACTIVE
     if held:
         return Kind.RESERVED
@@ -103,12 +109,17 @@ def assess(
         at: the source's clock.
         retire: how it is made unspendable at the source.
         held: whether a reservation of ours stands on it.
-        taken: whether the target has its code already, or the source has it twice.
+        taken: whether the target has its code already.
     """
     kind = kind_of(voucher, at, held=held)
     wanted = policy.action(kind)
     if wanted is not Action.CARRY:
         return Verdict(kind, wanted, (_WHY[kind],))
+    if held and policy.reserved is not Action.CARRY:
+        return Verdict(kind, policy.reserved, (_WHY[Kind.RESERVED],))
+    if held and retire is not Retire.LEAVE:
+        # Moved, it could be captured at the source no more, or would be spent there and at the target.
+        return Verdict(kind, Action.REFUSE, ("a reservation stands on it, and only a copy can take it along",))
     if voucher.code is None:
         return Verdict(Kind.UNREADABLE, policy.unreadable, ("its code cannot be read",))
     money = voucher.remaining
@@ -116,7 +127,7 @@ def assess(
     fit = _Fit(voucher, target, policy)
     fit.value(money)
     fit.code(voucher.code, taken=taken)
-    fit.retiring(retire)
+    fit.retiring(retire, kind)
     fit.texts()
     fit.status()
     validity = fit.validity(at)
@@ -158,13 +169,13 @@ class _Fit:
             self._can.amounts.check(money)
         except InvalidRequest as error:
             self.reasons.append(f"its value is outside of what the target takes: {error.rule}")
-        if self._voucher.initial != money:
+        if self._voucher.initial not in (money, None):  # what is not known cannot be lost
             self._lose("initial")
 
     def code(self, code: Code, *, taken: bool) -> None:
         rules, text = self._can.codes, code.reveal()
         if taken:
-            self._recode(self._policy.code_taken, "its code is there twice, at the target or at the source")
+            self._recode(self._policy.code_taken, "the target has its code already")
         if not rules.choosable:
             self._recode(self._policy.code_unfit, "the target cannot be given its code")
         elif len(text) < rules.min_length or (rules.max_length is not None and len(text) > rules.max_length):
@@ -173,7 +184,9 @@ class _Fit:
         elif any(one in text for one in rules.forbidden):
             self._recode(self._policy.code_unfit, f"the target takes no codes with {rules.forbidden!r}")
 
-    def retiring(self, retire: Retire) -> None:
+    def retiring(self, retire: Retire, kind: Kind) -> None:
+        if retire is Retire.EMPTY and kind in (Kind.INACTIVE, Kind.EXPIRED):
+            self.reasons.append(f"{_WHY[kind]}, and only what can be redeemed can be emptied at the source")
         used = self._voucher.initial != self._voucher.remaining
         if retire is Retire.DELETE and used:
             self.reasons.append("it was used, and a used voucher cannot be deleted at the source")
@@ -182,8 +195,10 @@ class _Fit:
         one, keeps = self._voucher, self._can.keeps
         for field, loss in _TEXTS.items():
             text = getattr(one, field)
-            if text is not None and not self._stores(field, text if isinstance(text, str) else text.reveal()):
+            if text and not self._stores(field, text if isinstance(text, str) else text.reveal()):
                 self._lose(loss)
+        for field in one.unread & _LEFT.keys():
+            self._lose(_LEFT[field])
         if one.taxable and "taxable" not in keeps:
             self._lose("tax")
         if one.metadata and "metadata" not in keeps:
@@ -192,7 +207,7 @@ class _Fit:
             self._lose("medium")
 
     def status(self) -> None:
-        active = self._voucher.status in (None, Status.ACTIVE)
+        active = not is_stopped(self._voucher.status)
         if can_start_later(self._target.capabilities) or "active" in self._can.keeps:
             self.active = active
         elif not active:
@@ -205,19 +220,24 @@ class _Fit:
         if until is None:
             self._without_end()
             return nothing
-        if ends.takes_instants:
-            rounded = _up_to_grain(until, self._can.expiry_grain)
-            return attrs.evolve(nothing, valid_until=rounded, drift=rounded - until)
-        if until <= at:
+        if not ends.takes_instants and until <= at:
             self.reasons.append("it has expired, and the target cannot hold an expired voucher")
             return nothing
         if ends is Expiry.NONE:
             self._lose("end")
             return nothing
-        # Counted from the target's clock now: activated later, it ends later, which favours the customer too.
-        days = max(1, -(-(until - self._target.at) // _DAY))
-        self._lose("expiry")
-        return attrs.evolve(nothing, validity_days=days, drift=self._target.at + days * _DAY - until)
+        if not ends.takes_instants:
+            self._lose("expiry")
+        try:
+            if ends.takes_instants:
+                rounded = _up_to_grain(until, self._can.expiry_grain)
+                return attrs.evolve(nothing, valid_until=rounded, drift=rounded - until)
+            # Counted from the target's clock now: activated later, it ends later, which favours the customer too.
+            days = max(1, -(-(until - self._target.at) // _DAY))
+            return attrs.evolve(nothing, validity_days=days, drift=self._target.at + days * _DAY - until)
+        except OverflowError:  # never earlier, and Python knows no later one
+            self.reasons.append("its end, rounded up to what the target can hold, is beyond the year 9999")
+            return nothing
 
     @property
     def _currency(self) -> str:
@@ -226,12 +246,24 @@ class _Fit:
 
     def _without_end(self) -> None:
         validity, ends = self._voucher.validity, self._can.expiry
-        inactive = self._voucher.status not in (None, Status.ACTIVE)
-        if validity is not None and inactive:  # its end is not known yet: activation would set it
+        if validity is not None and is_stopped(self._voucher.status):  # activation would set its end
             if not ends.takes_lengths or validity.interval is Interval.UNKNOWN:
                 self._lose("validity")
-        elif not ends.takes_instants and ends is not Expiry.NONE:
+            elif not self._is_length(validity):
+                self.reasons.append("its validity is no length of time, or ends beyond the year 9999")
+            return
+        if validity is not None:  # it may run already, and nobody knows since when
+            self._lose("validity")
+        if not ends.takes_instants and ends is not Expiry.NONE:
             self._lose("no-end")
+
+    def _is_length(self, validity: Validity) -> bool:
+        """Whether a validity is longer than nothing, and can end at all if it begins now."""
+        try:
+            self._target.at + timedelta(days=validity.value * _DAYS[validity.interval])
+        except OverflowError:
+            return False
+        return validity.value > 0
 
     def _stores(self, field: str, text: str) -> bool:
         longest = self._can.longest_texts.get(field)

@@ -81,15 +81,10 @@ class Evidence:
             rows,
         )
 
-    def expect(self, target_ids: Iterable[tuple[str, str]]) -> None:
-        """Take down which ids vouchers with new codes have at the target: pairs of source id and target id."""
-        rows = ((target_id, source_id) for source_id, target_id in target_ids)
-        self._insert("UPDATE planned SET target_id = ? WHERE source_id = ? AND fingerprint IS NULL", rows)
-
-    def new_codes(self) -> Iterator[str]:
-        """Give the source ids of the vouchers that get new codes, or whose codes the plan does not know."""
-        query = "SELECT source_id FROM planned WHERE fingerprint IS NULL ORDER BY number"
-        yield from (str(one[0]) for one in self._connection.execute(query))
+    def expect(self, issued: Iterable[tuple[int, str]]) -> None:
+        """Take down under which ids vouchers were issued at the target: pairs of number and id, the last one counts."""
+        rows = ((target_id, number) for number, target_id in issued)
+        self._insert("UPDATE planned SET target_id = ? WHERE number = ?", rows)
 
     def target(self, rows: Iterable[tuple[Shown, str | None]]) -> None:
         """Take down what the target shows: vouchers, with the fingerprint of the code where it could be read."""
@@ -116,10 +111,13 @@ class Evidence:
         return [str(one[0]) for one in self._connection.execute(query)]
 
     def join(self) -> None:
-        """Put the two sides together."""
+        """Put the two sides together: by their codes, and by their ids where one of the codes is not known."""
         self._connection.execute(
-            "INSERT OR IGNORE INTO joined SELECT planned.number, target.id FROM planned JOIN target"
-            " ON planned.fingerprint = target.fingerprint OR planned.target_id = target.id"
+            "INSERT INTO joined SELECT planned.number, target.id FROM planned JOIN target USING (fingerprint)"
+        )
+        self._connection.execute(
+            "INSERT INTO joined SELECT planned.number, target.id FROM planned JOIN target"
+            " ON planned.target_id = target.id WHERE planned.fingerprint IS NULL OR target.fingerprint IS NULL"
         )
 
     def each(self) -> Iterator[tuple[PlannedVoucher, list[Shown], Shown | None]]:
@@ -145,6 +143,14 @@ class Evidence:
     def note_unspendable(self, side: Literal["source", "target"], id: str) -> None:
         """Take down that nobody can spend a voucher at one side, whatever is on it."""
         self._connection.execute(f"UPDATE {side} SET remaining = 0 WHERE id = ?", (id,))  # noqa: S608 - one of two
+
+    def not_compared(self) -> int:
+        """Return how many vouchers were to keep their codes, and the target does not show them."""
+        query = (
+            "SELECT count(*) FROM joined JOIN planned USING (number) JOIN target ON target.id = joined.id"
+            " WHERE planned.fingerprint IS NOT NULL AND target.fingerprint IS NULL"
+        )
+        return int(self._connection.execute(query).fetchone()[0])
 
     def count(self) -> int:
         """Return how many vouchers are planned."""

@@ -99,6 +99,22 @@ class Journey:
         entry = self.entry(account, verb, row, step)
         return entry is not None and entry.state in (State.SUCCEEDED, State.UNKNOWN, State.OPEN)
 
+    def settled(self, account: str, verb: Operation, row: Row, step: str) -> Entry | None:
+        """Return what the journal holds of one operation, after a look at the vendor if that is not settled.
+
+        Raises:
+            Unsettled: if it stays unknown.
+            OperationInProgress: if somebody is on it.
+        """
+        entry = self.entry(account, verb, row, step)
+        if entry is None or entry.state not in (State.OPEN, State.UNKNOWN):
+            return entry
+        self.gateway.resolve(entry.key)
+        entry = self.entry(account, verb, row, step)
+        if entry is not None and entry.state in (State.OPEN, State.UNKNOWN):
+            raise Unsettled(f"whether its {verb} at {account} happened is not known: {operation_of(entry)}")
+        return entry
+
     def named(self, row: Row, step: str) -> dict[str, Any]:
         """Return the keywords of a changing call."""
         return {"reference": self.reference(row, step), "order": self.order, "wait": _WAIT_S}
@@ -135,6 +151,15 @@ class Journey:
         """Return a moment that is over for every clock: the end of validity of a voucher that is to be expired."""
         made = self.header.made_at
         return made.replace(year=made.year - 1, month=1, day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+class Unsettled(Exception):
+    """Nobody knows yet whether an operation happened; the text names it, for people."""
+
+
+def operation_of(entry: Entry) -> str:
+    """Name an operation as a person has to, who decides it."""
+    return f"the operation is {entry.key.account} {entry.key.verb} {entry.key.reference}"
 
 
 def journal_of(gateway: Gateway) -> Journal:

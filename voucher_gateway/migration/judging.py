@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import attrs
 
-from voucher_gateway.adapter import Money, Status, format_micros
+from voucher_gateway.adapter import Money, Status, format_micros, parse_instant
 from voucher_gateway.migration.evidence import Evidence, Shown
 from voucher_gateway.migration.journey import Journey
-from voucher_gateway.migration.plan import PlannedVoucher
+from voucher_gateway.migration.plan import Destination, PlannedVoucher
 from voucher_gateway.migration.records import value_of
+from voucher_gateway.migration.traveller import is_stopped
 from voucher_gateway.migration.usage import explained
 
 
@@ -20,17 +21,19 @@ class Wrong(enum.StrEnum):
     """What can be wrong."""
 
     NOT_MOVED = "not-moved"
-    """It is whole at the source, and not at the target."""
+    """It is at the source still, and not at the target."""
+    NOT_BACK = "not-back"
+    """It was to be brought back, and can be spent at the target only."""
     LOST = "lost"
     """Nobody can spend it anywhere."""
     DOUBLED = "doubled"
     """It is at the target more than once."""
     SPENDABLE_TWICE = "spendable-twice"
-    """It can be spent at the source still."""
+    """It can be spent at both ends."""
     VALUE = "value"
     """It has another value, and no record tells why."""
     EXPIRY = "expiry"
-    """It ends too early."""
+    """It ends too early, or never."""
     STATUS = "status"
     """It is active and should not be, or the other way round."""
     SOURCE = "source"
@@ -92,38 +95,83 @@ class _Judge:
 
     def moved(self, planned: PlannedVoucher, there: list[Shown], here: Shown | None) -> _Found:
         """Judge a voucher that should be at the target."""
-        at_source = here is not None and _spendable(here, self._source_now)
         if not there:
-            whole = here is not None and at_source and here.remaining == planned.remaining
-            yield (Wrong.NOT_MOVED, "it is still at the source") if whole else (Wrong.LOST, _lost(here))
+            yield self._not_there(planned, here)
         elif len(there) > 1:
-            yield Wrong.DOUBLED, f"the target has it {len(there)} times: {', '.join(one.id for one in there)}"
+            yield Wrong.DOUBLED, _doubled(there)
         else:
             yield from self._at_target(planned, there[0])
         if self._journey.stays or here is None:
             return
-        if at_source:
+        if _spendable(here, self._source_now):
             if there:
                 yield Wrong.SPENDABLE_TWICE, f"{here.remaining} can still be spent at the source"
             return
         self._evidence.note_unspendable("source", here.id)
-        frozen = self._journey.freezes and self._journey.header.retire == "keep-frozen"
-        if there and frozen and here.remaining != planned.remaining:
-            yield Wrong.SOURCE, f"it has {here.remaining} at the source, where it should rest with {planned.remaining}"
+        resting = Money.zero(value_of(planned).currency) if self._empties else planned.remaining
+        if there and here.remaining != resting:
+            yield Wrong.SOURCE, f"it has {here.remaining} at the source, where it should rest with {resting}"
+
+    def _not_there(self, planned: PlannedVoucher, here: Shown | None) -> tuple[Wrong, str]:
+        """Say of a voucher that is not at the target whether it is at the source."""
+        if here is None:
+            return Wrong.LOST, f"{self._absent}, and it is not at the source either"
+        emptied = self._empties and not here.remaining and bool(planned.remaining)
+        if emptied or not (_open(here, self._source_now) or self._rested(planned)):
+            return Wrong.LOST, f"{self._absent}, and {here.remaining} at the source cannot be spent"
+        if here.remaining == planned.remaining:
+            return Wrong.NOT_MOVED, "it is still at the source"
+        return Wrong.NOT_MOVED, f"it is still at the source, with {here.remaining} and not {planned.remaining}"
+
+    @property
+    def _absent(self) -> str:
+        if self._journey.target_can.codes.readable:
+            return "it is not at the target"
+        return "the target shows no codes to find it by, and the journal does not know that it was issued there"
+
+    @property
+    def _empties(self) -> bool:
+        return self._journey.header.retire == "empty"
+
+    def _rested(self, planned: PlannedVoucher) -> bool:
+        """Whether a voucher could not be spent at the source by the plan already, or its end is over by now."""
+        ended = planned.valid_until is not None and format_micros(planned.valid_until) <= self._source_now
+        return is_stopped(planned.status) or ended
 
     def _at_target(self, planned: PlannedVoucher, one: Shown) -> _Found:
         destination = planned.destination
         assert destination is not None
         yield from self._value(one, value_of(planned))
-        wanted = destination.valid_until or planned.valid_until
-        if wanted is not None and _ends_early(one, wanted, self._journey):
-            yield Wrong.EXPIRY, f"it ends {one.ends}, which is before {format_micros(wanted)}"
-        elif wanted is not None and one.ends is None and destination.active and "end" not in planned.losses:
-            yield Wrong.EXPIRY, f"it never ends at the target, and should at {format_micros(wanted)}"
-        if destination.active is not None and one.status is not None:
-            active = one.status == Status.ACTIVE.value
-            if active is not destination.active:
-                yield Wrong.STATUS, f"it is {one.status} at the target"
+        found = [*self._end(planned, destination, one), *_status(destination, one)]
+        yield from found
+        if found and destination.active is not False and not _open(one, self._target_now):
+            self._evidence.note_unspendable("target", one.id)
+
+    def _end(self, planned: PlannedVoucher, destination: Destination, one: Shown) -> _Found:
+        wanted, startable = destination.valid_until or planned.valid_until, destination.active is not False
+        if wanted is not None:
+            if _ends_early(one, wanted, self._journey):
+                yield Wrong.EXPIRY, f"it ends {one.ends}, which is before {format_micros(wanted)}"
+            elif one.ends is not None and (latest := self._latest(destination)) is not None and one.ends > latest:
+                yield Wrong.EXPIRY, f"it ends {one.ends}, and was to end by {latest}"
+            # What is inactive may show no end where activation sets it.
+            elif one.ends is None and startable and one.status != Status.INACTIVE.value and "end" not in planned.losses:
+                yield Wrong.EXPIRY, f"it never ends at the target, and should at {format_micros(wanted)}"
+        elif one.ends is not None and startable:
+            # The end of an inactive voucher is not known yet, and some targets choose an end of their own.
+            free = is_stopped(planned.status) or "no-end" in planned.losses
+            if one.ends <= self._target_now or not free:
+                yield Wrong.EXPIRY, f"it ends {one.ends} at the target, and was to have no end"
+
+    def _latest(self, destination: Destination) -> str | None:
+        """Return the last moment at which a voucher may end at the target; None where that is the target's affair."""
+        grain = max(self._journey.target_can.expiry_grain, self._journey.source_can.expiry_grain)
+        if destination.valid_until is not None:
+            return format_micros(destination.valid_until + grain)
+        if destination.validity_days is None:
+            return None
+        # Counted from its activation, whenever that was; by then the day may be filled up.
+        return format_micros(parse_instant(self._target_now) + timedelta(days=destination.validity_days + 1))
 
     def _value(self, one: Shown, issued: Money) -> _Found:
         if one.initial == issued and one.remaining == issued:
@@ -140,25 +188,66 @@ class _Judge:
 
     def rolled_back(self, planned: PlannedVoucher, there: list[Shown], here: Shown | None) -> _Found:
         """Judge a voucher that should be whole at the source again."""
+        usable = [one for one in there if _spendable(one, self._target_now)]
+        for one in there:
+            if one not in usable:
+                self._evidence.note_unspendable("target", one.id)
+        if usable and (here is None or not _spendable(here, self._source_now)):
+            yield from self._not_back(planned, usable, here)
+            return
+        yield from self._at_source(planned, here)
+        for one in usable:
+            yield Wrong.SPENDABLE_TWICE, f"{one.remaining} can still be spent at the target"
+
+    def _not_back(self, planned: PlannedVoucher, usable: list[Shown], here: Shown | None) -> _Found:
+        if here is not None:
+            self._evidence.note_unspendable("source", here.id)
+        left = " and ".join(str(one.remaining) for one in usable)
+        yield Wrong.NOT_BACK, f"it can be spent at the target only, where it has {left}"
+        if len(usable) > 1:
+            yield Wrong.DOUBLED, _doubled(usable)
+        else:
+            yield from self._value(usable[0], value_of(planned))
+
+    def _at_source(self, planned: PlannedVoucher, here: Shown | None) -> _Found:
         if here is None:
             yield Wrong.SOURCE, "it is not at the source any more"
-        else:
-            if here.remaining != planned.remaining:
-                yield Wrong.SOURCE, f"it has {here.remaining} at the source, not {planned.remaining}"
-            if here.status != (None if planned.status is None else planned.status.value):
-                yield Wrong.SOURCE, f"it is {here.status} at the source"
-            if planned.valid_until is not None and _ends_early(here, planned.valid_until, self._journey):
-                yield Wrong.SOURCE, f"it ends {here.ends} at the source, before {format_micros(planned.valid_until)}"
-        for one in there:
-            if _spendable(one, self._target_now):
-                yield Wrong.SPENDABLE_TWICE, f"{one.remaining} can still be spent at the target"
-            else:
-                self._evidence.note_unspendable("target", one.id)
+            return
+        found = list(self._differs(planned, here))
+        yield from ((Wrong.SOURCE, one) for one in found)
+        if found and not self._rested(planned) and not _open(here, self._source_now):
+            self._evidence.note_unspendable("source", here.id)
+
+    def _differs(self, planned: PlannedVoucher, here: Shown) -> Iterator[str]:
+        if here.remaining != planned.remaining:
+            yield f"it has {here.remaining} at the source, not {planned.remaining}"
+        if here.status != (None if planned.status is None else planned.status.value):
+            yield f"it is {here.status} at the source"
+        if planned.valid_until is not None:
+            if _ends_early(here, planned.valid_until, self._journey):
+                yield f"it ends {here.ends} at the source, before {format_micros(planned.valid_until)}"
+        elif here.ends is not None and not is_stopped(planned.status):
+            yield f"it ends {here.ends} at the source, where it had no end"
+
+
+def _status(destination: Destination, one: Shown) -> _Found:
+    stopped = one.status == Status.INACTIVE.value
+    if destination.active is None:
+        wrong = stopped  # a status of its own making is the target's affair, unless it keeps the voucher from use
+    else:
+        wrong = one.status is not None and (one.status == Status.ACTIVE.value) is not destination.active
+    if wrong:
+        yield Wrong.STATUS, f"it is {one.status} at the target"
+
+
+def _open(one: Shown, at: str) -> bool:
+    """Whether whatever is on a voucher can be spent."""
+    ended = one.ends is not None and one.ends <= at
+    return one.status != Status.INACTIVE.value and not ended
 
 
 def _spendable(one: Shown, at: str) -> bool:
-    ended = one.ends is not None and one.ends <= at
-    return bool(one.remaining) and one.status != Status.INACTIVE.value and not ended
+    return bool(one.remaining) and _open(one, at)
 
 
 def _ends_early(one: Shown, wanted: datetime, journey: Journey) -> bool:
@@ -166,6 +255,5 @@ def _ends_early(one: Shown, wanted: datetime, journey: Journey) -> bool:
     return one.ends is not None and one.ends < format_micros(wanted - grain)
 
 
-def _lost(here: Shown | None) -> str:
-    rest = "and not at the source either" if here is None else f"and {here.remaining} at the source cannot be spent"
-    return f"it is not at the target, {rest}"
+def _doubled(there: list[Shown]) -> str:
+    return f"the target has it {len(there)} times: {', '.join(one.id for one in there)}"

@@ -12,14 +12,14 @@ LOSSES: Final[Mapping[str, str]] = {
     "expiry": "The target counts validity in whole days from activation: the voucher ends later than at the source.",
     "initial": "What was spent already stays behind: at the target the voucher begins with what is left.",
     "medium": "The target does not tell digital and printed vouchers apart.",
-    "metadata": "The target keeps no data of the shop's own.",
+    "metadata": "The target keeps no data of the shop's own, or it is no JSON object and stays behind.",
     "no-end": "The voucher never ends at the source, and the target may give it an end of its own choice.",
     "order": "The target keeps no order number, or only a shorter one.",
     "pin": "The voucher can be spent without its PIN at the target.",
     "sku": "The target keeps no article number, or only a shorter one.",
     "status": "The voucher is inactive at the source, and can be spent at once at the target.",
     "tax": "The target keeps no tax flag or no tax rate.",
-    "validity": "The length of time that activation would start is lost.",
+    "validity": "The length of time that activation would start, or has started at an unknown moment, is lost.",
 }
 """Each with a sentence for people. A voucher that would lose one is refused unless the policy accepts it by name."""
 

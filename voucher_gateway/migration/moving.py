@@ -70,6 +70,8 @@ class Mover:
             return one.undo(RowState.CHANGED, str(found))
         except _Refused as found:
             return one.undo(RowState.REFUSED, str(found))
+        except CannotUndo as found:
+            return one.ended(RowState.IN_DOUBT, str(found))
         except _UNKNOWN as error:
             return one.ended(RowState.IN_DOUBT, _told(error), trouble=error)
         except _LATER as error:
@@ -95,6 +97,7 @@ class _Move:
         self._drift_s = row.drift_s
         self._way_back = WayBack(mover.journey)
         self._frozen = False
+        self._made_before = False
         self._remark = ""
 
     def forward(self) -> Ended:
@@ -135,23 +138,25 @@ class _Move:
         self._frozen = True
 
     def _read_again(self) -> None:
-        """Read the source, and make sure that it is what was planned.
+        """Read the source, and make sure that it is what was planned, until it has begun to be retired.
 
-        After a break the journal may tell that it was created already. Then the source has nothing to say any more.
+        After a break the journal may tell that the voucher was created already. The source could be spent all the same
+        since then, if somebody has thawed it.
         """
-        journey = self._journey
+        journey, standing = self._journey, self._mover.standing
         if self._row.tries > 1:
             entry = journey.entry(journey.target, Operation.ISSUE, self._row, CREATE)
             if entry is not None and entry.state is State.SUCCEEDED:
-                issued = entry.replay()
-                assert isinstance(issued, Voucher)
-                self._target_id = issued.id
-                return
-            if entry is not None and entry.state in (State.UNKNOWN, State.OPEN):
-                self._seen = self._read_source()
-                return
+                self._target_id, self._made_before = self._way_back.id_of(self._row, entry), True
+        if self._made_before and self._retiring():
+            return
+        standing.check_settled(self._planned)
         self._seen = self._read_source()
-        self._mover.standing.check(self._seen, self._planned, frozen=self._frozen)
+        standing.check(self._seen, self._planned, frozen=self._frozen)
+
+    def _retiring(self) -> bool:
+        journey, ways = self._journey, (Operation.REDEEM, Operation.UPDATE, Operation.DELETE)
+        return any(journey.begun(journey.source, verb, self._row, RETIRE) for verb in ways)
 
     def _read_source(self) -> Seen:
         try:
@@ -160,7 +165,7 @@ class _Move:
             raise Changed("it is not there any more") from None
 
     def _create(self) -> None:
-        if self._target_id is not None and self._seen is None:
+        if self._made_before:
             return
         assert self._seen is not None
         journey = self._journey
@@ -178,10 +183,22 @@ class _Move:
     def _confirm(self) -> None:
         assert self._target_id is not None
         found = self._shown(self._target_id)
-        wrong = self._differences(found)
+        used = self._used(found)
+        wrong = self._differences(found, used=used)
         if wrong:
             raise _Refused(f"at the target it has {' and '.join(wrong)}")
+        if used:
+            self._remark = "it was used at the target before the move was through"
         self._note_end(found)
+
+    def _used(self, found: Voucher) -> bool:
+        """Whether it has another value by now because it could be spent at the target before a break."""
+        value = self._row.value
+        if not self._made_before or (found.initial == value and found.remaining in (None, value)):
+            return False
+        journey = self._journey
+        later = Step.ACTIVATE in journey.header.steps
+        return not later or journey.begun(journey.target, Operation.ACTIVATE, self._row, ACTIVATE)
 
     def _shown(self, id: str) -> Voucher:
         """Read the voucher at the target. It was made there, so its absence can only be a delay."""
@@ -217,7 +234,8 @@ class _Move:
         except (*_REFUSALS, AccessDenied) as error:
             if not self._frozen:
                 raise
-            self._remark = f"it stays frozen at the source: {error}"
+            stays = f"it stays frozen at the source: {error}"
+            self._remark = "; ".join(one for one in (self._remark, stays) if one)
 
     def _retire_by(self, way: str) -> None:
         journey, row, id = self._journey, self._row, self._planned.source_id
@@ -259,8 +277,11 @@ class _Move:
         begun = False
         try:
             if self._touched():
-                self._way_back.made(self._row)  # while that is not known, nothing is undone: the next run goes on
+                # While that is not known, nothing is undone: the next run goes on.
+                made = self._way_back.made(self._row)
                 self._way_back.check_source(self._row)
+                if made is not None and self._row.ending is None:
+                    self._way_back.check_unspent(self._row, made)
                 self._mover.state.undoing(self._row, ending, self._target_id, reason)
                 begun = True
                 told = self._back()
@@ -292,12 +313,14 @@ class _Move:
         """Whether anything may have been done to the voucher."""
         return self._frozen or self._target_id is not None or self._row.tries > 1 or self._row.ending is not None
 
-    def _differences(self, found: Voucher) -> list[str]:
+    def _differences(self, found: Voucher, *, used: bool) -> list[str]:
         """Return in what the voucher at the target is not what was asked for."""
         destination = self._planned.destination
         assert destination is not None
         wrong = []
-        if found.initial != destination.value:
+        if used:
+            pass
+        elif found.initial != destination.value:
             wrong.append(f"the value {found.initial}, not {destination.value}")
         elif found.remaining not in (None, destination.value):
             wrong.append(f"{found.remaining} left, not {destination.value}")

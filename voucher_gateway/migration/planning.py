@@ -86,8 +86,7 @@ def make_plan(
         workers=workers,
         rates=dict(rates or {}),
     )
-    currency = of_target.currency if can_target.currency_from == "account" else None
-    goal = Target(capabilities=can_target, currency=currency, at=end.vendor_now())
+    goal = Target(capabilities=can_target, currency=of_target.currency, at=end.vendor_now())
     reader = Reader(gateway.journal, begin, goal, end, policy, header, _left_out(gateway.journal, after))
     costs = requests_of(way.steps, way.retire, can_source, can_target)
 

@@ -11,7 +11,7 @@
     expired = "skip"
     empty = "skip"
     partly-used = "carry"
-    reserved = "refuse"
+    reserved = "refuse"                  # only a copy can carry them
     unreadable = "refuse"
 
     [codes]                              # refuse or new-code
@@ -90,7 +90,8 @@ class Policy:
         expired: those whose validity is over.
         empty: those without value.
         partly_used: those with less than at first; what is left is carried.
-        reserved: those on which the journal knows a standing reservation.
+        reserved: those on which the journal knows a standing reservation; it holds for them whatever else they are, and
+            only a copy can carry them.
         unreadable: those whose code or remaining value cannot be read; they cannot be carried.
         code_taken: what to do where the target has the code already, or the source has it twice.
         code_unfit: what to do where the target does not take the code.

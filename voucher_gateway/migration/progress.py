@@ -23,7 +23,7 @@ class Progress:
     Attributes:
         total: how many vouchers it has before it, as far as is known.
         counts: how many vouchers of this run stand where.
-        moved: the money that this run has moved, by currency.
+        moved: the money that this run has moved, or this rollback brought back, by currency.
         elapsed_s: since it began, in whole seconds.
         eta_s: until it is over at this rate, in whole seconds; None while nothing can be said.
     """
@@ -55,7 +55,7 @@ class RunReport:
         left: how many vouchers nobody has set about yet.
         noted: vouchers that did not simply move, `MOST_NOTED` at most.
         in_doubt: how many vouchers of the whole plan are in doubt.
-        stopped: why it ended before the plan was through: ``paused``, ``limit`` or ``trouble``.
+        stopped: why it ended before the plan was through: ``paused``, ``rolled-back``, ``limit`` or ``trouble``.
         trouble: the error that kept it from going on.
     """
 
@@ -71,10 +71,16 @@ class RunReport:
 
 
 class Adding:
-    """Adds up what comes of vouchers."""
+    """Adds up what comes of vouchers.
 
-    def __init__(self, total: int) -> None:
+    Args:
+        total: how many there will be.
+        good: where they are to stand in the end.
+    """
+
+    def __init__(self, total: int, good: RowState = RowState.MOVED) -> None:
         self.total = total
+        self.good = good
         self.counts: Counter[RowState] = Counter()
         self.noted: list[Noted] = []
         self._minor: Counter[str] = Counter()
@@ -83,14 +89,14 @@ class Adding:
     def add(self, ended: Ended) -> None:
         """Count one voucher."""
         self.counts[ended.state] += 1
-        if ended.state is RowState.MOVED:
+        if ended.state is self.good:
             value = ended.row.value
             self._minor[value.currency] += value.minor
-        if (ended.state is not RowState.MOVED or ended.reason) and len(self.noted) < MOST_NOTED:
+        if (ended.state is not self.good or ended.reason) and len(self.noted) < MOST_NOTED:
             self.noted.append(Noted.of(ended.row, ended.state, ended.reason))
 
     def moved(self) -> dict[str, Money]:
-        """Return the money that moved."""
+        """Return the money of those that stand where they are to."""
         return {currency: Money.from_minor(minor, currency) for currency, minor in sorted(self._minor.items())}
 
     def progress(self) -> Progress:

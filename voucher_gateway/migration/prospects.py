@@ -22,7 +22,8 @@ _FIELDS: Final = {
 def possible_losses(source: Capabilities, target: Capabilities) -> tuple[str, ...]:
     """Return the names of what vouchers can lose, as in `LOSSES`, sorted.
 
-    Texts that are too long for the target, and codes that are taken there, can only be seen voucher by voucher.
+    Texts that are too long for the target, codes that are taken there, and what of the source's own shape cannot be
+    read can only be seen voucher by voucher.
     """
     found = {loss for field, loss in _FIELDS.items() if field in source.keeps and field not in target.keeps}
     if not target.codes.choosable or _narrower(source, target):

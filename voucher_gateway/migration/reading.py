@@ -16,7 +16,7 @@ from voucher_gateway.migration.collisions import SourceCodes, TargetCodes, finge
 from voucher_gateway.migration.plan import Action, Kind, PlanHeader, PlannedVoucher
 from voucher_gateway.migration.policy import Policy, Recode, Retire
 from voucher_gateway.migration.rates import Rates
-from voucher_gateway.migration.source import Held, Ids, Secrets, in_order, listing_of
+from voucher_gateway.migration.source import Held, Ids, Secrets, in_order, listing_of, pins_are_asked_for
 
 _TWICE: Final = "its code is there twice at the source"
 _MOVED: Final = "another plan has moved it already, or is moving it"
@@ -59,7 +59,7 @@ class Reader:
         self._retire = Retire(header.retire)
         self._left_out = left_out
         rates = Rates(header.rates, threading.Event())
-        self._secrets = Secrets(source, rates)
+        self._secrets = Secrets(source, rates, pins=pins_are_asked_for(source.capabilities, goal.capabilities))
         self._held = Held(journal, source)
         self._moved = Ids.empty() if header.copy else Ids.moved_from(journal, source.account)
         self._taken = TargetCodes(target, journal.keys, rates)

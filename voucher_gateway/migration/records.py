@@ -26,6 +26,10 @@ class PlanState(enum.StrEnum):
     """It is being undone, or was; it is never run again."""
 
 
+RUNNABLE: Final = (PlanState.RUNNING, PlanState.PAUSED, PlanState.DONE)
+"""All states but the one that nothing leads out of."""
+
+
 class RowState(enum.StrEnum):
     """Where one voucher stands."""
 

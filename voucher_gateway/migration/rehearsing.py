@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from voucher_gateway.adapter import Declined, Operation, VoucherGatewayError, VoucherNotFound
+import sqlalchemy as sa
+
+from voucher_gateway.adapter import Declined, Operation, Voucher, VoucherGatewayError, VoucherNotFound
+from voucher_gateway.journal import Entry, State
 from voucher_gateway.migration.changes import Changed
 from voucher_gateway.migration.journey import Journey
 from voucher_gateway.migration.plan import Action
@@ -16,8 +19,10 @@ from voucher_gateway.migration.plan_file import read_vouchers
 from voucher_gateway.migration.progress import Adding, OnProgress, RunReport
 from voucher_gateway.migration.rates import Rates
 from voucher_gateway.migration.records import Ended, Row, RowState
+from voucher_gateway.migration.schema import plans, vouchers
 from voucher_gateway.migration.standing import Standing
 from voucher_gateway.migration.state import MigrationState
+from voucher_gateway.migration.undoing import ACTIVATE, CREATE, FREEZE, RETIRE
 from voucher_gateway.pacing import paced
 
 
@@ -63,17 +68,55 @@ def rehearse(
 
 
 def _due(state: MigrationState, plan: Path, limit: int | None) -> Iterator[Row]:
-    if state.plan_state() is not None:
-        return itertools.islice(state.rows(RowState.PLANNED), limit)
-    carried = (one for one in read_vouchers(plan) if one.action is Action.CARRY)
-    rows = (Row(planned=one, state=RowState.PLANNED, tries=0, round=0) for one in carried)
-    return itertools.islice(rows, limit)
+    return itertools.islice(itertools.chain(_loaded(state), _to_be_loaded(state, plan)), limit)
+
+
+def _loaded(state: MigrationState) -> Iterator[Row]:
+    left_behind = _left_behind(state)
+    for row in state.rows(RowState.PLANNED, RowState.IN_DOUBT, RowState.WORKING):
+        if row.state is not RowState.WORKING or row.number in left_behind:
+            yield row
+
+
+def _to_be_loaded(state: MigrationState, plan: Path) -> Iterator[Row]:
+    """Give what no run has taken from the plan yet: all of it, unless one was begun."""
+    of_plan, last_number = vouchers.c.plan_id == state.plan_id, sa.func.max(vouchers.c.number)
+    with state.database.read() as connection:
+        if connection.scalar(sa.select(plans.c.loaded).where(plans.c.id == state.plan_id)):
+            return
+        last = connection.scalar(sa.select(last_number).where(of_plan)) or 0
+    for one in read_vouchers(plan):
+        if one.action is Action.CARRY and one.number > last:
+            yield Row(planned=one, state=RowState.PLANNED, tries=0, round=0)
+
+
+def _left_behind(state: MigrationState) -> set[int]:
+    """Return the numbers of the vouchers that dead processes had claimed: a run takes them up again."""
+    dead = [owner for owner in state.owners() if not state.database.locks.alive(owner)]
+    query = sa.select(vouchers.c.number).where(
+        vouchers.c.plan_id == state.plan_id,
+        vouchers.c.state == RowState.WORKING.value,
+        vouchers.c.owner.in_(dead),
+    )
+    with state.database.read() as connection:
+        return set(connection.scalars(query))
 
 
 def _looked_at(journey: Journey, standing: Standing, row: Row) -> Ended:
+    if row.ending is not None:  # its undoing was broken off: that is gone on with
+        doubtful = row.state is RowState.IN_DOUBT
+        return Ended(row=row, state=RowState.IN_DOUBT if doubtful else row.ending, reason=row.reason)
+    before = _Before(journey, row)
+    if before.unsettled is not None:
+        key = before.unsettled.key
+        reason = f"whether its {key.verb} at {key.account} happened is not known yet: a run finds out, if that can be"
+        return Ended(row=row, state=RowState.IN_DOUBT, reason=reason)
     try:
-        seen = journey.read(journey.source, row.planned.source_id)
-        standing.check(seen, row.planned, frozen=False)
+        if not before.retired:
+            seen = journey.read(journey.source, row.planned.source_id)
+            standing.check(seen, row.planned, frozen=before.frozen)
+        if before.made is not None:
+            return _half_moved(journey, row, before.made)
         code, destination = seen.voucher.code, row.planned.destination
         assert destination is not None
         if code is not None and not destination.new_code and journey.target_can.of(Operation.FIND).available:
@@ -90,3 +133,41 @@ def _looked_at(journey: Journey, standing: Standing, row: Row) -> Ended:
     except VoucherGatewayError as error:
         return Ended(row=row, state=RowState.PLANNED, reason=error.message)
     return Ended(row=row, state=RowState.MOVED)
+
+
+class _Before:
+    """What a run that was broken off had done already to a voucher, by the journal.
+
+    Attributes:
+        unsettled: an operation of which nobody knows yet whether it happened.
+        frozen: whether the source was stopped.
+        made: the creating of the voucher at the target, if it happened.
+        retired: whether the source was retired.
+    """
+
+    def __init__(self, journey: Journey, row: Row) -> None:
+        source, target = journey.source, journey.target
+        retiring = (Operation.REDEEM, Operation.UPDATE, Operation.DELETE)
+        steps = [(source, Operation.DEACTIVATE, FREEZE), (target, Operation.ISSUE, CREATE)]
+        steps += [(source, one, RETIRE) for one in retiring] + [(target, Operation.ACTIVATE, ACTIVATE)]
+        entries = [journey.entry(account, verb, row, step) for account, verb, step in steps if row.tries]
+        known = [one for one in entries if one is not None]
+        done = {one.key.verb: one for one in known if one.state is State.SUCCEEDED}
+        self.unsettled = next((one for one in known if one.state in (State.OPEN, State.UNKNOWN)), None)
+        self.frozen = Operation.DEACTIVATE in done
+        self.made = done.get(Operation.ISSUE)
+        self.retired = self.made is not None and any(one in done for one in retiring)
+
+
+def _half_moved(journey: Journey, row: Row, made: Entry) -> Ended:
+    """Say what becomes of a voucher that is at the target already."""
+    issued = made.replay()
+    assert isinstance(issued, Voucher)
+    if not issued.id:  # a person who decided that it is there need not have known it
+        return Ended(row=row, state=RowState.MOVED)
+    try:
+        left = journey.read(journey.target, issued.id).remaining
+    except VoucherNotFound:
+        return Ended(row=row, state=RowState.PLANNED, reason="the target does not show the voucher yet")
+    used = "" if left in (None, row.value) else f"it was used at the target already: it has {left} left there"
+    return Ended(row=row, state=RowState.MOVED, target_id=issued.id, reason=used)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -12,13 +13,16 @@ from voucher_gateway.adapter import ConcurrentModification, Money, OutcomeUnknow
 from voucher_gateway.gateway import Gateway
 from voucher_gateway.migration.journey import Journey
 from voucher_gateway.migration.plan_file import read_summary
-from voucher_gateway.migration.progress import MOST_NOTED, Adding, OnProgress
+from voucher_gateway.migration.progress import Adding, OnProgress
 from voucher_gateway.migration.records import Ended, Noted, PlanState, Row, RowState
 from voucher_gateway.migration.sides import side_by_side
 from voucher_gateway.migration.state import MigrationState
 from voucher_gateway.migration.undoing import CannotUndo, WayBack
 
 _BATCH: Final = 64
+_POLL_S: Final = 0.25
+_LET_STOP_S: Final = 30.0
+"""So long a rollback waits for those who move still."""
 
 
 @attrs.frozen(kw_only=True)
@@ -33,6 +37,7 @@ class RollbackReport:
         not_undone: how many those are.
         in_doubt: how many of them are in doubt; the next rollback looks again.
         remarks: of vouchers that were undone, but are not in every respect what they were.
+        trouble: an error for which vouchers could not be undone this time, and the next rollback may.
     """
 
     plan_id: str
@@ -42,6 +47,7 @@ class RollbackReport:
     not_undone: int = 0
     in_doubt: int = 0
     remarks: tuple[Noted, ...] = ()
+    trouble: VoucherGatewayError | None = attrs.field(default=None, eq=False)
 
 
 def rollback_plan(gateway: Gateway, plan: Path, *, on_progress: OnProgress | None = None) -> RollbackReport:
@@ -58,22 +64,42 @@ def rollback_plan(gateway: Gateway, plan: Path, *, on_progress: OnProgress | Non
     state = MigrationState(journey.journal.database, summary.id, summary.header)
     if state.plan_state() is None:
         return RollbackReport(plan_id=summary.id, undone=0, money={})
-    state.set_plan_state(PlanState.ROLLED_BACK)  # whoever moves still, on whatever machine, stops
-    state.free_dead()
+    with state.one_process("rollback", "another process is rolling this plan back"):
+        return _roll_back(journey, state, on_progress)
+
+
+def _roll_back(journey: Journey, state: MigrationState, on_progress: OnProgress | None) -> RollbackReport:
+    state.set_plan_state(
+        PlanState.ROLLED_BACK, only_from=tuple(PlanState)
+    )  # whoever moves still, on whatever machine, stops
+    _let_stop(state)
     counts = state.counts()
-    tally = Adding(sum(count for (one, _), (count, _) in counts.items() if one in _TO_UNDO))
-    one_back = _Rollback(journey, state)
+    tally = Adding(sum(count for (one, _), (count, _) in counts.items() if one in _TO_UNDO), RowState.UNDONE)
+    rollback = _Rollback(journey, state)
     waiting: list[Ended] = []
-    for ended in side_by_side(journey, one_back.undo, _rows(state)):
-        tally.add(attrs.evolve(ended, state=RowState.MOVED) if ended.state is RowState.UNDONE else ended)
-        waiting.append(ended)
+    trouble: VoucherGatewayError | None = None
+    for ended, mine in side_by_side(journey, rollback.undo, _rows(state)):
+        tally.add(ended)
+        if isinstance(ended.trouble, VoucherGatewayError):
+            trouble = trouble or ended.trouble
+        if mine:
+            waiting.append(ended)
         if len(waiting) >= _BATCH:
             state.finish(waiting)
             waiting = []
             if on_progress is not None:
                 on_progress(tally.progress())
     state.finish(waiting)
-    return _report(summary.id, state, tally)
+    return _report(state, tally, trouble)
+
+
+def _let_stop(state: MigrationState) -> None:
+    """Wait a while for those who move still: what they are on cannot be brought back meanwhile."""
+    patience = time.monotonic() + _LET_STOP_S
+    state.free_dead()
+    while state.owners() and time.monotonic() < patience:
+        time.sleep(_POLL_S)
+        state.free_dead()
 
 
 _TO_UNDO = (RowState.MOVED, RowState.KEPT, RowState.IN_DOUBT, RowState.PLANNED, RowState.WORKING)
@@ -86,54 +112,89 @@ def _rows(state: MigrationState) -> Iterator[Row]:
             yield row
 
 
-def _report(plan_id: str, state: MigrationState, tally: Adding) -> RollbackReport:
-    kept = [one for one in tally.noted if one.state is not RowState.MOVED]
+def _report(state: MigrationState, tally: Adding, trouble: VoucherGatewayError | None) -> RollbackReport:
+    kept = [one for one in tally.noted if one.state is not RowState.UNDONE]
     states: dict[RowState, int] = {}
     for (one, _), (count, _money) in state.counts().items():
         states[one] = states.get(one, 0) + count
     return RollbackReport(
-        plan_id=plan_id,
-        undone=tally.counts[RowState.MOVED],
+        plan_id=state.plan_id,
+        undone=tally.counts[RowState.UNDONE],
         money=tally.moved(),
         kept=tuple(kept),
-        not_undone=sum(count for one, count in tally.counts.items() if one is not RowState.MOVED),
+        not_undone=sum(count for one, count in tally.counts.items() if one is not RowState.UNDONE),
         in_doubt=states.get(RowState.IN_DOUBT, 0),
-        remarks=tuple(one for one in tally.noted if one.state is RowState.MOVED)[:MOST_NOTED],
+        remarks=tuple(one for one in tally.noted if one.state is RowState.UNDONE),
+        trouble=trouble,
     )
 
 
 class _Rollback:
+    """Brings vouchers back; shared by all threads."""
+
     def __init__(self, journey: Journey, state: MigrationState) -> None:
-        self._journey = journey
         self._state = state
         self._way_back = WayBack(journey)
 
-    def undo(self, row: Row) -> Ended:
-        """Undo the move of one voucher."""
-        if row.state is RowState.WORKING:
-            return self._ended(row, RowState.WORKING, "a process is moving it just now: roll back again")
+    def undo(self, row: Row) -> tuple[Ended, bool]:
+        """Undo the move of one voucher; say what came of it, and whether that is ours to write down."""
+        if row.state is RowState.WORKING or not self._state.take(row):
+            return Ended(row=row, state=RowState.WORKING, reason="a process is on it just now: roll back again"), False
+        return _Back(self._state, self._way_back, row).ended(), True
+
+
+class _Back:
+    """The way back of one voucher."""
+
+    def __init__(self, state: MigrationState, way_back: WayBack, row: Row) -> None:
+        self._state = state
+        self._way_back = way_back
+        self._row = row
+        self._target_id = row.target_id
+        self._begun = row.ending is RowState.UNDONE
+
+    def ended(self) -> Ended:
+        """Undo it, and return what came of it."""
+        row = self._row
         try:
-            return self._undone(row)
+            told = self._undo()
         except CannotUndo as found:
-            state = RowState.KEPT if row.state in (RowState.MOVED, RowState.KEPT) else RowState.IN_DOUBT
-            return self._ended(row, state, str(found))
+            if not self._is_at_target():
+                return self._stays(RowState.IN_DOUBT, str(found))
+            self._begun = False
+            return self._stays(RowState.KEPT, str(found))
         except (OutcomeUnknown, ConcurrentModification) as error:
-            return self._ended(row, RowState.IN_DOUBT, error.message)
+            return self._stays(RowState.IN_DOUBT, error.message, error)
         except VoucherGatewayError as error:
-            return self._ended(row, row.state, str(error))
+            return self._stays(RowState.IN_DOUBT if self._begun else row.state, str(error), error)
+        return Ended(row=row, state=RowState.UNDONE, target_id=self._target_id, reason=told)
 
-    def _undone(self, row: Row) -> Ended:
-        target_id = self._way_back.made(row)
-        self._way_back.check_source(row)
-        if target_id is not None:
-            self._way_back.check_unspent(row, target_id)
-        self._state.undoing(row, RowState.UNDONE, target_id, row.reason)
-        if target_id is not None:
-            self._way_back.take_back(row, target_id)
-        told = self._way_back.restore_source(row)
-        return Ended(row=row, state=RowState.UNDONE, target_id=target_id, reason=told)
+    def _is_at_target(self) -> bool:
+        """Whether the voucher had moved, and nothing of it was brought back yet."""
+        row = self._row
+        moved = row.state in (RowState.MOVED, RowState.KEPT) or row.ending is RowState.UNDONE
+        return moved and self._target_id is not None and not self._way_back.restoring(row)
 
-    def _ended(self, row: Row, state: RowState, reason: str) -> Ended:
+    def _undo(self) -> str:
+        """Undo it, and return what of that is worth telling."""
+        row, way_back = self._row, self._way_back
+        self._target_id = way_back.made(row)
+        way_back.check_source(row)
+        if self._target_id is not None:
+            way_back.check_unspent(row, self._target_id)
+        self._state.undoing(row, RowState.UNDONE, self._target_id, row.reason)
+        self._begun = True
+        if self._target_id is not None:
+            way_back.take_back(row, self._target_id)
+        return way_back.restore_source(row)
+
+    def _stays(self, state: RowState, reason: str, trouble: VoucherGatewayError | None = None) -> Ended:
         return Ended(
-            row=row, state=state, target_id=row.target_id, reason=reason, drift_s=row.drift_s, ending=row.ending
+            row=self._row,
+            state=state,
+            target_id=self._target_id,
+            reason=reason,
+            drift_s=self._row.drift_s,
+            ending=RowState.UNDONE if self._begun else None,
+            trouble=trouble,
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,6 @@ from voucher_gateway.adapter import (
     ConfigurationError,
     DatabaseUnavailable,
     InvalidRequest,
-    OperationInProgress,
     VoucherGatewayError,
     now,
 )
@@ -26,13 +25,17 @@ from voucher_gateway.migration.moving import Mover
 from voucher_gateway.migration.plan_file import PlanSummary, read_summary, read_vouchers
 from voucher_gateway.migration.progress import Adding, OnProgress, RunReport
 from voucher_gateway.migration.rates import Rates
-from voucher_gateway.migration.records import Ended, PlanState, Row, RowState
+from voucher_gateway.migration.records import RUNNABLE, Ended, PlanState, Row, RowState
 from voucher_gateway.migration.rehearsing import rehearse
 from voucher_gateway.migration.risks import unaccepted
 from voucher_gateway.migration.state import MigrationState
 from voucher_gateway.pacing import paced
 
 _TICK_S: Final = 0.25
+_ROLLED_BACK: Final = "this plan was rolled back: make a new one"
+_ONE_ONLY: Final = (
+    "another process is at work on this plan, and with both more money could be spent twice than accepted"
+)
 _FLUSH: Final = 64
 """So many results are written at a time. One that is lost with a crash is found again in the journal."""
 
@@ -75,7 +78,7 @@ def run_plan(
     journey = Journey(gateway, summary.id, summary.header, stop)
     state = MigrationState(journey.journal.database, summary.id, summary.header)
     if state.plan_state() is PlanState.ROLLED_BACK:
-        raise ConfigurationError("this plan was rolled back: make a new one")
+        raise ConfigurationError(_ROLLED_BACK)
     if dry_run:
         return rehearse(journey, state, plan, limit=limit, workers=workers, on_progress=on_progress)
     if open_risks:
@@ -85,10 +88,11 @@ def run_plan(
         )
     with ExitStack() as held:
         if summary.totals.twice and not journey.stays:
-            held.enter_context(_alone(state))
+            held.enter_context(state.one_process("window", _ONE_ONLY))
             workers = min(workers or summary.header.workers, summary.header.workers)
         state.load(read_vouchers(plan))
-        state.set_plan_state(PlanState.RUNNING)
+        if not state.set_plan_state(PlanState.RUNNING, only_from=RUNNABLE):
+            raise ConfigurationError(_ROLLED_BACK)
         return _Run(journey, state, limit, workers or summary.header.workers).run(on_progress)
 
 
@@ -99,32 +103,15 @@ def pause_plan(gateway: Gateway, plan: Path) -> None:
         ConfigurationError: if it was never begun, or is not under way any more.
     """
     summary, state = state_of(gateway, plan)
-    found = state.plan_state()
-    if found is not PlanState.RUNNING and found is not PlanState.PAUSED:
-        raise ConfigurationError(f"there is nothing to pause: the plan {summary.id[:12]} is {found or 'not begun'}")
-    state.set_plan_state(PlanState.PAUSED)
+    if not state.set_plan_state(PlanState.PAUSED, only_from=(PlanState.RUNNING, PlanState.PAUSED)):
+        found = state.plan_state() or "not begun"
+        raise ConfigurationError(f"there is nothing to pause: the plan {summary.id[:12]} is {found}")
 
 
 def state_of(gateway: Gateway, plan: Path) -> tuple[PlanSummary, MigrationState]:
     """Return a plan and its state."""
     summary = read_summary(plan)
     return summary, MigrationState(journal_of(gateway).database, summary.id, summary.header)
-
-
-@contextmanager
-def _alone(state: MigrationState) -> Iterator[None]:
-    """Keep other processes off the plan: what may be spendable twice at a moment was reckoned for one of them."""
-    with ExitStack() as held:
-        try:
-            held.enter_context(state.database.locks.hold(f"migration-window\0{state.plan_id}", wait_s=0.5))
-            free = True
-        except OperationInProgress:
-            free = False
-        if not free:
-            raise OperationInProgress(
-                "another process is at work on this plan, and with both more money could be spent twice than accepted"
-            )
-        yield
 
 
 class _Run:
@@ -148,6 +135,7 @@ class _Run:
         self._in_vain = 0
         self._stopped: str | None = None
         self._trouble: Exception | None = None
+        self._put_off: Exception | None = None
         planned = sum(count for (one, _), (count, _) in state.counts().items() if one is RowState.PLANNED)
         self._tally = Adding(planned if limit is None else min(planned, limit))
 
@@ -201,7 +189,7 @@ class _Run:
                 self._give_up(error)
                 continue
             if found in (PlanState.PAUSED, PlanState.ROLLED_BACK):
-                self._stopped = self._stopped or "paused"
+                self._stopped = self._stopped or found.value
                 self._stop.set()
 
     # --- the workers ---
@@ -227,24 +215,36 @@ class _Run:
                     self._give_up(error)
             return self._waiting.popleft() if self._waiting else None
 
-    def _claimed(self) -> list[Row]:
+    def _claimed(self) -> Sequence[Row]:
         most = 4 * self._workers  # claiming costs some milliseconds, whatever the number
         if self._left is not None:
             most = min(most, self._left)
             if most == 0:
                 self._stopped = self._stopped or "limit"
                 return []
-        rows = self._state.claim(most, untried_from=self._began)
+        rows = self._claim(most)
         if not rows and self._state.free_dead():
-            rows = self._state.claim(most, untried_from=self._began)
+            rows = self._claim(most)
         if self._left is not None:
             self._left -= len(rows)
         return rows
+
+    def _claim(self, most: int) -> Sequence[Row]:
+        """Claim what is to be claimed; that all of a handful are refused does not mean that none are left."""
+        while True:
+            claim = self._state.claim(most, untried_from=self._began)
+            with self._ending:
+                for one in claim.refused:
+                    self._tally.add(one)
+            if claim.rows or not claim.refused:
+                return claim.rows
 
     def _over(self, ended: Ended) -> None:
         with self._ending:
             self._ended.append(ended)
             self._tally.add(ended)
+            if ended.state is RowState.PLANNED and not self._stop.is_set():
+                self._put_off = self._put_off or ended.trouble
             if isinstance(ended.trouble, VoucherGatewayError) and not isinstance(
                 ended.trouble, AccessDenied | ConfigurationError
             ):
@@ -291,8 +291,9 @@ class _Run:
         for (one, _), (count, _money) in counts.items():
             by_state[one] += count
         open_still = by_state[RowState.PLANNED] + by_state[RowState.WORKING]
-        if open_still + by_state[RowState.IN_DOUBT] == 0 and self._state.plan_state() is PlanState.RUNNING:
-            self._state.set_plan_state(PlanState.DONE)
+        if open_still + by_state[RowState.IN_DOUBT] == 0:
+            self._state.set_plan_state(PlanState.DONE, only_from=(PlanState.RUNNING,))
+        self._trouble = self._trouble or self._put_off  # too few to give up for, but they did not move
         if self._trouble is not None and not isinstance(self._trouble, VoucherGatewayError):
             raise self._trouble
         stopped = self._stopped if open_still else None

@@ -8,7 +8,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Final, TypeVar
 
-from voucher_gateway.adapter import Voucher, VoucherNotFound, VoucherQuery
+import sqlalchemy as sa
+
+from voucher_gateway.adapter import Operation, Voucher, VoucherNotFound, VoucherQuery
+from voucher_gateway.database.schema import operations
+from voucher_gateway.journal import State
+from voucher_gateway.journal.moved import reference_of_move
+from voucher_gateway.journal.results import read_result
 from voucher_gateway.migration.evidence import Evidence, Shown, ends_text
 from voucher_gateway.migration.journey import Journey, Seen
 from voucher_gateway.migration.rates import Rates
@@ -18,22 +24,45 @@ from voucher_gateway.pacing import paced
 T = TypeVar("T")
 R = TypeVar("R")
 
+_BATCH: Final = 1000
 _CLOCKS_APART: Final = timedelta(days=1)
 """What was made at the target that long before the plan is surely none of its vouchers."""
 
 
 def read_target(journey: Journey, evidence: Evidence) -> None:
     """Read all vouchers of the target that may be those of the plan, with their codes."""
-    if any(True for _ in evidence.new_codes()):
-        moves = ((one, journey.gateway.moved(journey.source, one)) for one in list(evidence.new_codes()))
-        evidence.expect(
-            (source_id, there.to_voucher_id)
-            for source_id, there in moves
-            if there is not None and there.to_voucher_id is not None
-        )
+    evidence.expect(_issued(journey))
     with journey.gateway.vouchers(journey.target, _lately(journey)) as listing:
         evidence.target(_with_codes(journey, listing, evidence.key_id))
     evidence.join()
+
+
+def _issued(journey: Journey) -> Iterator[tuple[int, str]]:
+    """Give what the plan has issued by the journal: the voucher's number and its id at the target, in that order."""
+    prefix = reference_of_move(journey.plan_id, "")
+    query = (
+        sa.select(operations.c.id, operations.c.reference, operations.c.result)
+        .where(
+            operations.c.account == journey.target,
+            operations.c.verb == Operation.ISSUE.value,
+            operations.c.reference.startswith(prefix, autoescape=True),
+            operations.c.state == State.SUCCEEDED.value,
+            operations.c.result.is_not(None),
+        )
+        .order_by(operations.c.id)
+        .limit(_BATCH)
+    )
+    last = ""
+    while True:
+        with journey.journal.database.read() as connection:
+            batch = connection.execute(query.where(operations.c.id > last)).all()
+        for _, reference, result in batch:
+            issued = read_result(result)
+            if isinstance(issued, Voucher) and issued.id:  # a person who decided it may not have known the id
+                yield int(reference.removeprefix(prefix).partition(".")[0]), issued.id
+        if len(batch) < _BATCH:
+            return
+        last = batch[-1].id
 
 
 def _lately(journey: Journey) -> VoucherQuery | None:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from voucher_gateway.adapter import (
     AccessDenied,
+    Capabilities,
     Code,
     Listing,
     Operation,
@@ -58,20 +59,22 @@ class Secrets:
     Args:
         provider: the source.
         rates: how often it may be asked.
+        pins: whether PINs are wanted of vouchers whose code the list shows, too.
 
     Attributes:
         gone: the ids of vouchers that were listed and were not there any more.
     """
 
-    def __init__(self, provider: VoucherProvider, rates: Rates) -> None:
+    def __init__(self, provider: VoucherProvider, rates: Rates, *, pins: bool = False) -> None:
         self._provider = provider
         self._rates = rates
+        self._pins = pins
         self._requests = provider.capabilities.requests.get(Operation.GET, 1)
         self.gone: list[str] = []
 
     def complete(self, voucher: Voucher) -> Voucher:
         """Return the voucher with its secrets, as far as they may be read; called by several threads."""
-        if voucher.code is None and self._provider.capabilities.codes.readable:
+        if self._is_hidden(voucher) and self._provider.capabilities.codes.readable:
             for _ in range(self._requests):
                 self._rates.wait(self._provider.account)
             try:
@@ -90,12 +93,25 @@ class Secrets:
                 self.gone.append(voucher.id)
         return voucher
 
+    def _is_hidden(self, voucher: Voucher) -> bool:
+        return voucher.code is None or (self._pins and voucher.pin is None)
+
+
+def pins_are_asked_for(source: Capabilities, target: Capabilities) -> bool:
+    """Whether a PIN that the list does not show has to be read before anything is promised: the target may lose it."""
+    if source.record or "pin" not in source.keeps:  # a record has no more than it shows
+        return False
+    ours, theirs = source.longest_texts.get("pin"), target.longest_texts.get("pin")
+    shorter = theirs is not None and (ours is None or ours > theirs)
+    return "pin" not in target.keeps or shorter
+
 
 def _joined(listed: Voucher, shown: Voucher) -> Voucher:
     """Return what both readings of a voucher tell; the later one counts."""
     fields = (one for one in attrs.fields(Voucher) if one.eq and one.name not in ("account", "id"))
     told = {one.name: getattr(shown, one.name) for one in fields if getattr(shown, one.name) is not None}
-    return attrs.evolve(listed, **told)
+    unread = (listed.unread | shown.unread) - {*told}
+    return attrs.evolve(listed, **told, unread=unread)
 
 
 class Held:

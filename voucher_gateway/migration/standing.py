@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from voucher_gateway.adapter import Code, Status, Voucher, format_micros
 from voucher_gateway.database.schema import holds, operations
@@ -60,6 +61,26 @@ class Standing:
         if not self._journey.stays:
             self._check_journal(seen, planned)
 
+    def check_settled(self, planned: PlannedVoucher) -> None:
+        """Make sure, before a voucher is read, that nothing of ours may still land on it.
+
+        From the claim on nothing new is announced that would bring value. So what is settled by now is in what is read,
+        and what is not would stay behind.
+
+        Raises:
+            Changed: if something may.
+        """
+        if self._journey.stays:
+            return
+        with self._journey.journal.database.read() as connection:
+            self._check_unsettled(connection, planned)
+
+    def _check_unsettled(self, connection: Connection, planned: PlannedVoucher) -> None:
+        there = {"provider": self._provider.name, "host": self._provider.host}
+        unsettled = _UNSETTLED.first(connection, {**there, "voucher": planned.source_id})
+        if unsettled is not None:
+            raise Changed(f"its {unsettled['verb']} {unsettled['reference']!r} is not settled: resolve that first")
+
     def check_untouched(self, voucher: Voucher, planned: PlannedVoucher) -> None:
         """Make sure, before a voucher is frozen, that its status and its end are what was planned.
 
@@ -85,7 +106,14 @@ class Standing:
             found.append("it ends at another moment than was planned")
         if planned.fingerprint is not None and not self.same_code(voucher.code, planned):
             found.append("it has another code")
+        if self._expired_since(planned):
+            found.append("it has expired since it was planned")
         return found
+
+    def _expired_since(self, planned: PlannedVoucher) -> bool:
+        """Whether it would come to life again at a target that counts its validity anew."""
+        until = planned.valid_until
+        return until is not None and self._journey.header.made_at < until <= self._provider.vendor_now()
 
     def same_code(self, code: Code | None, planned: PlannedVoucher, *, hidden: bool = False) -> bool:
         """Whether a code is the planned one; what of a code that cannot be read, `hidden` says."""
@@ -98,9 +126,7 @@ class Standing:
         journal, provider = self._journey.journal, self._provider
         there = {"provider": provider.name, "host": provider.host}
         with journal.database.read() as connection:
-            unsettled = _UNSETTLED.first(connection, {**there, "voucher": planned.source_id})
-            if unsettled is not None:
-                raise Changed(f"its {unsettled['verb']} {unsettled['reference']!r} is not settled: resolve that first")
+            self._check_unsettled(connection, planned)
             if not self._holds or seen.voucher.code is None:
                 return
             at = format_micros(provider.vendor_now())

@@ -7,10 +7,11 @@ is claimed anew. The journal says what was done; this only says who is on what, 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -18,13 +19,12 @@ from voucher_gateway.adapter import Money, format_micros, now
 from voucher_gateway.database import Database
 from voucher_gateway.database.locks import one_at_a_time
 from voucher_gateway.database.migrate import migrate
-from voucher_gateway.journal.moved import claim_moves, complete_moves, forget_moves
-from voucher_gateway.migration.plan import Action, PlanHeader, PlannedVoucher
-from voucher_gateway.migration.records import Ended, Noted, PlanState, Row, RowState, value_of, write_planned
+from voucher_gateway.journal.moved import claim_moves, complete_moves, forget_moves, reopen_moves
+from voucher_gateway.migration.loading import Loading
+from voucher_gateway.migration.records import Ended, Noted, PlanState, Row, RowState
 from voucher_gateway.migration.schema import SCHEMA, plans, vouchers
 
 _BATCH: Final = 1000
-_LOADING_WAIT_S: Final = 3600.0
 
 
 def moved_ids(database: Database, plan_id: str) -> Iterator[str]:
@@ -39,87 +39,21 @@ def moved_ids(database: Database, plan_id: str) -> Iterator[str]:
         yield from (row.planned.source_id for row in batch)
 
 
-class MigrationState:
-    """The state of one plan.
+@attrs.frozen
+class Claim:
+    """What came of claiming vouchers.
 
-    Args:
-        database: the journal's; the tables are made if they are not there.
-        plan_id: the plan's hash.
-        header: what holds for all of its vouchers.
+    Attributes:
+        rows: those that are this process's now.
+        refused: those that another plan moves, or has moved, with that plan in the reason.
     """
 
-    def __init__(self, database: Database, plan_id: str, header: PlanHeader) -> None:
-        migrate(SCHEMA, database.write, database.locks)
-        self.database = database
-        self.plan_id = plan_id
-        self._header = header
-        self._of_plan = vouchers.c.plan_id == plan_id
+    rows: Sequence[Row] = ()
+    refused: Sequence[Ended] = ()
 
-    # --- the plan ---
 
-    def plan_state(self) -> PlanState | None:
-        """Return where the migration stands; None if it was never begun."""
-        with self.database.read() as connection:
-            found = connection.scalar(sa.select(plans.c.state).where(plans.c.id == self.plan_id))
-        return None if found is None else PlanState(found)
-
-    def set_plan_state(self, state: PlanState) -> None:
-        """Write where the migration stands. Workers of all machines look at it between two vouchers."""
-        with self.database.write() as connection:
-            connection.execute(
-                sa.update(plans)
-                .where(plans.c.id == self.plan_id)
-                .values(state=state.value, updated_at=format_micros(now()))
-            )
-
-    def load(self, planned: Iterable[PlannedVoucher]) -> None:
-        """Write the vouchers that are to be carried down, unless that is done; a broken-off loading is gone on with."""
-        with self.database.locks.hold(f"migration\0{self.plan_id}", wait_s=_LOADING_WAIT_S):
-            with self.database.write() as connection:
-                begun = self._begun(connection)
-                last = connection.scalar(sa.select(sa.func.max(vouchers.c.number)).where(self._of_plan)) or 0
-            if begun:
-                return
-            carried = (one for one in planned if one.action is Action.CARRY and one.number > last)
-            while batch := list(itertools.islice(carried, _BATCH)):
-                with self.database.write() as connection:
-                    connection.execute(sa.insert(vouchers), [self._new(one) for one in batch])
-            with self.database.write() as connection:
-                connection.execute(sa.update(plans).where(plans.c.id == self.plan_id).values(loaded=True))
-
-    def _begun(self, connection: Connection) -> bool:
-        """Return whether everything is loaded; a plan that was never seen is written."""
-        found = connection.scalar(sa.select(plans.c.loaded).where(plans.c.id == self.plan_id))
-        if found is None:
-            at = format_micros(now())
-            connection.execute(
-                sa.insert(plans),
-                {
-                    "id": self.plan_id,
-                    "source": self._header.source.account,
-                    "target": self._header.target.account,
-                    "state": PlanState.RUNNING.value,
-                    "loaded": False,
-                    "created_at": at,
-                    "updated_at": at,
-                },
-            )
-        return bool(found)
-
-    def _new(self, one: PlannedVoucher) -> dict[str, Any]:
-        value = value_of(one)
-        return {
-            "plan_id": self.plan_id,
-            "number": one.number,
-            "source_id": one.source_id,
-            "minor": value.minor,
-            "currency": value.currency,
-            "planned": write_planned(one),
-            "state": RowState.PLANNED.value,
-            "tries": 0,
-            "round": 0,
-            "updated_at": format_micros(now()),
-        }
+class MigrationState(Loading):
+    """The state of one plan: who is on what, and what came of it."""
 
     # --- claiming ---
 
@@ -134,17 +68,25 @@ class MigrationState:
 
     def free_dead(self) -> int:
         """Let what dead processes had claimed be claimed anew, and return how many vouchers that are."""
-        dead = [owner for owner in self.owners() if not self.database.locks.alive(owner)]
+        dead = [owner for owner in self._named() if not self.database.locks.alive(owner)]
         freed = 0
         for owner in dead:
+            theirs = (self._of_plan, vouchers.c.owner == owner)
             with self.database.write() as connection:
                 freed += connection.execute(
                     sa.update(vouchers)
-                    .where(self._of_plan, vouchers.c.state == RowState.WORKING.value, vouchers.c.owner == owner)
+                    .where(*theirs, vouchers.c.state == RowState.WORKING.value)
                     # as if long ago: those who are at work now are to take it
                     .values(state=RowState.PLANNED.value, owner=None, updated_at="")
                 ).rowcount
+                # what they were bringing back stands where it stood
+                connection.execute(sa.update(vouchers).where(*theirs).values(owner=None))
         return freed
+
+    def _named(self) -> list[str]:
+        query = sa.select(vouchers.c.owner).where(self._of_plan, vouchers.c.owner.is_not(None)).distinct()
+        with self.database.read() as connection:
+            return [str(owner) for (owner,) in connection.execute(query)]
 
     def owners(self) -> dict[str, int]:
         """Return which processes have claimed vouchers, dead ones included, and how many."""
@@ -156,8 +98,8 @@ class MigrationState:
         with self.database.read() as connection:
             return {str(owner): count for owner, count in connection.execute(query)}
 
-    def claim(self, most: int, *, untried_from: datetime | None = None) -> list[Row]:
-        """Claim vouchers for this process, in the order of the plan.
+    def claim(self, most: int, *, untried_from: datetime | None = None) -> Claim:
+        """Claim vouchers for this process, in the order of the plan; none unless the plan is running.
 
         Those that another plan moves, or has moved, are refused on the way.
 
@@ -167,10 +109,11 @@ class MigrationState:
         """
         wanted = (
             sa.select(vouchers)
-            .where(self._of_plan, vouchers.c.state == RowState.PLANNED.value)
+            .where(self._of_plan, vouchers.c.state == RowState.PLANNED.value, vouchers.c.owner.is_(None))
+            .where(sa.exists().where(plans.c.id == self.plan_id, plans.c.state == PlanState.RUNNING.value))
             .order_by(vouchers.c.number)
             .limit(most)
-            .with_for_update(skip_locked=True)  # PostgreSQL; in SQLite one process writes at a time anyway
+            .with_for_update(skip_locked=True, of=vouchers)  # PostgreSQL; in SQLite one process writes at a time anyway
         )
         if untried_from is not None:
             fresh = vouchers.c.tries == 0
@@ -180,13 +123,38 @@ class MigrationState:
             rows = [dict(row) for row in connection.execute(wanted).mappings()]
             theirs = self._claim_moves(connection, rows)
             mine = [row for row in rows if row["source_id"] not in theirs]
-            for row in rows:
-                if row["source_id"] in theirs:
-                    reason = f"the migration {theirs[row['source_id']][:12]} moves it, or has moved it"
-                    self._set(connection, [row["number"]], state=RowState.REFUSED.value, reason=reason)
+            refused = [
+                Ended(
+                    row=Row.from_row(row),
+                    state=RowState.REFUSED,
+                    reason=f"the migration {theirs[row['source_id']][:12]} moves it, or has moved it",
+                )
+                for row in rows
+                if row["source_id"] in theirs
+            ]
+            for one in refused:
+                self._set(connection, [one.row.number], state=one.state.value, reason=one.reason)
             claimed = {"state": RowState.WORKING.value, "owner": owner, "tries": vouchers.c.tries + 1}
             self._set(connection, [row["number"] for row in mine], **claimed)
-        return [Row.from_row({**row, "state": RowState.WORKING.value, "tries": row["tries"] + 1}) for row in mine]
+        now_mine = {"state": RowState.WORKING.value}
+        return Claim([Row.from_row({**row, **now_mine, "tries": row["tries"] + 1}) for row in mine], refused)
+
+    def take(self, row: Row) -> bool:
+        """Take a voucher to bring it back, if it still stands as it was read and nobody else is on it."""
+        owner = self.database.locks.owner()
+        with self.database.write() as connection:
+            taken = connection.execute(
+                sa.update(vouchers)
+                .where(
+                    self._of_plan,
+                    vouchers.c.number == row.number,
+                    vouchers.c.state == row.state.value,
+                    vouchers.c.tries == row.tries,
+                    vouchers.c.owner.is_(None) | (vouchers.c.owner == owner),  # a rollback of ours that was broken off
+                )
+                .values(owner=owner)
+            )
+        return bool(taken.rowcount)
 
     def _claim_moves(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         if self._header.copy or not rows:
@@ -214,11 +182,15 @@ class MigrationState:
     # --- what came of them ---
 
     def undoing(self, row: Row, ending: RowState, target_id: str | None, reason: str) -> None:
-        """Write that everything done to a voucher is being undone: from here on nobody goes on with moving it."""
+        """Write that everything done to a voucher is being undone: from here on nobody goes on with moving it.
+
+        As long as that lasts it is under way, as it was when it moved, so that nothing but the plan's own steps brings
+        value to either end.
+        """
         with self.database.write() as connection:
             self._set(connection, [row.number], ending=ending.value, target_id=target_id, reason=reason)
-            # Its value may have to be given back at the source, which nobody may do to a voucher that is being moved.
-            forget_moves(connection, self._header.source.account, [row.planned.source_id], self.plan_id)
+            if not self._header.copy:
+                reopen_moves(connection, self._header.source.account, [row.planned.source_id], self.plan_id)
 
     def finish(self, ended: Sequence[Ended]) -> None:
         """Write what came of vouchers."""

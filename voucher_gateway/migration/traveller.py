@@ -24,7 +24,7 @@ def new_voucher(voucher: Voucher, planned: PlannedVoucher, can: Capabilities, *,
     more: dict[str, Any] = {name: getattr(voucher, name) for name in _CARRIED if _kept(name, voucher, can)}
     if destination.validity_days is not None:
         more["validity"] = Validity(destination.validity_days, Interval.DAYS)
-    elif planned.status is Status.INACTIVE and _length_fits(voucher, can):
+    elif is_stopped(planned.status) and _length_fits(voucher, can):
         more["validity"] = voucher.validity
     return NewVoucher(
         initial=destination.value,
@@ -35,9 +35,14 @@ def new_voucher(voucher: Voucher, planned: PlannedVoucher, can: Capabilities, *,
     )
 
 
+def is_stopped(status: Status | None) -> bool:
+    """Whether a voucher is not to be spent. One without a status can be, one with an unknown status perhaps not."""
+    return status not in (None, Status.ACTIVE)
+
+
 def _kept(name: str, voucher: Voucher, can: Capabilities) -> bool:
     value = getattr(voucher, name)
-    if value is None or name not in can.keeps or value is Medium.UNKNOWN:
+    if value in (None, "") or name not in can.keeps or value is Medium.UNKNOWN:  # an empty text says nothing
         return False
     longest = can.longest_texts.get(name)
     text = value if isinstance(value, str) else value.reveal() if name == "pin" else ""

@@ -5,6 +5,7 @@ What is to be undone is read from the journal, so that it is the same after a cr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -14,18 +15,21 @@ from voucher_gateway.adapter import (
     Declined,
     Expiry,
     Operation,
+    OutcomeUnknown,
     Redemption,
     Status,
     Voucher,
     VoucherChanges,
     VoucherNotFound,
 )
-from voucher_gateway.journal import State
-from voucher_gateway.migration.journey import Journey, Seen
+from voucher_gateway.journal import Entry, State
+from voucher_gateway.migration.journey import Journey, Seen, Unsettled, operation_of
 from voucher_gateway.migration.records import Row
 
 FREEZE, CREATE, ACTIVATE, RETIRE = "freeze", "create", "activate", "retire"
 """The steps in references."""
+RESTORE, REFILL, THAW = "restore", "refill", "thaw"
+"""Those that make a source what it was."""
 
 
 class CannotUndo(Exception):
@@ -41,14 +45,42 @@ class WayBack:
     def check_source(self, row: Row) -> None:
         """Make sure, before anything is undone, that the source can be made what it was.
 
+        Whatever was begun there is settled first: what may still happen cannot be undone.
+
         Raises:
             CannotUndo: if it cannot.
         """
-        journey, can = self._journey, self._journey.source_can
-        if journey.begun(journey.source, Operation.DELETE, row, RETIRE):
+        can = self._journey.source_can
+        self._settle(row, Operation.DEACTIVATE, FREEZE)
+        self._settle(row, Operation.UPDATE, RETIRE)
+        if self._settle(row, Operation.DELETE, RETIRE):
             raise CannotUndo("it was deleted at the source, and cannot be brought back there")
-        if journey.begun(journey.source, Operation.REDEEM, row, RETIRE) and not can.of(Operation.REFUND).available:
+        if self._settle(row, Operation.REDEEM, RETIRE) and not can.of(Operation.REFUND).available:
             raise CannotUndo("it was emptied at the source, where nothing can be given back")
+
+    def _settle(self, row: Row, verb: Operation, step: str) -> bool:
+        """Find out whether a step at the source happened; one that may be repeated is."""
+        journey, id = self._journey, row.planned.source_id
+        try:
+            entry = journey.settled(journey.source, verb, row, step)
+        except Unsettled as unknown:
+            if verb is Operation.DEACTIVATE:
+                self._again(lambda named: journey.gateway.deactivate(journey.source, id, **named), row, step, unknown)
+            elif verb is Operation.UPDATE:
+                past = VoucherChanges(valid_until=journey.past())
+                self._again(lambda named: journey.gateway.update(journey.source, id, past, **named), row, step, unknown)
+            else:
+                raise CannotUndo(str(unknown)) from None
+            return True
+        return entry is not None and entry.state is State.SUCCEEDED
+
+    def _again(self, call: Callable[[dict[str, Any]], object], row: Row, step: str, unknown: Unsettled) -> None:
+        try:
+            self._journey.patiently(lambda: call(self._journey.named(row, step)))
+            return
+        except (OutcomeUnknown, Declined):
+            pass
+        raise CannotUndo(str(unknown))
 
     def made(self, row: Row) -> str | None:
         """Return the id of the voucher that was made at the target; None if there surely is none.
@@ -57,14 +89,30 @@ class WayBack:
             CannotUndo: if that is not known.
         """
         journey = self._journey
-        entry = journey.entry(journey.target, Operation.ISSUE, row, CREATE)
-        if entry is None or entry.state in (State.DECLINED, State.NOT_EXECUTED):
+        try:
+            entry = journey.settled(journey.target, Operation.ISSUE, row, CREATE)
+        except Unsettled as unknown:
+            raise CannotUndo(str(unknown)) from None
+        if entry is None or entry.state is not State.SUCCEEDED:
             return None
-        if entry.state is not State.SUCCEEDED:
-            raise CannotUndo("whether it is at the target is not known")
-        issued = entry.replay()
+        return self.id_of(row, entry)
+
+    def id_of(self, row: Row, created: Entry) -> str:
+        """Return the id of the voucher at the target; where a person decided that it is there, it is found by its code.
+
+        Raises:
+            CannotUndo: if it cannot be found.
+        """
+        issued = created.replay()
         assert isinstance(issued, Voucher)
-        return issued.id
+        if issued.id:
+            return issued.id
+        journey = self._journey
+        code = journey.read(journey.source, row.planned.source_id).voucher.code
+        if code is not None and row.planned.destination is not None and not row.planned.destination.new_code:
+            with suppress(VoucherNotFound):
+                return journey.patiently(lambda: journey.gateway.provider(journey.target).find(code)).id
+        raise CannotUndo(f"somebody decided that it is at the target, but it is not found: {operation_of(created)}")
 
     def take_back(self, row: Row, target_id: str, step: str = "back") -> None:
         """Make the voucher at the target unspendable, if nothing was spent of it.
@@ -152,22 +200,28 @@ class WayBack:
         with suppress(Declined):  # it was charged once, say; inactive it stays in any case
             journey.patiently(lambda: journey.gateway.delete(journey.target, target_id, "its move was undone", **named))
 
+    def restoring(self, row: Row) -> bool:
+        """Whether something was done already that makes the voucher spendable at the source."""
+        journey = self._journey
+        steps = ((Operation.UPDATE, RESTORE), (Operation.REFUND, REFILL), (Operation.ACTIVATE, THAW))
+        return any(journey.begun(journey.source, verb, row, step) for verb, step in steps)
+
     def restore_source(self, row: Row) -> str:
         """Make the source what it was, as far as it was changed, and return what of that is worth telling."""
         journey = self._journey
         gateway, source, id = journey.gateway, journey.source, row.planned.source_id
         if journey.done(source, Operation.UPDATE, row, RETIRE):
             changes = VoucherChanges(valid_until=row.planned.valid_until)
-            named = journey.named(row, "restore")
+            named = journey.named(row, RESTORE)
             journey.patiently(lambda: gateway.update(source, id, changes, **named))
         entry = journey.entry(source, Operation.REDEEM, row, RETIRE)
-        if entry is not None and entry.result is not None:
+        if entry is not None and entry.state is State.SUCCEEDED:
             emptied = entry.replay()
             assert isinstance(emptied, Redemption)
-            again = journey.named(row, "refill")
+            again = journey.named(row, REFILL)
             journey.patiently(lambda: gateway.refund(source, emptied, **again))
         if journey.done(source, Operation.DEACTIVATE, row, FREEZE):
-            thawed = self._change(Operation.ACTIVATE, source, id, row, "thaw")
+            thawed = self._change(Operation.ACTIVATE, source, id, row, THAW)
             return _restarted(row.planned.valid_until, thawed.valid_until)
         return ""
 
@@ -189,9 +243,9 @@ def _check_unspent(seen: Seen, row: Row, account: str) -> None:
 
 def _restarted(before: datetime | None, after: datetime | None) -> str:
     """Say so where activation gave a voucher another end of validity than it had (JTL counts anew)."""
-    if before == after or after is None:
+    if after is None or _day(before) == _day(after):
         return ""
-    return f"thawed, it is valid until {after.astimezone(UTC):%Y-%m-%d}, before it was {_day(before)}"
+    return f"thawed, it is valid until {_day(after)}, before it was {_day(before)}"
 
 
 def _day(moment: datetime | None) -> str:

@@ -2,7 +2,8 @@
 
 The plan says what was to be. The source and the target are listed, what is found is joined with the plan in a file of
 its own, and every difference is named. A voucher at the target is recognised by its code's fingerprint. Only where it
-got a new code, which the plan cannot know, the journal's record of moves says which one it is.
+got a new code, which the plan cannot know, or the target does not show its code, the journal's record of its issuing
+says which one it is.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ class Total:
         at_target: what was issued for it at the target.
         used: what was spent, given back or added there since, as the target's records tell it: negative where more
             was spent.
-        left: what is on those vouchers now.
-        at_source: what could still be spent at the source.
+        left: what is on those vouchers now, without those that should be spendable and are not.
+        at_source: what could still be spent at the source; after a rollback, what is there as it was before.
     """
 
     before: Money
@@ -63,6 +64,7 @@ class Verification:
         rolled_back: whether the source is expected whole, as the plan was rolled back.
         vouchers: how many vouchers the plan carries.
         found: how many of them are as they should be.
+        codes_not_compared: how many of them were recognised at the target by their ids, as it shows no code of theirs.
         totals: by currency.
         differences: everything that is not as it should be.
     """
@@ -71,6 +73,7 @@ class Verification:
     rolled_back: bool
     vouchers: int
     found: int
+    codes_not_compared: int = 0
     totals: Mapping[str, Total] = attrs.field(hash=False)
     differences: tuple[Difference, ...]
 
@@ -99,7 +102,7 @@ def verify_plan(gateway: Gateway, plan: Path) -> Verification:
         read_source(journey, evidence)
         differences = tuple(judged(journey, evidence, rolled_back=rolled_back))
         totals = {one: Total(**parts) for one, parts in evidence.totals().items()}
-        vouchers = evidence.count()
+        vouchers, not_compared = evidence.count(), evidence.not_compared()
     wrong = Counter(one.number for one in differences if one.number is not None)
     unbalanced = tuple(
         Difference.of_total(currency, attrs.asdict(one, recurse=False))
@@ -111,6 +114,7 @@ def verify_plan(gateway: Gateway, plan: Path) -> Verification:
         rolled_back=rolled_back,
         vouchers=vouchers,
         found=vouchers - len(wrong),
+        codes_not_compared=not_compared,
         totals=totals,
         differences=differences + unbalanced,
     )

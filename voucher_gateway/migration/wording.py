@@ -56,10 +56,9 @@ def drift_sentence(totals: Totals) -> str:
     """Say how much later vouchers end at the target."""
     if not totals.longest_drift:
         return "No voucher ends later than before."
-    return (
-        f"Vouchers end up to {length_of(totals.longest_drift)} later than before, and later still by the time that"
-        " passes until they are activated; none ends earlier."
-    )
+    # Absolute ends are only rounded; lengths of time begin when the target activates.
+    later = ", and later still by the time that passes until they are activated" if "expiry" in totals.losses else ""
+    return f"Vouchers end up to {length_of(totals.longest_drift)} later than before{later}; none ends earlier."
 
 
 def listing_sentences(report: ListingReport) -> list[str]:

@@ -91,6 +91,7 @@ class Voucher:
         deletable: whether the vendor would delete it now.
         raw: the vendor's own object.
         replayed: whether the journal told this from an earlier call, without asking the vendor.
+        unread: the fields that are None although the vendor has something there, which is no such thing as ours.
     """
 
     account: str
@@ -114,3 +115,4 @@ class Voucher:
     deletable: bool | None = None
     raw: RawObject | None = attrs.field(default=None, repr=False, eq=False)
     replayed: bool = attrs.field(default=False, repr=False, eq=False)
+    unread: frozenset[str] = attrs.field(default=frozenset(), repr=False, eq=False)

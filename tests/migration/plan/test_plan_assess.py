@@ -80,6 +80,34 @@ def test_a_reserved_voucher_is_refused_unless_the_policy_carries_it() -> None:
     assert judged(voucher(), TICKETING, Policy(reserved=Action.CARRY), held=True).action is Action.CARRY
 
 
+HELD: dict[str, dict[str, Any]] = {
+    "active": {},
+    "inactive": {"status": Status.INACTIVE},
+    "expired": {"valid_until": AT - timedelta(days=1)},
+    "empty": {"remaining": Money("0.00", "EUR")},
+}
+ALL_CARRIED = attrs.evolve(
+    ANY_LOSS, inactive=Action.CARRY, expired=Action.CARRY, empty=Action.CARRY, reserved=Action.CARRY
+)
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_a_held_voucher_never_moves_whatever_it_is_and_the_policy_says(name: str) -> None:
+    one = voucher(**HELD[name])
+    verdict = judged(one, TICKETING, ALL_CARRIED, held=True, retire=Retire.KEEP_FROZEN)
+    assert verdict.reasons == ("a reservation stands on it, and only a copy can take it along",)
+    assert judged(one, TICKETING, ALL_CARRIED, held=True).action is Action.CARRY
+
+
+@pytest.mark.parametrize("name", HELD)
+@pytest.mark.parametrize("retire", [Retire.KEEP_FROZEN, Retire.LEAVE])
+def test_what_the_policy_says_of_held_vouchers_holds_whatever_else_they_are(name: str, retire: Retire) -> None:
+    for wanted in (Action.SKIP, Action.REFUSE):
+        policy = attrs.evolve(ALL_CARRIED, reserved=wanted)
+        verdict = judged(voucher(**HELD[name]), TICKETING, policy, held=True, retire=retire)
+        assert (verdict.action, verdict.reasons) == (wanted, ("a reservation stands on it",))
+
+
 @pytest.mark.parametrize("kind", [Kind.EMPTY, Kind.EXPIRED, Kind.INACTIVE, Kind.UNREADABLE])
 def test_a_policy_can_leave_kinds_where_they_are(kind: Kind) -> None:
     one = {
@@ -138,6 +166,41 @@ def test_an_end_finer_than_the_targets_grain_is_rounded_up() -> None:
     assert destination.valid_until == AT + timedelta(days=3, milliseconds=1)
 
 
+@pytest.mark.parametrize(
+    ("until", "target"),
+    [
+        (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), JTL),
+        (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC), TICKETING),
+    ],
+    ids=["a day more", "a millisecond more"],
+)
+def test_an_end_that_cannot_be_rounded_up_any_more_is_refused(until: datetime, target: Target) -> None:
+    verdict = judged(voucher(valid_until=until), target, ANY_LOSS)
+    assert verdict.reasons == ("its end, rounded up to what the target can hold, is beyond the year 9999",)
+
+
+def test_the_last_end_that_the_target_can_hold_is_carried() -> None:
+    until = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
+    destination = judged(voucher(valid_until=until), TICKETING).destination
+    assert destination is not None
+    assert destination.valid_until == until
+
+
+@pytest.mark.parametrize("status", [None, Status.ACTIVE])
+@pytest.mark.parametrize("target", [JTL, TICKETING])
+def test_a_validity_that_may_have_begun_at_any_moment_is_lost_by_name(status: Status | None, target: Target) -> None:
+    one = voucher(status=status, validity=Validity(3, Interval.YEARS))
+    assert "the policy does not name a loss: validity" in judged(one, target).reasons
+    assert "validity" in judged(one, target, ANY_LOSS).losses
+
+
+@pytest.mark.parametrize("length", [(0, Interval.DAYS), (999_999_999, Interval.YEARS), (8000, Interval.YEARS)])
+def test_a_validity_that_is_none_is_refused(length: tuple[int, Interval]) -> None:
+    one = voucher(status=Status.INACTIVE, validity=Validity(*length))
+    verdict = judged(one, JTL, ALL_CARRIED)
+    assert verdict.reasons == ("its validity is no length of time, or ends beyond the year 9999",)
+
+
 def test_the_validity_of_an_inactive_voucher_goes_to_jtl_and_is_lost_at_ticketing() -> None:
     waiting = voucher(status=Status.INACTIVE, validity=Validity(3, Interval.YEARS))
     to_jtl = judged(waiting, JTL, Policy(inactive=Action.CARRY))
@@ -192,8 +255,8 @@ def test_a_code_too_long_for_jtl_is_refused() -> None:
     assert judged(one, JTL).reasons == ("the target takes codes of 1 to 255 characters",)
 
 
-def test_a_code_that_is_there_twice_is_refused_or_exchanged() -> None:
-    assert judged(voucher(), TICKETING, taken=True).action is Action.REFUSE
+def test_a_code_that_the_target_has_is_refused_or_exchanged() -> None:
+    assert judged(voucher(), TICKETING, taken=True).reasons == ("the target has its code already",)
     verdict = judged(voucher(), TICKETING, Policy(code_taken=Recode.NEW_CODE), taken=True)
     assert verdict.destination is not None
     assert verdict.destination.new_code
@@ -203,6 +266,19 @@ def test_a_used_voucher_is_refused_where_it_would_have_to_be_deleted() -> None:
     used = voucher(initial=Money("80.00", "EUR"))
     assert judged(used, TICKETING, retire=Retire.DELETE).action is Action.REFUSE
     assert judged(voucher(), TICKETING, retire=Retire.DELETE).action is Action.CARRY
+
+
+@pytest.mark.parametrize("name", ["inactive", "expired"])
+def test_what_cannot_be_redeemed_is_refused_where_it_would_have_to_be_emptied(name: str) -> None:
+    one = voucher(**HELD[name])
+    (reason,) = judged(one, TICKETING, ALL_CARRIED, retire=Retire.EMPTY).reasons
+    assert reason.endswith("only what can be redeemed can be emptied at the source")
+    assert judged(one, TICKETING, ALL_CARRIED, retire=Retire.EXPIRE).action is Action.CARRY
+
+
+def test_an_empty_voucher_needs_no_emptying() -> None:
+    one = voucher("0.00", status=Status.INACTIVE)
+    assert judged(one, TICKETING, ALL_CARRIED, retire=Retire.EMPTY).action is Action.CARRY
 
 
 # --- losses ---
@@ -232,6 +308,23 @@ def test_ticketing_loses_what_it_has_no_field_for_and_only_by_name(name: str) ->
 def test_jtl_keeps_them_all(name: str) -> None:
     one = voucher(valid_until=AT + timedelta(days=1), **FIELDS[name])
     assert judged(one, JTL).losses == ("expiry",)
+
+
+@pytest.mark.parametrize("name", ["pin", "metadata"])
+def test_what_the_source_has_and_cannot_show_is_lost_at_any_target(name: str) -> None:
+    one = voucher(valid_until=AT + timedelta(days=1), unread=frozenset({name}))
+    for target in (JTL, TICKETING):
+        assert judged(one, target).reasons == (f"the policy does not name a loss: {name}",)
+        assert name in judged(one, target, Policy(losses={name})).losses
+
+
+@pytest.mark.parametrize("field", ["sku", "batch", "order", "tax_rate"])
+def test_an_empty_text_is_nothing_to_lose(field: str) -> None:
+    assert judged(voucher(**{field: ""}), TICKETING).losses == ()
+
+
+def test_an_initial_value_that_is_not_known_is_nothing_to_lose() -> None:
+    assert judged(voucher(initial=None), TICKETING).losses == ()
 
 
 def test_a_batch_too_long_for_jtl_is_a_loss() -> None:

@@ -166,10 +166,23 @@ def test_a_code_that_the_target_has_already_is_refused(vendors: Vendors, target:
     vendors.issue_at_ticketing(code="GIFT-7K2M-9QXD", validUntil="2099-01-01T00:00:00.000Z")
     source = {"events": "shop", "shop": "events"}[target]
     one = only(vendors.plan(source, target, ALL)[1])
-    assert one.reasons == ("its code is there twice, at the target or at the source",)
+    assert one.reasons == ("the target has its code already",)
     other = only(vendors.plan(source, target, attrs.evolve(ALL, code_taken=Recode.NEW_CODE))[1])
     assert other.destination is not None
     assert other.destination.new_code
+
+
+def test_a_code_that_came_to_the_target_while_its_list_was_read_is_looked_up(
+    make_vendors: Callable[..., Vendors], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendors = make_vendors(ticketing_vouchers=60, page_size=10, ticketing_list_order="newest-first")
+    vendors.issue_at_jtl(code="GIFT-7K2M-9QXD")
+    simulator: Any = vendors.ticketing.simulator
+    same = simulator._new_voucher(5000, "GIFT-7K2M-9QXD", None)
+    monkeypatch.setattr(simulator, "insert_voucher", lambda: simulator._vouchers.put(same))
+    # in front of the pages that were read already
+    vendors.ticketing.inject("insert-while-paging", match="GET /api/vouchers", after=2)
+    assert only(vendors.plan(policy=ALL)[1]).reasons == ("the target has its code already",)
 
 
 @pytest.mark.parametrize("recode", Recode)

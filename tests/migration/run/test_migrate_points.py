@@ -69,6 +69,22 @@ def rollback_killed_at(make_scene: Callable[..., Scene], way: tuple[str, str, st
     return True
 
 
+def rollback_of_run_killed_at(make_scene: Callable[..., Scene], way: tuple[str, str, str | None], at: int) -> bool:
+    """Kill a run at a point, roll back and check. Returns whether there is such a point."""
+    scene = prepared(make_scene, *way)
+    before = Truth.of(scene)
+    if points_of(scene.sides, scene.url, scene.path, at=at) is not None:
+        return False
+    wait_until_free(scene)
+    report = rollback_plan(scene.gateway, scene.path)
+    after = check_never_more(scene, before)
+    if not report.in_doubt:
+        assert report.not_undone == 0
+        assert after.all == before.all
+        assert set(after.source) >= set(_CODES)
+    return True
+
+
 @pytest.mark.parametrize("at", range(5, 60, 17))
 @pytest.mark.parametrize("way", _WAYS, ids=str)
 def test_killed_at_some_points_of_a_move(
@@ -85,9 +101,16 @@ def test_killed_at_some_points_of_a_rollback(
     rollback_killed_at(make_scene, way, at)
 
 
+@pytest.mark.parametrize(("way", "at"), [(_WAYS[0], 23), (_WAYS[0], 47), (_WAYS[1], 41), (_WAYS[2], 41)], ids=str)
+def test_rolled_back_after_a_run_that_was_killed_at_some_points(
+    make_scene: Callable[..., Scene], way: tuple[str, str, str | None], at: int
+) -> None:
+    assert rollback_of_run_killed_at(make_scene, way, at)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("work", [move_killed_at, rollback_killed_at])
+@pytest.mark.parametrize("work", [move_killed_at, rollback_killed_at, rollback_of_run_killed_at])
 @pytest.mark.parametrize("way", _WAYS, ids=str)
 def test_killed_at_every_point(
     tmp_path_factory: pytest.TempPathFactory,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.engine import Connection
 
 from voucher_gateway.adapter import Money, Status
 from voucher_gateway.database import Database
@@ -101,19 +105,49 @@ def test_a_voucher_is_claimed_by_one_only(either_url: str) -> None:
     states[0].load(map(planned, range(1, 51)))
     claimed = []
     for state in states * 4:
-        claimed += [row.number for row in state.claim(8)]
+        claimed += [row.number for row in state.claim(8).rows]
     assert sorted(claimed) == list(range(1, 51))
     one.close()
     other.close()
+
+
+def test_who_claims_while_another_claims_neither_waits_nor_gets_the_same(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(Database(postgres_url)) as one, closing(Database(postgres_url)) as other:
+        slow, quick = (MigrationState(database, "f" * 64, _HEADER) for database in (one, other))
+        slow.load(map(planned, range(1, 21)))
+        chosen, go_on = threading.Event(), threading.Event()
+        claim_moves = slow._claim_moves
+
+        def dawdle(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+            chosen.set()
+            assert go_on.wait(10)
+            return claim_moves(connection, rows)
+
+        monkeypatch.setattr(slow, "_claim_moves", dawdle)
+        got: list[int] = []
+        thread = threading.Thread(target=lambda: got.extend(row.number for row in slow.claim(8).rows))
+        thread.start()
+        assert chosen.wait(10)
+        patience = threading.Timer(3, go_on.set)  # one that waits is to be told from one that hangs
+        patience.start()
+        theirs = [row.number for row in quick.claim(8).rows]
+        waited = go_on.is_set()
+        patience.cancel()
+        go_on.set()
+        thread.join()
+    assert not waited
+    assert (got, theirs) == (list(range(1, 9)), list(range(9, 17)))
 
 
 def test_what_was_given_back_can_be_claimed_again(sqlite_url: str) -> None:
     database = Database(sqlite_url)
     state = MigrationState(database, "f" * 64, _HEADER)
     state.load(map(planned, range(1, 4)))
-    first = state.claim(3)
+    first = state.claim(3).rows
     state.release(first[1:])
-    again = state.claim(3)
+    again = state.claim(3).rows
     assert [(row.number, row.tries) for row in again] == [(2, 1), (3, 1)]
     database.close()
 
@@ -127,13 +161,13 @@ def test_what_a_dead_process_had_claimed_is_claimed_anew(
 
     def die() -> str:
         claimed = MigrationState(Database(either_url), "f" * 64, _HEADER).claim(2)
-        return str(len(claimed))
+        return str(len(claimed.rows))
 
     assert at_once(die, 1) == ["2"]
-    assert [row.number for row in state.claim(9)] == [3]
+    assert [row.number for row in state.claim(9).rows] == [3]
     while not state.free_dead():  # PostgreSQL takes a moment to notice a death
         pass
-    assert [(row.number, row.tries) for row in state.claim(9)] == [(1, 2), (2, 2)]
+    assert [(row.number, row.tries) for row in state.claim(9).rows] == [(1, 2), (2, 2)]
     database.close()
 
 

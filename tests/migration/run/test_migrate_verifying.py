@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -143,15 +144,16 @@ def test_a_voucher_that_is_nowhere_is_lost(make_scene: Callable[..., Scene]) -> 
 def test_an_inactive_voucher_at_the_target_is_a_difference(scene_back: Scene) -> None:
     scene_back.move()
     scene_back.gateway.deactivate("target", at_target(scene_back, first_carried(scene_back)), reference="by-hand")
-    assert kinds(scene_back) == [Wrong.STATUS]
+    assert kinds(scene_back) == [Wrong.STATUS, Wrong.TOTAL]
 
 
-def test_an_end_that_is_too_early_is_a_difference(scene: Scene) -> None:
+@pytest.mark.parametrize("days", [-1, 1, 9000], ids=["too early", "too late", "far too late"])
+def test_another_end_is_a_difference(scene: Scene, days: int) -> None:
     scene.move()
     planned = next(one for one in read_vouchers(scene.path) if one.action is Action.CARRY and one.valid_until)
     assert planned.valid_until is not None
-    early = planned.valid_until.replace(year=planned.valid_until.year - 1)
-    scene.gateway.update("target", at_target(scene, planned), VoucherChanges(valid_until=early), reference="by-hand")
+    other = planned.valid_until + timedelta(days=days)
+    scene.gateway.update("target", at_target(scene, planned), VoucherChanges(valid_until=other), reference="by-hand")
     assert kinds(scene) == [Wrong.EXPIRY]
 
 

@@ -10,15 +10,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
+import psycopg
 
-from tests.migration.whole.places import Held, Paper, Place
+from tests.migration.whole.places import RESERVED, Held, Paper, Place
 
 PROGRAM: Final = [sys.executable, "-c", "from voucher_gateway.cli import main; main()"]
 IN_DOUBT: Final = 4
@@ -39,6 +40,7 @@ class Migration:
         folder: holds configuration, plan and journal.
         before: what the source held before.
         there: what the target held before.
+        reserved: the code of a voucher that a customer is about to pay with, where the source can reserve.
     """
 
     source: Place
@@ -46,6 +48,7 @@ class Migration:
     folder: Path
     before: Mapping[str, Held]
     there: Mapping[str, Held]
+    reserved: str | None
 
     @classmethod
     def planned(
@@ -58,7 +61,12 @@ class Migration:
             _toml(journal or f"sqlite:///{folder / 'journal.db'}", {k: v for k, v in tables.items() if v is not None})
         )
         (folder / "policy.toml").write_text(policy)
-        one = cls(source, target, folder, before, there)
+        code = _reservable(before) if RESERVED in source.kinds else None
+        one = cls(source, target, folder, before, there, code)
+        if code is not None:
+            held = before[code]
+            asked = one.run("reserve", source.name, code, str(held.remaining), held.currency, "--reference", "a-till")
+            assert asked.returncode == 0, asked.stderr
         codes = ("--reveal",) if isinstance(target, Paper) else ()
         done = one.run(
             "migrate", "plan", source.name, target.name, "--out", "move.plan", "--policy", "policy.toml", *codes, *more
@@ -104,8 +112,7 @@ class Migration:
 
     def _decide(self) -> None:
         codes, there = self.source_codes, self.target.held()
-        told = json.loads(self.run("--json", "migrate", "status", "move.plan").stdout.splitlines()[0])
-        for one in told["noted"]:
+        for one in self.status()["noted"]:
             named = re.search(r"the operation is (\S+) (issue) (\S+)", one["reason"])
             assert named, one["reason"]
             happened = "--happened" if codes[one["source_id"]] in there else "--did-not-happen"
@@ -133,8 +140,18 @@ class Migration:
         lines = (self.folder / "move.plan").read_text("utf-8").splitlines()
         return [one for one in map(json.loads, lines) if "source_id" in one]
 
+    @property
+    def kinds(self) -> set[str]:
+        """The kinds of vouchers that the plan has found."""
+        return {one["kind"] for one in self.plan()}
+
+    def status(self) -> dict[str, Any]:
+        """What ``migrate status`` says."""
+        told: dict[str, Any] = json.loads(self.run("--json", "migrate", "status", "move.plan").stdout.splitlines()[0])
+        return told
+
     def carried(self) -> dict[str, dict[str, Any]]:
-        """The vouchers that are to move, by code."""
+        """The vouchers that are to move, by their code at the source."""
         codes = self.source_codes
         return {codes[one["source_id"]]: one for one in self.plan() if one["action"] == "carry"}
 
@@ -147,49 +164,81 @@ class Migration:
         """Hold both sides' truth against the plan, to the cent, and say how much was moved, by currency."""
         source, target, carried = self.source.held(), self.target.held(), self.carried()
         assert carried, "nothing was planned to move"
+        assert self.reserved not in carried, "a customer was about to pay with it"
         moved: dict[str, Decimal] = defaultdict(Decimal)
         for code, planned in carried.items():
-            value = planned["destination"]["value"]
-            new = target.get(code)
-            assert new is not None, f"voucher {planned['number']} is lost"
-            assert (new.currency, new.remaining) == (value["currency"], Decimal(value["amount"])), planned["number"]
-            assert self.before[code].remaining == new.remaining, planned["number"]
-            _not_shortened(self.before[code], new)
+            value = _planned_value(planned)
+            assert (self.before[code].currency, self.before[code].remaining) == value, planned["number"]
             if not self.copies:
                 assert source[code].value == 0, f"voucher {planned['number']} can be spent at both vendors"
-            moved[new.currency] += new.remaining
+            moved[value[0]] += value[1]
+        same = {code: planned for code, planned in carried.items() if not planned["destination"].get("new_code")}
+        for code, planned in same.items():
+            new = target.get(code)
+            assert new is not None, f"voucher {planned['number']} is lost"
+            assert (new.currency, new.remaining) == _planned_value(planned), planned["number"]
+            assert new.spendable == planned["destination"].get("active", True), planned["number"]
+            _not_shortened(self.before[code], new)
+        # which of the others got which code, nobody here can know; their values say enough
+        recoded = Counter(_planned_value(planned) for code, planned in carried.items() if code not in same)
+        others = {code: held for code, held in target.items() if code not in same and code not in self.there}
+        assert Counter((held.currency, held.remaining) for held in others.values()) == recoded
         stayed = {code: held for code, held in self.before.items() if code not in carried}
         assert {code: source[code].remaining for code in stayed} == {k: v.remaining for k, v in stayed.items()}
         assert {code: source[code].spendable for code in stayed} == {k: v.spendable for k, v in stayed.items()}
-        assert set(target) == set(carried) | set(self.there), "the target has vouchers that nobody planned"
+        assert {code: target[code] for code in self.there} == self.there, "what the target had is not what it was"
         return moved
 
-    def check_but_for_doubts(self) -> None:
-        """The same after faults: no voucher is spendable at both ends or doubled; money is missing only in doubt."""
+    def check_but_for_doubts(self) -> int:
+        """The same after faults: no voucher is spendable at both ends or doubled; money is missing only in doubt.
+
+        Says how many vouchers are in doubt; nothing else may be left to do.
+        """
         source, target, carried = self.source.held(), self.target.held(), self.carried()
-        told = self.run("--json", "migrate", "status", "move.plan")
+        assert carried, "nothing was planned to move"
+        standing = self.status()["vouchers"]
+        assert set(standing) <= {"moved", "in-doubt"}, standing
+        in_doubt: int = standing.get("in-doubt", {"count": 0})["count"]
         missing = []
         for code, planned in carried.items():
-            value = Decimal(planned["destination"]["value"]["amount"])
+            _, value = _planned_value(planned)
             there = target[code].value if code in target else Decimal(0)
             here = source[code].value
             assert here == 0 or there == 0, f"voucher {planned['number']} can be spent at both vendors"
             assert here + there in (0, value), planned["number"]
             if here + there == 0:
                 missing.append(planned["number"])
-        assert len(missing) <= _in_doubt(told.stdout), f"{missing} are nowhere: {told.stdout}"
+        assert len(missing) <= in_doubt, f"{missing} are nowhere: {standing}"
+        assert sum(code in target for code in carried) >= len(carried) - in_doubt
         assert set(target) <= set(carried) | set(self.there)
+        return in_doubt
 
     def kill_some(self, processes: Sequence[subprocess.Popen[str]], *, seed: int) -> None:
-        """Kill three of the processes at random moments, one after the other."""
+        """Kill these processes at random moments, one after the other."""
         draw = random.Random(seed)
-        for process in processes[1:]:
+        for process in processes:
             time.sleep(draw.uniform(1.0, 4.0))
             process.send_signal(signal.SIGKILL)
 
     def verified(self) -> subprocess.CompletedProcess[str]:
         """Let the program verify."""
         return self.run("migrate", "verify", "move.plan")
+
+
+def seen_at_work(processes: Sequence[subprocess.Popen[str]], url: str) -> set[str]:
+    """Look into the journal at a PostgreSQL until all of these processes have claimed vouchers; return who has.
+
+    Fewer than there are processes if these have ended before.
+    """
+    found: set[str] = set()
+    with psycopg.connect(url, autocommit=True) as connection:
+        while len(found) < len(processes) and any(process.poll() is None for process in processes):
+            (there,) = connection.execute("SELECT to_regclass('migration_vouchers')").fetchone() or (None,)
+            if there is not None:
+                query = "SELECT DISTINCT owner FROM migration_vouchers WHERE owner IS NOT NULL"
+                found |= {owner for (owner,) in connection.execute(query)}
+            time.sleep(0.02)
+    return found
 
 
 def _not_shortened(old: Held, new: Held) -> None:
@@ -205,7 +254,13 @@ def _toml(journal: str, tables: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _in_doubt(told: str) -> int:
-    """How many vouchers ``migrate status --json`` says are in doubt, or still to be moved."""
-    standing = json.loads(told.splitlines()[0])["vouchers"]
-    return sum(standing.get(name, {"count": 0})["count"] for name in ("in-doubt", "planned", "working"))
+def _planned_value(planned: Mapping[str, Any]) -> tuple[str, Decimal]:
+    value = planned["destination"]["value"]
+    return value["currency"], Decimal(value["amount"])
+
+
+def _reservable(held: Mapping[str, Held]) -> str:
+    """Return a code that a command can be given as it is, of a voucher that can be spent without a PIN."""
+    return next(
+        code for code, one in held.items() if one.value >= 1 and not one.pin and re.fullmatch(r"[A-Z][A-Z0-9-]+", code)
+    )

@@ -7,13 +7,14 @@ every `make test`; the estates of 10,000 vouchers, and all of the kills, with ``
 from __future__ import annotations
 
 import itertools
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.migration.whole.estate import Migration
+from tests.migration.whole.estate import IN_DOUBT, Migration, seen_at_work
 from tests.migration.whole.places import Place, Simulated
 
 Make = Callable[..., Place]
@@ -28,10 +29,25 @@ empty = "skip"
 reserved = "refuse"
 unreadable = "skip"
 """
-KINDS: Final = ("jtl", "ticketing", "own", "paper")
-DIRECTIONS: Final = list(itertools.permutations(KINDS, 2))
-SAMPLE: Final = (("jtl", "ticketing"), ("ticketing", "jtl"), ("own", "jtl"), ("ticketing", "own"), ("paper", "own"))
+MORE: Final = {
+    ("jtl", "own"): POLICY.replace('inactive = "skip"', 'inactive = "carry"'),
+    # both hold the same codes
+    ("paper", "own"): POLICY + '[codes]\ntaken = "new-code"\n',
+}
+"""What some directions decide otherwise, so that inactive vouchers move, too, and some get new codes."""
+PLACES: Final = ("jtl", "ticketing", "own", "paper")
+DIRECTIONS: Final = list(itertools.permutations(PLACES, 2))
+SAMPLE: Final = (
+    ("jtl", "ticketing"),
+    ("ticketing", "jtl"),
+    ("own", "jtl"),
+    ("jtl", "own"),
+    ("ticketing", "own"),
+    ("paper", "own"),
+)
 MANY: Final = 10_000
+TROUBLE: Final = (0, 3, IN_DOUBT, 6)
+"""The exit codes of a run that faults strike: done, not done, in doubt, unreadable."""
 
 
 def _ids(pair: tuple[str, str]) -> str:
@@ -49,13 +65,10 @@ def _strike(vendor: Place, seed: int) -> None:
             vendor.running.inject(fault, "* /*/*", 1, after=seed + 11 * (place + len(faults) * turn), **options)
 
 
-@pytest.mark.parametrize(
-    "pair",
-    [("jtl", "ticketing"), ("ticketing", "jtl"), ("own", "jtl"), ("ticketing", "own"), ("paper", "own")],
-    ids=_ids,
-)
+@pytest.mark.parametrize("pair", SAMPLE, ids=_ids)
 def test_an_estate_arrives_whole(pair: tuple[str, str], place: Make, tmp_path: Path) -> None:
-    one = Migration.planned(place(pair[0], 60), place(pair[1], 7), tmp_path, POLICY)
+    one = Migration.planned(place(pair[0], 60), place(pair[1], 7), tmp_path, MORE.get(pair, POLICY))
+    assert one.source.kinds <= one.kinds
     one.finish()
     assert sum(one.check().values()) > 0
     verified = one.verified()
@@ -91,20 +104,28 @@ def test_a_rollback_leaves_the_source_as_it_was(place: Make, tmp_path: Path) -> 
 
 def _until_settled(one: Migration) -> None:
     """Run until nothing is in doubt, or only what nobody can know; nothing may be doubled in any case."""
+    vendors = [vendor for vendor in (one.source, one.target) if isinstance(vendor, Simulated)]
     for _ in range(6):
         done = one.run("migrate", "run", "move.plan")
+        assert done.returncode in TROUBLE, done.stdout + done.stderr
+        assert all(vendor.struck() for vendor in vendors)
         if done.returncode == 0:
             break
-        for vendor in (one.source, one.target):
-            if isinstance(vendor, Simulated):
-                vendor.running.clear_faults()
-    one.check_but_for_doubts()
+        for vendor in vendors:
+            vendor.running.clear_faults()
+    in_doubt = one.check_but_for_doubts()
+    assert done.returncode == (IN_DOUBT if in_doubt else 0), done.stdout + done.stderr
+    if not in_doubt:
+        one.check()
+        verified = one.verified()
+        assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pair", DIRECTIONS, ids=_ids)
 def test_ten_thousand_vouchers_arrive_whole(pair: tuple[str, str], place: Make, tmp_path: Path) -> None:
-    one = Migration.planned(place(pair[0], MANY), place(pair[1], 50), tmp_path, POLICY)
+    one = Migration.planned(place(pair[0], MANY), place(pair[1], 50), tmp_path, MORE.get(pair, POLICY))
+    assert one.source.kinds <= one.kinds
     one.finish()
     one.check()
     assert one.verified().returncode == 0
@@ -144,10 +165,18 @@ def test_four_processes_share_one_migration_on_postgresql(
 ) -> None:
     one = Migration.planned(place("jtl", MANY), place("ticketing", 50), tmp_path, POLICY, journal=postgres_url)
     processes = [one.process("migrate", "run", "move.plan") for _ in range(4)]
-    if kills:
-        one.kill_some(processes, seed=3)
+    victims = processes[1:] if kills else []
+    assert len(seen_at_work(processes, postgres_url)) == len(processes)
+    one.kill_some(victims, seed=3)
     for process in processes:
-        process.communicate(timeout=1500)
+        out, err = process.communicate(timeout=1500)
+        if process in victims:
+            assert process.returncode == -signal.SIGKILL, "it had ended before it was killed"
+        else:
+            assert process.returncode in ((0, IN_DOUBT) if kills else (0,)), out + err
+    told = one.status()
+    assert set(told["vouchers"]) <= ({"moved", "in-doubt"} if kills else {"moved"}), told
+    assert told["state"] == ("running" if "in-doubt" in told["vouchers"] else "done")
     one.finish()
     one.check()
     assert one.verified().returncode == 0

@@ -283,10 +283,21 @@ def test_a_quote_that_is_never_closed_is_a_mistake_and_not_a_torn_line(open_file
     assert problem.startswith("line 3: ")
 
 
+@pytest.mark.parametrize("amount", ["-0.00", "-0", "-1.00"])
+def test_an_amount_has_no_sign_not_even_a_zero(open_file: Open, amount: str) -> None:
+    (problem,) = _problems(open_file, "v.csv", f"id,currency,remaining\na,EUR,{amount}\n")
+    assert problem == "line 2, column remaining: must not be negative"
+
+
+def test_a_masked_pin_beside_a_plain_code_is_none_and_told_as_not_read(open_file: Open) -> None:
+    (voucher,) = open_file(text='{"id":"v-1","code":"GIFT-0001","pin":"••••"}\n').vouchers()
+    assert (voucher.code, voucher.pin, voucher.unread) == (Code("GIFT-0001"), None, frozenset({"pin"}))
+
+
 def test_masked_codes_are_none_and_nothing_can_be_found_by_them(open_file: Open) -> None:
     provider = open_file(text=json_line(WHOLE) + "\n")
     (voucher,) = provider.vouchers()
-    assert (voucher.code, voucher.pin) == (None, None)
+    assert (voucher.code, voucher.pin, voucher.unread) == (None, None, frozenset({"code", "pin"}))
     assert provider._book.contents.masked == 1
     assert not provider.capabilities.codes.readable
     with pytest.raises(UnsupportedOperation, match="masks of codes"):

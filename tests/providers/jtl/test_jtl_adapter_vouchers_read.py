@@ -102,6 +102,7 @@ def test_data_that_is_no_json_object_stays_in_raw(
 ) -> None:
     voucher = _get(vendor, lone_adapter, data=data)
     assert voucher.metadata is None
+    assert voucher.unread == ({"metadata"} if data not in ("", "null") else set())
     assert voucher.raw is not None
     assert voucher.raw["data"] == data
 

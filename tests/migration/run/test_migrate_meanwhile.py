@@ -1,0 +1,246 @@
+"""What others do while a migration is broken off, and what two processes do at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from tests.migration.run.scene import ANYTHING, Scene, Truth, entry
+from tests.migration.run.test_migrate_points import prepared
+from voucher_gateway.adapter import (
+    Money,
+    NewVoucher,
+    Operation,
+    OperationInProgress,
+    ProviderUnavailable,
+    RateLimited,
+    Redemption,
+)
+from voucher_gateway.database.schema import moved
+from voucher_gateway.execution.steps import _Step
+from voucher_gateway.journal import Key
+from voucher_gateway.migration import PlanState, RowState, journey, rollback_plan, run_plan, running, status_of
+from voucher_gateway.migration.journey import Journey
+from voucher_gateway.migration.plan_file import read_summary, read_vouchers
+from voucher_gateway.migration.records import RUNNABLE
+from voucher_gateway.migration.schema import vouchers
+from voucher_gateway.migration.state import MigrationState
+
+FIRST = "CODE-OF-THE-FIRST"
+TEN = Money("10.00", "EUR")
+
+
+@pytest.fixture(autouse=True)
+def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journey, "_PAUSES_S", (0.01,))
+
+
+def state_of(scene: Scene) -> MigrationState:
+    summary = read_summary(scene.path)
+    return MigrationState(scene.gateway.journal.database, summary.id, summary.header)  # type: ignore[union-attr]
+
+
+def left_by_a_dead_process(scene: Scene) -> None:
+    """Let all rows be as they are when a process was killed before it could write what came of them."""
+    with state_of(scene).database.write() as connection:
+        connection.execute(sa.update(vouchers).values(state="working", owner="0123456789abcdef", target_id=None))
+        connection.execute(sa.update(moved).values(to_account=None, to_voucher_id=None))
+
+
+def redeemed_before(scene: Scene) -> Redemption:
+    redemption = scene.gateway.redeem("source", FIRST, Money("3.00", "EUR"), reference="before")
+    scene.plan()
+    return redemption
+
+
+WAYS = pytest.mark.parametrize("way", [("jtl", "ticketing", None), ("ticketing", "jtl", None)], ids=str)
+
+
+@WAYS
+def test_a_voucher_that_is_used_at_the_target_before_its_move_is_written_down_has_moved(
+    make_scene: Callable[..., Scene], way: tuple[str, str, str | None]
+) -> None:
+    scene = prepared(make_scene, *way)
+    redemption = redeemed_before(scene)
+    scene.run()
+    left_by_a_dead_process(scene)
+    scene.gateway.redeem("target", FIRST, Money("1.00", "EUR"), reference="there")
+    report = scene.run()
+    assert report.counts == {RowState.MOVED: 2}
+    assert [one.reason for one in report.noted] == ["it was used at the target before the move was through"]
+    scene.gateway.refund("source", redemption, reference="return")
+    assert str(entry(scene.target, code=FIRST)["remaining"]) == "9.53"
+    assert FIRST not in Truth.of(scene).source
+
+
+def test_a_source_that_somebody_thaws_while_the_plan_is_broken_off_is_looked_at_again(
+    make_scene: Callable[..., Scene],
+) -> None:
+    scene = prepared(make_scene, "jtl", "jtl", None)
+    scene.target.inject("error-before", "GET */vouchers/*", times=0)  # made, but not confirmed
+    assert scene.run().counts == {RowState.PLANNED: 2}
+    scene.target.clear_faults()
+    vendor = scene.gateway.provider("source")  # by hand at the vendor: the gateway would refuse
+    vendor.activate(str(entry(scene.source, code=FIRST)["id"]), reference="by-hand")
+    vendor.capture(vendor.reserve(FIRST, TEN, reference="by-hand"), reference="by-hand")
+    report = scene.run()
+    assert report.counts == {RowState.MOVED: 1, RowState.CHANGED: 1}
+    after = Truth.of(scene)
+    assert (str(after.source[FIRST][0]), FIRST in after.target) == ("0.53", False)
+
+
+def test_what_was_announced_before_and_lands_while_the_source_is_read_does_not_stay_behind(
+    make_scene: Callable[..., Scene], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = prepared(make_scene, "jtl", "ticketing", None)
+    redemption = redeemed_before(scene)
+    till = scene.another_gateway()
+    announced, go = threading.Event(), threading.Event()
+    sending, read = _Step.sending, Journey.read
+
+    def hesitate(step: Any, intent: Any) -> None:
+        sending(step, intent)
+        if threading.current_thread() is refund:
+            announced.set()
+            go.wait(20)
+
+    def read_and_let_go(self: Journey, account: str, id: str) -> Any:
+        seen = read(self, account, id)
+        if (account, id) == ("source", redemption.voucher_id):
+            go.set()
+            refund.join(20)
+        return seen
+
+    refund = threading.Thread(target=lambda: till.refund("source", redemption, reference="return"))
+    monkeypatch.setattr(_Step, "sending", hesitate)
+    monkeypatch.setattr(Journey, "read", read_and_let_go)
+    refund.start()
+    assert announced.wait(10)
+    report = scene.run()
+    go.set()
+    refund.join(20)
+    assert report.counts == {RowState.MOVED: 1, RowState.CHANGED: 1}
+    (noted,) = report.noted
+    assert noted.reason.startswith("its refund 'return' is not settled: resolve that first")
+    assert str(Truth.of(scene).all[FIRST][0]) == "10.53"
+
+
+def test_a_creation_that_a_person_decided_is_found_by_its_code(make_scene: Callable[..., Scene]) -> None:
+    scene = prepared(make_scene, "jtl", "ticketing", None)
+    scene.target.inject("commit-then-drop", "POST */vouchers", times=1)
+    scene.target.inject("error-before", "GET /*", times=0)
+    (doubt,) = [one.reason for one in scene.run(workers=1).noted if "the operation is" in one.reason]
+    key = Key("target", Operation.ISSUE, doubt.rpartition(" ")[2])
+    scene.gateway.decide(key, succeeded=True, by="an engineer", reason="seen in the vendor's pages")
+    scene.target.clear_faults()
+    assert set(scene.run(workers=1).counts) == {RowState.MOVED}
+    assert status_of(scene.gateway, scene.path).count(RowState.MOVED) == 2
+
+
+def test_a_run_that_moves_nothing_says_why(scene: Scene) -> None:
+    scene.plan()
+    scene.target.inject("rate-limit", "POST /*", times=0)
+    report = scene.run(workers=64)  # too few vouchers to give up
+    assert set(report.counts) == {RowState.PLANNED}
+    assert isinstance(report.trouble, RateLimited)
+    assert report.stopped == "trouble"
+
+
+def test_a_rollback_that_cannot_read_brings_nothing_back_and_says_so(scene: Scene) -> None:
+    scene.move()
+    before = Truth.of(scene)
+    scene.target.inject("error-before", "* /*", times=0)
+    report = rollback_plan(scene.gateway, scene.path)
+    count = status_of(scene.gateway, scene.path).count(RowState.MOVED)
+    assert (report.undone, report.money, report.not_undone) == (0, {}, count)
+    assert isinstance(report.trouble, ProviderUnavailable)
+    assert Truth.of(scene) == before
+    scene.target.clear_faults()
+    again = rollback_plan(scene.gateway, scene.path)
+    assert (again.undone, again.not_undone, again.trouble) == (count, 0, None)
+
+
+def test_while_a_voucher_is_brought_back_nothing_else_brings_value_to_it(make_scene: Callable[..., Scene]) -> None:
+    scene = prepared(make_scene, "jtl", "ticketing", None)
+    redemption = redeemed_before(scene)
+    before = scene.run() and Truth.of(scene)
+    scene.source.inject("error-before", "PATCH *", times=0)  # it cannot be thawed
+    assert rollback_plan(scene.gateway, scene.path).in_doubt == 2
+    id = str(redemption.voucher_id)
+    for call in (
+        lambda: scene.gateway.activate("source", id, reference="by-hand"),
+        lambda: scene.gateway.top_up("source", id, TEN, reference="by-hand"),
+        lambda: scene.gateway.refund("source", redemption, reference="return"),
+    ):
+        with pytest.raises(OperationInProgress, match="being moved"):
+            call()
+    scene.source.clear_faults()
+    assert rollback_plan(scene.gateway, scene.path).undone == 2
+    after = Truth.of(scene)
+    assert after.all == before.all
+    assert set(after.source) >= {FIRST}
+    scene.gateway.refund("source", redemption, reference="return")
+    assert str(Truth.of(scene).source[FIRST][0]) == "10.53"
+
+
+def test_a_rollback_beside_a_run_brings_everything_back(make_scene: Callable[..., Scene]) -> None:
+    scene = make_scene("jtl", "ticketing", 120, latency_ms=20)
+    scene.plan()
+    before, other = Truth.of(scene), scene.another_gateway()
+    reports: list[Any] = []
+    runner = threading.Thread(target=lambda: reports.append(run_plan(other, scene.path, workers=1)))
+    runner.start()
+    while status_of(scene.gateway, scene.path).count(RowState.MOVED) < 3:
+        time.sleep(0.01)
+    report = rollback_plan(scene.gateway, scene.path)
+    runner.join()
+    (run,) = reports
+    assert run.stopped == "rolled-back"
+    assert (report.undone, report.not_undone) == (run.counts[RowState.MOVED], 0)
+    after = Truth.of(scene)
+    assert after.all == before.all
+    assert after.target == before.target
+
+
+def test_a_rollback_while_a_plan_is_being_loaded_ends_the_run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.plan()
+    before = Truth.of(scene)
+
+    def read_slowly(path: Any) -> Any:
+        yield from read_vouchers(path)
+        rollback_plan(scene.another_gateway(), scene.path)
+
+    monkeypatch.setattr(running, "read_vouchers", read_slowly)
+    with pytest.raises(Exception, match="this plan was rolled back"):
+        scene.run()
+    assert Truth.of(scene) == before
+
+
+def test_nothing_leads_out_of_a_rollback(scene: Scene) -> None:
+    scene.plan(ANYTHING)
+    scene.run(limit=2)
+    state = state_of(scene)
+    rollback_plan(scene.gateway, scene.path)
+    for to in (PlanState.RUNNING, PlanState.PAUSED, PlanState.DONE):
+        assert not state.set_plan_state(to, only_from=RUNNABLE)
+    assert state.plan_state() is PlanState.ROLLED_BACK
+    assert not state.claim(8).rows
+
+
+def test_a_voucher_that_expires_before_the_run_does_not_come_to_life_again(make_scene: Callable[..., Scene]) -> None:
+    scene = make_scene("ticketing", "jtl", 0)
+    soon = scene.source.clock.now() + timedelta(days=2)
+    new = NewVoucher(initial=TEN, code=FIRST, valid_until=soon, active=None)
+    scene.gateway.issue("source", new, reference="sale")
+    scene.plan()
+    for vendor in (scene.source, scene.target):
+        vendor.clock.advance(timedelta(days=3).total_seconds())
+    (noted,) = scene.run().noted
+    assert (noted.state, noted.reason) == (RowState.CHANGED, "it has expired since it was planned")
+    assert FIRST not in Truth.of(scene).target
