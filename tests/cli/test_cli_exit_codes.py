@@ -50,6 +50,34 @@ def test_a_wrong_config_is_2(run: Any, tmp_path: Path, monkeypatch: pytest.Monke
     ran = run("--config", str(other), "accounts")
     assert ran.code == 2
     assert "client_id: is missing" in ran.err
+    for command in ("accounts", "doctor", "report", "export shop out.csv"):
+        assert "Mend the configuration" in run("--config", str(other), *command.split()).err
+
+
+def test_a_voucher_that_is_inactive_may_have_been_moved_and_that_is_said(run: Any, shop: RunningSimulator) -> None:
+    run("issue", "shop", "5.00", "EUR", "--code", CODE, "--reference", "a").done()
+    refused = run("redeem", "shop", CODE, "1.00", "EUR", "--reference", "b")
+    assert refused.code == 1
+    assert "makes it spendable, unless it was moved to another account" in refused.err
+
+
+def test_what_is_wrong_with_something_else_is_not_blamed_on_the_configuration(
+    run: Any, kept: RunningSimulator, tmp_path: Path
+) -> None:
+    (tmp_path / "wrong.toml").write_text('losses = ["nonsense"]')
+    (tmp_path / "edited.plan").write_text("{}\n")
+    for command in (
+        "migrate status missing.plan",
+        "migrate run edited.plan",
+        "migrate plan shop out.csv --out new.plan --policy missing.toml",
+        "migrate plan shop out.csv --out new.plan --policy wrong.toml",
+        "simulate nobody",
+        "simulate jtl --fault nonsense",
+        "show no-such-account --id a",
+    ):
+        ran = run(*command.split())
+        assert ran.code == 2
+        assert "configuration" not in ran.err, ran.err
 
 
 def test_the_environment_names_the_config(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 
 from voucher_gateway import Code, Gateway, Money, NewVoucher
 
@@ -77,6 +78,16 @@ def test_an_export_has_every_voucher_with_its_remaining_value(
         }
     else:
         assert '\'=JTL-USED-0001","","EUR","10.53","10.53"' in Path(name).read_text()
+
+
+def test_an_export_tells_what_it_leaves_behind(accounts: dict[str, RunningSimulator], run: Run) -> None:
+    said = accounts["shop"].announcement
+    body = {"amount": "3.00", "currency": "EUR", "type": "digital", "status": "active", "data": "for Anna"}
+    headers = {"Authorization": f"Bearer {said['token']}"}
+    assert requests.post(f"{said['base_url']}/vouchers", json=body, headers=headers, timeout=5).ok
+    ran = run("export", "shop", "out.jsonl", "--reveal").done()
+    assert "6 vouchers went to" in ran.out
+    assert ran.out.splitlines()[-2:] == ["what is lost  vouchers  value", "metadata             1  3.00 EUR"]
 
 
 def test_without_reveal_no_code_is_in_the_file_or_the_plan_and_it_is_no_source(
@@ -197,6 +208,89 @@ def test_a_repeated_import_issues_nothing_twice(accounts: dict[str, RunningSimul
     assert _changes(accounts["events"]) == before
 
 
+def _file(*codes: str, name: str = "in.csv", amount: str = "10.00") -> str:
+    rows = [f"{code},EUR,{amount},active,digital" for code in codes]
+    Path(name).write_text("\n".join(["code,currency,remaining,status,medium", *rows, ""]))
+    return name
+
+
+LOSING = 'losses = ["medium"]'
+
+
+def test_another_policy_for_a_plan_that_is_begun_is_refused(accounts: dict[str, RunningSimulator], run: Run) -> None:
+    run("import", "events", _file("GIFT-0001"), "--policy", _policy(LOSING)).done()
+    before = _changes(accounts["events"])
+    refused = run("import", "events", "in.csv", "--policy", _policy(SKIPPING))
+    assert refused.code == 2
+    assert "was begun under another policy: go on with it without --policy" in refused.err
+    run("import", "events", "in.csv", "--policy", _policy(LOSING)).done()
+    run("import", "events", "in.csv").done()
+    assert _changes(accounts["events"]) == before
+
+
+def test_a_plan_of_which_nothing_was_begun_is_made_anew(accounts: dict[str, RunningSimulator], run: Run) -> None:
+    assert run("import", "events", _file("GIFT-0001")).code == 1  # the strictest policy refuses all of it
+    ran = run("--json", "import", "events", _file("GIFT-0001", "GIFT-0002"), "--policy", _policy(LOSING)).done()
+    assert (ran.object["resumed"], ran.object["carried"]["count"]) == (False, 2)
+    assert {one["code"] for one in accounts["events"].ledger()} == {"GIFT-0001", "GIFT-0002"}
+
+
+def test_what_came_to_a_file_after_its_import_is_named_and_has_the_exit_code_of_differences(
+    accounts: dict[str, RunningSimulator], run: Run
+) -> None:
+    policy = _policy(LOSING)
+    run("import", "events", _file("GIFT-0001", "GIFT-0002"), "--policy", policy).done()
+    _file("GIFT-0001", "GIFT-0003", "GIFT-0004")
+    ran = run("import", "events", "in.csv", "--policy", policy)
+    assert ran.code == 5
+    assert "2 changes at" in ran.out
+    assert "line:3   ••••03  it was planned with another code" in ran.out
+    assert "line:4   ••••04  it was not there when the plan was made" in ran.out
+    assert "Import them from a file that has nothing else." in ran.err
+    told = run("--json", "import", "events", "in.csv").object
+    assert (told["resumed"], [one["source_id"] for one in told["since"]]) == (True, ["line:3", "line:4"])
+    assert {one["code"] for one in accounts["events"].ledger()} == {"GIFT-0001", "GIFT-0002"}
+
+
+def test_an_account_that_changed_after_its_export_is_not_said_to_be_all_in_the_file(
+    accounts: dict[str, RunningSimulator], run: Run
+) -> None:
+    run("export", "shop", "out.jsonl", "--reveal").done()
+    assert run("--json", "export", "shop", "out.jsonl", "--reveal").done().object["since"] == []
+    run("issue", "shop", "1.00", "EUR", "--id", "late", "--reference", "late").done()
+    run("redeem", "shop", code_of("full"), "50.00", "EUR", "--reference", "all").done()
+    ran = run("export", "shop", "out.jsonl", "--reveal")
+    assert ran.code == 5
+    assert "late" in ran.out
+    assert "it was planned with another value" in ran.out
+    assert "An export into a new file has them." in ran.err
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_an_export_goes_on_in_the_form_in_which_it_was_begun(
+    accounts: dict[str, RunningSimulator], run: Run, first: bool
+) -> None:
+    ways = {True: ["--reveal"], False: []}
+    run("export", "shop", "out.csv", *ways[first]).done()
+    refused = run("export", "shop", "out.csv", *ways[not first])
+    assert refused.code == 2
+    assert f"out.csv holds {'codes' if first else 'masks'}" in refused.err
+
+
+def test_a_file_that_is_mended_can_be_imported_after_it_was_refused(
+    accounts: dict[str, RunningSimulator], run: Run
+) -> None:
+    whole = '"code","currency","remaining"\n"GIFT-0001","EUR","1.00"\n"GIFT-0002","EUR","2.00"\n'
+    Path("in.csv").write_text(whole.removesuffix(',"2.00"\n'))
+    for more in (["--dry-run"], [], []):
+        refused = run("import", "events", "in.csv", *more)
+        assert refused.code == 2
+        assert "1 entries came, the vendor counts 2" in refused.err
+        assert 'Mend the file, or accept them by a policy: accept = ["inconsistent-listing"]' in refused.err
+    Path("in.csv").write_text(whole)
+    assert "2 vouchers went to events" in run("import", "events", "in.csv").done().out
+
+
 def test_a_plan_of_another_copy_is_not_taken_for_this_one(accounts: dict[str, RunningSimulator], run: Run) -> None:
     run("export", "shop", "out.csv", "--reveal").done()
     ran = run("import", "events", "out.csv", "--plan", "out.csv.plan.jsonl")
@@ -212,6 +306,7 @@ def test_a_file_with_mistakes_is_refused_before_anything_is_asked(
     assert ran.code == 6
     assert "line 3, column remaining" in ran.err
     assert "line 4, column code: is that of line 2 already" in ran.err
+    assert "Mend the file where it says so" in ran.err
     assert "GIFT-0001" not in ran.err
     assert len(accounts["events"].requests) == 0
 

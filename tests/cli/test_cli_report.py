@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -177,6 +178,26 @@ def test_what_nothing_explains_gives_the_exit_code_of_differences(run: Any, esta
     assert "do not explain the change of 1 voucher" in ran.err
 
 
+def test_a_voucher_in_no_sum_has_the_exit_code_of_doubtful_numbers(
+    run: Any, shop: RunningSimulator, tmp_path: Path
+) -> None:
+    (tmp_path / "paper.csv").write_text(
+        "id,code,currency,initial,remaining\na,PAPER-0001,EUR,10.00,7.00\nb,PAPER-0002,EUR,10.00,\n"
+    )
+    (tmp_path / "voucher-gateway.toml").write_text(
+        'journal = "sqlite:///j.db"\n[accounts.paper]\nprovider = "file"\npath = "paper.csv"\n'
+    )
+    told = "would not say what is left on 1 voucher; no sum has them"
+    for command in (["report"], ["snapshot"], ["snapshot"]):
+        ran = run(*command)
+        assert ran.code == 3
+        assert told in ran.err
+    later = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
+    for more in (["--as-of", later], ["--html", "owed.html"]):
+        assert run("report", *more).code == 3
+    assert told in (tmp_path / "owed.html").read_text()
+
+
 def test_older_snapshots_are_removed_on_demand(run: Any, estate: RunningSimulator) -> None:
     run("snapshot").done()
     begin = day(estate)
@@ -214,7 +235,7 @@ def test_without_a_journal_there_is_no_place_for_snapshots(run: Any, shop: Runni
         (["--to", "2026-01-01"], "--to needs --from"),
         (["--every-history"], "--every-history needs --from"),
         (["--as-of", "2026-02-30"], "a day of the calendar"),
-        (["--as-of", "yesterday"], "a moment with its offset"),
+        (["--as-of", "yesterday"], "a day such as 2026-12-31, or a moment with its offset"),
     ],
 )
 def test_days_that_make_no_sense_are_refused(

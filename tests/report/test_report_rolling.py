@@ -246,6 +246,20 @@ def test_a_balance_that_was_not_told_is_unexplained(period: Period, shelf: Shelf
     found = period.roll()
     assert str(found.rolls[0].lines[Line.UNEXPLAINED]) == "-50.00 EUR"
     assert "would not say" in found.unexplained[0].reason
+    assert (found.silent, "would not say what is left on 1 voucher" in roll_warnings(found)[0]) == (
+        (found.closing,),
+        True,
+    )
+
+
+def test_a_balance_that_was_never_told_is_said_though_no_line_has_it(period: Period, shelf: Shelf) -> None:
+    shelf.put("a", "50.00")
+    shelf.mute = {"a"}
+    period.begin()
+    found = period.roll()
+    assert (found.rolls[0].lines[Line.CLOSING].minor, found.unexplained_count) == (0, 0)
+    assert found.silent == (found.opening, found.closing)
+    assert len(roll_warnings(found)) == 2
 
 
 def test_currencies_have_rolls_of_their_own(period: Period, shelf: Shelf) -> None:

@@ -27,7 +27,7 @@ from voucher_gateway.cli.exits import (
 )
 from voucher_gateway.cli.journalcheck import NO_JOURNAL, JournalState, by_resolution
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import session_of
+from voucher_gateway.cli.session import configuring, session_of
 from voucher_gateway.cli.tables import details
 from voucher_gateway.config import load_config
 from voucher_gateway.gateway import Account
@@ -103,7 +103,8 @@ def doctor(
     unless set).
     """
     session = session_of(context)
-    config = load_config(session.config_path)
+    with configuring():
+        config = load_config(session.config_path)
     journal = journalcheck.tried(config)
     with session.gateway(account, attrs.evolve(config, journal=None)) as gateway:
         tried = [one for one in gateway.accounts if account in (None, one.name)]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from voucher_gateway import registry
 from voucher_gateway.adapter import ConfigurationError
-from voucher_gateway.cli.session import Session
+from voucher_gateway.cli.session import Session, configuring
 from voucher_gateway.gateway import Account, Gateway
 
 FILE_SUFFIXES: Final = (".jsonl", ".csv")
@@ -43,7 +43,8 @@ def gateway_with(
     Raises:
         ConfigurationError: if the configuration is wrong, or a name is neither an account nor such a path.
     """
-    configured = Gateway.from_config(session.config_path)
+    with configuring():
+        configured = Gateway.from_config(session.config_path)
     try:
         known = {account.name for account in configured.accounts}
         paths = [name for name in dict.fromkeys(names) if name not in known]

@@ -68,11 +68,10 @@ _CODES: Final[tuple[tuple[type[VoucherGatewayError], int], ...]] = (
 )
 
 _NEXT: Final[tuple[tuple[type[VoucherGatewayError], str], ...]] = (
-    (ConfigurationError, "Mend the configuration; `voucher-gateway doctor` then says whether it works."),
     (UnsupportedOperation, "`voucher-gateway doctor ACCOUNT` shows what the account can do."),
     (InvalidRequest, "Mend the command; with --help it describes its arguments."),
     (VoucherNotFound, "Check the code or id, and that it is this account's."),
-    (VoucherInactive, "`voucher-gateway activate` makes it spendable."),
+    (VoucherInactive, "`voucher-gateway activate` makes it spendable, unless it was moved to another account."),
     (VoucherHeld, "Capture or release that reservation first, or reserve with --if-held replace, which ends it."),
     (VoucherMoved, "Go on with it where it is now; `voucher-gateway migrate rollback` brings vouchers back."),
     (ReservationExpired, "Reserve again, under a new reference."),
@@ -171,6 +170,9 @@ def _next(error: VoucherGatewayError) -> list[str]:
             f"Find out with: {resolve_command(*named)}",
             "The same command does that too before anything else, and never does it twice.",
         ]
+    # who raised it, or let it pass, may know better than its kind can tell
+    if notes := list(getattr(error, "__notes__", ())):
+        return notes
     return [sentence for kind, sentence in _NEXT if isinstance(error, kind)][:1]
 
 

@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
-import attrs
 import typer
 
-from voucher_gateway.adapter import ConfigurationError, InvalidRequest
+from voucher_gateway.adapter import InvalidRequest
 from voucher_gateway.cli import arguments as given
+from voucher_gateway.cli.copying import Copy
 from voucher_gateway.cli.ends import FILE_SUFFIXES, gateway_with, is_file
-from voucher_gateway.cli.exits import DECLINED, DIFFERENT, DONE, NOT_DONE, UNKNOWN, exit_code
-from voucher_gateway.cli.masked import masked_differences
-from voucher_gateway.cli.migrate_progress import showing
-from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import Session, session_of
-from voucher_gateway.cli.tables import Column, counted, print_rows
-from voucher_gateway.cli.telling import tell_error
+from voucher_gateway.cli.session import session_of
 from voucher_gateway.gateway import Gateway
-from voucher_gateway.migration import (
-    Action,
-    Difference,
-    PlanSummary,
-    Policy,
-    RowState,
-    RunReport,
-    Tally,
-    load_policy,
-    make_plan,
-    read_summary,
-    run_plan,
-    verify_plan,
-)
-from voucher_gateway.migration.wording import amounts_of
+from voucher_gateway.migration import LOSSES, Action, Policy, load_policy
 
 _EVERYTHING: Final = Policy(
     inactive=Action.CARRY,
@@ -43,20 +22,9 @@ _EVERYTHING: Final = Policy(
     empty=Action.CARRY,
     partly_used=Action.CARRY,
     reserved=Action.CARRY,
+    losses=frozenset(LOSSES),
 )
 """What an export takes along: all that can be read. The source stays as it is, so nothing can come of it."""
-
-_REASONS: Final = (
-    Column[tuple[str, Tally]]("left out", lambda one: one[0]),
-    Column[tuple[str, Tally]]("vouchers", lambda one: str(one[1].count), right=True),
-    Column[tuple[str, Tally]]("value", lambda one: amounts_of(one[1].money)),
-)
-_DIFFERENCES: Final = (
-    Column[Difference]("number", lambda one: "" if one.number is None else str(one.number), right=True),
-    Column[Difference]("voucher", lambda one: one.source_id or "", optional=True),
-    Column[Difference]("code", lambda one: one.code or "", optional=True),
-    Column[Difference]("difference", lambda one: one.explanation),
-)
 
 _Format = Annotated[
     Literal["jsonl", "csv"] | None,
@@ -86,7 +54,7 @@ def export_vouchers(
     the initial one too. Killed at any moment, the same command goes on with the plan in FILE.plan.jsonl.
 
     Exit code 0: all vouchers are in the file. 1: some could not be read, and were left out. 5: there are differences,
-    or vouchers were used meanwhile. Others as everywhere.
+    or vouchers came or were used meanwhile, which a new file would have. Others as everywhere.
     """
     session, target = session_of(context), str(file.absolute())
     plan = plan or Path(f"{target}.plan.jsonl")
@@ -98,8 +66,10 @@ def export_vouchers(
             rule="a new file",
         )
     with gateway_with(session, account, target, reveal=reveal, mask=not reveal, file_format=file_format) as gateway:
-        copy = _Copy(session, gateway, account, target, plan, workers)
-        code = copy.carry_out(_EVERYTHING, readable=reveal)
+        copy = Copy(session, gateway, account, target, plan, workers)
+        if plan.exists() and file.exists():
+            _check_form(gateway, target, file, reveal=reveal)
+        code = copy.carry_out(None, _EVERYTHING, readable=reveal)
     raise typer.Exit(code)
 
 
@@ -122,23 +92,24 @@ def import_vouchers(
 
     A voucher that the policy does not provide for, or that the account cannot keep as it is, is refused with the
     reason. Killed at any moment, the same command goes on with the plan in FILE.ACCOUNT.plan.jsonl, and issues nothing
-    twice. Whoever imports the file into two accounts has doubled its value.
+    twice; what came to FILE after a plan was begun is named and left out. Whoever imports the file into two accounts
+    has doubled its value.
 
-    Exit code 0: all vouchers are there. 1: some were refused, and left out. 5: there are differences. Others as
-    everywhere.
+    Exit code 0: all vouchers are there. 1: some were refused, and left out. 5: there are differences, or FILE was
+    changed since it was planned. Others as everywhere.
     """
     session, source = session_of(context), str(file.absolute())
-    rules = Policy() if policy is None else load_policy(policy)
+    asked = None if policy is None else load_policy(policy)
     _check_format(file, file_format)
     with gateway_with(session, account, source, file_format=file_format) as gateway:
         _check_source(gateway, source, file)
         if dry_run:
             with tempfile.TemporaryDirectory(prefix="voucher-gateway-") as folder:
                 draft = Path(folder) / "plan.jsonl"
-                code = _Copy(session, gateway, source, account, draft, workers).only_plan(rules)
+                code = Copy(session, gateway, source, account, draft, workers).only_plan(asked or Policy())
         else:
             plan = plan or Path(f"{source}.{account}.plan.jsonl")
-            code = _Copy(session, gateway, source, account, plan, workers).carry_out(rules)
+            code = Copy(session, gateway, source, account, plan, workers).carry_out(asked, Policy())
     raise typer.Exit(code)
 
 
@@ -159,114 +130,11 @@ def _check_source(gateway: Gateway, source: str, file: Path) -> None:
         )
 
 
-@attrs.frozen
-class _Copy:
-    """One copy from an account to a file, or from a file to an account."""
-
-    session: Session
-    gateway: Gateway
-    source: str
-    target: str
-    plan: Path
-    workers: int
-
-    def only_plan(self, policy: Policy) -> int:
-        """Plan it, say what would become of the vouchers, and return the exit code."""
-        summary = self._made(policy)
-        if self.session.output.as_json:
-            self.session.output.object({"dry_run": True, **_planned_object(summary)})
-        else:
-            carried = summary.totals.of(Action.CARRY)
-            sentence = f"{counted(carried.count, 'voucher')} would go to {self.target}: {amounts_of(carried.money)}"
-            self.session.output.show(sentence)
-            _tell_left_out(self.session.output, summary)
-        return DECLINED if summary.totals.of(Action.REFUSE).count else DONE
-
-    def carry_out(self, policy: Policy, *, readable: bool = True) -> int:
-        """Plan it, do it and prove it, or go on with that, and return the exit code.
-
-        Args:
-            policy: of a plan that is still to be made.
-            readable: whether the target's codes can be read back.
-        """
-        goes_on = self.plan.exists()
-        summary = self._found() if goes_on else self._made(policy)
-        if goes_on:
-            self.session.output.remark(f"Going on with the plan of {summary.header.made_at:%Y-%m-%d %H:%M} UTC.")
-        with showing(self.session.output) as told:
-            report = run_plan(self.gateway, self.plan, on_progress=told)
-        if report.trouble is not None:
-            tell_error(self.session.output, report.trouble)
-            self.session.output.remark("The same command goes on with it.")
-            return exit_code(report.trouble)
-        differences = self._differences(readable=readable)
-        self._tell(summary, report, differences)
-        return _code(summary, report, differences)
-
-    def _found(self) -> PlanSummary:
-        summary = read_summary(self.plan)
-        header = summary.header
-        if (header.source.account, header.target.account) != (self.source, self.target):
-            raise ConfigurationError(
-                f"{self.plan.name} is the plan of another copy: name a new file for this one with --plan"
-            )
-        return summary
-
-    def _made(self, policy: Policy) -> PlanSummary:
-        return make_plan(
-            self.gateway, self.source, self.target, self.plan, policy=policy, copy=True, workers=self.workers
+def _check_form(gateway: Gateway, target: str, file: Path, *, reveal: bool) -> None:
+    """Make sure that an export goes on with a file in the form in which it was begun."""
+    gateway.provider(target).check()  # reads it through
+    if file.stat().st_size and gateway.provider(target).capabilities.codes.readable is not reveal:
+        holds, way = ("masks", "without") if reveal else ("codes", "with")
+        raise InvalidRequest(
+            f"{file.name} holds {holds}: go on {way} --reveal, or take a new file", field="--reveal", rule="as before"
         )
-
-    def _differences(self, *, readable: bool) -> Sequence[Difference]:
-        if readable:
-            return verify_plan(self.gateway, self.plan).differences
-        return tuple(masked_differences(self.gateway.provider(self.target), self.plan))
-
-    def _tell(self, summary: PlanSummary, report: RunReport, differences: Sequence[Difference]) -> None:
-        output = self.session.output
-        if output.as_json:
-            told = {"run": report, "verified": not differences, "differences": differences}
-            output.object({"dry_run": False, **_planned_object(summary), **told})
-            return
-        carried = summary.totals.of(Action.CARRY)
-        if report.left or report.in_doubt:
-            output.show(f"{counted(report.left, 'voucher')} left, {report.in_doubt} in doubt: give the command again")
-        for noted in report.noted:
-            output.show(f"{noted.source_id} {noted.state.value}: {noted.reason}")
-        if not differences:
-            sentence = f"{counted(carried.count, 'voucher')} went to {self.target}, compared and found right"
-            output.show(f"{sentence}: {amounts_of(carried.money)}")
-        else:
-            print_rows(output, differences, _DIFFERENCES)
-        _tell_left_out(output, summary)
-
-
-def _planned_object(summary: PlanSummary) -> dict[str, Any]:
-    totals = summary.totals
-    return {
-        "plan": summary.id,
-        "path": str(summary.path),
-        "source": summary.header.source,
-        "target": summary.header.target,
-        "carried": totals.of(Action.CARRY),
-        "skipped": totals.of(Action.SKIP),
-        "refused": totals.of(Action.REFUSE),
-        "reasons": totals.reasons,
-        "losses": totals.losses,
-        "listing": totals.listing,
-    }
-
-
-def _tell_left_out(output: Output, summary: PlanSummary) -> None:
-    if summary.totals.reasons:
-        print_rows(output, list(summary.totals.reasons.items()), _REASONS)
-
-
-def _code(summary: PlanSummary, report: RunReport, differences: Sequence[Difference]) -> int:
-    if report.in_doubt:
-        return UNKNOWN
-    if report.left:
-        return NOT_DONE
-    if differences or report.counts.get(RowState.CHANGED) or report.counts.get(RowState.REFUSED):
-        return DIFFERENT
-    return DECLINED if summary.totals.of(Action.REFUSE).count else DONE

@@ -9,6 +9,7 @@ import getpass
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,9 @@ from voucher_gateway.adapter import (
 
 ELSEWHERE: Final = "-"
 """Stands for a code or PIN that is not on the command line."""
+
+INSTANT: Final = "a moment with its offset from UTC, such as 2026-12-31T23:59:59Z"
+"""What an option that gives an instant must be."""
 
 _LONGEST_LINE: Final = 4096
 _LASTING: Final = re.compile(r"([0-9]{1,4}) *(days|weeks|months|years)", re.ASCII)
@@ -104,14 +108,12 @@ def money_from(amount: str, currency: str) -> Money:
     raise kind(f"{field.upper()} breaks the rule: {rule}", field=field, rule=rule)
 
 
-def instant_from(text: str | None, option: str) -> datetime | None:
-    """Return the instant that an option gives."""
+def instant_from(text: str | None, option: str, *, rule: str = INSTANT) -> datetime | None:
+    """Return the instant that an option gives; `rule` says what it may be, for who gives something else."""
     if text is None:
         return None
-    try:
+    with suppress(ValueError):
         return parse_instant(text)
-    except ValueError:
-        rule = "a moment with its offset from UTC, such as 2026-12-31T23:59:59Z"
     raise InvalidRequest(f"{option} must be {rule}", field=option, rule=rule)
 
 

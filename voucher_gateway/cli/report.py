@@ -13,11 +13,12 @@ import typer
 
 from voucher_gateway.adapter import ConfigurationError, InvalidRequest, VoucherGatewayError, now
 from voucher_gateway.cli.exits import DIFFERENT, DONE, NOT_DONE, error_lines, error_object, exit_code
-from voucher_gateway.cli.inputs import instant_from
+from voucher_gateway.cli.inputs import INSTANT, instant_from
 from voucher_gateway.cli.jsonform import plain
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import Session, session_of
+from voucher_gateway.cli.session import Session, configuring, session_of
 from voucher_gateway.cli.tables import Column, counted, print_rows
+from voucher_gateway.cli.telling import warn
 from voucher_gateway.config import Config, load_config
 from voucher_gateway.gateway import Gateway
 from voucher_gateway.pages import Page, Table, write
@@ -43,10 +44,10 @@ from voucher_gateway.report.remarks import (
 from voucher_gateway.report.tables import liability_tables, roll_tables
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_WARNING: Final = "bold yellow"
 
 _Accounts = Annotated[list[str] | None, typer.Argument(metavar="[ACCOUNT]...", help="The accounts; all by default.")]
 _Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write an HTML page with charts there too.")]
+_RULE: Final = f"a day such as 2026-12-31, or {INSTANT}"
 _WHEN = "A day like 2026-12-31, meant to its end in UTC, or a moment like 2026-12-31T12:00:00Z."
 
 
@@ -80,8 +81,8 @@ def report(
     roll-forward between two snapshots: opening + issued + topped up - redeemed + refunded - expired, and what
     nobody wrote down as unexplained, = closing.
 
-    Exit code 0 if nothing speaks against the numbers, 3 if a vendor's list changed while it was read, 5 if
-    a roll-forward has something unexplained.
+    Exit code 0 if nothing speaks against the numbers, 3 if a vendor's list changed while it was read, or it would not
+    say what is left on a voucher, which is then in no sum, 5 if a roll-forward has something unexplained.
     """
     opening, closing, past = (
         moment_from(text, option) for text, option in ((begin, "--from"), (end, "--to"), (as_of, "--as-of"))
@@ -93,7 +94,8 @@ def report(
     if every_history and opening is None:
         raise InvalidRequest("--every-history needs --from", field="--every-history", rule="only beside --from")
     session = session_of(context)
-    config = load_config(session.config_path)
+    with configuring():
+        config = load_config(session.config_path)
     with ExitStack() as stack:
         gateway = stack.enter_context(session.gateway(config=config))
         names = _names(gateway, account)
@@ -129,10 +131,11 @@ def snapshot(
 
     They are kept in the journal's database, without codes. One that was not finished is used by no report. If one
     account cannot be read, the others are, and the exit code is that of the first failure; 3 if a vendor's list
-    changed while it was read.
+    changed while it was read, or it would not say what is left on a voucher.
     """
     session = session_of(context)
-    config = load_config(session.config_path)
+    with configuring():
+        config = load_config(session.config_path)
     with session.gateway(config=config) as gateway, _snapshots(config) as kept:
         codes = [_taken(session.output, gateway, kept, name, keep_days) for name in _names(gateway, account)]
     raise typer.Exit(next((code for code in codes if code != DONE), DONE))
@@ -141,7 +144,7 @@ def snapshot(
 def moment_from(text: str | None, option: str) -> datetime | None:
     """Return the moment that an option means: for a day its last microsecond in UTC."""
     if text is None or not _DAY.fullmatch(text):
-        return instant_from(text, option)
+        return instant_from(text, option, rule=_RULE)
     try:
         return datetime.combine(datetime.fromisoformat(text), time.max, UTC)
     except ValueError:
@@ -183,8 +186,8 @@ def _taken(output: Output, gateway: Gateway, kept: Snapshots, name: str, keep_da
         output.object({**plain(taken), "pruned": pruned})
     else:
         output.show(_snapshot_sentence(taken, pruned))
-    _warn(output, snapshot_warnings(taken))
-    return NOT_DONE if taken.consistent is False else DONE
+    warn(output, snapshot_warnings(taken))
+    return NOT_DONE if taken.consistent is False or taken.unknown else DONE
 
 
 def _snapshot_sentence(taken: Snapshot, pruned: int) -> str:
@@ -203,9 +206,9 @@ def _tell_liability(session: Session, liability: Liability, html: Path | None, n
     else:
         _show(output, liability_tables(liability))
         output.remarks([*notes, *liability_notes(liability)])
-    _warn(output, liability_warnings(liability))
+    warn(output, liability_warnings(liability))
     _write(output, html, lambda: liability_page(liability, now(), notes))
-    return NOT_DONE if liability.inconsistent else DONE
+    return NOT_DONE if liability.inconsistent or liability.unknown else DONE
 
 
 def _tell_rolls(session: Session, rolls: Sequence[RollForward], html: Path | None, notes: Sequence[str]) -> int:
@@ -218,11 +221,11 @@ def _tell_rolls(session: Session, rolls: Sequence[RollForward], html: Path | Non
         output.show(f"{roll.account}: from the snapshot of {begin} to that of {end}", "")
         _show(output, roll_tables(roll))
     output.remarks(notes)
-    _warn(output, [sentence for roll in rolls for sentence in roll_warnings(roll)])
+    warn(output, [sentence for roll in rolls for sentence in roll_warnings(roll)])
     _write(output, html, lambda: roll_page(rolls, now(), notes))
     if any(roll.unexplained_count for roll in rolls):
         return DIFFERENT
-    return NOT_DONE if any(roll.inconsistent for roll in rolls) else DONE
+    return NOT_DONE if any(roll.inconsistent or roll.silent for roll in rolls) else DONE
 
 
 def _show(output: Output, tables: Sequence[Table]) -> None:
@@ -235,16 +238,6 @@ def _show(output: Output, tables: Sequence[Table]) -> None:
 
 def _column(place: int, title: str, *, right: bool) -> Column[tuple[str, ...]]:
     return Column(title, lambda row: row[place], right=right)
-
-
-def _warn(output: Output, sentences: Sequence[str]) -> None:
-    """Say what must not be overlooked; with JSON as an object on stderr, and the result has it in its own fields."""
-    if output.as_json:
-        if sentences:
-            output.error_object({"warnings": list(sentences)})
-        return
-    for sentence in sentences:
-        output.remark(f"Warning: {sentence}", _WARNING)
 
 
 def _write(output: Output, html: Path | None, page: Any) -> None:

@@ -14,11 +14,16 @@ from voucher_gateway.cli.exits import DONE, NOT_DONE, UNKNOWN
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.session import session_of
 from voucher_gateway.cli.tables import Column, counted, print_rows, text_of
+from voucher_gateway.cli.telling import warn
 from voucher_gateway.cli.told import Found, advise, operation_from, print_one, verb_word
 from voucher_gateway.gateway import Gateway
 from voucher_gateway.journal import Key, State
 from voucher_gateway.restoring import adopt, begin_restoration
 
+_FORGOTTEN_MOVES: Final = (
+    "which vouchers were moved since the backup is forgotten for good: nothing refuses any more to make them spendable"
+    " where they were, too. Before anything is changed, run `voucher-gateway migrate verify PLAN` for every plan."
+)
 _LONGEST_TICKET: Final = 100_000
 """In characters. A ticket has a few hundred."""
 
@@ -134,6 +139,7 @@ def _adopt(gateway: Gateway, output: Output) -> None:
             kept = f"{one.adopted} forgotten movement{'' if one.adopted == 1 else 's'} of ours kept"
             output.show(f"{one.account}: {counted(one.vouchers, 'voucher')} read, {kept}")
     output.remark("Changing calls are allowed again.")
+    warn(output, [_FORGOTTEN_MOVES])
 
 
 def _code(found: Sequence[Found]) -> int:

@@ -19,6 +19,19 @@ LOOK: Final = "Look before you repeat it."
 """What to do about a change that may have happened, where no journal knows of it."""
 
 
+_MEND: Final = "Mend the configuration; `voucher-gateway doctor` then says whether it works."
+
+
+@contextmanager
+def configuring() -> Iterator[None]:
+    """Note on an error that the configuration is what is to be mended: elsewhere it may be a plan or a policy."""
+    try:
+        yield
+    except ConfigurationError as error:
+        error.add_note(_MEND)
+        raise
+
+
 @attrs.define
 class Session:
     """One run.
@@ -52,7 +65,9 @@ class Session:
         Raises:
             ConfigurationError: if the configuration is wrong, or has no such account.
         """
-        with Gateway.from_config(config or self.config_path) as gateway:
+        with configuring():
+            opened = Gateway.from_config(config or self.config_path)
+        with opened as gateway:
             names = [one.name for one in gateway.accounts]
             if account is not None and account not in names:
                 # the name is not repeated: a code given in the account's place would show

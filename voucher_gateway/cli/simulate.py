@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from voucher_gateway.adapter import ConfigurationError
+from voucher_gateway.adapter import ConfigurationError, InvalidRequest
 
 
 def simulate(
@@ -59,7 +59,7 @@ def simulate(
         problem = str(error)
     else:
         return
-    raise ConfigurationError(problem)
+    raise InvalidRequest(problem, field="simulate", rule="a simulator, options and faults that there are")
 
 
 def require_simulators() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,16 @@ def tell_error(output: Output, error: VoucherGatewayError) -> None:
     _tell(output, error_lines(error))
     if (line := ticket_line(error)) is not None:
         output.ticket(line)
+
+
+def warn(output: Output, sentences: Sequence[str]) -> None:
+    """Say what must not be overlooked; with JSON as one object on stderr."""
+    if output.as_json:
+        if sentences:
+            output.error_object({"warnings": list(sentences)})
+        return
+    for sentence in sentences:
+        output.remark(f"Warning: {sentence}", "bold yellow")
 
 
 def tell_usage(output: Output, error: typer.TyperException, arguments: list[str]) -> None:

@@ -142,6 +142,11 @@ class Liability:
         """The accounts whose lists did not fit together."""
         return tuple(one for one in self.accounts if one.consistent is False)
 
+    @property
+    def unknown(self) -> int:
+        """How many vouchers are in no sum."""
+        return sum(one.unknown for one in self.accounts)
+
     def total(self, currency: str, standing: Standing = Standing.OUTSTANDING) -> Sum:
         """Return the sum of a currency over all accounts."""
         sums = [one.sum(currency, standing) for one in self.accounts]

@@ -32,6 +32,10 @@ def roll_warnings(roll: RollForward) -> list[str]:
     sentences = [
         changed(f"{roll.account}: the snapshot of {second(one.began_at)}", one.problems) for one in roll.inconsistent
     ]
+    sentences += [
+        _silent(f"{roll.account}: when the snapshot of {second(one.began_at)} was taken", one.unknown or 0)
+        for one in roll.silent
+    ]
     if roll.unexplained_count:
         vouchers = _vouchers(roll.unexplained_count)
         named = f"; the first {MOST_NAMED} are named" if roll.unexplained_count > MOST_NAMED else ""
@@ -52,7 +56,7 @@ def unfinished_notes(unfinished: Iterable[Snapshot]) -> list[str]:
 def snapshot_warnings(snapshot: Snapshot) -> list[str]:
     """Return why a snapshot that was just taken may be wrong."""
     sentences = [changed(snapshot.account, snapshot.problems)] if snapshot.consistent is False else []
-    return [*sentences, *([_silent(snapshot.account, snapshot.unknown)] if snapshot.unknown else [])]
+    return [*sentences, *([_silent(f"{snapshot.account}:", snapshot.unknown)] if snapshot.unknown else [])]
 
 
 def second(at: datetime) -> str:
@@ -72,11 +76,11 @@ def _account_warnings(one: AccountLiability) -> Iterator[str]:
     if one.consistent is False:
         yield changed(one.account, one.problems)
     if one.unknown:
-        yield _silent(one.account, one.unknown)
+        yield _silent(f"{one.account}:", one.unknown)
 
 
-def _silent(account: str, unknown: int) -> str:
-    return f"{account}: the vendor would not say what is left on {_vouchers(unknown)}; no sum has them."
+def _silent(beginning: str, unknown: int) -> str:
+    return f"{beginning} the vendor would not say what is left on {_vouchers(unknown)}; no sum has them."
 
 
 def _vouchers(count: int) -> str:

@@ -127,6 +127,11 @@ class RollForward:
         """Those of the two snapshots whose lists did not fit together."""
         return tuple(one for one in (self.opening, self.closing) if one.consistent is False)
 
+    @property
+    def silent(self) -> tuple[Snapshot, ...]:
+        """Those of the two snapshots that have vouchers in no sum."""
+        return tuple(one for one in (self.opening, self.closing) if one.unknown)
+
 
 MOST_NAMED: Final = 100
 """So many unexplained vouchers are named one by one; all of them are in the sum."""

@@ -62,8 +62,8 @@ def roll_forward(
 
     The vendor is asked for the histories of the vouchers whose balance changed or that it says it touched, eight side
     by side, and for the vouchers that vanished. A redemption that was given back whole is seen only if the vendor
-    changes `updated_at` with it, which none documents; otherwise it is in neither line. Memory holds the sums, some
-    hundred vouchers, and what the journal says of overwritten values.
+    changes `updated_at` with it, as `local` does and no other one documents; else it is in neither line. Memory holds
+    the sums, some hundred vouchers, and what the journal says of overwritten values.
 
     Args:
         gateway: has the account.
