@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from voucher_gateway.adapter import OperationInProgress
+from voucher_gateway.adapter import DatabaseUnavailable, OperationInProgress
 from voucher_gateway.database import Database
 
 # Says its owner's name and holds the lock of a voucher until it is ended.
@@ -133,7 +133,7 @@ def test_two_databases_of_one_process_are_two_users_of_one_lock(database: Databa
 
 PROBE = """
 import sys
-from voucher_gateway.adapter import OperationInProgress
+from voucher_gateway.adapter import DatabaseUnavailable, OperationInProgress
 from voucher_gateway.database import Database
 database = Database(sys.argv[1])
 print("alive" if database.locks.alive(sys.argv[2]) else "dead", end=" ")
@@ -190,3 +190,40 @@ def _until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+# --- the lock file ---
+
+
+def test_a_lock_file_that_was_deleted_locks_nothing_any_more(sqlite_url: str, tmp_path: Path) -> None:
+    """Others lock a new file, and would take this process for dead and its call for not carried out."""
+    database = Database(sqlite_url)
+    database.locks.owner()
+    with database.locks.hold("held before", wait_s=0):
+        (tmp_path / "journal.db.locks").unlink()
+        other = Database(sqlite_url)
+        for attempt in (
+            database.write().__enter__,  # what was begun under a lock that others no longer see
+            database.locks.owner,
+            lambda: database.locks.alive("0123456789abcdef"),
+            database.locks.hold("a voucher", wait_s=0).__enter__,
+        ):
+            with pytest.raises(DatabaseUnavailable, match="deleted or replaced"):
+                attempt()
+    with other.locks.hold("a voucher", wait_s=0), other.write() as connection:
+        connection.exec_driver_sql("SELECT 1")
+    other.close()
+    database.close()
+
+
+def test_a_database_may_be_closed_while_a_lock_is_held(database: Database) -> None:
+    """What was done under the lock is done."""
+    with database.locks.hold("a voucher", wait_s=1):
+        database.close()
+
+
+def test_a_closed_lock_file_gives_no_locks(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    database.close()
+    with pytest.raises(DatabaseUnavailable, match="closed"), database.locks.hold("a voucher", wait_s=0):
+        raise AssertionError("held")

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import dis
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from types import FrameType
+from typing import Any
 
 import psycopg
 import pytest
 import sqlalchemy as sa
 
-from voucher_gateway.database import Database, execute
+from voucher_gateway.database import Database, execute, turns
 from voucher_gateway.errors import DatabaseUnavailable, VoucherNotFound
 
 
@@ -98,3 +104,121 @@ def _end_session_of(connection: sa.Connection) -> None:
     (pid,) = execute(connection, "SELECT pg_backend_pid()").fetchone()
     with psycopg.connect(connection.engine.url.set(drivername="postgresql").render_as_string(False)) as other:
         other.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3), MemoryError(), VoucherNotFound("none")])
+def test_an_undoing_that_fails_hides_no_other_error(database: Database, error: BaseException) -> None:
+    def fail(_: sa.Connection) -> None:
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        _turn(database, "never", _end_session_of, fail)
+    assert caught.value is error
+    assert _words(database) == []
+
+
+def test_a_turn_that_went_on_with_another_connection_is_never_taken_for_committed(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    with database.write() as connection:
+        execute(connection, "CREATE TABLE words (word TEXT NOT NULL)")
+
+    def fail_and_go_on(connection: sa.Connection) -> None:
+        with suppress(sa.exc.DBAPIError):
+            _add(connection, "neither")
+
+    with pytest.raises(DatabaseUnavailable, match="lost before the commit"):
+        _turn(database, "never", _end_session_of, fail_and_go_on, "nor this, on a new one")
+    assert _words(database) == []
+    database.close()
+
+
+def test_what_the_database_gave_up_itself_is_never_taken_for_committed(database: Database) -> None:
+    def fail_and_go_on(connection: sa.Connection) -> None:
+        rolling_back = "OR ROLLBACK" if connection.dialect.name == "sqlite" else ""
+        with suppress(sa.exc.DBAPIError):
+            execute(connection, f"INSERT {rolling_back} INTO words VALUES (NULL)")
+
+    with pytest.raises(DatabaseUnavailable, match="a statement failed"):
+        _turn(database, "never", fail_and_go_on)
+    assert _words(database) == []
+
+
+def test_a_turn_that_is_forgotten_is_undone(database: Database) -> None:
+    """As by a Ctrl-C that comes before the first line of `__exit__`."""
+    turn = database.write()
+    _add(turn.__enter__(), "never")
+    del turn
+    _turn(database, "afterwards")
+    assert _words(database) == ["afterwards"]
+
+
+def test_an_interrupt_at_any_step_of_a_turn_leaves_nothing_behind(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    with database.write() as connection:
+        execute(connection, "CREATE TABLE words (word TEXT NOT NULL)")
+    for error in (None, ZeroDivisionError()):
+        step = 0
+        interrupted = True
+        while interrupted:
+            step += 1
+            interrupted = _interrupted_at(step, database, error)
+            with database.write() as connection:  # it is not busy, and in no transaction
+                execute(connection, "SELECT 1")
+        assert step > 10
+    database.close()
+
+
+def _interrupted_at(step: int, database: Database, error: Exception | None) -> bool:
+    """Interrupt a turn as a signal would, after a call or where a function begins; tell whether it had that step."""
+    steps = 0
+    last = ""
+
+    def trace(frame: FrameType, event: str, _: object) -> Callable[..., Any] | None:
+        nonlocal steps, last
+        if frame.f_code.co_filename != turns.__file__:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            before, last = last, dis.opname[frame.f_code.co_code[frame.f_lasti]]
+            if before in ("RESUME", "CALL"):
+                steps += 1
+                if steps == step:
+                    sys.settrace(None)
+                    raise KeyboardInterrupt
+        return trace
+
+    usual = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with database.write() as connection:
+            _add(connection, "perhaps")
+            if error is not None:
+                raise error
+    except (KeyboardInterrupt, ZeroDivisionError):
+        pass
+    finally:
+        sys.settrace(usual)
+    return steps >= step
+
+
+def test_closing_waits_for_the_turn_that_is_under_way(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    inside = threading.Event()
+
+    def turn() -> None:
+        with database.write() as connection:
+            execute(connection, "CREATE TABLE words (word TEXT NOT NULL)")
+            inside.set()
+            time.sleep(0.1)
+            _add(connection, "one")
+
+    thread = threading.Thread(target=turn)
+    thread.start()
+    inside.wait()
+    database.close()
+    thread.join()
+    with pytest.raises(DatabaseUnavailable, match="closed"):
+        _turn(database, "never")
+    again = Database(sqlite_url)
+    assert _words(again) == ["one"]
+    again.close()

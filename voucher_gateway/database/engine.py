@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from voucher_gateway.database.errors import database_errors
+from voucher_gateway.database.forks import watch_session
 from voucher_gateway.database.locks import AdvisoryLocks, FileLocks, Locks
 from voucher_gateway.database.migrate import JOURNAL, Schema, migrate
 from voucher_gateway.database.turns import BUSY_TIMEOUT_S, PooledTurn, Shared, SharedTurn
+from voucher_gateway.database.urls import normal, shown
 from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable
 
 _IDLE_S: Final = 5.0
@@ -32,7 +34,7 @@ class Database:
         schema: the tables that are to be there; those of other subjects are left alone.
 
     Attributes:
-        shown: the URL without its password.
+        shown: what names it in messages, without any secret.
         is_sqlite: whether this is SQLite.
         locks: the locks of this process there.
 
@@ -42,9 +44,9 @@ class Database:
     """
 
     def __init__(self, url: str, schema: Schema = JOURNAL) -> None:
-        self._url = _normal(url, schema.subject)
+        self._url = normal(url, schema.subject)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
-        self.shown = self._url.render_as_string(hide_password=True)
+        self.shown = shown(self._url)
         self._open()
         try:
             with database_errors(self.shown):
@@ -63,8 +65,9 @@ class Database:
         self._closed = False
         if self.is_sqlite:
             self._engine = _sqlite_engine(self._url)
-            self._shared = Shared(self._engine, self.shown)
-            self.locks: Locks = FileLocks.at(Path(f"{self._url.database}.locks"))
+            locks = FileLocks.at(Path(f"{self._url.database}.locks"))
+            self.locks: Locks = locks
+            self._shared = Shared(self._engine, self.shown, locks.must_be_intact)
         else:
             self._engine = _postgres_engine(self._url)
             self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -82,40 +85,19 @@ class Database:
         return SharedTurn(self._shared, immediate=False) if self.is_sqlite else PooledTurn(self._reader, self.shown)
 
     def close(self) -> None:
-        """Close all connections and give up the locks."""
+        """Close all connections and give up the locks; in SQLite, when the turn that is under way has ended."""
         if self._closed:
             return
         self._closed = True
         if self.is_sqlite:
-            self._shared.drop()
+            self._shared.close()
         self._engine.dispose()
         self.locks.close()
 
     def _after_fork(self) -> None:
-        # The parent's connections stay the parent's: they are forgotten here, not closed.
         self._engine.dispose(close=False)
-        self.locks.forget()
         if not self._closed:
             self._open()
-
-
-def _normal(url: str, subject: str) -> sa.URL:
-    try:
-        parsed = make_url(url)
-        backend = parsed.get_backend_name()
-    except (sa.exc.ArgumentError, ValueError):
-        raise ConfigurationError(f"{subject} must be a database URL, such as sqlite:///voucher-gateway.db") from None
-    if backend == "sqlite":
-        if not parsed.database or parsed.database == ":memory:":
-            raise ConfigurationError(f"{subject} must be a file: what is only in memory is lost when it is needed")
-        if parsed.database.startswith("file:"):
-            raise ConfigurationError(f"{subject} must name an SQLite file by its path, not by a file: URI")
-        # One file has one name from here on: the locks and the key beside it go by that name, and a process may
-        # change its working directory.
-        return parsed.set(drivername="sqlite+pysqlite", database=str(Path(parsed.database).resolve()))
-    if backend in ("postgresql", "postgres"):
-        return parsed.set(drivername="postgresql+psycopg")
-    raise ConfigurationError(f"{subject} must be at an sqlite: or postgresql: URL")
 
 
 def _sqlite_engine(url: sa.URL) -> Engine:
@@ -165,6 +147,10 @@ def _postgres_engine(url: sa.URL) -> Engine:
         engine = sa.create_engine(url, pool_size=16, max_overflow=16, pool_timeout=30, isolation_level="READ COMMITTED")
     except ModuleNotFoundError:
         raise ConfigurationError("PostgreSQL needs the driver: pip install 'voucher-gateway[postgres]'") from None
+
+    @sa.event.listens_for(engine, "connect")
+    def _made(connection: Any, _: Any) -> None:
+        watch_session(connection)
 
     @sa.event.listens_for(engine, "checkin")
     def _put_back(_: Any, record: ConnectionPoolEntry) -> None:

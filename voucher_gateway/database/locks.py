@@ -16,9 +16,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -35,6 +35,7 @@ _OWNERS: Final = 0
 _NAMES: Final = 1 << 61
 _MASK: Final = _NAMES - 1
 _TRANSACTIONS: Final = 1 << 62
+_CLOSED: Final = -1
 
 
 class Locks(abc.ABC):
@@ -115,15 +116,12 @@ class Locks(abc.ABC):
         # What was done under the lock is done: that it could not be freed must not look as if it had failed.
         try:
             self._free(number)
-        except DatabaseUnavailable as error:
+        except (DatabaseUnavailable, OSError) as error:
             log.warning("a lock could not be given back, and ends with its session: %s", error)
 
     @abc.abstractmethod
     def close(self) -> None:
         """Give up all locks."""
-
-    def forget(self) -> None:  # noqa: B027 - byte locks are not inherited
-        """Let go, in a forked child, of what keeps the parent's locks alive."""
 
     @abc.abstractmethod
     def _try(self, number: int) -> bool: ...
@@ -163,12 +161,18 @@ class FileLocks(Locks):
     Such a lock belongs to the process: a forked child does not inherit it, and the system frees it at death. It would
     also be freed if the process closed any other descriptor of the file, and never stands against the process itself.
     So all who use the file in one process share one object, with one descriptor: get it by `at`.
+
+    Where the file was deleted or replaced since, others lock another one: a lock means nothing then, and is refused.
     """
 
-    def __init__(self, file: int) -> None:
+    def __init__(self, path: Path) -> None:
         super().__init__()
-        self.file = file
+        self.path = str(path)
+        self.file = _opened(path)
+        opened = os.fstat(self.file)
+        self._identity = opened.st_ino, opened.st_dev
         self.users = 0
+        self._closing = threading.Lock()
 
     @classmethod
     def at(cls, path: Path) -> FileLocks:
@@ -178,9 +182,9 @@ class FileLocks(Locks):
             DatabaseUnavailable: if the file cannot be opened.
         """
         with _sharing.guard:
-            known = next((locks for locks in _sharing.open if _same_file(locks.file, path)), None)
+            known = next((locks for locks in _sharing.open if locks.is_at(path)), None)
             if known is None:
-                known = cls(_opened(path))
+                known = cls(path)
                 _sharing.open.append(known)
             known.users += 1
             return known
@@ -191,17 +195,51 @@ class FileLocks(Locks):
             self.users -= 1
             if self.users == 0 and self in _sharing.open:
                 _sharing.open.remove(self)
-                os.close(self.file)
+                with self._closing:
+                    self.let_go()
 
-    def _try(self, number: int) -> bool:
+    def let_go(self) -> None:
+        """Close the descriptor. Its number may be another file's soon, and is forgotten."""
+        file, self.file = self.file, _CLOSED
+        if file != _CLOSED:
+            os.close(file)
+
+    def is_at(self, path: Path | str) -> bool:
+        """Whether the file of that path is this very one, still open."""
         try:
-            fcntl.lockf(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
+            found = os.stat(path)  # asked before each write, and Path takes twice as long
         except OSError:
             return False
+        return (found.st_ino, found.st_dev) == self._identity and self.file != _CLOSED
+
+    def must_be_intact(self) -> None:
+        """Make sure that others who look for the lock file find this one.
+
+        Raises:
+            DatabaseUnavailable: if they do not, or it is closed.
+        """
+        if not self.is_at(self.path):
+            why = "was closed" if self.file == _CLOSED else "was deleted or replaced; start this process anew"
+            raise DatabaseUnavailable(f"the lock file {self.path} {why}")
+
+    def _try(self, number: int) -> bool:
+        with self._closing:
+            if self.file != _CLOSED:
+                try:
+                    fcntl.lockf(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
+                except OSError:
+                    return False
+        try:
+            self.must_be_intact()  # once it is had: whoever opens the file from now on finds the lock
+        except DatabaseUnavailable:
+            self._free(number)
+            raise
         return True
 
     def _free(self, number: int) -> None:
-        fcntl.lockf(self.file, fcntl.LOCK_UN, 1, number)
+        with self._closing:
+            if self.file != _CLOSED:
+                fcntl.lockf(self.file, fcntl.LOCK_UN, 1, number)
 
     def _is_free(self, number: int) -> bool:
         if not self._try(number):
@@ -210,7 +248,7 @@ class FileLocks(Locks):
         return True
 
     def _still_held(self, number: int) -> bool:  # noqa: ARG002 - the system frees it at death only
-        return True
+        return self.is_at(self.path)
 
 
 class _Sharing:
@@ -229,13 +267,6 @@ def _opened(path: Path) -> int:
     raise DatabaseUnavailable(f"the lock file {path} cannot be opened: {reason}")
 
 
-def _same_file(file: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file), path.stat())
-    except OSError:
-        return False
-
-
 _sharing = _Sharing()
 
 
@@ -244,14 +275,11 @@ def _forget_after_fork() -> None:
     global _sharing
     inherited, _sharing = _sharing, _Sharing()
     for locks in inherited.open:
-        os.close(locks.file)
+        locks.let_go()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_after_fork)
-
-
-_inherited: Final[list[Connection]] = []
 
 
 class AdvisoryLocks(Locks):
@@ -275,14 +303,6 @@ class AdvisoryLocks(Locks):
         with self._session:
             self._drop()
 
-    def forget(self) -> None:
-        """Close the child's copy of the session's socket, or the session would outlive the parent."""
-        if self._kept is not None:
-            connection: Any = self._kept.connection.dbapi_connection
-            with suppress(OSError, AttributeError):
-                os.close(connection.fileno())
-            _inherited.append(self._kept)  # the driver's object must not be finished here: that would end the session
-
     def _drop(self) -> None:
         self._held_until = 0.0
         kept, self._kept = self._kept, None
@@ -294,7 +314,8 @@ class AdvisoryLocks(Locks):
         return bool(self._ask("SELECT pg_try_advisory_lock(:number)", number))
 
     def _free(self, number: int) -> None:
-        self._ask("SELECT pg_advisory_unlock(:number)", number)
+        if self._kept is not None:  # or the session has ended, and the lock with it
+            self._ask("SELECT pg_advisory_unlock(:number)", number)
 
     def _is_free(self, number: int) -> bool:
         # In a transaction of its own session, so that trying leaves nothing behind.

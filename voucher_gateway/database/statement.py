@@ -6,6 +6,7 @@ SQLAlchemy's own execution costs several times what SQLite takes for a row; thes
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy.engine import Connection, Dialect
@@ -74,13 +75,17 @@ def execute(connection: Connection, text: str, values: Any = ()) -> Any:
         DBAPIError: in SQLAlchemy's kinds, such as IntegrityError.
     """
     dialect = connection.dialect
-    cursor = connection.connection.cursor()
+    cursor: Any = None
     try:
+        cursor = connection.connection.cursor()
         cursor.execute(text, values)
     except dialect.loaded_dbapi.Error as error:
         lost = dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor)
         if lost:
             connection.invalidate(error)
+        with suppress(dialect.loaded_dbapi.Error):
+            if cursor is not None:
+                cursor.close()  # the error keeps it alive, and an open cursor keeps an SQLite file open after `close`
         failed = DBAPIError.instance(
             None, None, error, dialect.loaded_dbapi.Error, connection_invalidated=lost, dialect=dialect
         )

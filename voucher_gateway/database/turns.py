@@ -6,7 +6,11 @@ a short statement.
 
 from __future__ import annotations
 
+import queue
 import threading
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -14,11 +18,14 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from voucher_gateway.database.errors import unavailable
+from voucher_gateway.database.forks import is_torn, watch_file
 from voucher_gateway.database.statement import execute
 from voucher_gateway.errors import DatabaseUnavailable, VoucherGatewayError
 
 BUSY_TIMEOUT_S: Final = 10.0
 """How long a write waits for another process's write to an SQLite file."""
+
+_FAILED: Final = 3  # libpq's PQTRANS_INERROR
 
 
 class Shared:
@@ -29,26 +36,108 @@ class Shared:
     Args:
         engine: the file.
         shown: its URL, for messages.
+        intact: makes sure that locks still mean something, or raises DatabaseUnavailable; asked before each write.
+
+    Attributes:
+        free: holds the right to use the connection, unless it is somebody's turn.
+        thread: the thread whose turn it is, or 0.
+        failed: whether a turn went wrong, whose error may keep a cursor alive, and with it a closed connection.
+        torn: whether this is a copy in a child that was forked in the midst of a turn.
     """
 
-    def __init__(self, engine: Engine, shown: str) -> None:
+    def __init__(self, engine: Engine, shown: str, intact: Callable[[], None]) -> None:
+        self.path = engine.url.database or ""
         self.shown = shown
-        self.free = threading.Lock()
+        self.intact = intact
+        self.free: queue.SimpleQueue[Right] = queue.SimpleQueue()
+        self.thread = 0
+        self.failed = False
+        self.torn = is_torn(self.path)
+        self.closed = False
         self._engine = engine
         self._kept: Connection | None = None
+        self.free.put(Right(self))
+        watch_file(self)
+
+    def __del__(self) -> None:
+        # Left to the garbage collector, the connection would live on for a while, and into a fork.
+        with suppress(Exception):
+            self.drop()
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether it is the calling thread's turn."""
+        return self.thread == threading.get_ident()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection."""
+        return self._kept is not None
 
     def connection(self) -> Connection:
         """Return the connection to whoever's turn it is."""
         if self._kept is None:
+            self.must_be_usable()
             self._kept = self._engine.connect()
         return self._kept
 
+    def must_be_usable(self) -> None:
+        """Refuse what can no longer be used.
+
+        Raises:
+            DatabaseUnavailable: if it was closed, or cannot be used after a fork.
+        """
+        if self.torn:
+            raise DatabaseUnavailable(
+                f"this process was forked in the midst of a transaction at {self.shown}, and cannot use it"
+            )
+        if self.closed:
+            raise DatabaseUnavailable(f"the database {self.shown} was closed")
+
     def drop(self) -> None:
         """Close the connection; the next turn makes another."""
+        if self.torn:
+            return
         kept, self._kept = self._kept, None
         if kept is not None:
             kept.invalidate()
             kept.close()
+
+    def close(self) -> None:
+        """Close the connection for good; what is under way may end first, if it does in time."""
+        self.closed = True
+        if self.is_mine:
+            return
+        with suppress(queue.Empty):
+            right = self.free.get(timeout=BUSY_TIMEOUT_S)
+            try:
+                self.drop()
+            finally:
+                self.free.put(right)
+
+
+class Right:
+    """The right to use the shared connection. There is one, which is handed around.
+
+    It is no lock, as a Ctrl-C between two steps of the interpreter can make it forgotten that a lock was taken. What
+    was taken out of the queue and is forgotten goes back by itself, and its turn is undone.
+
+    Args:
+        shared: the connection.
+    """
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = weakref.ref(shared)
+
+    def __del__(self) -> None:
+        shared = self._shared()
+        if shared is None:
+            return
+        try:
+            shared.drop()
+        finally:
+            shared.thread = 0
+            shared.free.put(Right(shared))
 
 
 class SharedTurn:
@@ -66,45 +155,52 @@ class SharedTurn:
 
     def __enter__(self) -> Connection:
         shared = self._shared
-        if not shared.free.acquire(timeout=BUSY_TIMEOUT_S):
-            raise DatabaseUnavailable(f"the database {shared.shown} is kept busy by the other threads")
+        trouble, entered = None, False
         try:
+            self._right = shared.free.get(timeout=BUSY_TIMEOUT_S)
+        except queue.Empty:
+            raise DatabaseUnavailable(f"the database {shared.shown} is kept busy by the other threads") from None
+        try:
+            shared.thread = threading.get_ident()
             connection = self._connection = shared.connection()
+            self._given: Any = connection.connection.dbapi_connection
             if self._immediate:
                 execute(connection, "BEGIN IMMEDIATE")
+                shared.intact()
+            entered = True
         except SQLAlchemyError as error:
             trouble = unavailable(error, shared.shown)
-        except BaseException:
-            self._give_up()
-            raise
         else:
             return connection
-        self._give_up()
+        finally:
+            if not entered:
+                self._end_it(as_before=False)
         raise trouble
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         shared = self._shared
-        trouble = unavailable(error, shared.shown) if isinstance(error, SQLAlchemyError) else None
+        trouble, as_before = None, False
         try:
-            _end(self._connection, commit=error is None)
+            if shared.torn:
+                shared.must_be_usable()
+            _end(self._connection, self._given, commit=error is None, begun=self._immediate)
+            as_before = (error is None or isinstance(error, VoucherGatewayError)) and not shared.closed
         except SQLAlchemyError as failed:
-            trouble = trouble or unavailable(failed, shared.shown)
-        except BaseException:
-            self._give_up()
-            raise
-        if trouble is None and (error is None or isinstance(error, VoucherGatewayError)):
-            shared.free.release()  # ours: the connection is as good as it was
-            return
-        self._give_up()
-        if trouble is not None:
-            raise trouble from None
-
-    def _give_up(self) -> None:
-        """End the turn, and with it the connection."""
-        try:
-            self._shared.drop()
+            trouble = failed
         finally:
-            self._shared.free.release()
+            self._end_it(as_before=as_before)
+        _tell(error, trouble, shared.shown)
+
+    def _end_it(self, *, as_before: bool) -> None:
+        """Let others have their turn; the connection ends with this one, unless it is as good as it was before."""
+        shared = self._shared
+        try:
+            if not as_before:
+                shared.failed = True
+                shared.drop()
+        finally:
+            shared.thread = 0
+            shared.free.put(self._right)
 
 
 class PooledTurn:
@@ -122,6 +218,7 @@ class PooledTurn:
     def __enter__(self) -> Connection:
         try:
             connection = self._connection = self._engine.connect()
+            self._given: Any = connection.connection.dbapi_connection
         except SQLAlchemyError as error:
             trouble = unavailable(error, self._shown)
         else:
@@ -129,26 +226,45 @@ class PooledTurn:
         raise trouble
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        trouble = unavailable(error, self._shown) if isinstance(error, SQLAlchemyError) else None
+        trouble = None
         try:
             try:
-                _end(self._connection, commit=error is None)
+                _end(self._connection, self._given, commit=error is None, begun=False)
             finally:
                 self._connection.close()  # what is not ended is rolled back there, or its connection thrown away
         except SQLAlchemyError as failed:
-            trouble = trouble or unavailable(failed, self._shown)
-        if trouble is not None:
-            raise trouble from None
+            trouble = failed
+        _tell(error, trouble, self._shown)
 
 
-def _end(connection: Connection, *, commit: bool) -> None:
-    """Commit or roll back. SQLAlchemy keeps a transaction of its own only for statements that it ran itself."""
+def _tell(error: BaseException | None, trouble: SQLAlchemyError | None, shown: str) -> None:
+    """Say what the database did not do: first in the turn, then at its end. Whatever else went wrong is not hidden."""
+    if isinstance(error, SQLAlchemyError):
+        trouble = error
+    elif error is not None:
+        return
+    if trouble is not None:
+        raise unavailable(trouble, shown) from None
+
+
+def _end(connection: Connection, first: Any, *, commit: bool, begun: bool) -> None:
+    """Commit or roll back. SQLAlchemy keeps a transaction of its own only for statements that it ran itself.
+
+    Args:
+        connection: the turn's.
+        first: the driver's connection that the turn began with.
+        commit: whether to commit.
+        begun: whether SQLite was told to begin.
+
+    Raises:
+        SQLAlchemyError: if that did not happen, or there was nothing left to commit.
+    """
+    if commit:
+        _must_be_whole(connection, first, begun=begun)
     if connection.in_transaction():
         connection.commit() if commit else connection.rollback()
         return
     if connection.invalidated:
-        if commit:
-            raise sa.exc.InvalidRequestError("the connection was lost before the commit")
         return
     given: Any = connection.connection.dbapi_connection
     dialect = connection.dialect
@@ -165,3 +281,23 @@ def _end(connection: Connection, *, commit: bool) -> None:
     else:
         return
     raise failed
+
+
+def _must_be_whole(connection: Connection, first: Any, *, begun: bool) -> None:
+    """Refuse to commit what is no longer there, should the turn have gone on in spite of a failed statement.
+
+    SQLAlchemy replaces a lost connection without a word, and both drivers commit nothing without a word: psycopg where
+    the server has given the transaction up, sqlite3 where SQLite has rolled it back.
+    """
+    if connection.invalidated or connection.connection.dbapi_connection is not first:
+        raise sa.exc.InvalidRequestError("the connection was lost before the commit")
+    session = getattr(first, "pgconn", None)
+    if (begun and not _in_transaction(connection, first)) or (session and session.transaction_status == _FAILED):
+        raise sa.exc.InvalidRequestError("a statement failed, and with it all that was to be committed")
+
+
+def _in_transaction(connection: Connection, first: Any) -> bool:
+    try:
+        return bool(first.in_transaction)
+    except connection.dialect.loaded_dbapi.Error:  # closed
+        return False
