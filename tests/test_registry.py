@@ -27,6 +27,7 @@ GOOD = """
     class Acme(VoucherProvider):
         name = "acme"
         title = "Acme vouchers"
+        interface = 1
         settings_type = Settings
         declared = Capabilities(
             operations={Operation.FIND: native(), Operation.GET: native()},
@@ -141,7 +142,10 @@ def test_a_provider_that_cannot_be_imported_breaks_only_itself(install: Install,
 
 def test_an_entry_point_that_names_nothing_importable_breaks_only_itself(install: Install) -> None:
     install("broken-vouchers", "acme_unused", "", broken="what is this?")
-    assert "broken-vouchers" in refusal("broken")
+    message = refusal("broken")
+    assert (
+        message == "provider broken of broken-vouchers 1.2: its entry point must be module:Class, not 'what is this?'"
+    )
 
 
 @pytest.mark.parametrize("value", ["acme_odd:number", "acme_odd:Plain", "acme_odd"])
@@ -156,7 +160,7 @@ def test_a_class_must_have_the_name_of_its_entry_point(install: Install) -> None
 
 
 def test_a_provider_for_a_newer_interface_asks_for_a_newer_gateway(install: Install) -> None:
-    newer = GOOD.replace('name = "acme"', f'name = "acme"\n        interface = {INTERFACE + 1}')
+    newer = GOOD.replace("interface = 1", f"interface = {INTERFACE + 1}")
     install("acme-vouchers", "acme_newer", newer, acme="acme_newer:Acme")
     message = refusal("acme")
     assert f"interface {INTERFACE + 1}, which is newer" in message
@@ -164,20 +168,35 @@ def test_a_provider_for_a_newer_interface_asks_for_a_newer_gateway(install: Inst
 
 
 def test_a_provider_for_an_older_interface_must_be_upgraded_itself(install: Install) -> None:
-    older = GOOD.replace('name = "acme"', f'name = "acme"\n        interface = {INTERFACE - 1}')
+    older = GOOD.replace("interface = 1", f"interface = {INTERFACE - 1}")
     install("acme-vouchers", "acme_older", older, acme="acme_older:Acme")
     assert refusal("acme").endswith("upgrade acme-vouchers")
 
 
+def test_a_provider_that_does_not_say_its_interface_is_refused(install: Install) -> None:
+    silent = GOOD.replace("interface = 1", "")
+    install("acme-vouchers", "acme_silent", silent, acme="acme_silent:Acme")
+    message = refusal("acme")
+    assert message.startswith("provider acme of acme-vouchers 1.2 does not say for which interface it was built")
+    assert f"interface = {INTERFACE}" in message
+
+
+def test_a_base_of_the_author_may_say_the_interface(install: Install) -> None:
+    derived = textwrap.dedent(GOOD) + "\nclass Own(Acme):\n    title = 'Own vouchers'\n"
+    install("acme-vouchers", "acme_derived", derived, acme="acme_derived:Own")
+    assert registry.load("acme").title == "Own vouchers"
+
+
 @pytest.mark.parametrize("version", ['"1"', "1.0", "True", "None"])
 def test_an_interface_that_is_no_number_is_refused(install: Install, version: str) -> None:
-    odd = GOOD.replace('name = "acme"', f'name = "acme"\n        interface = {version}')
+    odd = GOOD.replace("interface = 1", f"interface = {version}")
     install("acme-vouchers", "acme_odd", odd, acme="acme_odd:Acme")
     assert "interface must be a whole number" in refusal("acme")
 
 
 def test_everything_that_a_class_fails_to_declare_is_named(install: Install) -> None:
-    bare = "from voucher_gateway.provider import VoucherProvider\nclass Bare(VoucherProvider): settings_type = int"
+    body = "settings_type = int; interface = 1"
+    bare = f"from voucher_gateway.provider import VoucherProvider\nclass Bare(VoucherProvider): {body}"
     install("bare-vouchers", "acme_bare", bare, bare="acme_bare:Bare")
 
     message = refusal("bare")

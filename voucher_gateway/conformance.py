@@ -111,11 +111,17 @@ class Conformance:
                 provider=_text(values["provider"]),
                 distribution=None if values["distribution"] is None else _text(values["distribution"]),
                 level=Level.of_word(values["level"]),
-                kept=tuple(map(_text, values["kept"])),
+                kept=tuple(map(_text, _list(values["kept"]))),
                 not_applicable={_text(number): _text(why) for number, why in values["not_applicable"].items()},
             )
         except (LookupError, TypeError, ValueError, AttributeError):
             raise ConfigurationError(f"{FILE} is not what a contract run writes") from None
+
+
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise TypeError("a list is due")
+    return value
 
 
 def _text(value: object) -> str:

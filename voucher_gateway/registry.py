@@ -20,6 +20,8 @@ from voucher_gateway.provider import INTERFACE, VoucherProvider
 GROUP: Final = "voucher_gateway.providers"
 """The entry-point group in which a distribution names its provider classes."""
 
+_LIBRARY: Final = __name__.partition(".")[0]
+
 
 @attrs.frozen(order=True)
 class InstalledProvider:
@@ -101,6 +103,8 @@ def _unknown(name: str, everything: tuple[InstalledProvider, ...]) -> str:
 
 def _imported(provider: InstalledProvider, where: str) -> Any:
     point = metadata.EntryPoint(provider.name, provider.entry_point, GROUP)
+    if point.pattern.match(point.value) is None:
+        raise ConfigurationError(f"{where}: its entry point must be module:Class, not {point.value[:64]!a}")
     try:
         return point.load()
     except (Exception, SystemExit) as error:  # a stranger's module may raise anything
@@ -108,7 +112,20 @@ def _imported(provider: InstalledProvider, where: str) -> Any:
         raise ConfigurationError(f"{where} cannot be imported: {said}") from error
 
 
+def says_interface(provider: type[VoucherProvider]) -> bool:
+    """Whether a class, or a base of its that is not the library's, says for which interface it was built.
+
+    What it inherits from the library says for which one the library is, whichever that may be one day.
+    """
+    return any("interface" in vars(kind) for kind in provider.__mro__ if kind.__module__.split(".")[0] != _LIBRARY)
+
+
 def _check_interface(loaded: type[VoucherProvider], where: str, distribution: str) -> None:
+    if not says_interface(loaded):
+        raise ConfigurationError(
+            f"{where} does not say for which interface it was built: its class must have a line of its own, such as "
+            f"interface = {INTERFACE}"
+        )
     version: object = loaded.interface
     if type(version) is not int:  # True is one to isinstance, and would pass for version 1
         raise ConfigurationError(f"{where}: interface must be a whole number")

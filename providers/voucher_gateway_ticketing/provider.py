@@ -64,6 +64,7 @@ class TicketingProvider(HttpProvider):
 
     name = "ticketing"
     title = "vivenu"
+    interface = 1
     settings_type = TicketingSettings
     settings: TicketingSettings
     declared = DECLARED

@@ -6,18 +6,32 @@ import json
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from voucher_gateway.conformance import Conformance, Level, conformance_of, place
+from voucher_gateway.testing import PROMISES
 from voucher_gateway_jtl import JtlProvider
+from voucher_gateway_ticketing import TicketingProvider
 
+WHY_NOT = {number: promise.applies(TicketingProvider.declared) for number, promise in PROMISES.items()}
 KEPT = Conformance(
     provider="acme",
     distribution="acme-vouchers",
     level=Level.CRASH_SAFE,
-    kept=("R1", "S1", "C1"),
-    not_applicable={"P8": "the order of the list cannot be asked for"},
+    kept=tuple(number for number, why in WHY_NOT.items() if why is None),
+    not_applicable={number: why for number, why in WHY_NOT.items() if why is not None},
 )
+MOVED = attrs.evolve(
+    KEPT, kept=(*KEPT.kept, "P8"), not_applicable={n: why for n, why in KEPT.not_applicable.items() if n != "P8"}
+)
+EXCUSED = attrs.evolve(KEPT, kept=KEPT.kept[1:], not_applicable={**KEPT.not_applicable, "R1": "it was late"})
+
+
+def _edited(**fields: Any) -> str:
+    return attrs.evolve(KEPT, **fields).to_json()
+
+
 PROVIDER = """
 from voucher_gateway_ticketing import TicketingProvider
 
@@ -51,11 +65,11 @@ def test_a_provider_shows_its_level_and_figures(run: Any, acme: Path) -> None:
     assert _told(run) == {
         "suite": KEPT.suite,
         "level": "crash-safe",
-        "kept": ["R1", "S1", "C1"],
-        "not_applicable": {"P8": "the order of the list cannot be asked for"},
+        "kept": list(KEPT.kept),
+        "not_applicable": dict(KEPT.not_applicable),
         "error": None,
     }
-    assert "crash-safe, 3 promises kept, 1 not applicable" in run("providers").done().out
+    assert KEPT.summary in run("providers").done().out
 
 
 def test_a_provider_without_a_contract_run_says_so(run: Any, acme: Path) -> None:
@@ -70,13 +84,44 @@ def test_a_provider_without_a_contract_run_says_so(run: Any, acme: Path) -> None
         ("[" * 100_000, "conformance.json is not what a contract run writes"),
         ("{}", "conformance.json is not what a contract run writes"),
         (json.dumps({"suite": 1, "interface": 1, "kept": None}), "conformance.json is not what a contract run writes"),
+        (KEPT.to_json().replace('"kept": [', '"kept": "R1", "was": ['), "conformance.json is not what a contract run"),
+        (_edited(kept=KEPT.kept[1:]), "R1 of the crash-safe level are not there"),
+        (_edited(kept=(*KEPT.kept, "R99")), "has no promise 'R99'"),
+        (_edited(kept=(*KEPT.kept, "R1")), "a promise is there twice"),
+        (_edited(kept=(*KEPT.kept, "P8")), "a promise is there twice"),
+        (_edited(level=Level.READ), "up to the read level"),
+        (MOVED.to_json(), "P8 was kept, and does not apply: the order of the list cannot be asked for"),
+        (EXCUSED.to_json(), "R1 applies to what the provider declares"),
+        (
+            _edited(distribution="other-vouchers"),
+            "it was written for the distribution 'other-vouchers', not acme-vouchers",
+        ),
         (KEPT.to_json().replace("crash-safe", "perfect"), "conformance.json is not what a contract run writes"),
         (KEPT.to_json().replace('"suite": 1', '"suite": 7'), "written for contract suite 7 and interface 1"),
         (KEPT.to_json().replace('"interface": 1', '"interface": 9'), "run the contract again"),
         (KEPT.to_json().replace('"acme"', '"jtl"'), "conformance.json is about another provider, 'jtl'"),
         ("\x00\udcff", "conformance.json cannot be read"),
     ],
-    ids=["broken", "deep", "empty", "short", "a level", "a suite", "an interface", "another's", "no text"],
+    ids=[
+        "broken",
+        "deep",
+        "empty",
+        "short",
+        "no list",
+        "one less",
+        "one more",
+        "one twice",
+        "both",
+        "a lower level",
+        "declared",
+        "excused",
+        "a distribution",
+        "a level",
+        "a suite",
+        "an interface",
+        "another's",
+        "no text",
+    ],
 )
 def test_a_file_that_cannot_count_is_said_and_breaks_nothing(run: Any, acme: Path, text: str, said: str) -> None:
     acme.write_bytes(text.encode("utf-8", "surrogateescape"))

@@ -40,9 +40,17 @@ def test_other_names_are_refused_with_the_rule(name: str) -> None:
     assert "lower-case letters, digits and single hyphens, a letter first, 30 characters at most" in refusal(name)
 
 
+@pytest.mark.parametrize("name", ["test", "tests", "test-vendor"])
+def test_a_name_whose_classes_pytest_would_collect_is_refused(name: str) -> None:
+    assert refusal(name).endswith("for tests")
+    assert Naming.of("attest").prefix == "Attest"
+
+
 @pytest.mark.parametrize(("name", "meant"), [("Gift_House", "gift-house"), ("ACME", "acme"), ("my shop", "my-shop")])
 def test_what_was_probably_meant_is_said(name: str, meant: str) -> None:
-    assert refusal(name).endswith(f"did you mean {meant}?")
+    said = refusal(name)
+    assert said.startswith(f"`{name}` cannot name a provider")  # the command line masks what is in quotation marks
+    assert said.endswith(f"did you mean {meant}?")
 
 
 def test_a_name_that_is_installed_is_refused_with_the_distribution_that_has_it() -> None:

@@ -27,12 +27,12 @@ def test_every_broken_provider_is_caught_by_the_promise_meant_for_it(tmp_path: P
         timeout=110,
     )
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout[-4000:] + done.stderr[-2000:]
-    told = {}
+    told: dict[str, str] = {}
     for case in ElementTree.parse(report).iter("testcase"):  # our own file
         failure = case.find("failure")
-        told[case.attrib["classname"].rpartition(".Test")[2]] = (
-            "passed" if failure is None else failure.attrib["message"]
-        )
+        name = case.attrib["classname"].rpartition(".Test")[2]
+        if told.get(name, "passed") == "passed":  # one of the tests of a promise is enough
+            told[name] = "passed" if failure is None else failure.attrib["message"]
     assert told.keys() == BROKEN.keys()
     missed = [name for name, message in told.items() if message == "passed"]
     assert missed == []

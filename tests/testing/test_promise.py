@@ -11,7 +11,7 @@ import pytest
 from tests.testing.corner.provider import CornerProvider, CornerSettings
 from voucher_gateway.adapter import SecretSource, VoucherNotFound
 from voucher_gateway.testing import PROMISES, BrokenPromise, keeps
-from voucher_gateway.testing.keeping import broke, must
+from voucher_gateway.testing.keeping import Shortage, broke, must
 
 CODE = "SECRET-CODE-4711"
 PIN = "secret-pin-99"
@@ -29,6 +29,16 @@ def _raised(test: Callable[..., None], *arguments: object) -> BrokenPromise:
     with pytest.raises(BrokenPromise) as caught:
         keeps("R2")(test)(*arguments)
     return caught.value
+
+
+def test_a_shortage_is_told_as_a_promise_that_could_not_be_tried() -> None:
+    def test(books: Books) -> None:
+        raise Shortage(f"no voucher like {CODE} is left")
+
+    told = str(_raised(test, Books()))
+    assert told.splitlines()[0] == "promise R2 (read level) could not be tried."
+    assert "Lacking: no voucher like •••• is left" in told
+    assert PROMISES["R2"].advice not in told  # nothing is wrong with the provider
 
 
 def test_a_broken_promise_names_itself_what_was_seen_and_what_to_change() -> None:

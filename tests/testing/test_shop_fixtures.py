@@ -22,9 +22,11 @@ from voucher_gateway import (
     UnsupportedOperation,
     VoucherNotFound,
 )
+from voucher_gateway.capabilities import Capabilities, Operation, OperationSupport, Support
 from voucher_gateway.simulator import start
 from voucher_gateway.testing.shops import MakeGateway
 from voucher_gateway.testing.vendor import SimulatedVendor
+from voucher_gateway_jtl import JtlProvider
 
 StartVendor = Callable[..., SimulatedVendor]
 CHARGE = "POST /v1/reservations/*/charge"
@@ -237,3 +239,40 @@ def test_a_shop_without_the_library_in_its_own_tests_keeps_its_own_fixture_of_th
         """)
     )
     assert python("-m", "pytest", "-q", "-p", "no:cacheprovider", folder=tmp_path).returncode == 0
+
+
+class CannotIssue(JtlProvider):
+    """An account that may spend, and not sell."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        lacking = OperationSupport(support=Support.UNSUPPORTED)
+        return self.declared.with_support({Operation.ISSUE: lacking})
+
+
+@pytest.fixture
+def unselling(voucher_simulator: StartVendor, monkeypatch: pytest.MonkeyPatch) -> SimulatedVendor:
+    vendor = voucher_simulator("jtl", vouchers=40)
+    monkeypatch.setattr(vendor, "provider_class", CannotIssue)
+    return vendor
+
+
+def test_where_nothing_can_be_issued_each_voucher_is_given_once(unselling: SimulatedVendor) -> None:
+    given = [unselling.voucher("1.00", active=True) for _ in range(3)]
+    assert len({one.id for one in given}) == 3
+    with pytest.raises(LookupError, match=r"has no active voucher of 1\.00 EUR or more left"):
+        _ = [unselling.voucher("1.00") for _ in range(40)]
+
+
+def test_where_nothing_can_be_issued_what_cannot_be_asked_for_is_refused(unselling: SimulatedVendor) -> None:
+    with pytest.raises(LookupError, match="pin and sku cannot be asked for"):
+        unselling.voucher("1.00", pin="4711", sku="S")
+    with pytest.raises(LookupError, match="active cannot be asked for"):
+        unselling.voucher("1.00", active=False)
+    with pytest.raises(TypeError, match="colour"):
+        unselling.voucher("1.00", colour="red")
+
+
+def test_risks_in_one_text_are_refused_and_not_read_letter_by_letter(voucher_simulator: StartVendor) -> None:
+    with pytest.raises(TypeError, match=r"accept_risks is a list, such as \['redeem-by-update'\]"):
+        voucher_simulator("ticketing").account(accept_risks="redeem-by-update")

@@ -7,7 +7,8 @@ from typing import Any
 import attrs
 
 from voucher_gateway.adapter import ConfigurationError, VoucherProvider
-from voucher_gateway.conformance import Conformance, conformance_of
+from voucher_gateway.conformance import Conformance
+from voucher_gateway.testing.claims import claim_of
 
 _NONE = "no contract run"
 _UNREADABLE = "unreadable"
@@ -29,7 +30,7 @@ class Proven:
     def of(cls, provider: type[VoucherProvider]) -> Proven:
         """Look for the file of a provider."""
         try:
-            return cls(found=conformance_of(provider))
+            return cls(found=claim_of(provider))
         except ConfigurationError as error:
             return cls(error=f"{provider.name}: {error.message}")
 

@@ -15,6 +15,8 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*", re.ASCII)
 _LONGEST_NAME: Final = 30
 _TITLE: Final = re.compile(r"[^\W_][\w .,&+'()/-]*")
 _LONGEST_TITLE: Final = 40
+_COLLECTED: Final = "Test"
+"""How the names of classes begin that pytest collects."""
 
 
 @attrs.frozen
@@ -44,14 +46,19 @@ class Naming:
             meant = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:_LONGEST_NAME].rstrip("-")
             hint = f"; did you mean {meant}?" if _NAME.fullmatch(meant) else ""
             raise ConfigurationError(
-                f"{name[:40]!a} cannot name a provider: lower-case letters, digits and single hyphens, a letter first, "
-                f"{_LONGEST_NAME} characters at most{hint}"
+                f"{_shown(name[:40])} cannot name a provider: lower-case letters, digits and single hyphens, a letter "
+                f"first, {_LONGEST_NAME} characters at most{hint}"
             )
         made = cls(name, title if title is not None else name.replace("-", " ").title())
         if not _TITLE.fullmatch(made.title) or len(made.title) > _LONGEST_TITLE or made.title != made.title.strip():
             raise ConfigurationError(
-                f"{made.title[:60]!a} cannot be a title: letters, digits, spaces and . , & + ' ( ) / -, a letter or "
-                f"digit first, {_LONGEST_TITLE} characters at most"
+                f"{_shown(made.title[:60])} cannot be a title: letters, digits, spaces and . , & + ' ( ) / -, a letter "
+                f"or digit first, {_LONGEST_TITLE} characters at most"
+            )
+        if made.prefix.startswith(_COLLECTED):
+            raise ConfigurationError(
+                f"{_shown(name)} cannot name a provider: pytest would take its classes, {made.prefix}Provider and "
+                "more, for tests"
             )
         rivals = [one.distribution for one in registry.installed() if one.name == name]
         if rivals:
@@ -74,3 +81,8 @@ class Naming:
     def prefix(self) -> str:
         """How its classes' names begin."""
         return "".join(part.capitalize() for part in self.name.split("-"))
+
+
+def _shown(text: str) -> str:
+    """Quote what was given, in marks of its own: the command line masks what it finds between quotation marks."""
+    return f"`{ascii(text)[1:-1]}`"

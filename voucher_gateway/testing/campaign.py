@@ -23,6 +23,7 @@ from voucher_gateway.adapter import (
     VoucherGatewayError,
     VoucherProvider,
 )
+from voucher_gateway.testing.blinding import Blind, blinded
 from voucher_gateway.testing.calling import Announcements, changing_of
 from voucher_gateway.testing.deeds import Deed, prepare
 from voucher_gateway.testing.scenes import Scenes
@@ -143,6 +144,7 @@ class Campaign:
         self.rehearsals: dict[Operation, Rehearsal] = {}
         self.strikes: list[Strike] = []
         self.lagging: list[Strike] = []
+        self.blinded: list[Blind] = []
 
     def run(self) -> Campaign:
         """Rehearse and strike every changing verb of the provider."""
@@ -154,8 +156,10 @@ class Campaign:
                 continue
             for fault, at in self._drawn(rehearsal):
                 self.strikes.append(self._strike(rehearsal, fault, at))
-            if LAGGING in self.stage.faults and operation in self.scenes.declared.resolves:
-                self.lagging.extend(self._lag(rehearsal))
+            if operation in self.scenes.declared.resolves:
+                if LAGGING in self.stage.faults:
+                    self.lagging.extend(self._lag(rehearsal))
+                self.blinded.extend(self._blind(rehearsal))
         return self
 
     def rehearse(self, operation: Operation) -> Rehearsal:
@@ -251,6 +255,19 @@ class Campaign:
         fault = next((name for name in _ALWAYS if self.stage.faults.get(name) is True), None)
         if fault is not None and rehearsal.changing:
             yield self._strike(rehearsal, fault, rehearsal.changing[-1], lagging=True)
+
+    def _blind(self, rehearsal: Rehearsal) -> Iterator[Blind]:
+        """Let the vendor do it, tell nobody, and show nothing to whoever looks."""
+        fault = next((name for name in _ALWAYS if self.stage.faults.get(name) is True), None)
+        if fault is None or not rehearsal.changing:
+            return
+        strike = self._strike(rehearsal, fault, rehearsal.changing[-1])
+        if strike.ticket is None or strike.times_then != 1:
+            return  # nothing is in doubt, or E1 tells what is wrong with it
+        intent, settings = Intent.from_ticket(strike.ticket), known_settings(type(self.scenes.provider), HASTY)
+        with contextlib.closing(self.stage.provider(**settings)) as provider:
+            draw = None if self._thorough else self._random
+            yield from blinded(self.stage, provider, intent, strike.deed.code, draw)
 
     def _called(self, deed: Deed, provider: VoucherProvider, witness: Announcements) -> tuple[Exception | None, Any]:
         with witness.watching():

@@ -26,6 +26,7 @@ from voucher_gateway.adapter import (
     VoucherProvider,
     VoucherQuery,
 )
+from voucher_gateway.registry import says_interface
 from voucher_gateway.settings_table import Problems, read_settings
 from voucher_gateway.testing.base import Contract
 from voucher_gateway.testing.keeping import broke, keeps, must, settings_secrets
@@ -54,7 +55,9 @@ class DeclaringContract(Contract):
             wrong.append("name must be lower-case letters, digits, - and _")
         if not kind.title.strip():
             wrong.append("title is empty")
-        if kind.interface != INTERFACE:
+        if not says_interface(kind):
+            wrong.append(f"the class does not say for which interface it was built, as interface = {INTERFACE} would")
+        elif kind.interface != INTERFACE:
             wrong.append(f"interface is {kind.interface}, and this library's is {INTERFACE}")
         if not attrs.has(kind.settings_type):
             wrong.append("settings_type is no attrs class")

@@ -22,8 +22,12 @@ class Seen(AssertionError):
     """What a test saw that breaks its promise; `keeps` adds the rest."""
 
 
+class Shortage(Seen):
+    """What a test needed and the stage does not have, so that nothing was tried."""
+
+
 class BrokenPromise(AssertionError):
-    """A promise that a provider does not keep: its number, what was seen, and what to change."""
+    """A promise that a provider does not keep, or that could not be tried: its number, and what to change."""
 
 
 class Behind(Exception):
@@ -75,6 +79,13 @@ def keeps(number: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 def _told(number: str, error: Exception, hidden: Iterable[str]) -> BrokenPromise:
     promise = PROMISES[number]
+    if isinstance(error, Shortage):
+        return BrokenPromise(
+            f"promise {number} ({promise.level.word} level) could not be tried.\n"
+            f"  Promise: {promise.says}\n"
+            f"  Lacking: {_masked(str(error), hidden)}\n"
+            f"  More: docs/contract.md, the vouchers to spend"
+        )
     if isinstance(error, Seen):
         seen = str(error)
     elif isinstance(error, VoucherGatewayError):

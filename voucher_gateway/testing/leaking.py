@@ -36,6 +36,9 @@ class LeakingContract(Contract):
             for true in everything[:6]:
                 for call in _reads(provider, true):
                     _heard(canary, call)
+                # A vendor that does not mind the case finds it, and the provider must not take it for the same.
+                other = canary.plant(true.code.swapcase())
+                _heard(canary, lambda: provider.find(other))  # noqa: B023 - called at once
             _heard(canary, lambda: provider.find(_UNKNOWN))
             _heard(canary, lambda: provider.check())
             hasty = stage.provider(**known_settings(self.provider, HASTY))

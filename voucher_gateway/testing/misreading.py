@@ -27,6 +27,9 @@ NEW_WORD: Final = "hibernating"
 EXTRA: Final = "x-contract-extra"
 _WRONG: Final[tuple[Any, ...]] = (None, [], {"a": 1}, True, "\x00wrong")
 _EXACT: Final = Decimal("0.1000000000000000000000000001")
+_MOST: Final = 100
+"""How many answers one read may take."""
+
 _BY_CODE: Final = frozenset({"find", "balance"})
 """Reads for which a reply with another code in it may well mean that nothing was found."""
 
@@ -77,7 +80,7 @@ class MisreadingContract(Contract):
                     stage.tamper(one_leaf(place, wrong))
                     where = f"{name} of a reply whose {'.'.join(map(str, place))} was {wrong!r}"
                     try:
-                        said = call()
+                        said = _ended(stage, call, where)
                     except MalformedResponse:
                         continue
                     except VoucherGatewayError as error:
@@ -85,7 +88,16 @@ class MisreadingContract(Contract):
                         must(honest, f"{where} was told as {type(error).__name__}")
                     else:
                         _check_money_of(said, true, where)
-            stage.tamper(None)
+            stage.clear()
+
+
+def _ended(stage: SimulatorStage, call: Callable[[], object], where: str) -> object:
+    """Make a call that must come to an end, and not follow a wrong reply in circles."""
+    stage.refuse(400, _MOST)
+    try:
+        return call()
+    finally:
+        must(not stage.refuses, f"{where} was followed by {_MOST} requests and more")
 
 
 def _plain(said: Voucher) -> Any:

@@ -7,6 +7,8 @@ from contextlib import closing
 from datetime import datetime
 from typing import Any, Final
 
+import attrs
+
 from voucher_gateway.adapter import (
     ConfigurationError,
     InvalidRequest,
@@ -22,6 +24,9 @@ from voucher_gateway.testing.base import Contract
 from voucher_gateway.testing.keeping import broke, keeps, must
 from voucher_gateway.testing.stage import HASTY, PAGE_SIZE, Stage, known_settings
 from voucher_gateway.testing.truth import by_id, check_voucher, truths
+
+_LARGEST_USUAL: Final = 300
+"""Usual pages of more vouchers are not filled either."""
 
 _LARGEST_TRIED: Final = 500
 """Pages of more vouchers are not filled: a stage would be slow, and two small pages have a border too."""
@@ -50,6 +55,13 @@ class PagingContract(Contract):
         own = known_settings(self.provider, {"page_size": PAGE_SIZE})
         return PAGE_SIZE if own else self.provider.declared.listing.page_size
 
+    def usual_page_size(self) -> int:
+        """Return how many vouchers a page has where nobody says otherwise."""
+        for one in attrs.fields(self.provider.settings_type):
+            if one.alias == "page_size" and type(one.default) is int:
+                return one.default
+        return self.provider.declared.listing.page_size
+
     def full_stage(self, more: int = 1) -> Stage:
         """Return a stage with three pages of vouchers, and so many more."""
         size = self.page_size()
@@ -70,6 +82,19 @@ class PagingContract(Contract):
                 for one in given:
                     check_voucher(one, held[one.id], "the list")
                 _check_report(listing.report, len(held))
+
+    @keeps("P1")
+    def test_a_listing_in_pages_of_the_usual_size_gives_every_voucher_once(self) -> None:
+        size = self.usual_page_size()
+        if size == self.page_size() or size > _LARGEST_USUAL:
+            return
+        own = known_settings(self.provider, {"page_size": size})
+        with closing(self.make_stage(vouchers=2 * size + 1)) as stage:
+            given = list(stage.provider(**own).vouchers())
+            held = {one.id for one in truths(stage)}
+            _check_once(given)
+            missing = held - by_id(given).keys()
+            must(not missing, f"in pages of {size}, as is usual, {len(missing)} of {len(held)} vouchers did not come")
 
     @keeps("P2")
     def test_a_listing_is_lazy(self) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
 from voucher_gateway.adapter import (
     AlreadyCaptured,
+    Declined,
     InsufficientValue,
     InvalidRequest,
     Operation,
@@ -27,7 +29,7 @@ from voucher_gateway.testing.scenes import Scenes, Subject
 from voucher_gateway.testing.spendbase import SpendBase
 from voucher_gateway.testing.spending import must_have_taken
 from voucher_gateway.testing.stage import Stage
-from voucher_gateway.testing.truth import is_near
+from voucher_gateway.testing.truth import can, check_money, is_near, readings, truths
 
 
 class ReservingContract(SpendBase):
@@ -44,6 +46,7 @@ class ReservingContract(SpendBase):
         must(hold.money == money, f"{money} was set aside, and the result tells of {hold.money}")
         must(hold.voucher_id in (None, subject.id), "the result names another voucher")
         after.must_differ_only(before, "reserve", subject.id, VALUE)
+        _must_tell_what_is_left(provider_, scenes, subject)
         rules = provider_.declared.reservations
         if rules is not None and rules.time_to_live is not None:
             must(hold.valid_until is not None, "reservations are declared to end, and the result does not say when")
@@ -194,6 +197,23 @@ class ReservingContract(SpendBase):
             Rejected,
         )
         scenes.books().must_be_as(after, "the capture of a released reservation was refused")
+        taken = scenes.reserved()
+        provider_.capture(_hold(taken), reference=scenes.reference())
+        before = scenes.books()
+        with suppress(Declined):
+            done = provider_.release(_hold(taken), reference=scenes.reference())
+            must(not done.freed, "a reservation was captured, and its release says that the value is free")
+        scenes.books().must_be_as(before, "the release of a captured reservation")
+
+
+def _must_tell_what_is_left(provider: VoucherProvider, scenes: Scenes, subject: Subject) -> None:
+    """Make sure that what is set aside is told as left: it has not been taken."""
+    true = next(one for one in truths(scenes.stage) if one.id == subject.id)
+    for by, said in readings(provider, true):
+        check_money(said.remaining, true.remaining, f"with value set aside, remaining by {by}")
+    if can(provider, Operation.BALANCE):
+        told = provider.balance(subject.code).remaining
+        check_money(told, true.remaining, "with value set aside, remaining by balance")
 
 
 def _hold(subject: Subject) -> Reservation:

@@ -60,7 +60,7 @@ class ResolvingContract(EffectsContract):
                 )
 
     @keeps("U3")
-    def test_absence_in_a_look_up_that_lags_proves_nothing(self, campaign: Callable[[], Campaign]) -> None:
+    def test_a_look_up_that_lags_or_fails_proves_nothing(self, campaign: Callable[[], Campaign]) -> None:
         for strike, outcome in _outcomes(campaign().lagging):
             if outcome.effect in (Effect.NOT_EXECUTED, Effect.DECLINED):
                 must(
@@ -68,6 +68,14 @@ class ResolvingContract(EffectsContract):
                     f"{strike.operation.value} happened, the look-up lagged behind, and `resolve` says"
                     f" {outcome.effect.value}: {outcome.reason}",
                 )
+        for one in campaign().blinded:
+            seen = f"{one.verb} happened, its look-up met {one.met}, and `resolve`"
+            if isinstance(one.said, Exception):
+                known = isinstance(one.said, VoucherGatewayError)
+                must(known, f"{seen} raised {type(one.said).__name__}, which is no error of voucher_gateway")
+            else:
+                honest = one.said.effect not in (Effect.NOT_EXECUTED, Effect.DECLINED)
+                must(honest, f"{seen} says {one.said.effect.value}: {one.said.reason}")
 
     @keeps("U4")
     def test_a_call_that_was_never_sent_is_not_found(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ from voucher_gateway.adapter import (
     exponent,
 )
 from voucher_gateway.testing.books import Books
-from voucher_gateway.testing.keeping import Seen, broke, must
+from voucher_gateway.testing.keeping import Shortage, broke, must
 from voucher_gateway.testing.stage import Stage
 
 FACE: Final = 5321
@@ -38,6 +38,8 @@ FACE: Final = 5321
 
 _LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 _DAY_S: Final = 86_400
+_RESTOCKED: Final = 4
+"""How often the vendor gets more vouchers before it is said that one is lacking."""
 
 
 @attrs.frozen
@@ -76,6 +78,7 @@ class Scenes:
         self._numbers = itertools.count(1)
         self._random = random.Random(f"scenes of {provider.name}")  # noqa: S311 - the same vouchers in every run
         self._used: set[str] = set()
+        self._unfit: dict[str, set[str]] = {}
         self._update: Callable[[], VoucherChanges] | None = None
         self.currency = self._currency()
         self.made_exact: Callable[[Money], Money] = lambda money: money
@@ -167,11 +170,12 @@ class Scenes:
         """Return a voucher with a PIN, and the PIN."""
         if self.native(Operation.ISSUE):
             return self.spendable(pin=pin), pin
-        for id, entry in self.books().entries.items():
-            if entry.get("pin") and id not in self._used and self._is_spendable(self.provider.get(id)):
-                self._used.add(id)
-                return self._subject(id), str(entry["pin"])
-        raise Seen(
+        for books in self._stocks():
+            for id, entry in books.entries.items():
+                if entry.get("pin") and id not in self._used and self._is_spendable(self.provider.get(id)):
+                    self._used.add(id)
+                    return self._subject(id), str(entry["pin"])
+        raise Shortage(
             "the stage has no active voucher with a PIN, and the provider cannot make one: let the simulator begin"
             " with some (its method `seed`)"
         )
@@ -263,17 +267,34 @@ class Scenes:
         return Subject(id, Code(str(books.entries[id]["code"])), books.remaining(id))
 
     def _picked(self, kind: str, minor: int, fits: Callable[[Voucher], bool]) -> Subject:
-        books = self.books()
-        for id, entry in books.entries.items():
-            if id in self._used or entry["currency"] != self.currency or books.available(id) < self.money(minor):
-                continue
-            if books.reserved(id).amount == 0 and fits(self.provider.get(id)):
-                self._used.add(id)
-                return self._subject(id)
-        raise Seen(
+        # Only time could make one fit that does not, and it makes no voucher fit but the expired ones.
+        unfit: set[str] = set() if fits == self._is_expired else self._unfit.setdefault(kind, set())
+        for books in self._stocks():
+            for id, entry in books.entries.items():
+                if id in self._used or id in unfit or entry["currency"] != self.currency:
+                    continue
+                if books.available(id) < self.money(minor) or books.reserved(id).amount != 0:
+                    continue
+                if fits(self.provider.get(id)):
+                    self._used.add(id)
+                    return self._subject(id)
+                unfit.add(id)
+        raise Shortage(
             f"the stage has no {kind} of {self.money(minor)} or more that is not used yet, and the provider cannot make"
             " one: let the simulator begin with some (its method `seed`)"
         )
+
+    def _stocks(self) -> Iterator[Books]:
+        """Yield what the vendor has, and again after it got more, where a stage can give it more."""
+        yield (books := self.books())
+        restock = getattr(self.stage, "restock", None)
+        for _ in range(_RESTOCKED if callable(restock) else 0):
+            assert callable(restock)
+            restock()
+            before, books = books, self.books()
+            if len(books.entries) == len(before.entries):
+                return
+            yield books
 
     def _is_spendable(self, voucher: Voucher) -> bool:
         over = voucher.valid_until is not None and voucher.valid_until <= self.provider.vendor_now()

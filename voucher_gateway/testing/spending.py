@@ -29,7 +29,7 @@ from voucher_gateway.testing.scenes import Scenes, Subject
 from voucher_gateway.testing.spendbase import SpendBase
 from voucher_gateway.testing.stage import Stage
 
-Spend = Callable[[Code, Money, "Pin | None"], object]
+Spend = Callable[["str | Code", Money, "Pin | None"], object]
 
 
 class SpendingContract(SpendBase):

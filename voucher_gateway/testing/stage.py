@@ -149,6 +149,24 @@ class SimulatorStage:
         """Forget the waiting faults, and leave replies as they are."""
         self.running.clear_faults()
         self.tamper(None)
+        self.running.simulator.refusal = None  # type: ignore[attr-defined]  # of the class that `tamperable` made
+
+    def refuse(self, status: int, after: int) -> None:
+        """Refuse what would be answered, log-ins aside, once so many answers went out, in the vendor's own words."""
+        self.running.simulator.refusal = (status, after)  # type: ignore[attr-defined]  # as above
+
+    @property
+    def refuses(self) -> bool:
+        """Whether those answers went out."""
+        refusal: tuple[int, int] | None = self.running.simulator.refusal  # type: ignore[attr-defined]  # as above
+        return refusal is not None and refusal[1] == 0
+
+    def restock(self) -> None:
+        """Let the vendor have as many more vouchers as it began with."""
+        simulator = self.running.simulator
+        with simulator.lock:
+            for _ in range(simulator.options.vouchers):
+                simulator.insert_voucher()
 
     def tamper(self, change: Change | None) -> None:
         """Change the JSON document of every answer from now on; None leaves them alone again.

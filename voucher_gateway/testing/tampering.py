@@ -17,10 +17,15 @@ Place = tuple[str | int, ...]
 
 
 def tamperable(kind: type[Simulator]) -> type[Simulator]:
-    """Return the same simulator with an attribute `change`: what is to become of each JSON document, or None."""
+    """Return the same simulator with two more attributes.
+
+    `change` is what is to become of each JSON document, or None. `refusal` is a status, and how many answers still come
+    before everything is refused with it, or None.
+    """
 
     class Tamperable(kind):  # type: ignore[misc, valid-type]  # a class that is only known at run time
         change: Change | None = None
+        refusal: tuple[int, int] | None = None
 
         def routes(self) -> Sequence[Route]:
             return [attrs.evolve(route, handler=self._wrapped(route.handler)) for route in super().routes()]
@@ -29,7 +34,14 @@ def tamperable(kind: type[Simulator]) -> type[Simulator]:
             return self._changed(super().not_found(request))
 
         def _wrapped(self, handler: Callable[[Request], Reply]) -> Callable[[Request], Reply]:
-            return lambda request: self._changed(handler(request))
+            return lambda request: self._changed(self._refusing(handler(request)))
+
+        def _refusing(self, reply: Reply) -> Reply:
+            if self.refusal is None or not 200 <= reply.status < 300 or _logs_in(reply):
+                return reply
+            status, passing = self.refusal
+            self.refusal = (status, max(0, passing - 1))
+            return reply if passing else self.refused(status, "Nothing is shown.")
 
         def _changed(self, reply: Reply) -> Reply:
             if self.change is None or not 200 <= reply.status < 300:
@@ -46,6 +58,14 @@ def tamperable(kind: type[Simulator]) -> type[Simulator]:
 
     Tamperable.__name__ = kind.__name__
     return Tamperable
+
+
+def _logs_in(reply: Reply) -> bool:
+    try:
+        document = read_json(reply.payload())
+    except BadJson:
+        return False
+    return isinstance(document, dict) and "access_token" in document
 
 
 def leaves(document: Any, at: Place = ()) -> Iterator[tuple[Place, Any]]:

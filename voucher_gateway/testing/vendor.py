@@ -44,6 +44,7 @@ class SimulatedVendor:
         self.provider_class: type[VoucherProvider] = registry.load(self.name)
         self._till: VoucherProvider | None = None
         self._issued = 0
+        self._given: set[str] = set()
 
     @property
     def clock(self) -> VirtualClock:
@@ -92,8 +93,8 @@ class SimulatedVendor:
     def voucher(self, amount: str | int = "50.00", currency: str = "EUR", **fields: Any) -> Voucher:
         """Return a new voucher that can be spent, made as another channel of the shop would make it.
 
-        Where the provider cannot issue, it is one that the simulator began with: active, in this currency, and worth
-        this much or more.
+        Where the provider cannot issue, it is one that the simulator began with and that was not given yet: active, in
+        this currency, and worth this much or more.
 
         Args:
             amount: its value, in major units.
@@ -101,12 +102,18 @@ class SimulatedVendor:
             fields: more fields of `NewVoucher`, such as ``pin``.
 
         Raises:
-            LookupError: if the provider cannot issue, and the simulator began with no such voucher.
+            LookupError: if the provider cannot issue, and the simulator began with no such voucher, or more fields are
+                asked for.
+            TypeError: for a field that `NewVoucher` does not have.
         """
         money, provider = Money(amount, currency), self._provider()
         declared = provider.capabilities
         if not declared.of(Operation.ISSUE).available:
-            return self._one_of_the_ledger(provider, money)
+            wanted = NewVoucher(initial=money, **fields)
+            beyond = [name for name in fields if getattr(wanted, name) is not None]
+            return self._one_of_the_ledger(
+                provider, money, [name for name in beyond if name != "active" or not wanted.active]
+            )
         if declared.of(Operation.ACTIVATE).available:
             fields.setdefault("active", True)
         if declared.codes.choosable:
@@ -126,7 +133,12 @@ class SimulatedVendor:
             accept_risks: the risky emulations that the shop accepts.
             code_pattern: of the codes that are this account's.
             settings: of the provider, such as ``workers``.
+
+        Raises:
+            TypeError: if the risks are one text, which would be taken for a list of letters.
         """
+        if isinstance(accept_risks, str):
+            raise TypeError(f"accept_risks is a list, such as [{accept_risks!r}]")
         said = self.running.announcement
         table = account_table(self.provider_class, said, **{**self._patience(), **settings})
         pattern = {} if code_pattern is None else {"code_pattern": code_pattern}
@@ -154,16 +166,26 @@ class SimulatedVendor:
         names = {one.alias for one in attrs.fields(self.provider_class.settings_type)}
         return {name: seconds for name, seconds in PATIENCE.items() if name in names}
 
-    def _one_of_the_ledger(self, provider: VoucherProvider, money: Money) -> Voucher:
+    def _one_of_the_ledger(self, provider: VoucherProvider, money: Money, beyond: list[str]) -> Voucher:
+        if beyond:
+            raise LookupError(
+                f"{provider.title} cannot issue, and gives the vouchers that its simulator began with: "
+                f"{' and '.join(beyond)} cannot be asked for"
+            )
         for one in self.ledger():
-            if one["currency"] != money.currency or Decimal(one["remaining"]) < money.amount:
+            if (
+                one["id"] in self._given
+                or one["currency"] != money.currency
+                or Decimal(one["remaining"]) < money.amount
+            ):
                 continue
             voucher = provider.find(one["code"])
             over = voucher.valid_until is not None and voucher.valid_until <= self.clock.now()
             if voucher.status in (Status.ACTIVE, None) and not over:
+                self._given.add(one["id"])
                 return attrs.evolve(voucher, code=Code(one["code"]))
         raise LookupError(
-            f"{provider.title} cannot issue, and its simulator has no active voucher of {money} or more: "
+            f"{provider.title} cannot issue, and its simulator has no active voucher of {money} or more left: "
             "start it with vouchers=100"
         )
 

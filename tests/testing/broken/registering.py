@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
-from tests.testing.corner.provider import CornerProvider
+from tests.testing.corner.provider import CornerBase
 
-BROKEN: dict[str, tuple[type[CornerProvider], str]] = {}
+Corner = TypeVar("Corner", bound=CornerBase)
+
+BROKEN: dict[str, tuple[type[CornerBase], str]] = {}
 
 
-def breaks(number: str) -> Callable[[type[CornerProvider]], type[CornerProvider]]:
+def breaks(number: str) -> Callable[[type[Corner]], type[Corner]]:
     """Note that a provider breaks a promise."""
 
-    def note(provider: type[CornerProvider]) -> type[CornerProvider]:
+    def note(provider: type[Corner]) -> type[Corner]:
         BROKEN[provider.__name__] = (provider, number)
         return provider
 

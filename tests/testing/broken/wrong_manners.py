@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import attrs
 
 from tests.testing.broken.registering import breaks
-from tests.testing.corner.provider import DECLARED, CornerProvider, CornerSettings
+from tests.testing.corner.provider import DECLARED, CornerBase, CornerProvider, CornerSettings
 from voucher_gateway.adapter import (
     AuthenticationFailed,
     Capabilities,
@@ -157,6 +157,15 @@ class GivesVouchersTwice(CornerProvider):
         return attrs.evolve(page, items=[*page.items, *page.items[:1]])
 
 
+@breaks("P1")
+class TakesACutPageForTheLast(CornerProvider):
+    """The vendor sends eight at most, whatever is asked for."""
+
+    def page(self, operation: str, number: int, params: list[tuple[str, Any]]) -> Page[Voucher]:
+        page = super().page(operation, number, params)
+        return attrs.evolve(page, items=page.items[:8], total=None)
+
+
 @breaks("P2")
 class ListsBeforeItIsAsked(CornerProvider):
     def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
@@ -225,6 +234,11 @@ class DeclaresHalfOfIt(CornerProvider):
     declared = attrs.evolve(
         DECLARED.with_support({Operation.FIND: native(partial=True)}), currency_from="the vendor's mood"
     )
+
+
+@breaks("D1")
+class DoesNotSayItsInterface(CornerBase):
+    pass
 
 
 @attrs.frozen(kw_only=True)

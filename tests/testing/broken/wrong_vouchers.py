@@ -133,6 +133,16 @@ class ReadsNothingAsZero(CornerProvider):
         return super().money(number or 0, currency)
 
 
+@breaks("R10")
+class AsksUntilItIsRight(CornerProvider):
+    def get(self, id: str, *, secrets: bool = False) -> Voucher:
+        while True:
+            try:
+                return super().get(id)
+            except MalformedResponse:
+                continue
+
+
 @breaks("R11")
 class LosesAMovement(CornerProvider):
     def history(self, id: str) -> History:

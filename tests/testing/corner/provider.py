@@ -83,7 +83,9 @@ def explain(reply: Reply) -> VoucherGatewayError | None:
     return Rejected("the vendor refused", http_status=reply.status)
 
 
-class CornerProvider(VoucherProvider):
+class CornerBase(VoucherProvider):
+    """All of it but a word on the interface."""
+
     name = "corner"
     title = "Corner shop"
     settings_type = CornerSettings
@@ -221,6 +223,10 @@ class CornerProvider(VoucherProvider):
         except ValueError:
             problem = f"{name}: a timestamp is due"
         raise MalformedResponse("a timestamp is wrong", problems=(problem,))
+
+
+class CornerProvider(CornerBase):
+    interface = 1
 
 
 def _object(reply: Reply) -> dict[str, Any]:

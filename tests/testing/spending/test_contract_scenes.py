@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from voucher_gateway.adapter import Operation, OperationSupport, Support
-from voucher_gateway.testing.keeping import Seen
+from voucher_gateway.testing.keeping import Shortage
 from voucher_gateway.testing.scenes import Scenes
 from voucher_gateway.testing.stage import SimulatorStage
 from voucher_gateway_jtl import JtlProvider
@@ -51,8 +51,15 @@ def test_a_voucher_with_a_pin_is_found_among_those_that_have_one(scenes: Scenes)
 
 
 def test_a_vendor_without_such_a_voucher_is_told_to_seed_one(scenes: Scenes) -> None:
-    with pytest.raises(Seen, match=r"no active voucher of .* let the simulator begin with some"):
-        scenes.spendable(9_999_999)
+    with pytest.raises(Shortage, match=r"no active voucher of .* let the simulator begin with some"):
+        scenes.spendable(99_999_999_999)
+
+
+def test_a_vendor_that_runs_out_gets_more_vouchers(scenes: Scenes) -> None:
+    begun = len(scenes.books().entries)
+    found = [scenes.spendable(1000) for _ in range(begun)]
+    assert len({one.id for one in found}) == begun
+    assert len(scenes.books().entries) > begun
 
 
 def test_whether_vouchers_can_be_inactive_follows_from_the_declaration() -> None:

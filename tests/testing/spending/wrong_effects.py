@@ -10,6 +10,7 @@ from tests.testing.spending.registering import breaks
 from voucher_gateway.adapter import (
     Code,
     Effect,
+    InsufficientValue,
     Intent,
     Money,
     NewVoucher,
@@ -148,6 +149,25 @@ class QuotesTheCode(JtlProvider):
         raise Rejected(said, account=self.account, operation="reserve")
 
 
+@breaks("E7")
+class TellsWhichCodeHoldsTooLittle(JtlProvider):
+    """A `Code` would hide itself in the message; what a till read in does not."""
+
+    def reserve(
+        self,
+        code: str | Code,
+        money: Money,
+        pin: str | Pin | None = None,
+        *,
+        reference: str,
+        order: str | None = None,
+    ) -> Reservation:
+        try:
+            return super().reserve(code, money, pin, reference=reference, order=order)
+        except InsufficientValue as error:
+            raise InsufficientValue(f"{code} holds too little", account=self.account) from error
+
+
 @breaks("U1")
 class FindsNothing(TicketingProvider):
     def resolve(self, intent: Intent, code: Code | None = None) -> Outcome:
@@ -167,6 +187,15 @@ class TakesAbsenceForProof(TicketingProvider):
         if found.effect is Effect.UNKNOWN:
             return Outcome(effect=Effect.NOT_EXECUTED, reason="it is not there")
         return found
+
+
+@breaks("U3")
+class TakesAnErrorForAbsence(JtlProvider):
+    def resolve(self, intent: Intent, code: Code | None = None) -> Outcome:
+        try:
+            return super().resolve(intent, code)
+        except VoucherGatewayError:
+            return Outcome(effect=Effect.NOT_EXECUTED, reason="the vendor shows nothing")
 
 
 @breaks("U4")

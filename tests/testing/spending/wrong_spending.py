@@ -7,6 +7,7 @@ import attrs
 from tests.testing.spending.registering import breaks, claiming, with_rules
 from voucher_gateway.adapter import (
     Code,
+    Declined,
     InsufficientValue,
     Money,
     Operation,
@@ -16,6 +17,7 @@ from voucher_gateway.adapter import (
     Release,
     RepeatSafety,
     Reservation,
+    Voucher,
     VoucherExpired,
     VoucherGatewayError,
     VoucherInactive,
@@ -23,6 +25,7 @@ from voucher_gateway.adapter import (
     native,
 )
 from voucher_gateway_jtl import JtlProvider
+from voucher_gateway_local import LocalProvider
 
 JTL = JtlProvider.declared
 
@@ -46,6 +49,30 @@ class ReservesACentMore(JtlProvider):
 @breaks("S1")
 class ClaimsALongerLife(JtlProvider):
     declared = with_rules(JTL, time_to_live=JTL.reservations.time_to_live * 2)  # type: ignore[union-attr, operator]  # JTL has both
+
+
+@breaks("S1")
+class TellsWhatIsFreeForWhatIsLeft(JtlProvider):
+    held = Money("0", "EUR")
+
+    def reserve(
+        self,
+        code: str | Code,
+        money: Money,
+        pin: str | Pin | None = None,
+        *,
+        reference: str,
+        order: str | None = None,
+    ) -> Reservation:
+        made = super().reserve(code, money, pin, reference=reference, order=order)
+        self.held = made.money
+        return made
+
+    def find(self, code: str | Code, pin: str | Pin | None = None) -> Voucher:
+        found = super().find(code, pin)
+        if found.remaining is None or found.remaining.currency != self.held.currency:
+            return found
+        return attrs.evolve(found, remaining=found.remaining - self.held)
 
 
 @breaks("S2")
@@ -110,6 +137,15 @@ class ReleasesInItsMindOnly(JtlProvider):
 
     def release(self, reservation: Reservation, *, reference: str, order: str | None = None) -> Release:
         return Release(account=self.account, reservation_id=reservation.id, freed=True)
+
+
+@breaks("S8")
+class CallsFreeWhatWasCaptured(LocalProvider):
+    def release(self, reservation: Reservation, *, reference: str, order: str | None = None) -> Release:
+        try:
+            return super().release(reservation, reference=reference, order=order)
+        except Declined:
+            return Release(account=self.account, reservation_id=reservation.id, freed=True)
 
 
 class Redeeming(JtlProvider):

@@ -89,7 +89,7 @@ EFFECTS: Final = (
     ),
     _spend(
         "E7",
-        "No error, log line or traceback of a changing call shows a code, a PIN or a secret.",
+        "No error, log line or traceback of a changing call shows a code, a PIN or a secret, be it declined or failed.",
         "Keep codes in `Code`, build paths with `Path.of`, and quote nothing of a reply but names and codes of errors.",
         _changes,
     ),
@@ -107,8 +107,9 @@ EFFECTS: Final = (
     ),
     _spend(
         "U3",
-        "That a look-up does not show a call proves nothing while the look-up may lag behind.",
-        "Say not executed only where nothing can happen any more, by the vendor's own clock; otherwise unknown.",
+        "That a look-up does not show a call proves nothing while the look-up may lag behind, or fails.",
+        "Say not executed only where nothing can happen any more, by the vendor's own clock; otherwise unknown. Let the"
+        " errors of a look-up through.",
         _RESOLVES,
     ),
     _spend(

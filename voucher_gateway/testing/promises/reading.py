@@ -152,8 +152,8 @@ READING: Final = (
     _read(
         "R17",
         "After a fork both processes go on, and neither disturbs the other.",
-        "Open no connection of your own outside `HttpClient`, which starts anew in a child; a database engine must be "
-        "disposed of in the child (`close=False`).",
+        "Open no connection of your own outside `HttpClient` or `Database`, which start anew in a child; what else is "
+        "open, as to an SQLite file, must be closed before the fork (`os.register_at_fork(before=...)`).",
     ),
     _read(
         "R18",
@@ -287,7 +287,8 @@ READING: Final = (
     _read(
         "D1",
         "The declaration is complete and agrees with itself.",
-        "Mend the fields of Capabilities that are named.",
+        "Mend the fields of Capabilities that are named, and say in the class itself for which `interface` it was "
+        "built.",
     ),
     _read(
         "D2",

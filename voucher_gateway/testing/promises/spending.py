@@ -30,8 +30,10 @@ def _spend(number: str, says: str, advice: str, applies: Applies) -> Promise:
 _SPENDING: Final = (
     _spend(
         "S1",
-        "`reserve` sets exactly the amount aside, takes nothing, and tells when it ends as declared.",
-        "Make the result of the vendor's reply; declare `time_to_live` as the vendor has it.",
+        "`reserve` sets exactly the amount aside, takes nothing, and tells when it ends as declared; what is set aside"
+        " still remains on the voucher.",
+        "Make the result of the vendor's reply; declare `time_to_live` as the vendor has it; give as `remaining` what"
+        " was not taken yet, and not what is free.",
         _RESERVES,
     ),
     _spend(
@@ -72,8 +74,10 @@ _SPENDING: Final = (
     ),
     _spend(
         "S8",
-        "`release` frees at once what was set aside, which cannot be captured any more.",
-        "Where the vendor has no call for it, declare no `release`: the gateway makes one that waits for the end.",
+        "`release` frees at once what was set aside, which cannot be captured any more; what was captured is not said"
+        " to be freed.",
+        "Where the vendor has no call for it, declare no `release`: the gateway makes one that waits for the end. Let"
+        " `freed` be what the vendor says, and its refusals through.",
         both(_CAPTURES, has(Operation.RELEASE)),
     ),
     _spend(

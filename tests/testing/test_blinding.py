@@ -1,0 +1,58 @@
+"""Look-ups are struck in every way in which a vendor can fail to show what happened."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+
+from voucher_gateway.adapter import (
+    AccessDenied,
+    Code,
+    Effect,
+    Intent,
+    MalformedResponse,
+    Operation,
+    Outcome,
+    ProviderUnavailable,
+    VoucherGatewayError,
+    VoucherNotFound,
+)
+from voucher_gateway.testing.blinding import blinded
+from voucher_gateway.testing.stage import HASTY, SimulatorStage, known_settings
+from voucher_gateway_ticketing import TicketingProvider
+
+
+class TakesOneErrorForAbsence(TicketingProvider):
+    kind: type[VoucherGatewayError]
+
+    def resolve(self, intent: Intent, code: Code | None = None) -> Outcome:
+        try:
+            self.get(intent.voucher_id or "")
+        except self.kind:
+            return Outcome(effect=Effect.NOT_EXECUTED, reason="the vendor shows nothing")
+        return Outcome(effect=Effect.UNKNOWN, reason="the vendor shows something")
+
+
+@pytest.mark.parametrize(
+    ("kind", "met"),
+    [
+        (ProviderUnavailable, "the fault error-before"),
+        (AccessDenied, "the fault unauthorized"),
+        (MalformedResponse, "the fault not-json"),
+        (VoucherNotFound, "the status 404"),
+        (AccessDenied, "the status 403"),
+    ],
+)
+def test_an_error_that_is_taken_for_absence_comes_to_light(kind: type[VoucherGatewayError], met: str) -> None:
+    broken = type("Broken", (TakesOneErrorForAbsence,), {"kind": kind})
+    with closing(SimulatorStage(broken, vouchers=3)) as stage:
+        provider = stage.provider(**known_settings(broken, HASTY))
+        id = str(stage.ledger()[0]["id"])
+        intent = provider.intent(Operation.UPDATE, reference="r-1", voucher_id=id)
+        found = {one.met: one.said for one in blinded(stage, provider, intent, None, None)}
+        said = found[f"{met} from its request 0 on"]
+        assert isinstance(said, Outcome)
+        assert said.effect is Effect.NOT_EXECUTED
+        again = provider.resolve(intent)
+        assert again.effect is Effect.UNKNOWN  # nothing of it stays

@@ -1,0 +1,44 @@
+"""What the conformance.json of a provider claims, held against the promises and the provider. Knows no pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from voucher_gateway.adapter import ConfigurationError, VoucherProvider
+from voucher_gateway.conformance import FILE, SUITE, Conformance, conformance_of, distribution_of
+from voucher_gateway.testing.promises import PROMISES
+
+
+def claim_of(provider: type[VoucherProvider]) -> Conformance | None:
+    """Return what the file of a provider says; None if there is none.
+
+    Raises:
+        ConfigurationError: if it cannot be read, or if no whole run of this suite with this provider wrote it.
+    """
+    found = conformance_of(provider)
+    wrong = None if found is None else next(_flaws(found, provider), None)
+    if wrong is not None:
+        raise ConfigurationError(f"{FILE} is not what a contract run writes here: {wrong}. Run the contract again")
+    return found
+
+
+def _flaws(found: Conformance, provider: type[VoucherProvider]) -> Iterator[str]:
+    kept, without = set(found.kept), found.not_applicable.keys()
+    due = {number for number, promise in PROMISES.items() if promise.level <= found.level}
+    if len(kept) != len(found.kept) or kept & without:
+        yield "a promise is there twice"
+    if strange := sorted((kept | without) - due):
+        yield f"suite {SUITE} has no promise {strange[0]!r:.12} up to the {found.level.word} level"
+    if missing := [number for number in PROMISES if number in due - kept - without]:
+        yield f"{', '.join(missing)} of the {found.level.word} level are not there"
+    # What is declared may have changed since; the rest hangs on the stage of the run, which is not here.
+    for number in sorted(due):
+        promise = PROMISES[number]
+        why = promise.applies(provider.declared)
+        if number in kept and why is not None:
+            yield f"{number} was kept, and does not apply: {why}"
+        if number in without and why is None and not promise.wire and promise.fault is None:
+            yield f"{number} applies to what the provider declares"
+    installed = distribution_of(provider)
+    if None not in (found.distribution, installed) and found.distribution != installed:
+        yield f"it was written for the distribution {found.distribution!r:.40}, not {installed}"
