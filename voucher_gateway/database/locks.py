@@ -16,7 +16,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -80,37 +80,25 @@ class Locks(abc.ABC):
         with self._guard:
             return owner == self._owner or not self._is_free(_number_of(owner))
 
-    @contextmanager
-    def hold(self, name: str, *, wait_s: float) -> Iterator[None]:
+    def hold(self, name: str, *, wait_s: float) -> AbstractContextManager[None]:
         """Hold the lock of a name against all other threads, processes and (PostgreSQL) machines.
 
         Raises:
             OperationInProgress: if it cannot be had in that time.
         """
-        number = _NAMES + _hashed(name)
-        deadline = time.monotonic() + wait_s
+        return _Held(self, _NAMES + _hashed(name), wait_s)
+
+    def _enter(self, number: int) -> threading.Lock:
         with self._guard:
             lock, users = self._threads.get(number) or (threading.Lock(), 0)
             self._threads[number] = (lock, users + 1)
-        try:
-            if not lock.acquire(timeout=wait_s):
-                raise OperationInProgress("another thread is changing this voucher now; try again")
-            try:
-                while not self._try(number):
-                    if time.monotonic() >= deadline:
-                        raise OperationInProgress("another process is changing this voucher now; try again")
-                    time.sleep(_POLL_S)
-                try:
-                    yield
-                finally:
-                    self._let_go(number)
-            finally:
-                lock.release()
-        finally:
-            with self._guard:
-                _, users = self._threads.pop(number)
-                if users > 1:
-                    self._threads[number] = (lock, users - 1)
+        return lock
+
+    def _leave(self, number: int) -> None:
+        with self._guard:
+            lock, users = self._threads.pop(number)
+            if users > 1:
+                self._threads[number] = (lock, users - 1)
 
     def _let_go(self, number: int) -> None:
         # What was done under the lock is done: that it could not be freed must not look as if it had failed.
@@ -134,6 +122,43 @@ class Locks(abc.ABC):
 
     @abc.abstractmethod
     def _still_held(self, number: int) -> bool: ...
+
+
+class _Held:
+    """A lock that is held for the length of a ``with``. No generator, as it is taken for each call."""
+
+    def __init__(self, locks: Locks, number: int, wait_s: float) -> None:
+        self._locks = locks
+        self._number = number
+        self._wait_s = wait_s
+
+    def __enter__(self) -> None:
+        locks, number = self._locks, self._number
+        deadline = time.monotonic() + self._wait_s
+        lock = self._lock = locks._enter(number)
+        try:
+            if not lock.acquire(timeout=self._wait_s):
+                raise OperationInProgress("another thread is changing this voucher now; try again")
+            try:
+                while not locks._try(number):
+                    if time.monotonic() >= deadline:
+                        raise OperationInProgress("another process is changing this voucher now; try again")
+                    time.sleep(_POLL_S)
+            except BaseException:
+                lock.release()
+                raise
+        except BaseException:
+            locks._leave(number)
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._locks._let_go(self._number)
+        finally:
+            try:
+                self._lock.release()
+            finally:
+                self._locks._leave(self._number)
 
 
 def one_at_a_time(connection: Connection, *names: str) -> None:

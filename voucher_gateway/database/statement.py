@@ -77,7 +77,8 @@ def execute(connection: Connection, text: str, values: Any = ()) -> Any:
     dialect = connection.dialect
     cursor: Any = None
     try:
-        cursor = connection.connection.cursor()
+        given: Any = connection.connection.dbapi_connection  # not through SQLAlchemy's own: one layer less
+        cursor = given.cursor()
         cursor.execute(text, values)
     except dialect.loaded_dbapi.Error as error:
         lost = dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor)
