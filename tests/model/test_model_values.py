@@ -97,7 +97,8 @@ def test_vouchers_with_metadata_are_hashable_and_differ_by_it() -> None:
 def test_what_the_vendor_did_not_say_is_none() -> None:
     voucher = Voucher(account="shop", id="1")
     said = {name for name, value in attrs.asdict(voucher, recurse=False).items() if value is not None}
-    assert said == {"account", "id", "replayed"}
+    assert said == {"account", "id", "replayed", "unread"}
+    assert not voucher.unread
 
 
 def test_a_replayed_result_equals_the_first_one() -> None:
