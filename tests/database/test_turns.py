@@ -152,6 +152,7 @@ def test_a_turn_that_is_forgotten_is_undone(database: Database) -> None:
     assert _words(database) == ["afterwards"]
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="tells of single instructions from the next call on only")
 def test_an_interrupt_at_any_step_of_a_turn_leaves_nothing_behind(sqlite_url: str) -> None:
     database = Database(sqlite_url)
     with database.write() as connection:
