@@ -1,4 +1,4 @@
-"""A dry run after a break says what the next run does, and changes nothing."""
+"""A dry run says what the next run does, after a break as well, and changes nothing."""
 
 from __future__ import annotations
 
@@ -12,11 +12,37 @@ from tests.migration.run.mover_process import points_of
 from tests.migration.run.scene import Scene
 from tests.migration.run.test_migrate_killed import wait_until_free
 from tests.migration.run.test_migrate_points import prepared
+from tests.migration.run.test_migrate_running import carried
 from tests.migration.run.test_migrate_verifying import first_carried, redeem_there
+from voucher_gateway.adapter import Money, NewVoucher
 from voucher_gateway.database.schema import moved
 from voucher_gateway.journal import State
-from voucher_gateway.migration import PlanState, RowState, journey, status_of
+from voucher_gateway.migration import PlanState, RowState, journey, read_vouchers, status_of
 from voucher_gateway.migration.schema import plans, vouchers
+
+
+def test_a_dry_run_changes_nothing_and_tells_what_a_run_does(either_scene: Scene) -> None:
+    either_scene.plan()
+    sent = either_scene.changes()
+    told = either_scene.run(dry_run=True)
+    assert either_scene.changes() == sent
+    assert status_of(either_scene.gateway, either_scene.path).state is None
+    done = either_scene.run()
+    assert told.dry_run
+    assert (told.counts, told.moved) == (done.counts, done.moved)
+
+
+def test_a_dry_run_tells_what_has_changed_and_which_codes_are_taken(scene: Scene) -> None:
+    scene.plan()
+    first, second = list(read_vouchers(scene.path))[:1], sorted(carried(scene))[:2]
+    assert first
+    codes = {one["id"]: str(one["code"]) for one in scene.source.ledger()}
+    scene.gateway.deactivate("source", second[0], reference="by-hand")
+    scene.gateway.issue("target", NewVoucher(initial=Money(1, "EUR"), code=codes[second[1]]), reference="other")
+    noted = {one.source_id: (one.state, one.reason) for one in scene.run(dry_run=True).noted}
+    assert noted[second[0]] == (RowState.CHANGED, "it is inactive, not active")
+    assert noted[second[1]][0] is RowState.REFUSED
+    assert noted[second[1]][1].startswith("the target has its code already")
 
 
 def broken_off(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Mapping[RowState, int]:

@@ -67,30 +67,6 @@ def test_a_second_run_sends_nothing(either_scene: Scene) -> None:
     assert status_of(either_scene.gateway, either_scene.path).state is PlanState.DONE
 
 
-def test_a_dry_run_changes_nothing_and_tells_what_a_run_does(either_scene: Scene) -> None:
-    either_scene.plan()
-    sent = either_scene.changes()
-    told = either_scene.run(dry_run=True)
-    assert either_scene.changes() == sent
-    assert status_of(either_scene.gateway, either_scene.path).state is None
-    done = either_scene.run()
-    assert told.dry_run
-    assert (told.counts, told.moved) == (done.counts, done.moved)
-
-
-def test_a_dry_run_tells_what_has_changed_and_which_codes_are_taken(scene: Scene) -> None:
-    scene.plan()
-    first, second = list(read_vouchers(scene.path))[:1], sorted(carried(scene))[:2]
-    assert first
-    codes = {one["id"]: str(one["code"]) for one in scene.source.ledger()}
-    scene.gateway.deactivate("source", second[0], reference="by-hand")
-    scene.gateway.issue("target", NewVoucher(initial=Money(1, "EUR"), code=codes[second[1]]), reference="other")
-    noted = {one.source_id: (one.state, one.reason) for one in scene.run(dry_run=True).noted}
-    assert noted[second[0]] == (RowState.CHANGED, "it is inactive, not active")
-    assert noted[second[1]][0] is RowState.REFUSED
-    assert noted[second[1]][1].startswith("the target has its code already")
-
-
 def test_a_pilot_moves_so_many_and_the_next_run_goes_on(scene: Scene) -> None:
     scene.plan()
     before, planned = Truth.of(scene), len(carried(scene))

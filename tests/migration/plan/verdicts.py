@@ -1,0 +1,30 @@
+"""Vouchers to be judged, and the targets that they are judged for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+
+from voucher_gateway.adapter import Code, Expiry, Money, Voucher
+from voucher_gateway.migration import LOSSES, Policy
+from voucher_gateway.migration.assess import Target, Verdict, assess
+from voucher_gateway_jtl import JtlProvider
+from voucher_gateway_ticketing import TicketingProvider
+
+AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
+JTL = Target(capabilities=JtlProvider.declared, at=AT)
+TICKETING = Target(capabilities=TicketingProvider.declared, currency="EUR", at=AT)
+ENDLESS = Target(capabilities=attrs.evolve(TicketingProvider.declared, expiry=Expiry.NONE), currency="EUR", at=AT)
+ANY_LOSS = Policy(losses=frozenset(LOSSES))
+
+
+def voucher(value: str = "50.00", currency: str = "EUR", **fields: Any) -> Voucher:
+    money = Money(value, currency)
+    given: dict[str, Any] = {"code": Code("GIFT-7K2M-9QXD"), "initial": money, "remaining": money, **fields}
+    return Voucher(account="from", id="v1", **given)
+
+
+def judged(one: Voucher, target: Target, policy: Policy | None = None, **more: Any) -> Verdict:
+    return assess(one, target, policy or Policy(), at=AT, **more)
