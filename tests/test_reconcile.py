@@ -157,7 +157,7 @@ def test_what_could_not_be_read_is_said(shop: Shop) -> None:
 def test_operations_of_another_vendor_are_left_out(shop: Shop) -> None:
     _, code = shop.voucher()
     shop.redeem(code)
-    _change(shop, "UPDATE operations SET host = 'elsewhere.example'")
+    _change(shop, "UPDATE voucher_gateway_operations SET host = 'elsewhere.example'")
     found = reconcile(shop.gateway, "shop")
     assert (found.operations, found.vouchers) == (0, 0)
 

@@ -89,7 +89,10 @@ def back_up(journal: Journal, target: Path) -> None:
     try:
         with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(target)) as there:
             here.backup(there)
-            there.execute("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", (RESTORED, format_micros(now())))
+            there.execute(
+                "INSERT OR REPLACE INTO voucher_gateway_facts (name, value) VALUES (?, ?)",
+                (RESTORED, format_micros(now())),
+            )
             there.commit()
     except sqlite3.Error as error:
         reason = str(error)

@@ -140,7 +140,7 @@ class RawJournal:
         operation_id, at = secrets.token_hex(13), now().isoformat(timespec="microseconds")
         wire = f"1001~{operation_id[-12:]}.1.1"
         found = execute(
-            "SELECT * FROM operations WHERE account = ? AND verb = ? AND reference = ?",
+            "SELECT * FROM voucher_gateway_operations WHERE account = ? AND verb = ? AND reference = ?",
             ("shop", "top_up", operation_id),
         ).fetchone()
         assert found is None
@@ -149,14 +149,15 @@ class RawJournal:
         intent |= {"subject": "a-voucher", "amount": "10.00", "currency": "EUR", "sent_at": at}
         execute("BEGIN IMMEDIATE")
         execute(
-            "INSERT INTO operations (id, account, verb, reference, order_number, provider, host, login, key_id,"
-            " target, voucher_id, amount, currency, state, attempt, epoch, owner, created_at, updated_at, checks)"
+            "INSERT INTO voucher_gateway_operations (id, account, verb, reference, order_number, provider, host, login,"
+            " key_id, target, voucher_id, amount, currency, state, attempt, epoch, owner, created_at, updated_at,"
+            " checks)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (operation_id, "shop", "top_up", operation_id, *_TARGET, *_OPEN, at, at, 0),
         )
         row = execute(
-            "INSERT INTO requests (operation_id, epoch, attempt, step, decisive, wire_reference, intent, sent_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO voucher_gateway_requests (operation_id, epoch, attempt, step, decisive, wire_reference,"
+            " intent, sent_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (operation_id, 1, 1, "top_up", True, wire, json.dumps(intent), at),
         ).lastrowid
         execute("COMMIT")
@@ -165,9 +166,9 @@ class RawJournal:
         result |= {"reference": operation_id, "order": "1001"}
         made = json.dumps({**result, "money": {"amount": "10.00", "currency": "EUR"}})
         execute("BEGIN IMMEDIATE")
-        execute("UPDATE requests SET effect = ?, finished_at = ? WHERE id = ?", ("succeeded", at, row))
+        execute("UPDATE voucher_gateway_requests SET effect = ?, finished_at = ? WHERE id = ?", ("succeeded", at, row))
         execute(
-            "UPDATE operations SET state = ?, result = ?, updated_at = ? WHERE id = ? AND epoch = ?",
+            "UPDATE voucher_gateway_operations SET state = ?, result = ?, updated_at = ? WHERE id = ? AND epoch = ?",
             ("succeeded", made, at, operation_id, 1),
         )
         execute("COMMIT")

@@ -54,7 +54,7 @@ def test_a_write_has_the_lock_from_its_begin_on(sqlite_url: str, monkeypatch: py
     with one.write(), pytest.raises(DatabaseUnavailable, match="locked"), other.write():
         raise AssertionError("two writers")
     with one.write(), other.read() as connection:  # a reader does not wait for a writer
-        assert connection.exec_driver_sql("SELECT count(*) FROM operations").scalar() == 0
+        assert connection.exec_driver_sql("SELECT count(*) FROM voucher_gateway_operations").scalar() == 0
     one.close()
     other.close()
 
@@ -91,7 +91,8 @@ def test_the_newest_script_is_the_one_that_is_asked_for() -> None:
 def test_the_scripts_make_the_tables_of_the_schema(either_url: str) -> None:
     database = Database(either_url)
     with database.write() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        context = MigrationContext.configure(connection, opts={"version_table": JOURNAL.version_table})
+        assert compare_metadata(context, metadata) == []
     database.close()
 
 
@@ -99,14 +100,16 @@ def test_a_second_opening_changes_nothing(either_url: str) -> None:
     Database(either_url).close()
     database = Database(either_url)
     with database.read() as connection:
-        assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all() == [JOURNAL.head]
+        assert connection.execute(
+            sa.text("SELECT version_num FROM voucher_gateway_journal_version")
+        ).scalars().all() == [JOURNAL.head]
     database.close()
 
 
 def test_a_database_of_a_later_version_is_refused(either_url: str) -> None:
     database = Database(either_url)
     with database.write() as connection:
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(sa.text("UPDATE voucher_gateway_journal_version SET version_num = '9999'"))
     database.close()
     with pytest.raises(ConfigurationError, match=r"9999.*upgrade"):
         Database(either_url)
@@ -118,13 +121,15 @@ def test_eight_processes_may_open_a_new_database_at_once(
     def work() -> str:
         database = Database(either_url)
         with database.write() as connection:
-            connection.exec_driver_sql("SELECT count(*) FROM operations")
+            connection.exec_driver_sql("SELECT count(*) FROM voucher_gateway_operations")
         return "opened"
 
     assert at_once(work, 8) == ["opened"] * 8
     database = Database(either_url)
     with database.read() as connection:
-        assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all() == [JOURNAL.head]
+        assert connection.execute(
+            sa.text("SELECT version_num FROM voucher_gateway_journal_version")
+        ).scalars().all() == [JOURNAL.head]
     database.close()
 
 
@@ -156,7 +161,7 @@ def test_a_forked_child_has_connections_and_an_owner_of_its_own(
         assert database.locks.owner() != mine
         assert database.locks.alive(mine)
         with database.write() as connection:
-            connection.execute(sa.text("UPDATE operations SET checks = 1"))
+            connection.execute(sa.text("UPDATE voucher_gateway_operations SET checks = 1"))
         return "done"
 
     with database.write() as connection:
@@ -164,5 +169,5 @@ def test_a_forked_child_has_connections_and_an_owner_of_its_own(
     assert at_once(work, 2) == ["done"] * 2
     assert database.locks.owner() == mine
     with database.write() as connection:
-        connection.execute(sa.text("UPDATE operations SET checks = 2"))
+        connection.execute(sa.text("UPDATE voucher_gateway_operations SET checks = 2"))
     database.close()

@@ -28,7 +28,7 @@ def test_a_full_disk_stops_the_call_before_it_is_sent(
 
     def work() -> Any:
         with shop.journal.database.read() as connection:
-            connection.exec_driver_sql("SELECT count(*) FROM operations").all()
+            connection.exec_driver_sql("SELECT count(*) FROM voucher_gateway_operations").all()
         page = 4096
         resource.setrlimit(resource.RLIMIT_FSIZE, (page, page))  # as if the disk ended there, in the log's first page
         return shop.redeem(code)

@@ -68,7 +68,7 @@ def test_the_row_is_committed_before_its_request_arrives(either_shop: Shop) -> N
 
     def rows() -> list[Any]:
         with watcher.read() as connection:
-            found = connection.execute(sa.text("SELECT step, effect FROM requests ORDER BY id"))
+            found = connection.execute(sa.text("SELECT step, effect FROM voucher_gateway_requests ORDER BY id"))
             return [tuple(row) for row in found]
 
     def watched(name: str, real: Any) -> Any:

@@ -241,7 +241,7 @@ def test_the_scripts_make_the_tables_that_the_code_knows(either_url: str) -> Non
         with database.read() as connection:
             context = MigrationContext.configure(connection, opts={"version_table": SNAPSHOTS.version_table})
             assert compare_metadata(context, SNAPSHOTS.metadata) == []
-            assert sa.inspect(connection).has_table("snapshot_balances")
+            assert sa.inspect(connection).has_table("voucher_gateway_snapshot_balances")
     finally:
         database.close()
 

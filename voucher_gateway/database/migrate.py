@@ -41,7 +41,7 @@ JOURNAL: Final = Schema(
     subject="journal",
     scripts=Path(__file__).parent / "migrations",
     head="0001",
-    version_table="alembic_version",
+    version_table="voucher_gateway_journal_version",
     metadata=metadata,
 )
 """The journal's tables."""

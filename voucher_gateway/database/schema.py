@@ -16,7 +16,7 @@ metadata: Final = MetaData(
 )
 
 operations: Final = Table(
-    "operations",
+    "voucher_gateway_operations",
     metadata,
     Column("id", String(32), primary_key=True),
     # A file of vouchers is an account too, under its path.
@@ -55,10 +55,10 @@ operations: Final = Table(
 )
 
 requests: Final = Table(
-    "requests",
+    "voucher_gateway_requests",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("operation_id", String(32), ForeignKey("operations.id"), nullable=False, index=True),
+    Column("operation_id", String(32), ForeignKey("voucher_gateway_operations.id"), nullable=False, index=True),
     Column("epoch", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("step", String(32), nullable=False),
@@ -73,7 +73,7 @@ requests: Final = Table(
 )
 
 facts: Final = Table(
-    "facts",
+    "voucher_gateway_facts",
     metadata,
     Column("name", String(32), primary_key=True),
     Column("value", Text, nullable=False),
@@ -81,7 +81,7 @@ facts: Final = Table(
 
 # Movements of ours that a restored journal knows nothing of, found at the vendor; see `voucher_gateway.restoring`.
 adopted: Final = Table(
-    "adopted",
+    "voucher_gateway_adopted",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("account", String(255), nullable=False),
@@ -99,9 +99,9 @@ adopted: Final = Table(
 )
 
 holds: Final = Table(
-    "holds",
+    "voucher_gateway_holds",
     metadata,
-    Column("operation_id", String(32), ForeignKey("operations.id"), primary_key=True),
+    Column("operation_id", String(32), ForeignKey("voucher_gateway_operations.id"), primary_key=True),
     Column("provider", String(64), nullable=False),
     Column("host", String(255), nullable=False),
     Column("fingerprint", String(64), nullable=False),
@@ -118,7 +118,7 @@ holds: Final = Table(
 
 # Where vouchers went that were moved to another account; see `voucher_gateway.journal.moved`.
 moved: Final = Table(
-    "moved",
+    "voucher_gateway_moved",
     metadata,
     Column("account", String(255), primary_key=True),
     Column("voucher_id", String(255), primary_key=True),

@@ -30,7 +30,7 @@ metadata: Final = MetaData(
 )
 
 plans: Final = Table(
-    "migration_plans",
+    "voucher_gateway_migration_plans",
     metadata,
     # The SHA-256 of the plan: another plan, or a changed one, is another migration.
     Column("id", String(64), primary_key=True),
@@ -44,9 +44,9 @@ plans: Final = Table(
 )
 
 vouchers: Final = Table(
-    "migration_vouchers",
+    "voucher_gateway_migration_vouchers",
     metadata,
-    Column("plan_id", String(64), ForeignKey("migration_plans.id"), nullable=False),
+    Column("plan_id", String(64), ForeignKey("voucher_gateway_migration_plans.id"), nullable=False),
     Column("number", Integer, nullable=False),
     Column("source_id", String(255), nullable=False),
     Column("minor", BigInteger, nullable=False),
@@ -74,7 +74,7 @@ SCHEMA: Final = Schema(
     subject="migrations",
     scripts=Path(__file__).parent / "scripts",
     head="0001",
-    version_table="alembic_version_migrations",
+    version_table="voucher_gateway_migrations_version",
     metadata=metadata,
 )
 """The tables of migrations."""

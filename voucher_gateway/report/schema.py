@@ -21,7 +21,7 @@ metadata: Final = MetaData(
 _ID: Final = String(255).with_variant(String(255, collation="C"), "postgresql")
 
 snapshots: Final = Table(
-    "snapshots",
+    "voucher_gateway_snapshots",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("account", String(64), nullable=False),
@@ -41,9 +41,9 @@ snapshots: Final = Table(
 )
 
 balances: Final = Table(
-    "snapshot_balances",
+    "voucher_gateway_snapshot_balances",
     metadata,
-    Column("snapshot_id", Integer, ForeignKey("snapshots.id"), primary_key=True, autoincrement=False),
+    Column("snapshot_id", Integer, ForeignKey("voucher_gateway_snapshots.id"), primary_key=True, autoincrement=False),
     Column("voucher_id", _ID, primary_key=True),
     Column("currency", String(3)),
     Column("initial", String(32)),
@@ -61,7 +61,7 @@ SNAPSHOTS: Final = Schema(
     subject="snapshots",
     scripts=Path(__file__).parent / "migrations",
     head="0001",
-    version_table="snapshots_version",
+    version_table="voucher_gateway_snapshots_version",
     metadata=metadata,
 )
 """The tables of snapshots; they usually share the journal's database."""

@@ -233,9 +233,11 @@ def seen_at_work(processes: Sequence[subprocess.Popen[str]], url: str) -> set[st
     found: set[str] = set()
     with psycopg.connect(url, autocommit=True) as connection:
         while len(found) < len(processes) and any(process.poll() is None for process in processes):
-            (there,) = connection.execute("SELECT to_regclass('migration_vouchers')").fetchone() or (None,)
+            (there,) = connection.execute("SELECT to_regclass('voucher_gateway_migration_vouchers')").fetchone() or (
+                None,
+            )
             if there is not None:
-                query = "SELECT DISTINCT owner FROM migration_vouchers WHERE owner IS NOT NULL"
+                query = "SELECT DISTINCT owner FROM voucher_gateway_migration_vouchers WHERE owner IS NOT NULL"
                 found |= {owner for (owner,) in connection.execute(query)}
             time.sleep(0.02)
     return found

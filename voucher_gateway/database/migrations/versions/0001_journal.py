@@ -10,7 +10,7 @@ down_revision = None
 def upgrade() -> None:
     """Create the tables."""
     op.create_table(
-        "operations",
+        "voucher_gateway_operations",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("account", sa.String(length=255), nullable=False),
         sa.Column("verb", sa.String(length=16), nullable=False),
@@ -38,21 +38,31 @@ def upgrade() -> None:
         sa.Column("check_at", sa.String(length=32), nullable=True),
         sa.Column("decided_by", sa.String(length=200), nullable=True),
         sa.Column("decision", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name="pk_operations"),
-        sa.UniqueConstraint("account", "verb", "reference", name="uq_operations_account_verb_reference"),
+        sa.PrimaryKeyConstraint("id", name="pk_voucher_gateway_operations"),
+        sa.UniqueConstraint(
+            "account", "verb", "reference", name="uq_voucher_gateway_operations_account_verb_reference"
+        ),
     )
-    op.create_index("ix_operations_state_check_at", "operations", ["state", "check_at"], unique=False)
     op.create_index(
-        "ix_operations_provider_host_voucher_id", "operations", ["provider", "host", "voucher_id"], unique=False
+        "ix_voucher_gateway_operations_state_check_at",
+        "voucher_gateway_operations",
+        ["state", "check_at"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_voucher_gateway_operations_provider_host_voucher_id",
+        "voucher_gateway_operations",
+        ["provider", "host", "voucher_id"],
+        unique=False,
     )
     op.create_table(
-        "facts",
+        "voucher_gateway_facts",
         sa.Column("name", sa.String(length=32), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("name", name="pk_facts"),
+        sa.PrimaryKeyConstraint("name", name="pk_voucher_gateway_facts"),
     )
     op.create_table(
-        "adopted",
+        "voucher_gateway_adopted",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("account", sa.String(length=255), nullable=False),
         sa.Column("host", sa.String(length=255), nullable=False),
@@ -64,12 +74,16 @@ def upgrade() -> None:
         sa.Column("amount", sa.String(length=32), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("moved_at", sa.String(length=32), nullable=True),
-        sa.PrimaryKeyConstraint("id", name="pk_adopted"),
-        sa.UniqueConstraint("host", "wire_reference", "kind", name="uq_adopted_host_wire_reference_kind"),
+        sa.PrimaryKeyConstraint("id", name="pk_voucher_gateway_adopted"),
+        sa.UniqueConstraint(
+            "host", "wire_reference", "kind", name="uq_voucher_gateway_adopted_host_wire_reference_kind"
+        ),
     )
-    op.create_index("ix_adopted_account_mark", "adopted", ["account", "mark"], unique=False)
+    op.create_index(
+        "ix_voucher_gateway_adopted_account_mark", "voucher_gateway_adopted", ["account", "mark"], unique=False
+    )
     op.create_table(
-        "holds",
+        "voucher_gateway_holds",
         sa.Column("operation_id", sa.String(length=32), nullable=False),
         sa.Column("provider", sa.String(length=64), nullable=False),
         sa.Column("host", sa.String(length=255), nullable=False),
@@ -81,25 +95,32 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.String(length=32), nullable=True),
         sa.Column("exclusive", sa.Boolean(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
-        sa.ForeignKeyConstraint(["operation_id"], ["operations.id"], name="fk_holds_operation_id"),
-        sa.PrimaryKeyConstraint("operation_id", name="pk_holds"),
+        sa.ForeignKeyConstraint(
+            ["operation_id"], ["voucher_gateway_operations.id"], name="fk_voucher_gateway_holds_operation_id"
+        ),
+        sa.PrimaryKeyConstraint("operation_id", name="pk_voucher_gateway_holds"),
     )
     op.create_index(
-        "ix_holds_provider_host_fingerprint_state", "holds", ["provider", "host", "fingerprint", "state"], unique=False
+        "ix_voucher_gateway_holds_provider_host_fingerprint_state",
+        "voucher_gateway_holds",
+        ["provider", "host", "fingerprint", "state"],
+        unique=False,
     )
-    op.create_index("ix_holds_reservation_id", "holds", ["reservation_id"], unique=False)
+    op.create_index(
+        "ix_voucher_gateway_holds_reservation_id", "voucher_gateway_holds", ["reservation_id"], unique=False
+    )
     op.create_table(
-        "moved",
+        "voucher_gateway_moved",
         sa.Column("account", sa.String(length=255), nullable=False),
         sa.Column("voucher_id", sa.String(length=255), nullable=False),
         sa.Column("to_account", sa.String(length=255), nullable=True),
         sa.Column("to_voucher_id", sa.String(length=255), nullable=True),
         sa.Column("plan_id", sa.String(length=64), nullable=False),
         sa.Column("moved_at", sa.String(length=32), nullable=False),
-        sa.PrimaryKeyConstraint("account", "voucher_id", name="pk_moved"),
+        sa.PrimaryKeyConstraint("account", "voucher_id", name="pk_voucher_gateway_moved"),
     )
     op.create_table(
-        "requests",
+        "voucher_gateway_requests",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("operation_id", sa.String(length=32), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
@@ -112,7 +133,11 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.String(length=32), nullable=True),
         sa.Column("effect", sa.String(length=16), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(["operation_id"], ["operations.id"], name="fk_requests_operation_id"),
-        sa.PrimaryKeyConstraint("id", name="pk_requests"),
+        sa.ForeignKeyConstraint(
+            ["operation_id"], ["voucher_gateway_operations.id"], name="fk_voucher_gateway_requests_operation_id"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_voucher_gateway_requests"),
     )
-    op.create_index("ix_requests_operation_id", "requests", ["operation_id"], unique=False)
+    op.create_index(
+        "ix_voucher_gateway_requests_operation_id", "voucher_gateway_requests", ["operation_id"], unique=False
+    )

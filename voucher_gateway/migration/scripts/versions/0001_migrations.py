@@ -10,7 +10,7 @@ down_revision = None
 def upgrade() -> None:
     """Create the tables."""
     op.create_table(
-        "migration_plans",
+        "voucher_gateway_migration_plans",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("source", sa.String(length=255), nullable=False),
         sa.Column("target", sa.String(length=255), nullable=False),
@@ -18,10 +18,10 @@ def upgrade() -> None:
         sa.Column("loaded", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.String(length=32), nullable=False),
         sa.Column("updated_at", sa.String(length=32), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_migration_plans"),
+        sa.PrimaryKeyConstraint("id", name="pk_voucher_gateway_migration_plans"),
     )
     op.create_table(
-        "migration_vouchers",
+        "voucher_gateway_migration_vouchers",
         sa.Column("plan_id", sa.String(length=64), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("source_id", sa.String(length=255), nullable=False),
@@ -37,12 +37,14 @@ def upgrade() -> None:
         sa.Column("drift_s", sa.BigInteger(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("updated_at", sa.String(length=32), nullable=False),
-        sa.ForeignKeyConstraint(["plan_id"], ["migration_plans.id"], name="fk_migration_vouchers_plan_id"),
-        sa.PrimaryKeyConstraint("plan_id", "number", name="pk_migration_vouchers"),
+        sa.ForeignKeyConstraint(
+            ["plan_id"], ["voucher_gateway_migration_plans.id"], name="fk_voucher_gateway_migration_vouchers_plan_id"
+        ),
+        sa.PrimaryKeyConstraint("plan_id", "number", name="pk_voucher_gateway_migration_vouchers"),
     )
     op.create_index(
-        "ix_migration_vouchers_plan_id_state_number",
-        "migration_vouchers",
+        "ix_voucher_gateway_migration_vouchers_plan_id_state_number",
+        "voucher_gateway_migration_vouchers",
         ["plan_id", "state", "number"],
         unique=False,
     )
