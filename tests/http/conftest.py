@@ -104,6 +104,10 @@ class Visit:
         """Do nothing for a while."""
         self._server.closing.wait(seconds)
 
+    def server_is_closing(self, within_s: float) -> bool:
+        """Wait, and return whether the test is over by then."""
+        return self._server.closing.wait(within_s)
+
 
 Script = Callable[[Visit], None]
 

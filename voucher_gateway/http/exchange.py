@@ -3,15 +3,20 @@
 requests alone waits for every byte anew, so a server that drips its headers could hold a call for hours. Here each
 wait on the socket is cut to what is left of the total, in the thread that makes the call: no watchdog thread is needed,
 and nothing survives a fork.
+
+A connection goes back to its pool only after the caller has read the reply to its proper end and nothing is left on
+the connection. Otherwise the rest of one reply would be read as the reply to the next request.
 """
 
 from __future__ import annotations
 
+import http
 import http.client
 import io
 import logging
 import os
 import queue
+import re
 import socket
 import threading
 import time
@@ -26,6 +31,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import allowed_gai_family
+from urllib3.util.wait import wait_for_read
 
 
 class OutOfTime(TimeoutError):
@@ -48,6 +54,7 @@ class Exchange:
     connect_s: float
     read_s: float
     sent: bool | None = None
+    _held: list[tuple[_TimedPool, _Timed]] = attrs.field(factory=list, init=False)
 
     def wait(self, at_most: float) -> float:
         """Return how long the next wait on the socket may take.
@@ -60,6 +67,18 @@ class Exchange:
             raise OutOfTime
         return min(left, at_most)
 
+    def hold(self, pool: _TimedPool, connection: _Timed) -> None:
+        """Keep a connection that urllib3 gives back, until it is known whether its reply was read without an error."""
+        self._held.append((pool, connection))
+
+    def give_back(self, *, reply_was_read: bool) -> None:
+        """Give the held connections back to their pools, and close those that must not be used again."""
+        while self._held:
+            pool, connection = self._held.pop()
+            if not (reply_was_read and connection.can_be_used_again()):
+                connection.close()
+            pool._put_conn(connection)
+
 
 # A wait of zero would mean "do not wait", which is an error of another kind.
 _MOMENT_S: Final = 0.001
@@ -69,12 +88,15 @@ _here = threading.local()
 
 @contextmanager
 def under_way(exchange: Exchange) -> Iterator[None]:
-    """Make `exchange` the one that this thread's sockets obey."""
+    """Make `exchange` the one that this thread's sockets obey; an error inside closes the connection."""
     _here.exchange = exchange
+    reply_was_read = False
     try:
         yield
+        reply_was_read = True
     finally:
         _here.exchange = None
+        exchange.give_back(reply_was_read=reply_was_read)
 
 
 def _exchange() -> Exchange | None:
@@ -86,10 +108,12 @@ class _TimedReader(io.RawIOBase):
 
     Attributes:
         ended: whether the other side has closed the connection.
+        muted: whether it reads nothing more from the socket.
     """
 
     def __init__(self, sock: Any) -> None:
         self.ended = False
+        self.muted = False
         self._sock = sock
         self._raw = sock.makefile("rb", buffering=0)
         self._exchange = _exchange()
@@ -98,6 +122,8 @@ class _TimedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
+        if self.muted:
+            return None
         if self._exchange is not None:
             self._sock.settimeout(self._exchange.wait(self._exchange.read_s))
         count: int | None = self._raw.readinto(buffer)
@@ -109,38 +135,101 @@ class _TimedReader(io.RawIOBase):
         super().close()
 
 
+class _ReplyReader(io.BufferedReader):
+    """Reads one reply from the socket.
+
+    Attributes:
+        has_leftovers: whether bytes were read beyond the end of the reply; known once it is closed.
+    """
+
+    has_leftovers = False
+
+    def close(self) -> None:
+        if not self.closed:
+            reader: Any = self.raw
+            reader.muted = True  # so that peek looks into the buffer only
+            self.has_leftovers = bool(self.peek(1))
+        super().close()
+
+
 @attrs.frozen
 class _TimedSocket:
     """Stands for a socket where http.client asks it for a file to read the answer from."""
 
     sock: Any
 
-    def makefile(self, mode: str) -> io.BufferedReader:  # noqa: ARG002 - http.client's signature
-        return io.BufferedReader(_TimedReader(self.sock))
+    def makefile(self, mode: str) -> _ReplyReader:  # noqa: ARG002 - http.client's signature
+        return _ReplyReader(_TimedReader(self.sock))
 
 
 class _TimedResponse(http.client.HTTPResponse):
+    chunked: bool
+
     def __init__(self, sock: Any, *args: Any, **named: Any) -> None:
         super().__init__(_TimedSocket(sock), *args, **named)  # type: ignore[arg-type]  # all it does is makefile
+        self._reader: Any = self.fp
 
     def begin(self) -> None:
-        reader: Any = self.fp.raw  # the one that _TimedSocket makes
         super().begin()
-        if reader.ended:  # http.client takes a connection that breaks within the headers for their end
+        # http.client itself skips 100 only. RFC 9110, section 15.2: a client must be able to skip every interim reply.
+        while self.status in _INTERIM and not self._reader.raw.ended:
+            self.headers = self.msg = None  # type: ignore[assignment]  # or `begin` would do nothing
+            super().begin()
+        if self._reader.raw.ended:  # http.client takes a connection that breaks within the headers for their end
             raise http.client.IncompleteRead(b"")
+        if self.status in _WITHOUT_BODY:
+            self.chunked = False  # http.client would wait for the chunks
+        if self._has_odd_framing():
+            self.will_close = True  # makes http.client close the connection after this reply
+
+    @property
+    def ended_properly(self) -> bool:
+        """Whether the reply was read to its end, and no byte beyond it."""
+        return self.isclosed() and not self._reader.has_leftovers
+
+    def _has_odd_framing(self) -> bool:
+        """Whether the two sides may disagree about where the reply ends."""
+        length, coding = self.headers.get("content-length"), self.headers.get("transfer-encoding")
+        if self.status in _WITHOUT_BODY:
+            return self.status < 200 or coding is not None or (length is not None and length.strip() != "0")
+        if coding is not None:
+            return length is not None or coding.strip().lower() != "chunked"
+        return length is not None and not _DIGITS.fullmatch(length.strip())
+
+
+_INTERIM: Final = frozenset(range(100, 200)) - {http.HTTPStatus.SWITCHING_PROTOCOLS}
+_WITHOUT_BODY: Final = frozenset(
+    {http.HTTPStatus.SWITCHING_PROTOCOLS, http.HTTPStatus.NO_CONTENT, http.HTTPStatus.NOT_MODIFIED}
+)
+_DIGITS: Final = re.compile("[0-9]+")
 
 
 class _Timed:
     """What both kinds of connection do differently from urllib3's."""
 
-    response_class: Any = _TimedResponse
     # http.client prints whole requests, codes and tokens included, when somebody sets this for all connections.
     debuglevel = 0
     sock: Any
     port: Any
     timeout: Any
+    close: Any
     _dns_host: str
     _connecting = False
+    _reply: _TimedResponse | None = None
+
+    def _new_reply(self, sock: Any, *args: Any, **named: Any) -> _TimedResponse:
+        self._reply = _TimedResponse(sock, *args, **named)
+        return self._reply
+
+    response_class: Any = _new_reply
+
+    def can_be_used_again(self) -> bool:
+        """Whether the last reply was read to its proper end, and nothing more has arrived."""
+        reply, self._reply = self._reply, None
+        if self.sock is None or reply is None or not reply.ended_properly:
+            return False
+        # urllib3 looks at the socket before each request too, but not at what TLS has decrypted already.
+        return not getattr(self.sock, "pending", int)() and not wait_for_read(self.sock, 0.0)
 
     def connect(self) -> None:
         exchange = _exchange()
@@ -233,12 +322,23 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_after_fork)
 
 
-class _TimedHTTPPool(HTTPConnectionPool):
+class _TimedPool:
+    """What both kinds of pool do differently from urllib3's."""
+
+    def _put_conn(self, connection: Any) -> None:
+        exchange = _exchange()
+        if exchange is None or connection is None:
+            super()._put_conn(connection)  # type: ignore[misc]  # mixed into urllib3's pools
+        else:
+            exchange.hold(self, connection)
+
+
+class _TimedHTTPPool(_TimedPool, HTTPConnectionPool):
     ConnectionCls = _TimedHTTPConnection
     QueueCls = _Idle
 
 
-class _TimedHTTPSPool(HTTPSConnectionPool):
+class _TimedHTTPSPool(_TimedPool, HTTPSConnectionPool):
     ConnectionCls = _TimedHTTPSConnection
     QueueCls = _Idle
 
