@@ -28,6 +28,8 @@ _OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "drip": {"interval_s": 0.05},
     "drip-headers": {"interval_s": 0.05},
     "huge": {"bytes": 300_000},
+    "interim": {"delay_s": 0.05},
+    "no-content-with-body": {"delay_s": 0.02},
     "lagging-lookups": {"lag_s": 1e6},
 }
 _LASTING: Final = frozenset({"lagging-lookups", "clock-skew", "insert-while-paging"})

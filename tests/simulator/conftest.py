@@ -138,6 +138,17 @@ def session() -> Iterator[requests.Session]:
 
 
 @pytest.fixture
+def open_connection() -> Callable[[RunningSimulator], socket.socket]:
+    """Connects, for talk that `requests` would not show or not allow."""
+
+    def connect(running: RunningSimulator) -> socket.socket:
+        parts = urlsplit(running.announcement["base_url"])
+        return socket.create_connection((parts.hostname or "", parts.port or 0), timeout=5)
+
+    return connect
+
+
+@pytest.fixture
 def talk() -> Callable[[RunningSimulator, bytes], bytes]:
     """Sends bytes as they are, says that no more follow, and returns all that comes back."""
 

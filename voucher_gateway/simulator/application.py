@@ -13,7 +13,7 @@ from flask import Flask, Response
 from flask import request as flask_request
 from werkzeug.datastructures import Headers
 
-from .delivery import ConnectionGone, Outgoing, encode_head
+from .delivery import ConnectionGone, Outgoing
 from .exchange import RecordedRequest, Refused, Reply, Request
 from .fault_table import FAULTS
 from .faults import ArmedFaults, Fault
@@ -199,9 +199,8 @@ class Application:
         headers = reply.all_headers(self.simulator.clock.http_date())
         body = reply.payload()
         if reply.delivery is not None:
-            more = [("Content-Length", str(len(body))), ("Connection", "close")]
-            head = encode_head(reply.status, headers + more)
-            reply.delivery(Outgoing(flask_request.environ["werkzeug.socket"], self.closing, head, body))
+            connection = flask_request.environ["werkzeug.socket"]
+            reply.delivery(Outgoing(connection, self.closing, reply.status, headers, body))
         response = Response(body, reply.status, headers)
         if not body:
             response.headers.pop("Content-Type", None)  # Flask's default, for nothing

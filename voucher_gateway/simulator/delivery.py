@@ -23,6 +23,10 @@ class ConnectionGone(ConnectionError):
     """The reply was dealt with on the socket, which is of no use any more: nothing else may be sent."""
 
 
+class ReplySent(Exception):
+    """The reply was sent whole, and the connection stays open for the next request."""
+
+
 def encode_head(status: int, headers: Sequence[tuple[str, str]]) -> bytes:
     """The status line and the headers of an HTTP/1.1 reply, up to and with the empty line."""
     try:
@@ -40,14 +44,29 @@ class Outgoing:
     Attributes:
         socket: the server's end of the outgoing.
         closing: set when the simulator closes, which ends every wait.
-        head: the status line and headers that are due.
+        status: the status that is due.
+        headers: the headers that are due, apart from Content-Length and Connection.
         body: the body that is due.
     """
 
     socket: socket.socket
     closing: threading.Event
-    head: bytes
+    status: int
+    headers: Sequence[tuple[str, str]]
     body: bytes
+
+    @property
+    def head(self) -> bytes:
+        """The status line and headers of a reply after which the connection is closed."""
+        return self._head(("Connection", "close"))
+
+    @property
+    def open_head(self) -> bytes:
+        """The status line and headers of a reply after which the connection stays open."""
+        return self._head()
+
+    def _head(self, *more: tuple[str, str]) -> bytes:
+        return encode_head(self.status, [*self.headers, ("Content-Length", str(len(self.body))), *more])
 
     def send(self, data: bytes) -> None:
         """Sends all of it.
@@ -147,3 +166,36 @@ class Flood:
             outgoing.send(_BLOCK[:left])
             left -= len(_BLOCK)
         raise ConnectionGone
+
+
+@frozen
+class Interim:
+    """Sends an interim reply, waits, and leaves the reply itself to the server."""
+
+    status: int
+    delay_s: float
+
+    def __call__(self, outgoing: Outgoing) -> None:
+        """Sends the interim reply only."""
+        outgoing.send(encode_head(self.status, [("Link", "</style.css>; rel=preload; as=style")]))
+        outgoing.pause(self.delay_s)
+
+
+@frozen
+class LateBody:
+    """Sends the head, waits, and sends the body; the connection stays open."""
+
+    delay_s: float
+
+    def __call__(self, outgoing: Outgoing) -> None:
+        """Sends the reply in two pieces."""
+        outgoing.send(outgoing.open_head)
+        outgoing.pause(self.delay_s)
+        outgoing.send(outgoing.body)
+        raise ReplySent
+
+
+def send_twice(outgoing: Outgoing) -> None:
+    """Sends the whole reply twice in one piece; the connection stays open."""
+    outgoing.send(2 * (outgoing.open_head + outgoing.body))
+    raise ReplySent

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from .delivery import Outgoing
 
 Delivery = Callable[["Outgoing"], None]
-"""Sends a reply in its own way and ends the connection; see `delivery.py`."""
+"""Sends a reply in its own way and raises `ConnectionGone` or `ReplySent`; see `delivery.py`.
+
+One that returns has only sent something before the reply, which then leaves as usual.
+"""
 
 
 @frozen

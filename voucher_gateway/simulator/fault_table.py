@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import evolve, field, frozen
@@ -233,6 +236,51 @@ def _huge(exchange: Exchange, bytes: float) -> Reply:
     return evolve(exchange.proceed(), delivery=delivery.Flood(int(bytes)))
 
 
+@_fault(
+    "huge-reply",
+    "The vendor does it; a small compressed body unpacks to millions of empty lists.",
+    commits=True,
+    bytes=FaultOption(32_000_000, 6),
+)
+def _huge_reply(exchange: Exchange, bytes: float) -> Reply:
+    exchange.proceed()
+    headers = (("Content-Type", "application/json"), ("Content-Encoding", "gzip"))
+    return Reply(200, _compressed_empty_lists(int(bytes) // 3), headers)
+
+
+@_fault(
+    "interim",
+    "The vendor does it; an interim reply comes at once and the answer later, on a connection that stays open.",
+    commits=True,
+    status=FaultOption(103, 102, 199),
+    delay_s=FaultOption(0.2),
+)
+def _interim(exchange: Exchange, status: float, delay_s: float) -> Reply:
+    return evolve(exchange.proceed(), delivery=delivery.Interim(int(status), delay_s))
+
+
+@_fault(
+    "no-content-with-body",
+    "The vendor does it and answers 204, yet with a length and, a little later, a body; the connection stays open.",
+    commits=True,
+    delay_s=FaultOption(0.05),
+)
+def _no_content_with_body(exchange: Exchange, delay_s: float) -> Reply:
+    reply = exchange.proceed()
+    if not 200 <= reply.status <= 299:
+        return reply
+    return Reply(204, b'"No Content"', delivery=delivery.LateBody(delay_s))
+
+
+@_fault(
+    "answer-twice",
+    "The vendor does it and sends its whole answer twice, on a connection that stays open.",
+    commits=True,
+)
+def _answer_twice(exchange: Exchange) -> Reply:
+    return evolve(exchange.proceed(), delivery=delivery.send_twice)
+
+
 @_fault("wrong-echo", "The vendor does it; the reply shows another amount.", commits=True)
 def _wrong_echo(exchange: Exchange) -> Reply:
     return exchange.simulator.distort(exchange.proceed())
@@ -289,6 +337,14 @@ def _insert_while_paging(exchange: Exchange) -> Reply:
 )
 def _clock_skew(exchange: Exchange, seconds: float) -> Reply:
     return exchange.proceed().with_header("Date", exchange.simulator.clock.http_date(seconds))
+
+
+@lru_cache(maxsize=4)
+def _compressed_empty_lists(count: int) -> bytes:
+    """A gzipped list of so many empty lists, made without the whole of it in memory."""
+    packing = zlib.compressobj(wbits=31)
+    lists = (b"[]," * min(20_000, count - 1 - start) for start in range(0, count - 1, 20_000))
+    return b"".join([*map(packing.compress, chain([b"["], lists, [b"[]]"])), packing.flush()])
 
 
 def _json_bytes(reply: Reply, body: bytes) -> Reply:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
-from .delivery import ConnectionGone, encode_head
+from .delivery import ConnectionGone, ReplySent, encode_head
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -136,6 +136,8 @@ class _RequestHandler(WSGIRequestHandler):
             return
         try:
             self._send(*self._call(body))
+        except ReplySent:  # by a fault
+            return
         except ConnectionError:  # the client left, or a fault has dealt with the connection
             self.close_connection = True
         except Exception:  # noqa: BLE001 - the server must outlive its own mistakes

@@ -38,6 +38,8 @@ _QUICK_FAULTS: Final[Mapping[str, Mapping[str, float]]] = {
     "slow": {"delay_s": 0.02},
     "slow-before": {"delay_s": 0.02},
     "huge": {"bytes": 3_000_000},
+    "interim": {"delay_s": 0.05},
+    "no-content-with-body": {"delay_s": 0.02},
 }
 
 
