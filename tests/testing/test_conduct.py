@@ -14,6 +14,9 @@ from voucher_gateway.conformance import Conformance
 from voucher_gateway.testing import PROMISES, Level, ProviderContract
 from voucher_gateway.testing.conduct import Asked, Conduct, Verdict, promises_of, verdicts
 
+KEPT = sum(promise.level is Level.READ for promise in PROMISES.values()) - 1
+"""How many promises the corner shop keeps: all of the read level, but P8, as its lists have no order to ask for."""
+
 
 class CornerContract(ProviderContract):
     provider = CornerProvider
@@ -72,7 +75,7 @@ def test_a_contract_is_asked_what_applies_to_what_its_provider_declares(asked: A
 def test_a_whole_run_is_written_and_agrees_with_its_file(kept: Conduct) -> None:
     written = _verdict(kept, write=True)
     assert not written.fails
-    assert "43 promises kept, 1 not applicable; written to" in written.sentence
+    assert f"{KEPT} promises kept, 1 not applicable; written to" in written.sentence
     assert _verdict(kept).sentence.endswith("as its conformance.json says")
 
 
@@ -154,4 +157,4 @@ def test_a_file_says_the_same_after_a_round_trip(kept: Conduct) -> None:
     found = kept.conformance()
     assert found is not None
     assert Conformance.from_json(found.to_json()) == found
-    assert found.summary == "read, 43 promises kept, 1 not applicable"
+    assert found.summary == f"read, {KEPT} promises kept, 1 not applicable"

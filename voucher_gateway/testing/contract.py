@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from voucher_gateway.testing.base import Contract
 from voucher_gateway.testing.changing import ChangingContract
+from voucher_gateway.testing.connections import ConnectionsContract
 from voucher_gateway.testing.crash import CrashContract
 from voucher_gateway.testing.declaring import DeclaringContract
 from voucher_gateway.testing.failing import FailingContract
@@ -40,6 +41,7 @@ class ProviderContract(
     SpendingContract,
     RefundingContract,
     ReferencesContract,
+    ConnectionsContract,
     ResolvingContract,
     CrashContract,
     Contract,

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 import attrs
+import requests
 
 from tests.testing.broken.registering import breaks
 from tests.testing.corner.provider import DECLARED, CornerBase, CornerProvider, CornerSettings
@@ -140,6 +141,15 @@ class NeverCloses(CornerProvider):
 
 
 kept: list[CornerProvider] = []
+
+
+@breaks("R20")
+class ReadsThroughPlainRequests(CornerProvider):
+    """requests takes an interim reply for the answer, and keeps the connection on which the answer is still to come."""
+
+    def __init__(self, account: str, settings: CornerSettings) -> None:
+        super().__init__(account, settings)
+        self.http._transport._session.mount("http://", requests.adapters.HTTPAdapter())
 
 
 @breaks("P1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+import requests
 
 from tests.testing.spending.registering import breaks
 from voucher_gateway.adapter import (
@@ -26,7 +27,7 @@ from voucher_gateway.adapter import (
     VoucherGatewayError,
 )
 from voucher_gateway.witness import witnessed
-from voucher_gateway_jtl import JtlProvider
+from voucher_gateway_jtl import JtlProvider, JtlSettings
 from voucher_gateway_ticketing import TicketingProvider
 
 
@@ -166,6 +167,15 @@ class TellsWhichCodeHoldsTooLittle(JtlProvider):
             return super().reserve(code, money, pin, reference=reference, order=order)
         except InsufficientValue as error:
             raise InsufficientValue(f"{code} holds too little", account=self.account) from error
+
+
+@breaks("E8")
+class ChangesThroughPlainRequests(JtlProvider):
+    """requests takes an interim reply for the answer, and keeps the connection on which the answer is still to come."""
+
+    def __init__(self, account: str, settings: JtlSettings) -> None:
+        super().__init__(account, settings)
+        self.http._transport._session.mount("http://", requests.adapters.HTTPAdapter())
 
 
 @breaks("U1")

@@ -22,8 +22,8 @@ _RESOLVES: Final = both(
 )
 
 
-def _spend(number: str, says: str, advice: str, applies: Applies = _changes) -> Promise:
-    return Promise(number, Level.SPEND, says, advice, applies)
+def _spend(number: str, says: str, advice: str, applies: Applies = _changes, *, fault: str | None = None) -> Promise:
+    return Promise(number, Level.SPEND, says, advice, applies, fault=fault)
 
 
 EFFECTS: Final = (
@@ -92,6 +92,13 @@ EFFECTS: Final = (
         "No error, log line or traceback of a changing call shows a code, a PIN or a secret, be it declined or failed.",
         "Keep codes in `Code`, build paths with `Path.of`, and quote nothing of a reply but names and codes of errors.",
         _changes,
+    ),
+    _spend(
+        "E8",
+        "No reply, interim reply (1xx) or rest of a reply becomes the answer to another changing call.",
+        "Send through `HttpClient`, or use a connection again only after a reply that was read to its proper end.",
+        _changes,
+        fault="interim",
     ),
     _spend(
         "U1",

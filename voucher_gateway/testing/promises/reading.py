@@ -168,6 +168,12 @@ READING: Final = (
         "Close your `HttpClient` (or engine) in `close`; keep all connections in it.",
     ),
     _read(
+        "R20",
+        "No reply, interim reply (1xx) or rest of a reply becomes the answer to another read.",
+        "Send through `HttpClient`, or use a connection again only after a reply that was read to its proper end.",
+        fault="interim",
+    ),
+    _read(
         "M1",
         "Every amount is the vendor's, to the last digit and in the right currency.",
         "Read amounts with an AmountDialect and `money_from`, and the currency from where the vendor says it.",
