@@ -148,7 +148,8 @@ class JtlProvider(HttpProvider):
             )
 
         def fetch(index: int) -> Callable[[], Page[Voucher]]:
-            request = Request(method="GET", path=Path.of("/vouchers"), query=[("page", str(index + 1)), *fixed])
+            query = [("page", str(index + 1)), *fixed]
+            request = Request(method="GET", path=Path.of("/vouchers"), query=query, returns_page=True)
             reply = self._calls.read(Operation.VOUCHERS, request, lambda reply: reply)
             return lambda: self._calls.about(Operation.VOUCHERS, lambda: read(reply))
 
@@ -180,7 +181,9 @@ class JtlProvider(HttpProvider):
 
         def fetch(number: int) -> tuple[Page[Movement], datetime | None]:
             query: list[Param] = [("page", str(number)), ("per_page", str(history.PAGE_SIZE)), *filtered]
-            request = Request(method="GET", path=Path.of("/vouchers/{id}/charges", id=id), query=query)
+            request = Request(
+                method="GET", path=Path.of("/vouchers/{id}/charges", id=id), query=query, returns_page=True
+            )
             read = partial(history.movements, self.account, currency)
             return self._calls.read(Operation.HISTORY, request, read)
 

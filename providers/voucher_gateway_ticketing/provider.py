@@ -174,7 +174,7 @@ class TicketingProvider(HttpProvider):
 
     def history(self, id: str) -> History:
         """Return the ticket checkouts that took value off a voucher (vivenu: transactions); it comes in one reply."""
-        request = Request(method="GET", path=Path.of("/api/vouchers/{id}/transactions", id=id))
+        request = Request(method="GET", path=Path.of("/api/vouchers/{id}/transactions", id=id), returns_page=True)
         found = self._reads.of_voucher(lambda: self._reads.asked(Operation.HISTORY, request, wire.read_transactions))
         currency = self._reads.currency(Operation.HISTORY)
         return self._reads.about(Operation.HISTORY, lambda: mapping.history(self.account, currency, id, found))

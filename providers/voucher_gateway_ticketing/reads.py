@@ -56,7 +56,7 @@ class Reads(Calls):
         while True:
             had = len(whole.docs)
             query = [("top", str(size - had)), ("skip", str(first + had)), *params]
-            request = Request(method="GET", path=Path.of("/api/vouchers"), query=query)
+            request = Request(method="GET", path=Path.of("/api/vouchers"), query=query, returns_page=True)
             page = self.asked(operation, request, wire.read_vouchers)
             whole.docs += page.docs
             whole.raw += page.raw

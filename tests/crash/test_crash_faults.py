@@ -28,6 +28,7 @@ _OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "drip": {"interval_s": 0.05},
     "drip-headers": {"interval_s": 0.05},
     "huge": {"bytes": 300_000},
+    "huge-reply": {"bytes": 300_000},
     "interim": {"delay_s": 0.05},
     "no-content-with-body": {"delay_s": 0.02},
     "lagging-lookups": {"lag_s": 1e6},
@@ -38,6 +39,7 @@ _QUICK: Final[Mapping[str, Any]] = {
     "read_timeout_s": 0.4,
     "total_timeout_s": 0.8,
     "max_reply_bytes": 100_000,
+    "max_page_bytes": 100_000,
 }
 _SURE: Final = frozenset({"rate-limit", "unauthorized"})
 """Refusals that say that nothing was done."""

@@ -1,13 +1,16 @@
-"""No server can hold a call beyond its total time, nor fill the memory."""
+"""No server can hold a call beyond its total time, nor fill the memory, be it by bytes or by values."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 
 from voucher_gateway.adapter import (
@@ -176,6 +179,116 @@ def test_a_small_answer_that_unpacks_to_a_large_one_is_dropped_at_the_limit(
         client.change(CHARGE, intent, Reply.json)
     assert left_open.value.ticket.reason == "the answer is larger than allowed"
     assert peak() < 16 * MB
+
+
+LISTS = 32_000_000
+IMPATIENT_CHILD = """
+import resource, sys, time
+from voucher_gateway.adapter import HttpClient, HttpSettings, MalformedResponse, Path, Reply, Request
+
+client = HttpClient("shop", HttpSettings(base_url=sys.argv[1]), explain=lambda reply: None)
+before, began = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
+try:
+    client.read(Request(method="GET", path=Path.of("/jars"), returns_page=sys.argv[2] == "page"), Reply.json)
+except MalformedResponse as error:
+    print(error.message)
+after = resource.getrusage(resource.RUSAGE_SELF)
+print((after.ru_maxrss - before.ru_maxrss) // 1024)
+print(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+"""
+
+
+def empty_lists(size: int) -> Callable[[Visit], None]:
+    """Answers with a gzipped list of empty lists, of so many bytes when it is unpacked."""
+    packing = zlib.compressobj(6, zlib.DEFLATED, 31)
+    body = packing.compress(b"[" + b"[]," * (size // 3 - 1) + b"[]]") + packing.flush()
+    head = b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+
+    def play(visit: Visit) -> None:
+        while visit.asked():
+            visit.send(HEAD + head + body)
+
+    return play
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "message"),
+    [
+        ("object", LISTS, "the answer is larger than allowed"),
+        ("page", LISTS, "the answer is larger than allowed"),
+        ("object", 2_000_000, "more than 20000 values"),
+        ("page", 8_000_000, "more than 250000 values"),
+    ],
+)
+def test_a_small_answer_with_millions_of_values_costs_little_by_default(
+    kind: str, size: int, message: str, serve: Serve
+) -> None:
+    server = serve(empty_lists(size))
+    child = subprocess.run(
+        [sys.executable, "-c", IMPATIENT_CHILD, server.url, kind],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    said, mebibytes, cpu_s = child.stdout.splitlines()
+    assert message in said
+    assert int(mebibytes) < 64
+    assert float(cpu_s) < 1
+    assert len(server.heard) == 1
+
+
+def test_a_change_whose_answer_has_too_many_values_is_unknown(
+    serve: Serve, client_of: ClientOf, intent: Intent, peak: Callable[[], int]
+) -> None:
+    client = client_of(serve(empty_lists(1_000_000)), total_timeout_s=5)
+    with pytest.raises(OutcomeUnknown, match="the reply has more than 20000 values"):
+        client.change(CHARGE, intent, Reply.json)
+    assert peak() < 16 * MB
+
+
+@pytest.mark.parametrize(
+    ("body", "values"),
+    [("[1, 2, 3]", 4), ('{"a": [true, null], "b": {}}', 6), ('["a,b,[{", "\\\\", ",\\",,"]', 4)],
+)
+def test_values_are_counted_and_punctuation_in_texts_is_not(
+    body: str, values: int, serve: Serve, client_of: ClientOf
+) -> None:
+    server = serve(each=lambda _: (200, body))
+    client_of(server, max_reply_values=values).read(LOOK, Reply.json)
+    with pytest.raises(MalformedResponse, match=f"the reply has more than {values - 1} values"):
+        client_of(server, max_reply_values=values - 1).read(LOOK, Reply.json)
+
+
+def test_a_page_may_be_larger_than_an_object(serve: Serve, client_of: ClientOf) -> None:
+    page = attrs.evolve(LOOK, returns_page=True)
+    server = serve(each=lambda _: (200, "[" + "1," * 40 + "1]"))
+    limits = {"max_reply_bytes": 80, "max_page_bytes": 200, "max_reply_values": 40, "max_page_values": 50}
+    client = client_of(server, **limits)
+    assert client.read(page, Reply.json) == [1] * 41
+    with pytest.raises(MalformedResponse, match="larger than allowed"):
+        client.read(LOOK, Reply.json)
+    for name, message in (("max_page_bytes", "larger than allowed"), ("max_page_values", "more than 41 values")):
+        with pytest.raises(MalformedResponse, match=message):
+            client_of(server, **{**limits, name: 41}).read(page, Reply.json)
+
+
+def test_unpacking_counts_against_the_total_time(
+    serve: Serve, client_of: ClientOf, intent: Intent, stopwatch: Callable[[], float]
+) -> None:
+    empty = zlib.compressobj(6, zlib.DEFLATED, 31)
+    member = empty.compress(b"") + empty.flush()
+
+    def play(visit: Visit) -> None:
+        visit.asked()
+        visit.send(HEAD + b"Content-Encoding: gzip\r\n\r\n")
+        while not visit.server_is_closing(0):
+            visit.send(member * 10_000)
+
+    with pytest.raises(OutcomeUnknown) as left_open:
+        client_of(serve(play), max_reply_bytes=32 * MB, total_timeout_s=TOTAL_S).change(CHARGE, intent, Reply.json)
+    assert left_open.value.ticket.reason == "no complete answer within the time allowed"
+    assert stopwatch() < TOTAL_S + 1.5
 
 
 def test_a_compressed_answer_is_read(serve: Serve, client_of: ClientOf) -> None:

@@ -182,3 +182,11 @@ def test_half_a_surrogate_pair_is_never_sent() -> None:
 def test_the_standard_reader_agrees_on_what_is_written() -> None:
     value = {"text": 'quote " backslash \\ line \n', "list": [1, -2, {"deep": []}]}
     assert json.loads(encode(value)) == value
+
+
+def test_a_text_with_more_values_than_allowed_is_refused_before_it_is_read() -> None:
+    assert decode(b'["a,b", {"c": [1]}]', max_values=5) == ["a,b", {"c": [1]}]
+    with pytest.raises(MalformedResponse, match="the page has more than 4 values"):
+        decode(b'["a,b", {"c": [1]}]', what="page", max_values=4)
+    with pytest.raises(MalformedResponse, match="more than 4 values"):
+        decode(b"[,,,,,,,", max_values=4)

@@ -215,7 +215,9 @@ class HttpClient:
         if header is not None:
             headers["Authorization"] = header.reveal()
         try:
-            reply = self._transport.send(request.method, url, headers, body, deadline=deadline)
+            reply = self._transport.send(
+                request.method, url, headers, body, deadline=deadline, returns_page=request.returns_page
+            )
         except NoReply as lost:
             failure = lost
         else:

@@ -72,6 +72,7 @@ class Request:
         query: names and values; values that are masked are revealed only when sent.
         json: the body to be sent as JSON, None for none; values that are masked are revealed only when sent.
         anonymous: whether it goes without credentials.
+        returns_page: whether the reply is a page of a list, which may be larger than a reply about one object.
     """
 
     method: str
@@ -79,6 +80,7 @@ class Request:
     query: Sequence[tuple[str, str | Masked]] = attrs.field(default=(), repr=False)
     json: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
     anonymous: bool = False
+    returns_page: bool = False
 
     @property
     def shown(self) -> str:
@@ -120,11 +122,13 @@ class Reply:
         status: the HTTP status.
         headers: by lower-case or any other name.
         body: the bytes, decompressed.
+        max_values: a JSON body with more values is refused; None for no limit.
     """
 
     status: int
     headers: Mapping[str, str] = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
+    max_values: int | None = attrs.field(default=None, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -153,6 +157,6 @@ class Reply:
         """Return the body as strict JSON, with exact numbers.
 
         Raises:
-            MalformedResponse: if it is none.
+            MalformedResponse: if it is none, or has more values than allowed.
         """
-        return wire.decode(self.body)
+        return wire.decode(self.body, max_values=self.max_values)

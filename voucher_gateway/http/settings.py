@@ -20,6 +20,19 @@ def _at_least_one(_: object, __: attrs.Attribute[Any], value: int) -> None:
         raise ConfigurationError("must be at least 1")
 
 
+@attrs.frozen
+class ReplyLimits:
+    """How large an answer may be.
+
+    Attributes:
+        max_bytes: after decompression.
+        max_values: JSON values of every kind.
+    """
+
+    max_bytes: int
+    max_values: int
+
+
 @attrs.frozen(kw_only=True)
 class HttpSettings:
     """The part of an account's configuration that concerns HTTP. Times are in seconds.
@@ -32,7 +45,11 @@ class HttpSettings:
             a host's name can take longer: nothing interrupts it.
         tries: how often a call that surely did nothing is made at most.
         workers: how many threads will share the account; as many connections are kept.
-        max_reply_bytes: a longer answer is refused.
+        max_reply_bytes: a longer answer about one object is refused. The bytes are counted after decompression.
+        max_reply_values: an answer about one object with more JSON values is refused. Each object, array, string,
+            number, boolean and null counts; an empty object or array counts twice.
+        max_page_bytes: a longer page of a list is refused.
+        max_page_values: a page of a list with more JSON values is refused.
         ca_bundle: a file of trusted certificates instead of the usual ones.
     """
 
@@ -42,5 +59,14 @@ class HttpSettings:
     total_timeout_s: float = attrs.field(default=30.0, validator=_seconds)
     tries: int = attrs.field(default=3, validator=_at_least_one)
     workers: int = attrs.field(default=8, validator=_at_least_one)
-    max_reply_bytes: int = attrs.field(default=32 * 1024 * 1024, validator=_at_least_one)
+    max_reply_bytes: int = attrs.field(default=2 * 1024 * 1024, validator=_at_least_one)
+    max_reply_values: int = attrs.field(default=20_000, validator=_at_least_one)
+    max_page_bytes: int = attrs.field(default=8 * 1024 * 1024, validator=_at_least_one)
+    max_page_values: int = attrs.field(default=250_000, validator=_at_least_one)
     ca_bundle: str | None = None
+
+    def reply_limits(self, *, page: bool) -> ReplyLimits:
+        """Return the limits of an answer about one object, or of a page of a list."""
+        if page:
+            return ReplyLimits(self.max_page_bytes, self.max_page_values)
+        return ReplyLimits(self.max_reply_bytes, self.max_reply_values)

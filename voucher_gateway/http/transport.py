@@ -26,7 +26,7 @@ from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.http.effects import Failure
 from voucher_gateway.http.exchange import Exchange, OutOfTime, TimedAdapter, under_way
 from voucher_gateway.http.request import Reply
-from voucher_gateway.http.settings import HttpSettings
+from voucher_gateway.http.settings import HttpSettings, ReplyLimits
 
 USER_AGENT: Final = "voucher-gateway"
 
@@ -69,7 +69,16 @@ class Transport:
         """Close all connections."""
         self._session.close()
 
-    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, deadline: float) -> Reply:
+    def send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        *,
+        deadline: float,
+        returns_page: bool = False,
+    ) -> Reply:
         """Send one request once and read the whole answer.
 
         Args:
@@ -78,25 +87,27 @@ class Transport:
             headers: all of them but the length.
             body: the body.
             deadline: the moment of ``time.monotonic`` when it must be over.
+            returns_page: whether the reply is a page of a list, which may be larger.
 
         Raises:
             NoReply: if no complete answer came.
             ConfigurationError: if the environment's proxy, or the file of trusted certificates, cannot be used.
         """
         route = self._route(url)
+        limits = self._settings.reply_limits(page=returns_page)
         exchange = Exchange(deadline, self._settings.connect_timeout_s, self._settings.read_timeout_s)
         callers = sys.exception()  # what our caller is handling just now says nothing about us
         # Raised outside of the handler: even as a hidden context, the library's own error would carry URL and token.
         try:
             with under_way(exchange):
-                return self._send(_prepared(method, url, headers, body), route, exchange)
+                return self._send(_prepared(method, url, headers, body), route, exchange, limits)
         except _TooLarge:
             failure = Failure.TOO_LARGE
         except Exception as error:  # noqa: BLE001 - whatever it is, the request may have left
             failure = _failure(error, besides=callers)
         raise NoReply(_named(failure, exchange.sent), sent=exchange.sent)
 
-    def _send(self, request: requests.PreparedRequest, route: _Route, exchange: Exchange) -> Reply:
+    def _send(self, request: requests.PreparedRequest, route: _Route, exchange: Exchange, limits: ReplyLimits) -> Reply:
         response = self._session.get_adapter(request.url or "").send(
             request,
             stream=True,
@@ -106,13 +117,11 @@ class Transport:
             proxies=route.proxies,
         )
         try:
-            body = response.raw.read(self._settings.max_reply_bytes + 1, decode_content=True)
-            if len(body) > self._settings.max_reply_bytes:
-                raise _TooLarge
+            body = _read_body(response.raw, exchange, limits.max_bytes)
         except BaseException:
             response.close()
             raise
-        return Reply(status=response.status_code, headers=response.headers, body=body)
+        return Reply(status=response.status_code, headers=response.headers, body=body, max_values=limits.max_values)
 
     def _route(self, url: str) -> _Route:
         host = urlsplit(url).netloc
@@ -128,6 +137,23 @@ class Transport:
 
 class _TooLarge(Exception):
     pass
+
+
+# urllib3 takes quadratic time to unpack a piece that consists of many small gzip members, so a piece is small.
+_PIECE_BYTES: Final = 64 * 1024
+
+
+def _read_body(raw: Any, exchange: Exchange, max_bytes: int) -> bytes:
+    """Read and decompress a body, piece by piece, so that neither its size nor its time is without a limit."""
+    pieces: list[bytes] = []
+    size = 0
+    while piece := raw.read(min(_PIECE_BYTES, max_bytes + 1 - size), decode_content=True):
+        size += len(piece)
+        if size > max_bytes:
+            raise _TooLarge
+        pieces.append(piece)
+        exchange.wait(exchange.read_s)  # raises OutOfTime if the total is used up
+    return b"".join(pieces)
 
 
 # Found out late, in requests, these two would be failures that we do not know, and leave a change's outcome open.

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any, Final
+
+import attrs
 
 from voucher_gateway.adapter import (
     AccessDenied,
@@ -28,6 +32,9 @@ _CHANGES_THE_TRUTH: Final = frozenset({"wrong-echo", "insert-while-paging", "rep
 """Faults after which a wrong answer is the vendor's own, or the books have changed."""
 _MOST_ARRIVALS: Final = 12
 _ENOUGH: Final = 40
+_LIMITS: Final = frozenset({"max_reply_bytes", "max_reply_values", "max_page_bytes", "max_page_values"})
+_MOST_MEMORY: Final = 64 * 2**20
+_MOST_SECONDS: Final = 10.0
 
 Check = Callable[[Any], None]
 
@@ -102,6 +109,52 @@ class FailingContract(Contract):
                 broke(f"{name} gave an answer although the vendor refused the login")
             stage.clear()
         check_voucher(provider.find(true.code), true, "find, after the login was accepted again,")
+
+    @keeps("R21")
+    def test_a_reply_of_millions_of_values_costs_little(self, stage: Stage) -> None:
+        true = truths(stage)[0]
+        provider = stage.provider(**_default_limits(self.provider))
+        provider.get(true.id)
+        for name, call, _ in _reads(provider, stage, true):
+            for at in range(2 if name == "history" else 1):
+                requests_before = len(stage.arrivals())
+                stage.strike("huge-reply", at)
+                peak, seconds, error = _measure(call)
+                stage.clear()
+                if len(stage.arrivals()) - requests_before <= at:
+                    continue  # no request met the fault
+                where = f"{name}, given a reply of millions of values at its request {at},"
+                refused = isinstance(error, NotExecuted | MalformedResponse)
+                must(refused, f"{where} {'gave an answer' if error is None else f'raised {type(error).__name__}'}")
+                must(peak < _MOST_MEMORY, f"{where} took {peak // 2**20} MiB of memory")
+                must(seconds < _MOST_SECONDS, f"{where} took {seconds:.0f} s")
+
+
+def _default_limits(provider: type[VoucherProvider]) -> dict[str, Any]:
+    """Return the limits of replies that an account has where nobody says otherwise, as far as the provider has them."""
+    return {
+        one.alias: one.default
+        for one in attrs.fields(provider.settings_type)
+        if one.alias in _LIMITS and type(one.default) is int
+    }
+
+
+def _measure(call: Callable[[], object]) -> tuple[int, float, Exception | None]:
+    """Make a call, and return the bytes of memory that it took at most, its seconds and its error."""
+    tracing = tracemalloc.is_tracing()
+    if not tracing:
+        tracemalloc.start()
+    tracemalloc.reset_peak()
+    before, start = tracemalloc.get_traced_memory()[0], time.monotonic()
+    error: Exception | None = None
+    try:
+        call()
+    except Exception as raised:  # noqa: BLE001 - whatever a stranger's provider raises is looked at
+        error = raised
+    seconds, peak = time.monotonic() - start, tracemalloc.get_traced_memory()[1] - before
+    if not tracing:
+        tracemalloc.stop()
+    return peak, seconds, error
 
 
 def _reads(provider: VoucherProvider, stage: Stage, true: Truth) -> Iterator[tuple[str, Callable[[], Any], Check]]:

@@ -26,6 +26,7 @@ QUICK: Final[Mapping[str, Any]] = {
     "total_timeout_s": 10.0,
     "tries": 2,
     "max_reply_bytes": 1_000_000,
+    "max_page_bytes": 1_000_000,
     "page_size": PAGE_SIZE,
 }
 """Settings of a contract run, as far as the provider has them."""
@@ -38,6 +39,7 @@ _QUICK_FAULTS: Final[Mapping[str, Mapping[str, float]]] = {
     "slow": {"delay_s": 0.02},
     "slow-before": {"delay_s": 0.02},
     "huge": {"bytes": 3_000_000},
+    "huge-reply": {"bytes": 8_000_000},
     "interim": {"delay_s": 0.05},
     "no-content-with-body": {"delay_s": 0.02},
 }

@@ -43,7 +43,10 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 _DECODER: Final = json.JSONDecoder(parse_float=exact_decimal, parse_constant=_constant, object_pairs_hook=_object)
 
 
-def decode(body: bytes, *, what: str = "reply") -> object:
+_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+
+
+def decode(body: bytes, *, what: str = "reply", max_values: int | None = None) -> object:
     """Read a JSON text: numbers with a point or an exponent become `Decimal` with all their digits, others int.
 
     A byte order mark is skipped, as RFC 8259 section 8.1 allows: it is a usual accident of PHP servers, and refusing
@@ -52,12 +55,16 @@ def decode(body: bytes, *, what: str = "reply") -> object:
     Args:
         body: the whole text, in UTF-8.
         what: what the text is, for the message.
+        max_values: a text with more values is refused before it is read; None for no limit.
 
     Raises:
-        MalformedResponse: if the text is cut off, followed by something, nested too deeply or no UTF-8; if it holds
-            NaN or an infinity, a number too long to read, half a surrogate pair, or one name twice in an object. The
-            message never quotes the text.
+        MalformedResponse: if the text has too many values; if it is cut off, followed by something, nested too deeply
+            or no UTF-8; if it holds NaN or an infinity, a number too long to read, half a surrogate pair, or one name
+            twice in an object. The message never quotes the text.
     """
+    if max_values is not None and _has_more_values(body, max_values):
+        del body  # it may hold codes, and the frame stays with the error
+        raise MalformedResponse(f"the {what} has more than {max_values} values")
     try:
         text = body.decode("utf-8").removeprefix("\ufeff")
         value: object = _DECODER.decode(text)
@@ -78,6 +85,20 @@ def decode(body: bytes, *, what: str = "reply") -> object:
         problem = "a number is out of all bounds"
     # Raised out here so that no exception with the whole text inside hangs on to this one as its context.
     raise MalformedResponse(f"the {what} is no strict JSON: {problem}")
+
+
+def _has_more_values(body: bytes, limit: int) -> bool:
+    """Return whether a JSON text has more values than the limit. An empty object or array counts as two.
+
+    A million values take some hundred megabytes of memory, so they are counted before any of them is made.
+    """
+    if _count_values(body) <= limit:  # too many rather than too few: it counts the punctuation in texts too
+        return False
+    return _count_values(_STRING.sub(b"", body)) > limit
+
+
+def _count_values(body: bytes) -> int:
+    return body.count(b",") + body.count(b"[") + body.count(b"{") + 1
 
 
 def _require_whole_characters(value: object) -> None:

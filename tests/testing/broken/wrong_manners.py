@@ -152,6 +152,14 @@ class ReadsThroughPlainRequests(CornerProvider):
         self.http._transport._session.mount("http://", requests.adapters.HTTPAdapter())
 
 
+@breaks("R21")
+class ReadsWhateverComes(CornerProvider):
+    def __init__(self, account: str, settings: CornerSettings) -> None:
+        most = 10**9
+        limits = {"max_reply_bytes": most, "max_reply_values": most, "max_page_bytes": most, "max_page_values": most}
+        super().__init__(account, attrs.evolve(settings, **limits))  # type: ignore[arg-type]  # each is a whole number
+
+
 @breaks("P1")
 class LosesTheLastPage(CornerProvider):
     def page(self, operation: str, number: int, params: list[tuple[str, Any]]) -> Page[Voucher]:

@@ -137,7 +137,7 @@ class CornerBase(VoucherProvider):
     def history(self, id: str) -> History:
         currency = self.get(id).initial
         assert currency is not None
-        request = Request(method="GET", path=Path.of("/vouchers/{id}/movements", id=id))
+        request = Request(method="GET", path=Path.of("/vouchers/{id}/movements", id=id), returns_page=True)
 
         def read(reply: Reply) -> History:
             entries = _list(_object(reply), "movements")
@@ -168,7 +168,7 @@ class CornerBase(VoucherProvider):
     def page(self, operation: str, number: int, params: list[tuple[str, Any]]) -> Page[Voucher]:
         size = self.settings.page_size
         query = [("page", str(number)), ("size", str(size)), *params]
-        request = Request(method="GET", path=Path.of("/vouchers"), query=query)
+        request = Request(method="GET", path=Path.of("/vouchers"), query=query, returns_page=True)
 
         def read(reply: Reply) -> Page[Voucher]:
             body = _object(reply)

@@ -174,6 +174,13 @@ READING: Final = (
         fault="interim",
     ),
     _read(
+        "R21",
+        "A reply that is small on the wire and has millions of values is refused soon, and costs little memory.",
+        "Send through `HttpClient` and read with `Reply.json`: both refuse more bytes and values than the settings "
+        "allow. Say `returns_page=True` for lists only.",
+        fault="huge-reply",
+    ),
+    _read(
         "M1",
         "Every amount is the vendor's, to the last digit and in the right currency.",
         "Read amounts with an AmountDialect and `money_from`, and the currency from where the vendor says it.",
