@@ -236,13 +236,19 @@ def base_url(value: str) -> str:
     named = not bracketed and all(_HOST_LABEL.fullmatch(label) for label in host.split("."))
     if not named and not (bracketed and isinstance(address, ipaddress.IPv6Address) and address.scope_id is None):
         raise ConfigurationError("must have a valid host")
-    if scheme == "http" and host != "localhost" and not (address is not None and address.is_loopback):
+    if scheme == "http" and not is_this_machine(host):
         raise ConfigurationError("must begin with https:// (http:// is for this machine itself only)")
     path = parts.path.rstrip("/")
     if any(part.lower().replace("%2e", ".") in ("", ".", "..") for part in path.split("/")[1:]):
         raise ConfigurationError('must not have "", "." or ".." in its path')
     where = f"[{address}]" if isinstance(address, ipaddress.IPv6Address) else host
     return f"{scheme}://{where}{'' if port in (None, _DEFAULT_PORTS[scheme]) else f':{port}'}{path}"
+
+
+def is_this_machine(host: str) -> bool:
+    """Return whether a host name or address, without brackets, is that of the loopback interface."""
+    address = _address(host)
+    return host.lower() == "localhost" or (address is not None and address.is_loopback)
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

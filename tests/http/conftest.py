@@ -223,10 +223,12 @@ def serve(request: pytest.FixtureRequest) -> Iterator[Serve]:
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> File:
-    """A file with a key, its certificate for 127.0.0.1 and that of its maker, made anew for each run."""
+    """A file with a key, its certificate for the hosts of these tests and that of its maker, made for each run."""
     file = tmp_path_factory.mktemp("tls") / "loopback.pem"
     maker = trustme.CA()
-    maker.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(file))
+    maker.issue_cert("127.0.0.1", "127.0.0.3", "vouchers.example").private_key_and_cert_chain_pem.write_to_path(
+        str(file)
+    )
     maker.cert_pem.write_to_path(str(file), append=True)
     return file
 

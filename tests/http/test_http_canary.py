@@ -162,14 +162,12 @@ def test_nothing_shows_of_a_proxys_password(
 ) -> None:
     proxy = serve(each=lambda _: (407, ECHO))
     password = planted.plant("pr0xy-p4ssword")
-    for name in ("HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.setenv(name, proxy.url.replace("//", f"//us3r:{password}@"))
-    for url in ("http://127.0.0.3", "https://127.0.0.3"):
-        client = client_of(url)
-        client.auth = BearerKey(SecretSource.of(TOKEN))
-        assert call_all(planted, client, intent) == 3
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("//", f"//us3r:{password}@"))
+    client = client_of("https://vouchers.example")
+    client.auth = BearerKey(SecretSource.of(TOKEN))
+    assert call_all(planted, client, intent) == 3
     monkeypatch.setenv("HTTPS_PROXY", f"socks5://us3r:{password}@127.0.0.1")
-    assert call_all(planted, client_of("https://127.0.0.3"), intent) == 3
+    assert call_all(planted, client_of("https://vouchers.example"), intent) == 3
 
 
 def test_nothing_shows_of_what_is_refused_before_sending(planted: Canary, client_of: ClientOf, intent: Intent) -> None:

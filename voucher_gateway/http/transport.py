@@ -27,6 +27,7 @@ from voucher_gateway.http.effects import Failure
 from voucher_gateway.http.exchange import Exchange, OutOfTime, TimedAdapter, under_way
 from voucher_gateway.http.request import Reply
 from voucher_gateway.http.settings import HttpSettings, ReplyLimits
+from voucher_gateway.settings import is_this_machine
 
 USER_AGENT: Final = "voucher-gateway"
 
@@ -128,10 +129,12 @@ class Transport:
         route = self._routes.get(host)
         if route is None:
             found = self._session.merge_environment_settings(url, {}, True, self._settings.ca_bundle, None)
-            _check_proxy(select_proxy(url, found["proxies"]))
+            # A proxy would see the token in plain http, and the proxy's own loopback is another machine's.
+            proxies = {} if is_this_machine(urlsplit(url).hostname or "") else found["proxies"]
+            _check_proxy(select_proxy(url, proxies))
             if url.startswith("https:"):
                 _check_certificates(found["verify"])
-            route = self._routes[host] = _Route(found["proxies"], found["verify"], found["cert"])
+            route = self._routes[host] = _Route(proxies, found["verify"], found["cert"])
         return route
 
 
