@@ -269,8 +269,9 @@ def _named_by(call: Call, result: Any) -> Any:
 
 def _harmless(error: OutcomeUnknown, call: Call) -> ProviderUnavailable:
     """Return the error for an unknown outcome of a request that takes nothing, such as a redemption's reservation."""
+    step = error.ticket.step or error.ticket.verb
     return ProviderUnavailable(
-        f"{error.message}; that was before anything was taken",
+        f"nothing was taken: the outcome of the {step} before it is not known ({error.ticket.reason or error.message})",
         account=error.account,
         operation=call.operation.value,
         http_status=error.http_status,
