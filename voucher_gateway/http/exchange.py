@@ -10,13 +10,9 @@ the connection. Otherwise the rest of one reply would be read as the reply to th
 
 from __future__ import annotations
 
-import http
-import http.client
-import io
 import logging
 import os
 import queue
-import re
 import socket
 import threading
 import time
@@ -32,6 +28,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import allowed_gai_family
 from urllib3.util.wait import wait_for_read
+
+from voucher_gateway.http.replies import TimedResponse
 
 
 class OutOfTime(TimeoutError):
@@ -103,107 +101,6 @@ def _exchange() -> Exchange | None:
     return getattr(_here, "exchange", None)
 
 
-class _TimedReader(io.RawIOBase):
-    """Reads a socket, each time waiting no longer than the exchange has left.
-
-    Attributes:
-        ended: whether the other side has closed the connection.
-        muted: whether it reads nothing more from the socket.
-    """
-
-    def __init__(self, sock: Any) -> None:
-        self.ended = False
-        self.muted = False
-        self._sock = sock
-        self._raw = sock.makefile("rb", buffering=0)
-        self._exchange = _exchange()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        if self.muted:
-            return None
-        if self._exchange is not None:
-            self._sock.settimeout(self._exchange.wait(self._exchange.read_s))
-        count: int | None = self._raw.readinto(buffer)
-        self.ended = count == 0
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _ReplyReader(io.BufferedReader):
-    """Reads one reply from the socket.
-
-    Attributes:
-        has_leftovers: whether bytes were read beyond the end of the reply; known once it is closed.
-    """
-
-    has_leftovers = False
-
-    def close(self) -> None:
-        if not self.closed:
-            reader: Any = self.raw
-            reader.muted = True  # so that peek looks into the buffer only
-            self.has_leftovers = bool(self.peek(1))
-        super().close()
-
-
-@attrs.frozen
-class _TimedSocket:
-    """Stands for a socket where http.client asks it for a file to read the answer from."""
-
-    sock: Any
-
-    def makefile(self, mode: str) -> _ReplyReader:  # noqa: ARG002 - http.client's signature
-        return _ReplyReader(_TimedReader(self.sock))
-
-
-class _TimedResponse(http.client.HTTPResponse):
-    chunked: bool
-
-    def __init__(self, sock: Any, *args: Any, **named: Any) -> None:
-        super().__init__(_TimedSocket(sock), *args, **named)  # type: ignore[arg-type]  # all it does is makefile
-        self._reader: Any = self.fp
-
-    def begin(self) -> None:
-        super().begin()
-        # http.client itself skips 100 only. RFC 9110, section 15.2: a client must be able to skip every interim reply.
-        while self.status in _INTERIM and not self._reader.raw.ended:
-            self.headers = self.msg = None  # type: ignore[assignment]  # or `begin` would do nothing
-            super().begin()
-        if self._reader.raw.ended:  # http.client takes a connection that breaks within the headers for their end
-            raise http.client.IncompleteRead(b"")
-        if self.status in _WITHOUT_BODY:
-            self.chunked = False  # http.client would wait for the chunks
-        if self._has_odd_framing():
-            self.will_close = True  # makes http.client close the connection after this reply
-
-    @property
-    def ended_properly(self) -> bool:
-        """Whether the reply was read to its end, and no byte beyond it."""
-        return self.isclosed() and not self._reader.has_leftovers
-
-    def _has_odd_framing(self) -> bool:
-        """Whether the two sides may disagree about where the reply ends."""
-        length, coding = self.headers.get("content-length"), self.headers.get("transfer-encoding")
-        if self.status in _WITHOUT_BODY:
-            return self.status < 200 or coding is not None or (length is not None and length.strip() != "0")
-        if coding is not None:
-            return length is not None or coding.strip().lower() != "chunked"
-        return length is not None and not _DIGITS.fullmatch(length.strip())
-
-
-_INTERIM: Final = frozenset(range(100, 200)) - {http.HTTPStatus.SWITCHING_PROTOCOLS}
-_WITHOUT_BODY: Final = frozenset(
-    {http.HTTPStatus.SWITCHING_PROTOCOLS, http.HTTPStatus.NO_CONTENT, http.HTTPStatus.NOT_MODIFIED}
-)
-_DIGITS: Final = re.compile("[0-9]+")
-
-
 class _Timed:
     """What both kinds of connection do differently from urllib3's."""
 
@@ -215,10 +112,10 @@ class _Timed:
     close: Any
     _dns_host: str
     _connecting = False
-    _reply: _TimedResponse | None = None
+    _reply: TimedResponse | None = None
 
-    def _new_reply(self, sock: Any, *args: Any, **named: Any) -> _TimedResponse:
-        self._reply = _TimedResponse(sock, *args, **named)
+    def _new_reply(self, sock: Any, *args: Any, **named: Any) -> TimedResponse:
+        self._reply = TimedResponse(sock, _exchange(), *args, **named)
         return self._reply
 
     response_class: Any = _new_reply
