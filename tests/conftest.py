@@ -152,7 +152,11 @@ class Shop:
 
     def another_gateway(self, journal_keys: dict[str, str] | None = None, **settings: object) -> Gateway:
         """Return a gateway on the same journal, as another process would make it."""
-        journal = open_journal(self.url, self.keys(**(journal_keys or {})))
+        return self.another_gateway_at(self.url, self.keys(**(journal_keys or {})), **settings)
+
+    def another_gateway_at(self, url: str, keys: dict[str, SecretSource] | None, **settings: object) -> Gateway:
+        """Return a gateway with a journal elsewhere, or with keys of another source."""
+        journal = open_journal(url, keys)
         return self._stack.enter_context(Gateway({"shop": self.provider(**settings)}, journal=journal))
 
     @property

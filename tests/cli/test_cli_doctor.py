@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from voucher_gateway.journal import open_journal
+from voucher_gateway.journal.opening import KEY_VARIABLE
 from voucher_gateway.simulator import RunningSimulator
 
 CODE = "JTL-7K2M-9QXD-4HTP"
@@ -140,3 +144,40 @@ def test_a_journal_that_does_not_open_is_a_problem_and_the_accounts_are_tried_al
     told = run("--json", "doctor").object
     assert (told["ok"], told["journal"]["ok"]) == (True, False)
     assert told["journal"]["error"]["error"] == "DatabaseUnavailable"
+
+
+@pytest.mark.parametrize("key", [None, "short", "another-key-for-the-journal"], ids=["missing", "too short", "another"])
+def test_a_journal_whose_key_is_wrong_is_told_in_a_sentence(
+    run: Any,
+    shop: RunningSimulator,
+    tmp_path: Path,
+    postgres_url: str,
+    key: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "the-key-of-this-journal")
+    open_journal(postgres_url).close()
+    config = tmp_path / "voucher-gateway.toml"
+    config.write_text(f'journal = "{postgres_url}"\n{config.read_text()}')
+    monkeypatch.delenv(KEY_VARIABLE)
+    if key is not None:
+        monkeypatch.setenv(KEY_VARIABLE, key)
+    ran = run("doctor")
+    assert ran.code == 2
+    assert "journal\n  problem  " in ran.out
+    assert ("journal_keys" if key is None else "journal key '1'") in ran.out
+    told = run("--json", "doctor").object["journal"]
+    assert (told["ok"], told["error"]["error"]) == (False, "ConfigurationError")
+
+
+def test_an_account_whose_key_is_gone_is_told_in_a_sentence(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = tmp_path / "voucher-gateway.toml"
+    config.write_text('[accounts.own]\nprovider = "local"\nurl = "sqlite:///vouchers.db"\ncurrency = "EUR"\n')
+    run("doctor").done()
+    (tmp_path / "vouchers.db.key").unlink()
+    ran = run("doctor")
+    assert ran.code == 2
+    assert "vouchers.db.key is gone" in ran.out

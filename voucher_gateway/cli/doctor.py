@@ -170,7 +170,7 @@ def _print(output: Output, finding: _Finding) -> None:
     if finding.error is not None:
         first, *more = error_lines(finding.error)
         fields["problem"] = first
-        fields["to do"] = more[-1]
+        fields["to do"] = more[-1] if more else ""
     if checkup is not None:
         skew = finding.skew_s
         answers = f"in {finding.seconds} s, and accepts the credentials"

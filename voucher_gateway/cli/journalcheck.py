@@ -60,7 +60,7 @@ class JournalState:
         """Return it for people."""
         if self.error is not None:
             first, *more = error_lines(self.error)
-            return {"problem": first, "to do": more[-1]}
+            return {"problem": first, "to do": more[-1] if more else ""}
         doubts = sum(self.in_doubt.values())
         return {
             "opens": "and can be written",

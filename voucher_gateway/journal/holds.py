@@ -34,6 +34,7 @@ from voucher_gateway.adapter import (
 from voucher_gateway.database.locks import one_at_a_time
 from voucher_gateway.database.schema import holds, requests
 from voucher_gateway.database.statement import Statement
+from voucher_gateway.journal.keycheck import require_all_keys
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.records import Entry, HoldRequest
 from voucher_gateway.outcome import Result
@@ -212,6 +213,7 @@ class Holds:
     ) -> None:
         target = entry.target
         assert target.fingerprint is not None
+        require_all_keys(connection, keys)
         one_at_a_time(connection, target.provider, target.host, target.fingerprint)
         marks = {
             keys.fingerprint(hold.code, provider=target.provider, host=target.host, key_id=key_id)

@@ -29,6 +29,7 @@ from voucher_gateway.database.locks import one_at_a_time
 from voucher_gateway.database.schema import operations, requests
 from voucher_gateway.journal import statements
 from voucher_gateway.journal.holds import Hold, Holds
+from voucher_gateway.journal.keycheck import require_right_keys
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.moved import refuse_moved
 from voucher_gateway.journal.records import Entry, Finished, HoldRequest, Key, Sent, State, Target
@@ -42,13 +43,14 @@ class Journal:
 
     Args:
         database: where it is.
-        keys: its secret keys.
+        keys: its secret keys. `ConfigurationError` if one is missing or is not the one that entries were made with.
     """
 
     def __init__(self, database: Database, keys: JournalKeys) -> None:
         self.database = database
         self.keys = keys
         self.holds = Holds()
+        require_right_keys(database, keys)
         with database.read() as connection:
             self.restoration = Restoration(connection)
 

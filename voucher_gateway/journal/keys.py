@@ -58,7 +58,10 @@ class JournalKeys:
 
     @classmethod
     def beside(cls, database: Path) -> JournalKeys:
-        """Return the key in the file beside an SQLite database, making it (mode 0600) if it is not there yet."""
+        """Return the key in the file beside an SQLite database, making it (mode 0600) if it is not there yet.
+
+        Call it only for a database that was never used with a key, or whose key file exists.
+        """
         path = key_file(database)
         if not path.exists():
             make_key(path)
@@ -83,6 +86,10 @@ class JournalKeys:
         """Return the code that the operation of a mark chooses for the voucher it issues: always the same one."""
         number = int.from_bytes(self._mac(key_id or self.newest, "issue", mark))
         return Code("".join(ALPHABET[(number >> (5 * place)) & 31] for place in range(CODE_LENGTH)))
+
+    def check_value(self, key_id: str) -> str:
+        """Return a digest that tells a key from any other, and does not reveal it."""
+        return self._mac(key_id, "check").hex()
 
     def _mac(self, key_id: str, *parts: str) -> bytes:
         key = self.keys.get(key_id)

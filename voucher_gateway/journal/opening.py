@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Final
 
 from voucher_gateway.adapter import ConfigurationError, Secret, SecretSource
 from voucher_gateway.database import Database
+from voucher_gateway.database.keyfile import key_file
 from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.keycheck import KEY_VARIABLE, missing_key, must_have_a_key
 from voucher_gateway.journal.keys import JournalKeys
 
-KEY_VARIABLE: Final = "VOUCHER_GATEWAY_JOURNAL_KEY"
-"""The environment variable that holds the journal's key, where the configuration names none."""
+__all__ = ["KEY_VARIABLE", "open_journal"]
 
 
 def open_journal(url: str, keys: Mapping[str, SecretSource] | None = None) -> Journal:
@@ -24,7 +24,8 @@ def open_journal(url: str, keys: Mapping[str, SecretSource] | None = None) -> Jo
             without that too, SQLite has a key file beside the database.
 
     Raises:
-        ConfigurationError: if PostgreSQL has no key, or the key or URL is wrong.
+        ConfigurationError: if PostgreSQL has no key, the URL is wrong, or a key is missing or another than the one that
+            the journal was written with.
         DatabaseUnavailable: if the database cannot be opened.
     """
     database = Database(url)
@@ -45,4 +46,11 @@ def _keys(database: Database, keys: Mapping[str, SecretSource] | None) -> Journa
             f"a journal in PostgreSQL needs journal_keys in the configuration, or {KEY_VARIABLE} in the environment:"
             " the same for every machine"
         )
+    path = key_file(database.path)
+    if not path.exists():
+        # A new key would not recognise what was written under the old one.
+        with database.read() as connection:
+            needed = must_have_a_key(connection)
+        if needed is not None:
+            raise missing_key(needed, f"the file {path} is gone; restore it from its backup, or configure journal_keys")
     return JournalKeys.beside(database.path)
