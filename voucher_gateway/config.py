@@ -11,9 +11,10 @@
     client_secret = { env = "JTL_SECRET" }
     code_pattern = "^JTL-"
 
-An account has the keys ``provider``, ``code_pattern`` and ``accept_risks``, and those of its provider: the attributes
-of its `settings_type`, read by `voucher_gateway.settings_table`. Nothing is coerced, an unknown key is an error, and
-all that is wrong is said at once, one line each. No message quotes a value that could be a secret.
+An account has the keys ``provider``, ``code_pattern``, ``accept_risks`` and ``former_names``, and those of its
+provider: the attributes of its `settings_type`, read by `voucher_gateway.settings_table`. Nothing is coerced, an
+unknown key is an error, and all that is wrong is said at once, one line each. No message quotes a value that could be
+a secret.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ CONFIG_VARIABLE: Final = "VOUCHER_GATEWAY_CONFIG"
 
 _DEFAULT_FILE: Final = "voucher-gateway.toml"
 _TOP_KEYS: Final = ("accounts", "journal", "journal_keys")
-_COMMON_KEYS: Final = ("provider", "code_pattern", "accept_risks")
+_COMMON_KEYS: Final = ("provider", "code_pattern", "accept_risks", "former_names")
 _ACCOUNT_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 _PLAIN_WORDS: Final = re.compile(r"(?:[A-Za-z ,/]|'[^']{1,2}')+", re.ASCII)
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9]{1,16}", re.ASCII)
@@ -54,6 +55,7 @@ class AccountConfig:
         provider: the provider's name.
         code_pattern: matches the codes that may be this account's; None where any may be.
         accept_risks: the names of risky emulations that may be used, each one of `capabilities.RISKS`.
+        former_names: the names that the account had before; None where the configuration says nothing of them.
         provider_type: its class.
         settings: an instance of the provider's `settings_type`.
     """
@@ -63,6 +65,7 @@ class AccountConfig:
     provider_type: type[VoucherProvider]
     code_pattern: re.Pattern[str] | None = None
     accept_risks: frozenset[str] = frozenset()
+    former_names: tuple[str, ...] | None = None
     settings: Any
 
 
@@ -145,6 +148,7 @@ def _config(table: Mapping[str, Any], problems: Problems, folder: Path | None) -
             account = _account(name, account_table, problems, folder)
             if account is not None:
                 accounts[name] = account
+        _check_former_names(accounts, problems)
     problems.raise_if_any()
     return Config(journal=journal, journal_keys=journal_keys, accounts=accounts)
 
@@ -182,6 +186,7 @@ def _account(name: Any, table: Any, problems: Problems, folder: Path | None) -> 
         return None
     code_pattern = _code_pattern(table["code_pattern"], problems, where) if "code_pattern" in table else None
     accept_risks = _accept_risks(table.get("accept_risks", ()), problems, where)
+    former_names = _former_names(table["former_names"], problems, where) if "former_names" in table else None
     provider_type = _provider_type(table, problems, where)
     if provider_type is None:
         for key in table:
@@ -197,6 +202,7 @@ def _account(name: Any, table: Any, problems: Problems, folder: Path | None) -> 
         provider_type=provider_type,
         code_pattern=code_pattern,
         accept_risks=accept_risks,
+        former_names=former_names,
         settings=settings,
     )
 
@@ -247,3 +253,27 @@ def _accept_risks(given: Any, problems: Problems, where: Where) -> frozenset[str
             known = ", ".join(sorted(RISKS))
             problems.add(where, f"holds an unknown name{suggestion(risk, RISKS)}; known: {known}")
     return frozenset(risk for risk in given if isinstance(risk, str))
+
+
+def _former_names(given: Any, problems: Problems, where: Where) -> tuple[str, ...]:
+    where = (*where, "former_names")
+    if not isinstance(given, list | tuple):
+        problems.add(where, f"must be a list of names, not {kind_of(given)}")
+        return ()
+    if any(not isinstance(name, str) or not _ACCOUNT_NAME.fullmatch(name) for name in given):
+        problems.add(where, "must hold names of accounts: letters, digits and _ . - (64 at most)")
+        return ()
+    return tuple(dict.fromkeys(given))
+
+
+def _check_former_names(accounts: Mapping[str, AccountConfig], problems: Problems) -> None:
+    """Make sure that a former name belongs to one account only, and is not an account any more."""
+    taken: dict[str, str] = {}
+    for account in accounts.values():
+        for former in account.former_names or ():
+            where = ("accounts", account.name, "former_names")
+            if former in accounts:
+                problems.add(where, f"holds {former}, which is still an account of this configuration")
+            elif former in taken:
+                problems.add(where, f"holds {former}, which is a former name of {taken[former]} too")
+            taken[former] = account.name

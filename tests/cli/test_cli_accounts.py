@@ -54,3 +54,21 @@ def test_a_broken_plugin_shows_its_sentence_and_breaks_no_other(
     shown = run("providers").done()
     assert "broken" in shown.out
     assert "out of order" in shown.err
+
+
+def test_a_renamed_account_shows_its_former_name_and_lists_its_operations(
+    run: Any, kept: RunningSimulator, tmp_path: Path
+) -> None:
+    config = tmp_path / "voucher-gateway.toml"
+    config.write_text(config.read_text().replace("[accounts.shop]", "[accounts.main-shop]"))
+    for command in (["operations", "list"], ["doctor"]):
+        refused = run(*command)
+        assert refused.code == 2, refused
+        assert 'former_names = ["shop"]' in refused.out + refused.err
+    config.write_text(f'{config.read_text()}former_names = ["shop"]\n')
+    assert run("--json", "accounts").done().object["former_names"] == ["shop"]
+    assert "former names" in run("accounts").done().out
+    told = run("--json", "operations", "list", "--account", "main-shop").done().objects
+    assert {one["account"] for one in told} == {"main-shop"}
+    old = run("operations", "list", "--account", "shop")
+    assert (old.code, "the account shop is called main-shop now" in old.err) == (2, True)

@@ -20,6 +20,7 @@ from tests.report.shelf import NOON, Shelf
 from voucher_gateway import Gateway
 from voucher_gateway.adapter import Code, ConfigurationError, InvalidRequest, Pin, ProviderUnavailable, Status
 from voucher_gateway.database import Database
+from voucher_gateway.gateway import Account
 from voucher_gateway.journal import open_journal
 from voucher_gateway.report import SNAPSHOTS, Position, Reading, Snapshots, Standing, read_liability, recall_liability
 from voucher_gateway.report.remarks import unfinished_notes
@@ -76,6 +77,17 @@ def test_more_vouchers_than_a_batch_are_all_kept_once(either_snapshots: Snapshot
     ids = [position.id for position in either_snapshots.positions(taken)]
     assert len(ids) == len(set(ids)) == taken.vouchers == 2500
     assert ids == sorted(ids)
+
+
+def test_the_snapshots_of_a_renamed_account_follow_with_the_next_one(
+    either_snapshots: Snapshots, gateway: Gateway, shelf: Shelf
+) -> None:
+    first = either_snapshots.take(gateway, "shop")
+    shelf.account = "main-shop"
+    renamed = Gateway([Account(name="main-shop", provider=shelf, former_names=("shop",))])
+    second = either_snapshots.take(renamed, "main-shop")
+    assert [one.id for one in either_snapshots.finished("main-shop")] == [first.id, second.id]
+    assert either_snapshots.finished("shop") == []
 
 
 def test_no_code_and_no_pin_is_kept(sqlite_url: str, gateway: Gateway, shelf: Shelf, tmp_path: Path) -> None:

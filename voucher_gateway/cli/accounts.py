@@ -51,6 +51,7 @@ _ACCOUNT_COLUMNS = (
     Column[Account]("login", lambda one: one.provider.login or "", optional=True),
     Column[Account]("code pattern", _pattern, optional=True),
     Column[Account]("accepted risks", lambda one: ", ".join(sorted(one.accept_risks)), optional=True),
+    Column[Account]("former names", lambda one: ", ".join(one.former_names or ()), optional=True),
 )
 
 
@@ -62,6 +63,7 @@ def _account_object(account: Account) -> dict[str, Any]:
         "login": account.provider.login,
         "code_pattern": _pattern(account) or None,
         "accept_risks": sorted(account.accept_risks),
+        "former_names": list(account.former_names or ()),
     }
 
 

@@ -70,4 +70,4 @@ def _file_account(path: str, **settings: Any) -> Account:
     if len(path) > _LONGEST_PATH:
         raise ConfigurationError(f"the path of a file has at most {_LONGEST_PATH} characters: give a relative one")
     provider = registry.load(_PROVIDER)
-    return Account(name=path, provider=provider(path, provider.settings_type(path=path, **settings)))
+    return Account(name=path, provider=provider(path, provider.settings_type(path=path, **settings)), former_names=())

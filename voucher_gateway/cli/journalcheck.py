@@ -11,7 +11,8 @@ import attrs
 from voucher_gateway.adapter import Capabilities, Operation, VoucherGatewayError
 from voucher_gateway.cli.exits import DONE, error_lines, error_object, exit_code
 from voucher_gateway.config import Config
-from voucher_gateway.journal import State, open_journal
+from voucher_gateway.gateway import Gateway
+from voucher_gateway.journal import State
 
 NO_JOURNAL: Final = (
     'a repeated command is carried out again; journal = "sqlite:///voucher-gateway.db" at the head of the config'
@@ -76,8 +77,9 @@ def tried(config: Config) -> JournalState | None:
     if config.journal is None:
         return None
     try:
-        journal = open_journal(config.journal, config.journal_keys)
-        try:
+        with Gateway.from_config(config) as gateway:
+            journal = gateway.journal
+            assert journal is not None
             with journal.database.write():
                 pass
             entries = journal.entries(states=(State.OPEN, State.UNKNOWN))
@@ -86,8 +88,6 @@ def tried(config: Config) -> JournalState | None:
                 restored=journal.restoration.pending,
                 in_doubt=Counter(entry.key.account for entry in entries),
             )
-        finally:
-            journal.close()
     except VoucherGatewayError as error:
         return JournalState(error=error)
 

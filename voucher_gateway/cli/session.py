@@ -70,6 +70,9 @@ class Session:
         with opened as gateway:
             names = [one.name for one in gateway.accounts]
             if account is not None and account not in names:
+                for one in gateway.accounts:
+                    if account in (one.former_names or ()):
+                        raise ConfigurationError(f"the account {account} is called {one.name} now")
                 # the name is not repeated: a code given in the account's place would show
                 raise ConfigurationError(f"there is no account of this name; there are: {', '.join(names)}")
             try:

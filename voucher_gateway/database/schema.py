@@ -79,6 +79,18 @@ facts: Final = Table(
     Column("value", Text, nullable=False),
 )
 
+# Under which names accounts are known, and were known before; see `voucher_gateway.journal.names`.
+accounts: Final = Table(
+    "voucher_gateway_accounts",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("host", String(255), primary_key=True),
+    # Empty where the vendor shows none.
+    Column("login", String(255), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("known_as", String(255), primary_key=True),
+)
+
 # Movements of ours that a restored journal knows nothing of, found at the vendor; see `voucher_gateway.restoring`.
 adopted: Final = Table(
     "voucher_gateway_adopted",

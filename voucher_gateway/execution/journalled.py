@@ -75,6 +75,7 @@ class Journalled:
             time.sleep(_POLL_S)
 
     def _once(self, call: Call, provider: VoucherProvider, perform: Callable[[Steps], R]) -> R:
+        self.journal.names.admit(call.account, provider)
         entry = self.journal.find(Key(call.account, call.operation, call.reference))
         if entry is None:
             new = self._new(call, provider)
@@ -138,7 +139,8 @@ class Journalled:
         meant = self.journal.target(
             provider=provider.name,
             host=provider.host,
-            login=provider.login,
+            # Some logins are known only after the first request: what is not known is not another login.
+            login=provider.login if provider.login and entry.target.login else entry.target.login,
             code=call.code,
             like=entry.target,
             id=call.id,
@@ -283,6 +285,7 @@ def _recorded(entry: Entry) -> VoucherGatewayError:
     """Return the error of an operation that stays unknown."""
     kept = json.loads(entry.error) if entry.error else {}
     ticket = Ticket.from_json(json.dumps(kept["ticket"])) if "ticket" in kept else _bare(entry)
+    ticket = attrs.evolve(ticket, account=entry.key.account)  # which may have been renamed since
     message = kept.get("message") or "it is not known whether it was carried out"
     return OutcomeUnknown(message, ticket=ticket, account=entry.key.account, operation=entry.key.verb.value)
 

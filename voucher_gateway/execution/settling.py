@@ -133,6 +133,7 @@ def unknown_error(entry: Entry, intent: Intent, reason: str) -> OutcomeUnknown:
     """Return the error of an operation whose outcome is not known, with its ticket."""
     ticket = attrs.evolve(
         intent.ticket(reason),
+        account=entry.key.account,
         verb=entry.key.verb.value,
         reference=entry.key.reference,
         order=entry.order,

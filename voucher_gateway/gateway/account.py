@@ -20,12 +20,15 @@ class Account:
         provider: the vendor, seen through this account.
         code_pattern: matches the codes that may be this account's; None where the user gave none.
         accept_risks: the emulations whose risks are accepted.
+        former_names: the names that the account had; the journal gives its operations the new name. None where nothing
+            is said of them.
     """
 
     name: str
     provider: VoucherProvider
     code_pattern: re.Pattern[str] | None = None
     accept_risks: Collection[str] = frozenset()
+    former_names: tuple[str, ...] | None = None
 
     @property
     def capabilities(self) -> Capabilities:

@@ -34,11 +34,16 @@ class Accounts:
         if isinstance(accounts, Mapping):
             accounts = [Account(name=name, provider=provider) for name, provider in accounts.items()]
         accounts = list(accounts)
+        former = {former: account.name for account in accounts for former in account.former_names or ()}
         if len({account.name for account in accounts}) < len(accounts):
             raise ConfigurationError("two accounts have the same name")
+        if both := sorted(former.keys() & {account.name for account in accounts}):
+            raise ConfigurationError(f"former_names of {former[both[0]]}: {both[0]} is an account still")
         self._accounts = {account.name: account for account in accounts}
         self._journalling = None if journal is None else _journalling(journal)
         self._execution: Execution = self._journalling or Direct()
+        if self._journalling is not None:
+            _configure(self._journalling.journal, accounts)
 
     @property
     def journal(self) -> Journal | None:
@@ -73,6 +78,9 @@ class Accounts:
             return self._accounts[name]
         except KeyError:
             known = ", ".join(self._accounts) or "none"
+            for account in self._accounts.values():
+                if name in (account.former_names or ()):
+                    raise ConfigurationError(f"the account {name} is called {account.name} now") from None
             raise ConfigurationError(f"there is no account {name!r:.80}; there are: {known}") from None
 
     def provider(self, account: str) -> VoucherProvider:
@@ -125,6 +133,14 @@ def _journalling(journal: Journal | str) -> Journalled:
     from voucher_gateway.journal import open_journal
 
     return Journalled(open_journal(journal) if isinstance(journal, str) else journal)
+
+
+def _configure(journal: Journal, accounts: Iterable[Account]) -> None:
+    from voucher_gateway.journal.names import NamedAccount
+
+    journal.names.configure(
+        {account.name: NamedAccount(account.provider, account.former_names) for account in accounts}
+    )
 
 
 def _alone(steps: Steps, provider: VoucherProvider, call: Call) -> AbstractContextManager[None]:

@@ -43,6 +43,7 @@ class Gateway(Reading, Issuing, Spending, Doubt):
                 provider=one.provider_type(one.name, one.settings),
                 code_pattern=one.code_pattern,
                 accept_risks=one.accept_risks,
+                former_names=one.former_names,
             )
             for one in config.accounts.values()
         ]
@@ -50,4 +51,9 @@ class Gateway(Reading, Issuing, Spending, Doubt):
             return cls(accounts)
         from voucher_gateway.journal import open_journal  # late, see `voucher_gateway.gateway.accounts`
 
-        return cls(accounts, journal=open_journal(config.journal, config.journal_keys))
+        journal = open_journal(config.journal, config.journal_keys)
+        try:
+            return cls(accounts, journal=journal)
+        except BaseException:
+            journal.close()
+            raise

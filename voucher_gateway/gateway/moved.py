@@ -62,8 +62,14 @@ class Moving(Accounts):
         moves = self._moves(account, redemption.voucher_id)
         if not moves or moves[-1].under_way or self._begun(account, reference):
             return None
-        name = _name(account, reference)
-        return next((one for one in moves if one.to_account and self._begun(one.to_account, name)), moves[-1])
+        names = self._names(account, reference)
+        begun = (one for one in moves if one.to_account and any(self._begun(one.to_account, name) for name in names))
+        return next(begun, moves[-1])
+
+    def _names(self, account: str, reference: str) -> list[str]:
+        """Return the references that a refund may have at the account that has the voucher now, the newest first."""
+        assert self.journal is not None
+        return [_name(name, reference) for name in (account, *self.journal.names.former_names(account))]
 
     def _begun(self, account: str, reference: str) -> bool:
         assert self.journal is not None
@@ -88,7 +94,8 @@ class Moving(Accounts):
         assert there.to_voucher_id is not None
         new_account, id = there.to_account, there.to_voucher_id
         emulation = self._way_to_top_up(there)
-        name = _name(account, reference)
+        names = self._names(account, reference)
+        name = next((one for one in names if self._begun(new_account, one)), names[0])
         call = Call(new_account, Operation.REFUND, name, order, wait_s=wait, id=redemption.id, money=back)
 
         def perform(steps: Steps, provider: VoucherProvider) -> Refund:

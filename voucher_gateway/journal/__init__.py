@@ -1,8 +1,9 @@
 """The journal of operations: what was about to be sent, what came of it, and under which names."""
 
+from voucher_gateway.journal.errors import error_json
 from voucher_gateway.journal.holds import HoldState
 from voucher_gateway.journal.ids import mark_of, new_id
-from voucher_gateway.journal.journal import Journal, error_json
+from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.moved import Moved
 from voucher_gateway.journal.opening import open_journal

@@ -6,7 +6,6 @@ is sent, one after. What is not written surely was not sent.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -28,10 +27,12 @@ from voucher_gateway.database import Database
 from voucher_gateway.database.locks import one_at_a_time
 from voucher_gateway.database.schema import operations, requests
 from voucher_gateway.journal import statements
+from voucher_gateway.journal.errors import error_json
 from voucher_gateway.journal.holds import Hold, Holds
 from voucher_gateway.journal.keycheck import require_right_keys
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.moved import refuse_moved
+from voucher_gateway.journal.names import AccountNames
 from voucher_gateway.journal.records import Entry, Finished, HoldRequest, Key, Sent, State, Target
 from voucher_gateway.journal.restoration import Restoration
 from voucher_gateway.journal.results import write_result
@@ -50,6 +51,7 @@ class Journal:
         self.database = database
         self.keys = keys
         self.holds = Holds()
+        self.names = AccountNames(database)
         require_right_keys(database, keys)
         with database.read() as connection:
             self.restoration = Restoration(connection)
@@ -121,7 +123,11 @@ class Journal:
         if not self.restoration.adopted_any:
             return None
         key = entry.key
-        marks = [self.keys.mark(key.account, key.verb.value, key.reference, key_id=key_id) for key_id in self.keys.keys]
+        marks = [
+            self.keys.mark(name, key.verb.value, key.reference, key_id=key_id)
+            for name in (key.account, *self.names.former_names(key.account))
+            for key_id in self.keys.keys
+        ]
         with self.database.read() as connection:
             return self.restoration.claim(connection, entry, marks)
 
@@ -194,6 +200,7 @@ class Journal:
             self.restoration.require_done(connection)
             if new:
                 self._write_new(connection, entry, intent.voucher_id, at)
+                self.names.confirm(connection, entry.key.account, intent)
             else:
                 mine = {"mine": entry.id, "seen": entry.epoch, "at": at, "voucher": intent.voucher_id}
                 _one(statements.TOUCH.run(connection, mine))
@@ -289,6 +296,7 @@ class Journal:
             if isinstance(result, Release):
                 self.holds.check_release(connection, entry, result.reservation_id)
             self._write_new(connection, entry, getattr(result, "voucher_id", None), format_micros(now()))
+            self.names.confirm(connection, entry.key.account, entry.target)
         self.settle(entry, State.SUCCEEDED, result=result)
 
     def take_over(self, entry: Entry, *, owner: str) -> Entry:
@@ -344,19 +352,6 @@ class Journal:
             _one(statements.SETTLE.run(connection, values))
             self.holds.settled(connection, entry, result)
         return attrs.evolve(entry, state=state, result=made, error=wrong)
-
-
-def error_json(error: VoucherGatewayError) -> str:
-    """Return what the journal keeps of an error; no payload and no code is in it."""
-    ticket = getattr(error, "ticket", None)
-    kept = {
-        "error": type(error).__name__,
-        "message": error.message,
-        "http_status": error.http_status,
-        "vendor_code": error.vendor_code,
-        "ticket": None if ticket is None else json.loads(ticket.to_json()),
-    }
-    return json.dumps({name: value for name, value in kept.items() if value is not None}, ensure_ascii=False)
 
 
 def _entry(connection: Connection, key: Key) -> Entry | None:

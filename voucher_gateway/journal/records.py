@@ -135,9 +135,9 @@ class Entry:
         return bool(self.error) and json.loads(self.error or "{}").get("error") == "ConcurrentModification"
 
     def replay(self) -> Result:
-        """Return the recorded result, marked as replayed."""
+        """Return the recorded result, marked as replayed, under the present name of its account."""
         assert self.result is not None
-        return attrs.evolve(read_result(self.result), replayed=True)
+        return attrs.evolve(read_result(self.result), replayed=True, account=self.key.account)
 
 
 @attrs.frozen(kw_only=True)

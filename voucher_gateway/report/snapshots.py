@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -13,7 +13,7 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.adapter import DatabaseUnavailable, Money, Status
+from voucher_gateway.adapter import DatabaseUnavailable, Money, Status, VoucherProvider
 from voucher_gateway.database import Database
 from voucher_gateway.gateway import Gateway
 from voucher_gateway.report.position import Position, Reading
@@ -104,6 +104,7 @@ class Snapshots:
         provider = gateway.provider(reading.account)
         owner = self._database.locks.owner()
         with self._database.write() as connection:
+            _rename(connection, provider, gateway.account(reading.account).former_names or ())
             for row in _rows(connection, _unfinished(reading.account)):
                 if not self._database.locks.alive(row["owner"]):
                     _delete(connection, row["id"])
@@ -224,6 +225,14 @@ def _unfinished(account: str) -> sa.Select[Any]:
 
 def _rows(connection: Connection, query: sa.Select[Any]) -> list[Mapping[str, Any]]:
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _rename(connection: Connection, provider: VoucherProvider, former_names: Collection[str]) -> None:
+    """Give the snapshots of a renamed account its new name."""
+    theirs = snapshots.c.account.in_(former_names)
+    here = (snapshots.c.provider == provider.name) & (snapshots.c.host == provider.host)
+    if former_names:
+        connection.execute(sa.update(snapshots).where(theirs, here).values(account=provider.account))
 
 
 def _delete(connection: Connection, number: int) -> None:

@@ -78,6 +78,20 @@ class Scene:
         sides = tuple(attrs.evolve(one, risks=risks) for one in self.sides)
         return self._stack.enter_context(gateway_of(sides, self.url, **settings))
 
+    def renamed_gateway(self, names: Mapping[str, str]) -> Gateway:
+        """Return a gateway whose accounts have new names, by the former ones."""
+        keys = {name: SecretSource.of(key) for name, key in KEYS.items()}
+        accounts = [
+            Account(
+                name=names[side.account],
+                provider=attrs.evolve(side, account=names[side.account]).provider(),
+                accept_risks=side.risks,
+                former_names=(side.account,),
+            )
+            for side in self.sides
+        ]
+        return self._stack.enter_context(Gateway(accounts, journal=open_journal(self.url, keys)))
+
     def plan(self, policy: Policy = ANYTHING, **more: Any) -> PlanSummary:
         return make_plan(self.gateway, "source", "target", self.path, policy=policy, **more)
 

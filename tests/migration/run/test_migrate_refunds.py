@@ -87,6 +87,22 @@ def test_what_was_given_back_before_the_move_counts_too(scene: Scene) -> None:
     assert left(scene) == "46.00"
 
 
+def test_a_refund_is_replayed_after_both_accounts_were_renamed(scene: Scene) -> None:
+    redemption = redeemed_and_moved(scene)
+    first = scene.gateway.refund("source", redemption, Money("6.00", "EUR"), reference="return")
+    names = {"source": "old-shop", "target": "events"}
+    renamed = scene.renamed_gateway(names)
+    redemption = renamed.redemption("old-shop", "purchase")
+    again = renamed.refund("old-shop", redemption, Money("6.00", "EUR"), reference="return")
+    assert (again.replayed, again.id, again.account) == (True, first.id, "events")
+    with pytest.raises(AlreadyRefunded):
+        renamed.refund("old-shop", redemption, Money("6.00", "EUR"), reference="another")
+    there = renamed.moved("old-shop", str(redemption.voucher_id))
+    assert there is not None
+    assert there.to_account == "events"
+    assert left(scene) == "46.00"
+
+
 def test_the_same_reference_for_another_refund_is_a_conflict(scene: Scene) -> None:
     redemption = redeemed_and_moved(scene)
     scene.gateway.refund("source", redemption, Money("1.00", "EUR"), reference="return")

@@ -62,6 +62,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name="pk_voucher_gateway_facts"),
     )
     op.create_table(
+        "voucher_gateway_accounts",
+        sa.Column("provider", sa.String(length=64), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("login", sa.String(length=255), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("known_as", sa.String(length=255), nullable=False),
+        sa.PrimaryKeyConstraint("provider", "host", "login", "name", "known_as", name="pk_voucher_gateway_accounts"),
+    )
+    op.create_table(
         "voucher_gateway_adopted",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("account", sa.String(length=255), nullable=False),

@@ -1,0 +1,172 @@
+"""The names of accounts: notices that an account was renamed, and gives its operations the new name.
+
+References are found by the account's name. Under a new name none would be found, and a repeated call would take the
+money again. So the journal keeps under which names it knows a vendor login (provider, host and login).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from voucher_gateway.adapter import ConfigurationError, Intent, OperationInProgress, VoucherProvider
+from voucher_gateway.database import Database, Statement
+from voucher_gateway.database.locks import one_at_a_time
+from voucher_gateway.database.schema import accounts
+from voucher_gateway.journal.records import Target
+from voucher_gateway.journal.renaming import rename_account
+
+
+@attrs.frozen
+class Login:
+    """One login at a vendor. Where a vendor shows none, all of its logins at a host are one here."""
+
+    provider: str
+    host: str
+    login: str | None
+
+    @classmethod
+    def of(cls, provider: VoucherProvider) -> Login:
+        """Return the login of an account, as far as it is known now."""
+        return cls(provider.name, provider.host, provider.login)
+
+    @property
+    def key(self) -> dict[str, str]:
+        """The columns that hold it."""
+        return {"provider": self.provider, "host": self.host, "login": self.login or ""}
+
+
+@attrs.frozen
+class NamedAccount:
+    """An account of the configuration.
+
+    Attributes:
+        provider: the vendor, seen through this account.
+        former_names: the names that it had; None where the configuration says nothing of them.
+    """
+
+    provider: VoucherProvider
+    former_names: Sequence[str] | None = None
+
+
+_SAME_LOGIN: Final = (
+    (accounts.c.provider == sa.bindparam("provider"))
+    & (accounts.c.host == sa.bindparam("host"))
+    & (accounts.c.login == sa.bindparam("login"))
+)
+_OF_LOGIN: Final = Statement(sa.select(accounts.c.name, accounts.c.known_as).where(_SAME_LOGIN))
+_IS_NAME: Final = Statement(sa.select(accounts.c.name).where(_SAME_LOGIN, accounts.c.name == sa.bindparam("name")))
+_FORMER: Final = Statement(
+    sa.select(accounts.c.known_as).where(
+        accounts.c.name == sa.bindparam("name"), accounts.c.known_as != accounts.c.name
+    )
+)
+
+
+class AccountNames:
+    """The names under which a journal knows logins.
+
+    Args:
+        database: the journal's.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._configured: dict[str, NamedAccount] = {}
+        self._admitted: set[tuple[str, Login]] = set()
+
+    def configure(self, given: Mapping[str, NamedAccount]) -> None:
+        """Take the accounts of a configuration, and rename those whose former names the journal knows.
+
+        Raises:
+            ConfigurationError: if the journal knows the login of one of them under other names only.
+        """
+        self._configured |= given
+        for name, account in given.items():
+            self.admit(name, account.provider)
+
+    def admit(self, name: str, provider: VoucherProvider) -> None:
+        """Make sure that an account has the name under which the journal knows its login; rename it if that is due.
+
+        Raises:
+            ConfigurationError: if the journal knows the login under other names only.
+        """
+        login = Login.of(provider)
+        if (name, login) in self._admitted:
+            return
+        with self._database.read() as connection:
+            former = self._former_names_in_use(connection, name, login)
+        if former:
+            with self._database.write() as connection:
+                rename_account(connection, former, name, login.key)
+        self._admitted.add((name, login))
+
+    def confirm(self, connection: Connection, name: str, at: Intent | Target) -> None:
+        """Make sure that a new operation may have this account's name. Call it after the operation was inserted.
+
+        Another process may have renamed the account since this one started, and some logins become known only with
+        the first request.
+
+        Args:
+            connection: in the transaction that inserted the operation.
+            name: the account's name.
+            at: where the operation runs.
+
+        Raises:
+            ConfigurationError: if the journal knows the login under other names only.
+            OperationInProgress: if the account must be renamed first: the next call does that.
+        """
+        login = Login(at.provider, at.host, at.login)
+        if _IS_NAME.first(connection, {**login.key, "name": name}) is not None:
+            return
+        one_at_a_time(connection, "journal accounts")
+        if self._former_names_in_use(connection, name, login):
+            raise OperationInProgress(
+                f"the journal has operations of the account {name} under a former name; try again"
+            )
+        row = {**login.key, "name": name, "known_as": name}
+        if _IS_NAME.first(connection, {**login.key, "name": name}) is None:
+            connection.execute(sa.insert(accounts), row)
+
+    def former_names(self, name: str) -> list[str]:
+        """Return the names that an account had."""
+        with self._database.read() as connection:
+            return [row["known_as"] for row in _FORMER.all(connection, {"name": name})]
+
+    def _former_names_in_use(self, connection: Connection, name: str, login: Login) -> list[str]:
+        """Return the names that the journal still has for this account, and that are its former ones.
+
+        Raises:
+            ConfigurationError: if the journal knows the login under other names only, and nothing says whose they are.
+        """
+        rows = _OF_LOGIN.all(connection, login.key)
+        names = sorted({row["name"] for row in rows})
+        account = self._configured.get(name)
+        former = None if account is None else account.former_names
+        in_use = [one for one in names if one != name and one in (former or ())]
+        if in_use or name in names or former == ():
+            return in_use
+        if strangers := [one for one in names if not self._is_configured(one, login)]:
+            renamed = [row["name"] for row in rows if row["known_as"] == name]
+            raise _unknown_name(name, login, strangers, renamed)
+        return []
+
+    def _is_configured(self, name: str, login: Login) -> bool:
+        account = self._configured.get(name)
+        return account is not None and Login.of(account.provider) == login
+
+
+def _unknown_name(name: str, login: Login, known: Iterable[str], renamed: Iterable[str]) -> ConfigurationError:
+    names = ", ".join(known)
+    listed = ", ".join(f'"{one}"' for one in known)
+    history = f" (it was renamed to {', '.join(renamed)})" if renamed else ""
+    return ConfigurationError(
+        f"account {name}: the journal knows its login ({login.login or login.provider} at {login.host}) as"
+        f" {names}{history}, and would not find the references of that name: use that name, or write"
+        f" former_names = [{listed}] in [accounts.{name}] if the account was renamed; former_names = [] says that it is"
+        " another account"
+    )
