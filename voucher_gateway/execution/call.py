@@ -9,6 +9,7 @@ import attrs
 
 from voucher_gateway.adapter import Code, InvalidRequest, Money, Operation, VoucherProvider
 from voucher_gateway.emulation import Steps
+from voucher_gateway.nfc import is_visible, nfc, nfc_or_none
 from voucher_gateway.outcome import Result
 
 R = TypeVar("R", bound=Result)
@@ -27,8 +28,8 @@ class Call:
     Attributes:
         account: the account's name.
         operation: the verb.
-        reference: the caller's name for this one operation.
-        order: the shop's business number.
+        reference: the caller's name for this one operation, in Unicode's normal form C.
+        order: the shop's business number, likewise.
         id: the voucher, reservation or redemption that it acts on.
         code: the voucher's code, where it acts on that.
         money: the amount that is to move.
@@ -42,8 +43,8 @@ class Call:
 
     account: str
     operation: Operation
-    reference: str
-    order: str | None
+    reference: str = attrs.field(converter=nfc)
+    order: str | None = attrs.field(converter=nfc_or_none)
     id: str | None = attrs.field(default=None, kw_only=True)
     code: Code | None = attrs.field(default=None, kw_only=True)
     money: Money | None = attrs.field(default=None, kw_only=True)
@@ -77,6 +78,6 @@ class Execution(Protocol):
 def _check_name(name: str, field: str) -> None:
     if not isinstance(name, str):
         raise TypeError(f"{field} is a str, not {type(name).__name__}")
-    if not 1 <= len(name) <= LONGEST_REFERENCE or not name.isprintable() or name != name.strip():
+    if not 1 <= len(name) <= LONGEST_REFERENCE or not is_visible(name) or name != name.strip():
         rule = f"1 to {LONGEST_REFERENCE} printable characters without white space around"
         raise InvalidRequest(f"{field} must have {rule}", field=field, rule=rule)

@@ -6,11 +6,13 @@ from voucher_gateway.adapter import Deletion, Money, NewVoucher, Operation, TopU
 from voucher_gateway.emulation import issue, top_up_by_update
 from voucher_gateway.execution import Call, content_of
 from voucher_gateway.gateway.accounts import Accounts
+from voucher_gateway.nfc import with_names_in_nfc
 
 
 class Issuing(Accounts):
     """Verbs that bring vouchers into being, change them and remove them."""
 
+    @with_names_in_nfc
     def issue(
         self, account: str, new: NewVoucher, *, reference: str, order: str | None = None, wait: float = 0.0
     ) -> Voucher:
@@ -30,6 +32,7 @@ class Issuing(Accounts):
             {None: lambda steps, provider: issue(steps, provider, new, order)},
         )
 
+    @with_names_in_nfc
     def activate(
         self, account: str, id: str, *, reference: str, order: str | None = None, wait: float = 0.0
     ) -> Voucher:
@@ -39,6 +42,7 @@ class Issuing(Accounts):
             lambda provider, ref: provider.activate(id, reference=ref, order=order),
         )
 
+    @with_names_in_nfc
     def deactivate(
         self, account: str, id: str, *, reference: str, order: str | None = None, wait: float = 0.0
     ) -> Voucher:
@@ -48,6 +52,7 @@ class Issuing(Accounts):
             lambda provider, ref: provider.deactivate(id, reference=ref, order=order),
         )
 
+    @with_names_in_nfc
     def update(
         self,
         account: str,
@@ -64,6 +69,7 @@ class Issuing(Accounts):
             lambda provider, ref: provider.update(id, changes, reference=ref, order=order),
         )
 
+    @with_names_in_nfc
     def top_up(
         self, account: str, id: str, money: Money, *, reference: str, order: str | None = None, wait: float = 0.0
     ) -> TopUp:
@@ -74,6 +80,7 @@ class Issuing(Accounts):
             {"top-up-by-update": lambda steps, provider: top_up_by_update(steps, provider, id, money, order)},
         )
 
+    @with_names_in_nfc
     def delete(
         self, account: str, id: str, reason: str, *, reference: str, order: str | None = None, wait: float = 0.0
     ) -> Deletion:

@@ -26,11 +26,13 @@ from voucher_gateway.emulation import (
 )
 from voucher_gateway.execution import Call
 from voucher_gateway.gateway.moved import Moving
+from voucher_gateway.nfc import with_names_in_nfc
 
 
 class Spending(Moving):
     """Verbs that spend."""
 
+    @with_names_in_nfc
     def reserve(
         self,
         account: str,
@@ -72,6 +74,7 @@ class Spending(Moving):
             {"reserve-by-redeem": lambda steps, provider: reserve_by_redeem(steps, provider, code, money, pin, order)},
         )
 
+    @with_names_in_nfc
     def capture(
         self,
         account: str,
@@ -94,6 +97,7 @@ class Spending(Moving):
             },
         )
 
+    @with_names_in_nfc
     def release(
         self, account: str, reservation: Reservation, *, reference: str, order: str | None = None, wait: float = 0.0
     ) -> Release:
@@ -107,6 +111,7 @@ class Spending(Moving):
             },
         )
 
+    @with_names_in_nfc
     def redeem(
         self,
         account: str,
@@ -141,6 +146,7 @@ class Spending(Moving):
             },
         )
 
+    @with_names_in_nfc
     def refund(
         self,
         account: str,

@@ -12,6 +12,7 @@ import attrs
 
 from voucher_gateway.adapter import Code, Effect, Intent, Money, Operation, Reservation, Ticket, parse_instant
 from voucher_gateway.journal.results import read_result
+from voucher_gateway.nfc import nfc
 from voucher_gateway.outcome import Result
 
 
@@ -32,7 +33,7 @@ class Key:
 
     account: str
     verb: Operation
-    reference: str
+    reference: str = attrs.field(converter=nfc)
 
 
 @attrs.frozen(kw_only=True)

@@ -16,6 +16,7 @@ from voucher_gateway.instants import require_aware
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.model.voucher import Medium, Status, Validity
 from voucher_gateway.money import Money
+from voucher_gateway.nfc import nfc_or_none
 
 
 def _code(text: str | Code | None) -> Code | None:
@@ -74,7 +75,7 @@ class NewVoucher:
     tax_rate: str | None = attrs.field(default=None, validator=_TEXT)
     sku: str | None = attrs.field(default=None, validator=_TEXT)
     batch: str | None = attrs.field(default=None, validator=_TEXT)
-    order: str | None = attrs.field(default=None, validator=_TEXT)
+    order: str | None = attrs.field(default=None, converter=nfc_or_none, validator=_TEXT)
     metadata: Mapping[str, Any] | None = attrs.field(default=None, hash=False)
 
 
