@@ -99,6 +99,7 @@ def object_from(voucher: Voucher, *, reveal: bool) -> Object:
         reveal: whether its code and PIN are written; otherwise their masks are.
     """
     values = {name: getattr(voucher, name) for name in READERS if name != "account"}
+    values["links"] = dict(voucher.links) or None
     return {name: _plain(value, reveal=reveal) for name, value in values.items() if value is not None}
 
 
@@ -214,6 +215,12 @@ def _object(value: Any) -> Object:
     return value
 
 
+def _links(value: Any) -> Object:
+    if type(value) is not dict or not all(type(text) is str for text in value.values()):
+        raise Wrong("must be a JSON object of texts")
+    return value
+
+
 READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "account": _text,
     "id": _filled,
@@ -231,6 +238,9 @@ READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "batch": _text,
     "order": _text,
     "metadata": _object,
+    "login": _text,
+    "origin": _text,
+    "links": _links,
     "created_at": _instant,
     "updated_at": _instant,
     "deletable": _flag,

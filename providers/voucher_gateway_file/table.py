@@ -1,8 +1,9 @@
 """The CSV form: RFC 4180 in UTF-8, a header, and flat columns.
 
 An amount is a column of its own, ``initial`` and ``remaining``, both in the one ``currency``; a ``validity`` is text
-such as ``3 years``, a flag ``true`` or ``false``, and ``metadata`` a JSON object. A cell without anything is a field
-that is not known. Every cell is written in quotes, and harmless to a spreadsheet, see `voucher_gateway_file.cells`.
+such as ``3 years``, a flag ``true`` or ``false``, and ``metadata`` and ``links`` are JSON objects. A cell without
+anything is a field that is not known. Every cell is written in quotes, and harmless to a spreadsheet, see
+`voucher_gateway_file.cells`.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ WRITTEN: Final = (
 )
 """The columns of a new file."""
 
-COLUMNS: Final = ("account", *WRITTEN, "updated_at", "deletable")
+COLUMNS: Final = ("account", *WRITTEN, "login", "origin", "links", "updated_at", "deletable")
 """All columns that a file may have, in any order."""
 
 _VALIDITY: Final = re.compile(r"([0-9]{1,9}) ([a-z]{1,20})", re.ASCII)
@@ -171,7 +172,7 @@ def _read_validity(cell: str) -> Object:
     return {"value": int(match[1]), "interval": match[2]}
 
 
-def _read_metadata(cell: str) -> Any:
+def _read_json(cell: str) -> Any:
     try:
         return decode(unguarded(cell).encode(), what="cell")
     except MalformedResponse as error:
@@ -183,11 +184,13 @@ _READ: Final[Mapping[str, Callable[[str], Any]]] = {
     "taxable": _read_flag,
     "deletable": _read_flag,
     "validity": _read_validity,
-    "metadata": _read_metadata,
+    "metadata": _read_json,
+    "links": _read_json,
 }
 _WRITE: Final[Mapping[str, Callable[[Any], str]]] = {
     "taxable": lambda flag: "true" if flag else "false",
     "deletable": lambda flag: "true" if flag else "false",
     "validity": lambda validity: f"{validity['value']} {validity['interval']}",
     "metadata": lambda metadata: guarded(encode(metadata).decode()),
+    "links": lambda links: guarded(encode(links).decode()),
 }

@@ -35,9 +35,9 @@ from voucher_gateway.adapter import (
     WrongPin,
     decode,
     encode,
-    format_instant,
     money_from,
 )
+from voucher_gateway_jtl.capture_notes import tax_rate_noted, taxable_noted
 from voucher_gateway_jtl.wire import AMOUNT, JtlCharge, JtlReservation, JtlVoucher
 
 _LONGEST: Final = 255
@@ -182,11 +182,6 @@ def changes(wanted: VoucherChanges) -> dict[str, Any]:
     return changed
 
 
-def until(reservation: Reservation) -> dict[str, str]:
-    """Return the note by which an unknown capture is later decided: when the reservation is surely over."""
-    return {} if reservation.valid_until is None else {"valid_until": format_instant(reservation.valid_until)}
-
-
 # --- what the vendor says ---
 
 
@@ -211,6 +206,7 @@ def voucher(account: str, code: Code | None, one: JtlVoucher, raw: RawObject) ->
         batch=one.batch,
         order=one.order_number,
         metadata=metadata,
+        login=one.client_id,
         created_at=one.created_at,
         updated_at=one.updated_at,
         deletable=one.deletable,
@@ -337,6 +333,9 @@ def reservation(account: str, intent: Intent, one: JtlReservation, raw: RawObjec
         valid_until=one.valid_until,
         reference=intent.reference,
         order=intent.order,
+        taxable=one.voucher_taxable,
+        tax_rate=one.voucher_tax_rate,
+        login=one.client_id,
         created_at=one.created_at,
         raw=raw,
     )
@@ -352,6 +351,9 @@ def redemption(account: str, intent: Intent, one: JtlCharge, raw: RawObject) -> 
         reference=intent.reference,
         order=intent.order,
         reservation_id=intent.subject,
+        taxable=taxable_noted(intent),
+        tax_rate=tax_rate_noted(intent),
+        login=one.client_id,
         created_at=one.created_at,
         raw=raw,
     )
@@ -367,6 +369,7 @@ def refund(account: str, intent: Intent, one: JtlCharge, raw: RawObject) -> Refu
         money=_moved(one, intent, "refund"),
         reference=intent.reference,
         order=intent.order,
+        login=one.client_id,
         created_at=one.created_at,
         raw=raw,
     )
@@ -381,6 +384,7 @@ def top_up(account: str, intent: Intent, one: JtlCharge, raw: RawObject) -> TopU
         money=_moved(one, intent, "recharge"),
         reference=intent.reference,
         order=intent.order,
+        login=one.client_id,
         created_at=one.created_at,
         raw=raw,
     )

@@ -53,6 +53,7 @@ from voucher_gateway.adapter import (
 )
 from voucher_gateway_jtl import history, mapping, wire
 from voucher_gateway_jtl.calls import JtlCalls
+from voucher_gateway_jtl.capture_notes import capture_notes
 from voucher_gateway_jtl.checkup import checkup
 from voucher_gateway_jtl.connect import connect
 from voucher_gateway_jtl.declaration import DECLARED, narrowed
@@ -278,7 +279,7 @@ class JtlProvider(HttpProvider):
             voucher_id=reservation.voucher_id,
             subject=mapping.checked_id(reservation.id),
             money=reservation.money,
-            **mapping.until(reservation),
+            **capture_notes(reservation),
         )
         request = Request(method="POST", path=Path.of("/reservations/{id}/charge", id=reservation.id), json=body)
         return self._calls.change(

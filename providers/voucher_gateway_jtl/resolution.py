@@ -40,6 +40,7 @@ from voucher_gateway.adapter import (
     VoucherNotFound,
     parse_instant,
 )
+from voucher_gateway_jtl.capture_notes import tax_rate_noted, taxable_noted
 
 REFUNDS_SEEN: Final = "refunds_seen"
 """The note that names the refunds a voucher had before another was sent."""
@@ -118,6 +119,9 @@ def _captured(found: Movement, intent: Intent) -> Outcome:
             reference=intent.reference,
             order=intent.order,
             reservation_id=intent.subject,
+            taxable=taxable_noted(intent),
+            tax_rate=tax_rate_noted(intent),
+            login=found.login,
             created_at=found.created_at,
             raw=found.raw,
         )
@@ -138,6 +142,7 @@ def _top_up(provider: Records, intent: Intent) -> Outcome:
             money=found.money,
             reference=intent.reference,
             order=intent.order,
+            login=found.login,
             created_at=found.created_at,
             raw=found.raw,
         )
@@ -168,6 +173,7 @@ def _refund(provider: Records, intent: Intent) -> Outcome:
             money=new[0].money,
             reference=intent.reference,
             order=intent.order,
+            login=new[0].login,
             created_at=new[0].created_at,
             raw=new[0].raw,
         )

@@ -74,6 +74,8 @@ class JtlReservation:
     id: str
     amount: Amount
     voucher_id: str | None = None
+    voucher_taxable: bool | None = None
+    voucher_tax_rate: str | None = None
     client_id: str | None = None
     valid_until: datetime | None = None
     created_at: datetime | None = None

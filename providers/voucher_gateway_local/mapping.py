@@ -86,8 +86,7 @@ def voucher_of(account: str, row: Row, code: Code | None, pin: Pin | None) -> Vo
         medium=None if row["medium"] is None else Medium(row["medium"]),
         valid_until=instant_of(row["valid_until"]),
         validity=None if validity is None else Validity(validity, Interval(row["validity_interval"])),
-        taxable=None if row["taxable"] is None else bool(row["taxable"]),
-        tax_rate=row["tax_rate"],
+        **_tax_of(row),
         sku=row["sku"],
         batch=row["batch"],
         order=row["order_number"],
@@ -118,6 +117,7 @@ def reservation_of(account: str, row: Row, entry: Row) -> Reservation:
         valid_until=instant_of(entry["ends_at"]),
         reference=entry["reference"],
         order=entry["order_number"],
+        **_tax_of(row),
         created_at=instant_of(entry["at"]),
     )
 
@@ -138,6 +138,7 @@ def redemption_of(account: str, row: Row, entry: Row) -> Redemption:
     return Redemption(
         account=account,
         reservation_id=None if captured is None else entry_id(entry["voucher"], captured),
+        **_tax_of(row),
         **_moved(row, entry),
     )
 
@@ -150,6 +151,10 @@ def refund_of(account: str, row: Row, entry: Row) -> Refund:
 def top_up_of(account: str, row: Row, entry: Row) -> TopUp:
     """Return the top-up that an entry made."""
     return TopUp(account=account, **_moved(row, entry))
+
+
+def _tax_of(row: Row) -> dict[str, Any]:
+    return {"taxable": None if row["taxable"] is None else bool(row["taxable"]), "tax_rate": row["tax_rate"]}
 
 
 def _moved(row: Row, entry: Row) -> dict[str, Any]:

@@ -64,9 +64,10 @@ SHOWN_BY_ID: Final = Statement(SHOWN.where(_BY_ID))
 SHOWN_BY_NUMBER: Final = Statement(SHOWN.where(_BY_NUMBER))
 
 # SQLite holds the write lock of the whole file anyway, and ignores the clause.
-_LOCKED: Final = sa.select(
-    *[vouchers.c[name] for name in ("number", "id", "currency", "sealed", "has_pin", "deleted_at", *CHANGEABLE)]
-).with_for_update(key_share=True)
+_LOCKED_COLUMNS: Final = ("number", "id", "currency", "sealed", "has_pin", "taxable", "tax_rate", "deleted_at")
+_LOCKED: Final = sa.select(*[vouchers.c[name] for name in (*_LOCKED_COLUMNS, *CHANGEABLE)]).with_for_update(
+    key_share=True
+)
 LOCKED_BY_FINGERPRINT: Final = Statement(_LOCKED.where(_BY_FINGERPRINT))
 LOCKED_BY_ID: Final = Statement(_LOCKED.where(_BY_ID))
 LOCKED_BY_NUMBER: Final = Statement(_LOCKED.where(_BY_NUMBER))

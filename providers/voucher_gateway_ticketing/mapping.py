@@ -33,6 +33,9 @@ from voucher_gateway_ticketing.wire import AMOUNT, TicketingHistory, TicketingIn
 _ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # without what is taken for something else when it is copied
 _MADE_LENGTH: Final = 16
 
+LINKS: Final = ("seller_id", "transaction_id", "product_id", "refund_id", "customer_id")
+"""The names of a voucher's links: the vendor's, in our way of writing. They say where it came from (seed)."""
+
 _CANNOT_KEEP: Final = (
     "id",
     "pin",
@@ -178,6 +181,8 @@ def voucher(account: str, currency: str, one: TicketingVoucher, raw: RawObject) 
         initial=amount(currency, one),
         remaining=None if one.balance is None else money_from(AMOUNT, one.balance, currency, "balance"),
         valid_until=one.valid_until,
+        origin=one.origin,
+        links={name: id for name in LINKS if (id := getattr(one, name)) is not None},
         created_at=one.created_at,
         updated_at=one.updated_at,
         raw=raw,

@@ -64,3 +64,15 @@ def test_a_reference_is_needed_for_whatever_changes_something(run: Any, shop: Ru
     assert "--reference" in ran.err
     assert run("redeem", "shop", CODE, "1.00", "EUR", "--reference", " padded ").code == 2
     assert shop.requests == []
+
+
+def test_what_a_till_prints_of_the_tax_is_told_by_the_reservation_and_by_what_is_taken(
+    run: Any, shop: RunningSimulator
+) -> None:
+    run("issue", "shop", "50.00", "EUR", "--code", CODE, "--taxable", "--tax-rate", "19", "--activate",
+        "--reference", "i").done()  # fmt: skip
+    for verb in ("reserve", "redeem"):
+        ran = run("--json", verb, "shop", CODE, "5.00", "EUR", "--reference", verb).done()
+        assert (ran.object["result"]["taxable"], ran.object["result"]["tax_rate"]) == (True, "19")
+        shown = run(verb, "shop", CODE, "5.00", "EUR", "--reference", f"{verb}-2").done().out.split("\n")
+        assert [" ".join(line.split()) for line in shown if "tax" in line] == ["taxable yes", "tax rate 19"]

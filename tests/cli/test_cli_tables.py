@@ -122,3 +122,10 @@ def test_details_leave_out_what_the_vendor_did_not_say() -> None:
         "valid until",
     ]
     assert lines[-1].endswith("2029-11-20 22:53:01 UTC")
+
+
+def test_links_are_told_by_their_names_and_a_voucher_without_any_has_no_line_for_them() -> None:
+    voucher = Voucher(account="events", id="V1", origin="shop", links={"customer_id": "c-1", "refund_id": "r-1"})
+    fields = fields_of(voucher)
+    assert (fields["origin"], fields["links"]) == ("shop", "customer id c-1, refund id r-1")
+    assert fields_of(Voucher(account="events", id="V1"))["links"] == ""

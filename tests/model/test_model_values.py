@@ -97,7 +97,8 @@ def test_vouchers_with_metadata_are_hashable_and_differ_by_it() -> None:
 def test_what_the_vendor_did_not_say_is_none() -> None:
     voucher = Voucher(account="shop", id="1")
     said = {name for name, value in attrs.asdict(voucher, recurse=False).items() if value is not None}
-    assert said == {"account", "id", "replayed", "unread"}
+    assert said == {"account", "id", "links", "replayed", "unread"}
+    assert dict(voucher.links) == {}
     assert not voucher.unread
 
 

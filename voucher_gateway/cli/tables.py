@@ -15,6 +15,7 @@ from rich.text import Text
 from voucher_gateway.adapter import Masked, Money, Movement, Secret, Validity, Voucher
 from voucher_gateway.cli.jsonform import json_line, told_fields
 from voucher_gateway.cli.output import Output, shown
+from voucher_gateway.model.links import Links
 
 T = TypeVar("T")
 
@@ -178,6 +179,8 @@ def text_of(value: Any, *, reveal: bool = False) -> str:
             return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
         case Validity():
             return f"{value.value} {value.interval.value} from activation"
+        case Links():
+            return ", ".join(f"{name.replace('_', ' ')} {id}" for name, id in value.items())
         case Mapping():
             return json_line(value, reveal=reveal)
         case list() | tuple():

@@ -44,6 +44,7 @@ def refund_by_top_up(
         reference=made.reference,
         order=order,
         remaining=made.remaining,
+        login=made.login,
         created_at=made.created_at,
         raw=made.raw,
     )

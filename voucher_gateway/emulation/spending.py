@@ -60,6 +60,9 @@ def reserve_by_redeem(
         money=taken.money,
         reference=taken.reference,
         order=taken.order,
+        taxable=taken.taxable,
+        tax_rate=taken.tax_rate,
+        login=taken.login,
         created_at=taken.created_at,
         raw=taken.raw,
     )
@@ -99,6 +102,9 @@ def _taken(reservation: Reservation) -> Redemption:
         reference=reservation.reference,
         order=reservation.order,
         reservation_id=reservation.id,
+        taxable=reservation.taxable,
+        tax_rate=reservation.tax_rate,
+        login=reservation.login,
         created_at=reservation.created_at,
         raw=reservation.raw,
     )

@@ -163,7 +163,16 @@ def _in_terms_of(entry: Entry, result: Result) -> Result:
     """Return the result of an emulation's request as that of the verb that it stands for."""
     verb, account, target = entry.key.verb, entry.key.account, entry.target
     if verb is Operation.RESERVE and isinstance(result, Redemption):
-        return Reservation(account=account, id=result.id, voucher_id=result.voucher_id, money=result.money)
+        return Reservation(
+            account=account,
+            id=result.id,
+            voucher_id=result.voucher_id,
+            money=result.money,
+            taxable=result.taxable,
+            tax_rate=result.tax_rate,
+            login=result.login,
+            created_at=result.created_at,
+        )
     if verb is Operation.RELEASE and isinstance(result, Refund):
         return Release(account=account, reservation_id=target.id or result.id, freed=True)
     if verb is Operation.REFUND and isinstance(result, TopUp):  # of a voucher that was moved since
@@ -174,6 +183,7 @@ def _in_terms_of(entry: Entry, result: Result) -> Result:
             voucher_id=result.voucher_id,
             money=result.money,
             remaining=result.remaining,
+            login=result.login,
             created_at=result.created_at,
         )
     if verb is Operation.CAPTURE and isinstance(result, Refund) and target.id and target.money:

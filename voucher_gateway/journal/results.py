@@ -25,6 +25,7 @@ from voucher_gateway.adapter import (
     format_instant,
     parse_instant,
 )
+from voucher_gateway.model.links import Links
 from voucher_gateway.outcome import Result
 
 _KINDS: Final[Mapping[str, type[Any]]] = {
@@ -52,6 +53,7 @@ def _make() -> cattrs.Converter:
     converter.register_structure_hook(Money, lambda value, _: Money(value["amount"], value["currency"]))
     converter.register_unstructure_hook(datetime, format_instant)
     converter.register_structure_hook(datetime, lambda value, _: parse_instant(value))
+    converter.register_unstructure_hook(Links, dict)
     for secret in (Code, Pin):
         converter.register_structure_hook(secret, lambda *_: None)
         converter.register_unstructure_hook(secret, lambda _: None)

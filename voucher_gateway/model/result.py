@@ -42,6 +42,9 @@ class Reservation:
         valid_until: when it lapses by itself, by the vendor's clock.
         reference: the reference it was made under.
         order: the shop's order.
+        taxable: the tax flag of the voucher, where the vendor told it; carried and not interpreted.
+        tax_rate: the tax rate of the voucher in percent, the vendor's text.
+        login: the vendor-side login that made it, where the vendor tells it.
         created_at: in UTC.
         raw: the vendor's own object.
         replayed: whether the journal told this from an earlier call, without asking the vendor.
@@ -54,6 +57,9 @@ class Reservation:
     valid_until: datetime | None = None
     reference: str | None = None
     order: str | None = None
+    taxable: bool | None = None
+    tax_rate: str | None = None
+    login: str | None = None
     created_at: datetime | None = None
     raw: RawObject | None = attrs.field(default=None, repr=False, eq=False)
     replayed: bool = attrs.field(default=False, eq=False)
@@ -91,6 +97,9 @@ class Redemption:
         order: the shop's order.
         reservation_id: the reservation it captured, if any.
         remaining: what is left on the voucher, where the vendor said so.
+        taxable: the tax flag of the voucher, where the vendor told it; carried and not interpreted.
+        tax_rate: the tax rate of the voucher in percent, the vendor's text.
+        login: the vendor-side login that made it, where the vendor tells it.
         created_at: in UTC.
         raw: the vendor's own object.
         replayed: whether the journal told this from an earlier call, without asking the vendor.
@@ -104,6 +113,9 @@ class Redemption:
     order: str | None = None
     reservation_id: str | None = None
     remaining: Money | None = None
+    taxable: bool | None = None
+    tax_rate: str | None = None
+    login: str | None = None
     created_at: datetime | None = None
     raw: RawObject | None = attrs.field(default=None, repr=False, eq=False)
     replayed: bool = attrs.field(default=False, eq=False)
@@ -122,6 +134,7 @@ class Refund:
         reference: the reference it was made under.
         order: the shop's order.
         remaining: what is on the voucher now, where the vendor said so.
+        login: the vendor-side login that made it, where the vendor tells it.
         created_at: in UTC.
         raw: the vendor's own object.
         replayed: whether the journal told this from an earlier call, without asking the vendor.
@@ -135,6 +148,7 @@ class Refund:
     reference: str | None = None
     order: str | None = None
     remaining: Money | None = None
+    login: str | None = None
     created_at: datetime | None = None
     raw: RawObject | None = attrs.field(default=None, repr=False, eq=False)
     replayed: bool = attrs.field(default=False, eq=False)
@@ -152,6 +166,7 @@ class TopUp:
         reference: the reference it was made under.
         order: the shop's order.
         remaining: what is on the voucher now, where the vendor said so.
+        login: the vendor-side login that made it, where the vendor tells it.
         created_at: in UTC.
         raw: the vendor's own object.
         replayed: whether the journal told this from an earlier call, without asking the vendor.
@@ -164,6 +179,7 @@ class TopUp:
     reference: str | None = None
     order: str | None = None
     remaining: Money | None = None
+    login: str | None = None
     created_at: datetime | None = None
     raw: RawObject | None = attrs.field(default=None, repr=False, eq=False)
     replayed: bool = attrs.field(default=False, eq=False)

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from voucher_gateway.masking import Code, Pin
+from voucher_gateway.model.links import NO_LINKS, as_links
 from voucher_gateway.money import Money
 
 RawObject = Mapping[str, Any]
@@ -86,6 +87,10 @@ class Voucher:
         batch: a campaign or group.
         order: the order it was sold with.
         metadata: the shop's own data, where it is a JSON object; anything else stays in ``raw``.
+        login: the vendor-side login that issued it (JTL: client_id).
+        origin: how it came to be, in the vendor's word.
+        links: the vendor's ids of what it belongs to or came from, by names that the page of the provider lists, such
+            as ``customer_id``. The mapping cannot be changed.
         created_at: in UTC.
         updated_at: in UTC.
         deletable: whether the vendor would delete it now.
@@ -110,6 +115,9 @@ class Voucher:
     batch: str | None = None
     order: str | None = None
     metadata: Mapping[str, Any] | None = attrs.field(default=None, hash=False)
+    login: str | None = None
+    origin: str | None = None
+    links: Mapping[str, str] = attrs.field(default=NO_LINKS, converter=as_links)
     created_at: datetime | None = None
     updated_at: datetime | None = None
     deletable: bool | None = None

@@ -303,6 +303,12 @@ def test_an_empty_text_is_nothing_to_lose(field: str) -> None:
     assert judged(voucher(**{field: ""}), TICKETING).losses == ()
 
 
+def test_what_names_things_at_the_old_vendor_is_not_carried_and_is_no_loss() -> None:
+    links = {"customer_id": "c-1", "transaction_id": "t-1"}
+    one = voucher(valid_until=AT + timedelta(days=90), login="till-7", origin="shop", links=links)
+    assert (judged(one, TICKETING).action, judged(one, TICKETING).losses) == (Action.CARRY, ())
+
+
 def test_an_initial_value_that_is_not_known_is_nothing_to_lose() -> None:
     assert judged(voucher(initial=None), TICKETING).losses == ()
 

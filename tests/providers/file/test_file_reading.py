@@ -49,6 +49,9 @@ WHOLE = Voucher(
     batch="spring",
     order="1001",
     metadata={"from": "Ada", "n": 3},
+    login="till-7",
+    origin="shop",
+    links={"customer_id": "c-1", "transaction_id": "t-1"},
     created_at=datetime(2026, 1, 31, tzinfo=UTC),
     updated_at=datetime(2026, 2, 1, tzinfo=UTC),
     deletable=False,
@@ -65,9 +68,10 @@ def test_a_table_with_its_columns_in_any_order_can_be_read(open_file: Open) -> N
     provider = open_file(
         "vouchers.csv",
         "remaining,currency,initial,id,code,pin,status,medium,valid_until,validity,taxable,tax_rate,sku,batch,order,"
-        "metadata,created_at,updated_at,deletable,account\n"
+        "metadata,created_at,updated_at,deletable,account,login,origin,links\n"
         "10.53,EUR,50.00,v-1,GIFT-0001,0042,active,print,2030-02-01T00:59:59+01:00,3 years,TRUE,19,card,spring,1001,"
-        '"{""from"": ""Ada"", ""n"": 3}",2026-01-31T00:00:00Z,2026-02-01T00:00:00Z,false,shop\n',
+        '"{""from"": ""Ada"", ""n"": 3}",2026-01-31T00:00:00Z,2026-02-01T00:00:00Z,false,shop,till-7,shop,'
+        '"{""customer_id"": ""c-1"", ""transaction_id"": ""t-1""}"\n',
     )
     assert list(provider.vouchers()) == [WHOLE]
 
@@ -85,6 +89,13 @@ def test_a_byte_order_mark_and_the_kind_of_line_ends_do_not_matter(
         "v.jsonl", mark + b'{"id":"a"}' + line_end + line_end + b'{"id":"b"}' + (line_end if last else b"")
     )
     assert [one.id for one in found.vouchers()] == ["a", "b"]
+
+
+@pytest.mark.parametrize("links", ['["a"]', '{"customer_id":7}', '{"customer_id":null}', '"c-1"'])
+def test_links_that_are_not_texts_by_name_are_refused(open_file: Open, links: str) -> None:
+    with pytest.raises(MalformedResponse, match="links: must be a JSON object of texts") as caught:
+        list(open_file(text=f'{{"id":"a","links":{links}}}\n').vouchers())
+    assert "c-1" not in str(caught.value)
 
 
 def test_a_voucher_without_an_id_has_that_of_its_line(open_file: Open) -> None:

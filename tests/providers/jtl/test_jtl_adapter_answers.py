@@ -100,13 +100,38 @@ def _make(vendor: responses.RequestsMock, adapter: JtlProvider, verb: str, **cha
 
 def test_results_say_what_the_vendor_did(vendor: responses.RequestsMock, lone_adapter: JtlProvider) -> None:
     same: dict[str, Any] = {"account": "shop", "id": "M1", "voucher_id": "V1", "money": MONEY, "reference": "r"}
+    same["login"] = "a-client"
     assert _make(vendor, lone_adapter, "top_up") == TopUp(**same, created_at=AT)
     assert _make(vendor, lone_adapter, "capture") == Redemption(**same, reservation_id="R1", created_at=AT)
     assert _make(vendor, lone_adapter, "refund") == Refund(**same, redemption_id="M0", created_at=AT)
     half_an_hour_later = AT.replace(minute=30)
     assert _make(vendor, lone_adapter, "reserve") == Reservation(
-        **{**same, "id": "R1"}, valid_until=half_an_hour_later, created_at=AT
+        **{**same, "id": "R1"}, taxable=False, valid_until=half_an_hour_later, created_at=AT
     )
+
+
+@pytest.mark.parametrize(
+    ("taxable", "tax_rate"), [(True, "19"), (True, "7,0"), (True, None), (False, None), (False, "19"), (..., ...)]
+)
+def test_a_capture_tells_the_tax_that_the_reservation_told(
+    vendor: responses.RequestsMock, lone_adapter: JtlProvider, taxable: Any, tax_rate: Any
+) -> None:
+    held = _make(vendor, lone_adapter, "reserve", voucher_taxable=taxable, voucher_tax_rate=tax_rate)
+    assert isinstance(held, Reservation)
+    told = (None if taxable is ... else taxable, None if tax_rate is ... else tax_rate)
+    assert (held.taxable, held.tax_rate) == told
+    change = CHANGES["capture"]
+    vendor.post(f"{PRODUCTION}{change.path}", json=change.answer)
+    done = lone_adapter.capture(held, reference="r")
+    assert (done.taxable, done.tax_rate) == told
+
+
+@pytest.mark.parametrize("wrong", [{"voucher_taxable": "yes"}, {"voucher_tax_rate": 19}])
+def test_a_tax_that_is_not_as_documented_makes_no_reservation(
+    vendor: responses.RequestsMock, lone_adapter: JtlProvider, wrong: dict[str, Any]
+) -> None:
+    with pytest.raises(OutcomeUnknown, match=next(iter(wrong))):
+        _make(vendor, lone_adapter, "reserve", **wrong)
 
 
 def test_a_new_voucher_comes_with_code_and_pin(vendor: responses.RequestsMock, lone_adapter: JtlProvider) -> None:

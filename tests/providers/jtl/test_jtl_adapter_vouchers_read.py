@@ -73,6 +73,7 @@ def test_every_field_arrives_in_the_voucher(vendor: responses.RequestsMock, lone
         batch="Spring",
         order="W-1",
         metadata=voucher.metadata,
+        login="0f3c",
         created_at=datetime(2026, 3, 1, 10, tzinfo=UTC),
         updated_at=datetime(2026, 4, 1, 10, 30, tzinfo=UTC),
         deletable=False,

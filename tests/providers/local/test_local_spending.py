@@ -18,6 +18,8 @@ from voucher_gateway.adapter import (
     InvalidRequest,
     Money,
     MovementKind,
+    Redemption,
+    Reservation,
     ReservationExpired,
     ReservationReleased,
     VoucherExpired,
@@ -321,3 +323,18 @@ def test_the_history_tells_every_movement_in_order_and_nothing_else(either_till:
     ]
     assert [one.id for one in history][:2] == [taken.id, captured.id]
     assert (history.complete, history.as_of) == (True, either_till.clock.now)
+
+
+def test_a_reservation_and_what_is_taken_tell_the_tax_of_the_voucher(either_till: Till) -> None:
+    code = either_till.code(taxable=True, tax_rate="7", code="GIFT-1")
+    held = either_till.reserve(code, reference="held")
+    told: list[Redemption | Reservation] = [
+        held,
+        either_till.provider.capture(held, reference="taken"),
+        either_till.redeem(code, reference="at once"),
+        either_till.reserve(code, reference="held"),
+        either_till.redeem(code, reference="at once"),
+    ]
+    assert [(one.taxable, one.tax_rate) for one in told] == [(True, "7")] * 5
+    plain = either_till.redeem(either_till.code(code="GIFT-2"))
+    assert (plain.taxable, plain.tax_rate) == (None, None)

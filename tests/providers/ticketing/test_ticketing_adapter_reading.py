@@ -59,6 +59,14 @@ def test_a_voucher_is_read_field_by_field(vendor: responses.RequestsMock, lone_a
     assert (voucher.initial, voucher.remaining) == (MONEY, None)
     assert (voucher.valid_until, voucher.created_at, voucher.updated_at) == (INSTANT, INSTANT, INSTANT)
     assert (voucher.status, voucher.medium, voucher.pin, voucher.order) == (None, None, None, None)
+    assert (voucher.origin, voucher.login) == ("default", None)
+    assert voucher.links == {
+        "seller_id": "seller",
+        "transaction_id": "transaction",
+        "product_id": "product",
+        "refund_id": "refund",
+        "customer_id": "customer",
+    }
     assert voucher.raw == {**VOUCHER, "amount": Decimal("10.5")}
 
 
@@ -88,13 +96,16 @@ def test_only_what_the_documents_require_must_be_there(
         vendor.upsert("GET", f"{PRODUCTION}/api/vouchers/{ID}", json=answer)
         voucher = lone_adapter.get(ID)
         assert (voucher.id, voucher.initial, voucher.valid_until) == (ID, Money(0, "EUR"), None)
+        assert (voucher.origin, dict(voucher.links)) == (None, {})
 
 
 def test_an_origin_and_fields_that_nobody_documented_stay_readable(
     vendor: responses.RequestsMock, lone_adapter: TicketingProvider
 ) -> None:
     vendor.get(f"{PRODUCTION}/api/vouchers/{ID}", json=changed(origin="raffle", shape=["round", 1.25]))
-    raw = lone_adapter.get(ID).raw
+    voucher = lone_adapter.get(ID)
+    assert voucher.origin == "raffle"
+    raw = voucher.raw
     assert raw is not None
     assert (raw["origin"], raw["shape"]) == ("raffle", ["round", Decimal("1.25")])
 
