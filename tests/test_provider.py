@@ -102,6 +102,7 @@ REDEMPTION = Redemption(account="shop", id="c-1", money=EUR)
 CALLS: dict[Operation, Callable[[VoucherProvider], object]] = {
     Operation.VOUCHERS: lambda it: it.vouchers(),
     Operation.HISTORY: lambda it: it.history("v-1"),
+    Operation.PRESENTATION: lambda it: it.presentation("c"),
     Operation.ISSUE: lambda it: it.issue(NewVoucher(initial=EUR), reference="a"),
     Operation.ACTIVATE: lambda it: it.activate("v-1", reference="a"),
     Operation.DEACTIVATE: lambda it: it.deactivate("v-1", reference="a"),

@@ -22,6 +22,7 @@ class Operation(enum.StrEnum):
     BALANCE = "balance"
     VOUCHERS = "vouchers"
     HISTORY = "history"
+    PRESENTATION = "presentation"
     ISSUE = "issue"
     ACTIVATE = "activate"
     DEACTIVATE = "deactivate"
@@ -40,7 +41,16 @@ class Operation(enum.StrEnum):
         return self not in _READING
 
 
-_READING: Final = frozenset({Operation.FIND, Operation.GET, Operation.BALANCE, Operation.VOUCHERS, Operation.HISTORY})
+_READING: Final = frozenset(
+    {
+        Operation.FIND,
+        Operation.GET,
+        Operation.BALANCE,
+        Operation.VOUCHERS,
+        Operation.HISTORY,
+        Operation.PRESENTATION,
+    }
+)
 
 
 class Support(enum.StrEnum):

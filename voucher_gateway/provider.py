@@ -18,6 +18,7 @@ from voucher_gateway.model import (
     Deletion,
     History,
     NewVoucher,
+    Presentation,
     Redemption,
     Refund,
     Release,
@@ -190,6 +191,18 @@ class VoucherProvider(abc.ABC):
     def history(self, id: str) -> History:
         """Return all that happened to a voucher, as the vendor tells it (JTL: charges; ticketing: transactions)."""
         self._unsupported(Operation.HISTORY)
+
+    def presentation(self, code: str | Code, *, id: str | None = None) -> Presentation:
+        """Return how the seller presents the voucher with this code to its owner, for printing it (ticketing: info).
+
+        Args:
+            code: the voucher's code.
+            id: the vendor's id of the voucher, where the caller knows it. It saves a look-up.
+
+        Raises:
+            VoucherNotFound: if the vendor knows no voucher with this code, or none with this code and id.
+        """
+        self._unsupported(Operation.PRESENTATION)
 
     # --- issuing ---
 

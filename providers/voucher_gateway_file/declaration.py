@@ -35,6 +35,7 @@ DECLARED: Final = Capabilities(
         Operation.VOUCHERS: native(note="in the order of the file, and with its true number"),
         Operation.ISSUE: native(repeat=RepeatSafety.NATURAL_KEY, note="at the end; an id is there once"),
         Operation.HISTORY: _lacking("it holds vouchers, and not what happened to them"),
+        Operation.PRESENTATION: _lacking("it says nothing of how a voucher is to look"),
         Operation.UPDATE: _lacking(_RECORD),
         Operation.ACTIVATE: _lacking(_RECORD),
         Operation.DEACTIVATE: _lacking(_RECORD),

@@ -64,6 +64,9 @@ DECLARED: Final = Capabilities(
         Operation.BALANCE: native(),
         Operation.VOUCHERS: native(),
         Operation.HISTORY: native(),
+        Operation.PRESENTATION: OperationSupport(
+            support=Support.UNSUPPORTED, note="its API says nothing of how a voucher is to look"
+        ),
         Operation.ISSUE: native(repeat=RepeatSafety.NATURAL_KEY),
         Operation.ACTIVATE: native(repeat=RepeatSafety.LOOK_UP),
         Operation.DEACTIVATE: native(repeat=RepeatSafety.LOOK_UP),

@@ -15,8 +15,10 @@ from voucher_gateway.adapter import (
     Expiry,
     ListingRules,
     Operation,
+    OperationSupport,
     RepeatSafety,
     ReservationRules,
+    Support,
     native,
 )
 from voucher_gateway_local.settings import LONGEST_TEXT, LocalSettings
@@ -44,9 +46,15 @@ _LONGEST_REFERENCE: Final = 200
 _CHANGES: Final = frozenset(one for one in Operation if one.changes)
 _PARTIAL: Final = frozenset({Operation.CAPTURE, Operation.REFUND})
 
+_NO_PRESENTATION: Final = OperationSupport(
+    support=Support.UNSUPPORTED, note="the vouchers are the shop's own, and look as the shop likes"
+)
+
 DECLARED: Final = Capabilities(
     operations={
-        one: native(
+        one: _NO_PRESENTATION
+        if one is Operation.PRESENTATION
+        else native(
             partial=True if one in _PARTIAL else None,
             repeat=RepeatSafety.VENDOR_KEY if one.changes else None,
             note="only what never moved any value" if one is Operation.DELETE else "",

@@ -9,18 +9,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from voucher_gateway_ticketing.mapping import VoucherInfo
     from voucher_gateway_ticketing.provider import TicketingProvider
     from voucher_gateway_ticketing.settings import PRODUCTION, STAGING, TicketingSettings
 
-__all__ = ["PRODUCTION", "STAGING", "TicketingProvider", "TicketingSettings", "VoucherInfo"]
+__all__ = ["PRODUCTION", "STAGING", "TicketingProvider", "TicketingSettings"]
 
 _HOME_OF = {
     "PRODUCTION": "settings",
     "STAGING": "settings",
     "TicketingProvider": "provider",
     "TicketingSettings": "settings",
-    "VoucherInfo": "mapping",
 }
 
 

@@ -45,6 +45,7 @@ DECLARED: Final = Capabilities(
         Operation.BALANCE: native(),
         Operation.VOUCHERS: native(note="in an order that is not documented and cannot be asked for"),
         Operation.HISTORY: native(note="what was taken in ticket checkouts; changes of the value leave no trace"),
+        Operation.PRESENTATION: native(note="for printing; anybody who has the id and the code can see it"),
         Operation.ISSUE: native(repeat=RepeatSafety.LOOK_UP, note="look for the code before a repeat"),
         Operation.UPDATE: native(repeat=RepeatSafety.LOOK_UP, note="the expiry alone; the value is sent back as read"),
         Operation.ACTIVATE: _lacking(_NO_STATUS),
@@ -70,7 +71,7 @@ DECLARED: Final = Capabilities(
     expiry_grain=timedelta(milliseconds=1),  # seed: instants have milliseconds
     # An update reads the amount and sends it back. Redeeming by update finds the voucher, reads it under the lock,
     # overwrites it and reads it again; a reading by id takes two requests.
-    requests={Operation.UPDATE: 2, Operation.REDEEM: 6},
+    requests={Operation.PRESENTATION: 2, Operation.UPDATE: 2, Operation.REDEEM: 6},
     get_shows_remaining=False,
 )
 """What a seller's key can do at the most."""

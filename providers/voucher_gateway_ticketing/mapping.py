@@ -28,7 +28,7 @@ from voucher_gateway.adapter import (
     money_from,
 )
 from voucher_gateway_ticketing.declaration import FORBIDDEN_IN_CODES, LARGEST_AMOUNT, SHORTEST_CODE
-from voucher_gateway_ticketing.wire import AMOUNT, TicketingHistory, TicketingInfo, TicketingVoucher
+from voucher_gateway_ticketing.wire import AMOUNT, TicketingHistory, TicketingVoucher
 
 _ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # without what is taken for something else when it is copied
 _MADE_LENGTH: Final = 16
@@ -48,25 +48,6 @@ _CANNOT_KEEP: Final = (
     "order",
     "metadata",
 )
-
-
-@attrs.frozen(kw_only=True)
-class VoucherInfo:
-    """What the vendor shows of a voucher to anybody who has its id and code.
-
-    Attributes:
-        voucher: the voucher, without what is left.
-        currency: the seller's.
-        seller: the seller's name, where the vendor says it.
-        timezone: where the seller is, e.g. ``Europe/Berlin``, where the vendor says it.
-        raw: the vendor's own object.
-    """
-
-    voucher: Voucher
-    currency: str
-    seller: str | None = None
-    timezone: str | None = None
-    raw: RawObject | None = attrs.field(default=None, repr=False, eq=False)
 
 
 # --- what may be sent ---
@@ -242,18 +223,6 @@ def _check_amount_of(one: TicketingVoucher, money: Money) -> None:
 def _check_expiry_of(one: TicketingVoucher, until: str | None) -> None:
     if expiry(one.valid_until) != until:
         raise IntegrityMismatch("it tells of another expiry than the one asked for")
-
-
-def info(account: str, currency: str, one: TicketingInfo, raw: RawObject) -> VoucherInfo:
-    """Return the public view of a voucher."""
-    shop = one.seller
-    return VoucherInfo(
-        voucher=voucher(account, currency, one.voucher, raw["voucher"]),
-        currency=currency,
-        seller=None if shop is None else shop.name,
-        timezone=one.timezone,
-        raw=raw,
-    )
 
 
 def history(account: str, currency: str, id: str, found: TicketingHistory) -> History:

@@ -32,6 +32,7 @@ from voucher_gateway.adapter import (
     Page,
     Path,
     Pin,
+    Presentation,
     RawObject,
     Rejected,
     Reply,
@@ -47,6 +48,7 @@ from voucher_gateway.adapter import (
 from voucher_gateway_ticketing import mapping, resolving, wire
 from voucher_gateway_ticketing.declaration import DECLARED
 from voucher_gateway_ticketing.filters import checked_code, filters
+from voucher_gateway_ticketing.presentation import check_info, presentation, read_info
 from voucher_gateway_ticketing.reads import Reads
 from voucher_gateway_ticketing.refusals import explain
 from voucher_gateway_ticketing.settings import TicketingSettings
@@ -118,19 +120,23 @@ class TicketingProvider(HttpProvider):
         one, raw = self._reads.got(Operation.GET, id)
         return self._made(Operation.GET, one, raw)
 
-    def info(self, id: str, code: str | Code) -> mapping.VoucherInfo:
-        """Return the public view of a voucher, for whoever has its id and code; the key is not sent.
+    def presentation(self, code: str | Code, *, id: str | None = None) -> Presentation:
+        """Return the public view of a voucher (vivenu: info). The key is not sent with it.
 
-        Raises:
-            VoucherNotFound: if they do not belong together.
+        Without the id, the voucher is looked for in the list first, with the key.
         """
-        path = Path.of("/api/vouchers/{id}/{code}/info", id=id, code=checked_code(code))
+        code = checked_code(code)
+        if id is None:
+            one, _ = self._reads.only(Operation.PRESENTATION, self._reads.with_code(Operation.PRESENTATION, code))
+            id = self._reads.named(Operation.PRESENTATION, one).own_id
+            assert id is not None
+        path = Path.of("/api/vouchers/{id}/{code}/info", id=id, code=code)
         request = Request(method="GET", path=path, anonymous=True)
-        found, raw = self._reads.of_voucher(lambda: self._reads.asked("info", request, wire.read_info))
-        found.voucher = mapping.identified(found.voucher, id)
-        told = None if found.seller is None else found.seller.currency
-        currency = told or self._reads.currency("info")
-        return self._reads.about("info", lambda: mapping.info(self.account, currency, found, raw))
+        info, raw = self._reads.of_voucher(lambda: self._reads.asked(Operation.PRESENTATION, request, read_info))
+        self._reads.about(Operation.PRESENTATION, lambda: check_info(info, id, code))
+        told = None if info.seller is None else info.seller.currency
+        currency = told or self._reads.currency(Operation.PRESENTATION)
+        return self._reads.about(Operation.PRESENTATION, lambda: presentation(self.account, currency, info, raw))
 
     def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
         """List vouchers, in an order that the vendor does not document.

@@ -94,23 +94,6 @@ class TicketingSeller:
 
 
 @attrs.define(kw_only=True)
-class TicketingShop:
-    """The seller inside of the public view of a voucher."""
-
-    name: str | None = None
-    currency: Currency | None = None
-
-
-@attrs.define(kw_only=True)
-class TicketingInfo:
-    """The public view of a voucher."""
-
-    voucher: TicketingVoucher
-    seller: TicketingShop | None = None
-    timezone: str | None = None
-
-
-@attrs.define(kw_only=True)
 class TicketingFound:
     """What the public look-up of a code shows of a voucher."""
 
@@ -163,42 +146,38 @@ declare(CONVERTER, TicketingFound, **rename_to_camel(TicketingFound, id="_id"))
 
 def read_voucher(reply: Reply) -> Shown:
     """Read a voucher."""
-    return _read(reply, TicketingVoucher, "voucher")
+    return read_object(reply, TicketingVoucher, "voucher")
 
 
 def read_vouchers(reply: Reply) -> TicketingPage:
     """Read a part of the voucher list."""
-    page, raw = _read(reply, _VoucherPage, "voucher list")
+    page, raw = read_object(reply, _VoucherPage, "voucher list")
     return TicketingPage(docs=page.docs, raw=raw["docs"], total=page.total)
 
 
 def read_transactions(reply: Reply) -> TicketingHistory:
     """Read a voucher's transactions."""
-    entries, raw = _read(reply, list[TicketingTransaction], "list of transactions")
+    entries, raw = read_object(reply, list[TicketingTransaction], "list of transactions")
     return TicketingHistory(entries=entries, raw=raw, date=reply.date)
-
-
-def read_info(reply: Reply) -> tuple[TicketingInfo, RawObject]:
-    """Read the public view of a voucher."""
-    return _read(reply, TicketingInfo, "voucher")
 
 
 def read_code(reply: Reply) -> TicketingCode:
     """Read the answer to a public look-up of a code."""
-    return _read(reply, TicketingCode, "code")[0]
+    return read_object(reply, TicketingCode, "code")[0]
 
 
 def read_key(reply: Reply) -> TicketingKey:
     """Read whose key it is, and nothing else of the answer."""
-    return _read(reply, TicketingKey, "key")[0]
+    return read_object(reply, TicketingKey, "key")[0]
 
 
 def read_seller(reply: Reply) -> TicketingSeller:
     """Read a seller."""
-    return _read(reply, TicketingSeller, "seller")[0]
+    return read_object(reply, TicketingSeller, "seller")[0]
 
 
-def _read(reply: Reply, cls: type[W], what: str) -> tuple[W, Any]:
+def read_object(reply: Reply, cls: type[W], what: str) -> tuple[W, Any]:
+    """Read an object as ours and as the vendor sent it; `what` is its name for people."""
     if not reply.body:
         raise MalformedResponse(f"the {what} is missing: the answer is empty")
     raw = reply.json()

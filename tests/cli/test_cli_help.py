@@ -32,6 +32,7 @@ UNITS = {
     "redeem": "major units",
     "refund": "from 0.01",
     "history": "in UTC",
+    "presentation": "moments in UTC",
     "resolve": "4 while it stays unknown",
     "recover": "a minute to six hours",
     "reconcile": "3 if something could not be checked",

@@ -22,6 +22,7 @@ def test_jtl_redeems_and_releases_by_safe_emulations_and_does_the_rest_itself(ga
     supports = {operation: gateway.capabilities("shop").of(operation) for operation in Operation}
     emulated = {operation: support.emulation for operation, support in supports.items() if support.emulation}
     assert emulated == {Operation.REDEEM: "redeem-by-capture", Operation.RELEASE: "release-by-expiry"}
+    assert supports.pop(Operation.PRESENTATION).support is Support.UNSUPPORTED
     for operation, support in supports.items():
         assert support.available
         assert support.risk is None

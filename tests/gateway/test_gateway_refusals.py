@@ -38,6 +38,7 @@ READS: dict[str, Callable[[Gateway, str], object]] = {
     "balance": lambda gateway, account: gateway.balance(account, "CODE-1"),
     "vouchers": lambda gateway, account: gateway.vouchers(account),
     "history": lambda gateway, account: gateway.history(account, "v"),
+    "presentation": lambda gateway, account: gateway.presentation(account, "CODE-1"),
 }
 CHANGES: dict[Operation, Callable[[Gateway, str, Naming], object]] = {
     Operation.ISSUE: lambda gateway, account, named: gateway.issue(account, NewVoucher(initial=TEN), **named),

@@ -25,6 +25,7 @@ from voucher_gateway.cli.exits import DONE, INTERRUPTED, OUR_BUG, WRONG, exit_co
 from voucher_gateway.cli.files import export_vouchers, import_vouchers
 from voucher_gateway.cli.new_provider import new_provider
 from voucher_gateway.cli.output import Output
+from voucher_gateway.cli.presentation import presentation
 from voucher_gateway.cli.reconciling import reconcile_accounts
 from voucher_gateway.cli.report import report, snapshot
 from voucher_gateway.cli.session import Session
@@ -107,6 +108,7 @@ _COMMANDS: Final[dict[str, dict[str, Callable[..., None]]]] = {
         "find": reading.find,
         "balance": reading.balance,
         "history": reading.history,
+        "presentation": presentation,
         "report": report,
         "snapshot": snapshot,
     },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voucher_gateway.adapter import Balance, Code, History, Listing, Operation, Pin, Voucher, VoucherQuery
+from voucher_gateway.adapter import Balance, Code, History, Listing, Operation, Pin, Presentation, Voucher, VoucherQuery
 from voucher_gateway.gateway.accounts import Accounts
 from voucher_gateway.gateway.lookup import Lookup, look_up
 
@@ -35,3 +35,13 @@ class Reading(Accounts):
     def history(self, account: str, id: str) -> History:
         """Return what happened to a voucher."""
         return self._provider_for(account, Operation.HISTORY).history(id)
+
+    def presentation(self, account: str, code: str | Code, *, id: str | None = None) -> Presentation:
+        """Return how the seller presents a voucher to its owner, for printing it.
+
+        Args:
+            account: the account's name.
+            code: the voucher's code.
+            id: the vendor's id of the voucher, where the caller knows it. It saves a look-up.
+        """
+        return self._provider_for(account, Operation.PRESENTATION).presentation(Code.of(code), id=id)

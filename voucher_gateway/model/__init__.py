@@ -4,6 +4,7 @@ All classes are frozen. ``raw`` holds the vendor's own object, so that nothing t
 part in ``repr``, equality and hash. Amounts are positive; the direction is in the type.
 """
 
+from voucher_gateway.model.presentation import Branding, DocumentLayout, FooterColumn, Presentation, Seller
 from voucher_gateway.model.request import KEEP, NewVoucher, VoucherChanges, VoucherQuery
 from voucher_gateway.model.result import (
     Balance,
@@ -21,18 +22,23 @@ from voucher_gateway.model.voucher import Interval, Medium, MovementKind, RawObj
 __all__ = [
     "KEEP",
     "Balance",
+    "Branding",
     "Deletion",
+    "DocumentLayout",
+    "FooterColumn",
     "History",
     "Interval",
     "Medium",
     "Movement",
     "MovementKind",
     "NewVoucher",
+    "Presentation",
     "RawObject",
     "Redemption",
     "Refund",
     "Release",
     "Reservation",
+    "Seller",
     "Status",
     "TopUp",
     "Validity",

@@ -12,6 +12,23 @@ from .ledger import StoredVoucher
 
 TIMEZONE: Final = "Europe/Berlin"
 
+_PICTURES: Final = "https://pictures.example"
+
+_BRANDING: Final = {
+    "customBrandingEnabled": True,
+    "shopLogoUrl": f"{_PICTURES}/shop.png",
+    "eventLogo": f"{_PICTURES}/event.png",
+    "mailLogo": f"{_PICTURES}/mail.png",
+    "customLogo": f"{_PICTURES}/custom.png",
+    "walletLogo": f"{_PICTURES}/wallet.png",
+    "googleWalletLogo": f"{_PICTURES}/google-wallet.png",
+    "walletBackgroundColor": "#102030",
+    "walletForegroundColor": "#ffffff",
+    "walletLabelColor": "#c0c0c0",
+    "ticketRibbonImage": f"{_PICTURES}/ribbon.png",
+}
+"""All fields of the seed's example (seed)."""
+
 Document = dict[str, Any]
 """One JSON object; amounts in it are Decimals, or floats where the vendor is careless."""
 
@@ -62,17 +79,27 @@ class DocumentWriter:
         """The public answer to id and code: the voucher and how its seller presents itself (seed)."""
         return {
             "voucher": self.voucher(voucher),
-            "displaySettings": {"disclaimer": "Not redeemable for cash."},
+            "displaySettings": {"disclaimer": "Not redeemable for cash.", "pdfImage": f"{_PICTURES}/voucher.png"},
             "seller": {
                 "name": self.seller_name,
                 "city": "Berlin",
                 "street": "Example Street 1",
                 "postal": "10115",
-                "taxRate": 19,
+                "taxRate": Decimal("10.5"),
+                "taxNo": "DE000000000",
                 "currency": self.currency.code,
+                "image": f"{_PICTURES}/seller.png",
                 "locationName": "Main hall",
-                "brandingSettings": {"customBrandingEnabled": False},
-                "documentSettings": {"invoice": {"footerColumns": [{"text": "Example", "active": True}]}},
+                "brandingSettings": _BRANDING,
+                "documentSettings": {
+                    "image": f"{_PICTURES}/letterhead.png",
+                    "invoice": {
+                        "footerColumns": [
+                            {"text": "Example Events", "active": True},
+                            {"text": "Example Street 1, 10115 Berlin", "active": False},
+                        ]
+                    },
+                },
             },
             "timezone": TIMEZONE,
             "useDocumentTemplate": False,

@@ -203,7 +203,7 @@ def test_an_id_that_is_not_shown_is_looked_up_by_the_code(shy: VendorClient, mak
     made = events.issue(NewVoucher(initial=EUR, code="a/b %2e?"), reference="r")
     truth = {entry["code"]: entry["id"] for entry in shy.running.ledger()}
     assert made.id == events.find("a/b %2e?").id == events.get(made.id).id == truth["a/b %2e?"]
-    assert events.info(made.id, "a/b %2e?").voucher.id == made.id
+    assert events.presentation("a/b %2e?", id=made.id).voucher.id == made.id
     assert events.read_value("a/b %2e?") == events.read_value(id=made.id)
     listing = events.vouchers()
     assert {voucher.code.reveal(): voucher.id for voucher in listing if voucher.code} == truth

@@ -21,7 +21,7 @@ from voucher_gateway.adapter import (
     VoucherNotFound,
     encode,
 )
-from voucher_gateway_ticketing import PRODUCTION, TicketingProvider, VoucherInfo, wire
+from voucher_gateway_ticketing import PRODUCTION, TicketingProvider, wire
 
 if TYPE_CHECKING:
     import responses
@@ -224,26 +224,6 @@ def test_a_transaction_outside_of_the_contract_is_malformed_by_its_place(
         lone_adapter.history(ID)
     assert caught.value.problems[0].startswith("[1].amount: ")
     assert (caught.value.account, caught.value.operation) == ("events", "history")
-
-
-def test_the_public_view_is_in_the_currency_that_it_names(
-    vendor: responses.RequestsMock, lone_adapter: TicketingProvider
-) -> None:
-    view = {"voucher": VOUCHER, "seller": {"name": "Hall", "currency": "USD"}, "timezone": "Europe/Berlin"}
-    vendor.get(f"{PRODUCTION}/api/vouchers/{ID}/string/info", json=view)
-    info = lone_adapter.info(ID, "string")
-    assert isinstance(info, VoucherInfo)
-    assert (info.currency, info.seller, info.timezone) == ("USD", "Hall", "Europe/Berlin")
-    assert (info.voucher.id, info.voucher.initial) == (ID, Money("10.50", "USD"))
-    assert "string" not in repr(info)
-
-
-def test_a_public_view_without_a_seller_is_in_the_currency_of_the_account(
-    vendor: responses.RequestsMock, lone_adapter: TicketingProvider
-) -> None:
-    vendor.get(f"{PRODUCTION}/api/vouchers/{ID}/string/info", json={"voucher": DOCUMENTED})
-    info = lone_adapter.info(ID, "string")
-    assert (info.currency, info.seller, info.timezone, info.voucher.id) == ("EUR", None, None, ID)
 
 
 # --- wire objects, there and back ---

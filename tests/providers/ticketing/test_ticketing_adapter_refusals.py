@@ -92,7 +92,7 @@ READS: dict[str, Callable[[TicketingProvider], object]] = {
     "find": lambda events: events.find(LEAK),
     "balance": lambda events: events.balance(LEAK),
     "read_value": lambda events: events.read_value(LEAK),
-    "info": lambda events: events.info(ID, LEAK),
+    "presentation": lambda events: events.presentation(LEAK, id=ID),
     "vouchers": lambda events: next(events.vouchers()),
     "history": lambda events: events.history(ID),
 }

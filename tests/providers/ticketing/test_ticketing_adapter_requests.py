@@ -89,11 +89,11 @@ CALLS = {
     "history": Sent(
         lambda events: events.history("V/1"), "GET", "/api/vouchers/V%2F1/transactions", answer=[], with_key=True
     ),
-    "info": Sent(
-        lambda events: events.info("V/1", CODE),
+    "presentation": Sent(
+        lambda events: events.presentation(CODE, id="V/1"),
         "GET",
         f"/api/vouchers/V%2F1/{IN_PATH}/info",
-        answer={"voucher": VOUCHER, "seller": {"name": "Hall", "currency": "EUR"}},
+        answer={"voucher": {**VOUCHER, "_id": "V/1"}, "seller": {"name": "Hall", "currency": "EUR"}},
         with_key=False,
     ),
     "issue": Sent(

@@ -66,7 +66,7 @@ def test_a_voucher_is_issued_as_asked_for_and_can_be_read_in_every_way(
     made = adapter.issue(NewVoucher(initial=EUR, code="Gift-0001", valid_until=UNTIL), reference="r", order="W-1")
     assert (made.initial, made.code, made.valid_until) == (EUR, Code("Gift-0001"), UNTIL_KEPT)
     assert made.created_at is not None
-    assert made == adapter.get(made.id) == adapter.info(made.id, "Gift-0001").voucher
+    assert made == adapter.get(made.id) == adapter.presentation("Gift-0001", id=made.id).voucher
     found = adapter.find("Gift-0001")
     assert (found.id, found.remaining, adapter.balance("Gift-0001").remaining) == (made.id, EUR, EUR)
     truth = entry(ticketing, made.id)
@@ -95,7 +95,7 @@ def test_a_code_may_have_any_characters_the_vendor_allows(
     assert entry(ticketing, made.id)["code"] == code
     assert events.find(code).id == made.id
     assert events.read_value(code).voucher_id == made.id
-    assert events.info(made.id, code).voucher.code == Code(code)
+    assert events.presentation(code, id=made.id).voucher.code == Code(code)
     with pytest.raises(VoucherNotFound):
         events.find(code + " ")
 
@@ -121,7 +121,7 @@ def test_nothing_that_is_not_there_is_found(adapter: TicketingProvider) -> None:
     calls: list[Callable[[], object]] = [
         lambda: adapter.get(NOBODY),
         lambda: adapter.history(NOBODY),
-        lambda: adapter.info(NOBODY, "code"),
+        lambda: adapter.presentation("code", id=NOBODY),
         lambda: adapter.read_value(id=NOBODY),
         lambda: adapter.update(NOBODY, VoucherChanges(valid_until=None), reference="r"),
     ]
@@ -134,7 +134,7 @@ def test_nothing_that_is_not_there_is_found(adapter: TicketingProvider) -> None:
 def test_the_public_view_needs_the_very_code(ticketing: VendorClient, adapter: TicketingProvider) -> None:
     made = ticketing.create(5, code="code")
     with pytest.raises(VoucherNotFound):
-        adapter.info(made["_id"], "Code")
+        adapter.presentation("Code", id=made["_id"])
 
 
 def test_a_wrong_key_is_refused_by_every_private_call(ticketing: VendorClient, make_adapter: MakeAdapter) -> None:
@@ -144,7 +144,7 @@ def test_a_wrong_key_is_refused_by_every_private_call(ticketing: VendorClient, m
         with pytest.raises(AuthenticationFailed) as caught:
             call()
         assert caught.value.outcome == "not_executed"
-    assert events.info(id, "code").voucher.id == id
+    assert events.presentation("code", id=id).voucher.id == id
 
 
 # --- updating ---
@@ -256,7 +256,7 @@ def test_no_code_shows_anywhere_whatever_happens(
     calls: list[Callable[[], object]] = [
         lambda: events.issue(NewVoucher(initial=EUR, code=code), reference="r"),
         lambda: events.find(code),
-        lambda: events.info(made.id, code),
+        lambda: events.presentation(code, id=made.id),
         lambda: events.read_value(code),
         lambda: list(events.vouchers()),
         lambda: events.update(made.id, VoucherChanges(valid_until=None), reference="r"),

@@ -1,0 +1,195 @@
+"""The public view of a voucher (seed: `GET /api/vouchers/{id}/{code}/info`), and what it says in the domain's words.
+
+Nothing of it is documented as always there but the voucher.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+import attrs
+
+from voucher_gateway.adapter import (
+    Branding,
+    Code,
+    Currency,
+    DocumentLayout,
+    FooterColumn,
+    IntegrityMismatch,
+    MalformedResponse,
+    Presentation,
+    RawObject,
+    Reply,
+    Seller,
+    declare,
+    rename_to_camel,
+)
+from voucher_gateway_ticketing import mapping
+from voucher_gateway_ticketing.wire import CONVERTER, TicketingVoucher, read_object
+
+_LONGEST_RATE: Final = 12
+"""In digits before and after the point: a rate is a percentage, and a number of a million digits is none."""
+
+
+@attrs.define(kw_only=True)
+class TicketingDisplay:
+    """What is to stand on a printed voucher."""
+
+    disclaimer: str | None = None
+    pdf_image: str | None = None
+
+
+@attrs.define(kw_only=True)
+class TicketingBranding:
+    """The seller's logos and colours."""
+
+    custom_branding_enabled: bool | None = None
+    shop_logo_url: str | None = None
+    event_logo: str | None = None
+    mail_logo: str | None = None
+    custom_logo: str | None = None
+    wallet_logo: str | None = None
+    google_wallet_logo: str | None = None
+    wallet_background_color: str | None = None
+    wallet_foreground_color: str | None = None
+    wallet_label_color: str | None = None
+    ticket_ribbon_image: str | None = None
+
+
+@attrs.define(kw_only=True)
+class TicketingFooterColumn:
+    """One column at the foot of an invoice."""
+
+    text: str | None = None
+    active: bool | None = None
+
+
+@attrs.define(kw_only=True)
+class TicketingInvoice:
+    """How an invoice looks."""
+
+    footer_columns: list[TicketingFooterColumn] | None = None
+
+
+@attrs.define(kw_only=True)
+class TicketingDocument:
+    """How the seller's printed pages look."""
+
+    image: str | None = None
+    invoice: TicketingInvoice | None = None
+
+
+@attrs.define(kw_only=True)
+class TicketingInfoSeller:
+    """The seller inside of the public view."""
+
+    name: str | None = None
+    city: str | None = None
+    street: str | None = None
+    postal: str | None = None
+    tax_rate: Decimal | None = None
+    tax_no: str | None = None
+    currency: Currency | None = None
+    image: str | None = None
+    location_name: str | None = None
+    branding_settings: TicketingBranding | None = None
+    document_settings: TicketingDocument | None = None
+
+
+@attrs.define(kw_only=True)
+class TicketingInfo:
+    """The public view of a voucher."""
+
+    voucher: TicketingVoucher
+    display_settings: TicketingDisplay | None = None
+    seller: TicketingInfoSeller | None = None
+    timezone: str | None = None
+    use_document_template: bool | None = None
+
+
+for _kind in (TicketingDisplay, TicketingBranding, TicketingInvoice, TicketingInfoSeller, TicketingInfo):
+    declare(CONVERTER, _kind, **rename_to_camel(_kind))
+
+
+def read_info(reply: Reply) -> tuple[TicketingInfo, RawObject]:
+    """Read the public view of a voucher."""
+    return read_object(reply, TicketingInfo, "voucher")
+
+
+def check_info(info: TicketingInfo, id: str, code: Code) -> None:
+    """Make sure that it is the view of the voucher with this id and code.
+
+    Raises:
+        IntegrityMismatch: if it is another's.
+    """
+    info.voucher = mapping.same_voucher(info.voucher, id)
+    if info.voucher.code != code:
+        raise IntegrityMismatch("it tells of another code than the one asked for")
+
+
+def presentation(account: str, currency: str, info: TicketingInfo, raw: RawObject) -> Presentation:
+    """Return the public view in the domain's words. `check_info` makes sure of the voucher before.
+
+    Args:
+        account: the account's name.
+        currency: of the voucher.
+        info: the public view.
+        raw: the same as the vendor sent it.
+    """
+    display = info.display_settings or TicketingDisplay()
+    seller = info.seller or TicketingInfoSeller()
+    return Presentation(
+        account=account,
+        voucher=mapping.voucher(account, currency, info.voucher, raw["voucher"]),
+        disclaimer=display.disclaimer,
+        pdf_image=display.pdf_image,
+        timezone=info.timezone,
+        seller=Seller(
+            name=seller.name,
+            street=seller.street,
+            postal_code=seller.postal,
+            city=seller.city,
+            location=seller.location_name,
+            tax_number=seller.tax_no,
+            tax_rate=None if seller.tax_rate is None else _rate(seller.tax_rate),
+            currency=seller.currency,
+            image=seller.image,
+        ),
+        branding=_branding(seller.branding_settings or TicketingBranding()),
+        document=_document(seller.document_settings or TicketingDocument(), info.use_document_template),
+        raw=raw,
+    )
+
+
+def _rate(rate: Decimal) -> str:
+    exponent = rate.as_tuple().exponent
+    if not isinstance(exponent, int) or max(abs(exponent), abs(rate.adjusted())) > _LONGEST_RATE:
+        raise MalformedResponse("the tax rate is no percentage", problems=("seller.taxRate: a percentage is due",))
+    text = f"{rate:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _branding(branding: TicketingBranding) -> Branding:
+    return Branding(
+        customized=branding.custom_branding_enabled,
+        shop_logo=branding.shop_logo_url,
+        event_logo=branding.event_logo,
+        mail_logo=branding.mail_logo,
+        custom_logo=branding.custom_logo,
+        wallet_logo=branding.wallet_logo,
+        google_wallet_logo=branding.google_wallet_logo,
+        wallet_background_color=branding.wallet_background_color,
+        wallet_foreground_color=branding.wallet_foreground_color,
+        wallet_label_color=branding.wallet_label_color,
+        ticket_ribbon=branding.ticket_ribbon_image,
+    )
+
+
+def _document(document: TicketingDocument, uses_template: bool | None) -> DocumentLayout:
+    columns = [] if document.invoice is None else document.invoice.footer_columns or []
+    return DocumentLayout(
+        image=document.image,
+        footer=tuple(FooterColumn(text=column.text, active=column.active) for column in columns),
+        uses_template=uses_template,
+    )
