@@ -169,6 +169,7 @@ def _calls(provider: VoucherProvider, stage: Stage) -> Iterator[tuple[str, Calla
     yield "balance", lambda: provider.balance(code)
     yield "vouchers", lambda: list(provider.vouchers())
     yield "history", lambda: provider.history(id)
+    yield "presentation", lambda: provider.presentation(code, id=id)
     yield "issue", lambda: provider.issue(NewVoucher(initial=money), reference=name)
     yield "activate", lambda: provider.activate(id, reference=name)
     yield "deactivate", lambda: provider.deactivate(id, reference=name)

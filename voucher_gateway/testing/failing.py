@@ -55,7 +55,7 @@ class FailingContract(Contract):
             for name, call, check in _reads(provider, stage, true):
                 if fault in _WAITING and name != "find":
                     continue
-                for at in range(2 if name == "history" else 1):
+                for at in range(2 if name in ("history", "presentation") else 1):
                     stage.strike(fault, at)
                     self._try(f"{name} with {fault}", call, check)
                     stage.clear()
@@ -182,3 +182,5 @@ def _reads(provider: VoucherProvider, stage: Stage, true: Truth) -> Iterator[tup
         yield "vouchers", lambda: list(provider.vouchers(VoucherQuery())), has_all
     if can(provider, Operation.HISTORY):
         yield "history", lambda: provider.history(true.id), has_movements
+    if can(provider, Operation.PRESENTATION):
+        yield "presentation", lambda: provider.presentation(true.code).voucher, is_right

@@ -67,6 +67,9 @@ def _reads(provider: VoucherProvider, true: Truth) -> Iterator[Callable[[], Any]
         yield lambda: provider.balance(true.code, true.pin)
     if can(provider, Operation.HISTORY):
         yield lambda: provider.history(true.id)
+    if can(provider, Operation.PRESENTATION):
+        yield lambda: provider.presentation(true.code)
+        yield lambda: provider.presentation(true.code, id=true.id)
     if can(provider, Operation.VOUCHERS):
         yield lambda: list(provider.vouchers(VoucherQuery(limit=3)))
         if "code" in provider.declared.listing.filters:

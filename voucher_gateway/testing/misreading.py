@@ -30,7 +30,7 @@ _EXACT: Final = Decimal("0.1000000000000000000000000001")
 _MOST: Final = 100
 """How many answers one read may take."""
 
-_BY_CODE: Final = frozenset({"find", "balance"})
+_BY_CODE: Final = frozenset({"find", "balance", "presentation"})
 """Reads for which a reply with another code in it may well mean that nothing was found."""
 
 
@@ -113,6 +113,8 @@ def _reads_of(provider: VoucherProvider, true: Truth) -> dict[str, Callable[[], 
         reads["balance"] = lambda: provider.balance(true.code)
     if can(provider, Operation.HISTORY):
         reads["history"] = lambda: provider.history(true.id)
+    if can(provider, Operation.PRESENTATION):
+        reads["presentation"] = lambda: provider.presentation(true.code).voucher
     return reads
 
 

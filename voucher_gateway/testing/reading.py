@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final
@@ -14,6 +14,7 @@ from voucher_gateway.adapter import (
     MovementKind,
     Operation,
     Pin,
+    Presentation,
     Status,
     Voucher,
     VoucherGatewayError,
@@ -23,7 +24,7 @@ from voucher_gateway.adapter import (
 from voucher_gateway.testing.base import Contract
 from voucher_gateway.testing.keeping import broke, keeps, must
 from voucher_gateway.testing.stage import ACCOUNT, Stage
-from voucher_gateway.testing.truth import can, check_voucher, is_near, most_telling, readings, truths
+from voucher_gateway.testing.truth import by_id, can, check_voucher, is_near, most_telling, readings, truths
 
 ODD_TEXTS: Final = (
     "no/such/voucher",
@@ -42,6 +43,9 @@ ODD_TEXTS: Final = (
 """Codes and ids that no stage has, and that go wrong where a path or a query is glued together."""
 ODD_ENDS: Final = ("?x=1", "&x=1", "#x", "/", "/.", "%00", "%20", ";x=1")
 """What makes an unknown code or id of a known one, unless its characters are taken for the URL's own."""
+
+_BESIDE_THE_VALUE: Final = ("taxable", "tax_rate", "order", "login", "origin", "links")
+"""What a vendor tells of a voucher that is not what it is worth, nor of what it was made."""
 
 _READS: Final = frozenset(operation.value for operation in Operation if not operation.changes)
 _KNOWN_DIRECTIONS: Final = {
@@ -113,6 +117,8 @@ class ReadingContract(Contract):
             calls["balance"] = provider_.balance
         if can(provider_, Operation.HISTORY):
             calls["history"] = provider_.history
+        if can(provider_, Operation.PRESENTATION):
+            calls["presentation"] = provider_.presentation
         for name, call in calls.items():
             try:
                 call("NOSUCHVOUCHER1234")
@@ -187,6 +193,50 @@ class ReadingContract(Contract):
                 is_near(after.as_of - timedelta(hours=2), before.as_of, timedelta(seconds=30)),
                 "the vendor's clock was put forward by two hours, and as_of was not: it is another clock's",
             )
+
+    @keeps("R24")
+    def test_what_the_vendor_says_beside_the_value_has_its_place(
+        self, stage: Stage, provider_: VoucherProvider
+    ) -> None:
+        lists = can(provider_, Operation.VOUCHERS)
+        listed = by_id(provider_.vouchers()) if lists else {}
+        for true in truths(stage):
+            told = [*readings(provider_, true), *([("the list", listed[true.id])] if lists else [])]
+            for name in _BESIDE_THE_VALUE:
+                said = {by: value for by, voucher in told if (value := getattr(voucher, name)) not in (None, {})}
+                first = next(iter(said.values()), None)
+                must(
+                    all(value == first for value in said.values()),
+                    f"of {true.id!r}, {' and '.join(said)} tell different {name}",
+                )
+                plain = type(first) is bool or all(type(text) is str for text in _texts(first))
+                must(plain, f"{name} of {true.id!r} is a {type(first).__name__}, which no journal brings back")
+
+    @keeps("R24")
+    def test_a_presentation_shows_the_voucher_that_has_the_code(self, stage: Stage, provider_: VoucherProvider) -> None:
+        if not can(provider_, Operation.PRESENTATION):
+            return
+        everything = truths(stage)
+        for true, other in zip(everything, [*everything[1:], everything[0]], strict=True):
+            for shown in (provider_.presentation(true.code), provider_.presentation(Code(true.code), id=true.id)):
+                must(isinstance(shown, Presentation), f"presentation gave a {type(shown).__name__}")
+                check_voucher(shown.voucher, true, "presentation")
+                must(shown.voucher.code == Code(true.code), "presentation lacks the code, which is to be printed")
+                must(shown.account == ACCOUNT, f"presentation named the account {shown.account!r}, not {ACCOUNT!r}")
+            if other.id == true.id:
+                continue
+            try:
+                shown = provider_.presentation(true.code, id=other.id)
+            except (VoucherNotFound, InvalidRequest):
+                continue
+            broke(f"presentation of the code of {true.id!r} with the id {other.id!r} gave {shown.voucher.id!r}")
+
+
+def _texts(value: object) -> list[object]:
+    """Return what stands in a field: the text itself, or the names and texts of links."""
+    if isinstance(value, Mapping):
+        return [text for pair in value.items() for text in pair]
+    return [] if value is None else [value]
 
 
 def _variants(code: str) -> list[tuple[str, str]]:

@@ -27,7 +27,7 @@ from voucher_gateway.testing.calling import nothing_sent, refused
 from voucher_gateway.testing.keeping import keeps, must
 from voucher_gateway.testing.scenes import Scenes, Subject
 from voucher_gateway.testing.spendbase import SpendBase
-from voucher_gateway.testing.spending import must_have_taken
+from voucher_gateway.testing.spending import must_have_taken, must_tell_the_tax_of
 from voucher_gateway.testing.stage import Stage
 from voucher_gateway.testing.truth import can, check_money, is_near, readings, truths
 
@@ -64,6 +64,10 @@ class ReservingContract(SpendBase):
             after = scenes.books()
             must_have_taken(scenes.money(minor), done, subject, before, after)
             must(after.reserved(subject.id).amount == 0, "after the capture something is still set aside")
+            hold = _hold(subject)
+            must_tell_the_tax_of(provider_.get(subject.id), hold, "reserve")
+            told = (done.taxable, done.tax_rate) == (hold.taxable, hold.tax_rate)
+            must(told, "the capture does not tell what the reservation told of the tax")
 
     @keeps("S3")
     def test_capturing_a_part_is_as_declared(self, stage: Stage, provider_: VoucherProvider, scenes: Scenes) -> None:

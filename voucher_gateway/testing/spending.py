@@ -15,6 +15,8 @@ from voucher_gateway.adapter import (
     Pin,
     Redemption,
     Rejected,
+    Reservation,
+    Voucher,
     VoucherExpired,
     VoucherInactive,
     VoucherNotFound,
@@ -42,6 +44,7 @@ class SpendingContract(SpendBase):
             before = scenes.books()
             done = provider_.redeem(subject.code, scenes.money(minor), reference=scenes.reference(), order="O-1")
             must_have_taken(scenes.money(minor), done, subject, before, scenes.books())
+            must_tell_the_tax_of(provider_.get(subject.id), done, "redeem")
 
     @keeps("S10")
     def test_more_than_there_is_is_declined(self, provider_: VoucherProvider, scenes: Scenes) -> None:
@@ -143,6 +146,13 @@ def ways_to_spend(provider: VoucherProvider, scenes: Scenes) -> dict[str, Spend]
     if scenes.native(Operation.REDEEM):
         found["redeem"] = lambda code, money, pin: provider.redeem(code, money, pin, reference=scenes.reference())
     return found
+
+
+def must_tell_the_tax_of(voucher: Voucher, done: Reservation | Redemption, by: str) -> None:
+    """Make sure that a result tells the tax of its voucher, or nothing of it."""
+    for name in ("taxable", "tax_rate"):
+        told, held = getattr(done, name), getattr(voucher, name)
+        must(told in (None, held), f"{by} tells {told!r} as {name}, and the voucher {held!r}")
 
 
 def must_have_taken(money: Money, done: Redemption, subject: Subject, before: Books, after: Books) -> None:

@@ -25,6 +25,8 @@ class TimesContract(Contract):
                     _check_utc(getattr(said, name), f"{name} of {true.id!r} by {by}")
             if can(provider_, Operation.BALANCE):
                 _check_utc(provider_.balance(true.code).valid_until, f"valid_until of {true.id!r} by balance")
+            if can(provider_, Operation.PRESENTATION):
+                _check_utc(provider_.presentation(true.code).voucher.valid_until, "valid_until by presentation")
             if can(provider_, Operation.HISTORY):
                 history = provider_.history(true.id)
                 _check_utc(history.as_of, f"as_of of the history of {true.id!r}")

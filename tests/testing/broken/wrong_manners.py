@@ -25,6 +25,7 @@ from voucher_gateway.adapter import (
     Operation,
     Page,
     Pin,
+    Presentation,
     Rejected,
     Voucher,
     VoucherGatewayError,
@@ -132,6 +133,13 @@ class LogsWhatItReads(CornerProvider):
 class ShowsItsKey(CornerProvider):
     def __repr__(self) -> str:
         return f"ShowsItsKey({self.settings.api_key.get().reveal()})"
+
+
+@breaks("R18")
+class ShowsTheCodeOfAPresentation(CornerProvider):
+    def presentation(self, code: str | Code, *, id: str | None = None) -> Presentation:
+        LOG.debug("present %s", Code.of(code).reveal())
+        return super().presentation(code, id=id)
 
 
 @breaks("R19")

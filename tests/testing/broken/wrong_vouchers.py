@@ -19,8 +19,10 @@ from voucher_gateway.adapter import (
     Money,
     Movement,
     MovementKind,
+    Page,
     Path,
     Pin,
+    Presentation,
     Request,
     Status,
     Voucher,
@@ -166,6 +168,34 @@ class CutsReferences(CornerProvider):
 class TellsItsOwnTime(CornerProvider):
     def history(self, id: str) -> History:
         return attrs.evolve(super().history(id), as_of=now())
+
+
+@breaks("R24")
+class TellsAnotherCustomerInTheList(CornerProvider):
+    def page(self, operation: str, number: int, params: list[tuple[str, Any]]) -> Page[Voucher]:
+        page = super().page(operation, number, params)
+        return attrs.evolve(page, items=[attrs.evolve(one, links={"customer_id": "c0"}) for one in page.items])
+
+
+@breaks("R24")
+class TellsTheTaxAsANumber(CornerProvider):
+    def voucher(self, raw: Mapping[str, Any]) -> Voucher:
+        return attrs.evolve(super().voucher(raw), tax_rate=19)  # type: ignore[arg-type]  # that is wrong here
+
+
+@breaks("R24")
+class PresentsWhateverHasTheId(CornerProvider):
+    def presentation(self, code: str | Code, *, id: str | None = None) -> Presentation:
+        if id is None:
+            return super().presentation(code)
+        return Presentation(account=self.account, voucher=self.get(id))
+
+
+@breaks("R24")
+class PresentsWithoutTheCode(CornerProvider):
+    def presentation(self, code: str | Code, *, id: str | None = None) -> Presentation:
+        shown = super().presentation(code, id=id)
+        return attrs.evolve(shown, voucher=attrs.evolve(shown.voucher, code=None))
 
 
 @breaks("M1")

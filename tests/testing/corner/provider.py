@@ -21,6 +21,7 @@ from voucher_gateway.adapter import (
     History,
     HttpClient,
     HttpSettings,
+    IntegrityMismatch,
     InvalidRequest,
     Listing,
     ListingRules,
@@ -32,10 +33,12 @@ from voucher_gateway.adapter import (
     Page,
     Path,
     Pin,
+    Presentation,
     Rejected,
     Reply,
     Request,
     SecretSource,
+    Seller,
     Status,
     UnsupportedOperation,
     Voucher,
@@ -65,7 +68,15 @@ class CornerSettings(HttpSettings):
 
 DECLARED = Capabilities(
     operations=dict.fromkeys(
-        (Operation.FIND, Operation.GET, Operation.BALANCE, Operation.VOUCHERS, Operation.HISTORY), native()
+        (
+            Operation.FIND,
+            Operation.GET,
+            Operation.BALANCE,
+            Operation.VOUCHERS,
+            Operation.HISTORY,
+            Operation.PRESENTATION,
+        ),
+        native(),
     ),
     codes=CodeRules(choosable=False, readable=True),
     expiry=Expiry.NONE,
@@ -146,7 +157,21 @@ class CornerBase(VoucherProvider):
 
         return self.calls.of_voucher(lambda: self.calls.asked("history", request, read))
 
+    def presentation(self, code: str | Code, *, id: str | None = None) -> Presentation:
+        code = self.checked(code)
+        named: list[tuple[str, Any]] = [("code", code), *([] if id is None else [("id", id)])]
+        request = Request(method="GET", path=Path.of("/presentations"), query=named)
+        shown = self.calls.of_voucher(lambda: self.calls.asked("presentation", request, self.presented))
+        if shown.voucher.code != code or id not in (None, shown.voucher.id):
+            raise IntegrityMismatch("another voucher is shown", account=self.account, operation="presentation")
+        return shown
+
     # --- what the broken ones replace ---
+
+    def presented(self, reply: Reply) -> Presentation:
+        body = _object(reply)
+        voucher, seller = self.voucher(_member(body.get("voucher"))), Seller(name=_text(body, "seller"))
+        return Presentation(account=self.account, voucher=voucher, seller=seller, raw=body)
 
     def asked(self, operation: str, request: Request) -> Voucher:
         return self.calls.asked(operation, request, lambda reply: self.voucher(_object(reply)))
@@ -188,6 +213,7 @@ class CornerBase(VoucherProvider):
             initial=self.money(raw.get("amount"), currency),
             remaining=self.money(raw.get("balance"), currency),
             status=_STATUSES.get(_text(raw, "status"), Status.UNKNOWN),
+            links={"customer_id": _text(raw, "customer")},
             valid_until=self.instant(raw, "validUntil"),
             created_at=self.instant(raw, "createdAt"),
             raw=raw,

@@ -26,6 +26,7 @@ class CornerSimulator(Simulator):
             Route("GET", "/v1/vouchers", self._listed, look_up=True),
             Route("GET", "/v1/vouchers/{id}", lambda request: Reply(200, self._shown(self._voucher(request)))),
             Route("GET", "/v1/vouchers/{id}/movements", self._movements, look_up=True),
+            Route("GET", "/v1/presentations", self._presented, look_up=True),
         )
 
     def refused(self, status: int, message: str) -> Reply:
@@ -49,6 +50,7 @@ class CornerSimulator(Simulator):
             "initial": cents,
             "remaining": cents,
             "status": "inactive" if number % 4 == 3 else "active",
+            "customer": f"c{number}",
             "valid_until": None if number % 3 == 2 else made + timedelta(days=900),
             "created_at": made,
             "movements": [],
@@ -97,6 +99,14 @@ class CornerSimulator(Simulator):
     def _movements(self, request: Request) -> Reply:
         return Reply(200, {"movements": [_shown_movement(one) for one in self._voucher(request)["movements"]]})
 
+    def _presented(self, request: Request) -> Reply:
+        self._let_in(request)
+        query = request.query
+        for one in self.vouchers:
+            if one["code"] == query.get("code") and query.get("id", one["id"]) == one["id"]:
+                return Reply(200, {"voucher": self._shown(one), "seller": "Corner shop"})
+        return self.refused(404, "There is no such voucher.")
+
     def _voucher(self, request: Request) -> dict[str, Any]:
         self._let_in(request)
         for one in self.vouchers:
@@ -109,7 +119,7 @@ class CornerSimulator(Simulator):
             raise Refused(self.refused(401, "The key is wrong."))
 
     def _shown(self, voucher: dict[str, Any]) -> dict[str, object]:
-        shown = {key: voucher[key] for key in ("id", "code", "currency", "status")}
+        shown = {key: voucher[key] for key in ("id", "code", "currency", "status", "customer")}
         amounts = {"amount": _amount(voucher["initial"]), "balance": _amount(voucher["remaining"])}
         return {
             **shown,

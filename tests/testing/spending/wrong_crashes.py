@@ -24,6 +24,7 @@ from voucher_gateway.adapter import (
     Redemption,
     Rejected,
     RepeatSafety,
+    Reservation,
     TopUp,
     Voucher,
     native,
@@ -78,6 +79,12 @@ class ReturnsWhatCannotBeKept(JtlProvider):
     def top_up(self, id: str, money: Money, *, reference: str, order: str | None = None) -> TopUp:
         done = super().top_up(id, money, reference=reference, order=order)
         return TopUpWithReceipt(**attrs.asdict(done, recurse=False), receipt=object())
+
+
+@breaks("C5")
+class TellsTheTaxAsANumber(JtlProvider):
+    def reserve(self, *args: Any, **named: Any) -> Reservation:
+        return attrs.evolve(super().reserve(*args, **named), tax_rate=19)  # type: ignore[arg-type]  # that is wrong here
 
 
 @breaks("C6")

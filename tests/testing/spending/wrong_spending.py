@@ -84,6 +84,15 @@ class TellsOfMoreThanItCaptured(JtlProvider):
         return attrs.evolve(done, money=done.money + done.money)
 
 
+@breaks("S2")
+class ForgetsTheTaxOfTheReservation(JtlProvider):
+    def capture(
+        self, reservation: Reservation, money: Money | None = None, *, reference: str, order: str | None = None
+    ) -> Redemption:
+        done = super().capture(reservation, money, reference=reference, order=order)
+        return attrs.evolve(done, taxable=None, tax_rate=None)
+
+
 @breaks("S3")
 class ClaimsCapturesOfAPart(JtlProvider):
     declared = claiming(
@@ -163,6 +172,21 @@ class Redeeming(JtlProvider):
         order: str | None = None,
     ) -> Redemption:
         return self.capture(self.reserve(code, money, pin, reference=reference), reference=reference, order=order)
+
+
+@breaks("S9")
+class TakesEverythingForTaxable(LocalProvider):
+    def redeem(
+        self,
+        code: str | Code,
+        money: Money,
+        pin: str | Pin | None = None,
+        *,
+        reference: str,
+        order: str | None = None,
+    ) -> Redemption:
+        done = super().redeem(code, money, pin, reference=reference, order=order)
+        return attrs.evolve(done, taxable=True, tax_rate="19")
 
 
 @breaks("S9")

@@ -181,6 +181,12 @@ READING: Final = (
         fault="huge-reply",
     ),
     _read(
+        "R24",
+        "What the vendor says beside the value is the same by code, by id and in the list: tax, order, login, origin "
+        "and links. `presentation` shows the voucher that has the code.",
+        "Fill these fields of `Voucher` where you map every reply; compare code and id of a presentation.",
+    ),
+    _read(
         "M1",
         "Every amount is the vendor's, to the last digit and in the right currency.",
         "Read amounts with an AmountDialect and `money_from`, and the currency from where the vendor says it.",

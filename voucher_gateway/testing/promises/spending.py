@@ -38,8 +38,10 @@ _SPENDING: Final = (
     ),
     _spend(
         "S2",
-        "`capture` takes exactly what was set aside, and tells what the vendor took.",
-        "Write amounts from the `Decimal` itself; make the result of the reply.",
+        "`capture` takes exactly what was set aside, tells what the vendor took, and what the reservation told of the"
+        " tax.",
+        "Write amounts from the `Decimal` itself; make the result of the reply, and carry `taxable` and `tax_rate` over"
+        " from the reservation, in the notes of the intent, where the reply lacks them.",
         _CAPTURES,
     ),
     _spend(
@@ -82,7 +84,7 @@ _SPENDING: Final = (
     ),
     _spend(
         "S9",
-        "`redeem` takes exactly the amount, and tells what the vendor took.",
+        "`redeem` takes exactly the amount, tells what the vendor took, and no other tax than the voucher's.",
         "Write amounts from the `Decimal` itself; make the result of the reply.",
         has(Operation.REDEEM),
     ),
