@@ -10,6 +10,7 @@ import attrs
 
 from voucher_gateway.adapter import InvalidRequest, Money, Operation, Redemption, Reservation
 from voucher_gateway.cli.inputs import instant_from, money_from
+from voucher_gateway.cli.told import LOOK_INTO_THE_JOURNAL
 from voucher_gateway.gateway import Gateway
 
 E = TypeVar("E", Reservation, Redemption)
@@ -116,8 +117,10 @@ class Earlier:
             problem = error.message
         found = [gateway.operation(account, verb, self.reference) for verb in verbs]
         states = [f"its {one.key.verb.value} is {one.state.value}" for one in found if one is not None]
-        raise InvalidRequest(
+        missing = InvalidRequest(
             f"{problem} ({'; '.join(states)})" if states else problem,
             field=option,
             rule="of exactly one operation that succeeded",
         )
+        missing.add_note(LOOK_INTO_THE_JOURNAL)
+        raise missing

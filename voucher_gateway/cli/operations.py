@@ -9,9 +9,18 @@ import typer
 
 from voucher_gateway.adapter import ConfigurationError, InvalidRequest
 from voucher_gateway.cli import arguments as given
-from voucher_gateway.cli.session import session_of
+from voucher_gateway.cli.session import advising, session_of
 from voucher_gateway.cli.tables import Column, minute_of, print_rows, text_of
-from voucher_gateway.cli.told import Found, OperationReference, Told, Verb, operation_from, print_one, verb_word
+from voucher_gateway.cli.told import (
+    LOOK_INTO_THE_JOURNAL,
+    Found,
+    OperationReference,
+    Told,
+    Verb,
+    operation_from,
+    print_one,
+    verb_word,
+)
 from voucher_gateway.journal import Key, State
 from voucher_gateway.restoring import back_up
 
@@ -62,11 +71,13 @@ def show_operation(
     with session.gateway(account) as gateway:
         entry = gateway.operation(account, operation_from(verb), reference)
     if entry is None:
-        raise InvalidRequest(
+        error = InvalidRequest(
             "the journal has no such operation: under this reference it sent nothing",
             field="REFERENCE",
             rule="of an operation that was sent",
         )
+        error.add_note(LOOK_INTO_THE_JOURNAL)
+        raise error
     print_one(session.output, Told.of(entry))
 
 
@@ -92,7 +103,7 @@ def decide(
     --did-not-happen the same command is carried out again; after --happened it is never sent.
     """
     session = session_of(context)
-    with session.gateway(account) as gateway:
+    with session.gateway(account) as gateway, advising(LOOK_INTO_THE_JOURNAL, "reference", "key"):
         key = Key(account, operation_from(verb), reference)
         found = gateway.decide(key, succeeded=happened, by=by, reason=reason)
     print_one(session.output, Found.of(found))

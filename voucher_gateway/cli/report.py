@@ -16,7 +16,7 @@ from voucher_gateway.cli.exits import DIFFERENT, DONE, NOT_DONE, error_lines, er
 from voucher_gateway.cli.inputs import INSTANT, instant_from
 from voucher_gateway.cli.jsonform import plain
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import Session, configuring, session_of
+from voucher_gateway.cli.session import Session, advising, configuring, session_of
 from voucher_gateway.cli.tables import Column, counted, print_rows
 from voucher_gateway.cli.telling import warn
 from voucher_gateway.config import Config, load_config
@@ -43,6 +43,7 @@ from voucher_gateway.report.remarks import (
 )
 from voucher_gateway.report.tables import liability_tables, roll_tables
 
+_TAKE_SNAPSHOTS: Final = "`voucher-gateway snapshot ACCOUNT` takes one; run it every night."
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 _Accounts = Annotated[list[str] | None, typer.Argument(metavar="[ACCOUNT]...", help="The accounts; all by default.")]
@@ -97,6 +98,7 @@ def report(
     with configuring():
         config = load_config(session.config_path)
     with ExitStack() as stack:
+        stack.enter_context(advising(_TAKE_SNAPSHOTS, "snapshots"))
         gateway = stack.enter_context(session.gateway(config=config))
         names = _names(gateway, account)
         kept = None

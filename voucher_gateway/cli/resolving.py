@@ -12,10 +12,10 @@ import typer
 from voucher_gateway.adapter import ConfigurationError, InvalidRequest, Ticket
 from voucher_gateway.cli.exits import DONE, NOT_DONE, UNKNOWN
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import session_of
+from voucher_gateway.cli.session import advising, session_of
 from voucher_gateway.cli.tables import Column, counted, print_rows, text_of
 from voucher_gateway.cli.telling import warn
-from voucher_gateway.cli.told import Found, advise, operation_from, print_one, verb_word
+from voucher_gateway.cli.told import LOOK_INTO_THE_JOURNAL, Found, advise, operation_from, print_one, verb_word
 from voucher_gateway.gateway import Gateway
 from voucher_gateway.journal import Key, State
 from voucher_gateway.restoring import adopt, begin_restoration
@@ -61,7 +61,7 @@ def resolve(
     else:
         rule = "ACCOUNT VERB REFERENCE, or --ticket FILE"
         raise InvalidRequest(f"give {rule}", field="REFERENCE", rule=rule)
-    with session.gateway(doubt.account) as gateway:
+    with session.gateway(doubt.account) as gateway, advising(LOOK_INTO_THE_JOURNAL, "reference"):
         found = Found.of(gateway.resolve(doubt))
     print_one(session.output, found)
     raise typer.Exit(_code([found]))

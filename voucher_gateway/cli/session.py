@@ -10,7 +10,7 @@ from typing import Final
 import attrs
 import typer
 
-from voucher_gateway.adapter import ConfigurationError, VoucherGatewayError
+from voucher_gateway.adapter import ConfigurationError, InvalidRequest, VoucherGatewayError
 from voucher_gateway.cli.output import Output
 from voucher_gateway.config import Config, default_config_path
 from voucher_gateway.gateway import Gateway
@@ -29,6 +29,22 @@ def configuring() -> Iterator[None]:
         yield
     except ConfigurationError as error:
         error.add_note(_MEND)
+        raise
+
+
+@contextmanager
+def advising(sentence: str, *fields: str) -> Iterator[None]:
+    """Note on an `InvalidRequest` what to do about it, where the command is written right and something is not there.
+
+    Args:
+        sentence: the advice.
+        *fields: the fields of the errors that it is for.
+    """
+    try:
+        yield
+    except InvalidRequest as error:
+        if error.field in fields:
+            error.add_note(sentence)
         raise
 
 

@@ -26,6 +26,9 @@ OperationReference = Annotated[
     str, typer.Argument(metavar="REFERENCE", help="The reference it was made under.", show_default=False)
 ]
 
+LOOK_INTO_THE_JOURNAL: Final = "`voucher-gateway operations list` shows what the journal holds."
+"""What to do about an operation that the journal does not have."""
+
 _SENTENCES: Final = {
     State.OPEN: "is open: a worker is on it, or died on it",
     State.SUCCEEDED: "succeeded",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 from voucher_gateway.adapter import InvalidRequest
 from voucher_gateway.gateway import Gateway
@@ -12,6 +13,9 @@ from voucher_gateway.report.remarks import second
 from voucher_gateway.report.roll import RollForward
 from voucher_gateway.report.rolling import roll_forward
 from voucher_gateway.report.snapshots import Snapshot, Snapshots
+
+_NAMED: Final = 5
+"""How many snapshots a message names."""
 
 
 def recall_liability(gateway: Gateway, snapshots: Snapshots, accounts: Iterable[str], at: datetime) -> Liability:
@@ -72,12 +76,22 @@ def recall_roll_forward(
     return roll_forward(gateway, snapshots, first, last, every_history=every_history)
 
 
+def _which_there_are(snapshots: Snapshots, account: str) -> str:
+    """Say which snapshots an account has, the oldest of them by their moments."""
+    moments = [second(snapshot.began_at) for snapshot in snapshots.finished(account)]
+    if not moments:
+        return "the account has none"
+    more = f" and {len(moments) - _NAMED} later ones" if len(moments) > _NAMED else ""
+    return f"there are those of {', '.join(moments[:_NAMED])}{more}"
+
+
 def _needed(snapshots: Snapshots, account: str, at: datetime) -> Snapshot:
     found = snapshots.latest(account, at)
     if found is None:
         rule = "a snapshot by then"
         raise InvalidRequest(
-            f"account {account} has no finished snapshot of {second(at)} or before",
+            f"account {account} has no finished snapshot of {second(at)} or before;"
+            f" {_which_there_are(snapshots, account)}",
             field="snapshots",
             rule=rule,
         )
