@@ -70,6 +70,7 @@ def reading(gateway: Gateway, code: Code) -> None:
     for voucher in gateway.vouchers("shop"):
         assert_type(voucher, Voucher)
     assert_type(gateway.history("shop", "v"), History)
+    assert_type(gateway.presentation("shop", "CODE-1").seller.tax_number, str | None)
 
 
 def issuing(gateway: Gateway) -> None:
