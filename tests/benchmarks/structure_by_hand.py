@@ -125,6 +125,7 @@ def jtl_by_hand(body: bytes) -> list[Voucher]:
                 batch=batch,
                 order=order,
                 metadata=hand_metadata(data),
+                login=client_id,
                 created_at=hand_instant(get("created_at")),
                 updated_at=hand_instant(get("updated_at")),
                 deletable=deletable,
@@ -174,6 +175,17 @@ def ticketing_by_hand(body: bytes) -> list[Voucher]:
         known = id or plain
         if not known:
             raise Wrong
+        links = {}
+        if seller is not None:
+            links["seller_id"] = seller
+        if transaction is not None:
+            links["transaction_id"] = transaction
+        if product is not None:
+            links["product_id"] = product
+        if refund is not None:
+            links["refund_id"] = refund
+        if customer is not None:
+            links["customer_id"] = customer
         vouchers.append(
             Voucher(
                 account="events",
@@ -182,6 +194,8 @@ def ticketing_by_hand(body: bytes) -> list[Voucher]:
                 initial=hand_number(get("amount")),
                 remaining=None if balance is None else hand_number(balance),
                 valid_until=hand_instant(get("validUntil")),
+                origin=origin,
+                links=links,
                 created_at=read_instant(created),
                 updated_at=read_instant(updated),
                 raw=raw,

@@ -21,6 +21,7 @@ from voucher_gateway.model import Interval, Medium, Status, Validity, Voucher
 from voucher_gateway.money import Money, exponent
 from voucher_gateway.wire import decode
 from voucher_gateway.wire.strict_json import exact_decimal
+from voucher_gateway_ticketing.mapping import LINKS
 
 Text = Annotated[str, Strict()]
 Flag = Annotated[bool, Strict()]
@@ -118,6 +119,7 @@ def jtl_pydantic(body: bytes) -> list[Voucher]:
             batch=one.batch,
             order=one.order_number,
             metadata=hand_metadata(one.data),
+            login=one.client_id,
             created_at=utc(one.created_at),
             updated_at=utc(one.updated_at),
             deletable=one.deletable,
@@ -144,6 +146,8 @@ def ticketing_pydantic(body: bytes) -> list[Voucher]:
             initial=hand_number(one.amount),
             remaining=None if one.balance is None else hand_number(one.balance),
             valid_until=utc(one.valid_until),
+            origin=one.origin,
+            links={name: id for name in LINKS if (id := getattr(one, name)) is not None},
             created_at=utc(one.created_at),
             updated_at=utc(one.updated_at),
             raw=raw,

@@ -21,9 +21,13 @@ class Links(Mapping[str, str]):
             TypeError: if they are not texts by name. The message does not quote them.
         """
         given: object = ids
-        if not isinstance(given, Mapping) or not all(type(text) is str for pair in given.items() for text in pair):
+        if not isinstance(given, Mapping):
             raise TypeError("links must be a mapping of str to str")
-        object.__setattr__(self, "_ids", dict(ids))
+        copied = dict(given)
+        for name, id in copied.items():
+            if type(name) is not str or type(id) is not str:
+                raise TypeError("links must be a mapping of str to str")
+        object.__setattr__(self, "_ids", copied)
 
     def __getitem__(self, name: str) -> str:
         return self._ids[name]
@@ -52,7 +56,7 @@ class Links(Mapping[str, str]):
 
 def as_links(ids: Mapping[str, str]) -> Mapping[str, str]:
     """Return the ids as `Links`; what are links already is returned as it is."""
-    return ids if isinstance(ids, Links) else Links(ids)
+    return ids if type(ids) is Links else Links(ids)
 
 
 NO_LINKS: Final = Links({})
