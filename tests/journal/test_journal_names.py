@@ -34,10 +34,10 @@ class Renamed:
 
     def account(self, name: str, former_names: tuple[str, ...] | None = None, **settings: Any) -> Account:
         settings_of_shop = self.shop.provider().settings
-        told = {
+        login = {
             field: getattr(settings_of_shop, field) for field in ("base_url", "client_id", "client_secret", "tries")
         }
-        provider = self._stack.enter_context(JtlProvider(name, JtlSettings(**{**told, **settings})))
+        provider = self._stack.enter_context(JtlProvider(name, JtlSettings(**{**login, **settings})))
         return Account(name=name, provider=provider, former_names=former_names)
 
     def gateway(self, *accounts: Account, url: str | None = None) -> Gateway:
@@ -84,7 +84,7 @@ def test_a_renamed_account_replays_its_references(renamed: Renamed) -> None:
 
 
 def test_a_renamed_account_can_say_so_only_once(renamed: Renamed) -> None:
-    """After the journal was told, the former name may stay in the configuration or go."""
+    """After the journal has the new name, the former name may stay in the configuration or go."""
     _, code = renamed.shop.voucher()
     renamed.shop.redeem(code)
     renamed.to("main-shop").close()
@@ -206,14 +206,14 @@ def test_of_machines_that_begin_with_different_names_one_wins(
 class _LateLogin(JtlProvider):
     """A provider that knows its login only after the first request."""
 
-    _told = False
+    _asked = False
 
     @property
     def login(self) -> str | None:  # type: ignore[override]
-        return super().login if self._told else None
+        return super().login if self._asked else None
 
     def reserve(self, *given: Any, **more: Any) -> Any:
-        self._told = True
+        self._asked = True
         return super().reserve(*given, **more)
 
 
@@ -240,8 +240,8 @@ def test_where_a_vendor_shows_no_login_its_host_counts(sqlite_url: str) -> None:
     """The API key of another seller cannot be told from a new one of the same seller."""
     keys = {name: SecretSource.of(key) for name, key in JOURNAL_KEYS.items()}
     with start("ticketing") as running, ExitStack() as stack:
-        told = running.announcement
-        settings = TicketingSettings(base_url=told["base_url"], api_key=SecretSource.of(told["api_key"]))
+        vendor = running.announcement
+        settings = TicketingSettings(base_url=vendor["base_url"], api_key=SecretSource.of(vendor["api_key"]))
 
         def gateway_with(name: str, former_names: tuple[str, ...] | None = None) -> Gateway:
             provider = stack.enter_context(TicketingProvider(name, settings))

@@ -86,9 +86,9 @@ class Session:
         with opened as gateway:
             names = [one.name for one in gateway.accounts]
             if account is not None and account not in names:
-                for one in gateway.accounts:
-                    if account in (one.former_names or ()):
-                        raise ConfigurationError(f"the account {account} is called {one.name} now")
+                for configured in gateway.accounts:
+                    if account in (configured.former_names or ()):
+                        raise ConfigurationError(f"the account {account} is called {configured.name} now")
                 # the name is not repeated: a code given in the account's place would show
                 raise ConfigurationError(f"there is no account of this name; there are: {', '.join(names)}")
             try:

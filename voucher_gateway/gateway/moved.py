@@ -63,8 +63,10 @@ class Moving(Accounts):
         if not moves or moves[-1].under_way or self._begun(account, reference):
             return None
         names = self._names(account, reference)
-        begun = (one for one in moves if one.to_account and any(self._begun(one.to_account, name) for name in names))
-        return next(begun, moves[-1])
+        for move in moves:
+            if move.to_account and any(self._begun(move.to_account, name) for name in names):
+                return move
+        return moves[-1]
 
     def _names(self, account: str, reference: str) -> list[str]:
         """Return the references that a refund may have at the account that has the voucher now, the newest first."""
@@ -95,7 +97,7 @@ class Moving(Accounts):
         new_account, id = there.to_account, there.to_voucher_id
         emulation = self._way_to_top_up(there)
         names = self._names(account, reference)
-        name = next((one for one in names if self._begun(new_account, one)), names[0])
+        name = next((name for name in names if self._begun(new_account, name)), names[0])
         call = Call(new_account, Operation.REFUND, name, order, wait_s=wait, id=redemption.id, money=back)
 
         def perform(steps: Steps, provider: VoucherProvider) -> Refund:

@@ -6,7 +6,7 @@ money again. So the journal keeps under which names it knows a vendor login (pro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -147,12 +147,12 @@ class AccountNames:
         names = sorted({row["name"] for row in rows})
         account = self._configured.get(name)
         former = None if account is None else account.former_names
-        in_use = [one for one in names if one != name and one in (former or ())]
+        in_use = [known for known in names if known != name and known in (former or ())]
         if in_use or name in names or former == ():
             return in_use
-        if strangers := [one for one in names if not self._is_configured(one, login)]:
-            renamed = [row["name"] for row in rows if row["known_as"] == name]
-            raise _unknown_name(name, login, strangers, renamed)
+        if not_configured := [known for known in names if not self._is_configured(known, login)]:
+            later_names = [row["name"] for row in rows if row["known_as"] == name]
+            raise _unknown_name(name, login, not_configured, later_names)
         return []
 
     def _is_configured(self, name: str, login: Login) -> bool:
@@ -160,10 +160,10 @@ class AccountNames:
         return account is not None and Login.of(account.provider) == login
 
 
-def _unknown_name(name: str, login: Login, known: Iterable[str], renamed: Iterable[str]) -> ConfigurationError:
+def _unknown_name(name: str, login: Login, known: Sequence[str], later_names: Sequence[str]) -> ConfigurationError:
     names = ", ".join(known)
-    listed = ", ".join(f'"{one}"' for one in known)
-    history = f" (it was renamed to {', '.join(renamed)})" if renamed else ""
+    listed = ", ".join(f'"{known_name}"' for known_name in known)
+    history = f" (it was renamed to {', '.join(later_names)})" if later_names else ""
     return ConfigurationError(
         f"account {name}: the journal knows its login ({login.login or login.provider} at {login.host}) as"
         f" {names}{history}, and would not find the references of that name: use that name, or write"

@@ -31,45 +31,55 @@ def rename_account(connection: Connection, former: Iterable[str], name: str, log
     one_at_a_time(connection, "journal accounts")
     for old in former:
         _require_distinct(connection, old, name, login)
-        ours = (operations.c.provider == login["provider"]) & (operations.c.host == login["host"])
-        same = operations.c.login.is_(None) | (operations.c.login == login["login"])
-        connection.execute(sa.update(operations).where(operations.c.account == old, ours, same).values(account=name))
-        connection.execute(
-            sa.update(adopted).where(adopted.c.account == old, adopted.c.host == login["host"]).values(account=name)
+        at_login = (
+            (operations.c.provider == login["provider"])
+            & (operations.c.host == login["host"])
+            & (operations.c.login.is_(None) | (operations.c.login == login["login"]))
         )
-        connection.execute(sa.update(moved).where(moved.c.account == old).values(account=name))
-        connection.execute(sa.update(moved).where(moved.c.to_account == old).values(to_account=name))
+        at_host = adopted.c.host == login["host"]
+        for rename in (
+            sa.update(operations).where(operations.c.account == old, at_login).values(account=name),
+            sa.update(adopted).where(adopted.c.account == old, at_host).values(account=name),
+            sa.update(moved).where(moved.c.account == old).values(account=name),
+            sa.update(moved).where(moved.c.to_account == old).values(to_account=name),
+        ):
+            connection.execute(rename)
         _keep_names(connection, old, name, login)
 
 
 def _require_distinct(connection: Connection, old: str, name: str, login: Mapping[str, str]) -> None:
-    theirs = operations.alias()
-    both = (
+    old_operations, old_moves = operations.alias(), moved.alias()
+    shared_reference = (
         sa.select(operations.c.reference)
-        .join(theirs, (operations.c.verb == theirs.c.verb) & (operations.c.reference == theirs.c.reference))
-        .where(operations.c.account == name, theirs.c.account == old)
-        .where(theirs.c.provider == login["provider"], theirs.c.host == login["host"])
+        .join(
+            old_operations,
+            (operations.c.verb == old_operations.c.verb) & (operations.c.reference == old_operations.c.reference),
+        )
+        .where(operations.c.account == name, old_operations.c.account == old)
+        .where(old_operations.c.provider == login["provider"], old_operations.c.host == login["host"])
         .limit(1)
     )
-    reference = connection.scalar(both)
-    other = moved.alias()
-    twice = sa.select(moved.c.voucher_id).join(other, moved.c.voucher_id == other.c.voucher_id)
-    voucher = connection.scalar(twice.where(moved.c.account == name, other.c.account == old).limit(1))
-    if reference is not None or voucher is not None:
-        what = f"the reference {reference!r:.80}" if reference is not None else f"the move of the voucher {voucher}"
+    shared_voucher = (
+        sa.select(moved.c.voucher_id)
+        .join(old_moves, moved.c.voucher_id == old_moves.c.voucher_id)
+        .where(moved.c.account == name, old_moves.c.account == old)
+        .limit(1)
+    )
+    reference, voucher_id = connection.scalar(shared_reference), connection.scalar(shared_voucher)
+    if reference is not None or voucher_id is not None:
+        what = f"the reference {reference!r:.80}" if reference is not None else f"a move of the voucher {voucher_id}"
         raise ConfigurationError(
             f"former_names: the journal has {what} under both names, {old} and {name}: keep them as two accounts"
         )
 
 
 def _keep_names(connection: Connection, old: str, name: str, login: Mapping[str, str]) -> None:
-    here: Any = (
+    rows_of_both: Any = (
         (accounts.c.provider == login["provider"])
         & (accounts.c.host == login["host"])
         & (accounts.c.login == login["login"])
         & accounts.c.name.in_([old, name])
     )
-    known = set(connection.scalars(sa.select(accounts.c.known_as).where(here))) | {old, name}
-    connection.execute(sa.delete(accounts).where(here))
-    rows = [{**login, "name": name, "known_as": one} for one in sorted(known)]
-    connection.execute(sa.insert(accounts), rows)
+    names = {*connection.scalars(sa.select(accounts.c.known_as).where(rows_of_both)), old, name}
+    connection.execute(sa.delete(accounts).where(rows_of_both))
+    connection.execute(sa.insert(accounts), [{**login, "name": name, "known_as": known} for known in sorted(names)])
