@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -24,7 +25,7 @@ from voucher_gateway.cli.demo import demo
 from voucher_gateway.cli.exits import DONE, INTERRUPTED, OUR_BUG, WRONG, exit_code
 from voucher_gateway.cli.files import export_vouchers, import_vouchers
 from voucher_gateway.cli.new_provider import new_provider
-from voucher_gateway.cli.output import Output
+from voucher_gateway.cli.output import NobodyReads, Output
 from voucher_gateway.cli.presentation import presentation
 from voucher_gateway.cli.reconciling import reconcile_accounts
 from voucher_gateway.cli.report import report, snapshot
@@ -156,8 +157,15 @@ def run(arguments: Sequence[str]) -> int:
     tell: Callable[[], None] | None = None
     try:
         code = _call(arguments, session)
-    except (SystemExit, BrokenPipeError):  # Typer turns the second into the first
+    except NobodyReads:
         code = DONE
+    except SystemExit as end:
+        # Typer raises it for every BrokenPipeError. Only its own texts, such as the help, do not go through `Output`.
+        broken = end.__context__ or end
+        if _is_of_a_command(broken):
+            code, tell = OUR_BUG, partial(tell_bug, session, broken)
+        else:
+            code = DONE
     except VoucherGatewayError as error:
         code, tell = exit_code(error), partial(tell_error, session.output, error)
     except typer.TyperException as error:
@@ -170,6 +178,12 @@ def run(arguments: Sequence[str]) -> int:
         if tell is not None:
             tell()
     return code
+
+
+def _is_of_a_command(error: BaseException) -> bool:
+    """Whether an error was raised while a command ran, and not while Typer printed a text of its own."""
+    names = (frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(name.startswith("voucher_gateway.") and name != __name__ for name in names)
 
 
 def _call(arguments: list[str], session: Session) -> int:

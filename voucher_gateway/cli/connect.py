@@ -81,6 +81,10 @@ def connect(
         session.output.text(snippet.rstrip())
     else:
         session.output.show(f"Added [accounts.{account}] to {write}.")
+    session.output.flush()
+    if secret_file is None and session.output.unread:
+        problem = "the login was made, but nobody read the new secret, which the vendor shows only once"
+        raise ConfigurationError(f"{problem}: connect again with a new PIN, and give --secret-file")
     session.output.remark(f"`voucher-gateway doctor {account}` tries it.")
 
 

@@ -91,6 +91,8 @@ def issue(
         session.output.remark(f"Its code is masked: voucher-gateway show {account} --id {voucher.id} --reveal")
     if activate:
         _activate_new(session, account, voucher, reference, order, wait, reveal=reveal)
+    if new.code is None and session.output.unread:
+        _require_readable_code(session, account, voucher.id)
 
 
 def _refuse_early(session: Session, new: NewVoucher, account: str, *, activate: bool, reveal: bool) -> None:
@@ -118,6 +120,24 @@ def _refuse_early(session: Session, new: NewVoucher, account: str, *, activate: 
         support = gateway.capabilities(account).of(Operation.ACTIVATE)
         if activate and support.support is Support.DENIED:
             raise refusal(provider, Operation.ACTIVATE, support)
+
+
+def _require_readable_code(session: Session, account: str, id: str) -> None:
+    """Refuse to call it a success if the vendor made a code that nobody read and nobody can read again.
+
+    Raises:
+        InvalidRequest: if this login cannot read codes.
+    """
+    with session.gateway(account) as gateway:
+        readable = gateway.provider(account).capabilities.codes.readable
+    if not readable:
+        raise InvalidRequest(
+            f"voucher {id} was issued, but nobody read the new code, and this login cannot read it back:"
+            " delete the voucher, and issue another one under a new reference",
+            field="--reveal",
+            rule="an output that is read",
+            account=account,
+        )
 
 
 def _activate_new(

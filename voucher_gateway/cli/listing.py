@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal
 
@@ -92,7 +91,7 @@ def list_vouchers(
                 print_rows(output, delivery, voucher_columns())
         finally:
             # a reader that closed the pipe wants no report either
-            if not isinstance(sys.exception(), BrokenPipeError):
+            if not output.unread:
                 _report(output, listing.report, delivery.token)
 
 
@@ -125,6 +124,7 @@ class _Delivery:
     def _taken(self) -> Iterator[Voucher]:
         for voucher in self._listing:
             yield voucher
+            self._output.end_if_unread()
             self.token = self._listing.resume_token
 
 

@@ -10,6 +10,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from voucher_gateway.cli.jsonform import json_line
+from voucher_gateway.cli.pipes import PipeStream
 
 UNLIMITED: Final = 100_000
 """Columns of what is no terminal: nothing is cut or folded there."""
@@ -22,8 +23,12 @@ def shown(text: str) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
+class NobodyReads(Exception):
+    """The reader of stdout has closed it, and the command has nothing to do but to print."""
+
+
 class Output:
-    """The two streams of one command.
+    """The two streams of one command. If the reader of one closes it, what is printed there is dropped.
 
     Args:
         as_json: whether results and errors are JSON objects, one a line.
@@ -33,8 +38,23 @@ class Output:
 
     def __init__(self, *, as_json: bool = False, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self.as_json = as_json
-        self.out = _console(out or sys.stdout)
-        self.err = _console(err or sys.stderr)
+        self._stdout = PipeStream(out or sys.stdout)
+        self.out = _console(self._stdout)
+        self.err = _console(PipeStream(err or sys.stderr))
+
+    @property
+    def unread(self) -> bool:
+        """Whether the reader of stdout has closed it. That is known only after something was written and flushed."""
+        return self._stdout.unread
+
+    def end_if_unread(self) -> None:
+        """End a command that only prints, and may have much to print.
+
+        Raises:
+            NobodyReads: if the reader of stdout has closed it.
+        """
+        if self.unread:
+            raise NobodyReads
 
     def object(self, value: Any, *, reveal: bool = False) -> None:
         """Print a result as one line of JSON."""

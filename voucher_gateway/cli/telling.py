@@ -54,7 +54,7 @@ def tell_interruption(session: Session) -> None:
     _fail(session.output, "Interrupted", ["Interrupted.", *more], left_open=left_open)
 
 
-def tell_bug(session: Session, error: Exception) -> None:
+def tell_bug(session: Session, error: BaseException) -> None:
     """Tell of an error that should not be. Its own text is left out: it may hold anything."""
     frames = traceback.extract_tb(error.__traceback__)
     where = _place(frames[-1].filename, frames[-1].lineno) if frames else "an unknown place"
