@@ -14,6 +14,8 @@ _RFC3339: Final = re.compile(
     r"(?:[Zz]|[+-][0-9]{2}:[0-5][0-9])"
 )
 _LEAP_SECOND: Final = slice(17, 19)
+_AFTER_LEAP_SECONDS: Final = ((1, 1, 0, 0), (7, 1, 0, 0))
+"""Month, day, hour and minute in UTC of the moments right after a leap second (RFC 3339, appendix D)."""
 
 
 def now() -> datetime:
@@ -25,7 +27,8 @@ def parse_instant(text: str) -> datetime:
     """Read an RFC 3339 timestamp and return it in UTC; digits beyond microseconds are dropped.
 
     Raises:
-        ValueError: if the text is not RFC 3339 with an offset, or no such instant exists.
+        ValueError: if the text is not RFC 3339 with an offset, or no such instant exists. A second 60 exists only
+            where a leap second can be: at 23:59:60 UTC on the last day of June or December.
     """
     if not _RFC3339.fullmatch(text):
         raise ValueError("not an RFC 3339 timestamp with an offset")
@@ -35,9 +38,12 @@ def parse_instant(text: str) -> datetime:
         text = f"{text[:17]}59{text[19:]}"
     try:
         instant = datetime.fromisoformat(text.upper()).astimezone(UTC)
-        return instant.replace(microsecond=0) + timedelta(seconds=1) if leap else instant
+        after = instant.replace(microsecond=0) + timedelta(seconds=1) if leap else instant
     except OverflowError:
         raise ValueError("outside the years 1 to 9999 in UTC") from None
+    if leap and (after.month, after.day, after.hour, after.minute) not in _AFTER_LEAP_SECONDS:
+        raise ValueError("no leap second can be there")
+    return after
 
 
 def format_instant(instant: datetime) -> str:

@@ -38,6 +38,8 @@ def test_other_readers_understand_what_is_written(value: object) -> None:
         ("0.10", b"0.10"),
         ("-7", b"-7"),
         ("29.999999999999996", b"29.999999999999996"),
+        ("1E-999999", b"1E-999999"),
+        ("0E+999999", b"0E+999999"),
     ],
 )
 def test_decimals_appear_with_their_own_digits(number: str, text: bytes) -> None:

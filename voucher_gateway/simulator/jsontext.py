@@ -13,6 +13,8 @@ from typing import Final, Never
 # so no text of a caller can look like one.
 _MARK: Final = secrets.token_hex(16)
 _MARKED: Final = re.compile(f'"{_MARK}([^"]*)"')
+_LARGEST_EXPONENT: Final = 1000
+"""Beyond it a number keeps its exponent, as a fault of a vendor may: written out it would fill the memory."""
 _SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -42,7 +44,7 @@ def read_json(body: bytes) -> object:
 
 
 def write_json(value: object) -> bytes:
-    """Writes ASCII JSON; a `Decimal` appears with its own digits, without an exponent."""
+    """Writes ASCII JSON; a `Decimal` appears with its own digits, without an exponent up to a thousand places."""
     text = json.dumps(value, default=_marked, separators=(",", ":"), allow_nan=False)
     if _MARK in text:
         text = _MARKED.sub(r"\1", text)
@@ -85,5 +87,7 @@ def _refuse_lone_surrogates(value: object) -> None:
 
 def _marked(value: object) -> str:
     if isinstance(value, Decimal) and value.is_finite():
-        return f"{_MARK}{value:f}"
+        exponent = value.as_tuple().exponent
+        assert isinstance(exponent, int)  # finite
+        return f"{_MARK}{value:f}" if abs(exponent) <= _LARGEST_EXPONENT else f"{_MARK}{value}"
     raise TypeError(f"{type(value).__name__} has no place in JSON")

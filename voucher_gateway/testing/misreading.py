@@ -25,7 +25,9 @@ from voucher_gateway.testing.truth import Truth, can, check_money, check_voucher
 
 NEW_WORD: Final = "hibernating"
 EXTRA: Final = "x-contract-extra"
-_WRONG: Final[tuple[Any, ...]] = (None, [], {"a": 1}, True, "\x00wrong")
+_ABSURD: Final = (Decimal("1e-999999"), Decimal("0e999999"))
+"""Numbers that are an amount of nothing to a careless reader, and too long to be written again."""
+_WRONG: Final[tuple[Any, ...]] = (None, [], {"a": 1}, True, "\x00wrong", *_ABSURD)
 _EXACT: Final = Decimal("0.1000000000000000000000000001")
 _MOST: Final = 100
 """How many answers one read may take."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -48,19 +49,28 @@ class TimesContract(Contract):
 
     @keeps("T3")
     def test_a_timestamp_without_an_offset_is_malformed(self, stage: SimulatorStage) -> None:
-        provider = stage.provider()
-        for true in [one for one in truths(stage) if one.valid_until is not None][:6]:
-            stage.tamper(None)
-            rightly = {by: call() for by, call in calls_of(provider, true).items()}
-            stage.tamper(each_leaf(_without_offset))
-            for by, call in calls_of(provider, true).items():
-                try:
-                    said = call()
-                except MalformedResponse:
-                    continue
-                for name in ("valid_until", "created_at", "updated_at"):
-                    one, right = getattr(said, name, None), getattr(rightly[by], name, None)
-                    must(one is None or right is None, f"{by} made {one} of a {name} without an offset")
+        _check_malformed(stage, _without_offset, "without an offset")
+
+    @keeps("T4")
+    def test_a_second_60_that_cannot_be_a_leap_second_is_malformed(self, stage: SimulatorStage) -> None:
+        _check_malformed(stage, _with_second_60, "with a second 60 that is not a leap second")
+
+
+def _check_malformed(stage: SimulatorStage, change: Callable[[Any], Any], what: str) -> None:
+    """Make sure that no instant is made of changed timestamps."""
+    provider = stage.provider()
+    for true in [one for one in truths(stage) if one.valid_until is not None][:6]:
+        stage.tamper(None)
+        right_results = {by: call() for by, call in calls_of(provider, true).items()}
+        stage.tamper(each_leaf(change))
+        for by, call in calls_of(provider, true).items():
+            try:
+                result = call()
+            except MalformedResponse:
+                continue
+            for name in ("valid_until", "created_at", "updated_at"):
+                instant, right = getattr(result, name, None), getattr(right_results[by], name, None)
+                must(instant is None or right is None, f"{by} made {instant} of a {name} {what}")
 
 
 def _check_utc(instant: datetime | None, what: str) -> None:
@@ -79,3 +89,14 @@ def _without_offset(value: Any) -> Any:
     except ValueError:
         return value
     return value.removesuffix("Z") if value.endswith("Z") else value[:-6]
+
+
+def _with_second_60(value: Any) -> Any:
+    """Return a timestamp at half past eleven with the second 60, which no offset of whole hours makes a leap second."""
+    if not isinstance(value, str):
+        return value
+    try:
+        parse_instant(value)
+    except ValueError:
+        return value
+    return f"{value[:11]}11:30:60{value[19:]}"

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation, Overflow
+from decimal import Clamped, Context, Decimal, Inexact, InvalidOperation, Overflow, Rounded, Subnormal
 from typing import Final, NoReturn
 
 from voucher_gateway.errors import InvalidRequest, MalformedResponse
 
+_MAX_EXPONENT: Final = 1000
+"""The largest exponent, in scientific notation, of a number that is read. A binary float has 324 at most."""
+_MAX_DIGITS: Final = 1000
+"""The most digits of a number with a point or an exponent."""
+
 exact_decimal: Final = Context(
-    prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[InvalidOperation, Overflow, Inexact]
+    prec=_MAX_DIGITS,
+    Emax=_MAX_EXPONENT,
+    Emin=-_MAX_EXPONENT,
+    traps=[InvalidOperation, Overflow, Inexact, Rounded, Subnormal, Clamped],
 ).create_decimal
-"""Read a number's text with every digit, or raise.
+"""Read a number's text with every digit, or raise ArithmeticError; an absurd exponent raises, too.
 
 ``Decimal(text)`` would ask the caller's context, which may turn a number whose exponent does not fit into NaN without
 a word; it also takes twice as long.
 """
-
-_MAX_EXPONENT: Final = 1000
-"""The most zeros, or decimals, that writing a number without its exponent may cost."""
 
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -59,8 +64,8 @@ def decode(body: bytes, *, what: str = "reply", max_values: int | None = None) -
 
     Raises:
         MalformedResponse: if the text has too many values; if it is cut off, followed by something, nested too deeply
-            or no UTF-8; if it holds NaN or an infinity, a number too long to read, half a surrogate pair, or one name
-            twice in an object. The message never quotes the text.
+            or no UTF-8; if it holds NaN or an infinity, a number that is too long to read or has an absurd exponent,
+            half a surrogate pair, or one name twice in an object. The message never quotes the text.
     """
     if max_values is not None and _has_more_values(body, max_values):
         del body  # it may hold codes, and the frame stays with the error
@@ -111,7 +116,7 @@ def encode(value: object) -> bytes:
 
     Raises:
         TypeError: for a float anywhere, a name that is no str, and whatever JSON does not know (masked text, too).
-        ValueError: for NaN, infinities and exponents beyond a thousand.
+        ValueError: for NaN, infinities and exponents beyond those that `decode` reads.
         InvalidRequest: for text with half a surrogate pair, which no caller meant to send.
     """
     written = _write(value)
@@ -157,6 +162,6 @@ def _plain(number: Decimal) -> str:
     exponent = number.as_tuple().exponent
     if not isinstance(exponent, int):
         raise ValueError("only a finite number has a form in JSON")
-    if abs(exponent) > _MAX_EXPONENT:
+    if not -_MAX_EXPONENT - _MAX_DIGITS < exponent <= _MAX_EXPONENT:
         raise ValueError("the exponent of a number is beyond all amounts")
     return f"{number:f}"

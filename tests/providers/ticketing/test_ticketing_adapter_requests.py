@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from voucher_gateway.adapter import (
+    MalformedResponse,
     Money,
     NewVoucher,
     Operation,
@@ -176,6 +177,17 @@ def test_an_update_sends_the_amount_back_in_the_vendors_own_digits(
     vendor.put(f"{PRODUCTION}/api/vouchers/{ID}", body=body)
     lone_adapter.update(ID, VoucherChanges(valid_until=None), reference="r")
     assert vendor.calls[-1].request.body == f'{{"amount":{written},"validUntil":null}}'.encode()
+
+
+@pytest.mark.parametrize("digits", ["1e-999999", "0e999999", "1e-999999999999999999", "1e999999"])
+def test_an_update_of_an_absurd_amount_is_malformed_and_nothing_is_written(
+    vendor: responses.RequestsMock, lone_adapter: TicketingProvider, digits: str
+) -> None:
+    body = f'{{"_id":"{ID}","code":"code","amount":{digits},"createdAt":"{AT}","updatedAt":"{AT}"}}'
+    vendor.get(f"{PRODUCTION}/api/vouchers/{ID}", body=body)
+    with pytest.raises(MalformedResponse):
+        lone_adapter.update(ID, VoucherChanges(valid_until=None), reference="r")
+    assert [call.request.method for call in vendor.calls if call.request.method != "GET"] == []
 
 
 def test_a_voucher_asked_for_by_another_form_of_its_id_is_the_one_that_the_vendor_names(

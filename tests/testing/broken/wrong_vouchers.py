@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from typing import Any
 
@@ -23,10 +24,12 @@ from voucher_gateway.adapter import (
     Path,
     Pin,
     Presentation,
+    Reply,
     Request,
     Status,
     Voucher,
     now,
+    parse_instant,
 )
 
 
@@ -133,6 +136,16 @@ class TrustsEveryReply(CornerProvider):
 class ReadsNothingAsZero(CornerProvider):
     def money(self, number: object, currency: str) -> Money:
         return super().money(number or 0, currency)
+
+
+@breaks("R10")
+class ReadsAbsurdNumbersAsZero(CornerProvider):
+    def body(self, reply: Reply) -> dict[str, Any]:
+        try:
+            return super().body(reply)
+        except MalformedResponse:
+            body: dict[str, Any] = json.loads(reply.body, parse_float=Decimal)
+            return body
 
 
 @breaks("R10")
@@ -265,6 +278,15 @@ class CutsTheExpiryToTheDay(CornerProvider):
 class ForgetsTheExpiry(CornerProvider):
     def voucher(self, raw: Mapping[str, Any]) -> Voucher:
         return attrs.evolve(super().voucher(raw), valid_until=None)
+
+
+@breaks("T4")
+class TakesAnySecond60ForALeapSecond(CornerProvider):
+    def instant(self, raw: Mapping[str, Any], name: str) -> datetime | None:
+        text = raw.get(name)
+        if isinstance(text, str) and text[17:19] == "60":
+            return parse_instant(f"{text[:17]}59{text[19:]}") + timedelta(seconds=1)
+        return super().instant(raw, name)
 
 
 @breaks("T3")

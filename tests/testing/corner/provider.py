@@ -130,7 +130,7 @@ class CornerBase(VoucherProvider):
     def get(self, id: str, *, secrets: bool = False) -> Voucher:
         request = Request(method="GET", path=Path.of("/vouchers/{id}", id=id))
         return self.calls.of_voucher(
-            lambda: self.calls.asked("get", request, lambda reply: self.voucher(_object(reply)))
+            lambda: self.calls.asked("get", request, lambda reply: self.voucher(self.body(reply)))
         )
 
     def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
@@ -172,6 +172,8 @@ class CornerBase(VoucherProvider):
         body = _object(reply)
         voucher, seller = self.voucher(_member(body.get("voucher"))), Seller(name=_text(body, "seller"))
         return Presentation(account=self.account, voucher=voucher, seller=seller, raw=body)
+    def body(self, reply: Reply) -> dict[str, Any]:
+        return _object(reply)
 
     def asked(self, operation: str, request: Request) -> Voucher:
         return self.calls.asked(operation, request, lambda reply: self.voucher(_object(reply)))
@@ -196,7 +198,7 @@ class CornerBase(VoucherProvider):
         request = Request(method="GET", path=Path.of("/vouchers"), query=query, returns_page=True)
 
         def read(reply: Reply) -> Page[Voucher]:
-            body = _object(reply)
+            body = self.body(reply)
             total = body.get("total")
             if type(total) is not int:
                 raise MalformedResponse("the list has no total", problems=("total: a whole number is due",))

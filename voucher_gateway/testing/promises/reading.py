@@ -239,6 +239,13 @@ READING: Final = (
         wire=True,
     ),
     _read(
+        "T4",
+        "A second 60 is read only where RFC 3339 allows a leap second: at 23:59:60 UTC on the last day of June or "
+        "December. Anywhere else it is MalformedResponse.",
+        "Read timestamps with `parse_instant`, which takes the offset into account.",
+        wire=True,
+    ),
+    _read(
         "P1",
         "A listing gives every voucher once, across the borders of pages, and its report says so.",
         "Count pages as the vendor does (from 0 or 1, by number or offset), and give Page the vendor's total.",
