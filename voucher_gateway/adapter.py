@@ -107,7 +107,7 @@ from voucher_gateway.money import Money, exponent, positive
 from voucher_gateway.outcome import Effect, Intent, Outcome
 from voucher_gateway.paging import Listing, ListingReport, Page
 from voucher_gateway.provider import INTERFACE, StoredValue, VoucherProvider
-from voucher_gateway.settings import DatabaseUrl, SecretSource, base_url
+from voucher_gateway.settings import DatabaseUrl, SecretSource, base_url, secret_source
 from voucher_gateway.wire import (
     AmountDialect,
     Currency,
@@ -257,6 +257,7 @@ __all__ = [
     "positive",
     "rename_to_camel",
     "require_aware",
+    "secret_source",
     "strict_converter",
     "structure",
     "unstructure",

@@ -116,6 +116,15 @@ class SecretSource:
         return f"SecretSource({MASK!r})"
 
 
+def secret_source(given: SecretShape | SecretSource) -> SecretSource:
+    """Return the source of a secret, given in any of its ways. Usable as an attrs converter.
+
+    Raises:
+        ConfigurationError: as `SecretSource.of`.
+    """
+    return SecretSource.of(given)
+
+
 @final
 @attrs.frozen
 class DatabaseUrl:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.adapter import ConfigurationError, HttpSettings, SecretSource, base_url
+from voucher_gateway.adapter import ConfigurationError, HttpSettings, SecretSource, base_url, secret_source
 
 PRODUCTION: Final = "https://vouchers.api.jtl-software.com/v1"
 """The production host (seed)."""
@@ -48,7 +48,7 @@ class JtlSettings(HttpSettings):
     """
 
     client_id: str = attrs.field(validator=attrs.validators.min_len(1))
-    client_secret: SecretSource
+    client_secret: SecretSource = attrs.field(converter=secret_source)
     scopes: tuple[str, ...] = attrs.field(default=(), validator=_known_scopes)
     client_type: str | None = attrs.field(default=None, validator=_short)
     # The client's secret goes there, so it must be as safe an address as the base URL.

@@ -6,7 +6,14 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.adapter import ConfigurationError, HttpSettings, InvalidRequest, SecretSource, exponent
+from voucher_gateway.adapter import (
+    ConfigurationError,
+    HttpSettings,
+    InvalidRequest,
+    SecretSource,
+    exponent,
+    secret_source,
+)
 from voucher_gateway.adapter import base_url as checked_base_url
 
 PRODUCTION: Final = "https://vivenu.com"
@@ -55,6 +62,6 @@ class TicketingSettings(HttpSettings):
     """
 
     base_url: str = attrs.field(converter=_without_api)
-    api_key: SecretSource
+    api_key: SecretSource = attrs.field(converter=secret_source)
     currency: str | None = attrs.field(default=None, validator=_currency)
     page_size: int = attrs.field(default=100, validator=_page_size)

@@ -14,11 +14,13 @@ from voucher_gateway.adapter import (
     AmountRules,
     Capabilities,
     Checkup,
+    ConfigurationError,
     Money,
     NewVoucher,
     Operation,
     Redemption,
     Reservation,
+    SecretSource,
     Support,
     UnsupportedOperation,
     VoucherChanges,
@@ -86,6 +88,8 @@ class DeclaringContract(Contract):
                 not secretive or "url" in one.name or not isinstance(value, str),
                 f"{one.name} is plain text: use SecretSource",
             )
+            if isinstance(value, SecretSource):
+                _check_from_code(provider_.settings, one)
 
     @keeps("D3")
     def test_making_a_provider_sends_nothing(self, stage: Stage) -> None:
@@ -158,6 +162,19 @@ class DeclaringContract(Contract):
             else:
                 broke(f"{name} is not declared, and did not raise UnsupportedOperation")
             must(len(stage.arrivals()) == before, f"{name} is not declared, and something was sent")
+
+
+def _check_from_code(settings: Any, attribute: Any) -> None:
+    """Make sure that settings made by a program read a secret given as text, or refuse it at once."""
+    try:
+        changed = attrs.evolve(settings, **{attribute.alias: "a text"})
+    except (ConfigurationError, TypeError):
+        return
+    given = getattr(changed, attribute.name)
+    must(
+        isinstance(given, SecretSource),
+        f"{attribute.name} stays plain text if a program gives it as such: add converter=secret_source",
+    )
 
 
 def _calls(provider: VoucherProvider, stage: Stage) -> Iterator[tuple[str, Callable[[], Any]]]:

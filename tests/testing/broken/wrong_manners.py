@@ -27,6 +27,7 @@ from voucher_gateway.adapter import (
     Pin,
     Presentation,
     Rejected,
+    SecretSource,
     Voucher,
     VoucherGatewayError,
     VoucherNotFound,
@@ -280,6 +281,17 @@ class KeepsItsKeyAsText(CornerProvider):
     def __init__(self, account: str, settings: Any) -> None:
         super().__init__(account, settings)
         self.http.auth = None
+
+
+@attrs.frozen(kw_only=True)
+class UnconvertedSettings(HttpSettings):
+    api_key: SecretSource
+    page_size: int = 10
+
+
+@breaks("D2")
+class TakesPlainTextFromCode(CornerProvider):
+    settings_type = UnconvertedSettings  # type: ignore[assignment]  # another class is what is wrong here
 
 
 @breaks("D3")

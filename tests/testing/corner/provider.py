@@ -49,6 +49,7 @@ from voucher_gateway.adapter import (
     native,
     now,
     parse_instant,
+    secret_source,
 )
 
 LARGEST_PAGE = 50
@@ -62,7 +63,7 @@ def _page_size(_: object, __: object, size: int) -> None:
 
 @attrs.frozen(kw_only=True)
 class CornerSettings(HttpSettings):
-    api_key: SecretSource
+    api_key: SecretSource = attrs.field(converter=secret_source)
     page_size: int = attrs.field(default=10, validator=_page_size)
 
 

@@ -319,7 +319,8 @@ READING: Final = (
     _read(
         "D2",
         "Settings are strict: an unknown, missing or wrongly typed key is refused, and a secret does not show.",
-        "Make settings_type a frozen attrs class with types for all attributes, and SecretSource for secrets.",
+        "Make settings_type a frozen attrs class with types for all attributes, and for secrets SecretSource with "
+        "converter=secret_source.",
     ),
     _read(
         "D3",

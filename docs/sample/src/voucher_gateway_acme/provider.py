@@ -24,6 +24,7 @@ from voucher_gateway.adapter import (
     VoucherNotFound,
     money_from,
     native,
+    secret_source,
 )
 
 from voucher_gateway_acme import wire
@@ -35,7 +36,7 @@ _STATUSES = {"active": Status.ACTIVE, "inactive": Status.INACTIVE}
 class AcmeSettings(HttpSettings):
     """What an account is told in the config, beside the address and time-outs of every vendor that speaks HTTP."""
 
-    api_key: SecretSource
+    api_key: SecretSource = attrs.field(converter=secret_source)
 
 
 class AcmeProvider(HttpProvider):
@@ -58,9 +59,8 @@ class AcmeProvider(HttpProvider):
 
     def find(self, code: str | Code, pin: str | Pin | None = None) -> Voucher:
         """Return the voucher with exactly this code. Vouchers have no PIN here, so one is not looked at."""
-        wanted = Code.of(code)
-        found = self._voucher(Operation.FIND, Path.of("/lookup"), ("code", wanted))
-        if found.code != wanted:
+        found = self._voucher(Operation.FIND, Path.of("/lookup"), ("code", Code.of(code)))
+        if found.code != Code.of(code):
             raise VoucherNotFound("the vendor knows no such voucher", account=self.account, operation="find")
         return found
 
