@@ -12,16 +12,17 @@ from voucher_gateway.adapter import (
     Masked,
     Status,
     UnsupportedOperation,
+    Voucher,
     VoucherQuery,
     format_seconds,
-    parse_instant,
 )
+from voucher_gateway_jtl.native_filters import NATIVE, amount_with_currency, first_second, written
 
 Param = tuple[str, str | Masked]
 
 
-def _instant(value: datetime) -> str:
-    return format_seconds(value)
+def _lower_bound(value: datetime) -> str:
+    return format_seconds(first_second(value))
 
 
 def _boolean(value: bool) -> str:
@@ -37,10 +38,10 @@ def _status(value: Status) -> str:
 _COMMON: Final[Mapping[str, tuple[str, Callable[[Any], str | Masked]]]] = {
     "code": ("code", lambda code: code),
     "status": ("status", _status),
-    "created_from": ("created_from", _instant),
-    "created_to": ("created_to", _instant),
-    "valid_until_from": ("valid_until_from", _instant),
-    "valid_until_to": ("valid_until_to", _instant),
+    "created_from": ("created_from", _lower_bound),
+    "created_to": ("created_to", format_seconds),
+    "valid_until_from": ("valid_until_from", _lower_bound),
+    "valid_until_to": ("valid_until_to", format_seconds),
     "sku": ("sku", str),
     "batch": ("batch", str),
     # A yes or no at JTL, in spite of its name (seed).
@@ -53,43 +54,7 @@ COMMON_FILTERS: Final = frozenset(_COMMON)
 _ARRAYS: Final = frozenset({"status"})
 _EMPTY: Final = ("", Code(""))
 
-
-def _one_of(*allowed: str) -> Callable[[str], bool]:
-    return lambda text: text in allowed
-
-
-def _is_instant(text: str) -> bool:
-    try:
-        parse_instant(text)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def _any_text(text: str) -> bool:
-    return bool(text) and isinstance(text, str)
-
-
-_NATIVE: Final[Mapping[str, tuple[str, Callable[[str], bool]]]] = {
-    "created_from": ("an RFC 3339 timestamp with an offset", _is_instant),
-    "created_to": ("an RFC 3339 timestamp with an offset", _is_instant),
-    "valid_until_from": ("an RFC 3339 timestamp with an offset", _is_instant),
-    "valid_until_to": ("an RFC 3339 timestamp with an offset", _is_instant),
-    "client_id": ("not empty", _any_text),
-    "client.client_group_id": ("not empty", _any_text),
-    "code": ("not empty", _any_text),
-    "id": ("not empty", _any_text),
-    "sku": ("not empty", _any_text),
-    "type": ("digital or print", _one_of("digital", "print")),
-    "amount": ("not empty", _any_text),
-    "status": ("not empty", _any_text),
-    "batch": ("not empty", _any_text),
-    "remaining_amount": ("true or false", _one_of("true", "false")),
-    "taxable": ("true or false", _one_of("true", "false")),
-    "tax_rate": ("not empty", _any_text),
-}
-
-NATIVE_FILTERS: Final = frozenset(_NATIVE)
+NATIVE_FILTERS: Final = frozenset(NATIVE)
 """The filters by JTL's own names."""
 
 
@@ -105,18 +70,25 @@ def filters(query: VoucherQuery, *, array_style: str) -> list[Param]:
         if value in _EMPTY:
             raise InvalidRequest(f"filter {name} must be not empty", field=name, rule="not empty")
         theirs, write = _COMMON[name]
-        found[theirs] = write(value)
+        try:
+            found[theirs] = write(value)
+        except OverflowError:
+            rule = "at most the last second of the year 9999"
+            raise InvalidRequest(f"filter {name} must be {rule}", field=name, rule=rule) from None
     for name, text in query.native.items():
-        if name not in _NATIVE:
-            known = ", ".join(sorted(_NATIVE))
-            raise InvalidRequest(f"JTL has no filter {name!r:.40}; it has {known}", field=f"native.{name}", rule=known)
-        rule, allows = _NATIVE[name]
-        if not allows(text):
-            raise InvalidRequest(f"filter {name} must be {rule}", field=f"native.{name}", rule=rule)
+        value = written(name, text)
         if name in found:
             raise InvalidRequest(f"filter {name} is given twice", field=f"native.{name}", rule="once")
-        found[name] = Code(text) if name == "code" else text
+        found[name] = Code(value) if name == "code" else value
     return [param for name, value in found.items() for param in _written(name, value, array_style)]
+
+
+def currency_filter(query: VoucherQuery) -> Callable[[Voucher], bool] | None:
+    """Return what else a listed voucher must be, as JTL compares amounts without their currency; None for nothing."""
+    amount = amount_with_currency(query)
+    if amount is None:
+        return None
+    return lambda voucher: voucher.initial is not None and voucher.initial.currency == amount.currency
 
 
 def _written(name: str, value: str | Masked, array_style: str) -> list[Param]:

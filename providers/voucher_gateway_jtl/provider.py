@@ -57,7 +57,7 @@ from voucher_gateway_jtl.capture_notes import capture_notes
 from voucher_gateway_jtl.checkup import checkup
 from voucher_gateway_jtl.connect import connect
 from voucher_gateway_jtl.declaration import DECLARED, narrowed
-from voucher_gateway_jtl.filters import Param, filters
+from voucher_gateway_jtl.filters import Param, currency_filter, filters
 from voucher_gateway_jtl.resolution import REFUNDS_SEEN, refunds_seen, resolve
 from voucher_gateway_jtl.settings import JtlSettings
 from voucher_gateway_jtl.verdict import precise
@@ -137,22 +137,23 @@ class JtlProvider(HttpProvider):
             ("sort", "-created_at" if query.newest_first else "created_at"),
             *filters(query, array_style=self.settings.array_style),
         ]
-        make = partial(mapping.voucher, self.account, query.code)
+        make, fits = partial(mapping.voucher, self.account, query.code), currency_filter(query)
 
-        def read(reply: Reply) -> Page[Voucher]:
+        def read(index: int, reply: Reply) -> Page[Voucher]:
             page = wire.read_vouchers(reply)
-            return Page(
-                items=mapped_all(make, page.data, page.raw, what="voucher list", at="data"),
-                total=page.meta.total,
-                pages=page.meta.last_page,
-                size=page.meta.per_page or size,
-            )
+            vouchers = mapped_all(make, page.data, page.raw, what="voucher list", at="data")
+            size_used = page.meta.per_page or size
+            if fits is None:
+                return Page(items=vouchers, total=page.meta.total, pages=page.meta.last_page, size=size_used)
+            # The vendor counts the vouchers of other currencies, too: then the count proves nothing.
+            pages = page.meta.last_page or (index + 2 if vouchers else index)
+            return Page(items=[voucher for voucher in vouchers if fits(voucher)], pages=pages, size=size_used)
 
         def fetch(index: int) -> Callable[[], Page[Voucher]]:
             query = [("page", str(index + 1)), *fixed]
             request = Request(method="GET", path=Path.of("/vouchers"), query=query, returns_page=True)
             reply = self._calls.read(Operation.VOUCHERS, request, lambda reply: reply)
-            return lambda: self._calls.about(Operation.VOUCHERS, lambda: read(reply))
+            return lambda: self._calls.about(Operation.VOUCHERS, lambda: read(index, reply))
 
         return Listing(
             fetch,

@@ -36,7 +36,7 @@ def check_query(query: VoucherQuery) -> None:
             be.
     """
     for name, text in query.native.items():
-        if name not in NATIVE_FILTERS or not text:
+        if name not in NATIVE_FILTERS or not isinstance(text, str) or not text:
             known = ", ".join(sorted(NATIVE_FILTERS))
             raise InvalidRequest(
                 f"there is no filter {name!r:.40}, or it has no value; there is {known}",

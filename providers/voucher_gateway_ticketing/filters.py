@@ -37,8 +37,8 @@ def filters(query: VoucherQuery) -> list[Param]:
             raise InvalidRequest(
                 f"vivenu has no filter {name!r:.40}; it has {known}", field=f"native.{name}", rule=known
             )
-        if not text:
-            raise InvalidRequest(f"filter {name} must not be empty", field=f"native.{name}", rule="not empty")
+        if not isinstance(text, str) or not text:
+            raise InvalidRequest(f"filter {name} must be text, not empty", field=f"native.{name}", rule="not empty")
         if name in found:
             raise InvalidRequest(f"filter {name} is given twice", field=f"native.{name}", rule="once")
         found[name] = Code(text) if name == "code" else text

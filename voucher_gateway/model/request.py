@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -113,7 +113,11 @@ class VoucherChanges:
         return {k: v for k, v in attrs.asdict(self, recurse=False).items() if v is not KEEP}
 
 
-def _names(native: Mapping[str, str]) -> str:
+NativeValue = str | Money | Sequence[str]
+"""A value of a vendor's own filter: text, or an amount or several texts where the vendor's page says so."""
+
+
+def _names(native: Mapping[str, NativeValue]) -> str:
     return repr(sorted(native))  # not the values: a vendor's own filter may hold a code
 
 
@@ -131,7 +135,7 @@ class VoucherQuery:
         sku: this article.
         batch: this campaign or group.
         has_value: True for those with value left, False for those used up.
-        native: the vendor's own filters, by the vendor's names.
+        native: the vendor's own filters, by the vendor's names. The provider checks the values.
         newest_first: the order by creation; None takes whatever pages most safely.
         limit: at most so many vouchers.
         resume: the `resume_token` of an earlier listing of the same query, to go on where that one stopped.
@@ -146,7 +150,7 @@ class VoucherQuery:
     sku: str | None = None
     batch: str | None = None
     has_value: bool | None = None
-    native: Mapping[str, str] = attrs.field(factory=dict, hash=False, repr=_names)
+    native: Mapping[str, NativeValue] = attrs.field(factory=dict, hash=False, repr=_names)
     newest_first: bool | None = None
     limit: int | None = attrs.field(default=None)
     resume: str | None = None
@@ -170,5 +174,6 @@ class VoucherQuery:
             *more: what else makes the listing another: the account, the host, the page size.
         """
         common = {k: v.reveal() if isinstance(v, Code) else str(v) for k, v in self.common().items()}
-        what = repr((sorted(common.items()), sorted(self.native.items()), self.newest_first, more))
+        native = [(name, self.native[name]) for name in sorted(self.native)]
+        what = repr((sorted(common.items()), native, self.newest_first, more))
         return hashlib.blake2b(what.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import attrs
@@ -30,6 +30,12 @@ _LARGEST_USUAL: Final = 300
 
 _LARGEST_TRIED: Final = 500
 """Pages of more vouchers are not filled: a stage would be slow, and two small pages have a border too."""
+
+_FRACTION: Final = timedelta(milliseconds=300)
+"""Added to a bound, it leaves out what is exactly on it, whatever grain the vendor's instants have."""
+
+_IMPROPER: Final[tuple[Any, ...]] = ("", 7, None, [], ["\ud800", 7])
+"""What is not a value of any filter."""
 
 _SOME: Final[dict[str, Any]] = {
     "code": "ANY-CODE-1",
@@ -201,6 +207,19 @@ class PagingContract(Contract):
             else:
                 broke(f"{name} is not declared, and was not refused")
 
+    @keeps("P13")
+    def test_a_native_filter_without_a_proper_value_is_refused(self, stage: Stage, provider_: VoucherProvider) -> None:
+        for name in sorted(provider_.declared.listing.native_filters):
+            for value in _IMPROPER:
+                before = len(stage.arrivals())
+                try:
+                    list(provider_.vouchers(VoucherQuery(native={name: value})))
+                except (InvalidRequest, TypeError):
+                    sent = len(stage.arrivals()) != before
+                    must(not sent, f"{name}={value!r} was refused only after something had been sent")
+                else:
+                    broke(f"{name}={value!r} is not a value of a filter, and was not refused")
+
     @keeps("P8")
     def test_the_order_is_the_one_asked_for(self, provider_: VoucherProvider) -> None:
         for newest_first in (False, True):
@@ -293,7 +312,8 @@ def _ranges(name: str, everything: list[Voucher]) -> Iterator[tuple[datetime, Fi
     attribute = {"created": "created_at", "valid_until": "valid_until"}[field]
     told = sorted({at for one in everything if (at := getattr(one, attribute)) is not None})
     for edge in (told[len(told) // 2], told[0]) if told else ():
-        yield edge, _on_side(attribute, edge, from_it=bound == "from")
+        for bound_at in (edge, edge + _FRACTION, edge - _FRACTION):
+            yield bound_at, _on_side(attribute, bound_at, from_it=bound == "from")
 
 
 def _on_side(attribute: str, edge: datetime, *, from_it: bool) -> Fits:

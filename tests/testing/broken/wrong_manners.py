@@ -228,6 +228,37 @@ class DeclaresAFilterThatItIgnores(CornerProvider):
         return [one for one in super().filters(query) if one[0] != "status"]
 
 
+@breaks("P6")
+class CutsTheFractionOfABound(CornerProvider):
+    """It filters by itself, as the corner shop has no such filter."""
+
+    declared = attrs.evolve(
+        DECLARED, listing=attrs.evolve(DECLARED.listing, filters=DECLARED.listing.filters | {"created_from"})
+    )
+
+    def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
+        query = query or VoucherQuery()
+        bound = query.created_from
+        listing = super().vouchers(attrs.evolve(query, created_from=None))
+        if bound is None:
+            return listing
+        whole = bound.replace(microsecond=0)
+        items = [one for one in listing if one.created_at is not None and one.created_at >= whole]
+        return Listing(
+            lambda index: Page(items=[] if index else items, total=len(items), size=max(len(items), 1)),
+            key=lambda voucher: voucher.id,
+        )
+
+
+@breaks("P13")
+class SendsAnyValueOfANativeFilter(CornerProvider):
+    declared = attrs.evolve(DECLARED, listing=attrs.evolve(DECLARED.listing, native_filters=frozenset({"status"})))
+
+    def filters(self, query: VoucherQuery) -> list[tuple[str, Any]]:
+        named = super().filters(attrs.evolve(query, native={}))
+        return [*named, *((name, str(value)) for name, value in query.native.items())]
+
+
 @breaks("P7")
 class IgnoresWhatItCannotFilter(CornerProvider):
     def filters(self, query: VoucherQuery) -> list[tuple[str, Any]]:

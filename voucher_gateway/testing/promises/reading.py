@@ -33,6 +33,11 @@ def _filters(declared: Capabilities) -> str | None:
     return has(Operation.VOUCHERS)(declared) or (None if declared.listing.filters else "no common filter is declared")
 
 
+def _native_filters(declared: Capabilities) -> str | None:
+    lists = has(Operation.VOUCHERS)(declared)
+    return lists or (None if declared.listing.native_filters else "no filter of the vendor's own is declared")
+
+
 def _sortable(declared: Capabilities) -> str | None:
     return has(Operation.VOUCHERS)(declared) or (
         None if declared.listing.sortable else "the order of the list cannot be asked for"
@@ -280,8 +285,9 @@ READING: Final = (
     ),
     _read(
         "P6",
-        "Every filter that is declared filters: what fits is given, and nothing else.",
-        "Send the filter under the vendor's name and in its format, or take it out of ListingRules.filters.",
+        "Every filter that is declared filters: what fits is given, and nothing else; a fraction of a second counts.",
+        "Send the filter under the vendor's name and in its format, or take it out of ListingRules.filters. If the "
+        "vendor knows whole seconds only, round a lower bound up.",
         _filters,
     ),
     _read(
@@ -309,6 +315,12 @@ READING: Final = (
         "A page is never asked for larger than the vendor's limit.",
         "Hold page_size of the settings against ListingRules.max_page_size in its validator.",
         _most_a_page,
+    ),
+    _read(
+        "P13",
+        "A native filter whose value cannot be one (empty, no text) is refused before anything is sent.",
+        "Check the type and the form of each value in `query.native`, and raise InvalidRequest.",
+        _native_filters,
     ),
     _read(
         "D1",
