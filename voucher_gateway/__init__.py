@@ -96,6 +96,7 @@ if TYPE_CHECKING:
         VoucherChanges,
         VoucherQuery,
     )
+    from voucher_gateway.model.metadata import JSON_NULL
     from voucher_gateway.money import Money
     from voucher_gateway.outcome import Effect, Intent, Outcome
     from voucher_gateway.paging import Listing, ListingReport
@@ -103,6 +104,7 @@ if TYPE_CHECKING:
     from voucher_gateway.recovery import Resolution
 
 __all__ = [
+    "JSON_NULL",
     "KEEP",
     "AccessDenied",
     "Account",
@@ -295,6 +297,9 @@ _HOMES = {
         "Voucher",
         "VoucherChanges",
         "VoucherQuery",
+    ],
+    "model.metadata": [
+        "JSON_NULL",
     ],
     "money": [
         "Money",

@@ -103,6 +103,7 @@ from voucher_gateway.model import (
     VoucherChanges,
     VoucherQuery,
 )
+from voucher_gateway.model.metadata import JSON_NULL, Metadata, json_value, metadata_of
 from voucher_gateway.money import Money, exponent, positive
 from voucher_gateway.outcome import Effect, Intent, Outcome
 from voucher_gateway.paging import Listing, ListingReport, Page
@@ -131,6 +132,7 @@ from voucher_gateway.witness import about_to_send, has_witness
 
 __all__ = [
     "INTERFACE",
+    "JSON_NULL",
     "KEEP",
     "UNSUPPORTED",
     "AccessDenied",
@@ -183,6 +185,7 @@ __all__ = [
     "MalformedResponse",
     "Masked",
     "Medium",
+    "Metadata",
     "MinorUnits",
     "MissingScope",
     "Money",
@@ -249,7 +252,9 @@ __all__ = [
     "format_milliseconds",
     "format_seconds",
     "has_witness",
+    "json_value",
     "mapped_all",
+    "metadata_of",
     "money_from",
     "native",
     "now",

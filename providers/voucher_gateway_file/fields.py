@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from voucher_gateway.adapter import (
+    JSON_NULL,
     Code,
     Interval,
     InvalidRequest,
@@ -35,6 +36,8 @@ LIKE_A_NAME: Final = re.compile(r"[A-Za-z_ ]{1,40}", re.ASCII)
 
 _SECRETS: Final = ("code", "pin")
 """The fields in whose place a mask may stand."""
+
+_NOTHING: Final = (None, JSON_NULL)
 
 Object = dict[str, Any]
 Problem = tuple[str, str]
@@ -92,7 +95,7 @@ def problems_of(group: ExceptionGroup[Wrong]) -> list[Problem]:
 
 
 def object_from(voucher: Voucher, *, reveal: bool) -> Object:
-    """Return a voucher as an object, without what is not known of it.
+    """Return a voucher as an object, without what is not known of it. In a file, null means that there is nothing.
 
     Args:
         voucher: the voucher.
@@ -100,7 +103,7 @@ def object_from(voucher: Voucher, *, reveal: bool) -> Object:
     """
     values = {name: getattr(voucher, name) for name in READERS if name != "account"}
     values["links"] = dict(voucher.links) or None
-    return {name: _plain(value, reveal=reveal) for name, value in values.items() if value is not None}
+    return {name: _plain(value, reveal=reveal) for name, value in values.items() if value not in _NOTHING}
 
 
 def _plain(value: Any, *, reveal: bool) -> Any:
@@ -209,9 +212,7 @@ def _validity(value: Any) -> Validity:
         raise _named(wrong, "interval") from None
 
 
-def _object(value: Any) -> Object:
-    if type(value) is not dict:
-        raise Wrong("must be a JSON object")
+def _any_json(value: Any) -> Any:
     return value
 
 
@@ -237,7 +238,7 @@ READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "sku": _text,
     "batch": _text,
     "order": _text,
-    "metadata": _object,
+    "metadata": _any_json,
     "login": _text,
     "origin": _text,
     "links": _links,

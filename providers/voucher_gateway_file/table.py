@@ -1,8 +1,8 @@
 """The CSV form: RFC 4180 in UTF-8, a header, and flat columns.
 
 An amount is a column of its own, ``initial`` and ``remaining``, both in the one ``currency``; a ``validity`` is text
-such as ``3 years``, a flag ``true`` or ``false``, and ``metadata`` and ``links`` are JSON objects. A cell without
-anything is a field that is not known. Every cell is written in quotes, and harmless to a spreadsheet, see
+such as ``3 years``, a flag ``true`` or ``false``, ``metadata`` is a JSON value and ``links`` a JSON object. A cell
+without anything is a field that is not known. Every cell is written in quotes, and harmless to a spreadsheet, see
 `voucher_gateway_file.cells`.
 """
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -33,11 +32,11 @@ from voucher_gateway.adapter import (
     Voucher,
     VoucherChanges,
     WrongPin,
-    decode,
-    encode,
+    format_instant,
     money_from,
 )
 from voucher_gateway_jtl.capture_notes import tax_rate_noted, taxable_noted
+from voucher_gateway_jtl.shop_data import data_text, read_data
 from voucher_gateway_jtl.wire import AMOUNT, JtlCharge, JtlReservation, JtlVoucher
 
 _LONGEST: Final = 255
@@ -141,7 +140,7 @@ def creation(new: NewVoucher, *, order: str | None) -> dict[str, Any]:
     if new.taxable is not None:
         body["taxable"] = new.taxable
     if new.metadata is not None:
-        body["data"] = _metadata(new.metadata)
+        body["data"] = data_text(new.metadata)
     return body
 
 
@@ -156,15 +155,6 @@ def _validity(validity: Validity) -> dict[str, Any]:
         raise InvalidRequest("validity must be at least 1", field="validity", rule="a whole number from 1")
     interval = _known(validity.interval, Interval.UNKNOWN, "validity")
     return {"validity_value": validity.value, "validity_interval": interval}
-
-
-def _metadata(metadata: Mapping[str, Any]) -> str:
-    try:
-        return encode(dict(metadata)).decode()
-    except (TypeError, ValueError, InvalidRequest):
-        raise InvalidRequest(
-            "metadata must be JSON values without floats", field="metadata", rule="JSON without floats"
-        ) from None
 
 
 def changes(wanted: VoucherChanges) -> dict[str, Any]:
@@ -188,7 +178,7 @@ def changes(wanted: VoucherChanges) -> dict[str, Any]:
 def voucher(account: str, code: Code | None, one: JtlVoucher, raw: RawObject) -> Voucher:
     """Return the domain's voucher. `code` is the one it was found by, as lists do not show codes."""
     currency = one.currency
-    metadata, unread = _data(one.data)
+    metadata, unread = read_data(one.data)
     return Voucher(
         account=account,
         id=one.id,
@@ -227,26 +217,6 @@ def _lasting(one: JtlVoucher) -> Validity | None:
     if one.validity_value is None or one.validity_interval is None:
         return None
     return Validity(one.validity_value, one.validity_interval)
-
-
-def _data(data: str | None) -> tuple[Mapping[str, Any] | None, frozenset[str]]:
-    """Read the shop's data, a JSON text inside of the JSON, and say what of it could not be read.
-
-    It may be anything, and stays in raw if it is no object.
-    """
-    if not data:
-        return None, _ALL_READ
-    try:
-        found = decode(data.encode())
-    except (MalformedResponse, UnicodeEncodeError):
-        return None, _NO_OBJECT
-    if found is None:
-        return None, _ALL_READ
-    return (found, _ALL_READ) if isinstance(found, dict) else (None, _NO_OBJECT)
-
-
-_ALL_READ: Final[frozenset[str]] = frozenset()
-_NO_OBJECT: Final = frozenset({"metadata"})
 
 
 def with_secrets(found: Voucher, complete: JtlVoucher) -> Voucher:

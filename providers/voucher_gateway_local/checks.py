@@ -13,10 +13,12 @@ from voucher_gateway.adapter import (
     Interval,
     InvalidRequest,
     Medium,
+    Metadata,
     NewVoucher,
     Pin,
     Validity,
     encode,
+    json_value,
 )
 from voucher_gateway_local.declaration import DECLARED
 from voucher_gateway_local.settings import LONGEST_TEXT
@@ -134,7 +136,7 @@ def end_of(validity: Validity, start: datetime) -> datetime:
     raise InvalidRequest("validity ends beyond the year 9999", field="validity", rule="an end up to the year 9999")
 
 
-def metadata_text(metadata: Mapping[str, Any] | None) -> str | None:
+def metadata_text(metadata: Metadata | None) -> str | None:
     """Return the JSON text of a voucher's metadata; numbers keep all their digits.
 
     Raises:
@@ -143,7 +145,7 @@ def metadata_text(metadata: Mapping[str, Any] | None) -> str | None:
     if metadata is None:
         return None
     try:
-        return encode(dict(metadata)).decode()
+        return encode(json_value(metadata)).decode()
     except (TypeError, ValueError):
         rule = "text, int, Decimal, true, false, null, lists and objects of them"
     raise InvalidRequest(f"metadata must be JSON: {rule}", field="metadata", rule=rule)

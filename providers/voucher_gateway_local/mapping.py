@@ -28,6 +28,7 @@ from voucher_gateway.adapter import (
     VoucherNotFound,
     decode,
     exponent,
+    metadata_of,
 )
 from voucher_gateway_local.ledger import Row
 from voucher_gateway_local.statements import CHANGEABLE
@@ -74,7 +75,8 @@ def voucher_of(account: str, row: Row, code: Code | None, pin: Pin | None) -> Vo
     """Return the voucher that a row of `statements.SHOWN` shows."""
     currency = row["currency"]
     validity = row["validity_value"]
-    metadata: Any = None if row["metadata"] is None else decode(row["metadata"].encode(), what="metadata")
+    text = row["metadata"]
+    metadata = None if text is None else metadata_of(decode(text.encode(), what="metadata"))
     return Voucher(
         account=account,
         id=row["id"],

@@ -108,7 +108,7 @@ def test_wrong_amounts_validities_and_metadata_are_refused_without_being_repeate
         ("100000.00", "EUR", ()),
         ("1.234", "BHD", ()),
         ("10", "EUR", ("--valid-for", "soon")),
-        ("10", "EUR", ("--metadata", "[1]")),
+        ("10", "EUR", ("--metadata", "[1")),
         ("10", "EUR", ("--metadata", "{")),
         ("10", "EUR", ("--medium", "stone")),
     ]:

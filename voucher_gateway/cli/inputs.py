@@ -8,21 +8,23 @@ from __future__ import annotations
 import getpass
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from voucher_gateway.adapter import (
     Code,
     Interval,
     InvalidRequest,
     MalformedResponse,
+    Metadata,
     Money,
     Pin,
     Validity,
     decode,
+    metadata_of,
     parse_instant,
 )
 
@@ -140,16 +142,12 @@ def filters_from(given: Sequence[str]) -> dict[str, str]:
     return filters
 
 
-def metadata_from(text: str | None) -> Mapping[str, Any] | None:
-    """Return the JSON object that ``--metadata`` gives, its numbers exact."""
+def metadata_from(text: str | None) -> Metadata | None:
+    """Return the JSON value that ``--metadata`` gives, its numbers exact."""
     if text is None:
         return None
     try:
-        found = decode(text.encode(), what="metadata")
+        return metadata_of(decode(text.encode(), what="metadata"))
     except MalformedResponse as error:
         problem = error.message
-    else:
-        if isinstance(found, dict):
-            return found
-        problem = "it is no object"
-    raise InvalidRequest(f"--metadata must be a JSON object: {problem}", field="--metadata", rule="a JSON object")
+    raise InvalidRequest(f"--metadata must be JSON: {problem}", field="--metadata", rule="JSON")

@@ -50,7 +50,7 @@ def issue(
     sku: given.Sku = None,
     batch: given.Batch = None,
     metadata: Annotated[
-        str | None, typer.Option("--metadata", metavar="JSON", help="Data of your own, a JSON object.")
+        str | None, typer.Option("--metadata", metavar="JSON", help="Data of your own, any JSON value.")
     ] = None,
     order: given.Order = None,
     wait: given.Wait = 0,

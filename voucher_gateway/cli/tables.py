@@ -158,8 +158,11 @@ def details(fields: Mapping[str, str]) -> Table:
 
 def fields_of(value: Any, *, reveal: bool = False, without: Sequence[str] = ()) -> dict[str, str]:
     """Return the fields of an attrs object for people, by names for people."""
-    names = [name for name in told_fields(type(value)) if name not in without]
-    return {name.replace("_", " "): text_of(getattr(value, name), reveal=reveal) for name in names}
+    fields = {name: getattr(value, name) for name in told_fields(type(value)) if name not in without}
+    texts = {name.replace("_", " "): text_of(field, reveal=reveal) for name, field in fields.items()}
+    if fields.get("metadata") is not None:
+        texts["metadata"] = json_line(fields["metadata"])
+    return texts
 
 
 def text_of(value: Any, *, reveal: bool = False) -> str:

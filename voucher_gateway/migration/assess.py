@@ -9,6 +9,7 @@ from typing import Final
 import attrs
 
 from voucher_gateway.adapter import (
+    JSON_NULL,
     Capabilities,
     Code,
     Expiry,
@@ -30,6 +31,8 @@ _TEXTS: Final = {"batch": "batch", "order": "order", "sku": "sku", "pin": "pin",
 """The texts of a voucher that a target may lack or keep only shorter ones of, and the loss that this is."""
 _LEFT: Final = {**_TEXTS, "metadata": "metadata", "medium": "medium", "validity": "validity", "taxable": "tax"}
 """The fields that a voucher leaves behind if the source shows that there is something, and not what; and the loss."""
+_NO_DATA: Final[tuple[object, ...]] = (None, JSON_NULL, "", {}, [])
+"""Data of the shop's own that nobody would miss."""
 _DAYS: Final[Mapping[Interval, int]] = {Interval.DAYS: 1, Interval.WEEKS: 7, Interval.MONTHS: 28, Interval.YEARS: 365}
 """How many days an interval has at least."""
 
@@ -201,7 +204,7 @@ class _Fit:
             self._lose(_LEFT[field])
         if one.taxable and "taxable" not in keeps:
             self._lose("tax")
-        if one.metadata and "metadata" not in keeps:
+        if one.metadata not in _NO_DATA and "metadata" not in keeps:
             self._lose("metadata")
         if one.medium is Medium.UNKNOWN or (one.medium is not None and "medium" not in keeps):
             self._lose("medium")

@@ -12,7 +12,7 @@ LOSSES: Final[Mapping[str, str]] = {
     "expiry": "The target counts validity in whole days from activation: the voucher ends later than at the source.",
     "initial": "What was spent already stays behind: at the target the voucher begins with what is left.",
     "medium": "The target does not tell digital and printed vouchers apart.",
-    "metadata": "The target keeps no data of the shop's own, or it is no JSON object and stays behind.",
+    "metadata": "The target keeps no data of the shop's own, or it is not JSON and stays behind.",
     "no-end": "The voucher never ends at the source, and the target may give it an end of its own choice.",
     "order": "The target keeps no order number, or only a shorter one.",
     "pin": "The voucher can be spent without its PIN at the target.",

@@ -14,6 +14,7 @@ import attrs
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.instants import require_aware
 from voucher_gateway.masking import Code, Pin
+from voucher_gateway.model.metadata import Metadata
 from voucher_gateway.model.voucher import Medium, Status, Validity
 from voucher_gateway.money import Money
 from voucher_gateway.nfc import nfc_or_none
@@ -60,7 +61,7 @@ class NewVoucher:
         sku: the article.
         batch: a campaign or group.
         order: the order it is sold with.
-        metadata: the shop's own data, JSON values only.
+        metadata: the shop's own data, any JSON value without floats; `JSON_NULL` for null.
     """
 
     initial: Money = attrs.field(validator=attrs.validators.instance_of(Money))
@@ -76,7 +77,7 @@ class NewVoucher:
     sku: str | None = attrs.field(default=None, validator=_TEXT)
     batch: str | None = attrs.field(default=None, validator=_TEXT)
     order: str | None = attrs.field(default=None, converter=nfc_or_none, validator=_TEXT)
-    metadata: Mapping[str, Any] | None = attrs.field(default=None, hash=False)
+    metadata: Metadata | None = attrs.field(default=None, hash=False)
 
 
 class _Keep(enum.Enum):

@@ -11,6 +11,7 @@ import attrs
 
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.model.links import NO_LINKS, as_links
+from voucher_gateway.model.metadata import Metadata
 from voucher_gateway.money import Money
 
 RawObject = Mapping[str, Any]
@@ -86,7 +87,7 @@ class Voucher:
         sku: the article the voucher was sold as.
         batch: a campaign or group.
         order: the order it was sold with.
-        metadata: the shop's own data, where it is a JSON object; anything else stays in ``raw``.
+        metadata: the shop's own data, where it is JSON; anything else stays in ``raw``.
         login: the vendor-side login that issued it (JTL: client_id).
         origin: how it came to be, in the vendor's word.
         links: the vendor's ids of what it belongs to or came from, by names that the page of the provider lists, such
@@ -114,7 +115,7 @@ class Voucher:
     sku: str | None = None
     batch: str | None = None
     order: str | None = None
-    metadata: Mapping[str, Any] | None = attrs.field(default=None, hash=False)
+    metadata: Metadata | None = attrs.field(default=None, hash=False)
     login: str | None = None
     origin: str | None = None
     links: Mapping[str, str] = attrs.field(default=NO_LINKS, converter=as_links)

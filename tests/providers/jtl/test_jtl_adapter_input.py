@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from voucher_gateway.adapter import (
+    JSON_NULL,
     AmountOutOfRange,
     AmountPrecisionError,
     Interval,
@@ -211,6 +212,11 @@ def test_a_deletion_needs_a_reason_of_255_characters_at_most(
         ({"metadata": {"a": LATER}}, "metadata"),
         ({"metadata": {"a": "\ud83c"}}, "metadata"),
         ({"metadata": {1: "a"}}, "metadata"),
+        ({"metadata": 0.5}, "metadata"),
+        ({"metadata": [0.5]}, "metadata"),
+        ({"metadata": "\ud83c"}, "metadata"),
+        ({"metadata": {"a": JSON_NULL}}, "metadata"),
+        ({"metadata": LATER}, "metadata"),
         ({"metadata": {"a": Decimal("NaN")}}, "metadata"),
     ],
 )

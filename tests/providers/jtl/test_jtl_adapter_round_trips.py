@@ -29,6 +29,7 @@ from voucher_gateway.adapter import (
     Status,
     Validity,
     Voucher,
+    metadata_of,
 )
 from voucher_gateway_jtl import PRODUCTION, JtlProvider, JtlSettings
 
@@ -47,15 +48,12 @@ MONEY = st.one_of(
     CENTS.map(lambda cents: Money.from_minor(cents * 10, "BHD")),
 )
 KEPT = ("initial", "code", "pin", "medium", "validity", "taxable", "tax_rate", "sku", "batch", "order", "metadata")
-METADATA = st.dictionaries(
-    st.text(st.characters(codec="utf-8"), max_size=9),
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8"), max_size=9),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=2), inner, max_size=3),
-        max_leaves=5,
-    ),
-    max_size=3,
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8"), max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=2), inner, max_size=3),
+    max_leaves=5,
 )
+METADATA = VALUES.map(metadata_of)
 
 
 class Echo:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from voucher_gateway.adapter import (
+    JSON_NULL,
     Code,
     Interval,
     MalformedResponse,
@@ -20,6 +22,7 @@ from voucher_gateway.adapter import (
     VoucherNotFound,
 )
 from voucher_gateway_jtl import PRODUCTION
+from voucher_gateway_jtl.shop_data import data_text
 
 if TYPE_CHECKING:
     import responses
@@ -97,13 +100,36 @@ def test_an_inactive_voucher_has_a_validity_but_no_end_yet(
     assert voucher.validity == Validity(36, Interval.MONTHS)
 
 
-@pytest.mark.parametrize("data", ["not JSON {", "[1, 2]", '"text"', "7", "null", "", '{"a": NaN}', '{"a": 1, "a": 2}'])
-def test_data_that_is_no_json_object_stays_in_raw(
+@pytest.mark.parametrize(
+    ("data", "metadata"),
+    [
+        ("[1, 2.50]", [1, Decimal("2.50")]),
+        ('"text"', "text"),
+        ('""', ""),
+        ("7", 7),
+        ("0.10", Decimal("0.10")),
+        ("false", False),
+        ("null", JSON_NULL),
+        ("{}", {}),
+        ("[]", []),
+    ],
+)
+def test_data_may_be_any_json_value(
+    vendor: responses.RequestsMock, lone_adapter: JtlProvider, data: str, metadata: Any
+) -> None:
+    voucher = _get(vendor, lone_adapter, data=data)
+    assert repr(voucher.metadata) == repr(metadata)
+    assert voucher.unread == set()
+    assert data_text(metadata) == data.replace(", ", ",")
+
+
+@pytest.mark.parametrize("data", ["not JSON {", "", '{"a": NaN}', '{"a": 1, "a": 2}', "1e-999999"])
+def test_data_that_is_not_json_stays_in_raw(
     vendor: responses.RequestsMock, lone_adapter: JtlProvider, data: str
 ) -> None:
     voucher = _get(vendor, lone_adapter, data=data)
     assert voucher.metadata is None
-    assert voucher.unread == ({"metadata"} if data not in ("", "null") else set())
+    assert voucher.unread == ({"metadata"} if data else set())
     assert voucher.raw is not None
     assert voucher.raw["data"] == data
 
