@@ -8,16 +8,16 @@ from attrs import frozen
 
 from .amounts import from_cents
 from .instants import to_text
+from .links import links, seed_links
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from voucher_gateway.simulator import Request
+
     from .clients import Client
     from .queries import Page
     from .vouchers import Movement, Reservation, Voucher
-
-# Plain http, another host, and a first page whose previous one is the third: the seed's example is like that.
-_LINKS_HOST = "http://vouchers.internal.example"
 
 
 @frozen
@@ -26,14 +26,16 @@ class Answers:
 
     Attributes:
         reserved_is_subtracted: whether remaining_amount leaves out what is reserved (not documented).
-        omit_unset: whether fields without a value are left out instead of null (not documented), apart from
-            valid_until and voucher_tax_rate, which the seeds call null.
+        omit_unset: whether fields without a value are left out instead of null, apart from valid_until and
+            voucher_tax_rate, which the seeds call null.
         refunds_show_order: whether a refund repeats the order number of its charge (not documented).
+        seed_links: whether links are those of the seed's example, which lead nowhere.
     """
 
     reserved_is_subtracted: bool
     omit_unset: bool
     refunds_show_order: bool
+    seed_links: bool
 
     def voucher(self, voucher: Voucher) -> dict[str, Any]:
         """A voucher without its secrets and its balance."""
@@ -127,22 +129,23 @@ class Answers:
             }
         )
 
-    def page(self, page: Page, path: str, items: list[dict[str, Any]]) -> dict[str, Any]:
-        """A page of a list; its links are of no use, as in the seed."""
-        target = f"{_LINKS_HOST}{path}"
-        numbers = {"first": 1, "last": 5, "prev": 3, "next": 2}
+    def page(self, page: Page, request: Request, items: list[dict[str, Any]]) -> dict[str, Any]:
+        """A page of a list."""
+        target, to_pages = seed_links(request) if self.seed_links else links(request, page)
         return {
             "data": items,
-            "links": {name: f"{target}?page={number}" for name, number in numbers.items()},
-            "meta": {
-                "current_page": page.number,
-                "per_page": page.size,
-                "from": page.first if items else None,
-                "to": page.first + len(items) - 1 if items else None,
-                "last_page": page.last_number,
-                "total": page.total,
-                "path": target,
-            },
+            "links": self._tidied(to_pages),
+            "meta": self._tidied(
+                {
+                    "current_page": page.number,
+                    "per_page": page.size,
+                    "from": page.first if items else None,
+                    "to": page.first + len(items) - 1 if items else None,
+                    "last_page": page.last_number,
+                    "total": page.total,
+                    "path": target,
+                }
+            ),
         }
 
     def _tidied(self, item: dict[str, Any]) -> dict[str, Any]:

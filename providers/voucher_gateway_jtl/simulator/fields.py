@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from iso4217 import Currency
 
-from voucher_gateway.simulator import BadJson, Refused
+from voucher_gateway.simulator import BadJson
 
 from .amounts import from_cents, to_cents
 from .errors import Errors, FieldError
@@ -34,7 +34,7 @@ class Fields:
         strict: refuse unknown fields instead.
 
     Raises:
-        Refused: 415 for another content type, 400 for anything but a JSON object.
+        Refused: 422, the one refusal of a body that is documented, for anything but a JSON object.
     """
 
     def __init__(
@@ -50,18 +50,21 @@ class Fields:
         self._action = action
         self._errors = errors
         self._found: list[FieldError] = []
+        self._body = self._object(request)
+        if strict:
+            for name in self._body.keys() - set(known) - set(read_only):
+                self.refuse(name, "unknown", "is not a field of this request")
+
+    def _object(self, request: Request) -> dict[str, object]:
         if request.content_type != "application/json":
-            raise Refused(errors.plain(415, "The body must be application/json."))
+            raise self._errors.invalid(self._action, [])
         try:
             body = request.json()
-        except BadJson as bad:
-            raise Refused(errors.plain(400, f"The body cannot be read: {bad}.")) from None
+        except BadJson:
+            raise self._errors.invalid(self._action, []) from None
         if not isinstance(body, dict):
-            raise Refused(errors.plain(400, "The body must be a JSON object."))
-        self._body: dict[str, object] = body
-        if strict:
-            for name in body.keys() - set(known) - set(read_only):
-                self.refuse(name, "unknown", "is not a field of this request")
+            raise self._errors.invalid(self._action, [])
+        return body
 
     def refuse(self, name: str, rule: str, message: str) -> None:
         """Notes that a field breaks a rule, such as max:255."""

@@ -50,7 +50,10 @@ class JtlSimulator(Simulator):
         self.errors = Errors()
         self.ledger_book = Ledger(self.errors, self.new_id)
         self.answers = Answers(
-            self.options.reserved_is_subtracted, self.options.omit_unset, self.options.refunds_show_order
+            self.options.reserved_is_subtracted,
+            self.options.omit_unset,
+            self.options.refunds_show_order,
+            self.options.seed_links,
         )
         self.clients = Clients(
             self.errors, self.clock.now, lambda: random_hex(self.random, 40), self.options.token_lifetime_s

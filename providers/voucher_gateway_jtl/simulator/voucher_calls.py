@@ -35,7 +35,7 @@ class VoucherCalls:
         picked = pick(candidates, conditions, page, descending=descending)
         now = self.simulator.clock.now()
         items = [self.simulator.answers.voucher_with_balance(voucher, now) for voucher in picked.items]
-        return Reply(200, self.simulator.answers.page(picked.page, "/v1/vouchers", items))
+        return Reply(200, self.simulator.answers.page(picked.page, request, items))
 
     def create(self, request: Request, client_id: str) -> Reply:
         """`POST /vouchers`: the answer shows code and PIN, whatever the scopes."""
@@ -101,7 +101,7 @@ class VoucherCalls:
             conditions.append(lambda each: answers.order_number(each, voucher) == order_number)
         picked = pick(voucher.movements, conditions, page, descending=True)
         items = [answers.movement(movement, voucher) for movement in picked.items]
-        return Reply(200, answers.page(picked.page, request.raw_path, items))
+        return Reply(200, answers.page(picked.page, request, items))
 
     def show_movement(self, request: Request, _: str) -> Reply:
         """`GET /vouchers/{id}/charges/{charge_id}`."""

@@ -61,10 +61,10 @@ def read_amount(fields: dict[str, object], currency: SellerCurrency) -> int:
 
 
 def read_code(fields: dict[str, object]) -> str | None:
-    """The code that the caller chose, if any: four characters or more and no semicolon (vendor page)."""
-    code = fields.get("code")
-    if code is None:
+    """The code that the caller chose, if any: a text (seed) of four characters or more, no semicolon (vendor page)."""
+    if "code" not in fields:
         return None
+    code = fields["code"]
     if not isinstance(code, str) or len(code) < 4 or ";" in code:
         raise bad_request("code must be a text of at least four characters without a semicolon.")
     return code

@@ -88,6 +88,37 @@ def jtl_document() -> OpenAPI:
     return OpenAPI.from_file_path(str(Path(__file__).with_name("openapi.yaml")))
 
 
+@pytest.fixture(scope="session")
+def strict_jtl_document(jtl_document: OpenAPI) -> OpenAPI:
+    """The contract with null only where the vendor's own examples and sentences have it."""
+    nullable = {"valid_until", "voucher_tax_rate"}
+    return OpenAPI.from_dict(_without_null(jtl_document.spec.read_value(), nullable))
+
+
+def _without_null(spec: Any, nullable: set[str]) -> Any:
+    if isinstance(spec, list):
+        return [_without_null(part, nullable) for part in spec]
+    if not isinstance(spec, dict):
+        return spec
+    strict = {name: part if name in nullable else _without_null(part, nullable) for name, part in spec.items()}
+    if isinstance(strict.get("type"), list):
+        strict["type"] = next(kind for kind in strict["type"] if kind != "null")
+    if {"type": "null"} in strict.get("oneOf", ()):
+        strict["oneOf"] = [part for part in strict["oneOf"] if part != {"type": "null"}]
+    return strict
+
+
+@pytest.fixture
+def check_reply(strict_jtl_document: OpenAPI) -> Callable[[requests.Response], None]:
+    """Holds a reply of the simulator against the strict contract, whatever the request was."""
+
+    def check(response: requests.Response) -> None:
+        request, reply = RequestsOpenAPIRequest(response.request), RequestsOpenAPIResponse(response)
+        strict_jtl_document.validate_response(request, reply)
+
+    return check
+
+
 @pytest.fixture
 def check_exchange(jtl_document: OpenAPI) -> Callable[[requests.Response], None]:
     """Holds a reply of the simulator and the request that led to it against the contract."""

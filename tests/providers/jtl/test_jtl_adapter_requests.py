@@ -279,7 +279,7 @@ def test_instants_in_filters_have_an_offset_whose_plus_sign_is_encoded(
     tokyo = timezone(timedelta(hours=9))
     list(lone_adapter.vouchers(VoucherQuery(created_from=datetime(2026, 1, 1, 9, 0, 0, 999, tzinfo=tokyo))))
     url = vendor.calls[-1].request.url or ""
-    assert url.endswith("&filter%5Bcreated_from%5D=2026-01-01T00%3A00%3A00%2B00%3A00")
+    assert url.endswith("&filter%5Bcreated_from%5D=2026-01-01T00%3A00%3A01%2B00%3A00")
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,51 @@ def test_every_operation_keeps_the_contract(
     assert seen | {"getToken"} == set(re.findall(r"operationId: (\w+)", DOCUMENT.read_text()))
 
 
+def test_every_page_of_a_list_keeps_the_strict_contract(
+    start_jtl: Callable[..., RunningSimulator], call_jtl: Callable[[RunningSimulator], Caller], check_reply: Check
+) -> None:
+    caller = call_jtl(start_jtl(vouchers=60, seed=1))
+    for per_page in (1, 7, 25, 100):
+        last = -(-60 // per_page)
+        for page in range(1, last + 3):  # two pages after the end
+            response = caller.call("GET", f"/vouchers?page={page}&per_page={per_page}")
+            check_reply(response)
+            links = response.json()["links"]
+            assert ("prev" in links, "next" in links) == (page > 1, page < last)
+    for voucher in caller.call("GET", "/vouchers?per_page=60").json()["data"]:
+        path = f"/vouchers/{quote(voucher['id'], safe='')}"
+        for look in (path, f"{path}/complete", f"{path}/charges?per_page=1", f"{path}/charges?page=99"):
+            check_reply(caller.call("GET", look))
+
+
+def test_every_answer_about_an_issue_keeps_the_strict_contract(caller: Caller, check_reply: Check) -> None:
+    least = {"amount": "5.00", "currency": "EUR"}
+    for body in (least, {**least, "status": "active", "type": "digital"}, {**least, "taxable": True, "tax_rate": "19"}):
+        issued = caller.call("POST", "/vouchers", body)
+        assert issued.status_code == 201
+        check_reply(issued)
+        path = f"/vouchers/{issued.json()['id']}"
+        for status in ("active", "inactive", "active"):
+            check_reply(caller.call("PATCH", f"{path}/status", {"status": status}))
+        reserved = caller.reserve(issued.json()["code"], "5.00")
+        check_reply(reserved)
+        charged = caller.charge(reserved.json()["id"])
+        check_reply(charged)
+        check_reply(caller.call("POST", f"/charges/{charged.json()['id']}/refund", least))
+        check_reply(caller.call("GET", f"{path}/charges"))
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"text"', b"{}", b'{"amount": 5}', b"\xff"], ids=repr)
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", ""])
+@pytest.mark.parametrize("path", ["/vouchers", "/reservations"])
+def test_a_body_of_any_kind_gets_a_documented_answer(
+    caller: Caller, check_reply: Check, path: str, content_type: str, body: bytes
+) -> None:
+    response = caller.call("POST", path, data=body, headers={"Content-Type": content_type})
+    assert response.status_code == 422
+    check_reply(response)
+
+
 @pytest.mark.parametrize(
     ("status", "method", "path", "json"),
     [

@@ -174,7 +174,7 @@ def test_refunds_never_exceed_their_charge(caller: Caller, jtl: RunningSimulator
     voucher, path = _charged(caller)
     part = caller.call("POST", path, {"amount": "4.00", "currency": "EUR"})
     assert (part.status_code, part.json()["type"], part.json()["amount"]) == (201, "refund", "4.00")
-    assert part.json()["order_number"] is None
+    assert "order_number" not in part.json()
     assert caller.call("POST", path, {"amount": "6.01", "currency": "EUR"}).status_code == 422
     assert caller.call("POST", path, {"amount": "6.00", "currency": "EUR"}).status_code == 201
     assert caller.call("POST", path, {"amount": "0.01", "currency": "EUR"}).status_code == 422
