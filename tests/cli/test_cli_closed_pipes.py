@@ -16,6 +16,7 @@ import pytest
 from voucher_gateway.simulator import RunningSimulator
 
 CODE = "JTL-7K2M-9QXD-4HTP"
+POLICY = 'losses = ["medium", "tax", "no-end", "order", "metadata", "batch"]\n'
 PROGRAM = [sys.executable, "-c", "from voucher_gateway.cli import main; main()"]
 
 
@@ -115,13 +116,27 @@ def test_a_snapshot_is_taken_of_every_account(
     assert {one["account"] for one in told if "account" in one} == {"shop", "events"}
 
 
-def test_vouchers_are_imported_moved_and_brought_back(
+def test_vouchers_are_exported_and_imported(
     kept: RunningSimulator, simulate: Callable[..., RunningSimulator], configure: Any, tmp_path: Path
 ) -> None:
     target = simulate("ticketing")
     config = configure({"shop": kept, "events": target})
     config.write_text(f'journal = "sqlite:///{tmp_path}/voucher-gateway.db"\n{config.read_text()}')
-    (tmp_path / "policy.toml").write_text('losses = ["medium", "tax", "no-end", "order", "metadata", "batch"]\n')
+    (tmp_path / "policy.toml").write_text(POLICY)
+    assert run_unread(tmp_path, "export", "shop", "out.jsonl", "--reveal", stderr_too=True) == (0, "")
+    assert CODE in (tmp_path / "out.jsonl").read_text()
+    imported = run_unread(tmp_path, "--json", "import", "events", "out.jsonl", "--policy", "policy.toml")
+    assert imported[0] == 0, imported
+    assert [voucher["code"] for voucher in target.ledger()] == [CODE]
+
+
+def test_vouchers_are_planned_moved_and_verified(
+    kept: RunningSimulator, simulate: Callable[..., RunningSimulator], configure: Any, tmp_path: Path
+) -> None:
+    target = simulate("ticketing")
+    config = configure({"shop": kept, "events": target})
+    config.write_text(f'journal = "sqlite:///{tmp_path}/voucher-gateway.db"\n{config.read_text()}')
+    (tmp_path / "policy.toml").write_text(POLICY)
     plan = ["migrate", "plan", "shop", "events", "--out", "move.plan", "--policy", "policy.toml"]
     assert run_unread(tmp_path, *plan, stderr_too=True) == (0, "")
     assert run_unread(tmp_path, "--json", "migrate", "run", "move.plan", stderr_too=True) == (0, "")
