@@ -75,11 +75,10 @@ def filters(query: VoucherQuery, *, array_style: str) -> list[Param]:
         except OverflowError:
             rule = "at most the last second of the year 9999"
             raise InvalidRequest(f"filter {name} must be {rule}", field=name, rule=rule) from None
-    for name, text in query.native.items():
-        value = written(name, text)
+    for name in query.native:  # values are kept out of the frame: one may be a code
         if name in found:
             raise InvalidRequest(f"filter {name} is given twice", field=f"native.{name}", rule="once")
-        found[name] = Code(value) if name == "code" else value
+        found[name] = (Code if name == "code" else str)(written(name, query.native[name]))
     return [param for name, value in found.items() for param in _written(name, value, array_style)]
 
 

@@ -146,6 +146,6 @@ def written(name: str, value: object) -> str:
     try:
         return NATIVE[name].write(value)
     except (ValueError, TypeError, OverflowError, InvalidRequest):
-        pass  # raised below, without the value as context: it may be a code
+        del value  # it may be a code: neither the context nor the frame of the error holds it
     rule = NATIVE[name].rule
     raise InvalidRequest(f"filter {name} must be {rule}", field=f"native.{name}", rule=rule)
