@@ -32,7 +32,6 @@ from voucher_gateway.adapter import (
     Voucher,
     VoucherChanges,
     WrongPin,
-    format_instant,
     money_from,
 )
 from voucher_gateway_jtl.capture_notes import tax_rate_noted, taxable_noted
