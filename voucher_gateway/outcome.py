@@ -10,7 +10,7 @@ import attrs
 
 from voucher_gateway.errors import Ticket
 from voucher_gateway.instants import format_instant, now, parse_instant
-from voucher_gateway.model import Deletion, Redemption, Refund, Release, Reservation, TopUp, Voucher
+from voucher_gateway.model import Deletion, Movement, Redemption, Refund, Release, Reservation, TopUp, Voucher
 from voucher_gateway.money import Money
 
 Result = Voucher | Reservation | Redemption | Refund | TopUp | Release | Deletion
@@ -112,9 +112,13 @@ class Outcome:
         result: what the call brought about, when it succeeded and the vendor shows it.
         reason: one sentence: on which reading this rests.
         repeatable: for an unknown effect, whether the same request may be sent again without moving money twice.
+        candidates: for an outcome that rests on the vendor's not showing our reference, the movements that could be
+            this call under a reference that the vendor changed. With candidates the effect is unknown; the journal
+            makes it not executed where each of them belongs to another operation. None for every other outcome.
     """
 
     effect: Effect
     result: Result | None = None
     reason: str = ""
     repeatable: bool = False
+    candidates: tuple[Movement, ...] | None = None

@@ -6,7 +6,10 @@ verb                rule
 capture             The order number that went out is ours alone, so a charge under it proves the capture (filter).
                     Absence is proved only by the whole history without a filter, read to a consistent end by an answer
                     whose own Date is later than the reservation's end, plus a margin: a filter may lag, and a request
-                    may still be under way while the reservation lives.
+                    may still be under way while the reservation lives. That JTL keeps order numbers as they are sent
+                    is not documented, so the history must also have no other charge of our login and amount since
+                    the reservation was made: such a charge is a candidate, which the journal may give to another
+                    operation.
 top-up              A recharge under our order number proves it. Nothing proves its absence: it has no end.
 refund              Refunds carry no reference and name no charge. Exactly one refund of our login and amount that was
                     not there before is ours; anything else a person must decide.
@@ -100,10 +103,28 @@ def _capture(provider: Records, intent: Intent) -> Outcome:
         return _captured(found, intent)
     if not whole.complete or whole.as_of is None:
         return Outcome(effect=_UNKNOWN, reason="the voucher's history could not be read to a consistent end")
-    if whole.as_of <= parse_instant(until) + MARGIN:
+    over_at = parse_instant(until)
+    if whole.as_of <= over_at + MARGIN:
         return Outcome(effect=_UNKNOWN, reason="no charge is there, but the reservation could still be captured")
-    return Outcome(
-        effect=Effect.NOT_EXECUTED, reason="the reservation is over, and the whole history has no charge of ours"
+    since = min(intent.sent_at, over_at - LIFE) - MARGIN
+    candidates = tuple(charge for charge in whole if _could_be(charge, intent, since))
+    if candidates:
+        reason = (
+            f"the reservation is over, and no charge has our order number; {len(candidates)} of our login and this"
+            " amount could be this one under another: a person must decide"
+        )
+        return Outcome(effect=_UNKNOWN, reason=reason, candidates=candidates)
+    reason = "the reservation is over, and the whole history has no charge of ours"
+    return Outcome(effect=Effect.NOT_EXECUTED, reason=reason, candidates=())
+
+
+def _could_be(movement: Movement, intent: Intent, since: datetime) -> bool:
+    """Whether a movement could be a capture whose order number the vendor changed."""
+    return (
+        movement.kind is MovementKind.REDEMPTION
+        and movement.money == intent.money
+        and movement.login in (None, intent.login)
+        and (movement.created_at is None or movement.created_at >= since)
     )
 
 

@@ -181,3 +181,12 @@ def test_an_account_whose_key_is_gone_is_told_in_a_sentence(
     ran = run("doctor")
     assert ran.code == 2
     assert "vouchers.db.key is gone" in ran.out
+
+
+def test_a_vendor_that_changes_references_is_a_warning(run: Any, kept: RunningSimulator) -> None:
+    assert run("--json", "doctor").done().object["warnings"] == []
+    kept.inject("rewrite-reference", "POST /v1/reservations/*/charge")
+    run("redeem", "shop", CODE, "1.00", "EUR", "--reference", "a", "--order", "1001").done()
+    (warning,) = run("--json", "doctor").done().object["warnings"]
+    assert "changes the references" in warning
+    assert "changes the references" in run("doctor").done().err

@@ -114,7 +114,7 @@ def doctor(
         if session.output.as_json:
             session.output.object(_object(finding, journal))
         else:
-            _print(session.output, finding)
+            _print(session.output, finding, journal)
     if not session.output.as_json:
         _print_journal(session.output, journal)
     codes = [finding.code for finding in findings] + ([] if journal is None else [journal.code])
@@ -149,7 +149,7 @@ def _object(finding: _Finding, journal: JournalState | None) -> dict[str, Any]:
         "asked": checkup.asked,
         "exit_code": finding.code,
         "error": None if finding.error is None else error_object(finding.error),
-        "warnings": finding.warnings,
+        "warnings": _warnings(finding, journal),
         "seconds": finding.seconds,
         "scopes": checkup.scopes,
         "missing_scopes": checkup.missing,
@@ -162,7 +162,11 @@ def _object(finding: _Finding, journal: JournalState | None) -> dict[str, Any]:
     }
 
 
-def _print(output: Output, finding: _Finding) -> None:
+def _warnings(finding: _Finding, journal: JournalState | None) -> list[str]:
+    return finding.warnings + ([] if journal is None else journal.warnings(finding.account.provider))
+
+
+def _print(output: Output, finding: _Finding, journal: JournalState | None) -> None:
     account, checkup = finding.account, finding.checkup
     where = ", ".join(one for one in (account.provider.title, account.provider.host, account.provider.login) if one)
     output.show(f"{account.name} ({where})")
@@ -180,7 +184,7 @@ def _print(output: Output, finding: _Finding) -> None:
         fields["clock"] = "" if skew is None else _clock(skew)
         fields["currency"] = checkup.currency or ""
     output.show(details({**fields, **_abilities(finding.capabilities)}))
-    for warning in finding.warnings:
+    for warning in _warnings(finding, journal):
         output.remark(f"{account.name}: {warning}", "yellow")
 
 

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.adapter import Capabilities, Operation, VoucherGatewayError
+from voucher_gateway.adapter import Capabilities, Operation, VoucherGatewayError, VoucherProvider
 from voucher_gateway.cli.exits import DONE, error_lines, error_object, exit_code
 from voucher_gateway.config import Config
 from voucher_gateway.gateway import Gateway
 from voucher_gateway.journal import State
+from voucher_gateway.journal.changed_references import fact_name, noted_changed_references
 
 NO_JOURNAL: Final = (
     'a repeated command is carried out again; journal = "sqlite:///voucher-gateway.db" at the head of the config'
@@ -36,12 +37,24 @@ class JournalState:
         error: why it cannot be used.
         restored: whether it comes from a backup and still waits for `recover --after-restore`.
         in_doubt: how many operations are open or unknown, by account.
+        changed_references: the facts about logins whose vendors change the references that they are sent.
     """
 
     where: str = ""
     error: VoucherGatewayError | None = None
     restored: bool = False
     in_doubt: Mapping[str, int] = attrs.field(factory=dict, hash=False)
+    changed_references: frozenset[str] = frozenset()
+
+    def warnings(self, provider: VoucherProvider) -> list[str]:
+        """Return what the journal learnt of an account's vendor that a person should know."""
+        if fact_name(provider.name, provider.host, provider.login) not in self.changed_references:
+            return []
+        warning = (
+            "the vendor changes the references that it is sent: a redeem or capture whose answer is lost, and which the"
+            " vendor does not show, stays unknown until a person decides"
+        )
+        return [warning]
 
     @property
     def code(self) -> int:
@@ -87,6 +100,7 @@ def tried(config: Config) -> JournalState | None:
                 where=journal.database.shown,
                 restored=journal.restoration.pending,
                 in_doubt=Counter(entry.key.account for entry in entries),
+                changed_references=noted_changed_references(journal),
             )
     except VoucherGatewayError as error:
         return JournalState(error=error)

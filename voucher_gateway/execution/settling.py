@@ -28,7 +28,8 @@ from voucher_gateway.adapter import (
     now,
 )
 from voucher_gateway.journal import Entry, Finished, Journal, Sent, State, mark_of
-from voucher_gateway.journal.claims import claimed_by_another
+from voucher_gateway.journal.changed_references import changes_references
+from voucher_gateway.journal.claims import all_claimed_by_others, claimed_by_another
 from voucher_gateway.outcome import Result
 
 FIRST_WAIT: Final = timedelta(minutes=1)
@@ -90,9 +91,18 @@ def settle(journal: Journal, entry: Entry, provider: VoucherProvider, code: Code
 
 
 def _our_own(journal: Journal, entry: Entry, outcome: Outcome) -> Outcome:
-    """Return an outcome, unknown if it rests on a movement that is another operation's."""
+    """Return an outcome as far as it stands against what the journal knows of other operations and of the vendor."""
     if outcome.effect is Effect.SUCCEEDED and claimed_by_another(journal, entry, outcome.result):
         return Outcome(effect=Effect.UNKNOWN, reason="what is there is another operation's: a person must decide")
+    if outcome.candidates is None:
+        return outcome
+    target = entry.target
+    if changes_references(journal, provider=target.provider, host=target.host, login=target.login):
+        reason = "this vendor changes the references that it is sent, so absence proves nothing: a person must decide"
+        return Outcome(effect=Effect.UNKNOWN, reason=reason)
+    if outcome.candidates and all_claimed_by_others(journal, entry, outcome.candidates):
+        reason = "the vendor shows no such movement but those of other operations, and none can come any more"
+        return Outcome(effect=Effect.NOT_EXECUTED, reason=reason)
     return outcome
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -10,20 +11,26 @@ from typing import Final, TypeVar
 import attrs
 
 from voucher_gateway.adapter import (
+    DatabaseUnavailable,
     Effect,
     Intent,
     NewVoucher,
     Operation,
     OperationInProgress,
     OutcomeUnknown,
+    Redemption,
     Reservation,
+    TopUp,
     VoucherGatewayError,
     VoucherProvider,
 )
 from voucher_gateway.errors import ConcurrentModification
 from voucher_gateway.execution.call import Call
 from voucher_gateway.journal import Entry, Finished, HoldRequest, Journal, mark_of
+from voucher_gateway.journal.changed_references import note_changed_reference
 from voucher_gateway.witness import witnessed
+
+log: Final = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -94,7 +101,17 @@ class JournalledSteps:
             step.over(Effect.UNKNOWN, f"interrupted by {type(error).__name__}")
             raise
         step.over(Effect.SUCCEEDED, None, made if isinstance(made, Reservation) else None)
+        if isinstance(made, Redemption | TopUp) and made.reference not in (None, reference):
+            self._note_changed_reference()
         return made
+
+    def _note_changed_reference(self) -> None:
+        """Note that the vendor keeps another reference than it was sent. The result stands even if this fails."""
+        provider = self.provider
+        try:
+            note_changed_reference(self.journal, provider=provider.name, host=provider.host, login=provider.login)
+        except DatabaseUnavailable as error:
+            log.warning("it could not be recorded that %s changes references: %s", provider.title, error)
 
     def name_ticket(self, error: BaseException) -> None:
         """Let the ticket of an error name the operation too, where it knows only the request so far."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
-from voucher_gateway.adapter import Redemption, Refund, TopUp
-from voucher_gateway.database.schema import operations
+from voucher_gateway.adapter import Movement, Redemption, Refund, TopUp
+from voucher_gateway.database.schema import operations, requests
 from voucher_gateway.journal.records import Entry, State
 from voucher_gateway.journal.results import read_result
 from voucher_gateway.outcome import Result
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from voucher_gateway.journal.journal import Journal
 
 _OTHERS: Final = sa.select(operations.c.result).where(
@@ -44,3 +47,29 @@ def claimed_by_another(journal: Journal, entry: Entry, result: Result | None) ->
     with journal.database.read() as connection:
         others = [read_result(text) for text in connection.scalars(_OTHERS, named)]
     return any(getattr(other, "id", None) == result.id for other in others)
+
+
+def all_claimed_by_others(journal: Journal, entry: Entry, movements: Iterable[Movement]) -> bool:
+    """Whether each movement belongs to another operation: as its result, or by a reference that it sent."""
+    with journal.database.read() as connection:
+        return all(_is_of_another(connection, entry, movement) for movement in movements)
+
+
+def _is_of_another(connection: Connection, entry: Entry, movement: Movement) -> bool:
+    of_voucher = (
+        (operations.c.provider == entry.target.provider)
+        & (operations.c.host == entry.target.host)
+        & (operations.c.voucher_id == (movement.voucher_id or entry.voucher_id))
+        & (operations.c.id != entry.id)
+    )
+    sent = (
+        sa.select(requests.c.id)
+        .join(operations, operations.c.id == requests.c.operation_id)
+        .where(of_voucher, requests.c.wire_reference == movement.reference)
+    )
+    if movement.reference and connection.execute(sent.limit(1)).first() is not None:
+        return True
+    results = sa.select(operations.c.result).where(
+        of_voucher, operations.c.state == State.SUCCEEDED.value, operations.c.result.is_not(None)
+    )
+    return any(getattr(read_result(text), "id", None) == movement.id for text in connection.scalars(results))

@@ -79,6 +79,10 @@ class Exchange:
             picture = self.application.pictures.older(lag_s, lag_requests)
         return evolve(self, picture=picture).proceed()
 
+    def proceed_with_body(self, body: bytes) -> Reply:
+        """The same, as if this body had arrived."""
+        return evolve(self, request=evolve(self.request, body=body)).proceed()
+
     def _perform(self) -> Reply:
         if self.match is None:
             return self.simulator.bad_path(self.request)

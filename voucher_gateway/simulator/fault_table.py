@@ -12,7 +12,7 @@ from attrs import evolve, field, frozen
 
 from . import delivery
 from .exchange import Reply
-from .jsontext import write_json
+from .jsontext import BadJson, write_json
 
 if TYPE_CHECKING:
     from .exchange import Request
@@ -46,6 +46,10 @@ class Exchange(Protocol):
         """The same, a look-up being answered from an older picture of the ledger."""
         ...
 
+    def proceed_with_body(self, body: bytes) -> Reply:
+        """The same, as if this body had arrived."""
+        ...
+
 
 @frozen
 class FaultOption:
@@ -55,21 +59,25 @@ class FaultOption:
         default: what it is when nobody says; None for a number that may be left out.
         least: the smallest number.
         most: the largest number.
+        choices: the texts that it can be; any, where none is named.
     """
 
     default: float | str | None
     least: float = 0
     most: float = 1e9
+    choices: tuple[str, ...] = ()
 
     def admits(self, value: object) -> bool:
         """Whether the option can have this value."""
         if isinstance(self.default, str):
-            return isinstance(value, str) and value.isprintable()
+            return isinstance(value, str) and value.isprintable() and (not self.choices or value in self.choices)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
         return self.least <= value <= self.most
 
     def __str__(self) -> str:
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
         if isinstance(self.default, str):
             return "a text without control characters"
         return f"a number from {self.least:g} to {self.most:g}"
@@ -318,6 +326,33 @@ def _replace_reservation(exchange: Exchange) -> Reply:
 )
 def _lagging_lookups(exchange: Exchange, lag_s: float, lag_requests: float | None) -> Reply:
     return exchange.proceed_from_picture(lag_s, None if lag_requests is None else int(lag_requests))
+
+
+@_fault(
+    "rewrite-reference",
+    "The vendor keeps another reference than it was sent: cut at 20 characters (cut), in capitals (upper), with ~ and -"
+    " replaced by _ (replace), or without ~, - and . (strip).",
+    commits=None,
+    stacks=True,
+    how=FaultOption("upper", choices=("cut", "upper", "replace", "strip")),
+)
+def _rewrite_reference(exchange: Exchange, how: str) -> Reply:
+    member = exchange.simulator.reference_member
+    try:
+        body = exchange.request.json()
+    except BadJson:
+        return exchange.proceed()
+    if not isinstance(body, dict) or member is None or not isinstance(body.get(member), str):
+        return exchange.proceed()
+    return exchange.proceed_with_body(write_json({**body, member: _REWRITES[how](body[member])}))
+
+
+_REWRITES: Final[Mapping[str, Callable[[str], str]]] = {
+    "cut": lambda reference: reference[:20],
+    "upper": str.upper,
+    "replace": lambda reference: reference.replace("~", "_").replace("-", "_"),
+    "strip": lambda reference: "".join(character for character in reference if character not in "~-."),
+}
 
 
 @_fault("insert-while-paging", "A new voucher appears right after the answer.", commits=None, stacks=True)

@@ -65,6 +65,8 @@ class Simulator(ABC):
         name: as in the entry-point group, such as "jtl".
         options_type: the options that this vendor takes.
         faults_without_meaning: names of faults that cannot happen at this vendor; injecting one is refused.
+        reference_member: the member of request bodies in which callers name a call, such as "order_number"; None where
+            the vendor keeps no such name, so that the fault `rewrite-reference` has no meaning.
         options: as given.
         clock: the only source of instants.
         random: the only source of random choices that a seed should repeat.
@@ -74,6 +76,12 @@ class Simulator(ABC):
     name: ClassVar[str]
     options_type: ClassVar[type[SimulatorOptions]] = SimulatorOptions
     faults_without_meaning: ClassVar[frozenset[str]] = frozenset()
+    reference_member: ClassVar[str | None] = None
+
+    def __init_subclass__(cls, **named: object) -> None:
+        super().__init_subclass__(**named)
+        if cls.reference_member is None:
+            cls.faults_without_meaning = cls.faults_without_meaning | {"rewrite-reference"}
 
     def __init__(self, options: SimulatorOptions) -> None:
         self.options = options

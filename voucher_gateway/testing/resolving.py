@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from typing import Final
 
 from voucher_gateway.adapter import Effect, Intent, Operation, Outcome, VoucherGatewayError, VoucherProvider
@@ -112,6 +113,32 @@ class ResolvingContract(EffectsContract):
         stage.advance(rules.time_to_live.total_seconds() + 150)
         then = provider_.resolve(witness.intents[-1])
         must(then.effect is not Effect.UNKNOWN, f"long after its end, `resolve` says of a reservation: {then.reason}")
+
+    @keeps("U6")
+    def test_a_changed_reference_is_not_taken_for_absence(
+        self, campaign: Callable[[], Campaign], stage: Stage, scenes: Scenes
+    ) -> None:
+        rules = scenes.declared.reservations
+        life = rules.time_to_live if rules is not None else None
+        for operation in MONEY:
+            if not scenes.native(operation) or operation not in scenes.declared.resolves:
+                continue
+            at = campaign().rehearsals[operation].changing[-1]
+            deed, witness = prepare(operation, scenes), Announcements(stage)
+            provider = stage.provider()
+            stage.strike("rewrite-reference", at)
+            stage.strike("commit-then-drop", at)
+            with witness.watching(), suppress(VoucherGatewayError):
+                deed.call(provider, scenes.reference())
+            stage.clear()
+            must(deed.times() == 1, f"{operation.value} under a changed reference did not happen, although it was sent")
+            stage.advance((life or timedelta(days=1)).total_seconds() + 150)
+            outcome = provider.resolve(witness.intents[-1], deed.code)
+            must(
+                outcome.effect not in (Effect.NOT_EXECUTED, Effect.DECLINED),
+                f"{operation.value} happened, the vendor keeps it under a changed reference, and `resolve` says"
+                f" {outcome.effect.value}: {outcome.reason}",
+            )
 
 
 def _must_not_be_found(provider: VoucherProvider, intent: Intent, deed: Deed, what: str) -> None:

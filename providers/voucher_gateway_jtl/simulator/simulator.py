@@ -43,6 +43,7 @@ class JtlSimulator(Simulator):
 
     name: ClassVar[str] = "jtl"
     options_type: ClassVar[type[SimulatorOptions]] = JtlOptions
+    reference_member: ClassVar[str | None] = "order_number"
     options: JtlOptions
 
     def __init__(self, options: SimulatorOptions) -> None:

@@ -190,6 +190,7 @@ SCENARIOS = {
     "lagging-lookups": Scenario("lagging-lookups", SUCCEEDED),
     "insert-while-paging": Scenario("insert-while-paging", SUCCEEDED),
     "clock-skew": Scenario("clock-skew", SUCCEEDED),
+    "rewrite-reference": Scenario("rewrite-reference", SUCCEEDED),
 }
 
 

@@ -224,3 +224,10 @@ class DoubtsForEver(JtlProvider):
         if intent.verb == Operation.RESERVE:
             return Outcome(effect=Effect.UNKNOWN, reason="it may still stand")
         return super().resolve(intent, code)
+
+
+@breaks("U6")
+class TrustsTheSpellingOfReferences(JtlProvider):
+    def resolve(self, intent: Intent, code: Code | None = None) -> Outcome:
+        found = super().resolve(intent, code)
+        return Outcome(effect=Effect.NOT_EXECUTED, reason="our name is not there") if found.candidates else found

@@ -8,7 +8,8 @@ from voucher_gateway.adapter import Capabilities, Operation, Support
 from voucher_gateway.conformance import Level
 from voucher_gateway.testing.promise import Applies, Promise, both, has, has_any, that
 
-_MONEY: Final = has_any(Operation.CAPTURE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP)
+_MOVES: Final = (Operation.CAPTURE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP)
+_MONEY: Final = has_any(*_MOVES)
 
 
 def _changes(declared: Capabilities) -> str | None:
@@ -140,5 +141,21 @@ EFFECTS: Final = (
                 "reservations are not looked up, or have no end",
             ),
         ),
+    ),
+    _spend(
+        "U6",
+        "A vendor that keeps another reference than it was sent never leads to a second taking: what happened is"
+        " not said to be not executed.",
+        "Absence of a reference proves nothing while a movement of the same login and amount could be the call:"
+        " return such movements as `candidates` of an unknown `Outcome`; the journal knows which of them belong to"
+        " other operations. Let the result's `reference` be the one that the vendor's reply shows.",
+        both(
+            _MONEY,
+            that(
+                lambda declared: not declared.resolves.isdisjoint(_MOVES),
+                "no operation that moves money is looked up",
+            ),
+        ),
+        fault="rewrite-reference",
     ),
 )
