@@ -10,8 +10,10 @@ from voucher_gateway.adapter import (
     ClientCredentials,
     HttpClient,
     Intent,
+    MalformedResponse,
     MissingScope,
     Operation,
+    Rejected,
     Reply,
     Request,
 )
@@ -49,6 +51,27 @@ class JtlCalls(Calls):
         """Make a reading call, if the scopes allow the operation."""
         self.require(operation)
         return self.asked(operation, request, read)
+
+    def of_voucher(self, call: Callable[[], T]) -> T:
+        """Make a call whose path names a voucher. Only the documented code says that there is no such voucher.
+
+        Raises:
+            MalformedResponse: if a read is answered 404 with another code.
+        """
+        try:
+            return call()
+        except Rejected as error:
+            if error.http_status != 404 or Operation(error.operation).changes:
+                raise
+            undocumented = MalformedResponse(
+                f"answered with HTTP 404 and a code that is not documented for a voucher ({error.vendor_code})",
+                account=error.account,
+                operation=error.operation,
+                http_status=404,
+                vendor_code=error.vendor_code,
+                request_id=error.request_id,
+            )
+        raise undocumented
 
     def change(self, request: Request, intent: Intent, read: Callable[[Reply], T]) -> T:
         """Make a changing call, if the scopes allow the operation."""

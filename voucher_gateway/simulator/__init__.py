@@ -6,6 +6,7 @@ Everything that a vendor's simulator and a test need is here. A vendor subclasse
 
 from __future__ import annotations
 
+from . import misleading_faults as misleading_faults
 from .book import Book
 from .clock import VirtualClock
 from .exchange import RecordedRequest, Refused, Reply, Request

@@ -12,7 +12,7 @@ from attrs import evolve, field, frozen
 
 from . import delivery
 from .exchange import Reply
-from .jsontext import BadJson, write_json
+from .jsontext import write_json
 
 if TYPE_CHECKING:
     from .exchange import Request
@@ -118,6 +118,10 @@ def _fault(
         return action
 
     return register
+
+
+register_fault: Final = _fault
+"""Registers what it decorates, for the modules that hold more faults."""
 
 
 @_fault("drop-before", "The connection closes without an answer; nothing happened.", commits=False)
@@ -326,33 +330,6 @@ def _replace_reservation(exchange: Exchange) -> Reply:
 )
 def _lagging_lookups(exchange: Exchange, lag_s: float, lag_requests: float | None) -> Reply:
     return exchange.proceed_from_picture(lag_s, None if lag_requests is None else int(lag_requests))
-
-
-@_fault(
-    "rewrite-reference",
-    "The vendor keeps another reference than it was sent: cut at 20 characters (cut), in capitals (upper), with ~ and -"
-    " replaced by _ (replace), or without ~, - and . (strip).",
-    commits=None,
-    stacks=True,
-    how=FaultOption("upper", choices=("cut", "upper", "replace", "strip")),
-)
-def _rewrite_reference(exchange: Exchange, how: str) -> Reply:
-    member = exchange.simulator.reference_member
-    try:
-        body = exchange.request.json()
-    except BadJson:
-        return exchange.proceed()
-    if not isinstance(body, dict) or member is None or not isinstance(body.get(member), str):
-        return exchange.proceed()
-    return exchange.proceed_with_body(write_json({**body, member: _REWRITES[how](body[member])}))
-
-
-_REWRITES: Final[Mapping[str, Callable[[str], str]]] = {
-    "cut": lambda reference: reference[:20],
-    "upper": str.upper,
-    "replace": lambda reference: reference.replace("~", "_").replace("-", "_"),
-    "strip": lambda reference: "".join(character for character in reference if character not in "~-."),
-}
 
 
 @_fault("insert-while-paging", "A new voucher appears right after the answer.", commits=None, stacks=True)

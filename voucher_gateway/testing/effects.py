@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from voucher_gateway.adapter import Intent, Operation, Ticket, VoucherGatewayError, VoucherProvider
-from voucher_gateway.testing.calling import changing_of
+from voucher_gateway.testing.calling import Announcements, changing_of
 from voucher_gateway.testing.campaign import Campaign
 from voucher_gateway.testing.canary import Canary
 from voucher_gateway.testing.declining import declined_calls
@@ -157,6 +157,25 @@ class EffectsContract(SpendBase):
             must(
                 strike.deed.money is None,
                 f"{strike.where}: the vendor's reply told of another amount than was asked for, and it succeeded",
+            )
+
+    @keeps("E11")
+    def test_a_404_of_an_api_gateway_is_no_refusal(
+        self, campaign: Callable[[], Campaign], stage: Stage, scenes: Scenes
+    ) -> None:
+        for operation, rehearsal in campaign().rehearsals.items():
+            deed, provider, said = prepare(operation, scenes), stage.provider(), None
+            stage.strike("foreign-404", rehearsal.changing[-1])
+            with Announcements(stage).watching():
+                try:
+                    deed.call(provider, scenes.reference())
+                except Exception as error:  # noqa: BLE001 - whatever a stranger's provider makes of it
+                    said = error
+            stage.clear()
+            must(
+                getattr(said, "outcome", None) == "unknown",
+                f"an API gateway answered {operation.value} with 404 in the vendor's place, and it came to:"
+                f" {_shown(said)}",
             )
 
     @keeps("E7")

@@ -71,6 +71,24 @@ class FailingContract(Contract):
             broke(f"{where} was told as {type(error).__name__}")
         check(said)
 
+    @keeps("R22")
+    def test_a_404_of_an_api_gateway_is_not_a_missing_voucher(self, stage: Stage) -> None:
+        true = truths(stage)[0]
+        provider = stage.provider()
+        provider.get(true.id)  # a token is there, so that the fault meets the call itself
+        for name, call, _ in _reads(provider, stage, true):
+            for at in range(_MOST_ARRIVALS):
+                stage.strike("foreign-404", at)
+            try:
+                call()
+            except (NotExecuted, MalformedResponse, AccessDenied):
+                pass
+            except VoucherGatewayError as error:
+                broke(f"{name} told the 404 of an API gateway as {type(error).__name__}")
+            else:
+                broke(f"{name} gave an answer although an API gateway answered 404 in the vendor's place")
+            stage.clear()
+
     @keeps("R14")
     def test_a_vendor_that_cannot_answer_is_not_asked_for_ever(self, stage: Stage) -> None:
         true = truths(stage)[0]

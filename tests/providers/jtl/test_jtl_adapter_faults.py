@@ -173,6 +173,8 @@ SCENARIOS = {
     "html": Scenario("html", UNKNOWN),
     "html-error": Scenario("html-error", UNKNOWN),
     "a refusal in HTML": Scenario("html-error", UNKNOWN, options={"status": 403}),
+    "foreign-404": Scenario("foreign-404", UNKNOWN),
+    "a 404 in HTML": Scenario("html-error", UNKNOWN, options={"status": 404}),
     "not-json": Scenario("not-json", UNKNOWN, _NO_BODY),
     "nan": Scenario("nan", UNKNOWN, _NO_BODY),
     "empty": Scenario("empty", UNKNOWN, _NO_BODY),

@@ -149,6 +149,17 @@ def test_an_unknown_reservation_has_no_effect_after_its_longest_life(shop: Shop)
     assert shop.gateway.resolve(Key("shop", Operation.RESERVE, "x")).state is State.NOT_EXECUTED
 
 
+@pytest.mark.parametrize(("fault", "options"), [("foreign-404", {}), ("html-error", {"status": 404})])
+def test_a_404_of_an_api_gateway_settles_no_deletion(shop: Shop, fault: str, options: dict[str, Any]) -> None:
+    pattern, call, voucher_id = _prepared(shop, "delete")
+    shop.running.inject("drop-before", pattern)
+    with pytest.raises(OutcomeUnknown):
+        call()
+    shop.running.inject(fault, f"GET /v1/vouchers/{voucher_id}", **options)
+    assert shop.gateway.resolve(Key("shop", Operation.DELETE, "x")).state is State.UNKNOWN
+    assert call().voucher_id == voucher_id
+
+
 # --- refunds, which carry no reference ---
 
 

@@ -22,6 +22,7 @@ from voucher_gateway.adapter import (
     Code,
     HttpSettings,
     Listing,
+    MalformedResponse,
     Operation,
     Page,
     Pin,
@@ -57,6 +58,18 @@ class ListsNothingInTrouble(CornerProvider):
             if operation == "vouchers":
                 return Page(items=[], total=0, size=self.settings.page_size)
             raise
+
+
+@breaks("R22")
+class TakesAny404ForAMissingVoucher(CornerProvider):
+    def get(self, id: str, *, secrets: bool = False) -> Voucher:
+        try:
+            return super().get(id)
+        except MalformedResponse as error:
+            if error.http_status != 404:
+                raise
+            missing = VoucherNotFound("there is no such voucher", account=self.account, operation="get")
+        raise missing
 
 
 @breaks("R14")

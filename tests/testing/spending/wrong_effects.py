@@ -10,6 +10,7 @@ import requests
 from tests.testing.spending.registering import breaks
 from voucher_gateway.adapter import (
     Code,
+    Deletion,
     Effect,
     InsufficientValue,
     Intent,
@@ -25,6 +26,7 @@ from voucher_gateway.adapter import (
     TopUp,
     Voucher,
     VoucherGatewayError,
+    VoucherNotFound,
 )
 from voucher_gateway.witness import witnessed
 from voucher_gateway_jtl import JtlProvider, JtlSettings
@@ -176,6 +178,18 @@ class ChangesThroughPlainRequests(JtlProvider):
     def __init__(self, account: str, settings: JtlSettings) -> None:
         super().__init__(account, settings)
         self.http._transport._session.mount("http://", requests.adapters.HTTPAdapter())
+
+
+@breaks("E11")
+class TakesAny404ForARefusal(JtlProvider):
+    def delete(self, id: str, reason: str, *, reference: str, order: str | None = None) -> Deletion:
+        try:
+            return super().delete(id, reason, reference=reference, order=order)
+        except OutcomeUnknown as error:
+            if error.http_status != 404:
+                raise
+            missing = VoucherNotFound("there is no such voucher", account=self.account, operation="delete")
+        raise missing
 
 
 @breaks("U1")

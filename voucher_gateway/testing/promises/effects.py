@@ -102,6 +102,14 @@ EFFECTS: Final = (
         fault="interim",
     ),
     _spend(
+        "E11",
+        "A 404 of something in front of the vendor is no refusal of the vendor's: the outcome of a change is unknown.",
+        "Accept a 404 only in the shape and with the codes that the vendor documents: let `explain` return None for any"
+        " other body, and raise nothing else instead of `OutcomeUnknown`.",
+        _changes,
+        fault="foreign-404",
+    ),
+    _spend(
         "U1",
         "What happened is found: for every operation in `resolves`, `resolve` says succeeded when the vendor did it.",
         "Look for the reference, id or code that was sent; leave out of `resolves` what cannot be found.",

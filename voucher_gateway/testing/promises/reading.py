@@ -137,6 +137,13 @@ READING: Final = (
         "that there is no voucher is VoucherNotFound.",
     ),
     _read(
+        "R22",
+        "A 404 of something in front of the vendor is not read as the vendor's word that there is no voucher.",
+        "Accept a 404 only in the shape and with the codes that the vendor documents: let `explain` return None for any"
+        " other body.",
+        fault="foreign-404",
+    ),
+    _read(
         "R14",
         "A vendor that cannot answer is asked a few times at most, and then that is said.",
         "Leave repeats to `HttpClient.read`, which counts them and raises ProviderUnavailable, RateLimited or "

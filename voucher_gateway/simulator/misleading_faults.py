@@ -1,0 +1,47 @@
+"""Faults by which an answer misleads: what is kept, or who answers, is another than the client thinks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from .exchange import Reply
+from .fault_table import Exchange, FaultOption, register_fault
+from .jsontext import BadJson, write_json
+
+
+@register_fault(
+    "foreign-404",
+    "An API gateway in front of the vendor answers 404 with JSON of its own; nothing happened.",
+    commits=False,
+    code=FaultOption("ROUTE.NOT_FOUND"),
+)
+def _foreign_404(_: Exchange, code: str) -> Reply:
+    return Reply(404, {"status": 404, "code": code, "message": "no route matched with those values"})
+
+
+@register_fault(
+    "rewrite-reference",
+    "The vendor keeps another reference than it was sent: cut at 20 characters (cut), in capitals (upper), with ~ and -"
+    " replaced by _ (replace), or without ~, - and . (strip).",
+    commits=None,
+    stacks=True,
+    how=FaultOption("upper", choices=("cut", "upper", "replace", "strip")),
+)
+def _rewrite_reference(exchange: Exchange, how: str) -> Reply:
+    member = exchange.simulator.reference_member
+    try:
+        body = exchange.request.json()
+    except BadJson:
+        return exchange.proceed()
+    if not isinstance(body, dict) or member is None or not isinstance(body.get(member), str):
+        return exchange.proceed()
+    return exchange.proceed_with_body(write_json({**body, member: _REWRITES[how](body[member])}))
+
+
+_REWRITES: Final[Mapping[str, Callable[[str], str]]] = {
+    "cut": lambda reference: reference[:20],
+    "upper": str.upper,
+    "replace": lambda reference: reference.replace("~", "_").replace("-", "_"),
+    "strip": lambda reference: "".join(character for character in reference if character not in "~-."),
+}
