@@ -61,7 +61,7 @@ class JtlCalls(Calls):
         try:
             return call()
         except Rejected as error:
-            if error.http_status != 404 or Operation(error.operation).changes:
+            if error.http_status != 404 or (error.operation and Operation(error.operation).changes):
                 raise
             undocumented = MalformedResponse(
                 f"answered with HTTP 404 and a code that is not documented for a voucher ({error.vendor_code})",

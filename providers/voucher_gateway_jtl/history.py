@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from voucher_gateway.adapter import History, Movement, Page, Reply, mapped_all
+from voucher_gateway.adapter import History, IntegrityMismatch, Movement, Page, Reply, mapped_all
 from voucher_gateway_jtl import mapping, wire
 
 PAGE_SIZE: Final = 100
@@ -16,9 +16,15 @@ PAGE_SIZE: Final = 100
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
 
-def movements(account: str, currency: str, reply: Reply) -> tuple[Page[Movement], datetime | None]:
-    """Read a page of movements, which have no currency of their own, and the vendor's clock."""
+def movements(account: str, voucher_id: str, currency: str, reply: Reply) -> tuple[Page[Movement], datetime | None]:
+    """Read a page of a voucher's movements, which have no currency of their own, and the vendor's clock.
+
+    Raises:
+        IntegrityMismatch: if one is of another voucher.
+    """
     page = wire.read_charges(reply)
+    if any(charge.voucher_id not in (None, voucher_id) for charge in page.data):
+        raise IntegrityMismatch("the answer tells of another voucher")
     make = partial(mapping.movement, account, currency)
     items = mapped_all(make, page.data, page.raw, what="charge list", at="data")
     size = page.meta.per_page or PAGE_SIZE

@@ -58,6 +58,7 @@ from voucher_gateway_jtl.checkup import checkup
 from voucher_gateway_jtl.connect import connect
 from voucher_gateway_jtl.declaration import DECLARED, narrowed
 from voucher_gateway_jtl.filters import Param, currency_filter, filters
+from voucher_gateway_jtl.identity import require_code, require_id
 from voucher_gateway_jtl.resolution import REFUNDS_SEEN, refunds_seen, resolve
 from voucher_gateway_jtl.settings import JtlSettings
 from voucher_gateway_jtl.verdict import precise
@@ -124,7 +125,9 @@ class JtlProvider(HttpProvider):
         if secrets:
             self._calls.require_scope(Operation.GET, "read-secrets")
         request = Request(method="GET", path=Path.of("/vouchers/{id}", id=id))
-        voucher = self._calls.of_voucher(lambda: self._calls.read(Operation.GET, request, self._voucher))
+        voucher = self._calls.of_voucher(
+            lambda: self._calls.read(Operation.GET, request, lambda reply: require_id(id, self._voucher(reply)))
+        )
         return mapping.with_secrets(voucher, self._complete(Operation.GET, id)) if secrets else voucher
 
     def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
@@ -177,7 +180,9 @@ class JtlProvider(HttpProvider):
         request = Request(method="GET", path=Path.of("/vouchers/{id}", id=id))
         currency = self._calls.of_voucher(
             lambda: self._calls.read(
-                Operation.HISTORY, request, lambda reply: mapping.currency_of(self._voucher(reply))
+                Operation.HISTORY,
+                request,
+                lambda reply: mapping.currency_of(require_id(id, self._voucher(reply))),
             )
         )
 
@@ -186,7 +191,7 @@ class JtlProvider(HttpProvider):
             request = Request(
                 method="GET", path=Path.of("/vouchers/{id}/charges", id=id), query=query, returns_page=True
             )
-            read = partial(history.movements, self.account, currency)
+            read = partial(history.movements, self.account, id, currency)
             return self._calls.read(Operation.HISTORY, request, read)
 
         return history.gathered(id, fetch)
@@ -348,7 +353,8 @@ class JtlProvider(HttpProvider):
                 raise VoucherNotFound("the vendor knows no such voucher")
             if len(page.data) > 1:
                 raise MalformedResponse("the code filter gave several vouchers")
-            return mapping.voucher(self.account, code, page.data[0], page.raw[0]), page.date
+            voucher = mapping.voucher(self.account, code, require_code(code, page.data[0]), page.raw[0])
+            return voucher, page.date
 
         return self._calls.read(Operation.FIND, request, read)
 
@@ -357,7 +363,11 @@ class JtlProvider(HttpProvider):
 
     def _complete(self, operation: Operation, id: str) -> wire.JtlVoucher:
         request = Request(method="GET", path=Path.of("/vouchers/{id}/complete", id=id))
-        return self._calls.of_voucher(lambda: self._calls.asked(operation, request, wire.read_voucher))[0]
+
+        def read(reply: Reply) -> wire.JtlVoucher:
+            return require_id(id, wire.read_voucher(reply)[0])
+
+        return self._calls.of_voucher(lambda: self._calls.asked(operation, request, read))
 
     def _set_status(self, verb: Operation, id: str, status: str, reference: str, order: str | None) -> Voucher:
         # Whether the comment is required is not documented, so one is always sent.

@@ -52,6 +52,7 @@ operations: Final = Table(
     UniqueConstraint("account", "verb", "reference"),
     Index(None, "state", "check_at"),
     Index(None, "provider", "host", "voucher_id"),
+    Index(None, "provider", "host", "fingerprint"),
 )
 
 requests: Final = Table(

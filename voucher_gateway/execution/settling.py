@@ -101,7 +101,7 @@ def _our_own(journal: Journal, entry: Entry, outcome: Outcome) -> Outcome:
         reason = "this vendor changes the references that it is sent, so absence proves nothing: a person must decide"
         return Outcome(effect=Effect.UNKNOWN, reason=reason)
     if outcome.candidates and all_claimed_by_others(journal, entry, outcome.candidates):
-        reason = "the vendor shows no such movement but those of other operations, and none can come any more"
+        reason = "no movement that could be this one but those of other operations is there, and none can come any more"
         return Outcome(effect=Effect.NOT_EXECUTED, reason=reason)
     return outcome
 

@@ -13,6 +13,7 @@ import attrs
 from voucher_gateway.adapter import (
     DatabaseUnavailable,
     Effect,
+    IntegrityMismatch,
     Intent,
     NewVoucher,
     Operation,
@@ -26,6 +27,8 @@ from voucher_gateway.adapter import (
 )
 from voucher_gateway.errors import ConcurrentModification
 from voucher_gateway.execution.call import Call
+from voucher_gateway.execution.voucher_check import is_other_voucher
+from voucher_gateway.integrity import voucher_id_of
 from voucher_gateway.journal import Entry, Finished, HoldRequest, Journal, mark_of
 from voucher_gateway.journal.changed_references import note_changed_reference
 from voucher_gateway.witness import witnessed
@@ -100,10 +103,33 @@ class JournalledSteps:
         except BaseException as error:
             step.over(Effect.UNKNOWN, f"interrupted by {type(error).__name__}")
             raise
+        self._check_voucher(step, made)
         step.over(Effect.SUCCEEDED, None, made if isinstance(made, Reservation) else None)
         if isinstance(made, Redemption | TopUp) and made.reference not in (None, reference):
             self._note_changed_reference()
         return made
+
+    def _check_voucher(self, step: _Step, made: object) -> None:
+        """Make sure that an answer names the voucher that the request was about, as far as that is known.
+
+        Raises:
+            OutcomeUnknown: if it names another one.
+        """
+        named, intent, code = voucher_id_of(made), step.intent, self.call.code
+        if named is None or intent is None or step.name == Operation.ISSUE or named == intent.voucher_id:
+            return
+        if intent.voucher_id is None and (
+            code is None or not is_other_voucher(self.journal, self.provider, code, named)
+        ):
+            return
+        reason = "the answer cannot be trusted: it tells of another voucher"
+        step.over(Effect.UNKNOWN, reason)
+        raise OutcomeUnknown(
+            f"{reason}; it may have been carried out",
+            ticket=intent.ticket(reason),
+            account=self.call.account,
+            operation=intent.verb,
+        )
 
     def _note_changed_reference(self) -> None:
         """Note that the vendor keeps another reference than it was sent. The result stands even if this fails."""
@@ -135,7 +161,15 @@ class JournalledSteps:
 
         Raises:
             OperationInProgress: if it cannot be had, or if an earlier overwriting of the voucher is not settled.
+            IntegrityMismatch: if the code of the call stands for another voucher.
         """
+        code = self.call.code
+        if code is not None and is_other_voucher(self.journal, self.provider, code, voucher_id):
+            raise IntegrityMismatch(
+                "the vendor named another voucher for this code than before; nothing was sent",
+                account=self.call.account,
+                operation=self.call.operation.value,
+            )
         # Held until the operation is settled: who has it next must find this one done.
         self.held.enter_context(self.journal.database.locks.hold(f"{host}\0{voucher_id}", wait_s=LOCK_WAIT_S))
         if (other := self.journal.open_overwrite(self.entry, voucher_id)) is not None:
@@ -177,6 +211,7 @@ class _Step:
     name: str
     decisive: bool
     row: int | None = None
+    intent: Intent | None = None
 
     def sending(self, intent: Intent) -> None:
         """Commit that a request is about to be sent."""
@@ -199,7 +234,7 @@ class _Step:
         )
         steps.new = False
         steps.finished = []
-        self.row = row
+        self.row, self.intent = row, intent
         self._became(Effect.UNKNOWN)  # until it is known better: an interrupt can come at any moment
         if self.name == Operation.REFUND and steps.journal.doubts(intent):
             reason = "the vendor shows a refund of this amount that the restored journal does not know: decide by hand"

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from voucher_gateway.adapter import Balance, Code, History, Listing, Operation, Pin, Presentation, Voucher, VoucherQuery
+import attrs
+
+from voucher_gateway.adapter import (
+    Balance,
+    Code,
+    History,
+    IntegrityMismatch,
+    Listing,
+    Operation,
+    Pin,
+    Presentation,
+    Voucher,
+    VoucherQuery,
+)
 from voucher_gateway.gateway.accounts import Accounts
 from voucher_gateway.gateway.lookup import Lookup, look_up
 
@@ -18,7 +31,18 @@ class Reading(Accounts):
             pin: the PIN, if there is one.
             broadcast: whether to show the code to the other accounts' vendors too.
         """
-        return look_up(self.accounts, Code.of(code), Pin.of_given(pin), broadcast=broadcast)
+        code = Code.of(code)
+        lookup = look_up(self.accounts, code, Pin.of_given(pin), broadcast=broadcast)
+        others = [voucher for voucher in lookup.vouchers if self._is_other_voucher(voucher.account, code, voucher.id)]
+        if not others:
+            return lookup
+        names = {voucher.account for voucher in others}
+        return attrs.evolve(
+            lookup,
+            vouchers=tuple(voucher for voucher in lookup.vouchers if voucher.account not in names),
+            asked=tuple(name for name in lookup.asked if name not in names),
+            failed={**lookup.failed, **{name: _other_voucher(name, Operation.FIND) for name in names}},
+        )
 
     def get(self, account: str, id: str, *, secrets: bool = False) -> Voucher:
         """Return the voucher with this id."""
@@ -26,7 +50,18 @@ class Reading(Accounts):
 
     def balance(self, account: str, code: str | Code, pin: str | Pin | None = None) -> Balance:
         """Return what a voucher is worth now."""
-        return self._provider_for(account, Operation.BALANCE).balance(Code.of(code), Pin.of_given(pin))
+        code = Code.of(code)
+        balance = self._provider_for(account, Operation.BALANCE).balance(code, Pin.of_given(pin))
+        if self._is_other_voucher(account, code, balance.voucher_id):
+            raise _other_voucher(account, Operation.BALANCE)
+        return balance
+
+    def _is_other_voucher(self, account: str, code: Code, voucher_id: str) -> bool:
+        if self.journal is None:
+            return False
+        from voucher_gateway.execution.voucher_check import is_other_voucher
+
+        return is_other_voucher(self.journal, self.provider(account), code, voucher_id)
 
     def vouchers(self, account: str, query: VoucherQuery | None = None) -> Listing[Voucher]:
         """List vouchers lazily."""
@@ -45,3 +80,9 @@ class Reading(Accounts):
             id: the vendor's id of the voucher, where the caller knows it. It saves a look-up.
         """
         return self._provider_for(account, Operation.PRESENTATION).presentation(Code.of(code), id=id)
+
+
+def _other_voucher(account: str, operation: Operation) -> IntegrityMismatch:
+    return IntegrityMismatch(
+        "the vendor named another voucher for this code than before", account=account, operation=operation.value
+    )

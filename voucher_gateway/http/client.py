@@ -27,6 +27,7 @@ from voucher_gateway.http.retry import repeat, retry_after_s
 from voucher_gateway.http.settings import HttpSettings
 from voucher_gateway.http.transport import USER_AGENT, NoReply, Transport, deadline_in
 from voucher_gateway.instants import now
+from voucher_gateway.integrity import require_voucher
 from voucher_gateway.masking import Secret
 from voucher_gateway.outcome import Effect, Intent
 from voucher_gateway.pacing import pace
@@ -149,9 +150,9 @@ class HttpClient:
     def change(self, request: Request, intent: Intent, read: Callable[[Reply], T]) -> T:
         """Send a request that changes something, and return what `read` makes of the answer.
 
-        It is repeated only while it surely was not executed. What `read` stumbles over, or finds to be another amount
-        than the intent's, leaves the outcome unknown, whatever it raises; it may say `Declined` or `AccessDenied` of a
-        vendor that refuses with a success.
+        It is repeated only while it surely was not executed. The outcome stays unknown where `read` stumbles, whatever
+        it raises, or finds another amount than the intent's, and where the result names another voucher than the
+        intent. `read` may say `Declined` or `AccessDenied` of a vendor that refuses with a success.
 
         Raises:
             OutcomeUnknown: if it may have run.
@@ -165,7 +166,9 @@ class HttpClient:
             reply = None
             try:
                 reply = self._answered(request, deadline, partial(about_to_send, intent))
-                return read(reply)
+                result = read(reply)
+                require_voucher(intent.voucher_id, result)
+                return result
             except _Puzzle as puzzle:
                 found = puzzle
             except Exception as stumbled:

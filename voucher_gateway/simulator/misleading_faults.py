@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from attrs import evolve
+
 from .exchange import Reply
 from .fault_table import Exchange, FaultOption, register_fault
 from .jsontext import BadJson, write_json
@@ -45,3 +47,22 @@ _REWRITES: Final[Mapping[str, Callable[[str], str]]] = {
     "replace": lambda reference: reference.replace("~", "_").replace("-", "_"),
     "strip": lambda reference: "".join(character for character in reference if character not in "~-."),
 }
+
+
+@register_fault("wrong-voucher", "The vendor does it; the reply names another voucher.", commits=True)
+def _wrong_voucher(exchange: Exchange) -> Reply:
+    reply = exchange.proceed()
+    with exchange.simulator.lock:
+        ids = [str(voucher["id"]) for voucher in exchange.simulator.ledger()]
+    if isinstance(reply.body, bytes) or not 200 <= reply.status < 300:
+        return reply
+    others = {id: next((other for other in ids if other != id), f"not-{id}") for id in ids}
+    return evolve(reply, body=_renamed(reply.body, others))
+
+
+def _renamed(document: object, names: Mapping[str, str]) -> object:
+    if isinstance(document, dict):
+        return {key: _renamed(value, names) for key, value in document.items()}
+    if isinstance(document, list):
+        return [_renamed(value, names) for value in document]
+    return names.get(document, document) if isinstance(document, str) else document

@@ -19,7 +19,8 @@ from voucher_gateway.testing.deeds import ORDER, prepare
 from voucher_gateway.testing.keeping import hidden_texts, keeps, must
 from voucher_gateway.testing.scenes import Scenes
 from voucher_gateway.testing.spendbase import SpendBase, changing
-from voucher_gateway.testing.stage import ACCOUNT, Stage
+from voucher_gateway.testing.stage import ACCOUNT, SimulatorStage, Stage
+from voucher_gateway.testing.tampering import each_leaf
 from voucher_gateway.witness import witnessed
 
 _CAMPAIGN: Final = "_campaign_of_strikes"
@@ -157,6 +158,38 @@ class EffectsContract(SpendBase):
             must(
                 strike.deed.money is None,
                 f"{strike.where}: the vendor's reply told of another amount than was asked for, and it succeeded",
+            )
+
+    @keeps("E10")
+    def test_a_reply_about_another_voucher_is_no_success(
+        self, stage: SimulatorStage, provider_: VoucherProvider, scenes: Scenes
+    ) -> None:
+        for operation in changing(provider_):
+            deed = prepare(operation, scenes)
+            # What is called by its code alone can be about any voucher; only a journal may know which.
+            if deed.voucher_id is None or operation in (Operation.RESERVE, Operation.REDEEM):
+                continue
+            voucher_id, other = deed.voucher_id, f"not-{deed.voucher_id}"
+            named: list[str] = []
+
+            def rename(value: Any, voucher_id: str = voucher_id, named: list[str] = named, other: str = other) -> Any:
+                if value != voucher_id or not isinstance(value, str):
+                    return value
+                named.append(value)
+                return other
+
+            said: BaseException | None = None
+            stage.tamper(each_leaf(rename))
+            try:
+                deed.call(provider_, scenes.reference())
+            except Exception as error:  # noqa: BLE001 - whatever a stranger's provider makes of it
+                said = error
+            stage.tamper(None)
+            if not named or (said is not None and not deed.times()):
+                continue  # the reply names no voucher, or nothing was sent
+            must(
+                getattr(said, "outcome", None) == "unknown",
+                f"the reply to {operation.value} named another voucher, and it came to: {_shown(said)}",
             )
 
     @keeps("E11")

@@ -28,7 +28,7 @@ from voucher_gateway.testing.truth import Truth, can, check_money, check_voucher
 
 _WAITING: Final = frozenset({"hang", "commit-then-hang", "drip", "drip-headers"})
 """Faults that last as long as the provider waits, and so are tried on one call only."""
-_CHANGES_THE_TRUTH: Final = frozenset({"wrong-echo", "insert-while-paging", "replace-reservation"})
+_CHANGES_THE_TRUTH: Final = frozenset({"wrong-echo", "wrong-voucher", "insert-while-paging", "replace-reservation"})
 """Faults after which a wrong answer is the vendor's own, or the books have changed."""
 _MOST_ARRIVALS: Final = 12
 _ENOUGH: Final = 40

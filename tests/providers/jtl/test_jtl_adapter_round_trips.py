@@ -222,7 +222,7 @@ _OURS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 _IN_RAW_ONLY = ("something new",)
 
 
-@given(st.fixed_dictionaries({"id": TEXT}, optional={name: st.none() | one for name, one in _SHOWN.items()}))
+@given(st.fixed_dictionaries({"id": st.just("V")}, optional={name: st.none() | one for name, one in _SHOWN.items()}))
 @settings(max_examples=60, deadline=None)
 def test_everything_that_the_vendor_says_of_a_voucher_is_in_the_domain(shown: dict[str, Any]) -> None:
     sent = {

@@ -173,6 +173,7 @@ class CornerBase(VoucherProvider):
         body = _object(reply)
         voucher, seller = self.voucher(_member(body.get("voucher"))), Seller(name=_text(body, "seller"))
         return Presentation(account=self.account, voucher=voucher, seller=seller, raw=body)
+
     def body(self, reply: Reply) -> dict[str, Any]:
         return _object(reply)
 

@@ -180,6 +180,12 @@ class ChangesThroughPlainRequests(JtlProvider):
         self.http._transport._session.mount("http://", requests.adapters.HTTPAdapter())
 
 
+@breaks("E10")
+class NamesTheVoucherThatWasAskedFor(JtlProvider):
+    def intent(self, verb: Operation, **known: Any) -> Intent:
+        return attrs.evolve(super().intent(verb, **known), voucher_id=None)
+
+
 @breaks("E11")
 class TakesAny404ForARefusal(JtlProvider):
     def delete(self, id: str, reason: str, *, reference: str, order: str | None = None) -> Deletion:

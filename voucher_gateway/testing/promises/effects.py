@@ -23,8 +23,16 @@ _RESOLVES: Final = both(
 )
 
 
-def _spend(number: str, says: str, advice: str, applies: Applies = _changes, *, fault: str | None = None) -> Promise:
-    return Promise(number, Level.SPEND, says, advice, applies, fault=fault)
+def _spend(
+    number: str,
+    says: str,
+    advice: str,
+    applies: Applies = _changes,
+    *,
+    fault: str | None = None,
+    wire: bool = False,
+) -> Promise:
+    return Promise(number, Level.SPEND, says, advice, applies, fault=fault, wire=wire)
 
 
 EFFECTS: Final = (
@@ -100,6 +108,14 @@ EFFECTS: Final = (
         "Send through `HttpClient`, or use a connection again only after a reply that was read to its proper end.",
         _changes,
         fault="interim",
+    ),
+    _spend(
+        "E10",
+        "A reply that names another voucher than the one that the call is about is no success, but an unknown outcome.",
+        "Put `voucher_id` into the intent, and give the result the voucher that the reply names: `HttpClient.change`"
+        " compares the two.",
+        _changes,
+        wire=True,
     ),
     _spend(
         "E11",

@@ -55,6 +55,12 @@ def upgrade() -> None:
         ["provider", "host", "voucher_id"],
         unique=False,
     )
+    op.create_index(
+        "ix_voucher_gateway_operations_provider_host_fingerprint",
+        "voucher_gateway_operations",
+        ["provider", "host", "fingerprint"],
+        unique=False,
+    )
     op.create_table(
         "voucher_gateway_facts",
         sa.Column("name", sa.String(length=32), nullable=False),

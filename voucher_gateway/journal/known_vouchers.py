@@ -1,0 +1,40 @@
+"""Which voucher a code stood for in earlier operations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import sqlalchemy as sa
+
+from voucher_gateway.adapter import Code
+from voucher_gateway.database.schema import operations
+from voucher_gateway.database.statement import Statement
+from voucher_gateway.journal.records import State
+
+if TYPE_CHECKING:
+    from voucher_gateway.journal.journal import Journal
+
+_LATEST: Final = Statement(
+    sa.select(operations.c.id, operations.c.voucher_id)
+    .where(
+        operations.c.provider == sa.bindparam("provider"),
+        operations.c.host == sa.bindparam("host"),
+        operations.c.fingerprint == sa.bindparam("mark"),
+        operations.c.login.is_not_distinct_from(sa.bindparam("login")),
+        operations.c.state == State.SUCCEEDED.value,
+        operations.c.voucher_id.is_not(None),
+    )
+    .order_by(operations.c.id.desc())
+    .limit(1)
+)
+
+
+def known_voucher(journal: Journal, *, provider: str, host: str, login: str | None, code: Code) -> str | None:
+    """Return the id of the voucher that the last operation on this code moved; None if there was none."""
+    keys = journal.keys
+    marks = [keys.fingerprint(code, provider=provider, host=host, key_id=key_id) for key_id in keys.keys]
+    named = {"provider": provider, "host": host, "login": login}
+    with journal.database.read() as connection:
+        rows = [_LATEST.first(connection, {**named, "mark": mark}) for mark in marks]
+    latest = max((row for row in rows if row is not None), key=lambda row: str(row["id"]), default=None)
+    return None if latest is None else str(latest["voucher_id"])
