@@ -326,3 +326,19 @@ def test_somebody_elses_change_goes_to_a_person_who_writes_the_decision_down(
     decide = ["operations", "decide", "events", "redeem", "a", "--by", "Ann", "--reason", "compared the readings"]
     assert run("--json", *decide, "--happened").done().object["outcome"] == "succeeded"
     assert run("recover", "--all").code == 0
+
+
+def test_a_reservation_in_doubt_is_made_again_and_nobody_decides_it(run: Any, kept: RunningSimulator) -> None:
+    reserve = ["reserve", "shop", CODE, "10.53", "EUR", "--order", "1001", "--reference", "r"]
+    kept.inject("drop-before", "POST /v1/reservations")
+    assert run(*reserve).code == 4
+    for command in (
+        ["recover", "--all"],
+        ["resolve", "shop", "reserve", "r"],
+        ["operations", "show", "shop", "reserve", "r"],
+    ):
+        told = run(*command).err
+        assert "lapses by itself" in told
+        assert "give the same reserve command with the same reference" in told
+        assert "decide --happened" not in told
+    assert run("--json", *reserve).done().object["outcome"] == "succeeded"

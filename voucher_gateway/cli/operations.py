@@ -17,6 +17,7 @@ from voucher_gateway.cli.told import (
     OperationReference,
     Told,
     Verb,
+    is_replaceable,
     operation_from,
     print_one,
     verb_word,
@@ -70,6 +71,7 @@ def show_operation(
     session = session_of(context)
     with session.gateway(account) as gateway:
         entry = gateway.operation(account, operation_from(verb), reference)
+        replaceable = is_replaceable(gateway, account, operation_from(verb).value)
     if entry is None:
         error = InvalidRequest(
             "the journal has no such operation: under this reference it sent nothing",
@@ -78,7 +80,7 @@ def show_operation(
         )
         error.add_note(LOOK_INTO_THE_JOURNAL)
         raise error
-    print_one(session.output, Told.of(entry))
+    print_one(session.output, Told.of(entry), replaceable=replaceable)
 
 
 @app.command("decide")
@@ -106,7 +108,7 @@ def decide(
     with session.gateway(account) as gateway, advising(LOOK_INTO_THE_JOURNAL, "reference", "key"):
         key = Key(account, operation_from(verb), reference)
         found = gateway.decide(key, succeeded=happened, by=by, reason=reason)
-    print_one(session.output, Found.of(found))
+    print_one(session.output, Found.of(found), replaceable=False)
 
 
 @app.command("backup")

@@ -15,7 +15,15 @@ from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.session import advising, session_of
 from voucher_gateway.cli.tables import Column, counted, print_rows, text_of
 from voucher_gateway.cli.telling import warn
-from voucher_gateway.cli.told import LOOK_INTO_THE_JOURNAL, Found, advise, operation_from, print_one, verb_word
+from voucher_gateway.cli.told import (
+    LOOK_INTO_THE_JOURNAL,
+    Found,
+    advise,
+    is_replaceable,
+    operation_from,
+    print_one,
+    verb_word,
+)
 from voucher_gateway.gateway import Gateway
 from voucher_gateway.journal import Key, State
 from voucher_gateway.restoring import adopt, begin_restoration
@@ -63,7 +71,8 @@ def resolve(
         raise InvalidRequest(f"give {rule}", field="REFERENCE", rule=rule)
     with session.gateway(doubt.account) as gateway, advising(LOOK_INTO_THE_JOURNAL, "reference"):
         found = Found.of(gateway.resolve(doubt))
-    print_one(session.output, found)
+        replaceable = is_replaceable(gateway, found.account, found.verb)
+    print_one(session.output, found, replaceable=replaceable)
     raise typer.Exit(_code([found]))
 
 
@@ -117,14 +126,17 @@ def recover(
         if after_restore:
             _adopt(gateway, session.output)
         found = [Found.of(one) for one in gateway.recover(account=account, everything=everything)]
+        unknown = [one for one in found if one.outcome is State.UNKNOWN]
+        lapsing = [one for one in unknown if is_replaceable(gateway, one.account, one.verb)]
     if session.output.as_json:
         for one in found:
             session.output.object(one)
     elif not print_rows(session.output, found, _COLUMNS):
         session.output.remark("Nothing is in doubt." if everything else "Nothing that is due is in doubt.")
-    unknown = [one for one in found if one.outcome is State.UNKNOWN]
-    if unknown:
-        advise(session.output, unknown[0])
+    if undecided := [one for one in unknown if one not in lapsing]:
+        advise(session.output, undecided[0], replaceable=False)
+    elif lapsing:
+        advise(session.output, lapsing[0], replaceable=True)
     raise typer.Exit(_code(found))
 
 

@@ -8,10 +8,11 @@ from typing import Annotated, Final
 import attrs
 import typer
 
-from voucher_gateway.adapter import InvalidRequest, Money, Operation
+from voucher_gateway.adapter import InvalidRequest, Money, Operation, Support
 from voucher_gateway.cli.exits import decide_sentence
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import details, fields_of
+from voucher_gateway.gateway import Gateway
 from voucher_gateway.journal import Entry, State
 from voucher_gateway.outcome import Result
 from voucher_gateway.recovery import Resolution
@@ -139,8 +140,8 @@ class Told:
         )
 
 
-def print_one(output: Output, told: Told | Found) -> None:
-    """Print one operation, and what to do about it while it is unknown."""
+def print_one(output: Output, told: Told | Found, *, replaceable: bool) -> None:
+    """Print one operation, and what to do about it while it is unknown, which `advise` says."""
     if output.as_json:
         output.object(told)
         return
@@ -150,12 +151,25 @@ def print_one(output: Output, told: Told | Found) -> None:
     title = f"{told.account}: {verb_word(told.verb)} {told.reference or ''} {_SENTENCES[told.outcome]}"
     output.show(title, details(fields))
     if told.outcome is State.UNKNOWN:
-        advise(output, told)
+        advise(output, told, replaceable=replaceable)
 
 
-def advise(output: Output, told: Told | Found) -> None:
-    """Say what to do about an operation that is unknown."""
+def is_replaceable(gateway: Gateway, account: str, verb: str) -> bool:
+    """Whether an operation is a reservation that can be made again while its outcome is unknown."""
+    if verb != Operation.RESERVE.value or account not in {one.name for one in gateway.accounts}:
+        return False
+    capabilities = gateway.capabilities(account)
+    native = capabilities.of(Operation.RESERVE).support is Support.NATIVE
+    return native and capabilities.reservations is not None and capabilities.reservations.superseded_by_next
+
+
+def advise(output: Output, told: Told | Found, *, replaceable: bool) -> None:
+    """Say what to do about an operation that is unknown; `replaceable` names a reservation that can be made again."""
     if told.operation_id is None or told.reference is None:
+        return
+    if replaceable:
+        output.remark("A reservation moves no money and lapses by itself: nobody needs to decide it.")
+        output.remark("To reserve again at once, give the same reserve command with the same reference.")
         return
     output.remark("`voucher-gateway recover` looks again whenever it is due.")
     output.remark(decide_sentence(told.account, told.verb, told.reference))

@@ -87,6 +87,7 @@ def settle(journal: Journal, entry: Entry, provider: VoucherProvider, code: Code
         ]
         return journal.settle(entry, State.NOT_EXECUTED, finished=finished), False
     repeatable = bool(outcomes) and all(one.repeatable or one.effect is not Effect.UNKNOWN for one in outcomes)
+    repeatable = repeatable or _is_replaceable(entry, sent, provider)
     return _still_unknown(journal, entry, sent, outcomes), repeatable
 
 
@@ -104,6 +105,17 @@ def _our_own(journal: Journal, entry: Entry, outcome: Outcome) -> Outcome:
         reason = "no movement that could be this one but those of other operations is there, and none can come any more"
         return Outcome(effect=Effect.NOT_EXECUTED, reason=reason)
     return outcome
+
+
+def _is_replaceable(entry: Entry, sent: Sequence[Sent], provider: VoucherProvider) -> bool:
+    """Whether an operation is a reservation that the vendor replaces when it is made again. It moves nothing."""
+    rules = provider.capabilities.reservations
+    return (
+        entry.key.verb is Operation.RESERVE
+        and rules is not None
+        and rules.superseded_by_next
+        and all(request.step == Operation.RESERVE for request in sent)
+    )
 
 
 def _still_unknown(journal: Journal, entry: Entry, sent: Sequence[Sent], outcomes: Sequence[Outcome]) -> Entry:

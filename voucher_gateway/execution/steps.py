@@ -20,9 +20,12 @@ from voucher_gateway.adapter import (
     OperationInProgress,
     OutcomeUnknown,
     Redemption,
+    Rejected,
     Reservation,
+    ReservationSuperseded,
     TopUp,
     VoucherGatewayError,
+    VoucherNotFound,
     VoucherProvider,
 )
 from voucher_gateway.errors import ConcurrentModification
@@ -94,20 +97,37 @@ class JournalledSteps:
         longest = self.provider.capabilities.longest_reference
         reference = wire_reference(self.entry.order, self.entry.id, self.entry.attempt, self._count, longest=longest)
         step = _Step(self, name, decisive)
+        superseded: VoucherGatewayError | None = None
         try:
             with witnessed(step):
                 made = send(reference)
         except VoucherGatewayError as error:
             step.over(Effect(error.outcome), error.message)
-            raise
+            if not self._is_superseded(step, error):
+                raise
+            superseded = error
         except BaseException as error:
             step.over(Effect.UNKNOWN, f"interrupted by {type(error).__name__}")
             raise
+        if superseded is not None:
+            raise _superseded(superseded)
         self._check_voucher(step, made)
         step.over(Effect.SUCCEEDED, None, made if isinstance(made, Reservation) else None)
         if isinstance(made, Redemption | TopUp) and made.reference not in (None, reference):
             self._note_changed_reference()
         return made
+
+    def _is_superseded(self, step: _Step, error: VoucherGatewayError) -> bool:
+        """Whether a capture was refused without a reason, and an earlier request may have ended its reservation."""
+        intent = step.intent
+        unexplained = isinstance(error, Rejected | VoucherNotFound)
+        if step.name != Operation.CAPTURE or not unexplained or intent is None or intent.subject is None:
+            return False
+        try:
+            with self.journal.database.read() as connection:
+                return self.journal.holds.may_be_superseded(connection, intent.host, intent.subject)
+        except DatabaseUnavailable:
+            return False
 
     def _check_voucher(self, step: _Step, made: object) -> None:
         """Make sure that an answer names the voucher that the request was about, as far as that is known.
@@ -250,3 +270,15 @@ class _Step:
     def _became(self, effect: Effect) -> None:
         if self.decisive and self.row is not None:
             self.steps.decisive[self.row] = effect
+
+
+def _superseded(refused: VoucherGatewayError) -> ReservationSuperseded:
+    return ReservationSuperseded(
+        "the vendor refuses the capture; the first request for this reservation, whose answer was lost, may have"
+        " arrived since and ended it: reserve under a new reference",
+        account=refused.account,
+        operation=refused.operation,
+        http_status=refused.http_status,
+        vendor_code=refused.vendor_code,
+        request_id=refused.request_id,
+    )

@@ -182,9 +182,17 @@ class Holds:
         one_at_a_time(connection, own["provider"], own["host"], own["fingerprint"])
         if made is not None:
             self._made(connection, own, made)
-        elif effect in (Effect.DECLINED, Effect.NOT_EXECUTED):
+        elif effect in (Effect.DECLINED, Effect.NOT_EXECUTED) and not _in_doubt(connection, operation_id):
             asked = (holds.c.operation_id == operation_id) & (holds.c.state == HoldState.ASKED.value)
             _set(connection, asked, HoldState.GONE)
+
+    def may_be_superseded(self, connection: Connection, host: str, reservation_id: str) -> bool:
+        """Whether an earlier request for this reservation, whose outcome is not known, may have ended it since."""
+        query = sa.select(holds.c.operation_id).where(
+            holds.c.host == host, holds.c.reservation_id == reservation_id, holds.c.exclusive
+        )
+        operation_id = connection.scalar(query)
+        return operation_id is not None and _in_doubt(connection, operation_id)
 
     def standing(self, connection: Connection, at: datetime) -> list[Hold]:
         """Return the holds that may still stand at a moment of the vendor's clock."""
@@ -282,6 +290,16 @@ class Holds:
         _set(connection, rivals & (holds.c.state == HoldState.ASKED.value), HoldState.SUPERSEDED)
         if connection.execute(sa.select(holds.c.operation_id).where(rivals & live & later)).first() is not None:
             _set(connection, holds.c.operation_id == operation_id, HoldState.SUPERSEDED)
+
+
+def _in_doubt(connection: Connection, operation_id: str) -> bool:
+    """Whether the outcome of a request for a reservation of this operation is not known."""
+    query = sa.select(requests.c.id).where(
+        requests.c.operation_id == operation_id,
+        requests.c.step == Operation.RESERVE.value,
+        requests.c.effect.is_(None) | (requests.c.effect == Effect.UNKNOWN.value),
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def _known_before(operation_id: str) -> sa.Select[tuple[str]]:

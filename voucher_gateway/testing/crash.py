@@ -17,7 +17,7 @@ from voucher_gateway.adapter import Operation, OperationInProgress, ReferenceCon
 from voucher_gateway.journal import State
 from voucher_gateway.reconcile import reconcile
 from voucher_gateway.testing.calling import changing_of, refused
-from voucher_gateway.testing.keeping import keeps, must
+from voucher_gateway.testing.keeping import broke, keeps, must
 from voucher_gateway.testing.rig import SHARES, Rig
 from voucher_gateway.testing.spendbase import SpendBase
 from voucher_gateway.testing.stage import ACCOUNT, Stage
@@ -74,6 +74,25 @@ class CrashContract(SpendBase):
                 trial.judge(said)
                 trial.repeat()
                 trial.check(after="repeated", loud=said is not None and said.outcome == "unknown")
+
+    @keeps("S22")
+    def test_a_reservation_whose_answer_is_lost_is_made_again_under_its_reference(self, rig: Rig) -> None:
+        at, trial = rig.last_change(Operation.RESERVE), rig.begun(Operation.RESERVE, "whose answer was lost")
+        voucher_id = trial.deed.voucher_id
+        assert voucher_id is not None
+        before = rig.scenes.books().remaining(voucher_id)
+        with rig.hasty() as desk:
+            rig.stage.strike("commit-then-drop", at)
+            said = _raised(lambda: trial.call(desk.till))
+            rig.stage.clear()
+            must(said is not None and said.outcome == "unknown", f"{trial.name}: its outcome was not told as unknown")
+            try:
+                held = trial.call(desk.till)
+            except VoucherGatewayError as error:
+                broke(f"{trial.name}: the repeat raised {type(error).__name__}: {error.message}")
+            desk.till.capture(held, reference=rig.scenes.reference())
+        taken = before - rig.scenes.books().remaining(voucher_id)
+        must(taken == trial.deed.money, f"{trial.name}, made again and captured: {taken} was taken")
 
     @keeps("C4")
     def test_a_frozen_process_keeps_its_operation(self, rig: Rig) -> None:

@@ -131,6 +131,11 @@ class Rig:
                 if self._thorough or label in (SENDING, ANSWERED):
                     yield operation, at, label
 
+    def last_change(self, operation: Operation) -> int:
+        """Return the position of the last request of a verb that changes something."""
+        self.labels(operation)
+        return self._changing[operation][-1]
+
     def waiting(self) -> Iterator[tuple[Operation, int]]:
         """Yield where processes are killed while the vendor has their request, if a stage can keep one waiting."""
         if _HANG not in self.stage.faults:

@@ -27,6 +27,7 @@ from voucher_gateway.adapter import (
     Reservation,
     TopUp,
     Voucher,
+    VoucherHeld,
     native,
 )
 from voucher_gateway.witness import witnessed
@@ -56,6 +57,19 @@ class CallsTheUnknownDeclined(TicketingProvider):
             return super().issue(new, reference=reference, order=order)
         except OutcomeUnknown as error:
             raise Rejected(error.message, account=self.account, operation="issue") from None
+
+
+@breaks("S22")
+class KeepsLostReservationsInMind(JtlProvider):
+    def reserve(self, code: str | Code, *args: Any, **named: Any) -> Reservation:
+        lost: set[Code] = self.__dict__.setdefault("_lost", set())
+        if Code.of(code) in lost:
+            raise VoucherHeld("an earlier reservation of this voucher may stand", account=self.account)
+        try:
+            return super().reserve(code, *args, **named)
+        except OutcomeUnknown:
+            lost.add(Code.of(code))
+            raise
 
 
 @breaks("C4")

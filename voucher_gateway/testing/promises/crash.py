@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+import attrs
+
 from voucher_gateway.adapter import Capabilities, Operation
 from voucher_gateway.capabilities import RISKS
 from voucher_gateway.conformance import Level
 from voucher_gateway.emulation import emulated
-from voucher_gateway.testing.promise import Applies, Promise, both, has
+from voucher_gateway.testing.promise import Applies, Promise, both, has, that
 
 
 def _changes(declared: Capabilities) -> str | None:
@@ -32,7 +34,25 @@ _SAY_UNKNOWN: Final = (
     "Announce every changing request, send each one once, and let `resolve` prove by the reference that was announced."
 )
 
+_REPLACES: Final = both(
+    has(Operation.RESERVE, Operation.CAPTURE),
+    that(
+        lambda declared: declared.reservations is not None and declared.reservations.superseded_by_next,
+        "a second reservation does not replace the first",
+    ),
+)
+
 CRASH: Final = (
+    attrs.evolve(
+        _crash(
+            "S22",
+            "A reservation whose answer was lost is made again at once under the same reference, and captured once.",
+            "Declare `superseded_by_next` only where a second reservation replaces the first; keep nothing of an"
+            " earlier call on the instance.",
+            _REPLACES,
+        ),
+        fault="commit-then-drop",
+    ),
     _crash(
         "C1",
         "A process dies at any point of any verb, and another repeats the call: money moved once or not at all, and the"
