@@ -61,7 +61,7 @@ from voucher_gateway_jtl.filters import Param, currency_filter, filters
 from voucher_gateway_jtl.identity import require_code, require_id
 from voucher_gateway_jtl.resolution import REFUNDS_SEEN, refunds_seen, resolve
 from voucher_gateway_jtl.settings import JtlSettings
-from voucher_gateway_jtl.verdict import precise
+from voucher_gateway_jtl.verdict import precise, precise_capture
 
 T = TypeVar("T")
 
@@ -288,9 +288,14 @@ class JtlProvider(HttpProvider):
             **capture_notes(reservation),
         )
         request = Request(method="POST", path=Path.of("/reservations/{id}/charge", id=reservation.id), json=body)
-        return self._calls.change(
-            request, intent, lambda reply: mapping.redemption(self.account, intent, *wire.read_charge(reply))
-        )
+        try:
+            return self._calls.change(
+                request, intent, lambda reply: mapping.redemption(self.account, intent, *wire.read_charge(reply))
+            )
+        except Rejected as error:
+            refused = error
+        at = None if self.http.clock_skew is None else self.vendor_now()
+        raise precise_capture(refused, reservation, at=at)
 
     def refund(
         self, redemption: Redemption, money: Money | None = None, *, reference: str, order: str | None = None

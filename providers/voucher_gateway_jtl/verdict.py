@@ -1,4 +1,4 @@
-"""Why JTL refused to reserve: the codes for it are not documented, but a look at the voucher tells."""
+"""Why JTL refused to reserve or to charge: the codes for it are not documented, but the voucher and the clock tell."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from voucher_gateway.adapter import (
     InsufficientValue,
     Money,
     Rejected,
+    Reservation,
+    ReservationExpired,
     Status,
     Voucher,
     VoucherExpired,
@@ -27,6 +29,25 @@ def precise(refused: Rejected, voucher: Voucher, money: Money, *, at: datetime) 
         return refused
     return kind(
         sentence,
+        account=refused.account,
+        operation=refused.operation,
+        http_status=refused.http_status,
+        vendor_code=refused.vendor_code,
+        request_id=refused.request_id,
+    )
+
+
+def precise_capture(refused: Rejected, reservation: Reservation, *, at: datetime | None) -> Declined:
+    """Return the refusal of a charge as `ReservationExpired` where the vendor's clock shows it, or else as it is.
+
+    Only a 404 can mean that: of a reservation that was charged before, nobody must hear that it may be made again. `at`
+    is the vendor's clock, which the refusal itself tells; None if it is not known.
+    """
+    over = at is not None and reservation.valid_until is not None and reservation.valid_until <= at
+    if refused.http_status != 404 or not over:
+        return refused
+    return ReservationExpired(
+        "the reservation was over before the capture arrived",
         account=refused.account,
         operation=refused.operation,
         http_status=refused.http_status,

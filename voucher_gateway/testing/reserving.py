@@ -147,6 +147,19 @@ class ReservingContract(SpendBase):
         )
         scenes.books().must_be_as(before, "the capture of a reservation that is over was refused")
 
+    @keeps("S23")
+    def test_a_capture_that_comes_too_late_is_told_as_that(self, stage: Stage, scenes: Scenes) -> None:
+        rules = scenes.declared.reservations
+        assert rules is not None
+        assert rules.time_to_live is not None
+        subject = scenes.reserved()
+        stage.advance(rules.time_to_live.total_seconds() + 61)
+        refused(
+            lambda: stage.provider().capture(_hold(subject), reference=scenes.reference()),
+            "the capture of a reservation that is over, by an instance that has heard nothing yet,",
+            ReservationExpired,
+        )
+
     @keeps("S7")
     def test_a_second_reservation_does_what_is_declared(self, provider_: VoucherProvider, scenes: Scenes) -> None:
         rules = provider_.declared.reservations

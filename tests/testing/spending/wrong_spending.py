@@ -17,6 +17,7 @@ from voucher_gateway.adapter import (
     Release,
     RepeatSafety,
     Reservation,
+    ReservationExpired,
     Voucher,
     VoucherExpired,
     VoucherGatewayError,
@@ -128,6 +129,18 @@ class TakesARefusalForSuccess(JtlProvider):
 @breaks("S6")
 class ClaimsReservationsForEver(JtlProvider):
     declared = with_rules(JTL, time_to_live=None)
+
+
+@breaks("S23")
+class TellsNoReasonForALateCapture(JtlProvider):
+    def capture(
+        self, reservation: Reservation, money: Money | None = None, *, reference: str, order: str | None = None
+    ) -> Redemption:
+        try:
+            return super().capture(reservation, money, reference=reference, order=order)
+        except ReservationExpired as error:
+            refused = Rejected(error.message, account=self.account, operation="capture")
+        raise refused
 
 
 @breaks("S7")

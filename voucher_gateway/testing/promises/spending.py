@@ -170,4 +170,21 @@ _SPENDING: Final = (
     ),
 )
 
-SPENDING: Final = (*ISSUING, *_SPENDING, *EFFECTS)
+_EXPIRING: Final = (
+    _spend(
+        "S23",
+        "The capture of a reservation that is over is `ReservationExpired`, even where the instance has not heard the"
+        " vendor's clock before: the refusal itself tells it.",
+        "Map the vendor's documented error to `ReservationExpired`; where it is undocumented, compare the reservation's"
+        " end with the Date of the refusal (`vendor_now` right after it).",
+        both(
+            _CAPTURES,
+            that(
+                lambda declared: declared.reservations is not None and declared.reservations.time_to_live is not None,
+                "reservations have no declared end",
+            ),
+        ),
+    ),
+)
+
+SPENDING: Final = (*ISSUING, *_SPENDING, *_EXPIRING, *EFFECTS)
