@@ -15,7 +15,8 @@ refund              Refunds carry no reference and name no charge. Exactly one r
                     not there before is ours; anything else a person must decide.
 reserve             Moves nothing. After the longest life of a reservation none can be standing.
 activate            The voucher's status. A repeat could start the validity anew, so it is read first.
-deactivate, update  What was asked for is there, or is not; a repeat does no harm.
+deactivate, update  What was asked for is there, or is not; a repeat writes the same again. The first request may still
+                    arrive after a later call that undoes it: nothing at JTL tells or prevents that.
 issue               The id is ours: a voucher of that id and value proves it. A repeat with that id cannot make two.
 delete              The voucher is gone; a repeat does no harm.
 ==================  ===============================================================================================
