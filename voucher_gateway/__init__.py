@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         WrongPin,
     )
     from voucher_gateway.gateway import Account, Gateway, Lookup
+    from voucher_gateway.http import scrub_attributes, scrub_url
     from voucher_gateway.journal import Entry, Journal, Key, Moved, State
     from voucher_gateway.masking import Code, Pin, Secret
     from voucher_gateway.model import (
@@ -197,6 +198,8 @@ __all__ = [
     "VoucherProvider",
     "VoucherQuery",
     "WrongPin",
+    "scrub_attributes",
+    "scrub_url",
 ]
 
 _HOMES = {
@@ -259,6 +262,10 @@ _HOMES = {
         "Account",
         "Gateway",
         "Lookup",
+    ],
+    "http": [
+        "scrub_attributes",
+        "scrub_url",
     ],
     "journal": [
         "Entry",

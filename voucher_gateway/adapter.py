@@ -53,6 +53,10 @@ from voucher_gateway.errors import (
     VoucherMoved,
     VoucherNotFound,
     WrongPin,
+    call_without_frames,
+    drop_frames,
+    hide_arguments,
+    hide_init_arguments,
 )
 from voucher_gateway.http import (
     Auth,
@@ -64,6 +68,8 @@ from voucher_gateway.http import (
     Path,
     Reply,
     Request,
+    scrub_attributes,
+    scrub_url,
 )
 from voucher_gateway.http_provider import HttpProvider
 from voucher_gateway.instants import (
@@ -243,8 +249,10 @@ __all__ = [
     "WrongPin",
     "about_to_send",
     "base_url",
+    "call_without_frames",
     "declare",
     "decode",
+    "drop_frames",
     "encode",
     "exponent",
     "format_instant",
@@ -252,6 +260,8 @@ __all__ = [
     "format_milliseconds",
     "format_seconds",
     "has_witness",
+    "hide_arguments",
+    "hide_init_arguments",
     "json_value",
     "mapped_all",
     "metadata_of",
@@ -262,6 +272,8 @@ __all__ = [
     "positive",
     "rename_to_camel",
     "require_aware",
+    "scrub_attributes",
+    "scrub_url",
     "secret_source",
     "strict_converter",
     "structure",

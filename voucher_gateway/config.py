@@ -30,7 +30,7 @@ import attrs
 
 from voucher_gateway import registry
 from voucher_gateway.capabilities import RISKS
-from voucher_gateway.errors import ConfigurationError
+from voucher_gateway.errors import ConfigurationError, hide_arguments
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.settings import DatabaseUrl, SecretSource
 from voucher_gateway.settings_table import Problems, Where, kind_of, read_settings, suggestion
@@ -89,6 +89,7 @@ def default_config_path() -> Path:
     return Path(os.environ.get(CONFIG_VARIABLE) or _DEFAULT_FILE)
 
 
+@hide_arguments
 def load_config(source: str | os.PathLike[str] | Mapping[str, Any]) -> Config:
     """Read a configuration from a TOML file, or from a dict of the same shape.
 

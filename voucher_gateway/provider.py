@@ -171,6 +171,7 @@ class VoucherProvider(abc.ABC):
         """Return what the voucher with this code is worth now; made out of `find` unless overridden."""
         if self.capabilities.of(Operation.BALANCE).support is Support.UNSUPPORTED:
             self._unsupported(Operation.BALANCE)
+        code, pin = Code.of(code), Pin.of_given(pin)
         voucher = self.find(code, pin)
         if voucher.remaining is None:
             raise MalformedResponse(

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from voucher_gateway.errors import ConfigurationError, VoucherGatewayError
+from voucher_gateway.errors import ConfigurationError, VoucherGatewayError, call_without_frames, hide_arguments
 from voucher_gateway.masking import MASK, Secret
 
 SecretShape = str | Secret | Mapping[str, Any] | Callable[[], str | Secret]
@@ -52,6 +52,7 @@ class SecretSource:
     _origin: Secret | _Variable | Path | Callable[[], str | Secret]
 
     @classmethod
+    @hide_arguments
     def of(cls, given: SecretShape | SecretSource, *, folder: Path | None = None) -> SecretSource:
         """Return the source that is meant; a source comes back as it is.
 
@@ -88,6 +89,9 @@ class SecretSource:
             ConfigurationError: if it is not there, empty, or holds a control character; or if the callable fails.
                 Errors of this library that a callable raises pass through.
         """
+        return call_without_frames(self._read)
+
+    def _read(self) -> Secret:
         origin = self._origin
         match origin:
             case Secret():
@@ -137,6 +141,7 @@ class DatabaseUrl:
     _folder: Path | None
 
     @classmethod
+    @hide_arguments
     def of(cls, given: SecretShape | SecretSource | DatabaseUrl, *, folder: Path | None = None) -> DatabaseUrl:
         """Return the URL that is meant; one comes back as it is.
 
@@ -155,6 +160,9 @@ class DatabaseUrl:
         Raises:
             ConfigurationError: if it cannot be read, or is no URL.
         """
+        return call_without_frames(self._read)
+
+    def _read(self) -> str:
         url = self._source.get().reveal()
         if not _DATABASE_URL.fullmatch(url):
             raise ConfigurationError("must be a database URL, such as sqlite:///voucher-gateway.db")
@@ -225,6 +233,12 @@ def base_url(value: str) -> str:
         ConfigurationError: if it is not https (http is taken for this machine itself), or has user information, a
             query, a fragment, a bad host or port, or a path that is not in its normal form.
     """
+    given = Secret(value)  # somebody will write a password into it
+    del value
+    return call_without_frames(lambda: _normal_base_url(given.reveal()))
+
+
+def _normal_base_url(value: str) -> str:
     if not _URL_TEXT.fullmatch(value) or "\\" in value:
         raise ConfigurationError("must be a URL of plain ASCII characters")
     try:

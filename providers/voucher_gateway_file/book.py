@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from voucher_gateway.adapter import ConfigurationError, VoucherGatewayError
+from voucher_gateway.adapter import ConfigurationError, VoucherGatewayError, call_without_frames
 from voucher_gateway_file.appending import append
 from voucher_gateway_file.contents import Contents, Form
 from voucher_gateway_file.jsonlines import JsonLines
 from voucher_gateway_file.locking import locked
+from voucher_gateway_file.records import NewLine
 from voucher_gateway_file.settings import FileSettings
 from voucher_gateway_file.table import Csv
 
@@ -80,14 +81,14 @@ class Book:
             error.about(account=self._account, operation=operation)
             raise
 
-    def write(self, file: BinaryIO, record: bytes) -> None:
+    def write(self, file: BinaryIO, line: NewLine) -> None:
         """Append the record of a voucher, in an `opened` file. A last one that was cut off goes.
 
         Raises:
             ProviderUnavailable: if it could not be written; the file is as it was.
             Stranded: if that is not certain.
         """
-        known = self.contents
+        known, record = self.contents, line.body
         if known.torn is not None:
             log.warning("%s: line %d, which was cut off while it was written, goes", self.path, known.torn)
         if known.end == 0:
@@ -102,7 +103,7 @@ class Book:
 
     def _learn(self, file: BinaryIO) -> None:
         before = self.contents.torn
-        self.contents.refresh(file)
+        call_without_frames(lambda: self.contents.refresh(file))
         if self.contents.torn not in (None, before):
             log.warning("%s: line %d is cut off, and counts for nothing", self.path, self.contents.torn)
 

@@ -13,7 +13,7 @@ import attrs
 from voucher_gateway.adapter import Interval, InvalidRequest, NewVoucher, Status, Validity, Voucher, now
 from voucher_gateway_file.contents import Form
 from voucher_gateway_file.fields import Object, object_from, problems_of, voucher_from
-from voucher_gateway_file.records import LONGEST
+from voucher_gateway_file.records import LONGEST, NewLine
 
 _DAYS: Final = {Interval.DAYS: 1, Interval.WEEKS: 7}
 _MONTHS: Final = {Interval.MONTHS: 1, Interval.YEARS: 12}
@@ -72,7 +72,7 @@ def _end_of(validity: Validity, start: datetime) -> datetime | None:
     raise InvalidRequest("validity ends beyond the year 9999", field="validity", rule="an end up to the year 9999")
 
 
-def record(form: Form, columns: Sequence[str], voucher: Voucher, *, reveal: bool) -> bytes:
+def record(form: Form, columns: Sequence[str], voucher: Voucher, *, reveal: bool) -> NewLine:
     """Return the record of a voucher, from which reading makes the very same voucher.
 
     Args:
@@ -95,7 +95,7 @@ def record(form: Form, columns: Sequence[str], voucher: Voucher, *, reveal: bool
         raise InvalidRequest(f"the voucher takes more than {LONGEST} bytes", field="metadata", rule="shorter")
     if lost := _lost(form, columns, body, voucher, reveal=reveal):
         raise InvalidRequest(f"the file cannot keep the {lost}", field=lost, rule="what can be read back")
-    return body
+    return NewLine(body)
 
 
 def _lost(form: Form, columns: Sequence[str], body: bytes, voucher: Voucher, *, reveal: bool) -> str | None:

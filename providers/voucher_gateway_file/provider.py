@@ -28,6 +28,7 @@ from voucher_gateway.adapter import (
     VoucherQuery,
     WrongPin,
     about_to_send,
+    call_without_frames,
     format_instant,
 )
 from voucher_gateway_file.appending import Stranded
@@ -86,14 +87,15 @@ class FileProvider(VoucherProvider):
             UnsupportedOperation: if the file has masks in the place of codes, so that nothing can be said.
             WrongPin: if the voucher has a PIN and another one is given.
         """
+        code, pin = Code.of(code), Pin.of_given(pin)
         known = self._book.contents
         with self._book.opened(Operation.FIND) as file:
-            found = None if file is None else known.with_code(file, Code.of(code).reveal())
+            found = None if file is None else known.with_code(file, code.reveal())
             if found is None and known.masked is not None:
                 raise UnsupportedOperation("the file holds masks of codes, by which nothing can be found")
             if found is None:
                 raise VoucherNotFound("the file has no voucher with this code")
-            if pin is not None and found.pin is not None and Pin.of(pin) != found.pin:
+            if pin is not None and found.pin is not None and pin != found.pin:
                 raise WrongPin("the PIN is wrong")
         return found
 
@@ -160,7 +162,7 @@ class FileProvider(VoucherProvider):
         with book.opened(Operation.ISSUE, writing=True) as file:
             assert file is not None  # writing makes it
             self._check_not_mixed(voucher)
-            body = record(book.form, book.columns, voucher, reveal=self.settings.reveal)
+            line = call_without_frames(lambda: record(book.form, book.columns, voucher, reveal=self.settings.reveal))
             book.contents.check_free(file, voucher)
             intent = self.intent(
                 Operation.ISSUE,
@@ -173,7 +175,7 @@ class FileProvider(VoucherProvider):
             )
             about_to_send(intent)
             try:
-                book.write(file, body)
+                call_without_frames(lambda: book.write(file, line))
             except Stranded as error:
                 reason = str(error)
             else:

@@ -32,6 +32,17 @@ class Record:
     closed: bool
 
 
+@attrs.frozen
+class NewLine:
+    """A record that is to be written. Its repr does not show the record.
+
+    Attributes:
+        body: its bytes, the line break included.
+    """
+
+    body: bytes = attrs.field(repr=False)
+
+
 def records(file: BinaryIO, *, start: int, line: int, quoted: bool) -> Iterator[Record]:
     """Give the records of a file from a place on. Blank lines and a byte order mark are passed over.
 

@@ -32,6 +32,7 @@ from voucher_gateway.adapter import (
     Voucher,
     VoucherChanges,
     WrongPin,
+    call_without_frames,
     money_from,
 )
 from voucher_gateway_jtl.capture_notes import tax_rate_noted, taxable_noted
@@ -61,14 +62,14 @@ def _checked(text: str, field: str, longest: int = _LONGEST) -> str:
 def checked_code(code: str | Code) -> Code:
     """Return the code if JTL could have it: 1 to 255 characters (seed)."""
     code = Code.of(code)
-    _checked(code.reveal(), "code")
+    call_without_frames(lambda: _checked(code.reveal(), "code"))
     return code
 
 
 def checked_pin(pin: str | Pin) -> Pin:
     """Return the PIN if JTL could have it: 1 to 255 characters (seed)."""
     pin = Pin.of(pin)
-    _checked(pin.reveal(), "pin")
+    call_without_frames(lambda: _checked(pin.reveal(), "pin"))
     return pin
 
 

@@ -84,7 +84,8 @@ class JtlProvider(HttpProvider):
     @classmethod
     def connect(cls, base_url: str, pin: str | Pin) -> dict[str, str | Secret]:
         """Swap the PIN that the Admin UI shows for 30 minutes for the login of a client. It works once."""
-        return connect(base_url, Pin.of(pin))
+        pin = Pin.of(pin)
+        return connect(base_url, pin)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -113,10 +114,11 @@ class JtlProvider(HttpProvider):
         A PIN is compared where the login may read it (scope read-secrets), and not looked at otherwise: JTL has no call
         that checks one.
         """
+        code, pin = Code.of(code), Pin.of_given(pin)
         voucher, _ = self._found(mapping.checked_code(code))
         if pin is not None and (self.scopes is None or "read-secrets" in self.scopes):
             with suppress(AccessDenied):  # the scopes are not known, and this one is not among them
-                mapping.check_pin(self._complete(Operation.FIND, voucher.id), Pin.of(pin), self.account)
+                mapping.check_pin(self._complete(Operation.FIND, voucher.id), pin, self.account)
         return voucher
 
     def get(self, id: str, *, secrets: bool = False) -> Voucher:
@@ -253,6 +255,7 @@ class JtlProvider(HttpProvider):
 
         JTL keeps no reference with a reservation.
         """
+        code, pin = Code.of(code), Pin.of_given(pin)
         code = mapping.checked_code(code)
         body = {"code": code, **mapping.amount(money)}
         if pin is not None:

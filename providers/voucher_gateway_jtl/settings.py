@@ -6,7 +6,14 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.adapter import ConfigurationError, HttpSettings, SecretSource, base_url, secret_source
+from voucher_gateway.adapter import (
+    ConfigurationError,
+    HttpSettings,
+    SecretSource,
+    base_url,
+    hide_init_arguments,
+    secret_source,
+)
 
 PRODUCTION: Final = "https://vouchers.api.jtl-software.com/v1"
 """The production host (seed)."""
@@ -32,6 +39,7 @@ def _array_style(_: object, __: attrs.Attribute[Any], style: str) -> None:
         raise ConfigurationError("must be 'comma' or 'repeat'")
 
 
+@hide_init_arguments
 @attrs.frozen(kw_only=True)
 class JtlSettings(HttpSettings):
     """An account at JTL. The client's id and secret come from ``voucher-gateway connect`` or the vendor's Admin UI.

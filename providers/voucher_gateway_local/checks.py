@@ -16,7 +16,9 @@ from voucher_gateway.adapter import (
     Metadata,
     NewVoucher,
     Pin,
+    Secret,
     Validity,
+    call_without_frames,
     encode,
     json_value,
 )
@@ -51,19 +53,16 @@ def text(value: str, field: str, longest: int = LONGEST_TEXT) -> str:
     return value
 
 
-def code_of(given: str | Code) -> Code:
-    """Return a code that a voucher here can have. It is never trimmed and its case never changed."""
-    code = Code.of(given)
-    text(code.reveal(), "code")
-    return code
+def code_and_pin(code: Code | None, pin: Pin | None) -> None:
+    """Make sure that a voucher here can have this code and this PIN. They are never trimmed, nor their case changed.
 
-
-def pin_of(given: str | Pin | None) -> Pin | None:
-    """Return a PIN that a voucher here can have."""
-    pin = Pin.of_given(given)
+    Raises:
+        InvalidRequest: if it cannot.
+    """
+    if code is not None:
+        call_without_frames(lambda: text(code.reveal(), "code"))
     if pin is not None:
-        text(pin.reveal(), "pin")
-    return pin
+        call_without_frames(lambda: text(pin.reveal(), "pin"))
 
 
 def names(reference: str, order: str | None) -> None:
@@ -93,9 +92,7 @@ def new_voucher(new: NewVoucher, currency: str | None) -> None:
     for field in _TEXTS:
         if (value := getattr(new, field)) is not None:
             text(value, field)
-    if new.code is not None:
-        code_of(new.code)
-    pin_of(new.pin)
+    code_and_pin(new.code, new.pin)
     if new.medium is Medium.UNKNOWN:
         raise InvalidRequest("medium must be digital or print", field="medium", rule="digital or print")
     if new.validity is not None:
@@ -151,12 +148,11 @@ def metadata_text(metadata: Metadata | None) -> str | None:
     raise InvalidRequest(f"metadata must be JSON: {rule}", field="metadata", rule=rule)
 
 
-def content_of(new: NewVoucher) -> list[str]:
-    """Return all that a new voucher asks for, in a fixed order and form. Holds the code: for a keyed digest only."""
-    code, pin = new.code, new.pin
+def content_of(new: NewVoucher) -> list[str | Secret]:
+    """Return all that a new voucher asks for, in a fixed order and form, for a keyed digest."""
     return [
         str(new.initial),
-        json.dumps([None if secret is None else secret.reveal() for secret in (code, pin)]),
+        Secret(json.dumps([None if masked is None else masked.reveal() for masked in (new.code, new.pin)])),
         json.dumps([new.id, new.active, new.medium, new.taxable, new.tax_rate, new.sku, new.batch, new.order]),
         str(new.valid_until),
         str(new.validity),

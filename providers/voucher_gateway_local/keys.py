@@ -16,7 +16,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Self
 
-from voucher_gateway.adapter import Code, ConfigurationError, Pin, Secret
+from voucher_gateway.adapter import Code, ConfigurationError, Masked, Pin, Secret
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -64,7 +64,7 @@ class Vault:
         return self._mac("code", code.reveal())
 
     def content(self, *parts: object) -> str:
-        """Return a digest of what a call asks for, to tell two calls of one reference apart."""
+        """Return a digest of what a call asks for, to tell two calls of one reference apart. It may be masked."""
         return self._mac("content", *parts)
 
     def seal(self, id: str, code: Code, pin: Pin | None) -> str:
@@ -87,7 +87,8 @@ class Vault:
 
     def _mac(self, *parts: object) -> str:
         # BLAKE2b with a key is a MAC by itself (RFC 7693), at a quarter of the time of HMAC with SHA-256.
-        text = "\0".join([f"{len(part)}:{part}" for part in map(str, parts)])
+        plain = [part.reveal() if isinstance(part, Masked) else str(part) for part in parts]
+        text = "\0".join([f"{len(part)}:{part}" for part in plain])
         keyed = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._finding, digest_size=_MAC_BYTES)
         return keyed.hexdigest()
 

@@ -48,7 +48,7 @@ def check_query(query: VoucherQuery) -> None:
         if filter is not None:
             checks.text(filter, name)
     if query.code is not None:
-        checks.code_of(query.code)
+        checks.code_and_pin(query.code, None)
 
 
 def conditions(query: VoucherQuery, vault: Vault) -> list[sa.ColumnElement[bool]]:

@@ -118,7 +118,8 @@ class LocalProvider(VoucherProvider):
 
     def find(self, code: str | Code, pin: str | Pin | None = None) -> Voucher:
         """Return the voucher with exactly this code. A PIN need not be given; one that is given must be right."""
-        code, pin = checks.code_of(code), checks.pin_of(pin)
+        code, pin = Code.of(code), Pin.of_given(pin)
+        checks.code_and_pin(code, pin)
         book = self._open()
         row = self._shown(Operation.FIND, "fingerprint", book.vault.fingerprint(code))
         if pin is not None:
@@ -215,7 +216,8 @@ class LocalProvider(VoucherProvider):
         order: str | None = None,
     ) -> Reservation:
         """Set value aside for as long as the settings say. A voucher may have many reservations at a time."""
-        code, pin = checks.code_of(code), checks.pin_of(pin)
+        code, pin = Code.of(code), Pin.of_given(pin)
+        checks.code_and_pin(code, pin)
         intent = self.intent(Operation.RESERVE, reference=reference, order=order, money=positive(money))
         vault = self._open().vault
         fingerprint = vault.fingerprint(code)
@@ -265,7 +267,8 @@ class LocalProvider(VoucherProvider):
         order: str | None = None,
     ) -> Redemption:
         """Take value in one step; what reservations hold cannot be taken."""
-        code, pin = checks.code_of(code), checks.pin_of(pin)
+        code, pin = Code.of(code), Pin.of_given(pin)
+        checks.code_and_pin(code, pin)
         intent = self.intent(Operation.REDEEM, reference=reference, order=order, money=positive(money))
         vault = self._open().vault
         fingerprint = vault.fingerprint(code)

@@ -6,7 +6,14 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.adapter import ConfigurationError, DatabaseUrl, InvalidRequest, SecretSource, exponent
+from voucher_gateway.adapter import (
+    ConfigurationError,
+    DatabaseUrl,
+    InvalidRequest,
+    SecretSource,
+    exponent,
+    hide_init_arguments,
+)
 
 ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """For made codes: 32 characters that are not mistaken for one another."""
@@ -53,6 +60,7 @@ def _sources(given: Any) -> tuple[SecretSource, ...]:
     return tuple(SecretSource.of(one) for one in given)
 
 
+@hide_init_arguments
 @attrs.frozen(kw_only=True)
 class LocalSettings:
     """An account of vouchers that the shop issues itself.

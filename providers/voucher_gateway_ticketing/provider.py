@@ -43,6 +43,7 @@ from voucher_gateway.adapter import (
     VoucherGatewayError,
     VoucherNotFound,
     VoucherQuery,
+    hide_arguments,
     mapped_all,
 )
 from voucher_gateway_ticketing import mapping, resolving, wire
@@ -97,6 +98,7 @@ class TicketingProvider(HttpProvider):
 
     # --- reading ---
 
+    @hide_arguments
     def find(
         self,
         code: str | Code,
@@ -110,6 +112,7 @@ class TicketingProvider(HttpProvider):
         one, raw = self._reads.only(Operation.FIND, found)
         return self._made(Operation.FIND, self._reads.named(Operation.FIND, one), raw)
 
+    @hide_arguments
     def get(
         self,
         id: str,
@@ -120,6 +123,7 @@ class TicketingProvider(HttpProvider):
         one, raw = self._reads.got(Operation.GET, id)
         return self._made(Operation.GET, one, raw)
 
+    @hide_arguments
     def presentation(self, code: str | Code, *, id: str | None = None) -> Presentation:
         """Return the public view of a voucher (vivenu: info). The key is not sent with it.
 
@@ -187,6 +191,7 @@ class TicketingProvider(HttpProvider):
 
     # --- issuing ---
 
+    @hide_arguments
     def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
         """Create a voucher, which can be spent at once.
 
@@ -213,6 +218,7 @@ class TicketingProvider(HttpProvider):
             return self._issued(currency, one, raw, intent)
         raise self._precise(refused, code)
 
+    @hide_arguments
     def update(self, id: str, changes: VoucherChanges, *, reference: str, order: str | None = None) -> Voucher:
         """Change the expiry. The vendor overwrites amount and expiry together, so the amount is read and sent back.
 
@@ -243,6 +249,7 @@ class TicketingProvider(HttpProvider):
 
     # --- primitives of emulations ---
 
+    @hide_arguments
     def read_value(self, code: str | Code | None = None, *, id: str | None = None) -> StoredValue:
         """Return amount and balance of one voucher, as the list shows both at one moment."""
         if code is not None and id is None:

@@ -12,6 +12,7 @@ from voucher_gateway.adapter import (
     InvalidRequest,
     SecretSource,
     exponent,
+    hide_init_arguments,
     secret_source,
 )
 from voucher_gateway.adapter import base_url as checked_base_url
@@ -50,6 +51,7 @@ def _page_size(_: object, __: attrs.Attribute[Any], size: int) -> None:
         raise ConfigurationError(f"must be from 1 to {LARGEST_PAGE}")
 
 
+@hide_init_arguments
 @attrs.frozen(kw_only=True)
 class TicketingSettings(HttpSettings):
     """An account at the ticketing vendor: one seller's vouchers.

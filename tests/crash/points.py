@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.database import Database
-from voucher_gateway.http.request import Reply
+from voucher_gateway.http.request import EncodedRequest, Reply
 from voucher_gateway.http.transport import Transport
 
 STRIKES: Final[Mapping[str, int]] = {
@@ -64,18 +64,10 @@ class Points:
                 self.pass_by("before a commit")
             self.pass_by("after a commit")
 
-        def watched_send(
-            transport: Transport,
-            method: str,
-            url: str,
-            headers: Mapping[str, str],
-            body: bytes | None,
-            *,
-            deadline: float,
-        ) -> Reply:
-            where = f"{method} {_shape(urlsplit(url).path)}"
+        def watched_send(transport: Transport, request: EncodedRequest, *, deadline: float) -> Reply:
+            where = f"{request.method} {_shape(urlsplit(request.url).path)}"
             self.pass_by(f"before {where}")
-            reply = send(transport, method, url, headers, body, deadline=deadline)
+            reply = send(transport, request, deadline=deadline)
             self.pass_by(f"after {where}")
             return reply
 

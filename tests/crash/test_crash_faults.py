@@ -14,7 +14,7 @@ from tests.crash.truth import Scene, scene
 from tests.crash.verbs import VERBS
 from voucher_gateway.adapter import ConcurrentModification, Effect, OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.http import retry
-from voucher_gateway.http.request import Reply
+from voucher_gateway.http.request import EncodedRequest, Reply
 from voucher_gateway.http.transport import Transport
 from voucher_gateway.journal import Journal
 from voucher_gateway.simulator import FAULTS
@@ -57,9 +57,9 @@ def _before_request(strike: Callable[[int, str], None]) -> Iterator[None]:
     send = Transport.send
     numbers = itertools.count()
 
-    def watched(transport: Transport, method: str, url: str, *more: Any, **options: Any) -> Reply:
-        strike(next(numbers), "TOKEN" if url.endswith("/oauth/token") else method)
-        return send(transport, method, url, *more, **options)
+    def watched(transport: Transport, request: EncodedRequest, *, deadline: float) -> Reply:
+        strike(next(numbers), "TOKEN" if request.url.endswith("/oauth/token") else request.method)
+        return send(transport, request, deadline=deadline)
 
     door: Any = Transport
     door.send = watched

@@ -23,6 +23,7 @@ from voucher_gateway.adapter import (
     Secret,
 )
 from voucher_gateway.http import auth as auth_module
+from voucher_gateway.http.auth import Form, encode_form
 from voucher_gateway.settings import SecretSource
 
 FAR = time.monotonic() + 3600
@@ -36,8 +37,8 @@ class TokenEndpoint:
         self._bodies = list(bodies)
         self._status = status
 
-    def __call__(self, body: bytes, deadline: float) -> Reply:
-        self.forms.append(dict(parse_qsl(body.decode("ascii"), strict_parsing=True)))
+    def __call__(self, form: Form, deadline: float) -> Reply:
+        self.forms.append(dict(parse_qsl(encode_form(form).decode("ascii"), strict_parsing=True)))
         said = self._bodies.pop(0) if len(self._bodies) > 1 else self._bodies[0]
         text = said if isinstance(said, str) else json.dumps(said)
         return Reply(status=self._status, headers={}, body=text.encode())
@@ -110,9 +111,9 @@ def test_a_token_is_renewed_a_minute_or_a_tenth_of_its_life_before_it_expires(
 def test_the_life_of_a_token_counts_from_when_it_was_asked_for(clock: SimpleNamespace) -> None:
     endpoint = TokenEndpoint(token(expires_in=10))
 
-    def slowly(body: bytes, deadline: float) -> Reply:
+    def slowly(form: Form, deadline: float) -> Reply:
         clock.now += 5
-        return endpoint(body, deadline)
+        return endpoint(form, deadline)
 
     made = ClientCredentials(client_id="till-1", client_secret=SecretSource.of("s"), post=slowly)
     made.header(FAR)

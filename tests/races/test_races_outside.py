@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.races.racing import Redeeming
-from voucher_gateway.http.request import Reply
+from voucher_gateway.http.request import EncodedRequest, Reply
 from voucher_gateway.http.transport import Transport
 from voucher_gateway.journal import State
 from voucher_gateway_ticketing.simulator import TicketingSimulator
@@ -25,11 +25,11 @@ def _around_the_write(do: Callable[[], object], *, before: bool) -> Iterator[Non
     send = Transport.send
     left = [do]
 
-    def watched(transport: Transport, method: str, *more: Any, **options: Any) -> Reply:
-        if before and method == "PUT" and left:
+    def watched(transport: Transport, request: EncodedRequest, *, deadline: float) -> Reply:
+        if before and request.method == "PUT" and left:
             left.pop()()
-        reply = send(transport, method, *more, **options)
-        if not before and method == "PUT" and left:
+        reply = send(transport, request, deadline=deadline)
+        if not before and request.method == "PUT" and left:
             left.pop()()
         return reply
 

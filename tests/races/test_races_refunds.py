@@ -12,7 +12,7 @@ import pytest
 from tests.crash.verbs import TEN
 from voucher_gateway.adapter import OutcomeUnknown, Redemption
 from voucher_gateway.database import Locks
-from voucher_gateway.http.request import Reply
+from voucher_gateway.http.request import EncodedRequest, Reply
 from voucher_gateway.http.transport import Transport
 from voucher_gateway.journal import State
 
@@ -26,9 +26,9 @@ def _after_the_look(do: Callable[[], object]) -> Iterator[None]:
     send = Transport.send
     left = [do]
 
-    def watched(transport: Transport, method: str, url: str, *more: Any, **options: Any) -> Reply:
-        reply = send(transport, method, url, *more, **options)
-        if "/charges?" in url and left:
+    def watched(transport: Transport, request: EncodedRequest, *, deadline: float) -> Reply:
+        reply = send(transport, request, deadline=deadline)
+        if "/charges?" in request.url and left:
             left.pop()()
         return reply
 

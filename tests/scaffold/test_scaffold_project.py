@@ -156,7 +156,7 @@ def test_declaring_without_doing_is_refused_by_name(installed: Python, project: 
 @pytest.mark.parametrize(
     ("before", "after", "promise"),
     [
-        ("if found.code != Code.of(code):", "if False:", None),  # the simulator is exact, so nothing is wrong yet
+        ("if found.code != code:", "if False:", None),  # the simulator is exact, so nothing is wrong yet
         ('"inactive": Status.INACTIVE', '"inactive": Status.ACTIVE', "R7"),
         ("valid_until=one.valid_until,", "valid_until=None,", "T2"),
         ("one.balance, one.currency", "one.initial, one.currency", "M2"),

@@ -51,9 +51,13 @@ def read_key(path: Path) -> Secret:
     try:
         if path.stat().st_mode & 0o077:
             raise ConfigurationError(f"the key {path} must be readable by its owner only (mode 0600)")
-        key = path.read_text(encoding="ascii").strip()
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"the key {path} cannot be read") from error
-    if len(key) < LEAST_BYTES:
-        raise ConfigurationError(f"the key {path} is damaged: restore it from the backup of the database")
-    return Secret(key)
+        key = Secret(path.read_text(encoding="ascii").strip())
+    except OSError as error:
+        reason = f": {error.strerror}"
+    except ValueError:  # its error holds what was read
+        reason = ", as it is not text in ASCII"
+    else:
+        if len(key.reveal()) < LEAST_BYTES:
+            raise ConfigurationError(f"the key {path} is damaged: restore it from the backup of the database")
+        return key
+    raise ConfigurationError(f"the key {path} cannot be read{reason}")

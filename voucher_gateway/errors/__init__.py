@@ -39,9 +39,10 @@
     └── ConcurrentModification      somebody else changed the voucher meanwhile; a person must look
 
 ``except OutcomeUnknown`` catches everything that may have run without our knowing. No error carries a payload, a
-code, a PIN or a secret, and every error survives pickling.
+code, a PIN or a secret, neither do the local variables of its frames, and every error survives pickling.
 """
 
+from voucher_gateway.errors.frames import call_without_frames, drop_frames, hide_arguments, hide_init_arguments
 from voucher_gateway.errors.kinds import (
     AccessDenied,
     AlreadyCaptured,
@@ -119,4 +120,8 @@ __all__ = [
     "VoucherMoved",
     "VoucherNotFound",
     "WrongPin",
+    "call_without_frames",
+    "drop_frames",
+    "hide_arguments",
+    "hide_init_arguments",
 ]

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Self
 
+from voucher_gateway.adapter import hide_arguments
 from voucher_gateway.config import Config, load_config
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.gateway.doubt import Doubt
@@ -30,6 +31,7 @@ class Gateway(Reading, Issuing, Spending, Doubt):
     """
 
     @classmethod
+    @hide_arguments
     def from_config(cls, source: str | os.PathLike[str] | Mapping[str, Any] | Config) -> Self:
         """Make the gateway that a configuration describes: a TOML file, a dict of its shape, or one read already.
 

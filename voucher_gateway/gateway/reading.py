@@ -31,8 +31,8 @@ class Reading(Accounts):
             pin: the PIN, if there is one.
             broadcast: whether to show the code to the other accounts' vendors too.
         """
-        code = Code.of(code)
-        lookup = look_up(self.accounts, code, Pin.of_given(pin), broadcast=broadcast)
+        code, pin = Code.of(code), Pin.of_given(pin)
+        lookup = look_up(self.accounts, code, pin, broadcast=broadcast)
         others = [voucher for voucher in lookup.vouchers if self._is_other_voucher(voucher.account, code, voucher.id)]
         if not others:
             return lookup
@@ -50,8 +50,8 @@ class Reading(Accounts):
 
     def balance(self, account: str, code: str | Code, pin: str | Pin | None = None) -> Balance:
         """Return what a voucher is worth now."""
-        code = Code.of(code)
-        balance = self._provider_for(account, Operation.BALANCE).balance(code, Pin.of_given(pin))
+        code, pin = Code.of(code), Pin.of_given(pin)
+        balance = self._provider_for(account, Operation.BALANCE).balance(code, pin)
         if self._is_other_voucher(account, code, balance.voucher_id):
             raise _other_voucher(account, Operation.BALANCE)
         return balance

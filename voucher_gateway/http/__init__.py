@@ -5,5 +5,18 @@ from voucher_gateway.http.calls import Calls
 from voucher_gateway.http.client import HttpClient
 from voucher_gateway.http.request import Path, Reply, Request
 from voucher_gateway.http.settings import HttpSettings
+from voucher_gateway.http.urls import scrub_attributes, scrub_url
 
-__all__ = ["Auth", "BearerKey", "Calls", "ClientCredentials", "HttpClient", "HttpSettings", "Path", "Reply", "Request"]
+__all__ = [
+    "Auth",
+    "BearerKey",
+    "Calls",
+    "ClientCredentials",
+    "HttpClient",
+    "HttpSettings",
+    "Path",
+    "Reply",
+    "Request",
+    "scrub_attributes",
+    "scrub_url",
+]

@@ -13,14 +13,21 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final, Protocol
 from urllib.parse import urlencode
 
 import attrs
 
-from voucher_gateway.errors import AuthenticationFailed, ConfigurationError, MalformedResponse, ProviderUnavailable
+from voucher_gateway.errors import (
+    AuthenticationFailed,
+    ConfigurationError,
+    MalformedResponse,
+    ProviderUnavailable,
+    call_without_frames,
+)
 from voucher_gateway.http.request import Reply
-from voucher_gateway.masking import Secret
+from voucher_gateway.masking import Masked, Secret
 from voucher_gateway.settings import SecretSource
 
 # RFC 6750 calls it b64token; keys of other makers have other visible characters. A line break would forge a header.
@@ -32,8 +39,17 @@ LONGEST_MARGIN_S: Final = 60.0
 _LONGEST_LIFE_S: Final = 10**9
 """Some vendors mean "for ever" by a number that no clock can count to."""
 
-PostForm = Callable[[bytes, float], Reply]
-"""Posts a form body to the token URL before a deadline; raises `NotExecuted` if there is no usable answer."""
+Form = Mapping[str, str | Masked]
+"""Fields of a form; values that are masked are revealed only when sent."""
+
+PostForm = Callable[[Form, float], Reply]
+"""Posts a form to the token URL before a deadline; raises `NotExecuted` if there is no usable answer."""
+
+
+def encode_form(form: Form) -> bytes:
+    """Return the body of a form as it is sent."""
+    fields = {name: value.reveal() if isinstance(value, Masked) else value for name, value in form.items()}
+    return urlencode(fields).encode("ascii")
 
 
 class Auth(Protocol):
@@ -138,18 +154,22 @@ class ClientCredentials:
         try:
             token = self._token
             if token is None or token is unlike:
-                token = self._token = self._fetch(deadline)
+                token = self._token = call_without_frames(partial(self._fetch, deadline))
             return token
         finally:
             self._lock.release()
 
     def _fetch(self, deadline: float) -> _Token:
-        form = {"grant_type": "client_credentials", "client_id": self._client_id, **self._extra}
+        form: dict[str, str | Masked] = {
+            "grant_type": "client_credentials",
+            "client_id": self._client_id,
+            **self._extra,
+        }
         if self._scopes:
             form["scope"] = " ".join(self._scopes)
-        body = urlencode({**form, "client_secret": self._secret.get().reveal()}).encode("ascii")
+        form["client_secret"] = self._secret.get()
         asked_at = time.monotonic()
-        reply = self._post(body, deadline)
+        reply = self._post(form, deadline)
         if not reply.ok:
             raise _refused(reply)
         return self._read(reply, asked_at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from voucher_gateway.errors import Rejected, VoucherGatewayError, VoucherNotFound
+from voucher_gateway.errors import Rejected, VoucherGatewayError, VoucherNotFound, drop_frames
 from voucher_gateway.http.client import HttpClient
 from voucher_gateway.http.request import Reply, Request
 
@@ -28,12 +28,12 @@ class Calls:
         return self.about(operation, lambda: self.http.read(request, read))
 
     def about(self, operation: str, call: Callable[[], T]) -> T:
-        """Make a call whose errors name the account and the operation."""
+        """Make a call whose errors name the account and the operation, and come without the frames of the call."""
         try:
             return call()
         except VoucherGatewayError as error:
-            error.about(account=self._account, operation=str(operation))
-            raise
+            failure = drop_frames(error).about(account=self._account, operation=str(operation))
+        raise failure
 
     def of_voucher(self, call: Callable[[], T]) -> T:
         """Make a call whose path names a voucher: a 404 in the vendor's shape then means that there is none."""

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
 
+import attrs
+
 from voucher_gateway.errors import (
     AccessDenied,
     AuthenticationFailed,
@@ -18,14 +20,16 @@ from voucher_gateway.errors import (
     ProviderUnavailable,
     RateLimited,
     VoucherGatewayError,
+    drop_frames,
 )
 from voucher_gateway.http import effects
-from voucher_gateway.http.auth import Auth
+from voucher_gateway.http.auth import Auth, Form, PostForm, encode_form
 from voucher_gateway.http.effects import Failure
-from voucher_gateway.http.request import Reply, Request
+from voucher_gateway.http.request import EncodedRequest, Reply, Request
 from voucher_gateway.http.retry import repeat, retry_after_s
 from voucher_gateway.http.settings import HttpSettings
 from voucher_gateway.http.transport import USER_AGENT, NoReply, Transport, deadline_in
+from voucher_gateway.http.urls import register_base_url
 from voucher_gateway.instants import now
 from voucher_gateway.integrity import require_voucher
 from voucher_gateway.masking import Secret
@@ -90,6 +94,7 @@ class HttpClient:
         self._refusals = refusals
         self._explain = explain
         self._transport = Transport(settings)
+        register_base_url(settings.base_url)
         self._clocks: tuple[datetime, datetime] | None = None
         _clients.add(self)
 
@@ -113,13 +118,19 @@ class HttpClient:
         """How far the vendor's clock was ahead of ours at its last answer, to about a second; None if none told."""
         return None if self._clocks is None else self._clocks[0] - self._clocks[1]
 
-    def post_form(self, url: str) -> Callable[[bytes, float], Reply]:
+    def post_form(self, url: str) -> PostForm:
         """Return what `ClientCredentials` posts its form with."""
+        register_base_url(url)
 
-        def post(body: bytes, deadline: float) -> Reply:
-            headers = {"Content-Type": "application/x-www-form-urlencoded", **_COMMON}
+        def post(form: Form, deadline: float) -> Reply:
+            request = EncodedRequest(
+                "POST",
+                url=url,
+                body=encode_form(form),
+                headers={"Content-Type": "application/x-www-form-urlencoded", **_COMMON},
+            )
             return repeat(
-                lambda: self._token_reply(url, headers, body, deadline),
+                lambda: self._token_reply(request, deadline),
                 tries=self.settings.tries,
                 deadline=deadline,
             )
@@ -186,11 +197,12 @@ class HttpClient:
         return self._about(lambda: repeat(once, tries=self.settings.tries, deadline=deadline), intent.verb)
 
     def _about(self, call: Callable[[], T], operation: str | None = None) -> T:
+        # What is below here reads and writes codes and secrets in plain text, so its frames do not leave with an error.
         try:
             return call()
         except VoucherGatewayError as error:
-            error.about(account=self.account, operation=operation)
-            raise
+            failure = drop_frames(error).about(account=self.account, operation=operation)
+        raise failure
 
     def _answered(self, request: Request, deadline: float, announce: Callable[[], None] = lambda: None) -> Reply:
         """Return a successful reply, renewing the credentials once. Each sending is announced right before.
@@ -199,27 +211,22 @@ class HttpClient:
             _Puzzle: if it is open what the request did.
         """
         # Made before a token is fetched: what cannot be encoded fails before anything is sent.
-        url, body = self.settings.base_url + request.target(), request.body()
+        encoded = request.encode(self.settings.base_url)
         header = None if self.auth is None or request.anonymous else self.auth.header(deadline)
         announce()
-        reply = self._sent(request, url, body, header, deadline)
+        reply = self._sent(request, encoded, header, deadline)
         if reply.status == 401 and header is not None and self.auth is not None and self.auth.renew(header, deadline):
             header = self.auth.header(deadline)
             announce()
-            reply = self._sent(request, url, body, header, deadline)
+            reply = self._sent(request, encoded, header, deadline)
         if reply.ok:
             return reply
         raise self._refusal(request, reply)
 
-    def _sent(self, request: Request, url: str, body: bytes | None, header: Secret | None, deadline: float) -> Reply:
-        headers = dict(_COMMON)
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        if header is not None:
-            headers["Authorization"] = header.reveal()
+    def _sent(self, request: Request, encoded: EncodedRequest, header: Secret | None, deadline: float) -> Reply:
         try:
             reply = self._transport.send(
-                request.method, url, headers, body, deadline=deadline, returns_page=request.returns_page
+                _with_headers(encoded, header), deadline=deadline, returns_page=request.returns_page
             )
         except NoReply as lost:
             failure = lost
@@ -253,9 +260,9 @@ class HttpClient:
         except Exception:  # noqa: BLE001 - a body that `explain` stumbles over is not in the shape that it knows
             return None
 
-    def _token_reply(self, url: str, headers: dict[str, str], body: bytes, deadline: float) -> Reply:
+    def _token_reply(self, request: EncodedRequest, deadline: float) -> Reply:
         try:
-            reply = self._transport.send("POST", url, headers, body, deadline=deadline)
+            reply = self._transport.send(request, deadline=deadline)
         except NoReply as lost:
             failure = lost.failure.value
         else:
@@ -272,6 +279,15 @@ class HttpClient:
         self._transport = Transport(self.settings)
         if self.auth is not None:
             self.auth.after_fork()
+
+
+def _with_headers(request: EncodedRequest, header: Secret | None) -> EncodedRequest:
+    headers = dict(_COMMON)
+    if request.body is not None:
+        headers["Content-Type"] = "application/json"
+    if header is not None:
+        headers["Authorization"] = header.reveal()
+    return attrs.evolve(request, headers=headers)
 
 
 def _distrust(stumbled: Exception) -> str:

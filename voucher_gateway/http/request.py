@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,9 +12,9 @@ import attrs
 
 from voucher_gateway import wire
 from voucher_gateway.errors import InvalidRequest
+from voucher_gateway.http.urls import PLACEHOLDER, register_template
 from voucher_gateway.masking import Masked
 
-_PART: Final = re.compile(r"\{(\w+)\}")
 _REQUEST_ID_HEADERS: Final = ("x-request-id", "x-correlation-id", "request-id", "cf-ray")
 
 
@@ -39,25 +38,29 @@ class Path:
             InvalidRequest: if a part is empty, ``.`` or ``..`` (which no encoding keeps from being a path step) or is
                 not encodable.
         """
-        return cls(template, _PART.sub(lambda match: _encode(match[1], parts[match[1]]), template))
+        register_template(template)
+        return cls(template, PLACEHOLDER.sub(lambda match: _encode(match[1], parts[match[1]]), template))
 
 
 def _encode(name: str, part: str | Masked) -> str:
-    text = part.reveal() if isinstance(part, Masked) else part
-    if not isinstance(text, str):
-        raise TypeError(f"{name} is a str, not {type(text).__name__}")
-    if text in ("", ".", ".."):
+    if not isinstance(part, str | Masked):
+        raise TypeError(f"{name} is a str, not {type(part).__name__}")
+    if _plain(part) in ("", ".", ".."):
         raise InvalidRequest(f"{name} must not be empty, '.' or '..'", field=name, rule="not empty, not '.', not '..'")
-    encoded = _quoted(text)
+    encoded = _quoted(part)
     if encoded is None:
         raise InvalidRequest(f"{name} is no valid Unicode text", field=name, rule="valid Unicode")
     return encoded
 
 
-def _quoted(text: str) -> str | None:
+def _plain(text: str | Masked) -> str:
+    return text.reveal() if isinstance(text, Masked) else text
+
+
+def _quoted(text: str | Masked) -> str | None:
     # The error carries the whole text, so it must not be the context of ours.
     try:
-        return quote(text, safe="")
+        return quote(_plain(text), safe="")
     except UnicodeEncodeError:
         return None
 
@@ -95,13 +98,10 @@ class Request:
         """
         if not self.query:
             return self.path.encoded
-        pairs = [
-            (_quoted(name), _quoted(value.reveal() if isinstance(value, Masked) else value))
-            for name, value in self.query
-        ]
-        if any(None in pair for pair in pairs):
+        encoded = _encoded_query(self.query)
+        if encoded is None:
             raise InvalidRequest("a filter is no valid Unicode text", field="query", rule="valid Unicode")
-        return f"{self.path.encoded}?{'&'.join(f'{name}={value}' for name, value in pairs)}"
+        return f"{self.path.encoded}?{encoded}"
 
     def body(self) -> bytes | None:
         """Return the JSON body.
@@ -112,6 +112,39 @@ class Request:
         if self.json is None:
             return None
         return wire.encode({k: v.reveal() if isinstance(v, Masked) else v for k, v in self.json.items()})
+
+    def encode(self, base_url: str) -> EncodedRequest:
+        """Return the request in the form in which it is sent, without its headers.
+
+        Raises:
+            InvalidRequest: if a text is no valid Unicode.
+        """
+        return EncodedRequest(self.method, url=base_url + self.target(), body=self.body())
+
+
+def _encoded_query(query: Sequence[tuple[str, str | Masked]]) -> str | None:
+    """Return the query as it is sent; None if a text is no valid Unicode."""
+    pairs = [(_quoted(name), _quoted(value)) for name, value in query]
+    if any(None in pair for pair in pairs):
+        return None
+    return "&".join(f"{name}={value}" for name, value in pairs)
+
+
+@attrs.frozen
+class EncodedRequest:
+    """A request in the form in which it is sent. Its repr shows neither URL, nor headers, nor body.
+
+    Attributes:
+        method: the HTTP method.
+        url: encoded; it is sent as it is.
+        body: the body, None for none.
+        headers: all of them but the length.
+    """
+
+    method: str
+    url: str = attrs.field(repr=False, kw_only=True)
+    body: bytes | None = attrs.field(repr=False, kw_only=True)
+    headers: Mapping[str, str] = attrs.field(repr=False, kw_only=True, factory=dict)
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -20,12 +20,12 @@ import requests
 import urllib3.exceptions as broken
 from requests.structures import CaseInsensitiveDict
 from requests.utils import select_proxy
-from urllib3.util import parse_url
+from urllib3.util import Retry, parse_url
 
-from voucher_gateway.errors import ConfigurationError
+from voucher_gateway.errors import ConfigurationError, drop_frames
 from voucher_gateway.http.effects import Failure
 from voucher_gateway.http.exchange import Exchange, OutOfTime, TimedAdapter, under_way
-from voucher_gateway.http.request import Reply
+from voucher_gateway.http.request import EncodedRequest, Reply
 from voucher_gateway.http.settings import HttpSettings, ReplyLimits
 from voucher_gateway.settings import is_this_machine
 
@@ -61,7 +61,11 @@ class Transport:
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
         self._session = requests.Session()
-        adapter = TimedAdapter(pool_connections=4, pool_maxsize=max(settings.workers, 1))
+        # With no retry at all, urllib3 raises the failure itself. With none left, it raises a `MaxRetryError`, whose
+        # message holds path and query, and a tracing library that wraps urllib3 records it.
+        adapter = TimedAdapter(
+            pool_connections=4, pool_maxsize=max(settings.workers, 1), max_retries=Retry(total=False)
+        )
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._routes: dict[str, _Route] = {}
@@ -70,23 +74,11 @@ class Transport:
         """Close all connections."""
         self._session.close()
 
-    def send(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        *,
-        deadline: float,
-        returns_page: bool = False,
-    ) -> Reply:
+    def send(self, request: EncodedRequest, *, deadline: float, returns_page: bool = False) -> Reply:
         """Send one request once and read the whole answer.
 
         Args:
-            method: the HTTP method.
-            url: encoded; it is sent as it is.
-            headers: all of them but the length.
-            body: the body.
+            request: what to send.
             deadline: the moment of ``time.monotonic`` when it must be over.
             returns_page: whether the reply is a page of a list, which may be larger.
 
@@ -94,18 +86,24 @@ class Transport:
             NoReply: if no complete answer came.
             ConfigurationError: if the environment's proxy, or the file of trusted certificates, cannot be used.
         """
-        route = self._route(url)
+        route = self._route(request)
         limits = self._settings.reply_limits(page=returns_page)
         exchange = Exchange(deadline, self._settings.connect_timeout_s, self._settings.read_timeout_s)
         callers = sys.exception()  # what our caller is handling just now says nothing about us
-        # Raised outside of the handler: even as a hidden context, the library's own error would carry URL and token.
+        # Raised outside of the handlers: even as a hidden context, the library's own error would carry URL and token.
+        # The frames of an interruption would carry them, too, and the connection.
+        interruption: BaseException | None = None
         try:
             with under_way(exchange):
-                return self._send(_prepared(method, url, headers, body), route, exchange, limits)
+                return self._send(_prepared(request), route, exchange, limits)
         except _TooLarge:
             failure = Failure.TOO_LARGE
         except Exception as error:  # noqa: BLE001 - whatever it is, the request may have left
             failure = _failure(error, besides=callers)
+        except BaseException as error:  # noqa: BLE001 - raised again right below
+            interruption = drop_frames(error)
+        if interruption is not None:
+            raise interruption
         raise NoReply(_named(failure, exchange.sent), sent=exchange.sent)
 
     def _send(self, request: requests.PreparedRequest, route: _Route, exchange: Exchange, limits: ReplyLimits) -> Reply:
@@ -124,15 +122,15 @@ class Transport:
             raise
         return Reply(status=response.status_code, headers=response.headers, body=body, max_values=limits.max_values)
 
-    def _route(self, url: str) -> _Route:
-        host = urlsplit(url).netloc
+    def _route(self, request: EncodedRequest) -> _Route:
+        host = urlsplit(request.url).netloc
         route = self._routes.get(host)
         if route is None:
-            found = self._session.merge_environment_settings(url, {}, True, self._settings.ca_bundle, None)
+            found = self._session.merge_environment_settings(request.url, {}, True, self._settings.ca_bundle, None)
             # A proxy would see the token in plain http, and the proxy's own loopback is another machine's.
-            proxies = {} if is_this_machine(urlsplit(url).hostname or "") else found["proxies"]
-            _check_proxy(select_proxy(url, proxies))
-            if url.startswith("https:"):
+            proxies = {} if is_this_machine(urlsplit(request.url).hostname or "") else found["proxies"]
+            _check_proxy(select_proxy(request.url, proxies))
+            if request.url.startswith("https:"):
                 _check_certificates(found["verify"])
             route = self._routes[host] = _Route(proxies, found["verify"], found["cert"])
         return route
@@ -180,16 +178,16 @@ def _check_certificates(verify: bool | str | None) -> None:
         raise ConfigurationError(f"there is no such file of trusted certificates: {where}")
 
 
-def _prepared(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> requests.PreparedRequest:
+def _prepared(request: EncodedRequest) -> requests.PreparedRequest:
     """Fill a prepared request by hand: requests' own preparation would decode and re-encode parts of the path."""
-    request = requests.PreparedRequest()
-    request.method = method
-    request.url = url
-    request.headers = CaseInsensitiveDict(headers)
-    request.body = body
-    if body is not None:
-        request.headers["Content-Length"] = str(len(body))
-    return request
+    prepared = requests.PreparedRequest()
+    prepared.method = request.method
+    prepared.url = request.url
+    prepared.headers = CaseInsensitiveDict(request.headers)
+    prepared.body = request.body
+    if request.body is not None:
+        prepared.headers["Content-Length"] = str(len(request.body))
+    return prepared
 
 
 def _failure(error: BaseException, *, besides: BaseException | None) -> Failure:

@@ -15,7 +15,7 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.adapter import Code, ConfigurationError, Secret
+from voucher_gateway.adapter import Code, ConfigurationError, Secret, call_without_frames
 from voucher_gateway.database.keyfile import LEAST_BYTES, key_file, make_key, read_key
 
 ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -73,7 +73,9 @@ class JournalKeys:
         Raises:
             ConfigurationError: if the key of that id is not kept any more.
         """
-        return self._mac(key_id or self.newest, "code", provider, host, code.reveal()).hex()
+        return call_without_frames(
+            lambda: self._mac(key_id or self.newest, "code", provider, host, code.reveal()).hex()
+        )
 
     def mark(self, account: str, verb: str, reference: str, *, key_id: str | None = None) -> str:
         """Return what makes the names of an operation unlike any other's: always the same for the same key.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from voucher_gateway.adapter import ConfigurationError, Secret, SecretSource
+from voucher_gateway.adapter import ConfigurationError, Secret, SecretSource, hide_arguments
 from voucher_gateway.database import Database
 from voucher_gateway.database.keyfile import key_file
 from voucher_gateway.journal.journal import Journal
@@ -15,6 +15,7 @@ from voucher_gateway.journal.keys import JournalKeys
 __all__ = ["KEY_VARIABLE", "open_journal"]
 
 
+@hide_arguments
 def open_journal(url: str, keys: Mapping[str, SecretSource] | None = None) -> Journal:
     """Open the journal in a database, creating it if it is not there yet.
 
@@ -39,8 +40,8 @@ def open_journal(url: str, keys: Mapping[str, SecretSource] | None = None) -> Jo
 def _keys(database: Database, keys: Mapping[str, SecretSource] | None) -> JournalKeys:
     if keys:
         return JournalKeys.of({name: source.get() for name, source in keys.items()})
-    if given := os.environ.get(KEY_VARIABLE):
-        return JournalKeys.of({"1": Secret(given)})
+    if os.environ.get(KEY_VARIABLE):
+        return JournalKeys.of({"1": Secret(os.environ[KEY_VARIABLE])})
     if database.path is None:
         raise ConfigurationError(
             f"a journal in PostgreSQL needs journal_keys in the configuration, or {KEY_VARIABLE} in the environment:"

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.errors import InvalidRequest
+from voucher_gateway.errors import InvalidRequest, hide_init_arguments
 from voucher_gateway.instants import require_aware
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.model.metadata import Metadata
@@ -43,6 +43,7 @@ def _aware(_: object, field: attrs.Attribute[Any], instant: datetime | None) -> 
 _TEXT: Final = attrs.validators.optional(attrs.validators.instance_of(str))
 
 
+@hide_init_arguments
 @attrs.frozen(kw_only=True)
 class NewVoucher:
     """A voucher to be issued. What is None is left to the vendor; what a vendor cannot keep is an error, never dropped.
@@ -122,6 +123,7 @@ def _names(native: Mapping[str, NativeValue]) -> str:
     return repr(sorted(native))  # not the values: a vendor's own filter may hold a code
 
 
+@hide_init_arguments
 @attrs.frozen(kw_only=True)
 class VoucherQuery:
     """Which vouchers to list. The provider refuses a filter that its vendor lacks.

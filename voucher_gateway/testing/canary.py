@@ -9,25 +9,43 @@ import logging
 import re
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import Final
 from unittest.mock import patch
 from urllib.parse import quote, quote_plus
+
+LONG_ENOUGH: Final = 8
+"""A text of so many characters is not found by chance."""
+
+_DEPTH: Final = 6
+"""How deep containers are looked into, as error trackers do."""
+
+_NOT_LOOKED_AT: Final = ("voucher_gateway.testing", "voucher_gateway.simulator")
+"""Packages whose frames may hold secrets: they play the caller and the vendor."""
+
+_GENERATED: Final = "<attrs generated methods "
 
 
 class Canary(logging.Handler):
     """Collects what is logged, warned of, printed and raised, and looks for planted secrets in it.
+
+    Of an error that was raised, the local variables of its frames are collected too, as an error tracker sends them:
+    from the first frame of a package in `packages` inwards, third parties' frames included.
 
     Secrets are looked for as they are, percent-encoded, with escapes of Python and JSON, and in base64. Plant texts
     that are long and odd enough not to be there by chance, and keep them out of lines that raise: a traceback quotes
     those. A test that reads its own output hands it over with `heard`.
 
     Attributes:
+        packages: top-level packages whose frames are looked at, besides `voucher_gateway` and ``voucher_gateway_*``.
         warned: the warnings that were heard.
     """
 
     def __init__(self) -> None:
         super().__init__(logging.NOTSET)
+        self.packages: set[str] = set()
         self._planted: list[str] = []
         self._seen: list[tuple[str, str]] = []
         self.warned: list[str] = []
@@ -49,6 +67,22 @@ class Canary(logging.Handler):
             queue += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
             shown = "".join(traceback.format_exception(one, chain=False))
             self.heard(f"the error {type(one).__name__}", f"{shown}\n{one!r}\n{one.args!r}\n{vars(one)!r}")
+            for frame in self._frames(one.__traceback__):
+                where = f"{frame.f_globals.get('__name__', frame.f_code.co_filename)}.{frame.f_code.co_qualname}"
+                for name, value in list(frame.f_locals.items()):
+                    self.heard(f"the local variable {name} of {where}", "\n".join(_local_texts(value)))
+
+    def _frames(self, trace: TracebackType | None) -> Iterator[FrameType]:
+        """Yield the frames from the first one of a watched package inwards, without the callers' and the vendor's."""
+        is_inside = False
+        for frame, _ in traceback.walk_tb(trace):
+            module = _module_of(frame)
+            if any(module == name or module.startswith(f"{name}.") for name in _NOT_LOOKED_AT):
+                continue
+            package = module.partition(".")[0]
+            is_inside = is_inside or package.startswith("voucher_gateway") or package in self.packages
+            if is_inside:
+                yield frame
 
     def heard(self, where: str, text: str) -> None:
         """Take note of any other text, e.g. a table or a page that was made."""
@@ -57,6 +91,8 @@ class Canary(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Take note of a log record: the line that it becomes, and the arguments that a log shipper would send."""
         self.heard(f"a log line of {record.name}", f"{self.format(record)}\n{record.args!r}")
+        if record.exc_info is not None and record.exc_info[1] is not None:
+            self.saw(record.exc_info[1])
 
     def shown(self) -> str | None:
         """Return where, and in which form, a planted secret was seen; None if none was."""
@@ -75,6 +111,31 @@ class Canary(logging.Handler):
         """
         where = self.shown()
         assert where is None, where
+
+
+def _module_of(frame: FrameType) -> str:
+    filename = frame.f_code.co_filename
+    if filename.startswith(_GENERATED):  # the globals of such a function do not name its module
+        return filename.removeprefix(_GENERATED)
+    return str(frame.f_globals.get("__name__", ""))
+
+
+def _local_texts(value: object, depth: int = _DEPTH) -> Iterator[str]:
+    """Yield what an error tracker sends of a local variable: its repr, and that of what a container holds."""
+    if isinstance(value, str):
+        yield str.__repr__(value)  # whatever the repr of a subclass shows, its text is sent
+        return
+    try:
+        yield repr(value)
+    except Exception as error:  # noqa: BLE001 - an error tracker goes on, too
+        yield f"<{type(error).__name__} in repr>"
+    if depth > 0 and isinstance(value, Mapping):
+        for name, member in list(value.items()):
+            yield from _local_texts(name, depth - 1)
+            yield from _local_texts(member, depth - 1)
+    elif depth > 0 and isinstance(value, Sequence | Set) and not isinstance(value, bytes | bytearray | memoryview):
+        for member in list(value):
+            yield from _local_texts(member, depth - 1)
 
 
 def _forms(text: str) -> Iterator[tuple[str, str]]:

@@ -12,13 +12,11 @@ import attrs
 
 from voucher_gateway.adapter import Operation, Voucher, VoucherGatewayError, VoucherProvider, VoucherQuery
 from voucher_gateway.testing.base import Contract
-from voucher_gateway.testing.canary import Canary, listening
+from voucher_gateway.testing.canary import LONG_ENOUGH, Canary, listening
 from voucher_gateway.testing.keeping import hidden_texts, keeps, must
 from voucher_gateway.testing.stage import HASTY, Stage, known_settings
 from voucher_gateway.testing.truth import Truth, can, truths
 
-_LONG_ENOUGH: Final = 8
-"""Shorter texts could stand anywhere by chance."""
 _UNKNOWN: Final = "KANARIENVOGEL-47-11/x y"
 _FAULTS: Final = ("error-before", "html", "not-json", "truncate", "drop-before", "unauthorized", "redirect")
 
@@ -31,8 +29,9 @@ class LeakingContract(Contract):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), listening() as canary:
             provider = stage.provider()
-            everything = [true for true in truths(stage) if len(true.code) >= _LONG_ENOUGH]
-            must(everything, f"the stage has no code of {_LONG_ENOUGH} characters to look for: seed some")
+            canary.packages.add(type(provider).__module__.partition(".")[0])
+            everything = [true for true in truths(stage) if len(true.code) >= LONG_ENOUGH]
+            must(everything, f"the stage has no code of {LONG_ENOUGH} characters to look for: seed some")
             for true in everything[:6]:
                 for call in _reads(provider, true):
                     _heard(canary, call)
@@ -44,16 +43,17 @@ class LeakingContract(Contract):
             hasty = stage.provider(**known_settings(self.provider, HASTY))
             for fault in _FAULTS:
                 if fault in stage.faults:
-                    for call in _reads(hasty, everything[0]):
-                        stage.strike(fault, 0)
-                        _heard(canary, call)
-                        stage.clear()
+                    for at in range(2):
+                        for call in _reads(hasty, everything[0]):
+                            stage.strike(fault, at)
+                            _heard(canary, call)
+                            stage.clear()
             for one in (provider, provider.settings, VoucherQuery(code=everything[0].code)):
                 canary.heard(f"the repr of a {type(one).__name__}", f"{one} {one!r}")
         canary.heard("what was printed", printed.getvalue())
         canary.plant(_UNKNOWN)
         for secret in hidden_texts([stage, provider]):
-            if len(secret) >= _LONG_ENOUGH:
+            if len(secret) >= LONG_ENOUGH:
                 canary.plant(secret)
         where = canary.shown()
         must(where is None, f"{where}")

@@ -40,7 +40,9 @@ def structure(converter: cattrs.Converter, cls: type[T], payload: object, *, wha
         return made
     except (KeyError, ValueError):
         pass  # once more and slowly, to find out all that is wrong; outside, lest the value hang on as context
-    raise malformed(what, _problems(converter, cls, payload))
+    problems = _problems(converter, cls, payload)
+    del payload
+    raise malformed(what, problems)
 
 
 def money_from(dialect: AmountDialect, number: Decimal, currency: str, field: str) -> Money:

@@ -7,7 +7,9 @@ import re
 from decimal import Clamped, Context, Decimal, Inexact, InvalidOperation, Overflow, Rounded, Subnormal
 from typing import Final, NoReturn
 
-from voucher_gateway.errors import InvalidRequest, MalformedResponse
+import attrs
+
+from voucher_gateway.errors import InvalidRequest, MalformedResponse, drop_frames
 
 _MAX_EXPONENT: Final = 1000
 """The largest exponent, in scientific notation, of a number that is read. A binary float has 324 at most."""
@@ -70,6 +72,22 @@ def decode(body: bytes, *, what: str = "reply", max_values: int | None = None) -
     if max_values is not None and _has_more_values(body, max_values):
         del body  # it may hold codes, and the frame stays with the error
         raise MalformedResponse(f"the {what} has more than {max_values} values")
+    value = _read(body)
+    if not isinstance(value, _Problem):
+        return value
+    # Raised out here so that no exception with the whole text inside hangs on to this one as its context.
+    problem = value.text
+    del body, value
+    raise MalformedResponse(f"the {what} is no strict JSON: {problem}")
+
+
+@attrs.frozen
+class _Problem:
+    text: str
+
+
+def _read(body: bytes) -> object:
+    """Return what a JSON text stands for, or the `_Problem` that it has."""
     try:
         text = body.decode("utf-8").removeprefix("\ufeff")
         value: object = _DECODER.decode(text)
@@ -77,19 +95,17 @@ def decode(body: bytes, *, what: str = "reply", max_values: int | None = None) -
             _require_whole_characters(value)
         return value
     except _Refused as refused:
-        problem = str(refused)
+        return _Problem(str(refused))
     except RecursionError:
-        problem = "it is nested too deeply"
+        return _Problem("it is nested too deeply")
     except UnicodeDecodeError:
-        problem = "it is not UTF-8"
+        return _Problem("it is not UTF-8")
     except UnicodeEncodeError:
-        problem = "a text holds half a surrogate pair"
+        return _Problem("a text holds half a surrogate pair")
     except json.JSONDecodeError as error:
-        problem = f"it goes wrong at character {error.pos}"
+        return _Problem(f"it goes wrong at character {error.pos}")
     except (ArithmeticError, ValueError):
-        problem = "a number is out of all bounds"
-    # Raised out here so that no exception with the whole text inside hangs on to this one as its context.
-    raise MalformedResponse(f"the {what} is no strict JSON: {problem}")
+        return _Problem("a number is out of all bounds")
 
 
 def _has_more_values(body: bytes, limit: int) -> bool:
@@ -119,11 +135,16 @@ def encode(value: object) -> bytes:
         ValueError: for NaN, infinities and exponents beyond those that `decode` reads.
         InvalidRequest: for text with half a surrogate pair, which no caller meant to send.
     """
-    written = _write(value)
+    failure: Exception | None = None
     try:
-        return written.encode("utf-8")
+        return _write(value).encode("utf-8")
     except UnicodeEncodeError:
         pass  # its context would carry the whole text along
+    except (TypeError, ValueError) as error:
+        failure = drop_frames(error)  # they hold the whole value
+    del value
+    if failure is not None:
+        raise failure
     raise InvalidRequest("a text to be sent holds half a surrogate pair", field="text", rule="valid Unicode")
 
 

@@ -144,6 +144,30 @@ class LogsWhatItReads(CornerProvider):
 
 
 @breaks("R18")
+class KeepsTheCodeInALocalVariable(CornerProvider):
+    def find(self, code: str | Code, pin: str | Pin | None = None) -> Voucher:
+        text = Code.of(code).reveal()
+        code = Code(text)
+        return super().find(code)
+
+
+@breaks("R18")
+class LeavesTheErrorBehindItsOwn(CornerProvider):
+    def find(self, code: str | Code, pin: str | Pin | None = None) -> Voucher:
+        code = Code.of(code)
+        try:
+            _require_known(code)
+        except KeyError:
+            raise VoucherNotFound("there is no such voucher", account=self.account, operation="find") from None
+        raise AssertionError
+
+
+def _require_known(code: Code) -> None:
+    text = code.reveal()
+    raise KeyError(len(text))
+
+
+@breaks("R18")
 class ShowsItsKey(CornerProvider):
     def __repr__(self) -> str:
         return f"ShowsItsKey({self.settings.api_key.get().reveal()})"

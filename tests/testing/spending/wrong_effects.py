@@ -153,6 +153,23 @@ class QuotesTheCode(JtlProvider):
 
 
 @breaks("E7")
+class KeepsThePinInALocalVariable(JtlProvider):
+    def reserve(
+        self,
+        code: str | Code,
+        money: Money,
+        pin: str | Pin | None = None,
+        *,
+        reference: str,
+        order: str | None = None,
+    ) -> Reservation:
+        code = Code.of(code)
+        body = {"pin": None if pin is None else Pin.of(pin).reveal()}
+        pin = Pin.of_given(body["pin"])
+        return super().reserve(code, money, pin, reference=reference, order=order)
+
+
+@breaks("E7")
 class TellsWhichCodeHoldsTooLittle(JtlProvider):
     """A `Code` would hide itself in the message; what a till read in does not."""
 

@@ -98,8 +98,10 @@ EFFECTS: Final = (
     ),
     _spend(
         "E7",
-        "No error, log line or traceback of a changing call shows a code, a PIN or a secret, be it declined or failed.",
-        "Keep codes in `Code`, build paths with `Path.of`, and quote nothing of a reply but names and codes of errors.",
+        "No error, log line, traceback or local variable of its frames shows a code, a PIN or a secret, be a changing "
+        "call declined or failed.",
+        "Begin with `code = Code.of(code)`, build paths with `Path.of`, and quote nothing of a reply but names and "
+        "codes of errors.",
         _changes,
     ),
     _spend(

@@ -169,10 +169,10 @@ READING: Final = (
     ),
     _read(
         "R18",
-        "Codes, PINs, secrets and tokens show nowhere: not in logs at DEBUG, errors, reprs, tracebacks or pickled "
-        "errors.",
-        "Wrap them in Code, Pin and Secret as soon as they come in, keep them out of messages, and raise errors "
-        "outside of the `except` block whose exception could hold one.",
+        "Codes, PINs, secrets and tokens show nowhere: not in logs at DEBUG, errors, reprs, pickled errors, tracebacks "
+        "or the local variables of their frames.",
+        "Wrap them over the same name as soon as they come in (`code = Code.of(code)`), keep them out of messages, and "
+        "raise errors outside of the `except` block whose exception could hold one.",
     ),
     _read(
         "R19",

@@ -59,19 +59,19 @@ class AcmeProvider(HttpProvider):
 
     def find(self, code: str | Code, pin: str | Pin | None = None) -> Voucher:
         """Return the voucher with exactly this code. Vouchers have no PIN here, so one is not looked at."""
-        found = self._voucher(Operation.FIND, Path.of("/lookup"), ("code", Code.of(code)))
-        if found.code != Code.of(code):
+        code = Code.of(code)  # over the same name: an error tracker would send the plain text in a local variable
+        found = self.calls.of_voucher(lambda: self._voucher(Operation.FIND, Path.of("/lookup"), ("code", code)))
+        if found.code != code:
             raise VoucherNotFound("the vendor knows no such voucher", account=self.account, operation="find")
         return found
 
     def get(self, id: str, *, secrets: bool = False) -> Voucher:
         """Return the voucher with this id. The vendor shows its code in any case."""
-        return self._voucher(Operation.GET, Path.of("/vouchers/{id}", id=id))
+        return self.calls.of_voucher(lambda: self._voucher(Operation.GET, Path.of("/vouchers/{id}", id=id)))
 
     def _voucher(self, operation: Operation, path: Path, *query: tuple[str, str | Code]) -> Voucher:
         request = Request(method="GET", path=path, query=query)
-        one, raw = self.calls.of_voucher(lambda: self.calls.asked(operation, request, wire.read_voucher))
-        return self.calls.about(operation, lambda: self._made(one, raw))
+        return self.calls.asked(operation, request, lambda reply: self._made(*wire.read_voucher(reply)))
 
     def _made(self, one: wire.AcmeVoucher, raw: RawObject) -> Voucher:
         return Voucher(
