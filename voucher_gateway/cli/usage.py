@@ -10,6 +10,7 @@ import typer
 from voucher_gateway.masking import MASK
 
 _EXTRA: Final = "Got unexpected extra argument"
+_UNKNOWN_OPTION: Final = "No such option"
 _SHORTEST: Final = 4
 """What is shorter is no code of any vendor that we know of, and worth repeating: `lst`, `abc`."""
 
@@ -26,6 +27,10 @@ def usage_sentence(error: typer.TyperException, arguments: Sequence[str]) -> str
         return "A command is missing."
     if message.startswith(_EXTRA):
         return "There are more arguments than the command takes."
+    if message.startswith(_UNKNOWN_OPTION):  # a code may begin with -
+        similar = sorted(getattr(error, "possibilities", None) or ())
+        hint = f"Did you mean {' or '.join(similar)}?" if similar else "A value that begins with - comes after --."
+        return f"There is no such option. {hint}"
     for one in sorted(_values(arguments), key=len, reverse=True):
         message = message.replace(f"'{one}'", f"'{MASK}'").replace(f'"{one}"', f'"{MASK}"')
     return message if message.endswith((".", "?", "!")) else f"{message}."
