@@ -100,7 +100,8 @@ def test_the_ledger_is_shown(jar: RunningSimulator, session: requests.Session) -
 def test_what_the_door_cannot_do_is_a_400_that_says_why(
     jar: RunningSimulator, session: requests.Session, path: str, body: bytes
 ) -> None:
-    reply = session.post(jar.announcement["control_url"] + path, data=body)
+    kind = {"Content-Type": "application/json"}
+    reply = session.post(jar.announcement["control_url"] + path, data=body, headers=kind)
     assert reply.status_code == 400
     assert len(reply.json()["error"]) > 10
     assert session.delete(jar.announcement["control_url"] + "/faults").json() == {"cleared": 0}
@@ -133,3 +134,67 @@ def test_instants_are_aware_and_utc(start_jar: Callable[..., RunningSimulator], 
     assert json.loads(session.get(jar.announcement["control_url"] + "/clock").content)["now"].startswith(
         "2026-01-01T00:00:0"
     )
+
+
+CALLS = [
+    ("GET", "/clock", None),
+    ("GET", "/requests", None),
+    ("GET", "/ledger", None),
+    ("POST", "/clock", {"advance_s": 60}),
+    ("POST", "/faults", {"name": "drop-before"}),
+    ("DELETE", "/faults", None),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), CALLS)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "attacker.example"},
+        {"Host": "attacker.example:80"},
+        {"Host": "127.0.0.1.attacker.example"},
+        {"Host": "localhost@attacker.example"},
+        {"Origin": "http://attacker.example"},
+        {"Origin": "null"},
+    ],
+    ids=lambda headers: " ".join(*headers.items()),
+)
+def test_a_web_page_is_refused(
+    jar: RunningSimulator,
+    session: requests.Session,
+    method: str,
+    path: str,
+    body: dict[str, object] | None,
+    headers: dict[str, str],
+) -> None:
+    before = jar.clock.now()
+    reply = session.request(method, jar.announcement["control_url"] + path, json=body, headers=headers)
+    assert reply.status_code == 403
+    assert list(reply.json()) == ["error"]
+    assert jar.clock.now() - before < timedelta(seconds=50)
+    assert session.delete(jar.announcement["control_url"] + "/faults").json() == {"cleared": 0}
+
+
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded", "application/json-patch"])
+def test_a_post_of_another_kind_than_json_is_refused(
+    jar: RunningSimulator, session: requests.Session, kind: str | None
+) -> None:
+    door = jar.announcement["control_url"] + "/faults"
+    reply = session.post(door, data='{"name": "drop-before"}', headers={"Content-Type": kind})
+    assert reply.status_code == 415
+    assert "application/json" in reply.json()["error"]
+    assert session.delete(door).json() == {"cleared": 0}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
+def test_this_machine_is_served_by_every_name(jar: RunningSimulator, session: requests.Session, host: str) -> None:
+    door = jar.announcement["control_url"]
+    port = door.rpartition(":")[2]
+    assert session.get(f"{door}/clock", headers={"Host": f"{host}:{port}"}).status_code == 200
+    kind = {"Content-Type": "application/json; charset=utf-8", "Host": f"{host}:{port}"}
+    assert session.post(f"{door}/clock", data='{"advance_s": 1}', headers=kind).status_code == 200
+
+
+def test_the_pages_of_the_door_itself_may_ask(jar: RunningSimulator, session: requests.Session) -> None:
+    door = jar.announcement["control_url"]
+    assert session.get(f"{door}/clock", headers={"Origin": door}).status_code == 200

@@ -1,9 +1,14 @@
-"""The control door: clock, faults, record and ledger over HTTP, for tests in any language."""
+"""The control door: clock, faults, record and ledger over HTTP, for tests in any language.
+
+A web page in a browser of the same machine can send requests to it too, from its own host or after it has let its name
+point to 127.0.0.1. Such a request names the page's host, or has a type of content that a page may send without asking.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from flask import Flask, Response
 from flask import request as flask_request
@@ -15,6 +20,9 @@ from .jsontext import read_json, write_json
 
 if TYPE_CHECKING:
     from .application import Application
+
+
+_OWN_HOST: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?", re.ASCII | re.IGNORECASE)
 
 
 def control_refusal(status: int, message: str) -> Reply:
@@ -44,6 +52,7 @@ class ControlDoor:
                 methods=[method],
                 provide_automatic_options=False,
             )
+        self.flask.before_request(_refuse_web_pages)
         self.flask.register_error_handler(ValueError, lambda error: _response(400, {"error": str(error)}))
         self.flask.register_error_handler(HTTPException, _http_error)
 
@@ -88,6 +97,18 @@ class ControlDoor:
         """Every voucher with its true value and movements. Nothing is masked."""
         with self._application.simulator.lock:
             return self._application.simulator.ledger()
+
+
+def _refuse_web_pages() -> Response | None:
+    """Return the refusal of a request that a web page of another host could have sent; None for every other one."""
+    host, origin = flask_request.headers.get("Host", ""), flask_request.headers.get("Origin")
+    if not _OWN_HOST.fullmatch(host):
+        return _response(403, {"error": "the Host header must be 127.0.0.1, localhost or [::1], with or without port"})
+    if origin is not None and origin.lower() != f"http://{host}".lower():
+        return _response(403, {"error": "web pages of other hosts are not served: the request has their Origin header"})
+    if flask_request.method == "POST" and flask_request.mimetype != "application/json":
+        return _response(415, {"error": "the body must come with Content-Type: application/json"})
+    return None
 
 
 def _body(known: set[str] | None = None) -> dict[str, float | str | bool | None]:
