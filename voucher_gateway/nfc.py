@@ -45,6 +45,9 @@ def with_names_in_nfc(verb: Callable[P, R]) -> Callable[P, R]:
         for name in ("reference", "order"):
             if name in keywords:
                 keywords[name] = nfc(keywords[name])  # type: ignore[arg-type]
-        return verb(*args, **keywords)
+        try:
+            return verb(*args, **keywords)
+        finally:
+            del args, keywords  # they may hold a code, and the frame stays with an error
 
     return call

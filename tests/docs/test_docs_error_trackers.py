@@ -64,7 +64,7 @@ def recorded():
     return "".join(span.to_json() for span in EXPORTER.get_finished_spans())
 """
 
-# The vendors' codes are in the query (find) and in the path (info), the PIN in a body; in the end nobody is there.
+# The codes are in the query (find) and in the path (presentation), the PIN is in a body. In the end no vendor is there.
 SHOP: Final = """
 from urllib.parse import quote
 from voucher_gateway import Gateway, Money
@@ -90,8 +90,8 @@ with start("jtl", vouchers=9) as jtl, start("ticketing", vouchers=9) as ticketin
         (lambda code, pin: shop.find(code), code_of(jtl)),
         (lambda code, pin: shop.reserve(code, euro, pin, reference="1001-a"), code_of(jtl)),
         (lambda code, pin: events.find(code), code_of(ticketing)),
-        (lambda code, pin: events.info(events.find(code).id, code), code_of(ticketing)),
-        (lambda code, pin: events.info("4711", code), code_of(ticketing)),
+        (lambda code, pin: events.presentation(code), code_of(ticketing)),
+        (lambda code, pin: events.presentation(code, id="4711"), code_of(ticketing)),
     ]
     for call, code in calls:
         spend(call, code, pin)
