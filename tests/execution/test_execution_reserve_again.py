@@ -8,6 +8,7 @@ from tests.conftest import Shop
 from voucher_gateway.adapter import (
     Money,
     OutcomeUnknown,
+    ProviderUnavailable,
     Rejected,
     Reservation,
     ReservationSuperseded,
@@ -91,7 +92,7 @@ def test_a_first_request_that_arrives_after_its_repeat_has_superseded_it(shop: S
 def test_a_late_first_request_of_a_redemption_has_superseded_its_reservation(shop: Shop) -> None:
     voucher_id, code = shop.voucher()
     shop.running.inject("drop-before", RESERVE)
-    with pytest.raises(Exception, match="before anything was taken"):
+    with pytest.raises(ProviderUnavailable, match="nothing was taken"):
         shop.redeem(code, order="1001")
     shop.running.inject("replace-reservation", "POST /v1/reservations/*/charge")
     with pytest.raises(ReservationSuperseded):
