@@ -1,5 +1,6 @@
 """The door for authors of providers: everything that an adapter needs, and nothing that knows a vendor."""
 
+from voucher_gateway import fork_safety
 from voucher_gateway.capabilities import (
     UNSUPPORTED,
     AmountRules,
@@ -255,6 +256,7 @@ __all__ = [
     "drop_frames",
     "encode",
     "exponent",
+    "fork_safety",
     "format_instant",
     "format_micros",
     "format_milliseconds",

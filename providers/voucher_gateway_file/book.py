@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from voucher_gateway.adapter import ConfigurationError, VoucherGatewayError, call_without_frames
+from voucher_gateway.adapter import ConfigurationError, VoucherGatewayError, call_without_frames, fork_safety
 from voucher_gateway_file.appending import append
 from voucher_gateway_file.contents import Contents, Form
 from voucher_gateway_file.jsonlines import JsonLines
@@ -21,8 +20,6 @@ from voucher_gateway_file.settings import FileSettings
 from voucher_gateway_file.table import Csv
 
 log: Final = logging.getLogger(__name__)
-
-_books: Final[weakref.WeakSet[Book]] = weakref.WeakSet()
 
 
 class Book:
@@ -40,11 +37,11 @@ class Book:
         self.form: Form = JsonLines() if settings.actual_format == "jsonl" else Csv()
         self._account = account
         self._private = settings.reveal
-        self.start_anew()
-        _books.add(self)
+        self.renew_after_fork()
+        fork_safety.register(self)
 
-    def start_anew(self) -> None:
-        """Forget all that was learnt, and by whom."""
+    def renew_after_fork(self) -> None:
+        """Forget all that was learnt: a thread of the parent may have held the guard, or known half of a file."""
         self.contents = Contents(self._account, self.form)
         self._guard = threading.Lock()
 
@@ -66,6 +63,7 @@ class Book:
             ProviderUnavailable: if it cannot be read or locked.
             ConfigurationError: if other users could read the codes that are to be written.
         """
+        fork_safety.renew_if_forked()
         try:
             with self._guard, locked(self.path, writing=writing) as descriptor:
                 if descriptor is None:
@@ -118,13 +116,3 @@ def identity(file: BinaryIO) -> str:
     """Return what tells a file apart from another one in its place."""
     told = os.fstat(file.fileno())
     return f"{told.st_dev}:{told.st_ino}"
-
-
-def _start_anew_after_fork() -> None:
-    # A thread of the parent may have held the guard, or may have known half of a file.
-    for book in _books:
-        book.start_anew()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_anew_after_fork)

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from voucher_gateway.adapter import ConfigurationError, ProviderUnavailable
+from voucher_gateway.adapter import ConfigurationError, ProviderUnavailable, fork_safety
 
 WAIT_S: Final = 30.0
 """How long to wait for another process."""
@@ -37,6 +37,7 @@ def locked(path: Path, *, writing: bool) -> Iterator[int | None]:
         ConfigurationError: if it is no plain file.
         ProviderUnavailable: if it cannot be opened, or another process keeps it for `WAIT_S`.
     """
+    fork_safety.renew_if_forked()
     deadline = time.monotonic() + WAIT_S
     while True:
         file = _opened(path, writing=writing)
@@ -97,12 +98,11 @@ def _is_still(file: int, path: Path) -> bool:
         return False
 
 
-def _forget_after_fork() -> None:
+def _close_inherited() -> None:
     # The child's copies would keep the parent's locks alive after the parent's death.
     for file in _held:
         os.close(file)
     _held.clear()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_after_fork)
+fork_safety.call_after_fork(_close_inherited)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
 
 import attrs
 from sqlalchemy.engine import Connection
@@ -37,6 +34,7 @@ from voucher_gateway.adapter import (
     VoucherProvider,
     VoucherQuery,
     WrongPin,
+    fork_safety,
     format_micros,
     now,
     positive,
@@ -74,9 +72,9 @@ class LocalProvider(VoucherProvider):
         super().__init__(account, attrs.evolve(settings, url=settled(settings.url)))
         self._host = host_of(self.settings.url)
         self._clock = clock
-        self._opening = threading.Lock()
-        _providers.add(self)
         self._book: Book | None = None
+        self.renew_after_fork()
+        fork_safety.register(self)
         self._changes = Changes(account, self._open, clock)
 
     @property
@@ -91,10 +89,15 @@ class LocalProvider(VoucherProvider):
 
     def close(self) -> None:
         """Close the database."""
+        fork_safety.renew_if_forked()
         with self._opening:
             book, self._book = self._book, None
         if book is not None:
             book.database.close()
+
+    def renew_after_fork(self) -> None:
+        """Make a new lock: one that another thread of the parent held would stay locked for ever."""
+        self._opening = threading.Lock()
 
     def vendor_now(self) -> datetime:
         """Return the time by which validities and reservations end."""
@@ -106,6 +109,7 @@ class LocalProvider(VoucherProvider):
         return Checkup(currency=self.settings.currency)
 
     def _open(self) -> Book:
+        fork_safety.renew_if_forked()
         book = self._book
         if book is None:
             with self._opening:
@@ -354,16 +358,3 @@ class LocalProvider(VoucherProvider):
         return self._changes.run(
             intent, call, act, lambda row, entry: self._made(vault, mapping.row_as_left(row, entry))
         )
-
-
-_providers: Final[weakref.WeakSet[LocalProvider]] = weakref.WeakSet()
-
-
-def _open_anew_after_fork() -> None:
-    # Another thread may have been opening the database: in the child, nobody would ever free its lock.
-    for provider in list(_providers):
-        provider._opening = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_open_anew_after_fork)

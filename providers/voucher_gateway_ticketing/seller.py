@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 
-from voucher_gateway.adapter import ConfigurationError, HttpClient, Path, ProviderUnavailable, Request
+from voucher_gateway.adapter import ConfigurationError, HttpClient, Path, ProviderUnavailable, Request, fork_safety
 from voucher_gateway_ticketing import wire
 
 
@@ -16,8 +15,12 @@ class Seller:
     def __init__(self, http: HttpClient) -> None:
         self._http = http
         self._answers: dict[str, str] = {}
-        # One for each process: in a child, a lock that a thread of the parent held while it forked would stay locked.
-        self._locks: dict[int, threading.RLock] = {}
+        self.renew_after_fork()
+        fork_safety.register(self)
+
+    def renew_after_fork(self) -> None:
+        """Make a new lock: one that another thread of the parent held would stay locked for ever."""
+        self._lock = threading.RLock()
 
     def id(self) -> str:
         """Return the seller's id.
@@ -33,7 +36,8 @@ class Seller:
 
     def _once(self, what: str, ask: Callable[[], str]) -> str:
         if what not in self._answers:
-            lock = self._locks.setdefault(os.getpid(), threading.RLock())
+            fork_safety.renew_if_forked()
+            lock = self._lock
             if not lock.acquire(timeout=self._http.settings.total_timeout_s):
                 raise ProviderUnavailable("the vendor did not say within the time allowed whose key this is")
             try:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sqlite3
 import time
-import weakref
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +20,7 @@ from voucher_gateway.database.migrate import JOURNAL, Schema, migrate
 from voucher_gateway.database.turns import BUSY_TIMEOUT_S, PooledTurn, Shared, SharedTurn
 from voucher_gateway.database.urls import normal, shown
 from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable
+from voucher_gateway.fork_safety import register, renew_if_forked
 
 _IDLE_S: Final = 5.0
 
@@ -36,7 +35,6 @@ class Database:
     Attributes:
         shown: what names it in messages, without any secret.
         is_sqlite: whether this is SQLite.
-        locks: the locks of this process there.
 
     Raises:
         ConfigurationError: if the URL is none of these, or the driver is missing.
@@ -44,6 +42,7 @@ class Database:
     """
 
     def __init__(self, url: str, schema: Schema = JOURNAL) -> None:
+        renew_if_forked()  # SQLite must not open a file while it believes in locks of the parent process
         self._url = normal(url, schema.subject)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         self.shown = shown(self._url)
@@ -54,47 +53,57 @@ class Database:
         except BaseException:
             self.close()
             raise
-        _databases.add(self)
+        register(self)
 
     @property
     def path(self) -> Path | None:
         """The SQLite file; None for PostgreSQL."""
         return Path(self._url.database) if self.is_sqlite and self._url.database else None
 
+    @property
+    def locks(self) -> Locks:
+        """The locks of this process there."""
+        renew_if_forked()
+        return self._locks
+
     def _open(self) -> None:
         self._closed = False
         if self.is_sqlite:
             self._engine = _sqlite_engine(self._url)
             locks = FileLocks.at(Path(f"{self._url.database}.locks"))
-            self.locks: Locks = locks
+            self._locks: Locks = locks
             self._shared = Shared(self._engine, self.shown, locks.must_be_intact)
         else:
             self._engine = _postgres_engine(self._url)
             self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-            self.locks = AdvisoryLocks(self._engine, self.shown)
+            self._locks = AdvisoryLocks(self._engine, self.shown)
 
     def write(self) -> AbstractContextManager[Connection]:
         """Give a connection in a transaction that is committed at the end.
 
         In SQLite it holds the write lock from its begin on, and one thread of the process uses the file at a time.
         """
+        renew_if_forked()
         return SharedTurn(self._shared, immediate=True) if self.is_sqlite else PooledTurn(self._engine, self.shown)
 
     def read(self) -> AbstractContextManager[Connection]:
         """Give a connection for reading. Each statement sees all that was committed before it."""
+        renew_if_forked()
         return SharedTurn(self._shared, immediate=False) if self.is_sqlite else PooledTurn(self._reader, self.shown)
 
     def close(self) -> None:
         """Close all connections and give up the locks; in SQLite, when the turn that is under way has ended."""
+        renew_if_forked()
         if self._closed:
             return
         self._closed = True
         if self.is_sqlite:
             self._shared.close()
         self._engine.dispose()
-        self.locks.close()
+        self._locks.close()
 
-    def _after_fork(self) -> None:
+    def renew_after_fork(self) -> None:
+        """Open connections and locks of this process's own."""
         self._engine.dispose(close=False)
         if not self._closed:
             self._open()
@@ -177,15 +186,3 @@ def _ask(engine: Engine, connection: Any) -> None:
         lives = False
     if not lives:
         raise sa.exc.DisconnectionError
-
-
-_databases: weakref.WeakSet[Database] = weakref.WeakSet()
-
-
-def _start_anew_after_fork() -> None:
-    for database in list(_databases):
-        database._after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_anew_after_fork)

@@ -3,7 +3,8 @@
 *SQLite*: it notes once for each file and process which locks are held. A child that inherits an open connection
 believes that it holds the parent's locks, for as long as it lives and through every connection of its own; the others,
 who see that nobody holds them, take the log from under it, and what it commits is lost. So no connection is carried
-over a fork: turns are kept waiting, and the connections closed, from right before a fork until right after.
+over a fork: turns are kept waiting, and the connections closed, from right before a fork until right after. Where a
+fork in C runs no hooks, the child closes what it inherited before it opens anything.
 
 *PostgreSQL*: a session ends with the last copy of its socket. A child that kept one would keep a killed parent's
 transaction alive, and with it the locks.
@@ -19,6 +20,9 @@ import time
 import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
+
+from voucher_gateway.database.inherited import close_inherited
+from voucher_gateway.fork_safety import call_after_fork
 
 if TYPE_CHECKING:
     from voucher_gateway.database.turns import Right, Shared
@@ -67,19 +71,24 @@ def _before() -> None:
 
 
 def _after_in_parent() -> None:
-    for shared, right in _resting.pop(threading.get_ident()):
+    for shared, right in _resting.pop(threading.get_ident(), ()):
         shared.free.put(right)
     with suppress(RuntimeError):  # it could not be had
         _guard.release()
 
 
-def _after_in_child() -> None:
+def _renew_in_child() -> None:
     global _guard
-    for shared, right in _resting.pop(threading.get_ident()):
-        shared.free.put(right)
+    for rested in list(_resting.values()):
+        for shared, right in rested:
+            shared.free.put(right)
     _resting.clear()
     _guard = threading.RLock()
-    for shared in list(_files):
+    files = list(_files)
+    # What is neither free nor closed belongs to a thread that is not here.
+    _torn.update(shared.path for shared in files if shared.free.empty())
+    _torn.update(close_inherited([shared for shared in files if shared.is_connected and shared.path not in _torn]))
+    for shared in files:
         if shared.free.empty() or shared.is_connected:
             shared.torn = True
             _torn.add(shared.path)
@@ -101,5 +110,6 @@ def _end_copies() -> None:
     os.close(nothing)
 
 
+call_after_fork(_renew_in_child)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
+    os.register_at_fork(before=_before, after_in_parent=_after_in_parent)

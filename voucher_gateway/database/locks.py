@@ -25,6 +25,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from voucher_gateway.database.errors import database_errors
 from voucher_gateway.errors import DatabaseUnavailable, OperationInProgress
+from voucher_gateway.fork_safety import call_after_fork, renew_if_forked
 
 log: Final = logging.getLogger(__name__)
 
@@ -102,6 +103,7 @@ class Locks(abc.ABC):
 
     def _let_go(self, number: int) -> None:
         # What was done under the lock is done: that it could not be freed must not look as if it had failed.
+        renew_if_forked()
         try:
             self._free(number)
         except (DatabaseUnavailable, OSError) as error:
@@ -206,6 +208,7 @@ class FileLocks(Locks):
         Raises:
             DatabaseUnavailable: if the file cannot be opened.
         """
+        renew_if_forked()
         with _sharing.guard:
             known = next((locks for locks in _sharing.open if locks.is_at(path)), None)
             if known is None:
@@ -295,7 +298,7 @@ def _opened(path: Path) -> int:
 _sharing = _Sharing()
 
 
-def _forget_after_fork() -> None:
+def _forget_inherited() -> None:
     # The descriptors are copies of the parent's; closing them here frees none of the parent's locks.
     global _sharing
     inherited, _sharing = _sharing, _Sharing()
@@ -303,8 +306,7 @@ def _forget_after_fork() -> None:
         locks.let_go()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_after_fork)
+call_after_fork(_forget_inherited)
 
 
 class AdvisoryLocks(Locks):

@@ -21,6 +21,7 @@ from voucher_gateway.database.errors import unavailable
 from voucher_gateway.database.forks import is_torn, watch_file
 from voucher_gateway.database.statement import execute
 from voucher_gateway.errors import DatabaseUnavailable, VoucherGatewayError
+from voucher_gateway.fork_safety import is_forked, renew_if_forked
 
 BUSY_TIMEOUT_S: Final = 10.0
 """How long a write waits for another process's write to an SQLite file."""
@@ -62,6 +63,8 @@ class Shared:
     def __del__(self) -> None:
         # Left to the garbage collector, the connection would live on for a while, and into a fork.
         with suppress(Exception):
+            if is_forked():
+                watch_file(self)  # so that its connection is closed as the inherited ones are
             self.drop()
 
     @property
@@ -96,6 +99,7 @@ class Shared:
 
     def drop(self) -> None:
         """Close the connection; the next turn makes another."""
+        renew_if_forked()
         if self.torn:
             return
         kept, self._kept = self._kept, None
@@ -178,6 +182,7 @@ class SharedTurn:
         raise trouble
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        renew_if_forked()
         shared = self._shared
         trouble, as_before = None, False
         try:
@@ -226,6 +231,7 @@ class PooledTurn:
         raise trouble
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        renew_if_forked()
         trouble = None
         try:
             try:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Final, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
+from voucher_gateway import fork_safety
 from voucher_gateway.adapter import NewVoucher
 
 R = TypeVar("R")
@@ -41,16 +40,18 @@ class VoucherLocks:
     """A lock for each voucher, among the threads of one process. Unused locks cost nothing."""
 
     def __init__(self) -> None:
-        self._start_anew()
-        _all.add(self)
+        self.renew_after_fork()
+        fork_safety.register(self)
 
-    def _start_anew(self) -> None:
+    def renew_after_fork(self) -> None:
+        """Make new locks: one that another thread of the parent held would stay locked for ever."""
         self._guard = threading.Lock()
         self._locks: dict[tuple[str, str], tuple[threading.Lock, int]] = {}
 
     @contextmanager
     def hold(self, host: str, voucher_id: str) -> Iterator[None]:
         """Hold the voucher's lock."""
+        fork_safety.renew_if_forked()
         key = (host, voucher_id)
         with self._guard:
             lock, users = self._locks.get(key, (threading.Lock(), 0))
@@ -65,16 +66,3 @@ class VoucherLocks:
                     self._locks.pop(key, None)
                 else:
                     self._locks[key] = (lock, users - 1)
-
-
-_all: Final[weakref.WeakSet[VoucherLocks]] = weakref.WeakSet()
-
-
-def _start_anew_after_fork() -> None:
-    # A lock that another thread of the parent held would stay locked for ever.
-    for locks in list(_all):
-        locks._start_anew()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_anew_after_fork)

@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 
 import attrs
 
+from voucher_gateway import fork_safety
 from voucher_gateway.errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -63,10 +64,6 @@ class Auth(Protocol):
         """Take a 401 with this header into account; return whether another header is to be had now."""
         ...
 
-    def after_fork(self) -> None:
-        """Forget what must not be shared with the parent process."""
-        ...
-
 
 class BearerKey:
     """A static key, read from its source again when the vendor refuses it."""
@@ -85,9 +82,6 @@ class BearerKey:
         """Read the key again; return whether it has changed."""
         self._header = _bearer(self._source.get())
         return self._header != refused
-
-    def after_fork(self) -> None:
-        """Nothing is shared."""
 
 
 @attrs.frozen
@@ -128,7 +122,8 @@ class ClientCredentials:
         self._scopes = scopes
         self._extra = dict(extra or {})
         self._token: _Token | None = None
-        self._lock = threading.Lock()
+        self.renew_after_fork()
+        fork_safety.register(self)
 
     def header(self, deadline: float) -> Secret:
         """Return a header whose token will not expire within the next moments."""
@@ -144,11 +139,12 @@ class ClientCredentials:
             self._fetched(unlike=token, deadline=deadline)
         return True
 
-    def after_fork(self) -> None:
-        """A lock that another thread of the parent held would stay locked for ever."""
+    def renew_after_fork(self) -> None:
+        """Make a new lock: one that another thread of the parent held would stay locked for ever."""
         self._lock = threading.Lock()
 
     def _fetched(self, *, unlike: _Token | None, deadline: float) -> _Token:
+        fork_safety.renew_if_forked()
         if not self._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
             raise ProviderUnavailable("no access token within the time allowed")
         try:

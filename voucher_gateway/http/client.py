@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import weakref
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -96,7 +94,6 @@ class HttpClient:
         self._transport = Transport(settings)
         register_base_url(settings.base_url)
         self._clocks: tuple[datetime, datetime] | None = None
-        _clients.add(self)
 
     def close(self) -> None:
         """Close all connections."""
@@ -274,12 +271,6 @@ class HttpClient:
                 raise RateLimited(f"the token endpoint: {failure}", retry_after=wait, http_status=reply.status)
         raise ProviderUnavailable(f"the token endpoint: {failure}")
 
-    def _after_fork(self) -> None:
-        # The parent's sockets are the parent's: two processes on one connection would read each other's answers.
-        self._transport = Transport(self.settings)
-        if self.auth is not None:
-            self.auth.after_fork()
-
 
 def _with_headers(request: EncodedRequest, header: Secret | None) -> EncodedRequest:
     headers = dict(_COMMON)
@@ -297,14 +288,3 @@ def _distrust(stumbled: Exception) -> str:
 
 
 _COMMON: Final = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT}
-
-_clients: weakref.WeakSet[HttpClient] = weakref.WeakSet()
-
-
-def _start_anew_after_fork() -> None:
-    for client in list(_clients):
-        client._after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_anew_after_fork)

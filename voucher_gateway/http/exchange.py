@@ -11,7 +11,6 @@ the connection. Otherwise the rest of one reply would be read as the reply to th
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import socket
 import threading
@@ -29,6 +28,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from urllib3.util.connection import allowed_gai_family
 from urllib3.util.wait import wait_for_read
 
+from voucher_gateway.fork_safety import call_after_fork
 from voucher_gateway.http.replies import TimedResponse
 
 
@@ -210,13 +210,12 @@ class _Idle(queue.LifoQueue[Any]):
 _all_idle: Final[weakref.WeakSet[_Idle]] = weakref.WeakSet()
 
 
-def _forget_after_fork() -> None:
+def _forget_idle_connections() -> None:
     for idle in list(_all_idle):
         idle.forget()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_after_fork)
+call_after_fork(_forget_idle_connections)
 
 
 class _TimedPool:

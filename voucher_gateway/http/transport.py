@@ -22,6 +22,7 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import select_proxy
 from urllib3.util import Retry, parse_url
 
+from voucher_gateway import fork_safety
 from voucher_gateway.errors import ConfigurationError, drop_frames
 from voucher_gateway.http.effects import Failure
 from voucher_gateway.http.exchange import Exchange, OutOfTime, TimedAdapter, under_way
@@ -60,11 +61,16 @@ class Transport:
 
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
+        self.renew_after_fork()
+        fork_safety.register(self)
+
+    def renew_after_fork(self) -> None:
+        """Make connections of this process's own: two processes on one would read each other's answers."""
         self._session = requests.Session()
         # With no retry at all, urllib3 raises the failure itself. With none left, it raises a `MaxRetryError`, whose
         # message holds path and query, and a tracing library that wraps urllib3 records it.
         adapter = TimedAdapter(
-            pool_connections=4, pool_maxsize=max(settings.workers, 1), max_retries=Retry(total=False)
+            pool_connections=4, pool_maxsize=max(self._settings.workers, 1), max_retries=Retry(total=False)
         )
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
@@ -72,6 +78,7 @@ class Transport:
 
     def close(self) -> None:
         """Close all connections."""
+        fork_safety.renew_if_forked()
         self._session.close()
 
     def send(self, request: EncodedRequest, *, deadline: float, returns_page: bool = False) -> Reply:
@@ -86,6 +93,7 @@ class Transport:
             NoReply: if no complete answer came.
             ConfigurationError: if the environment's proxy, or the file of trusted certificates, cannot be used.
         """
+        fork_safety.renew_if_forked()
         route = self._route(request)
         limits = self._settings.reply_limits(page=returns_page)
         exchange = Exchange(deadline, self._settings.connect_timeout_s, self._settings.read_timeout_s)

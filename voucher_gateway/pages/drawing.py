@@ -21,6 +21,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from voucher_gateway.fork_safety import call_after_fork, renew_if_forked
 from voucher_gateway.pages.letters import MINUS, groups, inert
 from voucher_gateway.pages.model import Chart
 
@@ -54,7 +55,15 @@ _SVG: Final = "{http://www.w3.org/2000/svg}"
 _LINK: Final = "{http://www.w3.org/1999/xlink}href"
 
 # Matplotlib's settings belong to the whole process: ours stand while a chart is drawn, one thread at a time.
-_drawing: Final = threading.Lock()
+_drawing = threading.Lock()
+
+
+def _renew_after_fork() -> None:
+    global _drawing
+    _drawing = threading.Lock()
+
+
+call_after_fork(_renew_after_fork)
 
 
 def draw(chart: Chart, *, prefix: str) -> str:
@@ -64,6 +73,7 @@ def draw(chart: Chart, *, prefix: str) -> str:
         chart: with at least one label and one series.
         prefix: begins every id in it, so that charts of one document do not share any.
     """
+    renew_if_forked()
     with _drawing, warnings.catch_warnings(), matplotlib.rc_context():
         # A label may have letters that Matplotlib's own font lacks; it only measures with it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
