@@ -283,6 +283,7 @@ class Checkup:
         missing: the vendor's other rights, which this login lacks.
         currency: the currency of the account, where the vendor keeps one for it.
         clock_skew: how far the vendor's clock is ahead of this machine's, to about a second; None if it showed none.
+        warnings: what else a person should mend, in sentences without secrets.
     """
 
     asked: bool = True
@@ -290,6 +291,7 @@ class Checkup:
     missing: frozenset[str] = frozenset()
     currency: str | None = None
     clock_skew: timedelta | None = None
+    warnings: tuple[str, ...] = ()
 
 
 RISKS: Final[Mapping[str, str]] = {

@@ -17,6 +17,7 @@ from voucher_gateway.adapter import (
     format_micros,
     now,
 )
+from voucher_gateway.database.files import make_private
 from voucher_gateway.journal import RESTORED, Journal
 
 
@@ -84,7 +85,11 @@ def back_up(journal: Journal, target: Path) -> None:
             "back a PostgreSQL journal up with PostgreSQL's own tools, and begin a restored one with"
             " `voucher-gateway recover --after-restore`"
         )
-    if target.exists():
+    try:
+        made = make_private(target)
+    except OSError as failed:
+        raise DatabaseUnavailable(f"the backup {target} could not be written: {failed.strerror}") from None
+    if not made:
         raise InvalidRequest(f"{target} exists already", field="file", rule="a new file")
     try:
         with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(target)) as there:

@@ -39,6 +39,7 @@ from voucher_gateway.adapter import (
     now,
     positive,
 )
+from voucher_gateway.database.files import mode_warning
 from voucher_gateway_local import checks, issuing, mapping, resolution, spending
 from voucher_gateway_local.changes import Changes, Written
 from voucher_gateway_local.declaration import DECLARED, declared_by
@@ -106,7 +107,9 @@ class LocalProvider(VoucherProvider):
     def check(self) -> Checkup:
         """Open the database and look into it."""
         super().check()
-        return Checkup(currency=self.settings.currency)
+        path = self._open().database.path
+        warning = None if path is None else mode_warning(path)
+        return Checkup(currency=self.settings.currency, warnings=() if warning is None else (warning,))
 
     def _open(self) -> Book:
         fork_safety.renew_if_forked()

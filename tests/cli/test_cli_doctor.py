@@ -129,8 +129,16 @@ def test_a_journal_that_works_is_told_with_what_is_in_doubt(run: Any, kept: Runn
     kept.inject("drop-before", "POST /v1/reservations/*/charge")
     assert run("redeem", "shop", CODE, "1.00", "EUR", "--reference", "a").code == 4
     told = run("--json", "doctor").done().object["journal"]
-    assert told == {"ok": True, "restored": False, "in_doubt": 1, "error": None}
+    assert told == {"ok": True, "restored": False, "in_doubt": 1, "error": None, "warnings": []}
     assert "1 open or unknown; `voucher-gateway recover` looks them up" in run("doctor").done().out
+
+
+def test_a_journal_that_others_may_read_is_a_warning(run: Any, kept: RunningSimulator, tmp_path: Path) -> None:
+    (tmp_path / "voucher-gateway.db").chmod(0o644)
+    ran = run("doctor").done()
+    assert "voucher-gateway.db has the mode 0644, so other users of this machine can read it: `chmod 600`" in ran.err
+    (warning,) = run("--json", "doctor").done().object["journal"]["warnings"]
+    assert "has the mode 0644" in warning
 
 
 def test_a_journal_that_does_not_open_is_a_problem_and_the_accounts_are_tried_all_the_same(

@@ -71,7 +71,7 @@ class _Finding:
 
     @property
     def warnings(self) -> list[str]:
-        found = []
+        found = [] if self.checkup is None else [*self.checkup.warnings]
         skew = self.skew_s
         if skew is not None and abs(skew) > _SKEW_S:
             way = "ahead of" if skew > 0 else "behind"
@@ -193,6 +193,8 @@ def _print_journal(output: Output, journal: JournalState | None) -> None:
         output.show("journal", details({"none": NO_JOURNAL}))
         return
     output.show(f"journal ({journal.where})" if journal.where else "journal", details(journal.fields()))
+    if journal.warning is not None:
+        output.remark(f"journal: {journal.warning}", "yellow")
 
 
 def _clock(skew: int) -> str:

@@ -11,6 +11,7 @@ import attrs
 from voucher_gateway.adapter import Capabilities, Operation, VoucherGatewayError, VoucherProvider
 from voucher_gateway.cli.exits import DONE, error_lines, error_object, exit_code
 from voucher_gateway.config import Config
+from voucher_gateway.database.files import mode_warning
 from voucher_gateway.gateway import Gateway
 from voucher_gateway.journal import State
 from voucher_gateway.journal.changed_references import fact_name, noted_changed_references
@@ -38,6 +39,7 @@ class JournalState:
         restored: whether it comes from a backup and still waits for `recover --after-restore`.
         in_doubt: how many operations are open or unknown, by account.
         changed_references: the facts about logins whose vendors change the references that they are sent.
+        warning: what is wrong with the mode of its file.
     """
 
     where: str = ""
@@ -45,6 +47,7 @@ class JournalState:
     restored: bool = False
     in_doubt: Mapping[str, int] = attrs.field(factory=dict, hash=False)
     changed_references: frozenset[str] = frozenset()
+    warning: str | None = None
 
     def warnings(self, provider: VoucherProvider) -> list[str]:
         """Return what the journal learnt of an account's vendor that a person should know."""
@@ -68,6 +71,7 @@ class JournalState:
             "restored": self.restored,
             "in_doubt": self.in_doubt.get(account, 0),
             "error": None if self.error is None else error_object(self.error),
+            "warnings": [] if self.warning is None else [self.warning],
         }
 
     def fields(self) -> dict[str, str]:
@@ -101,6 +105,7 @@ def tried(config: Config) -> JournalState | None:
                 restored=journal.restoration.pending,
                 in_doubt=Counter(entry.key.account for entry in entries),
                 changed_references=noted_changed_references(journal),
+                warning=None if journal.database.path is None else mode_warning(journal.database.path),
             )
     except VoucherGatewayError as error:
         return JournalState(error=error)

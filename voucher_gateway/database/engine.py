@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from voucher_gateway.database.errors import database_errors
+from voucher_gateway.database.files import DatabaseFile
 from voucher_gateway.database.forks import watch_session
 from voucher_gateway.database.locks import AdvisoryLocks, FileLocks, Locks
 from voucher_gateway.database.migrate import JOURNAL, Schema, migrate
@@ -46,6 +47,7 @@ class Database:
         self._url = normal(url, schema.subject)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         self.shown = shown(self._url)
+        self._file: DatabaseFile | None = None
         self._open()
         try:
             with database_errors(self.shown):
@@ -70,9 +72,11 @@ class Database:
         self._closed = False
         if self.is_sqlite:
             self._engine = _sqlite_engine(self._url)
+            # Once for this object and its copies in children: it never goes on with another file.
+            self._file = self._file or DatabaseFile(self._url.database or "")
             locks = FileLocks.at(Path(f"{self._url.database}.locks"))
             self._locks: Locks = locks
-            self._shared = Shared(self._engine, self.shown, locks.must_be_intact)
+            self._shared = Shared(self._engine, self.shown, self._file, locks.must_be_intact)
         else:
             self._engine = _postgres_engine(self._url)
             self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")

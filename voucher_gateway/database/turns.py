@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from voucher_gateway.database.errors import unavailable
+from voucher_gateway.database.files import DatabaseFile
 from voucher_gateway.database.forks import is_torn, watch_file
 from voucher_gateway.database.statement import execute
 from voucher_gateway.errors import DatabaseUnavailable, VoucherGatewayError
@@ -37,6 +38,7 @@ class Shared:
     Args:
         engine: the file.
         shown: its URL, for messages.
+        file: the file, asked before each turn whether it is still in its place.
         intact: makes sure that locks still mean something, or raises DatabaseUnavailable; asked before each write.
 
     Attributes:
@@ -46,9 +48,10 @@ class Shared:
         torn: whether this is a copy in a child that was forked in the midst of a turn.
     """
 
-    def __init__(self, engine: Engine, shown: str, intact: Callable[[], None]) -> None:
+    def __init__(self, engine: Engine, shown: str, file: DatabaseFile, intact: Callable[[], None]) -> None:
         self.path = engine.url.database or ""
         self.shown = shown
+        self.file = file
         self.intact = intact
         self.free: queue.SimpleQueue[Right] = queue.SimpleQueue()
         self.thread = 0
@@ -81,6 +84,7 @@ class Shared:
         """Return the connection to whoever's turn it is."""
         if self._kept is None:
             self.must_be_usable()
+            self.file.must_be_in_place()  # or SQLite would make another
             self._kept = self._engine.connect()
         return self._kept
 
@@ -104,6 +108,7 @@ class Shared:
             return
         kept, self._kept = self._kept, None
         if kept is not None:
+            self.file.forget_logs()
             kept.invalidate()
             kept.close()
 
@@ -171,6 +176,8 @@ class SharedTurn:
             if self._immediate:
                 execute(connection, "BEGIN IMMEDIATE")
                 shared.intact()
+            shared.file.must_be_in_place()
+            shared.file.logs_must_be_in_place()
             entered = True
         except SQLAlchemyError as error:
             trouble = unavailable(error, shared.shown)

@@ -1,0 +1,110 @@
+"""The file of an SQLite database: made for its owner only, and held against the file that is there later."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from voucher_gateway.errors import DatabaseUnavailable
+
+MODE: Final = 0o600
+_LOGS: Final = ("-wal", "-shm")
+_Identity = tuple[int, int]
+
+
+def make_private(path: str | os.PathLike[str]) -> bool:
+    """Make an empty file that only its owner may use; False if there is a file already, which stays as it is.
+
+    SQLite gives its log and its index the mode of the database file.
+
+    Raises:
+        OSError: if it cannot be made.
+    """
+    try:
+        # Exclusive: closing a file that this process has open elsewhere would end SQLite's locks on it.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, MODE))
+    except FileExistsError:
+        return False
+    return True
+
+
+def mode_warning(path: str | os.PathLike[str]) -> str | None:
+    """Return what is wrong with the mode of a database's file, for people; None if only its owner may use it."""
+    try:
+        mode = os.stat(path).st_mode & 0o777
+    except OSError:
+        return None
+    if not mode & 0o077:
+        return None
+    return f"{path} has the mode {mode:04o}, so other users of this machine can read it: `chmod 600` if they must not"
+
+
+class DatabaseFile:
+    """The file of a database, and the log beside it, as this process has them open.
+
+    Where another file is in its place, this process would go on in a file that nobody else finds. What it writes there
+    is lost, and others take its references for new ones. So it refuses to go on, and to use the other file too: what it
+    knows belongs to the first one.
+
+    Args:
+        path: the file, which is made if it is not there.
+
+    Raises:
+        DatabaseUnavailable: if it cannot be made.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        try:
+            make_private(path)
+            found = os.stat(path)
+        except OSError as error:
+            reason = error.strerror
+        else:
+            self._identity: _Identity = found.st_dev, found.st_ino
+            self._logs: dict[str, _Identity] = {}
+            return
+        raise DatabaseUnavailable(f"the database {path} cannot be opened: {reason}")
+
+    def must_be_in_place(self) -> None:
+        """Make sure that others who look for the file find this one.
+
+        Raises:
+            DatabaseUnavailable: if they do not.
+        """
+        if _identity(self._path) != self._identity:
+            raise DatabaseUnavailable(
+                f"the database {self._path} was deleted, moved or replaced while this process used it. Nothing more is"
+                " written. Stop all processes that use it, put the right file in its place, and start them again. After"
+                " a restore, run `voucher-gateway recover --after-restore` first"
+            )
+
+    def forget_logs(self) -> None:
+        """Forget the log of a connection that is closed: whoever closes last deletes it."""
+        self._logs.clear()
+
+    def logs_must_be_in_place(self) -> None:
+        """Make sure that the log is the one that the open connection writes: nobody deletes it meanwhile.
+
+        Raises:
+            DatabaseUnavailable: if it is not.
+        """
+        for name in _LOGS:
+            found = _identity(self._path + name)
+            known = self._logs.get(name)
+            if known is None and found is not None:
+                self._logs[name] = found
+            elif known != found:
+                raise DatabaseUnavailable(
+                    f"{self._path}{name} was deleted or replaced while this process used the database: other processes"
+                    " no longer see what this one has written. Stop all processes that use it, and start them again;"
+                    " what was committed in between may be lost, so run `voucher-gateway recover --after-restore` first"
+                )
+
+
+def _identity(path: str) -> _Identity | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
