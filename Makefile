@@ -3,6 +3,7 @@
 #   make test    the tests
 # Others: lint, bench, docs, conformance (what our providers promise), dist, format, clean.
 # Others, long: test-crash, test-migration (10,000, killed), contract (every fault), model, test-slow, bench-memory.
+# Others, with a C compiler: test-servers (a real uWSGI).
 # Another Python: make test PYTHON=python3.13 VENV=.venv313
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ READY := $(VENV)/.ready
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-crash test-migration contract conformance model lint format bench bench-memory docs dist clean
+.PHONY: help setup demo test test-slow test-servers servers test-crash test-migration contract conformance model lint format bench bench-memory docs dist clean
 
 help:
 	@sed -n 's/^#   make/  make/p; s/^# Others/  Others/p; s/^# Another/  Another/p' Makefile
@@ -33,8 +34,15 @@ demo: $(READY)
 test: $(READY)
 	@$(BIN)/python -m pytest -m 'not slow' --numprocesses $(WORKERS) --dist worksteal
 
-test-slow: $(READY)
+test-slow: servers
 	@$(BIN)/python -m pytest -m slow --timeout 1800
+
+# Built from source, so it is installed only where it is used.
+servers: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group servers
+
+test-servers: servers
+	@$(BIN)/python -m pytest -m slow --timeout 600 tests/servers
 
 test-crash: $(READY)
 	@$(BIN)/python -m pytest -m slow --timeout 3600 -s tests/crash tests/races tests/stateful
