@@ -21,7 +21,7 @@ from voucher_gateway.testing.keeping import broke, keeps, must
 from voucher_gateway.testing.rig import SHARES, Rig
 from voucher_gateway.testing.spendbase import SpendBase
 from voucher_gateway.testing.stage import ACCOUNT, Stage
-from voucher_gateway.testing.victims import ANSWERED, SENDING, came_to, forked, must_have_struck, struck
+from voucher_gateway.testing.victims import ANSWERED, SENDING, Desk, came_to, forked, must_have_struck, struck
 
 _THREADS: Final = 16
 _SHARE: Final = 1000
@@ -166,6 +166,34 @@ class CrashContract(SpendBase):
             said = child.heard()
         must(said == {"over": "succeeded"}, f"in a forked process the same gateway came to {said['over']}")
         for trial in (ours, theirs):
+            trial.check(after="repeated")
+
+    @keeps("C9")
+    def test_a_child_forked_without_hooks_keeps_nothing_of_its_parent(self, rig: Rig) -> None:
+        names = ("parent before", *(f"{one} {turn}" for turn in ("first", "second") for one in ("parent", "child")))
+        trials = {name: rig.begun(rig.main_operation, f"in the {name} a fork without hooks") for name in names}
+
+        def server(say: Callable[[dict[str, str]], None]) -> None:
+            desk = Desk.open(rig.stage, rig.url)  # in a process of one thread, as servers fork their workers
+
+            def call(who: str) -> dict[str, str]:
+                mine = {name: trial for name, trial in trials.items() if name.startswith(who)}
+                return {
+                    name: came_to(lambda: trial.deed.call(desk.till, trial.reference))  # noqa: B023 - called at once
+                    for name, trial in mine.items()
+                }
+
+            before = call("parent before")
+            del trials["parent before"]
+            with forked(lambda tell: tell(call("child")), hooks=False) as child:
+                say({**before, **call("parent"), **child.heard()})
+
+        begun = list(trials.values())
+        with forked(server) as process:
+            said = process.heard()
+        wrong = {name: outcome for name, outcome in said.items() if outcome != "succeeded"}
+        must(not wrong and said.keys() == trials.keys(), f"with a fork without hooks the same gateway came to {said}")
+        for trial in begun:
             trial.check(after="repeated")
 
     @keeps("C8")

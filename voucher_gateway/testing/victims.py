@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import os
@@ -171,15 +172,21 @@ class Victim:
 
 
 @contextmanager
-def forked(work: Callable[[Callable[[dict[str, str]], None]], None]) -> Iterator[Victim]:
+def forked(work: Callable[[Callable[[dict[str, str]], None]], None], *, hooks: bool = True) -> Iterator[Victim]:
     """Run something in a forked child, which can say things; it is gone at the end.
 
     The child starts anew with its own connections: the library's clients and databases do so after a fork.
+
+    Args:
+        work: what to run, given how to say something.
+        hooks: whether Python's fork hooks run. Without them this process must have one thread: where another waits for
+            the interpreter's lock at that moment, the child waits for it for ever.
     """
     reading, writing = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # the child touches none of the parent's threads
-        pid = os.fork()
+        # Unlike CDLL, PyDLL keeps the interpreter's lock, which the child needs.
+        pid = os.fork() if hooks else int(ctypes.PyDLL(None).fork())
     if pid == 0:
         _in_child(work, writing)
     os.close(writing)

@@ -134,6 +134,22 @@ class BelongsToOneProcess(TicketingProvider):
         return super().read_value(code, id=id)
 
 
+@breaks("C9")
+class RenewsByForkHooksOnly(TicketingProvider):
+    def __init__(self, account: str, settings: Any) -> None:
+        super().__init__(account, settings)
+        self.take_process()
+        os.register_at_fork(after_in_child=self.take_process)
+
+    def take_process(self) -> None:
+        self._process = os.getpid()
+
+    def read_value(self, code: str | Code | None = None, *, id: str | None = None) -> Any:
+        if os.getpid() != self._process:
+            raise ConfigurationError("another process has the connection")
+        return super().read_value(code, id=id)
+
+
 @breaks("C8")
 class HidesTheHistory(JtlProvider):
     def history(self, id: str) -> History:

@@ -100,4 +100,11 @@ CRASH: Final = (
         "Let `history` show every movement with its amount, kind and reference.",
         both(_changes, has(Operation.HISTORY)),
     ),
+    _crash(
+        "C9",
+        "A child that was forked without Python's fork hooks, as uWSGI does it, keeps nothing of its parent's, and each"
+        " call of both happens once.",
+        "Keep connections in `HttpClient` or `Database`. For anything else that belongs to one process, call"
+        " `fork_safety.register`, and `fork_safety.renew_if_forked` at each use; `os.register_at_fork` is not enough.",
+    ),
 )
