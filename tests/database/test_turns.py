@@ -169,14 +169,15 @@ def _interrupted_at_each_step(url: str, error: Exception | None) -> int:
     interrupted = True
     while interrupted:
         step += 1
-        interrupted = _interrupted_at(step, database, error)
+        kept: list[BaseException] = []  # as a logger or a future keeps it, and with its traceback the frames
+        interrupted = _interrupted_at(step, database, error, kept)
         with database.write() as connection:  # it is not busy, and in no transaction
             execute(connection, "SELECT 1")
     database.close()
     return step
 
 
-def _interrupted_at(step: int, database: Database, error: Exception | None) -> bool:
+def _interrupted_at(step: int, database: Database, error: Exception | None, kept: list[BaseException]) -> bool:
     """Interrupt a turn as a signal would, after a call or where a function begins; tell whether it had that step."""
     steps = 0
     last = ""
@@ -203,8 +204,8 @@ def _interrupted_at(step: int, database: Database, error: Exception | None) -> b
             _add(connection, "perhaps")
             if error is not None:
                 raise error
-    except (KeyboardInterrupt, ZeroDivisionError):
-        pass
+    except (KeyboardInterrupt, ZeroDivisionError) as raised:
+        kept.append(raised)
     finally:
         sys.settrace(usual)
     return steps >= step

@@ -161,6 +161,7 @@ class SharedTurn:
     def __init__(self, shared: Shared, *, immediate: bool) -> None:
         self._shared = shared
         self._immediate = immediate
+        self._right: Right | None = None
 
     def __enter__(self) -> Connection:
         shared = self._shared
@@ -185,14 +186,17 @@ class SharedTurn:
             return connection
         finally:
             if not entered:
-                self._end_it(as_before=False)
+                try:
+                    self._end_it(as_before=False)
+                finally:
+                    self._right = None  # see __exit__
         raise trouble
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        renew_if_forked()
         shared = self._shared
         trouble, as_before = None, False
         try:
+            renew_if_forked()
             if shared.torn:
                 shared.must_be_usable()
             _end(self._connection, self._given, commit=error is None, begun=self._immediate)
@@ -200,7 +204,11 @@ class SharedTurn:
         except SQLAlchemyError as failed:
             trouble = failed
         finally:
-            self._end_it(as_before=as_before)
+            try:
+                self._end_it(as_before=as_before)
+            finally:
+                # What a Ctrl-C kept from being put back goes back now, and not when its traceback is forgotten.
+                self._right = None
         _tell(error, trouble, shared.shown)
 
     def _end_it(self, *, as_before: bool) -> None:
@@ -212,7 +220,8 @@ class SharedTurn:
                 shared.drop()
         finally:
             shared.thread = 0
-            shared.free.put(self._right)
+            if self._right is not None:
+                shared.free.put(self._right)
 
 
 class PooledTurn:
@@ -238,10 +247,10 @@ class PooledTurn:
         raise trouble
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        renew_if_forked()
         trouble = None
         try:
             try:
+                renew_if_forked()
                 _end(self._connection, self._given, commit=error is None, begun=False)
             finally:
                 self._connection.close()  # what is not ended is rolled back there, or its connection thrown away
