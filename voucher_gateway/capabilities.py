@@ -301,7 +301,8 @@ RISKS: Final[Mapping[str, str]] = {
     ),
     "refund-by-update": (
         "the voucher's value is overwritten: a change that somebody else makes at the same moment can be lost, the"
-        " vendor keeps no history of it, and does not stop a refund beyond what was redeemed"
+        " vendor keeps no history of it, and does not count refunds: the journal does, and without a journal nothing"
+        " stops refunds that together are more than was redeemed"
     ),
     "top-up-by-update": (
         "the voucher's value is overwritten: a change that somebody else makes at the same moment can be lost, and the"

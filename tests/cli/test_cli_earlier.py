@@ -41,6 +41,22 @@ def test_a_redemption_is_refunded_by_its_reference_in_its_own_currency(run: Any,
     assert left(kept) == "32.50"
 
 
+def test_what_is_left_of_a_redemption_to_give_back_is_told(run: Any, kept: RunningSimulator) -> None:
+    run("redeem", "shop", CODE, "30.00", "EUR", "--reference", "a").done()
+    run("refund", "shop", "--redemption", "a", "--amount", "12.50", "--reference", "b").done()
+    assert run("refundable", "shop", "--redemption", "a").done().out == (
+        "shop: 17.50 EUR of 30.00 EUR are left to give back\n"
+    )
+    told = run("--json", "refundable", "shop", "--redemption", "a").done().object
+    assert (told["redeemed"]["amount"], told["refundable"]["amount"]) == ("30.00", "17.50")
+    ran = run("refund", "shop", "--redemption", "a", "--amount", "30.00", "--reference", "c")
+    assert ran.code == 1
+    assert "17.50 EUR of it are left to give back (AlreadyRefunded)" in ran.err
+    rest = run("--json", "refund", "shop", "--redemption", "a", "--reference", "d").done().object
+    assert rest["result"]["money"]["amount"] == "17.50"
+    assert left(kept) == "50.00"
+
+
 def test_a_released_reservation_is_not_captured_any_more(run: Any, kept: RunningSimulator) -> None:
     reserved = run("--json", "reserve", "shop", CODE, "30.00", "EUR", "--reference", "a").done().object["result"]
     released = run("--json", "release", "shop", "--reservation", "a", "--reference", "b").done().object["result"]

@@ -127,6 +127,7 @@ _COMMANDS: Final[dict[str, dict[str, Callable[..., None]]]] = {
         "release": spending.release,
         "redeem": spending.redeem,
         "refund": spending.refund,
+        "refundable": spending.refundable,
     },
     "Move": {
         "export": export_vouchers,

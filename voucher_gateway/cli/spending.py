@@ -30,6 +30,22 @@ _Reserved = Annotated[
     str | None,
     typer.Option("--reserved", metavar="AMOUNT", help="What was reserved, if --amount is only a part of it."),
 ]
+_RedemptionReference = Annotated[
+    str | None,
+    typer.Option(
+        "--redemption",
+        metavar="REFERENCE",
+        help="The reference under which it was redeemed or captured; the journal knows the rest.",
+    ),
+]
+_RedemptionId = Annotated[
+    str | None,
+    typer.Option(
+        "--redemption-id",
+        metavar="ID",
+        help="Or, without a journal, the vendor's id, from `redeem`, `capture` or `history`.",
+    ),
+]
 _ReservedUntil = Annotated[
     str | None,
     typer.Option(
@@ -183,22 +199,8 @@ def refund(
     context: typer.Context,
     account: given.AccountName,
     reference: given.Reference,
-    redemption: Annotated[
-        str | None,
-        typer.Option(
-            "--redemption",
-            metavar="REFERENCE",
-            help="The reference under which it was redeemed or captured; the journal knows the rest.",
-        ),
-    ] = None,
-    redemption_id: Annotated[
-        str | None,
-        typer.Option(
-            "--redemption-id",
-            metavar="ID",
-            help="Or, without a journal, the vendor's id, from `redeem`, `capture` or `history`.",
-        ),
-    ] = None,
+    redemption: _RedemptionReference = None,
+    redemption_id: _RedemptionId = None,
     amount: given.AmountOption = None,
     currency: given.CurrencyOption = None,
     redeemed: Annotated[
@@ -211,8 +213,9 @@ def refund(
 ) -> None:
     """Give a redemption back, all of it or a part.
 
-    --amount is what goes back, from 0.01 at JTL; several refunds give back no more than was redeemed. The order is that
-    of the redemption unless --order gives another.
+    --amount is what goes back, from 0.01 at JTL; without it, what is left to give back. Several refunds give back no
+    more than was redeemed; without a journal only the vendor sees to that. The order is that of the redemption unless
+    --order gives another.
     """
     earlier = Earlier(
         word="redemption",
@@ -227,11 +230,46 @@ def refund(
 
     def call(gateway: Gateway) -> Refund:
         taken = earlier.redemption(gateway, account)
-        return gateway.refund(
-            account, taken, earlier.part(taken.money), reference=reference, order=order or taken.order, wait=wait
-        )
+        money = None if amount is None else money_from(amount, currency or taken.money.currency)
+        return gateway.refund(account, taken, money, reference=reference, order=order or taken.order, wait=wait)
 
     change(session_of(context), Operation.REFUND, account, reference, order, call)
+
+
+def refundable(
+    context: typer.Context,
+    account: given.AccountName,
+    redemption: _RedemptionReference = None,
+    redemption_id: _RedemptionId = None,
+    amount: given.AmountOption = None,
+    currency: given.CurrencyOption = None,
+    voucher_id: given.VoucherOption = None,
+) -> None:
+    """Say how much of a redemption is left to give back, as the journal knows it. Nothing is sent.
+
+    Refunds that are not settled count as given back. --amount, beside --redemption-id, is what was redeemed.
+    """
+    if redemption is not None and amount is not None:
+        rule = "only beside --redemption-id"
+        raise InvalidRequest("the journal knows what was redeemed: leave --amount away", field="--amount", rule=rule)
+    earlier = Earlier(
+        word="redemption",
+        reference=redemption,
+        id=redemption_id,
+        amount=amount,
+        currency=currency,
+        voucher_id=voucher_id,
+    )
+    session = session_of(context)
+    with session.gateway(account) as gateway:
+        taken = earlier.redemption(gateway, account)
+        left = gateway.refundable(taken)
+    if session.output.as_json:
+        session.output.object(
+            {"account": account, "redemption_id": taken.id, "redeemed": taken.money, "refundable": left}
+        )
+    else:
+        session.output.show(f"{account}: {left} of {taken.money} are left to give back")
 
 
 def _if_held(gateway: Gateway, given: str | None) -> str:

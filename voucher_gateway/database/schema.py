@@ -55,6 +55,15 @@ operations: Final = Table(
     Index(None, "provider", "host", "fingerprint"),
 )
 
+# Every refund sums the refunds of its redemption. The index holds refunds alone: other verbs do not pay for it.
+_IS_REFUND: Final = operations.c.verb == "refund"
+Index(
+    "ix_voucher_gateway_operations_refunds_target",
+    operations.c.target,
+    sqlite_where=_IS_REFUND,
+    postgresql_where=_IS_REFUND,
+)
+
 requests: Final = Table(
     "voucher_gateway_requests",
     metadata,

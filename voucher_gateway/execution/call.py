@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import attrs
 
@@ -11,6 +11,10 @@ from voucher_gateway.adapter import Code, InvalidRequest, Money, Operation, Vouc
 from voucher_gateway.emulation import Steps
 from voucher_gateway.nfc import is_visible, nfc, nfc_or_none
 from voucher_gateway.outcome import Result
+
+if TYPE_CHECKING:
+    # With the journal comes SQLAlchemy, see `voucher_gateway.gateway.accounts`.
+    from voucher_gateway.journal.refunds import RefundLimit
 
 R = TypeVar("R", bound=Result)
 
@@ -36,6 +40,7 @@ class Call:
         content: a digest of all else that is asked for, by `content_of`.
         wait_s: how long to wait for another worker on the same call, in seconds.
         if_held: one of `IF_HELD`.
+        refund_limit: for a refund with a journal, the redemption that bounds it.
 
     Raises:
         InvalidRequest: if `reference` or `order` is no name, or `if_held` is another word.
@@ -51,6 +56,7 @@ class Call:
     content: str | None = attrs.field(default=None, kw_only=True)
     wait_s: float = attrs.field(default=0.0, kw_only=True)
     if_held: str = attrs.field(default="replace-own", kw_only=True)
+    refund_limit: RefundLimit | None = attrs.field(default=None, kw_only=True, repr=False)
 
     def __attrs_post_init__(self) -> None:
         _check_name(self.reference, "reference")

@@ -251,6 +251,7 @@ class _Step:
             finished=steps.finished,
             hold=steps.hold() if self.name == Operation.RESERVE else None,
             vendor_now=steps.provider.vendor_now(),
+            refund_limit=steps.call.refund_limit,
         )
         steps.new = False
         steps.finished = []

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from voucher_gateway.adapter import (
-    AlreadyRefunded,
     ConfigurationError,
-    InvalidRequest,
     Money,
     Operation,
     Redemption,
@@ -20,14 +18,14 @@ from voucher_gateway.adapter import (
 )
 from voucher_gateway.emulation import Steps, refund_by_top_up, refusal, top_up_by_update
 from voucher_gateway.execution import LONGEST_REFERENCE, Call
-from voucher_gateway.gateway.accounts import Accounts
+from voucher_gateway.gateway.refunds import Refunds
 
 if TYPE_CHECKING:
     # With the journal comes SQLAlchemy, see `voucher_gateway.gateway.accounts`.
     from voucher_gateway.journal import Moved
 
 
-class Moving(Accounts):
+class Moving(Refunds):
     """Where vouchers went."""
 
     def moved(self, account: str, voucher_id: str) -> Moved | None:
@@ -85,7 +83,7 @@ class Moving(Accounts):
         account: str,
         there: Moved,
         redemption: Redemption,
-        back: Money,
+        money: Money | None,
         *,
         reference: str,
         order: str | None,
@@ -98,16 +96,26 @@ class Moving(Accounts):
         emulation = self._way_to_top_up(there)
         names = self._names(account, reference)
         name = next((name for name in names if self._begun(new_account, name)), names[0])
-        call = Call(new_account, Operation.REFUND, name, order, wait_s=wait, id=redemption.id, money=back)
+        limit = self._refund_limit(account, redemption)
+        back, content = self._amount_to_refund(new_account, name, redemption, money, limit)
+        call = Call(
+            new_account,
+            Operation.REFUND,
+            name,
+            order,
+            wait_s=wait,
+            id=redemption.id,
+            money=back,
+            content=content,
+            refund_limit=limit,
+        )
 
         def perform(steps: Steps, provider: VoucherProvider) -> Refund:
             return refund_by_top_up(
-                steps,
                 provider,
                 redemption,
                 back,
                 order,
-                check=lambda: self._check_sum(account, redemption, back, call),
                 top_up=lambda: (
                     top_up_by_update(steps, provider, id, back, order)
                     if emulation
@@ -143,31 +151,6 @@ class Moving(Accounts):
                 operation="refund",
             )
         return support.emulation if support.support.value == "emulated" else None
-
-    def _check_sum(self, account: str, redemption: Redemption, back: Money, call: Call) -> None:
-        """Refuse to give more back than was redeemed: no vendor knows of both sides.
-
-        Raises:
-            AlreadyRefunded: if earlier refunds of the redemption leave less.
-            InvalidRequest: if it is more than was redeemed at all.
-        """
-        if back > redemption.money:
-            raise InvalidRequest(
-                f"{back} is more than the {redemption.money} redeemed", field="money", rule="at most what was redeemed"
-            )
-        assert self.journal is not None
-        from voucher_gateway.journal.moved import refunded
-
-        moves = self._moves(account, redemption.voucher_id or "")
-        accounts = {account, *(one.to_account for one in moves if one.to_account is not None)}
-        with self.journal.database.read() as connection:
-            before = refunded(connection, accounts, redemption, besides=call.reference)
-        if before + back > redemption.money:
-            raise AlreadyRefunded(
-                f"{before} of the {redemption.money} redeemed was given back already",
-                account=call.account,
-                operation="refund",
-            )
 
 
 def _name(account: str, reference: str) -> str:

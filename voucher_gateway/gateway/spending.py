@@ -157,25 +157,41 @@ class Spending(Moving):
         order: str | None = None,
         wait: float = 0.0,
     ) -> Refund:
-        """Give a redemption back, all of it unless `money` says less.
+        """Give a redemption back: what is left of it to give back, unless `money` says how much.
+
+        With a journal all refunds of a redemption together, those in doubt included, give no more back than it took;
+        more is `AlreadyRefunded`, and `refundable` tells what is left. Without a journal nothing is summed.
 
         Where the voucher was moved to another account since, the value is added to it there (refund-by-top-up), and
         the result names that account; see `moved`.
         """
-        back = redemption.money if money is None else positive(money, field="money")
-
+        money = None if money is None else positive(money, field="money")
         if (there := self._moved_since(account, redemption, reference)) is not None:
-            return self._refund_there(account, there, redemption, back, reference=reference, order=order, wait=wait)
+            return self._refund_there(account, there, redemption, money, reference=reference, order=order, wait=wait)
+        limit = self._refund_limit(account, redemption)
+        back, content = self._amount_to_refund(account, reference, redemption, money, limit)
+        part = None if back == redemption.money else back  # every vendor can give the whole back
 
         def one_step(steps: Steps, provider: VoucherProvider) -> Refund:
             # What the vendor shows before a refund is noted with it, so no other refund of ours may come in between.
             with steps.lock(provider.host, redemption.voucher_id or redemption.id):
-                return steps.take("refund", lambda ref: provider.refund(redemption, money, reference=ref, order=order))
+                return steps.take("refund", lambda ref: provider.refund(redemption, part, reference=ref, order=order))
 
+        call = Call(
+            account,
+            Operation.REFUND,
+            reference,
+            order,
+            wait_s=wait,
+            id=redemption.id,
+            money=back,
+            content=content,
+            refund_limit=limit,
+        )
         return self._run_steps(
-            Call(account, Operation.REFUND, reference, order, wait_s=wait, id=redemption.id, money=back),
+            call,
             {
                 None: one_step,
-                "refund-by-update": lambda steps, provider: refund_by_update(steps, provider, redemption, money, order),
+                "refund-by-update": lambda steps, provider: refund_by_update(steps, provider, redemption, back, order),
             },
         )

@@ -25,7 +25,7 @@ from voucher_gateway.adapter import (
 )
 from voucher_gateway.database import Database
 from voucher_gateway.database.locks import one_at_a_time
-from voucher_gateway.database.schema import operations, requests
+from voucher_gateway.database.schema import operations
 from voucher_gateway.journal import statements
 from voucher_gateway.journal.errors import error_json
 from voucher_gateway.journal.holds import Hold, Holds
@@ -33,7 +33,9 @@ from voucher_gateway.journal.keycheck import require_right_keys
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.moved import refuse_moved
 from voucher_gateway.journal.names import AccountNames
+from voucher_gateway.journal.overwrites import open_overwrite
 from voucher_gateway.journal.records import Entry, Finished, HoldRequest, Key, Sent, State, Target
+from voucher_gateway.journal.refunds import RefundLimit, check_refund
 from voucher_gateway.journal.restoration import Restoration
 from voucher_gateway.journal.results import write_result
 from voucher_gateway.outcome import Result
@@ -136,22 +138,8 @@ class Journal:
 
         A value that was found proves the writing of it only while nobody else of ours writes another.
         """
-        query = (
-            sa.select(operations)
-            .join(requests, requests.c.operation_id == operations.c.id)
-            .where(
-                operations.c.provider == entry.target.provider,
-                operations.c.host == entry.target.host,
-                operations.c.voucher_id == voucher_id,
-                operations.c.id != entry.id,
-                operations.c.state.in_([State.OPEN.value, State.UNKNOWN.value]),
-                requests.c.step == "update",
-            )
-            .limit(1)
-        )
         with self.database.read() as connection:
-            row = connection.execute(query).mappings().first()
-            return None if row is None else Entry.from_row(dict(row)).key
+            return open_overwrite(connection, entry, voucher_id)
 
     def doubts(self, intent: Intent) -> bool:
         """Whether a refund may be one that the journal forgot when it was restored: then it must not be sent."""
@@ -185,6 +173,7 @@ class Journal:
         finished: Sequence[Finished],
         hold: HoldRequest | None,
         vendor_now: datetime,
+        refund_limit: RefundLimit | None = None,
     ) -> int:
         """Write that a request is about to be sent, and return its row.
 
@@ -192,7 +181,7 @@ class Journal:
 
         Raises:
             OperationInProgress: if somebody else has the operation by now. Nothing may be sent then.
-            Declined: if a hold stands against it.
+            Declined: if a hold stands against it, or less is left to give back.
             DatabaseUnavailable: if it cannot be committed. Nothing may be sent then.
         """
         at = format_micros(now())
@@ -206,6 +195,8 @@ class Journal:
                 _one(statements.TOUCH.run(connection, mine))
             self._write_finished(connection, entry, finished, at)
             _no_rival(connection, entry, step, intent)
+            if refund_limit is not None:
+                check_refund(connection, entry, refund_limit)
             refuse_moved(connection, entry, intent)
             again = not new or entry.attempt > 1
             self.holds.check(

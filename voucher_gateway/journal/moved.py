@@ -17,18 +17,16 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.adapter import (
     Intent,
-    Money,
     Operation,
     OperationInProgress,
-    Redemption,
     VoucherMoved,
     format_micros,
     now,
     parse_instant,
 )
-from voucher_gateway.database.schema import moved, operations
+from voucher_gateway.database.schema import moved
 from voucher_gateway.database.statement import Statement
-from voucher_gateway.journal.records import Entry, State
+from voucher_gateway.journal.records import Entry
 
 _FIND: Final = Statement(
     sa.select(moved).where(moved.c.account == sa.bindparam("account"), moved.c.voucher_id == sa.bindparam("voucher"))
@@ -91,28 +89,6 @@ def all_moves(connection: Connection, account: str, voucher_id: str) -> list[Mov
         found.append(one)
         here = (one.to_account, one.to_voucher_id)
     return found
-
-
-def refunded(connection: Connection, accounts: Collection[str], redemption: Redemption, *, besides: str) -> Money:
-    """Return what was given back of a redemption already, or may have been.
-
-    Args:
-        connection: in a transaction, or not.
-        accounts: where its refunds may have been made.
-        redemption: the redemption.
-        besides: the reference of a refund that does not count.
-    """
-    query = sa.select(operations.c.amount, operations.c.currency).where(
-        operations.c.account.in_(accounts),
-        operations.c.verb == Operation.REFUND.value,
-        operations.c.target == redemption.id,
-        operations.c.reference != besides,
-        operations.c.state.in_([State.SUCCEEDED.value, State.UNKNOWN.value, State.OPEN.value]),
-    )
-    total = Money.zero(redemption.money.currency)
-    for row in connection.execute(query):
-        total = total + Money(row.amount, row.currency)
-    return total
 
 
 def claim_moves(connection: Connection, account: str, voucher_ids: Collection[str], plan_id: str) -> dict[str, str]:

@@ -80,11 +80,15 @@ def test_what_was_given_back_before_the_move_counts_too(scene: Scene) -> None:
     redemption = scene.gateway.redeem("source", CODE, TEN, reference="purchase")
     early = scene.gateway.refund("source", redemption, Money("6.00", "EUR"), reference="early")
     scene.move()
-    with pytest.raises(AlreadyRefunded):
-        scene.gateway.refund("source", redemption, reference="late")
+    with pytest.raises(AlreadyRefunded, match=r"4\.00 EUR of it are left to give back"):
+        scene.gateway.refund("source", redemption, Money("4.01", "EUR"), reference="too-much")
+    assert scene.gateway.refundable(redemption) == Money("4.00", "EUR")
     again = scene.gateway.refund("source", redemption, Money("6.00", "EUR"), reference="early")
     assert (again.account, again.id, again.replayed) == ("source", early.id, True)  # it stays where it was made
     assert left(scene) == "46.00"
+    assert scene.gateway.refund("source", redemption, reference="late").money == Money("4.00", "EUR")
+    assert scene.gateway.refundable(redemption) == Money("0.00", "EUR")
+    assert left(scene) == "50.00"
 
 
 def test_a_refund_is_replayed_after_both_accounts_were_renamed(scene: Scene) -> None:

@@ -61,6 +61,14 @@ def upgrade() -> None:
         ["provider", "host", "fingerprint"],
         unique=False,
     )
+    op.create_index(
+        "ix_voucher_gateway_operations_refunds_target",
+        "voucher_gateway_operations",
+        ["target"],
+        unique=False,
+        sqlite_where=sa.text("verb = 'refund'"),
+        postgresql_where=sa.text("verb = 'refund'"),
+    )
     op.create_table(
         "voucher_gateway_facts",
         sa.Column("name", sa.String(length=32), nullable=False),

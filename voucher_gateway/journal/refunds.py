@@ -1,0 +1,159 @@
+"""What was given back of a redemption, and how much of it is left to give back.
+
+Refunds that are not settled count as taken. The sum is made in the transaction that records the next refund, so that
+two processes cannot both give the same rest back.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from voucher_gateway.adapter import (
+    AlreadyRefunded,
+    InvalidRequest,
+    Money,
+    Operation,
+    OperationInProgress,
+    Redemption,
+)
+from voucher_gateway.database.locks import one_at_a_time
+from voucher_gateway.database.schema import operations
+from voucher_gateway.journal.moved import all_moves
+from voucher_gateway.journal.records import Entry, State
+from voucher_gateway.journal.results import read_result
+
+_OPEN_STATES: Final = (State.OPEN.value, State.UNKNOWN.value)
+
+
+@attrs.frozen(kw_only=True)
+class RefundLimit:
+    """What bounds the refunds of one redemption.
+
+    Attributes:
+        account: the account that redeemed.
+        redemption: the redemption, as the caller has it. The amount that the journal recorded wins over its amount.
+        vendor: the provider's name and host of that account; None where the account is not configured.
+    """
+
+    account: str
+    redemption: Redemption
+    vendor: tuple[str, str] | None
+
+
+@attrs.frozen(kw_only=True)
+class RefundSums:
+    """The sums of one redemption and its refunds.
+
+    Attributes:
+        redeemed: what was redeemed.
+        given_back: the refunds that succeeded.
+        in_doubt: the refunds that are not settled.
+        unsettled: the references of those.
+    """
+
+    redeemed: Money
+    given_back: Money
+    in_doubt: Money
+    unsettled: tuple[str, ...] = ()
+
+    @property
+    def left(self) -> Money:
+        """What can still be given back, at least nothing."""
+        left = self.redeemed - self.given_back - self.in_doubt
+        return left if left.amount > 0 else Money.zero(self.redeemed.currency)
+
+    def check(self, money: Money) -> None:
+        """Refuse a refund of more than is left.
+
+        Raises:
+            InvalidRequest: if it is more than was redeemed at all.
+            OperationInProgress: if refunds that are not settled decide whether that much is left.
+            AlreadyRefunded: if less is left in any case.
+        """
+        if money > self.redeemed:
+            raise InvalidRequest(
+                f"{money} is more than the {self.redeemed} redeemed", field="money", rule="at most what was redeemed"
+            )
+        if money.amount > 0 and money <= self.left:
+            return
+        if self.in_doubt and money <= self.redeemed - self.given_back:
+            references = ", ".join(repr(reference) for reference in self.unsettled)
+            raise OperationInProgress(
+                f"{self.in_doubt} of the {self.redeemed} redeemed may have been given back under {references}, which is"
+                f" not settled; {self.left} of it are left to give back. Resolve that refund first"
+            )
+        raise AlreadyRefunded(
+            f"{self.given_back} of the {self.redeemed} redeemed was given back already;"
+            f" {self.left} of it are left to give back"
+        )
+
+
+def refund_sums(connection: Connection, limit: RefundLimit, *, besides: str | None = None) -> RefundSums:
+    """Return the sums of a redemption, at every account where the voucher was.
+
+    Args:
+        connection: in a transaction, or not.
+        limit: the redemption.
+        besides: the id of an operation that does not count.
+    """
+    redemption = limit.redemption
+    moves = [] if redemption.voucher_id is None else all_moves(connection, limit.account, redemption.voucher_id)
+    accounts = {limit.account, *(move.to_account for move in moves if move.to_account is not None)}
+    query = sa.select(operations.c.reference, operations.c.state, operations.c.amount, operations.c.currency).where(
+        operations.c.verb == Operation.REFUND.value,
+        operations.c.target == redemption.id,
+        operations.c.account.in_(accounts) | _at_vendor(limit),
+        operations.c.state.in_([State.SUCCEEDED.value, *_OPEN_STATES]),
+    )
+    if besides is not None:
+        query = query.where(operations.c.id != besides)
+    redeemed = _redeemed(connection, limit)
+    given_back = in_doubt = Money.zero(redeemed.currency)
+    unsettled: list[str] = []
+    for row in connection.execute(query.order_by(operations.c.id)):
+        money = Money(row.amount, row.currency)
+        if row.state in _OPEN_STATES:
+            in_doubt += money
+            unsettled.append(row.reference)
+        else:
+            given_back += money
+    return RefundSums(redeemed=redeemed, given_back=given_back, in_doubt=in_doubt, unsettled=tuple(unsettled))
+
+
+def check_refund(connection: Connection, entry: Entry, limit: RefundLimit) -> None:
+    """Refuse a refund of more than is left, in the transaction that records it.
+
+    Raises:
+        InvalidRequest, OperationInProgress, AlreadyRefunded: as `RefundSums.check`.
+    """
+    assert entry.target.money is not None
+    one_at_a_time(connection, "refunds", limit.redemption.id)
+    refund_sums(connection, limit, besides=entry.id).check(entry.target.money)
+
+
+def _redeemed(connection: Connection, limit: RefundLimit) -> Money:
+    """Return what was redeemed: as the journal recorded it, else as the caller says."""
+    redemption = limit.redemption
+    of_voucher: Any = _at_vendor(limit) & (operations.c.voucher_id == redemption.voucher_id)
+    of_reference: Any = (operations.c.account == limit.account) & (operations.c.reference == redemption.reference)
+    query = sa.select(operations.c.result).where(
+        operations.c.verb.in_([Operation.REDEEM.value, Operation.CAPTURE.value]),
+        operations.c.state == State.SUCCEEDED.value,
+        operations.c.result.is_not(None),
+        of_reference if redemption.voucher_id is None or limit.vendor is None else of_voucher,
+    )
+    for text in connection.scalars(query):
+        result = read_result(text)
+        if isinstance(result, Redemption) and result.id == redemption.id:
+            return result.money
+    return redemption.money
+
+
+def _at_vendor(limit: RefundLimit) -> Any:
+    if limit.vendor is None:
+        return sa.false()
+    return (operations.c.provider == limit.vendor[0]) & (operations.c.host == limit.vendor[1])
