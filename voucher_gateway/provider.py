@@ -283,7 +283,11 @@ class VoucherProvider(abc.ABC):
     # --- primitives of emulations ---
 
     def read_value(self, code: str | Code | None = None, *, id: str | None = None) -> StoredValue:
-        """Return the value of the voucher with this code or id, as `write_value` would overwrite it."""
+        """Return the value of the voucher with this code or id, as `write_value` would overwrite it.
+
+        By id it is read in two independent ways, where the vendor has two, and `MalformedResponse` is raised if they
+        disagree: what it returns may be written back.
+        """
         raise UnsupportedOperation(f"{self.title} has no value that can be overwritten", account=self.account)
 
     def write_value(self, before: StoredValue, value: Money, *, intent: Intent) -> None:

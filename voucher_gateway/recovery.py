@@ -20,6 +20,7 @@ from voucher_gateway.adapter import (
 from voucher_gateway.execution.journalled import Journalled
 from voucher_gateway.execution.settling import made_up, settle, unsettled
 from voucher_gateway.journal import Entry, Finished, Key, State
+from voucher_gateway.journal.overwrites import open_requests
 from voucher_gateway.outcome import Result
 
 _BATCH: Final = 100
@@ -121,12 +122,20 @@ def decide(
 ) -> Resolution:
     """Write a person's decision down.
 
+    Of an operation that succeeded when it was repeated, what is decided is whether its earlier request, which may still
+    overwrite a value, arrived.
+
     Raises:
-        InvalidRequest: if the operation is not unknown, or a name or reason is missing.
+        InvalidRequest: if nothing of the operation is unknown, or a name or reason is missing.
     """
     if not by.strip() or not reason.strip():
         raise InvalidRequest("a decision needs a name and a reason", field="by", rule="not empty")
     entry = _looked_up(execution, provider_of, _known(_found(execution, key)))
+    effect = Effect.SUCCEEDED if succeeded else Effect.NOT_EXECUTED
+    if entry.state is State.SUCCEEDED and (waiting := open_requests(execution.journal.sent(entry.id))):
+        finished = [Finished(one.id, effect, f"decided by {by}", one.step) for one in waiting]
+        execution.journal.close_requests(entry, finished, decided_by=by.strip(), decision=reason.strip())
+        return _resolution(entry, reason=f"decided by {by}: {reason}")
     if entry.state is not State.UNKNOWN:
         raise InvalidRequest(
             f"the operation is {entry.state.value}, there is nothing to decide",
@@ -134,7 +143,6 @@ def decide(
             rule="an unknown operation",
         )
     sent = unsettled(execution.journal, entry)
-    effect = Effect.SUCCEEDED if succeeded else Effect.NOT_EXECUTED
     settled = execution.journal.settle(
         entry,
         State.SUCCEEDED if succeeded else State.NOT_EXECUTED,
@@ -172,7 +180,10 @@ def _proof(execution: Journalled, entry: Entry) -> str:
     """Return on what it rests that an operation happened or not, as its last deciding request tells it."""
     if entry.state is State.UNKNOWN:
         return ""
-    told = [one.reason for one in execution.journal.sent(entry.id) if one.decisive and one.reason]
+    sent = execution.journal.sent(entry.id)
+    if entry.state is State.SUCCEEDED and open_requests(sent):
+        return "it is done, but an earlier request of it may still arrive and overwrite the value; a person must decide"
+    told = [one.reason for one in sent if one.decisive and one.reason]
     return told[-1] if told else ""
 
 

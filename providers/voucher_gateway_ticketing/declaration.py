@@ -69,9 +69,9 @@ DECLARED: Final = Capabilities(
     resolves=frozenset({Operation.ISSUE, Operation.UPDATE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP}),
     keeps=frozenset({"code"}),
     expiry_grain=timedelta(milliseconds=1),  # seed: instants have milliseconds
-    # An update reads the amount and sends it back. Redeeming by update finds the voucher, reads it under the lock,
-    # overwrites it and reads it again; a reading by id takes two requests.
-    requests={Operation.PRESENTATION: 2, Operation.UPDATE: 2, Operation.REDEEM: 6},
+    # An update reads the amount twice, sends it back and reads it again. Redeeming by update finds the voucher, reads
+    # it under the lock, overwrites it and reads it again; a reading of a value by id takes two requests.
+    requests={Operation.PRESENTATION: 2, Operation.UPDATE: 4, Operation.REDEEM: 6},
     get_shows_remaining=False,
 )
 """What a seller's key can do at the most."""

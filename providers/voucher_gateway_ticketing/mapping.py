@@ -214,6 +214,23 @@ def check_overwritten(money: Money, until: str | None, one: TicketingVoucher) ->
     _check_expiry_of(one, until)
 
 
+def check_same_reading(currency: str, one: TicketingVoucher, listed: TicketingVoucher) -> None:
+    """Make sure that two independent readings of a voucher agree, before anything is written on their word.
+
+    Raises:
+        MalformedResponse: naming what is different.
+    """
+    problems = []
+    if amount(currency, one) != amount(currency, listed):
+        problems.append("amount: the voucher by its id and the list show different ones")
+    if one.valid_until != listed.valid_until:
+        problems.append("validUntil: the voucher by its id and the list show different ones")
+    if problems:
+        raise MalformedResponse(
+            "two readings of the voucher disagree; nothing was written: try again", problems=tuple(problems)
+        )
+
+
 def _check_amount_of(one: TicketingVoucher, money: Money) -> None:
     told = amount(money.currency, one)
     if told != money:

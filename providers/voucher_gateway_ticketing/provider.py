@@ -222,11 +222,16 @@ class TicketingProvider(HttpProvider):
     def update(self, id: str, changes: VoucherChanges, *, reference: str, order: str | None = None) -> Voucher:
         """Change the expiry. The vendor overwrites amount and expiry together, so the amount is read and sent back.
 
-        A change of the amount between the two, by somebody else, is undone by that.
+        It is read twice, by id and from the list, and read again afterwards. A change of the amount in between, by
+        somebody else, is undone by that.
+
+        Raises:
+            MalformedResponse: if the two readings disagree; nothing was sent.
+            OutcomeUnknown: if the voucher cannot be read back as it was written.
         """
         until = mapping.expiry(mapping.changed_expiry(changes))
         currency = self._reads.currency(Operation.UPDATE)
-        before, _ = self._reads.got(Operation.UPDATE, id)
+        before, _, _ = self._read_twice(Operation.UPDATE, id)
         # An amount that could not be read back afterwards is found out now, before anything is changed.
         value = self._reads.about(Operation.UPDATE, lambda: mapping.amount(currency, before))
         id = before.own_id or id
@@ -237,6 +242,8 @@ class TicketingProvider(HttpProvider):
             voucher_id=id,
             subject=id,
             valid_until=resolving.note(until),
+            valid_until_before=resolving.note(mapping.expiry(before.valid_until)),
+            amount_written=str(value),
         )
         # In the vendor's own digits, 29.999999999999996 included: whatever it means by them, it goes on meaning it.
         body = {"amount": before.amount, "validUntil": until}
@@ -245,20 +252,27 @@ class TicketingProvider(HttpProvider):
             mapping.check_overwritten(value, until, one)
             return mapping.voucher(self.account, currency, one, raw)
 
-        return self._put(id, body, intent, make)
+        updated = self._put(id, body, intent, make)
+        self._read_back(id, value, until, intent)
+        return updated
 
     # --- primitives of emulations ---
 
     @hide_arguments
     def read_value(self, code: str | Code | None = None, *, id: str | None = None) -> StoredValue:
-        """Return amount and balance of one voucher, as the list shows both at one moment."""
+        """Return amount and balance of one voucher, as the list shows both at one moment.
+
+        By id it is read twice, by id and from the list, as it may be overwritten afterwards.
+
+        Raises:
+            MalformedResponse: if the two readings disagree.
+        """
         if code is not None and id is None:
-            found = self._reads.with_code("read_value", checked_code(code))
+            one, raw = self._reads.only("read_value", self._reads.with_code("read_value", checked_code(code)))
         elif code is None and id is not None:
-            found = self._by_id(id)
+            _, one, raw = self._read_twice("read_value", id)
         else:
             raise InvalidRequest("either the code or the id is needed", field="code", rule="either a code or an id")
-        one, raw = self._reads.only("read_value", found)
         one, currency = self._reads.named("read_value", one), self._reads.currency("read_value")
         return self._reads.about("read_value", lambda: mapping.stored_value(currency, one, raw))
 
@@ -298,15 +312,37 @@ class TicketingProvider(HttpProvider):
         currency = self._reads.currency(operation)
         return self._reads.about(operation, lambda: mapping.voucher(self.account, currency, one, raw))
 
-    def _by_id(self, id: str) -> list[wire.Shown]:
-        """Return the voucher with this id as the list shows it, with its balance: there is no filter by id."""
-        one, _ = self._reads.got("read_value", id)
-        same_code = self._reads.with_code("read_value", one.code)
+    def _read_twice(self, operation: str, id: str) -> tuple[wire.TicketingVoucher, wire.TicketingVoucher, RawObject]:
+        """Return the voucher with this id as it is shown by id, and as the list shows it, with its balance.
+
+        Raises:
+            MalformedResponse: if the two disagree.
+        """
+        one, _ = self._reads.got(operation, id)
+        same_code = self._reads.with_code(operation, one.code)
         id = one.own_id or id
         found = [(mapping.identified(other, id), raw) for other, raw in same_code if other.own_id in (None, id)]
         if not found:
-            raise MalformedResponse("the list does not show the voucher", account=self.account, operation="read_value")
-        return found
+            raise MalformedResponse("the list does not show the voucher", account=self.account, operation=operation)
+        listed, raw = self._reads.only(operation, found)
+        currency = self._reads.currency(operation)
+        self._reads.about(operation, lambda: mapping.check_same_reading(currency, one, listed))
+        return one, listed, raw
+
+    def _read_back(self, id: str, value: Money, until: str | None, intent: Intent) -> None:
+        """Make sure that a voucher shows what was written.
+
+        Raises:
+            OutcomeUnknown: if it does not, or cannot be read.
+        """
+        try:
+            one, _ = self._reads.got(Operation.UPDATE, id)
+            mapping.check_overwritten(value, until, one)
+        except VoucherGatewayError as error:
+            reason = f"the voucher could not be read back as it was written: {error.message}"
+        else:
+            return
+        raise OutcomeUnknown(reason, ticket=intent.ticket(reason), account=self.account, operation=intent.verb)
 
     def _issued(self, currency: str, one: wire.TicketingVoucher, raw: RawObject, intent: Intent) -> Voucher:
         """Return the voucher that was created. If that fails, the caller must not believe that nothing happened."""

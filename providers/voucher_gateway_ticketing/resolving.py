@@ -25,11 +25,25 @@ def issued(intent: Intent, voucher: Voucher) -> Outcome:
 def overwritten(intent: Intent, written: str, voucher: Voucher) -> Outcome:
     """Judge an update, or an emulation made of one, by what the voucher has now of what was to be written."""
     if intent.verb == Operation.UPDATE:
-        if note(expiry(voucher.valid_until)) == written:
-            return Outcome(effect=Effect.SUCCEEDED, result=voucher, reason="the voucher has the expiry")
-        # A repeat reads the amount anew and writes the same expiry. What the earlier request could still do if it
-        # arrived late, namely undo a change of the amount in between, it could do without the repeat just as well.
-        return Outcome(effect=Effect.UNKNOWN, reason="the voucher has not got the expiry", repeatable=True)
+        return _updated(intent, written, voucher)
     if str(voucher.initial) == written:
         return Outcome(effect=Effect.SUCCEEDED, reason="the voucher has the value")
     return Outcome(effect=Effect.UNKNOWN, reason="the voucher has not got what was to be written, or not any more")
+
+
+def _updated(intent: Intent, written: str, voucher: Voucher) -> Outcome:
+    """Judge an update of the expiry, which writes the amount along as it was read.
+
+    A repeat does no harm by itself: it reads the amount again and writes the same expiry. The earlier request can still
+    arrive and write its older amount, so the journal lets nothing else change the value until it is closed.
+    """
+    if note(expiry(voucher.valid_until)) != written:
+        return Outcome(effect=Effect.UNKNOWN, reason="the voucher does not have the expiry", repeatable=True)
+    if intent.notes.get("valid_until_before") == written:
+        reason = "the voucher had this expiry before, so that it proves nothing"
+        return Outcome(effect=Effect.UNKNOWN, reason=reason, repeatable=True)
+    amount = intent.notes.get("amount_written", str(voucher.initial))
+    if amount != str(voucher.initial):
+        reason = f"the voucher has the expiry, but {voucher.initial} and not the {amount} that was written with it"
+        return Outcome(effect=Effect.UNKNOWN, reason=reason)
+    return Outcome(effect=Effect.SUCCEEDED, result=voucher, reason="the voucher has the expiry")

@@ -28,12 +28,35 @@ def _committed(jar: RunningSimulator) -> int:
 
 
 def test_every_fault_is_described_in_one_sentence() -> None:
-    assert len(FAULTS) == 35
+    assert len(FAULTS) == 38
     for name, kind in FAULTS.items():
         assert kind.name == name
         assert kind.sentence[0].isupper() or kind.sentence[0].isdigit()
         assert kind.sentence.endswith(".")
         assert kind.stacks == (kind.commits is None)
+
+
+def test_a_late_request_is_carried_out_after_others(jar: RunningSimulator, session: requests.Session) -> None:
+    jar.inject("deliver-late", ADD, after_requests=2)
+    with pytest.raises(requests.ConnectionError, match="without response"):
+        _add(jar, session)
+    _add(jar, session)
+    assert _committed(jar) == 1
+    _add(jar, session)
+    assert _committed(jar) == 3
+    jar.inject("deliver-late", ADD, after_requests=1)
+    with pytest.raises(requests.ConnectionError):
+        _add(jar, session)
+    jar.clear_faults()
+    _add(jar, session)
+    assert _committed(jar) == 4
+
+
+def test_a_page_of_a_proxy_hides_what_the_vendor_did(jar: RunningSimulator, session: requests.Session) -> None:
+    jar.inject("html-after-commit", ADD)
+    reply = _add(jar, session)
+    assert (reply.status_code, reply.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+    assert _committed(jar) == 1
 
 
 @pytest.mark.parametrize("name", ["drop-before", "slow-before", "commit-then-drop"])

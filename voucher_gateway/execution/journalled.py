@@ -43,7 +43,7 @@ from voucher_gateway.execution.settling import (
     unsettled,
 )
 from voucher_gateway.execution.steps import JournalledSteps
-from voucher_gateway.journal import Entry, Journal, Key, State, new_id
+from voucher_gateway.journal import Entry, Finished, Journal, Key, State, new_id
 
 log: Final = logging.getLogger(__name__)
 
@@ -211,6 +211,7 @@ class Journalled:
         for one in sent:
             outcome = resolved(steps.provider, one.intent, code)
             if outcome.effect is Effect.SUCCEEDED:
+                steps.finished.append(Finished(one.id, Effect.SUCCEEDED, outcome.reason, one.step))
                 return settled_result(steps.entry, one, outcome)
         error = unknown_error(steps.entry, sent[-1].intent, f"an earlier attempt is in doubt; now {refused.message}")
         self._lost(steps, error)

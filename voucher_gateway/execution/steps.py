@@ -180,7 +180,7 @@ class JournalledSteps:
         """Keep everybody who shares the journal off the voucher.
 
         Raises:
-            OperationInProgress: if it cannot be had, or if an earlier overwriting of the voucher is not settled.
+            OperationInProgress: if it cannot be had, or if a request may still overwrite the voucher's value.
             IntegrityMismatch: if the code of the call stands for another voucher.
         """
         code = self.call.code
@@ -192,10 +192,11 @@ class JournalledSteps:
             )
         # Held until the operation is settled: who has it next must find this one done.
         self.held.enter_context(self.journal.database.locks.hold(f"{host}\0{voucher_id}", wait_s=LOCK_WAIT_S))
-        if (other := self.journal.open_overwrite(self.entry, voucher_id)) is not None:
-            raise OperationInProgress(
-                f"the {other.verb.value} {other.reference!r} of this voucher is not settled: resolve that first"
-            )
+        # Where an update leaves the value alone, one that arrives late cannot undo anything of it.
+        if self.provider.capabilities.writes_value:
+            other = self.journal.open_overwrite(self.entry, voucher_id)
+            if other is not None:
+                raise OperationInProgress(str(other))
         yield
 
     def named(self, new: NewVoucher) -> NewVoucher:

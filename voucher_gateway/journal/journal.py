@@ -33,7 +33,7 @@ from voucher_gateway.journal.keycheck import require_right_keys
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.moved import refuse_moved
 from voucher_gateway.journal.names import AccountNames
-from voucher_gateway.journal.overwrites import open_overwrite
+from voucher_gateway.journal.overwrites import OpenOverwrite, open_overwrite
 from voucher_gateway.journal.records import Entry, Finished, HoldRequest, Key, Sent, State, Target
 from voucher_gateway.journal.refunds import RefundLimit, check_refund
 from voucher_gateway.journal.restoration import Restoration
@@ -133,11 +133,8 @@ class Journal:
         with self.database.read() as connection:
             return self.restoration.claim(connection, entry, marks)
 
-    def open_overwrite(self, entry: Entry, voucher_id: str) -> Key | None:
-        """Return another operation that overwrites this voucher's value and is not settled; None if there is none.
-
-        A value that was found proves the writing of it only while nobody else of ours writes another.
-        """
+    def open_overwrite(self, entry: Entry, voucher_id: str) -> OpenOverwrite | None:
+        """Return another operation that may still overwrite this voucher's value; None if there is none."""
         with self.database.read() as connection:
             return open_overwrite(connection, entry, voucher_id)
 
@@ -343,6 +340,19 @@ class Journal:
             _one(statements.SETTLE.run(connection, values))
             self.holds.settled(connection, entry, result)
         return attrs.evolve(entry, state=state, result=made, error=wrong)
+
+    def close_requests(self, entry: Entry, finished: Sequence[Finished], *, decided_by: str, decision: str) -> None:
+        """Write what a person found out about requests of an operation that is settled already.
+
+        Raises:
+            OperationInProgress: if somebody else has the operation by now.
+            DatabaseUnavailable: if it cannot be committed.
+        """
+        at = format_micros(now())
+        decided = sa.update(operations).where(statements.MINE).values(decided_by=decided_by, decision=decision)
+        with self.database.write() as connection:
+            self._write_finished(connection, entry, finished, at)
+            _one(connection.execute(decided, {"mine": entry.id, "seen": entry.epoch}).rowcount)
 
 
 def _entry(connection: Connection, key: Key) -> Entry | None:

@@ -1,16 +1,53 @@
-"""Requests that overwrite a voucher's value, and whether one of them can still take effect."""
+"""Requests that overwrite a voucher's value, and whether one of them can still take effect.
+
+A request that was sent and not answered can arrive at any later time, also after the same operation was repeated and
+succeeded. It then writes the value that was read before it was sent, and undoes whatever came between. Nothing but a
+reading that shows it, or a person, closes such a request: it does not become old.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Final
+
+import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from voucher_gateway.adapter import Effect
 from voucher_gateway.database.schema import operations, requests
-from voucher_gateway.journal.records import Entry, Key, State
+from voucher_gateway.journal.records import Entry, Key, Sent, State
+
+OVERWRITE: Final = "update"
+"""The step of every request that overwrites a value: the native update's and the emulations'."""
+
+_UNSETTLED: Final = (State.OPEN.value, State.UNKNOWN.value)
 
 
-def open_overwrite(connection: Connection, entry: Entry, voucher_id: str) -> Key | None:
-    """Return another operation that overwrites this voucher's value and is not settled; None if there is none."""
+@attrs.frozen
+class OpenOverwrite:
+    """An operation of which a request may still overwrite the voucher's value.
+
+    Attributes:
+        key: the operation.
+        settled: whether the operation itself is settled, and only an earlier request of it is not.
+    """
+
+    key: Key
+    settled: bool
+
+    def __str__(self) -> str:
+        operation = f"the {self.key.verb.value} {self.key.reference!r} of this voucher"
+        if not self.settled:
+            return f"{operation} is not settled: resolve that first"
+        return (
+            f"{operation} is done, but an earlier request of it may still arrive and write an old value back: close it"
+            " with `operations decide` once the vendor says that it did not receive that request, or that it did"
+        )
+
+
+def open_overwrite(connection: Connection, entry: Entry, voucher_id: str) -> OpenOverwrite | None:
+    """Return another operation that may still overwrite this voucher's value; None if there is none."""
     query = (
         sa.select(operations)
         .join(requests, requests.c.operation_id == operations.c.id)
@@ -19,10 +56,18 @@ def open_overwrite(connection: Connection, entry: Entry, voucher_id: str) -> Key
             operations.c.host == entry.target.host,
             operations.c.voucher_id == voucher_id,
             operations.c.id != entry.id,
-            operations.c.state.in_([State.OPEN.value, State.UNKNOWN.value]),
-            requests.c.step == "update",
+            requests.c.step == OVERWRITE,
+            operations.c.state.in_(_UNSETTLED) | requests.c.effect.is_(None) | (requests.c.effect == Effect.UNKNOWN),
         )
         .limit(1)
     )
     row = connection.execute(query).mappings().first()
-    return None if row is None else Entry.from_row(dict(row)).key
+    if row is None:
+        return None
+    found = Entry.from_row(dict(row))
+    return OpenOverwrite(found.key, settled=found.state.value not in _UNSETTLED)
+
+
+def open_requests(sent: Iterable[Sent]) -> list[Sent]:
+    """Return those of an operation's requests that may still overwrite a value."""
+    return [one for one in sent if one.step == OVERWRITE and one.effect in (None, Effect.UNKNOWN)]

@@ -71,6 +71,11 @@ class Exchange:
         options = {name: fault.options.get(name, option.default) for name, option in kind.options.items()}
         return kind.action(evolve(self, faults=tuple(rest)), **options)
 
+    def proceed_later(self, after_requests: int) -> None:
+        """Lets the vendor carry it out once so many further changing requests were answered."""
+        with self.simulator.lock:
+            self.application.late.append((after_requests, self))
+
     def proceed_from_picture(self, lag_s: float, lag_requests: int | None) -> Reply:
         """The same, a look-up being answered from an older picture of the ledger."""
         if self.match is None or self.match.route is None or not self.match.route.look_up:
@@ -111,6 +116,7 @@ class Exchange:
         finally:
             if self.request.method not in _READING:
                 self.application.note_change()
+                self.application.deliver_due()
 
     def _guarded(self, handler: Callable[[Request], Reply]) -> Reply:
         try:
@@ -130,6 +136,7 @@ class Application:
         closing: set when everything shall end.
         faults: those in wait.
         pictures: of the ledger.
+        late: requests that a fault keeps back, each with how many changing requests it still waits for.
         crashes: the tracebacks of mistakes in handlers; a test may insist that there are none.
         flask: the WSGI application.
     """
@@ -139,6 +146,7 @@ class Application:
         self.closing = threading.Event()
         self.faults = ArmedFaults(simulator.faults_without_meaning)
         self.pictures = Pictures(simulator)
+        self.late: list[tuple[int, Exchange]] = []
         self.crashes: list[str] = []
         self._routes = tuple(simulator.routes())
         self._records: dict[int, RecordedRequest] = {}
@@ -164,6 +172,7 @@ class Application:
         """Forgets the waiting faults and says how many there were."""
         with self.simulator.lock:
             self.pictures.forget()
+            self.late.clear()
         return self.faults.clear()
 
     def note_change(self) -> None:
@@ -172,6 +181,14 @@ class Application:
             self.pictures.changed()
         else:
             self.pictures.forget()
+
+    def deliver_due(self) -> None:
+        """Counts a changing request that was answered, and carries out what waited for it. Used under the lock."""
+        waiting = [(count - 1, exchange) for count, exchange in self.late]
+        self.late = [(count, exchange) for count, exchange in waiting if count > 0]
+        for count, exchange in waiting:
+            if count <= 0:
+                exchange.proceed()
 
     def requests(self) -> list[RecordedRequest]:
         """What arrived, in order; of more than 100,000 requests the latest."""

@@ -42,6 +42,10 @@ class Exchange(Protocol):
         """Let it meet the next fault or, when none is left, the vendor."""
         ...
 
+    def proceed_later(self, after_requests: int) -> None:
+        """Let the vendor carry it out once so many further changing requests were answered."""
+        ...
+
     def proceed_from_picture(self, lag_s: float, lag_requests: int | None) -> Reply:
         """The same, a look-up being answered from an older picture of the ledger."""
         ...
@@ -134,6 +138,18 @@ def _reset_before(_: Exchange) -> Reply:
     return Reply(0, delivery=delivery.reset)
 
 
+@_fault(
+    "deliver-late",
+    "The connection closes without an answer; the vendor does it later, once after_requests further changing requests"
+    " were answered.",
+    commits=True,
+    after_requests=FaultOption(3, 1),
+)
+def _deliver_late(exchange: Exchange, after_requests: float) -> Reply:
+    exchange.proceed_later(int(after_requests))
+    return Reply(0, delivery=delivery.drop)
+
+
 @_fault("commit-then-drop", "The vendor does it and closes the connection without a byte.", commits=True)
 def _commit_then_drop(exchange: Exchange) -> Reply:
     return evolve(exchange.proceed(), status=0, delivery=delivery.drop)
@@ -219,6 +235,17 @@ def _html(exchange: Exchange) -> Reply:
     status=FaultOption(502, 400, 599),
 )
 def _html_error(_: Exchange, status: float) -> Reply:
+    return Reply(int(status), _HTML, (("Content-Type", "text/html; charset=utf-8"),))
+
+
+@_fault(
+    "html-after-commit",
+    "The vendor does it and an HTML page with an error status comes back, as from a proxy.",
+    commits=True,
+    status=FaultOption(404, 400, 599),
+)
+def _html_after_commit(exchange: Exchange, status: float) -> Reply:
+    exchange.proceed()
     return Reply(int(status), _HTML, (("Content-Type", "text/html; charset=utf-8"),))
 
 

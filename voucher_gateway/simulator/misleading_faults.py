@@ -66,3 +66,22 @@ def _renamed(document: object, names: Mapping[str, str]) -> object:
     if isinstance(document, list):
         return [_renamed(value, names) for value in document]
     return names.get(document, document) if isinstance(document, str) else document
+
+
+@register_fault(
+    "wrong-reading",
+    "The reply to a reading request shows another amount; others are answered as usual.",
+    commits=None,
+    stacks=True,
+)
+def _wrong_reading(exchange: Exchange) -> Reply:
+    reply = exchange.proceed()
+    if exchange.request.method != "GET" or not isinstance(reply.body, dict):
+        return reply
+    distort = exchange.simulator.distort
+
+    def distorted(part: object) -> object:
+        return distort(evolve(reply, body=part)).body if isinstance(part, dict) else part
+
+    lists = {name: [distorted(part) for part in value] for name, value in reply.body.items() if isinstance(value, list)}
+    return distort(evolve(reply, body={**reply.body, **lists}))

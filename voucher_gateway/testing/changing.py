@@ -10,12 +10,14 @@ from voucher_gateway.adapter import (
     CurrencyMismatch,
     Declined,
     InvalidRequest,
+    MalformedResponse,
     Money,
     Operation,
     Rejected,
     Status,
     UnsupportedOperation,
     VoucherChanges,
+    VoucherGatewayError,
     VoucherNotFound,
     VoucherProvider,
 )
@@ -24,6 +26,7 @@ from voucher_gateway.testing.calling import refused
 from voucher_gateway.testing.keeping import broke, keeps, must
 from voucher_gateway.testing.scenes import Scenes
 from voucher_gateway.testing.spendbase import SpendBase
+from voucher_gateway.testing.stage import Stage
 
 _STATUS: Final = frozenset({"status", "valid_until"})  # a relative validity begins with the activation
 
@@ -134,6 +137,33 @@ class ChangingContract(SpendBase):
         must(done.voucher_id == subject.id, "the result names another voucher")
         for call in (provider_.get, partial(provider_.delete, reason="again", reference=scenes.reference())):
             refused(partial(call, subject.id), "a call about a deleted voucher", VoucherNotFound)
+
+    @keeps("V9")
+    def test_one_wrong_reading_is_never_written_back(
+        self, stage: Stage, provider_: VoucherProvider, scenes: Scenes
+    ) -> None:
+        subject = scenes.spendable()
+        start = len(stage.arrivals())
+        value = provider_.read_value(id=subject.id)
+        for at in range(len(stage.arrivals()) - start):
+            stage.strike("wrong-reading", at)
+            with suppress(MalformedResponse):
+                read = provider_.read_value(id=subject.id)
+                must(read == value, f"`read_value` by id believed a wrong reading (its request {at})")
+            stage.clear()
+        if not scenes.native(Operation.UPDATE):
+            return
+        start = len(stage.arrivals())
+        provider_.update(subject.id, scenes.changes(), reference=scenes.reference())
+        for at in range(len(stage.arrivals()) - start):
+            before = scenes.books()
+            stage.strike("wrong-reading", at)
+            with suppress(VoucherGatewayError):
+                provider_.update(subject.id, scenes.changes(), reference=scenes.reference())
+            stage.clear()
+            for part in ("initial", "remaining"):
+                was, now = before.part(subject.id, part), scenes.books().part(subject.id, part)
+                must(was == now, f"`update` wrote {now} over {was} after a wrong reading (its request {at})")
 
     @keeps("V7")
     def test_a_change_of_a_voucher_that_is_not_there_is_declined(

@@ -27,6 +27,12 @@ _THREADS: Final = 16
 _SHARE: Final = 1000
 """What each of several threads takes, in minor units."""
 
+_LATE_BY: Final = 3
+"""So many changing requests pass at the most before a late one arrives."""
+
+_LOST: Final = ("commit-then-drop", "commit-then-hang")
+"""Faults after which a refund that happened is in doubt."""
+
 
 class CrashContract(SpendBase):
     """Deaths, frozen processes, crowds."""
@@ -195,6 +201,45 @@ class CrashContract(SpendBase):
         must(not wrong and said.keys() == trials.keys(), f"with a fork without hooks the same gateway came to {said}")
         for trial in begun:
             trial.check(after="repeated")
+
+    @keeps("V8")
+    def test_an_update_that_arrives_late_undoes_nothing(self, rig: Rig) -> None:
+        scenes, till = rig.scenes, rig.desk.till
+        subject, changes, reference = scenes.spendable(), scenes.changes(), scenes.reference()
+        with rig.hasty() as desk:
+            rig.stage.strike("deliver-late", rig.last_changing(Operation.UPDATE))
+            said = _raised(lambda: desk.till.update(subject.id, changes, reference=reference))
+        must(said is not None and said.outcome == "unknown", "an update whose answer was lost is not unknown")
+        _raised(lambda: till.update(subject.id, changes, reference=reference))
+        before, share = scenes.books().remaining(subject.id), scenes.money(_SHARE)
+        taken = _raised(lambda: till.redeem(subject.code, share, reference=scenes.reference()))
+        for _ in range(_LATE_BY):
+            scenes.spendable()
+        rig.stage.clear()
+        left = scenes.books().remaining(subject.id)
+        due = before if taken is not None else before - share
+        must(left == due, f"an update that arrived late left {left} on the voucher, where {due} was due")
+
+    @keeps("S24")
+    def test_all_refunds_together_give_back_no_more_than_was_taken(self, rig: Rig) -> None:
+        scenes, till = rig.scenes, rig.desk.till
+        subject = scenes.spendable()
+        taken = till.redeem(subject.code, scenes.money(2000), reference=scenes.reference())
+        before = scenes.books().remaining(subject.id)
+        fault = next((one for one in _LOST if one in rig.stage.faults), None)
+        if fault is not None and Operation.REFUND in rig.can.resolves:
+            with rig.hasty() as desk:
+                rig.stage.strike(fault, rig.last_changing(Operation.REFUND))
+                _raised(lambda: desk.till.refund(taken, scenes.money(500), reference="in-doubt"))
+                rig.stage.clear()
+        for number, minor in enumerate((700, None, 2000, None, 1)):
+            money = None if minor is None else scenes.money(minor)
+            _raised(lambda: till.refund(taken, money, reference=f"back-{number}"))  # noqa: B023 - called at once
+            rig.desk.gateway.recover(account=ACCOUNT, everything=True)
+            back = scenes.books().remaining(subject.id) - before
+            must(back <= taken.money, f"{taken.money} was taken, and {back} was given back")
+        must(back == taken.money, f"{taken.money} was taken, and no more than {back} could be given back")
+        must(not rig.desk.gateway.refundable(taken), "all was given back, and the gateway says that something is left")
 
     @keeps("C8")
     def test_journal_and_vendor_agree_in_the_end(self, rig: Rig) -> None:

@@ -85,6 +85,13 @@ class MoneyContract(Contract):
             for by, said in _read_changed(stage, provider, true, wrong, only=true.initial):
                 must(said in (None, true.remaining), f"{by} made {said} of {wrong} {true.initial.currency}")
 
+    @keeps("R23")
+    def test_a_negative_amount_is_malformed(self, stage: SimulatorStage) -> None:
+        provider = stage.provider()
+        for true in _with_cents(stage)[:8]:
+            for by, said in _read_changed(stage, provider, true, -true.initial.amount, only=true.initial):
+                must(said is None or said.amount >= 0, f"{by} made {said} of a negative amount")
+
     @keeps("M5")
     def test_float_noise_is_read_as_the_cent_it_means(self, stage: SimulatorStage) -> None:
         provider = stage.provider()

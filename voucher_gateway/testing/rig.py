@@ -124,6 +124,11 @@ class Rig:
             trial.check(after="repeated")
         return self._labels[operation]
 
+    def last_changing(self, operation: Operation) -> int:
+        """Return the position of the last request of a verb that changes something."""
+        self.labels(operation)
+        return self._changing[operation][-1]
+
     def points(self) -> Iterator[tuple[Operation, int, str]]:
         """Yield where processes are killed: right before each request and after the last answer, or everywhere."""
         for operation in self.operations:

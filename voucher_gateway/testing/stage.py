@@ -34,6 +34,9 @@ QUICK: Final[Mapping[str, Any]] = {
 HASTY: Final[Mapping[str, Any]] = {"read_timeout_s": 0.4, "total_timeout_s": 0.7, "tries": 1}
 """Settings with which a provider gives up soon, as far as it has them."""
 
+_BY_NAME_ONLY: Final = frozenset({"deliver-late", "wrong-reading"})
+"""Faults that show only in what follows a call. Promises of their own ask for them; a campaign does not draw them."""
+
 _QUICK_FAULTS: Final[Mapping[str, Mapping[str, float]]] = {
     "rate-limit": {"retry_after_s": 0},
     "slow": {"delay_s": 0.02},
@@ -142,7 +145,7 @@ class SimulatorStage:
         from voucher_gateway.simulator import FAULTS
 
         without = self.running.simulator.faults_without_meaning
-        return {name: kind.commits for name, kind in FAULTS.items() if name not in without}
+        return {name: kind.commits for name, kind in FAULTS.items() if name not in without | _BY_NAME_ONLY}
 
     def strike(self, fault: str, at: int) -> None:
         """Let a fault wait, with options that keep a run short."""

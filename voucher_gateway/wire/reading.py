@@ -55,10 +55,13 @@ def money_from(dialect: AmountDialect, number: Decimal, currency: str, field: st
         field: what the vendor calls the field.
 
     Raises:
-        MalformedResponse: if the currency has no such amount.
+        MalformedResponse: if the currency has no such amount, or it is negative.
     """
     try:
-        return dialect.money(number, currency)
+        money = dialect.money(number, currency)
+        if money.amount >= 0:
+            return money
+        rule = "an amount that is not negative is due"
     except OffGrid as error:
         rule = str(error)
     raise malformed("reply", [f"{field}: {rule}"])

@@ -134,11 +134,15 @@ class TicketingSimulator(Simulator):
         self._vouchers = Book(from_records(list[StoredVoucher], state["vouchers"]))
 
     def distort(self, reply: Reply) -> Reply:
-        """The same voucher with an amount that is one minor unit higher."""
+        """The same voucher with an amount and a balance that are one minor unit higher."""
         if not isinstance(reply.body, dict) or "amount" not in reply.body:
             return reply
-        wrong = {**reply.body, "amount": reply.body["amount"] + self.currency.decimal(1)}
-        return attrs.evolve(reply, body=wrong)
+        higher = {
+            name: Decimal(reply.body[name]) + self.currency.decimal(1)
+            for name in ("amount", "balance")
+            if name in reply.body
+        }
+        return attrs.evolve(reply, body={**reply.body, **higher})
 
     def redeem_at_checkout(self, code: str, amount: Decimal | str) -> str:
         """Spends a voucher outside this API, as a ticket buyer would, and returns the transaction's id.

@@ -49,7 +49,10 @@ BEFORE = StoredValue(voucher_id=ID, value=Money(99, "EUR"), remaining=MONEY, val
 def make(vendor: responses.RequestsMock, events: TicketingProvider, verb: str, **fields: Any) -> object:
     """What a change gives when the vendor's answer is the good one, changed so."""
     path = f"{PRODUCTION}/api/vouchers"
-    vendor.upsert("GET", f"{path}/{ID}", json=changed(validUntil=...))
+    before = changed(validUntil=...)
+    vendor.get(f"{path}/{ID}", json=before)
+    vendor.get(path, json={"docs": [{**before, "balance": 10.5}], "total": 1})
+    vendor.get(f"{path}/{ID}", json=VOUCHER)  # the voucher is read back
     vendor.upsert("POST", path, json=changed(**fields), status=201)
     vendor.upsert("PUT", f"{path}/{ID}", json=changed(**fields))
     if verb == "issue":
@@ -83,7 +86,7 @@ def test_an_answer_that_says_what_was_asked_for_is_believed(
     [
         ({"amount": 10.51}, "10.51 EUR, not of 10.50 EUR"),
         ({"amount": 0}, "0.00 EUR, not of 10.50 EUR"),
-        ({"amount": -10.5}, "-10.50 EUR, not of 10.50 EUR"),
+        ({"amount": -10.5}, "amount"),
         ({"amount": 1050}, "1050.00 EUR"),
         ({"amount": "10.5"}, "amount"),
         ({"amount": 10.505}, "amount"),
@@ -126,10 +129,12 @@ def test_an_answer_about_another_voucher_leaves_the_outcome_unknown(
 def test_an_amount_that_cannot_be_read_is_found_out_before_an_update_is_sent(
     vendor: responses.RequestsMock, lone_adapter: TicketingProvider
 ) -> None:
-    vendor.get(f"{PRODUCTION}/api/vouchers/{ID}", json=changed(amount=10.505))
+    odd = changed(amount=10.505)
+    vendor.get(f"{PRODUCTION}/api/vouchers/{ID}", json=odd)
+    vendor.get(f"{PRODUCTION}/api/vouchers", json={"docs": [{**odd, "balance": 10.505}], "total": 1})
     with pytest.raises(MalformedResponse):
         lone_adapter.update(ID, VoucherChanges(valid_until=None), reference="r")
-    assert [call.request.method for call in vendor.calls] == ["GET"]
+    assert {call.request.method for call in vendor.calls} == {"GET"}
 
 
 def test_the_vendor_may_choose_an_expiry_where_none_was_asked_for(

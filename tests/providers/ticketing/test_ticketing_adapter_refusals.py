@@ -107,6 +107,11 @@ def _expect_no_leak(error: VoucherGatewayError) -> None:
         assert LEAK not in f"{one} {one!r} {one.args} {getattr(one, 'ticket', '')} {getattr(one, 'problems', '')}"
 
 
+def _listed(verb: str) -> dict[str, object]:
+    """Return the list that is read before an update, or after a refused creation."""
+    return {"docs": [{**VOUCHER, "balance": 10.5}], "total": 1} if verb == "update" else {"docs": [], "total": 0}
+
+
 @pytest.mark.parametrize("name", ANSWERS)
 def test_a_read_ends_in_the_error_that_fits(
     vendor: responses.RequestsMock, lone_adapter: TicketingProvider, name: str
@@ -131,7 +136,7 @@ def test_a_change_ends_in_the_error_that_fits(
 ) -> None:
     status, body, _, kind, code = ANSWERS[name]
     vendor.get(ONE, json=VOUCHER)
-    vendor.get(f"{PRODUCTION}/api/vouchers", json={"docs": [], "total": 0})
+    vendor.get(f"{PRODUCTION}/api/vouchers", json=_listed(verb))
     vendor.add("POST", f"{PRODUCTION}/api/vouchers", body=body, status=status, headers=HEADERS)
     vendor.put(ONE, body=body, status=status, headers=HEADERS)
     with pytest.raises(VoucherGatewayError) as caught:
@@ -167,11 +172,12 @@ def test_a_change_is_sent_once_where_a_read_would_be_repeated(
     status, body, *_ = ANSWERS[name]
     vendor.get(ONE, status=500)
     vendor.get(ONE, json=VOUCHER)
+    vendor.get(f"{PRODUCTION}/api/vouchers", json=_listed("update"))
     vendor.put(ONE, body=body, status=status)
     patient = TicketingProvider("events", attrs.evolve(lone_adapter.settings, tries=3))
     with patient, pytest.raises(VoucherGatewayError):
         CHANGES["update"](patient)
-    assert [call.request.method for call in vendor.calls] == ["GET", "GET", "PUT"]
+    assert [call.request.method for call in vendor.calls] == ["GET", "GET", "GET", "PUT"]
 
 
 def test_a_refused_creation_whose_code_is_there_is_a_duplicate(

@@ -145,6 +145,11 @@ CALLS = {
 }
 
 
+def _last(vendor: responses.RequestsMock, method: str) -> requests.PreparedRequest:
+    """Return the last request of a method; an update is followed by a reading."""
+    return [call.request for call in vendor.calls if call.request.method == method][-1]
+
+
 @pytest.mark.parametrize("name", CALLS)
 def test_a_call_sends_exactly_this(
     vendor: responses.RequestsMock,
@@ -155,9 +160,11 @@ def test_a_call_sends_exactly_this(
     sent = CALLS[name]
     if sent.method == "PUT":
         vendor.get(f"{PRODUCTION}{sent.target}", json=VOUCHER)
+        vendor.get(f"{PRODUCTION}/api/vouchers", json=PAGE)
+        vendor.get(f"{PRODUCTION}{sent.target}", json=sent.answer)
     vendor.add(sent.method, f"{PRODUCTION}{sent.target}", json=sent.answer, status=sent.status)
     sent.call(lone_adapter)
-    request: requests.PreparedRequest = vendor.calls[-1].request
+    request: requests.PreparedRequest = _last(vendor, sent.method)
     assert request.url == PRODUCTION + sent.target
     assert request.body == (None if sent.body is None else sent.body.encode())
     assert request.headers.get("Authorization") == ("Bearer key_of_a_seller" if sent.with_key else None)
@@ -174,9 +181,10 @@ def test_an_update_sends_the_amount_back_in_the_vendors_own_digits(
 ) -> None:
     body = f'{{"_id":"{ID}","code":"code","amount":{digits},"createdAt":"{AT}","updatedAt":"{AT}"}}'
     vendor.get(f"{PRODUCTION}/api/vouchers/{ID}", body=body)
+    vendor.get(f"{PRODUCTION}/api/vouchers", body=f'{{"docs":[{body}],"total":1}}')
     vendor.put(f"{PRODUCTION}/api/vouchers/{ID}", body=body)
     lone_adapter.update(ID, VoucherChanges(valid_until=None), reference="r")
-    assert vendor.calls[-1].request.body == f'{{"amount":{written},"validUntil":null}}'.encode()
+    assert _last(vendor, "PUT").body == f'{{"amount":{written},"validUntil":null}}'.encode()
 
 
 @pytest.mark.parametrize("digits", ["1e-999999", "0e999999", "1e-999999999999999999", "1e999999"])
@@ -193,7 +201,8 @@ def test_an_update_of_an_absurd_amount_is_malformed_and_nothing_is_written(
 def test_a_voucher_asked_for_by_another_form_of_its_id_is_the_one_that_the_vendor_names(
     vendor: responses.RequestsMock, lone_adapter: TicketingProvider
 ) -> None:
-    vendor.get(f"{PRODUCTION}/api/vouchers/vo_1", json=VOUCHER)
+    for id in ("vo_1", ID):
+        vendor.get(f"{PRODUCTION}/api/vouchers/{id}", json=VOUCHER)
     vendor.get(f"{PRODUCTION}/api/vouchers", json=PAGE)
     vendor.put(f"{PRODUCTION}/api/vouchers/{ID}", json=VOUCHER)
     assert lone_adapter.get("vo_1").id == ID

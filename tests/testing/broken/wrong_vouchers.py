@@ -243,6 +243,14 @@ class Rounds(CornerProvider):
         return super().money(number, currency)
 
 
+@breaks("R23")
+class BelievesInDebts(CornerProvider):
+    def money(self, number: object, currency: str) -> Money:
+        if isinstance(number, int | Decimal) and number < 0:
+            return -super().money(-number, currency)
+        return super().money(number, currency)
+
+
 @breaks("M5")
 class CutsNoiseOff(CornerProvider):
     def money(self, number: object, currency: str) -> Money:

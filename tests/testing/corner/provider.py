@@ -239,6 +239,8 @@ class CornerBase(VoucherProvider):
         if type(number) not in (int, Decimal):
             raise MalformedResponse("an amount is wrong", problems=("amount: a number is due",))
         assert isinstance(number, int | Decimal)
+        if number < 0:
+            raise MalformedResponse("an amount is wrong", problems=("amount: must not be negative",))
         try:
             return Money(number, currency)
         except InvalidRequest:

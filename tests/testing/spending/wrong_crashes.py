@@ -150,6 +150,14 @@ class RenewsByForkHooksOnly(TicketingProvider):
         return super().read_value(code, id=id)
 
 
+@breaks("V8")
+class CallsTheUnseenNotExecuted(TicketingProvider):
+    def resolve(self, intent: Intent, code: Code | None = None) -> Outcome:
+        found = super().resolve(intent, code)
+        unseen = intent.verb == Operation.UPDATE and found.effect is Effect.UNKNOWN
+        return Outcome(effect=Effect.NOT_EXECUTED, reason="it is not there") if unseen else found
+
+
 @breaks("C8")
 class HidesTheHistory(JtlProvider):
     def history(self, id: str) -> History:

@@ -6,6 +6,7 @@ import attrs
 
 from tests.testing.spending.registering import breaks, claiming
 from voucher_gateway.adapter import (
+    Code,
     Intent,
     Money,
     Operation,
@@ -48,6 +49,22 @@ class RefundsByToppingUp(JtlProvider):
         back = redemption.money if money is None else money
         done = self.top_up(redemption.voucher_id, back, reference=reference, order=order)
         return Refund(account=self.account, id=done.id, voucher_id=done.voucher_id, money=done.money)
+
+
+@breaks("S24")
+class GivesTheWholeBackEachTime(JtlProvider):
+    def refund(
+        self, redemption: Redemption, money: Money | None = None, *, reference: str, order: str | None = None
+    ) -> Refund:
+        assert redemption.voucher_id is not None
+        done = self.top_up(redemption.voucher_id, redemption.money, reference=reference, order=order)
+        return Refund(account=self.account, id=done.id, voucher_id=done.voucher_id, money=money or redemption.money)
+
+
+@breaks("V9")
+class BelievesOneReading(TicketingProvider):
+    def read_value(self, code: str | Code | None = None, *, id: str | None = None) -> StoredValue:
+        return super().read_value(code if id is None else self.get(id).code)
 
 
 @breaks("S20")

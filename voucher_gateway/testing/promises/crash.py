@@ -11,6 +11,7 @@ from voucher_gateway.capabilities import RISKS
 from voucher_gateway.conformance import Level
 from voucher_gateway.emulation import emulated
 from voucher_gateway.testing.promise import Applies, Promise, both, has, that
+from voucher_gateway.testing.promises.issuing import WRITES_VALUE
 
 
 def _changes(declared: Capabilities) -> str | None:
@@ -24,6 +25,12 @@ def _redeems(declared: Capabilities) -> str | None:
     if emulated(declared, frozenset(RISKS)).of(Operation.REDEEM).available:
         return None
     return "value cannot be taken off a voucher, not even by an emulation"
+
+
+def _refunds(declared: Capabilities) -> str | None:
+    if emulated(declared, frozenset(RISKS)).of(Operation.REFUND).available:
+        return _redeems(declared)
+    return "nothing can be given back on a voucher, not even by an emulation"
 
 
 def _crash(number: str, says: str, advice: str, applies: Applies = _changes) -> Promise:
@@ -93,6 +100,23 @@ CRASH: Final = (
         "C7",
         "After a fork both processes go on with the same gateway, and each call happens once.",
         "Keep connections in `HttpClient` or `Database`, which start anew in a forked process.",
+    ),
+    Promise(
+        "V8",
+        Level.CRASH_SAFE,
+        "An update that was lost and arrives late undoes nothing: while its request may still arrive, the gateway lets"
+        " nothing else change the voucher's value, after a repeat that succeeded, too.",
+        "Let `resolve` prove an update by a reading that shows it, and never call one that is not seen `not_executed`.",
+        both(has(Operation.UPDATE), both(WRITES_VALUE, _redeems)),
+        fault="deliver-late",
+    ),
+    Promise(
+        "S24",
+        Level.CRASH_SAFE,
+        "Through the gateway all refunds of a redemption, in parts, of the rest and in doubt, give no more back than it"
+        " took.",
+        "Give back exactly the amount that `refund` is told, or write exactly the value that `write_value` is told.",
+        _refunds,
     ),
     _crash(
         "C8",

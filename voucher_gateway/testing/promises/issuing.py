@@ -11,6 +11,9 @@ from voucher_gateway.testing.promise import Applies, Promise, both, has, has_any
 _CHOOSES: Final = both(has(Operation.ISSUE), that(lambda declared: declared.codes.choosable, "codes cannot be chosen"))
 
 
+WRITES_VALUE: Final = that(lambda declared: declared.writes_value, "the vendor has no value that can be overwritten")
+
+
 def _spend(number: str, says: str, advice: str, applies: Applies) -> Promise:
     return Promise(number, Level.SPEND, says, advice, applies)
 
@@ -114,5 +117,14 @@ ISSUING: Final = (
         "A change of a voucher that the vendor does not know is a `VoucherNotFound`.",
         "Map the vendor's documented error for an unknown voucher to `VoucherNotFound`.",
         has_any(Operation.ACTIVATE, Operation.DEACTIVATE, Operation.UPDATE, Operation.TOP_UP, Operation.DELETE),
+    ),
+    Promise(
+        "V9",
+        Level.SPEND,
+        "One wrong reading is never written back: where a value is overwritten, two independent readings agree before.",
+        "Read the value in two ways before it is written, such as by id and from the list, and raise"
+        " `MalformedResponse` where they differ; let `read_value(id=...)` do the same.",
+        WRITES_VALUE,
+        fault="wrong-reading",
     ),
 )

@@ -199,6 +199,12 @@ READING: Final = (
         "Fill these fields of `Voucher` where you map every reply; compare code and id of a presentation.",
     ),
     _read(
+        "R23",
+        "A voucher's amount that is negative on the wire is MalformedResponse, and never its value.",
+        "Make amounts with `money_from`, which refuses negative ones.",
+        wire=True,
+    ),
+    _read(
         "M1",
         "Every amount is the vendor's, to the last digit and in the right currency.",
         "Read amounts with an AmountDialect and `money_from`, and the currency from where the vendor says it.",
