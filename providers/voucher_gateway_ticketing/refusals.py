@@ -1,16 +1,24 @@
-"""The ticketing vendor's error bodies. It documents none for voucher calls, so nothing is told but the status.
+"""The ticketing vendor's refusals. It documents statuses for them, and no body.
 
-One shape is defined in its description of the API, ``{statusCode, error, message}``, without a call that uses it; the
-status in it is a text there, and a number is taken too (vendor page).
+Documented are 400 and 404 (seed). With one of these the vendor refused, whether the body is empty, text or JSON. A page
+of HTML or XML is not the vendor's but a proxy's, and proves nothing about a request that may have reached the vendor.
+Neither does a body that tells of another status than its own.
+
+One shape of a body is defined in the vendor's description of its API, ``{statusCode, error, message}``, without a call
+that uses it; the status in it is a text there, and a number is taken too (vendor page). Statuses that are not
+documented, such as 403 and 422, are a refusal in this shape only.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from voucher_gateway.adapter import AccessDenied, MalformedResponse, Rejected, Reply, VoucherGatewayError
+
+DOCUMENTED: Final = frozenset({400, 404})
+"""The statuses that the vendor documents for refusals, without a body."""
 
 # What may be quoted of an error: names of several words, such as VOUCHER_INVALID. Anything else could be a voucher's
 # code, and the message is never quoted at all.
@@ -18,18 +26,34 @@ _NAME: Final = re.compile(r"(?=.{3,80}\Z)[A-Za-z]+(?:[._][A-Za-z]+)+")
 
 
 def explain(reply: Reply) -> VoucherGatewayError | None:
-    """Return the error that a refusal stands for; None if the body is not in the vendor's shape."""
-    try:
-        body = reply.json()
-    except MalformedResponse:
+    """Return the error that a refusal stands for; None if the reply is not the vendor's."""
+    if _is_markup(reply):
         return None
-    if not isinstance(body, Mapping) or str(body.get("statusCode")) != str(reply.status):
+    body = _json(reply)
+    status = body.get("statusCode") if isinstance(body, Mapping) else None
+    if status is None and reply.status not in DOCUMENTED:
         return None
-    name = _name(body.get("error"))
+    if status is not None and str(status) != str(reply.status):
+        return None
+    name = _name(body.get("error")) if isinstance(body, Mapping) else None
     said = f"HTTP {reply.status}" if name is None else f"HTTP {reply.status}, {name}"
     if reply.status == 403:
         return AccessDenied(f"the vendor forbids this ({said}): the key may lack the permission", vendor_code=name)
     return Rejected(f"the vendor refuses ({said}) for a reason that it does not document", vendor_code=name)
+
+
+def _is_markup(reply: Reply) -> bool:
+    """Whether the body is a page of HTML or XML, by what it is called or by how it begins."""
+    called = str(reply.headers.get("content-type", "")).lower()
+    return "html" in called or "xml" in called or reply.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+
+
+def _json(reply: Reply) -> Any:
+    """Return the JSON body; None for any other."""
+    try:
+        return reply.json()
+    except MalformedResponse:
+        return None
 
 
 def _name(value: object) -> str | None:

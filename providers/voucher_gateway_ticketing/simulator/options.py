@@ -7,6 +7,7 @@ from attrs import field, frozen, validators
 from voucher_gateway.simulator import SimulatorOptions
 
 from .amounts import SellerCurrency
+from .errors import RefusalBodies
 
 CodeFilter = Literal["exact", "prefix", "case-insensitive"]
 ListOrder = Literal["oldest-first", "newest-first"]
@@ -28,6 +29,8 @@ class TicketingOptions(SimulatorOptions):
         code_filter: how the list compares codes; not documented.
         list_order: not documented either.
         negative_redemptions: transactions show amounts with a minus; their sign is not documented.
+        refusal_bodies: what a 400 or 404 has for a body, which no document says of the voucher calls: the shape that is
+            described elsewhere, another JSON object, a text, or nothing.
         unknown_code_is_invalid: the look-up answers 200 with `invalid` for a code that does not exist, not 404.
     """
 
@@ -38,4 +41,7 @@ class TicketingOptions(SimulatorOptions):
     code_filter: CodeFilter = field(default="exact", validator=validators.in_(("exact", "prefix", "case-insensitive")))
     list_order: ListOrder = field(default="oldest-first", validator=validators.in_(("oldest-first", "newest-first")))
     negative_redemptions: bool = False
+    refusal_bodies: RefusalBodies = field(
+        default="described", validator=validators.in_(("described", "message", "text", "empty"))
+    )
     unknown_code_is_invalid: bool = False

@@ -24,7 +24,7 @@ from voucher_gateway.simulator import (
 
 from .amounts import SellerCurrency
 from .documents import Document, DocumentWriter
-from .errors import bad_request, http_error
+from .errors import bad_request, http_error, with_body
 from .incoming import read_amount, read_code, read_fields, read_slice, read_valid_until, single
 from .ledger import Redemption, StoredVoucher, ledger_entry
 from .options import TicketingOptions
@@ -74,7 +74,7 @@ class TicketingSimulator(Simulator):
     def routes(self) -> Sequence[Route]:
         """Every voucher call, and the three calls that lead from a key or a code to them."""
         with_key = self._with_key
-        return [
+        routes = [
             Route("GET", "/api/vouchers", with_key(self._list), look_up=True),
             Route("POST", "/api/vouchers", with_key(self._create)),
             Route("GET", "/api/vouchers/rich", with_key(self._list), look_up=True),
@@ -86,6 +86,7 @@ class TicketingSimulator(Simulator):
             Route("GET", "/api/keys/info", with_key(self._describe_key)),
             Route("GET", "/api/sellers/info/{id}", self._describe_seller),
         ]
+        return [attrs.evolve(route, handler=self._with_refusal_bodies(route.handler)) for route in routes]
 
     def refused(self, status: int, message: str) -> Reply:
         """The vendor's `HttpError` for any status."""
@@ -184,6 +185,16 @@ class TicketingSimulator(Simulator):
             return handler(request)
 
         return checked
+
+    def _with_refusal_bodies(self, handler: Handler) -> Handler:
+        def answered(request: Request) -> Reply:
+            try:
+                reply = handler(request)
+            except Refused as refused:
+                reply = refused.reply
+            return with_body(reply, self.settings.refusal_bodies)
+
+        return answered
 
     def _list(self, request: Request) -> Reply:
         wanted = read_slice(request, strict=self.settings.strict)

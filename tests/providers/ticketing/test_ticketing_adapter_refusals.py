@@ -16,6 +16,7 @@ from voucher_gateway.adapter import (
     MalformedResponse,
     Money,
     NewVoucher,
+    Operation,
     OutcomeUnknown,
     ProviderUnavailable,
     RateLimited,
@@ -25,7 +26,9 @@ from voucher_gateway.adapter import (
     VoucherGatewayError,
     VoucherNotFound,
 )
-from voucher_gateway_ticketing import PRODUCTION, TicketingProvider
+from voucher_gateway.simulator import start
+from voucher_gateway_ticketing import PRODUCTION, TicketingProvider, TicketingSettings
+from voucher_gateway_ticketing.simulator import TicketingSimulator
 
 if TYPE_CHECKING:
     import responses
@@ -59,14 +62,19 @@ ANSWERS: dict[str, tuple[int, str, type[VoucherGatewayError], type[VoucherGatewa
     "429": (429, http_error("429"), RateLimited, RateLimited, None),
     "400 of another status": (400, http_error("404"), MalformedResponse, OutcomeUnknown, None),
     "400 with a flag for a status": (400, http_error(True), MalformedResponse, OutcomeUnknown, None),
-    "400 without a status": (400, f'{{"message": "{LEAK}"}}', MalformedResponse, OutcomeUnknown, None),
-    "400 as a list": (400, f'["{LEAK}"]', MalformedResponse, OutcomeUnknown, None),
-    "400 as a text": (400, f'"{LEAK}"', MalformedResponse, OutcomeUnknown, None),
-    "400 cut off": (400, f'{{"statusCode": "400", "message": "{LEAK}', MalformedResponse, OutcomeUnknown, None),
+    "400 without a status": (400, f'{{"message": "{LEAK}"}}', Rejected, Rejected, None),
+    "400 as a list": (400, f'["{LEAK}"]', Rejected, Rejected, None),
+    "400 as a text": (400, f'"{LEAK}"', Rejected, Rejected, None),
+    "400 in plain words": (400, f"no {LEAK}", Rejected, Rejected, None),
+    "400 without a body": (400, "", Rejected, Rejected, None),
+    "400 in XML": (400, f"<?xml version='1.0'?><e>{LEAK}</e>", MalformedResponse, OutcomeUnknown, None),
+    "403 without a status": (403, f'{{"message": "{LEAK}"}}', MalformedResponse, OutcomeUnknown, None),
+    "422 without a body": (422, "", MalformedResponse, OutcomeUnknown, None),
     "400 in HTML": (400, HTML, MalformedResponse, OutcomeUnknown, None),
     "403 in HTML": (403, HTML, MalformedResponse, OutcomeUnknown, None),
     "404 in HTML": (404, HTML, MalformedResponse, OutcomeUnknown, None),
-    "404 without a body": (404, "", MalformedResponse, OutcomeUnknown, None),
+    "404 without a body": (404, "", VoucherNotFound, VoucherNotFound, None),
+    "404 without a status": (404, '{"message": "no route"}', VoucherNotFound, VoucherNotFound, None),
     "409 in their shape": (409, http_error("409"), MalformedResponse, OutcomeUnknown, None),
     "408 in their shape": (408, http_error("408"), ProviderUnavailable, OutcomeUnknown, None),
     "500 in their shape": (500, http_error("500"), ProviderUnavailable, OutcomeUnknown, None),
@@ -178,6 +186,33 @@ def test_a_change_is_sent_once_where_a_read_would_be_repeated(
     with patient, pytest.raises(VoucherGatewayError):
         CHANGES["update"](patient)
     assert [call.request.method for call in vendor.calls] == ["GET", "GET", "GET", "PUT"]
+
+
+@pytest.mark.parametrize("bodies", ["described", "message", "text", "empty"])
+def test_a_documented_refusal_counts_whatever_its_body_is(bodies: str) -> None:
+    with start("ticketing", refusal_bodies=bodies) as running:
+        said = running.announcement
+        key = SecretSource.of(said["api_key"])
+        settings = TicketingSettings(base_url=said["base_url"], api_key=key, currency="EUR", tries=1)
+        with TicketingProvider("events", settings) as events:
+            voucher = events.issue(NEW, reference="r")
+            with pytest.raises(DuplicateCode):
+                events.issue(NEW, reference="r")
+            changes = VoucherChanges(valid_until=None)
+            for call in (
+                lambda: events.get(ID),
+                lambda: events.history(ID),
+                lambda: events.presentation("ANOTHER", id=voucher.id),
+                lambda: events.update(ID, changes, reference="r"),
+            ):
+                with pytest.raises(VoucherNotFound):
+                    call()
+            assert isinstance(running.simulator, TicketingSimulator)
+            running.simulator.redeem_at_checkout(LEAK, "3.00")
+            intent = events.intent(Operation.REDEEM, reference="r", voucher_id=voucher.id)
+            with pytest.raises(Rejected):
+                events.write_value(events.read_value(LEAK), Money(2, "EUR"), intent=intent)
+        assert running.crashes == []
 
 
 def test_a_refused_creation_whose_code_is_there_is_a_duplicate(
