@@ -2,7 +2,8 @@
 
 Documented are 400 and 404 (seed). With one of these the vendor refused, whether the body is empty, text or JSON. A page
 of HTML or XML is not the vendor's but a proxy's, and proves nothing about a request that may have reached the vendor.
-Neither does a body that tells of another status than its own.
+Neither does a body that tells of another status than its own, nor a 404 in JSON of another shape than the one below: so
+API gateways answer what they do not pass on.
 
 One shape of a body is defined in the vendor's description of its API, ``{statusCode, error, message}``, without a call
 that uses it; the status in it is a text there, and a number is taken too (vendor page). Statuses that are not
@@ -32,6 +33,8 @@ def explain(reply: Reply) -> VoucherGatewayError | None:
     body = _json(reply)
     status = body.get("statusCode") if isinstance(body, Mapping) else None
     if status is None and reply.status not in DOCUMENTED:
+        return None
+    if status is None and reply.status == 404 and isinstance(body, Mapping):
         return None
     if status is not None and str(status) != str(reply.status):
         return None
