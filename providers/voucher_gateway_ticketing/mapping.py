@@ -226,9 +226,7 @@ def check_same_reading(currency: str, one: TicketingVoucher, listed: TicketingVo
     if one.valid_until != listed.valid_until:
         problems.append("validUntil: the voucher by its id and the list show different ones")
     if problems:
-        raise MalformedResponse(
-            "two readings of the voucher disagree; nothing was written: try again", problems=tuple(problems)
-        )
+        raise MalformedResponse("two readings of the voucher disagree", problems=tuple(problems))
 
 
 def _check_amount_of(one: TicketingVoucher, money: Money) -> None:

@@ -78,7 +78,7 @@ def test_a_window_that_is_too_short_is_said_and_exit_code_1(run: Run, estates: P
     short = run(*arguments, "--out", "a.plan", "--window", "10s")
     assert short.code == 1
     assert "That does not fit into 10 s." in short.out
-    assert "6 requests a voucher at events, " in short.out
+    assert "8 requests a voucher at events, " in short.out
     assert " ms each, at most 1 a second; 4 requests a voucher at shop, " in short.out
     long = run(*arguments, "--out", "b.plan", "--window", "4h").done()
     assert "That fits into 4 h." in long.out

@@ -64,10 +64,12 @@ class Points:
                 self.pass_by("before a commit")
             self.pass_by("after a commit")
 
-        def watched_send(transport: Transport, request: EncodedRequest, *, deadline: float) -> Reply:
+        def watched_send(
+            transport: Transport, request: EncodedRequest, *, deadline: float, returns_page: bool = False
+        ) -> Reply:
             where = f"{request.method} {_shape(urlsplit(request.url).path)}"
             self.pass_by(f"before {where}")
-            reply = send(transport, request, deadline=deadline)
+            reply = send(transport, request, deadline=deadline, returns_page=returns_page)
             self.pass_by(f"after {where}")
             return reply
 

@@ -25,10 +25,10 @@ def _around_the_write(do: Callable[[], object], *, before: bool) -> Iterator[Non
     send = Transport.send
     left = [do]
 
-    def watched(transport: Transport, request: EncodedRequest, *, deadline: float) -> Reply:
+    def watched(transport: Transport, request: EncodedRequest, *, deadline: float, returns_page: bool = False) -> Reply:
         if before and request.method == "PUT" and left:
             left.pop()()
-        reply = send(transport, request, deadline=deadline)
+        reply = send(transport, request, deadline=deadline, returns_page=returns_page)
         if not before and request.method == "PUT" and left:
             left.pop()()
         return reply

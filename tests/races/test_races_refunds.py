@@ -26,8 +26,8 @@ def _after_the_look(do: Callable[[], object]) -> Iterator[None]:
     send = Transport.send
     left = [do]
 
-    def watched(transport: Transport, request: EncodedRequest, *, deadline: float) -> Reply:
-        reply = send(transport, request, deadline=deadline)
+    def watched(transport: Transport, request: EncodedRequest, *, deadline: float, returns_page: bool = False) -> Reply:
+        reply = send(transport, request, deadline=deadline, returns_page=returns_page)
         if "/charges?" in request.url and left:
             left.pop()()
         return reply

@@ -51,7 +51,7 @@ def test_nothing_to_carry_takes_no_time() -> None:
     ("source", "target", "retire", "expected"),
     [
         (JTL, TICKETING, None, (4, 2)),
-        (TICKETING, JTL, None, (6, 4)),
+        (TICKETING, JTL, None, (8, 4)),
         (TICKETING, JTL, Retire.EMPTY, (8, 4)),
         (JTL, TICKETING, Retire.EMPTY, (4, 2)),
         (JTL, TICKETING, Retire.DELETE, (5, 2)),

@@ -195,11 +195,17 @@ SCENARIOS = {
     "insert-while-paging": Scenario("insert-while-paging", SUCCEEDED),
     "clock-skew": Scenario("clock-skew", SUCCEEDED),
     "rewrite-reference": Scenario("rewrite-reference", SUCCEEDED),
+    "wrong-reading": Scenario("wrong-reading", SUCCEEDED),
+    "html-after-commit": Scenario("html-after-commit", UNKNOWN),
 }
 
 
+# It happens only after other requests, so the table below cannot say whether it has happened by now: see V8.
+NOT_IN_THE_TABLE = {"deliver-late"}
+
+
 def test_every_fault_of_the_kit_is_in_the_table() -> None:
-    assert {scenario.fault for scenario in SCENARIOS.values()} == set(FAULTS)
+    assert {scenario.fault for scenario in SCENARIOS.values()} == set(FAULTS) - NOT_IN_THE_TABLE
 
 
 def _outcome(call: Callable[[], object], verb: str) -> str:
