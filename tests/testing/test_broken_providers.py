@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.testing.broken import wrong_manners, wrong_vouchers
+from tests.testing.broken import wrong_lists, wrong_manners, wrong_vouchers
 from tests.testing.broken.registering import BROKEN
 from voucher_gateway.testing import PROMISES, Level
 
 CONTRACTS = Path(__file__).parent / "broken" / "contracts.py"
+assert wrong_lists is not None
 assert wrong_manners is not None
 assert wrong_vouchers is not None
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from tests.testing.broken import wrong_manners, wrong_vouchers
+from tests.testing.broken import wrong_lists, wrong_manners, wrong_vouchers
 from tests.testing.broken.registering import BROKEN
 from tests.testing.corner.simulator import CornerSimulator
 from voucher_gateway.testing import Level, ProviderContract
 
+assert wrong_lists is not None
 assert wrong_manners is not None
 assert wrong_vouchers is not None
 
