@@ -89,8 +89,11 @@ class MoneyContract(Contract):
     def test_a_negative_amount_is_malformed(self, stage: SimulatorStage) -> None:
         provider = stage.provider()
         for true in _with_cents(stage)[:8]:
-            for by, said in _read_changed(stage, provider, true, -true.initial.amount, only=true.initial):
-                must(said is None or said.amount >= 0, f"{by} made {said} of a negative amount")
+            amounts = list(dict.fromkeys([true.initial, true.remaining]))
+            for money in filter(_has_cents, amounts):
+                others = [one for one in amounts if one != money]
+                for by, said in _read_changed(stage, provider, true, -money.amount, only=money):
+                    must(said is None or said in others, f"{by} made {said} of {-money}")
 
     @keeps("M5")
     def test_float_noise_is_read_as_the_cent_it_means(self, stage: SimulatorStage) -> None:
@@ -132,13 +135,13 @@ def calls_of(provider: VoucherProvider, true: Truth) -> dict[str, Callable[[], V
 
 def _with_cents(stage: Stage) -> list[Truth]:
     """Return the vouchers whose amounts can be told from other numbers of a reply: they have cents."""
-    found = [
-        one
-        for one in truths(stage)
-        if one.initial.minor > 1000 and one.initial.minor % 10 and exponent(one.initial.currency)
-    ]
+    found = [one for one in truths(stage) if _has_cents(one.initial)]
     assert found, "the stage has no voucher with a value such as 10.53: seed some, or nothing exact can be shown"
     return found
+
+
+def _has_cents(money: Money) -> bool:
+    return bool(money.minor > 1000 and money.minor % 10 and exponent(money.currency))
 
 
 def _in_digits(amount: Decimal, currency: str) -> Decimal:
@@ -149,16 +152,29 @@ def _in_digits(amount: Decimal, currency: str) -> Decimal:
 def _read_changed(
     stage: SimulatorStage, provider: VoucherProvider, true: Truth, to: Decimal, only: Money | None = None
 ) -> Iterator[tuple[str, Money | None]]:
-    """Yield what is read of a voucher when its initial value, in whatever spelling, is another number on the wire."""
-    money = only or true.initial
-    stage.tamper(each_leaf(lambda value: _respelled(value, money, to)))
+    """Yield what is read of a voucher when its initial value, in whatever spelling, is another number on the wire.
+
+    What is read from replies without that value is left out: it was not changed.
+    """
+    money, changed = only or true.initial, False
+
+    def respelled(value: Any) -> Any:
+        nonlocal changed
+        other = _respelled(value, money, to)
+        changed = changed or other != value
+        return other
+
+    stage.tamper(each_leaf(respelled))
     for by, call in calls_of(provider, true).items():
+        changed = False
         try:
             said = call()
         except (MalformedResponse, VoucherNotFound):
             continue
         except VoucherGatewayError as error:
             broke(f"{by} of a reply with the amount {to} raised {type(error).__name__}")
+        if not changed:
+            continue
         if isinstance(said, Voucher):
             yield f"initial by {by}", said.initial
         yield f"remaining by {by}", said.remaining

@@ -251,6 +251,19 @@ class BelievesInDebts(CornerProvider):
         return super().money(number, currency)
 
 
+@breaks("R23")
+class TakesDebtsForWorth(CornerProvider):
+    def money(self, number: object, currency: str) -> Money:
+        return super().money(abs(number) if isinstance(number, int | Decimal) else number, currency)
+
+
+@breaks("R23")
+class TakesADebtForNothingLeft(CornerProvider):
+    def voucher(self, raw: Mapping[str, Any]) -> Voucher:
+        left = raw.get("balance")
+        return super().voucher({**raw, "balance": max(left, 0)} if isinstance(left, int | Decimal) else raw)
+
+
 @breaks("M5")
 class CutsNoiseOff(CornerProvider):
     def money(self, number: object, currency: str) -> Money:
