@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from voucher_gateway.adapter import Intent, Operation, Ticket, VoucherGatewayError, VoucherProvider
+from voucher_gateway.integrity import voucher_id_of
 from voucher_gateway.testing.calling import Announcements, changing_of
 from voucher_gateway.testing.campaign import Campaign
 from voucher_gateway.testing.canary import LONG_ENOUGH, Canary
@@ -24,6 +25,24 @@ from voucher_gateway.testing.tampering import each_leaf
 from voucher_gateway.witness import witnessed
 
 _CAMPAIGN: Final = "_campaign_of_strikes"
+
+
+class _Renaming:
+    """A witness from whose first announcement on every reply names another voucher."""
+
+    def __init__(self, stage: SimulatorStage, voucher_id: str) -> None:
+        self.other = f"not-{voucher_id}"
+        self.named = 0
+        self._stage, self._voucher_id = stage, voucher_id
+
+    def sending(self, _: Intent) -> None:
+        self._stage.tamper(each_leaf(self._renamed))
+
+    def _renamed(self, value: Any) -> Any:
+        if value != self._voucher_id or not isinstance(value, str):
+            return value
+        self.named += 1
+        return self.other
 
 
 class _Refusal(Exception):
@@ -166,31 +185,24 @@ class EffectsContract(SpendBase):
     ) -> None:
         for operation in changing(provider_):
             deed = prepare(operation, scenes)
-            # What is called by its code alone can be about any voucher; only a journal may know which.
-            if deed.voucher_id is None or operation in (Operation.RESERVE, Operation.REDEEM):
+            if deed.voucher_id is None:
                 continue
-            voucher_id, other = deed.voucher_id, f"not-{deed.voucher_id}"
-            named: list[str] = []
-
-            def rename(value: Any, voucher_id: str = voucher_id, named: list[str] = named, other: str = other) -> Any:
-                if value != voucher_id or not isinstance(value, str):
-                    return value
-                named.append(value)
-                return other
-
-            said: BaseException | None = None
-            stage.tamper(each_leaf(rename))
+            renaming, said, result = _Renaming(stage, deed.voucher_id), None, None
             try:
-                deed.call(provider_, scenes.reference())
+                with witnessed(renaming):
+                    result = deed.call(provider_, scenes.reference())
             except Exception as error:  # noqa: BLE001 - whatever a stranger's provider makes of it
                 said = error
             stage.tamper(None)
-            if not named or (said is not None and not deed.times()):
+            if not renaming.named or (said is not None and not deed.times()):
                 continue  # the reply names no voucher, or nothing was sent
-            must(
-                getattr(said, "outcome", None) == "unknown",
-                f"the reply to {operation.value} named another voucher, and it came to: {_shown(said)}",
-            )
+            seen = f"the reply to {operation.value} named another voucher, and"
+            if said is None and operation in (Operation.RESERVE, Operation.REDEEM):
+                # What is called by its code alone can be about any voucher; a journal may know which.
+                named = voucher_id_of(result)
+                must(named == renaming.other, f"{seen} the result names {'none' if named is None else 'the first'}")
+                continue
+            must(getattr(said, "outcome", None) == "unknown", f"{seen} it came to: {_shown(said)}")
 
     @keeps("E11")
     def test_a_404_of_an_api_gateway_is_no_refusal(

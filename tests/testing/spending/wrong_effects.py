@@ -203,6 +203,14 @@ class NamesTheVoucherThatWasAskedFor(JtlProvider):
         return attrs.evolve(super().intent(verb, **known), voucher_id=None)
 
 
+@breaks("E10")
+class NamesTheVoucherOfAnEarlierLookUp(JtlProvider):
+    def reserve(self, code: str | Code, *args: Any, **named: Any) -> Reservation:
+        code = Code.of(code)
+        known = self.find(code)
+        return attrs.evolve(super().reserve(code, *args, **named), voucher_id=known.id)
+
+
 @breaks("E11")
 class TakesAny404ForARefusal(JtlProvider):
     def delete(self, id: str, reason: str, *, reference: str, order: str | None = None) -> Deletion:

@@ -113,9 +113,10 @@ EFFECTS: Final = (
     ),
     _spend(
         "E10",
-        "A reply that names another voucher than the one that the call is about is no success, but an unknown outcome.",
+        "A reply that names another voucher than the one that the call is about is no success, but an unknown outcome;"
+        " where only the code is known, the result names the voucher that the reply names.",
         "Put `voucher_id` into the intent, and give the result the voucher that the reply names: `HttpClient.change`"
-        " compares the two.",
+        " compares the two. Never take `voucher_id` from the request or an earlier look-up.",
         _changes,
         wire=True,
     ),
