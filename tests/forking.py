@@ -6,6 +6,7 @@ that moment, the child waits for this thread for ever. So tests with simulators 
 
 from __future__ import annotations
 
+import _imp
 import ctypes
 import os
 import select
@@ -32,9 +33,15 @@ def fork(way: str) -> int:
         warnings.simplefilter("ignore", DeprecationWarning)
         if way == WITH_HOOKS:
             return os.fork()
+        if way == CHILD_HOOKS_ONLY:
+            # The hooks for the child give this lock back, and Python 3.13 aborts a process that does not hold it.
+            _imp.acquire_lock()
         child = int(ctypes.PyDLL(None).fork())  # unlike CDLL, it keeps the interpreter's lock, which the child needs
-    if child == 0 and way == CHILD_HOOKS_ONLY:
-        ctypes.pythonapi.PyOS_AfterFork_Child()
+    if way == CHILD_HOOKS_ONLY:
+        if child == 0:
+            ctypes.pythonapi.PyOS_AfterFork_Child()
+        else:
+            _imp.release_lock()
     return child
 
 
