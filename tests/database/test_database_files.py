@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import os
 import shutil
 import stat
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.conftest import JOURNAL_KEYS
 from voucher_gateway import Gateway
 from voucher_gateway.adapter import DatabaseUnavailable, Money, NewVoucher, SecretSource
 from voucher_gateway.database import Database
@@ -117,6 +120,96 @@ def test_a_worker_stops_when_its_log_is_deleted(shop: Shop, tmp_path: Path, log:
     with pytest.raises(DatabaseUnavailable, match=f"journal.db{log} was deleted or replaced"):
         shop.redeem(code, reference="order-1")
     assert shop.charges() == 1
+
+
+def replace_by_symbolic_link(path: Path) -> None:
+    path.rename(path.with_name("elsewhere.db"))
+    path.symlink_to("elsewhere.db")
+
+
+@pytest.mark.parametrize("by_link", [True, False], ids=["a link in its place", "nothing changed"])
+def test_a_worker_stops_when_its_file_is_moved_and_a_link_leads_to_it(
+    shop: Shop, tmp_path: Path, by_link: bool
+) -> None:
+    """SQLite's log is beside the real file, so two processes would have two logs for one database."""
+    _, code = shop.voucher("100.00")
+    shop.redeem(code, reference="before")
+    if by_link:
+        replace_by_symbolic_link(tmp_path / "journal.db")
+    assert redeem_in_a_new_process(shop, code) == "False"
+    if by_link:
+        with pytest.raises(DatabaseUnavailable, match=REFUSED):
+            shop.redeem(code, reference="order-1")
+    else:
+        assert shop.redeem(code, reference="order-1").replayed
+    assert shop.charges() == 2
+
+
+def test_a_file_with_a_second_name_is_not_opened_by_either_name(shop: Shop, tmp_path: Path) -> None:
+    _, code = shop.voucher("100.00")
+    shop.redeem(code, reference="before")
+    other = tmp_path / "other.db"
+    os.link(tmp_path / "journal.db", other)
+    for name in ("other.db", "journal.db"):
+        with pytest.raises(DatabaseUnavailable, match=r"has 2 names \(hard links\)"):
+            Database(f"sqlite:///{tmp_path / name}")
+    other.unlink()
+    Database(f"sqlite:///{tmp_path / 'journal.db'}").close()
+    assert shop.redeem(code, reference="before").replayed
+
+
+def redeem_in_a_new_process(shop: Shop, code: str) -> str:
+    """Run a process that is not forked: a fork closes the connections of its parent, and so its log."""
+    program = """
+import json, sys
+from voucher_gateway import Gateway
+from voucher_gateway.adapter import Money, SecretSource
+from voucher_gateway.journal import open_journal
+from voucher_gateway_jtl import JtlProvider, JtlSettings
+url, key, vendor, code = json.loads(sys.argv[1])
+secret = SecretSource.of(vendor["client_secret"])
+settings = JtlSettings(base_url=vendor["base_url"], client_id=vendor["client_id"], client_secret=secret)
+journal = open_journal(url, {"1": SecretSource.of(key)})
+with Gateway({"shop": JtlProvider("shop", settings)}, journal=journal) as gateway:
+    print(gateway.redeem("shop", code, Money("10.00", "EUR"), reference="order-1").replayed)
+"""
+    vendor = {name: shop.running.announcement[name] for name in ("base_url", "client_id", "client_secret")}
+    arguments = json.dumps([shop.url, JOURNAL_KEYS["1"], vendor, code])
+    done = subprocess.run(
+        [sys.executable, "-c", program, arguments], capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_a_new_file_with_the_number_of_the_deleted_one_is_noticed(sqlite_url: str, tmp_path: Path) -> None:
+    """File systems give the number of a deleted file to the next one, and no connection is open after a fork."""
+    path = tmp_path / "journal.db"
+    database = Database(sqlite_url)
+    database._shared.drop()  # as a fork does
+    number = path.stat().st_ino
+    path.unlink()
+    for count in range(20):
+        path.with_name(f"{count}.db").touch()
+        if path.with_name(f"{count}.db").stat().st_ino == number:
+            path.with_name(f"{count}.db").rename(path)
+            break
+    else:
+        path.touch()
+    with pytest.raises(DatabaseUnavailable, match=REFUSED), database.write():
+        pass
+    database.close()
+
+
+def test_a_database_that_is_forgotten_keeps_no_descriptor(sqlite_url: str) -> None:
+    def count_descriptors() -> int:
+        gc.collect()
+        return len(os.listdir("/proc/self/fd"))
+
+    Database(sqlite_url).close()
+    before = count_descriptors()
+    for _ in range(3):
+        Database(sqlite_url).close()
+    assert count_descriptors() == before
 
 
 def test_a_log_that_its_last_user_deleted_is_no_reason_to_stop(sqlite_url: str, tmp_path: Path) -> None:

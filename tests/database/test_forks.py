@@ -15,6 +15,7 @@ import pytest
 
 from voucher_gateway.adapter import DatabaseUnavailable
 from voucher_gateway.database import Database, execute
+from voucher_gateway.database.files import is_path_descriptor
 
 
 @pytest.fixture
@@ -73,7 +74,8 @@ def test_no_connection_is_carried_over_a_fork(
         execute(connection, "INSERT INTO words VALUES (NULL)")
 
     def work() -> list[str]:
-        files = [os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]
+        numbers = [number for number in os.listdir("/proc/self/fd") if not is_path_descriptor(int(number))]
+        files = [os.path.realpath(f"/proc/self/fd/{number}") for number in numbers]
         return [file for file in files if "journal.db" in file and not file.endswith(".locks")]
 
     assert at_once(work, 1) == ["[]"]

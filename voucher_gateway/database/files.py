@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from typing import Final
 
 from voucher_gateway.errors import DatabaseUnavailable
@@ -10,6 +11,7 @@ from voucher_gateway.errors import DatabaseUnavailable
 MODE: Final = 0o600
 _LOGS: Final = ("-wal", "-shm")
 _Identity = tuple[int, int]
+_path_descriptors: Final[set[int]] = set()
 
 
 def make_private(path: str | os.PathLike[str]) -> bool:
@@ -50,21 +52,35 @@ class DatabaseFile:
         path: the file, which is made if it is not there.
 
     Raises:
-        DatabaseUnavailable: if it cannot be made.
+        DatabaseUnavailable: if it cannot be made, or has other names besides this one.
     """
 
     def __init__(self, path: str) -> None:
         self._path = path
         try:
             make_private(path)
-            found = os.stat(path)
+            found = os.lstat(path)
         except OSError as error:
             reason = error.strerror
         else:
+            _require_single_name(path, found)
+            self._keep_number_in_use()
             self._identity: _Identity = found.st_dev, found.st_ino
             self._logs: dict[str, _Identity] = {}
             return
         raise DatabaseUnavailable(f"the database {path} cannot be opened: {reason}")
+
+    def _keep_number_in_use(self) -> None:
+        """Keep the file system from giving the inode's number to a new file once this one is deleted.
+
+        No connection is open after a fork, or after a turn that failed. A descriptor for the path alone does not touch
+        SQLite's locks when it is closed. Systems without such descriptors do not use a number twice.
+        """
+        if not hasattr(os, "O_PATH"):
+            return
+        descriptor = os.open(self._path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        _path_descriptors.add(descriptor)
+        weakref.finalize(self, _close, descriptor)
 
     def must_be_in_place(self) -> None:
         """Make sure that others who look for the file find this one.
@@ -102,9 +118,35 @@ class DatabaseFile:
                 )
 
 
+def is_path_descriptor(descriptor: int) -> bool:
+    """Whether a descriptor only keeps the number of a database's inode in use."""
+    return descriptor in _path_descriptors
+
+
+def _close(descriptor: int) -> None:
+    _path_descriptors.discard(descriptor)
+    os.close(descriptor)
+
+
+def _require_single_name(path: str, found: os.stat_result) -> None:
+    """Refuse a file with several names. SQLite's log and the lock file go by the name of the database.
+
+    Processes that open the file by different names do not see what the others write, and damage it.
+    """
+    if found.st_nlink > 1:
+        raise DatabaseUnavailable(
+            f"the database {path} cannot be opened: the file has {found.st_nlink} names (hard links). Processes that"
+            " use different names would damage it. Remove the other names, or copy the file"
+        )
+
+
 def _identity(path: str) -> _Identity | None:
+    """Return what tells a file from others. A symbolic link is another file, even if it leads to the same one.
+
+    Whoever opens the database through the link writes the log beside the file that the link leads to.
+    """
     try:
-        found = os.stat(path)
+        found = os.lstat(path)
     except OSError:
         return None
     return found.st_dev, found.st_ino

@@ -17,6 +17,8 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from voucher_gateway.database.files import is_path_descriptor
+
 if TYPE_CHECKING:
     from voucher_gateway.database.turns import Shared
 
@@ -80,7 +82,8 @@ def _is_open_besides(guard: int) -> bool:
         numbers = [int(name) for name in os.listdir(_OPEN_FILES)]
     except OSError:
         return True  # it cannot be known
-    return any(number != guard and _leads_to(number, guarded) for number in numbers)
+    others = (number for number in numbers if number != guard and not is_path_descriptor(number))
+    return any(_leads_to(number, guarded) for number in others)
 
 
 def _leads_to(number: int, file: os.stat_result) -> bool:
