@@ -146,7 +146,7 @@ def decide(
     settled = execution.journal.settle(
         entry,
         State.SUCCEEDED if succeeded else State.NOT_EXECUTED,
-        result=made_up(entry, sent[-1].intent) if succeeded and sent else None,
+        result=made_up(entry, sent[-1]) if succeeded and sent else None,
         finished=[Finished(one.id, effect, f"decided by {by}", one.step) for one in sent],
         decided_by=by.strip(),
         decision=reason.strip(),

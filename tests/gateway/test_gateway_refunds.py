@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from voucher_gateway import AlreadyRefunded, Gateway, Money, NewVoucher, OutcomeUnknown, Redemption
 from voucher_gateway.adapter import (
     ConfigurationError,
+    DatabaseUnavailable,
     InvalidRequest,
     Operation,
     OperationInProgress,
@@ -25,7 +26,7 @@ from voucher_gateway.adapter import (
 )
 from voucher_gateway.capabilities import RISKS
 from voucher_gateway.errors import ReferenceConflict
-from voucher_gateway.journal import Key, State
+from voucher_gateway.journal import Journal, Key, State
 from voucher_gateway.simulator import RunningSimulator, start
 
 CODE = "REFUND-0001"
@@ -163,6 +164,33 @@ def test_a_refund_in_doubt_counts_until_it_is_resolved(seller: Counter) -> None:
     assert seller.gateway.refundable(taken) == euros("20.00")
     seller.gateway.refund("events", taken, reference="b3")
     assert seller.remaining() == "50.00"
+
+
+@pytest.mark.parametrize("by", ["recover", "a person"])
+def test_a_redemption_whose_result_could_not_be_recorded_is_given_back_once(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """The shop has the redemption that it was given, and the journal has the one that was found later."""
+
+    def full(*_: object, **__: object) -> None:
+        raise DatabaseUnavailable("the database is full")
+
+    counter.gateway.issue("events", NewVoucher(initial=euros("50.00"), code=CODE), reference="sale")
+    if counter.vendor.announcement["provider"] == "jtl":
+        counter.gateway.activate("events", str(counter.vendor.ledger()[0]["id"]), reference="sale")
+    with monkeypatch.context() as broken:
+        broken.setattr(Journal, "settle", full)
+        given = counter.gateway.redeem("events", CODE, euros("20.00"), reference="purchase")
+    if by == "a person":
+        counter.vendor.inject("error-before", "GET *", times=None)
+        key = Key("events", Operation.REDEEM, "purchase")
+        counter.gateway.decide(key, succeeded=True, by="ann", reason="the shop has its redemption")
+        counter.vendor.clear_faults()
+    counter.gateway.recover(everything=True)
+    counter.gateway.refund("events", given, reference="b1")
+    with suppress(VoucherGatewayError):  # another id, where the vendor has ids of its own and a person decided
+        counter.gateway.refund("events", counter.gateway.redemption("events", "purchase"), reference="b2")
+    assert counter.remaining() == "50.00"
 
 
 def test_two_processes_that_refund_at_once_stay_within_the_redemption(

@@ -38,7 +38,7 @@ def redeem_by_update(
     intent, after = _overwrite(steps, provider, Operation.REDEEM, found.voucher_id, -money, order)
     return Redemption(
         account=provider.account,
-        id=_made_up_id(intent),
+        id=overwrite_id(intent),
         voucher_id=found.voucher_id,
         money=money,
         reference=intent.reference,
@@ -61,7 +61,7 @@ def refund_by_update(
     intent, after = _overwrite(steps, provider, Operation.REFUND, voucher_id, back, order)
     return Refund(
         account=provider.account,
-        id=_made_up_id(intent),
+        id=overwrite_id(intent),
         redemption_id=redemption.id,
         voucher_id=voucher_id,
         money=back,
@@ -79,7 +79,7 @@ def top_up_by_update(
     intent, after = _overwrite(steps, provider, Operation.TOP_UP, voucher_id, money, order)
     return TopUp(
         account=provider.account,
-        id=_made_up_id(intent),
+        id=overwrite_id(intent),
         voucher_id=voucher_id,
         money=money,
         reference=intent.reference,
@@ -168,6 +168,6 @@ def _needed_id(redemption: Redemption) -> str:
     return redemption.voucher_id
 
 
-def _made_up_id(intent: Intent) -> str:
-    """Return an id for a movement that the vendor keeps no record of."""
+def overwrite_id(intent: Intent) -> str:
+    """Return the id of a movement that the vendor keeps no record of: it is named after its request."""
     return f"update:{intent.reference}"

@@ -27,9 +27,11 @@ from voucher_gateway.adapter import (
     VoucherProvider,
     now,
 )
+from voucher_gateway.emulation.overwriting import overwrite_id
 from voucher_gateway.journal import Entry, Finished, Journal, Sent, State, mark_of
 from voucher_gateway.journal.changed_references import changes_references
 from voucher_gateway.journal.claims import all_claimed_by_others, claimed_by_another
+from voucher_gateway.journal.overwrites import OVERWRITE
 from voucher_gateway.outcome import Result
 
 FIRST_WAIT: Final = timedelta(minutes=1)
@@ -175,7 +177,7 @@ def settled_result(entry: Entry, sent: Sent, outcome: Outcome) -> Result:
 
     The vendor knows it under the wire reference, the caller under the operation's.
     """
-    result = _in_terms_of(entry, outcome.result or made_up(entry, sent.intent))
+    result = _in_terms_of(entry, outcome.result or made_up(entry, sent))
     if isinstance(result, Reservation | Redemption | Refund | TopUp):
         return attrs.evolve(result, reference=entry.key.reference, order=entry.order)
     return result
@@ -219,12 +221,17 @@ def _in_terms_of(entry: Entry, result: Result) -> Result:
     return result
 
 
-def made_up(entry: Entry, intent: Intent) -> Result:
-    """Return the result of an operation of which the vendor shows that it happened, but nothing more."""
+def made_up(entry: Entry, sent: Sent) -> Result:
+    """Return the result of an operation of which the vendor shows that it happened, but nothing more.
+
+    An emulation that overwrites a value names its result after the request. The same id is given here: the caller may
+    have got that result although it could not be recorded, and refunds are summed by the id of the redemption.
+    """
+    intent = sent.intent
     verb, money = entry.key.verb, entry.target.money or intent.money
     named: dict[str, Any] = {
         "account": entry.key.account,
-        "id": f"operation:{entry.id}",
+        "id": overwrite_id(intent) if sent.step == OVERWRITE else f"operation:{entry.id}",
         "voucher_id": intent.voucher_id,
     }
     if money is not None and verb in (Operation.REDEEM, Operation.CAPTURE):
