@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from voucher_gateway.errors import IntegrityMismatch
 from voucher_gateway.model import Redemption, Refund, Reservation, TopUp, Voucher
+
+OTHER_VOUCHER: Final = "it tells of another voucher"
+"""What is said, and recorded of a request, where its answer names another voucher than the expected one."""
 
 
 def voucher_id_of(result: object) -> str | None:
@@ -21,4 +26,4 @@ def require_voucher(voucher_id: str | None, result: object) -> None:
     """
     named = voucher_id_of(result)
     if voucher_id is not None and named is not None and named != voucher_id:
-        raise IntegrityMismatch("it tells of another voucher")
+        raise IntegrityMismatch(OTHER_VOUCHER)

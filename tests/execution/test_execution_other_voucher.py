@@ -91,3 +91,56 @@ def test_a_look_up_that_names_another_voucher_is_no_answer(shop: Shop) -> None:
     assert (found.state, found.vouchers) == ("incomplete", ())
     assert isinstance(found.failed["shop"], IntegrityMismatch)
     assert shop.gateway.find(code, broadcast=True).voucher is not None
+
+
+@pytest.mark.parametrize("fault", [None, "commit-then-drop"])
+@pytest.mark.parametrize("by", ["recover", "the same reference", "recover without secrets"])
+def test_the_history_of_another_voucher_does_not_prove_that_nothing_was_taken(
+    either_shop: Shop, fault: str | None, by: str
+) -> None:
+    """The reservation of a code that the journal does not know yet is answered with another voucher."""
+    if fault is not None and by == "recover without secrets":
+        pytest.skip("nothing shows there that the answer to the reservation was wrong")
+    either_shop.voucher()
+    voucher_id, code = either_shop.voucher()
+    either_shop.running.inject("wrong-voucher", "POST /v1/reservations")
+    if fault is not None:
+        either_shop.running.inject(fault, "POST /v1/reservations/*/charge")
+    with pytest.raises(OutcomeUnknown):
+        either_shop.redeem(code)
+    either_shop.running.clock.advance(32 * 60)
+    scopes = ("read", "read-lists", "use") if by == "recover without secrets" else ()
+    gateway = either_shop.another_gateway(scopes=scopes)
+    if by != "the same reference":
+        assert [resolution.state for resolution in gateway.recover(everything=True)] == [State.UNKNOWN]
+    with pytest.raises(OutcomeUnknown, match="another voucher"):
+        either_shop.redeem(code)
+    assert either_shop.charges() == 1
+    assert either_shop.remaining(voucher_id) == "40.00"
+
+
+@pytest.mark.parametrize("scopes", [(), ("read", "read-lists", "use")])
+def test_a_lost_capture_of_a_reservation_is_looked_for_at_the_voucher_of_its_code(
+    shop: Shop, scopes: tuple[str, ...]
+) -> None:
+    _, code = shop.voucher()
+    held = shop.gateway.reserve("shop", code, TEN, reference="1001-a")
+    shop.running.inject("drop-before", "POST /v1/reservations/*/charge")
+    with pytest.raises(OutcomeUnknown):
+        shop.gateway.capture("shop", held, reference="1001-a")
+    shop.running.clock.advance(32 * 60)
+    gateway = shop.another_gateway(scopes=scopes)
+    assert [resolution.state for resolution in gateway.recover(everything=True)] == [State.NOT_EXECUTED]
+
+
+def test_the_capture_of_a_reservation_of_another_voucher_is_not_called_undone(shop: Shop) -> None:
+    shop.voucher()
+    voucher_id, code = shop.voucher()
+    shop.running.inject("wrong-voucher", "POST /v1/reservations")
+    held = shop.gateway.reserve("shop", code, TEN, reference="1001-a")
+    shop.running.inject("commit-then-drop", "POST /v1/reservations/*/charge")
+    with pytest.raises(OutcomeUnknown):
+        shop.gateway.capture("shop", held, reference="1001-a")
+    shop.running.clock.advance(32 * 60)
+    assert [resolution.state for resolution in shop.gateway.recover(everything=True)] == [State.UNKNOWN]
+    assert shop.remaining(voucher_id) == "40.00"

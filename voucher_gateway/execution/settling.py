@@ -28,6 +28,7 @@ from voucher_gateway.adapter import (
     now,
 )
 from voucher_gateway.emulation.overwriting import overwrite_id
+from voucher_gateway.execution.voucher_check import may_concern_other_voucher
 from voucher_gateway.journal import Entry, Finished, Journal, Sent, State, mark_of
 from voucher_gateway.journal.changed_references import changes_references
 from voucher_gateway.journal.claims import all_claimed_by_others, claimed_by_another
@@ -76,7 +77,7 @@ def settle(journal: Journal, entry: Entry, provider: VoucherProvider, code: Code
         return entry, False
     sent = unsettled(journal, entry)
     code = known_code(journal, entry, provider, code)
-    outcomes = [_our_own(journal, entry, resolved(provider, one.intent, code)) for one in sent]
+    outcomes = [_our_own(journal, entry, provider, one, code) for one in sent]
     for one, outcome in zip(sent, outcomes, strict=True):
         if outcome.effect is Effect.SUCCEEDED:
             result = settled_result(entry, one, outcome)
@@ -93,8 +94,9 @@ def settle(journal: Journal, entry: Entry, provider: VoucherProvider, code: Code
     return _still_unknown(journal, entry, sent, outcomes), repeatable
 
 
-def _our_own(journal: Journal, entry: Entry, outcome: Outcome) -> Outcome:
+def _our_own(journal: Journal, entry: Entry, provider: VoucherProvider, sent: Sent, code: Code | None) -> Outcome:
     """Return an outcome as far as it stands against what the journal knows of other operations and of the vendor."""
+    outcome = resolved(provider, sent.intent, code)
     if outcome.effect is Effect.SUCCEEDED and claimed_by_another(journal, entry, outcome.result):
         return Outcome(effect=Effect.UNKNOWN, reason="what is there is another operation's: a person must decide")
     if outcome.candidates is None:
@@ -103,7 +105,11 @@ def _our_own(journal: Journal, entry: Entry, outcome: Outcome) -> Outcome:
     if changes_references(journal, provider=target.provider, host=target.host, login=target.login):
         reason = "this vendor changes the references that it is sent, so absence proves nothing: a person must decide"
         return Outcome(effect=Effect.UNKNOWN, reason=reason)
-    if outcome.candidates and all_claimed_by_others(journal, entry, outcome.candidates):
+    absent = outcome.effect is Effect.NOT_EXECUTED or all_claimed_by_others(journal, entry, outcome.candidates)
+    if absent and may_concern_other_voucher(journal, provider, entry, sent, code):
+        reason = "the history is perhaps that of another voucher than the code's, so absence proves nothing"
+        return Outcome(effect=Effect.UNKNOWN, reason=reason)
+    if outcome.candidates and absent:
         reason = "no movement that could be this one but those of other operations is there, and none can come any more"
         return Outcome(effect=Effect.NOT_EXECUTED, reason=reason)
     return outcome

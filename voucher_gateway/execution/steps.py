@@ -31,7 +31,7 @@ from voucher_gateway.adapter import (
 from voucher_gateway.errors import ConcurrentModification
 from voucher_gateway.execution.call import Call
 from voucher_gateway.execution.voucher_check import is_other_voucher
-from voucher_gateway.integrity import voucher_id_of
+from voucher_gateway.integrity import OTHER_VOUCHER, voucher_id_of
 from voucher_gateway.journal import Entry, Finished, HoldRequest, Journal, mark_of
 from voucher_gateway.journal.changed_references import note_changed_reference
 from voucher_gateway.witness import witnessed
@@ -142,7 +142,7 @@ class JournalledSteps:
             code is None or not is_other_voucher(self.journal, self.provider, code, named)
         ):
             return
-        reason = "the answer cannot be trusted: it tells of another voucher"
+        reason = f"the answer cannot be trusted: {OTHER_VOUCHER}"
         step.over(Effect.UNKNOWN, reason)
         raise OutcomeUnknown(
             f"{reason}; it may have been carried out",

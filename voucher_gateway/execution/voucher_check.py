@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from voucher_gateway.adapter import Code, VoucherGatewayError, VoucherProvider
-from voucher_gateway.journal import Journal
-from voucher_gateway.journal.known_vouchers import known_voucher
+from voucher_gateway.adapter import AccessDenied, Code, UnsupportedOperation, VoucherGatewayError, VoucherProvider
+from voucher_gateway.integrity import OTHER_VOUCHER
+from voucher_gateway.journal import Entry, Journal, Sent
+from voucher_gateway.journal.known_vouchers import all_fingerprints, code_fingerprints, known_voucher
 
 
 def is_other_voucher(journal: Journal, provider: VoucherProvider, code: Code, voucher_id: str) -> bool:
@@ -21,3 +22,29 @@ def is_other_voucher(journal: Journal, provider: VoucherProvider, code: Code, vo
         return provider.find(code).id != voucher_id
     except VoucherGatewayError:
         return True
+
+
+def may_concern_other_voucher(
+    journal: Journal, provider: VoucherProvider, entry: Entry, sent: Sent, code: Code | None
+) -> bool:
+    """Whether a request may have moved the value of another voucher than the journal names.
+
+    The journal can have the voucher's id from one answer only, that to the reservation. If that answer was wrong, the
+    history of the named voucher proves nothing. So the vendor is asked which voucher has the code, or which code the
+    named voucher has. Where it shows neither, the answers to the request itself must at least not have differed.
+    """
+    named = sent.intent.voucher_id
+    if named is None:
+        return False
+    try:
+        if code is not None:
+            return provider.find(code).id != named
+        marks = code_fingerprints(journal, entry, sent.intent)
+        shown = provider.get(named, secrets=True).code if marks else None
+    except (AccessDenied, UnsupportedOperation):
+        shown = None
+    except VoucherGatewayError:
+        return True  # asked again at the next look
+    if shown is None:
+        return OTHER_VOUCHER in (sent.reason or "")
+    return marks.isdisjoint(all_fingerprints(journal, provider.name, provider.host, shown))

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
-from voucher_gateway.adapter import Code
-from voucher_gateway.database.schema import operations
+from voucher_gateway.adapter import Code, Intent
+from voucher_gateway.database.schema import holds, operations
 from voucher_gateway.database.statement import Statement
-from voucher_gateway.journal.records import State
+from voucher_gateway.journal.records import Entry, State
 
 if TYPE_CHECKING:
     from voucher_gateway.journal.journal import Journal
@@ -31,10 +31,28 @@ _LATEST: Final = Statement(
 
 def known_voucher(journal: Journal, *, provider: str, host: str, login: str | None, code: Code) -> str | None:
     """Return the id of the voucher that the last operation on this code moved; None if there was none."""
-    keys = journal.keys
-    marks = [keys.fingerprint(code, provider=provider, host=host, key_id=key_id) for key_id in keys.keys]
+    marks = all_fingerprints(journal, provider, host, code)
     named = {"provider": provider, "host": host, "login": login}
     with journal.database.read() as connection:
         rows = [_LATEST.first(connection, {**named, "mark": mark}) for mark in marks]
     latest = max((row for row in rows if row is not None), key=lambda row: str(row["id"]), default=None)
     return None if latest is None else str(latest["voucher_id"])
+
+
+def all_fingerprints(journal: Journal, provider: str, host: str, code: Code) -> frozenset[str]:
+    """Return the fingerprints of a code, one for each key of the journal."""
+    keys = journal.keys
+    return frozenset(keys.fingerprint(code, provider=provider, host=host, key_id=key_id) for key_id in keys.keys)
+
+
+def code_fingerprints(journal: Journal, entry: Entry, intent: Intent) -> frozenset[str]:
+    """Return the fingerprint of the code that an operation was about: its own, or its reservation's."""
+    if entry.target.fingerprint is not None:
+        return frozenset((entry.target.fingerprint,))
+    if intent.subject is None:
+        return frozenset()
+    query = sa.select(holds.c.fingerprint).where(
+        holds.c.host == entry.target.host, holds.c.reservation_id == intent.subject
+    )
+    with journal.database.read() as connection:
+        return frozenset(connection.scalars(query))
