@@ -50,6 +50,7 @@ class StoredValue:
         remaining: what is left to spend.
         valid_until: the end of validity.
         kept: whatever else the provider must write back unchanged.
+        code: the code that the reading shows, where the vendor shows it: an emulation compares it with the caller's.
     """
 
     voucher_id: str
@@ -57,6 +58,7 @@ class StoredValue:
     remaining: Money
     valid_until: datetime | None = None
     kept: Any = attrs.field(default=None, repr=False)
+    code: Code | None = attrs.field(default=None, repr=False)
 
 
 class VoucherProvider(abc.ABC):

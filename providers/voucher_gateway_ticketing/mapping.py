@@ -288,4 +288,5 @@ def stored_value(currency: str, one: TicketingVoucher, raw: RawObject) -> Stored
         remaining=money_from(AMOUNT, one.balance, currency, "balance"),
         valid_until=one.valid_until,
         kept=raw.get("validUntil"),
+        code=one.code,
     )

@@ -11,6 +11,7 @@ from voucher_gateway.adapter import (
     ConcurrentModification,
     CurrencyMismatch,
     InsufficientValue,
+    IntegrityMismatch,
     Intent,
     InvalidRequest,
     Money,
@@ -35,7 +36,7 @@ def redeem_by_update(
     if pin is not None:
         provider.find(code, pin)
     found = provider.read_value(code)
-    intent, after = _overwrite(steps, provider, Operation.REDEEM, found.voucher_id, -money, order)
+    intent, after = _overwrite(steps, provider, Operation.REDEEM, found.voucher_id, -money, order, code)
     return Redemption(
         account=provider.account,
         id=overwrite_id(intent),
@@ -90,16 +91,29 @@ def top_up_by_update(
 
 
 def _overwrite(
-    steps: Steps, provider: VoucherProvider, verb: Operation, voucher_id: str, change: Money, order: str | None
+    steps: Steps,
+    provider: VoucherProvider,
+    verb: Operation,
+    voucher_id: str,
+    change: Money,
+    order: str | None,
+    code: Code | None = None,
 ) -> tuple[Intent, StoredValue]:
     """Change a value by reading, writing and reading again, under the voucher's lock.
 
     Raises:
         Declined: if the voucher is expired, of another currency or holds too little. The vendor would not check that.
         ConcurrentModification: if the second reading shows anything but this one change.
+        IntegrityMismatch: if the voucher that was found for the code shows another code; nothing was sent then.
     """
     with steps.lock(provider.host, voucher_id):
         before = provider.read_value(id=voucher_id)
+        if code is not None and before.code is not None and before.code != code:
+            raise IntegrityMismatch(
+                "the voucher that the vendor named for this code has another code; nothing was sent",
+                account=provider.account,
+                operation=verb.value,
+            )
         _check(before, change, provider, verb)
         due = attrs.evolve(before, value=before.value + change, remaining=before.remaining + change)
 
