@@ -108,6 +108,10 @@ def _overwrite(
     """
     with steps.lock(provider.host, voucher_id):
         before = provider.read_value(id=voucher_id)
+        if before.voucher_id != voucher_id:
+            raise IntegrityMismatch(
+                "the readings are of another voucher; nothing was sent", account=provider.account, operation=verb.value
+            )
         if code is not None and before.code is not None and before.code != code:
             raise IntegrityMismatch(
                 "the voucher that the vendor named for this code has another code; nothing was sent",
