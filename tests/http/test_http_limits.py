@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
@@ -245,6 +246,22 @@ def test_a_change_whose_answer_has_too_many_values_is_unknown(
     with pytest.raises(OutcomeUnknown, match="the reply has more than 20000 values"):
         client.change(CHARGE, intent, Reply.json)
     assert peak() < 16 * MB
+
+
+@pytest.mark.parametrize(
+    ("piece", "reads"), [(b'",', False), (b'{"a":', False), (b'""', True), (b'"," ', True), (b'"\\," ', True)]
+)
+def test_counting_the_values_of_many_short_texts_costs_little(
+    piece: bytes, reads: bool, peak: Callable[[], int]
+) -> None:
+    body = piece * (8 * MB // len(piece))
+    tracemalloc.reset_peak()
+    before, began = peak(), time.process_time()
+    reply = Reply(status=200, headers={}, body=body, max_values=250_000)
+    with pytest.raises(MalformedResponse, match="no strict JSON" if reads else "more than 250000 values"):
+        reply.json()
+    assert time.process_time() - began < 2
+    assert peak() - before < 40 * MB
 
 
 @pytest.mark.parametrize(
