@@ -12,7 +12,9 @@ import pytest
 from voucher_gateway import Code, Gateway, Money, NewVoucher, Secret, VoucherGatewayError, VoucherQuery
 from voucher_gateway.adapter import SecretSource, base_url
 from voucher_gateway.config import load_config
+from voucher_gateway.database import Database
 from voucher_gateway.journal import open_journal
+from voucher_gateway.report import Snapshots
 from voucher_gateway.simulator import RunningSimulator
 from voucher_gateway.testing.canary import LONG_ENOUGH, Canary
 from voucher_gateway_jtl import JtlSettings
@@ -124,6 +126,19 @@ def test_what_cannot_be_made_leaves_no_secret_in_a_frame(make: Callable[[], obje
     with pytest.raises((VoucherGatewayError, TypeError)) as raised:
         make()
     canary.saw(raised.value)
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:{}@127.0.0.1:1/x", "postgresql://u@127.0.0.1:1/x?password={}"])
+def test_a_database_that_cannot_be_reached_leaves_its_password_in_no_frame(url: str, canary: Canary) -> None:
+    secret = url.format(canary.plant("pg-password-4711"))
+    config = {"accounts": {"own": {"provider": "local", "url": secret, "key": JOURNAL_KEY * 2}}}
+    with Gateway.from_config(config) as gateway, pytest.raises(VoucherGatewayError) as raised:
+        gateway.issue("own", NewVoucher(initial=TEN), reference="r")
+    canary.saw(raised.value)
+    for open_database in (Database, Snapshots):
+        with pytest.raises(VoucherGatewayError) as raised:
+            open_database(secret)
+        canary.saw(raised.value)
 
 
 def test_a_damaged_key_file_leaves_no_key_in_a_frame(tmp_path: Path, canary: Canary) -> None:

@@ -20,12 +20,13 @@ from voucher_gateway.database.locks import AdvisoryLocks, FileLocks, Locks
 from voucher_gateway.database.migrate import JOURNAL, Schema, migrate
 from voucher_gateway.database.turns import BUSY_TIMEOUT_S, PooledTurn, Shared, SharedTurn
 from voucher_gateway.database.urls import normal, shown
-from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable
+from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable, hide_init_arguments
 from voucher_gateway.fork_safety import register, renew_if_forked
 
 _IDLE_S: Final = 5.0
 
 
+@hide_init_arguments  # the URL may hold a password
 class Database:
     """A migrated database. It starts anew by itself after a fork.
 

@@ -13,7 +13,7 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.adapter import DatabaseUnavailable, Money, Status, VoucherProvider
+from voucher_gateway.adapter import DatabaseUnavailable, Money, Status, VoucherProvider, hide_init_arguments
 from voucher_gateway.database import Database
 from voucher_gateway.gateway import Gateway
 from voucher_gateway.report.position import Position, Reading
@@ -55,6 +55,7 @@ class Snapshot:
     problems: tuple[str, ...] = ()
 
 
+@hide_init_arguments  # the URL may hold a password
 class Snapshots:
     """The snapshots in a database.
 
