@@ -19,8 +19,8 @@ from voucher_gateway.adapter import (
 )
 from voucher_gateway.execution.journalled import Journalled
 from voucher_gateway.execution.settling import made_up, settle, unsettled
-from voucher_gateway.journal import Entry, Finished, Key, State
-from voucher_gateway.journal.overwrites import open_requests
+from voucher_gateway.journal import Entry, Finished, Key, Sent, State
+from voucher_gateway.journal.overwrites import MAY_STILL_ARRIVE, open_requests
 from voucher_gateway.outcome import Result
 
 _BATCH: Final = 100
@@ -87,7 +87,7 @@ def resolve_journalled(execution: Journalled, provider_of: ProviderOf, doubt: Ti
     if entry is None and isinstance(doubt, Ticket):  # from a call without a journal, or with another
         return resolve_ticket(provider_of(doubt.account), doubt)
     looked_up = _looked_up(execution, provider_of, _known(entry))
-    return _resolution(looked_up, reason=_proof(execution, looked_up))
+    return _resolution(looked_up, reason=_proof(execution, provider_of, looked_up))
 
 
 def recover(
@@ -107,7 +107,7 @@ def recover(
         for entry in batch:
             try:
                 looked_up = _looked_up(execution, provider_of, entry)
-                found.append(_resolution(looked_up, reason=_proof(execution, looked_up)))
+                found.append(_resolution(looked_up, reason=_proof(execution, provider_of, looked_up)))
             except OperationInProgress:
                 continue
             except ConfigurationError as error:  # of this one account: the others' operations can still be found
@@ -132,7 +132,7 @@ def decide(
         raise InvalidRequest("a decision needs a name and a reason", field="by", rule="not empty")
     entry = _looked_up(execution, provider_of, _known(_found(execution, key)))
     effect = Effect.SUCCEEDED if succeeded else Effect.NOT_EXECUTED
-    if entry.state is State.SUCCEEDED and (waiting := open_requests(execution.journal.sent(entry.id))):
+    if waiting := _late_requests(execution, provider_of, entry):
         finished = [Finished(one.id, effect, f"decided by {by}", one.step) for one in waiting]
         execution.journal.close_requests(entry, finished, decided_by=by.strip(), decision=reason.strip())
         return _resolution(entry, reason=f"decided by {by}: {reason}")
@@ -176,15 +176,23 @@ def _looked_up(execution: Journalled, provider_of: ProviderOf, entry: Entry) -> 
     return entry
 
 
-def _proof(execution: Journalled, entry: Entry) -> str:
+def _proof(execution: Journalled, provider_of: ProviderOf, entry: Entry) -> str:
     """Return on what it rests that an operation happened or not, as its last deciding request tells it."""
     if entry.state is State.UNKNOWN:
         return ""
-    sent = execution.journal.sent(entry.id)
-    if entry.state is State.SUCCEEDED and open_requests(sent):
-        return "it is done, but an earlier request of it may still arrive and overwrite the value; a person must decide"
-    told = [one.reason for one in sent if one.decisive and one.reason]
+    if _late_requests(execution, provider_of, entry):
+        return MAY_STILL_ARRIVE
+    told = [one.reason for one in execution.journal.sent(entry.id) if one.decisive and one.reason]
     return told[-1] if told else ""
+
+
+def _late_requests(execution: Journalled, provider_of: ProviderOf, entry: Entry) -> list[Sent]:
+    """Return the requests of an operation that succeeded that may still overwrite its voucher's value."""
+    if entry.state is not State.SUCCEEDED:
+        return []
+    waiting = open_requests(execution.journal.sent(entry.id))
+    # At other vendors an update leaves the value alone, and nothing waits for a person.
+    return waiting if waiting and provider_of(entry.key.account).capabilities.writes_value else []
 
 
 def _resolution(entry: Entry, reason: str = "") -> Resolution:

@@ -186,7 +186,13 @@ def test_a_call_in_progress_is_3_and_can_be_waited_for(run: Any, kept: RunningSi
         assert (busy.code, busy.error["error"]) == (3, "OperationInProgress")
         looked = run("resolve", "shop", "redeem", "a")
         assert looked.code == 3
-        assert "Give the same command again; with --wait SECONDS it waits" in looked.err
+        assert "Give the same command again once that is settled; with --wait SECONDS it waits" in looked.err
         waited = run(*command, "--wait", "10").done().object
         assert (waited["replayed"], waited["result"]["id"]) == (True, working.result().id)
     assert left(kept) == "39.47"
+
+
+def test_the_help_of_what_is_refundable_promises_nothing_without_a_journal(run: Any) -> None:
+    refundable, refund = (" ".join(run(word, "--help").done().out.split()) for word in ("refundable", "refund"))
+    assert "without a journal" not in refundable
+    assert "the whole by default" not in refundable + refund

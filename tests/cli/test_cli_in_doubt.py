@@ -342,3 +342,33 @@ def test_a_reservation_in_doubt_is_made_again_and_nobody_decides_it(run: Any, ke
         assert "give the same reserve command with the same reference" in told
         assert "decide --happened" not in told
     assert run("--json", *reserve).done().object["outcome"] == "succeeded"
+
+
+def test_an_update_whose_first_request_may_still_arrive_says_so_and_how_to_close_it(
+    run: Any, both: dict[str, RunningSimulator], tmp_path: Path
+) -> None:
+    config, events = tmp_path / "voucher-gateway.toml", both["events"]
+    config.write_text('journal = "sqlite:///voucher-gateway.db"\n' + config.read_text())
+    id = run("--json", "issue", "events", "29.90", "EUR", "--reference", "i").done().object["result"]["id"]
+    events.inject("deliver-late", "PUT /api/vouchers/*", 1)
+    update = ["update", "events", id, "--valid-until", "2031-01-01T00:00:00Z", "--reference", "u"]
+    assert run(*update).code == 4
+    run(*update).done()
+    ran = run("operations", "show", "events", "update", "u").done()
+    assert ran.out.startswith("events: update u succeeded\n")
+    assert "an earlier request of it may still arrive" in ran.out
+    assert "operations decide --happened (or --did-not-happen) --by NAME --reason TEXT events update u\n" in ran.err
+    told = run("--json", "operations", "show", "events", "update", "u").done().object
+    assert "an earlier request of it may still arrive" in told["reason"]
+    run("operations", "decide", "events", "update", "u", "--by", "Ann", "--reason", "asked", "--did-not-happen").done()
+    assert "earlier request" not in run("operations", "show", "events", "update", "u").done().out
+
+
+def test_an_update_that_leaves_the_value_alone_waits_for_nobody(run: Any, kept: RunningSimulator) -> None:
+    id = run("--json", "issue", "shop", "29.90", "EUR", "--reference", "i").done().object["result"]["id"]
+    kept.inject("drop-before", "PATCH /v1/vouchers/*", 1)
+    update = ["update", "shop", id, "--sku", "GIFT", "--reference", "u"]
+    assert run(*update).code == 4
+    run(*update).done()
+    assert "earlier request" not in run("resolve", "shop", "update", "u").done().out
+    assert "earlier request" not in run("operations", "show", "shop", "update", "u").done().out

@@ -91,7 +91,10 @@ _NEXT: Final[tuple[tuple[type[VoucherGatewayError], str], ...]] = (
         ReferenceConflict,
         "Take a new reference for a new operation; `voucher-gateway operations show` shows the old one.",
     ),
-    (OperationInProgress, "Give the same command again; with --wait SECONDS it waits for the other worker."),
+    (
+        OperationInProgress,
+        "Give the same command again once that is settled; with --wait SECONDS it waits for another worker.",
+    ),
     (ConcurrentModification, "Do not simply repeat it. Compare the readings; a person must decide what is right."),
 )
 

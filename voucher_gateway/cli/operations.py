@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Final
 
+import attrs
 import typer
 
 from voucher_gateway.adapter import ConfigurationError, InvalidRequest
@@ -18,11 +19,13 @@ from voucher_gateway.cli.told import (
     Told,
     Verb,
     is_replaceable,
+    may_still_arrive,
     operation_from,
     print_one,
     verb_word,
 )
 from voucher_gateway.journal import Key, State
+from voucher_gateway.journal.overwrites import MAY_STILL_ARRIVE
 from voucher_gateway.restoring import back_up
 
 app = typer.Typer(help="The journal's operations: what was sent, and what became of it.", no_args_is_help=True)
@@ -72,6 +75,7 @@ def show_operation(
     with session.gateway(account) as gateway:
         entry = gateway.operation(account, operation_from(verb), reference)
         replaceable = is_replaceable(gateway, account, operation_from(verb).value)
+        late = entry is not None and may_still_arrive(gateway, entry)
     if entry is None:
         error = InvalidRequest(
             "the journal has no such operation: under this reference it sent nothing",
@@ -80,7 +84,10 @@ def show_operation(
         )
         error.add_note(LOOK_INTO_THE_JOURNAL)
         raise error
-    print_one(session.output, Told.of(entry), replaceable=replaceable)
+    told = Told.of(entry)
+    if late:
+        told = attrs.evolve(told, reason=MAY_STILL_ARRIVE)
+    print_one(session.output, told, replaceable=replaceable)
 
 
 @app.command("decide")
@@ -101,8 +108,9 @@ def decide(
 ) -> None:
     """Write down what a person found out about an operation that stays unknown. It cannot be undone.
 
-    The vendor is looked at once more first; only an operation that no reading decides can be decided by hand. After
-    --did-not-happen the same command is carried out again; after --happened it is never sent.
+    The vendor is looked at once more first; only an operation that no reading decides can be decided by hand. When it
+    did not happen, the same command is carried out again; when it happened, it is never sent. An update that succeeded
+    when it was repeated can be decided, too: its first request is closed, and it stays succeeded.
     """
     session = session_of(context)
     with session.gateway(account) as gateway, advising(LOOK_INTO_THE_JOURNAL, "reference", "key"):

@@ -46,6 +46,28 @@ _RedemptionId = Annotated[
         help="Or, without a journal, the vendor's id, from `redeem`, `capture` or `history`.",
     ),
 ]
+_RefundedAmount = Annotated[
+    str | None,
+    typer.Option(
+        "--amount", metavar="AMOUNT", help="In major units with a point, such as 10.53; what is left by default."
+    ),
+]
+_ForeignRedemptionId = Annotated[
+    str | None,
+    typer.Option(
+        "--redemption-id",
+        metavar="ID",
+        help="Or, for a redemption that the journal does not have, the vendor's id, from `history`.",
+    ),
+]
+_RedeemedAmount = Annotated[
+    str | None,
+    typer.Option(
+        "--amount",
+        metavar="AMOUNT",
+        help="What was redeemed, in major units with a point, such as 10.53; only beside --redemption-id.",
+    ),
+]
 _ReservedUntil = Annotated[
     str | None,
     typer.Option(
@@ -201,7 +223,7 @@ def refund(
     reference: given.Reference,
     redemption: _RedemptionReference = None,
     redemption_id: _RedemptionId = None,
-    amount: given.AmountOption = None,
+    amount: _RefundedAmount = None,
     currency: given.CurrencyOption = None,
     redeemed: Annotated[
         str | None,
@@ -240,14 +262,14 @@ def refundable(
     context: typer.Context,
     account: given.AccountName,
     redemption: _RedemptionReference = None,
-    redemption_id: _RedemptionId = None,
-    amount: given.AmountOption = None,
+    redemption_id: _ForeignRedemptionId = None,
+    amount: _RedeemedAmount = None,
     currency: given.CurrencyOption = None,
     voucher_id: given.VoucherOption = None,
 ) -> None:
     """Say how much of a redemption is left to give back, as the journal knows it. Nothing is sent.
 
-    Refunds that are not settled count as given back. --amount, beside --redemption-id, is what was redeemed.
+    Refunds that are not settled count as given back. It needs a journal.
     """
     if redemption is not None and amount is not None:
         rule = "only beside --redemption-id"

@@ -14,6 +14,7 @@ from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import details, fields_of
 from voucher_gateway.gateway import Gateway
 from voucher_gateway.journal import Entry, State
+from voucher_gateway.journal.overwrites import MAY_STILL_ARRIVE, open_requests
 from voucher_gateway.outcome import Result
 from voucher_gateway.recovery import Resolution
 
@@ -95,7 +96,7 @@ class Told:
         checks: how often its outcome was looked up in vain.
         decided_by: the person who decided it.
         decision: how that person knew.
-        reason: what the last error said.
+        reason: what the last error said, or that an earlier request may still arrive.
         operation_id: the journal's name of it.
         result: what it brought about.
     """
@@ -150,6 +151,8 @@ def print_one(output: Output, told: Told | Found, *, replaceable: bool) -> None:
     fields = {**fields_of(told, without=_IN_TITLE), **fields}
     title = f"{told.account}: {verb_word(told.verb)} {told.reference or ''} {_SENTENCES[told.outcome]}"
     output.show(title, details(fields))
+    if told.reason == MAY_STILL_ARRIVE:
+        output.remark(decide_sentence(told.account, told.verb, told.reference or ""))
     if told.outcome is State.UNKNOWN:
         advise(output, told, replaceable=replaceable)
 
@@ -161,6 +164,15 @@ def is_replaceable(gateway: Gateway, account: str, verb: str) -> bool:
     capabilities = gateway.capabilities(account)
     native = capabilities.of(Operation.RESERVE).support is Support.NATIVE
     return native and capabilities.reservations is not None and capabilities.reservations.superseded_by_next
+
+
+def may_still_arrive(gateway: Gateway, entry: Entry) -> bool:
+    """Whether an earlier request of an operation that succeeded may still overwrite its voucher's value."""
+    account = entry.key.account
+    if entry.state is not State.SUCCEEDED or account not in {one.name for one in gateway.accounts}:
+        return False
+    writes_value, journal = gateway.capabilities(account).writes_value, gateway.journal
+    return writes_value and journal is not None and bool(open_requests(journal.sent(entry.id)))
 
 
 def advise(output: Output, told: Told | Found, *, replaceable: bool) -> None:

@@ -21,6 +21,11 @@ from voucher_gateway.journal.records import Entry, Key, Sent, State
 OVERWRITE: Final = "update"
 """The step of every request that overwrites a value: the native update's and the emulations'."""
 
+MAY_STILL_ARRIVE: Final = (
+    "it is done, but an earlier request of it may still arrive and overwrite the value; a person must decide"
+)
+"""What is said of an operation that succeeded when it was repeated."""
+
 _UNSETTLED: Final = (State.OPEN.value, State.UNKNOWN.value)
 
 
