@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
@@ -55,3 +56,12 @@ def test_the_help_names_every_command_and_every_exit_code(run: Any) -> None:
     for meaning in ("0 done", "1 declined", "2 wrong usage", "3 surely not", "4 outcome unknown", "5 differences"):
         assert meaning in text
     assert "6 unreadable vendor answer; 70 our bug; 130 interrupted" in text
+
+
+@pytest.mark.parametrize("name", ["list", "show", "decide", "backup"])
+def test_the_help_of_the_journals_commands_breaks_no_line_before_its_end(run: Any, name: str) -> None:
+    said = run("operations", name, "--help").done().out.split("╭", 1)[0]
+    for paragraph in re.split(r"\n\s*\n", said.strip())[1:]:
+        lines = [line.strip() for line in paragraph.splitlines()]
+        for line, following in itertools.pairwise(lines):
+            assert len(line) + 1 + len(following.split()[0]) > 76, line

@@ -10,6 +10,7 @@ import typer
 
 from voucher_gateway.adapter import ConfigurationError, InvalidRequest
 from voucher_gateway.cli import arguments as given
+from voucher_gateway.cli.helptext import paragraphs
 from voucher_gateway.cli.session import advising, session_of
 from voucher_gateway.cli.tables import Column, minute_of, print_rows, text_of
 from voucher_gateway.cli.told import (
@@ -41,7 +42,6 @@ _COLUMNS: Final = (
 )
 
 
-@app.command("list")
 def list_operations(
     context: typer.Context,
     outcome: Annotated[
@@ -66,7 +66,6 @@ def list_operations(
         session.output.remark("There are none.")
 
 
-@app.command("show")
 def show_operation(
     context: typer.Context, account: given.AccountName, verb: Verb, reference: OperationReference
 ) -> None:
@@ -90,7 +89,6 @@ def show_operation(
     print_one(session.output, told, replaceable=replaceable)
 
 
-@app.command("decide")
 def decide(
     context: typer.Context,
     account: given.AccountName,
@@ -119,7 +117,6 @@ def decide(
     print_one(session.output, Found.of(found), replaceable=False)
 
 
-@app.command("backup")
 def backup(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.", show_default=False)],
@@ -135,3 +132,7 @@ def backup(
             raise ConfigurationError("there is no journal: name one in the configuration")
         back_up(gateway.journal, file)
     session.output.remark(f"The journal is in {file}; its key file is not.")
+
+
+for _name, _command in (("list", list_operations), ("show", show_operation), ("decide", decide), ("backup", backup)):
+    app.command(_name, help=paragraphs(_command))(_command)
