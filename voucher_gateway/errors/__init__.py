@@ -33,9 +33,9 @@
     │   └── RateLimited             `retry_after` says when
     ├── OutcomeUnknown              may have happened: keep the `ticket` and resolve it, never simply repeat
     ├── MalformedResponse           a read whose answer breaks the vendor's contract
-    │   └── IntegrityMismatch       the vendor echoed another amount than was sent
+    │   └── IntegrityMismatch       the vendor's answer tells of another amount or voucher
     ├── ReferenceConflict           this reference stands for another call already
-    ├── OperationInProgress         another worker is on this very call
+    ├── OperationInProgress         another worker is on this very call, or an operation in doubt must be settled first
     └── ConcurrentModification      somebody else changed the voucher meanwhile; a person must look
 
 ``except OutcomeUnknown`` catches everything that may have run without our knowing. No error carries a payload, a

@@ -99,7 +99,7 @@ class AlreadyCaptured(Declined):
 
 
 class AlreadyRefunded(Declined):
-    """The redemption was given back before."""
+    """Less of the redemption is left to give back than was asked for."""
 
 
 class DuplicateCode(Declined):
@@ -208,7 +208,7 @@ class ReferenceConflict(VoucherGatewayError):
 
 
 class OperationInProgress(VoucherGatewayError):
-    """Another worker is carrying out this very call now."""
+    """Another worker carries out this very call now, or an operation in doubt must be settled before it."""
 
 
 class ConcurrentModification(VoucherGatewayError):
