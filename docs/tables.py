@@ -36,8 +36,8 @@ from voucher_gateway.adapter import (
 from voucher_gateway.capabilities import RISKS
 from voucher_gateway.cli.exits import exit_code
 from voucher_gateway.conformance import Level, conformance_of
-from voucher_gateway.emulation import emulated
-from voucher_gateway.migration.ends import way_between
+from voucher_gateway.emulation import with_emulations
+from voucher_gateway.migration.ends import choose_route
 from voucher_gateway.migration.losses import LOSSES, REPORTED
 from voucher_gateway.migration.policy import Retire
 from voucher_gateway.migration.prospects import possible_losses
@@ -75,7 +75,7 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _providers() -> list[type[VoucherProvider]]:
-    ours = sorted({one.name for one in registry.installed() if one.distribution == "voucher-gateway"})
+    ours = sorted({one.name for one in registry.list_installed() if one.distribution == "voucher-gateway"})
     return [registry.load(name) for name in ours]
 
 
@@ -89,13 +89,13 @@ def _word(support: OperationSupport) -> str:
 
 def _providers_table() -> str:
     providers = _providers()
-    declared = [emulated(one.declared, ()) for one in providers]
+    declared = [with_emulations(one.declared, ()) for one in providers]
     rows = [[f"`{operation.value}`", *(_word(one.of(operation)) for one in declared)] for operation in Operation]
     return _table(["operation", *(f"{one.title} (`{one.name}`)" for one in providers)], rows)
 
 
 def _operations_table(provider: type[VoucherProvider]) -> str:
-    capabilities = emulated(provider.declared, ())
+    capabilities = with_emulations(provider.declared, ())
     return _table(
         ["operation", "how", "a part of it", "what makes a repeat safe", "remarks"],
         (_operation_row(operation, capabilities.of(operation)) for operation in Operation),
@@ -135,8 +135,8 @@ def _facts_of(declared: Capabilities) -> Iterator[str]:
         life = "" if rules.time_to_live is None else f"lasts {rules.time_to_live.total_seconds() / 60:g} minutes"
         ended = ", and ends silently when the voucher is reserved again" if rules.superseded_by_next else ""
         yield f"A reservation {life}{ended}."
-    yield f"Unknown outcomes that can be looked up: {_names(one.value for one in declared.resolves)}."
-    yield f"A reference at the vendor: at most {declared.longest_reference} characters."
+    yield f"Unknown outcomes that can be looked up: {_names(one.value for one in declared.resolvable)}."
+    yield f"A reference at the vendor: at most {declared.max_reference_length} characters."
 
 
 def _names(names: Iterable[str]) -> str:
@@ -253,13 +253,13 @@ def _losses_table() -> str:
 
 
 def _directions_table() -> str:
-    able = {one.name: emulated(one.declared, RISKS) for one in _providers()}
+    able = {one.name: with_emulations(one.declared, RISKS) for one in _providers()}
     rows = []
     for source, target in itertools.permutations(able, 2):
-        way = way_between(able[source], able[target], copy=able[target].record)
+        way = choose_route(able[source], able[target], copy=able[target].record)
         losses = ", ".join(f"`{name}`" for name in possible_losses(able[source], able[target]))
         retired = "it stays as it is" if way.retire is Retire.LEAVE else f"`{way.retire.value}`"
-        twice = "for a moment, to be accepted" if way.twice else "at no moment"
+        twice = "for a moment, to be accepted" if way.double_spendable else "at no moment"
         rows.append((f"{source} to {target}", ", ".join(step.value for step in way.steps), retired, twice, losses))
     return _table(("from, to", "steps for each voucher", "source ends by", "spendable twice", "can lose"), rows)
 

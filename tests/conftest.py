@@ -35,8 +35,8 @@ def canary(capsys: pytest.CaptureFixture[str]) -> Iterator[Canary]:
     with listening() as canary:
         yield canary
     printed = capsys.readouterr()
-    canary.heard("what was printed", printed.out)
-    canary.heard("what was printed to stderr", printed.err)
+    canary.note("what was printed", printed.out)
+    canary.note("what was printed to stderr", printed.err)
     canary.look()
     assert not canary.warned
 

@@ -149,14 +149,14 @@ def test_the_message_is_a_sentence_and_str_says_where_too() -> None:
 
 def test_about_fills_in_what_is_missing_and_nothing_else() -> None:
     error = AuthenticationFailed("no", account="shop")
-    assert error.about(account="other", operation="find", http_status=401) is error
+    assert error.with_context(account="other", operation="find", http_status=401) is error
     assert (error.account, error.operation, error.http_status) == ("shop", "find", 401)
-    assert error.about(http_status=500).http_status == 401
+    assert error.with_context(http_status=500).http_status == 401
 
 
 def test_about_refuses_a_name_that_errors_do_not_have() -> None:
     with pytest.raises(AttributeError):
-        VoucherNotFound("no").about(colour="red")
+        VoucherNotFound("no").with_context(colour="red")
 
 
 words = st.text(min_size=1)

@@ -67,7 +67,7 @@ def test_every_amount_of_a_currency_comes_through_in_every_form(
         assert str(money) == f"{text} {currency}"
         assert repr(money) == f"Money({text!r}, {currency!r})"
         assert money.amount.as_tuple().exponent == -DECIMALS[currency]
-        same = [Money(text, currency), Money(money.amount, currency), Money.trusted(money.amount, currency)]
+        same = [Money(text, currency), Money(money.amount, currency), Money.from_exact(money.amount, currency)]
         same += [eval(repr(money)), copy.deepcopy(money), attrs.evolve(money), pickle.loads(pickle.dumps(money))]
         for other in same:
             assert other == money

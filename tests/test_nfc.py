@@ -13,7 +13,7 @@ from tests.conftest import Shop
 from voucher_gateway import Gateway
 from voucher_gateway.adapter import InvalidRequest, Money, NewVoucher, Operation, OutcomeUnknown
 from voucher_gateway.errors import ReferenceConflict, VoucherHeld
-from voucher_gateway.journal import Key
+from voucher_gateway.journal import OperationKey
 
 TEN = Money("10.00", "EUR")
 COMPOSED = unicodedata.normalize("NFC", "Müller-1")
@@ -39,7 +39,7 @@ def test_the_journal_finds_an_operation_by_either_form(shop: Shop) -> None:
     with pytest.raises(OutcomeUnknown):
         shop.gateway.capture("shop", reservation, reference=COMPOSED)
     for form in (COMPOSED, DECOMPOSED):
-        assert shop.gateway.resolve(Key("shop", Operation.CAPTURE, form)).state.value == "succeeded"
+        assert shop.gateway.resolve(OperationKey("shop", Operation.CAPTURE, form)).state.value == "succeeded"
         assert shop.gateway.redemption("shop", form).money == TEN
         assert shop.gateway.operation("shop", "capture", form) is not None
 
@@ -106,5 +106,5 @@ def test_the_length_counts_after_the_normal_form(shop: Shop) -> None:
 
 @given(st.text(st.characters(categories=["L", "M", "N"]), min_size=1))
 def test_a_key_is_the_same_in_all_forms(name: str) -> None:
-    keys = {Key("shop", Operation.REDEEM, unicodedata.normalize(form, name)) for form in ("NFC", "NFD")}
+    keys = {OperationKey("shop", Operation.REDEEM, unicodedata.normalize(form, name)) for form in ("NFC", "NFD")}
     assert len(keys) == 1

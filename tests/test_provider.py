@@ -34,7 +34,7 @@ from voucher_gateway.model import (
 )
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Effect, Intent
-from voucher_gateway.provider import StoredValue, VoucherProvider
+from voucher_gateway.provider import ValueReading, VoucherProvider
 
 EUR = Money("10.53", "EUR")
 ALWAYS = {Operation.FIND, Operation.GET}
@@ -251,7 +251,7 @@ def test_a_balance_that_is_not_declared_is_refused_although_it_could_be_made() -
 
 
 def test_values_cannot_be_overwritten_unless_the_provider_says_how(shelf: Shelf) -> None:
-    value = StoredValue(voucher_id="v-1", value=EUR, remaining=EUR)
+    value = ValueReading(voucher_id="v-1", value=EUR, remaining=EUR)
     intent = shelf.intent(Operation.REDEEM, reference="a")
     with pytest.raises(UnsupportedOperation):
         shelf.read_value("GIFT-1234-ABCD")
@@ -260,7 +260,7 @@ def test_values_cannot_be_overwritten_unless_the_provider_says_how(shelf: Shelf)
 
 
 def test_what_must_be_written_back_unchanged_does_not_show() -> None:
-    value = StoredValue(voucher_id="v-1", value=EUR, remaining=EUR, kept={"code": "GIFT-1234-ABCD"})
+    value = ValueReading(voucher_id="v-1", value=EUR, remaining=EUR, passthrough={"code": "GIFT-1234-ABCD"})
     assert "GIFT" not in repr(value)
 
 

@@ -25,13 +25,13 @@ from voucher_gateway.adapter import (
 )
 from voucher_gateway.execution.settling import FIRST_WAIT, LONGEST_WAIT
 from voucher_gateway.http.client import HttpClient
-from voucher_gateway.journal import Key, State
+from voucher_gateway.journal import OperationKey, OperationState
 
 if TYPE_CHECKING:
     from tests.conftest import Shop
 
 TEN = Money("10.00", "EUR")
-REDEEM = Key("shop", Operation.REDEEM, "1001-a")
+REDEEM = OperationKey("shop", Operation.REDEEM, "1001-a")
 CHARGE = "POST /v1/reservations/*/charge"
 
 
@@ -48,7 +48,7 @@ def test_recover_finds_what_happened_and_changes_nothing(either_shop: Shop) -> N
     voucher_id, code, _ = _in_doubt(either_shop, "commit-then-drop")
     before = either_shop.changes()
     found = either_shop.gateway.recover()
-    assert [(one.reference, one.state) for one in found] == [("1001-a", State.SUCCEEDED)]
+    assert [(one.reference, one.state) for one in found] == [("1001-a", OperationState.SUCCEEDED)]
     assert either_shop.changes() == before
     assert either_shop.redeem(code, order="1001").replayed
     assert either_shop.remaining(voucher_id) == "40.00"
@@ -72,23 +72,23 @@ def test_recover_takes_over_from_a_worker_that_was_killed(either_shop: Shop, die
         if dies == "after":
             provider.capture = killed  # type: ignore[method-assign]  # dies with the answer in its hands
         else:
-            sent = HttpClient._sent
+            sent = HttpClient._send_once
 
             def dying(self: Any, request: Any, *rest: Any) -> Any:
                 if request.path.template.endswith("/charge"):
                     os.kill(os.getpid(), signal.SIGKILL)
                 return sent(self, request, *rest)
 
-            HttpClient._sent = dying  # type: ignore[assignment,method-assign]  # dies between the row and the request
+            HttpClient._send_once = dying  # type: ignore[assignment,method-assign]  # dies between the row and the request
         either_shop.redeem(code)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     gateway = either_shop.another_gateway()
     found = gateway.recover()
-    assert [one.state for one in found] == [State.UNKNOWN if dies == "before" else State.SUCCEEDED]
+    assert [one.state for one in found] == [OperationState.UNKNOWN if dies == "before" else OperationState.SUCCEEDED]
     if dies == "before":
         either_shop.running.clock.advance(3600)
-        assert [one.state for one in gateway.recover(everything=True)] == [State.NOT_EXECUTED]
+        assert [one.state for one in gateway.recover(everything=True)] == [OperationState.NOT_EXECUTED]
     assert gateway.redeem("shop", code, TEN, reference="1001-a").replayed == (dies == "after")
     assert either_shop.charges() == 1
     assert either_shop.remaining(voucher_id) == "40.00"
@@ -124,7 +124,7 @@ def test_two_that_recover_at_once_do_not_disturb_each_other(either_shop: Shop) -
         thread.join()
     assert {one.reference for one in found} == {f"r-{number}" for number in range(6)}
     states = {entry.key.reference: entry.state for entry in either_shop.gateway.operations()}
-    assert states == {f"r-{n}": State.SUCCEEDED if n % 2 else State.UNKNOWN for n in range(6)}
+    assert states == {f"r-{n}": OperationState.SUCCEEDED if n % 2 else OperationState.UNKNOWN for n in range(6)}
     assert either_shop.changes() == before
 
 
@@ -142,7 +142,7 @@ def test_nothing_is_looked_up_at_another_host(shop: Shop, make_shop: Callable[..
     with pytest.raises(ConfigurationError, match="must not be looked up"):
         other.gateway.resolve(REDEEM)
     assert other.running.requests == []
-    assert shop.gateway.resolve(ticket).state is State.SUCCEEDED
+    assert shop.gateway.resolve(ticket).state is OperationState.SUCCEEDED
 
 
 def test_nothing_is_looked_up_by_another_login(shop: Shop) -> None:
@@ -160,8 +160,8 @@ def test_an_account_that_leads_elsewhere_does_not_keep_the_others_from_recovery(
     other = make_shop(shop.url)
     _in_doubt(other, "commit-then-drop", reference="at-the-second")
     found = {one.reference: one for one in other.gateway.recover()}
-    assert found["at-the-second"].state is State.SUCCEEDED
-    assert found["at-the-first"].state is State.UNKNOWN
+    assert found["at-the-second"].state is OperationState.SUCCEEDED
+    assert found["at-the-first"].state is OperationState.UNKNOWN
     assert "must not be looked up" in found["at-the-first"].reason
 
 
@@ -173,14 +173,14 @@ def test_a_ticket_is_json_without_the_code(shop: Shop) -> None:
     assert {fields["account"], fields["verb"], fields["reference"]} == {"shop", "redeem", "1001-a"}
     assert Ticket.from_json(text) == ticket
     found = shop.another_gateway().resolve(text)
-    assert (found.state, found.reference) == (State.SUCCEEDED, "1001-a")
+    assert (found.state, found.reference) == (OperationState.SUCCEEDED, "1001-a")
 
 
 def test_a_ticket_can_be_resolved_without_a_journal(shop: Shop) -> None:
     _, _, ticket = _in_doubt(shop, "commit-then-drop")
     with Gateway({"shop": shop.provider()}) as bare:
         found = bare.resolve(ticket.to_json())
-        assert found.state is State.SUCCEEDED
+        assert found.state is OperationState.SUCCEEDED
         with pytest.raises(ConfigurationError, match="only a ticket"):
             bare.resolve(REDEEM)
         with pytest.raises(ConfigurationError, match="no journal"):
@@ -193,7 +193,7 @@ def test_a_ticket_of_a_call_without_a_journal_can_be_resolved_with_one(shop: Sho
         shop.running.inject("commit-then-drop", CHARGE)
         with pytest.raises(OutcomeUnknown) as caught:
             bare.redeem("shop", code, TEN, reference="no-journal")
-    assert shop.gateway.resolve(caught.value.ticket.to_json()).state is State.SUCCEEDED
+    assert shop.gateway.resolve(caught.value.ticket.to_json()).state is OperationState.SUCCEEDED
     assert shop.gateway.operations() == []
 
 
@@ -207,7 +207,7 @@ def test_what_is_settled_already_is_told_without_a_request(shop: Shop) -> None:
     made = shop.redeem(code)
     before = len(shop.running.requests)
     found = shop.gateway.resolve(REDEEM)
-    assert (found.state, found.result) == (State.SUCCEEDED, made)
+    assert (found.state, found.result) == (OperationState.SUCCEEDED, made)
     assert len(shop.running.requests) == before
 
 
@@ -217,7 +217,7 @@ def test_what_is_settled_already_is_told_without_a_request(shop: Shop) -> None:
 def test_a_person_may_decide_that_it_happened(shop: Shop) -> None:
     _, code, _ = _in_doubt(shop, "drop-before")
     decided = shop.gateway.decide(REDEEM, succeeded=True, by="Ada", reason="the till's receipt shows it")
-    assert decided.state is State.SUCCEEDED
+    assert decided.state is OperationState.SUCCEEDED
     entry = shop.journal.find(REDEEM)
     assert entry is not None
     assert (entry.decided_by, entry.decision) == ("Ada", "the till's receipt shows it")
@@ -241,7 +241,7 @@ def test_a_decision_cannot_be_undone(shop: Shop) -> None:
         shop.gateway.decide(REDEEM, succeeded=False, by="Bob", reason="changed my mind")
     entry = shop.journal.find(REDEEM)
     assert entry is not None
-    assert (entry.state, entry.decided_by) == (State.SUCCEEDED, "Ada")
+    assert (entry.state, entry.decided_by) == (OperationState.SUCCEEDED, "Ada")
 
 
 def test_nobody_decides_against_what_the_vendor_shows(shop: Shop) -> None:

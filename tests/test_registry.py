@@ -79,7 +79,7 @@ def refusal(name: str) -> str:
 def test_what_is_installed_is_told_without_importing_it(install: Install) -> None:
     install("acme-vouchers", "acme_silent", "raise SystemExit('imported')", acme="acme_silent:Acme")
 
-    announced = [provider for provider in registry.installed() if provider.name == "acme"]
+    announced = [provider for provider in registry.list_installed() if provider.name == "acme"]
 
     assert announced == [registry.InstalledProvider("acme", "acme-vouchers", "1.2", "acme_silent:Acme")]
     assert "acme_silent" not in sys.modules
@@ -100,7 +100,7 @@ def test_an_unknown_name_is_answered_with_the_installed_ones_and_the_most_simila
     message = refusal("ACNE")
 
     assert message.startswith("no provider 'ACNE' is installed (did you mean acme?); installed: acme, ")
-    assert all(provider.name in message for provider in registry.installed())
+    assert all(provider.name in message for provider in registry.list_installed())
     assert "did you mean" not in refusal("zzz")
 
 
@@ -221,4 +221,4 @@ def test_an_installation_without_metadata_keeps_nothing_else_from_working(
     install("acme-vouchers", "acme_good", GOOD, acme="acme_good:Acme")
 
     assert registry.load("acme").name == "acme"
-    assert "left" in {provider.name for provider in registry.installed()}
+    assert "left" in {provider.name for provider in registry.list_installed()}

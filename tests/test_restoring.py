@@ -22,8 +22,8 @@ from voucher_gateway import (
     ReferenceConflict,
 )
 from voucher_gateway.errors import DatabaseUnavailable
-from voucher_gateway.journal import Key
-from voucher_gateway.restoring import adopt, back_up, begin_restoration
+from voucher_gateway.journal import OperationKey
+from voucher_gateway.restoring import copy_journal, import_missing_movements, mark_restored
 from voucher_gateway.simulator import RunningSimulator, start
 
 CODE = "RESTORED-0042"
@@ -49,7 +49,7 @@ class Shop:
         shop.gateway.activate("shop", voucher.id, reference="sale")
         shop.voucher_id = voucher.id
         assert shop.gateway.journal is not None
-        back_up(shop.gateway.journal, folder / "backup.db")
+        copy_journal(shop.gateway.journal, folder / "backup.db")
         return shop
 
     def restore(self) -> None:
@@ -63,7 +63,7 @@ class Shop:
 
     def adopt(self) -> int:
         assert self.gateway.journal is not None
-        found = adopt(self.gateway.journal, [one.provider for one in self.gateway.accounts])
+        found = import_missing_movements(self.gateway.journal, [one.provider for one in self.gateway.accounts])
         return sum(one.adopted for one in found)
 
     def redeem(self, amount: str, reference: str) -> Redemption:
@@ -135,7 +135,7 @@ def test_what_the_backup_knows_is_not_adopted_again(shop: Shop) -> None:
     shop.redeem("10", "a")
     assert shop.gateway.journal is not None
     (shop.folder / "backup.db").unlink()
-    back_up(shop.gateway.journal, shop.folder / "backup.db")
+    copy_journal(shop.gateway.journal, shop.folder / "backup.db")
     shop.restore()
     assert shop.adopt() == 0
     assert shop.redeem("10", "a").replayed
@@ -150,7 +150,7 @@ def test_a_refund_that_may_have_been_forgotten_is_left_to_a_person(shop: Shop) -
     for _ in range(2):
         with pytest.raises(OutcomeUnknown):
             shop.gateway.refund("shop", taken, eur("2"), reference="back")
-    key = Key("shop", Operation.REFUND, "back")
+    key = OperationKey("shop", Operation.REFUND, "back")
     shop.gateway.decide(key, succeeded=True, by="Ada", reason="the portal shows it")
     assert shop.gateway.refund("shop", taken, eur("2"), reference="back").replayed
     assert shop.movements() == ["charge", "refund"]
@@ -167,7 +167,7 @@ def test_an_issue_that_the_journal_has_forgotten_makes_no_second_voucher(shop: S
 
 def test_a_journal_restored_by_other_means_can_be_locked_by_hand(shop: Shop) -> None:
     assert shop.gateway.journal is not None
-    begin_restoration(shop.gateway.journal)
+    mark_restored(shop.gateway.journal)
     with pytest.raises(DatabaseUnavailable):
         shop.redeem("10", "a")
     shop.adopt()
@@ -177,4 +177,4 @@ def test_a_journal_restored_by_other_means_can_be_locked_by_hand(shop: Shop) -> 
 def test_a_backup_never_overwrites_a_file(shop: Shop) -> None:
     assert shop.gateway.journal is not None
     with pytest.raises(InvalidRequest):
-        back_up(shop.gateway.journal, shop.folder / "backup.db")
+        copy_journal(shop.gateway.journal, shop.folder / "backup.db")

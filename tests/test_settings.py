@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from voucher_gateway.errors import ConfigurationError, ProviderUnavailable
 from voucher_gateway.masking import Secret
-from voucher_gateway.settings import SecretSource, base_url
+from voucher_gateway.settings import SecretSource, parse_base_url
 
 CANARY = "c4n4ry-0f-4-s3cr3t"
 
@@ -216,8 +216,8 @@ def test_checking_finds_what_is_missing_but_calls_nothing() -> None:
     ],
 )
 def test_a_base_url_takes_its_normal_form(given: str, normal: str) -> None:
-    assert base_url(given) == normal
-    assert base_url(normal) == normal
+    assert parse_base_url(given) == normal
+    assert parse_base_url(normal) == normal
 
 
 @pytest.mark.parametrize(
@@ -266,16 +266,16 @@ def test_a_base_url_takes_its_normal_form(given: str, normal: str) -> None:
 )
 def test_any_other_base_url_is_refused_by_its_rule_without_being_repeated(given: str, rule: str) -> None:
     with pytest.raises(ConfigurationError, match=rule) as refused:
-        base_url(given)
+        parse_base_url(given)
     assert CANARY not in str(refused.value)
 
 
 @given(st.text() | st.from_regex(r"https?://[^ ]*", fullmatch=True))
 def test_whatever_text_is_given_a_base_url_is_normal_or_refused(text: str) -> None:
     try:
-        normal = base_url(text)
+        normal = parse_base_url(text)
     except ConfigurationError:
         return
-    assert base_url(normal) == normal
+    assert parse_base_url(normal) == normal
     assert normal.startswith(("https://", "http://127.", "http://localhost", "http://[::1]"))
     assert not set(normal) & set("?#@\\ ")

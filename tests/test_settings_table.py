@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.settings import SecretSource, base_url
+from voucher_gateway.settings import SecretSource, parse_base_url
 from voucher_gateway.settings_table import Problems, read_settings
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ CANARY = "c4n4ry-0f-4-s3cr3t"
 @attrs.frozen(kw_only=True)
 class Shared:
     timeout: float = attrs.field(default=10.0, validator=attrs.validators.gt(0))
-    base_url: str = attrs.field(converter=base_url)
+    base_url: str = attrs.field(converter=parse_base_url)
 
 
 def _in_capitals(text: str, _: object) -> str:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from voucher_gateway.capabilities import (
+        AccountCheck,
         AmountRules,
         Capabilities,
-        Checkup,
         CodeRules,
         Expiry,
         ListingRules,
@@ -67,9 +67,9 @@ if TYPE_CHECKING:
         VoucherNotFound,
         WrongPin,
     )
-    from voucher_gateway.gateway import Account, Gateway, Lookup
+    from voucher_gateway.gateway import Account, FindResult, Gateway
     from voucher_gateway.http import scrub_attributes, scrub_url
-    from voucher_gateway.journal import Entry, Journal, Key, Moved, State
+    from voucher_gateway.journal import Journal, OperationKey, OperationRecord, OperationState, VoucherMove
     from voucher_gateway.masking import Code, Pin, Secret
     from voucher_gateway.model import (
         KEEP,
@@ -109,6 +109,7 @@ __all__ = [
     "KEEP",
     "AccessDenied",
     "Account",
+    "AccountCheck",
     "AlreadyCaptured",
     "AlreadyRefunded",
     "AmountOutOfRange",
@@ -118,7 +119,6 @@ __all__ = [
     "Balance",
     "Branding",
     "Capabilities",
-    "Checkup",
     "Code",
     "CodeRules",
     "ConcurrentModification",
@@ -131,9 +131,9 @@ __all__ = [
     "DocumentLayout",
     "DuplicateCode",
     "Effect",
-    "Entry",
     "Expiry",
     "FieldError",
+    "FindResult",
     "FooterColumn",
     "Gateway",
     "History",
@@ -143,22 +143,22 @@ __all__ = [
     "Interval",
     "InvalidRequest",
     "Journal",
-    "Key",
     "Listing",
     "ListingReport",
     "ListingRules",
-    "Lookup",
     "MalformedResponse",
     "Medium",
     "MissingScope",
     "Money",
-    "Moved",
     "Movement",
     "MovementKind",
     "NewVoucher",
     "NotExecuted",
     "Operation",
     "OperationInProgress",
+    "OperationKey",
+    "OperationRecord",
+    "OperationState",
     "OperationSupport",
     "Outcome",
     "OutcomeUnknown",
@@ -180,7 +180,6 @@ __all__ = [
     "Resolution",
     "Secret",
     "Seller",
-    "State",
     "Status",
     "Support",
     "Ticket",
@@ -193,6 +192,7 @@ __all__ = [
     "VoucherGatewayError",
     "VoucherHeld",
     "VoucherInactive",
+    "VoucherMove",
     "VoucherMoved",
     "VoucherNotFound",
     "VoucherProvider",

@@ -253,15 +253,15 @@ class Capabilities:
     expiry: Expiry
     listing: ListingRules
     reservations: ReservationRules | None = None
-    writes_value: bool = False
-    resolves: frozenset[Operation] = frozenset()
-    longest_reference: int = 64
-    keeps: frozenset[str] = frozenset()
-    longest_texts: Mapping[str, int] = attrs.field(factory=dict, hash=False)
-    issues_inactive: bool = False
-    expiry_grain: timedelta = timedelta(microseconds=1)
-    requests: Mapping[Operation, int] = attrs.field(factory=dict, hash=False)
-    get_shows_remaining: bool = True
+    can_overwrite_value: bool = False
+    resolvable: frozenset[Operation] = frozenset()
+    max_reference_length: int = 64
+    stored_fields: frozenset[str] = frozenset()
+    max_text_lengths: Mapping[str, int] = attrs.field(factory=dict, hash=False)
+    can_issue_inactive: bool = False
+    expiry_resolution: timedelta = timedelta(microseconds=1)
+    requests_per_operation: Mapping[Operation, int] = attrs.field(factory=dict, hash=False)
+    get_returns_balance: bool = True
     record: bool = False
 
     def of(self, operation: Operation) -> OperationSupport:
@@ -274,7 +274,7 @@ class Capabilities:
 
 
 @attrs.frozen(kw_only=True)
-class Checkup:
+class AccountCheck:
     """What a look at an account told, for `voucher-gateway doctor`.
 
     Attributes:

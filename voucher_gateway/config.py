@@ -33,7 +33,7 @@ from voucher_gateway.capabilities import RISKS
 from voucher_gateway.errors import ConfigurationError, hide_arguments
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.settings import DatabaseUrl, SecretSource
-from voucher_gateway.settings_table import Problems, Where, kind_of, read_settings, suggestion
+from voucher_gateway.settings_table import Problems, Where, did_you_mean, read_settings, toml_type_name
 
 CONFIG_VARIABLE: Final = "VOUCHER_GATEWAY_CONFIG"
 """The environment variable that names the config file of the command line."""
@@ -106,16 +106,16 @@ def load_config(source: str | os.PathLike[str] | Mapping[str, Any]) -> Config:
     if isinstance(source, Mapping):
         return _config(source, Problems("config"), None)
     path = Path(source)
-    return _config(_parsed(path), Problems(str(path)), path.absolute().parent)
+    return _config(_parse_toml(path), Problems(str(path)), path.absolute().parent)
 
 
-def _parsed(path: Path) -> dict[str, Any]:
+def _parse_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8"))
     except OSError as error:
         problem = f"cannot be read: {error.strerror or 'unreadable'}"
     except tomllib.TOMLDecodeError as error:
-        problem = f"is not TOML: {_unquoted(str(error))}"
+        problem = f"is not TOML: {_safe_parser_message(str(error))}"
     except UnicodeDecodeError:
         problem = "is not text in UTF-8"
     except RecursionError:
@@ -126,7 +126,7 @@ def _parsed(path: Path) -> dict[str, Any]:
     raise ConfigurationError(f"{path}: {problem}")
 
 
-def _unquoted(error: str) -> str:
+def _safe_parser_message(error: str) -> str:
     """Keep the parser's sentence only where it quotes nothing of the file, and where it stumbled in any case."""
     sentence, _, place = error.rpartition(" (at ")
     return f"{sentence if _PLAIN_WORDS.fullmatch(sentence) else 'syntax error'} (at {place}"
@@ -135,13 +135,13 @@ def _unquoted(error: str) -> str:
 def _config(table: Mapping[str, Any], problems: Problems, folder: Path | None) -> Config:
     for key in table:
         if key not in _TOP_KEYS:
-            problems.add((key,), f"is no key of a configuration{suggestion(key, _TOP_KEYS)}")
+            problems.add((key,), f"is no key of a configuration{did_you_mean(key, _TOP_KEYS)}")
     journal = _journal(table["journal"], problems, folder) if "journal" in table else None
     journal_keys = _journal_keys(table.get("journal_keys", {}), problems, folder)
     accounts = {}
     given = table.get("accounts", {})
     if not isinstance(given, Mapping):
-        problems.add(("accounts",), f"must be a table, not {kind_of(given)}")
+        problems.add(("accounts",), f"must be a table, not {toml_type_name(given)}")
     elif not given:
         problems.add(("accounts",), "must hold at least one account, such as [accounts.shop]")
     else:
@@ -166,7 +166,7 @@ def _journal(given: Any, problems: Problems, folder: Path | None) -> str | None:
 
 def _journal_keys(given: Any, problems: Problems, folder: Path | None) -> dict[str, SecretSource]:
     if not isinstance(given, Mapping):
-        problems.add(("journal_keys",), f"must be a table of keys by id, not {kind_of(given)}")
+        problems.add(("journal_keys",), f"must be a table of keys by id, not {toml_type_name(given)}")
         return {}
     keys = {}
     for name, key in given.items():
@@ -183,7 +183,7 @@ def _account(name: Any, table: Any, problems: Problems, folder: Path | None) -> 
     if not isinstance(name, str) or not _ACCOUNT_NAME.fullmatch(name):
         problems.add(where, "must be named with letters, digits and _ . - (64 at most, a letter or digit first)")
     if not isinstance(table, Mapping):
-        problems.add(where, f"must be a table, not {kind_of(table)}")
+        problems.add(where, f"must be a table, not {toml_type_name(table)}")
         return None
     code_pattern = _code_pattern(table["code_pattern"], problems, where) if "code_pattern" in table else None
     accept_risks = _accept_risks(table.get("accept_risks", ()), problems, where)
@@ -192,7 +192,7 @@ def _account(name: Any, table: Any, problems: Problems, folder: Path | None) -> 
     if provider_type is None:
         for key in table:
             # without the provider its keys are not known, but a slip in one of ours is worth saying
-            if key not in _COMMON_KEYS and (meant := suggestion(key, _COMMON_KEYS)) and "provider" not in table:
+            if key not in _COMMON_KEYS and (meant := did_you_mean(key, _COMMON_KEYS)) and "provider" not in table:
                 problems.add((*where, key), f"is no key of an account{meant}")
         return None
     own = {key: value for key, value in table.items() if key not in _COMMON_KEYS}
@@ -211,24 +211,24 @@ def _account(name: Any, table: Any, problems: Problems, folder: Path | None) -> 
 def _provider_type(table: Mapping[str, Any], problems: Problems, where: Where) -> type[VoucherProvider] | None:
     where = (*where, "provider")
     provider = table.get("provider")
-    everything = registry.installed()
-    names = sorted({one.name for one in everything})
+    everything = registry.list_installed()
+    names = sorted({candidate.name for candidate in everything})
     provider_type = None
     with problems.at(where):
         if isinstance(provider, str) and provider in names:
             provider_type = registry.load(provider, everything)
         elif isinstance(provider, str) or "provider" not in table:
-            rule = "is missing" if provider is None else f"is no installed provider{suggestion(provider, names)}"
+            rule = "is missing" if provider is None else f"is no installed provider{did_you_mean(provider, names)}"
             problems.add(where, f"{rule}; installed: {', '.join(names) or 'none'}")
         else:
-            problems.add(where, f"must be text, not {kind_of(provider)}")
+            problems.add(where, f"must be text, not {toml_type_name(provider)}")
     return provider_type
 
 
 def _code_pattern(given: Any, problems: Problems, where: Where) -> re.Pattern[str] | None:
     where = (*where, "code_pattern")
     if not isinstance(given, str):
-        problems.add(where, f"must be text, not {kind_of(given)}")
+        problems.add(where, f"must be text, not {toml_type_name(given)}")
     elif not given:
         problems.add(where, "must not be empty")
     else:
@@ -245,21 +245,21 @@ def _code_pattern(given: Any, problems: Problems, where: Where) -> re.Pattern[st
 def _accept_risks(given: Any, problems: Problems, where: Where) -> frozenset[str]:
     where = (*where, "accept_risks")
     if not isinstance(given, list | tuple | set | frozenset):
-        problems.add(where, f"must be a list of names, not {kind_of(given)}")
+        problems.add(where, f"must be a list of names, not {toml_type_name(given)}")
         return frozenset()
     for risk in given:
         if not isinstance(risk, str):
-            problems.add(where, f"must hold names, not {kind_of(risk)}")
+            problems.add(where, f"must hold names, not {toml_type_name(risk)}")
         elif risk not in RISKS:
             known = ", ".join(sorted(RISKS))
-            problems.add(where, f"holds an unknown name{suggestion(risk, RISKS)}; known: {known}")
+            problems.add(where, f"holds an unknown name{did_you_mean(risk, RISKS)}; known: {known}")
     return frozenset(risk for risk in given if isinstance(risk, str))
 
 
 def _former_names(given: Any, problems: Problems, where: Where) -> tuple[str, ...]:
     where = (*where, "former_names")
     if not isinstance(given, list | tuple):
-        problems.add(where, f"must be a list of names, not {kind_of(given)}")
+        problems.add(where, f"must be a list of names, not {toml_type_name(given)}")
         return ()
     if any(not isinstance(name, str) or not _ACCOUNT_NAME.fullmatch(name) for name in given):
         problems.add(where, "must hold names of accounts: letters, digits and _ . - (64 at most)")

@@ -96,12 +96,12 @@ class Conformance:
         """
         try:
             values: Any = json.loads(text)
-            told = values["suite"], values["interface"]
+            versions = values["suite"], values["interface"]
         except (LookupError, TypeError, ValueError, RecursionError):
             raise ConfigurationError(f"{FILE} is not what a contract run writes") from None
-        if told != (SUITE, INTERFACE):
+        if versions != (SUITE, INTERFACE):
             raise ConfigurationError(
-                f"{FILE} was written for contract suite {told[0]!r:.9} and interface {told[1]!r:.9}; "
+                f"{FILE} was written for contract suite {versions[0]!r:.9} and interface {versions[1]!r:.9}; "
                 f"here are suite {SUITE} and interface {INTERFACE}: run the contract again"
             )
         try:
@@ -151,13 +151,13 @@ def conformance_of(provider: type[VoucherProvider]) -> Conformance | None:
         text = path.read_text("utf-8")
     except (OSError, ValueError):
         raise ConfigurationError(f"{FILE} cannot be read") from None
-    found = Conformance.from_json(text)
-    if found.provider != provider.name:
-        raise ConfigurationError(f"{FILE} is about another provider, {found.provider!r:.40}")
-    return found
+    conformance = Conformance.from_json(text)
+    if conformance.provider != provider.name:
+        raise ConfigurationError(f"{FILE} is about another provider, {conformance.provider!r:.40}")
+    return conformance
 
 
 def distribution_of(provider: type[VoucherProvider]) -> str | None:
     """Return the name of the distribution that installed a provider; None if it is not installed, or several did."""
-    names = {one.distribution for one in registry.installed() if one.name == provider.name}
+    names = {candidate.distribution for candidate in registry.list_installed() if candidate.name == provider.name}
     return names.pop() if len(names) == 1 else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from voucher_gateway.http import Calls, HttpClient, HttpSettings
+from voucher_gateway.http import ApiCalls, HttpClient, HttpSettings
 from voucher_gateway.instants import now
 from voucher_gateway.provider import VoucherProvider
 
@@ -30,7 +30,7 @@ class HttpProvider(VoucherProvider):
         """
         super().__init__(account, settings)
         self.http = http
-        self.calls = Calls(account, http)
+        self.calls = ApiCalls(account, http)
 
     @property
     def host(self) -> str:

@@ -43,7 +43,7 @@ def exponent(currency: str) -> int:
         places = None
     if places is None:
         raise InvalidRequest(
-            f"currency{_quoted(currency)} is no ISO 4217 code with decimals",
+            f"currency{_quote_amount(currency)} is no ISO 4217 code with decimals",
             field="currency",
             rule="three capital letters of an active ISO 4217 currency",
         )
@@ -80,7 +80,7 @@ class Money:
         self.__attrs_init__(_on_grid(exact, places, currency), currency)
 
     @classmethod
-    def trusted(cls, amount: Decimal, currency: str) -> Self:
+    def from_exact(cls, amount: Decimal, currency: str) -> Self:
         """Make money from an amount that is known to have exactly the currency's decimals (the fast path of wires)."""
         money = cls.__new__(cls)
         _set(money, "amount", amount)
@@ -177,14 +177,14 @@ def parse_plain(text: str, *, field: str = "amount") -> Decimal:
     """
     if not _PLAIN.fullmatch(text):
         raise InvalidRequest(
-            f"{field}{_quoted(text)} is no plain decimal number",
+            f"{field}{_quote_amount(text)} is no plain decimal number",
             field=field,
             rule="ASCII digits with at most one point",
         )
     return Decimal(text)
 
 
-def _quoted(text: str) -> str:
+def _quote_amount(text: str) -> str:
     """Return the text for a message if it looks like an amount or a currency, and not like a code in its place."""
     return f" {text!r}" if _HARMLESS.fullmatch(text) else ""
 

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 _pace: ContextVar[Callable[[str], None] | None] = ContextVar("pace", default=None)
 
 
-def pace(account: str) -> None:
+def wait_for_rate_limit(account: str) -> None:
     """Wait until another request of an account may go out. `HttpClient` calls this before each."""
     wait = _pace.get()
     if wait is not None:
@@ -21,7 +21,7 @@ def pace(account: str) -> None:
 
 
 @contextmanager
-def paced(wait: Callable[[str], None]) -> Iterator[None]:
+def use_rate_limiter(wait: Callable[[str], None]) -> Iterator[None]:
     """Let the requests of this context wait for `wait`, which is given the account's name."""
     token = _pace.set(wait)
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
 
 import attrs
 
-from voucher_gateway.capabilities import Capabilities, Checkup, Operation, Support
+from voucher_gateway.capabilities import AccountCheck, Capabilities, Operation, Support
 from voucher_gateway.errors import ConfigurationError, MalformedResponse, UnsupportedOperation
 from voucher_gateway.instants import now
 from voucher_gateway.masking import Code, Pin, Secret
@@ -41,7 +41,7 @@ _ALWAYS: Final = frozenset({Operation.FIND, Operation.GET})
 
 
 @attrs.frozen(kw_only=True)
-class StoredValue:
+class ValueReading:
     """A voucher's value as it can be read and overwritten, for emulations.
 
     Attributes:
@@ -57,7 +57,7 @@ class StoredValue:
     value: Money
     remaining: Money
     valid_until: datetime | None = None
-    kept: Any = attrs.field(default=None, repr=False)
+    passthrough: Any = attrs.field(default=None, repr=False)
     code: Code | None = attrs.field(default=None, repr=False)
 
 
@@ -79,15 +79,15 @@ class VoucherProvider(abc.ABC):
     """The provider's name in configs, e.g. ``jtl``."""
     title: ClassVar[str]
     """The vendor's name for people."""
-    interface: ClassVar[int] = INTERFACE
+    interface_version: ClassVar[int] = INTERFACE
     """The version of this interface that the class was built for."""
     declared: ClassVar[Capabilities]
     """What the vendor can do at most."""
     settings_type: ClassVar[type[Any]]
     """The attrs class of this provider's part of an account's configuration."""
 
-    def __init_subclass__(cls, **named: Any) -> None:
-        super().__init_subclass__(**named)
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
         if hasattr(cls, "declared"):  # inherited too: a subclass may override more
             _check_declaration(cls)
 
@@ -125,7 +125,7 @@ class VoucherProvider(abc.ABC):
         """
         raise UnsupportedOperation(f"{cls.title} gives no logins out for a PIN", operation="connect")
 
-    def check(self) -> Checkup:
+    def check(self) -> AccountCheck:
         """Make a cheap read that needs the vendor and its consent, and say what it told of the login.
 
         Raises:
@@ -133,10 +133,10 @@ class VoucherProvider(abc.ABC):
             VoucherGatewayError: as any read, if the vendor cannot be reached or refuses the login.
         """
         if not self.capabilities.of(Operation.VOUCHERS).available:
-            return Checkup(asked=False)
+            return AccountCheck(asked=False)
         with self.vouchers(VoucherQuery(limit=1)) as listing:
             next(listing, None)
-        return Checkup()
+        return AccountCheck()
 
     def close(self) -> None:  # noqa: B027 - a provider without connections has nothing to close
         """Give up connections. The provider may not be used afterwards."""
@@ -172,7 +172,7 @@ class VoucherProvider(abc.ABC):
     def balance(self, code: str | Code, pin: str | Pin | None = None) -> Balance:
         """Return what the voucher with this code is worth now; made out of `find` unless overridden."""
         if self.capabilities.of(Operation.BALANCE).support is Support.UNSUPPORTED:
-            self._unsupported(Operation.BALANCE)
+            self._raise_unsupported(Operation.BALANCE)
         code, pin = Code.of(code), Pin.of_given(pin)
         voucher = self.find(code, pin)
         if voucher.remaining is None:
@@ -189,11 +189,11 @@ class VoucherProvider(abc.ABC):
 
     def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
         """List vouchers lazily, page by page; see `voucher_gateway.paging`."""
-        self._unsupported(Operation.VOUCHERS)
+        self._raise_unsupported(Operation.VOUCHERS)
 
     def history(self, id: str) -> History:
         """Return all that happened to a voucher, as the vendor tells it (JTL: charges; ticketing: transactions)."""
-        self._unsupported(Operation.HISTORY)
+        self._raise_unsupported(Operation.HISTORY)
 
     def presentation(self, code: str | Code, *, id: str | None = None) -> Presentation:
         """Return how the seller presents the voucher with this code to its owner, for printing it (ticketing: info).
@@ -205,21 +205,21 @@ class VoucherProvider(abc.ABC):
         Raises:
             VoucherNotFound: if the vendor knows no voucher with this code, or none with this code and id.
         """
-        self._unsupported(Operation.PRESENTATION)
+        self._raise_unsupported(Operation.PRESENTATION)
 
     # --- issuing ---
 
     def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
         """Bring a voucher into being (vendors: create)."""
-        self._unsupported(Operation.ISSUE)
+        self._raise_unsupported(Operation.ISSUE)
 
     def activate(self, id: str, *, reference: str, order: str | None = None) -> Voucher:
         """Make a voucher spendable (JTL: status)."""
-        self._unsupported(Operation.ACTIVATE)
+        self._raise_unsupported(Operation.ACTIVATE)
 
     def deactivate(self, id: str, *, reference: str, order: str | None = None) -> Voucher:
         """Stop a voucher from being spent (JTL: status)."""
-        self._unsupported(Operation.DEACTIVATE)
+        self._raise_unsupported(Operation.DEACTIVATE)
 
     def update(
         self,
@@ -230,15 +230,15 @@ class VoucherProvider(abc.ABC):
         order: str | None = None,
     ) -> Voucher:
         """Change a voucher's data, never its value."""
-        self._unsupported(Operation.UPDATE)
+        self._raise_unsupported(Operation.UPDATE)
 
     def top_up(self, id: str, money: Money, *, reference: str, order: str | None = None) -> TopUp:
         """Add value (JTL: recharge)."""
-        self._unsupported(Operation.TOP_UP)
+        self._raise_unsupported(Operation.TOP_UP)
 
     def delete(self, id: str, reason: str, *, reference: str, order: str | None = None) -> Deletion:
         """Remove a voucher for good, for a reason that the vendor may keep."""
-        self._unsupported(Operation.DELETE)
+        self._raise_unsupported(Operation.DELETE)
 
     # --- spending ---
 
@@ -252,17 +252,17 @@ class VoucherProvider(abc.ABC):
         order: str | None = None,
     ) -> Reservation:
         """Set value aside (JTL: reservation; loosely a hold)."""
-        self._unsupported(Operation.RESERVE)
+        self._raise_unsupported(Operation.RESERVE)
 
     def capture(
         self, reservation: Reservation, money: Money | None = None, *, reference: str, order: str | None = None
     ) -> Redemption:
         """Take the value that was set aside, all of it unless `money` says less (JTL: charge)."""
-        self._unsupported(Operation.CAPTURE)
+        self._raise_unsupported(Operation.CAPTURE)
 
     def release(self, reservation: Reservation, *, reference: str, order: str | None = None) -> Release:
         """Give a reservation up."""
-        self._unsupported(Operation.RELEASE)
+        self._raise_unsupported(Operation.RELEASE)
 
     def redeem(
         self,
@@ -274,17 +274,17 @@ class VoucherProvider(abc.ABC):
         order: str | None = None,
     ) -> Redemption:
         """Take value in one step."""
-        self._unsupported(Operation.REDEEM)
+        self._raise_unsupported(Operation.REDEEM)
 
     def refund(
         self, redemption: Redemption, money: Money | None = None, *, reference: str, order: str | None = None
     ) -> Refund:
         """Give a redemption back, all of it unless `money` says less."""
-        self._unsupported(Operation.REFUND)
+        self._raise_unsupported(Operation.REFUND)
 
     # --- primitives of emulations ---
 
-    def read_value(self, code: str | Code | None = None, *, id: str | None = None) -> StoredValue:
+    def read_value(self, code: str | Code | None = None, *, id: str | None = None) -> ValueReading:
         """Return the value of the voucher with this code or id, as `write_value` would overwrite it.
 
         By id it is read in two independent ways, where the vendor has two, and `MalformedResponse` is raised if they
@@ -292,7 +292,7 @@ class VoucherProvider(abc.ABC):
         """
         raise UnsupportedOperation(f"{self.title} has no value that can be overwritten", account=self.account)
 
-    def write_value(self, before: StoredValue, value: Money, *, intent: Intent) -> None:
+    def write_value(self, before: ValueReading, value: Money, *, intent: Intent) -> None:
         """Overwrite the value of a voucher, leaving all else as it was."""
         raise UnsupportedOperation(f"{self.title} has no value that can be overwritten", account=self.account)
 
@@ -340,7 +340,7 @@ class VoucherProvider(abc.ABC):
             notes=notes,
         )
 
-    def _unsupported(self, operation: Operation) -> NoReturn:
+    def _raise_unsupported(self, operation: Operation) -> NoReturn:
         support = self.capabilities.of(operation)
         why = f": {support.note}" if support.note else ""
         raise UnsupportedOperation(
@@ -365,9 +365,9 @@ def _check_declaration(cls: type[VoucherProvider]) -> None:
         elif overridden and not claimed:
             wrong.append(f"{operation.value} is overridden but not declared native")
     for name, claimed in (
-        ("read_value", cls.declared.writes_value),
-        ("write_value", cls.declared.writes_value),
-        ("resolve", bool(cls.declared.resolves)),
+        ("read_value", cls.declared.can_overwrite_value),
+        ("write_value", cls.declared.can_overwrite_value),
+        ("resolve", bool(cls.declared.resolvable)),
     ):
         overridden = getattr(cls, name) is not getattr(VoucherProvider, name)
         declaration = "resolves" if name == "resolve" else "writes_value"

@@ -27,7 +27,7 @@ from voucher_gateway.adapter import (
     format_instant,
 )
 from voucher_gateway.gateway import Gateway
-from voucher_gateway.journal import Entry, Journal, State
+from voucher_gateway.journal import Journal, OperationRecord, OperationState
 
 _MONEY: Final = frozenset({Operation.CAPTURE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP})
 _BATCH: Final = 500
@@ -111,10 +111,10 @@ class Reconciliation:
 
 
 @attrs.frozen
-class _Known:
+class _OperationWithNames:
     """An operation of the journal with the names it was sent under."""
 
-    entry: Entry
+    entry: OperationRecord
     references: frozenset[str]
     voucher_id: str | None
 
@@ -137,7 +137,7 @@ def reconcile(gateway: Gateway, account: str, *, everything: bool = False) -> Re
     journal, provider = gateway.journal, gateway.provider(account)
     if journal is None:
         raise ConfigurationError("without a journal there is nothing to reconcile: name one in the configuration")
-    by_voucher: dict[str, list[_Known]] = defaultdict(list)
+    by_voucher: dict[str, list[_OperationWithNames]] = defaultdict(list)
     findings = list(_orphan_holds(journal, provider))
     operations = 0
     for known in _operations(journal, provider):
@@ -161,7 +161,7 @@ def reconcile(gateway: Gateway, account: str, *, everything: bool = False) -> Re
         if not history.complete:
             unchecked.append((voucher_id, "its history could not be read to a consistent end"))
             continue
-        findings += _compared(provider, history, known_here)
+        findings += _compare_voucher(provider, history, known_here)
     return Reconciliation(
         account=provider.account,
         vouchers=looked_at,
@@ -171,17 +171,17 @@ def reconcile(gateway: Gateway, account: str, *, everything: bool = False) -> Re
     )
 
 
-def _operations(journal: Journal, provider: VoucherProvider) -> Iterator[_Known]:
+def _operations(journal: Journal, provider: VoucherProvider) -> Iterator[_OperationWithNames]:
     """Yield the money operations of an account that were sent to this very vendor."""
     after = None
     while True:
-        batch = journal.entries(account=provider.account, limit=_BATCH, after=after)
+        batch = journal.operations(account=provider.account, limit=_BATCH, after=after)
         for entry in batch:
             if entry.key.verb in _MONEY and entry.target.host == provider.host:
-                sent = [one for one in journal.sent(entry.id) if one.decisive]
-                names = frozenset(one.intent.reference for one in sent if one.intent.reference)
-                ids = [one.intent.voucher_id for one in sent if one.intent.voucher_id]
-                yield _Known(entry, names, entry.voucher_id or (ids[-1] if ids else None))
+                sent = [request for request in journal.requests_of(entry.id) if request.decisive]
+                names = frozenset(request.intent.reference for request in sent if request.intent.reference)
+                ids = [request.intent.voucher_id for request in sent if request.intent.voucher_id]
+                yield _OperationWithNames(entry, names, entry.voucher_id or (ids[-1] if ids else None))
         if len(batch) < _BATCH:
             return
         after = batch[-1].id
@@ -194,25 +194,26 @@ def _all_ids(provider: VoucherProvider, touched: Iterable[str]) -> list[str]:
     return list(ids)
 
 
-def _compared(provider: VoucherProvider, history: History, known: list[_Known]) -> list[Finding]:
+def _compare_voucher(provider: VoucherProvider, history: History, known: list[_OperationWithNames]) -> list[Finding]:
     """Compare one voucher's operations with its history."""
     findings: list[Finding] = []
     claimed: set[int] = set()
-    for one in known:
+    for operation in known:
         matches = [
             place
             for place, movement in enumerate(history.movements)
-            if movement.reference in one.references or (movement.id is not None and movement.id == one.result_id)
+            if movement.reference in operation.references
+            or (movement.id is not None and movement.id == operation.result_id)
         ]
         claimed.update(matches)
-        findings += _judged(provider, one, [history.movements[place] for place in matches])
+        findings += _compare_operation(provider, operation, [history.movements[place] for place in matches])
     for place, movement in enumerate(history.movements):
         if place not in claimed:
-            findings.append(_foreign(provider.account, history.voucher_id, movement))
+            findings.append(_foreign_movement(provider.account, history.voucher_id, movement))
     return findings
 
 
-def _judged(provider: VoucherProvider, known: _Known, matches: list[Movement]) -> list[Finding]:
+def _compare_operation(provider: VoucherProvider, known: _OperationWithNames, matches: list[Movement]) -> list[Finding]:
     entry = known.entry
 
     def finding(kind: FindingKind, explanation: str, movement: Movement | None = None) -> Finding:
@@ -229,31 +230,33 @@ def _judged(provider: VoucherProvider, known: _Known, matches: list[Movement]) -
         )
 
     if not matches:
-        if entry.state is not State.SUCCEEDED:
+        if entry.state is not OperationState.SUCCEEDED:
             return []
-        if not _leaves_a_record(provider, entry):
+        if not _is_visible_at_vendor(provider, entry):
             return [finding(FindingKind.UNVERIFIABLE, "the vendor keeps no record of this operation")]
         return [finding(FindingKind.MISSING_AT_VENDOR, "the journal says it happened, the vendor shows nothing of it")]
-    found = []
+    findings = []
     if len(matches) > 1:
-        found.append(finding(FindingKind.DUPLICATE_REFERENCE, f"the vendor shows it {len(matches)} times", matches[1]))
+        findings.append(
+            finding(FindingKind.DUPLICATE_REFERENCE, f"the vendor shows it {len(matches)} times", matches[1])
+        )
     first = matches[0]
-    if entry.state in (State.UNKNOWN, State.OPEN):
-        found.append(finding(FindingKind.UNRESOLVED, "it happened; recover writes that down", first))
-    elif entry.state is not State.SUCCEEDED:
-        found.append(finding(FindingKind.MISSING_HERE, f"it happened, the journal says {entry.state.value}", first))
+    if entry.state in (OperationState.UNKNOWN, OperationState.OPEN):
+        findings.append(finding(FindingKind.UNRESOLVED, "it happened; recover writes that down", first))
+    elif entry.state is not OperationState.SUCCEEDED:
+        findings.append(finding(FindingKind.MISSING_HERE, f"it happened, the journal says {entry.state.value}", first))
     elif entry.target.money is not None and first.money != entry.target.money:
-        found.append(finding(FindingKind.AMOUNT_DIFFERS, f"{entry.target.money} here, {first.money} there", first))
-    return found
+        findings.append(finding(FindingKind.AMOUNT_DIFFERS, f"{entry.target.money} here, {first.money} there", first))
+    return findings
 
 
-def _leaves_a_record(provider: VoucherProvider, entry: Entry) -> bool:
+def _is_visible_at_vendor(provider: VoucherProvider, entry: OperationRecord) -> bool:
     """Whether the vendor's history would show the operation; what overwrites a value leaves no trace."""
     native = provider.capabilities.of(entry.key.verb).support is Support.NATIVE
-    return native or (entry.key.verb is Operation.REDEEM and not provider.capabilities.writes_value)
+    return native or (entry.key.verb is Operation.REDEEM and not provider.capabilities.can_overwrite_value)
 
 
-def _foreign(account: str, voucher_id: str, movement: Movement) -> Finding:
+def _foreign_movement(account: str, voucher_id: str, movement: Movement) -> Finding:
     return Finding(
         kind=FindingKind.FOREIGN,
         account=account,
@@ -269,11 +272,11 @@ def _foreign(account: str, voucher_id: str, movement: Movement) -> Finding:
 def _orphan_holds(journal: Journal, provider: VoucherProvider) -> Iterator[Finding]:
     """Yield reservations that still stand although their operation ended without giving one to the caller."""
     for hold, entry in journal.standing_holds(account=provider.account, at=provider.vendor_now()):
-        if entry.key.verb is Operation.RESERVE and entry.state is State.SUCCEEDED:
+        if entry.key.verb is Operation.RESERVE and entry.state is OperationState.SUCCEEDED:
             continue  # the caller has it, and may capture or release it
-        if entry.state is State.OPEN and journal.alive(entry):
+        if entry.state is OperationState.OPEN and journal.is_owner_alive(entry):
             continue  # a worker is about to capture it, or to hand it over
-        if entry.key.verb is Operation.REDEEM and entry.state is State.UNKNOWN:
+        if entry.key.verb is Operation.REDEEM and entry.state is OperationState.UNKNOWN:
             continue  # its capture is in doubt: whether the hold still stands is found out with that
         yield Finding(
             kind=FindingKind.ORPHAN_HOLD,

@@ -17,9 +17,9 @@ from voucher_gateway.adapter import (
     VoucherProvider,
     now,
 )
-from voucher_gateway.execution.journalled import Journalled
-from voucher_gateway.execution.settling import made_up, settle, unsettled
-from voucher_gateway.journal import Entry, Finished, Key, Sent, State
+from voucher_gateway.execution.journalled import JournalExecutor
+from voucher_gateway.execution.settling import minimal_result, resolve_unknown, undecided_requests
+from voucher_gateway.journal import OperationKey, OperationRecord, OperationState, RequestRecord, RequestResult
 from voucher_gateway.journal.overwrites import MAY_STILL_ARRIVE, open_requests
 from voucher_gateway.outcome import Result
 
@@ -45,7 +45,7 @@ class Resolution:
     account: str
     verb: str
     reference: str | None
-    state: State
+    state: OperationState
     result: Result | None = None
     reason: str = ""
     operation_id: str | None = None
@@ -61,44 +61,44 @@ def resolve_ticket(provider: VoucherProvider, ticket: Ticket) -> Resolution:
         raise ConfigurationError(f"the ticket is of {ticket.host}, the account {provider.account} of {provider.host}")
     outcome = provider.resolve(Intent.from_ticket(ticket))
     known = {
-        Effect.SUCCEEDED: State.SUCCEEDED,
-        Effect.DECLINED: State.DECLINED,
-        Effect.NOT_EXECUTED: State.NOT_EXECUTED,
+        Effect.SUCCEEDED: OperationState.SUCCEEDED,
+        Effect.DECLINED: OperationState.DECLINED,
+        Effect.NOT_EXECUTED: OperationState.NOT_EXECUTED,
     }
     return Resolution(
         account=ticket.account,
         verb=ticket.verb,
         reference=ticket.reference,
-        state=known.get(outcome.effect, State.UNKNOWN),
+        state=known.get(outcome.effect, OperationState.UNKNOWN),
         result=outcome.result,
         reason=outcome.reason,
         operation_id=ticket.operation_id,
     )
 
 
-def resolve_journalled(execution: Journalled, provider_of: ProviderOf, doubt: Ticket | Key) -> Resolution:
+def resolve_operation(execution: JournalExecutor, provider_of: ProviderOf, doubt: Ticket | OperationKey) -> Resolution:
     """Resolve one operation of the journal.
 
     Raises:
         InvalidRequest: if the journal has no operation of that key.
         OperationInProgress: if a worker is on it.
     """
-    entry = _found(execution, doubt)
+    entry = _find_record(execution, doubt)
     if entry is None and isinstance(doubt, Ticket):  # from a call without a journal, or with another
         return resolve_ticket(provider_of(doubt.account), doubt)
-    looked_up = _looked_up(execution, provider_of, _known(entry))
-    return _resolution(looked_up, reason=_proof(execution, provider_of, looked_up))
+    looked_up = _refresh(execution, provider_of, _require_record(entry))
+    return _resolution(looked_up, reason=_last_reason(execution, provider_of, looked_up))
 
 
 def recover(
-    execution: Journalled, provider_of: ProviderOf, *, account: str | None, everything: bool
+    execution: JournalExecutor, provider_of: ProviderOf, *, account: str | None, everything: bool
 ) -> list[Resolution]:
     """Resolve all that is due; operations of live workers are left to them."""
-    found: list[Resolution] = []
+    resolutions: list[Resolution] = []
     after = None
     while True:
-        batch = execution.journal.entries(
-            states=(State.OPEN, State.UNKNOWN),
+        batch = execution.journal.operations(
+            states=(OperationState.OPEN, OperationState.UNKNOWN),
             account=account,
             due=None if everything else now(),
             limit=_BATCH,
@@ -106,19 +106,19 @@ def recover(
         )
         for entry in batch:
             try:
-                looked_up = _looked_up(execution, provider_of, entry)
-                found.append(_resolution(looked_up, reason=_proof(execution, provider_of, looked_up)))
+                looked_up = _refresh(execution, provider_of, entry)
+                resolutions.append(_resolution(looked_up, reason=_last_reason(execution, provider_of, looked_up)))
             except OperationInProgress:
                 continue
             except ConfigurationError as error:  # of this one account: the others' operations can still be found
-                found.append(_resolution(attrs.evolve(entry, state=State.UNKNOWN), reason=error.message))
+                resolutions.append(_resolution(attrs.evolve(entry, state=OperationState.UNKNOWN), reason=error.message))
         if len(batch) < _BATCH:
-            return found
+            return resolutions
         after = batch[-1].id
 
 
 def decide(
-    execution: Journalled, provider_of: ProviderOf, key: Key, *, succeeded: bool, by: str, reason: str
+    execution: JournalExecutor, provider_of: ProviderOf, key: OperationKey, *, succeeded: bool, by: str, reason: str
 ) -> Resolution:
     """Write a person's decision down.
 
@@ -130,37 +130,37 @@ def decide(
     """
     if not by.strip() or not reason.strip():
         raise InvalidRequest("a decision needs a name and a reason", field="by", rule="not empty")
-    entry = _looked_up(execution, provider_of, _known(_found(execution, key)))
+    entry = _refresh(execution, provider_of, _require_record(_find_record(execution, key)))
     effect = Effect.SUCCEEDED if succeeded else Effect.NOT_EXECUTED
     if waiting := _late_requests(execution, provider_of, entry):
-        finished = [Finished(one.id, effect, f"decided by {by}", one.step) for one in waiting]
+        finished = [RequestResult(one.id, effect, f"decided by {by}", one.step) for one in waiting]
         execution.journal.close_requests(entry, finished, decided_by=by.strip(), decision=reason.strip())
         return _resolution(entry, reason=f"decided by {by}: {reason}")
-    if entry.state is not State.UNKNOWN:
+    if entry.state is not OperationState.UNKNOWN:
         raise InvalidRequest(
             f"the operation is {entry.state.value}, there is nothing to decide",
             field="key",
             rule="an unknown operation",
         )
-    sent = unsettled(execution.journal, entry)
-    settled = execution.journal.settle(
+    sent = undecided_requests(execution.journal, entry)
+    settled = execution.journal.close_operation(
         entry,
-        State.SUCCEEDED if succeeded else State.NOT_EXECUTED,
-        result=made_up(entry, sent[-1]) if succeeded and sent else None,
-        finished=[Finished(one.id, effect, f"decided by {by}", one.step) for one in sent],
+        OperationState.SUCCEEDED if succeeded else OperationState.NOT_EXECUTED,
+        result=minimal_result(entry, sent[-1]) if succeeded and sent else None,
+        finished=[RequestResult(request.id, effect, f"decided by {by}", request.step) for request in sent],
         decided_by=by.strip(),
         decision=reason.strip(),
     )
     return _resolution(settled, reason=f"decided by {by}: {reason}")
 
 
-def _found(execution: Journalled, doubt: Ticket | Key) -> Entry | None:
-    if isinstance(doubt, Key):
+def _find_record(execution: JournalExecutor, doubt: Ticket | OperationKey) -> OperationRecord | None:
+    if isinstance(doubt, OperationKey):
         return execution.journal.find(doubt)
     return execution.journal.get(doubt.operation_id) if doubt.operation_id else None
 
 
-def _known(entry: Entry | None) -> Entry:
+def _require_record(entry: OperationRecord | None) -> OperationRecord:
     if entry is None:
         raise InvalidRequest(
             "the journal has no such operation", field="reference", rule="of an operation that was sent"
@@ -168,34 +168,36 @@ def _known(entry: Entry | None) -> Entry:
     return entry
 
 
-def _looked_up(execution: Journalled, provider_of: ProviderOf, entry: Entry) -> Entry:
-    if entry.state is State.OPEN:
-        entry = execution.after_death(entry)
-    if entry.state is State.UNKNOWN:
-        entry, _ = settle(execution.journal, entry, provider_of(entry.key.account))
+def _refresh(execution: JournalExecutor, provider_of: ProviderOf, entry: OperationRecord) -> OperationRecord:
+    if entry.state is OperationState.OPEN:
+        entry = execution.take_over_abandoned(entry)
+    if entry.state is OperationState.UNKNOWN:
+        entry, _ = resolve_unknown(execution.journal, entry, provider_of(entry.key.account))
     return entry
 
 
-def _proof(execution: Journalled, provider_of: ProviderOf, entry: Entry) -> str:
+def _last_reason(execution: JournalExecutor, provider_of: ProviderOf, entry: OperationRecord) -> str:
     """Return on what it rests that an operation happened or not, as its last deciding request tells it."""
-    if entry.state is State.UNKNOWN:
+    if entry.state is OperationState.UNKNOWN:
         return ""
     if _late_requests(execution, provider_of, entry):
         return MAY_STILL_ARRIVE
-    told = [one.reason for one in execution.journal.sent(entry.id) if one.decisive and one.reason]
-    return told[-1] if told else ""
+    reasons = [
+        request.reason for request in execution.journal.requests_of(entry.id) if request.decisive and request.reason
+    ]
+    return reasons[-1] if reasons else ""
 
 
-def _late_requests(execution: Journalled, provider_of: ProviderOf, entry: Entry) -> list[Sent]:
+def _late_requests(execution: JournalExecutor, provider_of: ProviderOf, entry: OperationRecord) -> list[RequestRecord]:
     """Return the requests of an operation that succeeded that may still overwrite its voucher's value."""
-    if entry.state is not State.SUCCEEDED:
+    if entry.state is not OperationState.SUCCEEDED:
         return []
-    waiting = open_requests(execution.journal.sent(entry.id))
+    waiting = open_requests(execution.journal.requests_of(entry.id))
     # At other vendors an update leaves the value alone, and nothing waits for a person.
-    return waiting if waiting and provider_of(entry.key.account).capabilities.writes_value else []
+    return waiting if waiting and provider_of(entry.key.account).capabilities.can_overwrite_value else []
 
 
-def _resolution(entry: Entry, reason: str = "") -> Resolution:
+def _resolution(entry: OperationRecord, reason: str = "") -> Resolution:
     return Resolution(
         account=entry.key.account,
         verb=entry.key.verb.value,

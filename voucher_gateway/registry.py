@@ -40,14 +40,14 @@ class InstalledProvider:
     entry_point: str
 
 
-def installed() -> tuple[InstalledProvider, ...]:
+def list_installed() -> tuple[InstalledProvider, ...]:
     """Return all providers that are installed, by name; a name may be there more than once."""
     return tuple(
         sorted(
             InstalledProvider(
                 name=point.name,
-                distribution=_told(point, "Name") or "an unnamed distribution",
-                version=_told(point, "Version"),
+                distribution=_metadata_field(point, "Name") or "an unnamed distribution",
+                version=_metadata_field(point, "Version"),
                 entry_point=point.value,
             )
             for point in metadata.entry_points(group=GROUP)
@@ -55,13 +55,13 @@ def installed() -> tuple[InstalledProvider, ...]:
     )
 
 
-def _told(point: metadata.EntryPoint, field: str) -> str:
+def _metadata_field(point: metadata.EntryPoint, field: str) -> str:
     """Return a field of the metadata of the distribution that an entry point comes from; empty if it is not there.
 
     Looked up with care: from Python 3.12 on a mere look at a field that a broken installation lacks warns.
     """
-    told = None if point.dist is None else point.dist.metadata
-    return told[field] if told is not None and field in told else ""
+    fields = None if point.dist is None else point.dist.metadata
+    return fields[field] if fields is not None and field in fields else ""
 
 
 def load(name: str, among: tuple[InstalledProvider, ...] | None = None) -> type[VoucherProvider]:
@@ -75,20 +75,20 @@ def load(name: str, among: tuple[InstalledProvider, ...] | None = None) -> type[
         ConfigurationError: if none is installed, if several distributions bring one, or if it is broken or built for
             another version of the interface; the message names the distribution at fault.
     """
-    everything = installed() if among is None else among
-    found = [provider for provider in everything if provider.name == name]
-    if not found:
+    everything = list_installed() if among is None else among
+    matches = [provider for provider in everything if provider.name == name]
+    if not matches:
         raise ConfigurationError(_unknown(name, everything))
-    if len(found) > 1:
-        rivals = " and ".join(f"{one.distribution} ({one.entry_point})" for one in found)
+    if len(matches) > 1:
+        rivals = " and ".join(f"{match.distribution} ({match.entry_point})" for match in matches)
         raise ConfigurationError(f"provider {name} is brought by {rivals}: uninstall all but one")
-    provider = found[0]
+    provider = matches[0]
     where = f"provider {name} of {provider.distribution} {provider.version}".rstrip()
-    loaded = _imported(provider, where)
+    loaded = _import_class(provider, where)
     if not (inspect.isclass(loaded) and issubclass(loaded, VoucherProvider)):
         raise ConfigurationError(f"{where}: {provider.entry_point} is no class derived from VoucherProvider")
     _check_interface(loaded, where, provider.distribution)
-    wrong = _flaws(loaded, name)
+    wrong = _find_class_problems(loaded, name)
     if wrong:
         raise ConfigurationError(f"{where}: {'; '.join(wrong)}")
     return loaded
@@ -101,18 +101,18 @@ def _unknown(name: str, everything: tuple[InstalledProvider, ...]) -> str:
     return f"no provider {name[:64]!a} is installed{suggestion}; installed: {', '.join(names) or 'none'}"
 
 
-def _imported(provider: InstalledProvider, where: str) -> Any:
+def _import_class(provider: InstalledProvider, where: str) -> Any:
     point = metadata.EntryPoint(provider.name, provider.entry_point, GROUP)
     if point.pattern.match(point.value) is None:
         raise ConfigurationError(f"{where}: its entry point must be module:Class, not {point.value[:64]!a}")
     try:
         return point.load()
     except (Exception, SystemExit) as error:  # a stranger's module may raise anything
-        said = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise ConfigurationError(f"{where} cannot be imported: {said}") from error
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ConfigurationError(f"{where} cannot be imported: {reason}") from error
 
 
-def says_interface(provider: type[VoucherProvider]) -> bool:
+def declares_interface(provider: type[VoucherProvider]) -> bool:
     """Whether a class, or a base of its that is not the library's, says for which interface it was built.
 
     What it inherits from the library says for which one the library is, whichever that may be one day.
@@ -121,12 +121,12 @@ def says_interface(provider: type[VoucherProvider]) -> bool:
 
 
 def _check_interface(loaded: type[VoucherProvider], where: str, distribution: str) -> None:
-    if not says_interface(loaded):
+    if not declares_interface(loaded):
         raise ConfigurationError(
             f"{where} does not say for which interface it was built: its class must have a line of its own, such as "
             f"interface = {INTERFACE}"
         )
-    version: object = loaded.interface
+    version: object = loaded.interface_version
     if type(version) is not int:  # True is one to isinstance, and would pass for version 1
         raise ConfigurationError(f"{where}: interface must be a whole number")
     if version > INTERFACE:
@@ -141,7 +141,7 @@ def _check_interface(loaded: type[VoucherProvider], where: str, distribution: st
         )
 
 
-def _flaws(loaded: type[VoucherProvider], name: str) -> list[str]:
+def _find_class_problems(loaded: type[VoucherProvider], name: str) -> list[str]:
     wrong = []
     if inspect.isabstract(loaded):
         wrong.append(f"{', '.join(sorted(loaded.__abstractmethods__))} must be implemented")

@@ -22,7 +22,7 @@ from voucher_gateway.journal import RESTORED, Journal
 
 
 @attrs.frozen(kw_only=True)
-class Adoption:
+class RestoreSummary:
     """What was found in one account.
 
     Attributes:
@@ -36,15 +36,18 @@ class Adoption:
     adopted: int
 
 
-def begin_restoration(journal: Journal) -> None:
+def mark_restored(journal: Journal) -> None:
     """Forbid changing calls on a restored journal. A backup made by `back_up` begins like that by itself."""
     with journal.database.write() as connection:
         journal.restoration.begin(connection, format_micros(now()))
 
 
-def adopt(
-    journal: Journal, providers: list[VoucherProvider], *, told: Callable[[Adoption], None] = lambda _: None
-) -> list[Adoption]:
+def import_missing_movements(
+    journal: Journal,
+    providers: list[VoucherProvider],
+    *,
+    report_progress: Callable[[RestoreSummary], None] = lambda _: None,
+) -> list[RestoreSummary]:
     """Read the history of every voucher of every account, keep what the journal has forgotten, and allow calls again.
 
     If anything cannot be read, nothing is allowed: run it again.
@@ -52,24 +55,24 @@ def adopt(
     Raises:
         VoucherGatewayError: whatever a vendor's read raises.
     """
-    found = []
+    operations = []
     for provider in providers:
         vouchers = count = 0
         with provider.vouchers() as listing:
             for voucher in listing:
                 history = provider.history(voucher.id)
                 with journal.database.write() as connection:
-                    count += journal.restoration.adopt(connection, provider.account, provider.host, history)
+                    count += journal.restoration.import_movements(connection, provider.account, provider.host, history)
                 vouchers += 1
-        adoption = Adoption(account=provider.account, vouchers=vouchers, adopted=count)
-        told(adoption)
-        found.append(adoption)
+        adoption = RestoreSummary(account=provider.account, vouchers=vouchers, adopted=count)
+        report_progress(adoption)
+        operations.append(adoption)
     with journal.database.write() as connection:
         journal.restoration.end(connection)
-    return found
+    return operations
 
 
-def back_up(journal: Journal, target: Path) -> None:
+def copy_journal(journal: Journal, target: Path) -> None:
     """Copy an SQLite journal, while it is in use, into a file that asks for `adopt` before it can be written.
 
     The key file beside the database is not copied: keep it elsewhere, for without it the journal cannot be read.
@@ -92,13 +95,16 @@ def back_up(journal: Journal, target: Path) -> None:
     if not made:
         raise InvalidRequest(f"{target} exists already", field="file", rule="a new file")
     try:
-        with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(target)) as there:
-            here.backup(there)
-            there.execute(
+        with (
+            closing(sqlite3.connect(source)) as source_connection,
+            closing(sqlite3.connect(target)) as target_connection,
+        ):
+            source_connection.backup(target_connection)
+            target_connection.execute(
                 "INSERT OR REPLACE INTO voucher_gateway_facts (name, value) VALUES (?, ?)",
                 (RESTORED, format_micros(now())),
             )
-            there.commit()
+            target_connection.commit()
     except sqlite3.Error as error:
         reason = str(error)
     else:

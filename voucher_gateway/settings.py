@@ -37,7 +37,7 @@ class _Variable:
     name: str
 
     @property
-    def shown(self) -> str:
+    def safe_name(self) -> str:
         return self.name if _SURELY_A_NAME.fullmatch(self.name) else "that it names"
 
 
@@ -68,7 +68,7 @@ class SecretSource:
                 return given
             case str() | Secret():
                 secret = Secret.of(given)
-                _checked(secret.reveal())
+                _require_single_line(secret.reveal())
                 return cls(secret)
             case {"env": str(name), **others} if not others:
                 if not _VARIABLE.fullmatch(name):
@@ -99,12 +99,12 @@ class SecretSource:
             case _Variable():
                 text = os.environ.get(origin.name, "")
                 if not text:
-                    raise ConfigurationError(f"needs the environment variable {origin.shown}, which is not set")
+                    raise ConfigurationError(f"needs the environment variable {origin.safe_name}, which is not set")
             case Path():
                 text = _read(origin)
             case _:
-                text = _called(origin)
-        _checked(text)
+                text = _call(origin)
+        _require_single_line(text)
         return Secret(text)
 
     def check(self) -> None:
@@ -183,7 +183,7 @@ class DatabaseUrl:
         return f"DatabaseUrl({MASK!r})"
 
 
-def _checked(text: str) -> None:
+def _require_single_line(text: str) -> None:
     if not text:
         raise ConfigurationError("must not be empty")
     if _CONTROL.search(text):
@@ -204,7 +204,7 @@ def _read(path: Path) -> str:
     raise ConfigurationError(f"cannot be read from its file: {reason}")
 
 
-def _called(function: Callable[[], str | Secret]) -> str:
+def _call(function: Callable[[], str | Secret]) -> str:
     try:
         given: object = function()
     except VoucherGatewayError:
@@ -224,7 +224,7 @@ _HOST_LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.A
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
 
-def base_url(value: str) -> str:
+def parse_base_url(value: str) -> str:
     """Return the base URL of a vendor's API in its normal form. Usable as an attrs converter.
 
     The scheme and host become lower case; a default port and slashes at the end are dropped.

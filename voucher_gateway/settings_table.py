@@ -42,7 +42,7 @@ class Problems:
 
     def add(self, where: Where, rule: str) -> None:
         """Note that the value at this place breaks this rule."""
-        path = ".".join(_shown(key) for key in where)
+        path = ".".join(_quote_key(key) for key in where)
         self._lines.append(f"{self._source}: {path}: {' '.join(rule.splitlines())}")
 
     @contextmanager
@@ -67,19 +67,19 @@ class Problems:
             raise ConfigurationError("\n".join(self._lines))
 
 
-def _shown(key: Any) -> str:
+def _quote_key(key: Any) -> str:
     if isinstance(key, str):
         return key if _BARE_KEY.fullmatch(key) else ascii(key[:64])
-    return f"({kind_of(key)})"
+    return f"({toml_type_name(key)})"
 
 
-def suggestion(given: Any, known: Collection[str]) -> str:
+def did_you_mean(given: Any, known: Collection[str]) -> str:
     """Return the end of a sentence that names the most similar of the known words; empty if none is."""
     close = difflib.get_close_matches(given[:64].lower(), known, n=1) if isinstance(given, str) else []
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def kind_of(value: Any) -> str:
+def toml_type_name(value: Any) -> str:
     """Return what kind of value this is, in words for people who write TOML."""
     match value:
         case bool():
@@ -121,13 +121,13 @@ def read_settings(
         reserved: keys of every account, which a provider cannot have for itself.
     """
     count = len(problems)
-    attributes = {one.alias: one for one in attrs.fields(settings_type) if one.init}
+    attributes = {field.alias: field for field in attrs.fields(settings_type) if field.init}
     for key in sorted(attributes.keys() & reserved):
         problems.add((*where, key), f"is a key of every account, so {settings_type.__name__} must not declare it")
     for key in table:
         if key not in attributes:
             known = ", ".join(attributes) or "none"
-            problems.add((*where, key), f"is no key of this provider{suggestion(key, attributes)}; its keys: {known}")
+            problems.add((*where, key), f"is no key of this provider{did_you_mean(key, attributes)}; its keys: {known}")
     for key, attribute in attributes.items():
         if key not in table and attribute.default is attrs.NOTHING:
             problems.add((*where, key), "is missing")
@@ -137,7 +137,7 @@ def read_settings(
         for key, attribute in attributes.items():
             if key in table:
                 with problems.at((*where, key)):
-                    typed[key] = _typed(hints.get(attribute.name), table[key], folder)
+                    typed[key] = _convert(hints.get(attribute.name), table[key], folder)
     defaults = {
         key: attribute.default
         for key, attribute in attributes.items()
@@ -173,7 +173,7 @@ def _apply_rules(
             converted.append((key, attribute, value))
     for key, attribute, value in converted:
         if attribute.validator is not None:
-            with problems.at((*where, key), f"breaks the rule {_named(attribute.validator)}"):
+            with problems.at((*where, key), f"breaks the rule {_validator_text(attribute.validator)}"):
                 try:
                     attribute.validator(probe, attribute, value)
                 except AttributeError:
@@ -184,25 +184,25 @@ def _is_factory(default: Any) -> bool:
     return isinstance(default, attrs.Factory)  # type: ignore[arg-type]  # a class, which attrs types as a function
 
 
-def _named(validator: Any) -> str:
+def _validator_text(validator: Any) -> str:
     """Return a validator's own words: those of attrs state the rule, a function has a name."""
     return getattr(validator, "__name__", None) or repr(validator).strip("<>")
 
 
-def _typed(hint: Any, value: Any, folder: Path | None) -> Any:
+def _convert(hint: Any, value: Any, folder: Path | None) -> Any:
     """Return the value if it is of the annotated type, without coercing it."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType) and len(arguments) == 2 and types.NoneType in arguments:
-        (inner,) = (one for one in arguments if one is not types.NoneType)
-        return None if value is None else _typed(inner, value, folder)
+        (inner,) = (argument for argument in arguments if argument is not types.NoneType)
+        return None if value is None else _convert(inner, value, folder)
     if origin is Literal:
-        if not any(type(value) is type(one) and value == one for one in arguments):
+        if not any(type(value) is type(argument) and value == argument for argument in arguments):
             raise ConfigurationError(f"must be one of {', '.join(map(str, arguments))}")
         return value
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
         if not isinstance(value, list | tuple):
-            raise ConfigurationError(f"must be a list, not {kind_of(value)}")
-        return tuple(_typed(arguments[0], one, folder) for one in value)
+            raise ConfigurationError(f"must be a list, not {toml_type_name(value)}")
+        return tuple(_convert(arguments[0], element, folder) for element in value)
     if hint is SecretSource or hint is DatabaseUrl:
         source: SecretSource | DatabaseUrl = hint.of(value, folder=folder)
         source.check()
@@ -212,9 +212,9 @@ def _typed(hint: Any, value: Any, folder: Path | None) -> Any:
     if hint is str:
         return _text(value)
     if hint is bool:
-        return _exactly(bool, value, "true or false")
+        return _require_exact_type(bool, value, "true or false")
     if hint is int:
-        return _exactly(int, value, "a whole number")
+        return _require_exact_type(int, value, "a whole number")
     if hint is float:
         return _seconds(value)
     raise ConfigurationError("is declared by the provider with a type that no configuration can give")
@@ -222,21 +222,21 @@ def _typed(hint: Any, value: Any, folder: Path | None) -> Any:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ConfigurationError(f"must be text, not {kind_of(value)}")
+        raise ConfigurationError(f"must be text, not {toml_type_name(value)}")
     if not value.strip():
         raise ConfigurationError("must not be empty")
     return value
 
 
-def _exactly(kind: type[Any], value: Any, wanted: str) -> Any:
+def _require_exact_type(kind: type[Any], value: Any, wanted: str) -> Any:
     if type(value) is not kind:  # a bool is an int to isinstance
-        raise ConfigurationError(f"must be {wanted}, not {kind_of(value)}")
+        raise ConfigurationError(f"must be {wanted}, not {toml_type_name(value)}")
     return value
 
 
 def _seconds(value: Any) -> float:
     if type(value) not in (int, float):
-        raise ConfigurationError(f"must be a number, not {kind_of(value)}")
+        raise ConfigurationError(f"must be a number, not {toml_type_name(value)}")
     try:
         seconds = float(value)
     except OverflowError:

@@ -15,34 +15,34 @@ from typing import Protocol
 from voucher_gateway.outcome import Intent
 
 
-class Witness(Protocol):
+class BeforeSendHook(Protocol):
     """Told of every changing request."""
 
-    def sending(self, intent: Intent) -> None:
+    def before_send(self, intent: Intent) -> None:
         """Take note of a request that is about to be sent. It is not sent if this raises."""
         ...
 
 
-_witness: ContextVar[Witness | None] = ContextVar("witness", default=None)
+_witness: ContextVar[BeforeSendHook | None] = ContextVar("witness", default=None)
 
 
-def about_to_send(intent: Intent) -> None:
+def notify_before_send(intent: Intent) -> None:
     """Tell the witness, if there is one. Whatever sends a changing request calls this right before.
 
     `HttpClient.change` does so for every adapter that speaks HTTP.
     """
     witness = _witness.get()
     if witness is not None:
-        witness.sending(intent)
+        witness.before_send(intent)
 
 
-def has_witness() -> bool:
+def has_before_send_hook() -> bool:
     """Whether somebody will keep the notes of an intent, so that it is worth a request to take them."""
     return _witness.get() is not None
 
 
 @contextmanager
-def witnessed(witness: Witness) -> Iterator[None]:
+def use_before_send_hook(witness: BeforeSendHook) -> Iterator[None]:
     """Make `witness` the one that requests of this context are told to."""
     token = _witness.set(witness)
     try:

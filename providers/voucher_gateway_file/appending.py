@@ -8,7 +8,7 @@ from pathlib import Path
 from voucher_gateway.adapter import ProviderUnavailable
 
 
-class Stranded(Exception):
+class PartialWrite(Exception):
     """A record could not be written to the end, nor taken back. The text says why, and quotes nothing of it."""
 
 
@@ -45,7 +45,7 @@ def append(file: int, body: bytes, *, at: int, path: Path) -> None:
         os.ftruncate(file, at)
         os.fsync(file)
     except OSError as error:
-        raise Stranded(f"{path.name} could neither be written ({reason}) nor put back ({error.strerror})") from None
+        raise PartialWrite(f"{path.name} could neither be written ({reason}) nor put back ({error.strerror})") from None
     raise ProviderUnavailable(f"{path.name} could not be written: {reason}; it is as it was")
 
 

@@ -12,17 +12,17 @@ from typing import BinaryIO, Final
 
 from voucher_gateway.adapter import ConfigurationError, VoucherGatewayError, call_without_frames, fork_safety
 from voucher_gateway_file.appending import append
-from voucher_gateway_file.contents import Contents, Form
+from voucher_gateway_file.contents import FileFormat, FileIndex
 from voucher_gateway_file.jsonlines import JsonLines
-from voucher_gateway_file.locking import locked
+from voucher_gateway_file.locking import lock_file
 from voucher_gateway_file.records import NewLine
 from voucher_gateway_file.settings import FileSettings
-from voucher_gateway_file.table import Csv
+from voucher_gateway_file.table import CsvFormat
 
 log: Final = logging.getLogger(__name__)
 
 
-class Book:
+class VoucherFile:
     """One file of vouchers, for all threads of a process.
 
     Attributes:
@@ -34,7 +34,7 @@ class Book:
     def __init__(self, account: str, settings: FileSettings) -> None:
         """Make it; the file is not looked at yet."""
         self.path = Path(settings.path).absolute()
-        self.form: Form = JsonLines() if settings.actual_format == "jsonl" else Csv()
+        self.form: FileFormat = JsonLines() if settings.actual_format == "jsonl" else CsvFormat()
         self._account = account
         self._private = settings.reveal
         self.renew_after_fork()
@@ -42,7 +42,7 @@ class Book:
 
     def renew_after_fork(self) -> None:
         """Forget all that was learnt: a thread of the parent may have held the guard, or known half of a file."""
-        self.contents = Contents(self._account, self.form)
+        self.contents = FileIndex(self._account, self.form)
         self._guard = threading.Lock()
 
     @property
@@ -51,7 +51,7 @@ class Book:
         return self.contents.columns or (self.form.columns(self.form.top()) if self.form.header else ())
 
     @contextmanager
-    def opened(self, operation: str, *, writing: bool = False) -> Iterator[BinaryIO | None]:
+    def open(self, operation: str, *, writing: bool = False) -> Iterator[BinaryIO | None]:
         """Give the file, locked and with all of it known; None if it is not there. Writing makes it.
 
         Args:
@@ -65,7 +65,7 @@ class Book:
         """
         fork_safety.renew_if_forked()
         try:
-            with self._guard, locked(self.path, writing=writing) as descriptor:
+            with self._guard, lock_file(self.path, writing=writing) as descriptor:
                 if descriptor is None:
                     self.contents.forget()
                     yield None
@@ -76,7 +76,7 @@ class Book:
                     self._learn(file)
                     yield file
         except VoucherGatewayError as error:
-            error.about(account=self._account, operation=operation)
+            error.with_context(account=self._account, operation=operation)
             raise
 
     def write(self, file: BinaryIO, line: NewLine) -> None:
@@ -95,7 +95,7 @@ class Book:
             record = b"\n" + record  # behind somebody else's last line
         append(file.fileno(), record, at=known.end, path=self.path)
         try:
-            known.appended(file)
+            known.note_append(file)
         except Exception:  # noqa: BLE001 - the voucher is there: nothing may look as if it were not
             known.forget()
 
@@ -114,5 +114,5 @@ class Book:
 
 def identity(file: BinaryIO) -> str:
     """Return what tells a file apart from another one in its place."""
-    told = os.fstat(file.fileno())
-    return f"{told.st_dev}:{told.st_ino}"
+    status = os.fstat(file.fileno())
+    return f"{status.st_dev}:{status.st_ino}"

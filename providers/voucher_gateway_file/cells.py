@@ -29,15 +29,15 @@ _STARTS: Final = re.compile(
 )
 
 
-def guarded(text: str) -> str:
+def escape_formula(text: str) -> str:
     """Return the text as a cell holds it."""
-    return _STARTS.sub(lambda found: f"{found['separator'] or ''}'{_apostrophes(found)}", text)
+    return _STARTS.sub(lambda match: f"{match['separator'] or ''}'{_apostrophes(match)}", text)
 
 
-def unguarded(cell: str) -> str:
+def unescape_formula(cell: str) -> str:
     """Return the text that a cell holds; the inverse of `guarded`."""
-    return _STARTS.sub(lambda found: f"{found['separator'] or ''}{_apostrophes(found)[1:]}", cell)
+    return _STARTS.sub(lambda match: f"{match['separator'] or ''}{_apostrophes(match)[1:]}", cell)
 
 
-def _apostrophes(found: re.Match[str]) -> str:
-    return found["first"] or found["later"] or ""
+def _apostrophes(match: re.Match[str]) -> str:
+    return match["first"] or match["later"] or ""

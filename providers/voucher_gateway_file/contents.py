@@ -25,11 +25,11 @@ _TAIL: Final = 256
 """So many bytes before the end of what is known must be as they were, or the file is another."""
 
 
-class Form(Protocol):
+class FileFormat(Protocol):
     """One of the two forms of a file."""
 
     @property
-    def quoted(self) -> bool:
+    def allows_quoted_line_breaks(self) -> bool:
         """Whether line breaks within double quotes belong to a record."""
         ...
 
@@ -63,7 +63,7 @@ class Form(Protocol):
         ...
 
 
-class Contents:
+class FileIndex:
     """What is known of one file. Belongs to one thread at a time.
 
     Attributes:
@@ -80,7 +80,7 @@ class Contents:
     masked: int | None
     plain: int | None
 
-    def __init__(self, account: str, form: Form, hashed: Callable[[str], int] = hash) -> None:
+    def __init__(self, account: str, form: FileFormat, hashed: Callable[[str], int] = hash) -> None:
         """Begin with an empty file.
 
         Args:
@@ -114,10 +114,10 @@ class Contents:
         Raises:
             MalformedResponse: naming line and column of everything that is wrong with it.
         """
-        told = os.fstat(file.fileno())
-        if self.is_fresh(told):
+        status = os.fstat(file.fileno())
+        if self.is_fresh(status):
             return
-        if not self._goes_on(file, told):
+        if not self._goes_on(file, status):
             self.forget()
         try:
             self._read(file)
@@ -126,9 +126,9 @@ class Contents:
             raise
         self._settle(file)
 
-    def is_fresh(self, told: os.stat_result) -> bool:
+    def is_fresh(self, status: os.stat_result) -> bool:
         """Whether all is known of the file that this is told of."""
-        return self._seen == _state(told)
+        return self._seen == _state(status)
 
     def page(self, file: BinaryIO, first: int, count: int) -> list[Voucher]:
         """Return some vouchers in the order of the file."""
@@ -144,11 +144,11 @@ class Contents:
 
     def with_id(self, file: BinaryIO, id: str) -> Voucher | None:
         """Return the voucher with an id."""
-        return next((one for _, one in self._hits(file, self._ids, id) if one.id == id), None)
+        return next((hit for _, hit in self._hits(file, self._ids, id) if hit.id == id), None)
 
     def with_code(self, file: BinaryIO, code: str) -> Voucher | None:
         """Return the voucher with a code."""
-        return next((one for _, one in self._hits(file, self._codes, code) if _text_of(one) == code), None)
+        return next((hit for _, hit in self._hits(file, self._codes, code) if _text_of(hit) == code), None)
 
     def check_free(self, file: BinaryIO, voucher: Voucher) -> None:
         """Make sure that neither the id nor the code of a voucher is taken.
@@ -156,13 +156,13 @@ class Contents:
         Raises:
             DuplicateCode: if one is.
         """
-        if taken := self._taken(file, voucher):
+        if taken := self._find_duplicates(file, voucher):
             raise DuplicateCode(f"the {taken[0][0]} is that of line {taken[0][1]} already")
 
-    def appended(self, file: BinaryIO) -> None:
+    def note_append(self, file: BinaryIO) -> None:
         """Note that a record was appended, under the lock, after a `refresh`."""
         self.torn = None
-        for record in records(file, start=self.end, line=self._line, quoted=self._form.quoted):
+        for record in records(file, start=self.end, line=self._line, quoted=self._form.allows_quoted_line_breaks):
             if self._form.header and not self.columns:
                 self.columns = self._form.columns(record.body)
                 self._pass(record)
@@ -176,16 +176,16 @@ class Contents:
         self._tail = os.pread(file.fileno(), self.end - start, start)
         self._seen = _state(os.fstat(file.fileno()))
 
-    def _goes_on(self, file: BinaryIO, told: os.stat_result) -> bool:
+    def _goes_on(self, file: BinaryIO, status: os.stat_result) -> bool:
         """Whether the file is the one that is known, with more at its end."""
-        if self._seen[:2] != _state(told)[:2] or told.st_size < self.end:
+        if self._seen[:2] != _state(status)[:2] or status.st_size < self.end:
             return False
         return os.pread(file.fileno(), len(self._tail), self.end - len(self._tail)) == self._tail
 
     def _read(self, file: BinaryIO) -> None:
         self.torn = None
         problems: list[str] = []
-        for record in records(file, start=self.end, line=self._line, quoted=self._form.quoted):
+        for record in records(file, start=self.end, line=self._line, quoted=self._form.allows_quoted_line_breaks):
             if not record.closed and self._form.could_be_cut_off(record.body) and not self._is_whole(record):
                 self.torn = record.line
                 break
@@ -194,14 +194,16 @@ class Contents:
                 self._pass(record)
                 continue
             if len(record.body) > LONGEST:
-                problems.append(told(record.line, "", f"is longer than {LONGEST} bytes, or leaves a quote open"))
+                problems.append(
+                    problem_text(record.line, "", f"is longer than {LONGEST} bytes, or leaves a quote open")
+                )
                 break
             problems += self._take(file, record)
             if len(problems) >= MOST_PROBLEMS:
                 problems.append("and perhaps more")
                 break
         if problems:
-            raise _malformed(problems)
+            raise _malformed_error(problems)
 
     def _is_whole(self, record: Record) -> bool:
         """Whether a record that ends without a line break is all there."""
@@ -219,11 +221,11 @@ class Contents:
             wrong += problems_of(group)
         else:
             if not wrong:
-                taken = self._taken(file, voucher)
+                taken = self._find_duplicates(file, voucher)
                 self._note(record, voucher)
         wrong += [(name, f"is that of line {line} already") for name, line in taken]
         # One cell can be wrong for two fields: both amounts of a row have its one currency.
-        return list(dict.fromkeys(told(record.line, self._form.place(where), rule) for where, rule in wrong))
+        return list(dict.fromkeys(problem_text(record.line, self._form.place(where), rule) for where, rule in wrong))
 
     def _note(self, record: Record, voucher: Voucher) -> None:
         place = len(self)
@@ -241,11 +243,11 @@ class Contents:
         self.end = record.end
         self._line = record.line + record.body.count(b"\n")
 
-    def _taken(self, file: BinaryIO, voucher: Voucher) -> list[tuple[str, int]]:
+    def _find_duplicates(self, file: BinaryIO, voucher: Voucher) -> list[tuple[str, int]]:
         """Return which of id and code are another voucher's already, and the line of that."""
-        taken = [("id", line) for line, one in self._hits(file, self._ids, voucher.id) if one.id == voucher.id]
+        taken = [("id", line) for line, hit in self._hits(file, self._ids, voucher.id) if hit.id == voucher.id]
         if (code := _text_of(voucher)) is not None:
-            taken += [("code", line) for line, one in self._hits(file, self._codes, code) if _text_of(one) == code]
+            taken += [("code", line) for line, hit in self._hits(file, self._codes, code) if _text_of(hit) == code]
         return taken
 
     def _hits(self, file: BinaryIO, places: _Places, text: str) -> list[tuple[int, Voucher]]:
@@ -281,7 +283,7 @@ class _Places:
         return [] if first is None else [first, *self._more.get(number, ())]
 
 
-def told(line: int, where: str, rule: str) -> str:
+def problem_text(line: int, where: str, rule: str) -> str:
     """Return the sentence about something that is wrong."""
     return f"line {line}{where and f', {where}'}: {rule}"
 
@@ -295,10 +297,10 @@ def _text_of(voucher: Voucher) -> str | None:
     return None if voucher.code is None else voucher.code.reveal()
 
 
-def _state(told: os.stat_result) -> tuple[int, ...]:
-    return told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns
+def _state(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _malformed(problems: Sequence[str]) -> MalformedResponse:
-    more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-    return mistaken(f"the file is not in order: {'; '.join(problems[:_SHOWN])}{more}", problems)
+def _malformed_error(problems: Sequence[str]) -> MalformedResponse:
+    rest = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+    return mistaken(f"the file is not in order: {'; '.join(problems[:_SHOWN])}{rest}", problems)

@@ -50,8 +50,8 @@ DECLARED: Final = Capabilities(
     codes=CodeRules(choosable=True, readable=True, ids_choosable=True),
     expiry=Expiry.BOTH,
     listing=ListingRules(page_size=PAGE_SIZE, filters=COMMON_FILTERS),
-    resolves=frozenset({Operation.ISSUE}),
-    keeps=frozenset(
+    resolvable=frozenset({Operation.ISSUE}),
+    stored_fields=frozenset(
         {
             "id",
             "code",
@@ -67,7 +67,7 @@ DECLARED: Final = Capabilities(
             "metadata",
         }
     ),
-    issues_inactive=True,
+    can_issue_inactive=True,
     record=True,
 )
 """The most that a file can do. What is written of codes and PINs depends on the settings."""

@@ -44,7 +44,7 @@ Problem = tuple[str, str]
 """Where in an object something is wrong, and the rule it breaks. Never the value."""
 
 
-class Wrong(ValueError):
+class FieldProblem(ValueError):
     """A value breaks a rule.
 
     Attributes:
@@ -67,7 +67,7 @@ def voucher_from(account: str, given: Object, *, id: str) -> Voucher:
     Raises:
         ExceptionGroup: of `Wrong`, one for each field that breaks a rule; ``problems_of`` tells them.
     """
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     problems = []
     for name, value in given.items():
         read = READERS.get(name)
@@ -75,23 +75,23 @@ def voucher_from(account: str, given: Object, *, id: str) -> Voucher:
             if read is None:
                 problems.append(_unknown(name))
                 continue
-            found[name] = None if value is None else read(value)
-        except Wrong as wrong:
-            problems.append(_named(wrong, name))
-    initial, remaining = found.get("initial"), found.get("remaining")
+            fields[name] = None if value is None else read(value)
+        except FieldProblem as wrong:
+            problems.append(_prefix_problem(wrong, name))
+    initial, remaining = fields.get("initial"), fields.get("remaining")
     if initial is not None and remaining is not None and initial.currency != remaining.currency:
-        problems.append(_named(Wrong("must have the currency of the initial value"), "remaining"))
+        problems.append(_prefix_problem(FieldProblem("must have the currency of the initial value"), "remaining"))
     if problems:
         raise ExceptionGroup("wrong fields", problems)
-    found["account"] = account
-    found["id"] = found.get("id") or id
-    unread = frozenset(name for name in _SECRETS if given.get(name) is not None and found[name] is None)
-    return Voucher(**found, raw=given, unread=unread)
+    fields["account"] = account
+    fields["id"] = fields.get("id") or id
+    unread = frozenset(name for name in _SECRETS if given.get(name) is not None and fields[name] is None)
+    return Voucher(**fields, raw=given, unread=unread)
 
 
-def problems_of(group: ExceptionGroup[Wrong]) -> list[Problem]:
+def problems_of(group: ExceptionGroup[FieldProblem]) -> list[Problem]:
     """Return what is wrong with the fields of one object."""
-    return [(one.part, str(one)) for one in group.exceptions if isinstance(one, Wrong)]
+    return [(exception.part, str(exception)) for exception in group.exceptions if isinstance(exception, FieldProblem)]
 
 
 def object_from(voucher: Voucher, *, reveal: bool) -> Object:
@@ -121,55 +121,61 @@ def _plain(value: Any, *, reveal: bool) -> Any:
     return value
 
 
-def _unknown(name: str) -> Wrong:
+def _unknown(name: str) -> FieldProblem:
     known = f"no field of a voucher; the fields are {', '.join(READERS)}"
-    return Wrong(f"is {known}", name) if LIKE_A_NAME.fullmatch(name) else Wrong(f"has a name that is {known}")
+    return (
+        FieldProblem(f"is {known}", name)
+        if LIKE_A_NAME.fullmatch(name)
+        else FieldProblem(f"has a name that is {known}")
+    )
 
 
-def _named(wrong: Wrong, name: str) -> Wrong:
-    return Wrong(str(wrong), f"{name}.{wrong.part}" if wrong.part else name)
+def _prefix_problem(wrong: FieldProblem, name: str) -> FieldProblem:
+    return FieldProblem(str(wrong), f"{name}.{wrong.part}" if wrong.part else name)
 
 
 def _text(value: Any) -> str:
     if type(value) is not str:
-        raise Wrong("must be text")
+        raise FieldProblem("must be text")
     return value
 
 
-def _filled(value: Any) -> str:
+def _require_text(value: Any) -> str:
     if not (text := _text(value)):
-        raise Wrong("must not be empty")
+        raise FieldProblem("must not be empty")
     return text
 
 
 def _code(value: Any) -> Code | None:
-    text = _filled(value)
+    text = _require_text(value)
     return None if text.startswith(MASKED) else Code(text)
 
 
 def _pin(value: Any) -> Pin | None:
-    text = _filled(value)
+    text = _require_text(value)
     return None if text.startswith(MASKED) else Pin(text)
 
 
 def _money(value: Any) -> Money:
     if type(value) is not dict or value.keys() != {"amount", "currency"}:
         if type(value) is not dict:
-            raise Wrong('must be an object such as {"amount": "10.50", "currency": "EUR"}, with the amount as text')
-        raise Wrong("must have an amount and a currency, and nothing else")
+            raise FieldProblem(
+                'must be an object such as {"amount": "10.50", "currency": "EUR"}, with the amount as text'
+            )
+        raise FieldProblem("must have an amount and a currency, and nothing else")
     if type(value["amount"]) is not str:
-        raise Wrong('must be text such as "10.50": a number may have gone through a binary float', "amount")
+        raise FieldProblem('must be text such as "10.50": a number may have gone through a binary float', "amount")
     if type(value["currency"]) is not str:
-        raise Wrong("must be text such as EUR", "currency")
+        raise FieldProblem("must be text such as EUR", "currency")
     try:
         money = Money(value["amount"], value["currency"])
     except InvalidRequest as error:
         field, rule = error.field, error.rule
     else:
         if value["amount"].startswith("-"):  # a zero could be, too
-            raise Wrong("must not be negative", "amount")
+            raise FieldProblem("must not be negative", "amount")
         return money
-    raise Wrong(f"must be {rule}" if field == "currency" else f"must have {rule}", field)
+    raise FieldProblem(f"must be {rule}" if field == "currency" else f"must have {rule}", field)
 
 
 def _instant(value: Any) -> datetime:
@@ -177,22 +183,22 @@ def _instant(value: Any) -> datetime:
         return parse_instant(_text(value))
     except ValueError:
         pass
-    raise Wrong("must be a moment with its offset from UTC, such as 2026-12-31T23:59:59Z")
+    raise FieldProblem("must be a moment with its offset from UTC, such as 2026-12-31T23:59:59Z")
 
 
 def _flag(value: Any) -> bool:
     if type(value) is not bool:
-        raise Wrong("must be true or false")
+        raise FieldProblem("must be true or false")
     return value
 
 
 def _member(kind: type[enum.StrEnum]) -> Callable[[Any], enum.StrEnum]:
-    members: Mapping[str, enum.StrEnum] = {one.value: one for one in kind}
+    members: Mapping[str, enum.StrEnum] = {member.value: member for member in kind}
 
     def read(value: Any) -> enum.StrEnum:
         member = members.get(value) if type(value) is str else None
         if member is None:
-            raise Wrong(f"must be one of {', '.join(members)}")
+            raise FieldProblem(f"must be one of {', '.join(members)}")
         return member
 
     return read
@@ -203,13 +209,13 @@ _interval: Final = _member(Interval)
 
 def _validity(value: Any) -> Validity:
     if type(value) is not dict or value.keys() != {"value", "interval"}:
-        raise Wrong("must have a value and an interval, such as 3 years")
+        raise FieldProblem("must have a value and an interval, such as 3 years")
     if type(value["value"]) is not int or value["value"] < 0:
-        raise Wrong("must be a whole number", "value")
+        raise FieldProblem("must be a whole number", "value")
     try:
         return Validity(value["value"], Interval(_interval(value["interval"])))
-    except Wrong as wrong:
-        raise _named(wrong, "interval") from None
+    except FieldProblem as wrong:
+        raise _prefix_problem(wrong, "interval") from None
 
 
 def _any_json(value: Any) -> Any:
@@ -218,13 +224,13 @@ def _any_json(value: Any) -> Any:
 
 def _links(value: Any) -> Object:
     if type(value) is not dict or not all(type(text) is str for text in value.values()):
-        raise Wrong("must be a JSON object of texts")
+        raise FieldProblem("must be a JSON object of texts")
     return value
 
 
 READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "account": _text,
-    "id": _filled,
+    "id": _require_text,
     "code": _code,
     "pin": _pin,
     "initial": _money,

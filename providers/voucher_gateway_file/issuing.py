@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 
 from voucher_gateway.adapter import Interval, InvalidRequest, NewVoucher, Status, Validity, Voucher, now
-from voucher_gateway_file.contents import Form
+from voucher_gateway_file.contents import FileFormat
 from voucher_gateway_file.fields import Object, object_from, problems_of, voucher_from
 from voucher_gateway_file.records import LONGEST, NewLine
 
@@ -19,7 +19,7 @@ _DAYS: Final = {Interval.DAYS: 1, Interval.WEEKS: 7}
 _MONTHS: Final = {Interval.MONTHS: 1, Interval.YEARS: 12}
 
 
-def issued(account: str, new: NewVoucher, order: str | None) -> Voucher:
+def voucher_to_write(account: str, new: NewVoucher, order: str | None) -> Voucher:
     """Return the voucher that is to be written. What is left of it is its initial value.
 
     A validity begins now, unless the voucher is inactive: then nothing is known yet of its end.
@@ -72,7 +72,7 @@ def _end_of(validity: Validity, start: datetime) -> datetime | None:
     raise InvalidRequest("validity ends beyond the year 9999", field="validity", rule="an end up to the year 9999")
 
 
-def record(form: Form, columns: Sequence[str], voucher: Voucher, *, reveal: bool) -> NewLine:
+def record(form: FileFormat, columns: Sequence[str], voucher: Voucher, *, reveal: bool) -> NewLine:
     """Return the record of a voucher, from which reading makes the very same voucher.
 
     Args:
@@ -93,22 +93,24 @@ def record(form: Form, columns: Sequence[str], voucher: Voucher, *, reveal: bool
         raise InvalidRequest("metadata must be JSON values, and no floats", field="metadata", rule="JSON values")
     if len(body) > LONGEST:
         raise InvalidRequest(f"the voucher takes more than {LONGEST} bytes", field="metadata", rule="shorter")
-    if lost := _lost(form, columns, body, voucher, reveal=reveal):
+    if lost := _find_lost_field(form, columns, body, voucher, reveal=reveal):
         raise InvalidRequest(f"the file cannot keep the {lost}", field=lost, rule="what can be read back")
     return NewLine(body)
 
 
-def _lost(form: Form, columns: Sequence[str], body: bytes, voucher: Voucher, *, reveal: bool) -> str | None:
+def _find_lost_field(
+    form: FileFormat, columns: Sequence[str], body: bytes, voucher: Voucher, *, reveal: bool
+) -> str | None:
     """Return the first field that reading the record would not bring back; None if there is none."""
     given, problems = form.parse(body, columns)
     try:
-        found = voucher_from(voucher.account, given, id=voucher.id)
+        read_back = voucher_from(voucher.account, given, id=voucher.id)
     except ExceptionGroup as group:
         problems += problems_of(group)
     if problems:
         return problems[0][0].partition(".")[0] or "voucher"
     meant = voucher if reveal else attrs.evolve(voucher, code=None, pin=None)
-    return next((name for name in _fields(given) if getattr(found, name) != getattr(meant, name)), None)
+    return next((name for name in _fields(given) if getattr(read_back, name) != getattr(meant, name)), None)
 
 
 def _fields(given: Object) -> list[str]:

@@ -15,7 +15,7 @@ _BEGINNING: Final = b'{"id":"'
 class JsonLines:
     """Reads and writes lines of JSON."""
 
-    quoted: Final = False
+    allows_quoted_line_breaks: Final = False
     header: Final = False
 
     def columns(self, body: bytes) -> Sequence[str]:
@@ -25,12 +25,12 @@ class JsonLines:
     def parse(self, body: bytes, columns: Sequence[str]) -> tuple[Object, list[Problem]]:  # noqa: ARG002 - see `Csv`
         """Return the object of a line, and what is wrong with it."""
         try:
-            found = decode(body, what="line")
+            record = decode(body, what="line")
         except MalformedResponse as error:
             return {}, [("", error.message.removeprefix("the line "))]
-        if not isinstance(found, dict):
+        if not isinstance(record, dict):
             return {}, [("", "is no JSON object")]
-        return found, []
+        return record, []
 
     def place(self, where: str) -> str:
         """Return a place in an object as it is: a path of names."""

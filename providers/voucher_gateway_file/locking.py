@@ -26,7 +26,7 @@ _held: Final[set[int]] = set()
 
 
 @contextmanager
-def locked(path: Path, *, writing: bool) -> Iterator[int | None]:
+def lock_file(path: Path, *, writing: bool) -> Iterator[int | None]:
     """Hold the lock of a file, and give a descriptor of it; None if it is not there, and not to be made.
 
     Args:
@@ -40,7 +40,7 @@ def locked(path: Path, *, writing: bool) -> Iterator[int | None]:
     fork_safety.renew_if_forked()
     deadline = time.monotonic() + WAIT_S
     while True:
-        file = _opened(path, writing=writing)
+        file = _open_file(path, writing=writing)
         if file is None:
             yield None
             return
@@ -59,7 +59,7 @@ def locked(path: Path, *, writing: bool) -> Iterator[int | None]:
             os.close(file)
 
 
-def _opened(path: Path, *, writing: bool) -> int | None:
+def _open_file(path: Path, *, writing: bool) -> int | None:
     flags = os.O_RDWR | os.O_CREAT if writing else os.O_RDONLY
     try:
         # A pipe in the place of the file must not keep us waiting.

@@ -27,15 +27,15 @@ from voucher_gateway.adapter import (
     VoucherProvider,
     VoucherQuery,
     WrongPin,
-    about_to_send,
     call_without_frames,
     format_instant,
+    notify_before_send,
 )
-from voucher_gateway_file.appending import Stranded
-from voucher_gateway_file.book import Book, identity
+from voucher_gateway_file.appending import PartialWrite
+from voucher_gateway_file.book import VoucherFile, identity
 from voucher_gateway_file.declaration import DECLARED, PAGE_SIZE
 from voucher_gateway_file.filters import predicate
-from voucher_gateway_file.issuing import issued, record
+from voucher_gateway_file.issuing import record, voucher_to_write
 from voucher_gateway_file.settings import FileSettings
 
 FILTERED_SIZE: Final = 10 * PAGE_SIZE
@@ -61,7 +61,7 @@ class FileProvider(VoucherProvider):
     def __init__(self, account: str, settings: FileSettings) -> None:
         """Make the provider; the file is not looked at yet."""
         super().__init__(account, settings)
-        self._book = Book(account, settings)
+        self._book = VoucherFile(account, settings)
 
     @property
     def host(self) -> str:
@@ -75,8 +75,8 @@ class FileProvider(VoucherProvider):
         writes = settings.reveal or settings.mask
         masks = known.masked is not None or (settings.mask and not settings.reveal and known.plain is None)
         codes = attrs.evolve(self.declared.codes, choosable=writes, readable=not masks)
-        keeps = self.declared.keeps if writes else self.declared.keeps - {"code", "pin"}
-        return attrs.evolve(self.declared, codes=codes, keeps=keeps)
+        keeps = self.declared.stored_fields if writes else self.declared.stored_fields - {"code", "pin"}
+        return attrs.evolve(self.declared, codes=codes, stored_fields=keeps)
 
     # --- reading ---
 
@@ -89,7 +89,7 @@ class FileProvider(VoucherProvider):
         """
         code, pin = Code.of(code), Pin.of_given(pin)
         known = self._book.contents
-        with self._book.opened(Operation.FIND) as file:
+        with self._book.open(Operation.FIND) as file:
             found = None if file is None else known.with_code(file, code.reveal())
             if found is None and known.masked is not None:
                 raise UnsupportedOperation("the file holds masks of codes, by which nothing can be found")
@@ -106,11 +106,11 @@ class FileProvider(VoucherProvider):
         secrets: bool = False,  # noqa: ARG002 - the file shows code and PIN in any case, or never
     ) -> Voucher:
         """Return the voucher with this id. One that has no id of its own has that of its line, ``line:7``."""
-        with self._book.opened(Operation.GET) as file:
-            found = None if file is None else self._book.contents.with_id(file, id)
-            if found is None:
+        with self._book.open(Operation.GET) as file:
+            voucher = None if file is None else self._book.contents.with_id(file, id)
+            if voucher is None:
                 raise VoucherNotFound("the file has no voucher with this id")
-        return found
+        return voucher
 
     def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
         """List the vouchers in the order of the file.
@@ -122,16 +122,16 @@ class FileProvider(VoucherProvider):
         book, size = self._book, PAGE_SIZE if wanted is None else FILTERED_SIZE
 
         def fetch(index: int) -> Page[Voucher]:
-            found: list[Voucher] = []
-            with book.opened(Operation.VOUCHERS) as file:
+            vouchers: list[Voucher] = []
+            with book.open(Operation.VOUCHERS) as file:
                 known = book.contents
                 for first in range(index * size, (index + 1) * size, PAGE_SIZE):
                     part = [] if file is None else known.page(file, first, PAGE_SIZE)
-                    found += part if wanted is None else filter(wanted, part)
+                    vouchers += part if wanted is None else filter(wanted, part)
                 count, torn = len(known), known.torn is not None
             # Filtered, only the whole list would tell how many there are.
             total = count + torn if wanted is None else None
-            return Page(items=found, total=total, pages=-(-count // size), size=size)
+            return Page(items=vouchers, total=total, pages=-(-count // size), size=size)
 
         return Listing(
             fetch,
@@ -157,9 +157,9 @@ class FileProvider(VoucherProvider):
         """
         self._check_secrets(new)
         self.declared.amounts.check(new.initial)
-        voucher, book = issued(self.account, new, order), self._book
+        voucher, book = voucher_to_write(self.account, new, order), self._book
         assert voucher.created_at is not None
-        with book.opened(Operation.ISSUE, writing=True) as file:
+        with book.open(Operation.ISSUE, writing=True) as file:
             assert file is not None  # writing makes it
             self._check_not_mixed(voucher)
             line = call_without_frames(lambda: record(book.form, book.columns, voucher, reveal=self.settings.reveal))
@@ -173,10 +173,10 @@ class FileProvider(VoucherProvider):
                 written_at=format_instant(voucher.created_at),
                 file=identity(file),
             )
-            about_to_send(intent)
+            notify_before_send(intent)
             try:
                 call_without_frames(lambda: book.write(file, line))
-            except Stranded as error:
+            except PartialWrite as error:
                 reason = str(error)
             else:
                 return voucher
@@ -197,9 +197,9 @@ class FileProvider(VoucherProvider):
         known, reveal = self._book.contents, self.settings.reveal
         other = known.masked if reveal else known.plain
         if voucher.code is not None and other is not None:
-            there = "masks in the place of codes" if reveal else "readable codes"
+            present = "masks in the place of codes" if reveal else "readable codes"
             raise InvalidRequest(
-                f"the file has {there}, as in line {other}, and one file does not have both",
+                f"the file has {present}, as in line {other}, and one file does not have both",
                 field="reveal",
                 rule="as in the file",
             )
@@ -225,24 +225,24 @@ class FileProvider(VoucherProvider):
         if intent.verb != Operation.ISSUE or intent.voucher_id is None:
             return _unknown("a file keeps only the vouchers that were issued")
         try:
-            with self._book.opened(Operation.ISSUE) as file:
+            with self._book.open(Operation.ISSUE) as file:
                 if file is None:
                     return _unknown("the file is not there")
                 same = intent.notes.get("file") == identity(file)
-                found = self._book.contents.with_id(file, intent.voucher_id)
-                if found is not None:
+                voucher = self._book.contents.with_id(file, intent.voucher_id)
+                if voucher is not None:
                     os.fsync(file.fileno())
         except (VoucherGatewayError, OSError) as error:
-            told = error.message if isinstance(error, VoucherGatewayError) else error.strerror
-            return _unknown(f"the file could not be read: {told}")
-        if found is None:
+            reason = error.message if isinstance(error, VoucherGatewayError) else error.strerror
+            return _unknown(f"the file could not be read: {reason}")
+        if voucher is None:
             if not same:
                 return _unknown("it is not in the file, which is another one than was written to")
             return Outcome(effect=Effect.NOT_EXECUTED, reason="it is not in the file, and nobody is writing to it")
-        written_at = None if found.created_at is None else format_instant(found.created_at)
-        if (found.initial, written_at) != (intent.money, intent.notes.get("written_at")):
+        written_at = None if voucher.created_at is None else format_instant(voucher.created_at)
+        if (voucher.initial, written_at) != (intent.money, intent.notes.get("written_at")):
             return _unknown("the file has a voucher of this id that was written at another time")
-        return Outcome(effect=Effect.SUCCEEDED, result=found, reason="it is in the file")
+        return Outcome(effect=Effect.SUCCEEDED, result=voucher, reason="it is in the file")
 
 
 def _unknown(reason: str) -> Outcome:

@@ -71,10 +71,10 @@ def _next(file: BinaryIO, quoted: bool) -> bytes:
         return body
     parts = [body]
     length, is_open = len(body), True
-    while is_open and length <= LONGEST and (more := file.readline(LONGEST + 1)):
-        parts.append(more)
-        length += len(more)
-        is_open ^= _is_open(more)
+    while is_open and length <= LONGEST and (rest := file.readline(LONGEST + 1)):
+        parts.append(rest)
+        length += len(rest)
+        is_open ^= _is_open(rest)
     return b"".join(parts)
 
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from voucher_gateway.adapter import InvalidRequest, MalformedResponse, decode, encode
-from voucher_gateway_file.cells import guarded, unguarded
-from voucher_gateway_file.fields import LIKE_A_NAME, Object, Problem, Wrong
+from voucher_gateway_file.cells import escape_formula, unescape_formula
+from voucher_gateway_file.fields import LIKE_A_NAME, FieldProblem, Object, Problem
 from voucher_gateway_file.mistakes import mistaken
 
 AMOUNTS: Final = ("initial", "remaining")
@@ -50,10 +50,10 @@ _FLAGS: Final = {"true": True, "false": False}
 _OURS: Final = re.compile(rb'(?:"(?:[^"]|"")*+",)*+(?:"(?:[^"]|"")*+"?\r?)?\x00*')
 
 
-class Csv:
+class CsvFormat:
     """Reads and writes rows."""
 
-    quoted: Final = True
+    allows_quoted_line_breaks: Final = True
     header: Final = True
 
     def columns(self, body: bytes) -> Sequence[str]:
@@ -69,8 +69,8 @@ class Csv:
         elif not problems:
             problems = [problem for place, name in enumerate(names, 1) if (problem := _wrong_name(name, place, names))]
         if problems:
-            told = tuple(f"line 1{where and f', column {where}'}: {rule}" for where, rule in problems)
-            raise mistaken(f"the file's header is wrong: {'; '.join(told)}", told)
+            problems_text = tuple(f"line 1{where and f', column {where}'}: {rule}" for where, rule in problems)
+            raise mistaken(f"the file's header is wrong: {'; '.join(problems_text)}", problems_text)
         return names
 
     def parse(self, body: bytes, columns: Sequence[str]) -> tuple[Object, list[Problem]]:
@@ -81,18 +81,18 @@ class Csv:
         if problems:
             return {}, problems
         row = {name: cell for name, cell in zip(columns, cells, strict=True) if cell}
-        found: Object = {}
+        record: Object = {}
         for name, cell in row.items():
             try:
                 if name in AMOUNTS:
                     if "currency" not in row:
-                        raise Wrong("has an amount, but the row has no currency")
-                    found[name] = {"amount": cell, "currency": row["currency"]}
+                        raise FieldProblem("has an amount, but the row has no currency")
+                    record[name] = {"amount": cell, "currency": row["currency"]}
                 elif name != "currency":
-                    found[name] = _READ.get(name, unguarded)(cell)
-            except Wrong as wrong:
+                    record[name] = _READ.get(name, unescape_formula)(cell)
+            except FieldProblem as wrong:
                 problems.append((name, str(wrong)))
-        return found, problems
+        return record, problems
 
     def place(self, where: str) -> str:
         """Return the column of a place in an object."""
@@ -113,7 +113,7 @@ class Csv:
         Raises:
             InvalidRequest: if the file has no column for one of its fields.
         """
-        cells = {name: _WRITE.get(name, guarded)(value) for name, value in given.items() if name not in AMOUNTS}
+        cells = {name: _WRITE.get(name, escape_formula)(value) for name, value in given.items() if name not in AMOUNTS}
         for name in AMOUNTS:
             if name in given:
                 cells[name], cells["currency"] = given[name]["amount"], given[name]["currency"]
@@ -162,22 +162,22 @@ def _row(cells: Sequence[str]) -> bytes:
 
 def _read_flag(cell: str) -> bool:
     if (flag := _FLAGS.get(cell.lower())) is None:  # a spreadsheet writes TRUE
-        raise Wrong("must be true or false")
+        raise FieldProblem("must be true or false")
     return flag
 
 
 def _read_validity(cell: str) -> Object:
     if (match := _VALIDITY.fullmatch(cell)) is None:
-        raise Wrong("must be a number of days, weeks, months or years, such as 3 years")
+        raise FieldProblem("must be a number of days, weeks, months or years, such as 3 years")
     return {"value": int(match[1]), "interval": match[2]}
 
 
 def _read_json(cell: str) -> Any:
     try:
-        return decode(unguarded(cell).encode(), what="cell")
+        return decode(unescape_formula(cell).encode(), what="cell")
     except MalformedResponse as error:
         rule = error.message.removeprefix("the cell ")
-    raise Wrong(rule)
+    raise FieldProblem(rule)
 
 
 _READ: Final[Mapping[str, Callable[[str], Any]]] = {
@@ -191,6 +191,6 @@ _WRITE: Final[Mapping[str, Callable[[Any], str]]] = {
     "taxable": lambda flag: "true" if flag else "false",
     "deletable": lambda flag: "true" if flag else "false",
     "validity": lambda validity: f"{validity['value']} {validity['interval']}",
-    "metadata": lambda metadata: guarded(encode(metadata).decode()),
-    "links": lambda links: guarded(encode(links).decode()),
+    "metadata": lambda metadata: escape_formula(encode(metadata).decode()),
+    "links": lambda links: escape_formula(encode(links).decode()),
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from voucher_gateway.adapter import (
-    Calls,
+    ApiCalls,
     ClientCredentials,
     HttpClient,
     Intent,
@@ -14,17 +14,17 @@ from voucher_gateway.adapter import (
     MissingScope,
     Operation,
     Rejected,
-    Reply,
     Request,
+    Response,
 )
 from voucher_gateway_jtl.declaration import SCOPES_OF
-from voucher_gateway_jtl.refusals import explain
+from voucher_gateway_jtl.refusals import parse_refusal
 from voucher_gateway_jtl.settings import JtlSettings
 
 T = TypeVar("T")
 
 
-class JtlCalls(Calls):
+class JtlCalls(ApiCalls):
     """One account's calls.
 
     Attributes:
@@ -32,7 +32,7 @@ class JtlCalls(Calls):
     """
 
     def __init__(self, account: str, settings: JtlSettings) -> None:
-        super().__init__(account, HttpClient(account, settings, explain=explain))
+        super().__init__(account, HttpClient(account, settings, explain=parse_refusal))
         self.credentials = self.http.auth = ClientCredentials(
             client_id=settings.client_id,
             client_secret=settings.client_secret,
@@ -47,10 +47,10 @@ class JtlCalls(Calls):
         """The scopes that the vendor granted, or else those that are asked for; None if neither is known yet."""
         return self.credentials.granted or self._asked_for
 
-    def read(self, operation: Operation, request: Request, read: Callable[[Reply], T]) -> T:
+    def read(self, operation: Operation, request: Request, read: Callable[[Response], T]) -> T:
         """Make a reading call, if the scopes allow the operation."""
         self.require(operation)
-        return self.asked(operation, request, read)
+        return self.send_read(operation, request, read)
 
     def of_voucher(self, call: Callable[[], T]) -> T:
         """Make a call whose path names a voucher. Only the documented code says that there is no such voucher.
@@ -73,7 +73,7 @@ class JtlCalls(Calls):
             )
         raise undocumented
 
-    def change(self, request: Request, intent: Intent, read: Callable[[Reply], T]) -> T:
+    def change(self, request: Request, intent: Intent, read: Callable[[Response], T]) -> T:
         """Make a changing call, if the scopes allow the operation."""
         self.require(Operation(intent.verb))
         return self.http.change(request, intent, read)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from voucher_gateway.adapter import Checkup, ClientCredentials, HttpClient
+from voucher_gateway.adapter import AccountCheck, ClientCredentials, HttpClient
 from voucher_gateway_jtl.settings import SCOPES
 
 
-def checkup(look: Callable[[], Checkup], http: HttpClient, credentials: ClientCredentials) -> Checkup:
+def checkup(look: Callable[[], AccountCheck], http: HttpClient, credentials: ClientCredentials) -> AccountCheck:
     """Log in, make a look if the scopes allow it, and return what is known then.
 
     Args:
@@ -24,7 +24,7 @@ def checkup(look: Callable[[], Checkup], http: HttpClient, credentials: ClientCr
     granted = credentials.granted
     if granted is None or "read-lists" in granted:
         look()
-    return Checkup(
+    return AccountCheck(
         scopes=granted,
         missing=frozenset() if granted is None else frozenset(SCOPES) - granted,
         clock_skew=http.clock_skew,

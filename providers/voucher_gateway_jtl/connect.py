@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 from voucher_gateway.adapter import HttpClient, HttpSettings, Intent, Path, Pin, Request, Secret
 from voucher_gateway_jtl import wire
-from voucher_gateway_jtl.mapping import checked_pin
-from voucher_gateway_jtl.refusals import explain
+from voucher_gateway_jtl.mapping import validate_pin
+from voucher_gateway_jtl.refusals import parse_refusal
 
 
 def connect(base_url: str, pin: Pin) -> dict[str, str | Secret]:
@@ -20,9 +20,9 @@ def connect(base_url: str, pin: Pin) -> dict[str, str | Secret]:
         Declined: if the vendor does not take it.
         InvalidRequest: if it can be no PIN.
     """
-    request = Request(method="POST", path=Path.of("/clients/connect"), json={"pin": checked_pin(pin)}, anonymous=True)
+    request = Request(method="POST", path=Path.of("/clients/connect"), json={"pin": validate_pin(pin)}, anonymous=True)
     settings = HttpSettings(base_url=base_url)
-    http = HttpClient("connect", settings, explain=explain)
+    http = HttpClient("connect", settings, explain=parse_refusal)
     intent = Intent(account="connect", provider="jtl", host=urlsplit(settings.base_url).netloc, verb="connect")
     try:
         client = http.change(request, intent, wire.read_client)

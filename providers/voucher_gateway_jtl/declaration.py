@@ -99,9 +99,9 @@ DECLARED: Final = Capabilities(
         partial_capture=False,
         release=False,
     ),
-    resolves=frozenset(_READ_TO_RESOLVE),
-    longest_reference=64,
-    keeps=frozenset(
+    resolvable=frozenset(_READ_TO_RESOLVE),
+    max_reference_length=64,
+    stored_fields=frozenset(
         {
             "id",
             "code",
@@ -119,15 +119,15 @@ DECLARED: Final = Capabilities(
     ),
     # Seed: 30 for the batch, 255 for other texts; for the order number and the tax rate no limit is documented, so
     # `voucher_gateway_jtl.mapping` holds them to 255 as well.
-    longest_texts={"batch": 30, "pin": 255, "sku": 255, "tax_rate": 255, "order": 255},
+    max_text_lengths={"batch": 30, "pin": 255, "sku": 255, "tax_rate": 255, "order": 255},
     # Seed: a new voucher is inactive in general, and its status can be asked for.
-    issues_inactive=True,
-    requests={Operation.GET: 2},  # the voucher, and its complete view with the secrets
+    can_issue_inactive=True,
+    requests_per_operation={Operation.GET: 2},  # the voucher, and its complete view with the secrets
 )
 """The most that a login at JTL can do."""
 
 
-def narrowed(scopes: frozenset[str] | None) -> Capabilities:
+def narrow_by_scopes(scopes: frozenset[str] | None) -> Capabilities:
     """Return what a login with these scopes can do; None stands for scopes that are not known."""
     if scopes is None:
         return DECLARED
@@ -139,4 +139,4 @@ def narrowed(scopes: frozenset[str] | None) -> Capabilities:
     }
     codes = attrs.evolve(DECLARED.codes, readable="read-secrets" in scopes)
     resolves = frozenset(operation for operation, read in _READ_TO_RESOLVE.items() if read not in denied)
-    return attrs.evolve(DECLARED.with_support(denied), codes=codes, resolves=resolves)
+    return attrs.evolve(DECLARED.with_support(denied), codes=codes, resolvable=resolves)

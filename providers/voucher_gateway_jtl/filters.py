@@ -16,7 +16,7 @@ from voucher_gateway.adapter import (
     VoucherQuery,
     format_seconds,
 )
-from voucher_gateway_jtl.native_filters import NATIVE, amount_with_currency, first_second, written
+from voucher_gateway_jtl.native_filters import NATIVE, amount_with_currency, first_second, write_value
 
 Param = tuple[str, str | Masked]
 
@@ -64,22 +64,22 @@ def filters(query: VoucherQuery, *, array_style: str) -> list[Param]:
     Raises:
         InvalidRequest: naming the filter and its rule, or one that is given twice.
     """
-    found: dict[str, str | Masked] = {}
+    params: dict[str, str | Masked] = {}
     for name, value in query.common().items():
         # An empty filter may well be taken for none, and everything listed.
         if value in _EMPTY:
             raise InvalidRequest(f"filter {name} must be not empty", field=name, rule="not empty")
         theirs, write = _COMMON[name]
         try:
-            found[theirs] = write(value)
+            params[theirs] = write(value)
         except OverflowError:
             rule = "at most the last second of the year 9999"
             raise InvalidRequest(f"filter {name} must be {rule}", field=name, rule=rule) from None
     for name in query.native:  # values are kept out of the frame: one may be a code
-        if name in found:
+        if name in params:
             raise InvalidRequest(f"filter {name} is given twice", field=f"native.{name}", rule="once")
-        found[name] = (Code if name == "code" else str)(written(name, query.native[name]))
-    return [param for name, value in found.items() for param in _written(name, value, array_style)]
+        params[name] = (Code if name == "code" else str)(write_value(name, query.native[name]))
+    return [param for name, value in params.items() for param in _write_filter(name, value, array_style)]
 
 
 def currency_filter(query: VoucherQuery) -> Callable[[Voucher], bool] | None:
@@ -90,7 +90,7 @@ def currency_filter(query: VoucherQuery) -> Callable[[Voucher], bool] | None:
     return lambda voucher: voucher.initial is not None and voucher.initial.currency == amount.currency
 
 
-def _written(name: str, value: str | Masked, array_style: str) -> list[Param]:
+def _write_filter(name: str, value: str | Masked, array_style: str) -> list[Param]:
     """Write one filter. How a list is written is not documented, so it can be switched."""
     if name in _ARRAYS and array_style == "repeat" and isinstance(value, str):
         return [(f"filter[{name}][]", part) for part in value.split(",")]

@@ -48,7 +48,7 @@ _HALF_A_CHARACTER: Final = re.compile(r"[\ud800-\udfff]")
 # --- what may be sent ---
 
 
-def _checked(text: str, field: str, longest: int = _LONGEST) -> str:
+def _validate_text(text: str, field: str, longest: int = _LONGEST) -> str:
     if not isinstance(text, str):
         raise TypeError(f"{field} is a str, not {type(text).__name__}")
     if not 1 <= len(text) <= longest:
@@ -59,38 +59,38 @@ def _checked(text: str, field: str, longest: int = _LONGEST) -> str:
     return text
 
 
-def checked_code(code: str | Code) -> Code:
+def validate_code(code: str | Code) -> Code:
     """Return the code if JTL could have it: 1 to 255 characters (seed)."""
     code = Code.of(code)
-    call_without_frames(lambda: _checked(code.reveal(), "code"))
+    call_without_frames(lambda: _validate_text(code.reveal(), "code"))
     return code
 
 
-def checked_pin(pin: str | Pin) -> Pin:
+def validate_pin(pin: str | Pin) -> Pin:
     """Return the PIN if JTL could have it: 1 to 255 characters (seed)."""
     pin = Pin.of(pin)
-    call_without_frames(lambda: _checked(pin.reveal(), "pin"))
+    call_without_frames(lambda: _validate_text(pin.reveal(), "pin"))
     return pin
 
 
-def checked_id(id: str) -> str:
+def validate_id(id: str) -> str:
     """Return the id if it can be part of a path: any 1 to 255 characters but ``.`` and ``..``."""
-    if _checked(id, "id") in (".", ".."):
+    if _validate_text(id, "id") in (".", ".."):
         raise InvalidRequest("id must not be '.' or '..'", field="id", rule="not '.' and not '..'")
     return id
 
 
-def checked_reference(reference: str) -> str:
+def validate_reference(reference: str) -> str:
     """Return the reference if it can be an order number or a comment on a status; 255 characters at most.
 
     No limit is documented for either; this is the one of the other texts.
     """
-    return _checked(reference, "reference")
+    return _validate_text(reference, "reference")
 
 
-def checked_comment(text: str) -> str:
+def validate_comment(text: str) -> str:
     """Return the comment on a deletion, 255 characters at most (vendor page)."""
-    return _checked(text, "reason")
+    return _validate_text(text, "reason")
 
 
 def amount(money: Money) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def amount(money: Money) -> dict[str, Any]:
     return {"amount": AMOUNT.write(money), "currency": money.currency}
 
 
-def creation(new: NewVoucher, *, order: str | None) -> dict[str, Any]:
+def create_body(new: NewVoucher, *, order: str | None) -> dict[str, Any]:
     """Return the body that creates a voucher. A value of zero is allowed here (vendor's changelog 1.1).
 
     Raises:
@@ -120,21 +120,21 @@ def creation(new: NewVoucher, *, order: str | None) -> dict[str, Any]:
         )
     body: dict[str, Any] = {"amount": AMOUNT.write(new.initial), "currency": new.initial.currency}
     texts = {"id": new.id, "sku": new.sku, "tax_rate": new.tax_rate}
-    body |= {name: _checked(text, name) for name, text in texts.items() if text is not None}
+    body |= {name: _validate_text(text, name) for name, text in texts.items() if text is not None}
     if new.id is not None:
-        checked_id(new.id)
+        validate_id(new.id)
     if (sold_with := new.order or order) is not None:
-        body["order_number"] = _checked(sold_with, "order")
+        body["order_number"] = _validate_text(sold_with, "order")
     if new.batch is not None:
-        body["batch"] = _checked(new.batch, "batch", _LONGEST_BATCH)
+        body["batch"] = _validate_text(new.batch, "batch", _LONGEST_BATCH)
     if new.code is not None:
-        body["code"] = checked_code(new.code)
+        body["code"] = validate_code(new.code)
     if new.pin is not None:
-        body["pin"] = checked_pin(new.pin)
+        body["pin"] = validate_pin(new.pin)
     if new.active is not None:
         body["status"] = "active" if new.active else "inactive"
     if new.medium is not None:
-        body["type"] = _known(new.medium, Medium.UNKNOWN, "medium")
+        body["type"] = _enum_value(new.medium, Medium.UNKNOWN, "medium")
     if new.validity is not None:
         body |= _validity(new.validity)
     if new.taxable is not None:
@@ -144,7 +144,7 @@ def creation(new: NewVoucher, *, order: str | None) -> dict[str, Any]:
     return body
 
 
-def _known(member: Medium | Interval, unknown: object, field: str) -> str:
+def _enum_value(member: Medium | Interval, unknown: object, field: str) -> str:
     if member is unknown:
         raise InvalidRequest(f"{field} 'unknown' cannot be sent", field=field, rule="a known member")
     return member.value
@@ -153,13 +153,13 @@ def _known(member: Medium | Interval, unknown: object, field: str) -> str:
 def _validity(validity: Validity) -> dict[str, Any]:
     if type(validity.value) is not int or validity.value < 1:
         raise InvalidRequest("validity must be at least 1", field="validity", rule="a whole number from 1")
-    interval = _known(validity.interval, Interval.UNKNOWN, "validity")
+    interval = _enum_value(validity.interval, Interval.UNKNOWN, "validity")
     return {"validity_value": validity.value, "validity_interval": interval}
 
 
 def changes(wanted: VoucherChanges) -> dict[str, Any]:
     """Return the body of an update: SKU and batch (vendor page)."""
-    changed = wanted.changed()
+    changed = wanted.fields_to_change()
     if "valid_until" in changed:
         raise UnsupportedOperation("JTL cannot change the expiry of a voucher", operation="update")
     if not changed:
@@ -168,38 +168,38 @@ def changes(wanted: VoucherChanges) -> dict[str, Any]:
     for name, value in changed.items():
         if value is None:
             raise InvalidRequest(f"JTL cannot clear {name}", field=name, rule="not None")
-        _checked(value, name, limits[name])
+        _validate_text(value, name, limits[name])
     return changed
 
 
 # --- what the vendor says ---
 
 
-def voucher(account: str, code: Code | None, one: JtlVoucher, raw: RawObject) -> Voucher:
+def voucher(account: str, code: Code | None, voucher: JtlVoucher, raw: RawObject) -> Voucher:
     """Return the domain's voucher. `code` is the one it was found by, as lists do not show codes."""
-    currency = one.currency
-    metadata, unread = read_data(one.data)
+    currency = voucher.currency
+    metadata, unread = read_data(voucher.data)
     return Voucher(
         account=account,
-        id=one.id,
-        code=code if one.code is None else one.code,
-        pin=one.pin,
-        initial=_money(one.amount, currency, "amount"),
-        remaining=_money(one.remaining_amount, currency, "remaining_amount"),
-        status=one.status,
-        medium=one.type,
-        valid_until=one.valid_until,
-        validity=_lasting(one),
-        taxable=one.taxable,
-        tax_rate=one.tax_rate,
-        sku=one.sku,
-        batch=one.batch,
-        order=one.order_number,
+        id=voucher.id,
+        code=code if voucher.code is None else voucher.code,
+        pin=voucher.pin,
+        initial=_money(voucher.amount, currency, "amount"),
+        remaining=_money(voucher.remaining_amount, currency, "remaining_amount"),
+        status=voucher.status,
+        medium=voucher.type,
+        valid_until=voucher.valid_until,
+        validity=_lasting(voucher),
+        taxable=voucher.taxable,
+        tax_rate=voucher.tax_rate,
+        sku=voucher.sku,
+        batch=voucher.batch,
+        order=voucher.order_number,
         metadata=metadata,
-        login=one.client_id,
-        created_at=one.created_at,
-        updated_at=one.updated_at,
-        deletable=one.deletable,
+        login=voucher.client_id,
+        created_at=voucher.created_at,
+        updated_at=voucher.updated_at,
+        deletable=voucher.deletable,
         raw=raw,
         unread=unread,
     )
@@ -213,16 +213,16 @@ def _money(number: Decimal | None, currency: str | None, field: str) -> Money | 
     return money_from(AMOUNT, number, currency, field)
 
 
-def _lasting(one: JtlVoucher) -> Validity | None:
-    if one.validity_value is None or one.validity_interval is None:
+def _lasting(voucher: JtlVoucher) -> Validity | None:
+    if voucher.validity_value is None or voucher.validity_interval is None:
         return None
-    return Validity(one.validity_value, one.validity_interval)
+    return Validity(voucher.validity_value, voucher.validity_interval)
 
 
-def with_secrets(found: Voucher, complete: JtlVoucher) -> Voucher:
+def with_secrets(voucher: Voucher, complete: JtlVoucher) -> Voucher:
     """Return the voucher with the code and PIN that the vendor's complete view shows."""
     return attrs.evolve(
-        found,
+        voucher,
         code=complete.code,
         pin=complete.pin,
     )
@@ -238,123 +238,123 @@ def check_pin(complete: JtlVoucher, pin: Pin, account: str) -> None:
         raise WrongPin("the PIN is wrong", account=account, operation="find")
 
 
-def currency_of(found: Voucher) -> str:
+def currency_of(voucher: Voucher) -> str:
     """Return the currency of a voucher.
 
     Raises:
         MalformedResponse: if the vendor did not say it.
     """
-    if found.initial is None:
+    if voucher.initial is None:
         raise MalformedResponse("the voucher has no amount", problems=("amount: needed",))
-    return found.initial.currency
+    return voucher.initial.currency
 
 
-def issued(account: str, new: NewVoucher, one: JtlVoucher, raw: RawObject) -> Voucher:
+def check_issued(account: str, new: NewVoucher, one: JtlVoucher, raw: RawObject) -> Voucher:
     """Return the voucher that was created, if it is the one that was asked for."""
-    made = voucher(account, None, one, raw)
-    if made.initial != new.initial:
-        raise IntegrityMismatch(f"it tells of {made.initial}, not of {new.initial}")
-    if new.id is not None and made.id != new.id:
+    issued = voucher(account, None, one, raw)
+    if issued.initial != new.initial:
+        raise IntegrityMismatch(f"it tells of {issued.initial}, not of {new.initial}")
+    if new.id is not None and issued.id != new.id:
         raise IntegrityMismatch("it tells of another id than the one asked for")
-    if new.code is not None and made.code is not None and made.code != new.code:
+    if new.code is not None and issued.code is not None and issued.code != new.code:
         raise IntegrityMismatch("it tells of another code than the one asked for")
-    return made
+    return issued
 
 
-def movement(account: str, currency: str, one: JtlCharge, raw: RawObject) -> Movement:
+def movement(account: str, currency: str, charge: JtlCharge, raw: RawObject) -> Movement:
     """Return an entry of a voucher's history."""
     return Movement(
         account=account,
-        id=one.id,
-        voucher_id=one.voucher_id,
-        kind=_KINDS.get(one.type or "", MovementKind.UNKNOWN),
-        money=money_from(AMOUNT, one.amount, currency, "amount"),
-        reference=one.order_number,
-        login=one.client_id,
-        created_at=one.created_at,
+        id=charge.id,
+        voucher_id=charge.voucher_id,
+        kind=_KINDS.get(charge.type or "", MovementKind.UNKNOWN),
+        money=money_from(AMOUNT, charge.amount, currency, "amount"),
+        reference=charge.order_number,
+        login=charge.client_id,
+        created_at=charge.created_at,
         raw=raw,
     )
 
 
-def _moved(one: JtlCharge, intent: Intent, kind: str) -> Money:
+def _check_moved(charge: JtlCharge, intent: Intent, kind: str) -> Money:
     """Return what moved, if it is what was asked for. Charges carry no currency: it is the request's."""
     assert intent.money is not None
-    money = money_from(AMOUNT, one.amount, intent.money.currency, "amount")
+    money = money_from(AMOUNT, charge.amount, intent.money.currency, "amount")
     if money != intent.money:
         raise IntegrityMismatch(f"it tells of {money}, not of {intent.money}")
-    if one.type != kind:
+    if charge.type != kind:
         raise IntegrityMismatch(f"it is no {kind}")
-    if intent.voucher_id is not None and one.voucher_id is not None and one.voucher_id != intent.voucher_id:
+    if intent.voucher_id is not None and charge.voucher_id is not None and charge.voucher_id != intent.voucher_id:
         raise IntegrityMismatch("it tells of another voucher")
     return money
 
 
-def reservation(account: str, intent: Intent, one: JtlReservation, raw: RawObject) -> Reservation:
+def reservation(account: str, intent: Intent, reservation: JtlReservation, raw: RawObject) -> Reservation:
     """Return the reservation that was made, if it is of the amount asked for."""
     assert intent.money is not None
-    money = money_from(AMOUNT, one.amount, intent.money.currency, "amount")
+    money = money_from(AMOUNT, reservation.amount, intent.money.currency, "amount")
     if money != intent.money:
         raise IntegrityMismatch(f"it tells of {money}, not of {intent.money}")
     return Reservation(
         account=account,
-        id=one.id,
-        voucher_id=one.voucher_id,
+        id=reservation.id,
+        voucher_id=reservation.voucher_id,
         money=money,
-        valid_until=one.valid_until,
+        valid_until=reservation.valid_until,
         reference=intent.reference,
         order=intent.order,
-        taxable=one.voucher_taxable,
-        tax_rate=one.voucher_tax_rate,
-        login=one.client_id,
-        created_at=one.created_at,
+        taxable=reservation.voucher_taxable,
+        tax_rate=reservation.voucher_tax_rate,
+        login=reservation.client_id,
+        created_at=reservation.created_at,
         raw=raw,
     )
 
 
-def redemption(account: str, intent: Intent, one: JtlCharge, raw: RawObject) -> Redemption:
+def redemption(account: str, intent: Intent, charge: JtlCharge, raw: RawObject) -> Redemption:
     """Return the charge that was made."""
     return Redemption(
         account=account,
-        id=one.id,
-        voucher_id=one.voucher_id or intent.voucher_id,
-        money=_moved(one, intent, "charge"),
-        reference=one.order_number or intent.reference,
+        id=charge.id,
+        voucher_id=charge.voucher_id or intent.voucher_id,
+        money=_check_moved(charge, intent, "charge"),
+        reference=charge.order_number or intent.reference,
         order=intent.order,
         reservation_id=intent.subject,
         taxable=taxable_noted(intent),
         tax_rate=tax_rate_noted(intent),
-        login=one.client_id,
-        created_at=one.created_at,
+        login=charge.client_id,
+        created_at=charge.created_at,
         raw=raw,
     )
 
 
-def refund(account: str, intent: Intent, one: JtlCharge, raw: RawObject) -> Refund:
+def refund(account: str, intent: Intent, charge: JtlCharge, raw: RawObject) -> Refund:
     """Return the refund that was made."""
     return Refund(
         account=account,
-        id=one.id,
+        id=charge.id,
         redemption_id=intent.subject,
-        voucher_id=one.voucher_id or intent.voucher_id,
-        money=_moved(one, intent, "refund"),
+        voucher_id=charge.voucher_id or intent.voucher_id,
+        money=_check_moved(charge, intent, "refund"),
         reference=intent.reference,
         order=intent.order,
-        login=one.client_id,
-        created_at=one.created_at,
+        login=charge.client_id,
+        created_at=charge.created_at,
         raw=raw,
     )
 
 
-def top_up(account: str, intent: Intent, one: JtlCharge, raw: RawObject) -> TopUp:
+def top_up(account: str, intent: Intent, charge: JtlCharge, raw: RawObject) -> TopUp:
     """Return the recharge that was made."""
     return TopUp(
         account=account,
-        id=one.id,
-        voucher_id=one.voucher_id or intent.voucher_id,
-        money=_moved(one, intent, "recharge"),
-        reference=one.order_number or intent.reference,
+        id=charge.id,
+        voucher_id=charge.voucher_id or intent.voucher_id,
+        money=_check_moved(charge, intent, "recharge"),
+        reference=charge.order_number or intent.reference,
         order=intent.order,
-        login=one.client_id,
-        created_at=one.created_at,
+        login=charge.client_id,
+        created_at=charge.created_at,
         raw=raw,
     )

@@ -134,7 +134,7 @@ NATIVE: Final[Mapping[str, NativeFilter]] = {
 """Every filter that the vendor has (seed)."""
 
 
-def written(name: str, value: object) -> str:
+def write_value(name: str, value: object) -> str:
     """Return the value of a native filter as JTL writes it.
 
     Raises:

@@ -16,8 +16,8 @@ import attrs
 
 from voucher_gateway.adapter import (
     AccessDenied,
+    AccountCheck,
     Capabilities,
-    Checkup,
     Code,
     Deletion,
     History,
@@ -36,9 +36,9 @@ from voucher_gateway.adapter import (
     Redemption,
     Refund,
     Rejected,
-    Reply,
     Request,
     Reservation,
+    Response,
     Secret,
     TopUp,
     UnsupportedOperation,
@@ -47,8 +47,8 @@ from voucher_gateway.adapter import (
     VoucherGatewayError,
     VoucherNotFound,
     VoucherQuery,
-    has_witness,
-    mapped_all,
+    has_before_send_hook,
+    map_page,
     now,
 )
 from voucher_gateway_jtl import history, mapping, wire
@@ -56,12 +56,12 @@ from voucher_gateway_jtl.calls import JtlCalls
 from voucher_gateway_jtl.capture_notes import capture_notes
 from voucher_gateway_jtl.checkup import checkup
 from voucher_gateway_jtl.connect import connect
-from voucher_gateway_jtl.declaration import DECLARED, narrowed
+from voucher_gateway_jtl.declaration import DECLARED, narrow_by_scopes
 from voucher_gateway_jtl.filters import Param, currency_filter, filters
 from voucher_gateway_jtl.identity import require_code, require_id
 from voucher_gateway_jtl.resolution import REFUNDS_SEEN, refunds_seen, resolve
 from voucher_gateway_jtl.settings import JtlSettings
-from voucher_gateway_jtl.verdict import precise, precise_capture
+from voucher_gateway_jtl.verdict import explain_refusal, precise_capture
 
 T = TypeVar("T")
 
@@ -90,7 +90,7 @@ class JtlProvider(HttpProvider):
     @property
     def capabilities(self) -> Capabilities:
         """What JTL can do, without what this login's scopes leave out, as far as they are known."""
-        return narrowed(self.scopes)
+        return narrow_by_scopes(self.scopes)
 
     @property
     def scopes(self) -> frozenset[str] | None:
@@ -102,7 +102,7 @@ class JtlProvider(HttpProvider):
         """The OAuth client's id; JTL names it in vouchers and charges as client_id."""
         return self.settings.client_id
 
-    def check(self) -> Checkup:
+    def check(self) -> AccountCheck:
         """List one voucher, or only log in where the scopes forbid that, and say which scopes were granted."""
         return checkup(super().check, self.http, self._calls.credentials)
 
@@ -115,7 +115,7 @@ class JtlProvider(HttpProvider):
         that checks one.
         """
         code, pin = Code.of(code), Pin.of_given(pin)
-        voucher, _ = self._found(mapping.checked_code(code))
+        voucher, _ = self._find_by_code(mapping.validate_code(code))
         if pin is not None and (self.scopes is None or "read-secrets" in self.scopes):
             with suppress(AccessDenied):  # the scopes are not known, and this one is not among them
                 mapping.check_pin(self._complete(Operation.FIND, voucher.id), pin, self.account)
@@ -123,7 +123,7 @@ class JtlProvider(HttpProvider):
 
     def get(self, id: str, *, secrets: bool = False) -> Voucher:
         """Return one voucher; with `secrets`, its code and PIN too, which takes a second call and read-secrets."""
-        id = mapping.checked_id(id)
+        id = mapping.validate_id(id)
         if secrets:
             self._calls.require_scope(Operation.GET, "read-secrets")
         request = Request(method="GET", path=Path.of("/vouchers/{id}", id=id))
@@ -144,9 +144,9 @@ class JtlProvider(HttpProvider):
         ]
         make, fits = partial(mapping.voucher, self.account, query.code), currency_filter(query)
 
-        def read(index: int, reply: Reply) -> Page[Voucher]:
+        def read(index: int, reply: Response) -> Page[Voucher]:
             page = wire.read_vouchers(reply)
-            vouchers = mapped_all(make, page.data, page.raw, what="voucher list", at="data")
+            vouchers = map_page(make, page.data, page.raw, what="voucher list", at="data")
             size_used = page.meta.per_page or size
             if fits is None:
                 return Page(items=vouchers, total=page.meta.total, pages=page.meta.last_page, size=size_used)
@@ -158,7 +158,7 @@ class JtlProvider(HttpProvider):
             query = [("page", str(index + 1)), *fixed]
             request = Request(method="GET", path=Path.of("/vouchers"), query=query, returns_page=True)
             reply = self._calls.read(Operation.VOUCHERS, request, lambda reply: reply)
-            return lambda: self._calls.about(Operation.VOUCHERS, lambda: read(index, reply))
+            return lambda: self._calls.error_context(Operation.VOUCHERS, lambda: read(index, reply))
 
         return Listing(
             fetch,
@@ -178,7 +178,7 @@ class JtlProvider(HttpProvider):
         return self._history(id)
 
     def _history(self, id: str, *filtered: Param) -> History:
-        id = mapping.checked_id(id)
+        id = mapping.validate_id(id)
         request = Request(method="GET", path=Path.of("/vouchers/{id}", id=id))
         currency = self._calls.of_voucher(
             lambda: self._calls.read(
@@ -196,17 +196,17 @@ class JtlProvider(HttpProvider):
             read = partial(history.movements, self.account, id, currency)
             return self._calls.read(Operation.HISTORY, request, read)
 
-        return history.gathered(id, fetch)
+        return history.read_all_pages(id, fetch)
 
     # --- issuing ---
 
     def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
         """Create a voucher (JTL: create). Its status is the vendor's choice in the end: read it from the result."""
-        body = mapping.creation(new, order=order)
+        body = mapping.create_body(new, order=order)
         intent = self.intent(Operation.ISSUE, reference=reference, order=order, voucher_id=new.id, money=new.initial)
         request = Request(method="POST", path=Path.of("/vouchers"), json=body)
         return self._calls.change(
-            request, intent, lambda reply: mapping.issued(self.account, new, *wire.read_voucher(reply))
+            request, intent, lambda reply: mapping.check_issued(self.account, new, *wire.read_voucher(reply))
         )
 
     def activate(self, id: str, *, reference: str, order: str | None = None) -> Voucher:
@@ -223,8 +223,8 @@ class JtlProvider(HttpProvider):
 
     def top_up(self, id: str, money: Money, *, reference: str, order: str | None = None) -> TopUp:
         """Add credit (JTL: recharge). The reference goes out as the order number."""
-        id = mapping.checked_id(id)
-        body = {"id": id, **mapping.amount(money), "order_number": mapping.checked_reference(reference)}
+        id = mapping.validate_id(id)
+        body = {"id": id, **mapping.amount(money), "order_number": mapping.validate_reference(reference)}
         intent = self.intent(Operation.TOP_UP, reference=reference, order=order, voucher_id=id, subject=id, money=money)
         request = Request(method="POST", path=Path.of("/vouchers/recharge"), json=body)
         return self._calls.change(
@@ -233,8 +233,8 @@ class JtlProvider(HttpProvider):
 
     def delete(self, id: str, reason: str, *, reference: str, order: str | None = None) -> Deletion:
         """Delete a voucher that is neither active nor charged; the vendor keeps the reason (255 characters)."""
-        id = mapping.checked_id(id)
-        body = {"comment": mapping.checked_comment(reason)}
+        id = mapping.validate_id(id)
+        body = {"comment": mapping.validate_comment(reason)}
         intent = self.intent(Operation.DELETE, reference=reference, order=order, voucher_id=id, subject=id)
         request = Request(method="DELETE", path=Path.of("/vouchers/{id}", id=id), json=body)
         self._calls.of_voucher(lambda: self._calls.change(request, intent, wire.read_nothing))
@@ -256,10 +256,10 @@ class JtlProvider(HttpProvider):
         JTL keeps no reference with a reservation.
         """
         code, pin = Code.of(code), Pin.of_given(pin)
-        code = mapping.checked_code(code)
+        code = mapping.validate_code(code)
         body = {"code": code, **mapping.amount(money)}
         if pin is not None:
-            body["pin"] = mapping.checked_pin(pin)
+            body["pin"] = mapping.validate_pin(pin)
         intent = self.intent(Operation.RESERVE, reference=reference, order=order, money=money)
         request = Request(method="POST", path=Path.of("/reservations"), json=body)
         try:
@@ -280,13 +280,13 @@ class JtlProvider(HttpProvider):
                 account=self.account,
                 operation="capture",
             )
-        body = {"order_number": mapping.checked_reference(reference)}
+        body = {"order_number": mapping.validate_reference(reference)}
         intent = self.intent(
             Operation.CAPTURE,
             reference=reference,
             order=order,
             voucher_id=reservation.voucher_id,
-            subject=mapping.checked_id(reservation.id),
+            subject=mapping.validate_id(reservation.id),
             money=reservation.money,
             **capture_notes(reservation),
         )
@@ -310,7 +310,7 @@ class JtlProvider(HttpProvider):
             reference=reference,
             order=order,
             voucher_id=redemption.voucher_id,
-            subject=mapping.checked_id(redemption.id),
+            subject=mapping.validate_id(redemption.id),
             money=back,
         )
         body = mapping.amount(back)
@@ -343,19 +343,23 @@ class JtlProvider(HttpProvider):
 
         Only where a journal will keep the note, and the login may read it.
         """
-        if not has_witness() or intent.voucher_id is None or not self.capabilities.of(Operation.HISTORY).available:
+        if (
+            not has_before_send_hook()
+            or intent.voucher_id is None
+            or not self.capabilities.of(Operation.HISTORY).available
+        ):
             return intent
         before = self.history(intent.voucher_id)
         if not before.complete:
             return intent
         return attrs.evolve(intent, notes={**intent.notes, REFUNDS_SEEN: refunds_seen(before)})
 
-    def _found(self, code: Code) -> tuple[Voucher, datetime | None]:
+    def _find_by_code(self, code: Code) -> tuple[Voucher, datetime | None]:
         """Return the voucher with this code, and the vendor's clock when it said so."""
         query: list[Param] = [("page", "1"), ("per_page", "2"), ("filter[code]", code)]
         request = Request(method="GET", path=Path.of("/vouchers"), query=query)
 
-        def read(reply: Reply) -> tuple[Voucher, datetime | None]:
+        def read(reply: Response) -> tuple[Voucher, datetime | None]:
             page = wire.read_vouchers(reply)
             if not page.data:
                 raise VoucherNotFound("the vendor knows no such voucher")
@@ -366,26 +370,26 @@ class JtlProvider(HttpProvider):
 
         return self._calls.read(Operation.FIND, request, read)
 
-    def _voucher(self, reply: Reply) -> Voucher:
+    def _voucher(self, reply: Response) -> Voucher:
         return mapping.voucher(self.account, None, *wire.read_voucher(reply))
 
     def _complete(self, operation: Operation, id: str) -> wire.JtlVoucher:
         request = Request(method="GET", path=Path.of("/vouchers/{id}/complete", id=id))
 
-        def read(reply: Reply) -> wire.JtlVoucher:
+        def read(reply: Response) -> wire.JtlVoucher:
             return require_id(id, wire.read_voucher(reply)[0])
 
-        return self._calls.of_voucher(lambda: self._calls.asked(operation, request, read))
+        return self._calls.of_voucher(lambda: self._calls.send_read(operation, request, read))
 
     def _set_status(self, verb: Operation, id: str, status: str, reference: str, order: str | None) -> Voucher:
         # Whether the comment is required is not documented, so one is always sent.
-        body = {"status": status, "comment": mapping.checked_reference(reference)}
+        body = {"status": status, "comment": mapping.validate_reference(reference)}
         return self._patch(verb, id, "/vouchers/{id}/status", body, reference, order)
 
     def _patch(
         self, verb: Operation, id: str, template: str, body: dict[str, Any], reference: str, order: str | None
     ) -> Voucher:
-        id = mapping.checked_id(id)
+        id = mapping.validate_id(id)
         # What it is to become is noted, so that a look at the voucher can tell whether it has.
         intent = self.intent(verb, reference=reference, order=order, voucher_id=id, subject=id, **body)
         request = Request(method="PATCH", path=Path.of(template, id=id), json=body)
@@ -394,7 +398,7 @@ class JtlProvider(HttpProvider):
     def _precise(self, refused: Rejected, code: Code, money: Money) -> VoucherGatewayError:
         """Say why a reservation was refused, from a look at the voucher: JTL documents no codes for it."""
         try:
-            voucher, at = self._found(code)
-            return precise(refused, voucher, money, at=at or now())
+            voucher, at = self._find_by_code(code)
+            return explain_refusal(refused, voucher, money, at=at or now())
         except VoucherGatewayError:
             return refused

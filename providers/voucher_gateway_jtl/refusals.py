@@ -18,7 +18,7 @@ from voucher_gateway.adapter import (
     FieldError,
     MalformedResponse,
     Rejected,
-    Reply,
+    Response,
     VoucherGatewayError,
     VoucherNotFound,
 )
@@ -33,7 +33,7 @@ _TAKEN: Final = frozenset({"VOUCHER.CREATE.CUSTOM_ID.UNIQUE", "VOUCHER.CREATE.CO
 _NAME: Final = re.compile(r"[A-Za-z0-9_.:,\[\]\-]{1,80}")
 
 
-def explain(reply: Reply) -> VoucherGatewayError | None:
+def parse_refusal(reply: Response) -> VoucherGatewayError | None:
     """Return the error that a refusal stands for; None if the body is not in one of JTL's shapes."""
     try:
         body = reply.json()
@@ -54,8 +54,8 @@ def explain(reply: Reply) -> VoucherGatewayError | None:
     fields = _fields(body.get("errors"))
     if any(field.code in _TAKEN for field in fields):
         return DuplicateCode(f"taken already: {_sentence(fields)}", vendor_code=code)
-    said = f"{shown}: {_sentence(fields)}" if fields else shown
-    return Rejected(f"the vendor refuses ({said})", vendor_code=code, fields=fields)
+    message = f"{shown}: {_sentence(fields)}" if fields else shown
+    return Rejected(f"the vendor refuses ({message})", vendor_code=code, fields=fields)
 
 
 def _is_own_not_found(body: Mapping[str, Any]) -> bool:

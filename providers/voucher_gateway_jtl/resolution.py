@@ -80,7 +80,7 @@ class Records(Protocol):
 
 def refunds_seen(history: History) -> str:
     """Return the ids of the refunds in a history."""
-    return " ".join(str(one.id) for one in history if one.kind is MovementKind.REFUND)
+    return " ".join(str(movement.id) for movement in history if movement.kind is MovementKind.REFUND)
 
 
 def resolve(provider: Records, intent: Intent) -> Outcome:
@@ -92,16 +92,16 @@ def resolve(provider: Records, intent: Intent) -> Outcome:
 
 
 def _capture(provider: Records, intent: Intent) -> Outcome:
-    found = _moved(provider, intent, MovementKind.REDEMPTION)
-    if found is not None:
-        return _captured(found, intent)
+    movement = _find_movement(provider, intent, MovementKind.REDEMPTION)
+    if movement is not None:
+        return _outcome_of_charge(movement, intent)
     until = intent.notes.get("valid_until")
     if until is None:
         return Outcome(effect=_UNKNOWN, reason="the end of the reservation is not known, so absence proves nothing")
     whole = provider.history(intent.voucher_id or "")
-    found = next((one for one in whole if _is(one, intent, MovementKind.REDEMPTION)), None)
-    if found is not None:
-        return _captured(found, intent)
+    movement = next((movement for movement in whole if _is(movement, intent, MovementKind.REDEMPTION)), None)
+    if movement is not None:
+        return _outcome_of_charge(movement, intent)
     if not whole.complete or whole.as_of is None:
         return Outcome(effect=_UNKNOWN, reason="the voucher's history could not be read to a consistent end")
     over_at = parse_instant(until)
@@ -129,44 +129,44 @@ def _could_be(movement: Movement, intent: Intent, since: datetime) -> bool:
     )
 
 
-def _captured(found: Movement, intent: Intent) -> Outcome:
-    if found.money != intent.money:
-        return _other_amount(found)
-    return _happened(
+def _outcome_of_charge(movement: Movement, intent: Intent) -> Outcome:
+    if movement.money != intent.money:
+        return _other_amount(movement)
+    return _succeeded(
         Redemption(
             account=intent.account,
-            id=str(found.id),
+            id=str(movement.id),
             voucher_id=intent.voucher_id,
-            money=found.money,
+            money=movement.money,
             reference=intent.reference,
             order=intent.order,
             reservation_id=intent.subject,
             taxable=taxable_noted(intent),
             tax_rate=tax_rate_noted(intent),
-            login=found.login,
-            created_at=found.created_at,
-            raw=found.raw,
+            login=movement.login,
+            created_at=movement.created_at,
+            raw=movement.raw,
         )
     )
 
 
 def _top_up(provider: Records, intent: Intent) -> Outcome:
-    found = _moved(provider, intent, MovementKind.TOP_UP)
-    if found is None:
+    movement = _find_movement(provider, intent, MovementKind.TOP_UP)
+    if movement is None:
         return Outcome(effect=_UNKNOWN, reason="no recharge of ours is there, which proves nothing")
-    if found.money != intent.money:
-        return _other_amount(found)
-    return _happened(
+    if movement.money != intent.money:
+        return _other_amount(movement)
+    return _succeeded(
         TopUp(
             account=intent.account,
-            id=str(found.id),
+            id=str(movement.id),
             voucher_id=intent.voucher_id,
-            money=found.money,
+            money=movement.money,
             reference=intent.reference,
             order=intent.order,
-            login=found.login,
-            created_at=found.created_at,
-            raw=found.raw,
+            login=movement.login,
+            created_at=movement.created_at,
+            raw=movement.raw,
         )
     )
 
@@ -177,16 +177,16 @@ def _refund(provider: Records, intent: Intent) -> Outcome:
         return Outcome(effect=_UNKNOWN, reason="the refunds before it were not noted, so a person must decide")
     before = set(seen.split())
     new = [
-        one
-        for one in provider.history(intent.voucher_id or "")
-        if one.kind is MovementKind.REFUND
-        and one.id not in before
-        and one.money == intent.money
-        and one.login == intent.login
+        movement
+        for movement in provider.history(intent.voucher_id or "")
+        if movement.kind is MovementKind.REFUND
+        and movement.id not in before
+        and movement.money == intent.money
+        and movement.login == intent.login
     ]
     if len(new) != 1:
         return Outcome(effect=_UNKNOWN, reason=f"{len(new)} new refunds of this amount are there: a person must decide")
-    return _happened(
+    return _succeeded(
         Refund(
             account=intent.account,
             id=str(new[0].id),
@@ -258,12 +258,12 @@ _RULES: Final[Mapping[str, Callable[[Records, Intent], Outcome]]] = {
 }
 
 
-def _moved(provider: Records, intent: Intent, kind: MovementKind) -> Movement | None:
+def _find_movement(provider: Records, intent: Intent, kind: MovementKind) -> Movement | None:
     """Return the movement under our order number. The filter is not trusted: what it gives is compared."""
     assert intent.voucher_id is not None
     assert intent.reference is not None
-    found = provider.movements_of(intent.voucher_id, intent.reference)
-    return next((one for one in found if _is(one, intent, kind)), None)
+    movements = provider.movements_of(intent.voucher_id, intent.reference)
+    return next((movement for movement in movements if _is(movement, intent, kind)), None)
 
 
 def _is(movement: Movement, intent: Intent, kind: MovementKind) -> bool:
@@ -271,9 +271,11 @@ def _is(movement: Movement, intent: Intent, kind: MovementKind) -> bool:
     return movement.kind is kind and movement.reference == intent.reference
 
 
-def _other_amount(found: Movement) -> Outcome:
-    return Outcome(effect=_UNKNOWN, reason=f"under our reference the vendor shows {found.money}: a person must decide")
+def _other_amount(movement: Movement) -> Outcome:
+    return Outcome(
+        effect=_UNKNOWN, reason=f"under our reference the vendor shows {movement.money}: a person must decide"
+    )
 
 
-def _happened(result: Redemption | Refund | TopUp) -> Outcome:
+def _succeeded(result: Redemption | Refund | TopUp) -> Outcome:
     return Outcome(effect=Effect.SUCCEEDED, result=result, reason=f"the vendor shows it as {result.id}")

@@ -10,8 +10,8 @@ from voucher_gateway.adapter import (
     ConfigurationError,
     HttpSettings,
     SecretSource,
-    base_url,
     hide_init_arguments,
+    parse_base_url,
     secret_source,
 )
 
@@ -24,7 +24,7 @@ SCOPES: Final = ("read", "read-lists", "read-secrets", "use", "manage", "update"
 """Every scope that the vendor has (seed)."""
 
 
-def _known_scopes(_: object, __: attrs.Attribute[Any], scopes: tuple[str, ...]) -> None:
+def _require_known_scopes(_: object, __: attrs.Attribute[Any], scopes: tuple[str, ...]) -> None:
     if any(scope not in SCOPES for scope in scopes):
         raise ConfigurationError(f"must be some of {', '.join(SCOPES)}")
 
@@ -57,10 +57,10 @@ class JtlSettings(HttpSettings):
 
     client_id: str = attrs.field(validator=attrs.validators.min_len(1))
     client_secret: SecretSource = attrs.field(converter=secret_source)
-    scopes: tuple[str, ...] = attrs.field(default=(), validator=_known_scopes)
+    scopes: tuple[str, ...] = attrs.field(default=(), validator=_require_known_scopes)
     client_type: str | None = attrs.field(default=None, validator=_short)
     # The client's secret goes there, so it must be as safe an address as the base URL.
-    token_url: str | None = attrs.field(default=None, converter=attrs.converters.optional(base_url))
+    token_url: str | None = attrs.field(default=None, converter=attrs.converters.optional(parse_base_url))
     array_style: str = attrs.field(default="comma", validator=_array_style)
     page_size: int = attrs.field(default=100, validator=attrs.validators.ge(1))
 

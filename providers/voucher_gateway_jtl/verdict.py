@@ -19,7 +19,7 @@ from voucher_gateway.adapter import (
 )
 
 
-def precise(refused: Rejected, voucher: Voucher, money: Money, *, at: datetime) -> Declined:
+def explain_refusal(refused: Rejected, voucher: Voucher, money: Money, *, at: datetime) -> Declined:
     """Return the reason that the voucher shows, with the vendor's own code; the refusal itself if it shows none.
 
     `at` is the vendor's clock: ours may differ, and would call a voucher expired too early or too late.

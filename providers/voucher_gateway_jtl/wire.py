@@ -22,7 +22,7 @@ from voucher_gateway.adapter import (
     Medium,
     Pin,
     RawObject,
-    Reply,
+    Response,
     Secret,
     Status,
     strict_converter,
@@ -134,22 +134,22 @@ class JtlPage(Generic[W]):
     date: datetime | None
 
 
-def read_voucher(reply: Reply) -> tuple[JtlVoucher, RawObject]:
+def read_voucher(reply: Response) -> tuple[JtlVoucher, RawObject]:
     """Read a voucher."""
     return _read(reply, JtlVoucher, "voucher")
 
 
-def read_reservation(reply: Reply) -> tuple[JtlReservation, RawObject]:
+def read_reservation(reply: Response) -> tuple[JtlReservation, RawObject]:
     """Read a reservation."""
     return _read(reply, JtlReservation, "reservation")
 
 
-def read_charge(reply: Reply) -> tuple[JtlCharge, RawObject]:
+def read_charge(reply: Response) -> tuple[JtlCharge, RawObject]:
     """Read a charge, recharge or refund."""
     return _read(reply, JtlCharge, "charge")
 
 
-def read_nothing(reply: Reply) -> None:
+def read_nothing(reply: Response) -> None:
     """Make sure that the answer to a deletion is the vendor's: empty, or JSON of no interest.
 
     The vendor's page shows a JSON text beside the status 204. A web page in between that answers 200 deleted nothing.
@@ -158,24 +158,24 @@ def read_nothing(reply: Reply) -> None:
         reply.json()
 
 
-def read_client(reply: Reply) -> JtlClient:
+def read_client(reply: Response) -> JtlClient:
     """Read the answer to a connect."""
     return _read(reply, JtlClient, "client")[0]
 
 
-def read_vouchers(reply: Reply) -> JtlPage[JtlVoucher]:
+def read_vouchers(reply: Response) -> JtlPage[JtlVoucher]:
     """Read a page of vouchers."""
     page, raw = _read(reply, _VoucherPage, "voucher list")
     return JtlPage(data=page.data, raw=raw["data"], meta=page.meta, date=reply.date)
 
 
-def read_charges(reply: Reply) -> JtlPage[JtlCharge]:
+def read_charges(reply: Response) -> JtlPage[JtlCharge]:
     """Read a page of a voucher's charges."""
     page, raw = _read(reply, _ChargePage, "charge list")
     return JtlPage(data=page.data, raw=raw["data"], meta=page.meta, date=reply.date)
 
 
-def _read(reply: Reply, cls: type[W], what: str) -> tuple[W, Any]:
+def _read(reply: Response, cls: type[W], what: str) -> tuple[W, Any]:
     if not reply.body:
         raise MalformedResponse(f"the {what} is missing: the answer is empty")
     raw = reply.json()

@@ -18,9 +18,9 @@ from voucher_gateway.adapter import (
 )
 from voucher_gateway_local import checks
 from voucher_gateway_local.ledger import Call, Row
-from voucher_gateway_local.opening import Book
+from voucher_gateway_local.opening import OpenDatabase
 from voucher_gateway_local.statements import OF_REFERENCE, SHOWN_BY_NUMBER
-from voucher_gateway_local.transactions import carry_out
+from voucher_gateway_local.transactions import commit_once
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class Changes:
         clock: the time.
     """
 
-    def __init__(self, account: str, open_book: Callable[[], Book], clock: Callable[[], datetime]) -> None:
+    def __init__(self, account: str, open_book: Callable[[], OpenDatabase], clock: Callable[[], datetime]) -> None:
         self._account = account
         self._open = open_book
         self._clock = clock
@@ -79,12 +79,12 @@ class Changes:
         try:
             return self._run(intent, call, lambda connection: make(*act(connection)), make)
         except VoucherGatewayError as error:
-            error.about(account=self._account, operation=call.kind.value)
+            error.with_context(account=self._account, operation=call.kind.value)
             raise
 
     def _run(self, intent: Intent, call: Call, act: Callable[[Connection], T], make: Callable[[Row, Row], T]) -> T:
         try:
-            return carry_out(self._open().database, intent, act)
+            return commit_once(self._open().database, intent, act)
         except (Declined, InvalidRequest, ReferenceConflict) as error:
             refused = error
         # It may have been refused for the very reason that it was carried out before: nothing else is left to spend,

@@ -165,5 +165,5 @@ def _in_order(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _in_order(value[name]) for name in sorted(value)}
     if isinstance(value, list | tuple):
-        return [_in_order(one) for one in value]
+        return [_in_order(item) for item in value]
     return value

@@ -43,7 +43,7 @@ LARGEST_AMOUNT: Final = Decimal(9999999999999)
 """In major units, so that the minor units of every currency (four decimals at most) stay below `LARGEST_MINOR`."""
 
 _LONGEST_REFERENCE: Final = 200
-_CHANGES: Final = frozenset(one for one in Operation if one.changes)
+_CHANGES: Final = frozenset(operation for operation in Operation if operation.changes)
 _PARTIAL: Final = frozenset({Operation.CAPTURE, Operation.REFUND})
 
 _NO_PRESENTATION: Final = OperationSupport(
@@ -52,14 +52,14 @@ _NO_PRESENTATION: Final = OperationSupport(
 
 DECLARED: Final = Capabilities(
     operations={
-        one: _NO_PRESENTATION
-        if one is Operation.PRESENTATION
+        operation: _NO_PRESENTATION
+        if operation is Operation.PRESENTATION
         else native(
-            partial=True if one in _PARTIAL else None,
-            repeat=RepeatSafety.VENDOR_KEY if one.changes else None,
-            note="only what never moved any value" if one is Operation.DELETE else "",
+            partial=True if operation in _PARTIAL else None,
+            repeat=RepeatSafety.VENDOR_KEY if operation.changes else None,
+            note="only what never moved any value" if operation is Operation.DELETE else "",
         )
-        for one in Operation
+        for operation in Operation
     },
     amounts=AmountRules(maximum=LARGEST_AMOUNT),
     currency_from="voucher",
@@ -75,18 +75,18 @@ DECLARED: Final = Capabilities(
         partial_capture=True,
         release=True,
     ),
-    resolves=_CHANGES,
-    longest_reference=_LONGEST_REFERENCE,
-    keeps=frozenset(
+    resolvable=_CHANGES,
+    max_reference_length=_LONGEST_REFERENCE,
+    stored_fields=frozenset(
         {"id", "code", "pin", "active", "medium", "taxable", "tax_rate", "sku", "batch", "order", "metadata"}
     ),
-    longest_texts=dict.fromkeys(("id", "code", "pin", "tax_rate", "sku", "batch", "order"), LONGEST_TEXT),
-    issues_inactive=True,
+    max_text_lengths=dict.fromkeys(("id", "code", "pin", "tax_rate", "sku", "batch", "order"), LONGEST_TEXT),
+    can_issue_inactive=True,
 )
 """All of it, with the default settings."""
 
 
-def declared_by(settings: LocalSettings) -> Capabilities:
+def capabilities_of(settings: LocalSettings) -> Capabilities:
     """Return the capabilities of an account with these settings."""
     assert DECLARED.reservations is not None
     lasting = timedelta(minutes=settings.reservation_minutes)

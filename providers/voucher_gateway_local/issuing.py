@@ -26,7 +26,7 @@ from voucher_gateway.adapter import (
 from voucher_gateway_local import checks
 from voucher_gateway_local.changes import Written
 from voucher_gateway_local.keys import Vault
-from voucher_gateway_local.ledger import Call, Locked, Row
+from voucher_gateway_local.ledger import Call, LockedVoucher, Row
 from voucher_gateway_local.mapping import state_of
 from voucher_gateway_local.settings import ALPHABET, LocalSettings
 from voucher_gateway_local.statements import (
@@ -67,21 +67,21 @@ class Issue:
         """
         # A chosen id and a chosen code are tried once, as another try would meet the same voucher.
         for _ in range(1 if self.new.code is not None else _TRIES):
-            code = self.new.code or self._made_code()
+            code = self.new.code or self._make_code()
             id = self.new.id or _random(ALPHABET, _ID_LENGTH)
             values = self._values(id, code)
             number = insert_voucher(connection, values)
             if number is not None:
                 return self._first_entry(connection, number, values)
-            if not self._taken(connection, code):
+            if not self._is_code_in_use(connection, code):
                 raise DuplicateCode("a voucher with this id is there already")
         raise DuplicateCode("a voucher with this code is there already")
 
     def _first_entry(self, connection: Connection, number: int, values: Row) -> Written:
-        voucher = Locked(connection, {**values, "number": number}, 0, 0, 0)
+        voucher = LockedVoucher(connection, {**values, "number": number}, 0, 0, 0)
         state = state_of({**values, "moved": False, "held": 0})
         entry = voucher.add(self.call, self.new.initial.minor, state=state)
-        return shown(connection, number, self.call), entry
+        return read_row(connection, number, self.call), entry
 
     def _values(self, id: str, code: Code) -> Row:
         new, at = self.new, self.call.moment
@@ -110,11 +110,11 @@ class Issue:
             "updated_at": at,
         }
 
-    def _taken(self, connection: Connection, code: Code) -> bool:
-        named = {"fingerprint": self.vault.fingerprint(code), "now": self.call.moment}
-        return SHOWN_BY_FINGERPRINT.first(connection, named) is not None
+    def _is_code_in_use(self, connection: Connection, code: Code) -> bool:
+        parameters = {"fingerprint": self.vault.fingerprint(code), "now": self.call.moment}
+        return SHOWN_BY_FINGERPRINT.first(connection, parameters) is not None
 
-    def _made_code(self) -> Code:
+    def _make_code(self) -> Code:
         return Code(_random(self.settings.code_alphabet, self.settings.code_length))
 
 
@@ -122,18 +122,18 @@ def _random(alphabet: str, length: int) -> str:
     return "".join(secrets.choice(alphabet) for _ in range(length))
 
 
-def shown(connection: Connection, number: int, call: Call) -> Row:
+def read_row(connection: Connection, number: int, call: Call) -> Row:
     """Return a voucher as it is now, within a transaction."""
     row = SHOWN_BY_NUMBER.first(connection, {"number": number, "now": call.moment})
     assert row is not None
     return row
 
 
-def changed(connection: Connection, voucher: Locked, call: Call, **values: Any) -> Written:
+def change_columns(connection: Connection, voucher: LockedVoucher, call: Call, **values: Any) -> Written:
     """Change columns of a voucher, and write down what it is then."""
     row: Row = {**voucher.row, **values, "updated_at": call.moment}
     CHANGE.run(connection, {"number": row["number"], **{f"new_{name}": row[name] for name in CHANGEABLE}})
-    row = {**shown(connection, row["number"], call), "updated_at": call.moment}  # as the entry to come shows it
+    row = {**read_row(connection, row["number"], call), "updated_at": call.moment}  # as the entry to come shows it
     return row, voucher.add(call, state=state_of(row))
 
 
@@ -141,13 +141,13 @@ def activate(id: str, call: Call) -> Callable[[Connection], Written]:
     """Return what makes a voucher spendable. A relative validity starts the first time, and never anew."""
 
     def act(connection: Connection) -> Written:
-        voucher = Locked.by_id(connection, id)
+        voucher = LockedVoucher.by_id(connection, id)
         row = voucher.row
         until = row["valid_until"]
         if until is None and row["validity_value"] is not None:
             validity = Validity(row["validity_value"], Interval(row["validity_interval"]))
             until = format_micros(checks.end_of(validity, call.at))
-        return changed(connection, voucher, call, status=Status.ACTIVE.value, valid_until=until)
+        return change_columns(connection, voucher, call, status=Status.ACTIVE.value, valid_until=until)
 
     return act
 
@@ -156,18 +156,18 @@ def deactivate(id: str, call: Call) -> Callable[[Connection], Written]:
     """Return what stops a voucher from being spent, reservations included."""
 
     def act(connection: Connection) -> Written:
-        return changed(connection, Locked.by_id(connection, id), call, status=Status.INACTIVE.value)
+        return change_columns(connection, LockedVoucher.by_id(connection, id), call, status=Status.INACTIVE.value)
 
     return act
 
 
-def updated_values(changes: VoucherChanges) -> dict[str, Any]:
+def values_of_changes(changes: VoucherChanges) -> dict[str, Any]:
     """Return the columns that changes of a voucher set. An absolute end replaces a relative validity.
 
     Raises:
         InvalidRequest: if one cannot be kept.
     """
-    values = changes.changed()
+    values = changes.fields_to_change()
     for field in ("sku", "batch"):
         if values.get(field) is not None:
             checks.text(values[field], field)
@@ -182,7 +182,7 @@ def update(id: str, values: dict[str, Any], call: Call) -> Callable[[Connection]
     """Return what changes a voucher's data."""
 
     def act(connection: Connection) -> Written:
-        return changed(connection, Locked.by_id(connection, id), call, **values)
+        return change_columns(connection, LockedVoucher.by_id(connection, id), call, **values)
 
     return act
 
@@ -191,7 +191,7 @@ def top_up(id: str, money: Money, call: Call) -> Callable[[Connection], Written]
     """Return what adds value. A voucher that is not active takes it, one whose validity is over does not."""
 
     def act(connection: Connection) -> Written:
-        voucher = Locked.by_id(connection, id)
+        voucher = LockedVoucher.by_id(connection, id)
         voucher.check_valid(call.moment)
         voucher.check_currency(money)
         return voucher.row, voucher.add(call, money.minor)
@@ -203,9 +203,9 @@ def delete(id: str, reason: str, call: Call) -> Callable[[Connection], Written]:
     """Return what removes a voucher that never moved any value: code and PIN go, its entries stay."""
 
     def act(connection: Connection) -> Written:
-        voucher = Locked.by_id(connection, id)
-        voucher.lapse(call.moment)
-        if voucher.held or shown(connection, voucher.row["number"], call)["moved"]:
+        voucher = LockedVoucher.by_id(connection, id)
+        voucher.expire_holds(call.moment)
+        if voucher.held or read_row(connection, voucher.row["number"], call)["moved"]:
             rule = "no movement and no reservation"
             raise Rejected(f"only a voucher with {rule} can be deleted", fields=(FieldError(field="id", rule=rule),))
         entry = voucher.add(call, -voucher.remaining, state=json.dumps({"reason": reason}))

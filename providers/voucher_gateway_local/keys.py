@@ -50,7 +50,7 @@ class Vault:
     def unwrap(wrapped: str, keys: Sequence[Secret]) -> bytes | None:
         """Return what was wrapped under one of these keys; None if it was under another."""
         for key in keys:
-            if (opened := _opened(_wrapping(key), wrapped, b"")) is not None:
+            if (opened := _unseal(_wrapping(key), wrapped, b"")) is not None:
                 return opened
         return None
 
@@ -71,7 +71,7 @@ class Vault:
         """Return code and PIN of the voucher with this id, sealed; it opens for no other voucher."""
         plain = json.dumps([code.reveal(), None if pin is None else pin.reveal()]).encode()
         padded = plain.ljust(-(-len(plain) // _SEALED_STEP) * _SEALED_STEP)
-        return _sealed(self._sealing, padded, id.encode())
+        return _seal(self._sealing, padded, id.encode())
 
     def open(self, id: str, sealed: str) -> tuple[Code, Pin | None]:
         """Return what was sealed for the voucher with this id.
@@ -79,7 +79,7 @@ class Vault:
         Raises:
             ConfigurationError: if it does not open: the row was tampered with, or comes from another database.
         """
-        opened = _opened(self._sealing, sealed, id.encode())
+        opened = _unseal(self._sealing, sealed, id.encode())
         if opened is None:
             raise ConfigurationError("a voucher's code does not open: its row was changed, or is of another database")
         code, pin = json.loads(opened)
@@ -94,7 +94,7 @@ class Vault:
 
 
 def _wrap(material: bytes, key: Secret) -> str:
-    return _sealed(_wrapping(key), material, b"")
+    return _seal(_wrapping(key), material, b"")
 
 
 def _wrapping(key: Secret) -> AESGCM:
@@ -112,12 +112,12 @@ def _cipher(key: bytes) -> AESGCM:
     return AESGCM(key)
 
 
-def _sealed(cipher: AESGCM, plain: bytes, about: bytes) -> str:
+def _seal(cipher: AESGCM, plain: bytes, about: bytes) -> str:
     nonce = os.urandom(_NONCE_BYTES)
     return base64.b64encode(nonce + cipher.encrypt(nonce, plain, about)).decode()
 
 
-def _opened(cipher: AESGCM, sealed: str, about: bytes) -> bytes | None:
+def _unseal(cipher: AESGCM, sealed: str, about: bytes) -> bytes | None:
     from cryptography.exceptions import InvalidTag
 
     try:

@@ -62,7 +62,7 @@ class Call:
 
 
 @attrs.define
-class Locked:
+class LockedVoucher:
     """A voucher that nobody else can change until the transaction ends.
 
     Attributes:
@@ -80,7 +80,7 @@ class Locked:
     held: int
 
     @classmethod
-    def by_fingerprint(cls, connection: Connection, fingerprint: str) -> Locked:
+    def by_fingerprint(cls, connection: Connection, fingerprint: str) -> LockedVoucher:
         """Lock the voucher with this code.
 
         Raises:
@@ -89,7 +89,7 @@ class Locked:
         return cls._of(connection, LOCKED_BY_FINGERPRINT, {"fingerprint": fingerprint}, "code")
 
     @classmethod
-    def by_id(cls, connection: Connection, id: str) -> Locked:
+    def by_id(cls, connection: Connection, id: str) -> LockedVoucher:
         """Lock the voucher with this id.
 
         Raises:
@@ -98,7 +98,7 @@ class Locked:
         return cls._of(connection, LOCKED_BY_ID, {"id": id}, "id")
 
     @classmethod
-    def by_number(cls, connection: Connection, number: int) -> Locked:
+    def by_number(cls, connection: Connection, number: int) -> LockedVoucher:
         """Lock the voucher with this number, which reservations and movements carry in their ids.
 
         Raises:
@@ -110,15 +110,15 @@ class Locked:
         return locked
 
     @classmethod
-    def _of(cls, connection: Connection, lock: Statement, named: Mapping[str, Any], what: str) -> Locked:
-        row = lock.first(connection, named)
+    def _of(cls, connection: Connection, lock: Statement, columns: Mapping[str, Any], what: str) -> LockedVoucher:
+        row = lock.first(connection, columns)
         if row is None:
             raise VoucherNotFound(f"there is no voucher with this {what}")
         last = LAST.first(connection, {"voucher": row["number"]})
         assert last is not None  # a voucher comes with its first entry
         return cls(connection, row, last["seq"], last["after"], last["held"])
 
-    def lapse(self, moment: str) -> None:
+    def expire_holds(self, moment: str) -> None:
         """End the reservations whose time is over, so that `held` holds for now."""
         if not self.held:
             return
@@ -128,9 +128,9 @@ class Locked:
 
     def _end(self, hold: Row, moment: str) -> None:
         self._write(_LAPSE, moment, (None, None, None), (0, -hold["amount"]), hold["seq"])
-        self.unhold(hold["seq"])
+        self.end_hold(hold["seq"])
 
-    def unhold(self, seq: int) -> None:
+    def end_hold(self, seq: int) -> None:
         """Take a reservation off those that are open."""
         UNHOLD.run(self.connection, {"voucher": self.row["number"], "seq": seq})
 
@@ -148,7 +148,7 @@ class Locked:
         self.check_active()
         self.check_valid(moment)
         self.check_currency(money)
-        self.lapse(moment)
+        self.expire_holds(moment)
         if self.remaining - self.held < money.minor:
             raise InsufficientValue(self._lacking())
 

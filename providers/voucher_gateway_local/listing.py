@@ -14,7 +14,7 @@ from voucher_gateway_local import checks
 from voucher_gateway_local.declaration import NATIVE_FILTERS
 from voucher_gateway_local.keys import Vault
 from voucher_gateway_local.ledger import Row
-from voucher_gateway_local.opening import Book
+from voucher_gateway_local.opening import OpenDatabase
 from voucher_gateway_local.statements import LAST_REMAINING, SHOWN, THERE
 from voucher_gateway_local.tables import vouchers
 
@@ -53,23 +53,23 @@ def check_query(query: VoucherQuery) -> None:
 
 def conditions(query: VoucherQuery, vault: Vault) -> list[sa.ColumnElement[bool]]:
     """Return what a voucher must be to be listed."""
-    found: list[sa.ColumnElement[bool]] = [THERE]
+    clauses: list[sa.ColumnElement[bool]] = [THERE]
     if query.code is not None:
-        found.append(vouchers.c.fingerprint == vault.fingerprint(query.code))
+        clauses.append(vouchers.c.fingerprint == vault.fingerprint(query.code))
     if query.status is not None:
-        found.append(vouchers.c.status == query.status.value)
+        clauses.append(vouchers.c.status == query.status.value)
     for name, compare in _INSTANTS.items():
         if (instant := getattr(query, name)) is not None:
-            found.append(compare(format_micros(instant)))
+            clauses.append(compare(format_micros(instant)))
     if query.sku is not None:
-        found.append(vouchers.c.sku == query.sku)
+        clauses.append(vouchers.c.sku == query.sku)
     if query.batch is not None:
-        found.append(vouchers.c.batch == query.batch)
+        clauses.append(vouchers.c.batch == query.batch)
     if query.has_value is not None:
-        found.append(LAST_REMAINING > 0 if query.has_value else LAST_REMAINING == 0)
+        clauses.append(LAST_REMAINING > 0 if query.has_value else LAST_REMAINING == 0)
     if (order := query.native.get("order")) is not None:
-        found.append(vouchers.c.order_number == order)
-    return found
+        clauses.append(vouchers.c.order_number == order)
+    return clauses
 
 
 class Pages:
@@ -89,7 +89,7 @@ class Pages:
 
     def __init__(
         self,
-        open_book: Callable[[], Book],
+        open_book: Callable[[], OpenDatabase],
         query: VoucherQuery,
         size: int,
         clock: Callable[[], datetime],
@@ -126,8 +126,8 @@ class Pages:
             asked = asked.where(number < before if newest_first else number > before)
         elif index:
             asked = asked.offset(index * self._size)
-        found = connection.execute(asked, {"now": self._now()})
-        return [dict(row) for row in found.mappings()]
+        rows = connection.execute(asked, {"now": self._now()})
+        return [dict(row) for row in rows.mappings()]
 
     def _now(self) -> str:
         return format_micros(self._clock())

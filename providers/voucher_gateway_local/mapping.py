@@ -46,7 +46,7 @@ _EXACT: Final = Context(prec=40, traps=[InvalidOperation, Inexact])
 
 def money_of(minor: int, currency: str) -> Money:
     """Return minor units as money; they fit the currency, as they were money before."""
-    return Money.trusted(_EXACT.scaleb(Decimal(minor), -exponent(currency)), currency)
+    return Money.from_exact(_EXACT.scaleb(Decimal(minor), -exponent(currency)), currency)
 
 
 def entry_id(voucher: int, seq: int) -> str:
@@ -60,10 +60,10 @@ def entry_of(id: str, what: str) -> tuple[int, int]:
     Raises:
         VoucherNotFound: if no entry can have this id.
     """
-    found = _ID.fullmatch(id)
-    if found is None:
+    match = _ID.fullmatch(id)
+    if match is None:
         raise VoucherNotFound(f"there is no {what} with this id")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 def instant_of(text: str | None) -> datetime | None:
@@ -141,25 +141,27 @@ def redemption_of(account: str, row: Row, entry: Row) -> Redemption:
         account=account,
         reservation_id=None if captured is None else entry_id(entry["voucher"], captured),
         **_tax_of(row),
-        **_moved(row, entry),
+        **_movement_fields(row, entry),
     )
 
 
 def refund_of(account: str, row: Row, entry: Row) -> Refund:
     """Return the refund that an entry made."""
-    return Refund(account=account, redemption_id=entry_id(entry["voucher"], entry["subject"]), **_moved(row, entry))
+    return Refund(
+        account=account, redemption_id=entry_id(entry["voucher"], entry["subject"]), **_movement_fields(row, entry)
+    )
 
 
 def top_up_of(account: str, row: Row, entry: Row) -> TopUp:
     """Return the top-up that an entry made."""
-    return TopUp(account=account, **_moved(row, entry))
+    return TopUp(account=account, **_movement_fields(row, entry))
 
 
 def _tax_of(row: Row) -> dict[str, Any]:
     return {"taxable": None if row["taxable"] is None else bool(row["taxable"]), "tax_rate": row["tax_rate"]}
 
 
-def _moved(row: Row, entry: Row) -> dict[str, Any]:
+def _movement_fields(row: Row, entry: Row) -> dict[str, Any]:
     return {
         "id": entry_id(entry["voucher"], entry["seq"]),
         "voucher_id": row["id"],

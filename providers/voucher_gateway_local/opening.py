@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection, make_url
 
 from voucher_gateway.adapter import ConfigurationError, DatabaseUrl, Secret, format_micros, now
 from voucher_gateway.database import Database
-from voucher_gateway.database.keyfile import LEAST_BYTES, key_file, make_key, read_key
+from voucher_gateway.database.keyfile import MIN_KEY_BYTES, key_file, make_key, read_key
 from voucher_gateway.database.locks import one_at_a_time
 from voucher_gateway_local.keys import Vault, require_cryptography
 from voucher_gateway_local.settings import LocalSettings
@@ -30,7 +30,7 @@ _LEFT_OUT: Final = {
 
 
 @attrs.frozen
-class Book:
+class OpenDatabase:
     """An open database.
 
     Attributes:
@@ -48,31 +48,31 @@ def host_of(url: DatabaseUrl) -> str:
     Raises:
         ConfigurationError: if it is no URL of a database, or one that leaves it to another file which one that is.
     """
-    parsed = _parsed(url)
+    parsed = _parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         # Made absolute as `Database` does it, so that one file has one name whatever the working directory.
         return f"sqlite:{Path(parsed.database or '').resolve()}"
     return _server_of(_driver_arguments(parsed))
 
 
-def settled(url: DatabaseUrl) -> DatabaseUrl:
+def absolute_url(url: DatabaseUrl) -> DatabaseUrl:
     """Return the URL with the path of an SQLite file made absolute: it stays that file wherever the program goes.
 
     Raises:
         ConfigurationError: if it is no URL of a database, or the folder's name cannot stand in one.
     """
-    parsed = _parsed(url)
-    named = parsed.database or ""
-    if parsed.get_backend_name() != "sqlite" or named in ("", ":memory:") or named.startswith("file:"):
+    parsed = _parse_url(url)
+    path = parsed.database or ""
+    if parsed.get_backend_name() != "sqlite" or path in ("", ":memory:") or path.startswith("file:"):
         return url  # what is no file is refused when it is opened
-    file = str(Path(named).resolve())
+    file = str(Path(path).resolve())
     absolute = parsed.set(database=file).render_as_string(hide_password=False)
     if make_url(absolute).database != file:
         raise ConfigurationError("url must name a file in a folder whose name can stand in a URL")
     return DatabaseUrl.of(absolute)
 
 
-def _parsed(url: DatabaseUrl) -> sa.URL:
+def _parse_url(url: DatabaseUrl) -> sa.URL:
     try:
         return make_url(url.get())
     except (sa.exc.ArgumentError, ValueError):
@@ -83,25 +83,25 @@ def _driver_arguments(parsed: sa.URL) -> dict[str, Any]:
     """Return what the driver is told of a database: the query may say all that the rest of the URL can say, too."""
     parsed = parsed.set(drivername="postgresql+psycopg")
     try:
-        _, told = parsed.get_dialect()().create_connect_args(parsed)
+        _, arguments = parsed.get_dialect()().create_connect_args(parsed)
     except (sa.exc.ArgumentError, ValueError):
         raise ConfigurationError("url has hosts and ports in its query that do not go together") from None
-    return dict(told)
+    return dict(arguments)
 
 
-def _server_of(told: dict[str, Any]) -> str:
-    if "service" in told:
+def _server_of(arguments: dict[str, Any]) -> str:
+    if "service" in arguments:
         raise ConfigurationError("url must name host and database itself: a service may be another one elsewhere")
-    told = {**{name: os.environ.get(variable, "") for name, variable in _LEFT_OUT.items()}, **told}
-    hosts = str(told["hostaddr"] or told["host"] or "localhost").split(",")
-    ports = str(told["port"]).split(",")
+    arguments = {**{name: os.environ.get(variable, "") for name, variable in _LEFT_OUT.items()}, **arguments}
+    hosts = str(arguments["hostaddr"] or arguments["host"] or "localhost").split(",")
+    ports = str(arguments["port"]).split(",")
     if len(ports) != len(hosts):  # one port of the environment is for all; other numbers the driver refuses
         ports = ports[:1] * len(hosts)
     servers = [f"{host}:{port or _POSTGRES_PORT}" for host, port in zip(hosts, ports, strict=True)]
-    return f"{','.join(servers)}/{told['dbname'] or told['user']}"
+    return f"{','.join(servers)}/{arguments['dbname'] or arguments['user']}"
 
 
-def open_book(settings: LocalSettings) -> Book:
+def open_book(settings: LocalSettings) -> OpenDatabase:
     """Open the database, creating it if it is not there yet.
 
     Raises:
@@ -111,7 +111,7 @@ def open_book(settings: LocalSettings) -> Book:
     require_cryptography()
     database = Database(settings.url.get(), VOUCHERS)
     try:
-        return Book(database, _vault(database, settings))
+        return OpenDatabase(database, _vault(database, settings))
     except BaseException:
         database.close()
         raise
@@ -124,10 +124,10 @@ def _vault(database: Database, settings: LocalSettings) -> Vault:
     former = [_long_enough(source.get(), "a former key") for source in settings.former_keys]
     with database.write() as connection:
         one_at_a_time(connection, "local keys")
-        return _opened(connection, key, former)
+        return _open_vault(connection, key, former)
 
 
-def _opened(connection: Connection, key: Secret, former: list[Secret]) -> Vault:
+def _open_vault(connection: Connection, key: Secret, former: list[Secret]) -> Vault:
     """Open the keys of the database; make them if it is new, and wrap them anew if they are under a former key."""
     rows = connection.execute(sa.select(keys.c.number, keys.c.wrapped).order_by(keys.c.number)).all()
     if not rows:
@@ -168,8 +168,8 @@ def _key(database: Database, settings: LocalSettings, *, used: bool) -> Secret:
 
 
 def _long_enough(key: Secret, what: str) -> Secret:
-    if len(key.reveal().encode("utf-8", "surrogatepass")) < LEAST_BYTES:
-        raise ConfigurationError(f"{what} must have at least {LEAST_BYTES} characters")
+    if len(key.reveal().encode("utf-8", "surrogatepass")) < MIN_KEY_BYTES:
+        raise ConfigurationError(f"{what} must have at least {MIN_KEY_BYTES} characters")
     return key
 
 

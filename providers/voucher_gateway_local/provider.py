@@ -11,8 +11,8 @@ import attrs
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.adapter import (
+    AccountCheck,
     Capabilities,
-    Checkup,
     Code,
     Deletion,
     History,
@@ -42,11 +42,11 @@ from voucher_gateway.adapter import (
 from voucher_gateway.database.files import mode_warning
 from voucher_gateway_local import checks, issuing, mapping, resolution, spending
 from voucher_gateway_local.changes import Changes, Written
-from voucher_gateway_local.declaration import DECLARED, declared_by
+from voucher_gateway_local.declaration import DECLARED, capabilities_of
 from voucher_gateway_local.keys import Vault
 from voucher_gateway_local.ledger import Call, Row
 from voucher_gateway_local.listing import Pages, check_query, listing
-from voucher_gateway_local.opening import Book, host_of, open_book, settled
+from voucher_gateway_local.opening import OpenDatabase, absolute_url, host_of, open_book
 from voucher_gateway_local.settings import LocalSettings
 from voucher_gateway_local.statements import MOVEMENTS, SHOWN_BY_FINGERPRINT, SHOWN_BY_ID
 
@@ -70,10 +70,10 @@ class LocalProvider(VoucherProvider):
             clock: the time, which decides when validities and reservations end. All who share the database must go by
                 the same one.
         """
-        super().__init__(account, attrs.evolve(settings, url=settled(settings.url)))
+        super().__init__(account, attrs.evolve(settings, url=absolute_url(settings.url)))
         self._host = host_of(self.settings.url)
         self._clock = clock
-        self._book: Book | None = None
+        self._book: OpenDatabase | None = None
         self.renew_after_fork()
         fork_safety.register(self)
         self._changes = Changes(account, self._open, clock)
@@ -81,7 +81,7 @@ class LocalProvider(VoucherProvider):
     @property
     def capabilities(self) -> Capabilities:
         """Everything, with the reservations' time and the page size of the settings."""
-        return declared_by(self.settings)
+        return capabilities_of(self.settings)
 
     @property
     def host(self) -> str:
@@ -104,14 +104,14 @@ class LocalProvider(VoucherProvider):
         """Return the time by which validities and reservations end."""
         return self._clock()
 
-    def check(self) -> Checkup:
+    def check(self) -> AccountCheck:
         """Open the database and look into it."""
         super().check()
         path = self._open().database.path
         warning = None if path is None else mode_warning(path)
-        return Checkup(currency=self.settings.currency, warnings=() if warning is None else (warning,))
+        return AccountCheck(currency=self.settings.currency, warnings=() if warning is None else (warning,))
 
-    def _open(self) -> Book:
+    def _open(self) -> OpenDatabase:
         fork_safety.renew_if_forked()
         book = self._book
         if book is None:
@@ -128,32 +128,32 @@ class LocalProvider(VoucherProvider):
         code, pin = Code.of(code), Pin.of_given(pin)
         checks.code_and_pin(code, pin)
         book = self._open()
-        row = self._shown(Operation.FIND, "fingerprint", book.vault.fingerprint(code))
+        row = self._read_row(Operation.FIND, "fingerprint", book.vault.fingerprint(code))
         if pin is not None:
             try:
                 spending.check_pin(book.vault, row, pin)
             except WrongPin as error:
-                raise error.about(account=self.account, operation=Operation.FIND.value) from None
-        return self._made(book.vault, row)
+                raise error.with_context(account=self.account, operation=Operation.FIND.value) from None
+        return self._voucher_of(book.vault, row)
 
     def get(self, id: str, *, secrets: bool = False) -> Voucher:
         """Return one voucher with its code; with `secrets`, with its PIN too."""
         checks.text(id, "id")
-        return self._made(self._open().vault, self._shown(Operation.GET, "id", id), pins=secrets)
+        return self._voucher_of(self._open().vault, self._read_row(Operation.GET, "id", id), pins=secrets)
 
     def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
         """List vouchers in the order in which they were issued, or the newest first. A native filter: ``order``."""
         query = query or VoucherQuery()
         check_query(query)
         size = self.settings.page_size if query.limit is None else min(self.settings.page_size, query.limit)
-        pages = Pages(self._open, query, size, self._clock, self._made)
+        pages = Pages(self._open, query, size, self._clock, self._voucher_of)
         return listing(pages, query, scope=(self.account, self.host, str(size)))
 
     def history(self, id: str) -> History:
         """Return all movements of a voucher, in order. It is always complete."""
         checks.text(id, "id")
         as_of = self._clock()
-        row = self._shown(Operation.HISTORY, "id", id)
+        row = self._read_row(Operation.HISTORY, "id", id)
         with self._open().database.read() as connection:
             entries = MOVEMENTS.all(connection, {"voucher": row["number"]})
         movements = tuple(mapping.movement_of(self.account, row, entry) for entry in entries)
@@ -172,25 +172,25 @@ class LocalProvider(VoucherProvider):
         act = issuing.Issue(new, call, self.settings, vault)
 
         def make(row: Row, entry: Row) -> Voucher:
-            return self._made(vault, mapping.row_as_left(row, entry), pins=True)
+            return self._voucher_of(vault, mapping.row_as_left(row, entry), pins=True)
 
         return self._changes.run(intent, call, act, make)
 
     def activate(self, id: str, *, reference: str, order: str | None = None) -> Voucher:
         """Make a voucher spendable. A validity that is counted from activation starts the first time."""
         intent, call = self._about(Operation.ACTIVATE, id, reference, order)
-        return self._changed(intent, call, issuing.activate(id, call))
+        return self._change(intent, call, issuing.activate(id, call))
 
     def deactivate(self, id: str, *, reference: str, order: str | None = None) -> Voucher:
         """Stop a voucher from being spent, and its reservations from being captured."""
         intent, call = self._about(Operation.DEACTIVATE, id, reference, order)
-        return self._changed(intent, call, issuing.deactivate(id, call))
+        return self._change(intent, call, issuing.deactivate(id, call))
 
     def update(self, id: str, changes: VoucherChanges, *, reference: str, order: str | None = None) -> Voucher:
         """Change SKU, batch or end of validity."""
-        values = issuing.updated_values(changes)
+        values = issuing.values_of_changes(changes)
         intent, call = self._about(Operation.UPDATE, id, reference, order, sorted(values.items()))
-        return self._changed(intent, call, issuing.update(id, values, call))
+        return self._change(intent, call, issuing.update(id, values, call))
 
     def top_up(self, id: str, money: Money, *, reference: str, order: str | None = None) -> TopUp:
         """Add value (JTL: recharge)."""
@@ -314,11 +314,11 @@ class LocalProvider(VoucherProvider):
         It waits a few seconds for a transaction of the call that is still under way, and says unknown if it stays so.
         """
         book = self._open()
-        return resolution.resolve(book, intent, lambda row: self._made(book.vault, row, pins=True))
+        return resolution.resolve(book, intent, lambda row: self._voucher_of(book.vault, row, pins=True))
 
     # --- what the calls have in common ---
 
-    def _shown(self, operation: Operation, by: str, value: str) -> Row:
+    def _read_row(self, operation: Operation, by: str, value: str) -> Row:
         statement = SHOWN_BY_ID if by == "id" else SHOWN_BY_FINGERPRINT
         with self._open().database.read() as connection:
             row = statement.first(connection, {by: value, "now": format_micros(self._clock())})
@@ -329,7 +329,7 @@ class LocalProvider(VoucherProvider):
             )
         return row
 
-    def _made(self, vault: Vault, row: Row, *, pins: bool = False) -> Voucher:
+    def _voucher_of(self, vault: Vault, row: Row, *, pins: bool = False) -> Voucher:
         code, pin = (None, None) if row["sealed"] is None else vault.open(row["id"], row["sealed"])
         return mapping.voucher_of(self.account, row, code, pin if pins else None)
 
@@ -356,8 +356,8 @@ class LocalProvider(VoucherProvider):
         )
         return intent, self._changes.call(verb, intent, subject, *content)
 
-    def _changed(self, intent: Intent, call: Call, act: Callable[[Connection], Written]) -> Voucher:
+    def _change(self, intent: Intent, call: Call, act: Callable[[Connection], Written]) -> Voucher:
         vault = self._open().vault
         return self._changes.run(
-            intent, call, act, lambda row, entry: self._made(vault, mapping.row_as_left(row, entry))
+            intent, call, act, lambda row, entry: self._voucher_of(vault, mapping.row_as_left(row, entry))
         )

@@ -11,9 +11,9 @@ from typing import Any, Final
 from voucher_gateway.adapter import Effect, Intent, Operation, Outcome, Voucher, format_micros
 from voucher_gateway_local import mapping
 from voucher_gateway_local.ledger import Row
-from voucher_gateway_local.opening import Book
+from voucher_gateway_local.opening import OpenDatabase
 from voucher_gateway_local.statements import OF_REFERENCE, SHOWN_BY_NUMBER
-from voucher_gateway_local.transactions import looking_for
+from voucher_gateway_local.transactions import find_committed
 
 _MADE: Final[dict[str, Callable[[str, Row, Row], Any]]] = {
     Operation.RESERVE: mapping.reservation_of,
@@ -26,7 +26,7 @@ _MADE: Final[dict[str, Callable[[str, Row, Row], Any]]] = {
 }
 
 
-def resolve(book: Book, intent: Intent, make_voucher: Callable[[Row], Voucher]) -> Outcome:
+def resolve(book: OpenDatabase, intent: Intent, make_voucher: Callable[[Row], Voucher]) -> Outcome:
     """Find out what became of a call.
 
     Args:
@@ -36,8 +36,8 @@ def resolve(book: Book, intent: Intent, make_voucher: Callable[[Row], Voucher]) 
     """
     if not intent.reference:
         return Outcome(effect=Effect.UNKNOWN, reason="the call has no reference by which it could be found")
-    named = {"reference": intent.reference, "kind": intent.verb}
-    found = looking_for(book.database, intent, lambda connection: OF_REFERENCE.first(connection, named))
+    parameters = {"reference": intent.reference, "kind": intent.verb}
+    found = find_committed(book.database, intent, lambda connection: OF_REFERENCE.first(connection, parameters))
     if not found.certain:
         return Outcome(effect=Effect.UNKNOWN, reason=found.doubt)
     if found.entry is None:
@@ -47,9 +47,9 @@ def resolve(book: Book, intent: Intent, make_voucher: Callable[[Row], Voucher]) 
         row = SHOWN_BY_NUMBER.first(connection, {"number": entry["voucher"], "now": format_micros(intent.sent_at)})
     assert row is not None  # an entry's voucher is never removed
     result = result_of(intent, row, entry, make_voucher)
-    if intent.money is not None and _moved(result) not in (None, intent.money):
+    if intent.money is not None and _money_of(result) not in (None, intent.money):
         return Outcome(
-            effect=Effect.UNKNOWN, reason=f"under the reference stands {_moved(result)}: a person must decide"
+            effect=Effect.UNKNOWN, reason=f"under the reference stands {_money_of(result)}: a person must decide"
         )
     return Outcome(effect=Effect.SUCCEEDED, result=result, reason=f"its entry is {entry['voucher']}-{entry['seq']}")
 
@@ -61,5 +61,5 @@ def result_of(intent: Intent, row: Row, entry: Row, make_voucher: Callable[[Row]
     return make_voucher(mapping.row_as_left(row, entry))
 
 
-def _moved(result: Any) -> Any:
+def _money_of(result: Any) -> Any:
     return result.initial if isinstance(result, Voucher) else getattr(result, "money", None)

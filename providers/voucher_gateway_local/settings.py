@@ -57,7 +57,7 @@ def _source(given: Any) -> SecretSource | None:
 
 
 def _sources(given: Any) -> tuple[SecretSource, ...]:
-    return tuple(SecretSource.of(one) for one in given)
+    return tuple(SecretSource.of(item) for item in given)
 
 
 @hide_init_arguments

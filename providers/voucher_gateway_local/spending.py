@@ -22,7 +22,7 @@ from voucher_gateway.adapter import (
 )
 from voucher_gateway_local.changes import Written
 from voucher_gateway_local.keys import Vault, same_pin
-from voucher_gateway_local.ledger import Call, Locked, Row
+from voucher_gateway_local.ledger import Call, LockedVoucher, Row
 from voucher_gateway_local.mapping import entry_of, money_of
 from voucher_gateway_local.statements import END_OF, ENTRY, GIVEN_BACK
 
@@ -48,7 +48,7 @@ def redeem(
     """Return what takes value at once."""
 
     def act(connection: Connection) -> Written:
-        voucher = Locked.by_fingerprint(connection, fingerprint)
+        voucher = LockedVoucher.by_fingerprint(connection, fingerprint)
         check_pin(vault, voucher.row, pin)
         voucher.check_spendable(money, call.moment)
         return voucher.row, voucher.add(call, -money.minor)
@@ -62,7 +62,7 @@ def reserve(
     """Return what sets value aside until a moment of its own; other reservations are left alone."""
 
     def act(connection: Connection) -> Written:
-        voucher = Locked.by_fingerprint(connection, fingerprint)
+        voucher = LockedVoucher.by_fingerprint(connection, fingerprint)
         check_pin(vault, voucher.row, pin)
         voucher.check_spendable(money, call.moment)
         ends_at = format_micros(call.at + lasting)
@@ -87,7 +87,7 @@ def capture(reservation_id: str, voucher_id: str | None, money: Money, call: Cal
             kept = money_of(reserved["held_amount"], voucher.row["currency"])
             raise InsufficientValue(f"the reservation holds {kept}, less than was asked for")
         entry = voucher.add(call, -money.minor, held_amount=-reserved["held_amount"], subject=reserved["seq"])
-        voucher.unhold(reserved["seq"])
+        voucher.end_hold(reserved["seq"])
         return voucher.row, entry
 
     return act
@@ -99,7 +99,7 @@ def release(reservation_id: str, voucher_id: str | None, call: Call) -> Callable
     def act(connection: Connection) -> Written:
         voucher, reserved = _open_reservation(connection, reservation_id, voucher_id, call)
         entry = voucher.add(call, held_amount=-reserved["held_amount"], subject=reserved["seq"])
-        voucher.unhold(reserved["seq"])
+        voucher.end_hold(reserved["seq"])
         return voucher.row, entry
 
     return act
@@ -119,7 +119,7 @@ def refund(redemption_id: str, voucher_id: str | None, money: Money, call: Call)
         if money.minor > -taken["amount"]:
             rule = f"at most the {money_of(-taken['amount'], voucher.row['currency'])} that were taken"
             raise AmountOutOfRange(f"a redemption is given back once: {rule}", field="money", rule=rule)
-        left = -taken["amount"] - _given_back(connection, number, seq)
+        left = -taken["amount"] - _refunded_amount(connection, number, seq)
         if money.minor > left:
             free = money_of(left, voucher.row["currency"])
             raise AlreadyRefunded(f"of the redemption, {free} are left to give back: the rest was given back before")
@@ -128,7 +128,7 @@ def refund(redemption_id: str, voucher_id: str | None, money: Money, call: Call)
     return act
 
 
-def _open_reservation(connection: Connection, id: str, voucher_id: str | None, call: Call) -> tuple[Locked, Row]:
+def _open_reservation(connection: Connection, id: str, voucher_id: str | None, call: Call) -> tuple[LockedVoucher, Row]:
     number, seq = entry_of(id, "reservation")
     voucher = _voucher(connection, number, voucher_id, "reservation")
     reserved = _entry(connection, number, seq, ("reserve",), "reservation")
@@ -142,9 +142,9 @@ def _open_reservation(connection: Connection, id: str, voucher_id: str | None, c
     return voucher, reserved
 
 
-def _voucher(connection: Connection, number: int, voucher_id: str | None, what: str) -> Locked:
+def _voucher(connection: Connection, number: int, voucher_id: str | None, what: str) -> LockedVoucher:
     """Lock the voucher of an entry. Ids of entries are alike in every database, those of vouchers are not."""
-    voucher = Locked.by_number(connection, number)
+    voucher = LockedVoucher.by_number(connection, number)
     if voucher_id not in (None, voucher.row["id"]):
         raise VoucherNotFound(f"there is no {what} with this id of this voucher")
     return voucher
@@ -157,7 +157,7 @@ def _entry(connection: Connection, number: int, seq: int, kinds: tuple[str, ...]
     return entry
 
 
-def _given_back(connection: Connection, number: int, seq: int) -> int:
+def _refunded_amount(connection: Connection, number: int, seq: int) -> int:
     row = GIVEN_BACK.first(connection, {"voucher": number, "seq": seq})
     assert row is not None  # a sum has a row in any case
     return int(row["amount"])

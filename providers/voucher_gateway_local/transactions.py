@@ -32,7 +32,7 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.adapter import DatabaseUnavailable, Intent, OperationInProgress, OutcomeUnknown, about_to_send
+from voucher_gateway.adapter import DatabaseUnavailable, Intent, OperationInProgress, OutcomeUnknown, notify_before_send
 from voucher_gateway.database import Database, execute
 from voucher_gateway.database.locks import transaction_lock
 from voucher_gateway_local.statements import LOOKED
@@ -58,7 +58,7 @@ _GOES_ON: Final = "its transaction is not over yet: look again later"
 
 
 @attrs.frozen
-class Found:
+class FindResult:
     """What a look for a call came to.
 
     Attributes:
@@ -72,7 +72,7 @@ class Found:
     doubt: str = ""
 
 
-def carry_out(database: Database, intent: Intent, act: Callable[[Connection], T]) -> T:
+def commit_once(database: Database, intent: Intent, act: Callable[[Connection], T]) -> T:
     """Carry out a call in a transaction, commit that, and return what `act` returned.
 
     Raises:
@@ -84,13 +84,13 @@ def carry_out(database: Database, intent: Intent, act: Callable[[Connection], T]
     try:
         if database.is_sqlite:
             with database.locks.hold(_name(intent), wait_s=LONGEST_WAIT_S):
-                about_to_send(intent)  # before the write lock, which a journal in the same file needs
+                notify_before_send(intent)  # before the write lock, which a journal in the same file needs
                 with database.write() as connection:
                     done.append(act(connection))
         else:
             with database.write() as connection:
                 execute(connection, _LOCK, (transaction_lock(_name(intent)),))
-                about_to_send(intent)
+                notify_before_send(intent)
                 done.append(act(connection))
     except DatabaseUnavailable as error:
         if not done or _undone(error.vendor_code):
@@ -107,37 +107,41 @@ def carry_out(database: Database, intent: Intent, act: Callable[[Connection], T]
     )
 
 
-def looking_for(database: Database, intent: Intent, look: Callable[[Connection], dict[str, object] | None]) -> Found:
+def find_committed(
+    database: Database, intent: Intent, look: Callable[[Connection], dict[str, object] | None]
+) -> FindResult:
     """Look for the entry of a call, where no transaction of it can commit any more; see this module's own text."""
     name = _name(intent)
     if database.is_sqlite:
         try:
             with database.locks.hold(name, wait_s=LOOK_WAIT_S), database.write() as connection:
-                return _looked(connection, look)
+                return _look_up(connection, look)
         except OperationInProgress:
-            return Found(False, doubt=_GOES_ON)
+            return FindResult(False, doubt=_GOES_ON)
     number = transaction_lock(name)
     patience = time.monotonic() + LOOK_WAIT_S
     while True:
         try:
             with database.write() as connection:
                 if connection.scalar(_TRY_LOCK, {"number": number}):
-                    return _looked(connection, look)
+                    return _look_up(connection, look)
         except DatabaseUnavailable as error:
             if error.vendor_code != _READ_ONLY:
                 raise
-            return Found(False, doubt="the server that was asked only follows another, or may only read: look again")
+            return FindResult(
+                False, doubt="the server that was asked only follows another, or may only read: look again"
+            )
         if time.monotonic() >= patience:
-            return Found(False, doubt=_GOES_ON)
+            return FindResult(False, doubt=_GOES_ON)
         time.sleep(_POLL_S)
 
 
-def _looked(connection: Connection, look: Callable[[Connection], dict[str, object] | None]) -> Found:
+def _look_up(connection: Connection, look: Callable[[Connection], dict[str, object] | None]) -> FindResult:
     """Return what is certain once the transaction is committed."""
     entry = look(connection)
     if entry is None:
         LOOKED.run(connection, {})
-    return Found(True, entry)
+    return FindResult(True, entry)
 
 
 def _name(intent: Intent) -> str:

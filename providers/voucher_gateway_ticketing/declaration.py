@@ -65,13 +65,13 @@ DECLARED: Final = Capabilities(
     listing=ListingRules(
         page_size=100, max_page_size=LARGEST_PAGE, filters=COMMON_FILTERS, native_filters=NATIVE_FILTERS
     ),
-    writes_value=True,
-    resolves=frozenset({Operation.ISSUE, Operation.UPDATE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP}),
-    keeps=frozenset({"code"}),
-    expiry_grain=timedelta(milliseconds=1),  # seed: instants have milliseconds
+    can_overwrite_value=True,
+    resolvable=frozenset({Operation.ISSUE, Operation.UPDATE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP}),
+    stored_fields=frozenset({"code"}),
+    expiry_resolution=timedelta(milliseconds=1),  # seed: instants have milliseconds
     # An update reads the amount twice, sends it back and reads it again. Redeeming by update finds the voucher, reads
     # it under the lock, overwrites it and reads it again; a reading of a value by id takes two requests.
-    requests={Operation.PRESENTATION: 2, Operation.UPDATE: 4, Operation.REDEEM: 6},
-    get_shows_remaining=False,
+    requests_per_operation={Operation.PRESENTATION: 2, Operation.UPDATE: 4, Operation.REDEEM: 6},
+    get_returns_balance=False,
 )
 """What a seller's key can do at the most."""

@@ -28,9 +28,9 @@ def filters(query: VoucherQuery) -> list[Param]:
         raise UnsupportedOperation(f"vivenu cannot filter by {', '.join(lacking)}", operation="vouchers")
     if query.newest_first is not None:
         raise UnsupportedOperation("vivenu cannot list in an order that is asked for", operation="vouchers")
-    found: dict[str, str | Masked] = {}
+    params: dict[str, str | Masked] = {}
     if query.code is not None:
-        found["code"] = checked_code(query.code)
+        params["code"] = validate_code(query.code)
     for name, text in query.native.items():
         if name not in NATIVE_FILTERS:
             known = ", ".join(sorted(NATIVE_FILTERS))
@@ -39,13 +39,13 @@ def filters(query: VoucherQuery) -> list[Param]:
             )
         if not isinstance(text, str) or not text:
             raise InvalidRequest(f"filter {name} must be text, not empty", field=f"native.{name}", rule="not empty")
-        if name in found:
+        if name in params:
             raise InvalidRequest(f"filter {name} is given twice", field=f"native.{name}", rule="once")
-        found[name] = Code(text) if name == "code" else text
-    return list(found.items())
+        params[name] = Code(text) if name == "code" else text
+    return list(params.items())
 
 
-def checked_code(code: str | Code) -> Code:
+def validate_code(code: str | Code) -> Code:
     """Return the code if it can be looked for. An empty one could stand for no filter at all."""
     code = Code.of(code)
     if not code.reveal():

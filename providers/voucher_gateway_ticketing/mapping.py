@@ -20,8 +20,8 @@ from voucher_gateway.adapter import (
     MovementKind,
     NewVoucher,
     RawObject,
-    StoredValue,
     UnsupportedOperation,
+    ValueReading,
     Voucher,
     VoucherChanges,
     format_milliseconds,
@@ -53,7 +53,7 @@ _CANNOT_KEEP: Final = (
 # --- what may be sent ---
 
 
-def chosen_code(code: Code) -> Code:
+def check_new_code(code: Code) -> Code:
     """Return the code if a new voucher can have it (vendor page): four characters or more, and no semicolon."""
     text = code.reveal()
     if len(text) < SHORTEST_CODE or FORBIDDEN_IN_CODES in text:
@@ -69,7 +69,7 @@ def chosen_code(code: Code) -> Code:
     return code
 
 
-def made_code() -> Code:
+def make_code() -> Code:
     """Return a random code of 16 characters, from an alphabet that can be read aloud: 78 bits."""
     return Code("".join(secrets.choice(_ALPHABET) for _ in range(_MADE_LENGTH)))
 
@@ -130,14 +130,14 @@ def creation(new: NewVoucher, code: Code) -> dict[str, Any]:
     return body
 
 
-def changed_expiry(wanted: VoucherChanges) -> datetime | None:
+def new_expiry(wanted: VoucherChanges) -> datetime | None:
     """Return the expiry that a voucher is to get, None for never.
 
     Raises:
         UnsupportedOperation: naming what else is to be changed.
         InvalidRequest: if nothing is.
     """
-    changed = wanted.changed()
+    changed = wanted.fields_to_change()
     if not changed:
         raise InvalidRequest("nothing is to be changed", field="changes", rule="at least one change")
     others = [name for name in changed if name != "valid_until"]
@@ -152,66 +152,66 @@ def changed_expiry(wanted: VoucherChanges) -> datetime | None:
 # --- what the vendor says ---
 
 
-def voucher(account: str, currency: str, one: TicketingVoucher, raw: RawObject) -> Voucher:
+def voucher(account: str, currency: str, voucher: TicketingVoucher, raw: RawObject) -> Voucher:
     """Return the domain's voucher, in the currency of its seller. `identified` makes sure of its id."""
-    assert one.own_id is not None
+    assert voucher.own_id is not None
     return Voucher(
         account=account,
-        id=one.own_id,
-        code=one.code,
-        initial=amount(currency, one),
-        remaining=None if one.balance is None else money_from(AMOUNT, one.balance, currency, "balance"),
-        valid_until=one.valid_until,
-        origin=one.origin,
-        links={name: id for name in LINKS if (id := getattr(one, name)) is not None},
-        created_at=one.created_at,
-        updated_at=one.updated_at,
+        id=voucher.own_id,
+        code=voucher.code,
+        initial=amount(currency, voucher),
+        remaining=None if voucher.balance is None else money_from(AMOUNT, voucher.balance, currency, "balance"),
+        valid_until=voucher.valid_until,
+        origin=voucher.origin,
+        links={name: id for name in LINKS if (id := getattr(voucher, name)) is not None},
+        created_at=voucher.created_at,
+        updated_at=voucher.updated_at,
         raw=raw,
     )
 
 
-def amount(currency: str, one: TicketingVoucher) -> Money:
+def amount(currency: str, voucher: TicketingVoucher) -> Money:
     """Return the amount of a voucher."""
-    return money_from(AMOUNT, one.amount, currency, "amount")
+    return money_from(AMOUNT, voucher.amount, currency, "amount")
 
 
-def identified(one: TicketingVoucher, id: str) -> TicketingVoucher:
+def with_id(voucher: TicketingVoucher, id: str) -> TicketingVoucher:
     """Return the wire object with the id that it was asked for by, if it shows none of its own."""
-    return one if one.own_id else attrs.evolve(one, id=id)
+    return voucher if voucher.own_id else attrs.evolve(voucher, id=id)
 
 
-def same_voucher(one: TicketingVoucher, id: str) -> TicketingVoucher:
+def same_voucher(voucher: TicketingVoucher, id: str) -> TicketingVoucher:
     """Return the wire object with the id of the voucher that was changed.
 
     Raises:
         IntegrityMismatch: if it shows another.
     """
-    if one.own_id not in (None, id):
+    if voucher.own_id not in (None, id):
         raise IntegrityMismatch("it tells of another voucher")
-    return identified(one, id)
+    return with_id(voucher, id)
 
 
-def check_issued(new: NewVoucher, code: Code, one: TicketingVoucher) -> None:
+def check_issued(new: NewVoucher, code: Code, voucher: TicketingVoucher) -> None:
     """Make sure that the voucher that was created is the one that was asked for.
 
     Raises:
         IntegrityMismatch: naming what is different.
     """
-    if one.code != code:
+    if voucher.code != code:
         raise IntegrityMismatch("it tells of another code than the one asked for")
-    _check_amount_of(one, new.initial)
+    _check_amount_of(voucher, new.initial)
     if new.valid_until is not None:
-        _check_expiry_of(one, expiry(new.valid_until))
+        _check_expiry_of(voucher, expiry(new.valid_until))
 
 
-def check_overwritten(money: Money, until: str | None, one: TicketingVoucher) -> None:
+def check_overwritten(money: Money, until: str | None, voucher: TicketingVoucher) -> None:
     """Make sure that a voucher has the value and the expiry that were written.
 
     Raises:
         IntegrityMismatch: naming what is different.
     """
-    _check_amount_of(one, money)
-    _check_expiry_of(one, until)
+    _check_amount_of(voucher, money)
+    _check_expiry_of(voucher, until)
 
 
 def check_same_reading(currency: str, one: TicketingVoucher, listed: TicketingVoucher) -> None:
@@ -229,28 +229,28 @@ def check_same_reading(currency: str, one: TicketingVoucher, listed: TicketingVo
         raise MalformedResponse("two readings of the voucher disagree", problems=tuple(problems))
 
 
-def _check_amount_of(one: TicketingVoucher, money: Money) -> None:
-    told = amount(money.currency, one)
-    if told != money:
-        raise IntegrityMismatch(f"it tells of {told}, not of {money}")
+def _check_amount_of(voucher: TicketingVoucher, money: Money) -> None:
+    shown_amount = amount(money.currency, voucher)
+    if shown_amount != money:
+        raise IntegrityMismatch(f"it tells of {shown_amount}, not of {money}")
 
 
-def _check_expiry_of(one: TicketingVoucher, until: str | None) -> None:
-    if expiry(one.valid_until) != until:
+def _check_expiry_of(voucher: TicketingVoucher, until: str | None) -> None:
+    if expiry(voucher.valid_until) != until:
         raise IntegrityMismatch("it tells of another expiry than the one asked for")
 
 
-def history(account: str, currency: str, id: str, found: TicketingHistory) -> History:
+def history(account: str, currency: str, id: str, history: TicketingHistory) -> History:
     """Return a voucher's transactions as its history, oldest first.
 
     They are redemptions, whatever their sign, which is not documented. If there are both signs, one of them gives back
     what the other took; which does which nobody can say, so the kind is unknown then.
     """
-    signs = {one.amount > 0 for one in found.entries if one.amount}
+    signs = {entry.amount > 0 for entry in history.entries if entry.amount}
     kind = MovementKind.UNKNOWN if len(signs) > 1 else MovementKind.REDEMPTION
-    oldest_first = sorted(range(len(found.entries)), key=lambda index: found.entries[index].created_at)
-    movements = tuple(_movement(account, currency, id, kind, found, index) for index in oldest_first)
-    return History(voucher_id=id, movements=movements, complete=True, as_of=found.date)
+    oldest_first = sorted(range(len(history.entries)), key=lambda index: history.entries[index].created_at)
+    movements = tuple(_movement(account, currency, id, kind, history, index) for index in oldest_first)
+    return History(voucher_id=id, movements=movements, complete=True, as_of=history.date)
 
 
 def _movement(
@@ -258,35 +258,35 @@ def _movement(
     currency: str,
     id: str,
     kind: MovementKind,
-    found: TicketingHistory,
+    history: TicketingHistory,
     index: int,
 ) -> Movement:
-    one = found.entries[index]
+    entry = history.entries[index]
     return Movement(
         account=account,
         voucher_id=id,
         kind=kind,
-        money=money_from(AMOUNT, one.amount.copy_abs(), currency, f"[{index}].amount"),
-        reference=one.transaction_id,
-        created_at=one.created_at,
-        raw=found.raw[index],
+        money=money_from(AMOUNT, entry.amount.copy_abs(), currency, f"[{index}].amount"),
+        reference=entry.transaction_id,
+        created_at=entry.created_at,
+        raw=history.raw[index],
     )
 
 
-def stored_value(currency: str, one: TicketingVoucher, raw: RawObject) -> StoredValue:
+def value_reading(currency: str, voucher: TicketingVoucher, raw: RawObject) -> ValueReading:
     """Return the value of a voucher as it stands in the list; its expiry is kept in the vendor's own digits.
 
     Raises:
         MalformedResponse: if it does not say what is left.
     """
-    if one.balance is None:
+    if voucher.balance is None:
         raise MalformedResponse("the vendor did not say what is left on the voucher", problems=("balance: is missing",))
-    assert one.own_id is not None
-    return StoredValue(
-        voucher_id=one.own_id,
-        value=amount(currency, one),
-        remaining=money_from(AMOUNT, one.balance, currency, "balance"),
-        valid_until=one.valid_until,
-        kept=raw.get("validUntil"),
-        code=one.code,
+    assert voucher.own_id is not None
+    return ValueReading(
+        voucher_id=voucher.own_id,
+        value=amount(currency, voucher),
+        remaining=money_from(AMOUNT, voucher.balance, currency, "balance"),
+        valid_until=voucher.valid_until,
+        passthrough=raw.get("validUntil"),
+        code=voucher.code,
     )

@@ -20,9 +20,9 @@ from voucher_gateway.adapter import (
     MalformedResponse,
     Presentation,
     RawObject,
-    Reply,
+    Response,
     Seller,
-    declare,
+    configure,
     rename_to_camel,
 )
 from voucher_gateway_ticketing import mapping
@@ -109,10 +109,10 @@ class TicketingInfo:
 
 
 for _kind in (TicketingDisplay, TicketingBranding, TicketingInvoice, TicketingInfoSeller, TicketingInfo):
-    declare(CONVERTER, _kind, **rename_to_camel(_kind))
+    configure(CONVERTER, _kind, **rename_to_camel(_kind))
 
 
-def read_info(reply: Reply) -> tuple[TicketingInfo, RawObject]:
+def read_info(reply: Response) -> tuple[TicketingInfo, RawObject]:
     """Read the public view of a voucher."""
     return read_object(reply, TicketingInfo, "voucher")
 

@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from voucher_gateway.adapter import (
+    AccountCheck,
     BearerKey,
-    Checkup,
     Code,
     ConfigurationError,
     DuplicateCode,
@@ -35,20 +35,20 @@ from voucher_gateway.adapter import (
     Presentation,
     RawObject,
     Rejected,
-    Reply,
     Request,
-    StoredValue,
+    Response,
+    ValueReading,
     Voucher,
     VoucherChanges,
     VoucherGatewayError,
     VoucherNotFound,
     VoucherQuery,
     hide_arguments,
-    mapped_all,
+    map_page,
 )
 from voucher_gateway_ticketing import mapping, resolving, wire
 from voucher_gateway_ticketing.declaration import DECLARED
-from voucher_gateway_ticketing.filters import checked_code, filters
+from voucher_gateway_ticketing.filters import filters, validate_code
 from voucher_gateway_ticketing.presentation import check_info, presentation, read_info
 from voucher_gateway_ticketing.reads import Reads
 from voucher_gateway_ticketing.refusals import explain
@@ -78,7 +78,7 @@ class TicketingProvider(HttpProvider):
         self.http.auth = BearerKey(settings.api_key)
         self._reads = Reads(account, settings, self.http)
 
-    def check(self) -> Checkup:
+    def check(self) -> AccountCheck:
         """Look at the seller and the list of vouchers, and say what was told.
 
         Raises:
@@ -90,7 +90,7 @@ class TicketingProvider(HttpProvider):
                 f"the seller's currency is {currency}, and the account's is set to {configured}", account=self.account
             )
         super().check()
-        return Checkup(currency=currency, clock_skew=self.http.clock_skew)
+        return AccountCheck(currency=currency, clock_skew=self.http.clock_skew)
 
     def seller_currency(self) -> str:
         """Return the currency that the vendor says the seller has, whatever the config says. It is asked for once."""
@@ -108,9 +108,9 @@ class TicketingProvider(HttpProvider):
 
         The vendor's vouchers have no PIN, so one that is given is not looked at.
         """
-        found = self._reads.with_code(Operation.FIND, checked_code(code))
-        one, raw = self._reads.only(Operation.FIND, found)
-        return self._made(Operation.FIND, self._reads.named(Operation.FIND, one), raw)
+        vouchers = self._reads.with_code(Operation.FIND, validate_code(code))
+        voucher, raw = self._reads.require_one(Operation.FIND, vouchers)
+        return self._voucher_of(Operation.FIND, self._reads.with_id(Operation.FIND, voucher), raw)
 
     @hide_arguments
     def get(
@@ -120,8 +120,8 @@ class TicketingProvider(HttpProvider):
         secrets: bool = False,  # noqa: ARG002 - the vendor shows the code in any case
     ) -> Voucher:
         """Return one voucher, with its code. The vendor does not say here what is left of it; `balance` does."""
-        one, raw = self._reads.got(Operation.GET, id)
-        return self._made(Operation.GET, one, raw)
+        voucher, raw = self._reads.get(Operation.GET, id)
+        return self._voucher_of(Operation.GET, voucher, raw)
 
     @hide_arguments
     def presentation(self, code: str | Code, *, id: str | None = None) -> Presentation:
@@ -129,18 +129,22 @@ class TicketingProvider(HttpProvider):
 
         Without the id, the voucher is looked for in the list first, with the key.
         """
-        code = checked_code(code)
+        code = validate_code(code)
         if id is None:
-            one, _ = self._reads.only(Operation.PRESENTATION, self._reads.with_code(Operation.PRESENTATION, code))
-            id = self._reads.named(Operation.PRESENTATION, one).own_id
+            one, _ = self._reads.require_one(
+                Operation.PRESENTATION, self._reads.with_code(Operation.PRESENTATION, code)
+            )
+            id = self._reads.with_id(Operation.PRESENTATION, one).own_id
             assert id is not None
         path = Path.of("/api/vouchers/{id}/{code}/info", id=id, code=code)
         request = Request(method="GET", path=path, anonymous=True)
-        info, raw = self._reads.of_voucher(lambda: self._reads.asked(Operation.PRESENTATION, request, read_info))
-        self._reads.about(Operation.PRESENTATION, lambda: check_info(info, id, code))
+        info, raw = self._reads.of_voucher(lambda: self._reads.send_read(Operation.PRESENTATION, request, read_info))
+        self._reads.error_context(Operation.PRESENTATION, lambda: check_info(info, id, code))
         told = None if info.seller is None else info.seller.currency
         currency = told or self._reads.currency(Operation.PRESENTATION)
-        return self._reads.about(Operation.PRESENTATION, lambda: presentation(self.account, currency, info, raw))
+        return self._reads.error_context(
+            Operation.PRESENTATION, lambda: presentation(self.account, currency, info, raw)
+        )
 
     def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
         """List vouchers, in an order that the vendor does not document.
@@ -159,12 +163,12 @@ class TicketingProvider(HttpProvider):
 
         def fetch(index: int) -> Page[Voucher]:
             currency = self._reads.currency(Operation.VOUCHERS)
-            page = self._reads.slice(Operation.VOUCHERS, index * step, size, params)
-            shown = [(one, raw) for one, raw in page.shown if query.code in (None, one.code)]
-            named = [self._reads.named(Operation.VOUCHERS, one) for one, _ in shown]
+            page = self._reads.list_slice(Operation.VOUCHERS, index * step, size, params)
+            shown = [(entry, raw) for entry, raw in page.shown if query.code in (None, entry.code)]
+            vouchers = [self._reads.with_id(Operation.VOUCHERS, entry) for entry, _ in shown]
             make = partial(mapping.voucher, self.account, currency)
             return Page(
-                items=mapped_all(make, named, [raw for _, raw in shown], what="voucher list", at="docs"),
+                items=map_page(make, vouchers, [raw for _, raw in shown], what="voucher list", at="docs"),
                 # The vendor may count more than what has this very code: then the count proves nothing.
                 total=page.total if query.code is None else None,
                 pages=-(-page.total // size) if query.code is not None else None,
@@ -173,7 +177,7 @@ class TicketingProvider(HttpProvider):
             )
 
         return Listing(
-            lambda index: self._reads.about(Operation.VOUCHERS, lambda: fetch(index)),
+            lambda index: self._reads.error_context(Operation.VOUCHERS, lambda: fetch(index)),
             key=lambda voucher: voucher.id,
             workers=self.settings.workers,
             limit=query.limit,
@@ -185,9 +189,13 @@ class TicketingProvider(HttpProvider):
     def history(self, id: str) -> History:
         """Return the ticket checkouts that took value off a voucher (vivenu: transactions); it comes in one reply."""
         request = Request(method="GET", path=Path.of("/api/vouchers/{id}/transactions", id=id), returns_page=True)
-        found = self._reads.of_voucher(lambda: self._reads.asked(Operation.HISTORY, request, wire.read_transactions))
+        history = self._reads.of_voucher(
+            lambda: self._reads.send_read(Operation.HISTORY, request, wire.read_transactions)
+        )
         currency = self._reads.currency(Operation.HISTORY)
-        return self._reads.about(Operation.HISTORY, lambda: mapping.history(self.account, currency, id, found))
+        return self._reads.error_context(
+            Operation.HISTORY, lambda: mapping.history(self.account, currency, id, history)
+        )
 
     # --- issuing ---
 
@@ -199,23 +207,23 @@ class TicketingProvider(HttpProvider):
         so if the outcome is unknown it is lost: choose the code, keep it before the call, and `find` tells.
         """
         mapping.check_new(new)
-        code = mapping.made_code() if new.code is None else mapping.chosen_code(new.code)
+        code = mapping.make_code() if new.code is None else mapping.check_new_code(new.code)
         currency = self._reads.currency(Operation.ISSUE)
         mapping.check_currency(new.initial, currency)
         intent = self.intent(Operation.ISSUE, reference=reference, order=order, money=new.initial)
         request = Request(method="POST", path=Path.of("/api/vouchers"), json=mapping.creation(new, code))
 
-        def read(reply: Reply) -> wire.Shown:
-            one, raw = wire.read_voucher(reply)
-            mapping.check_issued(new, code, one)
-            return one, raw
+        def read(reply: Response) -> wire.Shown:
+            voucher, raw = wire.read_voucher(reply)
+            mapping.check_issued(new, code, voucher)
+            return voucher, raw
 
         try:
             one, raw = self.http.change(request, intent, read)
         except Rejected as error:
             refused = error
         else:
-            return self._issued(currency, one, raw, intent)
+            return self._check_issued(currency, one, raw, intent)
         raise self._precise(refused, code)
 
     @hide_arguments
@@ -229,11 +237,11 @@ class TicketingProvider(HttpProvider):
             MalformedResponse: if the two readings disagree; nothing was sent.
             OutcomeUnknown: if the voucher cannot be read back as it was written.
         """
-        until = mapping.expiry(mapping.changed_expiry(changes))
+        until = mapping.expiry(mapping.new_expiry(changes))
         currency = self._reads.currency(Operation.UPDATE)
         before, _, _ = self._read_twice(Operation.UPDATE, id)
         # An amount that could not be read back afterwards is found out now, before anything is changed.
-        value = self._reads.about(Operation.UPDATE, lambda: mapping.amount(currency, before))
+        value = self._reads.error_context(Operation.UPDATE, lambda: mapping.amount(currency, before))
         id = before.own_id or id
         intent = self.intent(
             Operation.UPDATE,
@@ -248,9 +256,9 @@ class TicketingProvider(HttpProvider):
         # In the vendor's own digits, 29.999999999999996 included: whatever it means by them, it goes on meaning it.
         body = {"amount": before.amount, "validUntil": until}
 
-        def make(one: wire.TicketingVoucher, raw: RawObject) -> Voucher:
-            mapping.check_overwritten(value, until, one)
-            return mapping.voucher(self.account, currency, one, raw)
+        def make(voucher: wire.TicketingVoucher, raw: RawObject) -> Voucher:
+            mapping.check_overwritten(value, until, voucher)
+            return mapping.voucher(self.account, currency, voucher, raw)
 
         updated = self._put(id, body, intent, make)
         self._read_back(id, value, until, intent)
@@ -259,7 +267,7 @@ class TicketingProvider(HttpProvider):
     # --- primitives of emulations ---
 
     @hide_arguments
-    def read_value(self, code: str | Code | None = None, *, id: str | None = None) -> StoredValue:
+    def read_value(self, code: str | Code | None = None, *, id: str | None = None) -> ValueReading:
         """Return amount and balance of one voucher, as the list shows both at one moment.
 
         By id it is read twice, by id and from the list, as it may be overwritten afterwards.
@@ -268,23 +276,25 @@ class TicketingProvider(HttpProvider):
             MalformedResponse: if the two readings disagree.
         """
         if code is not None and id is None:
-            one, raw = self._reads.only("read_value", self._reads.with_code("read_value", checked_code(code)))
+            voucher, raw = self._reads.require_one(
+                "read_value", self._reads.with_code("read_value", validate_code(code))
+            )
         elif code is None and id is not None:
-            _, one, raw = self._read_twice("read_value", id)
+            _, voucher, raw = self._read_twice("read_value", id)
         else:
             raise InvalidRequest("either the code or the id is needed", field="code", rule="either a code or an id")
-        one, currency = self._reads.named("read_value", one), self._reads.currency("read_value")
-        return self._reads.about("read_value", lambda: mapping.stored_value(currency, one, raw))
+        voucher, currency = self._reads.with_id("read_value", voucher), self._reads.currency("read_value")
+        return self._reads.error_context("read_value", lambda: mapping.value_reading(currency, voucher, raw))
 
-    def write_value(self, before: StoredValue, value: Money, *, intent: Intent) -> None:
+    def write_value(self, before: ValueReading, value: Money, *, intent: Intent) -> None:
         """Overwrite the amount; the expiry goes back as it was read.
 
         That the vendor moves the balance along with the amount is taken to be so, and not documented.
         """
         mapping.check_range(value)
-        body = {"amount": wire.AMOUNT.write(value), "validUntil": before.kept}
+        body = {"amount": wire.AMOUNT.write(value), "validUntil": before.passthrough}
         until = mapping.expiry(before.valid_until)
-        self._put(before.voucher_id, body, intent, lambda one, _: mapping.check_overwritten(value, until, one))
+        self._put(before.voucher_id, body, intent, lambda voucher, _: mapping.check_overwritten(value, until, voucher))
 
     # --- in doubt ---
 
@@ -297,7 +307,7 @@ class TicketingProvider(HttpProvider):
         written = intent.notes.get("valid_until" if intent.verb == Operation.UPDATE else "value_after")
         try:
             if intent.verb == Operation.ISSUE and code is not None:
-                return resolving.issued(intent, self.find(code))
+                return resolving.outcome_of_issue(intent, self.find(code))
             if intent.voucher_id is not None and written is not None:
                 return resolving.overwritten(intent, written, self.get(intent.voucher_id))
         except VoucherNotFound:
@@ -308,9 +318,9 @@ class TicketingProvider(HttpProvider):
 
     # --- the ways calls go ---
 
-    def _made(self, operation: Operation, one: wire.TicketingVoucher, raw: RawObject) -> Voucher:
+    def _voucher_of(self, operation: Operation, voucher: wire.TicketingVoucher, raw: RawObject) -> Voucher:
         currency = self._reads.currency(operation)
-        return self._reads.about(operation, lambda: mapping.voucher(self.account, currency, one, raw))
+        return self._reads.error_context(operation, lambda: mapping.voucher(self.account, currency, voucher, raw))
 
     def _read_twice(self, operation: str, id: str) -> tuple[wire.TicketingVoucher, wire.TicketingVoucher, RawObject]:
         """Return the voucher with this id as it is shown by id, and as the list shows it, with its balance.
@@ -318,15 +328,15 @@ class TicketingProvider(HttpProvider):
         Raises:
             MalformedResponse: if the two disagree.
         """
-        one, _ = self._reads.got(operation, id)
+        one, _ = self._reads.get(operation, id)
         same_code = self._reads.with_code(operation, one.code)
         id = one.own_id or id
-        found = [(mapping.identified(other, id), raw) for other, raw in same_code if other.own_id in (None, id)]
+        found = [(mapping.with_id(other, id), raw) for other, raw in same_code if other.own_id in (None, id)]
         if not found:
             raise MalformedResponse("the list does not show the voucher", account=self.account, operation=operation)
-        listed, raw = self._reads.only(operation, found)
+        listed, raw = self._reads.require_one(operation, found)
         currency = self._reads.currency(operation)
-        self._reads.about(operation, lambda: mapping.check_same_reading(currency, one, listed))
+        self._reads.error_context(operation, lambda: mapping.check_same_reading(currency, one, listed))
         return one, listed, raw
 
     def _read_back(self, id: str, value: Money, until: str | None, intent: Intent) -> None:
@@ -336,7 +346,7 @@ class TicketingProvider(HttpProvider):
             OutcomeUnknown: if it does not, or cannot be read.
         """
         try:
-            one, _ = self._reads.got(Operation.UPDATE, id)
+            one, _ = self._reads.get(Operation.UPDATE, id)
             mapping.check_overwritten(value, until, one)
         except VoucherGatewayError as error:
             reason = f"the voucher could not be read back as it was written: {error.message}"
@@ -344,10 +354,10 @@ class TicketingProvider(HttpProvider):
             return
         raise OutcomeUnknown(reason, ticket=intent.ticket(reason), account=self.account, operation=intent.verb)
 
-    def _issued(self, currency: str, one: wire.TicketingVoucher, raw: RawObject, intent: Intent) -> Voucher:
+    def _check_issued(self, currency: str, voucher: wire.TicketingVoucher, raw: RawObject, intent: Intent) -> Voucher:
         """Return the voucher that was created. If that fails, the caller must not believe that nothing happened."""
         try:
-            return mapping.voucher(self.account, currency, self._reads.named(Operation.ISSUE, one), raw)
+            return mapping.voucher(self.account, currency, self._reads.with_id(Operation.ISSUE, voucher), raw)
         except VoucherGatewayError as error:
             reason = f"the voucher was created, but {error.message}"
         raise OutcomeUnknown(reason, ticket=intent.ticket(reason), account=self.account, operation=intent.verb)
@@ -374,9 +384,9 @@ class TicketingProvider(HttpProvider):
     ) -> T:
         """Overwrite amount and expiry. Both always go: without an expiry a voucher never expires (vendor page)."""
 
-        def read(reply: Reply) -> T:
-            one, raw = wire.read_voucher(reply)
-            return make(mapping.same_voucher(one, id), raw)
+        def read(reply: Response) -> T:
+            voucher, raw = wire.read_voucher(reply)
+            return make(mapping.same_voucher(voucher, id), raw)
 
         request = Request(method="PUT", path=Path.of("/api/vouchers/{id}", id=id), json=body)
         return self._reads.of_voucher(lambda: self.http.change(request, intent, read))

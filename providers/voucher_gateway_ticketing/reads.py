@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from voucher_gateway.adapter import (
-    Calls,
+    ApiCalls,
     Code,
     HttpClient,
     Listing,
@@ -24,7 +24,7 @@ from voucher_gateway_ticketing.settings import TicketingSettings
 T = TypeVar("T")
 
 
-class Reads(Calls):
+class Reads(ApiCalls):
     """The reading calls of one account. `operation` is what an error names."""
 
     def __init__(self, account: str, settings: TicketingSettings, http: HttpClient) -> None:
@@ -34,19 +34,19 @@ class Reads(Calls):
 
     def currency(self, operation: str) -> str:
         """Return the currency of all vouchers: the config's, or else the seller's."""
-        return self._settings.currency or self.about(operation, self._seller.currency)
+        return self._settings.currency or self.error_context(operation, self._seller.currency)
 
     def seller_currency(self) -> str:
         """Return the seller's currency, whatever the config says."""
-        return self.about("seller_currency", self._seller.currency)
+        return self.error_context("seller_currency", self._seller.currency)
 
-    def got(self, operation: str, id: str) -> wire.Shown:
+    def get(self, operation: str, id: str) -> wire.Shown:
         """Return the voucher with this id."""
         request = Request(method="GET", path=Path.of("/api/vouchers/{id}", id=id))
-        one, raw = self.of_voucher(lambda: self.asked(operation, request, wire.read_voucher))
-        return mapping.identified(one, id), raw
+        voucher, raw = self.of_voucher(lambda: self.send_read(operation, request, wire.read_voucher))
+        return mapping.with_id(voucher, id), raw
 
-    def slice(self, operation: str, first: int, size: int, params: list[Param]) -> wire.TicketingPage:
+    def list_slice(self, operation: str, first: int, size: int, params: list[Param]) -> wire.TicketingPage:
         """Return so many vouchers of the list.
 
         It takes several requests if the vendor gives fewer at a time than were asked for: its pages name 1000 and 100
@@ -57,7 +57,7 @@ class Reads(Calls):
             had = len(whole.docs)
             query = [("top", str(size - had)), ("skip", str(first + had)), *params]
             request = Request(method="GET", path=Path.of("/api/vouchers"), query=query, returns_page=True)
-            page = self.asked(operation, request, wire.read_vouchers)
+            page = self.send_read(operation, request, wire.read_vouchers)
             whole.docs += page.docs
             whole.raw += page.raw
             whole.total = page.total
@@ -70,45 +70,45 @@ class Reads(Calls):
         size = self._settings.page_size
 
         def fetch(index: int) -> Page[wire.Shown]:
-            page = self.slice(operation, index * size, size, [("code", code)])
+            page = self.list_slice(operation, index * size, size, [("code", code)])
             return Page(items=page.shown, total=page.total, size=size)
 
         with Listing(fetch, key=lambda shown: shown[0].identity, workers=1) as listed:
-            return [(one, raw) for one, raw in listed if one.code == code]
+            return [(entry, raw) for entry, raw in listed if entry.code == code]
 
-    def only(self, operation: str, found: list[wire.Shown]) -> wire.Shown:
+    def require_one(self, operation: str, vouchers: list[wire.Shown]) -> wire.Shown:
         """Return the one voucher that was found.
 
         Raises:
             VoucherNotFound: if there is none.
             MalformedResponse: if there are several.
         """
-        if not found:
+        if not vouchers:
             raise VoucherNotFound("the vendor knows no such voucher", account=self._account, operation=operation)
-        if len(found) > 1:
+        if len(vouchers) > 1:
             raise MalformedResponse("several vouchers have this code", account=self._account, operation=operation)
-        return found[0]
+        return vouchers[0]
 
-    def named(self, operation: str, one: wire.TicketingVoucher) -> wire.TicketingVoucher:
+    def with_id(self, operation: str, voucher: wire.TicketingVoucher) -> wire.TicketingVoucher:
         """Return the voucher with its id, looked up by its code if the vendor did not send it along.
 
         Raises:
             MalformedResponse: if the look-up does not show it, either.
         """
-        if one.own_id:
-            return one
-        query = [("sellerId", one.seller_id or self.about(operation, self._seller.id))]
-        path = Path.of("/api/coupon/{code}/info", code=one.code)
+        if voucher.own_id:
+            return voucher
+        query = [("sellerId", voucher.seller_id or self.error_context(operation, self._seller.id))]
+        path = Path.of("/api/coupon/{code}/info", code=voucher.code)
         request = Request(method="GET", path=path, query=query, anonymous=True)
         try:
-            found = self.asked(operation, request, wire.read_code)
+            code = self.send_read(operation, request, wire.read_code)
         except Rejected:
-            found = wire.TicketingCode()
-        if found.type == "coupon" or found.voucher is None or found.voucher.code != one.code:
+            code = wire.TicketingCode()
+        if code.type == "coupon" or code.voucher is None or code.voucher.code != voucher.code:
             raise MalformedResponse(
                 "the vendor shows the voucher without an id, and its look-up of codes shows none, either",
                 problems=("_id: is missing",),
                 account=self._account,
                 operation=operation,
             )
-        return mapping.identified(one, found.voucher.id)
+        return mapping.with_id(voucher, code.voucher.id)

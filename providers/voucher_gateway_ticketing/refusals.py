@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from voucher_gateway.adapter import AccessDenied, MalformedResponse, Rejected, Reply, VoucherGatewayError
+from voucher_gateway.adapter import AccessDenied, MalformedResponse, Rejected, Response, VoucherGatewayError
 
 DOCUMENTED: Final = frozenset({400, 404})
 """The statuses that the vendor documents for refusals, without a body."""
@@ -26,7 +26,7 @@ DOCUMENTED: Final = frozenset({400, 404})
 _NAME: Final = re.compile(r"(?=.{3,80}\Z)[A-Za-z]+(?:[._][A-Za-z]+)+")
 
 
-def explain(reply: Reply) -> VoucherGatewayError | None:
+def explain(reply: Response) -> VoucherGatewayError | None:
     """Return the error that a refusal stands for; None if the reply is not the vendor's."""
     if _is_markup(reply):
         return None
@@ -39,19 +39,19 @@ def explain(reply: Reply) -> VoucherGatewayError | None:
     if status is not None and str(status) != str(reply.status):
         return None
     name = _name(body.get("error")) if isinstance(body, Mapping) else None
-    said = f"HTTP {reply.status}" if name is None else f"HTTP {reply.status}, {name}"
+    message = f"HTTP {reply.status}" if name is None else f"HTTP {reply.status}, {name}"
     if reply.status == 403:
-        return AccessDenied(f"the vendor forbids this ({said}): the key may lack the permission", vendor_code=name)
-    return Rejected(f"the vendor refuses ({said}) for a reason that it does not document", vendor_code=name)
+        return AccessDenied(f"the vendor forbids this ({message}): the key may lack the permission", vendor_code=name)
+    return Rejected(f"the vendor refuses ({message}) for a reason that it does not document", vendor_code=name)
 
 
-def _is_markup(reply: Reply) -> bool:
+def _is_markup(reply: Response) -> bool:
     """Whether the body is a page of HTML or XML, by what it is called or by how it begins."""
     called = str(reply.headers.get("content-type", "")).lower()
     return "html" in called or "xml" in called or reply.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
-def _json(reply: Reply) -> Any:
+def _json(reply: Response) -> Any:
     """Return the JSON body; None for any other."""
     try:
         return reply.json()

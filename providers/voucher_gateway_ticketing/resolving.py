@@ -15,7 +15,7 @@ def note(until: str | None) -> str:
     return until or _NEVER
 
 
-def issued(intent: Intent, voucher: Voucher) -> Outcome:
+def outcome_of_issue(intent: Intent, voucher: Voucher) -> Outcome:
     """Judge an issue by the voucher that has its code now."""
     if voucher.initial != intent.money:
         return Outcome(effect=Effect.UNKNOWN, reason="there is a voucher with the code, but of another value")
@@ -25,13 +25,13 @@ def issued(intent: Intent, voucher: Voucher) -> Outcome:
 def overwritten(intent: Intent, written: str, voucher: Voucher) -> Outcome:
     """Judge an update, or an emulation made of one, by what the voucher has now of what was to be written."""
     if intent.verb == Operation.UPDATE:
-        return _updated(intent, written, voucher)
+        return _outcome_of_update(intent, written, voucher)
     if str(voucher.initial) == written:
         return Outcome(effect=Effect.SUCCEEDED, reason="the voucher has the value")
     return Outcome(effect=Effect.UNKNOWN, reason="the voucher has not got what was to be written, or not any more")
 
 
-def _updated(intent: Intent, written: str, voucher: Voucher) -> Outcome:
+def _outcome_of_update(intent: Intent, written: str, voucher: Voucher) -> Outcome:
     """Judge an update of the expiry, which writes the amount along as it was read.
 
     A repeat does no harm by itself: it reads the amount again and writes the same expiry. The earlier request can still

@@ -19,8 +19,8 @@ from voucher_gateway.adapter import (
     JsonNumber,
     MalformedResponse,
     RawObject,
-    Reply,
-    declare,
+    Response,
+    configure,
     rename_to_camel,
     strict_converter,
     structure,
@@ -138,45 +138,45 @@ class TicketingHistory:
     date: datetime | None
 
 
-declare(CONVERTER, TicketingVoucher, **rename_to_camel(TicketingVoucher, id="_id", plain_id="id"))
-declare(CONVERTER, TicketingTransaction, **rename_to_camel(TicketingTransaction))
-declare(CONVERTER, TicketingKey, **rename_to_camel(TicketingKey))
-declare(CONVERTER, TicketingFound, **rename_to_camel(TicketingFound, id="_id"))
+configure(CONVERTER, TicketingVoucher, **rename_to_camel(TicketingVoucher, id="_id", plain_id="id"))
+configure(CONVERTER, TicketingTransaction, **rename_to_camel(TicketingTransaction))
+configure(CONVERTER, TicketingKey, **rename_to_camel(TicketingKey))
+configure(CONVERTER, TicketingFound, **rename_to_camel(TicketingFound, id="_id"))
 
 
-def read_voucher(reply: Reply) -> Shown:
+def read_voucher(reply: Response) -> Shown:
     """Read a voucher."""
     return read_object(reply, TicketingVoucher, "voucher")
 
 
-def read_vouchers(reply: Reply) -> TicketingPage:
+def read_vouchers(reply: Response) -> TicketingPage:
     """Read a part of the voucher list."""
     page, raw = read_object(reply, _VoucherPage, "voucher list")
     return TicketingPage(docs=page.docs, raw=raw["docs"], total=page.total)
 
 
-def read_transactions(reply: Reply) -> TicketingHistory:
+def read_transactions(reply: Response) -> TicketingHistory:
     """Read a voucher's transactions."""
     entries, raw = read_object(reply, list[TicketingTransaction], "list of transactions")
     return TicketingHistory(entries=entries, raw=raw, date=reply.date)
 
 
-def read_code(reply: Reply) -> TicketingCode:
+def read_code(reply: Response) -> TicketingCode:
     """Read the answer to a public look-up of a code."""
     return read_object(reply, TicketingCode, "code")[0]
 
 
-def read_key(reply: Reply) -> TicketingKey:
+def read_key(reply: Response) -> TicketingKey:
     """Read whose key it is, and nothing else of the answer."""
     return read_object(reply, TicketingKey, "key")[0]
 
 
-def read_seller(reply: Reply) -> TicketingSeller:
+def read_seller(reply: Response) -> TicketingSeller:
     """Read a seller."""
     return read_object(reply, TicketingSeller, "seller")[0]
 
 
-def read_object(reply: Reply, cls: type[W], what: str) -> tuple[W, Any]:
+def read_object(reply: Response, cls: type[W], what: str) -> tuple[W, Any]:
     """Read an object as ours and as the vendor sent it; `what` is its name for people."""
     if not reply.body:
         raise MalformedResponse(f"the {what} is missing: the answer is empty")

@@ -35,7 +35,7 @@ from tests.benchmarks.taking_turns import compared
 from tests.postgres import running_postgres
 from voucher_gateway import Gateway
 from voucher_gateway.adapter import Effect, Intent, Money, Operation, SecretSource, TopUp, now
-from voucher_gateway.journal import Entry, Finished, Journal, Key, State, open_journal
+from voucher_gateway.journal import Journal, OperationKey, OperationRecord, OperationState, RequestResult, open_journal
 from voucher_gateway_jtl import JtlProvider, JtlSettings
 
 CALLS: Final = 60
@@ -82,16 +82,18 @@ def _two_commits(folder: Path) -> Ratio:
 def journalled(journal: Journal) -> None:
     """Do for one top-up what the execution does: look it up, write it down, write down that it succeeded."""
     operation_id, at = secrets.token_hex(13), now()
-    key = Key("shop", Operation.TOP_UP, operation_id)
+    key = OperationKey("shop", Operation.TOP_UP, operation_id)
     assert journal.find(key) is None
-    target = journal.target(provider="jtl", host="127.0.0.1", login="a-client", code=None, id="a-voucher", money=TEN)
-    entry = Entry(
+    target = journal.describe_target(
+        provider="jtl", host="127.0.0.1", login="a-client", code=None, id="a-voucher", money=TEN
+    )
+    entry = OperationRecord(
         id=operation_id,
         key=key,
         order="1001",
         target=target,
         voucher_id=None,
-        state=State.OPEN,
+        state=OperationState.OPEN,
         attempt=1,
         epoch=1,
         owner=journal.database.locks.owner(),
@@ -113,13 +115,15 @@ def journalled(journal: Journal) -> None:
         money=TEN,
         sent_at=at,
     )
-    row = journal.begin(
+    row = journal.record_request(
         entry, new=True, step="top_up", decisive=True, intent=intent, finished=[], hold=None, vendor_now=at
     )
     result = TopUp(
         account="shop", id="a-movement", voucher_id="a-voucher", money=TEN, reference=key.reference, order="1001"
     )
-    journal.settle(entry, State.SUCCEEDED, result=result, finished=[Finished(row, Effect.SUCCEEDED, None, "top_up")])
+    journal.close_operation(
+        entry, OperationState.SUCCEEDED, result=result, finished=[RequestResult(row, Effect.SUCCEEDED, None, "top_up")]
+    )
 
 
 class RawJournal:

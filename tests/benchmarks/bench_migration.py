@@ -45,9 +45,9 @@ from voucher_gateway.migration import (
     Step,
     run_plan,
 )
-from voucher_gateway.migration.estimate import Estimate, Load
+from voucher_gateway.migration.estimate import AccountLoad, Estimate
 from voucher_gateway.migration.plan_file import PlanWriter
-from voucher_gateway.migration.totals import Adder
+from voucher_gateway.migration.totals import TotalsBuilder
 from voucher_gateway_jtl import JtlProvider, JtlSettings
 from voucher_gateway_ticketing import TicketingProvider, TicketingSettings
 
@@ -137,8 +137,8 @@ def write_plan(path: Path, gateway: Gateway, journal: Journal, vouchers: int) ->
         retire="keep-frozen",
         workers=WORKERS,
     )
-    adder, money = Adder(), Money(VALUE, "EUR")
-    load = Load(account="source", requests=3, latency=timedelta(milliseconds=LATENCY_MS))
+    adder, money = TotalsBuilder(), Money(VALUE, "EUR")
+    load = AccountLoad(account="source", requests=3, latency=timedelta(milliseconds=LATENCY_MS))
     with PlanWriter(path, header) as writer:
         for number in range(1, vouchers + 1):
             id = f"V{number:07d}"

@@ -29,9 +29,9 @@ from tests.benchmarks.ratio import Ratio, print_table
 from tests.benchmarks.structure_by_hand import jtl_by_hand, ticketing_by_hand
 from tests.benchmarks.structure_pages import VOUCHERS, jtl_page, ticketing_page
 from tests.benchmarks.structure_pydantic import jtl_pydantic, ticketing_pydantic
-from voucher_gateway.http import Reply
+from voucher_gateway.http import Response
 from voucher_gateway.model import Voucher
-from voucher_gateway.wire import mapped_all
+from voucher_gateway.wire import map_page
 
 ROUNDS: Final = 41
 TO_HAND: Final = 1.35
@@ -41,15 +41,15 @@ Way = Callable[[bytes], list[Voucher]]
 
 
 def jtl_ours(body: bytes) -> list[Voucher]:
-    page = jtl_wire.read_vouchers(Reply(status=200, headers={}, body=body))
+    page = jtl_wire.read_vouchers(Response(status=200, headers={}, body=body))
     make = partial(jtl_mapping.voucher, "shop", None)
-    return mapped_all(make, page.data, page.raw, what="voucher list", at="data")
+    return map_page(make, page.data, page.raw, what="voucher list", at="data")
 
 
 def ticketing_ours(body: bytes) -> list[Voucher]:
-    page = ticketing_wire.read_vouchers(Reply(status=200, headers={}, body=body))
+    page = ticketing_wire.read_vouchers(Response(status=200, headers={}, body=body))
     make = partial(ticketing_mapping.voucher, "events", "EUR")
-    return mapped_all(make, page.docs, page.raw, what="voucher list", at="docs")
+    return map_page(make, page.docs, page.raw, what="voucher list", at="docs")
 
 
 PAGES: Final[dict[str, tuple[bytes, dict[str, Way]]]] = {

@@ -38,7 +38,7 @@ def hand_amount(text: object, currency: str | None) -> Money | None:
     if type(text) is not str or currency is None or not AMOUNT_TEXT.fullmatch(text):
         raise Wrong
     number = exact_decimal(text)
-    return Money.trusted(number, currency) if exponent(currency) == 2 else Money(number, currency)
+    return Money.from_exact(number, currency) if exponent(currency) == 2 else Money(number, currency)
 
 
 def hand_instant(text: object) -> datetime | None:
@@ -141,7 +141,7 @@ def hand_number(value: object) -> Money:
     elif type(value) is not Decimal:
         raise Wrong
     try:
-        return Money.trusted(CENTS.quantize(value, CENT), "EUR")
+        return Money.from_exact(CENTS.quantize(value, CENT), "EUR")
     except (Inexact, InvalidOperation):
         return NUMBER.money(value, "EUR")
 

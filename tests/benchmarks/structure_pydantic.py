@@ -133,7 +133,7 @@ def money_of(text: str | None, currency: str | None) -> Money | None:
     if text is None or currency is None:
         return None
     number = exact_decimal(text)
-    return Money.trusted(number, currency) if exponent(currency) == 2 else Money(number, currency)
+    return Money.from_exact(number, currency) if exponent(currency) == 2 else Money(number, currency)
 
 
 def ticketing_pydantic(body: bytes) -> list[Voucher]:

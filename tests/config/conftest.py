@@ -12,7 +12,7 @@ from voucher_gateway.capabilities import Capabilities, CodeRules, Expiry, Listin
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.model import Voucher
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.settings import SecretSource, base_url
+from voucher_gateway.settings import SecretSource, parse_base_url
 
 DECLARED = Capabilities(
     operations={Operation.FIND: native(), Operation.GET: native()},
@@ -24,7 +24,7 @@ DECLARED = Capabilities(
 
 @attrs.frozen(kw_only=True)
 class AcmeSettings:
-    base_url: str = attrs.field(converter=base_url)
+    base_url: str = attrs.field(converter=parse_base_url)
     client_id: str
     client_secret: SecretSource
     timeout: float = 10.0

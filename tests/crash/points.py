@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.database import Database
-from voucher_gateway.http.request import EncodedRequest, Reply
+from voucher_gateway.http.request import EncodedRequest, Response
 from voucher_gateway.http.transport import Transport
 
 STRIKES: Final[Mapping[str, int]] = {
@@ -66,7 +66,7 @@ class Points:
 
         def watched_send(
             transport: Transport, request: EncodedRequest, *, deadline: float, returns_page: bool = False
-        ) -> Reply:
+        ) -> Response:
             where = f"{request.method} {_shape(urlsplit(request.url).path)}"
             self.pass_by(f"before {where}")
             reply = send(transport, request, deadline=deadline, returns_page=returns_page)

@@ -14,7 +14,7 @@ from tests.crash.truth import Scene, scene
 from tests.crash.verbs import VERBS
 from voucher_gateway.adapter import ConcurrentModification, Effect, OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.http import retry
-from voucher_gateway.http.request import EncodedRequest, Reply
+from voucher_gateway.http.request import EncodedRequest, Response
 from voucher_gateway.http.transport import Transport
 from voucher_gateway.journal import Journal
 from voucher_gateway.simulator import FAULTS
@@ -57,7 +57,9 @@ def _before_request(strike: Callable[[int, str], None]) -> Iterator[None]:
     send = Transport.send
     numbers = itertools.count()
 
-    def watched(transport: Transport, request: EncodedRequest, *, deadline: float, returns_page: bool = False) -> Reply:
+    def watched(
+        transport: Transport, request: EncodedRequest, *, deadline: float, returns_page: bool = False
+    ) -> Response:
         strike(next(numbers), "TOKEN" if request.url.endswith("/oauth/token") else request.method)
         return send(transport, request, deadline=deadline, returns_page=returns_page)
 

@@ -14,7 +14,7 @@ from tests.crash.truth import OVER_S, Scene, count_points, scene
 from tests.crash.verbs import VERBS
 from tests.crash.worker import Job, Victim, at_work
 from voucher_gateway.adapter import OperationInProgress
-from voucher_gateway.journal import Journal, State
+from voucher_gateway.journal import Journal, OperationState
 
 _accounts: Final = itertools.count(1)
 
@@ -36,7 +36,7 @@ def _wake(worker: Victim) -> str:
 
 
 def _begun(one: Scene) -> bool:
-    return one.state() is State.OPEN
+    return one.state() is OperationState.OPEN
 
 
 def _freeze_on_sqlite(verb: str, at: int, journal: Journal, url: str) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from tests.crash.truth import Scene, count_points, scene
 from tests.crash.verbs import VERBS
 from tests.crash.worker import Job, at_work
-from voucher_gateway.journal import Journal, State
+from voucher_gateway.journal import Journal, OperationState
 
 _accounts: Final = itertools.count(1)
 
@@ -20,7 +20,7 @@ def _interrupt(one: Scene, verb: str, at: int) -> None:
         struck = worker.heard()
         assert struck[0] == "struck"
         assert worker.heard()[:2] == ("over", "KeyboardInterrupt"), struck
-        assert one.state() is not State.OPEN, struck
+        assert one.state() is not OperationState.OPEN, struck
         one.retry()  # no OperationInProgress, although the process lives
         worker.let_end()
     one.check(repeated=True)

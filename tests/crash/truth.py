@@ -15,7 +15,7 @@ from tests.crash.verbs import REFERENCE, VERBS, Ledger, Prepared, Verb
 from tests.crash.worker import PATIENCE_S, Job, at_work
 from voucher_gateway import Gateway
 from voucher_gateway.adapter import Declined, OutcomeUnknown
-from voucher_gateway.journal import Journal, State
+from voucher_gateway.journal import Journal, OperationState
 from voucher_gateway.reconcile import reconcile
 from voucher_gateway.simulator import RunningSimulator, start
 
@@ -72,7 +72,7 @@ class Scene:
         """How often it has happened, by the vendor's ledger."""
         return self.verb.times(self.prepared, ledger(self.running))
 
-    def state(self) -> State | None:
+    def state(self) -> OperationState | None:
         """What the journal says of it."""
         entry = self.gateway.operation(self.site.account, self.verb.operation, REFERENCE)
         return None if entry is None else entry.state
@@ -81,7 +81,7 @@ class Scene:
         """Wait until the system has freed the lock of a dead worker: PostgreSQL takes a moment to hear of it."""
         journal, deadline = self.gateway.journal, time.monotonic() + PATIENCE_S
         entry = self.gateway.operation(self.site.account, self.verb.operation, REFERENCE)
-        while journal is not None and entry is not None and journal.alive(entry):
+        while journal is not None and entry is not None and journal.is_owner_alive(entry):
             assert time.monotonic() < deadline, "the lock of a dead worker is not freed"
             time.sleep(0.002)
 
@@ -104,7 +104,7 @@ class Scene:
             self.running.clock.advance(OVER_S)
         self.gateway.recover(account=self.site.account, everything=True)
 
-    def check(self, *, repeated: bool, loud: bool = False) -> State | None:
+    def check(self, *, repeated: bool, loud: bool = False) -> OperationState | None:
         """Make sure that it happened once or not at all, and that the journal says the same.
 
         Args:
@@ -113,23 +113,27 @@ class Scene:
         """
         times, state, name = self.times(), self.state(), self.verb.name
         seen = f"{name}: happened {times} times, and the journal says {state}"
-        assert state is not State.OPEN, seen
+        assert state is not OperationState.OPEN, seen
         if name == "jtl/reserve":  # it may be over by now, which leaves no trace
             assert times in (0, 1), seen
-            assert state is State.SUCCEEDED or (times == 0 and not repeated and state is not State.UNKNOWN), seen
+            assert state is OperationState.SUCCEEDED or (
+                times == 0 and not repeated and state is not OperationState.UNKNOWN
+            ), seen
             return state
         if name == "jtl/release":  # the journal alone remembers it
             assert times == 0, seen
-            assert state is State.SUCCEEDED or not repeated, seen
+            assert state is OperationState.SUCCEEDED or not repeated, seen
         elif times == 0:
             unproved = name in MAY_STAY_UNKNOWN or (name in RESUMES_BY_REPEAT and not repeated)
-            unmoved = {None, State.DECLINED, State.NOT_EXECUTED} | ({State.UNKNOWN} if unproved else set())
+            unmoved = {None, OperationState.DECLINED, OperationState.NOT_EXECUTED} | (
+                {OperationState.UNKNOWN} if unproved else set()
+            )
             if repeated and name not in LAPSES:
-                unmoved = {State.UNKNOWN} if unproved else set()
+                unmoved = {OperationState.UNKNOWN} if unproved else set()
             assert state in unmoved, seen
         else:
             assert times == 1, seen
-            assert state is (State.UNKNOWN if loud else State.SUCCEEDED), seen
+            assert state is (OperationState.UNKNOWN if loud else OperationState.SUCCEEDED), seen
         # Reservations that nobody can capture any more lapse; the vendor's clock is known from its latest answer.
         self.running.clock.advance(OVER_S)
         self.gateway.provider(self.site.account).check()

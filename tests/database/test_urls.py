@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from voucher_gateway.adapter import ConfigurationError
-from voucher_gateway.database.urls import normal, shown
+from voucher_gateway.database.urls import normalize, safe_text
 
 
 @pytest.mark.parametrize(
@@ -17,15 +17,15 @@ from voucher_gateway.database.urls import normal, shown
     ],
 )
 def test_a_message_names_host_port_and_database_only(url: str) -> None:
-    assert shown(normal(url, "journal")) == "postgresql+psycopg://db.example:5433/own"
+    assert safe_text(normalize(url, "journal")) == "postgresql+psycopg://db.example:5433/own"
 
 
 def test_a_message_names_the_folder_of_a_socket(sqlite_url: str) -> None:
-    assert "db" in shown(normal("postgresql:///own?host=/run/db&password=hunter2", "journal"))
-    assert shown(normal(sqlite_url, "journal")).endswith("/journal.db")
+    assert "db" in safe_text(normalize("postgresql:///own?host=/run/db&password=hunter2", "journal"))
+    assert safe_text(normalize(sqlite_url, "journal")).endswith("/journal.db")
 
 
 def test_a_password_that_is_not_encoded_is_refused_unseen() -> None:
     with pytest.raises(ConfigurationError, match="%40") as caught:
-        normal("postgresql://u:p@hunter2@db.example/own", "journal")
+        normalize("postgresql://u:p@hunter2@db.example/own", "journal")
     assert "hunter2" not in f"{caught.value!r}"

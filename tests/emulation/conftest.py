@@ -28,13 +28,13 @@ from voucher_gateway.adapter import (
     Pin,
     Redemption,
     Refund,
-    StoredValue,
+    ValueReading,
     Voucher,
     VoucherNotFound,
     VoucherProvider,
     WrongPin,
-    about_to_send,
     native,
+    notify_before_send,
     now,
 )
 from voucher_gateway.simulator import RunningSimulator, start
@@ -95,7 +95,7 @@ def capabilities(*operations: Operation, writes_value: bool = False, **more: Any
         codes=CodeRules(choosable=False, readable=False),
         expiry=Expiry.ABSOLUTE,
         listing=ListingRules(page_size=1),
-        writes_value=writes_value,
+        can_overwrite_value=writes_value,
         **more,
     )
 
@@ -150,7 +150,7 @@ class Till(InMemory):
         reference: str,
         order: str | None = None,
     ) -> Redemption:
-        about_to_send(self.intent(Operation.REDEEM, reference=reference, order=order, money=money))
+        notify_before_send(self.intent(Operation.REDEEM, reference=reference, order=order, money=money))
         self.books.happen("before-redeem")
         with self.books.lock:
             entry = self.books.of(code=Code.of(code).reveal())
@@ -184,7 +184,7 @@ class Till(InMemory):
             voucher_id=redemption.voucher_id,
             money=back,
         )
-        about_to_send(intent)
+        notify_before_send(intent)
         self.books.happen("before-refund")
         with self.books.lock:
             if self._refundable[redemption.id] < back:
@@ -205,17 +205,17 @@ class Slate(InMemory):
     name = "slate"
     declared = capabilities(writes_value=True)
 
-    def read_value(self, code: str | Code | None = None, *, id: str | None = None) -> StoredValue:
+    def read_value(self, code: str | Code | None = None, *, id: str | None = None) -> ValueReading:
         self.books.happen("before-read-by-code" if id is None else "before-read")
         with self.books.lock:
             entry = self.books.of(code=None if code is None else Code.of(code).reveal(), id=id)
-            read = StoredValue(
+            read = ValueReading(
                 voucher_id=entry.id, value=entry.value, remaining=entry.remaining, valid_until=entry.valid_until
             )
         self.books.happen("after-read-by-code" if id is None else "after-read")
         return read
 
-    def write_value(self, before: StoredValue, value: Money, *, intent: Intent) -> None:
+    def write_value(self, before: ValueReading, value: Money, *, intent: Intent) -> None:
         self.books.happen("before-write")
         with self.books.lock:
             entry = self.books.of(id=before.voucher_id)

@@ -18,7 +18,7 @@ from voucher_gateway.adapter import (
     native,
 )
 from voucher_gateway.capabilities import RISKS
-from voucher_gateway.emulation import emulated
+from voucher_gateway.emulation import with_emulations
 
 DENIED = OperationSupport(support=Support.DENIED, note="this login lacks the scope use")
 SPENDING = (Operation.RESERVE, Operation.CAPTURE, Operation.RELEASE, Operation.REDEEM, Operation.REFUND)
@@ -35,7 +35,7 @@ def vendor(
         codes=CodeRules(choosable=False, readable=False),
         expiry=Expiry.NONE,
         listing=ListingRules(page_size=1),
-        writes_value=writes_value,
+        can_overwrite_value=writes_value,
         reservations=reservations,
     )
 
@@ -48,18 +48,18 @@ def rules(*, time_to_live: timedelta | None = timedelta(minutes=30), release: bo
 
 def by(capabilities: Capabilities, *accepted: str) -> dict[Operation, str | None]:
     """Return the emulations that are in use."""
-    found = emulated(capabilities, accepted)
+    found = with_emulations(capabilities, accepted)
     return {one: found.of(one).emulation for one in Operation if found.of(one).support is Support.EMULATED}
 
 
 def test_what_has_nothing_to_be_made_of_stays_as_it_is() -> None:
     bare = vendor()
-    assert emulated(bare, RISKS) == bare
+    assert with_emulations(bare, RISKS) == bare
 
 
 def test_what_is_native_is_never_emulated() -> None:
     everything = vendor(*Operation, writes_value=True, reservations=rules())
-    assert emulated(everything, RISKS) == everything
+    assert with_emulations(everything, RISKS) == everything
 
 
 def test_safe_emulations_need_no_acceptance() -> None:
@@ -99,7 +99,7 @@ def test_it_is_not_mixed_with_reservations_of_the_vendors_own(own: Operation) ->
 @pytest.mark.parametrize("denied", [Operation.RESERVE, Operation.CAPTURE])
 def test_what_is_made_of_a_denied_operation_is_denied_for_the_same_reason(denied: Operation) -> None:
     own = tuple({Operation.RESERVE, Operation.CAPTURE} - {denied})
-    support = emulated(vendor(*own, denied=(denied,)), ()).of(Operation.REDEEM)
+    support = with_emulations(vendor(*own, denied=(denied,)), ()).of(Operation.REDEEM)
     assert (support.support, support.note) == (Support.DENIED, DENIED.note)
 
 
@@ -130,4 +130,4 @@ def test_a_vendors_own_note_on_the_operation_is_kept() -> None:
     noted = vendor(Operation.RESERVE, Operation.CAPTURE).with_support(
         {Operation.REDEEM: OperationSupport(support=Support.UNSUPPORTED, note="made out of two")}
     )
-    assert emulated(noted, ()).of(Operation.REDEEM).note == "made out of two"
+    assert with_emulations(noted, ()).of(Operation.REDEEM).note == "made out of two"

@@ -25,7 +25,7 @@ from voucher_gateway import (
     VoucherNotFound,
 )
 from voucher_gateway.capabilities import RISKS
-from voucher_gateway.emulation import VoucherLocks
+from voucher_gateway.emulation import KeyedLocks
 
 if TYPE_CHECKING:
     from tests.emulation.conftest import Slate
@@ -236,7 +236,7 @@ def test_two_gateways_of_one_process_keep_off_each_others_vouchers(slate: Slate,
 
 
 def test_vouchers_are_locked_each_for_itself() -> None:
-    locks = VoucherLocks()
+    locks = KeyedLocks()
 
     def take(host: str, id: str) -> None:
         with locks.hold(host, id):
@@ -252,7 +252,7 @@ def test_vouchers_are_locked_each_for_itself() -> None:
 
 
 def test_locks_that_nobody_holds_take_no_memory() -> None:
-    locks = VoucherLocks()
+    locks = KeyedLocks()
 
     def use(number: int) -> None:
         with locks.hold("one.test", f"v-{number % 7}"):

@@ -23,13 +23,13 @@ from voucher_gateway.adapter import (
     VoucherChanges,
 )
 from voucher_gateway.gateway import Account
-from voucher_gateway.journal import Key, State, open_journal
+from voucher_gateway.journal import OperationKey, OperationState, open_journal
 from voucher_gateway.simulator import RunningSimulator, start
 from voucher_gateway_ticketing import TicketingProvider, TicketingSettings
 
 KEYS = {"1": SecretSource.of("a-key-for-the-tests-of-journals")}
 CODE = "LATE-0001"
-UPDATE = Key("events", Operation.UPDATE, "u-1")
+UPDATE = OperationKey("events", Operation.UPDATE, "u-1")
 UNTIL = datetime(2031, 1, 23, 23, 0, tzinfo=UTC)
 
 
@@ -109,7 +109,7 @@ def test_a_person_closes_the_request_that_cannot_arrive_any_more(seller: Seller)
     seller.update()
     assert "may still arrive" in seller.gateway.resolve(UPDATE).reason
     closed = seller.gateway.decide(UPDATE, succeeded=False, by="Ada", reason="the vendor's log does not have it")
-    assert closed.state is State.SUCCEEDED
+    assert closed.state is OperationState.SUCCEEDED
     assert seller.update().replayed
     assert seller.redeem().remaining == Money("39.47", "EUR")
     with pytest.raises(InvalidRequest, match="nothing to decide"):
@@ -118,14 +118,14 @@ def test_a_person_closes_the_request_that_cannot_arrive_any_more(seller: Seller)
 
 def test_an_update_that_is_found_before_any_repeat_guards_nothing(seller: Seller) -> None:
     lost(seller, "commit-then-drop")
-    assert [one.state for one in seller.gateway.recover(everything=True)] == [State.SUCCEEDED]
+    assert [one.state for one in seller.gateway.recover(everything=True)] == [OperationState.SUCCEEDED]
     assert seller.redeem().remaining == Money("39.47", "EUR")
 
 
 def test_an_update_that_changes_nothing_is_not_proved_by_what_was_there_before(seller: Seller) -> None:
     seller.update(reference="u-0")
     lost(seller)
-    assert [one.state for one in seller.gateway.recover(everything=True)] == [State.UNKNOWN]
+    assert [one.state for one in seller.gateway.recover(everything=True)] == [OperationState.UNKNOWN]
     with pytest.raises(OperationInProgress):
         seller.redeem()
     seller.update()  # a repeat does no harm
@@ -136,6 +136,6 @@ def test_an_update_that_changes_nothing_is_not_proved_by_what_was_there_before(s
 def test_a_repeat_that_is_lost_too_leaves_one_of_the_two_open(seller: Seller) -> None:
     lost(seller, "drop-before")
     lost(seller, "commit-then-drop")
-    assert [one.state for one in seller.gateway.recover(everything=True)] == [State.SUCCEEDED]
+    assert [one.state for one in seller.gateway.recover(everything=True)] == [OperationState.SUCCEEDED]
     with pytest.raises(OperationInProgress, match="may still arrive"):
         seller.redeem()

@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import Shop
 from voucher_gateway.adapter import IntegrityMismatch, Money, NotExecuted, OutcomeUnknown
-from voucher_gateway.journal import State
+from voucher_gateway.journal import OperationState
 
 TEN = Money("10.00", "EUR")
 RESERVE, CHARGE, LIST = "POST /v1/reservations", "POST /v1/reservations/*/charge", "GET /v1/vouchers"
@@ -28,7 +28,7 @@ def test_a_reservation_of_another_voucher_is_unknown(either_shop: Shop) -> None:
     assert code not in caught.value.ticket.to_json()
     entry = either_shop.gateway.operation("shop", "reserve", "a")
     assert entry is not None
-    assert entry.state is State.UNKNOWN
+    assert entry.state is OperationState.UNKNOWN
 
 
 def test_a_redemption_whose_reservation_is_of_another_voucher_takes_nothing(shop: Shop) -> None:
@@ -112,7 +112,7 @@ def test_the_history_of_another_voucher_does_not_prove_that_nothing_was_taken(
     scopes = ("read", "read-lists", "use") if by == "recover without secrets" else ()
     gateway = either_shop.another_gateway(scopes=scopes)
     if by != "the same reference":
-        assert [resolution.state for resolution in gateway.recover(everything=True)] == [State.UNKNOWN]
+        assert [resolution.state for resolution in gateway.recover(everything=True)] == [OperationState.UNKNOWN]
     with pytest.raises(OutcomeUnknown, match="another voucher"):
         either_shop.redeem(code)
     assert either_shop.charges() == 1
@@ -130,7 +130,7 @@ def test_a_lost_capture_of_a_reservation_is_looked_for_at_the_voucher_of_its_cod
         shop.gateway.capture("shop", held, reference="1001-a")
     shop.running.clock.advance(32 * 60)
     gateway = shop.another_gateway(scopes=scopes)
-    assert [resolution.state for resolution in gateway.recover(everything=True)] == [State.NOT_EXECUTED]
+    assert [resolution.state for resolution in gateway.recover(everything=True)] == [OperationState.NOT_EXECUTED]
 
 
 def test_the_capture_of_a_reservation_of_another_voucher_is_not_called_undone(shop: Shop) -> None:
@@ -142,5 +142,5 @@ def test_the_capture_of_a_reservation_of_another_voucher_is_not_called_undone(sh
     with pytest.raises(OutcomeUnknown):
         shop.gateway.capture("shop", held, reference="1001-a")
     shop.running.clock.advance(32 * 60)
-    assert [resolution.state for resolution in shop.gateway.recover(everything=True)] == [State.UNKNOWN]
+    assert [resolution.state for resolution in shop.gateway.recover(everything=True)] == [OperationState.UNKNOWN]
     assert shop.remaining(voucher_id) == "40.00"

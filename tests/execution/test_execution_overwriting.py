@@ -21,13 +21,13 @@ from voucher_gateway.adapter import (
     Voucher,
 )
 from voucher_gateway.gateway import Account
-from voucher_gateway.journal import Key, State, open_journal
+from voucher_gateway.journal import OperationKey, OperationState, open_journal
 from voucher_gateway.simulator import RunningSimulator, start
 from voucher_gateway_ticketing import TicketingProvider, TicketingSettings
 
 TEN = Money("10.00", "EUR")
 KEYS = {"1": SecretSource.of("a-key-for-the-tests-of-journals")}
-REDEEM = Key("events", Operation.REDEEM, "x")
+REDEEM = OperationKey("events", Operation.REDEEM, "x")
 
 
 @attrs.frozen
@@ -79,7 +79,7 @@ def test_the_chosen_code_of_an_issue_in_doubt_is_found_without_the_caller(box: B
     box.running.inject("commit-then-drop", "POST /api/vouchers")
     with pytest.raises(OutcomeUnknown):
         box.issued()
-    assert [one.state for one in box.another().recover()] == [State.SUCCEEDED]
+    assert [one.state for one in box.another().recover()] == [OperationState.SUCCEEDED]
     found = box.issued()
     assert found.replayed
     assert found.code is not None
@@ -142,7 +142,7 @@ def test_a_value_that_could_not_be_read_back_is_in_doubt_and_never_called_harmle
         box.redeem(voucher)
     entry = box.gateway.operation("events", "redeem", "x")
     assert entry is not None
-    assert entry.state is State.UNKNOWN
+    assert entry.state is OperationState.UNKNOWN
     monkeypatch.undo()
     assert box.redeem(voucher).money == TEN
     assert box.writes() == 1
@@ -172,8 +172,8 @@ def test_where_somebody_else_wrote_at_the_same_time_only_a_person_decides(
     before = len(box.running.requests)
     with pytest.raises(OutcomeUnknown, match="somebody else"):
         box.redeem(voucher)
-    assert box.gateway.resolve(caught.value.ticket).state is State.UNKNOWN
-    assert box.another().recover(everything=True)[0].state is State.UNKNOWN
+    assert box.gateway.resolve(caught.value.ticket).state is OperationState.UNKNOWN
+    assert box.another().recover(everything=True)[0].state is OperationState.UNKNOWN
     assert len(box.running.requests) == before
     box.gateway.decide(REDEEM, succeeded=True, by="Ada", reason="compared with the till")
     assert box.redeem(voucher).replayed

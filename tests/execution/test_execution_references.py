@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voucher_gateway.execution.steps import wire_reference
-from voucher_gateway.journal.ids import mark_of, new_id
+from voucher_gateway.journal.ids import new_id, tag_of
 
 if TYPE_CHECKING:
     from tests.conftest import Shop
@@ -52,22 +52,22 @@ def test_no_two_attempts_or_steps_share_one(places: list[tuple[int, int]], order
 def test_an_id_sorts_by_time_and_ends_in_its_mark() -> None:
     earlier, later = new_id("0" * 14), new_id("0" * 14)
     assert earlier <= later
-    assert mark_of(earlier) == "0" * 14
+    assert tag_of(earlier) == "0" * 14
     assert len(earlier) == 26
 
 
 def test_marks_differ_by_account_verb_and_reference(shop: Shop) -> None:
     keys = shop.journal.keys
     named = [("shop", "redeem", "1"), ("shop", "capture", "1"), ("shop", "redeem", "11"), ("shop1", "redeem", "1")]
-    assert len({keys.mark(*one) for one in named}) == len(named)
-    assert keys.mark(*named[0]) == keys.mark(*named[0])
+    assert len({keys.tag(*one) for one in named}) == len(named)
+    assert keys.tag(*named[0]) == keys.tag(*named[0])
 
 
 def test_the_vendor_sees_what_the_journal_holds(shop: Shop) -> None:
     _, code = shop.voucher()
     shop.redeem(code, order="Bestellung 1001")
     entry = shop.gateway.operations()[0]
-    sent = shop.journal.sent(entry.id)
+    sent = shop.journal.requests_of(entry.id)
     movement = shop.running.ledger()[0]["movements"][0]  # type: ignore[index]  # a list of movements
     assert movement["reference"] == sent[-1].intent.reference
     assert movement["reference"].startswith("Bestellung 1001~")

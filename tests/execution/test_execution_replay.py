@@ -18,7 +18,7 @@ from voucher_gateway.adapter import (
     VoucherChanges,
 )
 from voucher_gateway.errors import ReferenceConflict
-from voucher_gateway.journal import State
+from voucher_gateway.journal import OperationState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +74,7 @@ def test_another_intent_under_a_reference_is_a_conflict_always(shop: Shop, outco
         shop.running.inject("error-before", "GET *", times=0)
     with suppress(InsufficientValue, OutcomeUnknown):
         shop.redeem(code)
-    assert [entry.state for entry in shop.gateway.operations()] == [State(outcome)]
+    assert [entry.state for entry in shop.gateway.operations()] == [OperationState(outcome)]
     before = len(shop.running.requests)
     with pytest.raises(ReferenceConflict, match="another code"):
         shop.redeem(other_code)
@@ -111,8 +111,8 @@ def test_what_was_declined_runs_again_under_a_new_wire_reference(shop: Shop) -> 
     assert not shop.redeem(code).replayed
     entry = shop.gateway.operation("shop", "redeem", "1001-a")
     assert entry is not None
-    assert (entry.state, entry.attempt) == (State.SUCCEEDED, 2)
-    names = [one.intent.reference for one in shop.journal.sent(entry.id)]
+    assert (entry.state, entry.attempt) == (OperationState.SUCCEEDED, 2)
+    names = [one.intent.reference for one in shop.journal.requests_of(entry.id)]
     assert len(names) == len(set(names)) == 3
     assert shop.remaining(voucher_id) == "0.00"
 
@@ -210,7 +210,7 @@ def test_a_repeat_that_is_refused_says_nothing_of_the_attempt_before(shop: Shop)
         shop.gateway.issue("shop", NewVoucher(initial=TEN), reference="sale-1")
     entry = shop.gateway.operation("shop", "issue", "sale-1")
     assert entry is not None
-    assert entry.state is State.UNKNOWN
+    assert entry.state is OperationState.UNKNOWN
 
 
 def test_a_repeat_that_is_refused_because_the_first_attempt_succeeded_is_a_success(shop: Shop) -> None:

@@ -14,7 +14,7 @@ from voucher_gateway.adapter import (
     ReservationSuperseded,
     VoucherHeld,
 )
-from voucher_gateway.journal import State
+from voucher_gateway.journal import OperationState
 
 TEN = Money("10.00", "EUR")
 RESERVE = "POST /v1/reservations"
@@ -70,7 +70,7 @@ def test_a_repeat_that_is_refused_leaves_the_first_in_doubt(shop: Shop) -> None:
     with pytest.raises(VoucherHeld):
         shop.gateway.reserve("shop", code, TEN, reference="1002-a", order="1002")
     shop.running.clock.advance(HALF_AN_HOUR_S + 120)
-    assert shop.gateway.recover(everything=True)[0].state is State.NOT_EXECUTED
+    assert shop.gateway.recover(everything=True)[0].state is OperationState.NOT_EXECUTED
     assert shop.gateway.reserve("shop", code, TEN, reference="1002-a", order="1002").money == TEN
 
 

@@ -14,13 +14,13 @@ import sqlalchemy as sa
 from voucher_gateway.adapter import DatabaseUnavailable, Effect, Money, NewVoucher, Operation, OperationInProgress
 from voucher_gateway.database import Database
 from voucher_gateway.execution import steps
-from voucher_gateway.journal import Journal, Key, State
+from voucher_gateway.journal import Journal, OperationKey, OperationState
 
 if TYPE_CHECKING:
     from tests.conftest import Shop
 
 TEN = Money("10.00", "EUR")
-REDEEM = Key("shop", Operation.REDEEM, "1001-a")
+REDEEM = OperationKey("shop", Operation.REDEEM, "1001-a")
 
 
 @contextmanager
@@ -120,11 +120,11 @@ def test_a_live_worker_is_not_disturbed(shop: Shop) -> None:
 def test_one_worker_that_comes_too_late_does_not_make_another_look_dead(shop: Shop) -> None:
     """Two threads begin the same attempt anew; the loser's end must not hide the winner from a third."""
     locks = shop.journal.database.locks
-    with locks.working_on("an-operation"):
-        with locks.working_on("an-operation"):
+    with locks.mark_active("an-operation"):
+        with locks.mark_active("an-operation"):
             pass
-        assert locks.works_on("an-operation")
-    assert not locks.works_on("an-operation")
+        assert locks.is_active_here("an-operation")
+    assert not locks.is_active_here("an-operation")
 
 
 def test_a_worker_whose_operation_was_taken_over_sends_no_further_step(shop: Shop) -> None:
@@ -167,7 +167,7 @@ def test_an_interrupt_is_recorded_and_frees_the_operation(shop: Shop, monkeypatc
     monkeypatch.undo()
     entry = shop.journal.find(REDEEM)
     assert entry is not None
-    assert entry.state is State.UNKNOWN
+    assert entry.state is OperationState.UNKNOWN
     assert shop.redeem(code).money == TEN
     assert shop.charges() == 1
     assert shop.remaining(voucher_id) == "40.00"
@@ -178,20 +178,20 @@ def test_an_interrupt_between_the_answer_and_its_note_leaves_no_false_word(
 ) -> None:
     """The interrupt comes at the worst moment: the money has moved, and nobody has taken note of it yet."""
     _, code = shop.voucher()
-    real = steps._Step.over
+    real = steps._RequestRecorder.finish
 
     def interrupted(self: Any, effect: Effect, *more: Any) -> None:
         if self.name == "capture":
             raise KeyboardInterrupt
         real(self, effect, *more)
 
-    monkeypatch.setattr(steps._Step, "over", interrupted)
+    monkeypatch.setattr(steps._RequestRecorder, "over", interrupted)
     with pytest.raises(KeyboardInterrupt):
         shop.redeem(code)
     monkeypatch.undo()
     entry = shop.journal.find(REDEEM)
     assert entry is not None
-    assert entry.state is State.UNKNOWN
+    assert entry.state is OperationState.UNKNOWN
     shop.redeem(code)
     assert shop.charges() == 1
 
@@ -212,9 +212,9 @@ def test_a_result_that_cannot_be_recorded_is_returned_and_found_again(
     assert code not in caplog.text
     entry = shop.journal.find(REDEEM)
     assert entry is not None
-    assert entry.state is State.OPEN
+    assert entry.state is OperationState.OPEN
     if by == "recover":
-        assert [one.state for one in shop.gateway.recover()] == [State.SUCCEEDED]
+        assert [one.state for one in shop.gateway.recover()] == [OperationState.SUCCEEDED]
     assert shop.redeem(code).money == TEN
     assert shop.charges() == 1
     assert shop.remaining(voucher_id) == "40.00"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from voucher_gateway import Code, Gateway, Money, NewVoucher, Secret, VoucherGatewayError, VoucherQuery
-from voucher_gateway.adapter import SecretSource, base_url
+from voucher_gateway.adapter import SecretSource, parse_base_url
 from voucher_gateway.config import load_config
 from voucher_gateway.database import Database
 from voucher_gateway.journal import open_journal
@@ -117,7 +117,7 @@ def test_the_frames_of_a_refused_call_hold_no_secret(
         lambda: load_config({"accounts": {"shop": {"provider": "jtl", "client_secret": CODE, "client_id": PIN}}}),
         lambda: Gateway.from_config({"accounts": {"shop": {"provider": "ticketing", "api_key": CODE, "tries": "x"}}}),
         lambda: open_journal(f"mysql://user:{CODE}@db.example/x"),
-        lambda: base_url(f"https://user:{CODE}@db.example/x"),
+        lambda: parse_base_url(f"https://user:{CODE}@db.example/x"),
     ],
 )
 def test_what_cannot_be_made_leaves_no_secret_in_a_frame(make: Callable[[], object], canary: Canary) -> None:

@@ -26,7 +26,7 @@ from voucher_gateway.adapter import (
 )
 from voucher_gateway.capabilities import RISKS
 from voucher_gateway.errors import ReferenceConflict
-from voucher_gateway.journal import Journal, Key, State
+from voucher_gateway.journal import Journal, OperationKey, OperationState
 from voucher_gateway.simulator import RunningSimulator, start
 
 CODE = "REFUND-0001"
@@ -160,7 +160,9 @@ def test_a_refund_in_doubt_counts_until_it_is_resolved(seller: Counter) -> None:
     assert seller.gateway.refundable(taken) == euros("5.00")
     with pytest.raises(OperationInProgress, match="'b1'"):
         seller.gateway.refund("events", taken, euros("6.00"), reference="b2")
-    seller.gateway.decide(Key("events", Operation.REFUND, "b1"), succeeded=False, by="Ada", reason="asked the vendor")
+    seller.gateway.decide(
+        OperationKey("events", Operation.REFUND, "b1"), succeeded=False, by="Ada", reason="asked the vendor"
+    )
     assert seller.gateway.refundable(taken) == euros("20.00")
     seller.gateway.refund("events", taken, reference="b3")
     assert seller.remaining() == "50.00"
@@ -183,7 +185,7 @@ def test_a_redemption_whose_result_could_not_be_recorded_is_given_back_once(
         given = counter.gateway.redeem("events", CODE, euros("20.00"), reference="purchase")
     if by == "a person":
         counter.vendor.inject("error-before", "GET *", times=None)
-        key = Key("events", Operation.REDEEM, "purchase")
+        key = OperationKey("events", Operation.REDEEM, "purchase")
         counter.gateway.decide(key, succeeded=True, by="ann", reason="the shop has its redemption")
         counter.vendor.clear_faults()
     counter.gateway.recover(everything=True)
@@ -257,7 +259,7 @@ def test_no_sequence_of_refunds_sums_above_the_redemption(
             entry = seller.gateway.operation("events", "refund", reference)
             if then == "recover":
                 seller.gateway.recover(everything=True)
-            elif then == "decide" and entry is not None and entry.state is State.UNKNOWN:
+            elif then == "decide" and entry is not None and entry.state is OperationState.UNKNOWN:
                 with suppress(InvalidRequest):  # it is looked up first, and found
                     happened = given_back[reference] > 0
                     seller.gateway.decide(entry.key, succeeded=happened, by="Ada", reason="asked the vendor")

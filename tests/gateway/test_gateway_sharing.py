@@ -20,7 +20,7 @@ from voucher_gateway import (
     VoucherProvider,
 )
 from voucher_gateway.adapter import CodeRules, Expiry, ListingRules, native
-from voucher_gateway.emulation import VoucherLocks
+from voucher_gateway.emulation import KeyedLocks
 from voucher_gateway.simulator import RunningSimulator
 
 SideBySide = Callable[[int, Callable[[int], object]], list[object]]
@@ -109,7 +109,7 @@ def test_a_child_forked_while_other_threads_use_the_gateway_does_not_hang(
 
 
 def test_a_child_can_take_the_locks_that_threads_of_its_parent_held(in_a_child: InAChild) -> None:
-    locks = VoucherLocks()
+    locks = KeyedLocks()
     held, over = threading.Event(), threading.Event()
 
     def hold() -> None:

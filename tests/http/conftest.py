@@ -23,7 +23,7 @@ from voucher_gateway.adapter import (
     MalformedResponse,
     Money,
     Rejected,
-    Reply,
+    Response,
     VoucherGatewayError,
 )
 from voucher_gateway.http.effects import REFUSALS
@@ -233,7 +233,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> File:
     return file
 
 
-def explain(reply: Reply) -> Rejected | None:
+def explain(reply: Response) -> Rejected | None:
     """This vendor refuses with an object that has a code."""
     try:
         body = reply.json()
@@ -255,7 +255,7 @@ def client_of() -> Iterator[ClientOf]:
         def make(
             where: Server | str,
             *,
-            explain: Callable[[Reply], VoucherGatewayError | None] = explain,
+            explain: Callable[[Response], VoucherGatewayError | None] = explain,
             refusals: frozenset[int] = REFUSALS,
             **settings: Any,
         ) -> HttpClient:

@@ -20,8 +20,8 @@ from voucher_gateway.adapter import (
     ProviderUnavailable,
     RateLimited,
     Rejected,
-    Reply,
     Request,
+    Response,
     VoucherGatewayError,
 )
 
@@ -90,7 +90,7 @@ UNREADABLE = {
 
 def change(client: HttpClient, intent: Intent) -> OutcomeUnknown:
     with pytest.raises(OutcomeUnknown) as left_open:
-        client.change(CHARGE, intent, Reply.json)
+        client.change(CHARGE, intent, Response.json)
     assert left_open.value.outcome == "unknown"
     assert not left_open.value.retry_safe
     assert left_open.value.ticket.reference == "1001-a"
@@ -111,20 +111,20 @@ def test_a_change_is_unknown_and_not_sent_again_when(
 @pytest.mark.parametrize("name", BROKEN_OFF)
 def test_a_read_is_unavailable_when(name: str, serve: Serve, client_of: ClientOf) -> None:
     with pytest.raises(ProviderUnavailable, match="GET /jars: the connection broke before a complete answer"):
-        client_of(serve(BROKEN_OFF[name])).read(LOOK, Reply.json)
+        client_of(serve(BROKEN_OFF[name])).read(LOOK, Response.json)
 
 
 @pytest.mark.parametrize("name", SILENT)
 def test_a_read_times_out_when(name: str, serve: Serve, client_of: ClientOf) -> None:
     with pytest.raises(ProviderUnavailable, match="GET /jars: no complete answer within the time allowed"):
-        client_of(serve(SILENT[name]), read_timeout_s=0.2).read(LOOK, Reply.json)
+        client_of(serve(SILENT[name]), read_timeout_s=0.2).read(LOOK, Response.json)
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_a_read_is_malformed_and_not_repeated_when_the_answer_is(name: str, serve: Serve, client_of: ClientOf) -> None:
     server = serve(UNREADABLE[name])
     with pytest.raises(MalformedResponse):
-        client_of(server, tries=3).read(LOOK, Reply.json)
+        client_of(server, tries=3).read(LOOK, Response.json)
     assert len(server.heard) == 1
 
 
@@ -152,7 +152,7 @@ def test_a_refusal_in_the_vendors_shape_declines(
     server = serve(each=lambda _: (status, IN_SHAPE, {"X-Request-Id": "r-1"}))
     client = client_of(server, tries=3)
     with pytest.raises(Rejected) as refused:
-        client.read(LOOK, Reply.json) if verb == "read" else client.change(CHARGE, intent, Reply.json)
+        client.read(LOOK, Response.json) if verb == "read" else client.change(CHARGE, intent, Response.json)
     assert (refused.value.vendor_code, refused.value.http_status) == ("JAR.EMPTY", status)
     assert (refused.value.request_id, refused.value.account) == ("r-1", "shop")
     assert len(server.heard) == 1
@@ -165,9 +165,9 @@ def test_these_statuses_did_nothing_in_any_shape(
 ) -> None:
     client = client_of(serve(each=lambda _: (status, body)))
     with pytest.raises(kind) as read:
-        client.read(LOOK, Reply.json)
+        client.read(LOOK, Response.json)
     with pytest.raises(kind) as changed:
-        client.change(CHARGE, intent, Reply.json)
+        client.change(CHARGE, intent, Response.json)
     for refused in (read.value, changed.value):
         assert (refused.outcome, refused.http_status) == ("not_executed", status)
 
@@ -178,7 +178,7 @@ def test_a_read_that_is_answered_beside_the_contract_is_malformed(
 ) -> None:
     server = serve(each=lambda _: (status, IN_SHAPE))
     with pytest.raises(MalformedResponse) as failed:
-        client_of(server, tries=3).read(LOOK, Reply.json)
+        client_of(server, tries=3).read(LOOK, Response.json)
     assert failed.value.http_status == status
     assert len(server.heard) == 1
 
@@ -188,11 +188,11 @@ def test_a_provider_can_name_the_refusals_that_its_vendor_documents(
 ) -> None:
     client = client_of(serve(each=lambda _: (409, IN_SHAPE)), refusals=frozenset({409}))
     with pytest.raises(Rejected):
-        client.change(CHARGE, intent, Reply.json)
+        client.change(CHARGE, intent, Response.json)
 
 
-def stumble(error: Exception) -> Callable[[Reply], object]:
-    def read(_: Reply) -> object:
+def stumble(error: Exception) -> Callable[[Response], object]:
+    def read(_: Response) -> object:
         raise error
 
     return read
@@ -232,6 +232,6 @@ def test_a_reader_may_find_a_refusal_in_a_success(
 def test_an_explanation_that_stumbles_is_none(serve: Serve, client_of: ClientOf, intent: Intent) -> None:
     client = client_of(serve(each=lambda _: (422, '["odd"]')), explain=lambda reply: reply.json()["code"])
     with pytest.raises(OutcomeUnknown):
-        client.change(CHARGE, intent, Reply.json)
+        client.change(CHARGE, intent, Response.json)
     with pytest.raises(MalformedResponse):
-        client.read(LOOK, Reply.json)
+        client.read(LOOK, Response.json)

@@ -23,8 +23,8 @@ from voucher_gateway.adapter import (
     Path,
     ProviderUnavailable,
     RateLimited,
-    Reply,
     Request,
+    Response,
     VoucherGatewayError,
 )
 from voucher_gateway.settings import SecretSource
@@ -87,8 +87,8 @@ def by_threads(count: int, call: Callable[[], object]) -> Iterable[object]:
 def test_a_token_is_fetched_as_a_form_and_sent_with_every_call(serve: Serve, client_of: ClientOf) -> None:
     server = serve(each=Vendor())
     client = sign_in(client_of(server), server)
-    client.read(LOOK, Reply.json)
-    client.read(LOOK, Reply.json)
+    client.read(LOOK, Response.json)
+    client.read(LOOK, Response.json)
     asked = server.heard[0]
     assert (asked.method, asked.headers["content-type"]) == ("POST", "application/x-www-form-urlencoded")
     assert "authorization" not in asked.headers
@@ -97,7 +97,9 @@ def test_a_token_is_fetched_as_a_form_and_sent_with_every_call(serve: Serve, cli
 
 def test_an_anonymous_call_carries_no_credentials_and_fetches_none(serve: Serve, client_of: ClientOf) -> None:
     server = serve()
-    sign_in(client_of(server), server).read(Request(method="GET", path=Path.of("/connect"), anonymous=True), Reply.json)
+    sign_in(client_of(server), server).read(
+        Request(method="GET", path=Path.of("/connect"), anonymous=True), Response.json
+    )
     assert targets(server) == ["/connect"]
     assert "authorization" not in server.heard[0].headers
 
@@ -105,7 +107,7 @@ def test_an_anonymous_call_carries_no_credentials_and_fetches_none(serve: Serve,
 def test_thirty_threads_wait_for_one_token(serve: Serve, client_of: ClientOf) -> None:
     server = serve(each=Vendor(delay_s=0.1))
     client = sign_in(client_of(server, workers=30, read_timeout_s=5, total_timeout_s=5), server)
-    assert list(by_threads(30, lambda: client.read(LOOK, Reply.json))) == [{"ok": True}] * 30
+    assert list(by_threads(30, lambda: client.read(LOOK, Response.json))) == [{"ok": True}] * 30
     assert targets(server).count("/token") == 1
 
 
@@ -113,20 +115,20 @@ def test_thirty_threads_whose_token_is_refused_renew_it_once(serve: Serve, clien
     vendor = Vendor(delay_s=0.1)
     server = serve(each=vendor)
     client = sign_in(client_of(server, workers=30, read_timeout_s=5, total_timeout_s=5), server)
-    client.read(LOOK, Reply.json)
+    client.read(LOOK, Response.json)
     vendor.valid.clear()
-    assert list(by_threads(30, lambda: client.read(LOOK, Reply.json))) == [{"ok": True}] * 30
+    assert list(by_threads(30, lambda: client.read(LOOK, Response.json))) == [{"ok": True}] * 30
     assert targets(server).count("/token") == 2
 
 
 def test_a_token_is_renewed_before_the_vendor_refuses_it(serve: Serve, client_of: ClientOf) -> None:
     server = serve(each=Vendor(expires_in=1))
     client = sign_in(client_of(server), server)
-    client.read(LOOK, Reply.json)
-    client.read(LOOK, Reply.json)
+    client.read(LOOK, Response.json)
+    client.read(LOOK, Response.json)
     assert targets(server) == ["/token", "/jars", "/jars"]
     time.sleep(0.95)
-    client.read(LOOK, Reply.json)
+    client.read(LOOK, Response.json)
     assert targets(server)[3:] == ["/token", "/jars"]
 
 
@@ -136,9 +138,9 @@ def test_a_change_with_a_refused_token_is_made_again_once_with_a_new_one(
     vendor = Vendor()
     server = serve(each=vendor)
     client = sign_in(client_of(server), server)
-    client.read(LOOK, Reply.json)
+    client.read(LOOK, Response.json)
     vendor.valid.clear()
-    assert client.change(CHARGE, intent, Reply.json) == {"ok": True}
+    assert client.change(CHARGE, intent, Response.json) == {"ok": True}
     assert targets(server)[2:] == ["/charges", "/token", "/charges"]
     assert server.heard[2].body == server.heard[4].body == b'{"amount":"10.53"}'
 
@@ -149,7 +151,7 @@ def test_a_second_refusal_is_final(verb: str, serve: Serve, client_of: ClientOf,
     server = serve(each=lambda asked: vendor(asked) if asked.target == "/token" else (401, "no"))
     client = sign_in(client_of(server, tries=5), server)
     with pytest.raises(AuthenticationFailed) as refused:
-        client.read(LOOK, Reply.json) if verb == "read" else client.change(CHARGE, intent, Reply.json)
+        client.read(LOOK, Response.json) if verb == "read" else client.change(CHARGE, intent, Response.json)
     assert (refused.value.outcome, refused.value.http_status) == ("not_executed", 401)
     path = "/jars" if verb == "read" else "/charges"
     assert targets(server) == ["/token", path, "/token", path]
@@ -171,7 +173,7 @@ def test_a_change_that_breaks_after_its_token_was_renewed_is_unknown(
 
     server = serve(play)
     with pytest.raises(OutcomeUnknown):
-        sign_in(client_of(server, tries=5), server).change(CHARGE, intent, Reply.json)
+        sign_in(client_of(server, tries=5), server).change(CHARGE, intent, Response.json)
     assert targets(server) == ["/token", "/charges", "/token", "/charges"]
 
 
@@ -182,12 +184,12 @@ def test_a_rotated_secret_is_read_again_before_a_refusal_is_final(
     server = serve(each=vendor)
     monkeypatch.setenv("SHOP_SECRET", "a-secret")
     client = sign_in(client_of(server), server, SecretSource.of({"env": "SHOP_SECRET"}))
-    client.read(LOOK, Reply.json)
+    client.read(LOOK, Response.json)
 
     vendor.secret = "another"
     vendor.valid.clear()
     monkeypatch.setenv("SHOP_SECRET", "another")
-    assert client.read(LOOK, Reply.json) == {"ok": True}
+    assert client.read(LOOK, Response.json) == {"ok": True}
 
 
 def test_a_rotated_key_is_read_again_before_a_refusal_is_final(
@@ -200,11 +202,11 @@ def test_a_rotated_key_is_read_again_before_a_refusal_is_final(
     client.auth = BearerKey(SecretSource.of({"env": "SHOP_KEY"}))
     monkeypatch.setenv("SHOP_KEY", "old")
     with pytest.raises(AuthenticationFailed):
-        client.change(CHARGE, intent, Reply.json)
+        client.change(CHARGE, intent, Response.json)
     assert len(server.heard) == 1  # the same key again would be no use
 
     monkeypatch.setenv("SHOP_KEY", "new")
-    assert client.change(CHARGE, intent, Reply.json) == {"ok": True}
+    assert client.change(CHARGE, intent, Response.json) == {"ok": True}
     assert [asked.headers["authorization"] for asked in server.heard[1:]] == ["Bearer old", "Bearer new"]
 
 
@@ -253,7 +255,7 @@ def test_without_a_token_nothing_was_sent_and_nothing_is_open(
         client_id="till-1", client_secret=SecretSource.of("a-secret"), post=client.post_form(url)
     )
     with pytest.raises(kind) as failed:
-        client.read(LOOK, Reply.json) if verb == "read" else client.change(CHARGE, intent, Reply.json)
+        client.read(LOOK, Response.json) if verb == "read" else client.change(CHARGE, intent, Response.json)
     assert (failed.value.outcome, failed.value.retry_safe, failed.value.account) == ("not_executed", True, "shop")
     assert server.visits == []
     assert stopwatch() < 2.5
@@ -272,7 +274,7 @@ def test_a_token_is_asked_for_again_while_the_endpoint_is_busy(
 
     server = serve(each=each)
     client = sign_in(client_of(server, tries=3, total_timeout_s=3), server)
-    assert client.change(CHARGE, intent, Reply.json) == {"ok": True}
+    assert client.change(CHARGE, intent, Response.json) == {"ok": True}
     assert targets(server) == ["/token"] * 3 + ["/charges"]
 
 
@@ -290,7 +292,7 @@ def test_the_token_and_the_call_share_one_total_time(
     server = serve(play)
     client = sign_in(client_of(server, read_timeout_s=5, total_timeout_s=0.5), server)
     with pytest.raises(OutcomeUnknown):
-        client.change(CHARGE, intent, Reply.json)
+        client.change(CHARGE, intent, Response.json)
     assert stopwatch() < 2.5
 
 
@@ -305,14 +307,14 @@ def test_a_thread_that_waits_for_anothers_token_gives_up_at_its_own_deadline(
 
     def wait() -> None:
         with suppress(ProviderUnavailable):
-            patient.read(LOOK, Reply.json)
+            patient.read(LOOK, Response.json)
 
     fetching = threading.Thread(target=wait)
     fetching.start()
     while not server.visits:
         time.sleep(0.01)
     with pytest.raises(ProviderUnavailable, match="no access token within the time allowed"):
-        hurried.read(LOOK, Reply.json)
+        hurried.read(LOOK, Response.json)
     assert stopwatch() < 1.6  # the patient one waits 2 seconds
     server.close()
     fetching.join()

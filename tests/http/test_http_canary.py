@@ -25,8 +25,8 @@ from voucher_gateway.adapter import (
     Intent,
     Path,
     Pin,
-    Reply,
     Request,
+    Response,
     VoucherGatewayError,
 )
 from voucher_gateway.settings import SecretSource
@@ -84,8 +84,8 @@ def call_all(canary: Canary, client: HttpClient, intent: Intent) -> int:
     """Read, change, and change with a reader that stumbles; return how many of them failed."""
     look, charge = requests_with_secrets()
     calls: list[Callable[[], object]] = [
-        lambda: client.read(look, Reply.json),
-        lambda: client.change(charge, intent, Reply.json),
+        lambda: client.read(look, Response.json),
+        lambda: client.change(charge, intent, Response.json),
         lambda: client.change(charge, intent, stumble),
     ]
     failed = 0
@@ -94,12 +94,12 @@ def call_all(canary: Canary, client: HttpClient, intent: Intent) -> int:
             call()
         except VoucherGatewayError as error:
             canary.saw(error)
-            canary.heard("the text of an error", str(error))
+            canary.note("the text of an error", str(error))
             failed += 1
     return failed
 
 
-def stumble(reply: Reply) -> object:
+def stumble(reply: Response) -> object:
     raise KeyError(reply.body.decode())
 
 
@@ -127,7 +127,7 @@ def test_nothing_shows_when_the_vendor_answers_with(
     client = signed_in(client_of(server, read_timeout_s=0.1), server)
     assert call_all(planted, client, intent) >= (1 if name == "a success" else 3)
     assert any(CODE.encode() in asked.body for asked in server.heard)
-    planted.heard("the client", f"{client!r} {vars(client)!r} {client.auth!r} {vars(client.auth)!r}")
+    planted.note("the client", f"{client!r} {vars(client)!r} {client.auth!r} {vars(client.auth)!r}")
 
 
 @pytest.mark.parametrize(
@@ -175,8 +175,8 @@ def test_nothing_shows_of_what_is_refused_before_sending(planted: Canary, client
     half = "\ud800"
     for make in (
         lambda: Path.of("/codes/{code}", code=Code(CODE + half)),
-        lambda: client.read(Request(method="GET", path=Path.of("/a"), query=[("a", CODE + half)]), Reply.json),
-        lambda: client.read(Request(method="GET", path=Path.of("/a"), json={"a": CODE + half}), Reply.json),
+        lambda: client.read(Request(method="GET", path=Path.of("/a"), query=[("a", CODE + half)]), Response.json),
+        lambda: client.read(Request(method="GET", path=Path.of("/a"), json={"a": CODE + half}), Response.json),
         lambda: BearerKey(SecretSource.of(SECRET)).header(0),
     ):
         with pytest.raises(VoucherGatewayError) as refused:
@@ -217,7 +217,7 @@ def test_nothing_shows_when_somebody_presses_ctrl_c(planted: Canary, serve: Serv
 
     threading.Thread(target=press).start()
     with pytest.raises(KeyboardInterrupt) as pressed:
-        client.read(look, Reply.json)
+        client.read(look, Response.json)
     planted.saw(pressed.value)
 
 
@@ -240,7 +240,7 @@ def test_the_canary_knows_a_secret_in_every_form(seen: str, canary: Canary) -> N
     another = type(canary)()
     another.plant(CODE)
     another.look()
-    another.heard("a test", f"before {seen} after")
+    another.note("a test", f"before {seen} after")
     with pytest.raises(AssertionError, match="a planted secret shows in a test"):
         another.look()
 
@@ -259,6 +259,6 @@ def test_the_canary_hears_what_requests_would_have_told(
             another.saw(error)
     finally:
         logging.getLogger().removeHandler(another)
-    another.heard("stdout", capsys.readouterr().out)
+    another.note("stdout", capsys.readouterr().out)
     told = {where for where, text in another._seen if quote(CODE.split("?")[0]) in text or TOKEN in text}
     assert {"a log line of urllib3.connectionpool", "the error ConnectionError", "stdout"} <= told

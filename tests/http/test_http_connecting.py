@@ -20,8 +20,8 @@ from voucher_gateway.adapter import (
     NotExecuted,
     Path,
     ProviderUnavailable,
-    Reply,
     Request,
+    Response,
 )
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ Send = Callable[[HttpClient], object]
 @pytest.fixture(params=["read", "change"])
 def send(request: pytest.FixtureRequest, intent: Intent) -> Send:
     if request.param == "read":
-        return lambda client: client.read(LOOK, Reply.json)
-    return lambda client: client.change(CHARGE, intent, Reply.json)
+        return lambda client: client.read(LOOK, Response.json)
+    return lambda client: client.change(CHARGE, intent, Response.json)
 
 
 def unavailable(send: Send, client: HttpClient) -> str:
@@ -130,7 +130,7 @@ def test_a_connection_that_takes_long_leaves_less_time_for_the_handshake(
         accepting.start()
         # The system knocks again after a second.
         client = client_of(f"https://127.0.0.1:{listening.getsockname()[1]}", connect_timeout_s=1.3, total_timeout_s=5)
-        unavailable(lambda client: client.read(LOOK, Reply.json), client)
+        unavailable(lambda client: client.read(LOOK, Response.json), client)
         listening.shutdown(socket.SHUT_RDWR)
         accepting.join()
     assert 1.3 <= stopwatch() < 2
@@ -243,7 +243,7 @@ def test_the_error_that_a_caller_is_handling_says_nothing_about_our_own(
     try:
         raise requests.exceptions.SSLError("of somebody else")
     except requests.exceptions.SSLError:
-        reason = unavailable(lambda client: client.change(CHARGE, intent, Reply.json), client)
+        reason = unavailable(lambda client: client.change(CHARGE, intent, Response.json), client)
     assert reason == "no connection within the time allowed"
 
 

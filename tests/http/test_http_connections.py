@@ -19,8 +19,8 @@ from voucher_gateway.adapter import (
     Intent,
     OutcomeUnknown,
     Path,
-    Reply,
     Request,
+    Response,
     VoucherGatewayError,
 )
 from voucher_gateway.settings import SecretSource
@@ -82,16 +82,16 @@ def test_as_many_connections_are_kept_as_there_are_workers(serve: Serve, client_
     client = client_of(server, workers=6, read_timeout_s=5, total_timeout_s=5)
     with ThreadPoolExecutor(6) as pool:
         for _ in range(3):
-            list(pool.map(lambda _: client.read(look(), Reply.json), range(6)))
+            list(pool.map(lambda _: client.read(look(), Response.json), range(6)))
     assert (len(server.heard), len(server.visits)) == (18, 6)
 
 
 def test_a_closed_client_starts_anew(serve: Serve, client_of: ClientOf) -> None:
     server = serve(each=echo)
     client = client_of(server)
-    client.read(look(), Reply.json)
+    client.read(look(), Response.json)
     client.close()
-    assert client.read(look("worst"), Reply.json) == "/jars/worst"
+    assert client.read(look("worst"), Response.json) == "/jars/worst"
     assert len(server.visits) == 2
 
 
@@ -113,12 +113,12 @@ def test_a_charge_is_made_on_a_fresh_connection_when_the_idle_one_is_seen_to_be_
 
     server = serve(play, tls=tls)
     client = client_of(server, ca_bundle=str(certificate))
-    client.read(look(), Reply.json)
+    client.read(look(), Response.json)
     read.set()
     assert gone.wait(5)
     time.sleep(0.02)  # until it has crossed the loopback
 
-    assert client.change(CHARGE, intent, Reply.json) == {"ok": True}
+    assert client.change(CHARGE, intent, Response.json) == {"ok": True}
     assert (len(server.heard), len(server.visits)) == (2, 2)
 
 
@@ -132,9 +132,9 @@ def test_a_charge_on_a_kept_connection_that_then_breaks_is_unknown_and_not_sent_
 
     server = serve(play)
     client = client_of(server, tries=3)
-    client.read(look(), Reply.json)
+    client.read(look(), Response.json)
     with pytest.raises(OutcomeUnknown, match="the connection broke before a complete answer"):
-        client.change(CHARGE, intent, Reply.json)
+        client.change(CHARGE, intent, Response.json)
     assert (len(server.heard), len(server.visits)) == (2, 1)
 
 
@@ -159,7 +159,7 @@ def test_what_a_server_says_unasked_is_no_answer_to_the_next_request(
 
     client = client_of(serve(play))
     for name in ("a", "b", "c"):
-        assert client.read(look(name), Reply.json) == f"/jars/{name}"
+        assert client.read(look(name), Response.json) == f"/jars/{name}"
         time.sleep(pause_s)
 
 
@@ -177,9 +177,9 @@ def test_an_answer_is_dropped_with_its_connection_when_its_reader_was_not_there_
     server = serve(play)
     client = client_of(server, read_timeout_s=0.2)
     with pytest.raises(OutcomeUnknown):
-        client.change(CHARGE, intent, Reply.json)
+        client.change(CHARGE, intent, Response.json)
     late.set()
-    assert client.read(look(), Reply.json) == "/jars/best"
+    assert client.read(look(), Response.json) == "/jars/best"
     assert len(server.visits) == 2
 
 
@@ -214,10 +214,10 @@ def test_after_ctrl_c_the_connection_is_not_used_again(beginning: bytes, serve: 
 
     server = serve(play)
     client = client_of(server, read_timeout_s=5, total_timeout_s=5)
-    client.read(look("first"), Reply.json)
-    interrupted(lambda: client.read(look("late"), Reply.json), waiting)
+    client.read(look("first"), Response.json)
+    interrupted(lambda: client.read(look("late"), Response.json), waiting)
     pressed.set()
-    assert client.read(look("next"), Reply.json) == "/jars/next"
+    assert client.read(look("next"), Response.json) == "/jars/next"
     assert len(server.visits) == 2
 
 
@@ -236,6 +236,6 @@ def test_after_ctrl_c_while_a_token_is_fetched_the_next_call_fetches_one(serve: 
     client.auth = ClientCredentials(
         client_id="till-1", client_secret=SecretSource.of("a-secret"), post=client.post_form(f"{server.url}/token")
     )
-    interrupted(lambda: client.read(look(), Reply.json), waiting)
-    client.read(look(), Reply.json)
+    interrupted(lambda: client.read(look(), Response.json), waiting)
+    client.read(look(), Response.json)
     assert [asked.target for asked in server.heard] == ["/token", "/token", "/jars/best"]

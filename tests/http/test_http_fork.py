@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from requests.adapters import HTTPAdapter
 
-from voucher_gateway.adapter import ClientCredentials, HttpClient, Intent, Path, Reply, Request
+from voucher_gateway.adapter import ClientCredentials, HttpClient, Intent, Path, Request, Response
 from voucher_gateway.settings import SecretSource
 
 if TYPE_CHECKING:
@@ -55,14 +55,14 @@ def test_a_child_makes_its_own_connection_and_the_parents_goes_on(
 ) -> None:
     server = serve(tls=tls)
     client = client_of(server, ca_bundle=str(certificate))
-    client.read(LOOK, Reply.json)
+    client.read(LOOK, Response.json)
     assert len(server.visits) == 1
 
     for count in (2, 3):
-        assert in_a_child(lambda: client.change(CHARGE, intent, Reply.json)) == "{'ok': True}"
+        assert in_a_child(lambda: client.change(CHARGE, intent, Response.json)) == "{'ok': True}"
         assert len(server.visits) == count
 
-    client.read(LOOK, Reply.json)
+    client.read(LOOK, Response.json)
     assert (len(server.heard), len(server.visits)) == (4, 3)
 
 
@@ -86,7 +86,7 @@ def test_a_child_that_is_born_while_a_thread_fetches_a_token_fetches_its_own(ser
     servers: list[Server] = []
     servers.append(server := serve(each=slow_token(servers)))
     client = authenticated(client_of(server, read_timeout_s=5, total_timeout_s=5), server)
-    fetching = threading.Thread(target=client.read, args=(LOOK, Reply.json))
+    fetching = threading.Thread(target=client.read, args=(LOOK, Response.json))
     fetching.start()
     while not server.heard:
         time.sleep(0.01)
@@ -99,8 +99,8 @@ def test_a_child_that_is_born_while_a_thread_fetches_a_token_fetches_its_own(ser
 def test_a_child_uses_the_token_that_its_parent_had(serve: Serve, client_of: ClientOf) -> None:
     server = serve(each=lambda _: (200, '{"access_token": "t", "token_type": "bearer"}'))
     client = authenticated(client_of(server), server)
-    client.read(LOOK, Reply.json)
-    in_a_child(lambda: client.read(LOOK, Reply.json))
+    client.read(LOOK, Response.json)
+    in_a_child(lambda: client.read(LOOK, Response.json))
     assert [asked.target for asked in server.heard] == ["/token", "/jars", "/jars"]
 
 
@@ -110,11 +110,11 @@ def test_a_child_that_is_born_while_a_thread_takes_a_connection_does_not_wait_fo
 ) -> None:
     server = serve()
     client = client_of(server)
-    client.read(LOOK, Reply.json)
+    client.read(LOOK, Response.json)
     # The moment is too short to be met by chance, so a thread holds urllib3's lock for longer.
     with held_by_a_thread(lock_in_urllib3(client, server, which)):
-        assert in_a_child(lambda: client.read(LOOK, Reply.json), within_s=3) == "{'ok': True}"
-    assert client.read(LOOK, Reply.json) == {"ok": True}
+        assert in_a_child(lambda: client.read(LOOK, Response.json), within_s=3) == "{'ok': True}"
+    assert client.read(LOOK, Response.json) == {"ok": True}
     assert len(server.visits) == 2
 
 

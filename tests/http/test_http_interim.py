@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from voucher_gateway.adapter import Intent, OutcomeUnknown, Path, ProviderUnavailable, Reply, Request
+from voucher_gateway.adapter import Intent, OutcomeUnknown, Path, ProviderUnavailable, Request, Response
 
 if TYPE_CHECKING:
     from tests.http.conftest import Asked, ClientOf, Serve, Visit
@@ -52,7 +52,7 @@ def test_interim_answers_are_skipped(name: str, delay_s: float, serve: Serve, cl
 
     server = serve(play)
     client = client_of(server)
-    assert [client.read(look(jar), Reply.json) for jar in "ab"] == ["/jars/a", "/jars/b"]
+    assert [client.read(look(jar), Response.json) for jar in "ab"] == ["/jars/a", "/jars/b"]
     assert len(server.visits) == 1
 
 
@@ -71,8 +71,8 @@ def test_the_late_answer_to_one_charge_is_never_the_answer_to_the_next(
 
     client = client_of(serve(play))
     with pytest.raises(OutcomeUnknown, match="no complete answer within the time allowed"):
-        client.change(CHARGE, intent, Reply.json)
-    assert client.read(look("b"), Reply.json) == "/jars/b"
+        client.change(CHARGE, intent, Response.json)
+    assert client.read(look("b"), Response.json) == "/jars/b"
 
 
 def test_interim_answers_do_not_extend_the_total_time(
@@ -84,7 +84,7 @@ def test_interim_answers_do_not_extend_the_total_time(
             visit.send(HINTS)
 
     with pytest.raises(OutcomeUnknown) as left_open:
-        client_of(serve(play), total_timeout_s=0.4).change(CHARGE, intent, Reply.json)
+        client_of(serve(play), total_timeout_s=0.4).change(CHARGE, intent, Response.json)
     assert left_open.value.ticket.reason == "no complete answer within the time allowed"
     assert stopwatch() < 2
 
@@ -98,7 +98,7 @@ def test_a_connection_that_ends_with_an_interim_answer_broke_off(
         visit.send(cut)
 
     with pytest.raises(OutcomeUnknown, match="the connection broke before a complete answer"):
-        client_of(serve(play)).change(CHARGE, intent, Reply.json)
+        client_of(serve(play)).change(CHARGE, intent, Response.json)
 
 
 def test_another_protocol_is_an_error_and_ends_the_connection(
@@ -114,8 +114,8 @@ def test_another_protocol_is_an_error_and_ends_the_connection(
     server = serve(play)
     client = client_of(server)
     with pytest.raises(OutcomeUnknown, match="HTTP 101"):
-        client.change(CHARGE, intent, Reply.json)
-    assert client.read(look("b"), Reply.json) == "/jars/b"
+        client.change(CHARGE, intent, Response.json)
+    assert client.read(look("b"), Response.json) == "/jars/b"
     assert len(server.visits) == 2
 
 
@@ -154,11 +154,11 @@ def test_a_connection_is_closed_after(
 
     server = serve(play, tls=tls)
     client = client_of(server, max_reply_bytes=1000, ca_bundle=str(certificate))
-    assert client.read(look("a"), Reply.json) == "/jars/a"
+    assert client.read(look("a"), Response.json) == "/jars/a"
     with suppress(OutcomeUnknown):
         client.change(CHARGE, intent, lambda reply: reply.body)
     for jar in "bcd":
-        assert client.read(look(jar), Reply.json) == f"/jars/{jar}"
+        assert client.read(look(jar), Response.json) == f"/jars/{jar}"
     assert len(server.visits) == 2
 
 
@@ -179,7 +179,7 @@ def test_a_204_with_a_body_harms_no_later_charge(
     for _ in range(5):
         deletion = Request(method="DELETE", path=Path.of("/jars/best"))
         assert client.change(deletion, intent, lambda reply: reply.status) == 204
-        assert client.change(CHARGE, intent, Reply.json) == "/charges"
+        assert client.change(CHARGE, intent, Response.json) == "/charges"
 
 
 def test_what_came_while_the_connection_was_idle_ends_it(serve: Serve, client_of: ClientOf) -> None:
@@ -195,10 +195,10 @@ def test_what_came_while_the_connection_was_idle_ends_it(serve: Serve, client_of
 
     server = serve(play)
     client = client_of(server)
-    assert client.read(look("a"), Reply.json) == "/jars/a"
+    assert client.read(look("a"), Response.json) == "/jars/a"
     assert sent.wait(5)
     time.sleep(0.02)  # until it has crossed the loopback
-    assert client.read(look("b"), Reply.json) == "/jars/b"
+    assert client.read(look("b"), Response.json) == "/jars/b"
     assert len(server.visits) == 2
 
 
@@ -208,4 +208,4 @@ def test_a_read_that_ran_out_of_time_after_an_interim_answer_is_unavailable(serv
         visit.stall(HINTS)
 
     with pytest.raises(ProviderUnavailable, match="no complete answer within the time allowed"):
-        client_of(serve(play)).read(look("a"), Reply.json)
+        client_of(serve(play)).read(look("a"), Response.json)

@@ -20,8 +20,8 @@ from voucher_gateway.adapter import (
     OutcomeUnknown,
     Path,
     ProviderUnavailable,
-    Reply,
     Request,
+    Response,
 )
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def test_the_total_time_holds_when(
     # The time for one wait would let a drip go on for ever.
     client = client_of(server, read_timeout_s=0.3, total_timeout_s=TOTAL_S, tries=3)
     with pytest.raises(OutcomeUnknown) as left_open:
-        client.change(CHARGE, intent, Reply.json)
+        client.change(CHARGE, intent, Response.json)
     assert TOTAL_S <= stopwatch() < TOTAL_S + 1.5
     assert left_open.value.ticket.reason == "no complete answer within the time allowed"
 
@@ -82,7 +82,7 @@ def test_repeats_of_a_read_share_its_total_time(
 
     server = serve(fall_silent)
     with pytest.raises(ProviderUnavailable):
-        client_of(server, read_timeout_s=0.1, total_timeout_s=TOTAL_S, tries=100).read(LOOK, Reply.json)
+        client_of(server, read_timeout_s=0.1, total_timeout_s=TOTAL_S, tries=100).read(LOOK, Response.json)
     assert len(server.heard) >= 2
     assert stopwatch() < TOTAL_S + 1.5
 
@@ -93,7 +93,7 @@ def test_the_total_time_holds_against_a_server_that_does_not_take_the_request(
     client = client_of(serve(lambda visit: visit.silence()), read_timeout_s=30, total_timeout_s=0.8)
     large = Request(method="POST", path=Path.of("/charges"), json={"note": "x" * 12 * MB})
     with pytest.raises(OutcomeUnknown):
-        client.change(large, intent, Reply.json)
+        client.change(large, intent, Response.json)
     assert stopwatch() < 3
 
 
@@ -135,7 +135,7 @@ def test_a_body_of_200_mb_is_dropped_at_the_limit(
     server = serve(flood)
     client = client_of(server, max_reply_bytes=2 * MB, total_timeout_s=5, tries=3)
     with pytest.raises(OutcomeUnknown) as left_open:
-        client.change(CHARGE, intent, Reply.json)
+        client.change(CHARGE, intent, Response.json)
     assert left_open.value.ticket.reason == "the answer is larger than allowed"
     assert flood.sent < 60 * MB
     assert peak() < 16 * MB
@@ -145,13 +145,13 @@ def test_a_body_of_200_mb_is_dropped_at_the_limit(
 def test_a_read_does_not_ask_again_for_what_is_too_large(serve: Serve, client_of: ClientOf) -> None:
     server = serve(each=lambda _: (200, " " * 101))
     with pytest.raises(MalformedResponse, match="GET /jars: the answer is larger than allowed"):
-        client_of(server, max_reply_bytes=100, tries=3).read(LOOK, Reply.json)
+        client_of(server, max_reply_bytes=100, tries=3).read(LOOK, Response.json)
     assert len(server.heard) == 1
 
 
 def test_an_answer_of_just_the_limit_is_read(serve: Serve, client_of: ClientOf) -> None:
     server = serve(each=lambda _: (200, "1" + " " * 99))
-    assert client_of(server, max_reply_bytes=100).read(LOOK, Reply.json) == 1
+    assert client_of(server, max_reply_bytes=100).read(LOOK, Response.json) == 1
 
 
 def bomb(*encodings: str) -> bytes:
@@ -177,7 +177,7 @@ def test_a_small_answer_that_unpacks_to_a_large_one_is_dropped_at_the_limit(
 
     client = client_of(serve(play), max_reply_bytes=2 * MB, total_timeout_s=5)
     with pytest.raises(OutcomeUnknown) as left_open:
-        client.change(CHARGE, intent, Reply.json)
+        client.change(CHARGE, intent, Response.json)
     assert left_open.value.ticket.reason == "the answer is larger than allowed"
     assert peak() < 16 * MB
 
@@ -244,7 +244,7 @@ def test_a_change_whose_answer_has_too_many_values_is_unknown(
 ) -> None:
     client = client_of(serve(empty_lists(1_000_000)), total_timeout_s=5)
     with pytest.raises(OutcomeUnknown, match="the reply has more than 20000 values"):
-        client.change(CHARGE, intent, Reply.json)
+        client.change(CHARGE, intent, Response.json)
     assert peak() < 16 * MB
 
 
@@ -257,7 +257,7 @@ def test_counting_the_values_of_many_short_texts_costs_little(
     body = piece * (8 * MB // len(piece))
     tracemalloc.reset_peak()
     before, began = peak(), time.process_time()
-    reply = Reply(status=200, headers={}, body=body, max_values=250_000)
+    reply = Response(status=200, headers={}, body=body, max_values=250_000)
     with pytest.raises(MalformedResponse, match="no strict JSON" if reads else "more than 250000 values"):
         reply.json()
     assert time.process_time() - began < 2
@@ -272,9 +272,9 @@ def test_values_are_counted_and_punctuation_in_texts_is_not(
     body: str, values: int, serve: Serve, client_of: ClientOf
 ) -> None:
     server = serve(each=lambda _: (200, body))
-    client_of(server, max_reply_values=values).read(LOOK, Reply.json)
+    client_of(server, max_reply_values=values).read(LOOK, Response.json)
     with pytest.raises(MalformedResponse, match=f"the reply has more than {values - 1} values"):
-        client_of(server, max_reply_values=values - 1).read(LOOK, Reply.json)
+        client_of(server, max_reply_values=values - 1).read(LOOK, Response.json)
 
 
 def test_a_page_may_be_larger_than_an_object(serve: Serve, client_of: ClientOf) -> None:
@@ -282,12 +282,12 @@ def test_a_page_may_be_larger_than_an_object(serve: Serve, client_of: ClientOf) 
     server = serve(each=lambda _: (200, "[" + "1," * 40 + "1]"))
     limits = {"max_reply_bytes": 80, "max_page_bytes": 200, "max_reply_values": 40, "max_page_values": 50}
     client = client_of(server, **limits)
-    assert client.read(page, Reply.json) == [1] * 41
+    assert client.read(page, Response.json) == [1] * 41
     with pytest.raises(MalformedResponse, match="larger than allowed"):
-        client.read(LOOK, Reply.json)
+        client.read(LOOK, Response.json)
     for name, message in (("max_page_bytes", "larger than allowed"), ("max_page_values", "more than 41 values")):
         with pytest.raises(MalformedResponse, match=message):
-            client_of(server, **{**limits, name: 41}).read(page, Reply.json)
+            client_of(server, **{**limits, name: 41}).read(page, Response.json)
 
 
 def test_unpacking_counts_against_the_total_time(
@@ -303,7 +303,7 @@ def test_unpacking_counts_against_the_total_time(
             visit.send(member * 10_000)
 
     with pytest.raises(OutcomeUnknown) as left_open:
-        client_of(serve(play), max_reply_bytes=32 * MB, total_timeout_s=TOTAL_S).change(CHARGE, intent, Reply.json)
+        client_of(serve(play), max_reply_bytes=32 * MB, total_timeout_s=TOTAL_S).change(CHARGE, intent, Response.json)
     assert left_open.value.ticket.reason == "no complete answer within the time allowed"
     assert stopwatch() < TOTAL_S + 1.5
 
@@ -318,5 +318,5 @@ def test_a_compressed_answer_is_read(serve: Serve, client_of: ClientOf) -> None:
 
     server = serve(play)
     client = client_of(server)
-    assert [client.read(LOOK, Reply.json) for _ in range(2)] == [{"ok": True}] * 2
+    assert [client.read(LOOK, Response.json) for _ in range(2)] == [{"ok": True}] * 2
     assert len(server.visits) == 1

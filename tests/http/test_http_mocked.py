@@ -21,8 +21,8 @@ from voucher_gateway.adapter import (
     Path,
     Pin,
     ProviderUnavailable,
-    Reply,
     Request,
+    Response,
 )
 from voucher_gateway.settings import SecretSource
 
@@ -59,7 +59,7 @@ def test_an_error_without_a_connection_of_ours_is_never_taken_for_not_executed(
     with responses.RequestsMock() as mocked:
         mocked.post(f"{URL}/charges", body=error)
         with pytest.raises(OutcomeUnknown):
-            client.change(Request(method="POST", path=Path.of("/charges"), json={}), intent, Reply.json)
+            client.change(Request(method="POST", path=Path.of("/charges"), json={}), intent, Response.json)
         assert len(mocked.calls) == 1
 
 
@@ -67,7 +67,7 @@ def test_a_read_takes_an_error_without_a_connection_of_ours_for_an_outage(client
     with responses.RequestsMock() as mocked:
         mocked.get(f"{URL}/jars", body=requests.ConnectionError("something"))
         with pytest.raises(ProviderUnavailable):
-            client_of(URL).read(Request(method="GET", path=Path.of("/jars")), Reply.json)
+            client_of(URL).read(Request(method="GET", path=Path.of("/jars")), Response.json)
 
 
 def test_a_request_is_what_the_adapter_says_and_nothing_more(client_of: ClientOf, intent: Intent) -> None:
@@ -109,7 +109,7 @@ def test_a_request_is_what_the_adapter_says_and_nothing_more(client_of: ClientOf
     ],
 )
 def test_the_vendors_clock_is_its_date_header_if_that_can_be_read(said: str | None, read: str | None) -> None:
-    reply = Reply(status=200, headers={} if said is None else {"date": said}, body=b"")
+    reply = Response(status=200, headers={} if said is None else {"date": said}, body=b"")
     assert (reply.date and reply.date.isoformat()) == read
 
 
@@ -120,5 +120,5 @@ def test_the_vendors_clock_is_its_date_header_if_that_can_be_read(said: str | No
     )
 )
 def test_a_date_header_of_any_text_is_an_instant_or_none(said: str) -> None:
-    date = Reply(status=200, headers={"date": said}, body=b"").date
+    date = Response(status=200, headers={"date": said}, body=b"").date
     assert date is None or date.utcoffset() == timedelta(0)

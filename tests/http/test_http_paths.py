@@ -18,8 +18,8 @@ from voucher_gateway.adapter import (
     InvalidRequest,
     Masked,
     Path,
-    Reply,
     Request,
+    Response,
 )
 from voucher_gateway.settings import SecretSource
 
@@ -44,7 +44,7 @@ def live(serve: Serve, client_of: ClientOf) -> Live:
 
 def target_of(live: Live, request: Request) -> str:
     client, server = live
-    client.read(request, Reply.json)
+    client.read(request, Response.json)
     return server.heard[-1].target
 
 
@@ -140,7 +140,7 @@ def test_half_a_character_is_refused_before_even_a_token_is_fetched(
     )
     request = Request(method="POST", path=Path.of("/charges"), **inside)
     with pytest.raises(InvalidRequest) as refused:
-        client.read(request, Reply.json) if verb == "read" else client.change(request, intent, Reply.json)
+        client.read(request, Response.json) if verb == "read" else client.change(request, intent, Response.json)
     assert (refused.value.outcome, refused.value.account) == ("not_executed", "shop")
     assert server.visits == []
 
@@ -148,6 +148,6 @@ def test_half_a_character_is_refused_before_even_a_token_is_fetched(
 def test_messages_show_the_template_and_never_the_part() -> None:
     path = Path.of("/codes/{code}", code=Code("JAR-1234-5678"))
     request = Request(method="GET", path=path, query=[("pin", "0815")], json={"code": Code("JAR-1234-5678")})
-    assert request.shown == "GET /codes/{code}"
+    assert request.safe_text == "GET /codes/{code}"
     assert "JAR" not in repr(path) + repr(request) + str(request)
     assert "0815" not in repr(request)

@@ -21,8 +21,8 @@ from voucher_gateway.adapter import (
     OutcomeUnknown,
     Path,
     ProviderUnavailable,
-    Reply,
     Request,
+    Response,
 )
 from voucher_gateway.settings import SecretSource
 
@@ -82,8 +82,8 @@ def test_a_request_to_this_machine_never_goes_through_a_proxy(
     url = f"{'https' if tls else 'http'}://{host}:{server.port}"
     client = client_of(url, ca_bundle=str(certificate))
     client.auth = BearerKey(SecretSource.of("a-key"))
-    assert client.read(LOOK, Reply.json) == {"ok": True}
-    assert client.change(CHARGE, intent, Reply.json) == {"ok": True}
+    assert client.read(LOOK, Response.json) == {"ok": True}
+    assert client.change(CHARGE, intent, Response.json) == {"ok": True}
     assert (len(server.heard), proxy.visits, proxy.heard) == (2, [], [])
 
 
@@ -102,7 +102,7 @@ def test_a_request_goes_through_a_tunnel_of_the_proxy_that_sees_nothing_of_it(
     client = client_of(f"https://{VENDOR}:8443", ca_bundle=str(certificate))
     client.auth = BearerKey(SecretSource.of("a-key"))
     for _ in range(2):
-        assert client.change(CHARGE, intent, Reply.json) == {"ok": True}
+        assert client.change(CHARGE, intent, Response.json) == {"ok": True}
 
     (asked,) = proxy.heard
     assert (asked.target, asked.body) == (f"{VENDOR}:8443", b"")
@@ -121,7 +121,7 @@ def test_a_host_that_needs_no_proxy_is_reached_straight(
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
     monkeypatch.setenv("NO_PROXY", exception)
     with pytest.raises(ProviderUnavailable, match="the host name could not be resolved"):
-        client_of("https://vouchers.invalid").read(LOOK, Reply.json)
+        client_of("https://vouchers.invalid").read(LOOK, Response.json)
     assert proxy.visits == []
 
 
@@ -135,7 +135,7 @@ def test_each_host_has_its_own_way(
     client.auth = ClientCredentials(
         client_id="till-1", client_secret=SecretSource.of("a-secret"), post=client.post_form(f"{tokens.url}/token")
     )
-    client.read(LOOK, Reply.json)
+    client.read(LOOK, Response.json)
     assert [asked.target for asked in tokens.heard] == ["/token"]
     assert [asked.target for asked in proxy.heard] == [f"{VENDOR}:443"]
     assert [asked.target for asked in server.heard] == ["/jars"]
@@ -148,13 +148,13 @@ def test_the_environment_is_read_once_for_a_session(
     first, second = serve(tunnel_to(server)), serve(tunnel_to(server))
     monkeypatch.setenv("HTTPS_PROXY", first.url)
     client = client_of(f"https://{VENDOR}", ca_bundle=str(certificate))
-    client.read(LOOK, Reply.json)
+    client.read(LOOK, Response.json)
     monkeypatch.setenv("HTTPS_PROXY", second.url)
     client.close()
-    client.read(LOOK, Reply.json)
+    client.read(LOOK, Response.json)
     assert (len(first.heard), second.visits) == (2, [])
 
-    client_of(f"https://{VENDOR}", ca_bundle=str(certificate)).read(LOOK, Reply.json)
+    client_of(f"https://{VENDOR}", ca_bundle=str(certificate)).read(LOOK, Response.json)
     assert (len(first.heard), len(second.heard)) == (2, 1)
 
 
@@ -163,7 +163,7 @@ def test_the_trust_store_of_the_environment_is_used(
     name: str, serve: Serve, client_of: ClientOf, certificate: File, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, str(certificate))
-    assert client_of(serve(tls=True)).read(LOOK, Reply.json) == {"ok": True}
+    assert client_of(serve(tls=True)).read(LOOK, Response.json) == {"ok": True}
 
 
 def test_the_configured_trust_store_goes_before_that_of_the_environment(
@@ -171,7 +171,7 @@ def test_the_configured_trust_store_goes_before_that_of_the_environment(
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "gone.pem"))
     client = client_of(serve(tls=True), ca_bundle=str(certificate))
-    assert client.read(LOOK, Reply.json) == {"ok": True}
+    assert client.read(LOOK, Response.json) == {"ok": True}
 
 
 def test_a_trust_store_of_the_environment_that_does_not_exist_is_a_mistake_in_the_config(
@@ -179,8 +179,8 @@ def test_a_trust_store_of_the_environment_that_does_not_exist_is_a_mistake_in_th
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "gone.pem"))
     with pytest.raises(ConfigurationError, match="REQUESTS_CA_BUNDLE"):
-        client_of(serve(tls=True)).change(CHARGE, intent, Reply.json)
-    assert client_of(serve()).read(LOOK, Reply.json) == {"ok": True}  # which it does not concern
+        client_of(serve(tls=True)).change(CHARGE, intent, Response.json)
+    assert client_of(serve()).read(LOOK, Response.json) == {"ok": True}  # which it does not concern
 
 
 def test_a_netrc_file_never_replaces_our_credentials(
@@ -192,10 +192,10 @@ def test_a_netrc_file_never_replaces_our_credentials(
     monkeypatch.setenv("NETRC", str(netrc))
     server = serve()
     client = client_of(server)
-    client.read(LOOK, Reply.json)
+    client.read(LOOK, Response.json)
     client.auth = BearerKey(SecretSource.of("a-key"))
-    client.read(LOOK, Reply.json)
-    client.read(Request(method="GET", path=Path.of("/jars"), anonymous=True), Reply.json)
+    client.read(LOOK, Response.json)
+    client.read(Request(method="GET", path=Path.of("/jars"), anonymous=True), Response.json)
     assert [asked.headers.get("authorization") for asked in server.heard] == [None, "Bearer a-key", None]
 
 
@@ -229,7 +229,7 @@ def test_nothing_was_done_if_the_proxy_does_not_connect_us(
     proxy = serve(play)
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
     with pytest.raises(ProviderUnavailable) as failed:
-        client_of(f"https://{VENDOR}", read_timeout_s=0.8, total_timeout_s=1.2).change(CHARGE, intent, Reply.json)
+        client_of(f"https://{VENDOR}", read_timeout_s=0.8, total_timeout_s=1.2).change(CHARGE, intent, Response.json)
     assert failed.value.outcome == "not_executed"
     assert [asked.method for asked in proxy.heard] == ["CONNECT"]
     assert stopwatch() < 3
@@ -241,7 +241,7 @@ def test_nothing_was_done_if_the_proxy_cannot_be_reached(
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", proxy)
     with pytest.raises(NotExecuted):
-        client_of(f"https://{VENDOR}").change(CHARGE, intent, Reply.json)
+        client_of(f"https://{VENDOR}").change(CHARGE, intent, Response.json)
 
 
 @pytest.mark.parametrize("how", ["the proxy hangs up", "the proxy resets the connection"])
@@ -264,7 +264,7 @@ def test_a_change_may_have_run_if_the_proxy_that_carries_it_fails(
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
     client = client_of(f"https://{VENDOR}", ca_bundle=str(certificate), tries=3)
     with pytest.raises(OutcomeUnknown):
-        client.change(CHARGE, intent, Reply.json)
+        client.change(CHARGE, intent, Response.json)
     assert (len(proxy.heard), len(server.heard)) == (1, 1)
 
 
@@ -277,5 +277,5 @@ def test_a_proxy_that_we_cannot_use_is_a_mistake_in_the_config(
     monkeypatch.setenv("ALL_PROXY", proxy)
     client = client_of(f"https://{VENDOR}")
     with pytest.raises(ConfigurationError, match="the proxy in the environment must be") as refused:
-        client.change(CHARGE, intent, Reply.json)
+        client.change(CHARGE, intent, Response.json)
     assert "hush" not in str(refused.value)

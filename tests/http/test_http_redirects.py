@@ -15,8 +15,8 @@ from voucher_gateway.adapter import (
     NotExecuted,
     OutcomeUnknown,
     Path,
-    Reply,
     Request,
+    Response,
 )
 from voucher_gateway.settings import SecretSource
 
@@ -34,9 +34,9 @@ def test_nothing_goes_to_another_host(status: int, serve: Serve, client_of: Clie
     client.auth = BearerKey(SecretSource.of("a-key"))
     charge = Request(method="POST", path=Path.of("/charges"), json={"code": Code("JAR-1")})
     with pytest.raises(OutcomeUnknown, match="POST /charges: answered with a redirect, which is never followed"):
-        client.change(charge, intent, Reply.json)
+        client.change(charge, intent, Response.json)
     with pytest.raises(MalformedResponse):
-        client.read(Request(method="GET", path=Path.of("/charges")), Reply.json)
+        client.read(Request(method="GET", path=Path.of("/charges")), Response.json)
     assert other.visits == []
     assert len(server.heard) == 2
     assert "cookie" not in server.heard[1].headers
@@ -45,7 +45,7 @@ def test_nothing_goes_to_another_host(status: int, serve: Serve, client_of: Clie
 def test_nothing_goes_to_another_path_of_the_same_host(serve: Serve, client_of: ClientOf) -> None:
     server = serve(each=lambda asked: (307, "{}", {"Location": "/v2/jars"}))
     with pytest.raises(MalformedResponse):
-        client_of(server).read(Request(method="GET", path=Path.of("/v1/jars")), Reply.json)
+        client_of(server).read(Request(method="GET", path=Path.of("/v1/jars")), Response.json)
     assert [asked.target for asked in server.heard] == ["/v1/jars"]
 
 
@@ -62,6 +62,6 @@ def test_the_client_secret_goes_to_the_token_url_only(
         post=client.post_form(f"{server.url}/oauth/token"),
     )
     with pytest.raises(NotExecuted):
-        client.change(Request(method="POST", path=Path.of("/charges"), json={}), intent, Reply.json)
+        client.change(Request(method="POST", path=Path.of("/charges"), json={}), intent, Response.json)
     assert other.visits == []
     assert [asked.target for asked in server.heard] == ["/oauth/token"]

@@ -19,10 +19,10 @@ from voucher_gateway.adapter import (
     Path,
     ProviderUnavailable,
     RateLimited,
-    Reply,
     Request,
+    Response,
 )
-from voucher_gateway.http.retry import LONGEST_WAIT_S, retry_after_s, wait_s
+from voucher_gateway.http.retry import LONGEST_WAIT_S, backoff_seconds, retry_after_s
 
 if TYPE_CHECKING:
     from tests.http.conftest import Answer, Asked, ClientOf, Serve, Server, Visit
@@ -61,7 +61,7 @@ def test_a_change_is_made_again_when_the_connection_was_refused(
 ) -> None:
     url, opened = opening_soon
     client = client_of(url, tries=5, total_timeout_s=3)
-    assert client.change(CHARGE, intent, Reply.json) == {"ok": True}
+    assert client.change(CHARGE, intent, Response.json) == {"ok": True}
     assert [asked.body for asked in opened[0].heard] == [b'{"amount":"10.53"}']
 
 
@@ -69,7 +69,7 @@ def test_a_read_is_made_again_when_the_connection_was_refused(
     opening_soon: tuple[str, list[Server]], client_of: ClientOf
 ) -> None:
     url, _ = opening_soon
-    assert client_of(url, tries=5, total_timeout_s=3).read(LOOK, Reply.json) == {"ok": True}
+    assert client_of(url, tries=5, total_timeout_s=3).read(LOOK, Response.json) == {"ok": True}
 
 
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "0"}, {"Retry-After": formatdate(0, usegmt=True)}])
@@ -77,21 +77,21 @@ def test_a_change_is_made_again_when_the_vendor_was_busy(
     headers: dict[str, str], serve: Serve, client_of: ClientOf, intent: Intent
 ) -> None:
     server = serve(each=first((429, "{}", headers), (429, "{}", headers)))
-    assert client_of(server, tries=3, total_timeout_s=3).change(CHARGE, intent, Reply.json) == {"ok": True}
+    assert client_of(server, tries=3, total_timeout_s=3).change(CHARGE, intent, Response.json) == {"ok": True}
     assert [(asked.target, asked.body) for asked in server.heard] == [("/charges", b'{"amount":"10.53"}')] * 3
 
 
 def test_the_vendors_seconds_are_waited_for(serve: Serve, client_of: ClientOf, intent: Intent) -> None:
     server = serve(each=first((429, "{}", {"Retry-After": "1"})))
     began = time.monotonic()
-    client_of(server, tries=2, total_timeout_s=5).change(CHARGE, intent, Reply.json)
+    client_of(server, tries=2, total_timeout_s=5).change(CHARGE, intent, Response.json)
     assert 1 <= time.monotonic() - began < 3
 
 
 def test_the_vendors_date_is_waited_for(serve: Serve, client_of: ClientOf) -> None:
     until = int(time.time()) + 1
     server = serve(each=first((503, "{}", {"Retry-After": formatdate(until, usegmt=True)})))
-    client_of(server, tries=2, total_timeout_s=5).read(LOOK, Reply.json)
+    client_of(server, tries=2, total_timeout_s=5).read(LOOK, Response.json)
     assert until <= time.time() < until + 2
 
 
@@ -100,7 +100,7 @@ def test_a_change_does_not_wait_beyond_its_deadline(
 ) -> None:
     server = serve(each=lambda _: (429, "{}", {"Retry-After": "60"}))
     with pytest.raises(RateLimited) as refused:
-        client_of(server, tries=3).change(CHARGE, intent, Reply.json)
+        client_of(server, tries=3).change(CHARGE, intent, Response.json)
     assert refused.value.retry_after == 60
     assert len(server.heard) == 1
     assert stopwatch() < 3
@@ -111,7 +111,7 @@ def test_a_read_does_not_wait_beyond_its_deadline(
 ) -> None:
     server = serve(each=lambda _: (503, "{}", {"Retry-After": "60", "X-Request-Id": "r-1"}))
     with pytest.raises(RateLimited) as refused:
-        client_of(server, tries=3).read(LOOK, Reply.json)
+        client_of(server, tries=3).read(LOOK, Response.json)
     assert (refused.value.retry_after, refused.value.http_status, refused.value.request_id) == (60, 503, "r-1")
     assert len(server.heard) == 1
     assert stopwatch() < 3
@@ -122,7 +122,7 @@ def test_a_change_is_not_made_again_because_a_server_error_asks_for_it(
 ) -> None:
     server = serve(each=lambda _: (503, "{}", {"Retry-After": "0"}))
     with pytest.raises(OutcomeUnknown):
-        client_of(server, tries=3).change(CHARGE, intent, Reply.json)
+        client_of(server, tries=3).change(CHARGE, intent, Response.json)
     assert len(server.heard) == 1
 
 
@@ -136,14 +136,14 @@ def test_a_change_that_became_unknown_on_a_repeat_is_not_made_again(
 
     server = serve(play)
     with pytest.raises(OutcomeUnknown):
-        client_of(server, tries=5).change(CHARGE, intent, Reply.json)
+        client_of(server, tries=5).change(CHARGE, intent, Response.json)
     assert len(server.heard) == 2
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 def test_a_read_is_made_again_after(status: int, serve: Serve, client_of: ClientOf) -> None:
     server = serve(each=first((status, "<html>", {"Retry-After": "0"})))
-    assert client_of(server, tries=2).read(LOOK, Reply.json) == {"ok": True}
+    assert client_of(server, tries=2).read(LOOK, Response.json) == {"ok": True}
     assert len(server.heard) == 2
 
 
@@ -157,7 +157,7 @@ def test_a_read_is_made_again_after_the_connection_broke(serve: Serve, client_of
             visit.answer()
 
     server = serve(play)
-    assert client_of(server, tries=2, total_timeout_s=3).read(LOOK, Reply.json) == {"ok": True}
+    assert client_of(server, tries=2, total_timeout_s=3).read(LOOK, Response.json) == {"ok": True}
     assert len(server.visits) == 2
 
 
@@ -171,7 +171,7 @@ def test_a_read_is_tried_as_often_as_configured_and_waits_longer_from_try_to_try
         return 500, "{}"
 
     with pytest.raises(ProviderUnavailable) as failed:
-        client_of(serve(each=fail), tries=3, total_timeout_s=5).read(LOOK, Reply.json)
+        client_of(serve(each=fail), tries=3, total_timeout_s=5).read(LOOK, Response.json)
     assert failed.value.http_status == 500
     first, second, third = at
     assert second - first >= 0.1
@@ -181,7 +181,7 @@ def test_a_read_is_tried_as_often_as_configured_and_waits_longer_from_try_to_try
 @given(st.integers(min_value=1, max_value=1000))
 def test_waits_grow_up_to_a_limit_and_are_drawn_anew(tries: int) -> None:
     longest = min(LONGEST_WAIT_S, 0.2 * 2.0 ** (tries - 1))
-    drawn = {wait_s(tries) for _ in range(10)}
+    drawn = {backoff_seconds(tries) for _ in range(10)}
     assert len(drawn) > 1
     assert all(longest / 2 <= wait <= longest for wait in drawn)
 

@@ -19,7 +19,7 @@ from voucher_gateway.adapter import (
     ClientCredentials,
     ConfigurationError,
     MalformedResponse,
-    Reply,
+    Response,
     Secret,
 )
 from voucher_gateway.http import auth as auth_module
@@ -37,11 +37,11 @@ class TokenEndpoint:
         self._bodies = list(bodies)
         self._status = status
 
-    def __call__(self, form: Form, deadline: float) -> Reply:
+    def __call__(self, form: Form, deadline: float) -> Response:
         self.forms.append(dict(parse_qsl(encode_form(form).decode("ascii"), strict_parsing=True)))
         said = self._bodies.pop(0) if len(self._bodies) > 1 else self._bodies[0]
         text = said if isinstance(said, str) else json.dumps(said)
-        return Reply(status=self._status, headers={}, body=text.encode())
+        return Response(status=self._status, headers={}, body=text.encode())
 
 
 def credentials(post: TokenEndpoint, **more: Any) -> ClientCredentials:
@@ -111,7 +111,7 @@ def test_a_token_is_renewed_a_minute_or_a_tenth_of_its_life_before_it_expires(
 def test_the_life_of_a_token_counts_from_when_it_was_asked_for(clock: SimpleNamespace) -> None:
     endpoint = TokenEndpoint(token(expires_in=10))
 
-    def slowly(form: Form, deadline: float) -> Reply:
+    def slowly(form: Form, deadline: float) -> Response:
         clock.now += 5
         return endpoint(form, deadline)
 

@@ -16,11 +16,11 @@ from voucher_gateway.adapter import (
     InvalidRequest,
     OperationInProgress,
     Path,
-    Reply,
     Request,
+    Response,
 )
 from voucher_gateway.settings import SecretSource
-from voucher_gateway.witness import witnessed
+from voucher_gateway.witness import use_before_send_hook
 
 if TYPE_CHECKING:
     from tests.http.conftest import Answer, Asked, ClientOf, Serve, Server
@@ -37,13 +37,13 @@ class Notary:
         self.intents: list[Intent] = []
         self._server = server
 
-    def sending(self, intent: Intent) -> None:
+    def before_send(self, intent: Intent) -> None:
         self.intents.append(intent)
         self.noted.append([asked.target for asked in self._server.heard])
 
 
 class Forbidding:
-    def sending(self, intent: Intent) -> None:
+    def before_send(self, intent: Intent) -> None:
         raise OperationInProgress("another worker has taken over")
 
 
@@ -64,8 +64,8 @@ def test_each_sending_is_told_right_before_it(serve: Serve, client_of: ClientOf,
 
     server = serve(each=each)
     notary = Notary(server)
-    with witnessed(notary):
-        sign_in(client_of(server, tries=3), server).change(CHARGE, intent, Reply.json)
+    with use_before_send_hook(notary):
+        sign_in(client_of(server, tries=3), server).change(CHARGE, intent, Response.json)
     assert notary.noted == [
         ["/token"],
         ["/token", "/charges"],
@@ -77,8 +77,8 @@ def test_each_sending_is_told_right_before_it(serve: Serve, client_of: ClientOf,
 def test_a_read_is_not_told(serve: Serve, client_of: ClientOf) -> None:
     server = serve()
     notary = Notary(server)
-    with witnessed(notary):
-        client_of(server).read(LOOK, Reply.json)
+    with use_before_send_hook(notary):
+        client_of(server).read(LOOK, Response.json)
     assert notary.noted == []
 
 
@@ -86,18 +86,18 @@ def test_what_is_never_sent_is_not_told(serve: Serve, client_of: ClientOf, inten
     server = serve(each=lambda _: (401, "{}"))
     notary = Notary(server)
     client = sign_in(client_of(server), server)
-    with witnessed(notary):
+    with use_before_send_hook(notary):
         with pytest.raises(AuthenticationFailed):
-            client.change(CHARGE, intent, Reply.json)
+            client.change(CHARGE, intent, Response.json)
         with pytest.raises(InvalidRequest):
-            client.change(Request(method="POST", path=Path.of("/a"), json={"a": "\ud800"}), intent, Reply.json)
+            client.change(Request(method="POST", path=Path.of("/a"), json={"a": "\ud800"}), intent, Response.json)
     assert notary.noted == []
 
 
 def test_a_witness_can_keep_a_request_from_leaving(serve: Serve, client_of: ClientOf, intent: Intent) -> None:
     server = serve()
-    with witnessed(Forbidding()), pytest.raises(OperationInProgress):
-        client_of(server).change(CHARGE, intent, Reply.json)
+    with use_before_send_hook(Forbidding()), pytest.raises(OperationInProgress):
+        client_of(server).change(CHARGE, intent, Response.json)
     assert server.visits == []
 
 
@@ -124,7 +124,7 @@ def test_the_vendors_clock_is_compared_with_ours(serve: Serve, client_of: Client
     client = client_of(serve(each=each))
     skews = []
     for _ in range(3):
-        client.read(LOOK, Reply.json)
+        client.read(LOOK, Response.json)
         skews.append(client.clock_skew)
     unknown, ahead, kept = skews
     assert unknown is None

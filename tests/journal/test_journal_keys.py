@@ -60,11 +60,11 @@ def test_every_code_has_a_fingerprint_that_does_not_show_it(code: str) -> None:
 
 @given(st.from_regex(r"[0-9a-f]{14}", fullmatch=True))
 def test_a_chosen_code_is_always_the_same_and_easy_to_read(mark: str) -> None:
-    code = KEYS.chosen_code(mark).reveal()
-    assert code == KEYS.chosen_code(mark).reveal()
+    code = KEYS.derive_code(mark).reveal()
+    assert code == KEYS.derive_code(mark).reveal()
     assert len(code) == CODE_LENGTH
     assert set(code) <= set(ALPHABET)
-    assert code != KEYS.chosen_code(mark, key_id="1").reveal()
+    assert code != KEYS.derive_code(mark, key_id="1").reveal()
 
 
 def test_the_last_key_is_the_one_in_use() -> None:
@@ -96,7 +96,7 @@ def test_the_key_beside_sqlite_is_made_once_for_its_owner_alone(tmp_path: Path, 
 def test_eight_processes_that_make_the_key_at_once_agree(
     tmp_path: Path, at_once: Callable[[Callable[[], object], int], list[str]]
 ) -> None:
-    said = at_once(lambda: JournalKeys.beside(tmp_path / "journal.db").mark("a", "b", "c"), 8)
+    said = at_once(lambda: JournalKeys.from_key_file(tmp_path / "journal.db").tag("a", "b", "c"), 8)
     assert len(set(said)) == 1
     assert len(said[0]) == 14
     assert [path.name for path in tmp_path.iterdir()] == ["journal.db.key"]

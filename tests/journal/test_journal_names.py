@@ -17,7 +17,7 @@ from voucher_gateway.errors import ReferenceConflict, VoucherHeld
 from voucher_gateway.gateway import Account
 from voucher_gateway.journal import open_journal
 from voucher_gateway.reconcile import reconcile
-from voucher_gateway.restoring import adopt, back_up
+from voucher_gateway.restoring import copy_journal, import_missing_movements
 from voucher_gateway.simulator import start
 from voucher_gateway_jtl import JtlProvider, JtlSettings
 from voucher_gateway_ticketing import TicketingProvider, TicketingSettings
@@ -261,13 +261,13 @@ def test_where_a_vendor_shows_no_login_its_host_counts(sqlite_url: str) -> None:
 def test_a_restored_journal_knows_what_was_done_under_the_former_name(shop: Shop, tmp_path: Path) -> None:
     _, code = shop.voucher()
     shop.redeem(code)
-    back_up(shop.journal, tmp_path / "copy.db")
+    copy_journal(shop.journal, tmp_path / "copy.db")
     shop.redeem(code, reference="1002-a")  # which the copy does not know
     with ExitStack() as stack:
         renamed = Renamed(shop, stack)
         gateway = renamed.gateway(renamed.account("main-shop", ("shop",)), url=f"sqlite:///{tmp_path / 'copy.db'}")
         assert gateway.journal is not None
-        (adoption,) = adopt(gateway.journal, [gateway.provider("main-shop")])
+        (adoption,) = import_missing_movements(gateway.journal, [gateway.provider("main-shop")])
         assert adoption.adopted == 1
         for reference in ("1001-a", "1002-a"):
             assert gateway.redeem("main-shop", code, TEN, reference=reference).replayed

@@ -92,10 +92,10 @@ def test_a_new_voucher_with_metadata_is_hashable() -> None:
 
 
 def test_changes_tell_what_is_kept_from_what_is_cleared() -> None:
-    assert VoucherChanges().changed() == {}
-    assert VoucherChanges(sku=None).changed() == {"sku": None}
-    assert VoucherChanges(batch="2026", valid_until=NOON).changed() == {"batch": "2026", "valid_until": NOON}
-    assert VoucherChanges(valid_until=None).changed() == {"valid_until": None}
+    assert VoucherChanges().fields_to_change() == {}
+    assert VoucherChanges(sku=None).fields_to_change() == {"sku": None}
+    assert VoucherChanges(batch="2026", valid_until=NOON).fields_to_change() == {"batch": "2026", "valid_until": NOON}
+    assert VoucherChanges(valid_until=None).fields_to_change() == {"valid_until": None}
     assert repr(VoucherChanges().sku) == repr(KEEP) == "KEEP"
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.races.racing import Redeeming
-from voucher_gateway.http.request import EncodedRequest, Reply
+from voucher_gateway.http.request import EncodedRequest, Response
 from voucher_gateway.http.transport import Transport
-from voucher_gateway.journal import State
+from voucher_gateway.journal import OperationState
 from voucher_gateway_ticketing.simulator import TicketingSimulator
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ def _around_the_write(do: Callable[[], object], *, before: bool) -> Iterator[Non
     send = Transport.send
     left = [do]
 
-    def watched(transport: Transport, request: EncodedRequest, *, deadline: float, returns_page: bool = False) -> Reply:
+    def watched(
+        transport: Transport, request: EncodedRequest, *, deadline: float, returns_page: bool = False
+    ) -> Response:
         if before and request.method == "PUT" and left:
             left.pop()()
         reply = send(transport, request, deadline=deadline, returns_page=returns_page)
@@ -58,4 +60,4 @@ def test_a_checkout_at_the_same_time_is_exact_or_loud(
         assert gone == Decimal(10) + Decimal(amount)
     else:
         assert came_to == "ConcurrentModification"
-        assert entry.state is State.UNKNOWN
+        assert entry.state is OperationState.UNKNOWN

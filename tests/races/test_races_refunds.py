@@ -12,9 +12,9 @@ import pytest
 from tests.crash.verbs import TEN
 from voucher_gateway.adapter import OutcomeUnknown, Redemption
 from voucher_gateway.database import Locks
-from voucher_gateway.http.request import EncodedRequest, Reply
+from voucher_gateway.http.request import EncodedRequest, Response
 from voucher_gateway.http.transport import Transport
-from voucher_gateway.journal import State
+from voucher_gateway.journal import OperationState
 
 if TYPE_CHECKING:
     from tests.races.conftest import Till
@@ -26,7 +26,9 @@ def _after_the_look(do: Callable[[], object]) -> Iterator[None]:
     send = Transport.send
     left = [do]
 
-    def watched(transport: Transport, request: EncodedRequest, *, deadline: float, returns_page: bool = False) -> Reply:
+    def watched(
+        transport: Transport, request: EncodedRequest, *, deadline: float, returns_page: bool = False
+    ) -> Response:
         reply = send(transport, request, deadline=deadline, returns_page=returns_page)
         if "/charges?" in request.url and left:
             left.pop()()
@@ -89,5 +91,5 @@ def test_a_refund_made_meanwhile_is_not_taken_for_ones_own(
         till.gateway.refund("shop", first, reference="1001-b")
     entry = till.gateway.operation("shop", "refund", "1001-b")
     assert entry is not None
-    assert entry.state is State.UNKNOWN
+    assert entry.state is OperationState.UNKNOWN
     assert till.remaining() == "40.00"

@@ -14,7 +14,7 @@ import pytest
 from tests.report.shelf import NOON, Shelf
 from voucher_gateway import Gateway
 from voucher_gateway.adapter import Code, Money, NotExecuted, ProviderUnavailable, Status, Voucher, parse_instant
-from voucher_gateway.report import Position, Standing, Sum, read_liability
+from voucher_gateway.report import BalanceStatus, BucketTotal, VoucherBalance, read_liability
 from voucher_gateway.report.liability import NO_AGE, NO_END, NOT_STARTED, cell_of, standing_of
 from voucher_gateway.report.remarks import liability_notes, liability_warnings
 from voucher_gateway.report.tables import expiry_of
@@ -34,28 +34,28 @@ def test_what_can_be_spent_is_outstanding_and_the_rest_stands_apart(gateway: Gat
     shelf.put("e", "0.00", initial=money("5.00"))
     shelf.put("f", "80.00", status=Status.INACTIVE, valid_until=NOON - timedelta(days=1))
     (one,) = read_liability(gateway, ["shop"]).accounts
-    assert {standing: one.sum("EUR", standing) for standing in Standing} == {
-        Standing.OUTSTANDING: Sum(3, money("10.56")),
-        Standing.INACTIVE: Sum(1, money("20.00")),
-        Standing.EXPIRED: Sum(2, money("120.00")),
-        Standing.USED_UP: Sum(1, money("0.00")),
-        Standing.UNKNOWN: Sum(0, money("0.00")),
+    assert {standing: one.sum("EUR", standing) for standing in BalanceStatus} == {
+        BalanceStatus.OUTSTANDING: BucketTotal(3, money("10.56")),
+        BalanceStatus.INACTIVE: BucketTotal(1, money("20.00")),
+        BalanceStatus.EXPIRED: BucketTotal(2, money("120.00")),
+        BalanceStatus.USED_UP: BucketTotal(1, money("0.00")),
+        BalanceStatus.UNKNOWN: BucketTotal(0, money("0.00")),
     }
     assert one.consistent is True
     assert one.vouchers == 7
 
 
 def test_a_voucher_is_owed_up_to_the_moment_when_its_validity_ends() -> None:
-    ending = Position(id="a", remaining=money("1.00"), valid_until=NOON)
-    assert standing_of(ending, NOON - timedelta(microseconds=1)) is Standing.OUTSTANDING
-    assert standing_of(ending, NOON) is Standing.EXPIRED
+    ending = VoucherBalance(id="a", remaining=money("1.00"), valid_until=NOON)
+    assert standing_of(ending, NOON - timedelta(microseconds=1)) is BalanceStatus.OUTSTANDING
+    assert standing_of(ending, NOON) is BalanceStatus.EXPIRED
 
 
 def test_the_vendors_clock_decides_what_has_expired(gateway: Gateway, shelf: Shelf) -> None:
     shelf.put("a", valid_until=NOON + timedelta(hours=1))
     shelf.clock = NOON + timedelta(hours=2)
     (one,) = read_liability(gateway, ["shop"]).accounts
-    assert one.sum("EUR", Standing.EXPIRED).vouchers == 1
+    assert one.sum("EUR", BalanceStatus.EXPIRED).vouchers == 1
     assert timedelta(0) <= shelf.clock - one.at < timedelta(seconds=10)
 
 
@@ -76,12 +76,12 @@ def test_months_of_expiry_are_those_of_utc_and_none_is_told_from_not_started() -
     shelf.put("c", "4.00", status=Status.INACTIVE)
     shelf.put("d", "8.00", valid_until=datetime(9999, 12, 31, tzinfo=UTC))
     (one,) = read_liability(Gateway({"shop": shelf}), ["shop"]).accounts
-    assert {key: found.money for key, found in one.by("EUR", Standing.OUTSTANDING, expiry_of).items()} == {
+    assert {key: found.money for key, found in one.by("EUR", BalanceStatus.OUTSTANDING, expiry_of).items()} == {
         "2026-12": money("1.00"),
         "9999-12": money("8.00"),
         NO_END: money("2.00"),
     }
-    assert list(one.by("EUR", Standing.INACTIVE, expiry_of)) == [NO_END]
+    assert list(one.by("EUR", BalanceStatus.INACTIVE, expiry_of)) == [NO_END]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_months_of_expiry_are_those_of_utc_and_none_is_told_from_not_started() -
     ],
 )
 def test_age_counts_in_whole_months_from_the_making(created: datetime | None, age: str) -> None:
-    assert cell_of(Position(id="a", created_at=created), NOON, relative=False).age == age
+    assert cell_of(VoucherBalance(id="a", created_at=created), NOON, relative=False).age == age
 
 
 def test_a_voucher_whose_list_entry_is_silent_is_asked_by_itself(gateway: Gateway, shelf: Shelf) -> None:
@@ -109,14 +109,14 @@ def test_a_voucher_whose_list_entry_is_silent_is_asked_by_itself(gateway: Gatewa
     shelf.silent = {"b"}
     (one,) = read_liability(gateway, ["shop"]).accounts
     assert shelf.asked == ["b"]
-    assert one.sum("EUR", Standing.OUTSTANDING) == Sum(2, money("10.53"))
+    assert one.sum("EUR", BalanceStatus.OUTSTANDING) == BucketTotal(2, money("10.53"))
 
 
 def test_a_voucher_that_only_its_code_can_tell_is_asked_by_its_code(gateway: Gateway, shelf: Shelf) -> None:
     shelf.put("a", "0.53", code=Code("GIFT-1234-ABCD"))
     shelf.mute = {"a"}
     (one,) = read_liability(gateway, ["shop"]).accounts
-    assert one.sum("EUR", Standing.OUTSTANDING) == Sum(1, money("0.53"))
+    assert one.sum("EUR", BalanceStatus.OUTSTANDING) == BucketTotal(1, money("0.53"))
 
 
 def test_a_voucher_that_nothing_tells_is_counted_and_in_no_sum(gateway: Gateway, shelf: Shelf) -> None:
@@ -125,14 +125,14 @@ def test_a_voucher_that_nothing_tells_is_counted_and_in_no_sum(gateway: Gateway,
     shelf.mute = {"b"}
     found = read_liability(gateway, ["shop"])
     assert found.accounts[0].unknown == 1
-    assert found.total("EUR") == Sum(1, money("10.00"))
+    assert found.total("EUR") == BucketTotal(1, money("10.00"))
     assert liability_warnings(found) == ["shop: the vendor would not say what is left on 1 voucher; no sum has them."]
 
 
 def test_a_used_up_voucher_without_a_face_value_has_its_currency(gateway: Gateway, shelf: Shelf) -> None:
     shelf.put("a", "0.00", initial=None)
     (one,) = read_liability(gateway, ["shop"]).accounts
-    assert one.sum("EUR", Standing.USED_UP).vouchers == 1
+    assert one.sum("EUR", BalanceStatus.USED_UP).vouchers == 1
 
 
 def test_a_list_that_changed_while_it_was_read_is_said(gateway: Gateway, shelf: Shelf) -> None:
@@ -201,7 +201,7 @@ def test_the_sums_are_those_of_the_vendors_own_ledger(vendor: str, account_at: C
     with start(vendor, vouchers=400) as running:
         with Gateway.from_config({"accounts": {"shop": account_at(running)}}) as gateway:
             (one,) = read_liability(gateway, ["shop"]).accounts
-        truth: Counter[tuple[str, Standing]] = Counter()
+        truth: Counter[tuple[str, BalanceStatus]] = Counter()
         for entry in running.ledger():
             currency, left, standing = _true(entry, running.clock.now())
             truth[currency, standing] += Money(left, currency).minor
@@ -210,20 +210,20 @@ def test_the_sums_are_those_of_the_vendors_own_ledger(vendor: str, account_at: C
         told = {
             (currency, standing): one.sum(currency, standing).money.minor
             for currency in one.currencies
-            for standing in Standing
+            for standing in BalanceStatus
         }
         assert {key: value for key, value in told.items() if value} == {key: n for key, n in truth.items() if n}
         if vendor == "jtl":
-            assert NOT_STARTED in one.by("EUR", Standing.INACTIVE, expiry_of)
+            assert NOT_STARTED in one.by("EUR", BalanceStatus.INACTIVE, expiry_of)
 
 
-def _true(entry: dict[str, Any], at: datetime) -> tuple[str, str, Standing]:
+def _true(entry: dict[str, Any], at: datetime) -> tuple[str, str, BalanceStatus]:
     """Judge a voucher of a simulator's ledger, whose names differ by vendor."""
     left, until = str(entry["remaining"]), entry.get("valid_until")
     currency = str(entry["currency"])
     if until is not None and parse_instant(str(until)) <= at:
-        return currency, left, Standing.EXPIRED
-    return currency, left, Standing.INACTIVE if entry.get("status") == "inactive" else Standing.OUTSTANDING
+        return currency, left, BalanceStatus.EXPIRED
+    return currency, left, BalanceStatus.INACTIVE if entry.get("status") == "inactive" else BalanceStatus.OUTSTANDING
 
 
 def test_accounts_stand_side_by_side_and_their_total_is_exact() -> None:
@@ -231,6 +231,6 @@ def test_accounts_stand_side_by_side_and_their_total_is_exact() -> None:
     first.put("a", "0.10")
     second.put("a", "0.20")
     found = read_liability(Gateway({"first": first, "second": second}), ["first", "second"])
-    assert [one.sum("EUR", Standing.OUTSTANDING).money for one in found.accounts] == [money("0.10"), money("0.20")]
-    assert found.total("EUR") == Sum(2, money("0.30"))
-    assert attrs.evolve(found, accounts=found.accounts[:1]).total("EUR") == Sum(1, money("0.10"))
+    assert [one.sum("EUR", BalanceStatus.OUTSTANDING).money for one in found.accounts] == [money("0.10"), money("0.20")]
+    assert found.total("EUR") == BucketTotal(2, money("0.30"))
+    assert attrs.evolve(found, accounts=found.accounts[:1]).total("EUR") == BucketTotal(1, money("0.10"))

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from tests.report.shelf import NOON
 from voucher_gateway.adapter import Money, Movement, MovementKind
-from voucher_gateway.report.movements import MARGIN, Moved, Span, moved, signed
+from voucher_gateway.report.movements import MARGIN, MovementSums, ReadingPeriod, balance_change, sum_movements
 
 MINUTE: Final = timedelta(minutes=1)
-OPENING: Final = Span(NOON, NOON + 2 * MINUTE)
-CLOSING: Final = Span(NOON + 60 * MINUTE, NOON + 62 * MINUTE)
+OPENING: Final = ReadingPeriod(NOON, NOON + 2 * MINUTE)
+CLOSING: Final = ReadingPeriod(NOON + 60 * MINUTE, NOON + 62 * MINUTE)
 KINDS: Final = (MovementKind.REDEMPTION, MovementKind.REFUND, MovementKind.TOP_UP)
 
 
@@ -26,20 +26,20 @@ def movement(kind: MovementKind, cents: int, at: datetime | None) -> Movement:
 def test_each_kind_has_its_line() -> None:
     between = NOON + 30 * MINUTE
     all_three = [movement(kind, cents, between) for kind, cents in zip(KINDS, (700, 50, 3), strict=True)]
-    assert moved(all_three, OPENING, CLOSING, -647) == Moved(redeemed=700, refunded=50, topped_up=3)
+    assert sum_movements(all_three, OPENING, CLOSING, -647) == MovementSums(redeemed=700, refunded=50, topped_up=3)
 
 
 def test_what_happened_before_and_after_does_not_count() -> None:
     outside = [movement(KINDS[0], 700, NOON - MINUTE), movement(KINDS[0], 900, NOON + 70 * MINUTE)]
-    assert moved(outside, OPENING, CLOSING, 0) == Moved()
+    assert sum_movements(outside, OPENING, CLOSING, 0) == MovementSums()
 
 
 @pytest.mark.parametrize("change", [0, -700])
 def test_what_happened_during_a_reading_counts_as_the_balances_say(change: int) -> None:
     for span in (OPENING, CLOSING):
         during = [movement(KINDS[0], 700, span.began_at + MINUTE)]
-        found = moved(during, OPENING, CLOSING, change)
-        assert found == Moved(redeemed=-change)
+        found = sum_movements(during, OPENING, CLOSING, change)
+        assert found == MovementSums(redeemed=-change)
 
 
 def test_a_movement_whose_time_is_off_by_seconds_is_still_found() -> None:
@@ -48,27 +48,27 @@ def test_a_movement_whose_time_is_off_by_seconds_is_still_found() -> None:
         movement(KINDS[0], 700, OPENING.began_at - seconds),
         movement(KINDS[0], 9, CLOSING.finished_at + seconds),
     )
-    assert moved([before, after], OPENING, CLOSING, -709) == Moved(redeemed=709)
-    assert moved([before, after], OPENING, CLOSING, 0) == Moved()
+    assert sum_movements([before, after], OPENING, CLOSING, -709) == MovementSums(redeemed=709)
+    assert sum_movements([before, after], OPENING, CLOSING, 0) == MovementSums()
     far = [movement(KINDS[0], 700, OPENING.began_at - MINUTE), movement(KINDS[0], 9, CLOSING.finished_at + MINUTE)]
-    assert moved(far, OPENING, CLOSING, -709) == Moved(explained=False)
+    assert sum_movements(far, OPENING, CLOSING, -709) == MovementSums(explained=False)
 
 
 def test_what_no_movement_accounts_for_stays_unexplained_beside_those_that_surely_happened() -> None:
     surely = [movement(KINDS[0], 700, NOON + 30 * MINUTE), movement(KINDS[1], 1, CLOSING.began_at + MINUTE)]
-    assert moved(surely, OPENING, CLOSING, -1) == Moved(redeemed=700, explained=False)
+    assert sum_movements(surely, OPENING, CLOSING, -1) == MovementSums(redeemed=700, explained=False)
 
 
 def test_a_kind_that_is_not_known_explains_nothing() -> None:
     strange = [movement(MovementKind.UNKNOWN, 700, NOON + 30 * MINUTE)]
-    assert moved(strange, OPENING, CLOSING, -700).explained is False
-    assert moved(strange, OPENING, CLOSING, 0).explained is True
+    assert sum_movements(strange, OPENING, CLOSING, -700).explained is False
+    assert sum_movements(strange, OPENING, CLOSING, 0).explained is True
 
 
 def test_a_movement_without_a_time_counts_only_where_the_voucher_is_new() -> None:
     timeless = [movement(KINDS[0], 700, None)]
-    assert moved(timeless, OPENING, CLOSING, -700).explained is False
-    assert moved(timeless, None, CLOSING, -700) == Moved(redeemed=700)
+    assert sum_movements(timeless, OPENING, CLOSING, -700).explained is False
+    assert sum_movements(timeless, None, CLOSING, -700) == MovementSums(redeemed=700)
 
 
 @given(
@@ -86,23 +86,25 @@ def test_the_lines_come_to_the_change_whenever_the_vendor_wrote_everything_down(
     true = [(NOON + timedelta(seconds=at, milliseconds=at % 1000), kind, cents) for at, kind, cents in sorted(happened)]
     shown = [movement(kind, cents, at.replace(microsecond=0)) for at, kind, cents in true]
     since = read_first if existed else NOON - timedelta(days=1)
-    change = sum(signed(one) for one, (at, _, _) in zip(shown, true, strict=True) if since < at <= read_second)
-    found = moved(shown, OPENING if existed else None, CLOSING, change)
+    change = sum(balance_change(one) for one, (at, _, _) in zip(shown, true, strict=True) if since < at <= read_second)
+    found = sum_movements(shown, OPENING if existed else None, CLOSING, change)
     assert found.explained
     assert found.net == change
 
 
 @given(st.lists(st.tuples(st.integers(-5000, 12_000), st.sampled_from(KINDS), st.integers(1, 9)), max_size=12))
 def test_two_periods_count_together_what_one_over_both_counts(happened: list[tuple[int, MovementKind, int]]) -> None:
-    third = Span(NOON + 120 * MINUTE, NOON + 122 * MINUTE)
+    third = ReadingPeriod(NOON + 120 * MINUTE, NOON + 122 * MINUTE)
     spans = (OPENING, CLOSING, third)
     shown = [movement(kind, cents, NOON + timedelta(seconds=at)) for at, kind, cents in sorted(happened)]
 
-    def balance(span: Span) -> int:
-        return sum(signed(one) for one in shown if one.created_at is not None and one.created_at <= span.finished_at)
+    def balance(span: ReadingPeriod) -> int:
+        return sum(
+            balance_change(one) for one in shown if one.created_at is not None and one.created_at <= span.finished_at
+        )
 
-    def of(opening: Span, closing: Span) -> Moved:
-        return moved(shown, opening, closing, balance(closing) - balance(opening))
+    def of(opening: ReadingPeriod, closing: ReadingPeriod) -> MovementSums:
+        return sum_movements(shown, opening, closing, balance(closing) - balance(opening))
 
     halves, whole = [of(spans[0], spans[1]), of(spans[1], spans[2])], of(spans[0], spans[2])
     assert sum(one.redeemed for one in halves) == whole.redeemed

@@ -11,7 +11,15 @@ from tests.report.shelf import NOON, Shelf
 from voucher_gateway import Gateway
 from voucher_gateway.adapter import MovementKind, Status
 from voucher_gateway.pages import Chart, Table, Text, render, write
-from voucher_gateway.report import Liability, Line, Roll, RollForward, Snapshots, read_liability, roll_forward
+from voucher_gateway.report import (
+    CurrencyRollForward,
+    Liability,
+    Line,
+    RollForward,
+    Snapshots,
+    read_liability,
+    roll_forward,
+)
 from voucher_gateway.report.page import liability_page, roll_page
 from voucher_gateway.report.tables import liability_tables, roll_table, roll_tables
 
@@ -139,7 +147,7 @@ def test_a_roll_forward_is_added_up_line_by_line(snapshots: Snapshots) -> None:
 
 def test_a_rare_line_is_told_only_where_there_is_something_in_it(snapshots: Snapshots) -> None:
     found = rolled(snapshots)
-    deleted = Roll.of("EUR", {Line.OPENING: 5, Line.DELETED: 5})
+    deleted = CurrencyRollForward.of("EUR", {Line.OPENING: 5, Line.DELETED: 5})
     names = [row[0] for row in roll_table(found, deleted).rows]
     assert "deleted" in names
     assert "activated" not in names

@@ -10,7 +10,7 @@ import pytest
 from tests.report.shelf import NOON, Shelf
 from voucher_gateway import Gateway
 from voucher_gateway.adapter import InvalidRequest, Money, MovementKind, Status
-from voucher_gateway.report import Line, Roll, RollForward, Snapshots, recall_roll_forward, roll_forward
+from voucher_gateway.report import CurrencyRollForward, Line, RollForward, Snapshots, recall_roll_forward, roll_forward
 from voucher_gateway.report.remarks import roll_warnings
 
 DAY: Final = timedelta(days=1)
@@ -294,10 +294,12 @@ def test_snapshots_are_walked_side_by_side_whatever_their_ids(
 
 def test_a_roll_that_does_not_add_up_cannot_be_made() -> None:
     with pytest.raises(ArithmeticError, match="leads to 4999 and not to 5000"):
-        Roll.of("EUR", {Line.OPENING: 5000, Line.REDEEMED: 1, Line.CLOSING: 5000})
-    rolled = Roll.of("EUR", {Line.OPENING: 5000, Line.REDEEMED: 1, Line.UNEXPLAINED: 1, Line.CLOSING: 5000})
-    assert str(rolled.signed(Line.REDEEMED)) == "-0.01 EUR"
-    assert str(rolled.signed(Line.EXPIRED)) == "0.00 EUR"
+        CurrencyRollForward.of("EUR", {Line.OPENING: 5000, Line.REDEEMED: 1, Line.CLOSING: 5000})
+    rolled = CurrencyRollForward.of(
+        "EUR", {Line.OPENING: 5000, Line.REDEEMED: 1, Line.UNEXPLAINED: 1, Line.CLOSING: 5000}
+    )
+    assert str(rolled.balance_change(Line.REDEEMED)) == "-0.01 EUR"
+    assert str(rolled.balance_change(Line.EXPIRED)) == "0.00 EUR"
 
 
 def test_the_two_snapshots_must_be_of_one_account_and_in_order(

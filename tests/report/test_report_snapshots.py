@@ -22,8 +22,16 @@ from voucher_gateway.adapter import Code, ConfigurationError, InvalidRequest, Pi
 from voucher_gateway.database import Database
 from voucher_gateway.gateway import Account
 from voucher_gateway.journal import open_journal
-from voucher_gateway.report import SNAPSHOTS, Position, Reading, Snapshots, Standing, read_liability, recall_liability
-from voucher_gateway.report.remarks import unfinished_notes
+from voucher_gateway.report import (
+    SNAPSHOTS,
+    BalanceReader,
+    BalanceStatus,
+    Snapshots,
+    VoucherBalance,
+    liability_as_of,
+    read_liability,
+)
+from voucher_gateway.report.remarks import incomplete_snapshot_notes
 from voucher_gateway.report.tables import age_of, expiry_of
 
 DAY = timedelta(days=1)
@@ -46,7 +54,7 @@ def test_a_snapshot_holds_what_the_vendor_showed_in_the_order_of_bytes(
     fill(shelf)
     taken = either_snapshots.take(gateway, "shop")
     kept = list(either_snapshots.positions(taken))
-    assert kept == sorted(Reading(gateway, "shop"), key=lambda one: one.id.encode())
+    assert kept == sorted(BalanceReader(gateway, "shop"), key=lambda one: one.id.encode())
     assert (taken.vouchers, taken.unknown, taken.consistent, taken.problems) == (6, 1, True, ())
     assert either_snapshots.latest("shop") == taken
 
@@ -59,10 +67,12 @@ def test_a_report_from_a_snapshot_is_that_of_the_moment(
     either_snapshots.take(gateway, "shop")
     shelf.clock += 400 * DAY
     shelf.put("a", "0.01")
-    (recalled,) = recall_liability(gateway, either_snapshots, ["shop"], NOON + DAY).accounts
+    (recalled,) = liability_as_of(gateway, either_snapshots, ["shop"], NOON + DAY).accounts
     assert recalled.cells == then.cells
-    assert recalled.by("EUR", Standing.OUTSTANDING, expiry_of) == then.by("EUR", Standing.OUTSTANDING, expiry_of)
-    assert recalled.by("EUR", Standing.OUTSTANDING, age_of) == then.by("EUR", Standing.OUTSTANDING, age_of)
+    assert recalled.by("EUR", BalanceStatus.OUTSTANDING, expiry_of) == then.by(
+        "EUR", BalanceStatus.OUTSTANDING, expiry_of
+    )
+    assert recalled.by("EUR", BalanceStatus.OUTSTANDING, age_of) == then.by("EUR", BalanceStatus.OUTSTANDING, age_of)
     assert recalled.snapshot_at is not None
 
 
@@ -86,8 +96,8 @@ def test_the_snapshots_of_a_renamed_account_follow_with_the_next_one(
     shelf.account = "main-shop"
     renamed = Gateway([Account(name="main-shop", provider=shelf, former_names=("shop",))])
     second = either_snapshots.take(renamed, "main-shop")
-    assert [one.id for one in either_snapshots.finished("main-shop")] == [first.id, second.id]
-    assert either_snapshots.finished("shop") == []
+    assert [one.id for one in either_snapshots.list_complete("main-shop")] == [first.id, second.id]
+    assert either_snapshots.list_complete("shop") == []
 
 
 def test_no_code_and_no_pin_is_kept(sqlite_url: str, gateway: Gateway, shelf: Shelf, tmp_path: Path) -> None:
@@ -111,7 +121,7 @@ def test_an_attempt_that_fails_leaves_nothing(either_snapshots: Snapshots, gatew
     with pytest.raises(ProviderUnavailable):
         either_snapshots.take(gateway, "shop")
     assert either_snapshots.latest("shop") is None
-    assert either_snapshots.unfinished("shop") == []
+    assert either_snapshots.list_incomplete("shop") == []
     shelf.turning = lambda _: None
     assert either_snapshots.take(gateway, "shop").vouchers == 1200
 
@@ -125,15 +135,15 @@ def test_one_that_was_killed_half_way_is_said_used_by_no_report_and_removed_by_t
         whole = snapshots.take(gateway, "shop")
         shelf.clock += DAY
         _killed_at_page(4, either_url, gateway, shelf)
-        (left,) = snapshots.unfinished("shop")
+        (left,) = snapshots.list_incomplete("shop")
         assert left.id != whole.id
         assert snapshots.latest("shop") == whole
-        (note,) = unfinished_notes(snapshots.unfinished("shop"))
+        (note,) = incomplete_snapshot_notes(snapshots.list_incomplete("shop"))
         assert "not finished, and not used" in note
-        assert recall_liability(gateway, snapshots, ["shop"], NOON + 2 * DAY).accounts[0].snapshot_at == whole.began_at
+        assert liability_as_of(gateway, snapshots, ["shop"], NOON + 2 * DAY).accounts[0].snapshot_at == whole.began_at
         assert len(list(snapshots.positions(left))) == 2000
         after = snapshots.take(gateway, "shop")
-        assert snapshots.unfinished("shop") == []
+        assert snapshots.list_incomplete("shop") == []
         assert list(snapshots.positions(left)) == []
         assert snapshots.latest("shop") == after
 
@@ -171,12 +181,12 @@ def test_one_that_is_being_taken_elsewhere_is_left_alone(either_url: str, gatewa
         def meanwhile(_: int) -> None:
             shelf.turning = lambda _: None
             snapshots.take(gateway, "shop")
-            unfinished.append(len(snapshots.unfinished("shop")))
+            unfinished.append(len(snapshots.list_incomplete("shop")))
 
         shelf.turning = meanwhile
         outer = snapshots.take(gateway, "shop")
         assert unfinished == [1]
-        assert len(snapshots.finished("shop")) == 2
+        assert len(snapshots.list_complete("shop")) == 2
         assert len(list(snapshots.positions(outer))) == 1
 
 
@@ -188,7 +198,7 @@ def test_a_list_that_changed_while_it_was_read_is_remembered(
     taken = snapshots.take(gateway, "shop")
     assert taken.consistent is False
     assert taken.problems
-    (found,) = recall_liability(gateway, snapshots, ["shop"], NOON + DAY).accounts
+    (found,) = liability_as_of(gateway, snapshots, ["shop"], NOON + DAY).accounts
     assert (found.consistent, found.problems) == (False, taken.problems)
 
 
@@ -206,7 +216,7 @@ def test_the_latest_by_a_moment_is_the_one_that_had_begun(
     assert either_snapshots.latest("shop", NOON + 100 * DAY) == taken[2]
     assert either_snapshots.latest("other") is None
     with pytest.raises(InvalidRequest, match="no finished snapshot of"):
-        recall_liability(gateway, either_snapshots, ["shop"], NOON - DAY)
+        liability_as_of(gateway, either_snapshots, ["shop"], NOON - DAY)
 
 
 def test_pruning_keeps_the_days_before_the_newest_and_always_that_one(
@@ -218,7 +228,7 @@ def test_pruning_keeps_the_days_before_the_newest_and_always_that_one(
         either_snapshots.take(gateway, "shop")
     assert either_snapshots.prune("other", keep_days=1) == 0
     assert either_snapshots.prune("shop", keep_days=6) == 2
-    kept = either_snapshots.finished("shop")
+    kept = either_snapshots.list_complete("shop")
     assert [round((one.began_at - NOON) / DAY) for one in kept] == [5, 10]
     assert [len(list(either_snapshots.positions(one))) for one in kept] == [1, 1]
     assert either_snapshots.prune("shop", keep_days=1) == 1
@@ -233,10 +243,10 @@ def test_snapshots_share_the_journals_database(
     journal = open_journal(either_url)
     with Snapshots(either_url) as snapshots:
         snapshots.take(gateway, "shop")
-        assert journal.entries() == []
+        assert journal.operations() == []
     journal.close()
     with Snapshots(either_url) as again:
-        assert len(again.finished("shop")) == 1
+        assert len(again.list_complete("shop")) == 1
 
 
 def test_snapshots_are_not_kept_in_memory() -> None:
@@ -263,5 +273,5 @@ def test_a_position_without_any_amount_is_kept_too(snapshots: Snapshots, gateway
     shelf.mute = {"a"}
     taken = snapshots.take(gateway, "shop")
     (kept,) = snapshots.positions(taken)
-    assert kept == Position(id="a", status=Status.ACTIVE, created_at=NOON)
+    assert kept == VoucherBalance(id="a", status=Status.ACTIVE, created_at=NOON)
     assert kept.currency is None

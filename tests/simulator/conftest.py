@@ -13,7 +13,7 @@ import requests
 from attrs import evolve, frozen
 
 from voucher_gateway.simulator import (
-    BadJson,
+    InvalidJson,
     Refused,
     Reply,
     Request,
@@ -75,7 +75,7 @@ class JarSimulator(Simulator):
             raise Refused(self.refused(401, "another token, please"))
         try:
             given = request.json()
-        except BadJson as bad:
+        except InvalidJson as bad:
             raise Refused(self.refused(400, str(bad))) from None
         assert isinstance(given, dict)
         name = request.parts["name"]

@@ -14,11 +14,11 @@ import pytest
 from voucher_gateway.simulator import (
     CAPITALS_AND_DIGITS,
     ODD_TEXTS,
-    Book,
-    TrueMovement,
-    TrueVoucher,
-    drawn_text,
+    LedgerMovement,
+    LedgerVoucher,
+    VoucherStore,
     from_records,
+    random_text,
     to_records,
 )
 
@@ -39,7 +39,7 @@ class Card:
 
 
 def test_a_book_finds_by_id_and_code_and_keeps_the_order() -> None:
-    book = Book([Card("1", "a", 5), Card("2", "b", 6)])
+    book = VoucherStore([Card("1", "a", 5), Card("2", "b", 6)])
     book.put(Card("3", "a", 7))
     assert [card.id for card in book] == ["1", "2", "3"]
     assert book.get("2") == Card("2", "b", 6)
@@ -49,14 +49,14 @@ def test_a_book_finds_by_id_and_code_and_keeps_the_order() -> None:
 
 
 def test_putting_a_voucher_again_replaces_it_in_its_place() -> None:
-    book = Book([Card("1", "a", 5), Card("2", "b", 6)])
+    book = VoucherStore([Card("1", "a", 5), Card("2", "b", 6)])
     book.put(Card("1", "a", 4))
     assert [(card.id, card.left) for card in book] == [("1", 4), ("2", 6)]
     assert len(book.with_code("a")) == 1
 
 
 def test_what_is_removed_is_found_no_more() -> None:
-    book = Book([Card("1", "a", 5), Card("2", "a", 6)])
+    book = VoucherStore([Card("1", "a", 5), Card("2", "a", 6)])
     book.remove("1")
     assert (len(book), book.get("1"), [card.id for card in book.with_code("a")]) == (1, None, ["2"])
     with pytest.raises(LookupError):
@@ -84,8 +84,8 @@ def test_other_records_are_refused_with_an_error_that_the_kit_expects(bad: objec
 
 
 def test_the_truth_has_one_shape() -> None:
-    movement = TrueMovement(id="m", kind="sale", amount="1.00", at="2030-01-31T12:00:00Z")
-    true = TrueVoucher(
+    movement = LedgerMovement(id="m", kind="sale", amount="1.00", at="2030-01-31T12:00:00Z")
+    true = LedgerVoucher(
         id="1",
         code="SECRET-CODE",
         currency="EUR",
@@ -94,9 +94,9 @@ def test_the_truth_has_one_shape() -> None:
         reserved="0.00",
         status="active",
         movements=(movement,),
-        more={"pin": "1234"},
+        details={"pin": "1234"},
     )
-    assert true.told() == {
+    assert true.to_json() == {
         "id": "1",
         "code": "SECRET-CODE",
         "pin": "1234",
@@ -113,7 +113,7 @@ def test_the_truth_has_one_shape() -> None:
 
 
 def test_drawn_texts_repeat_with_their_seed() -> None:
-    first, second = (drawn_text(random.Random(4), 12) for _ in range(2))
+    first, second = (random_text(random.Random(4), 12) for _ in range(2))
     assert first == second
     assert len(first) == 12
     assert set(first) <= set(CAPITALS_AND_DIGITS)

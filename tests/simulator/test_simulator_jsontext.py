@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voucher_gateway.simulator import BadJson, read_json, write_json
+from voucher_gateway.simulator import InvalidJson, read_json, write_json
 
 JSON = st.recursive(
     st.none()
@@ -73,7 +73,7 @@ def test_fractions_are_read_as_decimals_and_others_as_integers() -> None:
     ],
 )
 def test_anything_else_is_refused_without_quoting_it(body: bytes) -> None:
-    with pytest.raises(BadJson) as refusal:
+    with pytest.raises(InvalidJson) as refusal:
         read_json(body)
     assert len(str(refusal.value)) < 60
 

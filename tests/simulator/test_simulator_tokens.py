@@ -73,7 +73,7 @@ def test_a_token_ends_by_the_virtual_clock(server: TokenServer, clock: VirtualCl
 
 
 def test_a_standing_token_does_not(server: TokenServer, clock: VirtualClock) -> None:
-    text = server.standing("till", ("read",))
+    text = server.long_lived_token("till", ("read",))
     clock.advance(timedelta(days=3000).total_seconds())
     token = server.of(bearing(text))
     assert token is not None
@@ -81,7 +81,7 @@ def test_a_standing_token_does_not(server: TokenServer, clock: VirtualClock) -> 
 
 
 def test_tokens_end_when_they_are_expired_or_their_client_is_revoked(server: TokenServer) -> None:
-    texts = [granted(server)["access_token"], server.standing("bare")]
+    texts = [granted(server)["access_token"], server.long_lived_token("bare")]
     server.revoke("till")
     assert [server.of(bearing(text)) is None for text in texts] == [True, False]
     server.expire()

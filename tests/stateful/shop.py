@@ -16,7 +16,7 @@ from tests.crash.vendors import KEYS, Site
 from voucher_gateway import Gateway
 from voucher_gateway.adapter import Money, NewVoucher, Operation, Redemption, Reservation, VoucherGatewayError
 from voucher_gateway.http import retry
-from voucher_gateway.journal import Entry, State, open_journal
+from voucher_gateway.journal import OperationRecord, OperationState, open_journal
 from voucher_gateway.reconcile import reconcile
 from voucher_gateway.simulator import RunningSimulator, start
 
@@ -144,9 +144,9 @@ class Shop:
 
     def _maybe(self, wish: Wish) -> bool:
         entry = self.entry(wish)
-        return entry is not None and entry.state in (State.UNKNOWN, State.SUCCEEDED)
+        return entry is not None and entry.state in (OperationState.UNKNOWN, OperationState.SUCCEEDED)
 
-    def entry(self, wish: Wish) -> Entry | None:
+    def entry(self, wish: Wish) -> OperationRecord | None:
         """Return what the journal holds of a call."""
         return self.gateways[wish.vendor].operation(wish.vendor, wish.operation, wish.reference)
 
@@ -186,11 +186,11 @@ class Shop:
                 entry = self.entry(wish)
                 if wish.voucher is not voucher or entry is None or wish.money is None:
                     continue
-                assert entry.state is not State.OPEN
+                assert entry.state is not OperationState.OPEN
                 change = _SIGNS.get(wish.operation, 0) * wish.money.amount
-                if entry.state is State.SUCCEEDED:
+                if entry.state is OperationState.SUCCEEDED:
                     sure += change
-                elif entry.state is State.UNKNOWN:
+                elif entry.state is OperationState.UNKNOWN:
                     open_ends += [end + change for end in open_ends]
             possible = {sure + end for end in open_ends}
             assert self.remaining(voucher) in possible, f"{self.remaining(voucher)} is left, not one of {possible}"

@@ -30,7 +30,7 @@ def place_of(function: Callable[[str], object], *packages: str) -> str | None:
     with pytest.raises(Exception) as raised:  # noqa: PT011 - what is raised does not matter
         function(CODE)
     canary.saw(raised.value)
-    return canary.shown()
+    return canary.find_leak()
 
 
 @pytest.mark.parametrize(
@@ -89,4 +89,4 @@ def test_the_frames_of_a_logged_error_are_looked_at() -> None:
     error = raised.value
     record = logging.LogRecord("x", logging.ERROR, "x.py", 1, "x", (), (type(error), error, error.__traceback__))
     canary.emit(record)
-    assert canary.shown() is not None
+    assert canary.find_leak() is not None

@@ -12,7 +12,7 @@ from tests.testing.corner.provider import CornerProvider
 from tests.testing.corner.simulator import CornerSimulator
 from voucher_gateway.conformance import Conformance
 from voucher_gateway.testing import PROMISES, Level, ProviderContract
-from voucher_gateway.testing.conduct import Asked, Conduct, Verdict, promises_of, verdicts
+from voucher_gateway.testing.conduct import ContractRun, SelectedPromises, Verdict, compare_with_files, promises_of
 
 KEPT = sum(promise.level is Level.READ for promise in PROMISES.values()) - 2
 """How many promises the corner shop keeps: all of the read level but P8 and P13, as its lists lack both."""
@@ -29,26 +29,26 @@ class ShortContract(CornerContract):
 
 
 @pytest.fixture
-def asked(tmp_path: Path) -> Asked:
-    return attrs.evolve(Asked.of(CornerContract), file=str(tmp_path / "conformance.json"))
+def asked(tmp_path: Path) -> SelectedPromises:
+    return attrs.evolve(SelectedPromises.of(CornerContract), file=str(tmp_path / "conformance.json"))
 
 
 @pytest.fixture
-def kept(asked: Asked) -> Conduct:
+def kept(asked: SelectedPromises) -> ContractRun:
     """A run in which everything was kept."""
     return _run(asked)
 
 
-def _run(asked: Asked, *broken: str) -> Conduct:
-    conduct = Conduct(asked)
+def _run(asked: SelectedPromises, *broken: str) -> ContractRun:
+    conduct = ContractRun(asked)
     for test, number in asked.tests.items():
         conduct.note(test, passed=True)
         conduct.note(test, passed=number not in broken)
     return conduct
 
 
-def _verdict(conduct: Conduct, *, write: bool = False) -> Verdict:
-    [verdict] = verdicts({"a contract": conduct}, write=write)
+def _verdict(conduct: ContractRun, *, write: bool = False) -> Verdict:
+    [verdict] = compare_with_files({"a contract": conduct}, write=write)
     return verdict
 
 
@@ -66,7 +66,7 @@ def test_every_promise_says_what_to_change_in_whole_sentences() -> None:
         assert promise.number[1:].isdigit()
 
 
-def test_a_contract_is_asked_what_applies_to_what_its_provider_declares(asked: Asked) -> None:
+def test_a_contract_is_asked_what_applies_to_what_its_provider_declares(asked: SelectedPromises) -> None:
     assert {"R1", "M4", "P6"} <= set(asked.promises)
     assert asked.not_applicable == {
         "P8": "the order of the list cannot be asked for",
@@ -75,27 +75,27 @@ def test_a_contract_is_asked_what_applies_to_what_its_provider_declares(asked: A
     assert all(PROMISES[number].level is Level.READ for number in asked.promises)
 
 
-def test_a_whole_run_is_written_and_agrees_with_its_file(kept: Conduct) -> None:
+def test_a_whole_run_is_written_and_agrees_with_its_file(kept: ContractRun) -> None:
     written = _verdict(kept, write=True)
     assert not written.fails
     assert f"{KEPT} promises kept, 2 not applicable; written to" in written.sentence
     assert _verdict(kept).sentence.endswith("as its conformance.json says")
 
 
-def test_a_run_without_a_file_only_says_so(kept: Conduct) -> None:
+def test_a_run_without_a_file_only_says_so(kept: ContractRun) -> None:
     verdict = _verdict(kept)
     assert not verdict.fails
     assert "--write-conformance would put that into conformance.json" in verdict.sentence
 
 
-def test_a_broken_promise_contradicts_the_file(kept: Conduct, asked: Asked) -> None:
+def test_a_broken_promise_contradicts_the_file(kept: ContractRun, asked: SelectedPromises) -> None:
     _verdict(kept, write=True)
     verdict = _verdict(_run(asked, "M2"))
     assert verdict.fails
     assert "a promise of the read level is broken" in verdict.sentence
 
 
-def test_a_promise_that_no_longer_applies_contradicts_the_file(kept: Conduct, asked: Asked) -> None:
+def test_a_promise_that_no_longer_applies_contradicts_the_file(kept: ContractRun, asked: SelectedPromises) -> None:
     _verdict(kept, write=True)
     fewer = {name: number for name, number in asked.tests.items() if number != "P6"}
     verdict = _verdict(
@@ -114,7 +114,7 @@ def test_a_promise_that_no_longer_applies_contradicts_the_file(kept: Conduct, as
         ({"kept": 7}, "is not what a contract run writes"),
     ],
 )
-def test_a_file_that_cannot_count_fails_the_session(kept: Conduct, change: dict[str, object], said: str) -> None:
+def test_a_file_that_cannot_count_fails_the_session(kept: ContractRun, change: dict[str, object], said: str) -> None:
     _verdict(kept, write=True)
     assert kept.asked.file is not None
     file = Path(kept.asked.file)
@@ -124,39 +124,39 @@ def test_a_file_that_cannot_count_fails_the_session(kept: Conduct, change: dict[
     assert said in verdict.sentence
 
 
-def test_a_level_is_reached_only_with_all_before_it(asked: Asked) -> None:
+def test_a_level_is_reached_only_with_all_before_it(asked: SelectedPromises) -> None:
     higher = attrs.evolve(asked, level=int(Level.SPEND))
-    assert _run(asked).reached is Level.READ
-    assert _run(asked, "R1").reached is None
-    assert _run(higher).reached is Level.SPEND
-    assert _run(higher, "R1").reached is None
+    assert _run(asked).level_reached is Level.READ
+    assert _run(asked, "R1").level_reached is None
+    assert _run(higher).level_reached is Level.SPEND
+    assert _run(higher, "R1").level_reached is None
 
 
-def test_a_class_that_does_not_count_is_not_written(asked: Asked) -> None:
-    assert list(verdicts({"one": _run(attrs.evolve(asked, file=None))}, write=True)) == []
+def test_a_class_that_does_not_count_is_not_written(asked: SelectedPromises) -> None:
+    assert list(compare_with_files({"one": _run(attrs.evolve(asked, file=None))}, write=True)) == []
 
 
-def test_only_one_class_counts_for_a_provider(kept: Conduct) -> None:
-    said = list(verdicts({"one": kept, "other": kept}, write=True))
+def test_only_one_class_counts_for_a_provider(kept: ContractRun) -> None:
+    said = list(compare_with_files({"one": kept, "other": kept}, write=True))
     assert [one.fails for one in said] == [True, True]
     assert "say counts = False in all but one" in said[0].sentence
 
 
-def test_a_folder_that_cannot_be_written_is_said(asked: Asked, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_said(asked: SelectedPromises, tmp_path: Path) -> None:
     verdict = _verdict(_run(attrs.evolve(asked, file=str(tmp_path / "gone" / "conformance.json"))), write=True)
     assert verdict.fails
     assert "cannot be written: No such file or directory" in verdict.sentence
 
 
 def test_a_class_with_a_test_taken_out_is_not_the_whole_contract(tmp_path: Path) -> None:
-    short = attrs.evolve(Asked.of(ShortContract), file=str(tmp_path / "conformance.json"))
+    short = attrs.evolve(SelectedPromises.of(ShortContract), file=str(tmp_path / "conformance.json"))
     assert short.lacking == ["T1"]
     verdict = _verdict(_run(short), write=True)
     assert verdict.fails
     assert "not every promise was tried" in verdict.sentence
 
 
-def test_a_file_says_the_same_after_a_round_trip(kept: Conduct) -> None:
+def test_a_file_says_the_same_after_a_round_trip(kept: ContractRun) -> None:
     found = kept.conformance()
     assert found is not None
     assert Conformance.from_json(found.to_json()) == found

@@ -10,8 +10,8 @@ import pytest
 
 from tests.testing.corner.provider import CornerProvider, CornerSettings
 from voucher_gateway.adapter import SecretSource, VoucherNotFound
-from voucher_gateway.testing import PROMISES, BrokenPromise, keeps
-from voucher_gateway.testing.keeping import Shortage, broke, must
+from voucher_gateway.testing import PROMISES, BrokenPromise, for_promise
+from voucher_gateway.testing.keeping import MissingTestData, fail, require
 
 CODE = "SECRET-CODE-4711"
 PIN = "secret-pin-99"
@@ -27,13 +27,13 @@ class Books:
 
 def _raised(test: Callable[..., None], *arguments: object) -> BrokenPromise:
     with pytest.raises(BrokenPromise) as caught:
-        keeps("R2")(test)(*arguments)
+        for_promise("R2")(test)(*arguments)
     return caught.value
 
 
 def test_a_shortage_is_told_as_a_promise_that_could_not_be_tried() -> None:
     def test(books: Books) -> None:
-        raise Shortage(f"no voucher like {CODE} is left")
+        raise MissingTestData(f"no voucher like {CODE} is left")
 
     told = str(_raised(test, Books()))
     assert told.splitlines()[0] == "promise R2 (read level) could not be tried."
@@ -42,7 +42,7 @@ def test_a_shortage_is_told_as_a_promise_that_could_not_be_tried() -> None:
 
 
 def test_a_broken_promise_names_itself_what_was_seen_and_what_to_change() -> None:
-    told = str(_raised(lambda: must(False, "two vouchers, and one is right")))
+    told = str(_raised(lambda: require(False, "two vouchers, and one is right")))
     assert told.splitlines() == [
         "promise R2 (read level) is broken.",
         f"  Promise: {PROMISES['R2'].says}",
@@ -82,7 +82,7 @@ def test_codes_pins_and_secrets_are_masked_in_all_that_is_shown() -> None:
 
 
 def test_a_kept_promise_is_silent_and_gives_what_the_test_gives() -> None:
-    assert keeps("R2")(lambda: 7)() == 7
-    must(True, "nothing")
+    assert for_promise("R2")(lambda: 7)() == 7
+    require(True, "nothing")
     with pytest.raises(AssertionError, match="seen"):
-        broke("seen")
+        fail("seen")

@@ -16,7 +16,7 @@ from tests.testing.corner.simulator import API_KEY, CornerSimulator
 from voucher_gateway.adapter import Operation, ProviderUnavailable
 from voucher_gateway.simulator import RunningSimulator, start
 from voucher_gateway.simulator.recorded import RecordedSimulator, recording
-from voucher_gateway.testing import Level, ProviderContract, SimulatorStage
+from voucher_gateway.testing import Level, ProviderContract, SimulatorVendor
 
 ROOT = Path(__file__).parents[2]
 
@@ -98,7 +98,7 @@ def test_recorded_replies_cannot_reach_a_higher_level() -> None:
 
 
 def test_a_request_that_was_not_recorded_is_named_and_trusted_by_nobody(tmp_path: Path) -> None:
-    stage = SimulatorStage(CornerProvider, _recorded(tmp_path / "r.json"))
+    stage = SimulatorVendor(CornerProvider, _recorded(tmp_path / "r.json"))
     with pytest.raises(ProviderUnavailable):
         stage.provider(tries=1).get("v1")
     with pytest.raises(AssertionError, match=r"r\.json has no reply to GET /v1/vouchers/v1"):

@@ -16,10 +16,10 @@ from voucher_gateway import (
     Code,
     ConcurrentModification,
     Deletion,
+    FindResult,
     Gateway,
     History,
     Listing,
-    Lookup,
     Money,
     NewVoucher,
     NotExecuted,
@@ -55,7 +55,7 @@ def accounts(gateway: Gateway) -> None:
 
 def reading(gateway: Gateway, code: Code) -> None:
     lookup = gateway.find(code, "0815", broadcast=True)
-    assert_type(lookup, Lookup)
+    assert_type(lookup, FindResult)
     assert_type(lookup.voucher, Voucher | None)
     match lookup.state:
         case "found" | "not_found" | "incomplete":

@@ -25,7 +25,7 @@ from voucher_gateway.wire import (
     DecimalText,
     JsonNumber,
     WireError,
-    declare,
+    configure,
     encode,
     rename_to_camel,
     strict_converter,
@@ -231,7 +231,7 @@ class Thing:
 @pytest.fixture
 def converter() -> cattrs.Converter:
     converter = strict_converter()
-    declare(converter, Thing, **rename_to_camel(Thing, id="_id"))
+    configure(converter, Thing, **rename_to_camel(Thing, id="_id"))
     return converter
 
 
@@ -255,7 +255,7 @@ def test_a_missing_field_takes_its_default(converter: cattrs.Converter) -> None:
 
 def test_an_override_of_a_field_that_is_not_there_is_a_mistake() -> None:
     with pytest.raises(ConfigurationError, match="Thing has no field valid_til"):
-        declare(strict_converter(), Thing, valid_til=override(rename="validTil"))
+        configure(strict_converter(), Thing, valid_til=override(rename="validTil"))
     with pytest.raises(ConfigurationError, match="Thing has no field idd"):
         rename_to_camel(Thing, idd="_id")
 
@@ -268,7 +268,7 @@ def test_converters_do_not_share_declarations(converter: cattrs.Converter) -> No
 
 def test_a_hook_of_ones_own_for_one_field_is_used() -> None:
     converter = strict_converter()
-    declare(converter, Inner, id=override(struct_hook=lambda value, _: value.upper()))
+    configure(converter, Inner, id=override(struct_hook=lambda value, _: value.upper()))
     assert structure(converter, Inner, {"id": "a"}, what="thing") == Inner("A")
 
 
@@ -289,7 +289,7 @@ class Update:
 @pytest.fixture
 def writer() -> cattrs.Converter:
     converter = strict_converter(instants=format_milliseconds)
-    declare(converter, Update, **rename_to_camel(Update))
+    configure(converter, Update, **rename_to_camel(Update))
     return converter
 
 

@@ -24,14 +24,14 @@ from voucher_gateway.wire import (
     Currency,
     DecimalText,
     JsonNumber,
-    declare,
-    mapped_all,
+    configure,
+    map_page,
     money_from,
     rename_to_camel,
     strict_converter,
     structure,
 )
-from voucher_gateway.wire.reading import _detailed
+from voucher_gateway.wire.reading import _with_detailed_validation
 
 SECRET = "SECRET-4711"
 AMOUNT = DecimalText()
@@ -88,7 +88,7 @@ class Positive:
 def converter() -> cattrs.Converter:
     converter = strict_converter()
     for cls in (Voucher, Meta):
-        declare(converter, cls, **rename_to_camel(cls))
+        configure(converter, cls, **rename_to_camel(cls))
     return converter
 
 
@@ -210,9 +210,9 @@ MOSTLY_GOOD = st.builds(
 def test_the_quick_way_and_the_one_that_names_the_fields_agree(payload: Any, cls: Any) -> None:
     converter = strict_converter()
     for renamed in (Voucher, Meta):
-        declare(converter, renamed, **rename_to_camel(renamed))
+        configure(converter, renamed, **rename_to_camel(renamed))
     quick = outcome(converter.get_structure_hook(cls), cls, payload)
-    slow = outcome(_detailed(converter).get_structure_hook(cls), cls, payload)
+    slow = outcome(_with_detailed_validation(converter).get_structure_hook(cls), cls, payload)
     assert quick == slow
     if quick == "refused":
         assert problems(converter, cls, payload)
@@ -260,7 +260,7 @@ def to_money(wire: Voucher, raw: Mapping[str, Any]) -> tuple[Money, Any]:
 
 def read_all(converter: cattrs.Converter, payload: list[Any]) -> list[tuple[Money, Any]]:
     wires = structure(converter, list[Voucher], payload, what="voucher list")
-    return mapped_all(to_money, wires, payload, what="voucher list", at="data")
+    return map_page(to_money, wires, payload, what="voucher list", at="data")
 
 
 def test_each_wire_object_is_mapped_with_the_vendors_own(converter: cattrs.Converter) -> None:
@@ -281,7 +281,7 @@ def test_all_objects_that_cannot_be_mapped_are_named(converter: cattrs.Converter
 def test_no_object_is_lost_where_the_lists_differ(converter: cattrs.Converter) -> None:
     wires = structure(converter, list[Voucher], [GOOD, GOOD], what="voucher list")
     with pytest.raises(ValueError, match="zip"):
-        mapped_all(to_money, wires, [GOOD], what="voucher list", at="data")
+        map_page(to_money, wires, [GOOD], what="voucher list", at="data")
 
 
 def test_a_complaint_without_single_problems_is_kept(converter: cattrs.Converter) -> None:
@@ -290,5 +290,5 @@ def test_a_complaint_without_single_problems_is_kept(converter: cattrs.Converter
 
     wires = structure(converter, list[Voucher], [GOOD], what="voucher list")
     with pytest.raises(MalformedResponse) as caught:
-        mapped_all(refuse, wires, [GOOD], what="voucher list", at="data")
+        map_page(refuse, wires, [GOOD], what="voucher list", at="data")
     assert caught.value.problems == ("data[0]: the voucher has no owner",)

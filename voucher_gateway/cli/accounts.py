@@ -18,10 +18,10 @@ from voucher_gateway.adapter import (
     VoucherProvider,
 )
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.proven import Proven
-from voucher_gateway.cli.session import session_of
+from voucher_gateway.cli.proven import ConformanceOutput
+from voucher_gateway.cli.session import cli_context_of
 from voucher_gateway.cli.tables import Column, details, print_rows
-from voucher_gateway.emulation import emulated
+from voucher_gateway.emulation import with_emulations
 from voucher_gateway.gateway import Account
 from voucher_gateway.registry import InstalledProvider
 
@@ -31,7 +31,7 @@ def accounts(context: typer.Context) -> None:
 
     Nothing is sent; `doctor` tries them. Amounts and limits of each provider: see `providers`.
     """
-    session = session_of(context)
+    session = cli_context_of(context)
     with session.gateway() as gateway:
         if session.output.as_json:
             for account in gateway.accounts:
@@ -45,12 +45,12 @@ def _pattern(account: Account) -> str:
 
 
 _ACCOUNT_COLUMNS = (
-    Column[Account]("account", lambda one: one.name),
-    Column[Account]("provider", lambda one: one.provider.name),
-    Column[Account]("host", lambda one: one.provider.host),
-    Column[Account]("login", lambda one: one.provider.login or "", optional=True),
+    Column[Account]("account", lambda account: account.name),
+    Column[Account]("provider", lambda account: account.provider.name),
+    Column[Account]("host", lambda account: account.provider.host),
+    Column[Account]("login", lambda account: account.provider.login or "", optional=True),
     Column[Account]("code pattern", _pattern, optional=True),
-    Column[Account]("accepted risks", lambda one: ", ".join(sorted(one.accept_risks)), optional=True),
+    Column[Account]("accepted risks", lambda account: ", ".join(sorted(account.accept_risks)), optional=True),
     Column[Account]("former names", lambda one: ", ".join(one.former_names or ()), optional=True),
 )
 
@@ -73,7 +73,7 @@ class _Found:
 
     installed: InstalledProvider
     loaded: type[VoucherProvider] | None = None
-    proven: Proven = attrs.field(factory=Proven)
+    proven: ConformanceOutput = attrs.field(factory=ConformanceOutput)
     error: str | None = None
 
 
@@ -82,35 +82,37 @@ def providers(context: typer.Context) -> None:
 
     Limits: amounts by their number of decimals and their range in major units. What a login may do, `doctor` says.
     """
-    output = session_of(context).output
-    found = [_load(one) for one in registry.installed()]
+    output = cli_context_of(context).output
+    providers_found = [_load(installed) for installed in registry.list_installed()]
     if output.as_json:
-        for one in found:
-            output.object(_provider_object(one))
+        for entry in providers_found:
+            output.object(_provider_object(entry))
         return
-    print_rows(output, found, _PROVIDER_COLUMNS)
-    for one in found:
-        for error in (one.error, one.proven.error):
+    print_rows(output, providers_found, _PROVIDER_COLUMNS)
+    for entry in providers_found:
+        for error in (entry.error, entry.proven.error):
             if error is not None:
-                output.remark(error, "red")
-    _print_operations(output, {one.installed.name: one.loaded for one in found if one.loaded is not None})
+                output.note(error, "red")
+    _print_operations(
+        output, {entry.installed.name: entry.loaded for entry in providers_found if entry.loaded is not None}
+    )
 
 
 def _load(installed: InstalledProvider) -> _Found:
     try:
         loaded = registry.load(installed.name)
-        return _Found(installed=installed, loaded=loaded, proven=Proven.of(loaded))
+        return _Found(installed=installed, loaded=loaded, proven=ConformanceOutput.of(loaded))
     except ConfigurationError as error:
         return _Found(installed=installed, error=error.message)
 
 
 _PROVIDER_COLUMNS = (
-    Column[_Found]("provider", lambda one: one.installed.name),
-    Column[_Found]("title", lambda one: "broken" if one.loaded is None else one.loaded.title),
-    Column[_Found]("distribution", lambda one: one.installed.distribution),
-    Column[_Found]("version", lambda one: one.installed.version),
-    Column[_Found]("amounts", lambda one: "" if one.loaded is None else _amounts(one.loaded.declared)),
-    Column[_Found]("contract", lambda one: "" if one.loaded is None else one.proven.line),
+    Column[_Found]("provider", lambda entry: entry.installed.name),
+    Column[_Found]("title", lambda entry: "broken" if entry.loaded is None else entry.loaded.title),
+    Column[_Found]("distribution", lambda entry: entry.installed.distribution),
+    Column[_Found]("version", lambda entry: entry.installed.version),
+    Column[_Found]("amounts", lambda entry: "" if entry.loaded is None else _amounts(entry.loaded.declared)),
+    Column[_Found]("contract", lambda entry: "" if entry.loaded is None else entry.proven.line),
 )
 
 
@@ -138,17 +140,17 @@ def support_word(support: OperationSupport) -> str:
 
 def operations_object(capabilities: Capabilities) -> dict[str, Any]:
     """Return how each operation is to be had, for programs."""
-    found = {}
+    operations = {}
     for operation in Operation:
         support = capabilities.of(operation)
-        found[operation.value] = {
+        operations[operation.value] = {
             "support": support_word(support),
             "partial": support.partial,
             "emulation": support.emulation,
             "risk": support.risk,
             "note": support.note or None,
         }
-    return found
+    return operations
 
 
 def _amounts_object(rules: AmountRules) -> dict[str, Any]:
@@ -156,33 +158,33 @@ def _amounts_object(rules: AmountRules) -> dict[str, Any]:
     return {"decimals": rules.decimals, "minimum": f"{rules.minimum:f}", "maximum": most}
 
 
-def _provider_object(one: _Found) -> dict[str, Any]:
-    loaded = one.loaded
+def _provider_object(entry: _Found) -> dict[str, Any]:
+    loaded = entry.loaded
     return {
-        "provider": one.installed.name,
+        "provider": entry.installed.name,
         "title": None if loaded is None else loaded.title,
-        "distribution": one.installed.distribution,
-        "version": one.installed.version,
-        "entry_point": one.installed.entry_point,
-        "error": one.error,
-        "conformance": one.proven.object,
+        "distribution": entry.installed.distribution,
+        "version": entry.installed.version,
+        "entry_point": entry.installed.entry_point,
+        "error": entry.error,
+        "conformance": entry.proven.object,
         "amounts": None if loaded is None else _amounts_object(loaded.declared.amounts),
-        "operations": None if loaded is None else operations_object(emulated(loaded.declared, ())),
+        "operations": None if loaded is None else operations_object(with_emulations(loaded.declared, ())),
     }
 
 
 def _print_operations(output: Output, loaded: dict[str, type[VoucherProvider]]) -> None:
-    capabilities = {name: emulated(one.declared, ()) for name, one in loaded.items()}
+    capabilities = {name: with_emulations(provider.declared, ()) for name, provider in loaded.items()}
     columns = [
         Column[Operation]("operation", command_of),
-        *(Column[Operation](name, _cell(one)) for name, one in capabilities.items()),
+        *(Column[Operation](name, _cell(support)) for name, support in capabilities.items()),
     ]
     output.show("")
     print_rows(output, Operation, columns)
     risks = {
         support.emulation: support.risk
-        for one in capabilities.values()
-        for support in map(one.of, Operation)
+        for capabilities_ in capabilities.values()
+        for support in map(capabilities_.of, Operation)
         if support.emulation and support.risk
     }
     if risks:

@@ -29,9 +29,9 @@ from voucher_gateway.cli.output import NobodyReads, Output
 from voucher_gateway.cli.presentation import presentation
 from voucher_gateway.cli.reconciling import reconcile_accounts
 from voucher_gateway.cli.report import report, snapshot
-from voucher_gateway.cli.session import Session
+from voucher_gateway.cli.session import CliContext
 from voucher_gateway.cli.simulate import simulate
-from voucher_gateway.cli.telling import tell_bug, tell_error, tell_interruption, tell_usage
+from voucher_gateway.cli.telling import print_bug, print_error, print_interruption, print_usage_error
 
 _NAME: Final = "voucher-gateway"
 _SURROGATES: Final = re.compile("[\\ud800-\\udfff]")
@@ -41,7 +41,7 @@ _SURROGATES: Final = re.compile("[\\ud800-\\udfff]")
 def json_first(arguments: Sequence[str]) -> list[str]:
     """Return the arguments with ``--json`` in front where it was given anywhere before a ``--``."""
     end = list(arguments).index("--") if "--" in arguments else len(arguments)
-    rest = [one for place, one in enumerate(arguments) if place >= end or one != "--json"]
+    rest = [argument for place, argument in enumerate(arguments) if place >= end or argument != "--json"]
     return rest if len(rest) == len(arguments) else ["--json", *rest]
 
 
@@ -90,7 +90,7 @@ def _begin(
 
 def _paragraphs(command: Callable[..., None]) -> str:
     """Return a command's docstring with each paragraph on one line, so that the help fits any width."""
-    return "\n\n".join(" ".join(one.split()) for one in (inspect.getdoc(command) or "").split("\n\n"))
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in (inspect.getdoc(command) or "").split("\n\n"))
 
 
 _COMMANDS: Final[dict[str, dict[str, Callable[..., None]]]] = {
@@ -154,7 +154,7 @@ def run(arguments: Sequence[str]) -> int:
         arguments: those after the program's name.
     """
     arguments = json_first(arguments)
-    session = Session(Output(as_json=arguments[:1] == ["--json"]))
+    session = CliContext(Output(as_json=arguments[:1] == ["--json"]))
     tell: Callable[[], None] | None = None
     try:
         code = _call(arguments, session)
@@ -164,17 +164,17 @@ def run(arguments: Sequence[str]) -> int:
         # Typer raises it for every BrokenPipeError. Only its own texts, such as the help, do not go through `Output`.
         broken = end.__context__ or end
         if _is_of_a_command(broken):
-            code, tell = OUR_BUG, partial(tell_bug, session, broken)
+            code, tell = OUR_BUG, partial(print_bug, session, broken)
         else:
             code = DONE
     except VoucherGatewayError as error:
-        code, tell = exit_code(error), partial(tell_error, session.output, error)
+        code, tell = exit_code(error), partial(print_error, session.output, error)
     except typer.TyperException as error:
-        code, tell = WRONG, partial(tell_usage, session.output, error, arguments)
+        code, tell = WRONG, partial(print_usage_error, session.output, error, arguments)
     except (KeyboardInterrupt, typer.Abort):
-        code, tell = INTERRUPTED, partial(tell_interruption, session)
+        code, tell = INTERRUPTED, partial(print_interruption, session)
     except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, it is ours
-        code, tell = OUR_BUG, partial(tell_bug, session, error)
+        code, tell = OUR_BUG, partial(print_bug, session, error)
     with _quiet_about_the_streams(session.output):
         if tell is not None:
             tell()
@@ -187,9 +187,9 @@ def _is_of_a_command(error: BaseException) -> bool:
     return any(name.startswith("voucher_gateway.") and name != __name__ for name in names)
 
 
-def _call(arguments: list[str], session: Session) -> int:
+def _call(arguments: list[str], session: CliContext) -> int:
     """Run one command, and return its exit code if it ends without an error."""
-    if any(_SURROGATES.search(one) for one in arguments):
+    if any(_SURROGATES.search(argument) for argument in arguments):
         raise typer.BadParameter("an argument is not valid UTF-8")
     if not arguments:
         app(["--help"], prog_name=_NAME, standalone_mode=False)

@@ -10,7 +10,7 @@ import attrs
 from voucher_gateway.adapter import Operation, Redemption, Refund, Voucher
 from voucher_gateway.cli.exits import resolve_command
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import LOOK, Session
+from voucher_gateway.cli.session import LOOK, CliContext
 from voucher_gateway.cli.tables import details, fields_of, text_of
 from voucher_gateway.gateway import Gateway
 from voucher_gateway.outcome import Result
@@ -23,7 +23,7 @@ _FORGOTTEN: Final = (
 
 
 @attrs.frozen(kw_only=True)
-class Done:
+class CallOutput:
     """A changing call that succeeded, as it is printed.
 
     Attributes:
@@ -45,8 +45,8 @@ class Done:
     result: Result
 
 
-def change(
-    session: Session,
+def run_changing_call(
+    session: CliContext,
     verb: Operation,
     account: str,
     reference: str,
@@ -73,7 +73,7 @@ def change(
         remedy = f"Find out with: {resolve_command(account, verb.value, reference)}" if kept else LOOK
         with session.changing(what, remedy):
             result = call(gateway)
-            done = Done(
+            done = CallOutput(
                 account=account,
                 verb=verb,
                 reference=reference,
@@ -84,7 +84,7 @@ def change(
             print_operation(session.output, done, reveal=reveal)
             session.output.flush()
     if not kept:
-        session.remark_once(_FORGOTTEN)
+        session.note_once(_FORGOTTEN)
     return result
 
 
@@ -93,7 +93,7 @@ def _order_of(result: Result) -> str | None:
     return result.order if isinstance(result, Redemption | Refund) else None
 
 
-def print_operation(output: Output, done: Done, *, reveal: bool) -> None:
+def print_operation(output: Output, done: CallOutput, *, reveal: bool) -> None:
     """Print an operation that succeeded."""
     if output.as_json:
         output.object(done, reveal=reveal)
@@ -101,9 +101,9 @@ def print_operation(output: Output, done: Done, *, reveal: bool) -> None:
     fields = fields_of(done.result, reveal=reveal, without=("account", "reference", "order"))
     if isinstance(done.result, Voucher):
         fields["order"] = text_of(done.result.order)
-    told = {"reference": done.reference, "for order": done.order or ""}
+    rows = {"reference": done.reference, "for order": done.order or ""}
     when = "had succeeded before; nothing was sent" if done.replayed else "succeeded"
-    output.show(f"{done.account}: {_words(done.verb)} {when}", details({**fields, **told}))
+    output.show(f"{done.account}: {_words(done.verb)} {when}", details({**fields, **rows}))
 
 
 def _words(verb: Operation) -> str:

@@ -17,7 +17,7 @@ from voucher_gateway import registry
 from voucher_gateway.adapter import ConfigurationError, InvalidRequest, Pin, Secret, VoucherProvider
 from voucher_gateway.cli import arguments as given
 from voucher_gateway.cli.inputs import pin_from
-from voucher_gateway.cli.session import Session, session_of
+from voucher_gateway.cli.session import CliContext, cli_context_of
 
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
@@ -55,7 +55,7 @@ def connect(
     JTL's Admin UI shows the PIN for 30 minutes, and it works once. The secret comes once, too: it goes into
     --secret-file, or is printed with --reveal; without either nothing is sent.
     """
-    session = session_of(context)
+    session = cli_context_of(context)
     secret = pin_from(pin, pin_file)
     if secret is None:
         raise InvalidRequest("the PIN is missing: give --pin or --pin-file", field="pin", rule="given")
@@ -66,17 +66,17 @@ def connect(
     account = account or name
     if write is not None:
         _check_config(write, account)
-    with _kept(secret_file) as keep:
-        login = _swapped(session, provider, url, secret)
+    with _secret_file(secret_file) as keep:
+        login = _exchange_pin(session, provider, url, secret)
         keep(login)
     snippet = _snippet(account, provider.name, url, login, secret_file, reveal=reveal)
     if write is not None:
         with write.open("a", encoding="utf-8") as file:
             file.write(f"\n{snippet}")
     if session.output.as_json:
-        shown = {key: one.reveal() if reveal and isinstance(one, Secret) else one for key, one in login.items()}
-        told = {"account": account, "provider": provider.name, "base_url": url, **shown}
-        session.output.object({**told, "secret_file": None if secret_file is None else str(secret_file.absolute())})
+        shown = {key: value.reveal() if reveal and isinstance(value, Secret) else value for key, value in login.items()}
+        values = {"account": account, "provider": provider.name, "base_url": url, **shown}
+        session.output.object({**values, "secret_file": None if secret_file is None else str(secret_file.absolute())})
     elif write is None:
         session.output.text(snippet.rstrip())
     else:
@@ -85,17 +85,17 @@ def connect(
     if secret_file is None and session.output.unread:
         problem = "the login was made, but nobody read the new secret, which the vendor shows only once"
         raise ConfigurationError(f"{problem}: connect again with a new PIN, and give --secret-file")
-    session.output.remark(f"`voucher-gateway doctor {account}` tries it.")
+    session.output.note(f"`voucher-gateway doctor {account}` tries it.")
 
 
-def _provider(session: Session, name: str, base_url: str | None) -> tuple[type[VoucherProvider], str]:
+def _provider(session: CliContext, name: str, base_url: str | None) -> tuple[type[VoucherProvider], str]:
     """Return the provider that is meant, and where its API begins.
 
     Raises:
         ConfigurationError: if there is neither a provider nor an account of this name.
         InvalidRequest: if the URL is missing.
     """
-    if name in {one.name for one in registry.installed()}:
+    if name in {candidate.name for candidate in registry.list_installed()}:
         if base_url is None:
             raise InvalidRequest("a provider needs --base-url", field="base-url", rule="given")
         return registry.load(name), base_url
@@ -107,27 +107,29 @@ def _provider(session: Session, name: str, base_url: str | None) -> tuple[type[V
         return type(provider), url
 
 
-def _swapped(session: Session, provider: type[VoucherProvider], url: str, pin: Pin) -> Mapping[str, str | Secret]:
+def _exchange_pin(
+    session: CliContext, provider: type[VoucherProvider], url: str, pin: Pin
+) -> Mapping[str, str | Secret]:
     with session.changing(f"connect at {provider.title}"):
         return provider.connect(url, pin)
 
 
 @contextmanager
-def _kept(path: Path | None) -> Iterator[_Keeper]:
+def _secret_file(path: Path | None) -> Iterator[_SecretFile]:
     """Open the secret's file before the PIN is used up; take it away again if no secret came.
 
     Raises:
         ConfigurationError: if the file is there already, or cannot be made.
     """
     if path is None:
-        yield _Keeper(None)
+        yield _SecretFile(None)
         return
     try:
         file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8")
     except OSError as error:
         problem = f"the secret's file cannot be made: {error.strerror}"
     else:
-        keeper = _Keeper(file)
+        keeper = _SecretFile(file)
         try:
             with file:
                 yield keeper
@@ -138,7 +140,7 @@ def _kept(path: Path | None) -> Iterator[_Keeper]:
     raise ConfigurationError(problem)
 
 
-class _Keeper:
+class _SecretFile:
     """Writes a login's secret."""
 
     def __init__(self, file: TextIO | None) -> None:
@@ -148,7 +150,7 @@ class _Keeper:
     def __call__(self, login: Mapping[str, str | Secret]) -> None:
         if self._file is None:
             return
-        self._file.writelines(f"{one.reveal()}\n" for one in login.values() if isinstance(one, Secret))
+        self._file.writelines(f"{value.reveal()}\n" for value in login.values() if isinstance(value, Secret))
         self._file.flush()
         os.fsync(self._file.fileno())
         self.used = True
@@ -181,21 +183,21 @@ def _snippet(
     reveal: bool,
 ) -> str:
     """Return the account's table in TOML."""
-    key = account if _BARE_KEY.fullmatch(account) else _quoted(account)
-    lines = [f"[accounts.{key}]", f"provider = {_quoted(provider)}", f"base_url = {_quoted(url)}"]
+    key = account if _BARE_KEY.fullmatch(account) else _toml_string(account)
+    lines = [f"[accounts.{key}]", f"provider = {_toml_string(provider)}", f"base_url = {_toml_string(url)}"]
     variable = re.sub(r"[^A-Z0-9]", "_", f"{account.upper()}_SECRET")
     for name, value in login.items():
         if not isinstance(value, Secret):
-            lines.append(f"{name} = {_quoted(value)}")
+            lines.append(f"{name} = {_toml_string(value)}")
         elif secret_file is not None:
-            lines.append(f"{name} = {{ file = {_quoted(str(secret_file.absolute()))} }}")
+            lines.append(f"{name} = {{ file = {_toml_string(str(secret_file.absolute()))} }}")
         else:
-            lines.append(f"{name} = {{ env = {_quoted(variable)} }}")
+            lines.append(f"{name} = {{ env = {_toml_string(variable)} }}")
         if isinstance(value, Secret) and reveal:
             lines.append(f"# {variable}={value.reveal()}")
     return "\n".join(lines) + "\n"
 
 
-def _quoted(text: str) -> str:
+def _toml_string(text: str) -> str:
     """Return a TOML basic string; its escapes are those of JSON."""
     return json.dumps(text, ensure_ascii=False)

@@ -11,13 +11,13 @@ import attrs
 
 from voucher_gateway.adapter import ConfigurationError, InvalidRequest
 from voucher_gateway.cli.exits import DECLINED, DIFFERENT, DONE, NOT_DONE, UNKNOWN, exit_code
-from voucher_gateway.cli.masked import masked_differences
+from voucher_gateway.cli.masked import compare_masked_file
 from voucher_gateway.cli.migrate_progress import showing
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import Session
-from voucher_gateway.cli.since import Since, since
-from voucher_gateway.cli.tables import Column, counted, print_rows
-from voucher_gateway.cli.telling import tell_error
+from voucher_gateway.cli.session import CliContext
+from voucher_gateway.cli.since import SourceChange, changes_since_plan
+from voucher_gateway.cli.tables import Column, count_text, print_rows
+from voucher_gateway.cli.telling import print_error
 from voucher_gateway.gateway import Gateway
 from voucher_gateway.migration import (
     Action,
@@ -27,32 +27,34 @@ from voucher_gateway.migration import (
     RowState,
     RunReport,
     Tally,
+    find_unaccepted_risks,
     make_plan,
     read_summary,
     run_plan,
     status_of,
-    unaccepted,
     verify_plan,
 )
 from voucher_gateway.migration.losses import REPORTED
 from voucher_gateway.migration.wording import amounts_of
 
 _REASONS: Final = (
-    Column[tuple[str, Tally]]("left out", lambda one: one[0]),
-    Column[tuple[str, Tally]]("vouchers", lambda one: str(one[1].count), right=True),
-    Column[tuple[str, Tally]]("value", lambda one: amounts_of(one[1].money)),
+    Column[tuple[str, Tally]]("left out", lambda row: row[0]),
+    Column[tuple[str, Tally]]("vouchers", lambda row: str(row[1].count), right=True),
+    Column[tuple[str, Tally]]("value", lambda row: amounts_of(row[1].money)),
 )
-_LOSSES: Final = (Column[tuple[str, Tally]]("what is lost", lambda one: one[0]), *_REASONS[1:])
+_LOSSES: Final = (Column[tuple[str, Tally]]("what is lost", lambda row: row[0]), *_REASONS[1:])
 _DIFFERENCES: Final = (
-    Column[Difference]("number", lambda one: "" if one.number is None else str(one.number), right=True),
-    Column[Difference]("voucher", lambda one: one.source_id or "", optional=True),
-    Column[Difference]("code", lambda one: one.code or "", optional=True),
-    Column[Difference]("difference", lambda one: one.explanation),
+    Column[Difference](
+        "number", lambda difference: "" if difference.number is None else str(difference.number), right=True
+    ),
+    Column[Difference]("voucher", lambda difference: difference.source_id or "", optional=True),
+    Column[Difference]("code", lambda difference: difference.code or "", optional=True),
+    Column[Difference]("difference", lambda difference: difference.explanation),
 )
 _NEWS: Final = (
-    Column[Since]("voucher", lambda one: one.source_id or ""),
-    Column[Since]("code", lambda one: one.code or "", optional=True),
-    Column[Since]("change", lambda one: one.explanation),
+    Column[SourceChange]("voucher", lambda difference: difference.source_id or ""),
+    Column[SourceChange]("code", lambda difference: difference.code or "", optional=True),
+    Column[SourceChange]("change", lambda difference: difference.explanation),
 )
 
 
@@ -69,7 +71,7 @@ class Copy:
         workers: how many vouchers are read or written at a time.
     """
 
-    session: Session
+    session: CliContext
     gateway: Gateway
     source: str
     target: str
@@ -78,12 +80,12 @@ class Copy:
 
     def only_plan(self, policy: Policy) -> int:
         """Plan it, say what would become of the vouchers, and return the exit code."""
-        summary = self._made(policy)
+        summary = self._make_plan(policy)
         if self.session.output.as_json:
-            self.session.output.object({"dry_run": True, **_planned_object(summary)})
+            self.session.output.object({"dry_run": True, **_plan_object(summary)})
         else:
             carried = summary.totals.of(Action.CARRY)
-            sentence = f"{counted(carried.count, 'voucher')} would go to {self.target}: {amounts_of(carried.money)}"
+            sentence = f"{count_text(carried.count, 'voucher')} would go to {self.target}: {amounts_of(carried.money)}"
             self.session.output.show(sentence)
             _tell_left_out(self.session.output, summary)
         self._check_risks(summary)
@@ -97,26 +99,26 @@ class Copy:
             default: the policy of a plan that is still to be made, if none was asked for.
             readable: whether the target's codes can be read back.
         """
-        summary = self._begun(asked)
+        summary = self._plan_to_continue(asked)
         resumed = summary is not None
         if summary is None:
-            summary = self._made(asked or default)
+            summary = self._make_plan(asked or default)
             self._check_risks(summary)
         else:
-            self.session.output.remark(f"Going on with the plan of {summary.header.made_at:%Y-%m-%d %H:%M} UTC.")
-        with showing(self.session.output) as told:
-            report = run_plan(self.gateway, self.plan, on_progress=told)
+            self.session.output.note(f"Going on with the plan of {summary.header.made_at:%Y-%m-%d %H:%M} UTC.")
+        with showing(self.session.output) as report_progress:
+            report = run_plan(self.gateway, self.plan, on_progress=report_progress)
         if report.trouble is not None:
-            tell_error(self.session.output, report.trouble)
-            self.session.output.remark("The same command goes on with it.")
+            print_error(self.session.output, report.trouble)
+            self.session.output.note("The same command goes on with it.")
             return exit_code(report.trouble)
         differences = self._differences(readable=readable)
         over = not (report.left or report.in_doubt)
-        news = tuple(since(self.gateway, self.source, self.plan)) if resumed and over else ()
+        news = tuple(changes_since_plan(self.gateway, self.source, self.plan)) if resumed and over else ()
         self._tell(summary, report, differences, news, resumed=resumed)
         return _code(summary, report, differences, news)
 
-    def _begun(self, asked: Policy | None) -> PlanSummary | None:
+    def _plan_to_continue(self, asked: Policy | None) -> PlanSummary | None:
         """Return the plan to go on with; None if there is none, or nothing was carried by it yet: then it is made anew.
 
         Raises:
@@ -133,7 +135,7 @@ class Copy:
             )
         if status_of(self.gateway, self.plan).state is None or not summary.totals.of(Action.CARRY).count:
             return None
-        if asked is not None and asked.told() != header.policy:
+        if asked is not None and asked.to_json() != header.policy:
             raise InvalidRequest(
                 f"{self.plan.name} was begun under another policy: go on with it without --policy, and import what it"
                 " leaves out from a file that has nothing else",
@@ -144,11 +146,11 @@ class Copy:
 
     def _check_risks(self, summary: PlanSummary) -> None:
         """Refuse a plan with risks that nobody has accepted, saying what to do about them."""
-        if not (risks := unaccepted(summary.header, summary.totals)):
+        if not (risks := find_unaccepted_risks(summary.header, summary.totals)):
             return
-        told = " ".join(f"{name}: {sentence}" for name, sentence in risks.items())
+        sentences = " ".join(f"{name}: {sentence}" for name, sentence in risks.items())
         error = InvalidRequest(
-            f"the plan has risks that nobody has accepted: {told}", field="accept", rule="each risk by its name"
+            f"the plan has risks that nobody has accepted: {sentences}", field="accept", rule="each risk by its name"
         )
         if self.gateway.capabilities(self.source).record:
             error.add_note(f"Mend the file, or accept them by a policy: accept = {json.dumps(list(risks))}")
@@ -156,7 +158,7 @@ class Copy:
             error.add_note("Give the same command again when less is going on there.")
         raise error
 
-    def _made(self, policy: Policy) -> PlanSummary:
+    def _make_plan(self, policy: Policy) -> PlanSummary:
         return make_plan(
             self.gateway, self.source, self.target, self.plan, policy=policy, copy=True, workers=self.workers
         )
@@ -164,29 +166,31 @@ class Copy:
     def _differences(self, *, readable: bool) -> Sequence[Difference]:
         if readable:
             return verify_plan(self.gateway, self.plan).differences
-        return tuple(masked_differences(self.gateway.provider(self.target), self.plan))
+        return tuple(compare_masked_file(self.gateway.provider(self.target), self.plan))
 
     def _tell(
         self,
         summary: PlanSummary,
         report: RunReport,
         differences: Sequence[Difference],
-        news: Sequence[Since],
+        news: Sequence[SourceChange],
         *,
         resumed: bool,
     ) -> None:
         output = self.session.output
         if output.as_json:
             told = {"run": report, "verified": not differences, "differences": differences, "since": news}
-            output.object({"dry_run": False, "resumed": resumed, **_planned_object(summary), **told})
+            output.object({"dry_run": False, "resumed": resumed, **_plan_object(summary), **told})
             return
         carried = summary.totals.of(Action.CARRY)
         if report.left or report.in_doubt:
-            output.show(f"{counted(report.left, 'voucher')} left, {report.in_doubt} in doubt: give the command again")
+            output.show(
+                f"{count_text(report.left, 'voucher')} left, {report.in_doubt} in doubt: give the command again"
+            )
         for noted in report.noted:
             output.show(f"{noted.source_id} {noted.state.value}: {noted.reason}")
         if not differences:
-            sentence = f"{counted(carried.count, 'voucher')} went to {self.target}, compared and found right"
+            sentence = f"{count_text(carried.count, 'voucher')} went to {self.target}, compared and found right"
             output.show(f"{sentence}: {amounts_of(carried.money)}")
         else:
             print_rows(output, differences, _DIFFERENCES)
@@ -195,14 +199,14 @@ class Copy:
             changes = "1 change" if len(news) == 1 else f"{len(news)} changes"
             output.show(f"{changes} at {self.source} since it was planned, left out here:")
             print_rows(output, news, _NEWS)
-            output.remark(
+            output.note(
                 "Import them from a file that has nothing else."
                 if self.gateway.capabilities(self.source).record
                 else "An export into a new file has them."
             )
 
 
-def _planned_object(summary: PlanSummary) -> dict[str, Any]:
+def _plan_object(summary: PlanSummary) -> dict[str, Any]:
     totals = summary.totals
     return {
         "plan": summary.id,
@@ -221,11 +225,13 @@ def _planned_object(summary: PlanSummary) -> dict[str, Any]:
 def _tell_left_out(output: Output, summary: PlanSummary) -> None:
     if summary.totals.reasons:
         print_rows(output, list(summary.totals.reasons.items()), _REASONS)
-    if losses := [one for one in summary.totals.losses.items() if one[0] not in REPORTED]:
+    if losses := [tally for tally in summary.totals.losses.items() if tally[0] not in REPORTED]:
         print_rows(output, losses, _LOSSES)
 
 
-def _code(summary: PlanSummary, report: RunReport, differences: Sequence[Difference], news: Sequence[Since]) -> int:
+def _code(
+    summary: PlanSummary, report: RunReport, differences: Sequence[Difference], news: Sequence[SourceChange]
+) -> int:
     if report.in_doubt:
         return UNKNOWN
     if report.left:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import attrs
 import typer
 
-from voucher_gateway.adapter import Capabilities, Checkup, Operation, Support, VoucherGatewayError
+from voucher_gateway.adapter import AccountCheck, Capabilities, Operation, Support, VoucherGatewayError
 from voucher_gateway.cli import journalcheck
 from voucher_gateway.cli.accounts import command_of, operations_object
 from voucher_gateway.cli.exits import (
@@ -27,7 +27,7 @@ from voucher_gateway.cli.exits import (
 )
 from voucher_gateway.cli.journalcheck import NO_JOURNAL, JournalState, by_resolution
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import configuring, session_of
+from voucher_gateway.cli.session import cli_context_of, configuring
 from voucher_gateway.cli.tables import details
 from voucher_gateway.config import load_config
 from voucher_gateway.gateway import Account
@@ -56,7 +56,7 @@ class _Finding:
 
     account: Account
     seconds: Decimal
-    checkup: Checkup | None
+    checkup: AccountCheck | None
     error: VoucherGatewayError | None
     capabilities: Capabilities
 
@@ -79,7 +79,7 @@ class _Finding:
                 f"the vendor's clock is {abs(skew)} seconds {way} this machine's: set this machine's clock right"
             )
         _, by_hand = by_resolution(self.capabilities)
-        if moving := [command_of(one) for one in by_hand if one in _MOVING]:
+        if moving := [command_of(operation) for operation in by_hand if operation in _MOVING]:
             words = " or ".join(moving)
             found.append(
                 f"this login cannot look up what became of a {words} that stays unknown: a person must decide it"
@@ -102,12 +102,12 @@ def doctor(
     seconds away from the vendor's is a warning; an account that does not answer takes its total_timeout_s (30 seconds
     unless set).
     """
-    session = session_of(context)
+    session = cli_context_of(context)
     with configuring():
         config = load_config(session.config_path)
-    journal = journalcheck.tried(config)
+    journal = journalcheck.check_journal(config)
     with session.gateway(account, attrs.evolve(config, journal=None)) as gateway:
-        tried = [one for one in gateway.accounts if account in (None, one.name)]
+        tried = [configured for configured in gateway.accounts if account in (None, configured.name)]
         with ThreadPoolExecutor(max_workers=len(tried), thread_name_prefix="voucher-doctor") as pool:
             findings = list(pool.map(_try, tried))
     for finding in findings:
@@ -139,7 +139,7 @@ def _try(account: Account) -> _Finding:
 
 def _object(finding: _Finding, journal: JournalState | None) -> dict[str, Any]:
     looked_up, by_hand = by_resolution(finding.capabilities)
-    provider, checkup = finding.account.provider, finding.checkup or Checkup(asked=False)
+    provider, checkup = finding.account.provider, finding.checkup or AccountCheck(asked=False)
     return {
         "account": finding.account.name,
         "provider": provider.name,
@@ -168,13 +168,13 @@ def _warnings(finding: _Finding, journal: JournalState | None) -> list[str]:
 
 def _print(output: Output, finding: _Finding, journal: JournalState | None) -> None:
     account, checkup = finding.account, finding.checkup
-    where = ", ".join(one for one in (account.provider.title, account.provider.host, account.provider.login) if one)
+    where = ", ".join(part for part in (account.provider.title, account.provider.host, account.provider.login) if part)
     output.show(f"{account.name} ({where})")
     fields = {}
     if finding.error is not None:
-        first, *more = error_lines(finding.error)
+        first, *hints = error_lines(finding.error)
         fields["problem"] = first
-        fields["to do"] = more[-1] if more else ""
+        fields["to do"] = hints[-1] if hints else ""
     if checkup is not None:
         skew = finding.skew_s
         answers = f"in {finding.seconds} s, and accepts the credentials"
@@ -185,7 +185,7 @@ def _print(output: Output, finding: _Finding, journal: JournalState | None) -> N
         fields["currency"] = checkup.currency or ""
     output.show(details({**fields, **_abilities(finding.capabilities)}))
     for warning in _warnings(finding, journal):
-        output.remark(f"{account.name}: {warning}", "yellow")
+        output.note(f"{account.name}: {warning}", "yellow")
 
 
 def _print_journal(output: Output, journal: JournalState | None) -> None:
@@ -194,7 +194,7 @@ def _print_journal(output: Output, journal: JournalState | None) -> None:
         return
     output.show(f"journal ({journal.where})" if journal.where else "journal", details(journal.fields()))
     if journal.warning is not None:
-        output.remark(f"journal: {journal.warning}", "yellow")
+        output.note(f"journal: {journal.warning}", "yellow")
 
 
 def _clock(skew: int) -> str:
@@ -203,19 +203,19 @@ def _clock(skew: int) -> str:
 
 
 def _abilities(capabilities: Capabilities) -> dict[str, str]:
-    found: dict[str, list[str]] = {"can": [], "emulates": [], "not allowed": [], "cannot": []}
+    abilities: dict[str, list[str]] = {"can": [], "emulates": [], "not allowed": [], "cannot": []}
     for operation in Operation:
         support = capabilities.of(operation)
         name = command_of(operation)
         if support.support is Support.NATIVE:
-            found["can"].append(name)
+            abilities["can"].append(name)
         elif support.support is Support.EMULATED:
-            found["emulates"].append(f"{name} ({support.emulation})")
+            abilities["emulates"].append(f"{name} ({support.emulation})")
         elif support.support is Support.DENIED:
-            found["not allowed"].append(f"{name} ({support.note})")
+            abilities["not allowed"].append(f"{name} ({support.note})")
         else:
-            found["cannot"].append(f"{name} (at a risk: {support.emulation})" if support.risk else name)
+            abilities["cannot"].append(f"{name} (at a risk: {support.emulation})" if support.risk else name)
     looked_up, by_hand = by_resolution(capabilities)
-    found["resolves"] = [command_of(one) for one in looked_up]
-    found["by hand"] = [command_of(one) for one in by_hand]
-    return {name: ", ".join(operations) for name, operations in found.items()}
+    abilities["resolves"] = [command_of(operation) for operation in looked_up]
+    abilities["by hand"] = [command_of(operation) for operation in by_hand]
+    return {name: ", ".join(operations) for name, operations in abilities.items()}

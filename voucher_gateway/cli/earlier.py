@@ -17,7 +17,7 @@ E = TypeVar("E", Reservation, Redemption)
 
 
 @attrs.frozen(kw_only=True)
-class Earlier:
+class PriorOperation:
     """How a command names the reservation or redemption that it is about.
 
     Attributes:
@@ -49,14 +49,14 @@ class Earlier:
         by_reference, by_id = f"--{self.word}", f"--{self.word}-id"
         if (self.reference is None) == (self.id is None):
             rule = f"either {by_reference} REFERENCE or {by_id} ID"
-            told = "neither is there" if self.id is None else "both are there"
-            raise InvalidRequest(f"give {rule}: {told}", field=by_reference, rule=rule)
+            problem = "neither is there" if self.id is None else "both are there"
+            raise InvalidRequest(f"give {rule}: {problem}", field=by_reference, rule=rule)
         if self.id is None:
             known = [name for name, value in self._from_journal() if value is not None]
             if known:
                 rule = f"only beside {by_id}"
-                said = f"leave {', '.join(known)} away: with {by_reference} the journal knows it"
-                raise InvalidRequest(said, field=known[0], rule=rule)
+                hint = f"leave {', '.join(known)} away: with {by_reference} the journal knows it"
+                raise InvalidRequest(hint, field=known[0], rule=rule)
         elif self.amount is None or self.currency is None:
             rule = f"needed beside {by_id}"
             field = "--amount" if self.amount is None else "--currency"
@@ -64,20 +64,20 @@ class Earlier:
 
     def _from_journal(self) -> list[tuple[str, str | None]]:
         whole = [] if self.whole is None else [self.whole]
-        told = [("--currency", self.currency), *whole, ("--voucher-id", self.voucher_id)]
-        return [*told, ("--reserved-until", self.until)]
+        options = [("--currency", self.currency), *whole, ("--voucher-id", self.voucher_id)]
+        return [*options, ("--reserved-until", self.until)]
 
     def reservation(self, gateway: Gateway, account: str) -> Reservation:
         """Return the reservation."""
         if self.reference is not None:
-            return self._looked_up(gateway, gateway.reservation, account, Operation.RESERVE)
-        return Reservation(**self._given(account), valid_until=self._lapses())
+            return self._find_in_journal(gateway, gateway.reservation, account, Operation.RESERVE)
+        return Reservation(**self._fields_from_options(account), valid_until=self._lapses())
 
     def redemption(self, gateway: Gateway, account: str) -> Redemption:
         """Return the redemption."""
         if self.reference is not None:
-            return self._looked_up(gateway, gateway.redemption, account, Operation.CAPTURE, Operation.REDEEM)
-        return Redemption(**self._given(account))
+            return self._find_in_journal(gateway, gateway.redemption, account, Operation.CAPTURE, Operation.REDEEM)
+        return Redemption(**self._fields_from_options(account))
 
     def part(self, whole: Money) -> Money | None:
         """Return the money to be passed on: None where it is the whole, which every vendor can do."""
@@ -87,7 +87,7 @@ class Earlier:
     def _lapses(self) -> datetime | None:
         return instant_from(self.until, "--reserved-until")
 
-    def _given(self, account: str) -> dict[str, Any]:
+    def _fields_from_options(self, account: str) -> dict[str, Any]:
         whole = None if self.whole is None else self.whole[1]
         money = money_from(whole or self.amount or "", self.currency or "")
         return {
@@ -98,7 +98,9 @@ class Earlier:
             "order": self.order,
         }
 
-    def _looked_up(self, gateway: Gateway, look_up: Callable[[str, str], E], account: str, *verbs: Operation) -> E:
+    def _find_in_journal(
+        self, gateway: Gateway, look_up: Callable[[str, str], E], account: str, *verbs: Operation
+    ) -> E:
         """Look it up in the journal.
 
         Raises:
@@ -115,8 +117,8 @@ class Earlier:
             return look_up(account, self.reference)
         except InvalidRequest as error:
             problem = error.message
-        found = [gateway.operation(account, verb, self.reference) for verb in verbs]
-        states = [f"its {one.key.verb.value} is {one.state.value}" for one in found if one is not None]
+        records = [gateway.operation(account, verb, self.reference) for verb in verbs]
+        states = [f"its {record.key.verb.value} is {record.state.value}" for record in records if record is not None]
         missing = InvalidRequest(
             f"{problem} ({'; '.join(states)})" if states else problem,
             field=option,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from voucher_gateway import registry
 from voucher_gateway.adapter import ConfigurationError
-from voucher_gateway.cli.session import Session, configuring
+from voucher_gateway.cli.session import CliContext, configuring
 from voucher_gateway.gateway import Account, Gateway
 
 FILE_SUFFIXES: Final = (".jsonl", ".csv")
@@ -25,8 +25,8 @@ def is_file(name: str) -> bool:
     return Path(name).suffix.lower() in FILE_SUFFIXES
 
 
-def gateway_with(
-    session: Session, *names: str, reveal: bool = False, mask: bool = False, file_format: str | None = None
+def open_gateway_with_files(
+    session: CliContext, *names: str, reveal: bool = False, mask: bool = False, file_format: str | None = None
 ) -> Gateway:
     """Return the gateway of the configuration, with an account for each name that is the path of a file.
 

@@ -130,7 +130,7 @@ def exit_code(error: VoucherGatewayError) -> int:
 
 def error_object(error: VoucherGatewayError) -> dict[str, Any]:
     """Return what ``--json`` prints of an error: always the first five names, the others where they are known."""
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "error": type(error).__name__,
         "message": error.message,
         "outcome": error.outcome,
@@ -140,8 +140,8 @@ def error_object(error: VoucherGatewayError) -> dict[str, Any]:
     for name in _MORE:
         value = getattr(error, name, None)
         if value not in (None, (), {}):
-            found[name] = Decimal(repr(value)) if isinstance(value, float) else value
-    return found
+            fields[name] = Decimal(repr(value)) if isinstance(value, float) else value
+    return fields
 
 
 def error_lines(error: VoucherGatewayError) -> list[str]:
@@ -166,11 +166,14 @@ def _next(error: VoucherGatewayError) -> list[str]:
         return [f"Wait {error.retry_after:g} seconds, then give the same command again."]
     ticket: Ticket | None = getattr(error, "ticket", None)
     if ticket is not None and ticket.operation_id is not None and ticket.reference is not None:
-        named = (ticket.account, ticket.verb, ticket.reference)
+        arguments = (ticket.account, ticket.verb, ticket.reference)
         if isinstance(error, ConcurrentModification):
-            return ["Compare the readings; no look-up can tell what is right, a person must.", decide_sentence(*named)]
+            return [
+                "Compare the readings; no look-up can tell what is right, a person must.",
+                decide_sentence(*arguments),
+            ]
         return [
-            f"Find out with: {resolve_command(*named)}",
+            f"Find out with: {resolve_command(*arguments)}",
             "The same command does that too before anything else, and never does it twice.",
         ]
     # who raised it, or let it pass, may know better than its kind can tell
@@ -181,18 +184,18 @@ def _next(error: VoucherGatewayError) -> list[str]:
 
 def resolve_command(account: str, verb: str, reference: str) -> str:
     """Return the command that finds out what became of an operation of the journal."""
-    return f"voucher-gateway resolve {_named(account, verb, reference)}"
+    return f"voucher-gateway resolve {_shell_arguments(account, verb, reference)}"
 
 
 def decide_sentence(account: str, verb: str, reference: str) -> str:
     """Return the sentence by which a person writes down what became of an operation of the journal."""
     return (
         "Once you know, write it down with: voucher-gateway operations decide --happened (or --did-not-happen)"
-        f" --by NAME --reason TEXT {_named(account, verb, reference)}"
+        f" --by NAME --reason TEXT {_shell_arguments(account, verb, reference)}"
     )
 
 
-def _named(account: str, verb: str, reference: str) -> str:
+def _shell_arguments(account: str, verb: str, reference: str) -> str:
     """Return the arguments that name an operation, as a shell takes them."""
     guard = ["--"] if reference.startswith("-") else []
     return shlex.join([*guard, account, verb.replace("_", "-"), reference])
@@ -215,12 +218,12 @@ def _changes(error: VoucherGatewayError) -> bool:
     """Whether the error is about something that changes something, so that the money is worth a sentence."""
     if error.outcome == "unknown":
         return True
-    return error.operation in [one.value for one in Operation] and Operation(error.operation).changes
+    return error.operation in [operation.value for operation in Operation] and Operation(error.operation).changes
 
 
 def _vendor(error: VoucherGatewayError) -> str:
-    said = [error.vendor_code, error.http_status and f"HTTP {error.http_status}"]
-    text = ", ".join(one for one in said if one)
+    parts = [error.vendor_code, error.http_status and f"HTTP {error.http_status}"]
+    text = ", ".join(part for part in parts if part)
     if error.request_id:
         text += f" (request {error.request_id})"
     return f"The vendor's answer: {text}" if text else ""

@@ -11,8 +11,8 @@ import typer
 from voucher_gateway.adapter import InvalidRequest
 from voucher_gateway.cli import arguments as given
 from voucher_gateway.cli.copying import Copy
-from voucher_gateway.cli.ends import FILE_SUFFIXES, gateway_with, is_file
-from voucher_gateway.cli.session import session_of
+from voucher_gateway.cli.ends import FILE_SUFFIXES, is_file, open_gateway_with_files
+from voucher_gateway.cli.session import cli_context_of
 from voucher_gateway.gateway import Gateway
 from voucher_gateway.migration import LOSSES, Action, Policy, load_policy
 
@@ -56,7 +56,7 @@ def export_vouchers(
     Exit code 0: all vouchers are in the file. 1: some could not be read, and were left out. 5: there are differences,
     or vouchers came or were used meanwhile, which a new file would have. Others as everywhere.
     """
-    session, target = session_of(context), str(file.absolute())
+    session, target = cli_context_of(context), str(file.absolute())
     plan = plan or Path(f"{target}.plan.jsonl")
     _check_format(file, file_format)
     if not plan.exists() and file.exists():
@@ -65,7 +65,9 @@ def export_vouchers(
             field="FILE",
             rule="a new file",
         )
-    with gateway_with(session, account, target, reveal=reveal, mask=not reveal, file_format=file_format) as gateway:
+    with open_gateway_with_files(
+        session, account, target, reveal=reveal, mask=not reveal, file_format=file_format
+    ) as gateway:
         copy = Copy(session, gateway, account, target, plan, workers)
         if plan.exists() and file.exists():
             _check_form(gateway, target, file, reveal=reveal)
@@ -98,10 +100,10 @@ def import_vouchers(
     Exit code 0: all vouchers are there. 1: some were refused, and left out. 5: there are differences, or FILE was
     changed since it was planned. Others as everywhere.
     """
-    session, source = session_of(context), str(file.absolute())
+    session, source = cli_context_of(context), str(file.absolute())
     asked = None if policy is None else load_policy(policy)
     _check_format(file, file_format)
-    with gateway_with(session, account, source, file_format=file_format) as gateway:
+    with open_gateway_with_files(session, account, source, file_format=file_format) as gateway:
         _check_source(gateway, source, file)
         if dry_run:
             with tempfile.TemporaryDirectory(prefix="voucher-gateway-") as folder:

@@ -28,7 +28,7 @@ from voucher_gateway.adapter import (
     parse_instant,
 )
 
-ELSEWHERE: Final = "-"
+FROM_STDIN: Final = "-"
 """Stands for a code or PIN that is not on the command line."""
 
 INSTANT: Final = "a moment with its offset from UTC, such as 2026-12-31T23:59:59Z"
@@ -44,7 +44,7 @@ def code_from(given: str | None, file: Path | None) -> Code | None:
     return None if text is None else Code(text)
 
 
-def needed_code(given: str, file: Path | None) -> Code:
+def require_code(given: str, file: Path | None) -> Code:
     """Return the code that was given as text or as ``-``."""
     code = code_from(given, file)
     assert code is not None
@@ -60,13 +60,13 @@ def pin_from(given: str | None, file: Path | None) -> Pin | None:
 def _text_from(given: str | None, file: Path | None, name: str) -> str | None:
     if given is None and file is None:
         return None
-    if given not in (None, ELSEWHERE):
+    if given not in (None, FROM_STDIN):
         if file is not None:
             raise InvalidRequest(
                 f"the {name} is given twice: with --{name}-file it is - on the command line", field=name, rule="once"
             )
-        return _checked(given, name)
-    return _checked(_line_of_stdin(name) if file is None else _line_of(file, name), name)
+        return _strip_line_break(given, name)
+    return _strip_line_break(_line_of_stdin(name) if file is None else _line_of(file, name), name)
 
 
 def _line_of(file: Path, name: str) -> str:
@@ -89,7 +89,7 @@ def _line_of_stdin(name: str) -> str:
         return ""
 
 
-def _checked(line: str | None, name: str) -> str:
+def _strip_line_break(line: str | None, name: str) -> str:
     """Drop the line break and nothing else: a code may begin or end with blanks."""
     text = (line or "").removesuffix("\n").removesuffix("\r")
     if not text:
@@ -133,8 +133,8 @@ def validity_from(text: str | None) -> Validity | None:
 def filters_from(given: Sequence[str]) -> dict[str, str]:
     """Return the filters that were given as NAME=VALUE."""
     filters: dict[str, str] = {}
-    for one in given:
-        name, equals, value = one.partition("=")
+    for text_ in given:
+        name, equals, value = text_.partition("=")
         if not (name and equals) or name in filters:
             rule = "NAME=VALUE, each name once"
             raise InvalidRequest(f"--filter must be {rule}", field="--filter", rule=rule)

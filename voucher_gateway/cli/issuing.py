@@ -18,10 +18,10 @@ from voucher_gateway.adapter import (
     VoucherChanges,
 )
 from voucher_gateway.cli import arguments as given
-from voucher_gateway.cli.changing import change
+from voucher_gateway.cli.changing import run_changing_call
 from voucher_gateway.cli.inputs import code_from, instant_from, metadata_from, money_from, pin_from, validity_from
-from voucher_gateway.cli.session import Session, session_of
-from voucher_gateway.emulation import refusal
+from voucher_gateway.cli.session import CliContext, cli_context_of
+from voucher_gateway.emulation import unsupported_error
 
 _NEVER = "never"
 
@@ -62,7 +62,7 @@ def issue(
     counted from activation; ticketing takes an absolute end of validity. Without --code the vendor or its adapter makes
     one, which shows only with --reveal, here or in `show`.
     """
-    session = session_of(context)
+    session = cli_context_of(context)
     new = NewVoucher(
         initial=money_from(amount, currency),
         id=id,
@@ -78,7 +78,7 @@ def issue(
         metadata=metadata_from(metadata),
     )
     _refuse_early(session, new, account, activate=activate, reveal=reveal)
-    voucher = change(
+    voucher = run_changing_call(
         session,
         Operation.ISSUE,
         account,
@@ -88,14 +88,14 @@ def issue(
         reveal=reveal,
     )
     if new.code is None and voucher.code is not None and not reveal:
-        session.output.remark(f"Its code is masked: voucher-gateway show {account} --id {voucher.id} --reveal")
+        session.output.note(f"Its code is masked: voucher-gateway show {account} --id {voucher.id} --reveal")
     if activate:
         _activate_new(session, account, voucher, reference, order, wait, reveal=reveal)
     if new.code is None and session.output.unread:
         _require_readable_code(session, account, voucher.id)
 
 
-def _refuse_early(session: Session, new: NewVoucher, account: str, *, activate: bool, reveal: bool) -> None:
+def _refuse_early(session: CliContext, new: NewVoucher, account: str, *, activate: bool, reveal: bool) -> None:
     """Refuse, before anything is sent, what would leave a voucher that nobody can spend.
 
     Raises:
@@ -119,10 +119,10 @@ def _refuse_early(session: Session, new: NewVoucher, account: str, *, activate: 
                 )
         support = gateway.capabilities(account).of(Operation.ACTIVATE)
         if activate and support.support is Support.DENIED:
-            raise refusal(provider, Operation.ACTIVATE, support)
+            raise unsupported_error(provider, Operation.ACTIVATE, support)
 
 
-def _require_readable_code(session: Session, account: str, id: str) -> None:
+def _require_readable_code(session: CliContext, account: str, id: str) -> None:
     """Refuse to call it a success if the vendor made a code that nobody read and nobody can read again.
 
     Raises:
@@ -141,11 +141,11 @@ def _require_readable_code(session: Session, account: str, id: str) -> None:
 
 
 def _activate_new(
-    session: Session, account: str, voucher: Voucher, reference: str, order: str | None, wait: int, *, reveal: bool
+    session: CliContext, account: str, voucher: Voucher, reference: str, order: str | None, wait: int, *, reveal: bool
 ) -> None:
     if voucher.status in (None, Status.ACTIVE):
         why = "has no activation" if voucher.status is None else "has activated it already"
-        session.output.remark(f"The vendor {why}: the voucher can be spent.")
+        session.output.note(f"The vendor {why}: the voucher can be spent.")
         return
     _set_status(session, Operation.ACTIVATE, account, voucher.id, reference, order, wait, reveal=reveal)
 
@@ -162,7 +162,7 @@ def activate(
 
     Where the validity is a length of time, such as JTL's 3 years, it starts now; a second activation may start it anew.
     """
-    _set_status(session_of(context), Operation.ACTIVATE, account, id, reference, order, wait)
+    _set_status(cli_context_of(context), Operation.ACTIVATE, account, id, reference, order, wait)
 
 
 def deactivate(
@@ -174,11 +174,11 @@ def deactivate(
     wait: given.Wait = 0,
 ) -> None:
     """Stop a voucher from being spent (JTL: status). Its value stays; `activate` undoes it."""
-    _set_status(session_of(context), Operation.DEACTIVATE, account, id, reference, order, wait)
+    _set_status(cli_context_of(context), Operation.DEACTIVATE, account, id, reference, order, wait)
 
 
 def _set_status(
-    session: Session,
+    session: CliContext,
     verb: Operation,
     account: str,
     id: str,
@@ -188,7 +188,7 @@ def _set_status(
     *,
     reveal: bool = False,
 ) -> None:
-    change(
+    run_changing_call(
         session,
         verb,
         account,
@@ -230,8 +230,8 @@ def update(
         batch=KEEP if batch is None else batch,
         valid_until=moment if moment is not None or never else KEEP,
     )
-    change(
-        session_of(context),
+    run_changing_call(
+        cli_context_of(context),
         Operation.UPDATE,
         account,
         reference,
@@ -252,8 +252,8 @@ def top_up(
 ) -> None:
     """Add value to a voucher (JTL: recharge). JTL takes 0.01 to 99999.99; it is not meant for undoing a redemption."""
     money = money_from(amount, currency)
-    change(
-        session_of(context),
+    run_changing_call(
+        cli_context_of(context),
         Operation.TOP_UP,
         account,
         reference,
@@ -275,8 +275,8 @@ def delete(
     wait: given.Wait = 0,
 ) -> None:
     """Remove a voucher for good. JTL removes only what is inactive and was never charged."""
-    change(
-        session_of(context),
+    run_changing_call(
+        cli_context_of(context),
         Operation.DELETE,
         account,
         reference,

@@ -13,7 +13,7 @@ from voucher_gateway.cli.exits import DONE, error_lines, error_object, exit_code
 from voucher_gateway.config import Config
 from voucher_gateway.database.files import mode_warning
 from voucher_gateway.gateway import Gateway
-from voucher_gateway.journal import State
+from voucher_gateway.journal import OperationState
 from voucher_gateway.journal.changed_references import fact_name, noted_changed_references
 
 NO_JOURNAL: Final = (
@@ -77,8 +77,8 @@ class JournalState:
     def fields(self) -> dict[str, str]:
         """Return it for people."""
         if self.error is not None:
-            first, *more = error_lines(self.error)
-            return {"problem": first, "to do": more[-1] if more else ""}
+            first, *hints = error_lines(self.error)
+            return {"problem": first, "to do": hints[-1] if hints else ""}
         doubts = sum(self.in_doubt.values())
         return {
             "opens": "and can be written",
@@ -89,7 +89,7 @@ class JournalState:
         }
 
 
-def tried(config: Config) -> JournalState | None:
+def check_journal(config: Config) -> JournalState | None:
     """Open the journal, creating it if it is not there yet, and take the right to write; None if none is configured."""
     if config.journal is None:
         return None
@@ -99,7 +99,7 @@ def tried(config: Config) -> JournalState | None:
             assert journal is not None
             with journal.database.write():
                 pass
-            entries = journal.entries(states=(State.OPEN, State.UNKNOWN))
+            entries = journal.operations(states=(OperationState.OPEN, OperationState.UNKNOWN))
             return JournalState(
                 where=journal.database.shown,
                 restored=journal.restoration.pending,
@@ -123,5 +123,5 @@ def by_resolution(capabilities: Capabilities) -> tuple[list[Operation], list[Ope
         if not operation.changes or not support.available or support.emulation == _SENDS_NOTHING:
             continue
         decided_by = _DECIDED_BY.get(support.emulation or "", operation)
-        (looked_up if decided_by in capabilities.resolves else by_hand).append(operation)
+        (looked_up if decided_by in capabilities.resolvable else by_hand).append(operation)
     return looked_up, by_hand

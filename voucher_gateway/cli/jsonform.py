@@ -20,7 +20,7 @@ from voucher_gateway.adapter import Masked, Money, Secret, encode, format_instan
 _LARGEST_EXPONENT: Final = 1000
 
 
-def plain(value: Any, *, reveal: bool = False) -> Any:
+def to_plain(value: Any, *, reveal: bool = False) -> Any:
     """Return the value in terms of JSON: dicts, lists, texts, ints, Decimals, booleans and None.
 
     Args:
@@ -43,27 +43,27 @@ def plain(value: Any, *, reveal: bool = False) -> Any:
         case Masked():
             return value.reveal() if reveal and not isinstance(value, Secret) else str(value)
         case Mapping():
-            return {str(name): plain(one, reveal=reveal) for name, one in value.items()}
+            return {str(name): to_plain(element, reveal=reveal) for name, element in value.items()}
         case list() | tuple():
-            return [plain(one, reveal=reveal) for one in value]
+            return [to_plain(element, reveal=reveal) for element in value]
         case set() | frozenset():
-            return sorted(plain(one, reveal=reveal) for one in value)
+            return sorted(to_plain(element, reveal=reveal) for element in value)
     if attrs.has(type(value)):
-        return plain({name: getattr(value, name) for name in told_fields(type(value))}, reveal=reveal)
+        return to_plain({name: getattr(value, name) for name in printed_fields(type(value))}, reveal=reveal)
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
-def told_fields(kind: type[attrs.AttrsInstance]) -> list[str]:
+def printed_fields(kind: type[attrs.AttrsInstance]) -> list[str]:
     """Return the fields of an attrs class that are told: not the vendor's own object, which may hold codes.
 
     ``replayed`` is told of the operation, not of what it brought about.
     """
-    return [one.name for one in attrs.fields(kind) if one.eq]
+    return [field.name for field in attrs.fields(kind) if field.eq]
 
 
 def json_line(value: Any, *, reveal: bool = False) -> str:
     """Return the value as one line of JSON, without a line break."""
-    return encode(plain(value, reveal=reveal)).decode()
+    return encode(to_plain(value, reveal=reveal)).decode()
 
 
 def _number(value: Decimal) -> Decimal | str:

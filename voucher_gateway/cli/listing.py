@@ -11,9 +11,9 @@ from rich.text import Text
 from voucher_gateway.adapter import Listing, ListingReport, Status, Voucher, VoucherQuery
 from voucher_gateway.cli import arguments as given
 from voucher_gateway.cli.inputs import filters_from, instant_from
-from voucher_gateway.cli.jsonform import plain
+from voucher_gateway.cli.jsonform import to_plain
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import session_of
+from voucher_gateway.cli.session import cli_context_of
 from voucher_gateway.cli.tables import print_rows, voucher_columns
 
 _REPORTED_EVERY: Final = 100
@@ -77,10 +77,10 @@ def list_vouchers(
         limit=limit,
         resume=resume,
     )
-    session = session_of(context)
+    session = cli_context_of(context)
     output = session.output
     with session.gateway(account) as gateway, gateway.vouchers(account, query) as listing:
-        delivery = _Delivery(output, listing)
+        delivery = _ResumableRows(output, listing)
         try:
             if output.as_json:
                 for number, voucher in enumerate(delivery, 1):
@@ -95,7 +95,7 @@ def list_vouchers(
                 _report(output, listing.report, delivery.token)
 
 
-class _Delivery:
+class _ResumableRows:
     """Gives the vouchers on, and remembers how far they were taken.
 
     Attributes:
@@ -111,17 +111,17 @@ class _Delivery:
     def __iter__(self) -> Iterator[Voucher]:
         err = self._output.err
         if not err.is_terminal or self._output.out.is_terminal:
-            yield from self._taken()
+            yield from self._iterate()
             return
         # a line of progress, on a terminal that the rows do not go to
         with err.status("listing") as line:
-            for number, voucher in enumerate(self._taken(), 1):
+            for number, voucher in enumerate(self._iterate(), 1):
                 if number % _REPORTED_EVERY == 0:
                     total = self._listing.report.vendor_total
                     line.update(Text(f"{number:,} vouchers" + (f" of {total:,}" if total is not None else "")))
                 yield voucher
 
-    def _taken(self) -> Iterator[Voucher]:
+    def _iterate(self) -> Iterator[Voucher]:
         for voucher in self._listing:
             yield voucher
             self._output.end_if_unread()
@@ -131,13 +131,13 @@ class _Delivery:
 def _report(output: Output, report: ListingReport, resume_token: str) -> None:
     token = None if report.finished else resume_token
     if output.as_json:
-        output.error_object({"report": {**plain(report), "resume_token": token}})
+        output.error_object({"report": {**to_plain(report), "resume_token": token}})
         return
     if not report.seen and token is not None:
         return  # the error that follows says it all
-    output.remarks(_sentences(report))
+    output.notes(_sentences(report))
     if token is not None:
-        output.remark("To go on after the last one, give the same command with:")
+        output.note("To go on after the last one, give the same command with:")
         output.ticket(f"--resume {token}")
 
 

@@ -11,10 +11,10 @@ from collections.abc import Hashable, Iterator
 from pathlib import Path
 
 from voucher_gateway.adapter import Status, Voucher, VoucherProvider
-from voucher_gateway.migration import Action, Difference, PlannedVoucher, Wrong, read_vouchers
+from voucher_gateway.migration import Action, Difference, DifferenceKind, PlannedVoucher, read_vouchers
 
 
-def masked_differences(provider: VoucherProvider, plan: Path) -> Iterator[Difference]:
+def compare_masked_file(provider: VoucherProvider, plan: Path) -> Iterator[Difference]:
     """Give every voucher of a plan that a file lacks, and what the file has beyond the plan.
 
     Args:
@@ -22,33 +22,35 @@ def masked_differences(provider: VoucherProvider, plan: Path) -> Iterator[Differ
         plan: the plan's file.
     """
     with provider.vouchers() as listing:
-        found = Counter(hash(_told(voucher)) for voucher in listing)
-    for planned in _carried(plan):
-        mark = hash(_meant(planned))
-        if found[mark] > 0:
-            found[mark] -= 1
+        counts = Counter(hash(_masked_key(voucher)) for voucher in listing)
+    for planned in _carried_vouchers(plan):
+        mark = hash(_planned_key(planned))
+        if counts[mark] > 0:
+            counts[mark] -= 1
             continue
         yield Difference(
-            kind=Wrong.LOST,
+            kind=DifferenceKind.LOST,
             number=planned.number,
             source_id=planned.source_id,
             code=planned.code,
             explanation="the file does not have it as it was planned",
         )
-    if more := found.total():
-        yield Difference(kind=Wrong.DOUBLED, explanation=f"{more} of the file's vouchers are not in the plan")
+    if surplus := counts.total():
+        yield Difference(
+            kind=DifferenceKind.DOUBLED, explanation=f"{surplus} of the file's vouchers are not in the plan"
+        )
 
 
-def _carried(plan: Path) -> Iterator[PlannedVoucher]:
-    return (one for one in read_vouchers(plan) if one.action is Action.CARRY)
+def _carried_vouchers(plan: Path) -> Iterator[PlannedVoucher]:
+    return (voucher for voucher in read_vouchers(plan) if voucher.action is Action.CARRY)
 
 
-def _told(voucher: Voucher) -> Hashable:
+def _masked_key(voucher: Voucher) -> Hashable:
     masked = (voucher.raw or {}).get("code")
     return masked, voucher.initial, voucher.remaining, voucher.valid_until, voucher.status
 
 
-def _meant(planned: PlannedVoucher) -> Hashable:
+def _planned_key(planned: PlannedVoucher) -> Hashable:
     goal = planned.destination
     assert goal is not None
     status = None if goal.active is None else Status.ACTIVE if goal.active else Status.INACTIVE

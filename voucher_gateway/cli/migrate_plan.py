@@ -14,12 +14,12 @@ import typer
 from rich.text import Text
 
 from voucher_gateway.adapter import InvalidRequest
-from voucher_gateway.cli.ends import gateway_with, is_file
+from voucher_gateway.cli.ends import is_file, open_gateway_with_files
 from voucher_gateway.cli.exits import DECLINED, DONE
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import Session, session_of
-from voucher_gateway.cli.tables import Column, counted, print_rows
-from voucher_gateway.migration import Action, PlanSummary, Policy, Tally, load_policy, make_plan, unaccepted
+from voucher_gateway.cli.session import CliContext, cli_context_of
+from voucher_gateway.cli.tables import Column, count_text, print_rows
+from voucher_gateway.migration import Action, PlanSummary, Policy, Tally, find_unaccepted_risks, load_policy, make_plan
 from voucher_gateway.migration.losses import REPORTED
 from voucher_gateway.migration.wording import (
     FATES,
@@ -77,14 +77,17 @@ def plan(
     Exit code 0: everything is provided for. 1: the plan is made, and vouchers are refused, a risk must be accepted by
     its name in the policy, or it does not fit into the window.
     """
-    session = session_of(context)
+    session = cli_context_of(context)
     length = None if window is None else length_from(window)
     rates = rates_from(rate or ())
     rules = Policy() if policy is None else load_policy(policy)
     _require_new(out)
     if html is not None:
         _require_writable(html, out)
-    with gateway_with(session, source, target, reveal=reveal) as gateway, _progress(session.output) as told:
+    with (
+        open_gateway_with_files(session, source, target, reveal=reveal) as gateway,
+        _progress(session.output) as report_progress,
+    ):
         summary = make_plan(
             gateway,
             source,
@@ -95,7 +98,7 @@ def plan(
             workers=workers,
             rates=rates,
             after=after,
-            on_progress=told,
+            on_progress=report_progress,
         )
     if html is not None:
         _write_page(summary, html, length)
@@ -109,8 +112,8 @@ def length_from(text: str) -> timedelta:
     Raises:
         InvalidRequest: if it is none, or nothing.
     """
-    found = _LENGTH.fullmatch(text)
-    days, hours, minutes, seconds = (int(one or 0) for one in found.groups()) if found else (0, 0, 0, 0)
+    match = _LENGTH.fullmatch(text)
+    days, hours, minutes, seconds = (int(group or 0) for group in match.groups()) if match else (0, 0, 0, 0)
     length = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
     if not length:
         raise InvalidRequest("--window must be a time such as 4h, 90m or 1d12h", field="--window", rule="such as 4h")
@@ -125,10 +128,10 @@ def rates_from(given: Iterable[str]) -> dict[str, float]:
     """
     rates = {}
     for text in given:
-        found = _RATE.fullmatch(text)
-        if found is None:
+        match = _RATE.fullmatch(text)
+        if match is None:
             raise InvalidRequest("--rate must be ACCOUNT=N, such as shop=5", field="--rate", rule="ACCOUNT=N")
-        rates[found[1]] = float(found[2])  # requests a second, and no amount of money
+        rates[match[1]] = float(match[2])  # requests a second, and no amount of money
     return rates
 
 
@@ -172,17 +175,21 @@ def _write_page(summary: PlanSummary, path: Path, window: timedelta | None) -> N
 def _all_well(summary: PlanSummary, window: timedelta | None) -> bool:
     refused = summary.totals.of(Action.REFUSE).count
     late = window is not None and not summary.estimate.fits(window)
-    return not (refused or late or unaccepted(summary.header, summary.totals))
+    return not (refused or late or find_unaccepted_risks(summary.header, summary.totals))
 
 
-def _tell(session: Session, summary: PlanSummary, window: timedelta | None) -> None:
+def _tell(session: CliContext, summary: PlanSummary, window: timedelta | None) -> None:
     if session.output.as_json:
         session.output.object(plan_object(summary, window))
         return
     output, header, totals = session.output, summary.header, summary.totals
-    output.show(f"{header.source.account} to {header.target.account}: {counted(totals.all.count, 'voucher')}", "")
+    output.show(f"{header.source.account} to {header.target.account}: {count_text(totals.all.count, 'voucher')}", "")
     _rows(output, "becomes", {FATES[action]: totals.of(action) for action in Action})
-    _rows(output, "kind, and what becomes of it", {_fate(name): one for name, one in totals.fates.items()})
+    _rows(
+        output,
+        "kind, and what becomes of it",
+        {_fate(name): tally for name, tally in totals.by_kind_and_action.items()},
+    )
     _rows(output, "why they stay", totals.reasons)
     _rows(output, "what is lost or changed", totals.losses)
     output.show(
@@ -194,11 +201,11 @@ def _tell(session: Session, summary: PlanSummary, window: timedelta | None) -> N
         "",
     )
     output.text(f"plan {summary.id} in {summary.path}")
-    for name, sentence in unaccepted(header, totals).items():
-        output.remark(f'{sentence} To accept that, the policy has to say: accept = ["{name}"]', style="yellow")
-    if missing := _unnamed_losses(summary):
-        names = ", ".join(f'"{one}"' for one in missing)
-        output.remark(f"Vouchers are refused for what they would lose. To accept that, name it: losses = [{names}]")
+    for name, sentence in find_unaccepted_risks(header, totals).items():
+        output.note(f'{sentence} To accept that, the policy has to say: accept = ["{name}"]', style="yellow")
+    if missing := _losses_missing_in_policy(summary):
+        names = ", ".join(f'"{loss}"' for loss in missing)
+        output.note(f"Vouchers are refused for what they would lose. To accept that, name it: losses = [{names}]")
 
 
 def plan_object(summary: PlanSummary, window: timedelta | None = None) -> dict[str, Any]:
@@ -216,15 +223,15 @@ def plan_object(summary: PlanSummary, window: timedelta | None = None) -> dict[s
         "all": summary.totals.all,
         "actions": summary.totals.actions,
         "kinds": summary.totals.kinds,
-        "fates": summary.totals.fates,
+        "fates": summary.totals.by_kind_and_action,
         "losses": summary.totals.losses,
         "reasons": summary.totals.reasons,
         "months": summary.totals.months,
-        "spendable_twice": summary.totals.twice,
+        "spendable_twice": summary.totals.double_spendable,
         "longest_drift_s": _seconds(summary.totals.longest_drift),
         "listing": summary.totals.listing,
         "accepted": summary.header.accepted,
-        "unaccepted": unaccepted(summary.header, summary.totals),
+        "unaccepted": find_unaccepted_risks(summary.header, summary.totals),
         "likely_s": _seconds(estimate.likely),
         "least_s": _seconds(estimate.least),
         "requests": {load.account: load.requests for load in (estimate.source, estimate.target)},
@@ -234,11 +241,11 @@ def plan_object(summary: PlanSummary, window: timedelta | None = None) -> dict[s
 
 
 def _rows(output: Output, title: str, tallies: Mapping[str, Tally]) -> None:
-    rows = [one for one in tallies.items() if one[1].count]
+    rows = [tally for tally in tallies.items() if tally[1].count]
     columns = (
-        Column[tuple[str, Tally]](title, lambda one: one[0]),
-        Column[tuple[str, Tally]]("vouchers", lambda one: str(one[1].count), right=True),
-        Column[tuple[str, Tally]]("value", lambda one: amounts_of(one[1].money)),
+        Column[tuple[str, Tally]](title, lambda row: row[0]),
+        Column[tuple[str, Tally]]("vouchers", lambda row: str(row[1].count), right=True),
+        Column[tuple[str, Tally]]("value", lambda row: amounts_of(row[1].money)),
     )
     if rows:
         print_rows(output, rows, columns)
@@ -250,10 +257,10 @@ def _fate(name: str) -> str:
     return f"{kind.replace('-', ' ')}: {FATES[Action(action)]}"
 
 
-def _unnamed_losses(summary: PlanSummary) -> list[str]:
-    named = summary.header.policy["losses"]
-    assert isinstance(named, list)
-    return [one for one in summary.totals.at_stake if one not in REPORTED and one not in named]
+def _losses_missing_in_policy(summary: PlanSummary) -> list[str]:
+    accepted = summary.header.policy["losses"]
+    assert isinstance(accepted, list)
+    return [loss for loss in summary.totals.losses_of_refused if loss not in REPORTED and loss not in accepted]
 
 
 def _seconds(length: timedelta) -> Decimal:

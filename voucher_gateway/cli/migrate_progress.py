@@ -21,39 +21,41 @@ _OBJECT_EVERY_S: Final = 1.0
 def showing(output: Output) -> Iterator[Callable[[Progress], None]]:
     """Show progress as it is told, in the way that fits where the output goes."""
     if output.as_json:
-        yield _seldom(_OBJECT_EVERY_S, lambda one: output.object({"progress": one}))
+        yield _seldom(_OBJECT_EVERY_S, lambda progress: output.object({"progress": progress}))
     elif not output.err.is_terminal:
-        yield _seldom(_LINE_EVERY_S, lambda one: output.remark(sentence(one)))
+        yield _seldom(_LINE_EVERY_S, lambda progress: output.note(sentence(progress)))
     else:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Bar(*columns, console=output.err, transient=True) as bar:
             task = bar.add_task("moving")
-            yield lambda one: bar.update(task, total=one.total, completed=one.finished, description=money(one))
+            yield lambda progress: bar.update(
+                task, total=progress.total, completed=progress.finished, description=money(progress)
+            )
 
 
 def _seldom(every_s: float, tell: Callable[[Progress], None]) -> Callable[[Progress], None]:
     last = time.monotonic()
 
-    def told(one: Progress) -> None:
+    def print_progress(progress: Progress) -> None:
         nonlocal last
         if time.monotonic() - last >= every_s:
             last = time.monotonic()
-            tell(one)
+            tell(progress)
 
-    return told
+    return print_progress
 
 
-def sentence(one: Progress) -> str:
+def sentence(progress: Progress) -> str:
     """Say in one line how far it is."""
     others = "".join(
         f", {count} {state.value}"
-        for state, count in sorted(one.counts.items())
+        for state, count in sorted(progress.counts.items())
         if state not in (RowState.MOVED, RowState.UNDONE)
     )
-    left = "" if one.eta_s is None else f", about {one.eta_s} s left"
-    return f"{one.finished} of {one.total} vouchers{others}; {money(one)}{left}"
+    left = "" if progress.eta_s is None else f", about {progress.eta_s} s left"
+    return f"{progress.finished} of {progress.total} vouchers{others}; {money(progress)}{left}"
 
 
-def money(one: Progress) -> str:
+def money(progress: Progress) -> str:
     """Say what has moved so far."""
-    return ", ".join(str(amount) for amount in one.moved.values()) or "nothing moved yet"
+    return ", ".join(str(amount) for amount in progress.moved.values()) or "nothing moved yet"

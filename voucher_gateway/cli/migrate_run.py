@@ -10,18 +10,18 @@ from typing import Annotated, Final
 import typer
 
 from voucher_gateway.adapter import InvalidRequest, Money
-from voucher_gateway.cli.ends import gateway_with, is_file
+from voucher_gateway.cli.ends import is_file, open_gateway_with_files
 from voucher_gateway.cli.exits import DIFFERENT, DONE, UNKNOWN, exit_code
 from voucher_gateway.cli.migrate_progress import showing
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import Session, session_of
-from voucher_gateway.cli.tables import Column, counted, print_rows
-from voucher_gateway.cli.telling import tell_error
+from voucher_gateway.cli.session import CliContext, cli_context_of
+from voucher_gateway.cli.tables import Column, count_text, print_rows
+from voucher_gateway.cli.telling import print_error
 from voucher_gateway.gateway import Gateway
 from voucher_gateway.migration import (
     Difference,
     MigrationStatus,
-    Noted,
+    ReportedVoucher,
     RollbackReport,
     RowState,
     RunReport,
@@ -37,19 +37,21 @@ from voucher_gateway.migration import (
 _PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="The file that `migrate plan` wrote.")]
 
 _NOTED: Final = (
-    Column[Noted]("number", lambda one: str(one.number), right=True),
-    Column[Noted]("voucher", lambda one: one.source_id),
-    Column[Noted]("code", lambda one: one.code or "", optional=True),
-    Column[Noted]("value", lambda one: str(one.value), right=True),
-    Column[Noted]("is", lambda one: one.state.value),
-    Column[Noted]("because", lambda one: one.reason),
+    Column[ReportedVoucher]("number", lambda voucher: str(voucher.number), right=True),
+    Column[ReportedVoucher]("voucher", lambda voucher: voucher.source_id),
+    Column[ReportedVoucher]("code", lambda voucher: voucher.code or "", optional=True),
+    Column[ReportedVoucher]("value", lambda voucher: str(voucher.value), right=True),
+    Column[ReportedVoucher]("is", lambda voucher: voucher.state.value),
+    Column[ReportedVoucher]("because", lambda voucher: voucher.reason),
 )
 _DIFFERENCES: Final = (
-    Column[Difference]("number", lambda one: "" if one.number is None else str(one.number), right=True),
-    Column[Difference]("voucher", lambda one: one.source_id or "", optional=True),
-    Column[Difference]("code", lambda one: one.code or "", optional=True),
-    Column[Difference]("difference", lambda one: one.kind.value),
-    Column[Difference]("explanation", lambda one: one.explanation),
+    Column[Difference](
+        "number", lambda difference: "" if difference.number is None else str(difference.number), right=True
+    ),
+    Column[Difference]("voucher", lambda difference: difference.source_id or "", optional=True),
+    Column[Difference]("code", lambda voucher: voucher.code or "", optional=True),
+    Column[Difference]("difference", lambda difference: difference.kind.value),
+    Column[Difference]("explanation", lambda difference: difference.explanation),
 )
 
 
@@ -82,9 +84,9 @@ def run(
     changed since they were planned, or were refused; they are where they were, plan them anew with --after. Others as
     everywhere.
     """
-    session = session_of(context)
+    session = cli_context_of(context)
     _require_codes(plan, reveal=reveal or dry_run)
-    with _gateway(session, plan, reveal=reveal) as gateway, showing(session.output) as told:
+    with _gateway(session, plan, reveal=reveal) as gateway, showing(session.output) as report_progress:
         report = run_plan(
             gateway,
             plan,
@@ -92,7 +94,7 @@ def run(
             limit=limit,
             workers=workers,
             accept=accept or (),
-            on_progress=told,
+            on_progress=report_progress,
         )
     _tell_run(session.output, report)
     raise typer.Exit(_run_code(report))
@@ -103,11 +105,11 @@ def status(context: typer.Context, plan: _PlanFile) -> None:
 
     Exit code 4 if vouchers are in doubt, else 0.
     """
-    session = session_of(context)
+    session = cli_context_of(context)
     with _gateway(session, plan) as gateway:
-        found = status_of(gateway, plan)
-    _tell_status(session.output, found)
-    raise typer.Exit(UNKNOWN if found.count(RowState.IN_DOUBT) else DONE)
+        current = status_of(gateway, plan)
+    _tell_status(session.output, current)
+    raise typer.Exit(UNKNOWN if current.count(RowState.IN_DOUBT) else DONE)
 
 
 def pause(context: typer.Context, plan: _PlanFile) -> None:
@@ -115,11 +117,11 @@ def pause(context: typer.Context, plan: _PlanFile) -> None:
 
     `migrate run` goes on with it.
     """
-    session = session_of(context)
+    session = cli_context_of(context)
     with _gateway(session, plan) as gateway:
         pause_plan(gateway, plan)
-        found = status_of(gateway, plan)
-    _tell_status(session.output, found)
+        current = status_of(gateway, plan)
+    _tell_status(session.output, current)
 
 
 def verify(context: typer.Context, plan: _PlanFile) -> None:
@@ -130,11 +132,11 @@ def verify(context: typer.Context, plan: _PlanFile) -> None:
 
     Exit code 0: proved. 5: there are differences; they are listed.
     """  # noqa: D205 - one sentence for the help
-    session = session_of(context)
+    session = cli_context_of(context)
     with _gateway(session, plan) as gateway:
-        found = verify_plan(gateway, plan)
-    _tell_verification(session.output, found)
-    raise typer.Exit(DONE if found.proved else DIFFERENT)
+        verification = verify_plan(gateway, plan)
+    _tell_verification(session.output, verification)
+    raise typer.Exit(DONE if verification.proved else DIFFERENT)
 
 
 def rollback(context: typer.Context, plan: _PlanFile) -> None:
@@ -143,9 +145,9 @@ def rollback(context: typer.Context, plan: _PlanFile) -> None:
     Exit code 0: all is back. 4: vouchers are in doubt; give the command again. 5: vouchers stay at the target. Others
     as everywhere.
     """
-    session = session_of(context)
-    with _gateway(session, plan) as gateway, showing(session.output) as told:
-        report = rollback_plan(gateway, plan, on_progress=told)
+    session = cli_context_of(context)
+    with _gateway(session, plan) as gateway, showing(session.output) as report_progress:
+        report = rollback_plan(gateway, plan, on_progress=report_progress)
     _tell_rollback(session.output, report)
     raise typer.Exit(_rollback_code(report))
 
@@ -162,9 +164,9 @@ def _require_codes(plan: Path, *, reveal: bool) -> None:
 
 
 @contextmanager
-def _gateway(session: Session, plan: Path, *, reveal: bool = False) -> Iterator[Gateway]:
+def _gateway(session: CliContext, plan: Path, *, reveal: bool = False) -> Iterator[Gateway]:
     header = read_header(plan)
-    with gateway_with(session, header.source.account, header.target.account, reveal=reveal) as gateway:
+    with open_gateway_with_files(session, header.source.account, header.target.account, reveal=reveal) as gateway:
         yield gateway
 
 
@@ -189,11 +191,11 @@ def _tell_run(output: Output, report: RunReport) -> None:
         output.object(report)
     else:
         would = "would move" if report.dry_run else "moved"
-        moved = counted(report.counts.get(RowState.MOVED, 0), "voucher")
+        moved = count_text(report.counts.get(RowState.MOVED, 0), "voucher")
         output.show(f"{moved} {would}: {_amounts(report.moved)}")
-        others = {one: count for one, count in report.counts.items() if one is not RowState.MOVED}
-        for one, count in sorted(others.items()):
-            output.show(f"{counted(count, 'voucher')} {one.value}")
+        others = {amount_: count for amount_, count in report.counts.items() if amount_ is not RowState.MOVED}
+        for amount_, count in sorted(others.items()):
+            output.show(f"{count_text(count, 'voucher')} {amount_.value}")
         if report.noted:
             print_rows(output, report.noted, _NOTED)
         if report.left and not report.dry_run:
@@ -203,57 +205,59 @@ def _tell_run(output: Output, report: RunReport) -> None:
                 "rolled-back": "the plan is being rolled back",
                 "trouble": "broken off",
             }
-            told = why.get(report.stopped or "", "others work on them, or run it again")
-            output.show(f"{counted(report.left, 'voucher')} left: {told}")
+            advice = why.get(report.stopped or "", "others work on them, or run it again")
+            output.show(f"{count_text(report.left, 'voucher')} left: {advice}")
     if report.trouble is not None:
-        tell_error(output, report.trouble)
+        print_error(output, report.trouble)
 
 
-def _tell_status(output: Output, found: MigrationStatus) -> None:
+def _tell_status(output: Output, status: MigrationStatus) -> None:
     if output.as_json:
-        output.object(found)
+        output.object(status)
         return
-    where = "not begun" if found.state is None else found.state.value
-    output.show(f"{found.source} to {found.target}: {where}")
-    for state, one in found.vouchers.items():
-        output.show(f"{counted(one.count, 'voucher')} {state.value}: {_amounts(one.money)}")
-    for owner, count in found.workers.items():
-        output.show(f"process {owner[:8]} works on {counted(count, 'voucher')}")
-    if found.left_behind:
-        output.show(f"{counted(found.left_behind, 'voucher')} left behind by a dead process; the next run goes on")
-    if found.noted:
-        print_rows(output, found.noted, _NOTED)
+    where = "not begun" if status.state is None else status.state.value
+    output.show(f"{status.source} to {status.target}: {where}")
+    for state, total in status.vouchers.items():
+        output.show(f"{count_text(total.count, 'voucher')} {state.value}: {_amounts(total.money)}")
+    for owner, count in status.workers.items():
+        output.show(f"process {owner[:8]} works on {count_text(count, 'voucher')}")
+    if status.left_behind:
+        output.show(f"{count_text(status.left_behind, 'voucher')} left behind by a dead process; the next run goes on")
+    if status.noted:
+        print_rows(output, status.noted, _NOTED)
 
 
-def _tell_verification(output: Output, found: Verification) -> None:
+def _tell_verification(output: Output, verification: Verification) -> None:
     if output.as_json:
-        output.object(found)
+        output.object(verification)
         return
-    whole = "at the source again" if found.rolled_back else "as planned"
-    output.show(f"{found.found} of {counted(found.vouchers, 'voucher')} {whole}")
-    if found.codes_not_compared:
-        told = f"{counted(found.codes_not_compared, 'code')} not compared, as the target does not show them"
-        output.show(f"{told}: the journal says which voucher is which")
-    for total in found.totals.values():
+    whole = "at the source again" if verification.rolled_back else "as planned"
+    output.show(f"{verification.differences_found} of {count_text(verification.vouchers, 'voucher')} {whole}")
+    if verification.codes_not_compared:
+        note_text = (
+            f"{count_text(verification.codes_not_compared, 'code')} not compared, as the target does not show them"
+        )
+        output.show(f"{note_text}: the journal says which voucher is which")
+    for total in verification.totals.values():
         output.show(
             f"before {total.before}; at the target {total.at_target}, used there since {total.used}, now {total.left};"
             f" spendable at the source {total.at_source}"
         )
-    if found.differences:
-        print_rows(output, found.differences, _DIFFERENCES)
+    if verification.differences:
+        print_rows(output, verification.differences, _DIFFERENCES)
 
 
 def _tell_rollback(output: Output, report: RollbackReport) -> None:
     if output.as_json:
         output.object(report)
         return
-    output.show(f"{counted(report.undone, 'voucher')} brought back: {_amounts(report.money)}")
+    output.show(f"{count_text(report.undone, 'voucher')} brought back: {_amounts(report.money)}")
     for noted in (report.remarks, report.kept):
         if noted:
             print_rows(output, noted, _NOTED)
     if report.trouble is not None:
-        tell_error(output, report.trouble)
+        print_error(output, report.trouble)
 
 
 def _amounts(money: Mapping[str, Money]) -> str:
-    return ", ".join(str(one) for one in money.values()) or "nothing"
+    return ", ".join(str(amount) for amount in money.values()) or "nothing"

@@ -10,7 +10,7 @@ import typer
 
 from voucher_gateway.adapter import ConfigurationError
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import session_of
+from voucher_gateway.cli.session import cli_context_of
 
 
 def new_provider(
@@ -37,7 +37,7 @@ def new_provider(
     except ConfigurationError as error:
         problem = error.message
     else:
-        _tell(session_of(context).output, naming.name, naming.distribution, target, files)
+        _tell(cli_context_of(context).output, naming.name, naming.distribution, target, files)
         return
     raise typer.BadParameter(problem)
 
@@ -48,7 +48,7 @@ def _tell(output: Output, name: str, distribution: str, target: Path, files: lis
         return
     for file in files:
         output.text(str(file))
-    output.remark(
+    output.note(
         f"Next, in {target}: pip install --editable '.[test]', then pytest. It passes as it is; its README says "
         "how to make it yours."
     )

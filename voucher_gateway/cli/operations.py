@@ -11,41 +11,41 @@ import typer
 from voucher_gateway.adapter import ConfigurationError, InvalidRequest
 from voucher_gateway.cli import arguments as given
 from voucher_gateway.cli.helptext import paragraphs
-from voucher_gateway.cli.session import advising, session_of
+from voucher_gateway.cli.session import advising, cli_context_of
 from voucher_gateway.cli.tables import Column, minute_of, print_rows, text_of
 from voucher_gateway.cli.told import (
     LOOK_INTO_THE_JOURNAL,
-    Found,
+    OperationOutput,
     OperationReference,
-    Told,
+    ResolutionOutput,
     Verb,
+    command_name,
     is_replaceable,
     may_still_arrive,
     operation_from,
     print_one,
-    verb_word,
 )
-from voucher_gateway.journal import Key, State
+from voucher_gateway.journal import OperationKey, OperationState
 from voucher_gateway.journal.overwrites import MAY_STILL_ARRIVE
-from voucher_gateway.restoring import back_up
+from voucher_gateway.restoring import copy_journal
 
 app = typer.Typer(help="The journal's operations: what was sent, and what became of it.", no_args_is_help=True)
 
 _COLUMNS: Final = (
-    Column[Told]("since (UTC)", lambda one: minute_of(one.updated_at)),
-    Column[Told]("account", lambda one: one.account),
-    Column[Told]("verb", lambda one: verb_word(one.verb)),
-    Column[Told]("reference", lambda one: one.reference),
-    Column[Told]("order", lambda one: one.order or "", optional=True),
-    Column[Told]("amount", lambda one: text_of(one.money), right=True),
-    Column[Told]("outcome", lambda one: text_of(one.outcome)),
+    Column[OperationOutput]("since (UTC)", lambda record: minute_of(record.updated_at)),
+    Column[OperationOutput]("account", lambda record: record.account),
+    Column[OperationOutput]("verb", lambda record: command_name(record.verb)),
+    Column[OperationOutput]("reference", lambda record: record.reference),
+    Column[OperationOutput]("order", lambda record: record.order or "", optional=True),
+    Column[OperationOutput]("amount", lambda record: text_of(record.money), right=True),
+    Column[OperationOutput]("outcome", lambda record: text_of(record.outcome)),
 )
 
 
 def list_operations(
     context: typer.Context,
     outcome: Annotated[
-        State | None,
+        OperationState | None,
         typer.Option("--outcome", help="Only those that ended so; `open` ones have a worker, or had one that died."),
     ] = None,
     account: Annotated[str | None, typer.Option("--account", metavar="ACCOUNT", help="Only this account's.")] = None,
@@ -55,22 +55,22 @@ def list_operations(
 
     Nothing is sent. Those in doubt: --outcome unknown; `recover` looks them up.
     """
-    session = session_of(context)
+    session = cli_context_of(context)
     with session.gateway(account) as gateway:
         entries = gateway.operations(states=() if outcome is None else (outcome,), account=account, limit=limit)
-    told = [Told.of(entry) for entry in entries]
+    records = [OperationOutput.of(entry) for entry in entries]
     if session.output.as_json:
-        for one in told:
-            session.output.object(one)
-    elif not print_rows(session.output, told, _COLUMNS):
-        session.output.remark("There are none.")
+        for record in records:
+            session.output.object(record)
+    elif not print_rows(session.output, records, _COLUMNS):
+        session.output.note("There are none.")
 
 
 def show_operation(
     context: typer.Context, account: given.AccountName, verb: Verb, reference: OperationReference
 ) -> None:
     """Show one operation: its outcome, its attempts, its result or the reason of its doubt. Moments are in UTC."""
-    session = session_of(context)
+    session = cli_context_of(context)
     with session.gateway(account) as gateway:
         entry = gateway.operation(account, operation_from(verb), reference)
         replaceable = is_replaceable(gateway, account, operation_from(verb).value)
@@ -83,7 +83,7 @@ def show_operation(
         )
         error.add_note(LOOK_INTO_THE_JOURNAL)
         raise error
-    told = Told.of(entry)
+    told = OperationOutput.of(entry)
     if late:
         told = attrs.evolve(told, reason=MAY_STILL_ARRIVE)
     print_one(session.output, told, replaceable=replaceable)
@@ -110,11 +110,11 @@ def decide(
     did not happen, the same command is carried out again; when it happened, it is never sent. An update that succeeded
     when it was repeated can be decided, too: its first request is closed, and it stays succeeded.
     """
-    session = session_of(context)
+    session = cli_context_of(context)
     with session.gateway(account) as gateway, advising(LOOK_INTO_THE_JOURNAL, "reference", "key"):
-        key = Key(account, operation_from(verb), reference)
-        found = gateway.decide(key, succeeded=happened, by=by, reason=reason)
-    print_one(session.output, Found.of(found), replaceable=False)
+        key = OperationKey(account, operation_from(verb), reference)
+        resolution = gateway.decide(key, succeeded=happened, by=by, reason=reason)
+    print_one(session.output, ResolutionOutput.of(resolution), replaceable=False)
 
 
 def backup(
@@ -126,12 +126,12 @@ def backup(
     Who restores the copy must run `recover --after-restore` before anything else is sent. The key file beside the
     journal is not in it: keep that elsewhere.
     """
-    session = session_of(context)
+    session = cli_context_of(context)
     with session.gateway() as gateway:
         if gateway.journal is None:
             raise ConfigurationError("there is no journal: name one in the configuration")
-        back_up(gateway.journal, file)
-    session.output.remark(f"The journal is in {file}; its key file is not.")
+        copy_journal(gateway.journal, file)
+    session.output.note(f"The journal is in {file}; its key file is not.")
 
 
 for _name, _command in (("list", list_operations), ("show", show_operation), ("decide", decide), ("backup", backup)):

@@ -16,11 +16,13 @@ UNLIMITED: Final = 100_000
 """Columns of what is no terminal: nothing is cut or folded there."""
 
 
-def shown(text: str) -> str:
+def printable(text: str) -> str:
     """Return text that may come from a vendor so that it cannot steer a terminal: odd characters become escapes."""
     if text.isprintable():
         return text
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
 
 
 class NobodyReads(Exception):
@@ -73,22 +75,22 @@ class Output:
             width: at most so many columns; as many as the terminal has by default.
         """
         for part in parts:
-            _write(self.out, Text(shown(part)) if isinstance(part, str) else part, width)
+            _write(self.out, Text(printable(part)) if isinstance(part, str) else part, width)
 
     def text(self, text: str) -> None:
         """Print a result as it is, neither folded nor cut, so that it can be copied."""
         self._line(self.out, text)
 
-    def remark(self, sentence: str, style: str = "") -> None:
+    def note(self, sentence: str, style: str = "") -> None:
         """Print a sentence about the result on stderr, for people; with JSON nothing."""
         if not self.as_json:
             self.flush()
-            _write(self.err, Text(shown(sentence), style=style))
+            _write(self.err, Text(printable(sentence), style=style))
 
-    def remarks(self, sentences: Iterable[str]) -> None:
+    def notes(self, sentences: Iterable[str]) -> None:
         """Print several of them, a line each."""
         for sentence in sentences:
-            self.remark(sentence)
+            self.note(sentence)
 
     def ticket(self, line: str) -> None:
         """Print a line on stderr as it is, neither folded nor cut, so that it can be copied."""

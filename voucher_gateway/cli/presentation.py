@@ -8,9 +8,9 @@ import typer
 
 from voucher_gateway.adapter import FooterColumn, Presentation
 from voucher_gateway.cli import arguments as given
-from voucher_gateway.cli.inputs import needed_code
+from voucher_gateway.cli.inputs import require_code
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import session_of
+from voucher_gateway.cli.session import cli_context_of
 from voucher_gateway.cli.tables import details, fields_of, text_of
 
 
@@ -30,8 +30,8 @@ def presentation(
     Amounts are in the voucher's currency, moments in UTC; print the end of validity in the seller's time zone. Pictures
     are URLs. What the vendor did not say is left out (JSON: null). Only some vendors have it.
     """
-    session = session_of(context)
-    wanted = needed_code(code, code_file)
+    session = cli_context_of(context)
+    wanted = require_code(code, code_file)
     with session.gateway(account) as gateway:
         shown = gateway.presentation(account, wanted, id=id)
     if session.output.as_json:

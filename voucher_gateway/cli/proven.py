@@ -8,29 +8,29 @@ import attrs
 
 from voucher_gateway.adapter import ConfigurationError, VoucherProvider
 from voucher_gateway.conformance import Conformance
-from voucher_gateway.testing.claims import claim_of
+from voucher_gateway.testing.claims import load_conformance
 
 _NONE = "no contract run"
 _UNREADABLE = "unreadable"
 
 
 @attrs.frozen(kw_only=True)
-class Proven:
+class ConformanceOutput:
     """What the conformance.json of one provider told.
 
     Attributes:
-        found: what it says; None where there is none, or none that can be read.
+        conformance: what it says; None where there is none, or none that can be read.
         error: why it cannot be read, in a sentence.
     """
 
-    found: Conformance | None = None
+    conformance: Conformance | None = None
     error: str | None = None
 
     @classmethod
-    def of(cls, provider: type[VoucherProvider]) -> Proven:
+    def of(cls, provider: type[VoucherProvider]) -> ConformanceOutput:
         """Look for the file of a provider."""
         try:
-            return cls(found=claim_of(provider))
+            return cls(conformance=load_conformance(provider))
         except ConfigurationError as error:
             return cls(error=f"{provider.name}: {error.message}")
 
@@ -39,19 +39,19 @@ class Proven:
         """For people: level and figures."""
         if self.error is not None:
             return _UNREADABLE
-        return _NONE if self.found is None else self.found.summary
+        return _NONE if self.conformance is None else self.conformance.summary
 
     @property
     def object(self) -> dict[str, Any] | None:
         """For programs; None where there was no contract run."""
         if self.error is not None:
             return {"error": self.error}
-        if self.found is None:
+        if self.conformance is None:
             return None
         return {
-            "suite": self.found.suite,
-            "level": self.found.level.word,
-            "kept": list(self.found.kept),
-            "not_applicable": dict(self.found.not_applicable),
+            "suite": self.conformance.suite,
+            "level": self.conformance.level.word,
+            "kept": list(self.conformance.kept),
+            "not_applicable": dict(self.conformance.not_applicable),
             "error": None,
         }

@@ -10,11 +10,11 @@ import typer
 from voucher_gateway.adapter import InvalidRequest, Voucher
 from voucher_gateway.cli import arguments as given
 from voucher_gateway.cli.exits import DECLINED, NOT_DONE, error_object
-from voucher_gateway.cli.inputs import code_from, needed_code, pin_from
+from voucher_gateway.cli.inputs import code_from, pin_from, require_code
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import session_of
+from voucher_gateway.cli.session import cli_context_of
 from voucher_gateway.cli.tables import MOVEMENT_COLUMNS, details, fields_of, print_rows, text_of, voucher_columns
-from voucher_gateway.gateway import Gateway, Lookup
+from voucher_gateway.gateway import FindResult, Gateway
 
 
 def show(
@@ -31,7 +31,7 @@ def show(
 
     Amounts are in the voucher's currency, moments in UTC. What the vendor did not say is left out (JSON: null).
     """
-    session = session_of(context)
+    session = cli_context_of(context)
     found_by = code_from(code, code_file)
     if (id is None) == (found_by is None):
         raise InvalidRequest("give either --id or --code", field="id", rule="one of --id and --code")
@@ -81,8 +81,8 @@ def find(
     Exit code 0 if it is found, 1 if nobody has it, 3 if not all could be asked. The time limit is each account's own
     (total_timeout_s, 30 seconds unless set).
     """
-    session = session_of(context)
-    wanted, secret = needed_code(code, code_file), pin_from(pin, pin_file)
+    session = cli_context_of(context)
+    wanted, secret = require_code(code, code_file), pin_from(pin, pin_file)
     with session.gateway() as gateway:
         lookup = gateway.find(wanted, secret, broadcast=broadcast)
     if session.output.as_json:
@@ -93,7 +93,7 @@ def find(
         raise typer.Exit(DECLINED if lookup.state == "not_found" else NOT_DONE)
 
 
-def _lookup_object(lookup: Lookup) -> dict[str, object]:
+def _lookup_object(lookup: FindResult) -> dict[str, object]:
     return {
         "state": lookup.state,
         "vouchers": lookup.vouchers,
@@ -103,17 +103,17 @@ def _lookup_object(lookup: Lookup) -> dict[str, object]:
     }
 
 
-def _print_lookup(output: Output, lookup: Lookup, *, reveal: bool) -> None:
+def _print_lookup(output: Output, lookup: FindResult, *, reveal: bool) -> None:
     if lookup.vouchers:
         print_rows(output, lookup.vouchers, voucher_columns(reveal=reveal, account=True))
     elif lookup.failed:
-        output.remark("Not found, but not everybody could be asked.", "red")
+        output.note("Not found, but not everybody could be asked.", "red")
     else:
-        output.remark("Not found.", "red")
-    output.remarks(f"{error} ({type(error).__name__})" for error in lookup.failed.values())
+        output.note("Not found.", "red")
+    output.notes(f"{error} ({type(error).__name__})" for error in lookup.failed.values())
     if lookup.left_out and not lookup.vouchers:
         names = ", ".join(lookup.left_out)
-        output.remark(f"Not asked, because no code_pattern matches: {names} (--broadcast asks them too).")
+        output.note(f"Not asked, because no code_pattern matches: {names} (--broadcast asks them too).")
 
 
 def balance(
@@ -125,14 +125,14 @@ def balance(
     pin_file: given.PinFile = None,
 ) -> None:
     """Say what a voucher is worth now, in its currency, and until when (UTC)."""
-    session = session_of(context)
-    wanted, secret = needed_code(code, code_file), pin_from(pin, pin_file)
+    session = cli_context_of(context)
+    wanted, secret = require_code(code, code_file), pin_from(pin, pin_file)
     with session.gateway(account) as gateway:
-        found = gateway.balance(account, wanted, secret)
+        result = gateway.balance(account, wanted, secret)
     if session.output.as_json:
-        session.output.object(found)
+        session.output.object(result)
     else:
-        session.output.show(text_of(found.remaining), details(fields_of(found, without=("account", "remaining"))))
+        session.output.show(text_of(result.remaining), details(fields_of(result, without=("account", "remaining"))))
 
 
 def history(context: typer.Context, account: given.AccountName, id: given.VoucherId) -> None:
@@ -140,13 +140,13 @@ def history(context: typer.Context, account: given.AccountName, id: given.Vouche
 
     Amounts are positive, in the voucher's currency; the kind says which way they went. Moments are in UTC.
     """
-    session = session_of(context)
+    session = cli_context_of(context)
     with session.gateway(account) as gateway:
-        found = gateway.history(account, id)
+        result = gateway.history(account, id)
     if session.output.as_json:
-        session.output.object(found)
+        session.output.object(result)
         return
-    if not print_rows(session.output, found, MOVEMENT_COLUMNS):
-        session.output.remark("Nothing has happened to it yet.")
-    if not found.complete:
-        session.output.remark("The history is not complete: the vendor's pages did not fit together.", "yellow")
+    if not print_rows(session.output, result, MOVEMENT_COLUMNS):
+        session.output.note("Nothing has happened to it yet.")
+    if not result.complete:
+        session.output.note("The history is not complete: the vendor's pages did not fit together.", "yellow")

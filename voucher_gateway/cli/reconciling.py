@@ -9,18 +9,18 @@ import typer
 from voucher_gateway.adapter import ConfigurationError
 from voucher_gateway.cli.exits import DIFFERENT, DONE, NOT_DONE
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import session_of
-from voucher_gateway.cli.tables import Column, counted, print_rows, text_of
-from voucher_gateway.cli.told import verb_word
+from voucher_gateway.cli.session import cli_context_of
+from voucher_gateway.cli.tables import Column, count_text, print_rows, text_of
+from voucher_gateway.cli.told import command_name
 from voucher_gateway.reconcile import Finding, Reconciliation, reconcile
 
 _COLUMNS: Final = (
-    Column[Finding]("found", lambda one: one.kind.value),
-    Column[Finding]("voucher", lambda one: one.voucher_id or "", optional=True),
-    Column[Finding]("verb", lambda one: verb_word(one.verb or "")),
-    Column[Finding]("reference", lambda one: one.reference or "", optional=True),
-    Column[Finding]("amount", lambda one: text_of(one.money), right=True),
-    Column[Finding]("explanation", lambda one: one.explanation),
+    Column[Finding]("found", lambda finding: finding.kind.value),
+    Column[Finding]("voucher", lambda finding: finding.voucher_id or "", optional=True),
+    Column[Finding]("verb", lambda finding: command_name(finding.verb or "")),
+    Column[Finding]("reference", lambda finding: finding.reference or "", optional=True),
+    Column[Finding]("amount", lambda finding: text_of(finding.money), right=True),
+    Column[Finding]("explanation", lambda finding: finding.explanation),
 )
 
 
@@ -38,33 +38,34 @@ def reconcile_accounts(
     Exit code 0 if they agree, 5 if they differ, 3 if something could not be checked. Movements of other channels
     (tills, say) are listed and are no difference.
     """
-    session = session_of(context)
+    session = cli_context_of(context)
     with session.gateway() as gateway:
-        known = [one.name for one in gateway.accounts]
+        known = [account.name for account in gateway.accounts]
         names = account or known
         if not set(names) <= set(known):  # not repeated: a code given in the account's place would show
             raise ConfigurationError(f"there is no account of this name; there are: {', '.join(known)}")
-        found = [reconcile(gateway, name, everything=everything) for name in names]
-    for one in found:
-        _print(session.output, one)
-    raise typer.Exit(_code(found))
+        reconciliations = [reconcile(gateway, name, everything=everything) for name in names]
+    for reconciliation in reconciliations:
+        _print(session.output, reconciliation)
+    raise typer.Exit(_code(reconciliations))
 
 
-def _code(found: list[Reconciliation]) -> int:
-    if any(one.differences for one in found):
+def _code(reconciliations: list[Reconciliation]) -> int:
+    if any(reconciliation.differences for reconciliation in reconciliations):
         return DIFFERENT
-    return NOT_DONE if any(one.unchecked for one in found) else DONE
+    return NOT_DONE if any(reconciliation.unchecked for reconciliation in reconciliations) else DONE
 
 
-def _print(output: Output, found: Reconciliation) -> None:
+def _print(output: Output, reconciliation: Reconciliation) -> None:
     if output.as_json:
-        output.object(found)
+        output.object(reconciliation)
         return
     output.show(
-        f"{found.account}: {counted(found.vouchers, 'voucher')}, {counted(found.operations, 'operation')},"
-        f" {counted(len(found.differences), 'difference')}, {len(found.unchecked)} not checked"
+        f"{reconciliation.account}: {count_text(reconciliation.vouchers, 'voucher')},"
+        f" {count_text(reconciliation.operations, 'operation')},"
+        f" {count_text(len(reconciliation.differences), 'difference')}, {len(reconciliation.unchecked)} not checked"
     )
-    if found.findings:
-        print_rows(output, found.findings, _COLUMNS)
-    for voucher_id, reason in found.unchecked:
-        output.remark(f"Not checked: {voucher_id}: {reason}", "yellow")
+    if reconciliation.findings:
+        print_rows(output, reconciliation.findings, _COLUMNS)
+    for voucher_id, reason in reconciliation.unchecked:
+        output.note(f"Not checked: {voucher_id}: {reason}", "yellow")

@@ -14,11 +14,11 @@ import typer
 from voucher_gateway.adapter import ConfigurationError, InvalidRequest, VoucherGatewayError, now
 from voucher_gateway.cli.exits import DIFFERENT, DONE, NOT_DONE, error_lines, error_object, exit_code
 from voucher_gateway.cli.inputs import INSTANT, instant_from
-from voucher_gateway.cli.jsonform import plain
+from voucher_gateway.cli.jsonform import to_plain
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import Session, advising, configuring, session_of
-from voucher_gateway.cli.tables import Column, counted, print_rows
-from voucher_gateway.cli.telling import warn
+from voucher_gateway.cli.session import CliContext, advising, cli_context_of, configuring
+from voucher_gateway.cli.tables import Column, count_text, print_rows
+from voucher_gateway.cli.telling import print_warnings
 from voucher_gateway.config import Config, load_config
 from voucher_gateway.gateway import Gateway
 from voucher_gateway.pages import Page, Table, write
@@ -27,19 +27,19 @@ from voucher_gateway.report import (
     RollForward,
     Snapshot,
     Snapshots,
+    liability_as_of,
     read_liability,
-    recall_liability,
     recall_roll_forward,
 )
 from voucher_gateway.report.objects import account_object, roll_object, total_object
 from voucher_gateway.report.page import liability_page, roll_page
 from voucher_gateway.report.remarks import (
+    incomplete_snapshot_notes,
     liability_notes,
     liability_warnings,
     roll_warnings,
-    second,
     snapshot_warnings,
-    unfinished_notes,
+    to_second,
 )
 from voucher_gateway.report.tables import liability_tables, roll_tables
 
@@ -94,7 +94,7 @@ def report(
         raise InvalidRequest("--to needs --from", field="--to", rule="only beside --from")
     if every_history and opening is None:
         raise InvalidRequest("--every-history needs --from", field="--every-history", rule="only beside --from")
-    session = session_of(context)
+    session = cli_context_of(context)
     with configuring():
         config = load_config(session.config_path)
     with ExitStack() as stack:
@@ -109,10 +109,10 @@ def report(
                 recall_roll_forward(gateway, kept, name, opening, closing, every_history=every_history)
                 for name in names
             ]
-            code = _tell_rolls(session, rolls, html, _unfinished(kept, names))
+            code = _tell_rolls(session, rolls, html, _incomplete_snapshots(kept, names))
         elif past is not None and kept is not None:
             code = _tell_liability(
-                session, recall_liability(gateway, kept, names, past), html, _unfinished(kept, names)
+                session, liability_as_of(gateway, kept, names, past), html, _incomplete_snapshots(kept, names)
             )
         else:
             code = _tell_liability(session, read_liability(gateway, names), html, [])
@@ -135,11 +135,11 @@ def snapshot(
     account cannot be read, the others are, and the exit code is that of the first failure; 3 if a vendor's list
     changed while it was read, or it would not say what is left on a voucher.
     """
-    session = session_of(context)
+    session = cli_context_of(context)
     with configuring():
         config = load_config(session.config_path)
     with session.gateway(config=config) as gateway, _snapshots(config) as kept:
-        codes = [_taken(session.output, gateway, kept, name, keep_days) for name in _names(gateway, account)]
+        codes = [_take_snapshot(session.output, gateway, kept, name, keep_days) for name in _names(gateway, account)]
     raise typer.Exit(next((code for code in codes if code != DONE), DONE))
 
 
@@ -155,7 +155,7 @@ def moment_from(text: str | None, option: str) -> datetime | None:
 
 
 def _names(gateway: Gateway, given: Sequence[str] | None) -> list[str]:
-    known = [one.name for one in gateway.accounts]
+    known = [account.name for account in gateway.accounts]
     names = list(dict.fromkeys(given or known))
     if not set(names) <= set(known):  # not repeated: a code given in the account's place would show
         raise ConfigurationError(f"there is no account of this name; there are: {', '.join(known)}")
@@ -168,62 +168,62 @@ def _snapshots(config: Config) -> Snapshots:
     return Snapshots(config.journal)
 
 
-def _unfinished(kept: Snapshots, names: Sequence[str]) -> list[str]:
-    return unfinished_notes(one for name in names for one in kept.unfinished(name))
+def _incomplete_snapshots(kept: Snapshots, names: Sequence[str]) -> list[str]:
+    return incomplete_snapshot_notes(snapshot for name in names for snapshot in kept.list_incomplete(name))
 
 
-def _taken(output: Output, gateway: Gateway, kept: Snapshots, name: str, keep_days: int | None) -> int:
+def _take_snapshot(output: Output, gateway: Gateway, kept: Snapshots, name: str, keep_days: int | None) -> int:
     """Take one account's snapshot, and return the exit code that it stands for."""
     try:
         taken = kept.take(gateway, name)
         pruned = 0 if keep_days is None else kept.prune(name, keep_days=keep_days)
     except VoucherGatewayError as error:
-        error.about(account=name)
+        error.with_context(account=name)
         if output.as_json:
             output.error_object(error_object(error))
         else:
-            output.remarks(error_lines(error))
+            output.notes(error_lines(error))
         return exit_code(error)
     if output.as_json:
-        output.object({**plain(taken), "pruned": pruned})
+        output.object({**to_plain(taken), "pruned": pruned})
     else:
         output.show(_snapshot_sentence(taken, pruned))
-    warn(output, snapshot_warnings(taken))
+    print_warnings(output, snapshot_warnings(taken))
     return NOT_DONE if taken.consistent is False or taken.unknown else DONE
 
 
 def _snapshot_sentence(taken: Snapshot, pruned: int) -> str:
     assert taken.vouchers is not None
-    removed = f"; {counted(pruned, 'older snapshot')} removed" if pruned else ""
-    return f"{taken.account}: {counted(taken.vouchers, 'voucher')} at {second(taken.began_at)}{removed}"
+    removed = f"; {count_text(pruned, 'older snapshot')} removed" if pruned else ""
+    return f"{taken.account}: {count_text(taken.vouchers, 'voucher')} at {to_second(taken.began_at)}{removed}"
 
 
-def _tell_liability(session: Session, liability: Liability, html: Path | None, notes: Sequence[str]) -> int:
+def _tell_liability(session: CliContext, liability: Liability, html: Path | None, notes: Sequence[str]) -> int:
     output = session.output
     if output.as_json:
-        for one in liability.accounts:
-            output.object(account_object(one))
+        for account in liability.accounts:
+            output.object(account_object(account))
         for currency in liability.currencies:
             output.object(total_object(liability, currency))
     else:
         _show(output, liability_tables(liability))
-        output.remarks([*notes, *liability_notes(liability)])
-    warn(output, liability_warnings(liability))
+        output.notes([*notes, *liability_notes(liability)])
+    print_warnings(output, liability_warnings(liability))
     _write(output, html, lambda: liability_page(liability, now(), notes))
     return NOT_DONE if liability.inconsistent or liability.unknown else DONE
 
 
-def _tell_rolls(session: Session, rolls: Sequence[RollForward], html: Path | None, notes: Sequence[str]) -> int:
+def _tell_rolls(session: CliContext, rolls: Sequence[RollForward], html: Path | None, notes: Sequence[str]) -> int:
     output = session.output
     for roll in rolls:
         if output.as_json:
             output.object(roll_object(roll))
             continue
-        begin, end = second(roll.opening.began_at), second(roll.closing.began_at)
+        begin, end = to_second(roll.opening.began_at), to_second(roll.closing.began_at)
         output.show(f"{roll.account}: from the snapshot of {begin} to that of {end}", "")
         _show(output, roll_tables(roll))
-    output.remarks(notes)
-    warn(output, [sentence for roll in rolls for sentence in roll_warnings(roll)])
+    output.notes(notes)
+    print_warnings(output, [sentence for roll in rolls for sentence in roll_warnings(roll)])
     _write(output, html, lambda: roll_page(rolls, now(), notes))
     if any(roll.unexplained_count for roll in rolls):
         return DIFFERENT
@@ -233,7 +233,7 @@ def _tell_rolls(session: Session, rolls: Sequence[RollForward], html: Path | Non
 def _show(output: Output, tables: Sequence[Table]) -> None:
     for table in tables:
         output.show(table.title)
-        columns = [_column(place, one.name, right=one.numeric) for place, one in enumerate(table.columns)]
+        columns = [_column(place, column.name, right=column.numeric) for place, column in enumerate(table.columns)]
         print_rows(output, [*table.rows, *([table.total] if table.total else [])], columns)
         output.show("")
 
@@ -244,6 +244,6 @@ def _column(place: int, title: str, *, right: bool) -> Column[tuple[str, ...]]:
 
 def _write(output: Output, html: Path | None, page: Any) -> None:
     if html is not None:
-        made: Page = page()
-        write(made, html)
-        output.remark(f"The page is {html}.")
+        content: Page = page()
+        write(content, html)
+        output.note(f"The page is {html}.")

@@ -12,21 +12,21 @@ import typer
 from voucher_gateway.adapter import ConfigurationError, InvalidRequest, Ticket
 from voucher_gateway.cli.exits import DONE, NOT_DONE, UNKNOWN
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import advising, session_of
-from voucher_gateway.cli.tables import Column, counted, print_rows, text_of
-from voucher_gateway.cli.telling import warn
+from voucher_gateway.cli.session import advising, cli_context_of
+from voucher_gateway.cli.tables import Column, count_text, print_rows, text_of
+from voucher_gateway.cli.telling import print_warnings
 from voucher_gateway.cli.told import (
     LOOK_INTO_THE_JOURNAL,
-    Found,
-    advise,
+    ResolutionOutput,
+    command_name,
     is_replaceable,
     operation_from,
+    print_next_steps,
     print_one,
-    verb_word,
 )
 from voucher_gateway.gateway import Gateway
-from voucher_gateway.journal import Key, State
-from voucher_gateway.restoring import adopt, begin_restoration
+from voucher_gateway.journal import OperationKey, OperationState
+from voucher_gateway.restoring import import_missing_movements, mark_restored
 
 _FORGOTTEN_MOVES: Final = (
     "which vouchers were moved since the backup is forgotten for good: nothing refuses any more to make them spendable"
@@ -61,19 +61,19 @@ def resolve(
     It is named by account, verb and reference, or by its ticket. Exit code 0 once it is known, whatever it was; 4 while
     it stays unknown, 3 while a worker is on it.
     """
-    session = session_of(context)
+    session = cli_context_of(context)
     if ticket is not None and account is None:
-        doubt: Ticket | Key = _ticket_from(ticket)
+        doubt: Ticket | OperationKey = _ticket_from(ticket)
     elif ticket is None and account is not None and verb is not None and reference is not None:
-        doubt = Key(account, operation_from(verb), reference)
+        doubt = OperationKey(account, operation_from(verb), reference)
     else:
         rule = "ACCOUNT VERB REFERENCE, or --ticket FILE"
         raise InvalidRequest(f"give {rule}", field="REFERENCE", rule=rule)
     with session.gateway(doubt.account) as gateway, advising(LOOK_INTO_THE_JOURNAL, "reference"):
-        found = Found.of(gateway.resolve(doubt))
-        replaceable = is_replaceable(gateway, found.account, found.verb)
-    print_one(session.output, found, replaceable=replaceable)
-    raise typer.Exit(_code([found]))
+        resolution = ResolutionOutput.of(gateway.resolve(doubt))
+        replaceable = is_replaceable(gateway, resolution.account, resolution.verb)
+    print_one(session.output, resolution, replaceable=replaceable)
+    raise typer.Exit(_code([resolution]))
 
 
 def _ticket_from(file: Path) -> Ticket:
@@ -93,11 +93,11 @@ def _ticket_from(file: Path) -> Ticket:
 
 
 _COLUMNS: Final = (
-    Column[Found]("account", lambda one: one.account),
-    Column[Found]("verb", lambda one: verb_word(one.verb)),
-    Column[Found]("reference", lambda one: one.reference or ""),
-    Column[Found]("outcome", lambda one: text_of(one.outcome)),
-    Column[Found]("reason", lambda one: one.reason, optional=True),
+    Column[ResolutionOutput]("account", lambda resolution: resolution.account),
+    Column[ResolutionOutput]("verb", lambda resolution: command_name(resolution.verb)),
+    Column[ResolutionOutput]("reference", lambda resolution: resolution.reference or ""),
+    Column[ResolutionOutput]("outcome", lambda resolution: text_of(resolution.outcome)),
+    Column[ResolutionOutput]("reason", lambda resolution: resolution.reason, optional=True),
 )
 
 
@@ -121,41 +121,43 @@ def recover(
     Only reads at the vendors, and may run from cron on several machines at once. What was looked up in vain is looked
     up less and less often, from a minute to six hours. Exit code 4 if some stay unknown.
     """
-    session = session_of(context)
+    session = cli_context_of(context)
     with session.gateway(account) as gateway:
         if after_restore:
             _adopt(gateway, session.output)
-        found = [Found.of(one) for one in gateway.recover(account=account, everything=everything)]
-        unknown = [one for one in found if one.outcome is State.UNKNOWN]
-        lapsing = [one for one in unknown if is_replaceable(gateway, one.account, one.verb)]
+        resolutions = [
+            ResolutionOutput.of(resolution) for resolution in gateway.recover(account=account, everything=everything)
+        ]
+        unknown = [resolution for resolution in resolutions if resolution.outcome is OperationState.UNKNOWN]
+        lapsing = [resolution for resolution in unknown if is_replaceable(gateway, resolution.account, resolution.verb)]
     if session.output.as_json:
-        for one in found:
+        for one in resolutions:
             session.output.object(one)
-    elif not print_rows(session.output, found, _COLUMNS):
-        session.output.remark("Nothing is in doubt." if everything else "Nothing that is due is in doubt.")
+    elif not print_rows(session.output, resolutions, _COLUMNS):
+        session.output.note("Nothing is in doubt." if everything else "Nothing that is due is in doubt.")
     if undecided := [one for one in unknown if one not in lapsing]:
-        advise(session.output, undecided[0], replaceable=False)
+        print_next_steps(session.output, undecided[0], replaceable=False)
     elif lapsing:
-        advise(session.output, lapsing[0], replaceable=True)
-    raise typer.Exit(_code(found))
+        print_next_steps(session.output, lapsing[0], replaceable=True)
+    raise typer.Exit(_code(resolutions))
 
 
 def _adopt(gateway: Gateway, output: Output) -> None:
     if gateway.journal is None:
         raise ConfigurationError("there is no journal: name one in the configuration")
-    begin_restoration(gateway.journal)
-    for one in adopt(gateway.journal, [account.provider for account in gateway.accounts]):
+    mark_restored(gateway.journal)
+    for summary in import_missing_movements(gateway.journal, [account.provider for account in gateway.accounts]):
         if output.as_json:
-            output.object({"adoption": one})
+            output.object({"adoption": summary})
         else:
-            kept = f"{one.adopted} forgotten movement{'' if one.adopted == 1 else 's'} of ours kept"
-            output.show(f"{one.account}: {counted(one.vouchers, 'voucher')} read, {kept}")
-    output.remark("Changing calls are allowed again.")
-    warn(output, [_FORGOTTEN_MOVES])
+            kept = f"{summary.adopted} forgotten movement{'' if summary.adopted == 1 else 's'} of ours kept"
+            output.show(f"{summary.account}: {count_text(summary.vouchers, 'voucher')} read, {kept}")
+    output.note("Changing calls are allowed again.")
+    print_warnings(output, [_FORGOTTEN_MOVES])
 
 
-def _code(found: Sequence[Found]) -> int:
-    states = {one.outcome for one in found}
-    if State.UNKNOWN in states:
+def _code(resolutions: Sequence[ResolutionOutput]) -> int:
+    states = {resolution.outcome for resolution in resolutions}
+    if OperationState.UNKNOWN in states:
         return UNKNOWN
-    return NOT_DONE if State.OPEN in states else DONE
+    return NOT_DONE if OperationState.OPEN in states else DONE

@@ -49,7 +49,7 @@ def advising(sentence: str, *fields: str) -> Iterator[None]:
 
 
 @attrs.define
-class Session:
+class CliContext:
     """One run.
 
     Attributes:
@@ -84,7 +84,7 @@ class Session:
         with configuring():
             opened = Gateway.from_config(config or self.config_path)
         with opened as gateway:
-            names = [one.name for one in gateway.accounts]
+            names = [account.name for account in gateway.accounts]
             if account is not None and account not in names:
                 for configured in gateway.accounts:
                     if account in (configured.former_names or ()):
@@ -95,7 +95,7 @@ class Session:
                 yield gateway
             except VoucherGatewayError as error:
                 if account is not None:
-                    error.about(account=account)
+                    error.with_context(account=account)
                 raise
 
     @contextmanager
@@ -105,15 +105,15 @@ class Session:
         yield
         self.sent = None
 
-    def remark_once(self, sentence: str) -> None:
+    def note_once(self, sentence: str) -> None:
         """Print a remark, unless this run has printed it already."""
         if sentence not in self._remarked:
             self._remarked.add(sentence)
-            self.output.remark(sentence)
+            self.output.note(sentence)
 
 
-def session_of(context: typer.Context) -> Session:
+def cli_context_of(context: typer.Context) -> CliContext:
     """Return the session of a command."""
     session = context.obj
-    assert isinstance(session, Session)
+    assert isinstance(session, CliContext)
     return session

@@ -19,7 +19,7 @@ _NEW: Final = "it was not there when the plan was made"
 
 
 @attrs.frozen(kw_only=True)
-class Since:
+class SourceChange:
     """A voucher of which the plan knows nothing, or something else than is true now.
 
     Attributes:
@@ -33,7 +33,7 @@ class Since:
     explanation: str
 
 
-def since(gateway: Gateway, account: str, plan: Path) -> Iterator[Since]:
+def changes_since_plan(gateway: Gateway, account: str, plan: Path) -> Iterator[SourceChange]:
     """List a source again and give what a plan of it lacks. Memory holds a few small hashes for each voucher.
 
     Args:
@@ -43,32 +43,32 @@ def since(gateway: Gateway, account: str, plan: Path) -> Iterator[Since]:
     """
     assert gateway.journal is not None  # there is no plan without
     keys = gateway.journal.keys
-    known = {digest(one.source_id): _hashed(_of_plan(one, keys)) for one in read_vouchers(plan)}
+    known = {digest(voucher.source_id): _hash_fields(_of_plan(voucher, keys)) for voucher in read_vouchers(plan)}
     with gateway.provider(account).vouchers() as listing:
         for voucher in listing:
             code = None if voucher.code is None else str(voucher.code)
             before = known.get(digest(voucher.id))
             if before is None:
-                yield Since(source_id=voucher.id, code=code, explanation=_NEW)
+                yield SourceChange(source_id=voucher.id, code=code, explanation=_NEW)
                 continue
             # what the one or the other does not tell is not compared
-            now = _hashed(_of_list(voucher, keys))
+            now = _hash_fields(_of_list(voucher, keys))
             if other := [name for name in before if name in now and now[name] != before[name]]:
-                told = ", ".join(other)
-                yield Since(source_id=voucher.id, code=code, explanation=f"it was planned with another {told}")
+                names = ", ".join(other)
+                yield SourceChange(source_id=voucher.id, code=code, explanation=f"it was planned with another {names}")
     if listing.report.consistent is False:
-        yield Since(explanation=f"the list is not whole: {'; '.join(listing.report.problems)}")
+        yield SourceChange(explanation=f"the list is not whole: {'; '.join(listing.report.problems)}")
 
 
-def _of_plan(one: PlannedVoucher, keys: JournalKeys) -> Mapping[str, Hashable]:
-    mark = one.fingerprint if one.key_id == keys.newest else None
-    return {"code": mark, "value": one.remaining, "status": one.status, "end of validity": one.valid_until}
+def _of_plan(voucher: PlannedVoucher, keys: JournalKeys) -> Mapping[str, Hashable]:
+    mark = voucher.fingerprint if voucher.key_id == keys.newest else None
+    return {"code": mark, "value": voucher.remaining, "status": voucher.status, "end of validity": voucher.valid_until}
 
 
-def _of_list(one: Voucher, keys: JournalKeys) -> Mapping[str, Hashable]:
-    mark = None if one.code is None else fingerprint(keys, one.code)
-    return {"code": mark, "value": one.remaining, "status": one.status, "end of validity": one.valid_until}
+def _of_list(voucher: Voucher, keys: JournalKeys) -> Mapping[str, Hashable]:
+    mark = None if voucher.code is None else fingerprint(keys, voucher.code)
+    return {"code": mark, "value": voucher.remaining, "status": voucher.status, "end of validity": voucher.valid_until}
 
 
-def _hashed(told: Mapping[str, Hashable]) -> Mapping[str, int]:
-    return {name: hash(value) for name, value in told.items() if value is not None}
+def _hash_fields(fields: Mapping[str, Hashable]) -> Mapping[str, int]:
+    return {name: hash(value) for name, value in fields.items() if value is not None}

@@ -8,10 +8,10 @@ import typer
 
 from voucher_gateway.adapter import InvalidRequest, Operation, Redemption, Refund, Release, Reservation
 from voucher_gateway.cli import arguments as given
-from voucher_gateway.cli.changing import change
-from voucher_gateway.cli.earlier import Earlier
-from voucher_gateway.cli.inputs import money_from, needed_code, pin_from
-from voucher_gateway.cli.session import session_of
+from voucher_gateway.cli.changing import run_changing_call
+from voucher_gateway.cli.earlier import PriorOperation
+from voucher_gateway.cli.inputs import money_from, pin_from, require_code
+from voucher_gateway.cli.session import cli_context_of
 from voucher_gateway.gateway import Gateway
 
 _ReservationReference = Annotated[
@@ -95,13 +95,13 @@ def reserve(
     At JTL a reservation lasts 30 minutes, and any later one of the same voucher ends it; --if-held says what to do
     then. The amount is above zero.
     """
-    where, secret, money = needed_code(code, code_file), pin_from(pin, pin_file), money_from(amount, currency)
+    where, secret, money = require_code(code, code_file), pin_from(pin, pin_file), money_from(amount, currency)
 
     def call(gateway: Gateway) -> Reservation:
         held = _if_held(gateway, if_held)
         return gateway.reserve(account, where, money, secret, reference=reference, order=order, wait=wait, if_held=held)
 
-    change(session_of(context), Operation.RESERVE, account, reference, order, call)
+    run_changing_call(cli_context_of(context), Operation.RESERVE, account, reference, order, call)
 
 
 def capture(
@@ -123,7 +123,7 @@ def capture(
     JTL captures a reservation whole, within its 30 minutes. --amount is above zero; beside --reservation-id it is
     needed, and what `reserve` set aside. The order is that of the reservation unless --order gives another.
     """
-    earlier = Earlier(
+    earlier = PriorOperation(
         word="reservation",
         reference=reservation,
         id=reservation_id,
@@ -146,7 +146,7 @@ def capture(
             wait=wait,
         )
 
-    change(session_of(context), Operation.CAPTURE, account, reference, order, call)
+    run_changing_call(cli_context_of(context), Operation.CAPTURE, account, reference, order, call)
 
 
 def release(
@@ -171,7 +171,7 @@ def release(
     if reservation is not None and amount is not None:
         rule = "only beside --reservation-id"
         raise InvalidRequest("a reservation is given up as a whole: leave --amount away", field="--amount", rule=rule)
-    earlier = Earlier(
+    earlier = PriorOperation(
         word="reservation",
         reference=reservation,
         id=reservation_id,
@@ -186,7 +186,7 @@ def release(
         held = earlier.reservation(gateway, account)
         return gateway.release(account, held, reference=reference, order=order or held.order, wait=wait)
 
-    change(session_of(context), Operation.RELEASE, account, reference, order, call)
+    run_changing_call(cli_context_of(context), Operation.RELEASE, account, reference, order, call)
 
 
 def redeem(
@@ -208,13 +208,13 @@ def redeem(
     At JTL the gateway makes it out of a reservation and its capture; at ticketing only an account that accepts the risk
     `redeem-by-update` can do it.
     """
-    where, secret, money = needed_code(code, code_file), pin_from(pin, pin_file), money_from(amount, currency)
+    where, secret, money = require_code(code, code_file), pin_from(pin, pin_file), money_from(amount, currency)
 
     def call(gateway: Gateway) -> Redemption:
         held = _if_held(gateway, if_held)
         return gateway.redeem(account, where, money, secret, reference=reference, order=order, wait=wait, if_held=held)
 
-    change(session_of(context), Operation.REDEEM, account, reference, order, call)
+    run_changing_call(cli_context_of(context), Operation.REDEEM, account, reference, order, call)
 
 
 def refund(
@@ -239,7 +239,7 @@ def refund(
     more than was redeemed; without a journal only the vendor sees to that. The order is that of the redemption unless
     --order gives another.
     """
-    earlier = Earlier(
+    earlier = PriorOperation(
         word="redemption",
         reference=redemption,
         id=redemption_id,
@@ -255,7 +255,7 @@ def refund(
         money = None if amount is None else money_from(amount, currency or taken.money.currency)
         return gateway.refund(account, taken, money, reference=reference, order=order or taken.order, wait=wait)
 
-    change(session_of(context), Operation.REFUND, account, reference, order, call)
+    run_changing_call(cli_context_of(context), Operation.REFUND, account, reference, order, call)
 
 
 def refundable(
@@ -274,7 +274,7 @@ def refundable(
     if redemption is not None and amount is not None:
         rule = "only beside --redemption-id"
         raise InvalidRequest("the journal knows what was redeemed: leave --amount away", field="--amount", rule=rule)
-    earlier = Earlier(
+    earlier = PriorOperation(
         word="redemption",
         reference=redemption,
         id=redemption_id,
@@ -282,7 +282,7 @@ def refundable(
         currency=currency,
         voucher_id=voucher_id,
     )
-    session = session_of(context)
+    session = cli_context_of(context)
     with session.gateway(account) as gateway:
         taken = earlier.redemption(gateway, account)
         left = gateway.refundable(taken)

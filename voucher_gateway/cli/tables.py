@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from voucher_gateway.adapter import Masked, Money, Movement, Secret, Validity, Voucher
-from voucher_gateway.cli.jsonform import json_line, told_fields
-from voucher_gateway.cli.output import Output, shown
+from voucher_gateway.cli.jsonform import json_line, printed_fields
+from voucher_gateway.cli.output import Output, printable
 from voucher_gateway.model.links import Links
 
 T = TypeVar("T")
@@ -50,23 +50,23 @@ def voucher_columns(*, reveal: bool = False, account: bool = False) -> list[Colu
         account: whether the account's name is one of the columns.
     """
     columns: list[Column[Voucher]] = [
-        Column("id", lambda one: one.id),
+        Column("id", lambda voucher: voucher.id),
         # a vendor shows these of all its vouchers or of none: JTL's list has no codes, ticketing no status
-        Column("code", lambda one: text_of(one.code, reveal=reveal), optional=True),
-        Column("status", lambda one: text_of(one.status), optional=True),
-        Column("remaining", lambda one: text_of(one.remaining), right=True),
-        Column("initial", lambda one: text_of(one.initial), right=True),
-        Column("expires (UTC)", lambda one: minute_of(one.valid_until)),
+        Column("code", lambda voucher: text_of(voucher.code, reveal=reveal), optional=True),
+        Column("status", lambda voucher: text_of(voucher.status), optional=True),
+        Column("remaining", lambda voucher: text_of(voucher.remaining), right=True),
+        Column("initial", lambda voucher: text_of(voucher.initial), right=True),
+        Column("expires (UTC)", lambda voucher: minute_of(voucher.valid_until)),
     ]
-    return [Column("account", lambda one: one.account), *columns] if account else columns
+    return [Column("account", lambda voucher: voucher.account), *columns] if account else columns
 
 
 MOVEMENT_COLUMNS: Final[Sequence[Column[Movement]]] = (
-    Column("at (UTC)", lambda one: minute_of(one.created_at)),
-    Column("kind", lambda one: text_of(one.kind)),
-    Column("amount", lambda one: text_of(one.money), right=True),
-    Column("reference", lambda one: one.reference or "", optional=True),
-    Column("id", lambda one: one.id or "", optional=True),
+    Column("at (UTC)", lambda movement: minute_of(movement.created_at)),
+    Column("kind", lambda movement: text_of(movement.kind)),
+    Column("amount", lambda movement: text_of(movement.money), right=True),
+    Column("reference", lambda movement: movement.reference or "", optional=True),
+    Column("id", lambda movement: movement.id or "", optional=True),
 )
 """The columns of a voucher's history."""
 
@@ -103,7 +103,7 @@ class _Rows(Generic[T]):
         self._gap = 2
 
     def print(self, items: Sequence[T]) -> None:
-        rows = [[shown(column.cell(item)) for column in self._columns] for item in items]
+        rows = [[printable(column.cell(item)) for column in self._columns] for item in items]
         begins = self._widths is None
         if self._widths is None:
             kept = [i for i, column in enumerate(self._columns) if not column.optional or any(r[i] for r in rows)]
@@ -152,13 +152,13 @@ def details(fields: Mapping[str, str]) -> Table:
     table.add_column(overflow="fold")
     for name, text in fields.items():
         if text:
-            table.add_row(Text(f"  {name}"), Text(shown(text), style=_STYLES.get(text, "")))
+            table.add_row(Text(f"  {name}"), Text(printable(text), style=_STYLES.get(text, "")))
     return table
 
 
 def fields_of(value: Any, *, reveal: bool = False, without: Sequence[str] = ()) -> dict[str, str]:
     """Return the fields of an attrs object for people, by names for people."""
-    fields = {name: getattr(value, name) for name in told_fields(type(value)) if name not in without}
+    fields = {name: getattr(value, name) for name in printed_fields(type(value)) if name not in without}
     texts = {name.replace("_", " "): text_of(field, reveal=reveal) for name, field in fields.items()}
     if fields.get("metadata") is not None:
         texts["metadata"] = json_line(fields["metadata"])
@@ -187,11 +187,11 @@ def text_of(value: Any, *, reveal: bool = False) -> str:
         case Mapping():
             return json_line(value, reveal=reveal)
         case list() | tuple():
-            return ", ".join(text_of(one, reveal=reveal) for one in value)
+            return ", ".join(text_of(element, reveal=reveal) for element in value)
     return str(value)
 
 
-def counted(number: int, word: str) -> str:
+def count_text(number: int, word: str) -> str:
     """Return a number of things, such as ``2 vouchers``."""
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 

@@ -13,7 +13,7 @@ import typer
 from voucher_gateway.adapter import VoucherGatewayError
 from voucher_gateway.cli.exits import error_lines, error_object, ticket_line
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import Session
+from voucher_gateway.cli.session import CliContext
 from voucher_gateway.cli.usage import help_hint, usage_sentence
 
 DEBUG_VARIABLE: Final = "VOUCHER_GATEWAY_DEBUG"
@@ -22,7 +22,7 @@ DEBUG_VARIABLE: Final = "VOUCHER_GATEWAY_DEBUG"
 _PACKAGE: Final = Path(__file__).parents[2]
 
 
-def tell_error(output: Output, error: VoucherGatewayError) -> None:
+def print_error(output: Output, error: VoucherGatewayError) -> None:
     """Tell of an error of the library: what is wrong, what it means for the money, what to do, and the ticket."""
     if output.as_json:
         output.error_object(error_object(error))
@@ -32,29 +32,29 @@ def tell_error(output: Output, error: VoucherGatewayError) -> None:
         output.ticket(line)
 
 
-def warn(output: Output, sentences: Sequence[str]) -> None:
+def print_warnings(output: Output, sentences: Sequence[str]) -> None:
     """Say what must not be overlooked; with JSON as one object on stderr."""
     if output.as_json:
         if sentences:
             output.error_object({"warnings": list(sentences)})
         return
     for sentence in sentences:
-        output.remark(f"Warning: {sentence}", "bold yellow")
+        output.note(f"Warning: {sentence}", "bold yellow")
 
 
-def tell_usage(output: Output, error: typer.TyperException, arguments: list[str]) -> None:
+def print_usage_error(output: Output, error: typer.TyperException, arguments: list[str]) -> None:
     """Tell of a command that was written wrong."""
     _fail(output, "WrongUsage", [usage_sentence(error, arguments), help_hint(error)], left_open=False)
 
 
-def tell_interruption(session: Session) -> None:
+def print_interruption(session: CliContext) -> None:
     """Tell that the command was interrupted, and whether it may have done something."""
     left_open = session.sent is not None
-    more = [f"{session.sent}: it is not known whether it happened. {session.remedy}"] if left_open else []
-    _fail(session.output, "Interrupted", ["Interrupted.", *more], left_open=left_open)
+    sentences = [f"{session.sent}: it is not known whether it happened. {session.remedy}"] if left_open else []
+    _fail(session.output, "Interrupted", ["Interrupted.", *sentences], left_open=left_open)
 
 
-def tell_bug(session: Session, error: BaseException) -> None:
+def print_bug(session: CliContext, error: BaseException) -> None:
     """Tell of an error that should not be. Its own text is left out: it may hold anything."""
     frames = traceback.extract_tb(error.__traceback__)
     where = _place(frames[-1].filename, frames[-1].lineno) if frames else "an unknown place"
@@ -78,13 +78,13 @@ def _place(file: str, line: int | None) -> str:
 def _fail(output: Output, name: str, lines: list[str], *, left_open: bool) -> None:
     if output.as_json:
         outcome = "unknown" if left_open else "not_executed"
-        told = {"outcome": outcome, "retry_safe": not left_open, "ticket": None}
-        output.error_object({"error": name, "message": " ".join(lines), **told})
+        fields = {"outcome": outcome, "retry_safe": not left_open, "ticket": None}
+        output.error_object({"error": name, "message": " ".join(lines), **fields})
     else:
         _tell(output, lines)
 
 
 def _tell(output: Output, lines: list[str]) -> None:
-    first, *more = lines
-    output.remark(first, "red")
-    output.remarks(more)
+    first, *rest = lines
+    output.note(first, "red")
+    output.notes(rest)

@@ -13,7 +13,7 @@ from voucher_gateway.cli.exits import decide_sentence
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import details, fields_of
 from voucher_gateway.gateway import Gateway
-from voucher_gateway.journal import Entry, State
+from voucher_gateway.journal import OperationRecord, OperationState
 from voucher_gateway.journal.overwrites import MAY_STILL_ARRIVE, open_requests
 from voucher_gateway.outcome import Result
 from voucher_gateway.recovery import Resolution
@@ -32,18 +32,18 @@ LOOK_INTO_THE_JOURNAL: Final = "`voucher-gateway operations list` shows what the
 """What to do about an operation that the journal does not have."""
 
 _SENTENCES: Final = {
-    State.OPEN: "is open: a worker is on it, or died on it",
-    State.SUCCEEDED: "succeeded",
-    State.DECLINED: "was declined: nothing moved",
-    State.NOT_EXECUTED: "was not executed: nothing moved",
-    State.UNKNOWN: "is still unknown",
+    OperationState.OPEN: "is open: a worker is on it, or died on it",
+    OperationState.SUCCEEDED: "succeeded",
+    OperationState.DECLINED: "was declined: nothing moved",
+    OperationState.NOT_EXECUTED: "was not executed: nothing moved",
+    OperationState.UNKNOWN: "is still unknown",
 }
 _NO_DETAILS: Final = ("account", "reference", "order")
 _IN_TITLE: Final = ("account", "verb", "reference", "outcome", "result")
 
 
 @attrs.frozen(kw_only=True)
-class Found:
+class ResolutionOutput:
     """What is known of an operation that was in doubt, as it is printed.
 
     Attributes:
@@ -59,13 +59,13 @@ class Found:
     account: str
     verb: str
     reference: str | None
-    outcome: State
+    outcome: OperationState
     reason: str
     result: Result | None
     operation_id: str | None
 
     @classmethod
-    def of(cls, resolution: Resolution) -> Found:
+    def of(cls, resolution: Resolution) -> ResolutionOutput:
         """Return a resolution as it is printed."""
         return cls(
             account=resolution.account,
@@ -79,7 +79,7 @@ class Found:
 
 
 @attrs.frozen(kw_only=True)
-class Told:
+class OperationOutput:
     """An operation of the journal, as it is printed.
 
     Attributes:
@@ -105,7 +105,7 @@ class Told:
     verb: Operation
     reference: str
     order: str | None
-    outcome: State
+    outcome: OperationState
     money: Money | None
     voucher_id: str | None
     attempt: int
@@ -119,7 +119,7 @@ class Told:
     result: Result | None
 
     @classmethod
-    def of(cls, entry: Entry) -> Told:
+    def of(cls, entry: OperationRecord) -> OperationOutput:
         """Return an entry as it is printed."""
         return cls(
             account=entry.key.account,
@@ -141,20 +141,23 @@ class Told:
         )
 
 
-def print_one(output: Output, told: Told | Found, *, replaceable: bool) -> None:
+def print_one(output: Output, shown_object: OperationOutput | ResolutionOutput, *, replaceable: bool) -> None:
     """Print one operation, and what to do about it while it is unknown, which `advise` says."""
     if output.as_json:
-        output.object(told)
+        output.object(shown_object)
         return
-    fields = {} if told.result is None else fields_of(told.result, without=_NO_DETAILS)
+    fields = {} if shown_object.result is None else fields_of(shown_object.result, without=_NO_DETAILS)
     # what the operation meant gives way to what the vendor said of the same name
-    fields = {**fields_of(told, without=_IN_TITLE), **fields}
-    title = f"{told.account}: {verb_word(told.verb)} {told.reference or ''} {_SENTENCES[told.outcome]}"
+    fields = {**fields_of(shown_object, without=_IN_TITLE), **fields}
+    title = (
+        f"{shown_object.account}: {command_name(shown_object.verb)} {shown_object.reference or ''}"
+        f" {_SENTENCES[shown_object.outcome]}"
+    )
     output.show(title, details(fields))
-    if told.reason == MAY_STILL_ARRIVE:
-        output.remark(decide_sentence(told.account, told.verb, told.reference or ""))
-    if told.outcome is State.UNKNOWN:
-        advise(output, told, replaceable=replaceable)
+    if shown_object.reason == MAY_STILL_ARRIVE:
+        output.note(decide_sentence(shown_object.account, shown_object.verb, shown_object.reference or ""))
+    if shown_object.outcome is OperationState.UNKNOWN:
+        print_next_steps(output, shown_object, replaceable=replaceable)
 
 
 def is_replaceable(gateway: Gateway, account: str, verb: str) -> bool:
@@ -166,25 +169,25 @@ def is_replaceable(gateway: Gateway, account: str, verb: str) -> bool:
     return native and capabilities.reservations is not None and capabilities.reservations.superseded_by_next
 
 
-def may_still_arrive(gateway: Gateway, entry: Entry) -> bool:
+def may_still_arrive(gateway: Gateway, entry: OperationRecord) -> bool:
     """Whether an earlier request of an operation that succeeded may still overwrite its voucher's value."""
     account = entry.key.account
-    if entry.state is not State.SUCCEEDED or account not in {one.name for one in gateway.accounts}:
+    if entry.state is not OperationState.SUCCEEDED or account not in {one.name for one in gateway.accounts}:
         return False
-    writes_value, journal = gateway.capabilities(account).writes_value, gateway.journal
-    return writes_value and journal is not None and bool(open_requests(journal.sent(entry.id)))
+    writes_value, journal = gateway.capabilities(account).can_overwrite_value, gateway.journal
+    return writes_value and journal is not None and bool(open_requests(journal.requests_of(entry.id)))
 
 
-def advise(output: Output, told: Told | Found, *, replaceable: bool) -> None:
+def print_next_steps(output: Output, shown_object: OperationOutput | ResolutionOutput, *, replaceable: bool) -> None:
     """Say what to do about an operation that is unknown; `replaceable` names a reservation that can be made again."""
-    if told.operation_id is None or told.reference is None:
+    if shown_object.operation_id is None or shown_object.reference is None:
         return
     if replaceable:
-        output.remark("A reservation moves no money and lapses by itself: nobody needs to decide it.")
-        output.remark("To reserve again at once, give the same reserve command with the same reference.")
+        output.note("A reservation moves no money and lapses by itself: nobody needs to decide it.")
+        output.note("To reserve again at once, give the same reserve command with the same reference.")
         return
-    output.remark("`voucher-gateway recover` looks again whenever it is due.")
-    output.remark(decide_sentence(told.account, told.verb, told.reference))
+    output.note("`voucher-gateway recover` looks again whenever it is due.")
+    output.note(decide_sentence(shown_object.account, shown_object.verb, shown_object.reference))
 
 
 def operation_from(verb: str) -> Operation:
@@ -193,14 +196,14 @@ def operation_from(verb: str) -> Operation:
     Raises:
         InvalidRequest: if there is none. The word is not repeated: it may be a code in the wrong place.
     """
-    known = [one for one in Operation if one.changes]
-    for one in known:
-        if verb.replace("-", "_") == one.value:
-            return one
-    rule = ", ".join(map(verb_word, known))
+    known = [operation for operation in Operation if operation.changes]
+    for record in known:
+        if verb.replace("-", "_") == record.value:
+            return record
+    rule = ", ".join(map(command_name, known))
     raise InvalidRequest(f"VERB must be one of {rule}", field="VERB", rule=rule)
 
 
-def verb_word(verb: str) -> str:
+def command_name(verb: str) -> str:
     """Return the command of a verb."""
     return str(verb).replace("_", "-")

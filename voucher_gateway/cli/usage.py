@@ -31,14 +31,14 @@ def usage_sentence(error: typer.TyperException, arguments: Sequence[str]) -> str
         similar = sorted(getattr(error, "possibilities", None) or ())
         hint = f"Did you mean {' or '.join(similar)}?" if similar else "A value that begins with - comes after --."
         return f"There is no such option. {hint}"
-    for one in sorted(_values(arguments), key=len, reverse=True):
-        message = message.replace(f"'{one}'", f"'{MASK}'").replace(f'"{one}"', f'"{MASK}"')
+    for value in sorted(_values(arguments), key=len, reverse=True):
+        message = message.replace(f"'{value}'", f"'{MASK}'").replace(f'"{value}"', f'"{MASK}"')
     return message if message.endswith((".", "?", "!")) else f"{message}."
 
 
 def _values(arguments: Sequence[str]) -> set[str]:
-    values = {one.partition("=")[2] if one.startswith("-") else one for one in arguments}
-    return {one for one in values if len(one) >= _SHORTEST}
+    values = {argument.partition("=")[2] if argument.startswith("-") else argument for argument in arguments}
+    return {value for value in values if len(value) >= _SHORTEST}
 
 
 def help_hint(error: typer.TyperException) -> str:

@@ -15,11 +15,11 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from voucher_gateway.database.errors import database_errors
 from voucher_gateway.database.files import DatabaseFile
-from voucher_gateway.database.forks import watch_session
+from voucher_gateway.database.forks import track_session
 from voucher_gateway.database.locks import AdvisoryLocks, FileLocks, Locks
-from voucher_gateway.database.migrate import JOURNAL, Schema, migrate
-from voucher_gateway.database.turns import BUSY_TIMEOUT_S, PooledTurn, Shared, SharedTurn
-from voucher_gateway.database.urls import normal, shown
+from voucher_gateway.database.migrate import JOURNAL, Schema, upgrade_schema
+from voucher_gateway.database.turns import BUSY_TIMEOUT_S, PooledTransaction, SharedConnection, SharedTransaction
+from voucher_gateway.database.urls import normalize, safe_text
 from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable, hide_init_arguments
 from voucher_gateway.fork_safety import register, renew_if_forked
 
@@ -45,14 +45,14 @@ class Database:
 
     def __init__(self, url: str, schema: Schema = JOURNAL) -> None:
         renew_if_forked()  # SQLite must not open a file while it believes in locks of the parent process
-        self._url = normal(url, schema.subject)
+        self._url = normalize(url, schema.subject)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
-        self.shown = shown(self._url)
+        self.shown = safe_text(self._url)
         self._file: DatabaseFile | None = None
         self._open()
         try:
             with database_errors(self.shown):
-                migrate(schema, self.write, self.locks)
+                upgrade_schema(schema, self.write, self.locks)
         except BaseException:
             self.close()
             raise
@@ -77,7 +77,7 @@ class Database:
             self._file = self._file or DatabaseFile(self._url.database or "")
             locks = FileLocks.at(Path(f"{self._url.database}.locks"))
             self._locks: Locks = locks
-            self._shared = Shared(self._engine, self.shown, self._file, locks.must_be_intact)
+            self._shared = SharedConnection(self._engine, self.shown, self._file, locks.check_lock_file)
         else:
             self._engine = _postgres_engine(self._url)
             self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -89,12 +89,20 @@ class Database:
         In SQLite it holds the write lock from its begin on, and one thread of the process uses the file at a time.
         """
         renew_if_forked()
-        return SharedTurn(self._shared, immediate=True) if self.is_sqlite else PooledTurn(self._engine, self.shown)
+        return (
+            SharedTransaction(self._shared, immediate=True)
+            if self.is_sqlite
+            else PooledTransaction(self._engine, self.shown)
+        )
 
     def read(self) -> AbstractContextManager[Connection]:
         """Give a connection for reading. Each statement sees all that was committed before it."""
         renew_if_forked()
-        return SharedTurn(self._shared, immediate=False) if self.is_sqlite else PooledTurn(self._reader, self.shown)
+        return (
+            SharedTransaction(self._shared, immediate=False)
+            if self.is_sqlite
+            else PooledTransaction(self._reader, self.shown)
+        )
 
     def close(self) -> None:
         """Close all connections and give up the locks; in SQLite, when the turn that is under way has ended."""
@@ -130,14 +138,14 @@ def _sqlite_engine(url: sa.URL) -> Engine:
     def _prepare(connection: Any, _: Any) -> None:
         # The driver's own transactions begin too late (DEFERRED); `Database.write` begins ours.
         connection.isolation_level = None
-        _write_ahead(connection)
+        _enable_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
 
     return engine
 
 
-def _write_ahead(connection: sqlite3.Connection) -> None:
+def _enable_wal(connection: sqlite3.Connection) -> None:
     """Switch to the write-ahead log, which the file then remembers.
 
     When several processes do so at once for a new file, SQLite tells the losers at once that it is locked, without
@@ -163,23 +171,23 @@ def _postgres_engine(url: sa.URL) -> Engine:
         raise ConfigurationError("PostgreSQL needs the driver: pip install 'voucher-gateway[postgres]'") from None
 
     @sa.event.listens_for(engine, "connect")
-    def _made(connection: Any, _: Any) -> None:
-        watch_session(connection)
+    def _track_new_connection(connection: Any, _: Any) -> None:
+        track_session(connection)
 
     @sa.event.listens_for(engine, "checkin")
     def _put_back(_: Any, record: ConnectionPoolEntry) -> None:
         record.info["idle_since"] = time.monotonic()
 
     @sa.event.listens_for(engine, "checkout")
-    def _taken(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+    def _ping_if_idle(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
         # Asking before each use would cost as much as a statement; what was used a moment ago is taken as it is.
         if time.monotonic() - record.info.get("idle_since", time.monotonic()) > _IDLE_S:
-            _ask(engine, connection)
+            _ping(engine, connection)
 
     return engine
 
 
-def _ask(engine: Engine, connection: Any) -> None:
+def _ping(engine: Engine, connection: Any) -> None:
     """Make sure that a connection still lives.
 
     Raises:

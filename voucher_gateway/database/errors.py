@@ -33,6 +33,6 @@ def unavailable(error: SQLAlchemyError, url: str) -> DatabaseUnavailable:
     database said nothing, as when the connection broke.
     """
     cause = getattr(error, "orig", None) or error
-    said = str(cause).splitlines()[0][:200] if str(cause) else type(cause).__name__
+    reason = str(cause).splitlines()[0][:200] if str(cause) else type(cause).__name__
     code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
-    return DatabaseUnavailable(f"the database {url} did not do it: {said}", vendor_code=code)
+    return DatabaseUnavailable(f"the database {url} did not do it: {reason}", vendor_code=code)

@@ -25,31 +25,31 @@ from voucher_gateway.database.inherited import close_inherited
 from voucher_gateway.fork_safety import call_after_fork
 
 if TYPE_CHECKING:
-    from voucher_gateway.database.turns import Right, Shared
+    from voucher_gateway.database.turns import ConnectionToken, SharedConnection
 
 PATIENCE_S: Final = 5.0
 """How long a fork waits for the turns that are under way; less than a turn waits for another."""
 
 _guard = threading.RLock()
-_files: weakref.WeakSet[Shared] = weakref.WeakSet()
+_files: weakref.WeakSet[SharedConnection] = weakref.WeakSet()
 _sessions: weakref.WeakSet[Any] = weakref.WeakSet()
-_resting: dict[int, list[tuple[Shared, Right]]] = {}
+_resting: dict[int, list[tuple[SharedConnection, ConnectionToken]]] = {}
 _torn: set[str] = set()
 _inherited: list[object] = []
 
 
-def watch_file(shared: Shared) -> None:
+def track_sqlite(shared: SharedConnection) -> None:
     """Let no fork carry over this connection to an SQLite file."""
     with _guard:
         _files.add(shared)
 
 
-def watch_session(connection: Any) -> None:
+def track_session(connection: Any) -> None:
     """Let no child keep the socket of this connection of psycopg's."""
     _sessions.add(connection)
 
 
-def is_torn(path: str) -> bool:
+def was_forked_mid_transaction(path: str) -> bool:
     """Whether this process was forked in the midst of a turn at an SQLite file, and can never use it."""
     return path in _torn
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 from voucher_gateway.database.files import is_path_descriptor
 
 if TYPE_CHECKING:
-    from voucher_gateway.database.turns import Shared
+    from voucher_gateway.database.turns import SharedConnection
 
 # The bytes that SQLite locks (its os.h): readers share a range, a last user takes it all.
 _SHARED_FIRST: Final = 0x40000000 + 2
@@ -30,7 +30,7 @@ _POLL_S: Final = 0.005
 _OPEN_FILES: Final = "/proc/self/fd"
 
 
-def close_inherited(connections: Sequence[Shared]) -> set[str]:
+def close_inherited(connections: Sequence[SharedConnection]) -> set[str]:
     """Close connections that are in no turn, and return the paths of the files that may still be open afterwards.
 
     Nobody else notices: no lock of the parent ends, and no log is moved or deleted.

@@ -11,7 +11,7 @@ from typing import Final
 from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable
 from voucher_gateway.masking import Secret
 
-LEAST_BYTES: Final = 16
+MIN_KEY_BYTES: Final = 16
 """The shortest key that is taken, in bytes."""
 
 
@@ -57,7 +57,7 @@ def read_key(path: Path) -> Secret:
     except ValueError:  # its error holds what was read
         reason = ", as it is not text in ASCII"
     else:
-        if len(key.reveal()) < LEAST_BYTES:
+        if len(key.reveal()) < MIN_KEY_BYTES:
             raise ConfigurationError(f"the key {path} is damaged: restore it from the backup of the database")
         return key
     raise ConfigurationError(f"the key {path} cannot be read{reason}")

@@ -49,7 +49,7 @@ class Locks(abc.ABC):
         self._work: Counter[str] = Counter()
 
     @contextmanager
-    def working_on(self, operation_id: str) -> Iterator[None]:
+    def mark_active(self, operation_id: str) -> Iterator[None]:
         """Say that a thread of this process is on an operation."""
         with self._guard:
             self._work[operation_id] += 1
@@ -61,7 +61,7 @@ class Locks(abc.ABC):
                 if not self._work[operation_id]:
                     del self._work[operation_id]
 
-    def works_on(self, operation_id: str) -> bool:
+    def is_active_here(self, operation_id: str) -> bool:
         """Whether a thread of this process is on an operation."""
         with self._guard:
             return operation_id in self._work
@@ -87,7 +87,7 @@ class Locks(abc.ABC):
         Raises:
             OperationInProgress: if it cannot be had in that time.
         """
-        return _Held(self, _NAMES + _hashed(name), wait_s)
+        return _Held(self, _NAMES + _lock_number(name), wait_s)
 
     def _enter(self, number: int) -> threading.Lock:
         with self._guard:
@@ -171,10 +171,10 @@ def one_at_a_time(connection: Connection, *names: str) -> None:
 
 def transaction_lock(*names: str) -> int:
     """Return the number of PostgreSQL's advisory lock that a transaction holds on these names."""
-    return _TRANSACTIONS + _hashed("\0".join(names))
+    return _TRANSACTIONS + _lock_number("\0".join(names))
 
 
-def _hashed(name: str) -> int:
+def _lock_number(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) % _NAMES
 
 
@@ -195,7 +195,7 @@ class FileLocks(Locks):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.path = str(path)
-        self.file = _opened(path)
+        self.file = _open_lock_file(path)
         opened = os.fstat(self.file)
         self._identity = opened.st_ino, opened.st_dev
         self.users = 0
@@ -235,12 +235,12 @@ class FileLocks(Locks):
     def is_at(self, path: Path | str) -> bool:
         """Whether the file of that path is this very one, still open."""
         try:
-            found = os.stat(path)  # asked before each write, and Path takes twice as long
+            status = os.stat(path)  # asked before each write, and Path takes twice as long
         except OSError:
             return False
-        return (found.st_ino, found.st_dev) == self._identity and self.file != _CLOSED
+        return (status.st_ino, status.st_dev) == self._identity and self.file != _CLOSED
 
-    def must_be_intact(self) -> None:
+    def check_lock_file(self) -> None:
         """Make sure that others who look for the lock file find this one.
 
         Raises:
@@ -258,7 +258,7 @@ class FileLocks(Locks):
                 except OSError:
                     return False
         try:
-            self.must_be_intact()  # once it is had: whoever opens the file from now on finds the lock
+            self.check_lock_file()  # once it is had: whoever opens the file from now on finds the lock
         except DatabaseUnavailable:
             self._free(number)
             raise
@@ -287,7 +287,7 @@ class _Sharing:
         self.open: list[FileLocks] = []
 
 
-def _opened(path: Path) -> int:
+def _open_lock_file(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:

@@ -47,7 +47,7 @@ JOURNAL: Final = Schema(
 """The journal's tables."""
 
 
-def migrate(schema: Schema, write: Callable[[], AbstractContextManager[Connection]], locks: Locks) -> None:
+def upgrade_schema(schema: Schema, write: Callable[[], AbstractContextManager[Connection]], locks: Locks) -> None:
     """Create the tables or upgrade them, if that is not done yet.
 
     Args:
@@ -70,13 +70,13 @@ def _revision(schema: Schema, connection: Connection) -> str | None:
     if not sa.inspect(connection).has_table(schema.version_table):
         return None
     versions = sa.table(schema.version_table, sa.column("version_num", sa.String))
-    found: str | None = connection.scalar(sa.select(versions.c.version_num))
-    if found is not None and found > schema.head:
+    revision: str | None = connection.scalar(sa.select(versions.c.version_num))
+    if revision is not None and revision > schema.head:
         raise ConfigurationError(
-            f"the database has the {schema.subject}'s schema {found}, this version of voucher-gateway knows"
+            f"the database has the {schema.subject}'s schema {revision}, this version of voucher-gateway knows"
             f" {schema.head} at most: upgrade it"
         )
-    return found
+    return revision
 
 
 def _upgrade(schema: Schema, connection: Connection) -> None:

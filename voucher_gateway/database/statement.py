@@ -39,15 +39,15 @@ class Statement:
         """Run it and return the first row by the names of its columns; None if there is none."""
         cursor = self._run(connection, values)
         row = cursor.fetchone()
-        return None if row is None else dict(zip(self._named(cursor), row))  # noqa: B905 - costs as much as the rest
+        return None if row is None else dict(zip(self._column_names(cursor), row))  # noqa: B905 - costs as much as the rest
 
     def all(self, connection: Connection, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Run it and return all rows by the names of their columns."""
         cursor = self._run(connection, values)
-        names = self._named(cursor)
+        names = self._column_names(cursor)
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
-    def _named(self, cursor: Any) -> tuple[str, ...]:
+    def _column_names(self, cursor: Any) -> tuple[str, ...]:
         if self._names is None:
             self._names = tuple([column[0] for column in cursor.description])
         return self._names

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from voucher_gateway.database.errors import unavailable
 from voucher_gateway.database.files import DatabaseFile
-from voucher_gateway.database.forks import is_torn, watch_file
+from voucher_gateway.database.forks import track_sqlite, was_forked_mid_transaction
 from voucher_gateway.database.statement import execute
 from voucher_gateway.errors import DatabaseUnavailable, VoucherGatewayError
 from voucher_gateway.fork_safety import is_forked, renew_if_forked
@@ -30,7 +30,7 @@ BUSY_TIMEOUT_S: Final = 10.0
 _FAILED: Final = 3  # libpq's PQTRANS_INERROR
 
 
-class Shared:
+class SharedConnection:
     """The one connection of this process to an SQLite file, which its threads use by turns.
 
     Left to SQLite's own waiting, the unluckiest of many threads waits for seconds.
@@ -53,21 +53,21 @@ class Shared:
         self.shown = shown
         self.file = file
         self.intact = intact
-        self.free: queue.SimpleQueue[Right] = queue.SimpleQueue()
+        self.free: queue.SimpleQueue[ConnectionToken] = queue.SimpleQueue()
         self.thread = 0
         self.failed = False
-        self.torn = is_torn(self.path)
+        self.torn = was_forked_mid_transaction(self.path)
         self.closed = False
         self._engine = engine
         self._kept: Connection | None = None
-        self.free.put(Right(self))
-        watch_file(self)
+        self.free.put(ConnectionToken(self))
+        track_sqlite(self)
 
     def __del__(self) -> None:
         # Left to the garbage collector, the connection would live on for a while, and into a fork.
         with suppress(Exception):
             if is_forked():
-                watch_file(self)  # so that its connection is closed as the inherited ones are
+                track_sqlite(self)  # so that its connection is closed as the inherited ones are
             self.drop()
 
     @property
@@ -125,7 +125,7 @@ class Shared:
                 self.free.put(right)
 
 
-class Right:
+class ConnectionToken:
     """The right to use the shared connection. There is one, which is handed around.
 
     It is no lock, as a Ctrl-C between two steps of the interpreter can make it forgotten that a lock was taken. What
@@ -135,7 +135,7 @@ class Right:
         shared: the connection.
     """
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: SharedConnection) -> None:
         self._shared = weakref.ref(shared)
 
     def __del__(self) -> None:
@@ -146,10 +146,10 @@ class Right:
             shared.drop()
         finally:
             shared.thread = 0
-            shared.free.put(Right(shared))
+            shared.free.put(ConnectionToken(shared))
 
 
-class SharedTurn:
+class SharedTransaction:
     """A turn at the shared connection.
 
     Args:
@@ -158,10 +158,10 @@ class SharedTurn:
             reader never waits for another process's writer.
     """
 
-    def __init__(self, shared: Shared, *, immediate: bool) -> None:
+    def __init__(self, shared: SharedConnection, *, immediate: bool) -> None:
         self._shared = shared
         self._immediate = immediate
-        self._right: Right | None = None
+        self._right: ConnectionToken | None = None
 
     def __enter__(self) -> Connection:
         shared = self._shared
@@ -224,7 +224,7 @@ class SharedTurn:
                 shared.free.put(self._right)
 
 
-class PooledTurn:
+class PooledTransaction:
     """A turn at a connection of its own from the engine's pool.
 
     Args:

@@ -12,7 +12,7 @@ from voucher_gateway.errors import ConfigurationError
 _PLACE = ("host", "port")
 
 
-def normal(url: str, subject: str) -> sa.URL:
+def normalize(url: str, subject: str) -> sa.URL:
     """Return a database's URL with the driver that is used here.
 
     Args:
@@ -44,7 +44,7 @@ def normal(url: str, subject: str) -> sa.URL:
     raise ConfigurationError(f"{subject} must be at an sqlite: or postgresql: URL")
 
 
-def shown(url: sa.URL) -> str:
+def safe_text(url: sa.URL) -> str:
     """Return what names the database in messages: host, port and database. All else may hold a secret."""
     place = {name: url.query[name] for name in _PLACE if name in url.query}
     return sa.URL.create(

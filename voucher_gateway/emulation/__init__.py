@@ -17,29 +17,29 @@ refund-by-top-up          top_up, native or emulated, there     nothing: the jou
 from voucher_gateway.emulation.moved import refund_by_top_up
 from voucher_gateway.emulation.overwriting import redeem_by_update, refund_by_update, top_up_by_update
 from voucher_gateway.emulation.spending import (
-    capture_of_redeemed,
+    capture_already_redeemed,
     issue,
     redeem_by_capture,
+    release_already_redeemed,
     release_by_expiry,
-    release_of_redeemed,
     reserve_by_redeem,
 )
-from voucher_gateway.emulation.steps import Steps, VoucherLocks
-from voucher_gateway.emulation.support import emulated, refusal
+from voucher_gateway.emulation.steps import KeyedLocks, StepRunner
+from voucher_gateway.emulation.support import unsupported_error, with_emulations
 
 __all__ = [
-    "Steps",
-    "VoucherLocks",
-    "capture_of_redeemed",
-    "emulated",
+    "KeyedLocks",
+    "StepRunner",
+    "capture_already_redeemed",
     "issue",
     "redeem_by_capture",
     "redeem_by_update",
     "refund_by_top_up",
     "refund_by_update",
-    "refusal",
+    "release_already_redeemed",
     "release_by_expiry",
-    "release_of_redeemed",
     "reserve_by_redeem",
     "top_up_by_update",
+    "unsupported_error",
+    "with_emulations",
 ]

@@ -27,17 +27,17 @@ def refund_by_top_up(
         order: the shop's order.
         top_up: tops the voucher up, in steps of its own.
     """
-    made = top_up()
+    top_up_ = top_up()
     return Refund(
         account=provider.account,
-        id=made.id,
+        id=top_up_.id,
         redemption_id=redemption.id,
-        voucher_id=made.voucher_id,
+        voucher_id=top_up_.voucher_id,
         money=money,
-        reference=made.reference,
+        reference=top_up_.reference,
         order=order,
-        remaining=made.remaining,
-        login=made.login,
-        created_at=made.created_at,
-        raw=made.raw,
+        remaining=top_up_.remaining,
+        login=top_up_.login,
+        created_at=top_up_.created_at,
+        raw=top_up_.raw,
     )

@@ -20,27 +20,27 @@ from voucher_gateway.adapter import (
     Pin,
     Redemption,
     Refund,
-    StoredValue,
     TopUp,
+    ValueReading,
     VoucherExpired,
     VoucherGatewayError,
     VoucherProvider,
 )
-from voucher_gateway.emulation.steps import Steps
+from voucher_gateway.emulation.steps import StepRunner
 
 
 def redeem_by_update(
-    steps: Steps, provider: VoucherProvider, code: Code, money: Money, pin: Pin | None, order: str | None
+    steps: StepRunner, provider: VoucherProvider, code: Code, money: Money, pin: Pin | None, order: str | None
 ) -> Redemption:
     """Redeem by overwriting the voucher's value with less. A PIN is checked as `VoucherProvider.find` checks it."""
     if pin is not None:
         provider.find(code, pin)
-    found = provider.read_value(code)
-    intent, after = _overwrite(steps, provider, Operation.REDEEM, found.voucher_id, -money, order, code)
+    reading = provider.read_value(code)
+    intent, after = _overwrite(steps, provider, Operation.REDEEM, reading.voucher_id, -money, order, code)
     return Redemption(
         account=provider.account,
         id=overwrite_id(intent),
-        voucher_id=found.voucher_id,
+        voucher_id=reading.voucher_id,
         money=money,
         reference=intent.reference,
         order=order,
@@ -50,7 +50,7 @@ def redeem_by_update(
 
 
 def refund_by_update(
-    steps: Steps, provider: VoucherProvider, redemption: Redemption, money: Money | None, order: str | None
+    steps: StepRunner, provider: VoucherProvider, redemption: Redemption, money: Money | None, order: str | None
 ) -> Refund:
     """Give back by overwriting the voucher's value with more, at most what the redemption took."""
     back = redemption.money if money is None else money
@@ -58,7 +58,7 @@ def refund_by_update(
         raise InvalidRequest(
             f"{back} is more than the {redemption.money} redeemed", field="money", rule="at most what was redeemed"
         )
-    voucher_id = _needed_id(redemption)
+    voucher_id = _require_voucher_id(redemption)
     intent, after = _overwrite(steps, provider, Operation.REFUND, voucher_id, back, order)
     return Refund(
         account=provider.account,
@@ -74,7 +74,7 @@ def refund_by_update(
 
 
 def top_up_by_update(
-    steps: Steps, provider: VoucherProvider, voucher_id: str, money: Money, order: str | None
+    steps: StepRunner, provider: VoucherProvider, voucher_id: str, money: Money, order: str | None
 ) -> TopUp:
     """Top up by overwriting the voucher's value with more."""
     intent, after = _overwrite(steps, provider, Operation.TOP_UP, voucher_id, money, order)
@@ -91,14 +91,14 @@ def top_up_by_update(
 
 
 def _overwrite(
-    steps: Steps,
+    steps: StepRunner,
     provider: VoucherProvider,
     verb: Operation,
     voucher_id: str,
     change: Money,
     order: str | None,
     code: Code | None = None,
-) -> tuple[Intent, StoredValue]:
+) -> tuple[Intent, ValueReading]:
     """Change a value by reading, writing and reading again, under the voucher's lock.
 
     Raises:
@@ -136,7 +136,7 @@ def _overwrite(
             provider.write_value(before, due.value, intent=intent)
             return intent
 
-        intent = steps.take("update", send)
+        intent = steps.run("update", send)
         after = _read_back(provider, voucher_id, intent)
     if (after.value, after.remaining) != (due.value, due.remaining):
         raise ConcurrentModification(
@@ -155,7 +155,7 @@ def _overwrite(
     return intent, after
 
 
-def _read_back(provider: VoucherProvider, voucher_id: str, intent: Intent) -> StoredValue:
+def _read_back(provider: VoucherProvider, voucher_id: str, intent: Intent) -> ValueReading:
     """Read the value again after it was written. If that fails, the caller must not believe that nothing happened."""
     try:
         return provider.read_value(id=voucher_id)
@@ -167,20 +167,20 @@ def _read_back(provider: VoucherProvider, voucher_id: str, intent: Intent) -> St
     raise OutcomeUnknown(reason, ticket=intent.ticket(reason), account=provider.account, operation=intent.verb)
 
 
-def _check(before: StoredValue, change: Money, provider: VoucherProvider, verb: Operation) -> None:
-    named: dict[str, Any] = {"account": provider.account, "operation": verb.value}
+def _check(before: ValueReading, change: Money, provider: VoucherProvider, verb: Operation) -> None:
+    context: dict[str, Any] = {"account": provider.account, "operation": verb.value}
     if before.value.currency != change.currency:
-        raise CurrencyMismatch(f"the voucher is in {before.value.currency}, not in {change.currency}", **named)
+        raise CurrencyMismatch(f"the voucher is in {before.value.currency}, not in {change.currency}", **context)
     if change.amount > 0:
         return
     if before.valid_until is not None and before.valid_until <= provider.vendor_now():
-        raise VoucherExpired("the voucher's validity is over", **named)
+        raise VoucherExpired("the voucher's validity is over", **context)
     left = min(before.value, before.remaining)  # nothing below zero is ever written
     if left < -change:
-        raise InsufficientValue(f"the voucher has {left} left, less than {-change}", **named)
+        raise InsufficientValue(f"the voucher has {left} left, less than {-change}", **context)
 
 
-def _needed_id(redemption: Redemption) -> str:
+def _require_voucher_id(redemption: Redemption) -> str:
     if redemption.voucher_id is None:
         raise InvalidRequest("the redemption names no voucher", field="redemption", rule="with a voucher_id")
     return redemption.voucher_id

@@ -16,25 +16,25 @@ from voucher_gateway.adapter import (
     Voucher,
     VoucherProvider,
 )
-from voucher_gateway.emulation.steps import Steps
+from voucher_gateway.emulation.steps import StepRunner
 
 
-def issue(steps: Steps, provider: VoucherProvider, new: NewVoucher, order: str | None) -> Voucher:
+def issue(steps: StepRunner, provider: VoucherProvider, new: NewVoucher, order: str | None) -> Voucher:
     """Issue a voucher under an id or code that lets it be found again."""
-    named = steps.named(new)
-    return steps.take("issue", lambda reference: provider.issue(named, reference=reference, order=order))
+    prepared = steps.with_generated_id(new)
+    return steps.run("issue", lambda reference: provider.issue(prepared, reference=reference, order=order))
 
 
 def redeem_by_capture(
-    steps: Steps, provider: VoucherProvider, code: Code, money: Money, pin: Pin | None, order: str | None
+    steps: StepRunner, provider: VoucherProvider, code: Code, money: Money, pin: Pin | None, order: str | None
 ) -> Redemption:
     """Redeem by a reservation and its capture. If the capture is refused, the reservation lapses by itself."""
-    reservation = steps.take(
+    reservation = steps.run(
         "reserve",
         lambda reference: provider.reserve(code, money, pin, reference=reference, order=order),
         decisive=False,
     )
-    return steps.take("capture", lambda reference: provider.capture(reservation, reference=reference, order=order))
+    return steps.run("capture", lambda reference: provider.capture(reservation, reference=reference, order=order))
 
 
 def release_by_expiry(provider: VoucherProvider, reservation: Reservation) -> Release:
@@ -49,10 +49,10 @@ def release_by_expiry(provider: VoucherProvider, reservation: Reservation) -> Re
 
 
 def reserve_by_redeem(
-    steps: Steps, provider: VoucherProvider, code: Code, money: Money, pin: Pin | None, order: str | None
+    steps: StepRunner, provider: VoucherProvider, code: Code, money: Money, pin: Pin | None, order: str | None
 ) -> Reservation:
     """Reserve by taking the value at once; the reservation has the id of the redemption."""
-    taken = steps.take("redeem", lambda reference: provider.redeem(code, money, pin, reference=reference, order=order))
+    taken = steps.run("redeem", lambda reference: provider.redeem(code, money, pin, reference=reference, order=order))
     return Reservation(
         account=taken.account,
         id=taken.id,
@@ -68,11 +68,11 @@ def reserve_by_redeem(
     )
 
 
-def capture_of_redeemed(
-    steps: Steps, provider: VoucherProvider, reservation: Reservation, money: Money | None, order: str | None
+def capture_already_redeemed(
+    steps: StepRunner, provider: VoucherProvider, reservation: Reservation, money: Money | None, order: str | None
 ) -> Redemption:
     """Capture what was taken already; the rest of it is given back."""
-    taken = _taken(reservation)
+    taken = _redemption_of(reservation)
     if money is None or money == reservation.money:
         return taken
     if money > reservation.money:
@@ -80,20 +80,20 @@ def capture_of_redeemed(
             f"{money} is more than the reserved {reservation.money}", field="money", rule="at most what is reserved"
         )
     rest = reservation.money - money
-    steps.take("refund", lambda reference: provider.refund(taken, rest, reference=reference, order=order))
+    steps.run("refund", lambda reference: provider.refund(taken, rest, reference=reference, order=order))
     return attrs.evolve(taken, money=money)
 
 
-def release_of_redeemed(
-    steps: Steps, provider: VoucherProvider, reservation: Reservation, order: str | None
+def release_already_redeemed(
+    steps: StepRunner, provider: VoucherProvider, reservation: Reservation, order: str | None
 ) -> Release:
     """Release by giving back what was taken."""
-    taken = _taken(reservation)
-    steps.take("refund", lambda reference: provider.refund(taken, reference=reference, order=order))
+    taken = _redemption_of(reservation)
+    steps.run("refund", lambda reference: provider.refund(taken, reference=reference, order=order))
     return Release(account=reservation.account, reservation_id=reservation.id, freed=True)
 
 
-def _taken(reservation: Reservation) -> Redemption:
+def _redemption_of(reservation: Reservation) -> Redemption:
     return Redemption(
         account=reservation.account,
         id=reservation.id,

@@ -13,10 +13,10 @@ from voucher_gateway.adapter import NewVoucher
 R = TypeVar("R")
 
 
-class Steps(Protocol):
+class StepRunner(Protocol):
     """What an emulation takes its steps through."""
 
-    def take(self, name: str, send: Callable[[str], R], *, decisive: bool = True) -> R:
+    def run(self, name: str, send: Callable[[str], R], *, decisive: bool = True) -> R:
         """Make one changing request.
 
         Args:
@@ -31,12 +31,12 @@ class Steps(Protocol):
         """Keep everybody who knows of this lock off the voucher."""
         ...
 
-    def named(self, new: NewVoucher) -> NewVoucher:
+    def with_generated_id(self, new: NewVoucher) -> NewVoucher:
         """Choose the id or code of a voucher that is to be issued, where that lets it be found again."""
         ...
 
 
-class VoucherLocks:
+class KeyedLocks:
     """A lock for each voucher, among the threads of one process. Unused locks cost nothing."""
 
     def __init__(self) -> None:

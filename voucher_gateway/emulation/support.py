@@ -30,7 +30,7 @@ def _lapses(capabilities: Capabilities) -> bool:
 
 
 def _writes(capabilities: Capabilities) -> bool:
-    return capabilities.writes_value
+    return capabilities.can_overwrite_value
 
 
 @attrs.frozen
@@ -69,7 +69,7 @@ _EMULATIONS: Final = (
 )
 
 
-def emulated(capabilities: Capabilities, accept_risks: Collection[str]) -> Capabilities:
+def with_emulations(capabilities: Capabilities, accept_risks: Collection[str]) -> Capabilities:
     """Return the capabilities with every emulation that is possible and safe, or whose risk is accepted.
 
     Those that would have to be accepted first are named in what stays unsupported. What would be made of an operation
@@ -85,11 +85,11 @@ def emulated(capabilities: Capabilities, accept_risks: Collection[str]) -> Capab
         ]
         if (
             len(lacking) < len(emulation.operations)
-            or not all(one.support in (Support.NATIVE, Support.DENIED) for one in needed)
+            or not all(operation.support in (Support.NATIVE, Support.DENIED) for operation in needed)
             or not emulation.possible(capabilities)
         ):
             continue
-        denied = next((one for one in needed if one.support is Support.DENIED), None)
+        denied = next((operation for operation in needed if operation.support is Support.DENIED), None)
         for operation in lacking:
             changed[operation] = _support(emulation, capabilities.of(operation), denied, accept_risks)
     return capabilities.with_support(changed)
@@ -112,7 +112,7 @@ def _support(
     )
 
 
-def refusal(
+def unsupported_error(
     provider: VoucherProvider, operation: Operation, support: OperationSupport
 ) -> UnsupportedOperation | MissingScope:
     """Return the error for an operation that is not to be had, with the emulation that could be accepted."""

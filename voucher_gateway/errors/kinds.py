@@ -39,8 +39,8 @@ class UnsupportedOperation(VoucherGatewayError):
         emulation: the emulation that the account could accept in `accept_risks`, if there is one.
     """
 
-    def __init__(self, message: str, *, emulation: str | None = None, **named: Any) -> None:
-        super().__init__(message, **named)
+    def __init__(self, message: str, *, emulation: str | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
         self.emulation = emulation
 
 
@@ -113,8 +113,8 @@ class Rejected(Declined):
         fields: the vendor's complaints about single fields.
     """
 
-    def __init__(self, message: str, *, fields: tuple[FieldError, ...] = (), **named: Any) -> None:
-        super().__init__(message, **named)
+    def __init__(self, message: str, *, fields: tuple[FieldError, ...] = (), **context: Any) -> None:
+        super().__init__(message, **context)
         self.fields = fields
 
 
@@ -137,8 +137,8 @@ class MissingScope(AccessDenied):
         scope: the vendor's name of the scope.
     """
 
-    def __init__(self, message: str, *, scope: str | None = None, **named: Any) -> None:
-        super().__init__(message, **named)
+    def __init__(self, message: str, *, scope: str | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
         self.scope = scope
 
 
@@ -161,8 +161,8 @@ class RateLimited(NotExecuted):
         retry_after: seconds to wait, if the vendor said so.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None, **named: Any) -> None:
-        super().__init__(message, **named)
+    def __init__(self, message: str, *, retry_after: float | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
         self.retry_after = retry_after
 
 
@@ -176,8 +176,8 @@ class OutcomeUnknown(VoucherGatewayError):
     outcome: OutcomeName = "unknown"
     retry_safe = False
 
-    def __init__(self, message: str, *, ticket: Ticket, **named: Any) -> None:
-        super().__init__(message, **named)
+    def __init__(self, message: str, *, ticket: Ticket, **context: Any) -> None:
+        super().__init__(message, **context)
         self.ticket = ticket
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -191,8 +191,8 @@ class MalformedResponse(VoucherGatewayError):
         problems: every wrong field, in the vendor's words, without its value.
     """
 
-    def __init__(self, message: str, *, problems: tuple[str, ...] = (), **named: Any) -> None:
-        super().__init__(message, **named)
+    def __init__(self, message: str, *, problems: tuple[str, ...] = (), **context: Any) -> None:
+        super().__init__(message, **context)
         self.problems = problems
 
 
@@ -228,8 +228,8 @@ class ConcurrentModification(VoucherGatewayError):
         *,
         evidence: Mapping[str, str] | None = None,
         ticket: Ticket | None = None,
-        **named: Any,
+        **context: Any,
     ) -> None:
-        super().__init__(message, **named)
+        super().__init__(message, **context)
         self.evidence = dict(evidence or {})
         self.ticket = ticket

@@ -15,8 +15,8 @@ class InvalidRequest(VoucherGatewayError):
         rule: the rule it breaks.
     """
 
-    def __init__(self, message: str, *, field: str, rule: str, **named: Any) -> None:
-        super().__init__(message, **named)
+    def __init__(self, message: str, *, field: str, rule: str, **context: Any) -> None:
+        super().__init__(message, **context)
         self.field = field
         self.rule = rule
 

@@ -51,9 +51,9 @@ class VoucherGatewayError(Exception):
         where = " ".join(part for part in (self.account, self.operation) if part)
         return f"{where}: {self.message}" if where else self.message
 
-    def about(self, **named: Any) -> Self:
+    def with_context(self, **context: Any) -> Self:
         """Fill in what is not yet known of `account`, `operation` and the like, and return the error itself."""
-        for name, value in named.items():
+        for name, value in context.items():
             if getattr(self, name) is None:
                 setattr(self, name, value)
         return self

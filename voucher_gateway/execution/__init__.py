@@ -6,8 +6,8 @@ down first, replays what succeeded, and never sends again what may have run. It 
 only when a journal is opened, since it brings SQLAlchemy along.
 """
 
-from voucher_gateway.execution.call import LONGEST_REFERENCE, Call, Execution
-from voucher_gateway.execution.content import content_of
-from voucher_gateway.execution.direct import Direct
+from voucher_gateway.execution.call import LONGEST_REFERENCE, Call, Executor
+from voucher_gateway.execution.content import request_digest
+from voucher_gateway.execution.direct import DirectExecutor
 
-__all__ = ["LONGEST_REFERENCE", "Call", "Direct", "Execution", "content_of"]
+__all__ = ["LONGEST_REFERENCE", "Call", "DirectExecutor", "Executor", "request_digest"]

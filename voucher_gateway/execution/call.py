@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 import attrs
 
 from voucher_gateway.adapter import Code, InvalidRequest, Money, Operation, VoucherProvider
-from voucher_gateway.emulation import Steps
+from voucher_gateway.emulation import StepRunner
 from voucher_gateway.nfc import is_visible, nfc, nfc_or_none
 from voucher_gateway.outcome import Result
 
@@ -67,10 +67,10 @@ class Call:
             raise InvalidRequest(f"if_held must be {rule}", field="if_held", rule=rule)
 
 
-class Execution(Protocol):
+class Executor(Protocol):
     """Carries out calls."""
 
-    def run(self, call: Call, provider: VoucherProvider, perform: Callable[[Steps], R]) -> R:
+    def run(self, call: Call, provider: VoucherProvider, perform: Callable[[StepRunner], R]) -> R:
         """Carry out a call and return its result.
 
         Args:

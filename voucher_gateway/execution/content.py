@@ -14,9 +14,9 @@ _ELSEWHERE: Final = ("id", "code", "pin", "initial")
 """Compared on their own, or secret: a digest of a PIN of four digits would give it away."""
 
 
-def content_of(asked: NewVoucher | VoucherChanges) -> str:
+def request_digest(asked: NewVoucher | VoucherChanges) -> str:
     """Return a digest that differs where what is asked for differs."""
     fields = attrs.asdict(asked, recurse=False)
-    told = {name: value for name, value in fields.items() if name not in _ELSEWHERE}
-    text = json.dumps(told, sort_keys=True, default=str)
+    content = {name: value for name, value in fields.items() if name not in _ELSEWHERE}
+    text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -9,19 +9,19 @@ from typing import Final, TypeVar
 import attrs
 
 from voucher_gateway.adapter import NewVoucher, VoucherProvider
-from voucher_gateway.emulation import Steps, VoucherLocks
+from voucher_gateway.emulation import KeyedLocks, StepRunner
 from voucher_gateway.execution.call import Call, R
 
 Sent = TypeVar("Sent")
 
 # One for the process: two gateways in it may share a vendor.
-_LOCKS: Final = VoucherLocks()
+_LOCKS: Final = KeyedLocks()
 
 
-class Direct:
+class DirectExecutor:
     """Carries out calls at once, under the caller's own reference."""
 
-    def run(self, call: Call, provider: VoucherProvider, perform: Callable[[Steps], R]) -> R:  # noqa: ARG002
+    def run(self, call: Call, provider: VoucherProvider, perform: Callable[[StepRunner], R]) -> R:  # noqa: ARG002
         """Carry out a call and return its result."""
         return perform(_DirectSteps(call.reference))
 
@@ -30,7 +30,7 @@ class Direct:
 class _DirectSteps:
     reference: str
 
-    def take(self, name: str, send: Callable[[str], Sent], *, decisive: bool = True) -> Sent:  # noqa: ARG002
+    def run(self, name: str, send: Callable[[str], Sent], *, decisive: bool = True) -> Sent:  # noqa: ARG002
         """Send at once."""
         return send(self.reference)
 
@@ -38,6 +38,6 @@ class _DirectSteps:
         """Keep other threads of this process off the voucher."""
         return _LOCKS.hold(host, voucher_id)
 
-    def named(self, new: NewVoucher) -> NewVoucher:
+    def with_generated_id(self, new: NewVoucher) -> NewVoucher:
         """Leave the choice of an id or code to the adapter and the vendor."""
         return new

@@ -29,9 +29,9 @@ from voucher_gateway.adapter import (
 )
 from voucher_gateway.emulation.overwriting import overwrite_id
 from voucher_gateway.execution.voucher_check import may_concern_other_voucher
-from voucher_gateway.journal import Entry, Finished, Journal, Sent, State, mark_of
+from voucher_gateway.journal import Journal, OperationRecord, OperationState, RequestRecord, RequestResult, tag_of
 from voucher_gateway.journal.changed_references import changes_references
-from voucher_gateway.journal.claims import all_claimed_by_others, claimed_by_another
+from voucher_gateway.journal.claims import all_claimed_by_others, is_result_of_another
 from voucher_gateway.journal.overwrites import OVERWRITE
 from voucher_gateway.outcome import Result
 
@@ -42,29 +42,35 @@ LONGEST_WAIT: Final = timedelta(hours=6)
 _MAYBE: Final = (None, Effect.UNKNOWN, Effect.SUCCEEDED)
 
 
-def unsettled(journal: Journal, entry: Entry) -> list[Sent]:
+def undecided_requests(journal: Journal, entry: OperationRecord) -> list[RequestRecord]:
     """Return the requests by which an operation is decided that is not settled: those that may have been carried out.
 
     Earlier attempts count too: where a repeat does no harm, one is made before the first is known.
     """
-    return [one for one in journal.sent(entry.id) if one.decisive and one.effect in _MAYBE]
+    return [request for request in journal.requests_of(entry.id) if request.decisive and request.effect in _MAYBE]
 
 
-def bury(journal: Journal, entry: Entry) -> Entry:
+def close_abandoned(journal: Journal, entry: OperationRecord) -> OperationRecord:
     """Write down what a worker left behind when it died. Its operation must have been taken over before.
 
     A request that was written and not finished may have been sent; one that was not written surely was not.
     """
-    sent = journal.sent(entry.id)
-    finished = [Finished(one.id, Effect.UNKNOWN, "the worker died", one.step) for one in sent if one.effect is None]
-    decisive = [one for one in sent if one.decisive and one.effect in _MAYBE]
+    sent = journal.requests_of(entry.id)
+    finished = [
+        RequestResult(request.id, Effect.UNKNOWN, "the worker died", request.step)
+        for request in sent
+        if request.effect is None
+    ]
+    decisive = [request for request in sent if request.decisive and request.effect in _MAYBE]
     if not decisive:
-        return journal.settle(entry, State.NOT_EXECUTED, finished=finished)
+        return journal.close_operation(entry, OperationState.NOT_EXECUTED, finished=finished)
     error = unknown_error(entry, decisive[-1].intent, "the worker died before it knew")
-    return journal.settle(entry, State.UNKNOWN, finished=finished, error=error)
+    return journal.close_operation(entry, OperationState.UNKNOWN, finished=finished, error=error)
 
 
-def settle(journal: Journal, entry: Entry, provider: VoucherProvider, code: Code | None = None) -> tuple[Entry, bool]:
+def resolve_unknown(
+    journal: Journal, entry: OperationRecord, provider: VoucherProvider, code: Code | None = None
+) -> tuple[OperationRecord, bool]:
     """Look at the vendor for what became of an unknown operation, and write down what is found. Only reads there.
 
     Returns:
@@ -73,31 +79,35 @@ def settle(journal: Journal, entry: Entry, provider: VoucherProvider, code: Code
     Raises:
         ConfigurationError: if the account now leads to another host or login than the operation ran at.
     """
-    if entry.concurrent:  # both readings were seen then, and explain nothing: later ones cannot
+    if entry.needs_decision:  # both readings were seen then, and explain nothing: later ones cannot
         return entry, False
-    sent = unsettled(journal, entry)
-    code = known_code(journal, entry, provider, code)
-    outcomes = [_our_own(journal, entry, provider, one, code) for one in sent]
-    for one, outcome in zip(sent, outcomes, strict=True):
+    sent = undecided_requests(journal, entry)
+    code = voucher_code(journal, entry, provider, code)
+    outcomes = [_our_own(journal, entry, provider, request, code) for request in sent]
+    for request, outcome in zip(sent, outcomes, strict=True):
         if outcome.effect is Effect.SUCCEEDED:
-            result = settled_result(entry, one, outcome)
-            finished = [Finished(one.id, Effect.SUCCEEDED, outcome.reason, one.step)]
-            return journal.settle(entry, State.SUCCEEDED, result=result, finished=finished), False
+            result = result_from_request(entry, request, outcome)
+            finished = [RequestResult(request.id, Effect.SUCCEEDED, outcome.reason, request.step)]
+            return journal.close_operation(entry, OperationState.SUCCEEDED, result=result, finished=finished), False
     if outcomes and all(outcome.effect in (Effect.NOT_EXECUTED, Effect.DECLINED) for outcome in outcomes):
         finished = [
-            Finished(one.id, outcome.effect, outcome.reason, one.step)
-            for one, outcome in zip(sent, outcomes, strict=True)
+            RequestResult(request.id, outcome.effect, outcome.reason, request.step)
+            for request, outcome in zip(sent, outcomes, strict=True)
         ]
-        return journal.settle(entry, State.NOT_EXECUTED, finished=finished), False
-    repeatable = bool(outcomes) and all(one.repeatable or one.effect is not Effect.UNKNOWN for one in outcomes)
+        return journal.close_operation(entry, OperationState.NOT_EXECUTED, finished=finished), False
+    repeatable = bool(outcomes) and all(
+        outcome.repeatable or outcome.effect is not Effect.UNKNOWN for outcome in outcomes
+    )
     repeatable = repeatable or _is_replaceable(entry, sent, provider)
     return _still_unknown(journal, entry, sent, outcomes), repeatable
 
 
-def _our_own(journal: Journal, entry: Entry, provider: VoucherProvider, sent: Sent, code: Code | None) -> Outcome:
+def _our_own(
+    journal: Journal, entry: OperationRecord, provider: VoucherProvider, sent: RequestRecord, code: Code | None
+) -> Outcome:
     """Return an outcome as far as it stands against what the journal knows of other operations and of the vendor."""
-    outcome = resolved(provider, sent.intent, code)
-    if outcome.effect is Effect.SUCCEEDED and claimed_by_another(journal, entry, outcome.result):
+    outcome = ask_provider(provider, sent.intent, code)
+    if outcome.effect is Effect.SUCCEEDED and is_result_of_another(journal, entry, outcome.result):
         return Outcome(effect=Effect.UNKNOWN, reason="what is there is another operation's: a person must decide")
     if outcome.candidates is None:
         return outcome
@@ -115,7 +125,7 @@ def _our_own(journal: Journal, entry: Entry, provider: VoucherProvider, sent: Se
     return outcome
 
 
-def _is_replaceable(entry: Entry, sent: Sequence[Sent], provider: VoucherProvider) -> bool:
+def _is_replaceable(entry: OperationRecord, sent: Sequence[RequestRecord], provider: VoucherProvider) -> bool:
     """Whether an operation is a reservation that the vendor replaces when it is made again. It moves nothing."""
     rules = provider.capabilities.reservations
     return (
@@ -126,23 +136,29 @@ def _is_replaceable(entry: Entry, sent: Sequence[Sent], provider: VoucherProvide
     )
 
 
-def _still_unknown(journal: Journal, entry: Entry, sent: Sequence[Sent], outcomes: Sequence[Outcome]) -> Entry:
-    reason = next((one.reason for one in outcomes if one.effect is Effect.UNKNOWN and one.reason), "not known")
+def _still_unknown(
+    journal: Journal, entry: OperationRecord, sent: Sequence[RequestRecord], outcomes: Sequence[Outcome]
+) -> OperationRecord:
+    reason = next(
+        (outcome.reason for outcome in outcomes if outcome.effect is Effect.UNKNOWN and outcome.reason), "not known"
+    )
     error = unknown_error(entry, sent[-1].intent, reason) if sent else None
     wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(entry.checks, 16))
-    return journal.settle(entry, State.UNKNOWN, error=error, check_at=now() + wait, checks=entry.checks + 1)
+    return journal.close_operation(
+        entry, OperationState.UNKNOWN, error=error, check_at=now() + wait, checks=entry.checks + 1
+    )
 
 
-def known_code(journal: Journal, entry: Entry, provider: VoucherProvider, code: Code | None) -> Code | None:
+def voucher_code(journal: Journal, entry: OperationRecord, provider: VoucherProvider, code: Code | None) -> Code | None:
     """Return the code of an operation as far as it is known: the caller's, or that which the journal chose."""
     codes = provider.capabilities.codes
     chosen = entry.key.verb is Operation.ISSUE and codes.choosable and not codes.ids_choosable
     if code is None and chosen and entry.target.fingerprint is None:
-        return journal.keys.chosen_code(mark_of(entry.id), key_id=entry.target.key_id)
+        return journal.keys.derive_code(tag_of(entry.id), key_id=entry.target.key_id)
     return code
 
 
-def resolved(provider: VoucherProvider, intent: Intent, code: Code | None) -> Outcome:
+def ask_provider(provider: VoucherProvider, intent: Intent, code: Code | None) -> Outcome:
     """Ask a provider what became of a request.
 
     Raises:
@@ -159,7 +175,7 @@ def resolved(provider: VoucherProvider, intent: Intent, code: Code | None) -> Ou
         return Outcome(effect=Effect.UNKNOWN, reason=f"the vendor could not be asked: {error.message}")
 
 
-def unknown_error(entry: Entry, intent: Intent, reason: str) -> OutcomeUnknown:
+def unknown_error(entry: OperationRecord, intent: Intent, reason: str) -> OutcomeUnknown:
     """Return the error of an operation whose outcome is not known, with its ticket."""
     ticket = attrs.evolve(
         intent.ticket(reason),
@@ -178,18 +194,18 @@ def unknown_error(entry: Entry, intent: Intent, reason: str) -> OutcomeUnknown:
     )
 
 
-def settled_result(entry: Entry, sent: Sent, outcome: Outcome) -> Result:
+def result_from_request(entry: OperationRecord, sent: RequestRecord, outcome: Outcome) -> Result:
     """Return the result of an operation, from that of the request that decided it.
 
     The vendor knows it under the wire reference, the caller under the operation's.
     """
-    result = _in_terms_of(entry, outcome.result or made_up(entry, sent))
+    result = _in_terms_of(entry, outcome.result or minimal_result(entry, sent))
     if isinstance(result, Reservation | Redemption | Refund | TopUp):
         return attrs.evolve(result, reference=entry.key.reference, order=entry.order)
     return result
 
 
-def _in_terms_of(entry: Entry, result: Result) -> Result:
+def _in_terms_of(entry: OperationRecord, result: Result) -> Result:
     """Return the result of an emulation's request as that of the verb that it stands for."""
     verb, account, target = entry.key.verb, entry.key.account, entry.target
     if verb is Operation.RESERVE and isinstance(result, Redemption):
@@ -227,7 +243,7 @@ def _in_terms_of(entry: Entry, result: Result) -> Result:
     return result
 
 
-def made_up(entry: Entry, sent: Sent) -> Result:
+def minimal_result(entry: OperationRecord, sent: RequestRecord) -> Result:
     """Return the result of an operation of which the vendor shows that it happened, but nothing more.
 
     An emulation that overwrites a value names its result after the request. The same id is given here: the caller may

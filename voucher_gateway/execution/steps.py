@@ -32,9 +32,9 @@ from voucher_gateway.errors import ConcurrentModification
 from voucher_gateway.execution.call import Call
 from voucher_gateway.execution.voucher_check import is_other_voucher
 from voucher_gateway.integrity import OTHER_VOUCHER, voucher_id_of
-from voucher_gateway.journal import Entry, Finished, HoldRequest, Journal, mark_of
+from voucher_gateway.journal import HoldRequest, Journal, OperationRecord, RequestResult, tag_of
 from voucher_gateway.journal.changed_references import note_changed_reference
-from voucher_gateway.witness import witnessed
+from voucher_gateway.witness import use_before_send_hook
 
 log: Final = logging.getLogger(__name__)
 
@@ -55,12 +55,12 @@ def wire_reference(order: str | None, operation_id: str, attempt: int, step: int
     The rule: the order, a tilde, the operation's mark (56 bits, in 14 characters), the attempt and the step; the order
     is cut where all of it would be longer than the vendor takes.
     """
-    mark = f"~{mark_of(operation_id)}.{attempt}.{step}"
+    mark = f"~{tag_of(operation_id)}.{attempt}.{step}"
     return f"{(order or '')[: max(0, longest - len(mark))]}{mark}"
 
 
 @attrs.define
-class JournalledSteps:
+class Attempt:
     """The steps of one attempt.
 
     Attributes:
@@ -78,10 +78,10 @@ class JournalledSteps:
     journal: Journal
     call: Call
     provider: VoucherProvider
-    entry: Entry
+    entry: OperationRecord
     new: bool
     doubt: bool = False
-    finished: list[Finished] = attrs.field(factory=list)
+    finished: list[RequestResult] = attrs.field(factory=list)
     decisive: dict[int, Effect] = attrs.field(factory=dict)
     held: ExitStack = attrs.field(factory=ExitStack)
     _count: int = 0
@@ -91,33 +91,33 @@ class JournalledSteps:
         """Whether something may have been done for good."""
         return self.doubt or not {Effect.UNKNOWN, Effect.SUCCEEDED}.isdisjoint(self.decisive.values())
 
-    def take(self, name: str, send: Callable[[str], T], *, decisive: bool = True) -> T:
+    def run(self, name: str, send: Callable[[str], T], *, decisive: bool = True) -> T:
         """Make one changing request under a name of its own at the vendor."""
         self._count += 1
-        longest = self.provider.capabilities.longest_reference
+        longest = self.provider.capabilities.max_reference_length
         reference = wire_reference(self.entry.order, self.entry.id, self.entry.attempt, self._count, longest=longest)
-        step = _Step(self, name, decisive)
+        step = _RequestRecorder(self, name, decisive)
         superseded: VoucherGatewayError | None = None
         try:
-            with witnessed(step):
-                made = send(reference)
+            with use_before_send_hook(step):
+                result = send(reference)
         except VoucherGatewayError as error:
-            step.over(Effect(error.outcome), error.message)
+            step.finish(Effect(error.outcome), error.message)
             if not self._is_superseded(step, error):
                 raise
             superseded = error
         except BaseException as error:
-            step.over(Effect.UNKNOWN, f"interrupted by {type(error).__name__}")
+            step.finish(Effect.UNKNOWN, f"interrupted by {type(error).__name__}")
             raise
         if superseded is not None:
-            raise _superseded(superseded)
-        self._check_voucher(step, made)
-        step.over(Effect.SUCCEEDED, None, made if isinstance(made, Reservation) else None)
-        if isinstance(made, Redemption | TopUp) and made.reference not in (None, reference):
+            raise _superseding_error(superseded)
+        self._check_voucher(step, result)
+        step.finish(Effect.SUCCEEDED, None, result if isinstance(result, Reservation) else None)
+        if isinstance(result, Redemption | TopUp) and result.reference not in (None, reference):
             self._note_changed_reference()
-        return made
+        return result
 
-    def _is_superseded(self, step: _Step, error: VoucherGatewayError) -> bool:
+    def _is_superseded(self, step: _RequestRecorder, error: VoucherGatewayError) -> bool:
         """Whether a capture was refused without a reason, and an earlier request may have ended its reservation."""
         intent = step.intent
         unexplained = isinstance(error, Rejected | VoucherNotFound)
@@ -129,7 +129,7 @@ class JournalledSteps:
         except DatabaseUnavailable:
             return False
 
-    def _check_voucher(self, step: _Step, made: object) -> None:
+    def _check_voucher(self, step: _RequestRecorder, made: object) -> None:
         """Make sure that an answer names the voucher that the request was about, as far as that is known.
 
         Raises:
@@ -143,7 +143,7 @@ class JournalledSteps:
         ):
             return
         reason = f"the answer cannot be trusted: {OTHER_VOUCHER}"
-        step.over(Effect.UNKNOWN, reason)
+        step.finish(Effect.UNKNOWN, reason)
         raise OutcomeUnknown(
             f"{reason}; it may have been carried out",
             ticket=intent.ticket(reason),
@@ -193,20 +193,20 @@ class JournalledSteps:
         # Held until the operation is settled: who has it next must find this one done.
         self.held.enter_context(self.journal.database.locks.hold(f"{host}\0{voucher_id}", wait_s=LOCK_WAIT_S))
         # Where an update leaves the value alone, one that arrives late cannot undo anything of it.
-        if self.provider.capabilities.writes_value:
-            other = self.journal.open_overwrite(self.entry, voucher_id)
+        if self.provider.capabilities.can_overwrite_value:
+            other = self.journal.unresolved_overwrite(self.entry, voucher_id)
             if other is not None:
                 raise OperationInProgress(str(other))
         yield
 
-    def named(self, new: NewVoucher) -> NewVoucher:
+    def with_generated_id(self, new: NewVoucher) -> NewVoucher:
         """Choose the id, or else the code, of a new voucher from the operation's id, so that it can be found again."""
         codes = self.provider.capabilities.codes
         if codes.ids_choosable:
-            return new if new.id is not None else attrs.evolve(new, id=f"vg{mark_of(self.entry.id)}")
+            return new if new.id is not None else attrs.evolve(new, id=f"vg{tag_of(self.entry.id)}")
         if codes.choosable and new.code is None:
             key_id = self.entry.target.key_id
-            return attrs.evolve(new, code=self.journal.keys.chosen_code(mark_of(self.entry.id), key_id=key_id))
+            return attrs.evolve(new, code=self.journal.keys.derive_code(tag_of(self.entry.id), key_id=key_id))
         return new
 
     def hold(self) -> HoldRequest | None:
@@ -225,25 +225,25 @@ class JournalledSteps:
 
 
 @attrs.define
-class _Step:
+class _RequestRecorder:
     """One step: the witness of its requests, which are several where a try surely was not executed."""
 
-    steps: JournalledSteps
+    steps: Attempt
     name: str
     decisive: bool
     row: int | None = None
     intent: Intent | None = None
 
-    def sending(self, intent: Intent) -> None:
+    def before_send(self, intent: Intent) -> None:
         """Commit that a request is about to be sent."""
         steps = self.steps
         if self.row is not None:
             steps.finished.append(
-                Finished(self.row, Effect.NOT_EXECUTED, "surely not executed; tried again", self.name)
+                RequestResult(self.row, Effect.NOT_EXECUTED, "surely not executed; tried again", self.name)
             )
-            self._became(Effect.NOT_EXECUTED)
+            self._set_effect(Effect.NOT_EXECUTED)
             self.row = None
-        row = steps.journal.begin(
+        row = steps.journal.record_request(
             steps.entry,
             new=steps.new,
             step=self.name,
@@ -257,24 +257,24 @@ class _Step:
         steps.new = False
         steps.finished = []
         self.row, self.intent = row, intent
-        self._became(Effect.UNKNOWN)  # until it is known better: an interrupt can come at any moment
-        if self.name == Operation.REFUND and steps.journal.doubts(intent):
+        self._set_effect(Effect.UNKNOWN)  # until it is known better: an interrupt can come at any moment
+        if self.name == Operation.REFUND and steps.journal.is_forgotten_refund(intent):
             reason = "the vendor shows a refund of this amount that the restored journal does not know: decide by hand"
             raise OutcomeUnknown(reason, ticket=intent.ticket(reason))
 
-    def over(self, effect: Effect, reason: str | None, made: Reservation | None = None) -> None:
+    def finish(self, effect: Effect, reason: str | None, reservation: Reservation | None = None) -> None:
         """Note what became of the last request."""
         if self.row is None:
             return
-        self.steps.finished.append(Finished(self.row, effect, reason, self.name, made))
-        self._became(effect)
+        self.steps.finished.append(RequestResult(self.row, effect, reason, self.name, reservation))
+        self._set_effect(effect)
 
-    def _became(self, effect: Effect) -> None:
+    def _set_effect(self, effect: Effect) -> None:
         if self.decisive and self.row is not None:
             self.steps.decisive[self.row] = effect
 
 
-def _superseded(refused: VoucherGatewayError) -> ReservationSuperseded:
+def _superseding_error(refused: VoucherGatewayError) -> ReservationSuperseded:
     return ReservationSuperseded(
         "the vendor refuses the capture; the first request for this reservation, whose answer was lost, may have"
         " arrived since and ended it: reserve under a new reference",

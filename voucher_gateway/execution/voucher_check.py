@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from voucher_gateway.adapter import AccessDenied, Code, UnsupportedOperation, VoucherGatewayError, VoucherProvider
 from voucher_gateway.integrity import OTHER_VOUCHER
-from voucher_gateway.journal import Entry, Journal, Sent
+from voucher_gateway.journal import Journal, OperationRecord, RequestRecord
 from voucher_gateway.journal.known_vouchers import all_fingerprints, code_fingerprints, known_voucher
 
 
@@ -25,7 +25,7 @@ def is_other_voucher(journal: Journal, provider: VoucherProvider, code: Code, vo
 
 
 def may_concern_other_voucher(
-    journal: Journal, provider: VoucherProvider, entry: Entry, sent: Sent, code: Code | None
+    journal: Journal, provider: VoucherProvider, entry: OperationRecord, sent: RequestRecord, code: Code | None
 ) -> bool:
     """Whether a request may have moved the value of another voucher than the journal names.
 

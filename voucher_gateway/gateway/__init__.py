@@ -2,6 +2,6 @@
 
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.gateway.gateway import Gateway
-from voucher_gateway.gateway.lookup import Lookup
+from voucher_gateway.gateway.lookup import FindResult
 
-__all__ = ["Account", "Gateway", "Lookup"]
+__all__ = ["Account", "FindResult", "Gateway"]

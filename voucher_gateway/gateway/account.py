@@ -8,7 +8,7 @@ from collections.abc import Collection
 import attrs
 
 from voucher_gateway.adapter import Capabilities, Code, VoucherProvider
-from voucher_gateway.emulation import emulated
+from voucher_gateway.emulation import with_emulations
 
 
 @attrs.frozen(kw_only=True)
@@ -33,7 +33,7 @@ class Account:
     @property
     def capabilities(self) -> Capabilities:
         """What can be done with this account, emulations included."""
-        return emulated(self.provider.capabilities, self.accept_risks)
+        return with_emulations(self.provider.capabilities, self.accept_risks)
 
     def may_have(self, code: Code) -> bool:
         """Whether the pattern lets the code be one of this account's; False without a pattern."""

@@ -7,14 +7,14 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from voucher_gateway.adapter import Capabilities, ConfigurationError, Operation, Support, VoucherProvider
-from voucher_gateway.emulation import Steps, refusal
-from voucher_gateway.execution import Call, Direct, Execution
+from voucher_gateway.emulation import StepRunner, unsupported_error
+from voucher_gateway.execution import Call, DirectExecutor, Executor
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.outcome import Result
 
 if TYPE_CHECKING:
     # With a journal comes SQLAlchemy, which costs more than all else together, so all that needs it is imported late.
-    from voucher_gateway.execution.journalled import Journalled
+    from voucher_gateway.execution.journalled import JournalExecutor
     from voucher_gateway.journal import Journal
 
 R = TypeVar("R", bound=Result)
@@ -41,7 +41,7 @@ class Accounts:
             raise ConfigurationError(f"former_names of {former[both[0]]}: {both[0]} is an account still")
         self._accounts = {account.name: account for account in accounts}
         self._journalling = None if journal is None else _journalling(journal)
-        self._execution: Execution = self._journalling or Direct()
+        self._execution: Executor = self._journalling or DirectExecutor()
         if self._journalling is not None:
             _configure(self._journalling.journal, accounts)
 
@@ -97,11 +97,11 @@ class Accounts:
         Raises:
             UnsupportedOperation: if it is neither native nor emulated.
         """
-        one = self.account(account)
-        support = one.capabilities.of(operation)
+        configured = self.account(account)
+        support = configured.capabilities.of(operation)
         if not support.available:
-            raise refusal(one.provider, operation, support)
-        return one.provider, support.emulation if support.support is Support.EMULATED else None
+            raise unsupported_error(configured.provider, operation, support)
+        return configured.provider, support.emulation if support.support is Support.EMULATED else None
 
     def _provider_for(self, account: str, operation: Operation) -> VoucherProvider:
         return self._available(account, operation)[0]
@@ -110,29 +110,29 @@ class Accounts:
         self,
         call: Call,
         native: Callable[[VoucherProvider, str], R],
-        emulations: Mapping[str, Callable[[Steps, VoucherProvider], R]] | None = None,
+        emulations: Mapping[str, Callable[[StepRunner, VoucherProvider], R]] | None = None,
     ) -> R:
         """Run a call: in one step of the provider's own, or as the emulation that stands for it."""
 
-        def one_step(steps: Steps, provider: VoucherProvider) -> R:
+        def one_step(steps: StepRunner, provider: VoucherProvider) -> R:
             with _alone(steps, provider, call):
-                return steps.take(call.operation.value, lambda reference: native(provider, reference))
+                return steps.run(call.operation.value, lambda reference: native(provider, reference))
 
-        ways: dict[str | None, Callable[[Steps, VoucherProvider], R]] = {None: one_step}
+        ways: dict[str | None, Callable[[StepRunner, VoucherProvider], R]] = {None: one_step}
         ways.update(emulations or {})
         return self._run_steps(call, ways)
 
-    def _run_steps(self, call: Call, ways: Mapping[str | None, Callable[[Steps, VoucherProvider], R]]) -> R:
+    def _run_steps(self, call: Call, ways: Mapping[str | None, Callable[[StepRunner, VoucherProvider], R]]) -> R:
         provider, emulation = self._available(call.account, call.operation)
         perform = ways[emulation]
         return self._execution.run(call, provider, lambda steps: perform(steps, provider))
 
 
-def _journalling(journal: Journal | str) -> Journalled:
-    from voucher_gateway.execution.journalled import Journalled
+def _journalling(journal: Journal | str) -> JournalExecutor:
+    from voucher_gateway.execution.journalled import JournalExecutor
     from voucher_gateway.journal import open_journal
 
-    return Journalled(open_journal(journal) if isinstance(journal, str) else journal)
+    return JournalExecutor(open_journal(journal) if isinstance(journal, str) else journal)
 
 
 def _configure(journal: Journal, accounts: Iterable[Account]) -> None:
@@ -143,8 +143,8 @@ def _configure(journal: Journal, accounts: Iterable[Account]) -> None:
     )
 
 
-def _alone(steps: Steps, provider: VoucherProvider, call: Call) -> AbstractContextManager[None]:
+def _alone(steps: StepRunner, provider: VoucherProvider, call: Call) -> AbstractContextManager[None]:
     """Keep emulations off a voucher that a native update overwrites as a whole, or one would undo the other."""
-    if call.operation is Operation.UPDATE and call.id is not None and provider.capabilities.writes_value:
+    if call.operation is Operation.UPDATE and call.id is not None and provider.capabilities.can_overwrite_value:
         return steps.lock(provider.host, call.id)
     return nullcontext()

@@ -13,8 +13,8 @@ from voucher_gateway.gateway.accounts import Accounts
 from voucher_gateway.outcome import Result
 
 if TYPE_CHECKING:
-    from voucher_gateway.execution.journalled import Journalled
-    from voucher_gateway.journal import Entry, Key, State
+    from voucher_gateway.execution.journalled import JournalExecutor
+    from voucher_gateway.journal import OperationKey, OperationRecord, OperationState
     from voucher_gateway.recovery import Resolution
 
 R = TypeVar("R", bound=Result)
@@ -23,18 +23,18 @@ R = TypeVar("R", bound=Result)
 class Doubt(Accounts):
     """Questions to the journal, and to the vendors about what it does not know."""
 
-    def operation(self, account: str, verb: Operation | str, reference: str) -> Entry | None:
+    def operation(self, account: str, verb: Operation | str, reference: str) -> OperationRecord | None:
         """Return what the journal holds of an operation; None if it never sent anything."""
-        journal = self._journalled().journal
-        from voucher_gateway.journal import Key
+        journal = self._require_journal().journal
+        from voucher_gateway.journal import OperationKey
 
-        return journal.find(Key(account, Operation(verb), reference))
+        return journal.find(OperationKey(account, Operation(verb), reference))
 
     def operations(
-        self, *, states: Iterable[State] = (), account: str | None = None, limit: int | None = None
-    ) -> list[Entry]:
+        self, *, states: Iterable[OperationState] = (), account: str | None = None, limit: int | None = None
+    ) -> list[OperationRecord]:
         """Return the journal's operations, the oldest first."""
-        return self._journalled().journal.entries(states=states, account=account, limit=limit)
+        return self._require_journal().journal.operations(states=states, account=account, limit=limit)
 
     def reservation(self, account: str, reference: str) -> Reservation:
         """Return the reservation that was made under a reference.
@@ -42,7 +42,7 @@ class Doubt(Accounts):
         Raises:
             InvalidRequest: if the journal has no such reservation.
         """
-        return self._recorded(Reservation, account, reference, Operation.RESERVE)
+        return self._recorded_result(Reservation, account, reference, Operation.RESERVE)
 
     def redemption(self, account: str, reference: str) -> Redemption:
         """Return the redemption (of a `capture` or a `redeem`) that was made under a reference.
@@ -50,22 +50,22 @@ class Doubt(Accounts):
         Raises:
             InvalidRequest: if the journal has no such redemption, or one of each verb.
         """
-        return self._recorded(Redemption, account, reference, Operation.CAPTURE, Operation.REDEEM)
+        return self._recorded_result(Redemption, account, reference, Operation.CAPTURE, Operation.REDEEM)
 
-    def _recorded(self, kind: type[R], account: str, reference: str, *verbs: Operation) -> R:
+    def _recorded_result(self, kind: type[R], account: str, reference: str, *verbs: Operation) -> R:
         entries = [self.operation(account, verb, reference) for verb in verbs]
         results = [entry.replay() for entry in entries if entry is not None and entry.result is not None]
-        found = [result for result in results if isinstance(result, kind)]
-        if len(found) == 1:
-            return found[0]
-        words = " and a ".join(verb.value for verb in verbs) if found else " or ".join(verb.value for verb in verbs)
+        matches = [result for result in results if isinstance(result, kind)]
+        if len(matches) == 1:
+            return matches[0]
+        words = " and a ".join(verb.value for verb in verbs) if matches else " or ".join(verb.value for verb in verbs)
         raise InvalidRequest(
-            f"the journal has {'a' if found else 'no'} {words} under the reference {reference!r:.200}",
+            f"the journal has {'a' if matches else 'no'} {words} under the reference {reference!r:.200}",
             field="reference",
             rule="of exactly one operation that succeeded",
         )
 
-    def resolve(self, doubt: Ticket | str | Key) -> Resolution:
+    def resolve(self, doubt: Ticket | str | OperationKey) -> Resolution:
         """Find out what became of a call, only reading at the vendor.
 
         Args:
@@ -76,11 +76,11 @@ class Doubt(Accounts):
             ConfigurationError: if the account leads to another host or login than the call ran at.
             InvalidRequest: if there is no such operation.
         """
-        from voucher_gateway.recovery import resolve_journalled, resolve_ticket
+        from voucher_gateway.recovery import resolve_operation, resolve_ticket
 
         ticket = Ticket.from_json(doubt) if isinstance(doubt, str) else doubt
         if self._journalling is not None:
-            return resolve_journalled(self._journalling, self.provider, ticket)
+            return resolve_operation(self._journalling, self.provider, ticket)
         if not isinstance(ticket, Ticket):
             raise ConfigurationError("without a journal only a ticket can be resolved")
         return resolve_ticket(self.provider(ticket.account), ticket)
@@ -95,12 +95,12 @@ class Doubt(Accounts):
             account: only of this account.
             everything: whether to look even where the next look is not due yet.
         """
-        journalling = self._journalled()
+        journalling = self._require_journal()
         from voucher_gateway.recovery import recover
 
         return recover(journalling, self.provider, account=account, everything=everything)
 
-    def decide(self, key: Key, *, succeeded: bool, by: str, reason: str) -> Resolution:
+    def decide(self, key: OperationKey, *, succeeded: bool, by: str, reason: str) -> Resolution:
         """Write down what a person found out about an operation that no reading can decide. It cannot be undone.
 
         Args:
@@ -109,12 +109,12 @@ class Doubt(Accounts):
             by: who says so.
             reason: how that person knows.
         """
-        journalling = self._journalled()
+        journalling = self._require_journal()
         from voucher_gateway.recovery import decide
 
         return decide(journalling, self.provider, key, succeeded=succeeded, by=by, reason=reason)
 
-    def _journalled(self) -> Journalled:
+    def _require_journal(self) -> JournalExecutor:
         if self._journalling is None:
             raise ConfigurationError("there is no journal: name one in the configuration")
         return self._journalling

@@ -41,13 +41,13 @@ class Gateway(Reading, Issuing, Spending, Doubt):
         config = source if isinstance(source, Config) else load_config(source)
         accounts = [
             Account(
-                name=one.name,
-                provider=one.provider_type(one.name, one.settings),
-                code_pattern=one.code_pattern,
-                accept_risks=one.accept_risks,
-                former_names=one.former_names,
+                name=account.name,
+                provider=account.provider_type(account.name, account.settings),
+                code_pattern=account.code_pattern,
+                accept_risks=account.accept_risks,
+                former_names=account.former_names,
             )
-            for one in config.accounts.values()
+            for account in config.accounts.values()
         ]
         if config.journal is None:
             return cls(accounts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from voucher_gateway.adapter import Deletion, Money, NewVoucher, Operation, TopUp, Voucher, VoucherChanges, positive
 from voucher_gateway.emulation import issue, top_up_by_update
-from voucher_gateway.execution import Call, content_of
+from voucher_gateway.execution import Call, request_digest
 from voucher_gateway.gateway.accounts import Accounts
 from voucher_gateway.nfc import with_names_in_nfc
 
@@ -27,7 +27,7 @@ class Issuing(Accounts):
                 id=new.id,
                 code=new.code,
                 money=new.initial,
-                content=content_of(new),
+                content=request_digest(new),
             ),
             {None: lambda steps, provider: issue(steps, provider, new, order)},
         )
@@ -65,7 +65,7 @@ class Issuing(Accounts):
     ) -> Voucher:
         """Change a voucher's data, never its value."""
         return self._run(
-            Call(account, Operation.UPDATE, reference, order, wait_s=wait, id=id, content=content_of(changes)),
+            Call(account, Operation.UPDATE, reference, order, wait_s=wait, id=id, content=request_digest(changes)),
             lambda provider, ref: provider.update(id, changes, reference=ref, order=order),
         )
 

@@ -13,7 +13,7 @@ from voucher_gateway.gateway.account import Account
 
 
 @attrs.frozen(kw_only=True)
-class Lookup:
+class FindResult:
     """What asking several accounts for one code gave.
 
     Attributes:
@@ -41,7 +41,7 @@ class Lookup:
         return self.vouchers[0] if len(self.vouchers) == 1 else None
 
 
-def look_up(accounts: Sequence[Account], code: Code, pin: Pin | None, *, broadcast: bool) -> Lookup:
+def find_in_accounts(accounts: Sequence[Account], code: Code, pin: Pin | None, *, broadcast: bool) -> FindResult:
     """Ask the accounts that may have the code, side by side.
 
     Args:
@@ -54,14 +54,18 @@ def look_up(accounts: Sequence[Account], code: Code, pin: Pin | None, *, broadca
     asked = [account for account in accounts if broadcast or account.may_have(code)]
     left_out = tuple(account.name for account in accounts if account not in asked)
     if not asked:
-        return Lookup(vouchers=(), asked=(), left_out=left_out)
+        return FindResult(vouchers=(), asked=(), left_out=left_out)
     with ThreadPoolExecutor(max_workers=len(asked), thread_name_prefix="voucher-lookup") as pool:
         answers = list(pool.map(lambda account: _ask(account, code, pin), asked))
-    named = list(zip(asked, answers, strict=True))
-    return Lookup(
-        vouchers=tuple(answer for _, answer in named if isinstance(answer, Voucher)),
-        asked=tuple(account.name for account, answer in named if not isinstance(answer, VoucherGatewayError)),
-        failed={account.name: answer for account, answer in named if isinstance(answer, VoucherGatewayError)},
+    answers_by_account = list(zip(asked, answers, strict=True))
+    return FindResult(
+        vouchers=tuple(answer for _, answer in answers_by_account if isinstance(answer, Voucher)),
+        asked=tuple(
+            account.name for account, answer in answers_by_account if not isinstance(answer, VoucherGatewayError)
+        ),
+        failed={
+            account.name: answer for account, answer in answers_by_account if isinstance(answer, VoucherGatewayError)
+        },
         left_out=left_out,
     )
 

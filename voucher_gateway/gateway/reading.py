@@ -17,13 +17,13 @@ from voucher_gateway.adapter import (
     VoucherQuery,
 )
 from voucher_gateway.gateway.accounts import Accounts
-from voucher_gateway.gateway.lookup import Lookup, look_up
+from voucher_gateway.gateway.lookup import FindResult, find_in_accounts
 
 
 class Reading(Accounts):
     """Verbs that only read."""
 
-    def find(self, code: str | Code, pin: str | Pin | None = None, *, broadcast: bool = False) -> Lookup:
+    def find(self, code: str | Code, pin: str | Pin | None = None, *, broadcast: bool = False) -> FindResult:
         """Look for a code in all accounts whose `code_pattern` matches it, side by side.
 
         Args:
@@ -32,7 +32,7 @@ class Reading(Accounts):
             broadcast: whether to show the code to the other accounts' vendors too.
         """
         code, pin = Code.of(code), Pin.of_given(pin)
-        lookup = look_up(self.accounts, code, pin, broadcast=broadcast)
+        lookup = find_in_accounts(self.accounts, code, pin, broadcast=broadcast)
         others = [voucher for voucher in lookup.vouchers if self._is_other_voucher(voucher.account, code, voucher.id)]
         if not others:
             return lookup

@@ -78,9 +78,9 @@ class Refunds(Accounts):
                 )
             return back, None
         assert self.journal is not None
-        from voucher_gateway.journal import Key
+        from voucher_gateway.journal import OperationKey
 
-        entry = self.journal.find(Key(account, Operation.REFUND, reference))
+        entry = self.journal.find(OperationKey(account, Operation.REFUND, reference))
         if money is not None:
             return money, entry.target.content if entry is not None and entry.target.money == money else None
         if entry is not None:

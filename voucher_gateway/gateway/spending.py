@@ -15,13 +15,13 @@ from voucher_gateway.adapter import (
     positive,
 )
 from voucher_gateway.emulation import (
-    Steps,
-    capture_of_redeemed,
+    StepRunner,
+    capture_already_redeemed,
     redeem_by_capture,
     redeem_by_update,
     refund_by_update,
+    release_already_redeemed,
     release_by_expiry,
-    release_of_redeemed,
     reserve_by_redeem,
 )
 from voucher_gateway.execution import Call
@@ -91,7 +91,7 @@ class Spending(Moving):
             Call(account, Operation.CAPTURE, reference, order, wait_s=wait, id=reservation.id, money=taken),
             lambda provider, ref: provider.capture(reservation, money, reference=ref, order=order),
             {
-                "reserve-by-redeem": lambda steps, provider: capture_of_redeemed(
+                "reserve-by-redeem": lambda steps, provider: capture_already_redeemed(
                     steps, provider, reservation, money, order
                 )
             },
@@ -107,7 +107,9 @@ class Spending(Moving):
             lambda provider, ref: provider.release(reservation, reference=ref, order=order),
             {
                 "release-by-expiry": lambda _, provider: release_by_expiry(provider, reservation),
-                "reserve-by-redeem": lambda steps, provider: release_of_redeemed(steps, provider, reservation, order),
+                "reserve-by-redeem": lambda steps, provider: release_already_redeemed(
+                    steps, provider, reservation, order
+                ),
             },
         )
 
@@ -166,16 +168,16 @@ class Spending(Moving):
         the result names that account; see `moved`.
         """
         money = None if money is None else positive(money, field="money")
-        if (there := self._moved_since(account, redemption, reference)) is not None:
-            return self._refund_there(account, there, redemption, money, reference=reference, order=order, wait=wait)
+        if (move := self._pending_move(account, redemption, reference)) is not None:
+            return self._refund_there(account, move, redemption, money, reference=reference, order=order, wait=wait)
         limit = self._refund_limit(account, redemption)
         back, content = self._amount_to_refund(account, reference, redemption, money, limit)
         part = None if back == redemption.money else back  # every vendor can give the whole back
 
-        def one_step(steps: Steps, provider: VoucherProvider) -> Refund:
+        def one_step(steps: StepRunner, provider: VoucherProvider) -> Refund:
             # What the vendor shows before a refund is noted with it, so no other refund of ours may come in between.
             with steps.lock(provider.host, redemption.voucher_id or redemption.id):
-                return steps.take("refund", lambda ref: provider.refund(redemption, part, reference=ref, order=order))
+                return steps.run("refund", lambda ref: provider.refund(redemption, part, reference=ref, order=order))
 
         call = Call(
             account,

@@ -27,7 +27,7 @@ from voucher_gateway.errors import (
     ProviderUnavailable,
     call_without_frames,
 )
-from voucher_gateway.http.request import Reply
+from voucher_gateway.http.request import Response
 from voucher_gateway.masking import Masked, Secret
 from voucher_gateway.settings import SecretSource
 
@@ -43,7 +43,7 @@ _LONGEST_LIFE_S: Final = 10**9
 Form = Mapping[str, str | Masked]
 """Fields of a form; values that are masked are revealed only when sent."""
 
-PostForm = Callable[[Form, float], Reply]
+PostForm = Callable[[Form, float], Response]
 """Posts a form to the token URL before a deadline; raises `NotExecuted` if there is no usable answer."""
 
 
@@ -129,21 +129,21 @@ class ClientCredentials:
         """Return a header whose token will not expire within the next moments."""
         token = self._token
         if token is None or time.monotonic() >= token.renew_at:
-            token = self._fetched(unlike=token, deadline=deadline)
+            token = self._renew_token(unlike=token, deadline=deadline)
         return token.header
 
     def renew(self, refused: Secret, deadline: float) -> bool:
         """Get another token, unless another thread has already done so."""
         token = self._token
         if token is None or token.header == refused:
-            self._fetched(unlike=token, deadline=deadline)
+            self._renew_token(unlike=token, deadline=deadline)
         return True
 
     def renew_after_fork(self) -> None:
         """Make a new lock: one that another thread of the parent held would stay locked for ever."""
         self._lock = threading.Lock()
 
-    def _fetched(self, *, unlike: _Token | None, deadline: float) -> _Token:
+    def _renew_token(self, *, unlike: _Token | None, deadline: float) -> _Token:
         fork_safety.renew_if_forked()
         if not self._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
             raise ProviderUnavailable("no access token within the time allowed")
@@ -167,20 +167,20 @@ class ClientCredentials:
         asked_at = time.monotonic()
         reply = self._post(form, deadline)
         if not reply.ok:
-            raise _refused(reply)
+            raise _authentication_error(reply)
         return self._read(reply, asked_at)
 
-    def _read(self, reply: Reply, asked_at: float) -> _Token:
+    def _read(self, reply: Response, asked_at: float) -> _Token:
         answer = reply.json()
         fields = answer if isinstance(answer, dict) else {}
         token, lifetime, scope = fields.get("access_token"), fields.get("expires_in"), fields.get("scope")
         kind = fields.get("token_type", "bearer")
         if not isinstance(token, str) or not _TOKEN.fullmatch(token):
-            raise _malformed("access_token", "visible ASCII text is due")
+            raise _malformed_token_reply("access_token", "visible ASCII text is due")
         if not isinstance(kind, str) or kind.lower() != "bearer":
-            raise _malformed("token_type", "'bearer' is due")
+            raise _malformed_token_reply("token_type", "'bearer' is due")
         if lifetime is not None and (isinstance(lifetime, bool) or not isinstance(lifetime, int) or lifetime < 0):
-            raise _malformed("expires_in", "a whole number of seconds is due")
+            raise _malformed_token_reply("expires_in", "a whole number of seconds is due")
         if isinstance(scope, str):
             self.granted = frozenset(scope.split())
         elif self._scopes:
@@ -199,11 +199,11 @@ def _bearer(key: Secret) -> Secret:
     return Secret(f"Bearer {key.reveal()}")
 
 
-def _malformed(field: str, rule: str) -> MalformedResponse:
+def _malformed_token_reply(field: str, rule: str) -> MalformedResponse:
     return MalformedResponse(f"the token endpoint's {field}: {rule}", problems=(f"{field}: {rule}",))
 
 
-def _refused(reply: Reply) -> AuthenticationFailed:
+def _authentication_error(reply: Response) -> AuthenticationFailed:
     """Read RFC 6749, 5.2: the error's name is one of a few words, its description could say anything."""
     try:
         answer = reply.json()

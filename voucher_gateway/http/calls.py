@@ -7,12 +7,12 @@ from typing import TypeVar
 
 from voucher_gateway.errors import Rejected, VoucherGatewayError, VoucherNotFound, drop_frames
 from voucher_gateway.http.client import HttpClient
-from voucher_gateway.http.request import Reply, Request
+from voucher_gateway.http.request import Request, Response
 
 T = TypeVar("T")
 
 
-class Calls:
+class ApiCalls:
     """One account's calls to its vendor; adapters derive theirs from it.
 
     Attributes:
@@ -23,16 +23,16 @@ class Calls:
         self.http = http
         self._account = account
 
-    def asked(self, operation: str, request: Request, read: Callable[[Reply], T]) -> T:
+    def send_read(self, operation: str, request: Request, read: Callable[[Response], T]) -> T:
         """Send a reading request that belongs to an operation, and return what `read` makes of the answer."""
-        return self.about(operation, lambda: self.http.read(request, read))
+        return self.error_context(operation, lambda: self.http.read(request, read))
 
-    def about(self, operation: str, call: Callable[[], T]) -> T:
+    def error_context(self, operation: str, call: Callable[[], T]) -> T:
         """Make a call whose errors name the account and the operation, and come without the frames of the call."""
         try:
             return call()
         except VoucherGatewayError as error:
-            failure = drop_frames(error).about(account=self._account, operation=str(operation))
+            failure = drop_frames(error).with_context(account=self._account, operation=str(operation))
         raise failure
 
     def of_voucher(self, call: Callable[[], T]) -> T:

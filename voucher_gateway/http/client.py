@@ -22,22 +22,22 @@ from voucher_gateway.errors import (
 )
 from voucher_gateway.http import effects
 from voucher_gateway.http.auth import Auth, Form, PostForm, encode_form
-from voucher_gateway.http.effects import Failure
-from voucher_gateway.http.request import EncodedRequest, Reply, Request
-from voucher_gateway.http.retry import repeat, retry_after_s
+from voucher_gateway.http.effects import TransportFailure
+from voucher_gateway.http.request import EncodedRequest, Request, Response
+from voucher_gateway.http.retry import retry, retry_after_s
 from voucher_gateway.http.settings import HttpSettings
-from voucher_gateway.http.transport import USER_AGENT, NoReply, Transport, deadline_in
+from voucher_gateway.http.transport import USER_AGENT, Transport, TransportError, deadline_in
 from voucher_gateway.http.urls import register_base_url
 from voucher_gateway.instants import now
 from voucher_gateway.integrity import require_voucher
 from voucher_gateway.masking import Secret
 from voucher_gateway.outcome import Effect, Intent
-from voucher_gateway.pacing import pace
-from voucher_gateway.witness import about_to_send
+from voucher_gateway.pacing import wait_for_rate_limit
+from voucher_gateway.witness import notify_before_send
 
 T = TypeVar("T")
 
-Explain = Callable[[Reply], VoucherGatewayError | None]
+Explain = Callable[[Response], VoucherGatewayError | None]
 """Turns a vendor's refusal into an error; None if the body is not in the vendor's own shape."""
 
 _TRANSIENT: Final = frozenset({408, 425})
@@ -46,7 +46,7 @@ _TRANSIENT: Final = frozenset({408, 425})
 class _Puzzle(Exception):
     """An answer, or its absence, that leaves open what the request did; `reason` says why, for people."""
 
-    def __init__(self, reason: str, reply: Reply | None = None, *, transient: bool = True) -> None:
+    def __init__(self, reason: str, reply: Response | None = None, *, transient: bool = True) -> None:
         super().__init__(reason)
         self.reason = reason
         self.status = None if reply is None else reply.status
@@ -57,12 +57,12 @@ class _Puzzle(Exception):
     def of_read(self, shown: str) -> VoucherGatewayError:
         """Return the error that it is for a read, which could not do anything."""
         message = f"{shown}: {self.reason}"
-        named: dict[str, Any] = {"http_status": self.status, "request_id": self.request_id}
+        context: dict[str, Any] = {"http_status": self.status, "request_id": self.request_id}
         if not self.transient:
-            return MalformedResponse(message, **named)
+            return MalformedResponse(message, **context)
         if self.retry_after is not None:
-            return RateLimited(message, retry_after=self.retry_after, **named)
-        return ProviderUnavailable(message, **named)
+            return RateLimited(message, retry_after=self.retry_after, **context)
+        return ProviderUnavailable(message, **context)
 
 
 class HttpClient:
@@ -119,14 +119,14 @@ class HttpClient:
         """Return what `ClientCredentials` posts its form with."""
         register_base_url(url)
 
-        def post(form: Form, deadline: float) -> Reply:
+        def post(form: Form, deadline: float) -> Response:
             request = EncodedRequest(
                 "POST",
                 url=url,
                 body=encode_form(form),
                 headers={"Content-Type": "application/x-www-form-urlencoded", **_COMMON},
             )
-            return repeat(
+            return retry(
                 lambda: self._token_reply(request, deadline),
                 tries=self.settings.tries,
                 deadline=deadline,
@@ -134,7 +134,7 @@ class HttpClient:
 
         return post
 
-    def read(self, request: Request, read: Callable[[Reply], T]) -> T:
+    def read(self, request: Request, read: Callable[[Response], T]) -> T:
         """Send a request that changes nothing, repeating it while it may help, and return what `read` makes of it.
 
         Raises:
@@ -143,19 +143,19 @@ class HttpClient:
             MalformedResponse: if the answer is outside of the vendor's contract.
             Declined, AccessDenied: as `explain` says.
         """
-        pace(self.account)
+        wait_for_rate_limit(self.account)
         deadline = deadline_in(self.settings.total_timeout_s)
 
         def once() -> T:
             try:
-                return read(self._answered(request, deadline))
+                return read(self._request_with_auth(request, deadline))
             except _Puzzle as puzzle:
-                error = puzzle.of_read(request.shown)
+                error = puzzle.of_read(request.safe_text)
             raise error
 
-        return self._about(lambda: repeat(once, tries=self.settings.tries, deadline=deadline))
+        return self._about(lambda: retry(once, tries=self.settings.tries, deadline=deadline))
 
-    def change(self, request: Request, intent: Intent, read: Callable[[Reply], T]) -> T:
+    def change(self, request: Request, intent: Intent, read: Callable[[Response], T]) -> T:
         """Send a request that changes something, and return what `read` makes of the answer.
 
         It is repeated only while it surely was not executed. The outcome stays unknown where `read` stumbles, whatever
@@ -167,41 +167,43 @@ class HttpClient:
             NotExecuted: if it surely has not.
             Declined, AccessDenied: as `explain` says.
         """
-        pace(self.account)
+        wait_for_rate_limit(self.account)
         deadline = deadline_in(self.settings.total_timeout_s)
 
         def once() -> T:
             reply = None
             try:
-                reply = self._answered(request, deadline, partial(about_to_send, intent))
+                reply = self._request_with_auth(request, deadline, partial(notify_before_send, intent))
                 result = read(reply)
                 require_voucher(intent.voucher_id, result)
                 return result
             except _Puzzle as puzzle:
-                found = puzzle
+                reason = puzzle
             except Exception as stumbled:
                 # Without a reply it is the token endpoint's, or a 401 or 429, or a refusal: our request did nothing.
                 if reply is None or isinstance(stumbled, Declined | AccessDenied | OutcomeUnknown):
                     raise
-                found = _Puzzle(_distrust(stumbled), reply)
+                reason = _Puzzle(_distrust(stumbled), reply)
             raise OutcomeUnknown(
-                f"{request.shown}: {found.reason}; it may have been carried out",
-                ticket=intent.ticket(found.reason),
-                http_status=found.status,
-                request_id=found.request_id,
+                f"{request.safe_text}: {reason.reason}; it may have been carried out",
+                ticket=intent.ticket(reason.reason),
+                http_status=reason.status,
+                request_id=reason.request_id,
             )
 
-        return self._about(lambda: repeat(once, tries=self.settings.tries, deadline=deadline), intent.verb)
+        return self._about(lambda: retry(once, tries=self.settings.tries, deadline=deadline), intent.verb)
 
     def _about(self, call: Callable[[], T], operation: str | None = None) -> T:
         # What is below here reads and writes codes and secrets in plain text, so its frames do not leave with an error.
         try:
             return call()
         except VoucherGatewayError as error:
-            failure = drop_frames(error).about(account=self.account, operation=operation)
+            failure = drop_frames(error).with_context(account=self.account, operation=operation)
         raise failure
 
-    def _answered(self, request: Request, deadline: float, announce: Callable[[], None] = lambda: None) -> Reply:
+    def _request_with_auth(
+        self, request: Request, deadline: float, announce: Callable[[], None] = lambda: None
+    ) -> Response:
         """Return a successful reply, renewing the credentials once. Each sending is announced right before.
 
         Raises:
@@ -211,56 +213,56 @@ class HttpClient:
         encoded = request.encode(self.settings.base_url)
         header = None if self.auth is None or request.anonymous else self.auth.header(deadline)
         announce()
-        reply = self._sent(request, encoded, header, deadline)
+        reply = self._send_once(request, encoded, header, deadline)
         if reply.status == 401 and header is not None and self.auth is not None and self.auth.renew(header, deadline):
             header = self.auth.header(deadline)
             announce()
-            reply = self._sent(request, encoded, header, deadline)
+            reply = self._send_once(request, encoded, header, deadline)
         if reply.ok:
             return reply
         raise self._refusal(request, reply)
 
-    def _sent(self, request: Request, encoded: EncodedRequest, header: Secret | None, deadline: float) -> Reply:
+    def _send_once(self, request: Request, encoded: EncodedRequest, header: Secret | None, deadline: float) -> Response:
         try:
             reply = self._transport.send(
                 _with_headers(encoded, header), deadline=deadline, returns_page=request.returns_page
             )
-        except NoReply as lost:
+        except TransportError as lost:
             failure = lost
         else:
             if (theirs := reply.date) is not None:
                 self._clocks = (theirs, now())
             return reply
-        if effects.of_failure(failure.failure, sent=failure.sent) is Effect.NOT_EXECUTED:
-            raise ProviderUnavailable(f"{request.shown}: {failure.failure}")
-        raise _Puzzle(failure.failure.value, transient=failure.failure is not Failure.TOO_LARGE)
+        if effects.effect_of_failure(failure.failure, sent=failure.sent) is Effect.NOT_EXECUTED:
+            raise ProviderUnavailable(f"{request.safe_text}: {failure.failure}")
+        raise _Puzzle(failure.failure.value, transient=failure.failure is not TransportFailure.TOO_LARGE)
 
-    def _refusal(self, request: Request, reply: Reply) -> Exception:
+    def _refusal(self, request: Request, reply: Response) -> Exception:
         """Return the error that an answer other than a success stands for."""
-        named: dict[str, Any] = {"http_status": reply.status, "request_id": reply.request_id}
+        context: dict[str, Any] = {"http_status": reply.status, "request_id": reply.request_id}
         if reply.status == 401:
-            return AuthenticationFailed(f"{request.shown}: the vendor does not accept the credentials", **named)
+            return AuthenticationFailed(f"{request.safe_text}: the vendor does not accept the credentials", **context)
         if reply.status == 429:
             wait = retry_after_s(reply.headers.get("retry-after"))
-            return RateLimited(f"{request.shown}: too many requests", retry_after=wait, **named)
-        explained = self._explained(reply)
-        effect = effects.of_status(reply.status, in_shape=explained is not None, refusals=self._refusals)
+            return RateLimited(f"{request.safe_text}: too many requests", retry_after=wait, **context)
+        explained = self._parse_refusal(reply)
+        effect = effects.effect_of_status(reply.status, in_shape=explained is not None, refusals=self._refusals)
         if explained is not None and effect is Effect.DECLINED:
-            return explained.about(**named)
+            return explained.with_context(**context)
         if 300 <= reply.status <= 399:
             return _Puzzle("answered with a redirect, which is never followed", reply)
         return _Puzzle(f"answered with HTTP {reply.status}", reply)
 
-    def _explained(self, reply: Reply) -> VoucherGatewayError | None:
+    def _parse_refusal(self, reply: Response) -> VoucherGatewayError | None:
         try:
             return self._explain(reply)
         except Exception:  # noqa: BLE001 - a body that `explain` stumbles over is not in the shape that it knows
             return None
 
-    def _token_reply(self, request: EncodedRequest, deadline: float) -> Reply:
+    def _token_reply(self, request: EncodedRequest, deadline: float) -> Response:
         try:
             reply = self._transport.send(request, deadline=deadline)
-        except NoReply as lost:
+        except TransportError as lost:
             failure = lost.failure.value
         else:
             if reply.ok or 400 <= reply.status <= 403:

@@ -26,7 +26,7 @@ from typing import Final
 from voucher_gateway.outcome import Effect
 
 
-class Failure(enum.StrEnum):
+class TransportFailure(enum.StrEnum):
     """Why no complete answer came. The value is the sentence for people."""
 
     NAME_NOT_RESOLVED = "the host name could not be resolved"
@@ -44,14 +44,16 @@ class Failure(enum.StrEnum):
 # These happen only before a request can leave.
 _ALWAYS_BEFORE: Final = frozenset(
     {
-        Failure.NAME_NOT_RESOLVED,
-        Failure.REFUSED,
-        Failure.CONNECT_TIMED_OUT,
-        Failure.PROXY_REFUSED,
+        TransportFailure.NAME_NOT_RESOLVED,
+        TransportFailure.REFUSED,
+        TransportFailure.CONNECT_TIMED_OUT,
+        TransportFailure.PROXY_REFUSED,
     }
 )
 # These may also happen later, so they need our own connection's word for it.
-_BEFORE_IF_CONNECTING: Final = frozenset({Failure.HANDSHAKE_FAILED, Failure.TIMED_OUT, Failure.BROKE_OFF})
+_BEFORE_IF_CONNECTING: Final = frozenset(
+    {TransportFailure.HANDSHAKE_FAILED, TransportFailure.TIMED_OUT, TransportFailure.BROKE_OFF}
+)
 
 REFUSALS: Final = frozenset({400, 403, 404, 422})
 """The statuses that say no, unless a provider's vendor documents others."""
@@ -59,7 +61,7 @@ REFUSALS: Final = frozenset({400, 403, 404, 422})
 _NOT_EXECUTED: Final = frozenset({401, 429})
 
 
-def of_failure(failure: Failure, *, sent: bool | None) -> Effect:
+def effect_of_failure(failure: TransportFailure, *, sent: bool | None) -> Effect:
     """Return the effect of a request without a complete answer.
 
     Args:
@@ -69,14 +71,14 @@ def of_failure(failure: Failure, *, sent: bool | None) -> Effect:
     """
     if sent:
         return Effect.UNKNOWN
-    if failure in _ALWAYS_BEFORE or failure is Failure.OUT_OF_TIME:
+    if failure in _ALWAYS_BEFORE or failure is TransportFailure.OUT_OF_TIME:
         return Effect.NOT_EXECUTED
     if failure in _BEFORE_IF_CONNECTING and sent is False:
         return Effect.NOT_EXECUTED
     return Effect.UNKNOWN
 
 
-def of_status(status: int, *, in_shape: bool, refusals: frozenset[int] = REFUSALS) -> Effect:
+def effect_of_status(status: int, *, in_shape: bool, refusals: frozenset[int] = REFUSALS) -> Effect:
     """Return the effect of a request that was answered.
 
     Args:

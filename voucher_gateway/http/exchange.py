@@ -32,12 +32,12 @@ from voucher_gateway.fork_safety import call_after_fork
 from voucher_gateway.http.replies import TimedResponse
 
 
-class OutOfTime(TimeoutError):
+class DeadlineExceeded(TimeoutError):
     """The total deadline is over."""
 
 
 @attrs.define
-class Exchange:
+class RequestDeadline:
     """The state of one request.
 
     Attributes:
@@ -62,7 +62,7 @@ class Exchange:
         """
         left = self.deadline - time.monotonic()
         if left <= 0:
-            raise OutOfTime
+            raise DeadlineExceeded
         return min(left, at_most)
 
     def hold(self, pool: _TimedPool, connection: _Timed) -> None:
@@ -85,7 +85,7 @@ _here = threading.local()
 
 
 @contextmanager
-def under_way(exchange: Exchange) -> Iterator[None]:
+def request_deadline(exchange: RequestDeadline) -> Iterator[None]:
     """Make `exchange` the one that this thread's sockets obey; an error inside closes the connection."""
     _here.exchange = exchange
     reply_was_read = False
@@ -97,7 +97,7 @@ def under_way(exchange: Exchange) -> Iterator[None]:
         exchange.give_back(reply_was_read=reply_was_read)
 
 
-def _exchange() -> Exchange | None:
+def _exchange() -> RequestDeadline | None:
     return getattr(_here, "exchange", None)
 
 
@@ -161,7 +161,7 @@ class _Timed:
                 else:
                     sock.settimeout(max(_MOMENT_S, by - time.monotonic()))
                     return sock
-            raise failed or OutOfTime
+            raise failed or DeadlineExceeded
         finally:
             self._dns_host = name
             failed = None  # its traceback leads back to this frame
@@ -179,10 +179,10 @@ class _Timed:
 
 def _addresses(name: str, port: int, connection: Any) -> list[str]:
     try:
-        found = socket.getaddrinfo(name.strip("[]"), port, allowed_gai_family(), socket.SOCK_STREAM)
+        addresses = socket.getaddrinfo(name.strip("[]"), port, allowed_gai_family(), socket.SOCK_STREAM)
     except socket.gaierror as error:
         raise NameResolutionError(name, connection, error) from error
-    return [str(where[0]) for *_, where in found]
+    return [str(where[0]) for *_, where in addresses]
 
 
 class _TimedHTTPConnection(_Timed, HTTPConnection):
@@ -242,17 +242,17 @@ class _TimedHTTPSPool(_TimedPool, HTTPSConnectionPool):
 _POOLS: Final = {"http": _TimedHTTPPool, "https": _TimedHTTPSPool}
 
 
-class TimedAdapter(HTTPAdapter):
+class DeadlineAdapter(HTTPAdapter):
     """requests' transport over connections that obey the exchange of their thread."""
 
-    def init_poolmanager(self, *args: Any, **named: Any) -> None:
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
         """Make the pools, of our kind."""
-        super().init_poolmanager(*args, **named)
+        super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
-    def proxy_manager_for(self, proxy: Any, **named: Any) -> Any:
+    def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
         """Make the pools behind a proxy, of our kind."""
-        manager = super().proxy_manager_for(proxy, **named)
+        manager = super().proxy_manager_for(proxy, **options)
         manager.pool_classes_by_scheme = _POOLS
         return manager
 

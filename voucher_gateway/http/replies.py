@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 if TYPE_CHECKING:
-    from voucher_gateway.http.exchange import Exchange
+    from voucher_gateway.http.exchange import RequestDeadline
 
 
 class _TimedReader(io.RawIOBase):
@@ -22,7 +22,7 @@ class _TimedReader(io.RawIOBase):
         muted: whether it reads nothing more from the socket.
     """
 
-    def __init__(self, sock: Any, exchange: Exchange | None) -> None:
+    def __init__(self, sock: Any, exchange: RequestDeadline | None) -> None:
         self.ended = False
         self.muted = False
         self._sock = sock
@@ -68,7 +68,7 @@ class _TimedSocket:
     """Stands for a socket where http.client asks it for a file to read the answer from."""
 
     sock: Any
-    exchange: Exchange | None
+    exchange: RequestDeadline | None
 
     def makefile(self, mode: str) -> _ReplyReader:  # noqa: ARG002 - http.client's signature
         return _ReplyReader(_TimedReader(self.sock, self.exchange))
@@ -79,7 +79,7 @@ class TimedResponse(http.client.HTTPResponse):
 
     chunked: bool
 
-    def __init__(self, sock: Any, exchange: Exchange | None, *args: Any, **named: Any) -> None:
+    def __init__(self, sock: Any, exchange: RequestDeadline | None, *args: Any, **named: Any) -> None:
         super().__init__(_TimedSocket(sock, exchange), *args, **named)  # type: ignore[arg-type]  # all it does is makefile
         self._reader: Any = self.fp
 

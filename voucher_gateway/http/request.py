@@ -47,7 +47,7 @@ def _encode(name: str, part: str | Masked) -> str:
         raise TypeError(f"{name} is a str, not {type(part).__name__}")
     if _plain(part) in ("", ".", ".."):
         raise InvalidRequest(f"{name} must not be empty, '.' or '..'", field=name, rule="not empty, not '.', not '..'")
-    encoded = _quoted(part)
+    encoded = _percent_encode(part)
     if encoded is None:
         raise InvalidRequest(f"{name} is no valid Unicode text", field=name, rule="valid Unicode")
     return encoded
@@ -57,7 +57,7 @@ def _plain(text: str | Masked) -> str:
     return text.reveal() if isinstance(text, Masked) else text
 
 
-def _quoted(text: str | Masked) -> str | None:
+def _percent_encode(text: str | Masked) -> str | None:
     # The error carries the whole text, so it must not be the context of ours.
     try:
         return quote(_plain(text), safe="")
@@ -86,7 +86,7 @@ class Request:
     returns_page: bool = False
 
     @property
-    def shown(self) -> str:
+    def safe_text(self) -> str:
         """The request as messages show it."""
         return f"{self.method} {self.path.template}"
 
@@ -124,7 +124,7 @@ class Request:
 
 def _encoded_query(query: Sequence[tuple[str, str | Masked]]) -> str | None:
     """Return the query as it is sent; None if a text is no valid Unicode."""
-    pairs = [(_quoted(name), _quoted(value)) for name, value in query]
+    pairs = [(_percent_encode(name), _percent_encode(value)) for name, value in query]
     if any(None in pair for pair in pairs):
         return None
     return "&".join(f"{name}={value}" for name, value in pairs)
@@ -148,7 +148,7 @@ class EncodedRequest:
 
 
 @attrs.frozen(kw_only=True, eq=False)
-class Reply:
+class Response:
     """A complete answer.
 
     Attributes:

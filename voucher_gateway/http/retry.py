@@ -37,12 +37,12 @@ def retry_after_s(header: str | None) -> float | None:
         return None
 
 
-def wait_s(tries: int) -> float:
+def backoff_seconds(tries: int) -> float:
     """Return a wait before the next try, drawn anew each time so that many callers do not come back together."""
     return random.uniform(0.5, 1.0) * min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** (tries - 1))  # noqa: S311 - no secret
 
 
-def repeat(call: Callable[[], T], *, tries: int, deadline: float) -> T:
+def retry(call: Callable[[], T], *, tries: int, deadline: float) -> T:
     """Make a call, and make it again while it surely was not executed and tries and time last.
 
     Args:
@@ -57,7 +57,7 @@ def repeat(call: Callable[[], T], *, tries: int, deadline: float) -> T:
             raise
         except NotExecuted as error:
             asked = error.retry_after if isinstance(error, RateLimited) else None
-            wait = wait_s(tried) if asked is None else asked
+            wait = backoff_seconds(tried) if asked is None else asked
             if tried == tries or time.monotonic() + wait >= deadline:
                 raise
         time.sleep(wait)

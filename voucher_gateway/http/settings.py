@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.settings import base_url
+from voucher_gateway.settings import parse_base_url
 
 
 def _seconds(_: object, __: attrs.Attribute[Any], value: float) -> None:
@@ -53,7 +53,7 @@ class HttpSettings:
         ca_bundle: a file of trusted certificates instead of the usual ones.
     """
 
-    base_url: str = attrs.field(converter=base_url)
+    base_url: str = attrs.field(converter=parse_base_url)
     connect_timeout_s: float = attrs.field(default=5.0, validator=_seconds)
     read_timeout_s: float = attrs.field(default=20.0, validator=_seconds)
     total_timeout_s: float = attrs.field(default=30.0, validator=_seconds)

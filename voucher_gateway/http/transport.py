@@ -24,16 +24,16 @@ from urllib3.util import Retry, parse_url
 
 from voucher_gateway import fork_safety
 from voucher_gateway.errors import ConfigurationError, drop_frames
-from voucher_gateway.http.effects import Failure
-from voucher_gateway.http.exchange import Exchange, OutOfTime, TimedAdapter, under_way
-from voucher_gateway.http.request import EncodedRequest, Reply
+from voucher_gateway.http.effects import TransportFailure
+from voucher_gateway.http.exchange import DeadlineAdapter, DeadlineExceeded, RequestDeadline, request_deadline
+from voucher_gateway.http.request import EncodedRequest, Response
 from voucher_gateway.http.settings import HttpSettings, ReplyLimits
 from voucher_gateway.settings import is_this_machine
 
 USER_AGENT: Final = "voucher-gateway"
 
 
-class NoReply(Exception):
+class TransportError(Exception):
     """No complete answer came.
 
     Attributes:
@@ -41,7 +41,7 @@ class NoReply(Exception):
         sent: whether a byte of the request may have left; None if we cannot tell.
     """
 
-    def __init__(self, failure: Failure, *, sent: bool | None) -> None:
+    def __init__(self, failure: TransportFailure, *, sent: bool | None) -> None:
         super().__init__(failure.value)
         self.failure = failure
         self.sent = sent
@@ -69,7 +69,7 @@ class Transport:
         self._session = requests.Session()
         # With no retry at all, urllib3 raises the failure itself. With none left, it raises a `MaxRetryError`, whose
         # message holds path and query, and a tracing library that wraps urllib3 records it.
-        adapter = TimedAdapter(
+        adapter = DeadlineAdapter(
             pool_connections=4, pool_maxsize=max(self._settings.workers, 1), max_retries=Retry(total=False)
         )
         self._session.mount("https://", adapter)
@@ -81,7 +81,7 @@ class Transport:
         fork_safety.renew_if_forked()
         self._session.close()
 
-    def send(self, request: EncodedRequest, *, deadline: float, returns_page: bool = False) -> Reply:
+    def send(self, request: EncodedRequest, *, deadline: float, returns_page: bool = False) -> Response:
         """Send one request once and read the whole answer.
 
         Args:
@@ -96,25 +96,27 @@ class Transport:
         fork_safety.renew_if_forked()
         route = self._route(request)
         limits = self._settings.reply_limits(page=returns_page)
-        exchange = Exchange(deadline, self._settings.connect_timeout_s, self._settings.read_timeout_s)
+        exchange = RequestDeadline(deadline, self._settings.connect_timeout_s, self._settings.read_timeout_s)
         callers = sys.exception()  # what our caller is handling just now says nothing about us
         # Raised outside of the handlers: even as a hidden context, the library's own error would carry URL and token.
         # The frames of an interruption would carry them, too, and the connection.
         interruption: BaseException | None = None
         try:
-            with under_way(exchange):
-                return self._send(_prepared(request), route, exchange, limits)
+            with request_deadline(exchange):
+                return self._send(_prepare_request(request), route, exchange, limits)
         except _TooLarge:
-            failure = Failure.TOO_LARGE
+            failure = TransportFailure.TOO_LARGE
         except Exception as error:  # noqa: BLE001 - whatever it is, the request may have left
             failure = _failure(error, besides=callers)
         except BaseException as error:  # noqa: BLE001 - raised again right below
             interruption = drop_frames(error)
         if interruption is not None:
             raise interruption
-        raise NoReply(_named(failure, exchange.sent), sent=exchange.sent)
+        raise TransportError(_name_failure(failure, exchange.sent), sent=exchange.sent)
 
-    def _send(self, request: requests.PreparedRequest, route: _Route, exchange: Exchange, limits: ReplyLimits) -> Reply:
+    def _send(
+        self, request: requests.PreparedRequest, route: _Route, exchange: RequestDeadline, limits: ReplyLimits
+    ) -> Response:
         response = self._session.get_adapter(request.url or "").send(
             request,
             stream=True,
@@ -128,7 +130,7 @@ class Transport:
         except BaseException:
             response.close()
             raise
-        return Reply(status=response.status_code, headers=response.headers, body=body, max_values=limits.max_values)
+        return Response(status=response.status_code, headers=response.headers, body=body, max_values=limits.max_values)
 
     def _route(self, request: EncodedRequest) -> _Route:
         host = urlsplit(request.url).netloc
@@ -152,7 +154,7 @@ class _TooLarge(Exception):
 _PIECE_BYTES: Final = 64 * 1024
 
 
-def _read_body(raw: Any, exchange: Exchange, max_bytes: int) -> bytes:
+def _read_body(raw: Any, exchange: RequestDeadline, max_bytes: int) -> bytes:
     """Read and decompress a body, piece by piece, so that neither its size nor its time is without a limit."""
     pieces: list[bytes] = []
     size = 0
@@ -186,7 +188,7 @@ def _check_certificates(verify: bool | str | None) -> None:
         raise ConfigurationError(f"there is no such file of trusted certificates: {where}")
 
 
-def _prepared(request: EncodedRequest) -> requests.PreparedRequest:
+def _prepare_request(request: EncodedRequest) -> requests.PreparedRequest:
     """Fill a prepared request by hand: requests' own preparation would decode and re-encode parts of the path."""
     prepared = requests.PreparedRequest()
     prepared.method = request.method
@@ -198,37 +200,37 @@ def _prepared(request: EncodedRequest) -> requests.PreparedRequest:
     return prepared
 
 
-def _failure(error: BaseException, *, besides: BaseException | None) -> Failure:
+def _failure(error: BaseException, *, besides: BaseException | None) -> TransportFailure:
     """Name what went wrong. requests wraps urllib3's errors, urllib3 wraps the system's: look at all of them."""
     causes = _causes(error, besides)
     for kinds, failure in _FAILURES:
         if any(isinstance(cause, kinds) for cause in causes):
             return failure
-    return Failure.NOT_RECOGNISED
+    return TransportFailure.NOT_RECOGNISED
 
 
 def _causes(error: BaseException, besides: BaseException | None) -> list[BaseException]:
     """Return the error and all that it wraps, but what was being handled `besides` before."""
-    found: list[BaseException] = []
+    causes: list[BaseException] = []
     queue: list[object] = [error]
-    while queue and len(found) < 16:
-        one = queue.pop()
-        if isinstance(one, BaseException) and one is not besides and one not in found:
-            found.append(one)
-            queue += [*one.args, getattr(one, "reason", None), one.__cause__, one.__context__]
-    return found
+    while queue and len(causes) < 16:
+        cause = queue.pop()
+        if isinstance(cause, BaseException) and cause is not besides and cause not in causes:
+            causes.append(cause)
+            queue += [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
+    return causes
 
 
 # The first that fits counts: a connect time-out wraps a plain TimeoutError, a failed look-up is a NewConnectionError,
 # and that in turn is a ConnectTimeoutError in urllib3.
-_FAILURES: Final[tuple[tuple[tuple[type[BaseException], ...], Failure], ...]] = (
-    ((OutOfTime,), Failure.OUT_OF_TIME),
-    ((broken.NameResolutionError,), Failure.NAME_NOT_RESOLVED),
-    ((broken.ProxyError, requests.exceptions.ProxyError), Failure.PROXY_REFUSED),
-    ((broken.NewConnectionError, ConnectionRefusedError), Failure.REFUSED),
-    ((broken.ConnectTimeoutError, requests.ConnectTimeout), Failure.CONNECT_TIMED_OUT),
-    ((broken.SSLError, requests.exceptions.SSLError), Failure.HANDSHAKE_FAILED),
-    ((broken.TimeoutError, requests.Timeout, TimeoutError), Failure.TIMED_OUT),
+_FAILURES: Final[tuple[tuple[tuple[type[BaseException], ...], TransportFailure], ...]] = (
+    ((DeadlineExceeded,), TransportFailure.OUT_OF_TIME),
+    ((broken.NameResolutionError,), TransportFailure.NAME_NOT_RESOLVED),
+    ((broken.ProxyError, requests.exceptions.ProxyError), TransportFailure.PROXY_REFUSED),
+    ((broken.NewConnectionError, ConnectionRefusedError), TransportFailure.REFUSED),
+    ((broken.ConnectTimeoutError, requests.ConnectTimeout), TransportFailure.CONNECT_TIMED_OUT),
+    ((broken.SSLError, requests.exceptions.SSLError), TransportFailure.HANDSHAKE_FAILED),
+    ((broken.TimeoutError, requests.Timeout, TimeoutError), TransportFailure.TIMED_OUT),
     (
         (
             broken.ProtocolError,
@@ -236,20 +238,23 @@ _FAILURES: Final[tuple[tuple[tuple[type[BaseException], ...], Failure], ...]] = 
             http.client.HTTPException,
             ConnectionError,
         ),
-        Failure.BROKE_OFF,
+        TransportFailure.BROKE_OFF,
     ),
 )
 
 # The same error tells of something else before the request left than after it.
-_WHILE_CONNECTING: Final = {Failure.TIMED_OUT: Failure.CONNECT_TIMED_OUT, Failure.BROKE_OFF: Failure.REFUSED}
+_WHILE_CONNECTING: Final = {
+    TransportFailure.TIMED_OUT: TransportFailure.CONNECT_TIMED_OUT,
+    TransportFailure.BROKE_OFF: TransportFailure.REFUSED,
+}
 _AFTER_SENDING: Final = {
-    Failure.OUT_OF_TIME: Failure.TIMED_OUT,
-    Failure.HANDSHAKE_FAILED: Failure.BROKE_OFF,
-    Failure.PROXY_REFUSED: Failure.BROKE_OFF,
+    TransportFailure.OUT_OF_TIME: TransportFailure.TIMED_OUT,
+    TransportFailure.HANDSHAKE_FAILED: TransportFailure.BROKE_OFF,
+    TransportFailure.PROXY_REFUSED: TransportFailure.BROKE_OFF,
 }
 
 
-def _named(failure: Failure, sent: bool | None) -> Failure:
+def _name_failure(failure: TransportFailure, sent: bool | None) -> TransportFailure:
     """Return the failure by the name that fits the moment."""
     if sent is None:
         return failure

@@ -2,29 +2,37 @@
 
 from voucher_gateway.journal.errors import error_json
 from voucher_gateway.journal.holds import HoldState
-from voucher_gateway.journal.ids import mark_of, new_id
+from voucher_gateway.journal.ids import new_id, tag_of
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import JournalKeys
-from voucher_gateway.journal.moved import Moved
+from voucher_gateway.journal.moved import VoucherMove
 from voucher_gateway.journal.opening import open_journal
-from voucher_gateway.journal.records import Entry, Finished, HoldRequest, Key, Sent, State, Target
+from voucher_gateway.journal.records import (
+    HoldRequest,
+    OperationKey,
+    OperationRecord,
+    OperationState,
+    OperationTarget,
+    RequestRecord,
+    RequestResult,
+)
 from voucher_gateway.journal.restoration import RESTORED
 
 __all__ = [
     "RESTORED",
-    "Entry",
-    "Finished",
     "HoldRequest",
     "HoldState",
     "Journal",
     "JournalKeys",
-    "Key",
-    "Moved",
-    "Sent",
-    "State",
-    "Target",
+    "OperationKey",
+    "OperationRecord",
+    "OperationState",
+    "OperationTarget",
+    "RequestRecord",
+    "RequestResult",
+    "VoucherMove",
     "error_json",
-    "mark_of",
     "new_id",
     "open_journal",
+    "tag_of",
 ]

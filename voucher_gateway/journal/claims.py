@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.adapter import Movement, Redemption, Refund, TopUp
 from voucher_gateway.database.schema import operations, requests
-from voucher_gateway.journal.records import Entry, State
+from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.journal.results import read_result
 from voucher_gateway.outcome import Result
 
@@ -23,13 +23,13 @@ _OTHERS: Final = sa.select(operations.c.result).where(
     operations.c.host == sa.bindparam("host"),
     operations.c.voucher_id == sa.bindparam("voucher"),
     operations.c.verb == sa.bindparam("verb"),
-    operations.c.state == State.SUCCEEDED.value,
+    operations.c.state == OperationState.SUCCEEDED.value,
     operations.c.id != sa.bindparam("mine"),
     operations.c.result.is_not(None),
 )
 
 
-def claimed_by_another(journal: Journal, entry: Entry, result: Result | None) -> bool:
+def is_result_of_another(journal: Journal, entry: OperationRecord, result: Result | None) -> bool:
     """Whether what was found at the vendor for an operation is another operation's result already.
 
     A refund at JTL names nothing. One that another worker made between the look at the history and the row of ours
@@ -37,7 +37,7 @@ def claimed_by_another(journal: Journal, entry: Entry, result: Result | None) ->
     """
     if not isinstance(result, Redemption | Refund | TopUp):
         return False
-    named = {
+    parameters = {
         "provider": entry.target.provider,
         "host": entry.target.host,
         "voucher": result.voucher_id,
@@ -45,17 +45,17 @@ def claimed_by_another(journal: Journal, entry: Entry, result: Result | None) ->
         "mine": entry.id,
     }
     with journal.database.read() as connection:
-        others = [read_result(text) for text in connection.scalars(_OTHERS, named)]
+        others = [read_result(text) for text in connection.scalars(_OTHERS, parameters)]
     return any(getattr(other, "id", None) == result.id for other in others)
 
 
-def all_claimed_by_others(journal: Journal, entry: Entry, movements: Iterable[Movement]) -> bool:
+def all_claimed_by_others(journal: Journal, entry: OperationRecord, movements: Iterable[Movement]) -> bool:
     """Whether each movement belongs to another operation: as its result, or by a reference that it sent."""
     with journal.database.read() as connection:
         return all(_is_of_another(connection, entry, movement) for movement in movements)
 
 
-def _is_of_another(connection: Connection, entry: Entry, movement: Movement) -> bool:
+def _is_of_another(connection: Connection, entry: OperationRecord, movement: Movement) -> bool:
     of_voucher = (
         (operations.c.provider == entry.target.provider)
         & (operations.c.host == entry.target.host)
@@ -70,6 +70,6 @@ def _is_of_another(connection: Connection, entry: Entry, movement: Movement) -> 
     if movement.reference and connection.execute(sent.limit(1)).first() is not None:
         return True
     results = sa.select(operations.c.result).where(
-        of_voucher, operations.c.state == State.SUCCEEDED.value, operations.c.result.is_not(None)
+        of_voucher, operations.c.state == OperationState.SUCCEEDED.value, operations.c.result.is_not(None)
     )
     return any(getattr(read_result(text), "id", None) == movement.id for text in connection.scalars(results))

@@ -36,37 +36,37 @@ from voucher_gateway.database.schema import holds, requests
 from voucher_gateway.database.statement import Statement
 from voucher_gateway.journal.keycheck import require_all_keys
 from voucher_gateway.journal.keys import JournalKeys
-from voucher_gateway.journal.records import Entry, HoldRequest
+from voucher_gateway.journal.records import HoldRequest, OperationRecord
 from voucher_gateway.outcome import Result
 
 
 class HoldState(enum.StrEnum):
     """Where a hold stands."""
 
-    ASKED = "asked"
+    REQUESTED = "asked"
     """Sent, and nothing heard of it: it counts as live until it would be over at the latest."""
     LIVE = "live"
     CAPTURED = "captured"
     RELEASED = "released"
     SUPERSEDED = "superseded"
-    GONE = "gone"
+    NOT_MADE = "gone"
     """Never came about."""
 
 
-_COUNTING: Final = [HoldState.ASKED.value, HoldState.LIVE.value]
+_ACTIVE_STATES: Final = [HoldState.REQUESTED.value, HoldState.LIVE.value]
 _ENDED: Final = {
     HoldState.CAPTURED: (AlreadyCaptured, "the reservation was captured already"),
     HoldState.RELEASED: (ReservationReleased, "the reservation was released"),
     HoldState.SUPERSEDED: (ReservationSuperseded, "a later reservation of ours has ended this one"),
 }
 
-_STANDING: Final = Statement(
+_SELECT_ACTIVE: Final = Statement(
     sa.select(holds.c.operation_id, holds.c.order_number).where(
         holds.c.provider == sa.bindparam("provider"),
         holds.c.host == sa.bindparam("host"),
         holds.c.fingerprint == sa.bindparam("mark"),
         holds.c.operation_id != sa.bindparam("mine"),
-        (holds.c.state == HoldState.ASKED.value) | (holds.c.state == HoldState.LIVE.value),
+        (holds.c.state == HoldState.REQUESTED.value) | (holds.c.state == HoldState.LIVE.value),
         (holds.c.expires_at.is_(None)) | (holds.c.expires_at > sa.bindparam("at")),
     )
 )
@@ -91,7 +91,7 @@ _INSERT: Final = Statement(
         "state",
     ),
 )
-_LIVES: Final = Statement(
+_MARK_LIVE: Final = Statement(
     sa.update(holds)
     .where(holds.c.operation_id == sa.bindparam("mine"))
     .values(reservation_id=sa.bindparam("reservation"), expires_at=sa.bindparam("until"), state=HoldState.LIVE.value)
@@ -132,7 +132,7 @@ class Holds:
         self,
         connection: Connection,
         keys: JournalKeys,
-        entry: Entry,
+        entry: OperationRecord,
         *,
         step: str,
         intent: Intent,
@@ -154,7 +154,7 @@ class Holds:
         elif step == "capture" and intent.subject is not None:
             self._capture(connection, intent, vendor_now)
 
-    def check_release(self, connection: Connection, entry: Entry, reservation_id: str) -> None:
+    def check_release(self, connection: Connection, entry: OperationRecord, reservation_id: str) -> None:
         """Refuse to give up what was captured.
 
         Raises:
@@ -164,27 +164,29 @@ class Holds:
         if connection.scalar(sa.select(holds.c.state).where(known)) == HoldState.CAPTURED.value:
             raise AlreadyCaptured("the reservation was captured already")
 
-    def settled(self, connection: Connection, entry: Entry, result: Result | None) -> None:
+    def on_operation_closed(self, connection: Connection, entry: OperationRecord, result: Result | None) -> None:
         """Note what an operation that has come to an end means for holds."""
         if isinstance(result, Redemption) and result.reservation_id is not None:
-            named = {"host": entry.target.host, "reservation": result.reservation_id}
-            _END.run(connection, {**named, "to": HoldState.CAPTURED.value})
+            parameters = {"host": entry.target.host, "reservation": result.reservation_id}
+            _END.run(connection, {**parameters, "to": HoldState.CAPTURED.value})
         elif isinstance(result, Release):
-            named = {"host": entry.target.host, "reservation": result.reservation_id}
-            _END.run(connection, {**named, "to": HoldState.RELEASED.value})
+            parameters = {"host": entry.target.host, "reservation": result.reservation_id}
+            _END.run(connection, {**parameters, "to": HoldState.RELEASED.value})
 
-    def finished(self, connection: Connection, operation_id: str, effect: Effect, made: Reservation | None) -> None:
+    def on_request_finished(
+        self, connection: Connection, operation_id: str, effect: Effect, reservation: Reservation | None
+    ) -> None:
         """Note what became of the request that should make a hold."""
         own = _OWN.first(connection, {"mine": operation_id})
         if own is None:
             return
         # Before any row is changed: whoever has this lock may change ours too, and each would wait for the other.
         one_at_a_time(connection, own["provider"], own["host"], own["fingerprint"])
-        if made is not None:
-            self._made(connection, own, made)
+        if reservation is not None:
+            self._on_reservation_made(connection, own, reservation)
         elif effect in (Effect.DECLINED, Effect.NOT_EXECUTED) and not _in_doubt(connection, operation_id):
-            asked = (holds.c.operation_id == operation_id) & (holds.c.state == HoldState.ASKED.value)
-            _set(connection, asked, HoldState.GONE)
+            asked = (holds.c.operation_id == operation_id) & (holds.c.state == HoldState.REQUESTED.value)
+            _set(connection, asked, HoldState.NOT_MADE)
 
     def may_be_superseded(self, connection: Connection, host: str, reservation_id: str) -> bool:
         """Whether an earlier request for this reservation, whose outcome is not known, may have ended it since."""
@@ -194,10 +196,10 @@ class Holds:
         operation_id = connection.scalar(query)
         return operation_id is not None and _in_doubt(connection, operation_id)
 
-    def standing(self, connection: Connection, at: datetime) -> list[Hold]:
+    def active(self, connection: Connection, at: datetime) -> list[Hold]:
         """Return the holds that may still stand at a moment of the vendor's clock."""
         standing = (holds.c.expires_at.is_(None)) | (holds.c.expires_at > format_micros(at))
-        query = sa.select(holds).where(holds.c.state.in_(_COUNTING), standing)
+        query = sa.select(holds).where(holds.c.state.in_(_ACTIVE_STATES), standing)
         return [
             Hold(
                 operation_id=row.operation_id,
@@ -213,7 +215,7 @@ class Holds:
         self,
         connection: Connection,
         keys: JournalKeys,
-        entry: Entry,
+        entry: OperationRecord,
         hold: HoldRequest,
         intent: Intent,
         vendor_now: datetime,
@@ -228,7 +230,7 @@ class Holds:
             for key_id in keys.keys
         }
         voucher = {"provider": target.provider, "host": target.host, "mine": entry.id, "at": format_micros(vendor_now)}
-        standing = [row for mark in marks for row in _STANDING.all(connection, {**voucher, "mark": mark})]
+        standing = [row for mark in marks for row in _SELECT_ACTIVE.all(connection, {**voucher, "mark": mark})]
         foreign = [row for row in standing if hold.order is None or row["order_number"] != hold.order]
         refused = {"refuse": standing, "replace-own": foreign, "replace": []}[hold.if_held]
         if hold.exclusive and refused:
@@ -251,7 +253,7 @@ class Holds:
                 "currency": intent.money.currency,
                 "expires_at": None if hold.lasts_until is None else format_micros(hold.lasts_until),
                 "exclusive": hold.exclusive,
-                "state": HoldState.ASKED.value,
+                "state": HoldState.REQUESTED.value,
             },
         )
 
@@ -264,12 +266,12 @@ class Holds:
         if row["expires_at"] is not None and row["expires_at"] <= format_micros(vendor_now):
             raise ReservationExpired("the reservation would be over before a capture could arrive")
 
-    def _made(self, connection: Connection, own: Mapping[str, Any], reservation: Reservation) -> None:
+    def _on_reservation_made(self, connection: Connection, own: Mapping[str, Any], reservation: Reservation) -> None:
         operation_id = own["operation_id"]
         until = None if reservation.valid_until is None else format_micros(reservation.valid_until)
-        _LIVES.run(connection, {"mine": operation_id, "reservation": reservation.id, "until": until})
+        _MARK_LIVE.run(connection, {"mine": operation_id, "reservation": reservation.id, "until": until})
         voucher = {"provider": own["provider"], "host": own["host"], "mark": own["fingerprint"], "mine": operation_id}
-        if not own["exclusive"] or _STANDING.first(connection, {**voucher, "at": ""}) is None:
+        if not own["exclusive"] or _SELECT_ACTIVE.first(connection, {**voucher, "at": ""}) is None:
             return
         rivals = (
             (holds.c.provider == own["provider"])
@@ -278,16 +280,16 @@ class Holds:
             & (holds.c.operation_id != operation_id)
         )
         if until is None:  # nothing tells which came last, so it is ours
-            _set(connection, rivals & holds.c.state.in_(_COUNTING), HoldState.SUPERSEDED)
+            _set(connection, rivals & holds.c.state.in_(_ACTIVE_STATES), HoldState.SUPERSEDED)
             return
         live = holds.c.state == HoldState.LIVE.value
         later = holds.c.expires_at > until
         # The vendor keeps the one that it made last, and answers may come in another order. Its clock may have whole
         # seconds only: of two that end at the same moment, one that was there before ours was asked for is over; of
         # two that were under way together it is not known which one stands.
-        tied = (holds.c.expires_at == until) & holds.c.operation_id.in_(_known_before(operation_id))
+        tied = (holds.c.expires_at == until) & holds.c.operation_id.in_(_select_answered_before(operation_id))
         _set(connection, rivals & live & ((holds.c.expires_at < until) | tied), HoldState.SUPERSEDED)
-        _set(connection, rivals & (holds.c.state == HoldState.ASKED.value), HoldState.SUPERSEDED)
+        _set(connection, rivals & (holds.c.state == HoldState.REQUESTED.value), HoldState.SUPERSEDED)
         if connection.execute(sa.select(holds.c.operation_id).where(rivals & live & later)).first() is not None:
             _set(connection, holds.c.operation_id == operation_id, HoldState.SUPERSEDED)
 
@@ -302,7 +304,7 @@ def _in_doubt(connection: Connection, operation_id: str) -> bool:
     return connection.execute(query.limit(1)).first() is not None
 
 
-def _known_before(operation_id: str) -> sa.Select[tuple[str]]:
+def _select_answered_before(operation_id: str) -> sa.Select[tuple[str]]:
     """Select the operations whose reservation was answered before this operation's was sent."""
     ours = sa.select(sa.func.max(requests.c.sent_at)).where(
         requests.c.operation_id == operation_id, requests.c.step == Operation.RESERVE.value

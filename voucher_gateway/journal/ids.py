@@ -11,6 +11,6 @@ def new_id(mark: str) -> str:
     return f"{int(now().timestamp() * 1000):012x}{mark}"
 
 
-def mark_of(operation_id: str) -> str:
+def tag_of(operation_id: str) -> str:
     """Return the mark that an operation's id ends in."""
     return operation_id[-MARK_LENGTH:]

@@ -31,12 +31,20 @@ from voucher_gateway.journal.errors import error_json
 from voucher_gateway.journal.holds import Hold, Holds
 from voucher_gateway.journal.keycheck import require_right_keys
 from voucher_gateway.journal.keys import JournalKeys
-from voucher_gateway.journal.moved import refuse_moved
+from voucher_gateway.journal.moved import reject_if_moved
 from voucher_gateway.journal.names import AccountNames
 from voucher_gateway.journal.overwrites import OpenOverwrite, open_overwrite
-from voucher_gateway.journal.records import Entry, Finished, HoldRequest, Key, Sent, State, Target
+from voucher_gateway.journal.records import (
+    HoldRequest,
+    OperationKey,
+    OperationRecord,
+    OperationState,
+    OperationTarget,
+    RequestRecord,
+    RequestResult,
+)
 from voucher_gateway.journal.refunds import RefundLimit, check_refund
-from voucher_gateway.journal.restoration import Restoration
+from voucher_gateway.journal.restoration import RestoreGuard
 from voucher_gateway.journal.results import write_result
 from voucher_gateway.outcome import Result
 
@@ -56,7 +64,7 @@ class Journal:
         self.names = AccountNames(database)
         require_right_keys(database, keys)
         with database.read() as connection:
-            self.restoration = Restoration(connection)
+            self.restoration = RestoreGuard(connection)
 
     def close(self) -> None:
         """Close the database."""
@@ -64,30 +72,30 @@ class Journal:
 
     # --- reading ---
 
-    def find(self, key: Key) -> Entry | None:
+    def find(self, key: OperationKey) -> OperationRecord | None:
         """Return the operation of a key."""
         with self.database.read() as connection:
             return _entry(connection, key)
 
-    def get(self, operation_id: str) -> Entry | None:
+    def get(self, operation_id: str) -> OperationRecord | None:
         """Return the operation of this id."""
         with self.database.read() as connection:
             return _of_id(connection, operation_id)
 
-    def sent(self, operation_id: str) -> list[Sent]:
+    def requests_of(self, operation_id: str) -> list[RequestRecord]:
         """Return the requests of an operation, the oldest first."""
         with self.database.read() as connection:
-            return [Sent.from_row(row) for row in statements.SENT.all(connection, {"id": operation_id})]
+            return [RequestRecord.from_row(row) for row in statements.SENT.all(connection, {"id": operation_id})]
 
-    def entries(
+    def operations(
         self,
         *,
-        states: Iterable[State] = (),
+        states: Iterable[OperationState] = (),
         account: str | None = None,
         due: datetime | None = None,
         limit: int | None = None,
         after: str | None = None,
-    ) -> list[Entry]:
+    ) -> list[OperationRecord]:
         """Return operations in the order of their ids, which is that of their making.
 
         Args:
@@ -109,65 +117,72 @@ class Journal:
         if limit is not None:
             query = query.limit(limit)
         with self.database.read() as connection:
-            return [Entry.from_row(dict(row)) for row in connection.execute(query).mappings()]
+            return [OperationRecord.from_row(dict(row)) for row in connection.execute(query).mappings()]
 
-    def standing_holds(self, *, account: str, at: datetime) -> list[tuple[Hold, Entry]]:
+    def standing_holds(self, *, account: str, at: datetime) -> list[tuple[Hold, OperationRecord]]:
         """Return the reservations of an account that may still hold value at a moment of the vendor's clock."""
         with self.database.read() as connection:
             return [
                 (hold, entry)
-                for hold in self.holds.standing(connection, at)
+                for hold in self.holds.active(connection, at)
                 if (entry := _of_id(connection, hold.operation_id)) is not None and entry.key.account == account
             ]
 
-    def adopted(self, entry: Entry) -> Result | None:
+    def find_forgotten_result(self, entry: OperationRecord) -> Result | None:
         """Return what a vendor showed of a new operation when the journal was restored; None if nothing."""
         if not self.restoration.adopted_any:
             return None
         key = entry.key
         marks = [
-            self.keys.mark(name, key.verb.value, key.reference, key_id=key_id)
+            self.keys.tag(name, key.verb.value, key.reference, key_id=key_id)
             for name in (key.account, *self.names.former_names(key.account))
             for key_id in self.keys.keys
         ]
         with self.database.read() as connection:
-            return self.restoration.claim(connection, entry, marks)
+            return self.restoration.find_forgotten_result(connection, entry, marks)
 
-    def open_overwrite(self, entry: Entry, voucher_id: str) -> OpenOverwrite | None:
+    def unresolved_overwrite(self, entry: OperationRecord, voucher_id: str) -> OpenOverwrite | None:
         """Return another operation that may still overwrite this voucher's value; None if there is none."""
         with self.database.read() as connection:
             return open_overwrite(connection, entry, voucher_id)
 
-    def doubts(self, intent: Intent) -> bool:
+    def is_forgotten_refund(self, intent: Intent) -> bool:
         """Whether a refund may be one that the journal forgot when it was restored: then it must not be sent."""
         if not self.restoration.adopted_any:
             return False
         with self.database.write() as connection:
-            return self.restoration.doubts(connection, intent)
+            return self.restoration.is_forgotten_refund(connection, intent)
 
-    def alive(self, entry: Entry) -> bool:
+    def is_owner_alive(self, entry: OperationRecord) -> bool:
         """Whether the worker on an open operation still lives."""
         return entry.owner is not None and self.database.locks.alive(entry.owner)
 
-    def target(
-        self, *, provider: str, host: str, login: str | None, code: Code | None, like: Target | None = None, **what: Any
-    ) -> Target:
+    def describe_target(
+        self,
+        *,
+        provider: str,
+        host: str,
+        login: str | None,
+        code: Code | None,
+        like: OperationTarget | None = None,
+        **what: Any,
+    ) -> OperationTarget:
         """Return what a call is meant to do, fingerprinted with the newest key or with that of an earlier target."""
         key_id = self.keys.newest if like is None else like.key_id
         mark = None if code is None else self.keys.fingerprint(code, provider=provider, host=host, key_id=key_id)
-        return Target(provider=provider, host=host, login=login, key_id=key_id, fingerprint=mark, **what)
+        return OperationTarget(provider=provider, host=host, login=login, key_id=key_id, fingerprint=mark, **what)
 
     # --- writing ---
 
-    def begin(
+    def record_request(
         self,
-        entry: Entry,
+        entry: OperationRecord,
         *,
         new: bool,
         step: str,
         decisive: bool,
         intent: Intent,
-        finished: Sequence[Finished],
+        finished: Sequence[RequestResult],
         hold: HoldRequest | None,
         vendor_now: datetime,
         refund_limit: RefundLimit | None = None,
@@ -183,18 +198,18 @@ class Journal:
         """
         at = format_micros(now())
         with self.database.write() as connection:
-            self.restoration.require_done(connection)
+            self.restoration.require_writable(connection)
             if new:
                 self._write_new(connection, entry, intent.voucher_id, at)
                 self.names.confirm(connection, entry.key.account, intent)
             else:
                 mine = {"mine": entry.id, "seen": entry.epoch, "at": at, "voucher": intent.voucher_id}
-                _one(statements.TOUCH.run(connection, mine))
+                _one(statements.REFRESH.run(connection, mine))
             self._write_finished(connection, entry, finished, at)
             _no_rival(connection, entry, step, intent)
             if refund_limit is not None:
                 check_refund(connection, entry, refund_limit)
-            refuse_moved(connection, entry, intent)
+            reject_if_moved(connection, entry, intent)
             again = not new or entry.attempt > 1
             self.holds.check(
                 connection,
@@ -206,7 +221,7 @@ class Journal:
                 vendor_now=vendor_now,
                 again=again,
             )
-            made = statements.INSERT_REQUEST.first(
+            row = statements.INSERT_REQUEST.first(
                 connection,
                 {
                     "operation_id": entry.id,
@@ -219,27 +234,29 @@ class Journal:
                     "sent_at": at,
                 },
             )
-            assert made is not None
-            return int(made["id"])
+            assert row is not None
+            return int(row["id"])
 
-    def _write_finished(self, connection: Connection, entry: Entry, finished: Sequence[Finished], at: str) -> None:
-        for one in finished:
-            values = {"row": one.row, "effect": one.effect.value, "reason": one.reason, "at": at}
+    def _write_finished(
+        self, connection: Connection, entry: OperationRecord, finished: Sequence[RequestResult], at: str
+    ) -> None:
+        for result in finished:
+            values = {"row": result.row, "effect": result.effect.value, "reason": result.reason, "at": at}
             statements.FINISH_REQUEST.run(connection, values)
-            if one.step == "reserve":
-                self.holds.finished(connection, entry.id, one.effect, one.made)
+            if result.step == "reserve":
+                self.holds.on_request_finished(connection, entry.id, result.effect, result.reservation)
 
-    def _write_new(self, connection: Connection, entry: Entry, voucher_id: str | None, at: str) -> None:
+    def _write_new(self, connection: Connection, entry: OperationRecord, voucher_id: str | None, at: str) -> None:
         if entry.attempt > 1:  # begun before, and known to have moved nothing
             taken = {
                 "mine": entry.id,
                 "seen": entry.epoch - 1,
                 "more": 1,
-                "to": State.OPEN.value,
+                "to": OperationState.OPEN.value,
                 "by": entry.owner,
                 "at": at,
             }
-            again = statements.TAKE.where(operations.c.state.in_(statements.AGAIN))
+            again = statements.TAKE_OVER.where(operations.c.state.in_(statements.RESTARTABLE))
             _one(connection.execute(again, taken).rowcount)
             return
         target = entry.target
@@ -262,7 +279,7 @@ class Journal:
                     "amount": None if target.money is None else f"{target.money.amount:f}",
                     "currency": None if target.money is None else target.money.currency,
                     "content": target.content,
-                    "state": State.OPEN.value,
+                    "state": OperationState.OPEN.value,
                     "attempt": 1,
                     "epoch": 1,
                     "owner": entry.owner,
@@ -278,16 +295,16 @@ class Journal:
         if taken_meanwhile:
             raise OperationInProgress("another worker has begun this very call")
 
-    def record(self, entry: Entry, result: Result) -> None:
+    def record_without_request(self, entry: OperationRecord, result: Result) -> None:
         """Write down an operation that succeeded without any request: a release by expiry, say."""
         with self.database.write() as connection:
             if isinstance(result, Release):
                 self.holds.check_release(connection, entry, result.reservation_id)
             self._write_new(connection, entry, getattr(result, "voucher_id", None), format_micros(now()))
             self.names.confirm(connection, entry.key.account, entry.target)
-        self.settle(entry, State.SUCCEEDED, result=result)
+        self.close_operation(entry, OperationState.SUCCEEDED, result=result)
 
-    def take_over(self, entry: Entry, *, owner: str) -> Entry:
+    def take_over(self, entry: OperationRecord, *, owner: str) -> OperationRecord:
         """Take an operation whose worker died, so that the worker, should it wake up, can send nothing more.
 
         Raises:
@@ -295,24 +312,24 @@ class Journal:
         """
         at = now()
         with self.database.write() as connection:
-            taken = {"mine": entry.id, "seen": entry.epoch, "more": 0, "to": State.OPEN.value, "by": owner}
-            open_still = statements.TAKE.where(operations.c.state == State.OPEN.value)
+            taken = {"mine": entry.id, "seen": entry.epoch, "more": 0, "to": OperationState.OPEN.value, "by": owner}
+            open_still = statements.TAKE_OVER.where(operations.c.state == OperationState.OPEN.value)
             _one(connection.execute(open_still, {**taken, "at": format_micros(at)}).rowcount)
         return attrs.evolve(entry, epoch=entry.epoch + 1, owner=owner, updated_at=at)
 
-    def settle(
+    def close_operation(
         self,
-        entry: Entry,
-        state: State,
+        entry: OperationRecord,
+        state: OperationState,
         *,
         result: Result | None = None,
         error: VoucherGatewayError | None = None,
-        finished: Sequence[Finished] = (),
+        finished: Sequence[RequestResult] = (),
         check_at: datetime | None = None,
         checks: int = 0,
         decided_by: str | None = None,
         decision: str | None = None,
-    ) -> Entry:
+    ) -> OperationRecord:
         """Write where an operation stands now.
 
         Raises:
@@ -320,7 +337,7 @@ class Journal:
             DatabaseUnavailable: if it cannot be committed; the operation stays as it was.
         """
         at = format_micros(now())
-        made = None if result is None else write_result(result)
+        payload = None if result is None else write_result(result)
         wrong = None if error is None else error_json(error)
         with self.database.write() as connection:
             self._write_finished(connection, entry, finished, at)
@@ -328,7 +345,7 @@ class Journal:
                 "mine": entry.id,
                 "seen": entry.epoch,
                 "to": state.value,
-                "made": made,
+                "made": payload,
                 "wrong": wrong,
                 "voucher": getattr(result, "voucher_id", None),
                 "at": at,
@@ -338,10 +355,12 @@ class Journal:
                 "why": decision,
             }
             _one(statements.SETTLE.run(connection, values))
-            self.holds.settled(connection, entry, result)
-        return attrs.evolve(entry, state=state, result=made, error=wrong)
+            self.holds.on_operation_closed(connection, entry, result)
+        return attrs.evolve(entry, state=state, result=payload, error=wrong)
 
-    def close_requests(self, entry: Entry, finished: Sequence[Finished], *, decided_by: str, decision: str) -> None:
+    def close_requests(
+        self, entry: OperationRecord, finished: Sequence[RequestResult], *, decided_by: str, decision: str
+    ) -> None:
         """Write what a person found out about requests of an operation that is settled already.
 
         Raises:
@@ -349,24 +368,24 @@ class Journal:
             DatabaseUnavailable: if it cannot be committed.
         """
         at = format_micros(now())
-        decided = sa.update(operations).where(statements.MINE).values(decided_by=decided_by, decision=decision)
+        decided = sa.update(operations).where(statements.OWN_EPOCH).values(decided_by=decided_by, decision=decision)
         with self.database.write() as connection:
             self._write_finished(connection, entry, finished, at)
             _one(connection.execute(decided, {"mine": entry.id, "seen": entry.epoch}).rowcount)
 
 
-def _entry(connection: Connection, key: Key) -> Entry | None:
-    named = {"account": key.account, "verb": key.verb.value, "reference": key.reference}
-    row = statements.OF_KEY.first(connection, named)
-    return None if row is None else Entry.from_row(row)
+def _entry(connection: Connection, key: OperationKey) -> OperationRecord | None:
+    fields = {"account": key.account, "verb": key.verb.value, "reference": key.reference}
+    row = statements.OF_KEY.first(connection, fields)
+    return None if row is None else OperationRecord.from_row(row)
 
 
-def _of_id(connection: Connection, operation_id: str) -> Entry | None:
+def _of_id(connection: Connection, operation_id: str) -> OperationRecord | None:
     row = statements.OF_ID.first(connection, {"id": operation_id})
-    return None if row is None else Entry.from_row(row)
+    return None if row is None else OperationRecord.from_row(row)
 
 
-def _no_rival(connection: Connection, entry: Entry, step: str, intent: Intent) -> None:
+def _no_rival(connection: Connection, entry: OperationRecord, step: str, intent: Intent) -> None:
     """Refuse a refund while another one of the voucher is not settled, and a capture while another one is.
 
     Where refunds carry no reference, two open ones could not be told apart (JTL); and whether a reservation can be
@@ -375,11 +394,11 @@ def _no_rival(connection: Connection, entry: Entry, step: str, intent: Intent) -
     Raises:
         OperationInProgress: if there is such an operation.
     """
-    if step not in statements.ONE_AT_A_TIME or step != entry.key.verb or intent.voucher_id is None:
+    if step not in statements.EXCLUSIVE_OPERATIONS or step != entry.key.verb or intent.voucher_id is None:
         return
     target = entry.target
     one_at_a_time(connection, target.provider, target.host, intent.voucher_id)
-    named = {
+    parameters = {
         "provider": target.provider,
         "host": target.host,
         "voucher": intent.voucher_id,
@@ -387,7 +406,7 @@ def _no_rival(connection: Connection, entry: Entry, step: str, intent: Intent) -
         "subject": intent.subject,
         "mine": entry.id,
     }
-    if statements.RIVAL.first(connection, named) is not None:
+    if statements.COMPETING.first(connection, parameters) is not None:
         raise OperationInProgress(f"another {step} of this is not settled yet: resolve that first")
 
 

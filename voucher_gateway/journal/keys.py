@@ -16,7 +16,7 @@ from typing import Final
 import attrs
 
 from voucher_gateway.adapter import Code, ConfigurationError, Secret, call_without_frames
-from voucher_gateway.database.keyfile import LEAST_BYTES, key_file, make_key, read_key
+from voucher_gateway.database.keyfile import MIN_KEY_BYTES, key_file, make_key, read_key
 
 ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """For codes of our own: 32 characters that are not mistaken for one another."""
@@ -52,12 +52,12 @@ class JournalKeys:
         if not keys:
             raise ConfigurationError("journal_keys must hold at least one key")
         for name, key in keys.items():
-            if len(key.reveal().encode()) < LEAST_BYTES:
-                raise ConfigurationError(f"journal key {name!r:.20} must have at least {LEAST_BYTES} characters")
+            if len(key.reveal().encode()) < MIN_KEY_BYTES:
+                raise ConfigurationError(f"journal key {name!r:.20} must have at least {MIN_KEY_BYTES} characters")
         return cls(dict(keys), list(keys)[-1])
 
     @classmethod
-    def beside(cls, database: Path) -> JournalKeys:
+    def from_key_file(cls, database: Path) -> JournalKeys:
         """Return the key in the file beside an SQLite database, making it (mode 0600) if it is not there yet.
 
         Call it only for a database that was never used with a key, or whose key file exists.
@@ -77,14 +77,14 @@ class JournalKeys:
             lambda: self._mac(key_id or self.newest, "code", provider, host, code.reveal()).hex()
         )
 
-    def mark(self, account: str, verb: str, reference: str, *, key_id: str | None = None) -> str:
+    def tag(self, account: str, verb: str, reference: str, *, key_id: str | None = None) -> str:
         """Return what makes the names of an operation unlike any other's: always the same for the same key.
 
         It is part of the names that vendors see, so that a journal restored from a backup knows its own movements.
         """
         return self._mac(key_id or self.newest, "mark", account, verb, reference).hex()[:MARK_LENGTH]
 
-    def chosen_code(self, mark: str, *, key_id: str | None = None) -> Code:
+    def derive_code(self, mark: str, *, key_id: str | None = None) -> Code:
         """Return the code that the operation of a mark chooses for the voucher it issues: always the same one."""
         number = int.from_bytes(self._mac(key_id or self.newest, "issue", mark))
         return Code("".join(ALPHABET[(number >> (5 * place)) & 31] for place in range(CODE_LENGTH)))

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from voucher_gateway.adapter import Code, Intent
 from voucher_gateway.database.schema import holds, operations
 from voucher_gateway.database.statement import Statement
-from voucher_gateway.journal.records import Entry, State
+from voucher_gateway.journal.records import OperationRecord, OperationState
 
 if TYPE_CHECKING:
     from voucher_gateway.journal.journal import Journal
@@ -21,7 +21,7 @@ _LATEST: Final = Statement(
         operations.c.host == sa.bindparam("host"),
         operations.c.fingerprint == sa.bindparam("mark"),
         operations.c.login.is_not_distinct_from(sa.bindparam("login")),
-        operations.c.state == State.SUCCEEDED.value,
+        operations.c.state == OperationState.SUCCEEDED.value,
         operations.c.voucher_id.is_not(None),
     )
     .order_by(operations.c.id.desc())
@@ -45,7 +45,7 @@ def all_fingerprints(journal: Journal, provider: str, host: str, code: Code) -> 
     return frozenset(keys.fingerprint(code, provider=provider, host=host, key_id=key_id) for key_id in keys.keys)
 
 
-def code_fingerprints(journal: Journal, entry: Entry, intent: Intent) -> frozenset[str]:
+def code_fingerprints(journal: Journal, entry: OperationRecord, intent: Intent) -> frozenset[str]:
     """Return the fingerprint of the code that an operation was about: its own, or its reservation's."""
     if entry.target.fingerprint is not None:
         return frozenset((entry.target.fingerprint,))

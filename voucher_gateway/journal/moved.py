@@ -26,7 +26,7 @@ from voucher_gateway.adapter import (
 )
 from voucher_gateway.database.schema import moved
 from voucher_gateway.database.statement import Statement
-from voucher_gateway.journal.records import Entry
+from voucher_gateway.journal.records import OperationRecord
 
 _FIND: Final = Statement(
     sa.select(moved).where(moved.c.account == sa.bindparam("account"), moved.c.voucher_id == sa.bindparam("voucher"))
@@ -36,7 +36,7 @@ _BRINGING_BACK: Final = (Operation.ACTIVATE, Operation.UPDATE, Operation.TOP_UP,
 
 
 @attrs.frozen(kw_only=True)
-class Moved:
+class VoucherMove:
     """Where a voucher went.
 
     Attributes:
@@ -56,17 +56,17 @@ class Moved:
     at: datetime
 
     @property
-    def under_way(self) -> bool:
+    def in_progress(self) -> bool:
         """Whether it is being moved, or its moving was broken off and will be taken up again."""
         return self.to_voucher_id is None
 
 
-def find_moved(connection: Connection, account: str, voucher_id: str) -> Moved | None:
+def find_moved(connection: Connection, account: str, voucher_id: str) -> VoucherMove | None:
     """Return where a voucher went; None if it was never moved."""
     row = _FIND.first(connection, {"account": account, "voucher": voucher_id})
     if row is None:
         return None
-    return Moved(
+    return VoucherMove(
         account=row["account"],
         voucher_id=row["voucher_id"],
         to_account=row["to_account"],
@@ -76,19 +76,19 @@ def find_moved(connection: Connection, account: str, voucher_id: str) -> Moved |
     )
 
 
-def all_moves(connection: Connection, account: str, voucher_id: str) -> list[Moved]:
+def move_chain(connection: Connection, account: str, voucher_id: str) -> list[VoucherMove]:
     """Return all moves of a voucher, the first one first."""
-    found: list[Moved] = []
-    here: tuple[str | None, str | None] = (account, voucher_id)
+    moves: list[VoucherMove] = []
+    place: tuple[str | None, str | None] = (account, voucher_id)
     seen = set()
-    while here[0] is not None and here[1] is not None and here not in seen:
-        seen.add(here)
-        one = find_moved(connection, here[0], here[1])
-        if one is None:
+    while place[0] is not None and place[1] is not None and place not in seen:
+        seen.add(place)
+        move = find_moved(connection, place[0], place[1])
+        if move is None:
             break
-        found.append(one)
-        here = (one.to_account, one.to_voucher_id)
-    return found
+        moves.append(move)
+        place = (move.to_account, move.to_voucher_id)
+    return moves
 
 
 def claim_moves(connection: Connection, account: str, voucher_ids: Collection[str], plan_id: str) -> dict[str, str]:
@@ -103,9 +103,9 @@ def claim_moves(connection: Connection, account: str, voucher_ids: Collection[st
     holders: dict[str, str] = {row.voucher_id: row.plan_id for row in connection.execute(known)}
     at = format_micros(now())
     new = [
-        {"account": account, "voucher_id": one, "plan_id": plan_id, "moved_at": at}
-        for one in voucher_ids
-        if one not in holders
+        {"account": account, "voucher_id": voucher_id, "plan_id": plan_id, "moved_at": at}
+        for voucher_id in voucher_ids
+        if voucher_id not in holders
     ]
     if new:
         connection.execute(sa.insert(moved), new)
@@ -135,7 +135,7 @@ def reopen_moves(connection: Connection, account: str, voucher_ids: Collection[s
         )
 
 
-def forget_moves(connection: Connection, account: str, voucher_ids: Collection[str], plan_id: str) -> None:
+def delete_moves(connection: Connection, account: str, voucher_ids: Collection[str], plan_id: str) -> None:
     """Write that vouchers stay where they were after all."""
     if voucher_ids:
         connection.execute(
@@ -145,12 +145,12 @@ def forget_moves(connection: Connection, account: str, voucher_ids: Collection[s
         )
 
 
-def reference_of_move(plan_id: str, what: str) -> str:
+def move_reference(plan_id: str, what: str) -> str:
     """Return the reference of one operation of a plan; by it the journal knows the plan's own from others."""
     return f"move-{plan_id[:16]}-{what}"
 
 
-def refuse_moved(connection: Connection, entry: Entry, intent: Intent) -> None:
+def reject_if_moved(connection: Connection, entry: OperationRecord, intent: Intent) -> None:
     """Refuse what would bring value back to a voucher that is being moved or has moved.
 
     In the transaction that would announce it. What only takes from the voucher is the vendor's to judge, and what the
@@ -161,18 +161,16 @@ def refuse_moved(connection: Connection, entry: Entry, intent: Intent) -> None:
             voucher went.
         VoucherMoved: if it is elsewhere now.
     """
-    if intent.voucher_id is None or not _brings_back(entry, intent):
+    if intent.voucher_id is None or not _adds_value(entry, intent):
         return
-    there = find_moved(connection, entry.key.account, intent.voucher_id)
-    if there is None or entry.key.reference.startswith(reference_of_move(there.plan_id, "")):
+    move = find_moved(connection, entry.key.account, intent.voucher_id)
+    if move is None or entry.key.reference.startswith(move_reference(move.plan_id, "")):
         return
-    if there.under_way or entry.key.verb is Operation.REFUND:
+    if move.in_progress or entry.key.verb is Operation.REFUND:
         raise OperationInProgress("the voucher is being moved to another account; try again when that is done")
-    raise VoucherMoved(
-        f"the voucher was moved to the account {there.to_account}, where its id is {there.to_voucher_id}"
-    )
+    raise VoucherMoved(f"the voucher was moved to the account {move.to_account}, where its id is {move.to_voucher_id}")
 
 
-def _brings_back(entry: Entry, intent: Intent) -> bool:
+def _adds_value(entry: OperationRecord, intent: Intent) -> bool:
     # The step counts as well: to release a reservation may mean to refund, where it was made by redeeming.
     return entry.key.verb in _BRINGING_BACK or intent.verb in (Operation.REFUND.value, Operation.TOP_UP.value)

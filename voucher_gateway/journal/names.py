@@ -17,7 +17,7 @@ from voucher_gateway.adapter import ConfigurationError, Intent, OperationInProgr
 from voucher_gateway.database import Database, Statement
 from voucher_gateway.database.locks import one_at_a_time
 from voucher_gateway.database.schema import accounts
-from voucher_gateway.journal.records import Target
+from voucher_gateway.journal.records import OperationTarget
 from voucher_gateway.journal.renaming import rename_account
 
 
@@ -105,7 +105,7 @@ class AccountNames:
                 rename_account(connection, former, name, login.key)
         self._admitted.add((name, login))
 
-    def confirm(self, connection: Connection, name: str, at: Intent | Target) -> None:
+    def confirm(self, connection: Connection, name: str, at: Intent | OperationTarget) -> None:
         """Make sure that a new operation may have this account's name. Call it after the operation was inserted.
 
         Another process may have renamed the account since this one started, and some logins become known only with

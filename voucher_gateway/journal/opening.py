@@ -54,4 +54,4 @@ def _keys(database: Database, keys: Mapping[str, SecretSource] | None) -> Journa
             needed = must_have_a_key(connection)
         if needed is not None:
             raise missing_key(needed, f"the file {path} is gone; restore it from its backup, or configure journal_keys")
-    return JournalKeys.beside(database.path)
+    return JournalKeys.from_key_file(database.path)

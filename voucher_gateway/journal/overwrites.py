@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.adapter import Effect
 from voucher_gateway.database.schema import operations, requests
-from voucher_gateway.journal.records import Entry, Key, Sent, State
+from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState, RequestRecord
 
 OVERWRITE: Final = "update"
 """The step of every request that overwrites a value: the native update's and the emulations'."""
@@ -26,7 +26,7 @@ MAY_STILL_ARRIVE: Final = (
 )
 """What is said of an operation that succeeded when it was repeated."""
 
-_UNSETTLED: Final = (State.OPEN.value, State.UNKNOWN.value)
+_UNSETTLED: Final = (OperationState.OPEN.value, OperationState.UNKNOWN.value)
 
 
 @attrs.frozen
@@ -38,7 +38,7 @@ class OpenOverwrite:
         settled: whether the operation itself is settled, and only an earlier request of it is not.
     """
 
-    key: Key
+    key: OperationKey
     settled: bool
 
     def __str__(self) -> str:
@@ -51,7 +51,7 @@ class OpenOverwrite:
         )
 
 
-def open_overwrite(connection: Connection, entry: Entry, voucher_id: str) -> OpenOverwrite | None:
+def open_overwrite(connection: Connection, entry: OperationRecord, voucher_id: str) -> OpenOverwrite | None:
     """Return another operation that may still overwrite this voucher's value; None if there is none."""
     query = (
         sa.select(operations)
@@ -69,10 +69,10 @@ def open_overwrite(connection: Connection, entry: Entry, voucher_id: str) -> Ope
     row = connection.execute(query).mappings().first()
     if row is None:
         return None
-    found = Entry.from_row(dict(row))
+    found = OperationRecord.from_row(dict(row))
     return OpenOverwrite(found.key, settled=found.state.value not in _UNSETTLED)
 
 
-def open_requests(sent: Iterable[Sent]) -> list[Sent]:
+def open_requests(sent: Iterable[RequestRecord]) -> list[RequestRecord]:
     """Return those of an operation's requests that may still overwrite a value."""
     return [one for one in sent if one.step == OVERWRITE and one.effect in (None, Effect.UNKNOWN)]

@@ -16,7 +16,7 @@ from voucher_gateway.nfc import nfc
 from voucher_gateway.outcome import Result
 
 
-class State(enum.StrEnum):
+class OperationState(enum.StrEnum):
     """The state of an operation."""
 
     OPEN = "open"
@@ -28,7 +28,7 @@ class State(enum.StrEnum):
 
 
 @attrs.frozen
-class Key:
+class OperationKey:
     """What names an operation. A reserve and its capture may share a reference, as their verbs differ."""
 
     account: str
@@ -37,7 +37,7 @@ class Key:
 
 
 @attrs.frozen(kw_only=True)
-class Target:
+class OperationTarget:
     """What an operation is meant to do, as far as it is compared when its key comes again."""
 
     provider: str
@@ -51,7 +51,7 @@ class Target:
 
 
 @attrs.frozen(kw_only=True)
-class Entry:
+class OperationRecord:
     """One operation in the journal.
 
     Attributes:
@@ -75,11 +75,11 @@ class Entry:
     """
 
     id: str
-    key: Key
+    key: OperationKey
     order: str | None
-    target: Target
+    target: OperationTarget
     voucher_id: str | None
-    state: State
+    state: OperationState
     attempt: int
     epoch: int
     owner: str | None
@@ -93,14 +93,14 @@ class Entry:
     decision: str | None = None
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Entry:
+    def from_row(cls, row: Mapping[str, Any]) -> OperationRecord:
         """Return the entry that a row of the table holds."""
         money = Money(row["amount"], row["currency"]) if row["amount"] is not None else None
         return cls(
             id=row["id"],
-            key=Key(row["account"], Operation(row["verb"]), row["reference"]),
+            key=OperationKey(row["account"], Operation(row["verb"]), row["reference"]),
             order=row["order_number"],
-            target=Target(
+            target=OperationTarget(
                 provider=row["provider"],
                 host=row["host"],
                 login=row["login"],
@@ -111,7 +111,7 @@ class Entry:
                 content=row["content"],
             ),
             voucher_id=row["voucher_id"],
-            state=State(row["state"]),
+            state=OperationState(row["state"]),
             attempt=row["attempt"],
             epoch=row["epoch"],
             owner=row["owner"],
@@ -131,7 +131,7 @@ class Entry:
         return str(json.loads(self.error).get("message", "")) if self.error else ""
 
     @property
-    def concurrent(self) -> bool:
+    def needs_decision(self) -> bool:
         """Whether somebody else changed the voucher at the same moment, so that only a person can decide it."""
         return bool(self.error) and json.loads(self.error or "{}").get("error") == "ConcurrentModification"
 
@@ -142,7 +142,7 @@ class Entry:
 
 
 @attrs.frozen(kw_only=True)
-class Sent:
+class RequestRecord:
     """One changing request that was, or may have been, sent.
 
     Attributes:
@@ -166,7 +166,7 @@ class Sent:
     reason: str | None = None
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Sent:
+    def from_row(cls, row: Mapping[str, Any]) -> RequestRecord:
         """Return the request that a row of the table holds."""
         return cls(
             id=row["id"],
@@ -200,7 +200,7 @@ class HoldRequest:
 
 
 @attrs.frozen
-class Finished:
+class RequestResult:
     """What became of a request, to be written with the next commit.
 
     Attributes:
@@ -215,4 +215,4 @@ class Finished:
     effect: Effect
     reason: str | None = None
     step: str = ""
-    made: Reservation | None = None
+    reservation: Reservation | None = None

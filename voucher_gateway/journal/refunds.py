@@ -22,11 +22,11 @@ from voucher_gateway.adapter import (
 )
 from voucher_gateway.database.locks import one_at_a_time
 from voucher_gateway.database.schema import operations
-from voucher_gateway.journal.moved import all_moves
-from voucher_gateway.journal.records import Entry, State
+from voucher_gateway.journal.moved import move_chain
+from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.journal.results import read_result
 
-_OPEN_STATES: Final = (State.OPEN.value, State.UNKNOWN.value)
+_OPEN_STATES: Final = (OperationState.OPEN.value, OperationState.UNKNOWN.value)
 
 
 @attrs.frozen(kw_only=True)
@@ -101,17 +101,17 @@ def refund_sums(connection: Connection, limit: RefundLimit, *, besides: str | No
         besides: the id of an operation that does not count.
     """
     redemption = limit.redemption
-    moves = [] if redemption.voucher_id is None else all_moves(connection, limit.account, redemption.voucher_id)
+    moves = [] if redemption.voucher_id is None else move_chain(connection, limit.account, redemption.voucher_id)
     accounts = {limit.account, *(move.to_account for move in moves if move.to_account is not None)}
     query = sa.select(operations.c.reference, operations.c.state, operations.c.amount, operations.c.currency).where(
         operations.c.verb == Operation.REFUND.value,
         operations.c.target == redemption.id,
         operations.c.account.in_(accounts) | _at_vendor(limit),
-        operations.c.state.in_([State.SUCCEEDED.value, *_OPEN_STATES]),
+        operations.c.state.in_([OperationState.SUCCEEDED.value, *_OPEN_STATES]),
     )
     if besides is not None:
         query = query.where(operations.c.id != besides)
-    redeemed = _redeemed(connection, limit)
+    redeemed = _amount_redeemed(connection, limit)
     given_back = in_doubt = Money.zero(redeemed.currency)
     unsettled: list[str] = []
     for row in connection.execute(query.order_by(operations.c.id)):
@@ -124,7 +124,7 @@ def refund_sums(connection: Connection, limit: RefundLimit, *, besides: str | No
     return RefundSums(redeemed=redeemed, given_back=given_back, in_doubt=in_doubt, unsettled=tuple(unsettled))
 
 
-def check_refund(connection: Connection, entry: Entry, limit: RefundLimit) -> None:
+def check_refund(connection: Connection, entry: OperationRecord, limit: RefundLimit) -> None:
     """Refuse a refund of more than is left, in the transaction that records it.
 
     Raises:
@@ -135,14 +135,14 @@ def check_refund(connection: Connection, entry: Entry, limit: RefundLimit) -> No
     refund_sums(connection, limit, besides=entry.id).check(entry.target.money)
 
 
-def _redeemed(connection: Connection, limit: RefundLimit) -> Money:
+def _amount_redeemed(connection: Connection, limit: RefundLimit) -> Money:
     """Return what was redeemed: as the journal recorded it, else as the caller says."""
     redemption = limit.redemption
     of_voucher: Any = _at_vendor(limit) & (operations.c.voucher_id == redemption.voucher_id)
     of_reference: Any = (operations.c.account == limit.account) & (operations.c.reference == redemption.reference)
     query = sa.select(operations.c.result).where(
         operations.c.verb.in_([Operation.REDEEM.value, Operation.CAPTURE.value]),
-        operations.c.state == State.SUCCEEDED.value,
+        operations.c.state == OperationState.SUCCEEDED.value,
         operations.c.result.is_not(None),
         of_reference if redemption.voucher_id is None or limit.vendor is None else of_voucher,
     )

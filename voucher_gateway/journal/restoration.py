@@ -30,7 +30,7 @@ from voucher_gateway.adapter import (
 )
 from voucher_gateway.database.schema import adopted, facts, operations
 from voucher_gateway.journal.keys import MARK_LENGTH
-from voucher_gateway.journal.records import Entry
+from voucher_gateway.journal.records import OperationRecord
 from voucher_gateway.journal.results import read_result
 from voucher_gateway.outcome import Result
 
@@ -44,7 +44,7 @@ _VERBS: Final = {
 }
 
 
-class Restoration:
+class RestoreGuard:
     """The state of a restored journal.
 
     Attributes:
@@ -56,7 +56,7 @@ class Restoration:
         self.pending = _is_pending(connection)
         self.adopted_any = connection.scalar(sa.select(sa.exists().where(adopted.c.id > 0))) is True
 
-    def require_done(self, connection: Connection) -> None:
+    def require_writable(self, connection: Connection) -> None:
         """Make sure that the journal may be written.
 
         Raises:
@@ -83,7 +83,7 @@ class Restoration:
         self.pending = False
         self.adopted_any = True
 
-    def adopt(self, connection: Connection, account: str, host: str, movements: Iterable[Movement]) -> int:
+    def import_movements(self, connection: Connection, account: str, host: str, movements: Iterable[Movement]) -> int:
         """Keep the movements of ours that the journal does not know; return how many were new."""
         count = 0
         for movement in movements:
@@ -114,7 +114,7 @@ class Restoration:
             count += 1
         return count
 
-    def doubts(self, connection: Connection, intent: Intent) -> bool:
+    def is_forgotten_refund(self, connection: Connection, intent: Intent) -> bool:
         """Whether a refund that is about to be sent may be one that the journal has forgotten. Each is doubted once."""
         assert intent.money is not None
         forgotten = (
@@ -127,7 +127,9 @@ class Restoration:
         first = sa.select(adopted.c.id).where(forgotten).order_by(adopted.c.id).limit(1).scalar_subquery()
         return connection.execute(sa.delete(adopted).where(adopted.c.id == first)).rowcount > 0
 
-    def claim(self, connection: Connection, entry: Entry, marks: Iterable[str]) -> Result | None:
+    def find_forgotten_result(
+        self, connection: Connection, entry: OperationRecord, marks: Iterable[str]
+    ) -> Result | None:
         """Return the result of a call that the vendor shows and the journal had forgotten.
 
         Raises:
@@ -173,10 +175,10 @@ def _mark_of_ours(connection: Connection, account: str, host: str, movement: Mov
         )
         results = [read_result(text) for text in connection.scalars(known)]
         return None if any(getattr(result, "id", None) == movement.id for result in results) else ""
-    found = _OURS.search(movement.reference or "")
-    if found is None or movement.kind not in _VERBS or _is_known(connection, account, found[1]):
+    match = _OURS.search(movement.reference or "")
+    if match is None or movement.kind not in _VERBS or _is_known(connection, account, match[1]):
         return None
-    return found[1]
+    return match[1]
 
 
 def _is_pending(connection: Connection) -> bool:

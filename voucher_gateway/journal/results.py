@@ -41,8 +41,8 @@ def write_result(result: Result) -> str:
 def read_result(text: str) -> Result:
     """Return the result that `write_result` wrote; codes and PINs in it are None."""
     fields: Any = decode(text.encode())
-    found: Result = _CONVERTER.structure(fields, _KINDS[fields.pop("kind")])
-    return found
+    result: Result = _CONVERTER.structure(fields, _KINDS[fields.pop("kind")])
+    return result
 
 
 def _make() -> cattrs.Converter:

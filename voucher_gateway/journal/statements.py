@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from voucher_gateway.adapter import Operation
 from voucher_gateway.database.schema import operations, requests
 from voucher_gateway.database.statement import Statement
-from voucher_gateway.journal.records import State
+from voucher_gateway.journal.records import OperationState
 
 OF_KEY: Final = Statement(
     sa.select(operations).where(
@@ -58,18 +58,20 @@ FINISH_REQUEST: Final = Statement(
     .where(requests.c.id == sa.bindparam("row"))
     .values(effect=sa.bindparam("effect"), reason=sa.bindparam("reason"), finished_at=sa.bindparam("at"))
 )
-MINE: Final = (operations.c.id == sa.bindparam("mine")) & (operations.c.epoch == sa.bindparam("seen"))
-NOT_SETTLED: Final = (operations.c.state == State.OPEN.value) | (operations.c.state == State.UNKNOWN.value)
-TOUCH: Final = Statement(
+OWN_EPOCH: Final = (operations.c.id == sa.bindparam("mine")) & (operations.c.epoch == sa.bindparam("seen"))
+NOT_SETTLED: Final = (operations.c.state == OperationState.OPEN.value) | (
+    operations.c.state == OperationState.UNKNOWN.value
+)
+REFRESH: Final = Statement(
     sa.update(operations)
-    .where(MINE, operations.c.state == State.OPEN.value)
+    .where(OWN_EPOCH, operations.c.state == OperationState.OPEN.value)
     .values(
         updated_at=sa.bindparam("at"), voucher_id=sa.func.coalesce(sa.bindparam("voucher"), operations.c.voucher_id)
     )
 )
-TAKE: Final = (
+TAKE_OVER: Final = (
     sa.update(operations)
-    .where(MINE)
+    .where(OWN_EPOCH)
     .values(
         epoch=operations.c.epoch + 1,
         attempt=operations.c.attempt + sa.bindparam("more"),
@@ -80,7 +82,7 @@ TAKE: Final = (
 )
 SETTLE: Final = Statement(
     sa.update(operations)
-    .where(MINE, NOT_SETTLED)
+    .where(OWN_EPOCH, NOT_SETTLED)
     .values(
         state=sa.bindparam("to"),
         result=sa.bindparam("made"),
@@ -95,8 +97,8 @@ SETTLE: Final = Statement(
 )
 
 
-ONE_AT_A_TIME: Final = (Operation.REFUND, Operation.CAPTURE)
-RIVAL: Final = Statement(
+EXCLUSIVE_OPERATIONS: Final = (Operation.REFUND, Operation.CAPTURE)
+COMPETING: Final = Statement(
     sa.select(operations.c.id).where(
         operations.c.provider == sa.bindparam("provider"),
         operations.c.host == sa.bindparam("host"),
@@ -109,4 +111,4 @@ RIVAL: Final = Statement(
 )
 
 # An unknown one is begun again only where its provider says that a repeat is safe.
-AGAIN: Final = [State.DECLINED.value, State.NOT_EXECUTED.value, State.UNKNOWN.value]
+RESTARTABLE: Final = [OperationState.DECLINED.value, OperationState.NOT_EXECUTED.value, OperationState.UNKNOWN.value]

@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from voucher_gateway.migration.judging import Difference, Wrong
+    from voucher_gateway.migration.judging import Difference, DifferenceKind
     from voucher_gateway.migration.losses import LOSSES
     from voucher_gateway.migration.plan import Action, Destination, End, Kind, PlanHeader, PlannedVoucher, Step
     from voucher_gateway.migration.plan_file import (
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from voucher_gateway.migration.planning import make_plan
     from voucher_gateway.migration.policy import Policy, Recode, Retire, load_policy
     from voucher_gateway.migration.progress import Progress, RunReport
-    from voucher_gateway.migration.records import Noted, PlanState, RowState
-    from voucher_gateway.migration.risks import RISKS, unaccepted
+    from voucher_gateway.migration.records import PlanState, ReportedVoucher, RowState
+    from voucher_gateway.migration.risks import RISKS, find_unaccepted_risks
     from voucher_gateway.migration.rollback import RollbackReport, rollback_plan
     from voucher_gateway.migration.running import pause_plan, run_plan
-    from voucher_gateway.migration.state import moved_ids
+    from voucher_gateway.migration.state import ids_of_moved_vouchers
     from voucher_gateway.migration.status import MigrationStatus, status_of
     from voucher_gateway.migration.totals import Tally, Totals
     from voucher_gateway.migration.verifying import Total, Verification, verify_plan
@@ -39,10 +39,10 @@ __all__ = [
     "Action",
     "Destination",
     "Difference",
+    "DifferenceKind",
     "End",
     "Kind",
     "MigrationStatus",
-    "Noted",
     "PlanHeader",
     "PlanState",
     "PlanSummary",
@@ -50,6 +50,7 @@ __all__ = [
     "Policy",
     "Progress",
     "Recode",
+    "ReportedVoucher",
     "Retire",
     "RollbackReport",
     "RowState",
@@ -59,10 +60,10 @@ __all__ = [
     "Total",
     "Totals",
     "Verification",
-    "Wrong",
+    "find_unaccepted_risks",
+    "ids_of_moved_vouchers",
     "load_policy",
     "make_plan",
-    "moved_ids",
     "pause_plan",
     "plan_id",
     "read_header",
@@ -72,7 +73,6 @@ __all__ = [
     "rollback_plan",
     "run_plan",
     "status_of",
-    "unaccepted",
     "verify_plan",
 ]
 

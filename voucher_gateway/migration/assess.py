@@ -20,11 +20,11 @@ from voucher_gateway.adapter import (
     Validity,
     Voucher,
 )
-from voucher_gateway.migration.ends import can_start_later
+from voucher_gateway.migration.ends import can_activate_later
 from voucher_gateway.migration.losses import REPORTED
 from voucher_gateway.migration.plan import Action, Destination, Kind
 from voucher_gateway.migration.policy import Policy, Recode, Retire
-from voucher_gateway.migration.traveller import is_stopped
+from voucher_gateway.migration.traveller import is_not_spendable
 
 _DAY: Final = timedelta(days=1)
 _TEXTS: Final = {"batch": "batch", "order": "order", "sku": "sku", "pin": "pin", "tax_rate": "tax"}
@@ -53,7 +53,7 @@ class Target:
 
 
 @attrs.frozen
-class Verdict:
+class Assessment:
     """What becomes of a voucher.
 
     Attributes:
@@ -85,7 +85,7 @@ def kind_of(voucher: Voucher, at: datetime, *, held: bool = False) -> Kind:
         return Kind.EMPTY
     if voucher.valid_until is not None and voucher.valid_until <= at:
         return Kind.EXPIRED
-    if is_stopped(voucher.status):
+    if is_not_spendable(voucher.status):
         return Kind.INACTIVE
     if held:
         return Kind.RESERVED
@@ -102,7 +102,7 @@ def assess(
     retire: Retire = Retire.LEAVE,
     held: bool = False,
     taken: bool = False,
-) -> Verdict:
+) -> Assessment:
     """Return what becomes of a voucher.
 
     Args:
@@ -117,17 +117,17 @@ def assess(
     kind = kind_of(voucher, at, held=held)
     wanted = policy.action(kind)
     if wanted is not Action.CARRY:
-        return Verdict(kind, wanted, (_WHY[kind],))
+        return Assessment(kind, wanted, (_WHY[kind],))
     if held and policy.reserved is not Action.CARRY:
-        return Verdict(kind, policy.reserved, (_WHY[Kind.RESERVED],))
+        return Assessment(kind, policy.reserved, (_WHY[Kind.RESERVED],))
     if held and retire is not Retire.LEAVE:
         # Moved, it could be captured at the source no more, or would be spent there and at the target.
-        return Verdict(kind, Action.REFUSE, ("a reservation stands on it, and only a copy can take it along",))
+        return Assessment(kind, Action.REFUSE, ("a reservation stands on it, and only a copy can take it along",))
     if voucher.code is None:
-        return Verdict(Kind.UNREADABLE, policy.unreadable, ("its code cannot be read",))
+        return Assessment(Kind.UNREADABLE, policy.unreadable, ("its code cannot be read",))
     money = voucher.remaining
     assert money is not None
-    fit = _Fit(voucher, target, policy)
+    fit = _TargetFit(voucher, target, policy)
     fit.value(money)
     fit.code(voucher.code, taken=taken)
     fit.retiring(retire, kind)
@@ -137,9 +137,9 @@ def assess(
     refused = tuple(dict.fromkeys(fit.reasons))
     losses = tuple(sorted(fit.losses))
     if refused:
-        return Verdict(kind, Action.REFUSE, refused, losses)
+        return Assessment(kind, Action.REFUSE, refused, losses)
     destination = attrs.evolve(validity, value=money, active=fit.active, new_code=fit.new_code)
-    return Verdict(kind, Action.CARRY, (), losses, destination)
+    return Assessment(kind, Action.CARRY, (), losses, destination)
 
 
 _WHY: Final = {
@@ -152,7 +152,7 @@ _WHY: Final = {
 }
 
 
-class _Fit:
+class _TargetFit:
     """How one voucher fits into the target: what stands against it, and what it would lose."""
 
     def __init__(self, voucher: Voucher, target: Target, policy: Policy) -> None:
@@ -184,7 +184,7 @@ class _Fit:
         elif len(text) < rules.min_length or (rules.max_length is not None and len(text) > rules.max_length):
             most = "or more" if rules.max_length is None else f"to {rules.max_length}"
             self._recode(self._policy.code_unfit, f"the target takes codes of {rules.min_length} {most} characters")
-        elif any(one in text for one in rules.forbidden):
+        elif any(character in text for character in rules.forbidden):
             self._recode(self._policy.code_unfit, f"the target takes no codes with {rules.forbidden!r}")
 
     def retiring(self, retire: Retire, kind: Kind) -> None:
@@ -195,23 +195,23 @@ class _Fit:
             self.reasons.append("it was used, and a used voucher cannot be deleted at the source")
 
     def texts(self) -> None:
-        one, keeps = self._voucher, self._can.keeps
+        copied, keeps = self._voucher, self._can.stored_fields
         for field, loss in _TEXTS.items():
-            text = getattr(one, field)
+            text = getattr(copied, field)
             if text and not self._stores(field, text if isinstance(text, str) else text.reveal()):
                 self._lose(loss)
-        for field in one.unread & _LEFT.keys():
+        for field in copied.unread & _LEFT.keys():
             self._lose(_LEFT[field])
-        if one.taxable and "taxable" not in keeps:
+        if copied.taxable and "taxable" not in keeps:
             self._lose("tax")
-        if one.metadata not in _NO_DATA and "metadata" not in keeps:
+        if copied.metadata not in _NO_DATA and "metadata" not in keeps:
             self._lose("metadata")
-        if one.medium is Medium.UNKNOWN or (one.medium is not None and "medium" not in keeps):
+        if copied.medium is Medium.UNKNOWN or (copied.medium is not None and "medium" not in keeps):
             self._lose("medium")
 
     def status(self) -> None:
-        active = not is_stopped(self._voucher.status)
-        if can_start_later(self._target.capabilities) or "active" in self._can.keeps:
+        active = not is_not_spendable(self._voucher.status)
+        if can_activate_later(self._target.capabilities) or "active" in self._can.stored_fields:
             self.active = active
         elif not active:
             self._lose("status")
@@ -233,7 +233,7 @@ class _Fit:
             self._lose("expiry")
         try:
             if ends.takes_instants:
-                rounded = _up_to_grain(until, self._can.expiry_grain)
+                rounded = _up_to_grain(until, self._can.expiry_resolution)
                 return attrs.evolve(nothing, valid_until=rounded, drift=rounded - until)
             # Counted from the target's clock now: activated later, it ends later, which favours the customer too.
             days = max(1, -(-(until - self._target.at) // _DAY))
@@ -249,7 +249,7 @@ class _Fit:
 
     def _without_end(self) -> None:
         validity, ends = self._voucher.validity, self._can.expiry
-        if validity is not None and is_stopped(self._voucher.status):  # activation would set its end
+        if validity is not None and is_not_spendable(self._voucher.status):  # activation would set its end
             if not ends.takes_lengths or validity.interval is Interval.UNKNOWN:
                 self._lose("validity")
             elif not self._is_length(validity):
@@ -269,8 +269,8 @@ class _Fit:
         return validity.value > 0
 
     def _stores(self, field: str, text: str) -> bool:
-        longest = self._can.longest_texts.get(field)
-        return field in self._can.keeps and (longest is None or len(text) <= longest)
+        longest = self._can.max_text_lengths.get(field)
+        return field in self._can.stored_fields and (longest is None or len(text) <= longest)
 
     def _lose(self, name: str) -> None:
         self.losses.add(name)

@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class Changed(Exception):
+class SourceChanged(Exception):
     """The voucher is no longer as it was planned; the text says how, for people."""

@@ -15,7 +15,7 @@ from voucher_gateway.migration.policy import Retire
 
 
 @attrs.frozen
-class Way:
+class Route:
     """How each voucher goes from the source to the target.
 
     Attributes:
@@ -27,21 +27,21 @@ class Way:
 
     steps: tuple[Step, ...]
     retire: Retire
-    twice: bool = False
-    for_good: bool = False
+    double_spendable: bool = False
+    permanently: bool = False
 
 
 def can_freeze(source: Capabilities) -> bool:
     """Whether a voucher of the source can be stopped, and started again."""
-    return all(_native(source, one) for one in (Operation.DEACTIVATE, Operation.ACTIVATE))
+    return all(_native(source, operation) for operation in (Operation.DEACTIVATE, Operation.ACTIVATE))
 
 
-def can_start_later(target: Capabilities) -> bool:
+def can_activate_later(target: Capabilities) -> bool:
     """Whether a voucher can be at the target before it is spendable there."""
-    return target.issues_inactive and _native(target, Operation.ACTIVATE)
+    return target.can_issue_inactive and _native(target, Operation.ACTIVATE)
 
 
-def ways_to_retire(source: Capabilities) -> tuple[Retire, ...]:
+def retire_options(source: Capabilities) -> tuple[Retire, ...]:
     """Return how vouchers of the source can be made unspendable for good, the best way first."""
     if source.record:
         return (Retire.LEAVE,)
@@ -57,7 +57,9 @@ def ways_to_retire(source: Capabilities) -> tuple[Retire, ...]:
     return tuple(ways)
 
 
-def way_between(source: Capabilities, target: Capabilities, *, copy: bool = False, retire: Retire | None = None) -> Way:
+def choose_route(
+    source: Capabilities, target: Capabilities, *, copy: bool = False, retire: Retire | None = None
+) -> Route:
     """Return the steps between two accounts, in an order that lets no voucher be spent twice, where there is one.
 
     Args:
@@ -73,7 +75,7 @@ def way_between(source: Capabilities, target: Capabilities, *, copy: bool = Fals
     """
     _require(source, Operation.VOUCHERS, "the source's vouchers cannot be listed")
     _require(target, Operation.ISSUE, "no voucher can be issued at the target")
-    later = can_start_later(target)
+    later = can_activate_later(target)
     if copy or source.record:
         if retire not in (None, Retire.LEAVE):
             raise InvalidRequest(
@@ -81,20 +83,20 @@ def way_between(source: Capabilities, target: Capabilities, *, copy: bool = Fals
             )
         doubled = not (source.record or target.record)
         steps = (Step.REREAD, Step.CREATE, Step.CONFIRM, *((Step.ACTIVATE,) if later else ()))
-        return Way(steps, Retire.LEAVE, twice=doubled, for_good=doubled)
-    chosen = _chosen(source, retire)
+        return Route(steps, Retire.LEAVE, double_spendable=doubled, permanently=doubled)
+    chosen = _choose_retire_option(source, retire)
     # A frozen voucher cannot be redeemed, so one that is to be emptied is not frozen first.
     if can_freeze(source) and chosen is not Retire.EMPTY:
         retiring = () if chosen is Retire.KEEP_FROZEN else (Step.RETIRE,)
         starting = (Step.ACTIVATE,) if later else ()
-        return Way((Step.FREEZE, Step.REREAD, Step.CREATE, Step.CONFIRM, *starting, *retiring), chosen)
+        return Route((Step.FREEZE, Step.REREAD, Step.CREATE, Step.CONFIRM, *starting, *retiring), chosen)
     if later:
-        return Way((Step.REREAD, Step.CREATE, Step.CONFIRM, Step.RETIRE, Step.ACTIVATE), chosen)
-    return Way((Step.REREAD, Step.CREATE, Step.CONFIRM, Step.RETIRE), chosen, twice=not target.record)
+        return Route((Step.REREAD, Step.CREATE, Step.CONFIRM, Step.RETIRE, Step.ACTIVATE), chosen)
+    return Route((Step.REREAD, Step.CREATE, Step.CONFIRM, Step.RETIRE), chosen, double_spendable=not target.record)
 
 
-def _chosen(source: Capabilities, retire: Retire | None) -> Retire:
-    ways = ways_to_retire(source)
+def _choose_retire_option(source: Capabilities, retire: Retire | None) -> Retire:
+    ways = retire_options(source)
     if retire in ways:
         return retire
     names = ", ".join(ways) or "none"

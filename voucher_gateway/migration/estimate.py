@@ -29,7 +29,7 @@ ALLOWANCE_PERCENT: Final = 130
 
 
 @attrs.frozen(kw_only=True)
-class Load:
+class AccountLoad:
     """What one end has to do.
 
     Attributes:
@@ -58,14 +58,14 @@ class Estimate:
 
     vouchers: int
     workers: int
-    source: Load
-    target: Load
+    source: AccountLoad
+    target: AccountLoad
 
     @property
     def least(self) -> timedelta:
         """What latency and the limits of rates alone take."""
-        one = self.source.requests * self.source.latency + self.target.requests * self.target.latency
-        bounds = [one * -(-self.vouchers // self.workers)]
+        waiting = self.source.requests * self.source.latency + self.target.requests * self.target.latency
+        bounds = [waiting * -(-self.vouchers // self.workers)]
         bounds += [
             timedelta(seconds=self.vouchers * load.requests / load.rate)
             for load in (self.source, self.target)
@@ -107,10 +107,10 @@ def requests_of(steps: tuple[Step, ...], retire: Retire, source: Capabilities, t
 
 def _reading(capabilities: Capabilities) -> int:
     """Return how many requests it takes to read a voucher, its secrets and what is left of it."""
-    find = 0 if capabilities.get_shows_remaining else _cost(capabilities, Operation.FIND)
+    find = 0 if capabilities.get_returns_balance else _cost(capabilities, Operation.FIND)
     return _cost(capabilities, Operation.GET) + find
 
 
 def _cost(capabilities: Capabilities, operation: Operation) -> int:
     usual = _EMULATED.get(capabilities.of(operation).emulation or "", 1)
-    return capabilities.requests.get(operation, usual)
+    return capabilities.requests_per_operation.get(operation, usual)

@@ -29,7 +29,7 @@ CREATE TABLE joined (number INTEGER, id TEXT, PRIMARY KEY (number, id));
 
 
 @attrs.frozen(kw_only=True)
-class Shown:
+class ListedVoucher:
     """A voucher as one side shows it.
 
     Attributes:
@@ -47,7 +47,7 @@ class Shown:
     status: str | None = None
 
 
-class Evidence:
+class VerificationStore:
     """A temporary database. It holds no codes, and is gone when it is closed or the process ends."""
 
     def __init__(self) -> None:
@@ -64,15 +64,15 @@ class Evidence:
     def plan(self, planned: Iterable[PlannedVoucher]) -> None:
         """Take down what was planned."""
 
-        def row(one: PlannedVoucher) -> tuple[Any, ...]:
-            self.key_id = self.key_id or one.key_id
+        def row(voucher: PlannedVoucher) -> tuple[Any, ...]:
+            self.key_id = self.key_id or voucher.key_id
             return (
-                one.number,
-                one.source_id,
-                None if one.destination is not None and one.destination.new_code else one.fingerprint,
-                value_of(one).currency,
-                value_of(one).minor,
-                write_planned(one),
+                voucher.number,
+                voucher.source_id,
+                None if voucher.destination is not None and voucher.destination.new_code else voucher.fingerprint,
+                value_of(voucher).currency,
+                value_of(voucher).minor,
+                write_planned(voucher),
             )
 
         rows = map(row, planned)
@@ -81,36 +81,36 @@ class Evidence:
             rows,
         )
 
-    def expect(self, issued: Iterable[tuple[int, str]]) -> None:
+    def add_issued_ids(self, issued: Iterable[tuple[int, str]]) -> None:
         """Take down under which ids vouchers were issued at the target: pairs of number and id, the last one counts."""
         rows = ((target_id, number) for number, target_id in issued)
         self._insert("UPDATE planned SET target_id = ? WHERE number = ?", rows)
 
-    def target(self, rows: Iterable[tuple[Shown, str | None]]) -> None:
+    def target(self, rows: Iterable[tuple[ListedVoucher, str | None]]) -> None:
         """Take down what the target shows: vouchers, with the fingerprint of the code where it could be read."""
         self._insert(
             "INSERT OR REPLACE INTO target (id, fingerprint, currency, initial, remaining, ends, status)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
-                (one.id, mark, _currency(one), _minor(one.initial), _minor(one.remaining), one.ends, one.status)
-                for one, mark in rows
+                (row.id, mark, _currency(row), _minor(row.initial), _minor(row.remaining), row.ends, row.status)
+                for row, mark in rows
             ),
         )
 
-    def source(self, rows: Iterable[Shown]) -> None:
+    def source(self, rows: Iterable[ListedVoucher]) -> None:
         """Take down what the source shows."""
         self._insert(
             "INSERT OR REPLACE INTO source (id, currency, remaining, ends, status)"
             " SELECT ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM planned WHERE source_id = ?)",
-            ((one.id, _currency(one), _minor(one.remaining), one.ends, one.status, one.id) for one in rows),
+            ((row.id, _currency(row), _minor(row.remaining), row.ends, row.status, row.id) for row in rows),
         )
 
     def not_at_source(self) -> list[str]:
         """Return the planned vouchers that the source has not shown so far."""
         query = "SELECT source_id FROM planned WHERE source_id NOT IN (SELECT id FROM source) ORDER BY number"
-        return [str(one[0]) for one in self._connection.execute(query)]
+        return [str(row[0]) for row in self._connection.execute(query)]
 
-    def join(self) -> None:
+    def match_vouchers(self) -> None:
         """Put the two sides together: by their codes, and by their ids where one of the codes is not known."""
         self._connection.execute(
             "INSERT INTO joined SELECT planned.number, target.id FROM planned JOIN target USING (fingerprint)"
@@ -120,22 +120,26 @@ class Evidence:
             " ON planned.target_id = target.id WHERE planned.fingerprint IS NULL OR target.fingerprint IS NULL"
         )
 
-    def each(self) -> Iterator[tuple[PlannedVoucher, list[Shown], Shown | None]]:
+    def each(self) -> Iterator[tuple[PlannedVoucher, list[ListedVoucher], ListedVoucher | None]]:
         """Give every planned voucher with what the target and the source show of it."""
         for number, text, source_id in self._connection.execute(
             "SELECT number, json, source_id FROM planned ORDER BY number"
         ):
-            there = self._connection.execute(
+            at_target = self._connection.execute(
                 "SELECT target.id, currency, initial, remaining, ends, status FROM joined JOIN target USING (id)"
                 " WHERE number = ? ORDER BY target.id",
                 (number,),
             )
-            here = self._connection.execute(
+            at_source = self._connection.execute(
                 "SELECT id, currency, NULL, remaining, ends, status FROM source WHERE id = ?", (source_id,)
             ).fetchone()
-            yield read_planned(text), [_shown(row) for row in there], None if here is None else _shown(here)
+            yield (
+                read_planned(text),
+                [_voucher_from_row(row) for row in at_target],
+                None if at_source is None else _voucher_from_row(at_source),
+            )
 
-    def note_used(self, target_id: str, issued: Money, used: Money) -> None:
+    def record_usage(self, target_id: str, issued: Money, used: Money) -> None:
         """Take down what was issued for a voucher, and what was used of it since."""
         values = (issued.minor, used.minor, target_id)
         self._connection.execute("UPDATE target SET initial = ?, used = ? WHERE id = ?", values)
@@ -144,7 +148,7 @@ class Evidence:
         """Take down that nobody can spend a voucher at one side, whatever is on it."""
         self._connection.execute(f"UPDATE {side} SET remaining = 0 WHERE id = ?", (id,))  # noqa: S608 - one of two
 
-    def not_compared(self) -> int:
+    def count_unmatched_codes(self) -> int:
         """Return how many vouchers were to keep their codes, and the target does not show them."""
         query = (
             "SELECT count(*) FROM joined JOIN planned USING (number) JOIN target ON target.id = joined.id"
@@ -186,8 +190,8 @@ def ends_text(voucher: Any) -> str | None:
     return None if voucher.valid_until is None else format_micros(voucher.valid_until)
 
 
-def _currency(one: Shown) -> str | None:
-    money = one.remaining or one.initial
+def _currency(listed: ListedVoucher) -> str | None:
+    money = listed.remaining or listed.initial
     return None if money is None else money.currency
 
 
@@ -195,9 +199,9 @@ def _minor(money: Money | None) -> int | None:
     return None if money is None else money.minor
 
 
-def _shown(row: tuple[Any, ...]) -> Shown:
+def _voucher_from_row(row: tuple[Any, ...]) -> ListedVoucher:
     id, currency, initial, remaining, ends, status = row
-    return Shown(
+    return ListedVoucher(
         id=id,
         initial=None if initial is None else Money.from_minor(initial, currency),
         remaining=None if remaining is None else Money.from_minor(remaining, currency),

@@ -11,7 +11,7 @@ from voucher_gateway.adapter import Money
 from voucher_gateway.migration.losses import LOSSES
 from voucher_gateway.migration.plan import Action, End, Kind
 from voucher_gateway.migration.plan_file import PlanSummary
-from voucher_gateway.migration.risks import unaccepted
+from voucher_gateway.migration.risks import find_unaccepted_risks
 from voucher_gateway.migration.totals import NO_END, Tally, Totals
 from voucher_gateway.migration.wording import (
     FATES,
@@ -42,7 +42,7 @@ def plan_page(summary: PlanSummary, *, window: timedelta | None = None) -> Page:
     header, totals = summary.header, summary.totals
     return Page(
         title="Plan of a copy" if header.copy else "Plan of a migration",
-        subtitle=f"{_named(header.source)} to {_named(header.target)}",
+        subtitle=f"{_account_title(header.source)} to {_account_title(header.target)}",
         facts=(
             ("Vouchers at the source", str(totals.all.count)),
             *((FATES[action].capitalize(), str(totals.of(action).count)) for action in Action),
@@ -69,14 +69,14 @@ def plan_page(summary: PlanSummary, *, window: timedelta | None = None) -> Page:
     )
 
 
-def _named(end: End) -> str:
+def _account_title(end: End) -> str:
     return f"{end.account} ({end.provider})"
 
 
 def _warnings(summary: PlanSummary, window: timedelta | None) -> list[Section]:
     warnings = [
         f"{sentence} Nothing is done until this is accepted by its name, {name}."
-        for name, sentence in unaccepted(summary.header, summary.totals).items()
+        for name, sentence in find_unaccepted_risks(summary.header, summary.totals).items()
     ]
     if window is not None and not summary.estimate.fits(window):
         warnings.append(f"It will likely take longer than the {length_of(window)} that there are.")
@@ -107,7 +107,9 @@ def _fate_charts(totals: Totals) -> list[Chart]:
     for currency in _with_value(totals):
         series = []
         for kind in kinds:  # the same ones in each chart, so that their colours are the same
-            values = [_amount(totals.fates.get(f"{kind}/{action}", Tally()), currency) for action in Action]
+            values = [
+                _amount(totals.by_kind_and_action.get(f"{kind}/{action}", Tally()), currency) for action in Action
+            ]
             series.append(Series(_words(kind), tuple(values)))
         labels = tuple(FATES[action] for action in Action)
         charts.append(Chart(f"{currency}: what becomes of it", currency, labels, tuple(series), kind="stacked"))
@@ -149,20 +151,20 @@ def _place(label: str) -> tuple[int, str]:
 
 def _by_kind(totals: Totals) -> Table:
     rows = [
-        (_words(name.partition("/")[0]), FATES[Action(name.partition("/")[2])], one)
-        for name, one in totals.fates.items()
+        (_words(name.partition("/")[0]), FATES[Action(name.partition("/")[2])], tally)
+        for name, tally in totals.by_kind_and_action.items()
     ]
     return _tallies("Vouchers by what they are", ("What they are", "What becomes of them"), rows, totals)
 
 
 def _reason_table(totals: Totals) -> list[Table]:
-    rows = [(reason, one) for reason, one in _largest_first(totals.reasons)]
+    rows = [(reason, tally) for reason, tally in _largest_first(totals.reasons)]
     note = "A voucher can be refused for several reasons, and is then counted with each of them."
     return [_tallies("Why vouchers stay", ("Reason",), rows, totals, note)] if rows else []
 
 
 def _loss_table(totals: Totals) -> list[Table]:
-    rows = [(f"{name}: {LOSSES.get(name, '')}", one) for name, one in _largest_first(totals.losses)]
+    rows = [(f"{name}: {LOSSES.get(name, '')}", tally) for name, tally in _largest_first(totals.losses)]
     note = "Of the vouchers that are carried; one can lose several things, and is then counted with each of them."
     return [_tallies("What is lost or changed", ("What",), rows, totals, note)] if rows else []
 
@@ -173,12 +175,12 @@ def _tallies(
     """Return a table whose rows end in a tally: the number, and a column of money for each currency."""
     currencies = list(totals.all.money)
     apart = len(currencies) <= _MOST_COLUMNS
-    money = [Column(one, numeric=True) for one in currencies] if apart else [Column("Value")]
+    money = [Column(currency, numeric=True) for currency in currencies] if apart else [Column("Value")]
     cells = []
     for *texts, tally in rows:
         assert isinstance(tally, Tally)
-        amounts = [f"{tally.money[one].amount:f}" if one in tally.money else "" for one in currencies]
-        shown = amounts if apart else [", ".join(str(one) for one in tally.money.values())]
+        amounts = [f"{tally.money[currency].amount:f}" if currency in tally.money else "" for currency in currencies]
+        shown = amounts if apart else [", ".join(str(amount) for amount in tally.money.values())]
         cells.append((*map(str, texts), str(tally.count), *shown))
     columns = (*map(Column, names), Column("Vouchers", numeric=True), *money)
     return Table(title=title, columns=columns, rows=tuple(cells), note=note)
@@ -216,7 +218,7 @@ def _amount(tally: Tally, currency: str) -> Decimal:
 
 
 def _largest_first(tallies: Mapping[str, Tally]) -> list[tuple[str, Tally]]:
-    return sorted(tallies.items(), key=lambda one: -one[1].count)
+    return sorted(tallies.items(), key=lambda tally: -tally[1].count)
 
 
 def _words(name: str) -> str:

@@ -21,10 +21,10 @@ from voucher_gateway.adapter import (
     Voucher,
 )
 from voucher_gateway.gateway import Gateway
-from voucher_gateway.journal import Entry, Journal, State
-from voucher_gateway.journal.moved import reference_of_move
+from voucher_gateway.journal import Journal, OperationRecord, OperationState
+from voucher_gateway.journal.moved import move_reference
 from voucher_gateway.migration.plan import End, PlanHeader, Step
-from voucher_gateway.migration.records import Row
+from voucher_gateway.migration.records import VoucherRow
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ _WAIT_S: Final = 5.0
 
 
 @attrs.frozen(kw_only=True)
-class Seen:
+class VoucherReading:
     """A voucher as it was just read.
 
     Attributes:
@@ -47,7 +47,7 @@ class Seen:
     remaining: Money | None
 
 
-class Journey:
+class MigrationContext:
     """The moves of one plan.
 
     Args:
@@ -72,8 +72,8 @@ class Journey:
             _check_end(gateway, end)
         self.source_can: Capabilities = gateway.capabilities(self.source)
         self.target_can: Capabilities = gateway.capabilities(self.target)
-        self.freezes = Step.FREEZE in header.steps
-        self.stays = header.copy or header.retire == "leave"
+        self.freezes_source = Step.FREEZE in header.steps
+        self.leaves_source = header.copy or header.retire == "leave"
         """Whether the source is left as it is."""
 
     @property
@@ -81,25 +81,29 @@ class Journey:
         """What the vendors are shown as the order of all operations of the plan but the issuing ones."""
         return f"move-{self.plan_id[:12]}"
 
-    def reference(self, row: Row, step: str) -> str:
+    def reference(self, row: VoucherRow, step: str) -> str:
         """Return the reference of one operation: the same one in every run, so that it happens once."""
-        return reference_of_move(self.plan_id, f"{row.number}.{row.round}-{step}")
+        return move_reference(self.plan_id, f"{row.number}.{row.generation}-{step}")
 
-    def entry(self, account: str, verb: Operation, row: Row, step: str) -> Entry | None:
+    def entry(self, account: str, verb: Operation, row: VoucherRow, step: str) -> OperationRecord | None:
         """Return what the journal holds of one operation."""
         return self.gateway.operation(account, verb, self.reference(row, step))
 
-    def done(self, account: str, verb: Operation, row: Row, step: str) -> bool:
+    def has_succeeded(self, account: str, verb: Operation, row: VoucherRow, step: str) -> bool:
         """Whether one operation has surely succeeded."""
         entry = self.entry(account, verb, row, step)
-        return entry is not None and entry.state is State.SUCCEEDED
+        return entry is not None and entry.state is OperationState.SUCCEEDED
 
-    def begun(self, account: str, verb: Operation, row: Row, step: str) -> bool:
+    def may_have_run(self, account: str, verb: Operation, row: VoucherRow, step: str) -> bool:
         """Whether one operation may have been carried out."""
         entry = self.entry(account, verb, row, step)
-        return entry is not None and entry.state in (State.SUCCEEDED, State.UNKNOWN, State.OPEN)
+        return entry is not None and entry.state in (
+            OperationState.SUCCEEDED,
+            OperationState.UNKNOWN,
+            OperationState.OPEN,
+        )
 
-    def settled(self, account: str, verb: Operation, row: Row, step: str) -> Entry | None:
+    def resolved_record(self, account: str, verb: Operation, row: VoucherRow, step: str) -> OperationRecord | None:
         """Return what the journal holds of one operation, after a look at the vendor if that is not settled.
 
         Raises:
@@ -107,19 +111,19 @@ class Journey:
             OperationInProgress: if somebody is on it.
         """
         entry = self.entry(account, verb, row, step)
-        if entry is None or entry.state not in (State.OPEN, State.UNKNOWN):
+        if entry is None or entry.state not in (OperationState.OPEN, OperationState.UNKNOWN):
             return entry
         self.gateway.resolve(entry.key)
         entry = self.entry(account, verb, row, step)
-        if entry is not None and entry.state in (State.OPEN, State.UNKNOWN):
-            raise Unsettled(f"whether its {verb} at {account} happened is not known: {operation_of(entry)}")
+        if entry is not None and entry.state in (OperationState.OPEN, OperationState.UNKNOWN):
+            raise OutcomeNotResolved(f"whether its {verb} at {account} happened is not known: {operation_of(entry)}")
         return entry
 
-    def named(self, row: Row, step: str) -> dict[str, Any]:
+    def call_kwargs(self, row: VoucherRow, step: str) -> dict[str, Any]:
         """Return the keywords of a changing call."""
         return {"reference": self.reference(row, step), "order": self.order, "wait": _WAIT_S}
 
-    def patiently(self, call: Callable[[], T]) -> T:
+    def retry_while_safe(self, call: Callable[[], T]) -> T:
         """Make a call, and again after a while as long as it surely did nothing, or was a read that went wrong.
 
         Raises:
@@ -137,27 +141,27 @@ class Journey:
                     raise
         return call()
 
-    def read(self, account: str, voucher_id: str) -> Seen:
+    def read(self, account: str, voucher_id: str) -> VoucherReading:
         """Read a voucher with all that can be known of it: code, PIN, and what is left."""
         can = self.source_can if account == self.source else self.target_can
-        voucher = self.patiently(lambda: self.gateway.get(account, voucher_id, secrets=can.codes.readable))
+        voucher = self.retry_while_safe(lambda: self.gateway.get(account, voucher_id, secrets=can.codes.readable))
         remaining = voucher.remaining
         if remaining is None and voucher.code is not None:
             code, pin = voucher.code, voucher.pin
-            remaining = self.patiently(lambda: self.gateway.balance(account, code, pin)).remaining
-        return Seen(voucher=voucher, remaining=remaining)
+            remaining = self.retry_while_safe(lambda: self.gateway.balance(account, code, pin)).remaining
+        return VoucherReading(voucher=voucher, remaining=remaining)
 
-    def past(self) -> datetime:
+    def past_date(self) -> datetime:
         """Return a moment that is over for every clock: the end of validity of a voucher that is to be expired."""
-        made = self.header.made_at
-        return made.replace(year=made.year - 1, month=1, day=1, hour=0, minute=0, second=0, microsecond=0)
+        planned_at = self.header.made_at
+        return planned_at.replace(year=planned_at.year - 1, month=1, day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
-class Unsettled(Exception):
+class OutcomeNotResolved(Exception):
     """Nobody knows yet whether an operation happened; the text names it, for people."""
 
 
-def operation_of(entry: Entry) -> str:
+def operation_of(entry: OperationRecord) -> str:
     """Name an operation as a person has to, who decides it."""
     return f"the operation is {entry.key.account} {entry.key.verb} {entry.key.reference}"
 

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.adapter import OperationInProgress, format_micros, now
 from voucher_gateway.database import Database
-from voucher_gateway.database.migrate import migrate
+from voucher_gateway.database.migrate import upgrade_schema
 from voucher_gateway.migration.plan import Action, PlanHeader, PlannedVoucher
 from voucher_gateway.migration.records import PlanState, RowState, value_of, write_planned
 from voucher_gateway.migration.schema import SCHEMA, plans, vouchers
@@ -31,7 +31,7 @@ class Loading:
     """
 
     def __init__(self, database: Database, plan_id: str, header: PlanHeader) -> None:
-        migrate(SCHEMA, database.write, database.locks)
+        upgrade_schema(SCHEMA, database.write, database.locks)
         self.database = database
         self.plan_id = plan_id
         self._header = header
@@ -40,8 +40,8 @@ class Loading:
     def plan_state(self) -> PlanState | None:
         """Return where the migration stands; None if it was never begun."""
         with self.database.read() as connection:
-            found = connection.scalar(sa.select(plans.c.state).where(plans.c.id == self.plan_id))
-        return None if found is None else PlanState(found)
+            state = connection.scalar(sa.select(plans.c.state).where(plans.c.id == self.plan_id))
+        return None if state is None else PlanState(state)
 
     def set_plan_state(self, state: PlanState, *, only_from: Collection[PlanState]) -> bool:
         """Write where the migration stands, if it stands where it may come from, and say whether it does.
@@ -52,7 +52,7 @@ class Loading:
         with self.database.write() as connection:
             written = connection.execute(
                 sa.update(plans)
-                .where(plans.c.id == self.plan_id, plans.c.state.in_([one.value for one in only_from]))
+                .where(plans.c.id == self.plan_id, plans.c.state.in_([state_.value for state_ in only_from]))
                 .values(state=state.value, updated_at=format_micros(now()))
             )
         return bool(written.rowcount)
@@ -82,21 +82,21 @@ class Loading:
         """Write the vouchers that are to be carried down, unless that is done; a broken-off loading is gone on with."""
         with self.database.locks.hold(f"migration\0{self.plan_id}", wait_s=_LOADING_WAIT_S):
             with self.database.write() as connection:
-                begun = self._begun(connection)
+                begun = self._is_complete(connection)
                 last = connection.scalar(sa.select(sa.func.max(vouchers.c.number)).where(self._of_plan)) or 0
             if begun:
                 return
-            carried = (one for one in planned if one.action is Action.CARRY and one.number > last)
+            carried = (voucher for voucher in planned if voucher.action is Action.CARRY and voucher.number > last)
             while batch := list(itertools.islice(carried, _BATCH)):
                 with self.database.write() as connection:
-                    connection.execute(sa.insert(vouchers), [self._new(one) for one in batch])
+                    connection.execute(sa.insert(vouchers), [self._new(voucher) for voucher in batch])
             with self.database.write() as connection:
                 connection.execute(sa.update(plans).where(plans.c.id == self.plan_id).values(loaded=True))
 
-    def _begun(self, connection: Connection) -> bool:
+    def _is_complete(self, connection: Connection) -> bool:
         """Return whether everything is loaded; a plan that was never seen is written."""
-        found = connection.scalar(sa.select(plans.c.loaded).where(plans.c.id == self.plan_id))
-        if found is None:
+        loaded = connection.scalar(sa.select(plans.c.loaded).where(plans.c.id == self.plan_id))
+        if loaded is None:
             at = format_micros(now())
             connection.execute(
                 sa.insert(plans),
@@ -110,17 +110,17 @@ class Loading:
                     "updated_at": at,
                 },
             )
-        return bool(found)
+        return bool(loaded)
 
-    def _new(self, one: PlannedVoucher) -> dict[str, Any]:
-        value = value_of(one)
+    def _new(self, voucher: PlannedVoucher) -> dict[str, Any]:
+        value = value_of(voucher)
         return {
             "plan_id": self.plan_id,
-            "number": one.number,
-            "source_id": one.source_id,
+            "number": voucher.number,
+            "source_id": voucher.source_id,
             "minor": value.minor,
             "currency": value.currency,
-            "planned": write_planned(one),
+            "planned": write_planned(voucher),
             "state": RowState.PLANNED.value,
             "tries": 0,
             "round": 0,

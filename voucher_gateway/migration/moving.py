@@ -31,15 +31,15 @@ from voucher_gateway.adapter import (
     VoucherNotFound,
 )
 from voucher_gateway.errors import ReferenceConflict
-from voucher_gateway.journal import State
-from voucher_gateway.migration.changes import Changed
-from voucher_gateway.migration.journey import Journey, Seen
+from voucher_gateway.journal import OperationState
+from voucher_gateway.migration.changes import SourceChanged
+from voucher_gateway.migration.journey import MigrationContext, VoucherReading
 from voucher_gateway.migration.plan import Step
-from voucher_gateway.migration.records import Ended, Row, RowState
-from voucher_gateway.migration.standing import Standing
+from voucher_gateway.migration.records import MoveResult, RowState, VoucherRow
+from voucher_gateway.migration.standing import SourceCheck
 from voucher_gateway.migration.state import MigrationState
-from voucher_gateway.migration.traveller import new_voucher
-from voucher_gateway.migration.undoing import ACTIVATE, CREATE, FREEZE, RETIRE, CannotUndo, WayBack
+from voucher_gateway.migration.traveller import build_target_voucher
+from voucher_gateway.migration.undoing import ACTIVATE, CREATE, FREEZE, RETIRE, CannotUndo, Undo
 
 _REFUSALS: Final = (Declined, InvalidRequest, UnsupportedOperation, MalformedResponse, ReferenceConflict)
 _UNKNOWN: Final = (OutcomeUnknown, ConcurrentModification)
@@ -47,64 +47,64 @@ _LATER: Final = (NotExecuted, OperationInProgress)
 _NOT_UNDONE: Final = "; not all of it could be undone: "
 
 
-class _Refused(Exception):
+class _TargetDiffers(Exception):
     """The target made something else of the voucher; the text says what, for people."""
 
 
-class Mover:
+class VoucherMover:
     """Moves vouchers of one plan; shared by all threads."""
 
-    def __init__(self, journey: Journey, state: MigrationState) -> None:
+    def __init__(self, journey: MigrationContext, state: MigrationState) -> None:
         self.journey = journey
         self.state = state
-        self.standing = Standing(journey)
+        self.standing = SourceCheck(journey)
 
-    def move(self, row: Row) -> Ended:
+    def move(self, row: VoucherRow) -> MoveResult:
         """Move one voucher, or go on where that was broken off, and return what came of it."""
-        one = _Move(self, row)
-        if row.ending is not None:  # it was being undone when somebody died
-            return one.undo(row.ending, row.reason.partition(_NOT_UNDONE)[0])
+        move = _VoucherMove(self, row)
+        if row.undo_target_state is not None:  # it was being undone when somebody died
+            return move.undo(row.undo_target_state, row.reason.partition(_NOT_UNDONE)[0])
         try:
-            return one.forward()
-        except Changed as found:
-            return one.undo(RowState.CHANGED, str(found))
-        except _Refused as found:
-            return one.undo(RowState.REFUSED, str(found))
+            return move.run_steps()
+        except SourceChanged as found:
+            return move.undo(RowState.CHANGED, str(found))
+        except _TargetDiffers as found:
+            return move.undo(RowState.REFUSED, str(found))
         except CannotUndo as found:
-            return one.ended(RowState.IN_DOUBT, str(found))
+            return move.result(RowState.IN_DOUBT, str(found))
         except _UNKNOWN as error:
-            return one.ended(RowState.IN_DOUBT, _told(error), trouble=error)
+            return move.result(RowState.IN_DOUBT, _error_text(error), trouble=error)
         except _LATER as error:
-            return one.ended(RowState.PLANNED, error.message, trouble=error)
+            return move.result(RowState.PLANNED, error.message, trouble=error)
         except AccessDenied as error:
-            return one.undo(RowState.PLANNED, str(error), trouble=error)
+            return move.undo(RowState.PLANNED, str(error), trouble=error)
         except ConfigurationError as error:
-            return one.ended(RowState.PLANNED, error.message, trouble=error)
+            return move.result(RowState.PLANNED, error.message, trouble=error)
         except _REFUSALS as error:
-            return one.undo(RowState.REFUSED, str(error))
+            return move.undo(RowState.REFUSED, str(error))
 
 
-class _Move:
+class _VoucherMove:
     """The move of one voucher by one worker."""
 
-    def __init__(self, mover: Mover, row: Row) -> None:
+    def __init__(self, mover: VoucherMover, row: VoucherRow) -> None:
         self._mover = mover
         self._journey = mover.journey
         self._row = row
         self._planned = row.planned
-        self._seen: Seen | None = None
+        self._seen: VoucherReading | None = None
         self._target_id = row.target_id
         self._drift_s = row.drift_s
-        self._way_back = WayBack(mover.journey)
+        self._way_back = Undo(mover.journey)
         self._frozen = False
-        self._made_before = False
+        self._created_earlier = False
         self._remark = ""
 
-    def forward(self) -> Ended:
+    def run_steps(self) -> MoveResult:
         """Take all steps."""
         taken: Mapping[Step, Callable[[], None]] = {
             Step.FREEZE: self._freeze,
-            Step.REREAD: self._read_again,
+            Step.REREAD: self._reread_source,
             Step.CREATE: self._create,
             Step.CONFIRM: self._confirm,
             Step.RETIRE: self._retire,
@@ -112,12 +112,12 @@ class _Move:
         }
         for step in self._journey.header.steps:
             taken[step]()
-        return self.ended(RowState.MOVED, self._remark)
+        return self.result(RowState.MOVED, self._remark)
 
-    def ended(self, state: RowState, reason: str = "", **more: Any) -> Ended:
+    def result(self, state: RowState, reason: str = "", **fields: Any) -> MoveResult:
         """Return what came of it."""
-        return Ended(
-            row=self._row, state=state, target_id=self._target_id, reason=reason, drift_s=self._drift_s, **more
+        return MoveResult(
+            row=self._row, state=state, target_id=self._target_id, reason=reason, drift_s=self._drift_s, **fields
         )
 
     # --- forward ---
@@ -128,84 +128,86 @@ class _Move:
             return
         journey, id = self._journey, self._planned.source_id
         try:
-            if self._row.tries == 1 or not journey.begun(journey.source, Operation.DEACTIVATE, self._row, FREEZE):
-                found = journey.patiently(lambda: journey.gateway.get(journey.source, id))
-                self._mover.standing.check_untouched(found, self._planned)
-            named = journey.named(self._row, FREEZE)
-            journey.patiently(lambda: journey.gateway.deactivate(journey.source, id, **named))
+            if self._row.attempts == 1 or not journey.may_have_run(
+                journey.source, Operation.DEACTIVATE, self._row, FREEZE
+            ):
+                current = journey.retry_while_safe(lambda: journey.gateway.get(journey.source, id))
+                self._mover.standing.require_unchanged_status(current, self._planned)
+            kwargs = journey.call_kwargs(self._row, FREEZE)
+            journey.retry_while_safe(lambda: journey.gateway.deactivate(journey.source, id, **kwargs))
         except VoucherNotFound:
-            raise Changed("it is not there any more") from None
+            raise SourceChanged("it is not there any more") from None
         self._frozen = True
 
-    def _read_again(self) -> None:
+    def _reread_source(self) -> None:
         """Read the source, and make sure that it is what was planned, until it has begun to be retired.
 
         After a break the journal may tell that the voucher was created already. The source could be spent all the same
         since then, if somebody has thawed it.
         """
         journey, standing = self._journey, self._mover.standing
-        if self._row.tries > 1:
+        if self._row.attempts > 1:
             entry = journey.entry(journey.target, Operation.ISSUE, self._row, CREATE)
-            if entry is not None and entry.state is State.SUCCEEDED:
-                self._target_id, self._made_before = self._way_back.id_of(self._row, entry), True
-        if self._made_before and self._retiring():
+            if entry is not None and entry.state is OperationState.SUCCEEDED:
+                self._target_id, self._created_earlier = self._way_back.id_of(self._row, entry), True
+        if self._created_earlier and self._retiring():
             return
-        standing.check_settled(self._planned)
+        standing.require_no_open_operations(self._planned)
         self._seen = self._read_source()
-        standing.check(self._seen, self._planned, frozen=self._frozen)
+        standing.require_as_planned(self._seen, self._planned, frozen=self._frozen)
 
     def _retiring(self) -> bool:
         journey, ways = self._journey, (Operation.REDEEM, Operation.UPDATE, Operation.DELETE)
-        return any(journey.begun(journey.source, verb, self._row, RETIRE) for verb in ways)
+        return any(journey.may_have_run(journey.source, verb, self._row, RETIRE) for verb in ways)
 
-    def _read_source(self) -> Seen:
+    def _read_source(self) -> VoucherReading:
         try:
             return self._journey.read(self._journey.source, self._planned.source_id)
         except VoucherNotFound:
-            raise Changed("it is not there any more") from None
+            raise SourceChanged("it is not there any more") from None
 
     def _create(self) -> None:
-        if self._made_before:
+        if self._created_earlier:
             return
         assert self._seen is not None
         journey = self._journey
         later = Step.ACTIVATE in journey.header.steps
-        new = new_voucher(self._seen.voucher, self._planned, journey.target_can, later=later)
-        named = {**journey.named(self._row, CREATE), "order": None}
+        new = build_target_voucher(self._seen.voucher, self._planned, journey.target_can, later=later)
+        kwargs = {**journey.call_kwargs(self._row, CREATE), "order": None}
         try:
-            made = journey.patiently(lambda: journey.gateway.issue(journey.target, new, **named))
+            created = journey.retry_while_safe(lambda: journey.gateway.issue(journey.target, new, **kwargs))
         except DuplicateCode:
-            raise _Refused("the target has a voucher with its code already") from None
-        self._target_id = made.id
-        if later and made.status is Status.ACTIVE and not self._frozen and not journey.stays:
-            raise _Refused("the target made it spendable at once, though it was to be inactive at first")
+            raise _TargetDiffers("the target has a voucher with its code already") from None
+        self._target_id = created.id
+        if later and created.status is Status.ACTIVE and not self._frozen and not journey.leaves_source:
+            raise _TargetDiffers("the target made it spendable at once, though it was to be inactive at first")
 
     def _confirm(self) -> None:
         assert self._target_id is not None
-        found = self._shown(self._target_id)
-        used = self._used(found)
-        wrong = self._differences(found, used=used)
+        voucher = self._read_target_voucher(self._target_id)
+        used = self._used(voucher)
+        wrong = self._differences(voucher, used=used)
         if wrong:
-            raise _Refused(f"at the target it has {' and '.join(wrong)}")
+            raise _TargetDiffers(f"at the target it has {' and '.join(wrong)}")
         if used:
             self._remark = "it was used at the target before the move was through"
-        self._note_end(found)
+        self._record_expiry_drift(voucher)
 
-    def _used(self, found: Voucher) -> bool:
+    def _used(self, voucher: Voucher) -> bool:
         """Whether it has another value by now because it could be spent at the target before a break."""
         value = self._row.value
-        if not self._made_before or (found.initial == value and found.remaining in (None, value)):
+        if not self._created_earlier or (voucher.initial == value and voucher.remaining in (None, value)):
             return False
         journey = self._journey
         later = Step.ACTIVATE in journey.header.steps
-        return not later or journey.begun(journey.target, Operation.ACTIVATE, self._row, ACTIVATE)
+        return not later or journey.may_have_run(journey.target, Operation.ACTIVATE, self._row, ACTIVATE)
 
-    def _shown(self, id: str) -> Voucher:
+    def _read_target_voucher(self, id: str) -> Voucher:
         """Read the voucher at the target. It was made there, so its absence can only be a delay."""
         journey = self._journey
         readable = journey.target_can.codes.readable
         try:
-            return journey.patiently(lambda: journey.gateway.get(journey.target, id, secrets=readable))
+            return journey.retry_while_safe(lambda: journey.gateway.get(journey.target, id, secrets=readable))
         except VoucherNotFound:
             pass
         raise NotExecuted("the target does not show the voucher yet", account=journey.target, operation="get")
@@ -217,11 +219,11 @@ class _Move:
         if destination.active is False:
             return
         journey, id = self._journey, self._target_id
-        named = journey.named(self._row, ACTIVATE)
-        active = journey.patiently(lambda: journey.gateway.activate(journey.target, id, **named))
-        self._note_end(active)
+        kwargs = journey.call_kwargs(self._row, ACTIVATE)
+        active = journey.retry_while_safe(lambda: journey.gateway.activate(journey.target, id, **kwargs))
+        self._record_expiry_drift(active)
 
-    def _note_end(self, shown: Voucher) -> None:
+    def _record_expiry_drift(self, shown: Voucher) -> None:
         """Note how much later the voucher ends than was planned."""
         before, after = self._planned.valid_until, shown.valid_until
         if before is not None and after is not None:
@@ -235,32 +237,32 @@ class _Move:
             if not self._frozen:
                 raise
             stays = f"it stays frozen at the source: {error}"
-            self._remark = "; ".join(one for one in (self._remark, stays) if one)
+            self._remark = "; ".join(sentence for sentence in (self._remark, stays) if sentence)
 
     def _retire_by(self, way: str) -> None:
         journey, row, id = self._journey, self._row, self._planned.source_id
         gateway, source = journey.gateway, journey.source
-        named = journey.named(row, RETIRE)
+        kwargs = journey.call_kwargs(row, RETIRE)
         match way:
             case "empty":
-                self._empty(named)
+                self._empty(kwargs)
             case "expire":
-                changes = VoucherChanges(valid_until=journey.past())
-                journey.patiently(lambda: gateway.update(source, id, changes, **named))
+                changes = VoucherChanges(valid_until=journey.past_date())
+                journey.retry_while_safe(lambda: gateway.update(source, id, changes, **kwargs))
                 self._check_unspent()
             case "delete":
                 reason = f"moved to {journey.target}"[:200]
-                journey.patiently(lambda: gateway.delete(source, id, reason, **named))
+                journey.retry_while_safe(lambda: gateway.delete(source, id, reason, **kwargs))
 
-    def _empty(self, named: dict[str, Any]) -> None:
+    def _empty(self, kwargs: dict[str, Any]) -> None:
         journey, money = self._journey, self._row.value
-        if not money or journey.done(journey.source, Operation.REDEEM, self._row, RETIRE):
+        if not money or journey.has_succeeded(journey.source, Operation.REDEEM, self._row, RETIRE):
             return
         seen = self._seen or self._read_source()
         code, pin = seen.voucher.code, seen.voucher.pin
         if code is None:
-            raise Changed("its code cannot be read any more")
-        journey.patiently(lambda: journey.gateway.redeem(journey.source, code, money, pin, **named))
+            raise SourceChanged("its code cannot be read any more")
+        journey.retry_while_safe(lambda: journey.gateway.redeem(journey.source, code, money, pin, **kwargs))
 
     def _check_unspent(self) -> None:
         """Make sure that nothing was spent at the source between its reading and its end."""
@@ -268,34 +270,36 @@ class _Move:
             return
         left = self._read_source().remaining
         if left != self._row.value:
-            raise Changed(f"it had {left} when it was to be retired, not {self._row.value}: it was used meanwhile")
+            raise SourceChanged(
+                f"it had {left} when it was to be retired, not {self._row.value}: it was used meanwhile"
+            )
 
     # --- back ---
 
-    def undo(self, ending: RowState, reason: str, *, trouble: VoucherGatewayError | None = None) -> Ended:
+    def undo(self, ending: RowState, reason: str, *, trouble: VoucherGatewayError | None = None) -> MoveResult:
         """Undo what was done, so that the voucher is spendable at the source alone, and return what came of it."""
         begun = False
         try:
-            if self._touched():
+            if self._may_have_changed_anything():
                 # While that is not known, nothing is undone: the next run goes on.
-                made = self._way_back.made(self._row)
+                target_id = self._way_back.target_voucher_id(self._row)
                 self._way_back.check_source(self._row)
-                if made is not None and self._row.ending is None:
-                    self._way_back.check_unspent(self._row, made)
+                if target_id is not None and self._row.undo_target_state is None:
+                    self._way_back.require_unspent(self._row, target_id)
                 self._mover.state.undoing(self._row, ending, self._target_id, reason)
                 begun = True
-                told = self._back()
-                reason = "; ".join(one for one in (reason, told) if one)
+                problem = self._back()
+                reason = "; ".join(sentence for sentence in (reason, problem) if sentence)
         except _LATER as error:
-            return self.ended(RowState.PLANNED, reason, ending=ending, trouble=error)
+            return self.result(RowState.PLANNED, reason, ending=ending, trouble=error)
         except CannotUndo as found:
             doubt = str(found)
         except VoucherGatewayError as error:
-            doubt = _told(error)
+            doubt = _error_text(error)
         else:
             anew = ending is RowState.PLANNED  # refused to the login, not to the voucher
-            return Ended(row=self._row, state=ending, reason=reason, anew=anew, trouble=trouble)
-        return self.ended(
+            return MoveResult(row=self._row, state=ending, reason=reason, anew=anew, trouble=trouble)
+        return self.result(
             RowState.IN_DOUBT,
             f"{reason}{_NOT_UNDONE}{doubt}",
             ending=ending if begun else None,
@@ -304,40 +308,45 @@ class _Move:
 
     def _back(self) -> str:
         """Undo everything, and return what of that is worth telling."""
-        target_id = self._way_back.made(self._row)
+        target_id = self._way_back.target_voucher_id(self._row)
         if target_id is not None:
-            self._way_back.take_back(self._row, target_id)
+            self._way_back.withdraw_from_target(self._row, target_id)
         return self._way_back.restore_source(self._row)
 
-    def _touched(self) -> bool:
+    def _may_have_changed_anything(self) -> bool:
         """Whether anything may have been done to the voucher."""
-        return self._frozen or self._target_id is not None or self._row.tries > 1 or self._row.ending is not None
+        return (
+            self._frozen
+            or self._target_id is not None
+            or self._row.attempts > 1
+            or self._row.undo_target_state is not None
+        )
 
-    def _differences(self, found: Voucher, *, used: bool) -> list[str]:
+    def _differences(self, voucher: Voucher, *, used: bool) -> list[str]:
         """Return in what the voucher at the target is not what was asked for."""
         destination = self._planned.destination
         assert destination is not None
         wrong = []
         if used:
             pass
-        elif found.initial != destination.value:
-            wrong.append(f"the value {found.initial}, not {destination.value}")
-        elif found.remaining not in (None, destination.value):
-            wrong.append(f"{found.remaining} left, not {destination.value}")
-        if not destination.new_code and not self._mover.standing.same_code(found.code, self._planned, hidden=True):
+        elif voucher.initial != destination.value:
+            wrong.append(f"the value {voucher.initial}, not {destination.value}")
+        elif voucher.remaining not in (None, destination.value):
+            wrong.append(f"{voucher.remaining} left, not {destination.value}")
+        if not destination.new_code and not self._mover.standing.same_code(voucher.code, self._planned, hidden=True):
             wrong.append("another code")
-        if _ends_early(found.valid_until, destination.valid_until, self._journey):
+        if _ends_early(voucher.valid_until, destination.valid_until, self._journey):
             wrong.append("an earlier end of validity")
         return wrong
 
 
-def _ends_early(found: datetime | None, wanted: datetime | None, journey: Journey) -> bool:
-    if found is None or wanted is None:
+def _ends_early(valid_until: datetime | None, wanted: datetime | None, journey: MigrationContext) -> bool:
+    if valid_until is None or wanted is None:
         return False
-    return found < wanted - journey.target_can.expiry_grain
+    return valid_until < wanted - journey.target_can.expiry_resolution
 
 
-def _told(error: VoucherGatewayError) -> str:
+def _error_text(error: VoucherGatewayError) -> str:
     """Return what an error says, and which operation a person would have to decide, if no look-up can."""
     ticket = getattr(error, "ticket", None)
     if ticket is None:

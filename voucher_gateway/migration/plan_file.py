@@ -89,7 +89,7 @@ class PlanWriter:
         """Write one voucher."""
         self._line(_CONVERTER.unstructure(planned))
 
-    def written(self) -> Iterator[PlannedVoucher]:
+    def read_back(self) -> Iterator[PlannedVoucher]:
         """Read back what was written so far."""
         with _writing(self._path):
             self._file.flush()
@@ -123,17 +123,17 @@ def read_summary(path: Path) -> PlanSummary:
     Raises:
         ConfigurationError: if the file cannot be read, is no plan, or is not as it was written.
     """
-    with _checked(path) as (file, plan_id, end):
-        header = _parsed(path, 1, file.readline(), _header)
+    with _open_unchanged(path) as (file, plan_id, end):
+        header = _parse_line(path, 1, file.readline(), _header)
         file.seek(end)
-        totals, estimate = _parsed(path, None, file.readline(), _footer)
+        totals, estimate = _parse_line(path, None, file.readline(), _footer)
     return PlanSummary(id=plan_id, path=path, header=header, totals=totals, estimate=estimate)
 
 
 def plan_id(path: Path) -> str:
     """Return a plan's id, after looking whether the file is as it was written."""
-    with _checked(path) as (_, found, _end):
-        return found
+    with _open_unchanged(path) as (_, digest, _end):
+        return digest
 
 
 def read_header(path: Path) -> PlanHeader:
@@ -152,17 +152,17 @@ def read_vouchers(path: Path) -> Iterator[PlannedVoucher]:
     Raises:
         ConfigurationError: as `read_summary`, before the first voucher.
     """
-    with _checked(path) as (file, _, end):
+    with _open_unchanged(path) as (file, _, end):
         number = 1
         place = len(file.readline())
         while place < end:
             line = file.readline()
             number, place = number + 1, place + len(line)
-            yield _parsed(path, number, line, _voucher)
+            yield _parse_line(path, number, line, _voucher)
 
 
 @contextmanager
-def _checked(path: Path) -> Iterator[tuple[IO[bytes], str, int]]:
+def _open_unchanged(path: Path) -> Iterator[tuple[IO[bytes], str, int]]:
     """Open a plan that is as it was written. Gives the file at its beginning, its hash, and where the totals begin."""
     with _reading(path), path.open("rb") as file:
         digest, held, totals_at, place = hashlib.sha256(), b"", 0, 0
@@ -175,11 +175,11 @@ def _checked(path: Path) -> Iterator[tuple[IO[bytes], str, int]]:
             place += len(line)
         if not before or not held.endswith(b"\n"):
             raise ConfigurationError(f"{path}: is cut off, or no plan")
-        told = _parsed(path, None, held, lambda value: str(value["sha256"]))
-        if told != digest.hexdigest():
+        stored_hash = _parse_line(path, None, held, lambda value: str(value["sha256"]))
+        if stored_hash != digest.hexdigest():
             raise ConfigurationError(f"{path}: was changed after it was made: make the plan anew, do not edit it")
         file.seek(0)
-        yield file, told, totals_at
+        yield file, stored_hash, totals_at
 
 
 def _header(value: Mapping[str, Any]) -> PlanHeader:
@@ -198,7 +198,7 @@ def _footer(value: Mapping[str, Any]) -> tuple[Totals, Estimate]:
     return _CONVERTER.structure(value["totals"], Totals), _CONVERTER.structure(value["estimate"], Estimate)
 
 
-def _parsed(path: Path, number: int | None, line: bytes, read: Any) -> Any:
+def _parse_line(path: Path, number: int | None, line: bytes, read: Any) -> Any:
     where = "the last line" if number is None else f"line {number}"
     with suppress(Exception):  # whatever it is, the file is not what this version writes
         return read(decode(line))

@@ -19,15 +19,15 @@ from voucher_gateway.adapter import (
 from voucher_gateway.gateway import Gateway
 from voucher_gateway.journal import Journal
 from voucher_gateway.migration.assess import Target
-from voucher_gateway.migration.ends import Way, way_between
-from voucher_gateway.migration.estimate import Estimate, Load, requests_of
+from voucher_gateway.migration.ends import Route, choose_route
+from voucher_gateway.migration.estimate import AccountLoad, Estimate, requests_of
 from voucher_gateway.migration.plan import End, PlanHeader
 from voucher_gateway.migration.plan_file import PlanSummary, PlanWriter, plan_id
 from voucher_gateway.migration.policy import Policy
-from voucher_gateway.migration.reading import Reader
-from voucher_gateway.migration.source import Ids
-from voucher_gateway.migration.state import moved_ids
-from voucher_gateway.migration.totals import Adder
+from voucher_gateway.migration.reading import SourceScanner
+from voucher_gateway.migration.source import IdSet
+from voucher_gateway.migration.state import ids_of_moved_vouchers
+from voucher_gateway.migration.totals import TotalsBuilder
 
 _PROBES: Final = 3
 _TOLD_EVERY: Final = 100
@@ -73,7 +73,7 @@ def make_plan(
     # Asked first, as they tell what the logins may do, and the vendors' clocks.
     of_source, of_target = begin.check(), end.check()
     can_source, can_target = gateway.capabilities(source), gateway.capabilities(target)
-    way = way_between(can_source, can_target, copy=copy, retire=policy.retire)
+    way = choose_route(can_source, can_target, copy=copy, retire=policy.retire)
     header = PlanHeader(
         made_at=begin.vendor_now(),
         source=_end(begin),
@@ -82,47 +82,51 @@ def make_plan(
         steps=way.steps,
         retire=way.retire.value,
         accepted=policy.accept,
-        policy=policy.told(),
+        policy=policy.to_json(),
         workers=workers,
         rates=dict(rates or {}),
     )
     goal = Target(capabilities=can_target, currency=of_target.currency, at=end.vendor_now())
-    reader = Reader(gateway.journal, begin, goal, end, policy, header, _left_out(gateway.journal, after))
+    reader = SourceScanner(gateway.journal, begin, goal, end, policy, header, _ids_to_leave_out(gateway.journal, after))
     costs = requests_of(way.steps, way.retire, can_source, can_target)
 
     def estimate(carried: int) -> Estimate:
         loads = [
-            Load(account=one.account, requests=cost, latency=latency_of(one), rate=header.rates.get(one.account))
-            for one, cost in zip((begin, end), costs, strict=True)
+            AccountLoad(
+                account=waited.account, requests=cost, latency=latency_of(waited), rate=header.rates.get(waited.account)
+            )
+            for waited, cost in zip((begin, end), costs, strict=True)
         ]
         return Estimate(vouchers=carried, workers=workers, source=loads[0], target=loads[1])
 
-    return _written(out, header, reader, way, estimate, dated=of_source.clock_skew is not None, told=on_progress)
+    return _write_plan(
+        out, header, reader, way, estimate, dated=of_source.clock_skew is not None, report_progress=on_progress
+    )
 
 
-def _written(
+def _write_plan(
     out: Path,
     header: PlanHeader,
-    reader: Reader,
-    way: Way,
+    reader: SourceScanner,
+    way: Route,
     estimate: Callable[[int], Estimate],
     *,
     dated: bool,
-    told: Callable[[int], None] | None,
+    report_progress: Callable[[int], None] | None,
 ) -> PlanSummary:
     with PlanWriter(out, header) as writer:
         adder = _adder(way, header)
         for planned in reader.plan(dated=dated):
             adder.add(planned)
             writer.write(planned)
-            if told is not None and planned.number % _TOLD_EVERY == 0:
-                told(planned.number)
+            if report_progress is not None and planned.number % _TOLD_EVERY == 0:
+                report_progress(planned.number)
         if not reader.codes:
             return writer.finish(adder.totals(reader.report), estimate(adder.carried))
         # Only now it is known which codes come twice: the first of two was taken for the only one.
         with PlanWriter(out, header) as again:
             adder = _adder(way, header)
-            for planned in map(reader.without_twins, writer.written()):
+            for planned in map(reader.without_twins, writer.read_back()):
                 adder.add(planned)
                 again.write(planned)
             return again.finish(adder.totals(reader.report), estimate(adder.carried))
@@ -141,8 +145,8 @@ def latency_of(provider: VoucherProvider) -> timedelta:
     return timedelta(seconds=median(took))
 
 
-def _adder(way: Way, header: PlanHeader) -> Adder:
-    return Adder(workers=header.workers if way.twice else None, whole=way.for_good)
+def _adder(way: Route, header: PlanHeader) -> TotalsBuilder:
+    return TotalsBuilder(workers=header.workers if way.double_spendable else None, whole=way.permanently)
 
 
 def _check(begin: VoucherProvider, end: VoucherProvider, workers: int, rates: Mapping[str, float]) -> None:
@@ -166,5 +170,5 @@ def _end(provider: VoucherProvider) -> End:
     return End(account=provider.account, provider=provider.name, host=provider.host, login=provider.login)
 
 
-def _left_out(journal: Journal, after: Path | None) -> Ids:
-    return Ids.empty() if after is None else Ids(moved_ids(journal.database, plan_id(after)))
+def _ids_to_leave_out(journal: Journal, after: Path | None) -> IdSet:
+    return IdSet.empty() if after is None else IdSet(ids_of_moved_vouchers(journal.database, plan_id(after)))

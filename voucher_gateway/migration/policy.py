@@ -37,7 +37,7 @@ from voucher_gateway.adapter import ConfigurationError
 from voucher_gateway.migration.losses import LOSSES
 from voucher_gateway.migration.plan import Action, Kind
 from voucher_gateway.migration.risks import RISKS
-from voucher_gateway.settings_table import Problems, kind_of, suggestion
+from voucher_gateway.settings_table import Problems, did_you_mean, toml_type_name
 
 E = TypeVar("E", bound=enum.StrEnum)
 
@@ -116,8 +116,8 @@ class Policy:
         problems = Problems("policy")
         if self.unreadable is Action.CARRY:
             problems.add(("unreadable",), "must be skip or refuse: what cannot be read cannot be carried")
-        _known(self.losses, LOSSES, problems, ("losses",))
-        _known(self.accept, RISKS, problems, ("accept",))
+        _require_known_names(self.losses, LOSSES, problems, ("losses",))
+        _require_known_names(self.accept, RISKS, problems, ("accept",))
         problems.raise_if_any()
 
     def action(self, kind: Kind) -> Action:
@@ -127,7 +127,7 @@ class Policy:
         action: Action = getattr(self, kind.replace("-", "_"))
         return action
 
-    def told(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, object]:
         """Return the policy in terms of JSON, in the shape of its file."""
         return {
             "losses": sorted(self.losses),
@@ -160,8 +160,8 @@ def load_policy(source: str | os.PathLike[str] | Mapping[str, Any]) -> Policy:
     _check_keys(vouchers, [kind.value for kind in _CHOICES], problems, ("vouchers",))
     for kind, choices in _CHOICES.items():
         if kind in vouchers:
-            one = _one_of(vouchers[kind], choices, problems, ("vouchers", kind.value))
-            given[kind.replace("-", "_")] = one
+            action = _one_of(vouchers[kind], choices, problems, ("vouchers", kind.value))
+            given[kind.replace("-", "_")] = action
     codes = _table(table.get("codes", {}), problems, ("codes",))
     _check_keys(codes, _CODES, problems, ("codes",))
     for key in _CODES:
@@ -186,33 +186,35 @@ def _toml(path: Path) -> Mapping[str, Any]:
 def _table(given: Any, problems: Problems, where: tuple[str, ...]) -> Mapping[str, Any]:
     if isinstance(given, Mapping):
         return given
-    problems.add(where, f"must be a table, not {kind_of(given)}")
+    problems.add(where, f"must be a table, not {toml_type_name(given)}")
     return {}
 
 
 def _check_keys(table: Mapping[str, Any], known: Collection[str], problems: Problems, where: tuple[str, ...]) -> None:
     for key in table:
         if key not in known:
-            problems.add((*where, key), f"is no key here{suggestion(key, known)}; known: {', '.join(known)}")
+            problems.add((*where, key), f"is no key here{did_you_mean(key, known)}; known: {', '.join(known)}")
 
 
 def _one_of(given: Any, choices: Collection[E], problems: Problems, where: tuple[str, ...]) -> E | None:
-    found = next((one for one in choices if isinstance(given, str) and one.value == given), None)
-    if found is None:
-        names = [one.value for one in choices]
-        problems.add(where, f"must be one of {', '.join(names)}{suggestion(given, names)}")
-    return found
+    choice = next((choice for choice in choices if isinstance(given, str) and choice.value == given), None)
+    if choice is None:
+        names = [choice.value for choice in choices]
+        problems.add(where, f"must be one of {', '.join(names)}{did_you_mean(given, names)}")
+    return choice
 
 
 def _names(given: Any, known: Mapping[str, str], problems: Problems, where: tuple[str, ...]) -> frozenset[str]:
-    if not isinstance(given, list | tuple | set | frozenset) or not all(isinstance(one, str) for one in given):
+    if not isinstance(given, list | tuple | set | frozenset) or not all(isinstance(name, str) for name in given):
         problems.add(where, "must be a list of names")
         return frozenset()
-    _known(given, known, problems, where)
-    return frozenset(one for one in given if one in known)
+    _require_known_names(given, known, problems, where)
+    return frozenset(name for name in given if name in known)
 
 
-def _known(given: Collection[str], known: Mapping[str, str], problems: Problems, where: tuple[str, ...]) -> None:
+def _require_known_names(
+    given: Collection[str], known: Mapping[str, str], problems: Problems, where: tuple[str, ...]
+) -> None:
     for name in sorted(given):
         if name not in known:
-            problems.add(where, f"holds an unknown name{suggestion(name, known)}; known: {', '.join(known)}")
+            problems.add(where, f"holds an unknown name{did_you_mean(name, known)}; known: {', '.join(known)}")

@@ -10,7 +10,7 @@ from typing import Final
 import attrs
 
 from voucher_gateway.adapter import Money, VoucherGatewayError
-from voucher_gateway.migration.records import Ended, Noted, RowState
+from voucher_gateway.migration.records import MoveResult, ReportedVoucher, RowState
 
 MOST_NOTED: Final = 1000
 """So many vouchers are named in a report; `migrate status` and the state have them all."""
@@ -64,13 +64,13 @@ class RunReport:
     counts: Mapping[RowState, int] = attrs.field(hash=False)
     moved: Mapping[str, Money] = attrs.field(hash=False)
     left: int
-    noted: tuple[Noted, ...] = ()
+    noted: tuple[ReportedVoucher, ...] = ()
     in_doubt: int = 0
     stopped: str | None = None
     trouble: VoucherGatewayError | None = attrs.field(default=None, eq=False)
 
 
-class Adding:
+class RunCounter:
     """Adds up what comes of vouchers.
 
     Args:
@@ -82,20 +82,20 @@ class Adding:
         self.total = total
         self.good = good
         self.counts: Counter[RowState] = Counter()
-        self.noted: list[Noted] = []
+        self.noted: list[ReportedVoucher] = []
         self._minor: Counter[str] = Counter()
         self._began = time.monotonic()
 
-    def add(self, ended: Ended) -> None:
+    def add(self, ended: MoveResult) -> None:
         """Count one voucher."""
         self.counts[ended.state] += 1
         if ended.state is self.good:
             value = ended.row.value
             self._minor[value.currency] += value.minor
         if (ended.state is not self.good or ended.reason) and len(self.noted) < MOST_NOTED:
-            self.noted.append(Noted.of(ended.row, ended.state, ended.reason))
+            self.noted.append(ReportedVoucher.of(ended.row, ended.state, ended.reason))
 
-    def moved(self) -> dict[str, Money]:
+    def money_by_currency(self) -> dict[str, Money]:
         """Return the money of those that stand where they are to."""
         return {currency: Money.from_minor(minor, currency) for currency, minor in sorted(self._minor.items())}
 
@@ -104,5 +104,9 @@ class Adding:
         elapsed, done = time.monotonic() - self._began, self.counts.total()
         eta = round(elapsed / done * max(0, self.total - done)) if done else None
         return Progress(
-            total=self.total, counts=dict(self.counts), moved=self.moved(), elapsed_s=round(elapsed), eta_s=eta
+            total=self.total,
+            counts=dict(self.counts),
+            moved=self.money_by_currency(),
+            elapsed_s=round(elapsed),
+            eta_s=eta,
         )

@@ -25,18 +25,20 @@ def possible_losses(source: Capabilities, target: Capabilities) -> tuple[str, ..
     Texts that are too long for the target, codes that are taken there, and what of the source's own shape cannot be
     read can only be seen voucher by voucher.
     """
-    found = {loss for field, loss in _FIELDS.items() if field in source.keeps and field not in target.keeps}
+    losses = {
+        loss for field, loss in _FIELDS.items() if field in source.stored_fields and field not in target.stored_fields
+    }
     if not target.codes.choosable or _narrower(source, target):
-        found.add("code")
+        losses.add("code")
     if target.expiry is Expiry.NONE:
-        found.add("end")
+        losses.add("end")
     elif not target.expiry.takes_instants:
-        found |= {"expiry", "no-end"}
+        losses |= {"expiry", "no-end"}
     if source.expiry.takes_lengths and not target.expiry.takes_lengths:
-        found.add("validity")
-    if source.issues_inactive and not (target.issues_inactive or "active" in target.keeps):
-        found.add("status")
-    return tuple(sorted({*found, "initial"}))
+        losses.add("validity")
+    if source.can_issue_inactive and not (target.can_issue_inactive or "active" in target.stored_fields):
+        losses.add("status")
+    return tuple(sorted({*losses, "initial"}))
 
 
 def _narrower(source: Capabilities, target: Capabilities) -> bool:

@@ -11,18 +11,25 @@ import attrs
 
 from voucher_gateway.adapter import ListingReport, Voucher, VoucherProvider
 from voucher_gateway.journal import Journal
-from voucher_gateway.migration.assess import Target, Verdict, assess, kind_of
+from voucher_gateway.migration.assess import Assessment, Target, assess, kind_of
 from voucher_gateway.migration.collisions import SourceCodes, TargetCodes, fingerprint
 from voucher_gateway.migration.plan import Action, Kind, PlanHeader, PlannedVoucher
 from voucher_gateway.migration.policy import Policy, Recode, Retire
 from voucher_gateway.migration.rates import Rates
-from voucher_gateway.migration.source import Held, Ids, Secrets, in_order, listing_of, pins_are_asked_for
+from voucher_gateway.migration.source import (
+    IdSet,
+    ReservedVouchers,
+    SecretReader,
+    in_order,
+    listing_of,
+    pins_are_asked_for,
+)
 
 _TWICE: Final = "its code is there twice at the source"
 _MOVED: Final = "another plan has moved it already, or is moving it"
 
 
-class Reader:
+class SourceScanner:
     """Reads the source and says what becomes of each voucher.
 
     Args:
@@ -49,7 +56,7 @@ class Reader:
         target: VoucherProvider,
         policy: Policy,
         header: PlanHeader,
-        left_out: Ids,
+        left_out: IdSet,
     ) -> None:
         self._keys = journal.keys
         self._source = source
@@ -59,9 +66,9 @@ class Reader:
         self._retire = Retire(header.retire)
         self._left_out = left_out
         rates = Rates(header.rates, threading.Event())
-        self._secrets = Secrets(source, rates, pins=pins_are_asked_for(source.capabilities, goal.capabilities))
-        self._held = Held(journal, source)
-        self._moved = Ids.empty() if header.copy else Ids.moved_from(journal, source.account)
+        self._secrets = SecretReader(source, rates, pins=pins_are_asked_for(source.capabilities, goal.capabilities))
+        self._held = ReservedVouchers(journal, source)
+        self._moved = IdSet.empty() if header.copy else IdSet.of_moves_from(journal, source.account)
         self._taken = TargetCodes(target, journal.keys, rates)
         self.codes = SourceCodes()
 
@@ -73,7 +80,7 @@ class Reader:
         """
         with listing_of(self._source, dated=dated) as listing:
             wanted = (voucher for voucher in listing if voucher.id not in self._left_out)
-            for number, planned in enumerate(in_order(wanted, self._planned, self._header.workers), 1):
+            for number, planned in enumerate(in_order(wanted, self._plan_voucher, self._header.workers), 1):
                 if planned.fingerprint is not None:
                     self.codes.add(planned.fingerprint)
                 yield attrs.evolve(planned, number=number)
@@ -88,7 +95,7 @@ class Reader:
         losses = tuple(sorted({*planned.losses, "code"}))
         return attrs.evolve(planned, losses=losses, destination=attrs.evolve(planned.destination, new_code=True))
 
-    def _planned(self, voucher: Voucher) -> PlannedVoucher:
+    def _plan_voucher(self, voucher: Voucher) -> PlannedVoucher:
         """Say what becomes of one voucher, reading what is needed for that; called by several threads."""
         at = self._header.made_at
         kind = kind_of(voucher, at)
@@ -104,7 +111,7 @@ class Reader:
             verdict = judge(taken=True) if self._taken.has(voucher.code, mark) else verdict
         return self._line(voucher, verdict, mark)
 
-    def _line(self, voucher: Voucher, verdict: Verdict, mark: str | None) -> PlannedVoucher:
+    def _line(self, voucher: Voucher, verdict: Assessment, mark: str | None) -> PlannedVoucher:
         return PlannedVoucher(
             number=0,
             source_id=voucher.id,

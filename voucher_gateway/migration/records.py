@@ -51,7 +51,7 @@ class RowState(enum.StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class Row:
+class VoucherRow:
     """One voucher of a migration, as a worker takes it.
 
     Attributes:
@@ -67,9 +67,9 @@ class Row:
 
     planned: PlannedVoucher
     state: RowState
-    tries: int
-    round: int
-    ending: RowState | None = None
+    attempts: int
+    generation: int
+    undo_target_state: RowState | None = None
     target_id: str | None = None
     reason: str = ""
     drift_s: int | None = None
@@ -85,14 +85,14 @@ class Row:
         return value_of(self.planned)
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Row:
+    def from_row(cls, row: Mapping[str, Any]) -> VoucherRow:
         """Return what a row of the table holds."""
         return cls(
             planned=read_planned(row["planned"]),
             state=RowState(row["state"]),
-            tries=row["tries"],
-            round=row["round"],
-            ending=RowState(row["ending"]) if row["ending"] else None,
+            attempts=row["tries"],
+            generation=row["round"],
+            undo_target_state=RowState(row["ending"]) if row["ending"] else None,
             target_id=row["target_id"],
             reason=row["reason"] or "",
             drift_s=row["drift_s"],
@@ -100,7 +100,7 @@ class Row:
 
 
 @attrs.frozen(kw_only=True)
-class Ended:
+class MoveResult:
     """What came of one voucher.
 
     Attributes:
@@ -114,7 +114,7 @@ class Ended:
         trouble: the error that may stand against other vouchers as well: no access, nobody there, no clear answer.
     """
 
-    row: Row
+    row: VoucherRow
     state: RowState
     target_id: str | None = None
     reason: str = ""
@@ -125,7 +125,7 @@ class Ended:
 
 
 @attrs.frozen(kw_only=True)
-class Noted:
+class ReportedVoucher:
     """A voucher that did not simply move, for people.
 
     Attributes:
@@ -145,7 +145,7 @@ class Noted:
     reason: str
 
     @classmethod
-    def of(cls, row: Row, state: RowState, reason: str) -> Noted:
+    def of(cls, row: VoucherRow, state: RowState, reason: str) -> ReportedVoucher:
         """Return the note of a voucher."""
         planned = row.planned
         return cls(

@@ -11,23 +11,23 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from voucher_gateway.adapter import Declined, Operation, Voucher, VoucherGatewayError, VoucherNotFound
-from voucher_gateway.journal import Entry, State
-from voucher_gateway.migration.changes import Changed
-from voucher_gateway.migration.journey import Journey
+from voucher_gateway.journal import OperationRecord, OperationState
+from voucher_gateway.migration.changes import SourceChanged
+from voucher_gateway.migration.journey import MigrationContext
 from voucher_gateway.migration.plan import Action
 from voucher_gateway.migration.plan_file import read_vouchers
-from voucher_gateway.migration.progress import Adding, OnProgress, RunReport
+from voucher_gateway.migration.progress import OnProgress, RunCounter, RunReport
 from voucher_gateway.migration.rates import Rates
-from voucher_gateway.migration.records import Ended, Row, RowState
+from voucher_gateway.migration.records import MoveResult, RowState, VoucherRow
 from voucher_gateway.migration.schema import plans, vouchers
-from voucher_gateway.migration.standing import Standing
+from voucher_gateway.migration.standing import SourceCheck
 from voucher_gateway.migration.state import MigrationState
 from voucher_gateway.migration.undoing import ACTIVATE, CREATE, FREEZE, RETIRE
-from voucher_gateway.pacing import paced
+from voucher_gateway.pacing import use_rate_limiter
 
 
-def rehearse(
-    journey: Journey,
+def predict_run(
+    journey: MigrationContext,
     state: MigrationState,
     plan: Path,
     *,
@@ -36,16 +36,16 @@ def rehearse(
     on_progress: OnProgress | None,
 ) -> RunReport:
     """Look at each voucher that a run would set about, and return what would come of it."""
-    standing = Standing(journey)
+    standing = SourceCheck(journey)
     rates = Rates(journey.header.rates, journey.stop)
 
-    def look(row: Row) -> Ended:
-        with paced(rates.wait):
-            return _looked_at(journey, standing, row)
+    def look(row: VoucherRow) -> MoveResult:
+        with use_rate_limiter(rates.wait):
+            return _predict_result(journey, standing, row)
 
     most = workers or journey.header.workers
-    tally = Adding(sum(1 for _ in _due(state, plan, limit)))
-    waiting: deque[Future[Ended]] = deque()
+    tally = RunCounter(sum(1 for _ in _due(state, plan, limit)))
+    waiting: deque[Future[MoveResult]] = deque()
     with ThreadPoolExecutor(most, thread_name_prefix="rehearsal") as pool:
         for row in _due(state, plan, limit):
             waiting.append(pool.submit(look, row))
@@ -61,36 +61,36 @@ def rehearse(
         plan_id=journey.plan_id,
         dry_run=True,
         counts=dict(tally.counts),
-        moved=tally.moved(),
+        moved=tally.money_by_currency(),
         left=tally.total,
         noted=tuple(tally.noted),
     )
 
 
-def _due(state: MigrationState, plan: Path, limit: int | None) -> Iterator[Row]:
-    return itertools.islice(itertools.chain(_loaded(state), _to_be_loaded(state, plan)), limit)
+def _due(state: MigrationState, plan: Path, limit: int | None) -> Iterator[VoucherRow]:
+    return itertools.islice(itertools.chain(_pending_rows(state), _to_be_loaded(state, plan)), limit)
 
 
-def _loaded(state: MigrationState) -> Iterator[Row]:
-    left_behind = _left_behind(state)
+def _pending_rows(state: MigrationState) -> Iterator[VoucherRow]:
+    left_behind = _abandoned_rows(state)
     for row in state.rows(RowState.PLANNED, RowState.IN_DOUBT, RowState.WORKING):
         if row.state is not RowState.WORKING or row.number in left_behind:
             yield row
 
 
-def _to_be_loaded(state: MigrationState, plan: Path) -> Iterator[Row]:
+def _to_be_loaded(state: MigrationState, plan: Path) -> Iterator[VoucherRow]:
     """Give what no run has taken from the plan yet: all of it, unless one was begun."""
     of_plan, last_number = vouchers.c.plan_id == state.plan_id, sa.func.max(vouchers.c.number)
     with state.database.read() as connection:
         if connection.scalar(sa.select(plans.c.loaded).where(plans.c.id == state.plan_id)):
             return
         last = connection.scalar(sa.select(last_number).where(of_plan)) or 0
-    for one in read_vouchers(plan):
-        if one.action is Action.CARRY and one.number > last:
-            yield Row(planned=one, state=RowState.PLANNED, tries=0, round=0)
+    for voucher in read_vouchers(plan):
+        if voucher.action is Action.CARRY and voucher.number > last:
+            yield VoucherRow(planned=voucher, state=RowState.PLANNED, attempts=0, generation=0)
 
 
-def _left_behind(state: MigrationState) -> set[int]:
+def _abandoned_rows(state: MigrationState) -> set[int]:
     """Return the numbers of the vouchers that dead processes had claimed: a run takes them up again."""
     dead = [owner for owner in state.owners() if not state.database.locks.alive(owner)]
     query = sa.select(vouchers.c.number).where(
@@ -102,40 +102,42 @@ def _left_behind(state: MigrationState) -> set[int]:
         return set(connection.scalars(query))
 
 
-def _looked_at(journey: Journey, standing: Standing, row: Row) -> Ended:
-    if row.ending is not None:  # its undoing was broken off: that is gone on with
+def _predict_result(journey: MigrationContext, standing: SourceCheck, row: VoucherRow) -> MoveResult:
+    if row.undo_target_state is not None:  # its undoing was broken off: that is gone on with
         doubtful = row.state is RowState.IN_DOUBT
-        return Ended(row=row, state=RowState.IN_DOUBT if doubtful else row.ending, reason=row.reason)
-    before = _Before(journey, row)
+        return MoveResult(row=row, state=RowState.IN_DOUBT if doubtful else row.undo_target_state, reason=row.reason)
+    before = _ProgressSoFar(journey, row)
     if before.unsettled is not None:
         key = before.unsettled.key
         reason = f"whether its {key.verb} at {key.account} happened is not known yet: a run finds out, if that can be"
-        return Ended(row=row, state=RowState.IN_DOUBT, reason=reason)
+        return MoveResult(row=row, state=RowState.IN_DOUBT, reason=reason)
     try:
         if not before.retired:
             seen = journey.read(journey.source, row.planned.source_id)
-            standing.check(seen, row.planned, frozen=before.frozen)
+            standing.require_as_planned(seen, row.planned, frozen=before.frozen)
         if before.made is not None:
-            return _half_moved(journey, row, before.made)
+            return _predict_partly_moved(journey, row, before.made)
         code, destination = seen.voucher.code, row.planned.destination
         assert destination is not None
         if code is not None and not destination.new_code and journey.target_can.of(Operation.FIND).available:
-            found = journey.patiently(lambda: journey.gateway.provider(journey.target).find(code))
-            return Ended(row=row, state=RowState.REFUSED, reason=f"the target has its code already ({found.id})")
+            existing = journey.retry_while_safe(lambda: journey.gateway.provider(journey.target).find(code))
+            return MoveResult(
+                row=row, state=RowState.REFUSED, reason=f"the target has its code already ({existing.id})"
+            )
     except VoucherNotFound as error:
         if error.account == journey.target:
-            return Ended(row=row, state=RowState.MOVED)
-        return Ended(row=row, state=RowState.CHANGED, reason="it is not there any more")
-    except Changed as found_out:
-        return Ended(row=row, state=RowState.CHANGED, reason=str(found_out))
+            return MoveResult(row=row, state=RowState.MOVED)
+        return MoveResult(row=row, state=RowState.CHANGED, reason="it is not there any more")
+    except SourceChanged as found_out:
+        return MoveResult(row=row, state=RowState.CHANGED, reason=str(found_out))
     except Declined as error:
-        return Ended(row=row, state=RowState.REFUSED, reason=str(error))
+        return MoveResult(row=row, state=RowState.REFUSED, reason=str(error))
     except VoucherGatewayError as error:
-        return Ended(row=row, state=RowState.PLANNED, reason=error.message)
-    return Ended(row=row, state=RowState.MOVED)
+        return MoveResult(row=row, state=RowState.PLANNED, reason=error.message)
+    return MoveResult(row=row, state=RowState.MOVED)
 
 
-class _Before:
+class _ProgressSoFar:
     """What a run that was broken off had done already to a voucher, by the journal.
 
     Attributes:
@@ -145,29 +147,31 @@ class _Before:
         retired: whether the source was retired.
     """
 
-    def __init__(self, journey: Journey, row: Row) -> None:
+    def __init__(self, journey: MigrationContext, row: VoucherRow) -> None:
         source, target = journey.source, journey.target
         retiring = (Operation.REDEEM, Operation.UPDATE, Operation.DELETE)
         steps = [(source, Operation.DEACTIVATE, FREEZE), (target, Operation.ISSUE, CREATE)]
-        steps += [(source, one, RETIRE) for one in retiring] + [(target, Operation.ACTIVATE, ACTIVATE)]
-        entries = [journey.entry(account, verb, row, step) for account, verb, step in steps if row.tries]
-        known = [one for one in entries if one is not None]
-        done = {one.key.verb: one for one in known if one.state is State.SUCCEEDED}
-        self.unsettled = next((one for one in known if one.state in (State.OPEN, State.UNKNOWN)), None)
+        steps += [(source, row, RETIRE) for row in retiring] + [(target, Operation.ACTIVATE, ACTIVATE)]
+        entries = [journey.entry(account, verb, row, step) for account, verb, step in steps if row.attempts]
+        known = [entry for entry in entries if entry is not None]
+        done = {row.key.verb: row for row in known if row.state is OperationState.SUCCEEDED}
+        self.unsettled = next(
+            (row for row in known if row.state in (OperationState.OPEN, OperationState.UNKNOWN)), None
+        )
         self.frozen = Operation.DEACTIVATE in done
         self.made = done.get(Operation.ISSUE)
-        self.retired = self.made is not None and any(one in done for one in retiring)
+        self.retired = self.made is not None and any(row in done for row in retiring)
 
 
-def _half_moved(journey: Journey, row: Row, made: Entry) -> Ended:
+def _predict_partly_moved(journey: MigrationContext, row: VoucherRow, entry: OperationRecord) -> MoveResult:
     """Say what becomes of a voucher that is at the target already."""
-    issued = made.replay()
+    issued = entry.replay()
     assert isinstance(issued, Voucher)
     if not issued.id:  # a person who decided that it is there need not have known it
-        return Ended(row=row, state=RowState.MOVED)
+        return MoveResult(row=row, state=RowState.MOVED)
     try:
         left = journey.read(journey.target, issued.id).remaining
     except VoucherNotFound:
-        return Ended(row=row, state=RowState.PLANNED, reason="the target does not show the voucher yet")
+        return MoveResult(row=row, state=RowState.PLANNED, reason="the target does not show the voucher yet")
     used = "" if left in (None, row.value) else f"it was used at the target already: it has {left} left there"
-    return Ended(row=row, state=RowState.MOVED, target_id=issued.id, reason=used)
+    return MoveResult(row=row, state=RowState.MOVED, target_id=issued.id, reason=used)

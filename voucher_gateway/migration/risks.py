@@ -16,20 +16,20 @@ RISKS: Final[Mapping[str, str]] = {
 """By name, each with a sentence for people."""
 
 
-def unaccepted(header: PlanHeader, totals: Totals, *more: str) -> dict[str, str]:
+def find_unaccepted_risks(header: PlanHeader, totals: Totals, *sentences: str) -> dict[str, str]:
     """Return the risks of a plan that nobody accepted, each with a sentence that says how large it is.
 
     Args:
         header: the plan's.
         totals: the plan's.
-        *more: names that are accepted now, beside those that the plan's policy accepts.
+        *sentences: names that are accepted now, beside those that the plan's policy accepts.
     """
-    found = {}
-    if totals.twice:
-        amounts = ", ".join(str(money) for money in totals.twice.values())
+    risks = {}
+    if totals.double_spendable:
+        amounts = ", ".join(str(money) for money in totals.double_spendable.values())
         how_long = "for good" if header.copy else "at any moment"
-        found["spendable-twice"] = f"{RISKS['spendable-twice']} At most {amounts} {how_long}."
+        risks["spendable-twice"] = f"{RISKS['spendable-twice']} At most {amounts} {how_long}."
     if totals.listing.consistent is False:
         problems = "; ".join(totals.listing.problems)
-        found["inconsistent-listing"] = f"{RISKS['inconsistent-listing']} What was noticed: {problems}."
-    return {name: sentence for name, sentence in found.items() if name not in header.accepted and name not in more}
+        risks["inconsistent-listing"] = f"{RISKS['inconsistent-listing']} What was noticed: {problems}."
+    return {name: sentence for name, sentence in risks.items() if name not in header.accepted and name not in sentences}

@@ -11,13 +11,13 @@ import attrs
 
 from voucher_gateway.adapter import ConcurrentModification, Money, OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.gateway import Gateway
-from voucher_gateway.migration.journey import Journey
+from voucher_gateway.migration.journey import MigrationContext
 from voucher_gateway.migration.plan_file import read_summary
-from voucher_gateway.migration.progress import Adding, OnProgress
-from voucher_gateway.migration.records import Ended, Noted, PlanState, Row, RowState
-from voucher_gateway.migration.sides import side_by_side
+from voucher_gateway.migration.progress import OnProgress, RunCounter
+from voucher_gateway.migration.records import MoveResult, PlanState, ReportedVoucher, RowState, VoucherRow
+from voucher_gateway.migration.sides import ordered_map
 from voucher_gateway.migration.state import MigrationState
-from voucher_gateway.migration.undoing import CannotUndo, WayBack
+from voucher_gateway.migration.undoing import CannotUndo, Undo
 
 _BATCH: Final = 64
 _POLL_S: Final = 0.25
@@ -43,10 +43,10 @@ class RollbackReport:
     plan_id: str
     undone: int
     money: Mapping[str, Money] = attrs.field(hash=False)
-    kept: tuple[Noted, ...] = ()
+    kept: tuple[ReportedVoucher, ...] = ()
     not_undone: int = 0
     in_doubt: int = 0
-    remarks: tuple[Noted, ...] = ()
+    remarks: tuple[ReportedVoucher, ...] = ()
     trouble: VoucherGatewayError | None = attrs.field(default=None, eq=False)
 
 
@@ -60,7 +60,7 @@ def rollback_plan(gateway: Gateway, plan: Path, *, on_progress: OnProgress | Non
         ConfigurationError: if the plan was changed, or belongs to other accounts.
     """
     summary = read_summary(plan)
-    journey = Journey(gateway, summary.id, summary.header)
+    journey = MigrationContext(gateway, summary.id, summary.header)
     state = MigrationState(journey.journal.database, summary.id, summary.header)
     if state.plan_state() is None:
         return RollbackReport(plan_id=summary.id, undone=0, money={})
@@ -68,17 +68,17 @@ def rollback_plan(gateway: Gateway, plan: Path, *, on_progress: OnProgress | Non
         return _roll_back(journey, state, on_progress)
 
 
-def _roll_back(journey: Journey, state: MigrationState, on_progress: OnProgress | None) -> RollbackReport:
+def _roll_back(journey: MigrationContext, state: MigrationState, on_progress: OnProgress | None) -> RollbackReport:
     state.set_plan_state(
         PlanState.ROLLED_BACK, only_from=tuple(PlanState)
     )  # whoever moves still, on whatever machine, stops
     _let_stop(state)
     counts = state.counts()
-    tally = Adding(sum(count for (one, _), (count, _) in counts.items() if one in _TO_UNDO), RowState.UNDONE)
+    tally = RunCounter(sum(count for (number, _), (count, _) in counts.items() if number in _TO_UNDO), RowState.UNDONE)
     rollback = _Rollback(journey, state)
-    waiting: list[Ended] = []
+    waiting: list[MoveResult] = []
     trouble: VoucherGatewayError | None = None
-    for ended, mine in side_by_side(journey, rollback.undo, _rows(state)):
+    for ended, mine in ordered_map(journey, rollback.undo, _rows(state)):
         tally.add(ended)
         if isinstance(ended.trouble, VoucherGatewayError):
             trouble = trouble or ended.trouble
@@ -105,26 +105,26 @@ def _let_stop(state: MigrationState) -> None:
 _TO_UNDO = (RowState.MOVED, RowState.KEPT, RowState.IN_DOUBT, RowState.PLANNED, RowState.WORKING)
 
 
-def _rows(state: MigrationState) -> Iterator[Row]:
+def _rows(state: MigrationState) -> Iterator[VoucherRow]:
     """Give what may have to be undone; what nobody has touched is left as it is."""
     for row in state.rows(*_TO_UNDO):
-        if row.tries or row.state is not RowState.PLANNED:
+        if row.attempts or row.state is not RowState.PLANNED:
             yield row
 
 
-def _report(state: MigrationState, tally: Adding, trouble: VoucherGatewayError | None) -> RollbackReport:
-    kept = [one for one in tally.noted if one.state is not RowState.UNDONE]
+def _report(state: MigrationState, tally: RunCounter, trouble: VoucherGatewayError | None) -> RollbackReport:
+    kept = [voucher for voucher in tally.noted if voucher.state is not RowState.UNDONE]
     states: dict[RowState, int] = {}
-    for (one, _), (count, _money) in state.counts().items():
-        states[one] = states.get(one, 0) + count
+    for (number, _), (count, _money) in state.counts().items():
+        states[number] = states.get(number, 0) + count
     return RollbackReport(
         plan_id=state.plan_id,
         undone=tally.counts[RowState.UNDONE],
-        money=tally.moved(),
+        money=tally.money_by_currency(),
         kept=tuple(kept),
-        not_undone=sum(count for one, count in tally.counts.items() if one is not RowState.UNDONE),
+        not_undone=sum(count for number, count in tally.counts.items() if number is not RowState.UNDONE),
         in_doubt=states.get(RowState.IN_DOUBT, 0),
-        remarks=tuple(one for one in tally.noted if one.state is RowState.UNDONE),
+        remarks=tuple(voucher for voucher in tally.noted if voucher.state is RowState.UNDONE),
         trouble=trouble,
     )
 
@@ -132,32 +132,34 @@ def _report(state: MigrationState, tally: Adding, trouble: VoucherGatewayError |
 class _Rollback:
     """Brings vouchers back; shared by all threads."""
 
-    def __init__(self, journey: Journey, state: MigrationState) -> None:
+    def __init__(self, journey: MigrationContext, state: MigrationState) -> None:
         self._state = state
-        self._way_back = WayBack(journey)
+        self._way_back = Undo(journey)
 
-    def undo(self, row: Row) -> tuple[Ended, bool]:
+    def undo(self, row: VoucherRow) -> tuple[MoveResult, bool]:
         """Undo the move of one voucher; say what came of it, and whether that is ours to write down."""
         if row.state is RowState.WORKING or not self._state.take(row):
-            return Ended(row=row, state=RowState.WORKING, reason="a process is on it just now: roll back again"), False
-        return _Back(self._state, self._way_back, row).ended(), True
+            return MoveResult(
+                row=row, state=RowState.WORKING, reason="a process is on it just now: roll back again"
+            ), False
+        return _Back(self._state, self._way_back, row).run(), True
 
 
 class _Back:
     """The way back of one voucher."""
 
-    def __init__(self, state: MigrationState, way_back: WayBack, row: Row) -> None:
+    def __init__(self, state: MigrationState, way_back: Undo, row: VoucherRow) -> None:
         self._state = state
         self._way_back = way_back
         self._row = row
         self._target_id = row.target_id
-        self._begun = row.ending is RowState.UNDONE
+        self._begun = row.undo_target_state is RowState.UNDONE
 
-    def ended(self) -> Ended:
+    def run(self) -> MoveResult:
         """Undo it, and return what came of it."""
         row = self._row
         try:
-            told = self._undo()
+            reason = self._undo()
         except CannotUndo as found:
             if not self._is_at_target():
                 return self._stays(RowState.IN_DOUBT, str(found))
@@ -167,29 +169,29 @@ class _Back:
             return self._stays(RowState.IN_DOUBT, error.message, error)
         except VoucherGatewayError as error:
             return self._stays(RowState.IN_DOUBT if self._begun else row.state, str(error), error)
-        return Ended(row=row, state=RowState.UNDONE, target_id=self._target_id, reason=told)
+        return MoveResult(row=row, state=RowState.UNDONE, target_id=self._target_id, reason=reason)
 
     def _is_at_target(self) -> bool:
         """Whether the voucher had moved, and nothing of it was brought back yet."""
         row = self._row
-        moved = row.state in (RowState.MOVED, RowState.KEPT) or row.ending is RowState.UNDONE
+        moved = row.state in (RowState.MOVED, RowState.KEPT) or row.undo_target_state is RowState.UNDONE
         return moved and self._target_id is not None and not self._way_back.restoring(row)
 
     def _undo(self) -> str:
         """Undo it, and return what of that is worth telling."""
         row, way_back = self._row, self._way_back
-        self._target_id = way_back.made(row)
+        self._target_id = way_back.target_voucher_id(row)
         way_back.check_source(row)
         if self._target_id is not None:
-            way_back.check_unspent(row, self._target_id)
+            way_back.require_unspent(row, self._target_id)
         self._state.undoing(row, RowState.UNDONE, self._target_id, row.reason)
         self._begun = True
         if self._target_id is not None:
-            way_back.take_back(row, self._target_id)
+            way_back.withdraw_from_target(row, self._target_id)
         return way_back.restore_source(row)
 
-    def _stays(self, state: RowState, reason: str, trouble: VoucherGatewayError | None = None) -> Ended:
-        return Ended(
+    def _stays(self, state: RowState, reason: str, trouble: VoucherGatewayError | None = None) -> MoveResult:
+        return MoveResult(
             row=self._row,
             state=state,
             target_id=self._target_id,

@@ -20,16 +20,16 @@ from voucher_gateway.adapter import (
     now,
 )
 from voucher_gateway.gateway import Gateway
-from voucher_gateway.migration.journey import Journey, journal_of
-from voucher_gateway.migration.moving import Mover
+from voucher_gateway.migration.journey import MigrationContext, journal_of
+from voucher_gateway.migration.moving import VoucherMover
 from voucher_gateway.migration.plan_file import PlanSummary, read_summary, read_vouchers
-from voucher_gateway.migration.progress import Adding, OnProgress, RunReport
+from voucher_gateway.migration.progress import OnProgress, RunCounter, RunReport
 from voucher_gateway.migration.rates import Rates
-from voucher_gateway.migration.records import RUNNABLE, Ended, PlanState, Row, RowState
-from voucher_gateway.migration.rehearsing import rehearse
-from voucher_gateway.migration.risks import unaccepted
+from voucher_gateway.migration.records import RUNNABLE, MoveResult, PlanState, RowState, VoucherRow
+from voucher_gateway.migration.rehearsing import predict_run
+from voucher_gateway.migration.risks import find_unaccepted_risks
 from voucher_gateway.migration.state import MigrationState
-from voucher_gateway.pacing import paced
+from voucher_gateway.pacing import use_rate_limiter
 
 _TICK_S: Final = 0.25
 _ROLLED_BACK: Final = "this plan was rolled back: make a new one"
@@ -73,27 +73,27 @@ def run_plan(
         if number is not None and number < 1:
             raise InvalidRequest(f"{name} must be a whole number above zero", field=name, rule="at least 1")
     summary = read_summary(plan)
-    open_risks = unaccepted(summary.header, summary.totals, *accept)
+    open_risks = find_unaccepted_risks(summary.header, summary.totals, *accept)
     stop = threading.Event()
-    journey = Journey(gateway, summary.id, summary.header, stop)
+    journey = MigrationContext(gateway, summary.id, summary.header, stop)
     state = MigrationState(journey.journal.database, summary.id, summary.header)
     if state.plan_state() is PlanState.ROLLED_BACK:
         raise ConfigurationError(_ROLLED_BACK)
     if dry_run:
-        return rehearse(journey, state, plan, limit=limit, workers=workers, on_progress=on_progress)
+        return predict_run(journey, state, plan, limit=limit, workers=workers, on_progress=on_progress)
     if open_risks:
-        told = " ".join(f"{name}: {sentence}" for name, sentence in open_risks.items())
+        sentences = " ".join(f"{name}: {sentence}" for name, sentence in open_risks.items())
         raise InvalidRequest(
-            f"the plan has risks that nobody has accepted: {told}", field="accept", rule="each risk by its name"
+            f"the plan has risks that nobody has accepted: {sentences}", field="accept", rule="each risk by its name"
         )
     with ExitStack() as held:
-        if summary.totals.twice and not journey.stays:
+        if summary.totals.double_spendable and not journey.leaves_source:
             held.enter_context(state.one_process("window", _ONE_ONLY))
             workers = min(workers or summary.header.workers, summary.header.workers)
         state.load(read_vouchers(plan))
         if not state.set_plan_state(PlanState.RUNNING, only_from=RUNNABLE):
             raise ConfigurationError(_ROLLED_BACK)
-        return _Run(journey, state, limit, workers or summary.header.workers).run(on_progress)
+        return _MigrationRun(journey, state, limit, workers or summary.header.workers).run(on_progress)
 
 
 def pause_plan(gateway: Gateway, plan: Path) -> None:
@@ -104,8 +104,8 @@ def pause_plan(gateway: Gateway, plan: Path) -> None:
     """
     summary, state = state_of(gateway, plan)
     if not state.set_plan_state(PlanState.PAUSED, only_from=(PlanState.RUNNING, PlanState.PAUSED)):
-        found = state.plan_state() or "not begun"
-        raise ConfigurationError(f"there is nothing to pause: the plan {summary.id[:12]} is {found}")
+        current = state.plan_state() or "not begun"
+        raise ConfigurationError(f"there is nothing to pause: the plan {summary.id[:12]} is {current}")
 
 
 def state_of(gateway: Gateway, plan: Path) -> tuple[PlanSummary, MigrationState]:
@@ -114,30 +114,30 @@ def state_of(gateway: Gateway, plan: Path) -> tuple[PlanSummary, MigrationState]
     return summary, MigrationState(journal_of(gateway).database, summary.id, summary.header)
 
 
-class _Run:
+class _MigrationRun:
     """One run of this process."""
 
-    def __init__(self, journey: Journey, state: MigrationState, limit: int | None, workers: int) -> None:
+    def __init__(self, journey: MigrationContext, state: MigrationState, limit: int | None, workers: int) -> None:
         self._journey = journey
         self._state = state
-        self._mover = Mover(journey, state)
+        self._mover = VoucherMover(journey, state)
         self._workers = workers
         self._stop = journey.stop
         self._rates = Rates(journey.header.rates, journey.stop)
         self._claiming = threading.Lock()
         self._began: datetime = now()
-        self._waiting: deque[Row] = deque()
+        self._waiting: deque[VoucherRow] = deque()
         self._left = limit
         self._ending = threading.Lock()
         self._flushing = threading.Lock()
-        self._ended: list[Ended] = []
+        self._ended: list[MoveResult] = []
         self._flushed = time.monotonic()
         self._in_vain = 0
         self._stopped: str | None = None
         self._trouble: Exception | None = None
         self._put_off: Exception | None = None
-        planned = sum(count for (one, _), (count, _) in state.counts().items() if one is RowState.PLANNED)
-        self._tally = Adding(planned if limit is None else min(planned, limit))
+        planned = sum(count for (number, _), (count, _) in state.counts().items() if number is RowState.PLANNED)
+        self._tally = RunCounter(planned if limit is None else min(planned, limit))
 
     def run(self, on_progress: OnProgress | None) -> RunReport:
         self._state.look_again()
@@ -184,38 +184,38 @@ class _Run:
                 thread.join(max(0.0, until - time.monotonic()))
             self._flush()
             try:
-                found = self._state.plan_state()
+                plan_state = self._state.plan_state()
             except DatabaseUnavailable as error:
                 self._give_up(error)
                 continue
-            if found in (PlanState.PAUSED, PlanState.ROLLED_BACK):
-                self._stopped = self._stopped or found.value
+            if plan_state in (PlanState.PAUSED, PlanState.ROLLED_BACK):
+                self._stopped = self._stopped or plan_state.value
                 self._stop.set()
 
     # --- the workers ---
 
     def _work(self) -> None:
-        with paced(self._rates.wait):
+        with use_rate_limiter(self._rates.wait):
             while (row := self._next()) is not None:
                 try:
                     ended = self._mover.move(row)
                 except Exception as error:  # noqa: BLE001 - our bug; it must not look as if nothing had happened
                     reason = f"broken off by {type(error).__name__}"
-                    ended = Ended(row=row, state=RowState.IN_DOUBT, reason=reason, trouble=error)
+                    ended = MoveResult(row=row, state=RowState.IN_DOUBT, reason=reason, trouble=error)
                 self._over(ended)
 
-    def _next(self) -> Row | None:
+    def _next(self) -> VoucherRow | None:
         with self._claiming:
             if self._stop.is_set():
                 return None
             if not self._waiting:
                 try:
-                    self._waiting.extend(self._claimed())
+                    self._waiting.extend(self._claim_rows())
                 except VoucherGatewayError as error:
                     self._give_up(error)
             return self._waiting.popleft() if self._waiting else None
 
-    def _claimed(self) -> Sequence[Row]:
+    def _claim_rows(self) -> Sequence[VoucherRow]:
         most = 4 * self._workers  # claiming costs some milliseconds, whatever the number
         if self._left is not None:
             most = min(most, self._left)
@@ -229,17 +229,17 @@ class _Run:
             self._left -= len(rows)
         return rows
 
-    def _claim(self, most: int) -> Sequence[Row]:
+    def _claim(self, most: int) -> Sequence[VoucherRow]:
         """Claim what is to be claimed; that all of a handful are refused does not mean that none are left."""
         while True:
             claim = self._state.claim(most, untried_from=self._began)
             with self._ending:
-                for one in claim.refused:
-                    self._tally.add(one)
+                for row in claim.refused:
+                    self._tally.add(row)
             if claim.rows or not claim.refused:
                 return claim.rows
 
-    def _over(self, ended: Ended) -> None:
+    def _over(self, ended: MoveResult) -> None:
         with self._ending:
             self._ended.append(ended)
             self._tally.add(ended)
@@ -288,8 +288,8 @@ class _Run:
     def _report(self) -> RunReport:
         counts = self._state.counts()
         by_state = dict.fromkeys(RowState, 0)
-        for (one, _), (count, _money) in counts.items():
-            by_state[one] += count
+        for (number, _), (count, _money) in counts.items():
+            by_state[number] += count
         open_still = by_state[RowState.PLANNED] + by_state[RowState.WORKING]
         if open_still + by_state[RowState.IN_DOUBT] == 0:
             self._state.set_plan_state(PlanState.DONE, only_from=(PlanState.RUNNING,))
@@ -300,7 +300,7 @@ class _Run:
         return RunReport(
             plan_id=self._state.plan_id,
             counts=dict(self._tally.counts),
-            moved=self._tally.moved(),
+            moved=self._tally.money_by_currency(),
             left=open_still,
             noted=tuple(self._tally.noted),
             in_doubt=by_state[RowState.IN_DOUBT],

@@ -53,7 +53,7 @@ def listing_of(provider: VoucherProvider, *, dated: bool) -> Listing[Voucher]:
     return provider.vouchers(query)
 
 
-class Secrets:
+class SecretReader:
     """Reads what a list does not show: the code and the PIN, and what is left.
 
     Args:
@@ -69,7 +69,7 @@ class Secrets:
         self._provider = provider
         self._rates = rates
         self._pins = pins
-        self._requests = provider.capabilities.requests.get(Operation.GET, 1)
+        self._requests = provider.capabilities.requests_per_operation.get(Operation.GET, 1)
         self.gone: list[str] = []
 
     def complete(self, voucher: Voucher) -> Voucher:
@@ -84,11 +84,11 @@ class Secrets:
             except VoucherNotFound:
                 self.gone.append(voucher.id)
                 return attrs.evolve(voucher, remaining=None)
-            voucher = _joined(voucher, shown)
+            voucher = _merge_readings(voucher, shown)
         if voucher.remaining is None and voucher.code is not None:
             self._rates.wait(self._provider.account)
             try:
-                voucher = _joined(voucher, self._provider.find(voucher.code))
+                voucher = _merge_readings(voucher, self._provider.find(voucher.code))
             except VoucherNotFound:
                 self.gone.append(voucher.id)
         return voucher
@@ -99,22 +99,24 @@ class Secrets:
 
 def pins_are_asked_for(source: Capabilities, target: Capabilities) -> bool:
     """Whether a PIN that the list does not show has to be read before anything is promised: the target may lose it."""
-    if source.record or "pin" not in source.keeps:  # a record has no more than it shows
+    if source.record or "pin" not in source.stored_fields:  # a record has no more than it shows
         return False
-    ours, theirs = source.longest_texts.get("pin"), target.longest_texts.get("pin")
+    ours, theirs = source.max_text_lengths.get("pin"), target.max_text_lengths.get("pin")
     shorter = theirs is not None and (ours is None or ours > theirs)
-    return "pin" not in target.keeps or shorter
+    return "pin" not in target.stored_fields or shorter
 
 
-def _joined(listed: Voucher, shown: Voucher) -> Voucher:
+def _merge_readings(listed: Voucher, shown: Voucher) -> Voucher:
     """Return what both readings of a voucher tell; the later one counts."""
-    fields = (one for one in attrs.fields(Voucher) if one.eq and one.name not in ("account", "id"))
-    told = {one.name: getattr(shown, one.name) for one in fields if getattr(shown, one.name) is not None}
-    unread = (listed.unread | shown.unread) - {*told}
-    return attrs.evolve(listed, **told, unread=unread)
+    fields = (field for field in attrs.fields(Voucher) if field.eq and field.name not in ("account", "id"))
+    known_fields = {
+        field.name: getattr(shown, field.name) for field in fields if getattr(shown, field.name) is not None
+    }
+    unread = (listed.unread | shown.unread) - {*known_fields}
+    return attrs.evolve(listed, **known_fields, unread=unread)
 
 
-class Held:
+class ReservedVouchers:
     """The vouchers of an account on which reservations stand, as far as the journal knows.
 
     Reservations that other systems made are not known to it.
@@ -142,11 +144,11 @@ class Held:
         )
 
 
-class Ids:
+class IdSet:
     """Ids that are known, as one small hash each."""
 
     def __init__(self, ids: Iterable[str]) -> None:
-        self._known = {digest(one) for one in ids}
+        self._known = {digest(voucher_id) for voucher_id in ids}
 
     @classmethod
     def empty(cls) -> Self:
@@ -154,7 +156,7 @@ class Ids:
         return cls(())
 
     @classmethod
-    def moved_from(cls, journal: Journal, account: str) -> Self:
+    def of_moves_from(cls, journal: Journal, account: str) -> Self:
         """Return those of an account that plans move or have moved."""
         with journal.database.read() as connection:
             return cls(connection.scalars(sa.select(moved.c.voucher_id).where(moved.c.account == account)))

@@ -18,23 +18,23 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.adapter import Money, format_micros, now
 from voucher_gateway.database import Database
 from voucher_gateway.database.locks import one_at_a_time
-from voucher_gateway.database.migrate import migrate
-from voucher_gateway.journal.moved import claim_moves, complete_moves, forget_moves, reopen_moves
+from voucher_gateway.database.migrate import upgrade_schema
+from voucher_gateway.journal.moved import claim_moves, complete_moves, delete_moves, reopen_moves
 from voucher_gateway.migration.loading import Loading
-from voucher_gateway.migration.records import Ended, Noted, PlanState, Row, RowState
+from voucher_gateway.migration.records import MoveResult, PlanState, ReportedVoucher, RowState, VoucherRow
 from voucher_gateway.migration.schema import SCHEMA, plans, vouchers
 
 _BATCH: Final = 1000
 
 
-def moved_ids(database: Database, plan_id: str) -> Iterator[str]:
+def ids_of_moved_vouchers(database: Database, plan_id: str) -> Iterator[str]:
     """Give the source ids of the vouchers that a plan has moved, in the order of the plan.
 
     Args:
         database: the journal's.
         plan_id: the plan's hash.
     """
-    migrate(SCHEMA, database.write, database.locks)
+    upgrade_schema(SCHEMA, database.write, database.locks)
     for batch in _batches(database, plan_id, (RowState.MOVED, RowState.KEPT)):
         yield from (row.planned.source_id for row in batch)
 
@@ -48,8 +48,8 @@ class Claim:
         refused: those that another plan moves, or has moved, with that plan in the reason.
     """
 
-    rows: Sequence[Row] = ()
-    refused: Sequence[Ended] = ()
+    rows: Sequence[VoucherRow] = ()
+    refused: Sequence[MoveResult] = ()
 
 
 class MigrationState(Loading):
@@ -68,7 +68,7 @@ class MigrationState(Loading):
 
     def free_dead(self) -> int:
         """Let what dead processes had claimed be claimed anew, and return how many vouchers that are."""
-        dead = [owner for owner in self._named() if not self.database.locks.alive(owner)]
+        dead = [owner for owner in self._owners() if not self.database.locks.alive(owner)]
         freed = 0
         for owner in dead:
             theirs = (self._of_plan, vouchers.c.owner == owner)
@@ -83,7 +83,7 @@ class MigrationState(Loading):
                 connection.execute(sa.update(vouchers).where(*theirs).values(owner=None))
         return freed
 
-    def _named(self) -> list[str]:
+    def _owners(self) -> list[str]:
         query = sa.select(vouchers.c.owner).where(self._of_plan, vouchers.c.owner.is_not(None)).distinct()
         with self.database.read() as connection:
             return [str(owner) for (owner,) in connection.execute(query)]
@@ -124,22 +124,24 @@ class MigrationState(Loading):
             theirs = self._claim_moves(connection, rows)
             mine = [row for row in rows if row["source_id"] not in theirs]
             refused = [
-                Ended(
-                    row=Row.from_row(row),
+                MoveResult(
+                    row=VoucherRow.from_row(row),
                     state=RowState.REFUSED,
                     reason=f"the migration {theirs[row['source_id']][:12]} moves it, or has moved it",
                 )
                 for row in rows
                 if row["source_id"] in theirs
             ]
-            for one in refused:
-                self._set(connection, [one.row.number], state=one.state.value, reason=one.reason)
+            for refused_row in refused:
+                self._set(
+                    connection, [refused_row.row.number], state=refused_row.state.value, reason=refused_row.reason
+                )
             claimed = {"state": RowState.WORKING.value, "owner": owner, "tries": vouchers.c.tries + 1}
             self._set(connection, [row["number"] for row in mine], **claimed)
         now_mine = {"state": RowState.WORKING.value}
-        return Claim([Row.from_row({**row, **now_mine, "tries": row["tries"] + 1}) for row in mine], refused)
+        return Claim([VoucherRow.from_row({**row, **now_mine, "tries": row["tries"] + 1}) for row in mine], refused)
 
-    def take(self, row: Row) -> bool:
+    def take(self, row: VoucherRow) -> bool:
         """Take a voucher to bring it back, if it still stands as it was read and nobody else is on it."""
         owner = self.database.locks.owner()
         with self.database.write() as connection:
@@ -149,7 +151,7 @@ class MigrationState(Loading):
                     self._of_plan,
                     vouchers.c.number == row.number,
                     vouchers.c.state == row.state.value,
-                    vouchers.c.tries == row.tries,
+                    vouchers.c.tries == row.attempts,
                     vouchers.c.owner.is_(None) | (vouchers.c.owner == owner),  # a rollback of ours that was broken off
                 )
                 .values(owner=owner)
@@ -163,13 +165,13 @@ class MigrationState(Loading):
         ids = [row["source_id"] for row in rows]
         return claim_moves(connection, self._header.source.account, ids, self.plan_id)
 
-    def release(self, rows: Sequence[Row]) -> None:
+    def release(self, rows: Sequence[VoucherRow]) -> None:
         """Give claimed vouchers back that nothing was done with."""
         with self.database.write() as connection:
             given = {"state": RowState.PLANNED.value, "owner": None, "tries": vouchers.c.tries - 1}
             self._set(connection, [row.number for row in rows], **given)
-            untouched = [row.planned.source_id for row in rows if row.tries == 1]
-            forget_moves(connection, self._header.source.account, untouched, self.plan_id)
+            untouched = [row.planned.source_id for row in rows if row.attempts == 1]
+            delete_moves(connection, self._header.source.account, untouched, self.plan_id)
 
     def _set(self, connection: Connection, numbers: Sequence[int], **values: Any) -> None:
         if numbers:
@@ -181,7 +183,7 @@ class MigrationState(Loading):
 
     # --- what came of them ---
 
-    def undoing(self, row: Row, ending: RowState, target_id: str | None, reason: str) -> None:
+    def undoing(self, row: VoucherRow, ending: RowState, target_id: str | None, reason: str) -> None:
         """Write that everything done to a voucher is being undone: from here on nobody goes on with moving it.
 
         As long as that lasts it is under way, as it was when it moved, so that nothing but the plan's own steps brings
@@ -192,7 +194,7 @@ class MigrationState(Loading):
             if not self._header.copy:
                 reopen_moves(connection, self._header.source.account, [row.planned.source_id], self.plan_id)
 
-    def finish(self, ended: Sequence[Ended]) -> None:
+    def finish(self, ended: Sequence[MoveResult]) -> None:
         """Write what came of vouchers."""
         account, at = self._header.source.account, format_micros(now())
         update = (
@@ -208,15 +210,15 @@ class MigrationState(Loading):
         )
         rows = [
             {
-                "which": one.row.number,
-                "new_state": one.state.value,
-                "new_target_id": one.target_id,
-                "new_reason": one.reason or None,
-                "new_drift_s": one.drift_s,
-                "new_ending": None if one.ending is None else one.ending.value,
-                "new_round": one.row.round + one.anew,
+                "which": result.row.number,
+                "new_state": result.state.value,
+                "new_target_id": result.target_id,
+                "new_reason": result.reason or None,
+                "new_drift_s": result.drift_s,
+                "new_ending": None if result.ending is None else result.ending.value,
+                "new_round": result.row.generation + result.anew,
             }
-            for one in ended
+            for result in ended
         ]
         if not rows:
             return
@@ -224,14 +226,14 @@ class MigrationState(Loading):
             connection.execute(update, rows)
             if not self._header.copy:
                 went = [
-                    (one.row.planned.source_id, one.target_id)
-                    for one in ended
-                    if one.state in (RowState.MOVED, RowState.KEPT) and one.target_id is not None
+                    (result.row.planned.source_id, result.target_id)
+                    for result in ended
+                    if result.state in (RowState.MOVED, RowState.KEPT) and result.target_id is not None
                 ]
                 claim_moves(connection, account, [before for before, _ in went], self.plan_id)  # a rollback forgets it
                 complete_moves(connection, account, self._header.target.account, went, self.plan_id)
-                stay = [one.row.planned.source_id for one in ended if _stays(one)]
-                forget_moves(connection, account, stay, self.plan_id)
+                stay = [result.row.planned.source_id for result in ended if _stays(result)]
+                delete_moves(connection, account, stay, self.plan_id)
 
     # --- looking ---
 
@@ -249,22 +251,22 @@ class MigrationState(Loading):
                 for state, currency, count, minor in connection.execute(query)
             }
 
-    def rows(self, *states: RowState) -> Iterator[Row]:
+    def rows(self, *states: RowState) -> Iterator[VoucherRow]:
         """Give the vouchers in some states, in the order of the plan."""
         for batch in _batches(self.database, self.plan_id, states):
             yield from batch
 
-    def noted(self, *states: RowState, most: int) -> list[Noted]:
+    def reported_vouchers(self, *states: RowState, most: int) -> list[ReportedVoucher]:
         """Return at most so many vouchers in some states, for people."""
-        return [Noted.of(row, row.state, row.reason) for row in itertools.islice(self.rows(*states), most)]
+        return [ReportedVoucher.of(row, row.state, row.reason) for row in itertools.islice(self.rows(*states), most)]
 
 
-def _stays(ended: Ended) -> bool:
+def _stays(ended: MoveResult) -> bool:
     """Whether the voucher is at the source for good, as far as this plan goes."""
     return ended.state in (RowState.CHANGED, RowState.REFUSED, RowState.UNDONE) or ended.anew
 
 
-def _batches(database: Database, plan_id: str, states: Sequence[RowState]) -> Iterator[list[Row]]:
+def _batches(database: Database, plan_id: str, states: Sequence[RowState]) -> Iterator[list[VoucherRow]]:
     last = 0
     while True:
         query = (
@@ -278,7 +280,7 @@ def _batches(database: Database, plan_id: str, states: Sequence[RowState]) -> It
             .limit(_BATCH)
         )
         with database.read() as connection:
-            batch = [Row.from_row(dict(row)) for row in connection.execute(query).mappings()]
+            batch = [VoucherRow.from_row(dict(row)) for row in connection.execute(query).mappings()]
         if batch:
             yield batch
             last = batch[-1].number

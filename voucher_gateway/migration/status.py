@@ -10,12 +10,12 @@ import attrs
 from voucher_gateway.adapter import Money
 from voucher_gateway.gateway import Gateway
 from voucher_gateway.migration.progress import MOST_NOTED
-from voucher_gateway.migration.records import Noted, PlanState, RowState
+from voucher_gateway.migration.records import PlanState, ReportedVoucher, RowState
 from voucher_gateway.migration.running import state_of
 
 
 @attrs.frozen(kw_only=True)
-class Standing:
+class StateTotal:
     """The vouchers in one state.
 
     Attributes:
@@ -46,15 +46,15 @@ class MigrationStatus:
     source: str
     target: str
     state: PlanState | None
-    vouchers: Mapping[RowState, Standing] = attrs.field(hash=False)
+    vouchers: Mapping[RowState, StateTotal] = attrs.field(hash=False)
     workers: Mapping[str, int] = attrs.field(hash=False)
     left_behind: int
-    noted: tuple[Noted, ...] = ()
+    noted: tuple[ReportedVoucher, ...] = ()
 
     def count(self, state: RowState) -> int:
         """Return how many vouchers stand there."""
-        one = self.vouchers.get(state)
-        return 0 if one is None else one.count
+        total = self.vouchers.get(state)
+        return 0 if total is None else total.count
 
 
 def status_of(gateway: Gateway, plan: Path) -> MigrationStatus:
@@ -64,13 +64,13 @@ def status_of(gateway: Gateway, plan: Path) -> MigrationStatus:
         ConfigurationError: if the plan was changed, or there is no journal.
     """
     summary, state = state_of(gateway, plan)
-    vouchers: dict[RowState, Standing] = {}
-    for (one, currency), (count, money) in state.counts().items():
-        before = vouchers.get(one, Standing(count=0, money={}))
-        vouchers[one] = Standing(count=before.count + count, money={**before.money, currency: money})
+    vouchers: dict[RowState, StateTotal] = {}
+    for (number, currency), (count, money) in state.counts().items():
+        before = vouchers.get(number, StateTotal(count=0, money={}))
+        vouchers[number] = StateTotal(count=before.count + count, money={**before.money, currency: money})
     owners = state.owners()
     alive = {owner: count for owner, count in owners.items() if state.database.locks.alive(owner)}
-    told = (RowState.IN_DOUBT, RowState.CHANGED, RowState.REFUSED, RowState.KEPT)
+    states = (RowState.IN_DOUBT, RowState.CHANGED, RowState.REFUSED, RowState.KEPT)
     return MigrationStatus(
         plan_id=summary.id,
         source=summary.header.source.account,
@@ -79,5 +79,5 @@ def status_of(gateway: Gateway, plan: Path) -> MigrationStatus:
         vouchers=vouchers,
         workers=alive,
         left_behind=sum(owners.values()) - sum(alive.values()),
-        noted=tuple(state.noted(*told, most=MOST_NOTED)),
+        noted=tuple(state.reported_vouchers(*states, most=MOST_NOTED)),
     )

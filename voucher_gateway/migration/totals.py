@@ -50,12 +50,12 @@ class Totals:
     all: Tally
     actions: Mapping[Action, Tally] = attrs.field(hash=False)
     kinds: Mapping[Kind, Tally] = attrs.field(hash=False)
-    fates: Mapping[str, Tally] = attrs.field(hash=False)
+    by_kind_and_action: Mapping[str, Tally] = attrs.field(hash=False)
     losses: Mapping[str, Tally] = attrs.field(hash=False)
-    at_stake: Mapping[str, Tally] = attrs.field(factory=dict, hash=False)
+    losses_of_refused: Mapping[str, Tally] = attrs.field(factory=dict, hash=False)
     reasons: Mapping[str, Tally] = attrs.field(hash=False)
     months: Mapping[str, Tally] = attrs.field(hash=False)
-    twice: Mapping[str, Money] = attrs.field(factory=dict, hash=False)
+    double_spendable: Mapping[str, Money] = attrs.field(factory=dict, hash=False)
     longest_drift: timedelta = timedelta()
     listing: ListingReport
 
@@ -64,7 +64,7 @@ class Totals:
         return self.actions.get(action, Tally())
 
 
-class _Sum:
+class _RunningTotal:
     """A tally that grows, in whole minor units."""
 
     __slots__ = ("count", "units")
@@ -83,7 +83,7 @@ class _Sum:
         return Tally(count=self.count, money=money)
 
 
-class Adder:
+class TotalsBuilder:
     """Adds up a plan as it is written.
 
     Args:
@@ -94,8 +94,8 @@ class Adder:
     def __init__(self, *, workers: int | None = None, whole: bool = False) -> None:
         self._workers = workers
         self._whole = whole
-        self._all = _Sum()
-        self._groups: dict[str, dict[str, _Sum]] = {}
+        self._all = _RunningTotal()
+        self._groups: dict[str, dict[str, _RunningTotal]] = {}
         self._largest: dict[str, list[int]] = {}
         self._drift = timedelta()
 
@@ -120,30 +120,30 @@ class Adder:
     @property
     def carried(self) -> int:
         """How many are carried so far."""
-        return self._groups.get("actions", {}).get(Action.CARRY, _Sum()).count
+        return self._groups.get("actions", {}).get(Action.CARRY, _RunningTotal()).count
 
     def totals(self, listing: ListingReport) -> Totals:
         """Return the sums."""
         return Totals(
             all=self._all.tally(),
-            actions={Action(name): one for name, one in self._group("actions").items()},
-            kinds={Kind(name): one for name, one in self._group("kinds").items()},
-            fates=self._group("fates"),
+            actions={Action(name): count for name, count in self._group("actions").items()},
+            kinds={Kind(name): count for name, count in self._group("kinds").items()},
+            by_kind_and_action=self._group("fates"),
             losses=self._group("losses"),
-            at_stake=self._group("at_stake"),
+            losses_of_refused=self._group("at_stake"),
             reasons=self._group("reasons"),
             months=self._group("months"),
-            twice=self._twice(),
+            double_spendable=self._twice(),
             longest_drift=self._drift,
             listing=listing,
         )
 
     def _in(self, group: str, name: str, money: Money | None) -> None:
         sums = self._groups.setdefault(group, {})
-        sums.setdefault(str(name), _Sum()).add(money)
+        sums.setdefault(str(name), _RunningTotal()).add(money)
 
     def _group(self, group: str) -> dict[str, Tally]:
-        return {name: one.tally() for name, one in sorted(self._groups.get(group, {}).items())}
+        return {name: count.tally() for name, count in sorted(self._groups.get(group, {}).items())}
 
     def _note_window(self, money: Money | None) -> None:
         """Remember the largest vouchers: no more of them than there are workers can be between two steps at a time."""
@@ -157,7 +157,7 @@ class Adder:
 
     def _twice(self) -> dict[str, Money]:
         if self._whole:
-            carried = self._groups.get("actions", {}).get(Action.CARRY, _Sum()).tally().money
+            carried = self._groups.get("actions", {}).get(Action.CARRY, _RunningTotal()).tally().money
             return {currency: money for currency, money in carried.items() if money}
         return {currency: Money.from_minor(sum(units), currency) for currency, units in sorted(self._largest.items())}
 

@@ -10,7 +10,7 @@ from voucher_gateway.migration.plan import PlannedVoucher
 _CARRIED: Final = ("pin", "medium", "taxable", "tax_rate", "sku", "batch", "order", "metadata")
 
 
-def new_voucher(voucher: Voucher, planned: PlannedVoucher, can: Capabilities, *, later: bool) -> NewVoucher:
+def build_target_voucher(voucher: Voucher, planned: PlannedVoucher, can: Capabilities, *, later: bool) -> NewVoucher:
     """Return the voucher to ask for. What the target cannot keep is left out; the plan has named it as a loss.
 
     Args:
@@ -21,30 +21,32 @@ def new_voucher(voucher: Voucher, planned: PlannedVoucher, can: Capabilities, *,
     """
     destination = planned.destination
     assert destination is not None
-    more: dict[str, Any] = {name: getattr(voucher, name) for name in _CARRIED if _kept(name, voucher, can)}
+    texts: dict[str, Any] = {
+        name: getattr(voucher, name) for name in _CARRIED if _is_stored_by_target(name, voucher, can)
+    }
     if destination.validity_days is not None:
-        more["validity"] = Validity(destination.validity_days, Interval.DAYS)
-    elif is_stopped(planned.status) and _length_fits(voucher, can):
-        more["validity"] = voucher.validity
+        texts["validity"] = Validity(destination.validity_days, Interval.DAYS)
+    elif is_not_spendable(planned.status) and _length_fits(voucher, can):
+        texts["validity"] = voucher.validity
     return NewVoucher(
         initial=destination.value,
         code=None if destination.new_code else voucher.code,
         active=False if later else destination.active,
         valid_until=destination.valid_until,
-        **more,
+        **texts,
     )
 
 
-def is_stopped(status: Status | None) -> bool:
+def is_not_spendable(status: Status | None) -> bool:
     """Whether a voucher is not to be spent. One without a status can be, one with an unknown status perhaps not."""
     return status not in (None, Status.ACTIVE)
 
 
-def _kept(name: str, voucher: Voucher, can: Capabilities) -> bool:
+def _is_stored_by_target(name: str, voucher: Voucher, can: Capabilities) -> bool:
     value = getattr(voucher, name)
-    if value in (None, "") or name not in can.keeps or value is Medium.UNKNOWN:  # an empty text says nothing
+    if value in (None, "") or name not in can.stored_fields or value is Medium.UNKNOWN:  # an empty text says nothing
         return False
-    longest = can.longest_texts.get(name)
+    longest = can.max_text_lengths.get(name)
     text = value if isinstance(value, str) else value.reveal() if name == "pin" else ""
     return longest is None or len(text) <= longest
 

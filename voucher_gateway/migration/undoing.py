@@ -22,9 +22,9 @@ from voucher_gateway.adapter import (
     VoucherChanges,
     VoucherNotFound,
 )
-from voucher_gateway.journal import Entry, State
-from voucher_gateway.migration.journey import Journey, Seen, Unsettled, operation_of
-from voucher_gateway.migration.records import Row
+from voucher_gateway.journal import OperationRecord, OperationState
+from voucher_gateway.migration.journey import MigrationContext, OutcomeNotResolved, VoucherReading, operation_of
+from voucher_gateway.migration.records import VoucherRow
 
 FREEZE, CREATE, ACTIVATE, RETIRE = "freeze", "create", "activate", "retire"
 """The steps in references."""
@@ -36,13 +36,13 @@ class CannotUndo(Exception):
     """Something stands against undoing a move; the text says what, for people."""
 
 
-class WayBack:
+class Undo:
     """Undoes moves of a journey."""
 
-    def __init__(self, journey: Journey) -> None:
+    def __init__(self, journey: MigrationContext) -> None:
         self._journey = journey
 
-    def check_source(self, row: Row) -> None:
+    def check_source(self, row: VoucherRow) -> None:
         """Make sure, before anything is undone, that the source can be made what it was.
 
         Whatever was begun there is settled first: what may still happen cannot be undone.
@@ -58,31 +58,35 @@ class WayBack:
         if self._settle(row, Operation.REDEEM, RETIRE) and not can.of(Operation.REFUND).available:
             raise CannotUndo("it was emptied at the source, where nothing can be given back")
 
-    def _settle(self, row: Row, verb: Operation, step: str) -> bool:
+    def _settle(self, row: VoucherRow, verb: Operation, step: str) -> bool:
         """Find out whether a step at the source happened; one that may be repeated is."""
         journey, id = self._journey, row.planned.source_id
         try:
-            entry = journey.settled(journey.source, verb, row, step)
-        except Unsettled as unknown:
+            entry = journey.resolved_record(journey.source, verb, row, step)
+        except OutcomeNotResolved as unknown:
             if verb is Operation.DEACTIVATE:
-                self._again(lambda named: journey.gateway.deactivate(journey.source, id, **named), row, step, unknown)
+                self._again(lambda kwargs: journey.gateway.deactivate(journey.source, id, **kwargs), row, step, unknown)
             elif verb is Operation.UPDATE:
-                past = VoucherChanges(valid_until=journey.past())
-                self._again(lambda named: journey.gateway.update(journey.source, id, past, **named), row, step, unknown)
+                past = VoucherChanges(valid_until=journey.past_date())
+                self._again(
+                    lambda kwargs: journey.gateway.update(journey.source, id, past, **kwargs), row, step, unknown
+                )
             else:
                 raise CannotUndo(str(unknown)) from None
             return True
-        return entry is not None and entry.state is State.SUCCEEDED
+        return entry is not None and entry.state is OperationState.SUCCEEDED
 
-    def _again(self, call: Callable[[dict[str, Any]], object], row: Row, step: str, unknown: Unsettled) -> None:
+    def _again(
+        self, call: Callable[[dict[str, Any]], object], row: VoucherRow, step: str, unknown: OutcomeNotResolved
+    ) -> None:
         try:
-            self._journey.patiently(lambda: call(self._journey.named(row, step)))
+            self._journey.retry_while_safe(lambda: call(self._journey.call_kwargs(row, step)))
             return
         except (OutcomeUnknown, Declined):
             pass
         raise CannotUndo(str(unknown))
 
-    def made(self, row: Row) -> str | None:
+    def target_voucher_id(self, row: VoucherRow) -> str | None:
         """Return the id of the voucher that was made at the target; None if there surely is none.
 
         Raises:
@@ -90,14 +94,14 @@ class WayBack:
         """
         journey = self._journey
         try:
-            entry = journey.settled(journey.target, Operation.ISSUE, row, CREATE)
-        except Unsettled as unknown:
+            entry = journey.resolved_record(journey.target, Operation.ISSUE, row, CREATE)
+        except OutcomeNotResolved as unknown:
             raise CannotUndo(str(unknown)) from None
-        if entry is None or entry.state is not State.SUCCEEDED:
+        if entry is None or entry.state is not OperationState.SUCCEEDED:
             return None
         return self.id_of(row, entry)
 
-    def id_of(self, row: Row, created: Entry) -> str:
+    def id_of(self, row: VoucherRow, created: OperationRecord) -> str:
         """Return the id of the voucher at the target; where a person decided that it is there, it is found by its code.
 
         Raises:
@@ -111,20 +115,20 @@ class WayBack:
         code = journey.read(journey.source, row.planned.source_id).voucher.code
         if code is not None and row.planned.destination is not None and not row.planned.destination.new_code:
             with suppress(VoucherNotFound):
-                return journey.patiently(lambda: journey.gateway.provider(journey.target).find(code)).id
+                return journey.retry_while_safe(lambda: journey.gateway.provider(journey.target).find(code)).id
         raise CannotUndo(f"somebody decided that it is at the target, but it is not found: {operation_of(created)}")
 
-    def take_back(self, row: Row, target_id: str, step: str = "back") -> None:
+    def withdraw_from_target(self, row: VoucherRow, target_id: str, step: str = "back") -> None:
         """Make the voucher at the target unspendable, if nothing was spent of it.
 
         Raises:
             CannotUndo: if something was, or there is no way.
         """
-        seen = self.check_unspent(row, target_id, step)
+        seen = self.require_unspent(row, target_id, step)
         if seen is not None:
             self._stop(row, target_id, seen, step)
 
-    def check_unspent(self, row: Row, target_id: str, step: str = "back") -> Seen | None:
+    def require_unspent(self, row: VoucherRow, target_id: str, step: str = "back") -> VoucherReading | None:
         """Make sure that nothing was spent of the voucher at the target, unless it was taken back already.
 
         Returns:
@@ -137,18 +141,18 @@ class WayBack:
         try:
             seen = journey.read(journey.target, target_id)
         except VoucherNotFound:
-            if journey.begun(journey.target, Operation.DELETE, row, f"{step}-delete"):
+            if journey.may_have_run(journey.target, Operation.DELETE, row, f"{step}-delete"):
                 return None
             raise CannotUndo(f"the target does not show the voucher {target_id} any more") from None
-        if not self._emptied_by_us(row, step):
+        if not self._may_have_emptied(row, step):
             _check_unspent(seen, row, journey.target)
         return seen
 
-    def _emptied_by_us(self, row: Row, step: str) -> bool:
+    def _may_have_emptied(self, row: VoucherRow, step: str) -> bool:
         journey = self._journey
-        return journey.begun(journey.target, Operation.REDEEM, row, f"{step}-empty")
+        return journey.may_have_run(journey.target, Operation.REDEEM, row, f"{step}-empty")
 
-    def _stop(self, row: Row, target_id: str, seen: Seen, step: str) -> None:
+    def _stop(self, row: VoucherRow, target_id: str, seen: VoucherReading, step: str) -> None:
         journey, can = self._journey, self._journey.target_can
         if can.of(Operation.DEACTIVATE).available:
             if seen.voucher.status is not Status.INACTIVE:
@@ -156,14 +160,14 @@ class WayBack:
                 self._check_at_rest(row, target_id, step)
             self._delete(row, target_id, step)
         elif _expires(can):
-            self._expire(row, target_id, journey.past(), f"{step}-stop")
+            self._expire(row, target_id, journey.past_date(), f"{step}-stop")
             self._check_at_rest(row, target_id, step, before=seen.voucher.valid_until)
         elif can.of(Operation.REDEEM).available and seen.voucher.code is not None:
             self._empty(row, seen.voucher, f"{step}-empty")
         else:
             raise CannotUndo("the target has no way to make a voucher unspendable")
 
-    def _check_at_rest(self, row: Row, target_id: str, step: str, before: datetime | None = None) -> None:
+    def _check_at_rest(self, row: VoucherRow, target_id: str, step: str, before: datetime | None = None) -> None:
         """Look at a voucher that was stopped: only now does its value stand still. If it was spent of, it is freed."""
         journey = self._journey
         seen = journey.read(journey.target, target_id)
@@ -179,69 +183,73 @@ class WayBack:
                 self._expire(row, target_id, before, f"{step}-start")
             raise
 
-    def _expire(self, row: Row, target_id: str, until: datetime | None, step: str) -> None:
+    def _expire(self, row: VoucherRow, target_id: str, until: datetime | None, step: str) -> None:
         journey, changes = self._journey, VoucherChanges(valid_until=until)
-        named = journey.named(row, step)
-        journey.patiently(lambda: journey.gateway.update(journey.target, target_id, changes, **named))
+        kwargs = journey.call_kwargs(row, step)
+        journey.retry_while_safe(lambda: journey.gateway.update(journey.target, target_id, changes, **kwargs))
 
-    def _empty(self, row: Row, voucher: Voucher, step: str) -> None:
+    def _empty(self, row: VoucherRow, voucher: Voucher, step: str) -> None:
         journey, code = self._journey, voucher.code
         assert code is not None
         if row.value:
-            named = journey.named(row, step)
-            journey.patiently(lambda: journey.gateway.redeem(journey.target, code, row.value, voucher.pin, **named))
+            kwargs = journey.call_kwargs(row, step)
+            journey.retry_while_safe(
+                lambda: journey.gateway.redeem(journey.target, code, row.value, voucher.pin, **kwargs)
+            )
 
-    def _delete(self, row: Row, target_id: str, step: str) -> None:
+    def _delete(self, row: VoucherRow, target_id: str, step: str) -> None:
         """Delete what is inactive already, where that is possible, so that its code is free again."""
         journey = self._journey
         if not journey.target_can.of(Operation.DELETE).available:
             return
-        named = journey.named(row, f"{step}-delete")
+        kwargs = journey.call_kwargs(row, f"{step}-delete")
         with suppress(Declined):  # it was charged once, say; inactive it stays in any case
-            journey.patiently(lambda: journey.gateway.delete(journey.target, target_id, "its move was undone", **named))
+            journey.retry_while_safe(
+                lambda: journey.gateway.delete(journey.target, target_id, "its move was undone", **kwargs)
+            )
 
-    def restoring(self, row: Row) -> bool:
+    def restoring(self, row: VoucherRow) -> bool:
         """Whether something was done already that makes the voucher spendable at the source."""
         journey = self._journey
         steps = ((Operation.UPDATE, RESTORE), (Operation.REFUND, REFILL), (Operation.ACTIVATE, THAW))
-        return any(journey.begun(journey.source, verb, row, step) for verb, step in steps)
+        return any(journey.may_have_run(journey.source, verb, row, step) for verb, step in steps)
 
-    def restore_source(self, row: Row) -> str:
+    def restore_source(self, row: VoucherRow) -> str:
         """Make the source what it was, as far as it was changed, and return what of that is worth telling."""
         journey = self._journey
         gateway, source, id = journey.gateway, journey.source, row.planned.source_id
-        if journey.done(source, Operation.UPDATE, row, RETIRE):
+        if journey.has_succeeded(source, Operation.UPDATE, row, RETIRE):
             changes = VoucherChanges(valid_until=row.planned.valid_until)
-            named = journey.named(row, RESTORE)
-            journey.patiently(lambda: gateway.update(source, id, changes, **named))
+            kwargs = journey.call_kwargs(row, RESTORE)
+            journey.retry_while_safe(lambda: gateway.update(source, id, changes, **kwargs))
         entry = journey.entry(source, Operation.REDEEM, row, RETIRE)
-        if entry is not None and entry.state is State.SUCCEEDED:
+        if entry is not None and entry.state is OperationState.SUCCEEDED:
             emptied = entry.replay()
             assert isinstance(emptied, Redemption)
-            again = journey.named(row, REFILL)
-            journey.patiently(lambda: gateway.refund(source, emptied, **again))
-        if journey.done(source, Operation.DEACTIVATE, row, FREEZE):
+            again = journey.call_kwargs(row, REFILL)
+            journey.retry_while_safe(lambda: gateway.refund(source, emptied, **again))
+        if journey.has_succeeded(source, Operation.DEACTIVATE, row, FREEZE):
             thawed = self._change(Operation.ACTIVATE, source, id, row, THAW)
-            return _restarted(row.planned.valid_until, thawed.valid_until)
+            return _validity_change_text(row.planned.valid_until, thawed.valid_until)
         return ""
 
-    def _change(self, verb: Operation, account: str, id: str, row: Row, step: str) -> Any:
+    def _change(self, verb: Operation, account: str, id: str, row: VoucherRow, step: str) -> Any:
         journey = self._journey
         call = journey.gateway.activate if verb is Operation.ACTIVATE else journey.gateway.deactivate
-        named = journey.named(row, step)
-        return journey.patiently(lambda: call(account, id, **named))
+        kwargs = journey.call_kwargs(row, step)
+        return journey.retry_while_safe(lambda: call(account, id, **kwargs))
 
 
 def _expires(can: Capabilities) -> bool:
     return can.of(Operation.UPDATE).available and can.expiry not in (Expiry.RELATIVE, Expiry.NONE)
 
 
-def _check_unspent(seen: Seen, row: Row, account: str) -> None:
+def _check_unspent(seen: VoucherReading, row: VoucherRow, account: str) -> None:
     if seen.remaining != row.value:
         raise CannotUndo(f"it has {seen.remaining} at {account}, not {row.value}: it was used there")
 
 
-def _restarted(before: datetime | None, after: datetime | None) -> str:
+def _validity_change_text(before: datetime | None, after: datetime | None) -> str:
     """Say so where activation gave a voucher another end of validity than it had (JTL counts anew)."""
     if after is None or _day(before) == _day(after):
         return ""

@@ -6,14 +6,14 @@ import sqlalchemy as sa
 
 from voucher_gateway.adapter import Money, MovementKind, Operation, VoucherGatewayError
 from voucher_gateway.database.schema import operations
-from voucher_gateway.journal import State
-from voucher_gateway.migration.journey import Journey
+from voucher_gateway.journal import OperationState
+from voucher_gateway.migration.journey import MigrationContext
 
 _TAKES = (Operation.REDEEM.value, Operation.CAPTURE.value)
 _GIVES = (Operation.REFUND.value, Operation.TOP_UP.value)
 
 
-def explained(journey: Journey, target_id: str, used: Money) -> bool:
+def usage_is_explained(journey: MigrationContext, target_id: str, used: Money) -> bool:
     """Whether the vendor's history of a voucher, or else our journal, tells exactly of what was used.
 
     Args:
@@ -24,27 +24,27 @@ def explained(journey: Journey, target_id: str, used: Money) -> bool:
     return _by_history(journey, target_id, used.currency) == used or _by_journal(journey, target_id, used) == used
 
 
-def _by_history(journey: Journey, target_id: str, currency: str) -> Money | None:
+def _by_history(journey: MigrationContext, target_id: str, currency: str) -> Money | None:
     if not journey.target_can.of(Operation.HISTORY).available:
         return None
     try:
-        history = journey.patiently(lambda: journey.gateway.history(journey.target, target_id))
+        history = journey.retry_while_safe(lambda: journey.gateway.history(journey.target, target_id))
     except VoucherGatewayError:
         return None
-    if not history.complete or any(one.kind is MovementKind.UNKNOWN for one in history):
+    if not history.complete or any(movement.kind is MovementKind.UNKNOWN for movement in history):
         return None
     total = Money.zero(currency)
-    for one in history:
-        total = total - one.money if one.kind is MovementKind.REDEMPTION else total + one.money
+    for entry in history:
+        total = total - entry.money if entry.kind is MovementKind.REDEMPTION else total + entry.money
     return total
 
 
-def _by_journal(journey: Journey, target_id: str, used: Money) -> Money:
+def _by_journal(journey: MigrationContext, target_id: str, used: Money) -> Money:
     """Add up our own operations: some vendors keep no history of what we overwrite."""
     query = sa.select(operations.c.verb, operations.c.amount, operations.c.currency).where(
         operations.c.account == journey.target,
         operations.c.voucher_id == target_id,
-        operations.c.state == State.SUCCEEDED.value,
+        operations.c.state == OperationState.SUCCEEDED.value,
         operations.c.verb.in_([*_TAKES, *_GIVES]),
     )
     total = Money.zero(used.currency)

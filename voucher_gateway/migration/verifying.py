@@ -17,9 +17,9 @@ import attrs
 
 from voucher_gateway.adapter import Money
 from voucher_gateway.gateway import Gateway
-from voucher_gateway.migration.evidence import Evidence
-from voucher_gateway.migration.journey import Journey
-from voucher_gateway.migration.judging import Difference, judged
+from voucher_gateway.migration.evidence import VerificationStore
+from voucher_gateway.migration.journey import MigrationContext
+from voucher_gateway.migration.judging import Difference, check_all
 from voucher_gateway.migration.plan import Action
 from voucher_gateway.migration.plan_file import read_summary, read_vouchers
 from voucher_gateway.migration.records import PlanState
@@ -46,7 +46,7 @@ class Total:
     left: Money
     at_source: Money
 
-    def balanced(self, *, source_whole: bool, copied: bool) -> bool:
+    def is_balanced(self, *, source_whole: bool, copied: bool) -> bool:
         """Whether it adds up to the cent."""
         nothing = Money.zero(self.before.currency)
         if source_whole:
@@ -72,7 +72,7 @@ class Verification:
     plan_id: str
     rolled_back: bool
     vouchers: int
-    found: int
+    differences_found: int
     codes_not_compared: int = 0
     totals: Mapping[str, Total] = attrs.field(hash=False)
     differences: tuple[Difference, ...]
@@ -93,27 +93,27 @@ def verify_plan(gateway: Gateway, plan: Path) -> Verification:
         VoucherGatewayError: if a side cannot be read.
     """
     summary = read_summary(plan)
-    journey = Journey(gateway, summary.id, summary.header)
+    journey = MigrationContext(gateway, summary.id, summary.header)
     state = MigrationState(journey.journal.database, summary.id, summary.header)
     rolled_back = state.plan_state() is PlanState.ROLLED_BACK
-    with closing(Evidence()) as evidence:
-        evidence.plan(one for one in read_vouchers(plan) if one.action is Action.CARRY)
+    with closing(VerificationStore()) as evidence:
+        evidence.plan(voucher for voucher in read_vouchers(plan) if voucher.action is Action.CARRY)
         read_target(journey, evidence)
         read_source(journey, evidence)
-        differences = tuple(judged(journey, evidence, rolled_back=rolled_back))
-        totals = {one: Total(**parts) for one, parts in evidence.totals().items()}
-        vouchers, not_compared = evidence.count(), evidence.not_compared()
-    wrong = Counter(one.number for one in differences if one.number is not None)
+        differences = tuple(check_all(journey, evidence, rolled_back=rolled_back))
+        totals = {total: Total(**parts) for total, parts in evidence.totals().items()}
+        vouchers, not_compared = evidence.count(), evidence.count_unmatched_codes()
+    wrong = Counter(difference.number for difference in differences if difference.number is not None)
     unbalanced = tuple(
-        Difference.of_total(currency, attrs.asdict(one, recurse=False))
-        for currency, one in totals.items()
-        if not one.balanced(source_whole=rolled_back, copied=journey.stays)
+        Difference.of_total(currency, attrs.asdict(total, recurse=False))
+        for currency, total in totals.items()
+        if not total.is_balanced(source_whole=rolled_back, copied=journey.leaves_source)
     )
     return Verification(
         plan_id=summary.id,
         rolled_back=rolled_back,
         vouchers=vouchers,
-        found=vouchers - len(wrong),
+        differences_found=vouchers - len(wrong),
         codes_not_compared=not_compared,
         totals=totals,
         differences=differences + unbalanced,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from voucher_gateway.adapter import ListingReport, Money
-from voucher_gateway.migration.estimate import Load
+from voucher_gateway.migration.estimate import AccountLoad
 from voucher_gateway.migration.plan import Action, PlanHeader, Step
 from voucher_gateway.migration.plan_file import PlanSummary
 from voucher_gateway.migration.policy import Retire
@@ -41,9 +41,9 @@ def steps_sentence(header: PlanHeader) -> str:
 
 def window_sentence(header: PlanHeader, totals: Totals) -> str:
     """Say how much money can be spent twice."""
-    if not totals.twice:
+    if not totals.double_spendable:
         return "At no moment can a voucher be spent at both ends."
-    amounts = amounts_of(totals.twice)
+    amounts = amounts_of(totals.double_spendable)
     if header.copy:
         return f"The source stays as it is, so {amounts} can be spent twice, for good."
     return (
@@ -75,15 +75,17 @@ def time_sentence(summary: PlanSummary, window: timedelta | None = None) -> str:
     """Say how long carrying the vouchers takes, and whether that fits a window."""
     estimate = summary.estimate
     costs = "; ".join(_cost(load) for load in (estimate.source, estimate.target))
-    told = f"About {length_of(estimate.likely)} with {estimate.workers} at a time, after {length_of(estimate.least)}"
-    told += f" ({costs}) at the very least."
+    sentence = (
+        f"About {length_of(estimate.likely)} with {estimate.workers} at a time, after {length_of(estimate.least)}"
+    )
+    sentence += f" ({costs}) at the very least."
     if window is None:
-        return told
+        return sentence
     fits = "fits into" if estimate.fits(window) else "does not fit into"
-    return f"{told} That {fits} {length_of(window)}."
+    return f"{sentence} That {fits} {length_of(window)}."
 
 
-def _cost(load: Load) -> str:
+def _cost(load: AccountLoad) -> str:
     """Say what an account has to do for each voucher."""
     rate = "" if load.rate is None else f", at most {load.rate:g} a second"
     milliseconds = load.latency // timedelta(milliseconds=1)
@@ -92,7 +94,7 @@ def _cost(load: Load) -> str:
 
 def amounts_of(money: Mapping[str, Money]) -> str:
     """Return amounts of several currencies; ``nothing`` for none."""
-    return ", ".join(str(one) for one in money.values()) or "nothing"
+    return ", ".join(str(amount) for amount in money.values()) or "nothing"
 
 
 def length_of(length: timedelta) -> str:

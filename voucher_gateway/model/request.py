@@ -110,7 +110,7 @@ class VoucherChanges:
     batch: str | _Keep | None = KEEP
     valid_until: datetime | _Keep | None = attrs.field(default=KEEP, converter=_aware_or_kept)
 
-    def changed(self) -> dict[str, Any]:
+    def fields_to_change(self) -> dict[str, Any]:
         """Return the fields that are to change, by name."""
         return {k: v for k, v in attrs.asdict(self, recurse=False).items() if v is not KEEP}
 
@@ -170,13 +170,13 @@ class VoucherQuery:
             del values[name]
         return {name: value for name, value in values.items() if value is not None}
 
-    def fingerprint(self, *more: str) -> str:
+    def fingerprint(self, *fields: str) -> str:
         """Return a short text that differs between queries, for telling apart whose resume token one is.
 
         Args:
-            *more: what else makes the listing another: the account, the host, the page size.
+            *fields: what else makes the listing another: the account, the host, the page size.
         """
         common = {k: v.reveal() if isinstance(v, Code) else str(v) for k, v in self.common().items()}
         native = [(name, self.native[name]) for name in sorted(self.native)]
-        what = repr((sorted(common.items()), native, self.newest_first, more))
+        what = repr((sorted(common.items()), native, self.newest_first, fields))
         return hashlib.blake2b(what.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from voucher_gateway.fork_safety import call_after_fork, renew_if_forked
-from voucher_gateway.pages.letters import MINUS, groups, inert
+from voucher_gateway.pages.letters import MINUS, escape_unprintable, groups
 from voucher_gateway.pages.model import Chart
 
 _INCHES: Final = 8.6
@@ -66,7 +66,7 @@ def _renew_after_fork() -> None:
 call_after_fork(_renew_after_fork)
 
 
-def draw(chart: Chart, *, prefix: str) -> str:
+def render_svg(chart: Chart, *, prefix: str) -> str:
     """Return the chart as an SVG element to stand in an HTML document.
 
     Args:
@@ -79,7 +79,7 @@ def draw(chart: Chart, *, prefix: str) -> str:
         warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
         matplotlib.rcParams.update(_defaults())
         matplotlib.rcParams.update(_SETTINGS)
-        return _embedded(_drawn(chart), chart, prefix)
+        return _embed_svg(_render_figure(chart), chart, prefix)
 
 
 def _defaults() -> dict[Any, Any]:
@@ -90,7 +90,7 @@ def _defaults() -> dict[Any, Any]:
     return {name: shipped[name] for name in shipped if name.startswith(mattering + also)}
 
 
-def _drawn(chart: Chart) -> bytes:
+def _render_figure(chart: Chart) -> bytes:
     across = chart.kind == "across"
     bars = len(chart.labels) * (len(chart.series) if across else 1)
     figure = Figure(figsize=(_INCHES, max(1.2, 0.9 + bars * _BAR_HEIGHT) if across else _HEIGHT), layout="constrained")
@@ -114,34 +114,34 @@ def _look(place: int) -> dict[str, Any]:
 
 def _bars(axes: Axes, chart: Chart) -> None:
     width = 0.8 / len(chart.series)
-    for place, one in enumerate(chart.series):
+    for place, series in enumerate(chart.series):
         at = [index - 0.4 + width * (place + 0.5) for index in range(len(chart.labels))]
-        axes.bar(at, _heights(one.values), width, label=_legend(one.name), **_look(place))
+        axes.bar(at, _heights(series.values), width, label=_legend(series.name), **_look(place))
 
 
-def _stacked(axes: Axes, chart: Chart) -> None:
+def _draw_stacked_bars(axes: Axes, chart: Chart) -> None:
     above = [Decimal(0)] * len(chart.labels)
     below = [Decimal(0)] * len(chart.labels)
-    for place, one in enumerate(chart.series):
+    for place, series in enumerate(chart.series):
         # Values below zero are stacked downwards from zero, or they would cover the others.
-        base = [below[at] if value < 0 else above[at] for at, value in enumerate(one.values)]
+        base = [below[at] if value < 0 else above[at] for at, value in enumerate(series.values)]
         axes.bar(
             range(len(chart.labels)),
-            _heights(one.values),
+            _heights(series.values),
             0.8,
             bottom=_heights(base),
-            label=_legend(one.name),
+            label=_legend(series.name),
             **_look(place),
         )
-        for at, value in enumerate(one.values):
+        for at, value in enumerate(series.values):
             (below if value < 0 else above)[at] += value
 
 
 def _across(axes: Axes, chart: Chart) -> None:
     height = 0.8 / len(chart.series)
-    for place, one in enumerate(chart.series):
+    for place, series in enumerate(chart.series):
         at = [index - 0.4 + height * (place + 0.5) for index in range(len(chart.labels))]
-        axes.barh(at, _heights(one.values), height, label=_legend(one.name), **_look(place))
+        axes.barh(at, _heights(series.values), height, label=_legend(series.name), **_look(place))
     axes.invert_yaxis()
 
 
@@ -171,7 +171,7 @@ def _waterfall(axes: Axes, chart: Chart) -> None:
 
 _PAINTERS: Final[dict[str, Callable[[Axes, Chart], None]]] = {
     "bar": _bars,
-    "stacked": _stacked,
+    "stacked": _draw_stacked_bars,
     "across": _across,
     "waterfall": _waterfall,
 }
@@ -200,13 +200,13 @@ def _dress(axes: Axes, chart: Chart, *, across: bool) -> None:
     axes.tick_params(length=0)
     for side in ("top", "right", "bottom" if not across else "left"):
         axes.spines[side].set_visible(False)
-    if chart.kind != "waterfall" and any(one.name for one in chart.series):
+    if chart.kind != "waterfall" and any(series.name for series in chart.series):
         axes.figure.legend(loc="outside upper left", ncols=min(4, len(chart.series)), frameon=False)
 
 
 def _extent(chart: Chart) -> tuple[Decimal, Decimal]:
     """Return the ends of the number axis: zero and all bars are between them, with a little room beyond."""
-    columns = [[one.values[at] for one in chart.series] for at in range(len(chart.labels))]
+    columns = [[series.values[at] for series in chart.series] for at in range(len(chart.labels))]
     if chart.kind == "stacked":
         reached = [sum((value for value in column if value > 0), Decimal(0)) for column in columns]
         reached += [sum((value for value in column if value < 0), Decimal(0)) for column in columns]
@@ -222,7 +222,7 @@ def _extent(chart: Chart) -> tuple[Decimal, Decimal]:
 
 
 def _label(text: str) -> str:
-    lines = textwrap.wrap(inert(text), _LABEL) or [""]
+    lines = textwrap.wrap(escape_unprintable(text), _LABEL) or [""]
     if len(lines) > _LINES:
         lines = [*lines[: _LINES - 1], f"{lines[_LINES - 1][: _LABEL - 1]}…"]
     return "\n".join(lines)
@@ -230,7 +230,7 @@ def _label(text: str) -> str:
 
 def _legend(name: str) -> str:
     """Return the name for the legend, which would leave out a name that begins with an underscore."""
-    label = inert(name)
+    label = escape_unprintable(name)
     label = label if len(label) <= 2 * _LABEL else f"{label[: 2 * _LABEL - 1]}…"
     return f"\u200b{label}" if label.startswith("_") else label
 
@@ -238,57 +238,63 @@ def _legend(name: str) -> str:
 def _tick(value: float, _: object = None) -> str:
     """Return the text at a place of the number axis; round places, never an amount of anybody's."""
     text = f"{value:.10g}" if abs(value) < 1e10 else f"{value:.0f}"
-    found = groups(text)
-    if found is None:
+    number_parts = groups(text)
+    if number_parts is None:
         return text.replace("-", MINUS)
-    sign, parts, rest = found
+    sign, parts, rest = number_parts
     return sign + "\N{NARROW NO-BREAK SPACE}".join(parts) + rest
 
 
-def _embedded(picture: bytes, chart: Chart, prefix: str) -> str:
+def _embed_svg(picture: bytes, chart: Chart, prefix: str) -> str:
     """Return Matplotlib's document as an element of ours: without namespaces, and with ids that nobody else has."""
     root = ElementTree.fromstring(picture)  # noqa: S314 - written by Matplotlib a moment ago, no stranger's document
-    for one in root.findall(f"{_SVG}metadata"):
-        root.remove(one)  # the day and Matplotlib's version, which would make every document another one
+    for element in root.findall(f"{_SVG}metadata"):
+        root.remove(element)  # the day and Matplotlib's version, which would make every document another one
     for parent in list(root.iter()):
-        for one in list(parent):
-            if one.tag == f"{_SVG}style":
-                parent.remove(one)  # it would speak of the whole HTML document; what it says stands on the root below
-    for one in root.iter():
-        one.tag = one.tag.removeprefix(_SVG)
-        if link := one.attrib.pop(_LINK, None):
-            one.set("href", link)
-        for name, value in list(one.attrib.items()):
+        for element in list(parent):
+            if element.tag == f"{_SVG}style":
+                parent.remove(
+                    element
+                )  # it would speak of the whole HTML document; what it says stands on the root below
+    for element in root.iter():
+        element.tag = element.tag.removeprefix(_SVG)
+        if link := element.attrib.pop(_LINK, None):
+            element.set("href", link)
+        for name, value in list(element.attrib.items()):
             if name == "id":
-                one.set(name, f"{prefix}-{value}")
+                element.set(name, f"{prefix}-{value}")
             elif name == "href":
-                one.set(name, value.replace("#", f"#{prefix}-", 1))
+                element.set(name, value.replace("#", f"#{prefix}-", 1))
             else:
-                one.set(name, value.replace("url(#", f"url(#{prefix}-"))
+                element.set(name, value.replace("url(#", f"url(#{prefix}-"))
     width, height = (root.attrib.pop(name) for name in ("width", "height"))
     del width, height  # the page says how wide it is
     root.attrib.pop("version", None)
     root.set("style", "stroke-linejoin: round; stroke-linecap: butt")
     root.set("role", "img")
     root.set("aria-labelledby", f"{prefix}-title {prefix}-desc")
-    for place, (tag, text) in enumerate((("title", inert(chart.title)), ("desc", _described(chart)))):
-        one = ElementTree.Element(tag, {"id": f"{prefix}-{tag}"})
-        one.text = text
-        root.insert(place, one)
+    for place, (tag, text) in enumerate(
+        (("title", escape_unprintable(chart.title)), ("desc", _chart_description(chart)))
+    ):
+        element = ElementTree.Element(tag, {"id": f"{prefix}-{tag}"})
+        element.text = text
+        root.insert(place, element)
     return ElementTree.tostring(root, encoding="unicode", method="xml")
 
 
-def _described(chart: Chart) -> str:
+def _chart_description(chart: Chart) -> str:
     """Return in words what a chart shows, for who cannot see it."""
     kinds = {"bar": "Bars", "stacked": "Stacked bars", "across": "Lying bars", "waterfall": "A waterfall"}
-    names = ", ".join(inert(one.name) for one in chart.series if one.name)
+    names = ", ".join(escape_unprintable(series.name) for series in chart.series if series.name)
     of = f" of {names}" if names else ""
     place, value = max(
-        ((label, one.values[at]) for one in chart.series for at, label in enumerate(chart.labels)),
-        key=lambda found: abs(found[1]),
+        ((label, series.values[at]) for series in chart.series for at, label in enumerate(chart.labels)),
+        key=lambda series: abs(series[1]),
     )
     return (
-        f"{kinds[chart.kind]}{of} in {inert(chart.unit)} at {len(chart.labels)} places from {inert(chart.labels[0])} to"
-        f" {inert(chart.labels[-1])}; the largest is {value:f} at {inert(place)}. The numbers stand in a table of this"
+        f"{kinds[chart.kind]}{of} in {escape_unprintable(chart.unit)} at {len(chart.labels)} places from"
+        f" {escape_unprintable(chart.labels[0])} to"
+        f" {escape_unprintable(chart.labels[-1])}; the largest is {value:f} at {escape_unprintable(place)}. The"
+        " numbers stand in a table of this"
         " page."
     )

@@ -11,7 +11,7 @@ MINUS: Final = "−"
 """The sign of a negative number: as wide as a plus, and never the end of a line."""
 
 
-def inert(text: str) -> str:
+def escape_unprintable(text: str) -> str:
     """Return text that may come from a vendor or a customer, with what is not printable as escapes.
 
     Marks that turn the writing direction could make 10.00 look like 00.01, control characters are not allowed in HTML,
@@ -19,7 +19,9 @@ def inert(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
 
 
 def groups(text: str) -> tuple[str, tuple[str, ...], str] | None:
@@ -27,10 +29,10 @@ def groups(text: str) -> tuple[str, tuple[str, ...], str] | None:
 
     Groups are told apart by a gap and never by a comma or a point, which half of the world reads the other way.
     """
-    found = _NUMBER.fullmatch(text)
-    if found is None:
+    match = _NUMBER.fullmatch(text)
+    if match is None:
         return None
-    whole = found["whole"]
+    whole = match["whole"]
     first = len(whole) % 3 or 3
     parts = (whole[:first], *(whole[place : place + 3] for place in range(first, len(whole), 3)))
-    return (MINUS if found["sign"] == "-" else found["sign"]), parts, found["rest"]
+    return (MINUS if match["sign"] == "-" else match["sign"]), parts, match["rest"]

@@ -96,7 +96,7 @@ class Chart:
     numbers: bool | Table = True
 
     def __attrs_post_init__(self) -> None:
-        if any(len(one.values) != len(self.labels) for one in self.series):
+        if any(len(series.values) != len(self.labels) for series in self.series):
             raise ValueError("each series of a chart has one value for each of its labels")
         if self.kind == "waterfall" and len(self.series) != 1:
             raise ValueError("a waterfall has one series")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from voucher_gateway.adapter import ConfigurationError, format_instant
-from voucher_gateway.pages.letters import groups, inert
+from voucher_gateway.pages.letters import escape_unprintable, groups
 from voucher_gateway.pages.model import Chart, Column, Page, Section, Table, Text
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def render(page: Page) -> str:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
         from markupsafe import Markup
 
-        from voucher_gateway.pages.drawing import draw
+        from voucher_gateway.pages.drawing import render_svg
     except ModuleNotFoundError as error:
         missing = error.name or "a library"
     else:
@@ -40,32 +40,32 @@ def render(page: Page) -> str:
     if missing:
         raise ConfigurationError(f"HTML pages need {missing}: pip install 'voucher-gateway[report]'")
 
-    here = Path(__file__).parent
+    folder = Path(__file__).parent
     environment = Environment(
-        loader=FileSystemLoader(here),
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=lambda value: inert(value) if type(value) is str else value,
+        finalize=lambda value: escape_unprintable(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     numbers = count(1)
 
-    def drawn(chart: Chart) -> Markup:
+    def chart_markup(chart: Chart) -> Markup:
         # Markup: the drawing is a tree of our own, serialised with every text escaped.
-        return Markup(draw(chart, prefix=f"chart{next(numbers)}"))  # noqa: S704 - see the line above
+        return Markup(render_svg(chart, prefix=f"chart{next(numbers)}"))  # noqa: S704 - see the line above
 
     environment.filters |= {
         "number": _number,
         "kind": _kind,
-        "drawn": drawn,
+        "drawn": chart_markup,
         "values": values_of,
         "unbroken": _unbroken,
     }
     return environment.get_template(_TEMPLATE).render(
         page=page,
         made_at=format_instant(page.made_at.replace(microsecond=0)).replace("T", " ").replace("Z", " UTC"),
-        style=Markup((here / _STYLE).read_text("utf-8")),  # noqa: S704 - our own file
+        style=Markup((folder / _STYLE).read_text("utf-8")),  # noqa: S704 - our own file
     )
 
 
@@ -98,10 +98,13 @@ def values_of(chart: Chart) -> Table:
         title=f"{chart.title}: the numbers",
         columns=(
             Column(""),
-            *(Column(f"{one.name} ({chart.unit})" if one.name else chart.unit, numeric=True) for one in chart.series),
+            *(
+                Column(f"{item.name} ({chart.unit})" if item.name else chart.unit, numeric=True)
+                for item in chart.series
+            ),
         ),
         rows=tuple(
-            (label, *(f"{one.values[place]:f}" for one in chart.series)) for place, label in enumerate(chart.labels)
+            (label, *(f"{item.values[place]:f}" for item in chart.series)) for place, label in enumerate(chart.labels)
         ),
     )
 
@@ -112,16 +115,16 @@ def _kind(section: Section) -> str:
 
 def _unbroken(text: str) -> bool:
     """Whether a word of the text is so long that a column must be able to break it."""
-    return any(len(word) > _LONG_WORD for word in inert(text).split())
+    return any(len(word) > _LONG_WORD for word in escape_unprintable(text).split())
 
 
 def _number(text: str) -> Any:
     """Return a number with its digits in groups, so that copying it still gives plain digits; other text as it is."""
     from markupsafe import Markup
 
-    found = groups(text)
-    if found is None:
+    parts = groups(text)
+    if parts is None:
         return text
-    sign, (first, *others), rest = found
-    marked = Markup("").join(Markup('<span class="g">{}</span>').format(one) for one in others)
+    sign, (first, *others), rest = parts
+    marked = Markup("").join(Markup('<span class="g">{}</span>').format(series) for series in others)
     return Markup('<span class="n">{}{}{}{}</span>').format(sign, first, marked, rest)

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 R = TypeVar("R")
 
 
-class Ahead(Generic[R]):
+class Prefetcher(Generic[R]):
     """A few daemon threads that fetch pages; they know nothing of the listing, so that it can be collected.
 
     Not a ThreadPoolExecutor: the interpreter waits at its end for the threads of one, up to a vendor's whole deadline.

@@ -8,8 +8,8 @@ from concurrent.futures import Future
 from typing import Final, Self, TypeAlias, TypeVar
 
 from voucher_gateway.errors import InvalidRequest, MalformedResponse
-from voucher_gateway.paging.ahead import Ahead
-from voucher_gateway.paging.mark import Mark, digest
+from voucher_gateway.paging.ahead import Prefetcher
+from voucher_gateway.paging.mark import ResumePoint, digest
 from voucher_gateway.paging.page import ListingReport, Page
 
 T = TypeVar("T")
@@ -76,7 +76,7 @@ class Listing(Iterator[T]):
             if value is not None and value < 1:
                 raise InvalidRequest(f"{name} must be above zero", field=name, rule="at least 1")
         self._scope = scope
-        mark = Mark() if resume is None else Mark.from_text(resume, scope)
+        mark = ResumePoint() if resume is None else ResumePoint.from_text(resume, scope)
         # Where the last entry given was: page index, entries of the page passed, its hash, duplicates until then.
         self._place = (mark.page, mark.offset, mark.anchor, mark.duplicates)
         self._place_size = mark.size
@@ -85,7 +85,7 @@ class Listing(Iterator[T]):
         self._key = key
         self._workers = workers
         self._left = limit
-        self._ahead = Ahead(fetch)
+        self._ahead = Prefetcher(fetch)
         self._pending: deque[tuple[int, Future[Fetched[T]]]] = deque()
         self._closed = False
         # The page in hand.
@@ -165,7 +165,7 @@ class Listing(Iterator[T]):
         entries come again. The new listing's report goes on from this one's.
         """
         page, offset, anchor, duplicates = self._place
-        mark = Mark(
+        mark = ResumePoint(
             page=page,
             size=self._place_size,
             offset=offset,
@@ -213,7 +213,7 @@ class Listing(Iterator[T]):
                 return False
             (index, page), offset = taken, 0
         self._note(index, page)
-        self._expected = self._shared(index, page)
+        self._expected = self._count_overlap(index, page)
         self._page, self._index, self._offset, self._fresh = page, index, offset, offset > 0
         self._rest = iter(page.items[offset:])
         if self._workers > 1:
@@ -227,17 +227,17 @@ class Listing(Iterator[T]):
         """Read the first page, or find where an earlier listing stopped. Returns index, page and entries to skip."""
         index, passed, anchor, _ = self._place
         if anchor is None:
-            return index, _made(self._fetch(index)), 0
+            return index, _materialize(self._fetch(index)), 0
         stopped = index * self._place_size + passed
         index = (stopped - 1) // (self._size or self._place_size)
-        page = _made(self._fetch(index))
+        page = _materialize(self._fetch(index))
         if (right := (stopped - 1) // page.size) != index:  # the vendor counts in pages of a size of its own
-            index, page = right, _made(self._fetch(right))
+            index, page = right, _materialize(self._fetch(right))
         digests = self._digests(page)
         while anchor not in digests and index:
             # Deletions moved it to an earlier page. Pages past the end are passed over in one step.
             index = min(index - 1, max((page.end or index) - 1, 0))
-            page = _made(self._fetch(index))
+            page = _materialize(self._fetch(index))
             digests = self._digests(page)
         offset = digests.index(anchor) + 1 if anchor in digests else 0
         if index * page.size + offset != stopped:
@@ -252,7 +252,7 @@ class Listing(Iterator[T]):
         while self._pending:
             index, coming = self._pending.popleft()
             try:
-                return index, _made(coming.result())
+                return index, _materialize(coming.result())
             except Exception:
                 # Asked for ahead, before an earlier page said that the list ends: its failure means nothing.
                 if self._end is None or index < self._end:
@@ -261,7 +261,7 @@ class Listing(Iterator[T]):
             return None
         index = self._next
         self._next += 1
-        return index, _made(self._fetch(index))
+        return index, _materialize(self._fetch(index))
 
     def _more_wanted(self) -> bool:
         """Whether one more page should be asked for, on top of those under way."""
@@ -289,7 +289,7 @@ class Listing(Iterator[T]):
             # Pages are read side by side, so a later one may know less: only an empty page makes the list shorter.
             self._end = max(self._end or 0, page.end)
 
-    def _shared(self, index: int, page: Page[T]) -> int:
+    def _count_overlap(self, index: int, page: Page[T]) -> int:
         """Return how many entries the page shares with the one before, and note if they are not those that are due."""
         before = self._page
         if before is None or not before.overlap or index != self._index + 1:
@@ -315,5 +315,5 @@ class Listing(Iterator[T]):
             self._problems.setdefault("count", f"{came} entries came, the vendor counts {self._total}")
 
 
-def _made(fetched: Fetched[T]) -> Page[T]:
+def _materialize(fetched: Fetched[T]) -> Page[T]:
     return fetched if isinstance(fetched, Page) else fetched()

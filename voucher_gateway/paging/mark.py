@@ -16,7 +16,7 @@ _DIGEST: Final = 8  # bytes; among a million ids two collide with a chance of 3 
 
 
 @attrs.frozen(kw_only=True)
-class Mark:
+class ResumePoint:
     """What a resume token says: where the last entry was, and the report until then.
 
     Attributes:

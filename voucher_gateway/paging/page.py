@@ -47,10 +47,10 @@ class Page(Generic[T]):
     @property
     def end(self) -> int | None:
         """The index after the last page, as this page tells it: the larger where `pages` and `total` disagree."""
-        told = [] if self.pages is None else [self.pages]
+        bounds = [] if self.pages is None else [self.pages]
         if self.total is not None:
-            told.append(max(-(-(self.total - self.overlap) // self.size), min(self.total, 1)))
-        return max(told, default=None)
+            bounds.append(max(-(-(self.total - self.overlap) // self.size), min(self.total, 1)))
+        return max(bounds, default=None)
 
 
 @attrs.frozen(kw_only=True)

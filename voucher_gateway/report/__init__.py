@@ -5,16 +5,16 @@ from __future__ import annotations
 from voucher_gateway.report.liability import (
     AGES,
     AccountLiability,
-    Cell,
+    BalanceStatus,
+    Bucket,
+    BucketTotal,
     Liability,
-    Standing,
-    Sum,
     read_liability,
 )
 from voucher_gateway.report.movements import MARGIN
-from voucher_gateway.report.position import Position, Reading
-from voucher_gateway.report.recall import recall_liability, recall_roll_forward
-from voucher_gateway.report.roll import Line, Roll, RollForward, Unexplained
+from voucher_gateway.report.position import BalanceReader, VoucherBalance
+from voucher_gateway.report.recall import liability_as_of, recall_roll_forward
+from voucher_gateway.report.roll import CurrencyRollForward, Line, RollForward, Unexplained
 from voucher_gateway.report.rolling import roll_forward
 from voucher_gateway.report.schema import SNAPSHOTS
 from voucher_gateway.report.snapshots import Snapshot, Snapshots
@@ -24,20 +24,20 @@ __all__ = [
     "MARGIN",
     "SNAPSHOTS",
     "AccountLiability",
-    "Cell",
+    "BalanceReader",
+    "BalanceStatus",
+    "Bucket",
+    "BucketTotal",
+    "CurrencyRollForward",
     "Liability",
     "Line",
-    "Position",
-    "Reading",
-    "Roll",
     "RollForward",
     "Snapshot",
     "Snapshots",
-    "Standing",
-    "Sum",
     "Unexplained",
+    "VoucherBalance",
+    "liability_as_of",
     "read_liability",
-    "recall_liability",
     "recall_roll_forward",
     "roll_forward",
 ]

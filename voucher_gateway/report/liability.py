@@ -11,7 +11,7 @@ import attrs
 
 from voucher_gateway.adapter import Expiry, ListingReport, Money, Status
 from voucher_gateway.gateway import Gateway
-from voucher_gateway.report.position import Position, Reading
+from voucher_gateway.report.position import BalanceReader, VoucherBalance
 
 NO_END: Final = "no end"
 """The expiry of a voucher for which the vendor shows none."""
@@ -24,7 +24,7 @@ NO_AGE: Final = "not known"
 _AGE_ENDS: Final = (3, 6, 12, 24, 36)
 
 
-class Standing(enum.StrEnum):
+class BalanceStatus(enum.StrEnum):
     """Whether what is left on a voucher is owed. The first that fits."""
 
     UNKNOWN = "unknown"
@@ -39,7 +39,7 @@ class Standing(enum.StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class Cell:
+class Bucket:
     """Vouchers that have all of these in common, and what is left on them together.
 
     Attributes:
@@ -50,13 +50,13 @@ class Cell:
     """
 
     currency: str | None
-    standing: Standing
+    standing: BalanceStatus
     expiry: str
     age: str
 
 
 @attrs.frozen
-class Sum:
+class BucketTotal:
     """Some vouchers together.
 
     Attributes:
@@ -85,7 +85,7 @@ class AccountLiability:
 
     account: str
     at: datetime
-    cells: Mapping[Cell, tuple[int, int]] = attrs.field(hash=False)
+    cells: Mapping[Bucket, tuple[int, int]] = attrs.field(hash=False)
     listing: ListingReport | None = None
     snapshot_at: datetime | None = None
     consistent: bool | None = None
@@ -104,22 +104,24 @@ class AccountLiability:
     @property
     def unknown(self) -> int:
         """How many vouchers are in no sum, because nobody would say what is left on them."""
-        return sum(count for cell, (count, _) in self.cells.items() if cell.standing is Standing.UNKNOWN)
+        return sum(count for cell, (count, _) in self.cells.items() if cell.standing is BalanceStatus.UNKNOWN)
 
-    def sum(self, currency: str, standing: Standing) -> Sum:
+    def sum(self, currency: str, standing: BalanceStatus) -> BucketTotal:
         """Return the sum of a currency's vouchers of one standing."""
-        return _sum(currency, self._chosen(currency, standing))
+        return _sum(currency, self._cells_of(currency, standing))
 
-    def by(self, currency: str, standing: Standing, what: Callable[[Cell], str]) -> dict[str, Sum]:
+    def by(self, currency: str, standing: BalanceStatus, what: Callable[[Bucket], str]) -> dict[str, BucketTotal]:
         """Return the sums of a currency's vouchers of one standing, by a trait of theirs."""
-        keys = dict.fromkeys(what(cell) for cell, _ in self._chosen(currency, standing))
+        keys = dict.fromkeys(what(cell) for cell, _ in self._cells_of(currency, standing))
         return {
-            key: _sum(currency, (one for one in self._chosen(currency, standing) if what(one[0]) == key))
+            key: _sum(currency, (total for total in self._cells_of(currency, standing) if what(total[0]) == key))
             for key in sorted(keys)
         }
 
-    def _chosen(self, currency: str, standing: Standing) -> Iterator[tuple[Cell, tuple[int, int]]]:
-        return (one for one in self.cells.items() if one[0].currency == currency and one[0].standing is standing)
+    def _cells_of(self, currency: str, standing: BalanceStatus) -> Iterator[tuple[Bucket, tuple[int, int]]]:
+        return (
+            total for total in self.cells.items() if total[0].currency == currency and total[0].standing is standing
+        )
 
 
 @attrs.frozen
@@ -135,22 +137,24 @@ class Liability:
     @property
     def currencies(self) -> tuple[str, ...]:
         """All currencies, sorted. They are never added together."""
-        return tuple(sorted({currency for one in self.accounts for currency in one.currencies}))
+        return tuple(sorted({currency for account in self.accounts for currency in account.currencies}))
 
     @property
     def inconsistent(self) -> tuple[AccountLiability, ...]:
         """The accounts whose lists did not fit together."""
-        return tuple(one for one in self.accounts if one.consistent is False)
+        return tuple(account for account in self.accounts if account.consistent is False)
 
     @property
     def unknown(self) -> int:
         """How many vouchers are in no sum."""
-        return sum(one.unknown for one in self.accounts)
+        return sum(account.unknown for account in self.accounts)
 
-    def total(self, currency: str, standing: Standing = Standing.OUTSTANDING) -> Sum:
+    def total(self, currency: str, standing: BalanceStatus = BalanceStatus.OUTSTANDING) -> BucketTotal:
         """Return the sum of a currency over all accounts."""
-        sums = [one.sum(currency, standing) for one in self.accounts]
-        return Sum(sum(one.vouchers for one in sums), Money.from_minor(sum(one.money.minor for one in sums), currency))
+        sums = [account.sum(currency, standing) for account in self.accounts]
+        return BucketTotal(
+            sum(total.vouchers for total in sums), Money.from_minor(sum(total.money.minor for total in sums), currency)
+        )
 
 
 def read_liability(gateway: Gateway, accounts: Iterable[str]) -> Liability:
@@ -163,7 +167,7 @@ def read_liability(gateway: Gateway, accounts: Iterable[str]) -> Liability:
 
 
 def _read(gateway: Gateway, account: str) -> AccountLiability:
-    reading = Reading(gateway, account)
+    reading = BalanceReader(gateway, account)
     cells = tally(reading, lambda: reading.began_at, relative=is_relative(gateway, account))
     return AccountLiability(
         account=account,
@@ -180,7 +184,9 @@ def is_relative(gateway: Gateway, account: str) -> bool:
     return gateway.capabilities(account).expiry is Expiry.RELATIVE
 
 
-def tally(positions: Iterable[Position], at: Callable[[], datetime], *, relative: bool) -> dict[Cell, tuple[int, int]]:
+def tally(
+    positions: Iterable[VoucherBalance], at: Callable[[], datetime], *, relative: bool
+) -> dict[Bucket, tuple[int, int]]:
     """Count positions.
 
     Args:
@@ -188,7 +194,7 @@ def tally(positions: Iterable[Position], at: Callable[[], datetime], *, relative
         at: tells the moment for which they are judged, once the first of them is there.
         relative: whether validity begins with activation.
     """
-    cells: dict[Cell, tuple[int, int]] = {}
+    cells: dict[Bucket, tuple[int, int]] = {}
     for position in positions:
         cell = cell_of(position, at(), relative=relative)
         count, minor = cells.get(cell, (0, 0))
@@ -196,9 +202,9 @@ def tally(positions: Iterable[Position], at: Callable[[], datetime], *, relative
     return cells
 
 
-def cell_of(position: Position, at: datetime, *, relative: bool) -> Cell:
+def cell_of(position: VoucherBalance, at: datetime, *, relative: bool) -> Bucket:
     """Return where a voucher is counted."""
-    return Cell(
+    return Bucket(
         currency=position.currency,
         standing=standing_of(position, at),
         expiry=_expiry_of(position, relative=relative),
@@ -206,18 +212,18 @@ def cell_of(position: Position, at: datetime, *, relative: bool) -> Cell:
     )
 
 
-def standing_of(position: Position, at: datetime) -> Standing:
+def standing_of(position: VoucherBalance, at: datetime) -> BalanceStatus:
     """Return whether what is left on a voucher was owed at a moment."""
     if position.remaining is None:
-        return Standing.UNKNOWN
+        return BalanceStatus.UNKNOWN
     if not position.remaining:
-        return Standing.USED_UP
-    if position.expired(at):
-        return Standing.EXPIRED
-    return Standing.OUTSTANDING if position.spendable(at) else Standing.INACTIVE
+        return BalanceStatus.USED_UP
+    if position.is_expired(at):
+        return BalanceStatus.EXPIRED
+    return BalanceStatus.OUTSTANDING if position.spendable(at) else BalanceStatus.INACTIVE
 
 
-def _expiry_of(position: Position, *, relative: bool) -> str:
+def _expiry_of(position: VoucherBalance, *, relative: bool) -> str:
     if position.valid_until is not None:
         return f"{position.valid_until.year:04}-{position.valid_until.month:02}"
     return NOT_STARTED if relative and position.status is Status.INACTIVE else NO_END
@@ -232,6 +238,6 @@ def _age_of(created_at: datetime | None, at: datetime) -> str:
     return next((name for name, end in zip(AGES, _AGE_ENDS, strict=False) if months < end), AGES[-1])
 
 
-def _sum(currency: str, chosen: Iterable[tuple[Cell, tuple[int, int]]]) -> Sum:
+def _sum(currency: str, chosen: Iterable[tuple[Bucket, tuple[int, int]]]) -> BucketTotal:
     counts = [count for _, count in chosen]
-    return Sum(sum(one for one, _ in counts), Money.from_minor(sum(minor for _, minor in counts), currency))
+    return BucketTotal(sum(count for count, _ in counts), Money.from_minor(sum(minor for _, minor in counts), currency))

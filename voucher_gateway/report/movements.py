@@ -21,7 +21,7 @@ _SIGNS: Final = {MovementKind.REDEMPTION: -1, MovementKind.REFUND: 1, MovementKi
 
 
 @attrs.frozen
-class Span:
+class ReadingPeriod:
     """While a snapshot was taken.
 
     Attributes:
@@ -34,7 +34,7 @@ class Span:
 
 
 @attrs.frozen
-class Moved:
+class MovementSums:
     """What movements came to, in minor units.
 
     Attributes:
@@ -55,7 +55,9 @@ class Moved:
         return self.refunded + self.topped_up - self.redeemed
 
 
-def moved(movements: Sequence[Movement], opening: Span | None, closing: Span, change: int) -> Moved:
+def sum_movements(
+    movements: Sequence[Movement], opening: ReadingPeriod | None, closing: ReadingPeriod, change: int
+) -> MovementSums:
     """Return what moved between two readings.
 
     Args:
@@ -64,28 +66,28 @@ def moved(movements: Sequence[Movement], opening: Span | None, closing: Span, ch
         closing: the second.
         change: by how much the balance differs, in minor units.
     """
-    placed = [one for one in movements if one.created_at is not None or opening is None]
-    placed.sort(key=lambda one: one.created_at or closing.began_at - MARGIN)
-    times = [one.created_at or closing.began_at - MARGIN for one in placed]
+    placed = [movement for movement in movements if movement.created_at is not None or opening is None]
+    placed.sort(key=lambda movement: movement.created_at or closing.began_at - MARGIN)
+    times = [movement.created_at or closing.began_at - MARGIN for movement in placed]
     starts = [0] if opening is None else _cuts(times, opening)
     ends = _cuts(times, closing)
     sums = [0]
-    for one in placed:
-        sums.append(sums[-1] + signed(one))
+    for entry in placed:
+        sums.append(sums[-1] + balance_change(entry))
     for start in starts:
         for end in ends:
             if start <= end and sums[end] - sums[start] == change:
-                return _moved(placed[start:end], explained=True)
+                return _sums_by_kind(placed[start:end], explained=True)
     # No cut fits: what was surely between the two readings is told, and the rest stays unexplained.
-    return _moved(placed[max(starts) : max(min(ends), max(starts))], explained=False)
+    return _sums_by_kind(placed[max(starts) : max(min(ends), max(starts))], explained=False)
 
 
-def signed(movement: Movement) -> int:
+def balance_change(movement: Movement) -> int:
     """Return what a movement changes the balance by, in minor units; nothing for a kind that is not known."""
     return _SIGNS[movement.kind] * movement.money.minor
 
 
-def _cuts(times: Sequence[datetime], span: Span) -> list[int]:
+def _cuts(times: Sequence[datetime], span: ReadingPeriod) -> list[int]:
     """Return how many movements a reading may have had before it, the likeliest number first.
 
     The same movements about the same reading give the same order, whether a period ends or begins with it, so that two
@@ -97,8 +99,8 @@ def _cuts(times: Sequence[datetime], span: Span) -> list[int]:
     return sorted(range(surely, perhaps + 1), key=lambda cut: abs(cut - likely))
 
 
-def _moved(movements: Sequence[Movement], *, explained: bool) -> Moved:
+def _sums_by_kind(movements: Sequence[Movement], *, explained: bool) -> MovementSums:
     def of(kind: MovementKind) -> int:
-        return sum(one.money.minor for one in movements if one.kind is kind)
+        return sum(movement.money.minor for movement in movements if movement.kind is kind)
 
-    return Moved(of(MovementKind.REDEMPTION), of(MovementKind.REFUND), of(MovementKind.TOP_UP), explained)
+    return MovementSums(of(MovementKind.REDEMPTION), of(MovementKind.REFUND), of(MovementKind.TOP_UP), explained)

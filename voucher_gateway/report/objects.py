@@ -5,42 +5,42 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from voucher_gateway.report.liability import AccountLiability, Cell, Liability, Standing, Sum
+from voucher_gateway.report.liability import AccountLiability, BalanceStatus, Bucket, BucketTotal, Liability
 from voucher_gateway.report.roll import RollForward
 from voucher_gateway.report.tables import age_of, expiry_of
 
-_COUNTED: Final = tuple(each for each in Standing if each is not Standing.UNKNOWN)
+_COUNTED: Final = tuple(each for each in BalanceStatus if each is not BalanceStatus.UNKNOWN)
 
 
-def account_object(one: AccountLiability) -> dict[str, Any]:
+def account_object(liability: AccountLiability) -> dict[str, Any]:
     """Return what one account owes."""
     return {
         "report": "account",
-        "account": one.account,
-        "at": one.at,
-        "snapshot_at": one.snapshot_at,
-        "consistent": one.consistent,
-        "problems": one.problems,
-        "listing": one.listing,
-        "vouchers": one.vouchers,
-        "unknown": one.unknown,
+        "account": liability.account,
+        "at": liability.at,
+        "snapshot_at": liability.snapshot_at,
+        "consistent": liability.consistent,
+        "problems": liability.problems,
+        "listing": liability.listing,
+        "vouchers": liability.vouchers,
+        "unknown": liability.unknown,
         "currencies": [
             {
                 "currency": currency,
-                **{_key(each): _sum_object(one.sum(currency, each)) for each in _COUNTED},
-                "by_expiry": _by(one, currency, expiry_of),
-                "by_age": _by(one, currency, age_of),
+                **{_key(each): _sum_object(liability.sum(currency, each)) for each in _COUNTED},
+                "by_expiry": _by(liability, currency, expiry_of),
+                "by_age": _by(liability, currency, age_of),
             }
-            for currency in one.currencies
+            for currency in liability.currencies
         ],
     }
 
 
-def _by(one: AccountLiability, currency: str, what: Callable[[Cell], str]) -> list[dict[str, Any]]:
+def _by(liability: AccountLiability, currency: str, what: Callable[[Bucket], str]) -> list[dict[str, Any]]:
     return [
-        {"standing": _key(standing), "of": trait, **_sum_object(found)}
-        for standing in (Standing.OUTSTANDING, Standing.INACTIVE, Standing.EXPIRED)
-        for trait, found in one.by(currency, standing, what).items()
+        {"standing": _key(standing), "of": trait, **_sum_object(buckets)}
+        for standing in (BalanceStatus.OUTSTANDING, BalanceStatus.INACTIVE, BalanceStatus.EXPIRED)
+        for trait, buckets in liability.by(currency, standing, what).items()
     ]
 
 
@@ -50,8 +50,8 @@ def total_object(liability: Liability, currency: str) -> dict[str, Any]:
     return {"report": "total", "currency": currency, **sums}
 
 
-def _sum_object(found: Sum) -> dict[str, Any]:
-    return {"vouchers": found.vouchers, "remaining": found.money}
+def _sum_object(total: BucketTotal) -> dict[str, Any]:
+    return {"vouchers": total.vouchers, "remaining": total.money}
 
 
 def _key(word: str) -> str:
@@ -66,7 +66,8 @@ def roll_object(roll: RollForward) -> dict[str, Any]:
         "opening": roll.opening,
         "closing": roll.closing,
         "rolls": [
-            {"currency": one.currency, **{_key(line): money for line, money in one.lines.items()}} for one in roll.rolls
+            {"currency": currency_roll.currency, **{_key(line): money for line, money in currency_roll.lines.items()}}
+            for currency_roll in roll.rolls
         ],
         "unexplained": roll.unexplained,
         "unexplained_count": roll.unexplained_count,

@@ -8,7 +8,7 @@ from typing import Final
 
 from voucher_gateway.adapter import Movement, MovementKind, Operation, Support
 from voucher_gateway.gateway import Gateway
-from voucher_gateway.journal import Journal, State
+from voucher_gateway.journal import Journal, OperationState
 
 _KINDS: Final = {
     Operation.REDEEM: MovementKind.REDEMPTION,
@@ -27,22 +27,22 @@ def overwrites(gateway: Gateway, account: str) -> Mapping[str, Sequence[Movement
     unseen = {
         verb: kind
         for verb, kind in _KINDS.items()
-        if provider.capabilities.writes_value and provider.capabilities.of(verb).support is not Support.NATIVE
+        if provider.capabilities.can_overwrite_value and provider.capabilities.of(verb).support is not Support.NATIVE
     }
-    found: dict[str, list[Movement]] = defaultdict(list)
+    by_voucher: dict[str, list[Movement]] = defaultdict(list)
     if journal is not None and unseen:
-        for voucher_id, movement in _succeeded(journal, account, provider.host, unseen):
-            found[voucher_id].append(movement)
-    return found
+        for voucher_id, movement in _read_succeeded(journal, account, provider.host, unseen):
+            by_voucher[voucher_id].append(movement)
+    return by_voucher
 
 
-def _succeeded(
+def _read_succeeded(
     journal: Journal, account: str, host: str, kinds: Mapping[Operation, MovementKind]
 ) -> list[tuple[str, Movement]]:
-    found = []
+    pairs = []
     after = None
     while True:
-        batch = journal.entries(states=[State.SUCCEEDED], account=account, limit=_BATCH, after=after)
+        batch = journal.operations(states=[OperationState.SUCCEEDED], account=account, limit=_BATCH, after=after)
         for entry in batch:
             money = entry.target.money
             if entry.key.verb in kinds and entry.target.host == host and entry.voucher_id and money is not None:
@@ -55,7 +55,7 @@ def _succeeded(
                     # When it was sent, by the vendor's clock; the journal's own times are by this machine's.
                     created_at=getattr(entry.replay(), "created_at", None) if entry.result else entry.updated_at,
                 )
-                found.append((entry.voucher_id, movement))
+                pairs.append((entry.voucher_id, movement))
         if len(batch) < _BATCH:
-            return found
+            return pairs
         after = batch[-1].id

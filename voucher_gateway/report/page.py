@@ -8,18 +8,18 @@ from typing import Final
 
 from voucher_gateway.adapter import Money, format_instant
 from voucher_gateway.pages import Chart, Page, Section, Series, Table, Text
-from voucher_gateway.report.liability import NO_END, NOT_STARTED, Cell, Liability, Standing
+from voucher_gateway.report.liability import NO_END, NOT_STARTED, BalanceStatus, Bucket, Liability
 from voucher_gateway.report.remarks import liability_notes, liability_warnings, roll_warnings
-from voucher_gateway.report.roll import Roll, RollForward
+from voucher_gateway.report.roll import CurrencyRollForward, RollForward
 from voucher_gateway.report.tables import (
     age_of,
+    bucket_labels,
     currency_tables,
     expiry_of,
     liability_tables,
     lines_of,
     roll_table,
-    traits_of,
-    unexplained_table,
+    table_of_unexplained,
 )
 
 _MOST_MONTHS: Final = 36
@@ -36,21 +36,24 @@ def liability_page(liability: Liability, made_at: datetime, notes: Sequence[str]
         made_at: the present moment.
         notes: more to be said about where the numbers come from.
     """
-    sections: list[Section] = _warned(liability_warnings(liability))
+    sections: list[Section] = _warning_sections(liability_warnings(liability))
     sections.append(liability_tables(liability)[0])
     for currency in liability.currencies:
         by_month, by_age, *others = currency_tables(liability, currency)
         sections += [_months(liability, currency, by_month), _ages(liability, currency, by_age), *others]
-    if told := [*notes, *liability_notes(liability)]:
-        sections.append(Text("Where the numbers come from", tuple(told)))
-    moments = sorted({one.at for one in liability.accounts})
+    if notes_ := [*notes, *liability_notes(liability)]:
+        sections.append(Text("Where the numbers come from", tuple(notes_)))
+    moments = sorted({account.at for account in liability.accounts})
     return Page(
         title="Outstanding vouchers",
         subtitle="What can still be spent, and so is owed to whoever holds the codes",
         facts=(
-            *((f"outstanding in {one}", str(liability.total(one).money)) for one in liability.currencies),
-            ("accounts", ", ".join(one.account for one in liability.accounts)),
-            ("vouchers", str(sum(one.vouchers for one in liability.accounts))),
+            *(
+                (f"outstanding in {currency}", str(liability.total(currency).money))
+                for currency in liability.currencies
+            ),
+            ("accounts", ", ".join(account.account for account in liability.accounts)),
+            ("vouchers", str(sum(account.vouchers for account in liability.accounts))),
             ("as of", _span(moments)),
         ),
         sections=tuple(sections),
@@ -60,11 +63,11 @@ def liability_page(liability: Liability, made_at: datetime, notes: Sequence[str]
 
 def roll_page(rolls: Sequence[RollForward], made_at: datetime, notes: Sequence[str] = ()) -> Page:
     """Return the page of roll-forwards."""
-    sections: list[Section] = _warned([sentence for roll in rolls for sentence in roll_warnings(roll)])
+    sections: list[Section] = _warning_sections([sentence for roll in rolls for sentence in roll_warnings(roll)])
     for roll in rolls:
-        sections += [_waterfall(roll, one) for one in roll.rolls]
+        sections += [_waterfall(roll, currency_roll) for currency_roll in roll.rolls]
         if roll.unexplained:
-            sections.append(unexplained_table(roll))
+            sections.append(table_of_unexplained(roll))
     if notes:
         sections.append(Text("Where the numbers come from", tuple(notes)))
     return Page(
@@ -78,18 +81,18 @@ def roll_page(rolls: Sequence[RollForward], made_at: datetime, notes: Sequence[s
     )
 
 
-def _warned(sentences: Sequence[str]) -> list[Section]:
+def _warning_sections(sentences: Sequence[str]) -> list[Section]:
     return [Text("These numbers may be wrong or incomplete", tuple(sentences), warning=True)] if sentences else []
 
 
 def _months(liability: Liability, currency: str, table: Table) -> Chart:
-    found = traits_of(liability, currency, Standing.OUTSTANDING, expiry_of)
-    dated = [month for month in found if month not in _UNDATED]
+    by_month = bucket_labels(liability, currency, BalanceStatus.OUTSTANDING, expiry_of)
+    dated = [month for month in by_month if month not in _UNDATED]
     by_year = bool(dated) and _number_of(dated[-1]) - _number_of(dated[0]) >= _MOST_MONTHS
-    labels = list(dict.fromkeys(month[:4] for month in dated)) if by_year else _filled(dated)
-    labels += [month for month in found if month in _UNDATED]
+    labels = list(dict.fromkeys(month[:4] for month in dated)) if by_year else _all_months(dated)
+    labels += [month for month in by_month if month in _UNDATED]
 
-    def label_of(cell: Cell) -> str:
+    def label_of(cell: Bucket) -> str:
         return cell.expiry[:4] if by_year and cell.expiry not in _UNDATED else cell.expiry
 
     return Chart(
@@ -103,7 +106,7 @@ def _months(liability: Liability, currency: str, table: Table) -> Chart:
 
 
 def _ages(liability: Liability, currency: str, table: Table) -> Chart:
-    labels = traits_of(liability, currency, Standing.OUTSTANDING, age_of)
+    labels = bucket_labels(liability, currency, BalanceStatus.OUTSTANDING, age_of)
     return Chart(
         title=f"Outstanding in {currency} by age",
         unit=currency,
@@ -116,13 +119,15 @@ def _ages(liability: Liability, currency: str, table: Table) -> Chart:
 
 
 def _series(
-    liability: Liability, currency: str, labels: Sequence[str], what: Callable[[Cell], str]
+    liability: Liability, currency: str, labels: Sequence[str], what: Callable[[Bucket], str]
 ) -> tuple[Series, ...]:
     """Return what is outstanding by a trait for each account, or for all together where there are many."""
-    holding = [one for one in liability.accounts if one.sum(currency, Standing.OUTSTANDING).vouchers]
+    holding = [account for account in liability.accounts if account.sum(currency, BalanceStatus.OUTSTANDING).vouchers]
     by_account = {
-        one.account: {trait: found.money for trait, found in one.by(currency, Standing.OUTSTANDING, what).items()}
-        for one in holding
+        account.account: {
+            trait: totals.money for trait, totals in account.by(currency, BalanceStatus.OUTSTANDING, what).items()
+        }
+        for account in holding
     }
     if len(by_account) > _MOST_SERIES:
         together: dict[str, Money] = {}
@@ -137,7 +142,7 @@ def _series(
     )
 
 
-def _filled(months: Sequence[str]) -> list[str]:
+def _all_months(months: Sequence[str]) -> list[str]:
     """Return all months from the first to the last, those without a voucher too: a gap in time is to be seen."""
     if not months:
         return []
@@ -150,15 +155,15 @@ def _number_of(month: str) -> int:
     return int(year) * 12 + int(number) - 1
 
 
-def _waterfall(roll: RollForward, one: Roll) -> Chart:
-    lines = lines_of(one)
+def _waterfall(roll: RollForward, currency_roll: CurrencyRollForward) -> Chart:
+    lines = lines_of(currency_roll)
     return Chart(
-        title=f"{roll.account}: from opening to closing in {one.currency}",
-        unit=one.currency,
+        title=f"{roll.account}: from opening to closing in {currency_roll.currency}",
+        unit=currency_roll.currency,
         labels=tuple(line.value for line in lines),
-        series=(Series("", tuple(one.signed(line).amount for line in lines)),),
+        series=(Series("", tuple(currency_roll.balance_change(line).amount for line in lines)),),
         kind="waterfall",
-        numbers=roll_table(roll, one),
+        numbers=roll_table(roll, currency_roll),
     )
 
 

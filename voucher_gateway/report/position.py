@@ -30,7 +30,7 @@ _CHUNK: Final = 200
 
 
 @attrs.frozen(kw_only=True)
-class Position:
+class VoucherBalance:
     """One voucher's part in what an account owes. No code and no PIN.
 
     Attributes:
@@ -52,7 +52,7 @@ class Position:
     updated_at: datetime | None = None
 
     @classmethod
-    def of(cls, voucher: Voucher) -> Position:
+    def of(cls, voucher: Voucher) -> VoucherBalance:
         """Return the position of a voucher."""
         return cls(
             id=voucher.id,
@@ -75,14 +75,14 @@ class Position:
 
         A status that is not known counts as active: a debt is a debt until it is known to be none.
         """
-        return self.status is not Status.INACTIVE and not self.expired(at)
+        return self.status is not Status.INACTIVE and not self.is_expired(at)
 
-    def expired(self, at: datetime) -> bool:
+    def is_expired(self, at: datetime) -> bool:
         """Whether validity was over at a moment."""
         return self.valid_until is not None and self.valid_until <= at
 
 
-class Reading:
+class BalanceReader:
     """One pass over all vouchers of an account. Iterating it reads; memory holds a few pages.
 
     A voucher whose list entry does not say what is left is read by itself; where that does not tell either, its
@@ -114,7 +114,7 @@ class Reading:
         """What the list says of itself so far."""
         return self._listing.report
 
-    def __iter__(self) -> Iterator[Position]:
+    def __iter__(self) -> Iterator[VoucherBalance]:
         began = now()
         chunk: list[Voucher] = []
         with self._listing as vouchers:
@@ -128,26 +128,28 @@ class Reading:
                     chunk = []
         yield from self._positions(chunk)
 
-    def _positions(self, vouchers: list[Voucher]) -> Iterator[Position]:
+    def _positions(self, vouchers: list[Voucher]) -> Iterator[VoucherBalance]:
         silent = [voucher for voucher in vouchers if voucher.remaining is None]
-        told: dict[str, Money | None] = {}
+        remaining: dict[str, Money | None] = {}
         if silent:
             with ThreadPoolExecutor(WORKERS, thread_name_prefix="voucher-balance") as pool:
-                told = dict(zip((one.id for one in silent), pool.map(self._remaining, silent), strict=True))
+                remaining = dict(
+                    zip((voucher.id for voucher in silent), pool.map(self._remaining, silent), strict=True)
+                )
         for voucher in vouchers:
-            position = Position.of(voucher)
-            yield attrs.evolve(position, remaining=told[voucher.id]) if voucher.id in told else position
+            position = VoucherBalance.of(voucher)
+            yield attrs.evolve(position, remaining=remaining[voucher.id]) if voucher.id in remaining else position
 
     def _remaining(self, voucher: Voucher) -> Money | None:
         """Ask for one voucher by itself; None if that does not tell what is left. Other errors are the caller's."""
         capabilities = self._gateway.capabilities(self.account)
         try:
-            found = self._gateway.get(self.account, voucher.id).remaining
-            if found is None and voucher.code is not None and capabilities.of(Operation.BALANCE).available:
-                found = self._gateway.balance(self.account, voucher.code).remaining
+            balance = self._gateway.get(self.account, voucher.id).remaining
+            if balance is None and voucher.code is not None and capabilities.of(Operation.BALANCE).available:
+                balance = self._gateway.balance(self.account, voucher.code).remaining
         except (Declined, MalformedResponse, UnsupportedOperation):
             return None
-        return found
+        return balance
 
 
 def _since(began: datetime) -> timedelta:

@@ -9,7 +9,7 @@ from typing import Final
 from voucher_gateway.adapter import InvalidRequest
 from voucher_gateway.gateway import Gateway
 from voucher_gateway.report.liability import AccountLiability, Liability, is_relative, tally
-from voucher_gateway.report.remarks import second
+from voucher_gateway.report.remarks import to_second
 from voucher_gateway.report.roll import RollForward
 from voucher_gateway.report.rolling import roll_forward
 from voucher_gateway.report.snapshots import Snapshot, Snapshots
@@ -18,16 +18,21 @@ _NAMED: Final = 5
 """How many snapshots a message names."""
 
 
-def recall_liability(gateway: Gateway, snapshots: Snapshots, accounts: Iterable[str], at: datetime) -> Liability:
+def liability_as_of(gateway: Gateway, snapshots: Snapshots, accounts: Iterable[str], at: datetime) -> Liability:
     """Tell what accounts owed, each from its newest snapshot that had begun by that moment.
 
     Raises:
         InvalidRequest: if an account has none.
     """
-    return Liability(tuple(_recalled(gateway, snapshots, _needed(snapshots, account, at)) for account in accounts))
+    return Liability(
+        tuple(
+            _liability_of_snapshot(gateway, snapshots, _require_snapshot(snapshots, account, at))
+            for account in accounts
+        )
+    )
 
 
-def _recalled(gateway: Gateway, snapshots: Snapshots, snapshot: Snapshot) -> AccountLiability:
+def _liability_of_snapshot(gateway: Gateway, snapshots: Snapshots, snapshot: Snapshot) -> AccountLiability:
     return AccountLiability(
         account=snapshot.account,
         at=snapshot.began_at,
@@ -62,13 +67,13 @@ def recall_roll_forward(
     Raises:
         InvalidRequest: if there is no snapshot by then, or one and the same for both.
     """
-    first = _needed(snapshots, account, opening)
-    last = snapshots.latest(account) if closing is None else _needed(snapshots, account, closing)
+    first = _require_snapshot(snapshots, account, opening)
+    last = snapshots.latest(account) if closing is None else _require_snapshot(snapshots, account, closing)
     assert last is not None
     if last.id == first.id:
         rule = "two snapshots"
         raise InvalidRequest(
-            f"account {account} has one snapshot for both moments, of {second(first.began_at)}: nothing lies"
+            f"account {account} has one snapshot for both moments, of {to_second(first.began_at)}: nothing lies"
             " between them",
             field="snapshots",
             rule=rule,
@@ -78,21 +83,21 @@ def recall_roll_forward(
 
 def _which_there_are(snapshots: Snapshots, account: str) -> str:
     """Say which snapshots an account has, the oldest of them by their moments."""
-    moments = [second(snapshot.began_at) for snapshot in snapshots.finished(account)]
+    moments = [to_second(snapshot.began_at) for snapshot in snapshots.list_complete(account)]
     if not moments:
         return "the account has none"
     more = f" and {len(moments) - _NAMED} later ones" if len(moments) > _NAMED else ""
     return f"there are those of {', '.join(moments[:_NAMED])}{more}"
 
 
-def _needed(snapshots: Snapshots, account: str, at: datetime) -> Snapshot:
-    found = snapshots.latest(account, at)
-    if found is None:
+def _require_snapshot(snapshots: Snapshots, account: str, at: datetime) -> Snapshot:
+    snapshot = snapshots.latest(account, at)
+    if snapshot is None:
         rule = "a snapshot by then"
         raise InvalidRequest(
-            f"account {account} has no finished snapshot of {second(at)} or before;"
+            f"account {account} has no finished snapshot of {to_second(at)} or before;"
             f" {_which_there_are(snapshots, account)}",
             field="snapshots",
             rule=rule,
         )
-    return found
+    return snapshot

@@ -13,58 +13,61 @@ from voucher_gateway.report.snapshots import Snapshot
 
 def liability_warnings(liability: Liability) -> list[str]:
     """Return why the numbers may be wrong; empty where nothing speaks against them."""
-    return [sentence for one in liability.accounts for sentence in _account_warnings(one)]
+    return [sentence for account in liability.accounts for sentence in _account_warnings(account)]
 
 
 def liability_notes(liability: Liability) -> list[str]:
     """Return where the numbers come from, as far as that is worth a sentence."""
     notes = []
-    for one in liability.accounts:
-        if one.snapshot_at is not None:
-            notes.append(f"{one.account}: from the snapshot that was begun at {second(one.snapshot_at)}.")
-        if one.consistent is None:
-            notes.append(f"{one.account}: the vendor gives no total, so nothing proves that every voucher was listed.")
+    for account in liability.accounts:
+        if account.snapshot_at is not None:
+            notes.append(f"{account.account}: from the snapshot that was begun at {to_second(account.snapshot_at)}.")
+        if account.consistent is None:
+            notes.append(
+                f"{account.account}: the vendor gives no total, so nothing proves that every voucher was listed."
+            )
     return notes
 
 
 def roll_warnings(roll: RollForward) -> list[str]:
     """Return why a roll-forward may be wrong, or is not whole."""
     sentences = [
-        changed(f"{roll.account}: the snapshot of {second(one.began_at)}", one.problems) for one in roll.inconsistent
+        list_changed_warning(f"{roll.account}: the snapshot of {to_second(account.began_at)}", account.problems)
+        for account in roll.inconsistent
     ]
     sentences += [
-        _silent(f"{roll.account}: when the snapshot of {second(one.began_at)} was taken", one.unknown or 0)
-        for one in roll.silent
+        _silent(f"{roll.account}: when the snapshot of {to_second(account.began_at)} was taken", account.unknown or 0)
+        for account in roll.silent
     ]
     if roll.unexplained_count:
         vouchers = _vouchers(roll.unexplained_count)
-        named = f"; the first {MOST_NAMED} are named" if roll.unexplained_count > MOST_NAMED else ""
-        sentences.append(f"{roll.account}: the records do not explain the change of {vouchers}{named}.")
+        suffix = f"; the first {MOST_NAMED} are named" if roll.unexplained_count > MOST_NAMED else ""
+        sentences.append(f"{roll.account}: the records do not explain the change of {vouchers}{suffix}.")
     if roll.unreadable:
         sentences.append(f"{roll.account}: the history of {_vouchers(roll.unreadable)} could not be read whole.")
     return sentences
 
 
-def unfinished_notes(unfinished: Iterable[Snapshot]) -> list[str]:
+def incomplete_snapshot_notes(unfinished: Iterable[Snapshot]) -> list[str]:
     """Return what is to be said of snapshots that are not finished."""
     return [
-        f"{one.account}: a snapshot begun at {second(one.began_at)} is not finished, and not used."
-        for one in unfinished
+        f"{snapshot.account}: a snapshot begun at {to_second(snapshot.began_at)} is not finished, and not used."
+        for snapshot in unfinished
     ]
 
 
 def snapshot_warnings(snapshot: Snapshot) -> list[str]:
     """Return why a snapshot that was just taken may be wrong."""
-    sentences = [changed(snapshot.account, snapshot.problems)] if snapshot.consistent is False else []
+    sentences = [list_changed_warning(snapshot.account, snapshot.problems)] if snapshot.consistent is False else []
     return [*sentences, *([_silent(f"{snapshot.account}:", snapshot.unknown)] if snapshot.unknown else [])]
 
 
-def second(at: datetime) -> str:
+def to_second(at: datetime) -> str:
     """Return a moment to the second, which is as far as a vendor's clock is known."""
     return format_instant(at.replace(microsecond=0))
 
 
-def changed(what: str, problems: Iterable[str]) -> str:
+def list_changed_warning(what: str, problems: Iterable[str]) -> str:
     """Return the sentence about a list that did not fit together."""
     return (
         f"{what}: the list changed while it was read ({'; '.join(problems)}). Vouchers may be missing or counted"
@@ -72,11 +75,11 @@ def changed(what: str, problems: Iterable[str]) -> str:
     )
 
 
-def _account_warnings(one: AccountLiability) -> Iterator[str]:
-    if one.consistent is False:
-        yield changed(one.account, one.problems)
-    if one.unknown:
-        yield _silent(f"{one.account}:", one.unknown)
+def _account_warnings(liability: AccountLiability) -> Iterator[str]:
+    if liability.consistent is False:
+        yield list_changed_warning(liability.account, liability.problems)
+    if liability.unknown:
+        yield _silent(f"{liability.account}:", liability.unknown)
 
 
 def _silent(beginning: str, unknown: int) -> str:

@@ -52,7 +52,7 @@ _SIGNS: Final = {
 
 
 @attrs.frozen
-class Roll:
+class CurrencyRollForward:
     """The roll-forward of one account's vouchers in one currency.
 
     Attributes:
@@ -75,12 +75,12 @@ class Roll:
                 f" {self.lines[Line.CLOSING].minor} minor units"
             )
 
-    def signed(self, line: Line) -> Money:
+    def balance_change(self, line: Line) -> Money:
         """Return a line's amount as it is added: negative where it takes from what is owed."""
         return -self.lines[line] if line.sign < 0 and self.lines[line] else self.lines[line]
 
     @classmethod
-    def of(cls, currency: str, minor: Mapping[Line, int]) -> Roll:
+    def of(cls, currency: str, minor: Mapping[Line, int]) -> CurrencyRollForward:
         """Make it from whole minor units; a line that is missing is nothing."""
         return cls(currency, {line: Money.from_minor(minor.get(line, 0), currency) for line in Line})
 
@@ -117,7 +117,7 @@ class RollForward:
     account: str
     opening: Snapshot
     closing: Snapshot
-    rolls: tuple[Roll, ...]
+    rolls: tuple[CurrencyRollForward, ...]
     unexplained: tuple[Unexplained, ...] = ()
     unexplained_count: int = 0
     unreadable: int = 0
@@ -125,12 +125,12 @@ class RollForward:
     @property
     def inconsistent(self) -> tuple[Snapshot, ...]:
         """Those of the two snapshots whose lists did not fit together."""
-        return tuple(one for one in (self.opening, self.closing) if one.consistent is False)
+        return tuple(side for side in (self.opening, self.closing) if side.consistent is False)
 
     @property
     def silent(self) -> tuple[Snapshot, ...]:
         """Those of the two snapshots that have vouchers in no sum."""
-        return tuple(one for one in (self.opening, self.closing) if one.unknown)
+        return tuple(side for side in (self.opening, self.closing) if side.unknown)
 
 
 MOST_NAMED: Final = 100

@@ -21,21 +21,21 @@ from voucher_gateway.adapter import (
     VoucherNotFound,
 )
 from voucher_gateway.gateway import Gateway
-from voucher_gateway.report.movements import MARGIN, Moved, Span, moved, signed
+from voucher_gateway.report.movements import MARGIN, MovementSums, ReadingPeriod, balance_change, sum_movements
 from voucher_gateway.report.overwrites import overwrites
-from voucher_gateway.report.position import WORKERS, Position
-from voucher_gateway.report.roll import MOST_NAMED, Line, Roll, RollForward, Unexplained
+from voucher_gateway.report.position import WORKERS, VoucherBalance
+from voucher_gateway.report.roll import MOST_NAMED, CurrencyRollForward, Line, RollForward, Unexplained
 from voucher_gateway.report.snapshots import Snapshot, Snapshots
 
 _CHUNK = 200
 
 
 @attrs.frozen
-class _Change:
+class _BalancePair:
     """One voucher in both snapshots; None where it is not in one of them."""
 
-    before: Position | None
-    after: Position | None
+    before: VoucherBalance | None
+    after: VoucherBalance | None
 
     @property
     def id(self) -> str:
@@ -45,7 +45,7 @@ class _Change:
 
 
 @attrs.frozen
-class _Part:
+class _VoucherLines:
     """What one voucher adds to the lines of one currency."""
 
     voucher_id: str
@@ -77,9 +77,9 @@ def roll_forward(
         VoucherGatewayError: if the vendor cannot be asked.
     """
     _check(opening, closing)
-    work = _Work(gateway, opening, closing, every_history=every_history)
+    work = _RollForwardBuilder(gateway, opening, closing, every_history=every_history)
     sums: dict[str, Counter[Line]] = defaultdict(Counter)
-    named: list[Unexplained] = []
+    unexplained: list[Unexplained] = []
     count = unreadable = 0
     changes = _side_by_side(snapshots.positions(opening), snapshots.positions(closing))
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="voucher-history") as pool:
@@ -89,16 +89,16 @@ def roll_forward(
                 unreadable += part.unreadable
                 if missing := part.lines.get(Line.UNEXPLAINED, 0):
                     count += 1
-                    if len(named) < MOST_NAMED:
-                        named.append(
+                    if len(unexplained) < MOST_NAMED:
+                        unexplained.append(
                             Unexplained(part.voucher_id, Money.from_minor(missing, part.currency), part.reason)
                         )
     return RollForward(
         account=closing.account,
         opening=opening,
         closing=closing,
-        rolls=tuple(Roll.of(currency, sums[currency]) for currency in sorted(sums)),
-        unexplained=tuple(named),
+        rolls=tuple(CurrencyRollForward.of(currency, sums[currency]) for currency in sorted(sums)),
+        unexplained=tuple(unexplained),
         unexplained_count=count,
         unreadable=unreadable,
     )
@@ -116,22 +116,22 @@ def _check(opening: Snapshot, closing: Snapshot) -> None:
     raise InvalidRequest(f"a roll-forward needs {rule}", field="snapshots", rule=rule)
 
 
-def _side_by_side(before: Iterator[Position], after: Iterator[Position]) -> Iterator[_Change]:
+def _side_by_side(before: Iterator[VoucherBalance], after: Iterator[VoucherBalance]) -> Iterator[_BalancePair]:
     """Walk two snapshots at once; both come in the order of the ids."""
     left, right = next(before, None), next(after, None)
     while left is not None or right is not None:
         if right is None or (left is not None and left.id < right.id):
-            yield _Change(left, None)
+            yield _BalancePair(left, None)
             left = next(before, None)
         elif left is None or right.id < left.id:
-            yield _Change(None, right)
+            yield _BalancePair(None, right)
             right = next(after, None)
         else:
-            yield _Change(left, right)
+            yield _BalancePair(left, right)
             left, right = next(before, None), next(after, None)
 
 
-class _Work:
+class _RollForwardBuilder:
     """What is known for all vouchers of one roll-forward. `parts` may run on several threads."""
 
     def __init__(self, gateway: Gateway, opening: Snapshot, closing: Snapshot, *, every_history: bool) -> None:
@@ -140,25 +140,25 @@ class _Work:
         self._gateway = gateway
         self._every_history = every_history
         self._account = closing.account
-        self._opening = Span(opening.began_at, opening.finished_at)
-        self._closing = Span(closing.began_at, closing.finished_at)
+        self._opening = ReadingPeriod(opening.began_at, opening.finished_at)
+        self._closing = ReadingPeriod(closing.began_at, closing.finished_at)
         self._overwrites = overwrites(gateway, closing.account)
         self._has_history = gateway.capabilities(closing.account).of(Operation.HISTORY).available
 
-    def parts(self, change: _Change) -> list[_Part]:
+    def parts(self, change: _BalancePair) -> list[_VoucherLines]:
         """Return what one voucher adds to the lines."""
         before, after = change.before, change.after
         if (before is not None and before.remaining is None) or (after is not None and after.remaining is None):
             return self._unknown(change)
         if after is None:
             assert before is not None
-            return self._vanished(before)
+            return self._deleted_lines(before)
         if before is not None and before.currency != after.currency:
             reason = "the vendor shows it in another currency than before"
             return self._sudden(before, None, reason) + self._sudden(None, after, reason)
-        return self._rolled(before, after)
+        return self._explained_lines(before, after)
 
-    def _owed(self, before: Position | None, after: Position | None) -> tuple[int, int]:
+    def _owed(self, before: VoucherBalance | None, after: VoucherBalance | None) -> tuple[int, int]:
         """Return what was owed on a voucher at the opening and at the closing, in minor units."""
         return (
             before.remaining.minor
@@ -169,23 +169,23 @@ class _Work:
             else 0,
         )
 
-    def _sudden(self, before: Position | None, after: Position | None, reason: str) -> list[_Part]:
+    def _sudden(self, before: VoucherBalance | None, after: VoucherBalance | None, reason: str) -> list[_VoucherLines]:
         """Return the part of a voucher whose change nothing explains."""
         known = after or before
         if known is None or known.currency is None:
             return []
         opening, closing = self._owed(before, after)
         lines = {Line.OPENING: opening, Line.UNEXPLAINED: closing - opening, Line.CLOSING: closing}
-        return [_Part(known.id, known.currency, lines, reason)]
+        return [_VoucherLines(known.id, known.currency, lines, reason)]
 
-    def _unknown(self, change: _Change) -> list[_Part]:
+    def _unknown(self, change: _BalancePair) -> list[_VoucherLines]:
         before, after = change.before, change.after
         reason = "the vendor would not say what is left on it at one of the two moments"
         if before is not None and after is not None and before.currency != after.currency:
             return self._sudden(before, None, reason) + self._sudden(None, after, reason)
         return self._sudden(before, after, reason)
 
-    def _vanished(self, before: Position) -> list[_Part]:
+    def _deleted_lines(self, before: VoucherBalance) -> list[_VoucherLines]:
         opening, _ = self._owed(before, None)
         if not opening:
             return []
@@ -194,43 +194,47 @@ class _Work:
             self._gateway.get(self._account, before.id)
         except VoucherNotFound:
             lines = {Line.OPENING: opening, Line.DELETED: opening}
-            return [_Part(before.id, before.currency, lines)]
+            return [_VoucherLines(before.id, before.currency, lines)]
         except (Declined, MalformedResponse, UnsupportedOperation):
             reason = "it is not in the second snapshot, and the vendor does not say whether it is still there"
         else:
             reason = "it is not in the second snapshot, but still there at the vendor"
         return self._sudden(before, None, reason)
 
-    def _rolled(self, before: Position | None, after: Position) -> list[_Part]:
+    def _explained_lines(self, before: VoucherBalance | None, after: VoucherBalance) -> list[_VoucherLines]:
         assert after.remaining is not None
         assert after.currency is not None
         # What was written after the second reading is not in it.
-        written = [one for one in self._overwrites.get(after.id, ()) if self._happened(one)]
+        written = [overwrite for overwrite in self._overwrites.get(after.id, ()) if self._is_before_closing(overwrite)]
         if before is None and after.created_at is not None and after.created_at < self._opening.began_at - MARGIN:
             return self._sudden(None, after, "it is older than the first snapshot, but not in it")
         worth_before = _initial(after, written) if before is None else _remaining(before)
         change = after.remaining.minor - worth_before
-        took_part = self._every_history or change != 0 or _touched(before, after) or bool(written)
+        took_part = self._every_history or change != 0 or _has_vendor_change(before, after) or bool(written)
         movements, whole = self._movements(after.id, after.currency, written) if took_part else ((), True)
-        found = moved(movements, None if before is None else self._opening, self._closing, change)
-        lines = self._lines(before, after, worth_before, found)
-        return [_Part(after.id, after.currency, lines, _reason(found, movements, whole=whole), unreadable=not whole)]
+        sums = sum_movements(movements, None if before is None else self._opening, self._closing, change)
+        lines = self._lines(before, after, worth_before, sums)
+        return [
+            _VoucherLines(after.id, after.currency, lines, _reason(sums, movements, whole=whole), unreadable=not whole)
+        ]
 
-    def _lines(self, before: Position | None, after: Position, worth_before: int, found: Moved) -> dict[Line, int]:
+    def _lines(
+        self, before: VoucherBalance | None, after: VoucherBalance, worth_before: int, move: MovementSums
+    ) -> dict[Line, int]:
         assert after.remaining is not None
         worth_after = after.remaining.minor
         opening, closing = self._owed(before, after)
         lines = {
             Line.OPENING: opening,
             Line.ISSUED: worth_before if before is None else 0,
-            Line.TOPPED_UP: found.topped_up,
-            Line.REDEEMED: found.redeemed,
-            Line.REFUNDED: found.refunded,
-            Line.UNEXPLAINED: worth_after - worth_before - found.net,
+            Line.TOPPED_UP: move.topped_up,
+            Line.REDEEMED: move.redeemed,
+            Line.REFUNDED: move.refunded,
+            Line.UNEXPLAINED: worth_after - worth_before - move.net,
             Line.CLOSING: closing,
         }
-        if before is None and not after.spendable(self._closing.began_at) and not _moved_anything(lines):
-            if after.expired(self._closing.began_at):
+        if before is None and not after.spendable(self._closing.began_at) and not _has_movements(lines):
+            if after.is_expired(self._closing.began_at):
                 lines[Line.EXPIRED] = worth_after
                 return lines
             return {}  # made and never sold, as far as anybody can see: nobody is owed anything
@@ -238,19 +242,19 @@ class _Work:
         turn = closing - opening - sum(line.sign * minor for line, minor in lines.items())
         if turn > 0:
             assert before is not None
-            lines[Line.VALID_AGAIN if before.expired(self._opening.began_at) else Line.ACTIVATED] = turn
+            lines[Line.VALID_AGAIN if before.is_expired(self._opening.began_at) else Line.ACTIVATED] = turn
         elif turn < 0:
-            lines[Line.EXPIRED if after.expired(self._closing.began_at) else Line.DEACTIVATED] = -turn
+            lines[Line.EXPIRED if after.is_expired(self._closing.began_at) else Line.DEACTIVATED] = -turn
         return lines
 
-    def _happened(self, movement: Movement) -> bool:
+    def _is_before_closing(self, movement: Movement) -> bool:
         return movement.created_at is not None and movement.created_at <= self._closing.finished_at
 
     def _movements(self, id: str, currency: str, written: Sequence[Movement]) -> tuple[Sequence[Movement], bool]:
         """Return all movements of a voucher that anybody wrote down, and whether the vendor told all that it has."""
         history = self._history(id)
-        told = () if history is None else history.movements
-        mine = [one for one in (*told, *written) if one.money.currency == currency]
+        listed = () if history is None else history.movements
+        mine = [entry for entry in (*listed, *written) if entry.money.currency == currency]
         return mine, history is not None and history.complete
 
     def _history(self, id: str) -> History | None:
@@ -262,12 +266,12 @@ class _Work:
             return None
 
 
-def _remaining(position: Position) -> int:
+def _remaining(position: VoucherBalance) -> int:
     assert position.remaining is not None
     return position.remaining.minor
 
 
-def _initial(position: Position, written: Sequence[Movement]) -> int:
+def _initial(position: VoucherBalance, written: Sequence[Movement]) -> int:
     """Return a new voucher's value at its making, in minor units.
 
     Where values are overwritten the face value goes along with what is left, so that what was written is taken back
@@ -275,23 +279,23 @@ def _initial(position: Position, written: Sequence[Movement]) -> int:
     """
     assert position.remaining is not None
     if position.initial is None or position.initial.currency != position.remaining.currency:
-        return position.remaining.minor - sum(map(signed, written))
-    return position.initial.minor - sum(map(signed, written))
+        return position.remaining.minor - sum(map(balance_change, written))
+    return position.initial.minor - sum(map(balance_change, written))
 
 
-def _touched(before: Position | None, after: Position) -> bool:
+def _has_vendor_change(before: VoucherBalance | None, after: VoucherBalance) -> bool:
     """Whether the vendor says that it changed a voucher, though the balance may be what it was."""
     if before is None:
         return after.updated_at is not None and after.updated_at != after.created_at
     return after.updated_at is not None and after.updated_at != before.updated_at
 
 
-def _moved_anything(lines: Mapping[Line, int]) -> bool:
+def _has_movements(lines: Mapping[Line, int]) -> bool:
     return any(lines[line] for line in (Line.TOPPED_UP, Line.REDEEMED, Line.REFUNDED, Line.UNEXPLAINED))
 
 
-def _reason(found: Moved, movements: Sequence[Movement], *, whole: bool) -> str:
-    if found.explained:
+def _reason(move: MovementSums, movements: Sequence[Movement], *, whole: bool) -> str:
+    if move.explained:
         return ""
     if not whole:
         return "its history could not be read to the end"

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.adapter import DatabaseUnavailable, Money, Status, VoucherProvider, hide_init_arguments
 from voucher_gateway.database import Database
 from voucher_gateway.gateway import Gateway
-from voucher_gateway.report.position import Position, Reading
+from voucher_gateway.report.position import BalanceReader, VoucherBalance
 from voucher_gateway.report.schema import SNAPSHOTS, balances, snapshots
 
 _BATCH: Final = 1000
@@ -91,25 +91,25 @@ class Snapshots:
             VoucherGatewayError: if the vendor cannot be read to the end, or the database does not keep it. Nothing of
                 the attempt is kept then.
         """
-        reading = Reading(gateway, account)
+        reading = BalanceReader(gateway, account)
         number = self._begin(gateway, reading)
         try:
-            return self._filled(number, reading)
+            return self._write_positions(number, reading)
         except BaseException:
             # What cannot be removed now stays unfinished, is used by no report, and goes with the next one.
             with suppress(DatabaseUnavailable):
                 self._remove(number)
             raise
 
-    def _begin(self, gateway: Gateway, reading: Reading) -> int:
+    def _begin(self, gateway: Gateway, reading: BalanceReader) -> int:
         provider = gateway.provider(reading.account)
         owner = self._database.locks.owner()
         with self._database.write() as connection:
             _rename(connection, provider, gateway.account(reading.account).former_names or ())
-            for row in _rows(connection, _unfinished(reading.account)):
+            for row in _rows(connection, _select_incomplete(reading.account)):
                 if not self._database.locks.alive(row["owner"]):
                     _delete(connection, row["id"])
-            made = connection.execute(
+            number = connection.execute(
                 sa.insert(snapshots).returning(snapshots.c.id),
                 {
                     "account": reading.account,
@@ -119,9 +119,9 @@ class Snapshots:
                     "began_at": _micros(reading.began_at),
                 },
             )
-            return int(made.scalar_one())
+            return int(number.scalar_one())
 
-    def _filled(self, number: int, reading: Reading) -> Snapshot:
+    def _write_positions(self, number: int, reading: BalanceReader) -> Snapshot:
         count = unknown = 0
         for batch in _batches(reading):
             rows = [_row(number, position) for position in batch]
@@ -130,7 +130,7 @@ class Snapshots:
                 connection.execute(sa.insert(balances), rows)
             count += len(batch)
             unknown += sum(position.remaining is None for position in batch)
-        told = reading.listing
+        listing = reading.listing
         with self._database.write() as connection:
             done = connection.execute(
                 sa.update(snapshots).where(snapshots.c.id == number, snapshots.c.finished_at.is_(None)),
@@ -139,8 +139,8 @@ class Snapshots:
                     "finished_at": _micros(reading.finished_at),
                     "vouchers": count,
                     "unknown": unknown,
-                    "consistent": told.consistent,
-                    "problems": json.dumps(told.problems, ensure_ascii=False),
+                    "consistent": listing.consistent,
+                    "problems": json.dumps(listing.problems, ensure_ascii=False),
                 },
             )
             if done.rowcount != 1:
@@ -187,12 +187,12 @@ class Snapshots:
         with self._database.read() as connection:
             return next(map(_snapshot, _rows(connection, query)), None)
 
-    def unfinished(self, account: str) -> list[Snapshot]:
+    def list_incomplete(self, account: str) -> list[Snapshot]:
         """Return the snapshots of an account that are being taken, or whose process died while taking them."""
         with self._database.read() as connection:
-            return [_snapshot(row) for row in _rows(connection, _unfinished(account))]
+            return [_snapshot(row) for row in _rows(connection, _select_incomplete(account))]
 
-    def finished(self, account: str) -> list[Snapshot]:
+    def list_complete(self, account: str) -> list[Snapshot]:
         """Return the finished snapshots of an account, the oldest first."""
         query = (
             sa.select(snapshots)
@@ -202,7 +202,7 @@ class Snapshots:
         with self._database.read() as connection:
             return [_snapshot(row) for row in _rows(connection, query)]
 
-    def positions(self, snapshot: Snapshot) -> Iterator[Position]:
+    def positions(self, snapshot: Snapshot) -> Iterator[VoucherBalance]:
         """Yield what a snapshot holds, in the order of the vouchers' ids; memory holds a thousand at a time."""
         query = (
             sa.select(balances)
@@ -220,7 +220,7 @@ class Snapshots:
             after = rows[-1]["voucher_id"]
 
 
-def _unfinished(account: str) -> sa.Select[Any]:
+def _select_incomplete(account: str) -> sa.Select[Any]:
     return sa.select(snapshots).where(snapshots.c.account == account, snapshots.c.finished_at.is_(None))
 
 
@@ -241,13 +241,13 @@ def _delete(connection: Connection, number: int) -> None:
     connection.execute(sa.delete(snapshots).where(snapshots.c.id == number))
 
 
-def _batches(positions: Iterable[Position]) -> Iterator[list[Position]]:
+def _batches(positions: Iterable[VoucherBalance]) -> Iterator[list[VoucherBalance]]:
     rest = iter(positions)
     while batch := list(islice(rest, _BATCH)):
         yield batch
 
 
-def _row(number: int, position: Position) -> dict[str, Any]:
+def _row(number: int, position: VoucherBalance) -> dict[str, Any]:
     return {
         "snapshot_id": number,
         "voucher_id": position.id,
@@ -261,8 +261,8 @@ def _row(number: int, position: Position) -> dict[str, Any]:
     }
 
 
-def _position(row: Mapping[str, Any]) -> Position:
-    return Position(
+def _position(row: Mapping[str, Any]) -> VoucherBalance:
+    return VoucherBalance(
         id=row["voucher_id"],
         initial=_money(row["initial"], row["currency"]),
         remaining=_money(row["remaining"], row["currency"]),

@@ -7,8 +7,17 @@ from typing import Final
 
 from voucher_gateway.adapter import Money
 from voucher_gateway.pages import Column, Table
-from voucher_gateway.report.liability import AGES, NO_AGE, NO_END, NOT_STARTED, Cell, Liability, Standing, Sum
-from voucher_gateway.report.roll import Line, Roll, RollForward
+from voucher_gateway.report.liability import (
+    AGES,
+    NO_AGE,
+    NO_END,
+    NOT_STARTED,
+    BalanceStatus,
+    Bucket,
+    BucketTotal,
+    Liability,
+)
+from voucher_gateway.report.roll import CurrencyRollForward, Line, RollForward
 
 MOST_ACCOUNTS: Final = 6
 """With more accounts than this a table of months or ages tells their sum alone: it would not fit on paper."""
@@ -39,39 +48,41 @@ def liability_tables(liability: Liability) -> list[Table]:
 def currency_tables(liability: Liability, currency: str) -> list[Table]:
     """Return the tables of one currency."""
     tables = [
-        _by(liability, currency, f"Outstanding in {currency} by month of expiry", "expires", Standing.OUTSTANDING),
-        _by(liability, currency, f"Outstanding in {currency} by age", "age", Standing.OUTSTANDING),
+        _by(liability, currency, f"Outstanding in {currency} by month of expiry", "expires", BalanceStatus.OUTSTANDING),
+        _by(liability, currency, f"Outstanding in {currency} by age", "age", BalanceStatus.OUTSTANDING),
     ]
-    if liability.total(currency, Standing.EXPIRED).vouchers:
-        tables.append(_by(liability, currency, f"Expired in {currency} by month", "expired", Standing.EXPIRED))
+    if liability.total(currency, BalanceStatus.EXPIRED).vouchers:
+        tables.append(_by(liability, currency, f"Expired in {currency} by month", "expired", BalanceStatus.EXPIRED))
     return tables
 
 
-def traits_of(liability: Liability, currency: str, standing: Standing, what: Callable[[Cell], str]) -> list[str]:
+def bucket_labels(
+    liability: Liability, currency: str, standing: BalanceStatus, what: Callable[[Bucket], str]
+) -> list[str]:
     """Return all months of expiry or ages of a currency, in the order in which people expect them."""
-    found = {trait for one in liability.accounts for trait in one.by(currency, standing, what)}
-    order = [*AGES, NO_AGE] if what is age_of else [*sorted(found - {NO_END, NOT_STARTED}), NO_END, NOT_STARTED]
-    return [trait for trait in order if trait in found]
+    labels = {trait for account in liability.accounts for trait in account.by(currency, standing, what)}
+    order = [*AGES, NO_AGE] if what is age_of else [*sorted(labels - {NO_END, NOT_STARTED}), NO_END, NOT_STARTED]
+    return [trait for trait in order if trait in labels]
 
 
-def expiry_of(cell: Cell) -> str:
+def expiry_of(cell: Bucket) -> str:
     """Return the month of expiry."""
     return cell.expiry
 
 
-def age_of(cell: Cell) -> str:
+def age_of(cell: Bucket) -> str:
     """Return the age."""
     return cell.age
 
 
 def _by_account(liability: Liability) -> Table:
     rows = []
-    for one in liability.accounts:
-        for currency in one.currencies:
-            sums = {standing: one.sum(currency, standing) for standing in Standing}
-            rows.append((one.account, *_standings(currency, sums)))
+    for account in liability.accounts:
+        for currency in account.currencies:
+            sums = {standing: account.sum(currency, standing) for standing in BalanceStatus}
+            rows.append((account.account, *_standings(currency, sums)))
     totals = [
-        ("all accounts", *_standings(currency, {each: liability.total(currency, each) for each in Standing}))
+        ("all accounts", *_standings(currency, {each: liability.total(currency, each) for each in BalanceStatus}))
         for currency in liability.currencies
     ]
     total = totals[0] if len(totals) == 1 and len(rows) > 1 else None
@@ -97,77 +108,83 @@ def _by_account(liability: Liability) -> Table:
     )
 
 
-def _standings(currency: str, sums: dict[Standing, Sum]) -> tuple[str, ...]:
-    valued = (Standing.OUTSTANDING, Standing.INACTIVE, Standing.EXPIRED)
+def _standings(currency: str, sums: dict[BalanceStatus, BucketTotal]) -> tuple[str, ...]:
+    valued = (BalanceStatus.OUTSTANDING, BalanceStatus.INACTIVE, BalanceStatus.EXPIRED)
     return (
         currency,
-        str(sum(sums[one].vouchers for one in valued)),
-        *(amount(sums[one].money) for one in valued),
-        str(sums[Standing.USED_UP].vouchers),
+        str(sum(sums[account].vouchers for account in valued)),
+        *(amount(sums[account].money) for account in valued),
+        str(sums[BalanceStatus.USED_UP].vouchers),
     )
 
 
-def _by(liability: Liability, currency: str, title: str, heading: str, standing: Standing) -> Table:
+def _by(liability: Liability, currency: str, title: str, heading: str, standing: BalanceStatus) -> Table:
     what = age_of if heading == "age" else expiry_of
-    holding = [one for one in liability.accounts if currency in one.currencies]
+    holding = [account for account in liability.accounts if currency in account.currencies]
     shown = holding if 1 < len(holding) <= MOST_ACCOUNTS else []
-    sums = {one.account: one.by(currency, standing, what) for one in holding}
-    nothing = Sum(0, Money.zero(currency))
+    sums = {account.account: account.by(currency, standing, what) for account in holding}
+    nothing = BucketTotal(0, Money.zero(currency))
 
     def row(trait: str) -> tuple[str, ...]:
-        mine = [sums[one.account].get(trait, nothing) for one in holding]
-        return _row(trait, mine if shown else (), _added(mine, currency))
+        mine = [sums[account.account].get(trait, nothing) for account in holding]
+        return _row(trait, mine if shown else (), _add_sums(mine, currency))
 
     whole = liability.total(currency, standing)
     return Table(
         title=title,
         columns=(
             Column(heading),
-            *(Column(one.account, numeric=True) for one in shown),
+            *(Column(label.account, numeric=True) for label in shown),
             Column(currency, numeric=True),
             Column("vouchers", numeric=True),
         ),
-        rows=tuple(row(trait) for trait in traits_of(liability, currency, standing, what)),
-        total=_row("total", [one.sum(currency, standing) for one in shown], whole),
+        rows=tuple(row(trait) for trait in bucket_labels(liability, currency, standing, what)),
+        total=_row("total", [label.sum(currency, standing) for label in shown], whole),
     )
 
 
-def _row(name: str, sums: Sequence[Sum], whole: Sum) -> tuple[str, ...]:
-    return (name, *(amount(one.money) for one in sums), amount(whole.money), str(whole.vouchers))
+def _row(name: str, sums: Sequence[BucketTotal], whole: BucketTotal) -> tuple[str, ...]:
+    return (name, *(amount(total.money) for total in sums), amount(whole.money), str(whole.vouchers))
 
 
-def _added(sums: Sequence[Sum], currency: str) -> Sum:
-    return Sum(sum(one.vouchers for one in sums), Money.from_minor(sum(one.money.minor for one in sums), currency))
+def _add_sums(sums: Sequence[BucketTotal], currency: str) -> BucketTotal:
+    return BucketTotal(
+        sum(total.vouchers for total in sums), Money.from_minor(sum(total.money.minor for total in sums), currency)
+    )
 
 
 def roll_tables(roll: RollForward) -> list[Table]:
     """Return the tables of a roll-forward: one for each currency, and the vouchers that nothing explains."""
-    tables = [roll_table(roll, one) for one in roll.rolls]
+    tables = [roll_table(roll, currency_roll) for currency_roll in roll.rolls]
     if roll.unexplained:
-        tables.append(unexplained_table(roll))
+        tables.append(table_of_unexplained(roll))
     return tables
 
 
-def roll_table(roll: RollForward, one: Roll) -> Table:
+def roll_table(roll: RollForward, currency_roll: CurrencyRollForward) -> Table:
     """Return the lines of one currency as they are added up."""
     return Table(
-        title=f"{roll.account}: roll-forward in {one.currency}",
-        columns=(Column(""), Column(one.currency, numeric=True)),
-        rows=tuple((line.value, amount(one.signed(line))) for line in lines_of(one) if line is not Line.CLOSING),
-        total=(Line.CLOSING.value, amount(one.lines[Line.CLOSING])),
+        title=f"{roll.account}: roll-forward in {currency_roll.currency}",
+        columns=(Column(""), Column(currency_roll.currency, numeric=True)),
+        rows=tuple(
+            (line.value, amount(currency_roll.balance_change(line)))
+            for line in lines_of(currency_roll)
+            if line is not Line.CLOSING
+        ),
+        total=(Line.CLOSING.value, amount(currency_roll.lines[Line.CLOSING])),
     )
 
 
-def unexplained_table(roll: RollForward) -> Table:
+def table_of_unexplained(roll: RollForward) -> Table:
     """Return the vouchers whose change nothing explains."""
     return Table(
         title=f"{roll.account}: not explained",
         columns=(Column("voucher"), Column("amount", numeric=True), Column("why")),
-        rows=tuple((one.voucher_id, str(one.money), one.reason) for one in roll.unexplained),
+        rows=tuple((change.voucher_id, str(change.money), change.reason) for change in roll.unexplained),
     )
 
 
-def lines_of(roll: Roll) -> list[Line]:
+def lines_of(roll: CurrencyRollForward) -> list[Line]:
     """Return the lines that are told of a currency."""
     return [line for line in Line if line in ALWAYS or roll.lines[line]]
 

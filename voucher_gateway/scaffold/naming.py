@@ -46,26 +46,27 @@ class Naming:
             meant = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:_LONGEST_NAME].rstrip("-")
             hint = f"; did you mean {meant}?" if _NAME.fullmatch(meant) else ""
             raise ConfigurationError(
-                f"{_shown(name[:40])} cannot name a provider: lower-case letters, digits and single hyphens, a letter "
+                f"{_quote(name[:40])} cannot name a provider: lower-case letters, digits and single hyphens, a letter "
                 f"first, {_LONGEST_NAME} characters at most{hint}"
             )
-        made = cls(name, title if title is not None else name.replace("-", " ").title())
-        if not _TITLE.fullmatch(made.title) or len(made.title) > _LONGEST_TITLE or made.title != made.title.strip():
+        names = cls(name, title if title is not None else name.replace("-", " ").title())
+        if not _TITLE.fullmatch(names.title) or len(names.title) > _LONGEST_TITLE or names.title != names.title.strip():
             raise ConfigurationError(
-                f"{_shown(made.title[:60])} cannot be a title: letters, digits, spaces and . , & + ' ( ) / -, a letter "
+                f"{_quote(names.title[:60])} cannot be a title: letters, digits, spaces and . , & + ' ( ) / -, a"
+                " letter "
                 f"or digit first, {_LONGEST_TITLE} characters at most"
             )
-        if made.prefix.startswith(_COLLECTED):
+        if names.prefix.startswith(_COLLECTED):
             raise ConfigurationError(
-                f"{_shown(name)} cannot name a provider: pytest would take its classes, {made.prefix}Provider and "
+                f"{_quote(name)} cannot name a provider: pytest would take its classes, {names.prefix}Provider and "
                 "more, for tests"
             )
-        rivals = [one.distribution for one in registry.installed() if one.name == name]
+        rivals = [candidate.distribution for candidate in registry.list_installed() if candidate.name == name]
         if rivals:
             raise ConfigurationError(f"the provider {name} is there already: {' and '.join(rivals)} brings it")
-        if importlib.util.find_spec(made.package) is not None:
-            raise ConfigurationError(f"a package {made.package} is installed already; choose another name")
-        return made
+        if importlib.util.find_spec(names.package) is not None:
+            raise ConfigurationError(f"a package {names.package} is installed already; choose another name")
+        return names
 
     @property
     def distribution(self) -> str:
@@ -83,6 +84,6 @@ class Naming:
         return "".join(part.capitalize() for part in self.name.split("-"))
 
 
-def _shown(text: str) -> str:
+def _quote(text: str) -> str:
     """Quote what was given, in marks of its own: the command line masks what it finds between quotation marks."""
     return f"`{ascii(text)[1:-1]}`"

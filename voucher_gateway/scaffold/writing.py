@@ -30,7 +30,7 @@ def write_project(naming: Naming, into: Path) -> tuple[Path, ...]:
     if not into.is_dir():
         raise ConfigurationError(f"{into} is no folder")
     target = into / naming.distribution
-    files = _rendered(naming)  # before anything is written
+    files = _render_files(naming)  # before anything is written
     try:
         target.mkdir()
     except FileExistsError:
@@ -39,7 +39,7 @@ def write_project(naming: Naming, into: Path) -> tuple[Path, ...]:
         problem = f"cannot be made: {error.strerror or 'not writable'}"
     else:
         try:
-            return (target, *(_written(target / path, text) for path, text in files.items()))
+            return (target, *(_write_file(target / path, text) for path, text in files.items()))
         except OSError as error:
             problem = f"cannot be written: {error.strerror or 'not writable'}"
         shutil.rmtree(target, ignore_errors=True)
@@ -52,7 +52,7 @@ def gateway_range(version: str) -> str:
     return f">={major}.{minor},<{int(major) + 1}"
 
 
-def _rendered(naming: Naming) -> dict[str, str]:
+def _render_files(naming: Naming) -> dict[str, str]:
     """Return the text of each file by its path in the distribution."""
     environment = Environment(  # noqa: S701 - no HTML is made here
         loader=PackageLoader("voucher_gateway.scaffold"), undefined=StrictUndefined, keep_trailing_newline=True
@@ -74,7 +74,7 @@ def _rendered(naming: Naming) -> dict[str, str]:
     }
 
 
-def _written(path: Path, text: str) -> Path:
+def _write_file(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
     return path

@@ -7,29 +7,30 @@ Everything that a vendor's simulator and a test need is here. A vendor subclasse
 from __future__ import annotations
 
 from . import misleading_faults as misleading_faults
-from .book import Book
+from .book import VoucherStore
 from .clock import VirtualClock
 from .exchange import RecordedRequest, Refused, Reply, Request
 from .fault_table import FAULTS, FaultKind
 from .faults import Fault, parse_fault
-from .jsontext import BadJson, read_json, write_json
+from .jsontext import InvalidJson, read_json, write_json
 from .records import from_records, to_records
 from .routing import Route
 from .running import GROUP, RunningSimulator, available, load, serve, start
-from .seeding import CAPITALS_AND_DIGITS, ODD_TEXTS, drawn_text
+from .seeding import CAPITALS_AND_DIGITS, ODD_TEXTS, random_text
 from .simulator import Simulator, SimulatorOptions
 from .tokens import Login, Token, TokenServer
-from .truth import TrueMovement, TrueVoucher
+from .truth import LedgerMovement, LedgerVoucher
 
 __all__ = [
     "CAPITALS_AND_DIGITS",
     "FAULTS",
     "GROUP",
     "ODD_TEXTS",
-    "BadJson",
-    "Book",
     "Fault",
     "FaultKind",
+    "InvalidJson",
+    "LedgerMovement",
+    "LedgerVoucher",
     "Login",
     "RecordedRequest",
     "Refused",
@@ -41,14 +42,13 @@ __all__ = [
     "SimulatorOptions",
     "Token",
     "TokenServer",
-    "TrueMovement",
-    "TrueVoucher",
     "VirtualClock",
+    "VoucherStore",
     "available",
-    "drawn_text",
     "from_records",
     "load",
     "parse_fault",
+    "random_text",
     "read_json",
     "serve",
     "start",

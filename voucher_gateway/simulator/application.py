@@ -17,7 +17,7 @@ from .delivery import ConnectionGone, Outgoing
 from .exchange import RecordedRequest, Refused, Reply, Request
 from .fault_table import FAULTS
 from .faults import ArmedFaults, Fault
-from .pictures import Pictures
+from .pictures import LedgerSnapshots
 from .routing import BadPath, Match, find_route
 from .server import HEADERS_KEY, TARGET_KEY
 
@@ -30,7 +30,7 @@ _LOG: Final = logging.getLogger("voucher_gateway.simulator")
 
 
 @frozen
-class Exchange:
+class RequestContext:
     """One request on its way through the faults that it meets, to the vendor's handler.
 
     Attributes:
@@ -76,7 +76,7 @@ class Exchange:
         with self.simulator.lock:
             self.application.late.append((after_requests, self))
 
-    def proceed_from_picture(self, lag_s: float, lag_requests: int | None) -> Reply:
+    def proceed_from_snapshot(self, lag_s: float, lag_requests: int | None) -> Reply:
         """The same, a look-up being answered from an older picture of the ledger."""
         if self.match is None or self.match.route is None or not self.match.route.look_up:
             return self.proceed()
@@ -94,38 +94,38 @@ class Exchange:
         if self.match.route is None:
             if self.match.allowed:
                 return self.simulator.method_not_allowed(self.request, self.match.allowed)
-            return self._guarded(self.simulator.not_found)
+            return self._call_safely(self.simulator.not_found)
         try:
             _ = self.request.query
         except ValueError:
             return self.simulator.bad_query(self.request)
         if self.picture is None:
-            return self._handled()
+            return self._call_handler()
         present = self.simulator.dump()
         self.simulator.load(self.picture)
         try:
-            return self._handled()
+            return self._call_handler()
         finally:
             self.simulator.load(present)
 
-    def _handled(self) -> Reply:
+    def _call_handler(self) -> Reply:
         assert self.match is not None
         assert self.match.route is not None
         try:
-            return self._guarded(self.match.route.handler)
+            return self._call_safely(self.match.route.handler)
         finally:
             if self.request.method not in _READING:
                 self.application.note_change()
                 self.application.deliver_due()
 
-    def _guarded(self, handler: Callable[[Request], Reply]) -> Reply:
+    def _call_safely(self, handler: Callable[[Request], Reply]) -> Reply:
         try:
             return handler(self.request)
         except Refused as refused:
             return refused.reply
         except Exception:  # noqa: BLE001 - a handler's mistake must reach the client as a reply and the tests as a crash
             self.application.note_crash()
-            return self.simulator.crashed(self.request)
+            return self.simulator.crash_reply(self.request)
 
 
 class Application:
@@ -145,8 +145,8 @@ class Application:
         self.simulator = simulator
         self.closing = threading.Event()
         self.faults = ArmedFaults(simulator.faults_without_meaning)
-        self.pictures = Pictures(simulator)
-        self.late: list[tuple[int, Exchange]] = []
+        self.pictures = LedgerSnapshots(simulator)
+        self.late: list[tuple[int, RequestContext]] = []
         self.crashes: list[str] = []
         self._routes = tuple(simulator.routes())
         self._records: dict[int, RecordedRequest] = {}
@@ -178,7 +178,7 @@ class Application:
     def note_change(self) -> None:
         """Takes a picture of the ledger as long as a fault may need it. Used under the simulator's lock."""
         if self.faults.waiting("lagging-lookups"):
-            self.pictures.changed()
+            self.pictures.note_change()
         else:
             self.pictures.forget()
 
@@ -202,10 +202,10 @@ class Application:
 
     def refusal(self, status: int, message: str) -> Reply:
         """The vendor's answer to what is no proper HTTP request."""
-        return self.simulator.refused(status, message).with_header("Date", self.simulator.clock.http_date())
+        return self.simulator.error_reply(status, message).with_header("Date", self.simulator.clock.http_date())
 
     def _answer(self) -> Response:
-        request = self._arrived()
+        request = self._parse_request()
         try:
             match = find_route(self._routes, request.method, request.raw_path)
             request = evolve(request, parts=match.parts)
@@ -215,7 +215,7 @@ class Application:
         number = self._record(request, taken)
         self._wait_for_latency()
         circumstances_first = sorted(taken, key=lambda fault: not FAULTS[fault.name].stacks)
-        reply = Exchange(self, request, match, tuple(circumstances_first)).proceed()
+        reply = RequestContext(self, request, match, tuple(circumstances_first)).proceed()
         self._record_status(number, reply.status or None)
         headers = reply.all_headers(self.simulator.clock.http_date())
         body = reply.payload()
@@ -228,7 +228,7 @@ class Application:
             response.headers.extend(item for item in headers if item[0].lower() == "content-type")
         return response
 
-    def _arrived(self) -> Request:
+    def _parse_request(self) -> Request:
         environ = flask_request.environ
         path, _, query = environ[TARGET_KEY].partition("?")
         headers = Headers(environ[HEADERS_KEY])

@@ -21,7 +21,7 @@ class Booked(Protocol):
 V = TypeVar("V", bound=Booked)
 
 
-class Book(Generic[V]):
+class VoucherStore(Generic[V]):
     """Vouchers of any class. Used under the simulator's lock.
 
     Args:

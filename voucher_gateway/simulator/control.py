@@ -30,7 +30,7 @@ def control_refusal(status: int, message: str) -> Reply:
     return Reply(status, {"error": message})
 
 
-class ControlDoor:
+class ControlApi:
     """The door's Flask application. It shows codes and secrets as they are: it listens on loopback only."""
 
     def __init__(self, application: Application) -> None:

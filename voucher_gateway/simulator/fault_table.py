@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Action = Callable[..., Reply]
 
 
-class Exchange(Protocol):
+class FaultContext(Protocol):
     """A request on its way to the vendor's handler, as a fault meets it."""
 
     @property
@@ -46,7 +46,7 @@ class Exchange(Protocol):
         """Let the vendor carry it out once so many further changing requests were answered."""
         ...
 
-    def proceed_from_picture(self, lag_s: float, lag_requests: int | None) -> Reply:
+    def proceed_from_snapshot(self, lag_s: float, lag_requests: int | None) -> Reply:
         """The same, a look-up being answered from an older picture of the ledger."""
         ...
 
@@ -129,12 +129,12 @@ register_fault: Final = _fault
 
 
 @_fault("drop-before", "The connection closes without an answer; nothing happened.", commits=False)
-def _drop_before(_: Exchange) -> Reply:
+def _drop_before(_: FaultContext) -> Reply:
     return Reply(0, delivery=delivery.drop)
 
 
 @_fault("reset-before", "The connection is reset (TCP RST); nothing happened.", commits=False)
-def _reset_before(_: Exchange) -> Reply:
+def _reset_before(_: FaultContext) -> Reply:
     return Reply(0, delivery=delivery.reset)
 
 
@@ -145,45 +145,45 @@ def _reset_before(_: Exchange) -> Reply:
     commits=True,
     after_requests=FaultOption(3, 1),
 )
-def _deliver_late(exchange: Exchange, after_requests: float) -> Reply:
+def _deliver_late(exchange: FaultContext, after_requests: float) -> Reply:
     exchange.proceed_later(int(after_requests))
     return Reply(0, delivery=delivery.drop)
 
 
 @_fault("commit-then-drop", "The vendor does it and closes the connection without a byte.", commits=True)
-def _commit_then_drop(exchange: Exchange) -> Reply:
+def _commit_then_drop(exchange: FaultContext) -> Reply:
     return evolve(exchange.proceed(), status=0, delivery=delivery.drop)
 
 
 @_fault("commit-then-reset", "The vendor does it and resets the connection (TCP RST).", commits=True)
-def _commit_then_reset(exchange: Exchange) -> Reply:
+def _commit_then_reset(exchange: FaultContext) -> Reply:
     return evolve(exchange.proceed(), status=0, delivery=delivery.reset)
 
 
 @_fault("error-before", "An error status; nothing happened.", commits=False, status=_ERROR_500)
-def _error_before(exchange: Exchange, status: float) -> Reply:
-    return exchange.simulator.refused(int(status), "The server could not answer.")
+def _error_before(exchange: FaultContext, status: float) -> Reply:
+    return exchange.simulator.error_reply(int(status), "The server could not answer.")
 
 
 @_fault("error-after-commit", "The vendor does it and answers with an error status.", commits=True, status=_ERROR_500)
-def _error_after_commit(exchange: Exchange, status: float) -> Reply:
+def _error_after_commit(exchange: FaultContext, status: float) -> Reply:
     exchange.proceed()
-    return exchange.simulator.refused(int(status), "The server could not answer.")
+    return exchange.simulator.error_reply(int(status), "The server could not answer.")
 
 
 @_fault("rate-limit", "429 with Retry-After; nothing happened.", commits=False, retry_after_s=FaultOption(1))
-def _rate_limit(exchange: Exchange, retry_after_s: float) -> Reply:
-    reply = exchange.simulator.refused(429, "Too many requests.")
+def _rate_limit(exchange: FaultContext, retry_after_s: float) -> Reply:
+    reply = exchange.simulator.error_reply(429, "Too many requests.")
     return reply.with_header("Retry-After", f"{retry_after_s:g}")
 
 
 @_fault("unauthorized", "401, although the token is good; nothing happened.", commits=False)
-def _unauthorized(exchange: Exchange) -> Reply:
-    return exchange.simulator.refused(401, "Unauthorized.")
+def _reply_unauthorized(exchange: FaultContext) -> Reply:
+    return exchange.simulator.error_reply(401, "Unauthorized.")
 
 
 @_fault("slow", "The vendor does it and answers late.", commits=True, delay_s=FaultOption(1.0))
-def _slow(exchange: Exchange, delay_s: float) -> Reply:
+def _slow(exchange: FaultContext, delay_s: float) -> Reply:
     reply = exchange.proceed()
     exchange.pause(delay_s)
     return reply
@@ -192,38 +192,38 @@ def _slow(exchange: Exchange, delay_s: float) -> Reply:
 @_fault(
     "slow-before", "Waits, then closes without an answer; nothing happened.", commits=False, delay_s=FaultOption(1.0)
 )
-def _slow_before(exchange: Exchange, delay_s: float) -> Reply:
+def _slow_before(exchange: FaultContext, delay_s: float) -> Reply:
     exchange.pause(delay_s)
     return Reply(0, delivery=delivery.drop)
 
 
 @_fault("hang", "Never answers; nothing happened.", commits=False)
-def _hang(_: Exchange) -> Reply:
+def _hang(_: FaultContext) -> Reply:
     return Reply(0, delivery=delivery.hang)
 
 
 @_fault("commit-then-hang", "The vendor does it and never answers.", commits=True)
-def _commit_then_hang(exchange: Exchange) -> Reply:
+def _commit_then_hang(exchange: FaultContext) -> Reply:
     return evolve(exchange.proceed(), status=0, delivery=delivery.hang)
 
 
 @_fault("drip", "The vendor does it; the body arrives a byte at a time.", commits=True, interval_s=FaultOption(0.2))
-def _drip(exchange: Exchange, interval_s: float) -> Reply:
+def _drip(exchange: FaultContext, interval_s: float) -> Reply:
     return evolve(exchange.proceed(), delivery=delivery.Drip(interval_s))
 
 
 @_fault("drip-headers", "The vendor does it; all arrives a byte at a time.", commits=True, interval_s=FaultOption(0.2))
-def _drip_headers(exchange: Exchange, interval_s: float) -> Reply:
+def _drip_headers(exchange: FaultContext, interval_s: float) -> Reply:
     return evolve(exchange.proceed(), delivery=delivery.Drip(interval_s, head_too=True))
 
 
 @_fault("truncate", "The vendor does it; the body ends before Content-Length is reached.", commits=True)
-def _truncate(exchange: Exchange) -> Reply:
+def _truncate(exchange: FaultContext) -> Reply:
     return evolve(exchange.proceed(), delivery=delivery.truncate)
 
 
 @_fault("html", "The vendor does it and answers 200 with an HTML page.", commits=True)
-def _html(exchange: Exchange) -> Reply:
+def _html(exchange: FaultContext) -> Reply:
     exchange.proceed()
     return Reply(200, _HTML, (("Content-Type", "text/html; charset=utf-8"),))
 
@@ -234,7 +234,7 @@ def _html(exchange: Exchange) -> Reply:
     commits=False,
     status=FaultOption(502, 400, 599),
 )
-def _html_error(_: Exchange, status: float) -> Reply:
+def _html_error(_: FaultContext, status: float) -> Reply:
     return Reply(int(status), _HTML, (("Content-Type", "text/html; charset=utf-8"),))
 
 
@@ -244,19 +244,19 @@ def _html_error(_: Exchange, status: float) -> Reply:
     commits=True,
     status=FaultOption(404, 400, 599),
 )
-def _html_after_commit(exchange: Exchange, status: float) -> Reply:
+def _html_after_commit(exchange: FaultContext, status: float) -> Reply:
     exchange.proceed()
     return Reply(int(status), _HTML, (("Content-Type", "text/html; charset=utf-8"),))
 
 
 @_fault("not-json", "The vendor does it; the body is called JSON and breaks off in its middle.", commits=True)
-def _not_json(exchange: Exchange) -> Reply:
+def _not_json(exchange: FaultContext) -> Reply:
     reply = exchange.proceed()
     return _json_bytes(reply, (reply.payload() or b"{}")[:-1] + b",")
 
 
 @_fault("nan", "The vendor does it; a NaN literal stands where a value is due.", commits=True)
-def _nan(exchange: Exchange) -> Reply:
+def _nan(exchange: FaultContext) -> Reply:
     reply = exchange.proceed()
     if not isinstance(reply.body, dict):
         return _json_bytes(reply, b"NaN")
@@ -265,13 +265,13 @@ def _nan(exchange: Exchange) -> Reply:
 
 
 @_fault("empty", "The vendor does it and answers 200 with an empty body.", commits=True)
-def _empty(exchange: Exchange) -> Reply:
+def _empty(exchange: FaultContext) -> Reply:
     exchange.proceed()
     return Reply(200, b"", (("Content-Type", "application/json"),))
 
 
 @_fault("huge", "The vendor does it; the body goes on and on.", commits=True, bytes=FaultOption(200_000_000))
-def _huge(exchange: Exchange, bytes: float) -> Reply:
+def _huge(exchange: FaultContext, bytes: float) -> Reply:
     return evolve(exchange.proceed(), delivery=delivery.Flood(int(bytes)))
 
 
@@ -281,7 +281,7 @@ def _huge(exchange: Exchange, bytes: float) -> Reply:
     commits=True,
     bytes=FaultOption(32_000_000, 6),
 )
-def _huge_reply(exchange: Exchange, bytes: float) -> Reply:
+def _huge_reply(exchange: FaultContext, bytes: float) -> Reply:
     exchange.proceed()
     headers = (("Content-Type", "application/json"), ("Content-Encoding", "gzip"))
     return Reply(200, _compressed_empty_lists(int(bytes) // 3), headers)
@@ -294,7 +294,7 @@ def _huge_reply(exchange: Exchange, bytes: float) -> Reply:
     status=FaultOption(103, 102, 199),
     delay_s=FaultOption(0.2),
 )
-def _interim(exchange: Exchange, status: float, delay_s: float) -> Reply:
+def _interim(exchange: FaultContext, status: float, delay_s: float) -> Reply:
     return evolve(exchange.proceed(), delivery=delivery.Interim(int(status), delay_s))
 
 
@@ -304,7 +304,7 @@ def _interim(exchange: Exchange, status: float, delay_s: float) -> Reply:
     commits=True,
     delay_s=FaultOption(0.05),
 )
-def _no_content_with_body(exchange: Exchange, delay_s: float) -> Reply:
+def _no_content_with_body(exchange: FaultContext, delay_s: float) -> Reply:
     reply = exchange.proceed()
     if not 200 <= reply.status <= 299:
         return reply
@@ -316,31 +316,31 @@ def _no_content_with_body(exchange: Exchange, delay_s: float) -> Reply:
     "The vendor does it and sends its whole answer twice, on a connection that stays open.",
     commits=True,
 )
-def _answer_twice(exchange: Exchange) -> Reply:
+def _answer_twice(exchange: FaultContext) -> Reply:
     return evolve(exchange.proceed(), delivery=delivery.send_twice)
 
 
 @_fault("wrong-echo", "The vendor does it; the reply shows another amount.", commits=True)
-def _wrong_echo(exchange: Exchange) -> Reply:
+def _wrong_echo(exchange: FaultContext) -> Reply:
     return exchange.simulator.distort(exchange.proceed())
 
 
 @_fault(
     "redirect", "302 to another host; nothing happened.", commits=False, location=FaultOption("http://127.0.0.1:9/")
 )
-def _redirect(_: Exchange, location: str) -> Reply:
+def _redirect(_: FaultContext, location: str) -> Reply:
     return Reply(302, b"", (("Location", location),))
 
 
 @_fault("expire-token", "All access tokens become invalid just before.", commits=None, stacks=True)
-def _expire_token(exchange: Exchange) -> Reply:
+def _expire_token(exchange: FaultContext) -> Reply:
     with exchange.simulator.lock:
         exchange.simulator.expire_tokens()
     return exchange.proceed()
 
 
 @_fault("replace-reservation", "Somebody else reserves the voucher just before.", commits=None, stacks=True)
-def _replace_reservation(exchange: Exchange) -> Reply:
+def _replace_reservation(exchange: FaultContext) -> Reply:
     with exchange.simulator.lock:
         exchange.simulator.replace_reservation(exchange.request)
     return exchange.proceed()
@@ -355,12 +355,12 @@ def _replace_reservation(exchange: Exchange) -> Reply:
     lag_s=FaultOption(5.0),
     lag_requests=FaultOption(None),
 )
-def _lagging_lookups(exchange: Exchange, lag_s: float, lag_requests: float | None) -> Reply:
-    return exchange.proceed_from_picture(lag_s, None if lag_requests is None else int(lag_requests))
+def _lagging_lookups(exchange: FaultContext, lag_s: float, lag_requests: float | None) -> Reply:
+    return exchange.proceed_from_snapshot(lag_s, None if lag_requests is None else int(lag_requests))
 
 
 @_fault("insert-while-paging", "A new voucher appears right after the answer.", commits=None, stacks=True)
-def _insert_while_paging(exchange: Exchange) -> Reply:
+def _insert_while_paging(exchange: FaultContext) -> Reply:
     reply = exchange.proceed()
     with exchange.simulator.lock:
         exchange.simulator.insert_voucher()
@@ -374,7 +374,7 @@ def _insert_while_paging(exchange: Exchange) -> Reply:
     stacks=True,
     seconds=FaultOption(3600, -1e9),
 )
-def _clock_skew(exchange: Exchange, seconds: float) -> Reply:
+def _clock_skew(exchange: FaultContext, seconds: float) -> Reply:
     return exchange.proceed().with_header("Date", exchange.simulator.clock.http_date(seconds))
 
 

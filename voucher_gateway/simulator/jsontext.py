@@ -18,7 +18,7 @@ _LARGEST_EXPONENT: Final = 1000
 _SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-class BadJson(ValueError):
+class InvalidJson(ValueError):
     """A body that is no strict JSON text; the message says why and quotes nothing of it."""
 
 
@@ -32,12 +32,12 @@ def read_json(body: bytes) -> object:
     try:
         text = body.decode("utf-8")
         value: object = json.loads(text, parse_float=_decimal, parse_constant=_no_constant, object_pairs_hook=_object)
-    except BadJson:
+    except InvalidJson:
         raise
     except RecursionError:
-        raise BadJson("the JSON is nested too deeply") from None
+        raise InvalidJson("the JSON is nested too deeply") from None
     except ValueError:  # bad UTF-8, bad syntax and integers of thousands of digits
-        raise BadJson("the body is not JSON") from None
+        raise InvalidJson("the body is not JSON") from None
     if _SURROGATE_ESCAPE.search(text):
         _refuse_lone_surrogates(value)
     return value
@@ -45,7 +45,7 @@ def read_json(body: bytes) -> object:
 
 def write_json(value: object) -> bytes:
     """Writes ASCII JSON; a `Decimal` appears with its own digits, without an exponent up to a thousand places."""
-    text = json.dumps(value, default=_marked, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(value, default=_mark_decimal, separators=(",", ":"), allow_nan=False)
     if _MARK in text:
         text = _MARKED.sub(r"\1", text)
     return text.encode("ascii")
@@ -55,17 +55,17 @@ def _decimal(text: str) -> Decimal:
     try:
         return Decimal(text)
     except ArithmeticError:  # an exponent of more than eighteen digits
-        raise BadJson("a number is out of range") from None
+        raise InvalidJson("a number is out of range") from None
 
 
 def _no_constant(name: str) -> Never:
-    raise BadJson(f"{name} is not JSON")
+    raise InvalidJson(f"{name} is not JSON")
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise BadJson("a key is given twice")
+        raise InvalidJson("a key is given twice")
     return value
 
 
@@ -75,7 +75,7 @@ def _refuse_lone_surrogates(value: object) -> None:
             try:
                 value.encode("utf-8")
             except UnicodeEncodeError:
-                raise BadJson("a text holds half a surrogate pair") from None
+                raise InvalidJson("a text holds half a surrogate pair") from None
         case dict():
             for key, item in value.items():
                 _refuse_lone_surrogates(key)
@@ -85,7 +85,7 @@ def _refuse_lone_surrogates(value: object) -> None:
                 _refuse_lone_surrogates(item)
 
 
-def _marked(value: object) -> str:
+def _mark_decimal(value: object) -> str:
     if isinstance(value, Decimal) and value.is_finite():
         exponent = value.as_tuple().exponent
         assert isinstance(exponent, int)  # finite

@@ -8,8 +8,8 @@ from typing import Final
 from attrs import evolve
 
 from .exchange import Reply
-from .fault_table import Exchange, FaultOption, register_fault
-from .jsontext import BadJson, write_json
+from .fault_table import FaultContext, FaultOption, register_fault
+from .jsontext import InvalidJson, write_json
 
 
 @register_fault(
@@ -18,7 +18,7 @@ from .jsontext import BadJson, write_json
     commits=False,
     code=FaultOption("ROUTE.NOT_FOUND"),
 )
-def _foreign_404(_: Exchange, code: str) -> Reply:
+def _foreign_404(_: FaultContext, code: str) -> Reply:
     return Reply(404, {"status": 404, "code": code, "message": "no route matched with those values"})
 
 
@@ -30,11 +30,11 @@ def _foreign_404(_: Exchange, code: str) -> Reply:
     stacks=True,
     how=FaultOption("upper", choices=("cut", "upper", "replace", "strip")),
 )
-def _rewrite_reference(exchange: Exchange, how: str) -> Reply:
+def _rewrite_reference(exchange: FaultContext, how: str) -> Reply:
     member = exchange.simulator.reference_member
     try:
         body = exchange.request.json()
-    except BadJson:
+    except InvalidJson:
         return exchange.proceed()
     if not isinstance(body, dict) or member is None or not isinstance(body.get(member), str):
         return exchange.proceed()
@@ -50,21 +50,21 @@ _REWRITES: Final[Mapping[str, Callable[[str], str]]] = {
 
 
 @register_fault("wrong-voucher", "The vendor does it; the reply names another voucher.", commits=True)
-def _wrong_voucher(exchange: Exchange) -> Reply:
+def _wrong_voucher(exchange: FaultContext) -> Reply:
     reply = exchange.proceed()
     with exchange.simulator.lock:
         ids = [str(voucher["id"]) for voucher in exchange.simulator.ledger()]
     if isinstance(reply.body, bytes) or not 200 <= reply.status < 300:
         return reply
     others = {id: next((other for other in ids if other != id), f"not-{id}") for id in ids}
-    return evolve(reply, body=_renamed(reply.body, others))
+    return evolve(reply, body=_rename_ids(reply.body, others))
 
 
-def _renamed(document: object, names: Mapping[str, str]) -> object:
+def _rename_ids(document: object, names: Mapping[str, str]) -> object:
     if isinstance(document, dict):
-        return {key: _renamed(value, names) for key, value in document.items()}
+        return {key: _rename_ids(value, names) for key, value in document.items()}
     if isinstance(document, list):
-        return [_renamed(value, names) for value in document]
+        return [_rename_ids(value, names) for value in document]
     return names.get(document, document) if isinstance(document, str) else document
 
 
@@ -74,14 +74,16 @@ def _renamed(document: object, names: Mapping[str, str]) -> object:
     commits=None,
     stacks=True,
 )
-def _wrong_reading(exchange: Exchange) -> Reply:
+def _wrong_reading(exchange: FaultContext) -> Reply:
     reply = exchange.proceed()
     if exchange.request.method != "GET" or not isinstance(reply.body, dict):
         return reply
     distort = exchange.simulator.distort
 
-    def distorted(part: object) -> object:
+    def distort_part(part: object) -> object:
         return distort(evolve(reply, body=part)).body if isinstance(part, dict) else part
 
-    lists = {name: [distorted(part) for part in value] for name, value in reply.body.items() if isinstance(value, list)}
+    lists = {
+        name: [distort_part(part) for part in value] for name, value in reply.body.items() if isinstance(value, list)
+    }
     return distort(evolve(reply, body={**reply.body, **lists}))

@@ -19,7 +19,7 @@ class _Picture:
     state: dict[str, object]
 
 
-class Pictures:
+class LedgerSnapshots:
     """What the ledger looked like since `begin`, a picture for each change. Used under the simulator's lock."""
 
     def __init__(self, simulator: Simulator) -> None:
@@ -35,7 +35,7 @@ class Pictures:
         """Takes none any more until the next `begin`."""
         self._taken.clear()
 
-    def changed(self) -> None:
+    def note_change(self) -> None:
         """Notes that the ledger may have changed."""
         if self._taken:
             self._take()

@@ -34,7 +34,7 @@ from urllib.parse import urlsplit
 from attrs import evolve, frozen
 
 from .exchange import Reply, Request
-from .jsontext import BadJson, read_json, write_json
+from .jsontext import InvalidJson, read_json, write_json
 from .routing import Route
 from .simulator import Simulator, SimulatorOptions
 
@@ -67,7 +67,7 @@ class Exchange:
         """Read one entry of a file."""
         body = entry["text"].encode() if "text" in entry else entry.get("reply", b"")
         headers = tuple((str(name), str(value)) for name, value in entry.get("headers", {}).items())
-        return cls(_sorted_query(entry["request"]), Reply(int(entry.get("status", 200)), body, headers))
+        return cls(_sort_query(entry["request"]), Reply(int(entry.get("status", 200)), body, headers))
 
     def entry(self) -> bytes:
         """Write the entry of a file."""
@@ -108,7 +108,7 @@ class RecordedSimulator(Simulator):
         self._ledger: list[dict[str, object]] = recording["ledger"]
         self._refusals: dict[str, object] = recording.get("refusals", {})
         self._exchanges = [Exchange.of(entry) for entry in recording["exchanges"]]
-        self._same = {one.request: one.reply for one in reversed(self._exchanges)}
+        self._same = {exchange.request: exchange.reply for exchange in reversed(self._exchanges)}
 
     def routes(self) -> Sequence[Route]:
         """None: every request is looked up in the file, whatever its path."""
@@ -123,12 +123,12 @@ class RecordedSimulator(Simulator):
         wanted = request_text(request)
         if wanted in self._same:
             return self._same[wanted]
-        for one in self._exchanges:
-            if "*" in one.request and _pattern(one.request).fullmatch(wanted):
-                return one.reply
+        for exchange in self._exchanges:
+            if "*" in exchange.request and _pattern(exchange.request).fullmatch(wanted):
+                return exchange.reply
         raise NotRecorded(f"{self.file.name} has no reply to {wanted}")
 
-    def refused(self, status: int, message: str) -> Reply:
+    def error_reply(self, status: int, message: str) -> Reply:
         """Return the refusal that the file states for the status, or else one of our own."""
         return Reply(status, self._refusals.get(str(status), {"message": message}))
 
@@ -173,25 +173,25 @@ def recording(
         announcement: what the provider's settings need, with ``{base}`` where the address of this server is due.
         ledger: the truth, as in a recording.
     """
-    told, books = dict(announcement), [dict(entry) for entry in ledger]
+    contents, books = dict(announcement), [dict(entry) for entry in ledger]
     seen: dict[str, Exchange] = {}
     lock = threading.Lock()
 
     class Recording(RecordedSimulator):
         def __init__(self, options: SimulatorOptions) -> None:
             Simulator.__init__(self, options)
-            self._announcement, self._ledger = told, books
+            self._announcement, self._ledger = contents, books
             self._refusals, self._exchanges, self._same = {}, [], {}
 
         def not_found(self, request: Request) -> Reply:
             if request.method != "GET" and not request.raw_path.endswith("token"):
                 raise NotRecorded(f"{request.method} is not passed on: a recording is for reading")
-            one = Exchange(request_text(request), _asked(upstream, request))
+            exchange = Exchange(request_text(request), _forward(upstream, request))
             with lock:
-                if one.request not in seen:
-                    seen[one.request] = one
-                    _write(file, told, books, seen.values())
-            return one.reply
+                if exchange.request not in seen:
+                    seen[exchange.request] = exchange
+                    _write(file, contents, books, seen.values())
+            return exchange.reply
 
     Recording.file = file
     return Recording
@@ -200,10 +200,10 @@ def recording(
 def request_text(request: Request) -> str:
     """Return a request as recordings name it."""
     query = f"?{request.raw_query}" if request.raw_query else ""
-    return _sorted_query(f"{request.method} {request.raw_path}{query}")
+    return _sort_query(f"{request.method} {request.raw_path}{query}")
 
 
-def _sorted_query(text: str) -> str:
+def _sort_query(text: str) -> str:
     path, mark, query = text.partition("?")
     return f"{path}{mark}{'&'.join(sorted(query.split('&')))}"
 
@@ -212,7 +212,7 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(".*".join(map(re.escape, text.split("*"))), re.DOTALL)
 
 
-def _asked(upstream: str, request: Request) -> Reply:
+def _forward(upstream: str, request: Request) -> Reply:
     where = urlsplit(upstream)
     kind = http.client.HTTPSConnection if where.scheme == "https" else http.client.HTTPConnection
     connection = kind(where.netloc, timeout=30)
@@ -232,7 +232,7 @@ def _asked(upstream: str, request: Request) -> Reply:
 def _document(body: bytes) -> object:
     try:
         return read_json(body)
-    except BadJson:
+    except InvalidJson:
         return body
 
 
@@ -241,7 +241,7 @@ def _write(
 ) -> None:
     made_up = {name: text if "{base}" in text else f"recorded-{name}" for name, text in announcement.items()}
     head = {"format": FORMAT, "recorded": datetime.now(UTC).date().isoformat(), "announcement": made_up}
-    lines = b",\n".join(_without_tokens(one).entry() for one in exchanges)
+    lines = b",\n".join(_without_tokens(exchange).entry() for exchange in exchanges)
     text = json.dumps(head, indent=1).removesuffix("\n}").encode()
     text += b',\n "ledger": [\n' + b",\n".join(map(write_json, ledger)) + b'\n],\n "exchanges": [\n' + lines + b"\n]}\n"
     fresh = file.with_name(f"{file.name}.new")
@@ -249,9 +249,9 @@ def _write(
     fresh.replace(file)
 
 
-def _without_tokens(one: Exchange) -> Exchange:
-    body = one.reply.body
+def _without_tokens(exchange: Exchange) -> Exchange:
+    body = exchange.reply.body
     if not isinstance(body, dict) or not any(name in body for name in _TOKENS):
-        return one
+        return exchange
     made_up = {name: f"recorded-{name}" if name in _TOKENS else value for name, value in body.items()}
-    return evolve(one, reply=evolve(one.reply, body=made_up))
+    return evolve(exchange, reply=evolve(exchange.reply, body=made_up))

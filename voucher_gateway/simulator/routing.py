@@ -73,7 +73,7 @@ def find_route(routes: Sequence[Route], method: str, raw_path: str) -> Match:
     Raises:
         BadPath: when a segment is not percent-encoded UTF-8.
     """
-    segments = [_decoded(segment) for segment in raw_path.split("/")]
+    segments = [_decode_segment(segment) for segment in raw_path.split("/")]
     allowed = []
     for route in routes:
         parts = route.parts(segments)
@@ -85,7 +85,7 @@ def find_route(routes: Sequence[Route], method: str, raw_path: str) -> Match:
     return Match(allowed=tuple(dict.fromkeys(allowed)))
 
 
-def _decoded(segment: str) -> str:
+def _decode_segment(segment: str) -> str:
     if _BAD_ESCAPE.search(segment):
         raise BadPath("a percent sign is not followed by two hexadecimal digits")
     try:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 import attrs
 
 from .application import Application
-from .control import ControlDoor, control_refusal
+from .control import ControlApi, control_refusal
 from .faults import Fault, OptionValue, parse_fault
 from .jsontext import write_json
 from .server import Server
@@ -57,8 +57,8 @@ def load(name: str) -> type[Simulator]:
     try:
         simulator = entry.load()
     except (Exception, SystemExit) as error:  # a stranger's module may raise anything
-        said = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise ValueError(f"simulator {name} of {_distribution(entry)} cannot be imported: {said}") from error
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ValueError(f"simulator {name} of {_distribution(entry)} cannot be imported: {reason}") from error
     if not (isinstance(simulator, type) and issubclass(simulator, Simulator)):
         raise ValueError(
             f"simulator {name} of {_distribution(entry)}: {entry.value} is no class derived from Simulator"
@@ -68,8 +68,8 @@ def load(name: str) -> type[Simulator]:
 
 def _distribution(entry: EntryPoint) -> str:
     # looked up with care: from Python 3.12 on a mere look at a field that a broken installation lacks warns
-    told = None if entry.dist is None else entry.dist.metadata
-    return str(told["Name"]) if told is not None and "Name" in told else "an unnamed distribution"
+    fields = None if entry.dist is None else entry.dist.metadata
+    return str(fields["Name"]) if fields is not None and "Name" in fields else "an unnamed distribution"
 
 
 class RunningSimulator:
@@ -89,7 +89,7 @@ class RunningSimulator:
             simulator.seed(options.vouchers)
         self._server = Server(options.host, options.port, self._application.flask.wsgi_app, self._application.refusal)
         try:
-            door = ControlDoor(self._application).flask.wsgi_app
+            door = ControlApi(self._application).flask.wsgi_app
             self._control = Server("127.0.0.1", 0, door, control_refusal)
         except BaseException:
             self._server.close()

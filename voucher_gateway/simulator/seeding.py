@@ -27,6 +27,6 @@ ODD_TEXTS: Final = (
 """Codes that a customer may well have, and that are lost or changed by a client who does not encode them."""
 
 
-def drawn_text(draw: Random, length: int, alphabet: str = CAPITALS_AND_DIGITS) -> str:
+def random_text(draw: Random, length: int, alphabet: str = CAPITALS_AND_DIGITS) -> str:
     """Return a text of so many characters; the same random state draws the same one."""
     return "".join(draw.choices(alphabet, k=length))

@@ -94,7 +94,7 @@ class Simulator(ABC):
         """Every operation; asked once. Literal paths come before those with parts."""
 
     @abstractmethod
-    def refused(self, status: int, message: str) -> Reply:
+    def error_reply(self, status: int, message: str) -> Reply:
         """The vendor's own error reply for a status that no rule of the vendor names.
 
         The kit asks for 400, 404, 405, 408, 411, 413, 414, 431 and 500 on its own behalf, for 401, 429 and
@@ -103,23 +103,23 @@ class Simulator(ABC):
 
     def not_found(self, request: Request) -> Reply:  # noqa: ARG002 - for vendors whose answer depends on it
         """No route has this path."""
-        return self.refused(404, "There is nothing at this path.")
+        return self.error_reply(404, "There is nothing at this path.")
 
     def method_not_allowed(self, request: Request, allowed: Sequence[str]) -> Reply:  # noqa: ARG002 - as above
         """The path exists, but not with this method."""
-        return self.refused(405, "This method is not allowed here.").with_header("Allow", ", ".join(allowed))
+        return self.error_reply(405, "This method is not allowed here.").with_header("Allow", ", ".join(allowed))
 
     def bad_path(self, request: Request) -> Reply:  # noqa: ARG002 - as above
         """A path part is not percent-encoded UTF-8."""
-        return self.refused(400, "The path is not percent-encoded UTF-8.")
+        return self.error_reply(400, "The path is not percent-encoded UTF-8.")
 
     def bad_query(self, request: Request) -> Reply:  # noqa: ARG002 - as above
         """The query is not percent-encoded UTF-8 or too long."""
-        return self.refused(400, "The query is not percent-encoded UTF-8.")
+        return self.error_reply(400, "The query is not percent-encoded UTF-8.")
 
-    def crashed(self, request: Request) -> Reply:  # noqa: ARG002 - as above
+    def crash_reply(self, request: Request) -> Reply:  # noqa: ARG002 - as above
         """A handler raised: a mistake in the simulator, never the client's."""
-        return self.refused(500, "The simulator made a mistake.")
+        return self.error_reply(500, "The simulator made a mistake.")
 
     @abstractmethod
     def announcement(self, base: str) -> dict[str, str]:

@@ -79,7 +79,7 @@ class TokenServer:
             body["scope"] = " ".join(asked)
         return Reply(200, body, (("Cache-Control", "no-store"),))
 
-    def standing(self, client_id: str, scopes: Iterable[str] = ()) -> str:
+    def long_lived_token(self, client_id: str, scopes: Iterable[str] = ()) -> str:
         """Return a token that time does not end, for the announcement: not every HTTP client can fetch one."""
         return self._keep(Token(client_id, frozenset(scopes)))
 

@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 
 @frozen(kw_only=True)
-class TrueMovement:
+class LedgerMovement:
     """One thing that happened to a voucher's value.
 
     Attributes:
@@ -28,7 +28,7 @@ class TrueMovement:
     reference: str | None = None
     at: str
 
-    def told(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, object]:
         """Return it as JSON values."""
         return {
             "id": self.id,
@@ -40,7 +40,7 @@ class TrueMovement:
 
 
 @frozen(kw_only=True)
-class TrueVoucher:
+class LedgerVoucher:
     """One voucher as it truly is.
 
     Attributes:
@@ -64,20 +64,20 @@ class TrueVoucher:
     reserved: str
     status: str
     valid_until: str | None = None
-    movements: tuple[TrueMovement, ...] = ()
-    more: dict[str, Any] = field(factory=dict, repr=False)
+    movements: tuple[LedgerMovement, ...] = ()
+    details: dict[str, Any] = field(factory=dict, repr=False)
 
-    def told(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, object]:
         """Return it as JSON values."""
         return {
             "id": self.id,
             "code": self.code,
-            **self.more,
+            **self.details,
             "currency": self.currency,
             "initial": self.initial,
             "remaining": self.remaining,
             "reserved": self.reserved,
             "status": self.status,
             "valid_until": self.valid_until,
-            "movements": [movement.told() for movement in self.movements],
+            "movements": [movement.to_json() for movement in self.movements],
         }

@@ -12,7 +12,7 @@ import attrs
 
 from .simulator import SimulatorOptions
 
-_COMMON: Final = frozenset(one.name for one in attrs.fields(SimulatorOptions)) - {"start"}
+_COMMON: Final = frozenset(field.name for field in attrs.fields(SimulatorOptions)) - {"start"}
 _TRUTH: Final = {"true": True, "false": False}
 _WHOLE: Final = re.compile("-?[0-9]{1,18}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
@@ -25,7 +25,7 @@ def parse_options(options_type: type[SimulatorOptions], given: Sequence[str]) ->
         ValueError: for what is no option of this vendor, has a switch of its own, is given twice, or has another type.
     """
     hints = get_type_hints(options_type)
-    known = {one.name: hints[one.name] for one in attrs.fields(options_type) if one.name not in _COMMON}
+    known = {field.name: hints[field.name] for field in attrs.fields(options_type) if field.name not in _COMMON}
     values: dict[str, Any] = {}
     for text in given:
         name, equals, value = text.partition("=")
@@ -38,19 +38,19 @@ def parse_options(options_type: type[SimulatorOptions], given: Sequence[str]) ->
             raise ValueError(f"there is no option {name[:40]!r}; there are {', '.join(sorted(known))}")
         if name in values:
             raise ValueError(f"the option {name} is given twice")
-        values[name] = _typed(name, known[name], value.strip())
+        values[name] = _convert(name, known[name], value.strip())
     return values
 
 
-def _typed(name: str, hint: Any, text: str) -> Any:
+def _convert(name: str, hint: Any, text: str) -> Any:
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         if types.NoneType in inner and text.lower() == "none":
             return None
-        (hint,) = (one for one in inner if one is not types.NoneType)
-        return _typed(name, hint, text)
+        (hint,) = (field for field in inner if field is not types.NoneType)
+        return _convert(name, hint, text)
     if origin is Literal:
-        allowed = {str(one): one for one in inner}
+        allowed = {str(field): field for field in inner}
         if text not in allowed:
             raise ValueError(f"the option {name} is one of {', '.join(allowed)}")
         return allowed[text]

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from voucher_gateway.conformance import Level
     from voucher_gateway.testing.canary import Canary
     from voucher_gateway.testing.contract import ProviderContract
-    from voucher_gateway.testing.keeping import BrokenPromise, keeps
+    from voucher_gateway.testing.keeping import BrokenPromise, for_promise
     from voucher_gateway.testing.promise import Promise
     from voucher_gateway.testing.promises import PROMISES
-    from voucher_gateway.testing.stage import SimulatorStage, Stage
+    from voucher_gateway.testing.stage import SimulatorVendor, VendorUnderTest
 
 __all__ = [
     "PROMISES",
@@ -23,9 +23,9 @@ __all__ = [
     "Level",
     "Promise",
     "ProviderContract",
-    "SimulatorStage",
-    "Stage",
-    "keeps",
+    "SimulatorVendor",
+    "VendorUnderTest",
+    "for_promise",
 ]
 
 # pytest imports this package in every run where the library is installed, so nothing is loaded before it is used.

@@ -10,7 +10,7 @@ import pytest
 from voucher_gateway.adapter import VoucherProvider
 from voucher_gateway.conformance import Level
 from voucher_gateway.testing.promise import Promise
-from voucher_gateway.testing.stage import SimulatorStage, Stage
+from voucher_gateway.testing.stage import SimulatorVendor, VendorUnderTest
 
 if TYPE_CHECKING:
     from voucher_gateway.simulator import Simulator
@@ -45,8 +45,8 @@ class Contract:
     stage_faults: ClassVar[frozenset[str] | None] = None
     counts: ClassVar[bool] = True
 
-    def __init_subclass__(cls, **named: Any) -> None:
-        super().__init_subclass__(**named)
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
         highest = Level(getattr(cls.simulator, "highest_level", Level.CRASH_SAFE))
         if cls.level > highest:
             raise TypeError(
@@ -54,17 +54,17 @@ class Contract:
                 f"reach the {highest.word} level. Say level = Level.{highest.name}, or give a simulator"
             )
 
-    def make_stage(self, **options: Any) -> Stage:
+    def make_stage(self, **options: Any) -> VendorUnderTest:
         """Return a fresh stage.
 
         Args:
             options: of the simulator. The suite gives ``vouchers``, how many varied vouchers are to be there, and
                 sometimes ``latency_ms``; a stage that knows neither may ignore them.
         """
-        return SimulatorStage(self.provider, self.simulator, self.settings, **{"vouchers": VOUCHERS, **options})
+        return SimulatorVendor(self.provider, self.simulator, self.settings, **{"vouchers": VOUCHERS, **options})
 
     @pytest.fixture
-    def stage(self) -> Iterator[Stage]:
+    def stage(self) -> Iterator[VendorUnderTest]:
         """A fresh vendor with varied vouchers."""
         stage = self.make_stage()
         try:
@@ -73,7 +73,7 @@ class Contract:
             stage.close()
 
     @pytest.fixture
-    def provider_(self, stage: Stage) -> VoucherProvider:
+    def provider_(self, stage: VendorUnderTest) -> VoucherProvider:
         """An instance of the provider on the stage."""
         return stage.provider()
 
@@ -95,6 +95,6 @@ class Contract:
             return ()
         from voucher_gateway.simulator import FAULTS, load
 
-        named = cls.provider.name if cls.simulator is None else cls.simulator
-        kind = load(named) if isinstance(named, str) else named
+        name = cls.provider.name if cls.simulator is None else cls.simulator
+        kind = load(name) if isinstance(name, str) else name
         return FAULTS.keys() - kind.faults_without_meaning

@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway.adapter import Code, Intent, Outcome, VoucherProvider
-from voucher_gateway.testing.stage import Stage
+from voucher_gateway.testing.stage import VendorUnderTest
 
 _FAULTS: Final = ("error-before", "unauthorized", "not-json", "truncate")
 """What a look-up meets, where a stage has it."""
@@ -26,7 +26,7 @@ _SOME: Final = 4
 
 
 @attrs.frozen(kw_only=True)
-class Blind:
+class FailedLookup:
     """One look-up of what happened, while the vendor did not show it.
 
     Attributes:
@@ -37,12 +37,12 @@ class Blind:
 
     verb: str
     met: str
-    said: Outcome | Exception
+    raised: Outcome | Exception
 
 
-def blinded(
-    stage: Stage, provider: VoucherProvider, intent: Intent, code: Code | None, draw: random.Random | None
-) -> Iterator[Blind]:
+def with_failing_lookups(
+    stage: VendorUnderTest, provider: VoucherProvider, intent: Intent, code: Code | None, draw: random.Random | None
+) -> Iterator[FailedLookup]:
     """Look for a call again and again, each time with another fault at another of the requests.
 
     Args:
@@ -53,25 +53,25 @@ def blinded(
         draw: draws some of the combinations; None for all.
     """
 
-    def asked() -> Outcome | Exception:
+    def try_resolve() -> Outcome | Exception:
         try:
             return provider.resolve(intent, code)
         except Exception as error:  # noqa: BLE001 - whatever a stranger's provider raises is looked at
             return error
 
-    asked()  # logs in, so that only look-ups are counted
-    start = len(stage.arrivals())
-    asked()
-    reads = len(stage.arrivals()) - start
-    for met, begin in _chosen([(one, at) for at in range(reads) for one in _ways(stage)], draw, len(_ways(stage))):
+    try_resolve()  # logs in, so that only look-ups are counted
+    start = len(stage.requests())
+    try_resolve()
+    reads = len(stage.requests()) - start
+    for met, begin in _sample([(way, at) for at in range(reads) for way in _ways(stage)], draw, len(_ways(stage))):
         name, strike = met
         strike(begin)
-        said = asked()
-        stage.clear()
-        yield Blind(verb=intent.verb, met=f"{name} from its request {begin} on", said=said)
+        result = try_resolve()
+        stage.clear_faults()
+        yield FailedLookup(verb=intent.verb, met=f"{name} from its request {begin} on", raised=result)
 
 
-def _chosen(everything: list[Any], draw: random.Random | None, first: int) -> list[Any]:
+def _sample(everything: list[Any], draw: random.Random | None, first: int) -> list[Any]:
     """Return all, or everything at the first request and some of the rest."""
     rest = everything[first:]
     if draw is None:
@@ -79,18 +79,18 @@ def _chosen(everything: list[Any], draw: random.Random | None, first: int) -> li
     return everything[:first] + draw.sample(rest, min(_SOME, len(rest)))
 
 
-def _ways(stage: Stage) -> list[tuple[str, Callable[[int], None]]]:
+def _ways(stage: VendorUnderTest) -> list[tuple[str, Callable[[int], None]]]:
     """Return what a look-up can meet at a stage, each with what lets it happen from a request on."""
 
     def fault(name: str) -> Callable[[int], None]:
         def strike(begin: int) -> None:
             for at in range(begin, begin + _ALL):
-                stage.strike(name, at)
+                stage.inject_fault(name, at)
 
         return strike
 
-    found = [(f"the fault {name}", fault(name)) for name in _FAULTS if name in stage.faults]
+    ways = [(f"the fault {name}", fault(name)) for name in _FAULTS if name in stage.faults]
     refuse = getattr(stage, "refuse", None)
     if callable(refuse):
-        found += [(f"the status {status}", partial(refuse, status)) for status in _REFUSALS]
-    return found
+        ways += [(f"the status {status}", partial(refuse, status)) for status in _REFUSALS]
+    return ways

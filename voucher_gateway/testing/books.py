@@ -9,8 +9,8 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway.adapter import Money
-from voucher_gateway.testing.keeping import must
-from voucher_gateway.testing.stage import Stage
+from voucher_gateway.testing.keeping import require
+from voucher_gateway.testing.stage import VendorUnderTest
 
 NEW: Final = "(new)"
 GONE: Final = "(gone)"
@@ -20,7 +20,7 @@ VALUE: Final = frozenset({"remaining", "reserved", "movements", "status"})
 
 
 @attrs.frozen
-class Books:
+class LedgerSnapshot:
     """A snapshot of the ledger.
 
     Attributes:
@@ -30,13 +30,13 @@ class Books:
     entries: Mapping[str, Mapping[str, Any]]
 
     @classmethod
-    def of(cls, stage: Stage) -> Books:
+    def of(cls, stage: VendorUnderTest) -> LedgerSnapshot:
         """Read the ledger."""
-        return cls({str(one["id"]): dict(one) for one in stage.ledger()})
+        return cls({str(voucher["id"]): dict(voucher) for voucher in stage.ledger()})
 
     def part(self, id: str, part: str) -> Money:
         """Return one part of a voucher's value: initial, remaining or reserved."""
-        must(id in self.entries, "the voucher is not in the vendor's ledger")
+        require(id in self.entries, "the voucher is not in the vendor's ledger")
         entry = self.entries[id]
         return Money(str(entry[part]), str(entry["currency"]))
 
@@ -44,35 +44,35 @@ class Books:
         """Return what is left on a voucher."""
         return self.part(id, "remaining")
 
-    def reserved(self, id: str) -> Money:
+    def reserved_amount(self, id: str) -> Money:
         """Return what is set aside."""
         return self.part(id, "reserved")
 
     def available(self, id: str) -> Money:
         """Return what could be spent now."""
-        return self.remaining(id) - self.reserved(id)
+        return self.remaining(id) - self.reserved_amount(id)
 
     def movements(self, id: str) -> list[Mapping[str, Any]]:
         """Return the vendor's own entries about a voucher."""
         return list(self.entries[id]["movements"])
 
-    def new_movements(self, id: str, before: Books) -> list[Mapping[str, Any]]:
+    def new_movements(self, id: str, before: LedgerSnapshot) -> list[Mapping[str, Any]]:
         """Return those that were not there before."""
-        known = {one["id"] for one in before.movements(id)}
-        return [one for one in self.movements(id) if one["id"] not in known]
+        known = {movement["id"] for movement in before.movements(id)}
+        return [movement for movement in self.movements(id) if movement["id"] not in known]
 
-    def differing(self, before: Books) -> dict[str, set[str]]:
+    def differing(self, before: LedgerSnapshot) -> dict[str, set[str]]:
         """Return by voucher which parts are different from before."""
-        found: dict[str, set[str]] = {}
+        differences: dict[str, set[str]] = {}
         for id in self.entries.keys() | before.entries.keys():
             now, then = self.entries.get(id), before.entries.get(id)
             if then is None or now is None:
-                found[id] = {NEW if then is None else GONE}
+                differences[id] = {NEW if then is None else GONE}
             elif now != then:
-                found[id] = {key for key in now.keys() | then.keys() if now.get(key) != then.get(key)}
-        return found
+                differences[id] = {key for key in now.keys() | then.keys() if now.get(key) != then.get(key)}
+        return differences
 
-    def must_be_as(self, before: Books, after: str) -> None:
+    def require_unchanged(self, before: LedgerSnapshot, after: str) -> None:
         """Make sure that nothing is different from before.
 
         Args:
@@ -82,15 +82,17 @@ class Books:
         self.must_differ_only(before, after)
 
     def must_differ_only(
-        self, before: Books, after: str, id: str | None = None, parts: frozenset[str] = frozenset()
+        self, before: LedgerSnapshot, after: str, id: str | None = None, parts: frozenset[str] = frozenset()
     ) -> None:
         """Make sure that nothing but some parts of one voucher is different from before."""
-        for one, differing in self.differing(before).items():
-            unwanted = differing - parts if one == id else differing
-            which = "the voucher's" if one == id else "another voucher's"
-            must(not unwanted, f"after {after}, {which} {', '.join(sorted(unwanted))} changed in the vendor's ledger")
+        for item, differing in self.differing(before).items():
+            unwanted = differing - parts if item == id else differing
+            which = "the voucher's" if item == id else "another voucher's"
+            require(
+                not unwanted, f"after {after}, {which} {', '.join(sorted(unwanted))} changed in the vendor's ledger"
+            )
 
 
-def times(moved: Money, amount: Money) -> Decimal:
+def times_moved(moved: Money, amount: Money) -> Decimal:
     """Return how often an amount moved; no whole number if something else did."""
     return moved.amount / amount.amount + 0  # a zero without a sign

@@ -10,12 +10,12 @@ from typing import Any
 import attrs
 
 from voucher_gateway.adapter import Intent, VoucherGatewayError
-from voucher_gateway.testing.keeping import Seen, must
-from voucher_gateway.testing.stage import ACCOUNT, Stage
-from voucher_gateway.witness import witnessed
+from voucher_gateway.testing.keeping import PromiseViolation, require
+from voucher_gateway.testing.stage import ACCOUNT, VendorUnderTest
+from voucher_gateway.witness import use_before_send_hook
 
 
-def refused(call: Callable[[], object], what: str, *kinds: type[VoucherGatewayError]) -> VoucherGatewayError:
+def expect_error(call: Callable[[], object], what: str, *kinds: type[VoucherGatewayError]) -> VoucherGatewayError:
     """Make a call that must be refused, and return the error.
 
     Args:
@@ -23,7 +23,7 @@ def refused(call: Callable[[], object], what: str, *kinds: type[VoucherGatewayEr
         what: what it asks for, as the beginning of a sentence.
         kinds: the errors that are right.
     """
-    wanted = " or ".join(one.__name__ for one in kinds)
+    wanted = " or ".join(kind.__name__ for kind in kinds)
     seen = f"{what} was carried out, where {wanted} is due"
     try:
         call()
@@ -31,19 +31,22 @@ def refused(call: Callable[[], object], what: str, *kinds: type[VoucherGatewayEr
         return error
     except VoucherGatewayError as error:
         seen = f"{what} raised {type(error).__name__} where {wanted} is due: {error.message}"
-    raise Seen(seen)
+    raise PromiseViolation(seen)
 
 
 @contextmanager
-def nothing_sent(stage: Stage, what: str) -> Iterator[None]:
+def expect_no_request(stage: VendorUnderTest, what: str) -> Iterator[None]:
     """Make sure that no request arrives meanwhile."""
-    before = len(stage.arrivals())
+    before = len(stage.requests())
     yield
-    arrived = stage.arrivals()[before:]
-    must(not arrived, f"{what} sent {', '.join(one.partition(' ')[0] or one for one in arrived)} to the vendor")
+    arrived = stage.requests()[before:]
+    require(
+        not arrived,
+        f"{what} sent {', '.join(request.partition(' ')[0] or request for request in arrived)} to the vendor",
+    )
 
 
-class Till:
+class AccountClient:
     """The verbs of a gateway for the one account of a contract run, so that they look like a provider's."""
 
     def __init__(self, gateway: Any) -> None:
@@ -54,7 +57,7 @@ class Till:
 
 
 @attrs.define
-class Announcements:
+class BeforeSendRecorder:
     """A witness that counts what it is told, as a journal would write it.
 
     Attributes:
@@ -63,19 +66,19 @@ class Announcements:
         after: how many requests had arrived when each was announced.
     """
 
-    stage: Stage
+    stage: VendorUnderTest
     intents: list[Intent] = attrs.field(factory=list)
     after: list[int] = attrs.field(factory=list)
 
-    def sending(self, intent: Intent) -> None:
+    def before_send(self, intent: Intent) -> None:
         """Take note of a request that is about to be sent."""
         self.intents.append(intent)
-        self.after.append(len(self.stage.arrivals()))
+        self.after.append(len(self.stage.requests()))
 
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Be the witness meanwhile."""
-        with witnessed(self):
+        with use_before_send_hook(self):
             yield
 
 
@@ -91,4 +94,4 @@ def changing_of(arrived: list[str], reading: frozenset[str]) -> list[str]:
         arrived: the arrivals.
         reading: what reads were seen to send, log-ins included.
     """
-    return [one for one in arrived if not is_reading(one) and one not in reading]
+    return [request for request in arrived if not is_reading(request) and request not in reading]

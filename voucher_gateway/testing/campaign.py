@@ -23,12 +23,12 @@ from voucher_gateway.adapter import (
     VoucherGatewayError,
     VoucherProvider,
 )
-from voucher_gateway.testing.blinding import Blind, blinded
-from voucher_gateway.testing.calling import Announcements, changing_of
-from voucher_gateway.testing.deeds import Deed, prepare
-from voucher_gateway.testing.scenes import Scenes
+from voucher_gateway.testing.blinding import FailedLookup, with_failing_lookups
+from voucher_gateway.testing.calling import BeforeSendRecorder, changing_of
+from voucher_gateway.testing.deeds import OperationCase, make_case
+from voucher_gateway.testing.scenes import VoucherFactory
 from voucher_gateway.testing.spendbase import changing
-from voucher_gateway.testing.stage import HASTY, Stage, known_settings
+from voucher_gateway.testing.stage import IMPATIENT, VendorUnderTest, select_settings
 
 LAGGING: Final = "lagging-lookups"
 """The fault by which look-ups answer from the past, where a stage has it."""
@@ -44,7 +44,7 @@ _LAGS: Final = 8
 
 
 @attrs.frozen(kw_only=True)
-class Rehearsal:
+class DryRun:
     """One verb without any fault.
 
     Attributes:
@@ -58,18 +58,18 @@ class Rehearsal:
         said: the error, if it failed all the same.
     """
 
-    deed: Deed
+    deed: OperationCase
     arrived: list[str]
     changing: list[int]
     announced: list[int]
     intents: list[Intent]
     times: Decimal
     result: Any
-    said: Exception | None
+    error: Exception | None
 
 
 @attrs.frozen(kw_only=True)
-class Strike:
+class FaultResult:
     """One call that met a fault.
 
     Attributes:
@@ -94,7 +94,7 @@ class Strike:
     at: int
     changing: bool
     commits: bool | None
-    said: Exception | None
+    error: Exception | None
     result: Any
     times: Decimal
     intents: list[Intent]
@@ -102,7 +102,7 @@ class Strike:
     repeatable: bool
     resolved: Outcome | Exception | None
     times_then: Decimal
-    deed: Deed
+    deed: OperationCase
 
     @property
     def where(self) -> str:
@@ -111,22 +111,22 @@ class Strike:
         return f"{self.operation.value} with the fault {self.fault} at its request {self.at} (a {kind} one)"
 
     @property
-    def told(self) -> str:
+    def reply_text(self) -> str:
         """What the call said, for messages."""
-        return "it succeeded" if self.said is None else f"{type(self.said).__name__} was raised"
+        return "it succeeded" if self.error is None else f"{type(self.error).__name__} was raised"
 
     @property
     def unknown(self) -> bool:
         """Whether it was said that the outcome is not known."""
-        return isinstance(self.said, VoucherGatewayError) and self.said.outcome == "unknown"
+        return isinstance(self.error, VoucherGatewayError) and self.error.outcome == "unknown"
 
     @property
     def ticket(self) -> Ticket | None:
         """The ticket of an unknown outcome."""
-        return getattr(self.said, "ticket", None) if self.unknown else None
+        return getattr(self.error, "ticket", None) if self.unknown else None
 
 
-class Campaign:
+class FaultMatrix:
     """Strikes one verb after another on one stage.
 
     Args:
@@ -134,73 +134,73 @@ class Campaign:
         thorough: whether every fault strikes every request.
     """
 
-    def __init__(self, stage: Stage, *, thorough: bool) -> None:
+    def __init__(self, stage: VendorUnderTest, *, thorough: bool) -> None:
         self.stage = stage
-        self.scenes = Scenes(stage, stage.provider())
+        self.scenes = VoucherFactory(stage, stage.provider())
         self._thorough = thorough
-        self._hasty = {key: value for key, value in HASTY.items() if key != "tries"}
+        self._hasty = {key: value for key, value in IMPATIENT.items() if key != "tries"}
         self._random = random.Random(f"strikes at {self.scenes.provider.name}")  # noqa: S311 - the same in every run
         self.reading: frozenset[str] = frozenset()
-        self.rehearsals: dict[Operation, Rehearsal] = {}
-        self.strikes: list[Strike] = []
-        self.lagging: list[Strike] = []
-        self.blinded: list[Blind] = []
+        self.rehearsals: dict[Operation, DryRun] = {}
+        self.strikes: list[FaultResult] = []
+        self.lagging: list[FaultResult] = []
+        self.blinded: list[FailedLookup] = []
 
-    def run(self) -> Campaign:
+    def run(self) -> FaultMatrix:
         """Rehearse and strike every changing verb of the provider."""
-        self.reading = self.sent_by_reads()
+        self.reading = self.requests_of_reads()
         for operation in changing(self.scenes.provider):
             rehearsal = self.rehearse(operation)
             self.rehearsals[operation] = rehearsal
-            if rehearsal.said is not None or not rehearsal.arrived:
+            if rehearsal.error is not None or not rehearsal.arrived:
                 continue
-            for fault, at in self._drawn(rehearsal):
+            for fault, at in self._selected_faults(rehearsal):
                 self.strikes.append(self._strike(rehearsal, fault, at))
-            if operation in self.scenes.declared.resolves:
+            if operation in self.scenes.declared.resolvable:
                 if LAGGING in self.stage.faults:
                     self.lagging.extend(self._lag(rehearsal))
                 self.blinded.extend(self._blind(rehearsal))
         return self
 
-    def rehearse(self, operation: Operation) -> Rehearsal:
+    def rehearse(self, operation: Operation) -> DryRun:
         """Do a verb once with a provider that has sent nothing yet, not even for a log-in."""
-        deed = prepare(operation, self.scenes)
+        deed = make_case(operation, self.scenes)
         with self.fresh(hasty=False) as provider:
-            start, witness = len(self.stage.arrivals()), Announcements(self.stage)
-            said, result = self._called(deed, provider, witness)
-            arrived = self.stage.arrivals()[start:]
+            start, witness = len(self.stage.requests()), BeforeSendRecorder(self.stage)
+            error, result = self._call(deed, provider, witness)
+            arrived = self.stage.requests()[start:]
         changes = changing_of(arrived, self.reading)
-        return Rehearsal(
+        return DryRun(
             deed=deed,
             arrived=arrived,
-            changing=[index for index, one in enumerate(arrived) if one in changes],
-            announced=[one - start for one in witness.after],
+            changing=[index for index, request in enumerate(arrived) if request in changes],
+            announced=[request - start for request in witness.after],
             intents=witness.intents,
             times=deed.times(),
             result=result,
-            said=said,
+            error=error,
         )
 
     @contextlib.contextmanager
     def fresh(self, *, hasty: bool = True) -> Iterator[VoucherProvider]:
         """Give a provider that has sent nothing yet, an impatient one unless nothing is to go wrong."""
-        settings = known_settings(type(self.scenes.provider), self._hasty) if hasty else {}
+        settings = select_settings(type(self.scenes.provider), self._hasty) if hasty else {}
         provider = self.stage.provider(**settings)
         try:
             yield provider
         finally:
             provider.close()
 
-    def sent_by_reads(self) -> frozenset[str]:
+    def requests_of_reads(self) -> frozenset[str]:
         """Return what reads send, log-ins included, so that what else is sent changes something."""
-        start = len(self.stage.arrivals())
+        start = len(self.stage.requests())
         with self.fresh(hasty=False) as provider:
             for entry in self.stage.ledger()[:1]:
                 provider.get(str(entry["id"]))
                 provider.find(str(entry["code"]))
-        return frozenset(self.stage.arrivals()[start:])
+        return frozenset(self.stage.requests()[start:])
 
-    def _drawn(self, rehearsal: Rehearsal) -> Sequence[tuple[str, int]]:
+    def _selected_faults(self, rehearsal: DryRun) -> Sequence[tuple[str, int]]:
         faults, count = self.stage.faults, len(rehearsal.arrived)
         everything = [(fault, at) for at in range(count) for fault in sorted(faults)]
         if self._thorough:
@@ -210,36 +210,36 @@ class Campaign:
         for commits, many in ((True, 2), (False, 1), (None, 1)):
             others = sorted(name for name in faults if faults[name] is commits and (name, at) not in drawn)
             drawn += [(name, at) for name in self._random.sample(others, min(many, len(others)))]
-        others_at = [one for one in everything if one not in drawn]
+        others_at = [pair for pair in everything if pair not in drawn]
         return drawn + self._random.sample(others_at, min(2, len(others_at)))
 
-    def _strike(self, rehearsal: Rehearsal, fault: str, at: int, *, lagging: bool = False) -> Strike:
+    def _strike(self, rehearsal: DryRun, fault: str, at: int, *, lagging: bool = False) -> FaultResult:
         operation = rehearsal.deed.operation
-        deed = prepare(operation, self.scenes)
+        deed = make_case(operation, self.scenes)
         with self.fresh() as provider:
-            start, witness = len(self.stage.arrivals()), Announcements(self.stage)
-            self.stage.strike(fault, at)
+            start, witness = len(self.stage.requests()), BeforeSendRecorder(self.stage)
+            self.stage.inject_fault(fault, at)
             if lagging:
-                for more in range(_LAGS):
-                    self.stage.strike(LAGGING, at + 1 + more)
-            said, result = self._called(deed, provider, witness)
-            struck = self.stage.arrivals()[start:]
+                for lag in range(_LAGS):
+                    self.stage.inject_fault(LAGGING, at + 1 + lag)
+            error, result = self._call(deed, provider, witness)
+            struck = self.stage.requests()[start:]
             if lagging:  # counting may read too, and only the look-up is to be shown the past
-                resolved = self._resolved(said, deed, provider)
-            self.stage.clear()
+                resolved = self._resolve(error, deed, provider)
+            self.stage.clear_faults()
             times = deed.times()
             if not lagging:
-                resolved = self._resolved(said, deed, provider)
+                resolved = self._resolve(error, deed, provider)
         repeats = struck[at + 1 :].count(struck[at]) if at < len(struck) else 0
         again = rehearsal.arrived[at + 1 :].count(rehearsal.arrived[at])
         surely_not = fault in _SURE or self.stage.faults[fault] is None
-        return Strike(
+        return FaultResult(
             operation=operation,
             fault=fault,
             at=at,
             changing=at in rehearsal.changing,
             commits=self.stage.faults[fault],
-            said=said,
+            error=error,
             result=result,
             times=times,
             intents=witness.intents,
@@ -250,13 +250,13 @@ class Campaign:
             deed=deed,
         )
 
-    def _lag(self, rehearsal: Rehearsal) -> Iterator[Strike]:
+    def _lag(self, rehearsal: DryRun) -> Iterator[FaultResult]:
         """Let the vendor do it, tell nobody, and show the past to whoever looks."""
         fault = next((name for name in _ALWAYS if self.stage.faults.get(name) is True), None)
         if fault is not None and rehearsal.changing:
             yield self._strike(rehearsal, fault, rehearsal.changing[-1], lagging=True)
 
-    def _blind(self, rehearsal: Rehearsal) -> Iterator[Blind]:
+    def _blind(self, rehearsal: DryRun) -> Iterator[FailedLookup]:
         """Let the vendor do it, tell nobody, and show nothing to whoever looks."""
         fault = next((name for name in _ALWAYS if self.stage.faults.get(name) is True), None)
         if fault is None or not rehearsal.changing:
@@ -264,22 +264,26 @@ class Campaign:
         strike = self._strike(rehearsal, fault, rehearsal.changing[-1])
         if strike.ticket is None or strike.times_then != 1:
             return  # nothing is in doubt, or E1 tells what is wrong with it
-        intent, settings = Intent.from_ticket(strike.ticket), known_settings(type(self.scenes.provider), HASTY)
+        intent, settings = Intent.from_ticket(strike.ticket), select_settings(type(self.scenes.provider), IMPATIENT)
         with contextlib.closing(self.stage.provider(**settings)) as provider:
             draw = None if self._thorough else self._random
-            yield from blinded(self.stage, provider, intent, strike.deed.code, draw)
+            yield from with_failing_lookups(self.stage, provider, intent, strike.deed.code, draw)
 
-    def _called(self, deed: Deed, provider: VoucherProvider, witness: Announcements) -> tuple[Exception | None, Any]:
+    def _call(
+        self, deed: OperationCase, provider: VoucherProvider, witness: BeforeSendRecorder
+    ) -> tuple[Exception | None, Any]:
         with witness.watching():
             try:
                 return None, deed.call(provider, self.scenes.reference())
             except Exception as error:  # noqa: BLE001 - whatever a stranger's provider raises is looked at
                 return error, None
 
-    def _resolved(self, said: Exception | None, deed: Deed, provider: VoucherProvider) -> Outcome | Exception | None:
-        if not isinstance(said, OutcomeUnknown):
+    def _resolve(
+        self, exception: Exception | None, deed: OperationCase, provider: VoucherProvider
+    ) -> Outcome | Exception | None:
+        if not isinstance(exception, OutcomeUnknown):
             return None
         try:
-            return provider.resolve(Intent.from_ticket(said.ticket), deed.code)
+            return provider.resolve(Intent.from_ticket(exception.ticket), deed.code)
         except Exception as error:  # noqa: BLE001 - as above
             return error

@@ -66,11 +66,11 @@ class Canary(logging.Handler):
             known.append(one)
             queue += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
             shown = "".join(traceback.format_exception(one, chain=False))
-            self.heard(f"the error {type(one).__name__}", f"{shown}\n{one!r}\n{one.args!r}\n{vars(one)!r}")
+            self.note(f"the error {type(one).__name__}", f"{shown}\n{one!r}\n{one.args!r}\n{vars(one)!r}")
             for frame in self._frames(one.__traceback__):
                 where = f"{frame.f_globals.get('__name__', frame.f_code.co_filename)}.{frame.f_code.co_qualname}"
                 for name, value in list(frame.f_locals.items()):
-                    self.heard(f"the local variable {name} of {where}", "\n".join(_local_texts(value)))
+                    self.note(f"the local variable {name} of {where}", "\n".join(_local_texts(value)))
 
     def _frames(self, trace: TracebackType | None) -> Iterator[FrameType]:
         """Yield the frames from the first one of a watched package inwards, without the callers' and the vendor's."""
@@ -84,17 +84,17 @@ class Canary(logging.Handler):
             if is_inside:
                 yield frame
 
-    def heard(self, where: str, text: str) -> None:
+    def note(self, where: str, text: str) -> None:
         """Take note of any other text, e.g. a table or a page that was made."""
         self._seen.append((where, text))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take note of a log record: the line that it becomes, and the arguments that a log shipper would send."""
-        self.heard(f"a log line of {record.name}", f"{self.format(record)}\n{record.args!r}")
+        self.note(f"a log line of {record.name}", f"{self.format(record)}\n{record.args!r}")
         if record.exc_info is not None and record.exc_info[1] is not None:
             self.saw(record.exc_info[1])
 
-    def shown(self) -> str | None:
+    def find_leak(self) -> str | None:
         """Return where, and in which form, a planted secret was seen; None if none was."""
         for text in self._planted:
             for form, written in _forms(text):
@@ -109,7 +109,7 @@ class Canary(logging.Handler):
         Raises:
             AssertionError: naming where, and in which form.
         """
-        where = self.shown()
+        where = self.find_leak()
         assert where is None, where
 
 
@@ -185,4 +185,4 @@ def listening() -> Iterator[Canary]:
             logger.disabled = disabled
         for warning in warned:
             canary.warned.append(str(warning.message))
-            canary.heard("a warning", canary.warned[-1])
+            canary.note("a warning", canary.warned[-1])

@@ -22,7 +22,7 @@ def promises_of(contract: type[Contract]) -> dict[str, str]:
 
 
 @attrs.frozen(kw_only=True)
-class Asked:
+class SelectedPromises:
     """What one contract class is asked, as plain values: the process that reports may not be the one that ran.
 
     Attributes:
@@ -51,7 +51,7 @@ class Asked:
         return sorted(set(self.tests.values()), key=list(PROMISES).index)
 
     @classmethod
-    def of(cls, contract: type[Contract]) -> Asked:
+    def of(cls, contract: type[Contract]) -> SelectedPromises:
         """Return what a class is asked."""
         file = place(contract.provider) if contract.counts else None
         tests = promises_of(contract)
@@ -70,7 +70,7 @@ class Asked:
 
 
 @attrs.define
-class Conduct:
+class ContractRun:
     """How one contract class did, as reports come in.
 
     Attributes:
@@ -78,7 +78,7 @@ class Conduct:
         passed: for each test that ran, by its name, whether it passed so far.
     """
 
-    asked: Asked
+    asked: SelectedPromises
     passed: dict[str, bool] = attrs.field(factory=dict)
 
     def note(self, test: str, *, passed: bool) -> None:
@@ -90,24 +90,24 @@ class Conduct:
         """Whether every test that is asked ran, and the class has one for every promise."""
         return not self.asked.lacking and self.asked.tests.keys() <= self.passed.keys()
 
-    def kept(self, number: str) -> bool:
+    def is_kept(self, number: str) -> bool:
         """Whether every test of a promise passed."""
         return all(self.passed.get(test, False) for test, about in self.asked.tests.items() if about == number)
 
     @property
-    def reached(self) -> Level | None:
+    def level_reached(self) -> Level | None:
         """The highest level of which every promise was kept; None for none."""
         reached = None
         for level in Level:
             due = [number for number in self.asked.promises if PROMISES[number].level is level]
-            if level > self.asked.level or not all(map(self.kept, due)):
+            if level > self.asked.level or not all(map(self.is_kept, due)):
                 break
             reached = level
         return reached
 
     def conformance(self) -> Conformance | None:
         """Return what the file is to say; None where not even the read level was reached."""
-        level = self.reached
+        level = self.level_reached
         if level is None:
             return None
         up_to = {number for number, promise in PROMISES.items() if promise.level <= level}
@@ -133,7 +133,7 @@ class Verdict:
     fails: bool = False
 
 
-def verdicts(conducts: Mapping[str, Conduct], *, write: bool) -> Iterator[Verdict]:
+def compare_with_files(conducts: Mapping[str, ContractRun], *, write: bool) -> Iterator[Verdict]:
     """Compare each whole run with its file, or write the file.
 
     Args:
@@ -145,8 +145,8 @@ def verdicts(conducts: Mapping[str, Conduct], *, write: bool) -> Iterator[Verdic
         if conduct.asked.file is None:
             continue
         if files.count(conduct.asked.file) > 1:
-            said = "several classes count for one provider: say counts = False in all but one"
-            yield Verdict(f"{conduct.asked.contract}: {said}", fails=True)
+            sentence = "several classes count for one provider: say counts = False in all but one"
+            yield Verdict(f"{conduct.asked.contract}: {sentence}", fails=True)
             continue
         if not conduct.whole:
             if write:
@@ -154,25 +154,25 @@ def verdicts(conducts: Mapping[str, Conduct], *, write: bool) -> Iterator[Verdic
                     f"{conduct.asked.contract}: not every promise was tried, so nothing is written", fails=True
                 )
             continue
-        yield _written(conduct) if write else _compared(conduct)
+        yield _write_file(conduct) if write else _compare_with_file(conduct)
 
 
-def _written(conduct: Conduct) -> Verdict:
-    found, asked = conduct.conformance(), conduct.asked
+def _write_file(conduct: ContractRun) -> Verdict:
+    conformance, asked = conduct.conformance(), conduct.asked
     assert asked.file is not None
-    if found is None:
+    if conformance is None:
         return Verdict(f"{asked.contract}: the read level was not reached, so nothing is written", fails=True)
     try:
-        Path(asked.file).write_text(found.to_json(), "utf-8")
+        Path(asked.file).write_text(conformance.to_json(), "utf-8")
     except OSError as error:
         return Verdict(f"{asked.provider}: {asked.file} cannot be written: {error.strerror}", fails=True)
-    return Verdict(f"{asked.provider}: {found.summary}; written to {asked.file}")
+    return Verdict(f"{asked.provider}: {conformance.summary}; written to {asked.file}")
 
 
-def _compared(conduct: Conduct) -> Verdict:
-    found, asked = conduct.conformance(), conduct.asked
+def _compare_with_file(conduct: ContractRun) -> Verdict:
+    conformance, asked = conduct.conformance(), conduct.asked
     assert asked.file is not None
-    reached = "not even the read level" if found is None else found.summary
+    reached = "not even the read level" if conformance is None else conformance.summary
     try:
         claimed = Conformance.from_json(Path(asked.file).read_text("utf-8"))
     except FileNotFoundError:
@@ -180,32 +180,33 @@ def _compared(conduct: Conduct) -> Verdict:
     except (ConfigurationError, OSError, ValueError) as error:
         why = error.message if isinstance(error, ConfigurationError) else "conformance.json cannot be read"
         return Verdict(f"{asked.provider}: {why}; --write-conformance writes it anew", fails=True)
-    if found == claimed and found.not_applicable == claimed.not_applicable:
+    if conformance == claimed and conformance.not_applicable == claimed.not_applicable:
         return Verdict(f"{asked.provider}: {reached}, as its conformance.json says")
     return Verdict(
-        f"{asked.provider}: this run gave another result than conformance.json claims: {_differences(found, claimed)}. "
+        f"{asked.provider}: this run gave another result than conformance.json claims:"
+        f" {_differences(conformance, claimed)}. "
         "Mend the provider, or write the file anew with --write-conformance",
         fails=True,
     )
 
 
-def _differences(found: Conformance | None, claimed: Conformance) -> str:
-    if found is None:
+def _differences(conformance: Conformance | None, claimed: Conformance) -> str:
+    if conformance is None:
         return "a promise of the read level is broken"
-    said = []
+    sentences = []
     for what, ours, theirs in (
-        ("level", found.level.word, claimed.level.word),
-        ("provider", found.provider, claimed.provider),
-        ("distribution", found.distribution, claimed.distribution),
+        ("level", conformance.level.word, claimed.level.word),
+        ("provider", conformance.provider, claimed.provider),
+        ("distribution", conformance.distribution, claimed.distribution),
     ):
         if ours != theirs:
-            said.append(f"{what} {ours}, not {theirs}")
-    for what, more, less in (
-        ("kept, and not claimed", found.kept, claimed.kept),
-        ("claimed, and not kept", claimed.kept, found.kept),
+            sentences.append(f"{what} {ours}, not {theirs}")
+    for what, case, less in (
+        ("kept, and not claimed", conformance.kept, claimed.kept),
+        ("claimed, and not kept", claimed.kept, conformance.kept),
     ):
-        if missing := [number for number in more if number not in less]:
-            said.append(f"{what}: {', '.join(missing)}")
-    if found.not_applicable != claimed.not_applicable:
-        said.append("other promises, or other reasons, are not applicable")
-    return "; ".join(said) or "the promises stand in another order"
+        if missing := [number for number in case if number not in less]:
+            sentences.append(f"{what}: {', '.join(missing)}")
+    if conformance.not_applicable != claimed.not_applicable:
+        sentences.append("other promises, or other reasons, are not applicable")
+    return "; ".join(sentences) or "the promises stand in another order"

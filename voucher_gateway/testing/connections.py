@@ -16,12 +16,12 @@ from voucher_gateway.adapter import (
     VoucherProvider,
 )
 from voucher_gateway.testing.base import Contract
-from voucher_gateway.testing.campaign import Campaign
-from voucher_gateway.testing.deeds import Deed, prepare
-from voucher_gateway.testing.keeping import broke, keeps, must
+from voucher_gateway.testing.campaign import FaultMatrix
+from voucher_gateway.testing.deeds import OperationCase, make_case
+from voucher_gateway.testing.keeping import fail, for_promise, require
 from voucher_gateway.testing.spendbase import changing
-from voucher_gateway.testing.stage import Stage
-from voucher_gateway.testing.truth import Truth, check_voucher, truths
+from voucher_gateway.testing.stage import VendorUnderTest
+from voucher_gateway.testing.truth import LedgerVoucher, check_voucher, ledger_vouchers
 
 _FAULTS: Final = ("interim", "no-content-with-body", "answer-twice")
 """Faults that leave something on a connection that stays open."""
@@ -32,10 +32,10 @@ _MOST_VOUCHERS: Final = 4
 class ConnectionsContract(Contract):
     """Every call gets its own reply, whatever came before on the connection."""
 
-    @keeps("R20")
-    def test_no_reply_becomes_the_answer_to_another_read(self, stage: Stage) -> None:
-        vouchers = truths(stage)[:_MOST_VOUCHERS]
-        must(len(vouchers) > 1, "the stage has one voucher, so that no reply can be another voucher's: seed more")
+    @for_promise("R20")
+    def test_no_reply_becomes_the_answer_to_another_read(self, stage: VendorUnderTest) -> None:
+        vouchers = ledger_vouchers(stage)[:_MOST_VOUCHERS]
+        require(len(vouchers) > 1, "the stage has one voucher, so that no reply can be another voucher's: seed more")
         for fault in _available(stage):
             provider = stage.provider()
             provider.get(vouchers[0].id)  # a token is there, so that the fault meets the call itself
@@ -45,65 +45,69 @@ class ConnectionsContract(Contract):
                     _reads(provider, voucher), _reads(provider, other), strict=True
                 ):
                     where = f"{name} with {fault}"
-                    stage.strike(fault, 0)
+                    stage.inject_fault(fault, 0)
                     with suppress(NotExecuted, MalformedResponse, AccessDenied):
                         check_voucher(read(), voucher, where)
-                    stage.clear()
+                    stage.clear_faults()
                     where = f"{name} of another voucher, right after {where},"
                     try:
                         answer = read_other()
                     except VoucherGatewayError as error:
-                        broke(f"{where} raised {type(error).__name__}, although nothing was wrong with it")
+                        fail(f"{where} raised {type(error).__name__}, although nothing was wrong with it")
                     check_voucher(answer, other, where)
 
-    @keeps("E8")
-    def test_no_reply_becomes_the_answer_to_another_change(self, stage: Stage, provider_: VoucherProvider) -> None:
-        campaign = Campaign(stage, thorough=False)
-        campaign.reading, scenes = campaign.sent_by_reads(), campaign.scenes
+    @for_promise("E8")
+    def test_no_reply_becomes_the_answer_to_another_change(
+        self, stage: VendorUnderTest, provider_: VoucherProvider
+    ) -> None:
+        campaign = FaultMatrix(stage, thorough=False)
+        campaign.reading, scenes = campaign.requests_of_reads(), campaign.scenes
         for operation in changing(provider_):
             rehearsal = campaign.rehearse(operation)
-            if rehearsal.said is not None or not rehearsal.changing:
+            if rehearsal.error is not None or not rehearsal.changing:
                 continue  # promises E1 and E3 say so
             for fault in _available(stage):
-                struck, following = prepare(operation, scenes), prepare(operation, scenes)
+                struck, following = make_case(operation, scenes), make_case(operation, scenes)
                 where = f"{operation.value} with the fault {fault}"
                 with closing(stage.provider()) as provider:
-                    stage.strike(fault, rehearsal.changing[-1])
+                    stage.inject_fault(fault, rehearsal.changing[-1])
                     _make_the_struck_call(struck, provider, scenes.reference(), where)
-                    stage.clear()
+                    stage.clear_faults()
                     _make_the_following_call(following, provider, scenes.reference(), where)
 
 
-def _available(stage: Stage) -> list[str]:
+def _available(stage: VendorUnderTest) -> list[str]:
     return [fault for fault in _FAULTS if fault in stage.faults]
 
 
-def _reads(provider: VoucherProvider, voucher: Truth) -> Iterator[tuple[str, Callable[[], Voucher]]]:
+def _reads(provider: VoucherProvider, voucher: LedgerVoucher) -> Iterator[tuple[str, Callable[[], Voucher]]]:
     yield "find", lambda: provider.find(voucher.code)
     yield "get", lambda: provider.get(voucher.id)
 
 
-def _make_the_struck_call(deed: Deed, provider: VoucherProvider, reference: str, where: str) -> None:
+def _make_the_struck_call(deed: OperationCase, provider: VoucherProvider, reference: str, where: str) -> None:
     try:
         deed.call(provider, reference)
     except VoucherGatewayError as error:
-        must(error.outcome == "unknown" or deed.times() == 0, f"{where} raised {type(error).__name__}, and it happened")
+        require(
+            error.outcome == "unknown" or deed.times() == 0, f"{where} raised {type(error).__name__}, and it happened"
+        )
     else:
-        must(deed.times() == int(deed.shows), f"{where} succeeded, and happened {deed.times()} times")
+        require(deed.times() == int(deed.visible_in_ledger), f"{where} succeeded, and happened {deed.times()} times")
 
 
-def _make_the_following_call(deed: Deed, provider: VoucherProvider, reference: str, where: str) -> None:
+def _make_the_following_call(deed: OperationCase, provider: VoucherProvider, reference: str, where: str) -> None:
     where = f"{deed.operation.value} of another voucher, right after {where},"
     try:
         result = deed.call(provider, reference)
     except VoucherGatewayError as error:
-        broke(f"{where} raised {type(error).__name__}, although nothing was wrong with it")
-    must(deed.times() == int(deed.shows), f"{where} succeeded, and happened {deed.times()} times")
+        fail(f"{where} raised {type(error).__name__}, although nothing was wrong with it")
+    require(deed.times() == int(deed.visible_in_ledger), f"{where} succeeded, and happened {deed.times()} times")
     if deed.operation is Operation.ISSUE:
-        must(result.initial == deed.money, f"{where} gave another voucher than the one asked for")
+        require(result.initial == deed.money, f"{where} gave another voucher than the one asked for")
     elif deed.voucher_id is not None:
         voucher_id = _voucher_id_of(result)
-        must(voucher_id in (None, deed.voucher_id), f"{where} told of the voucher {voucher_id!r}")
+        require(voucher_id in (None, deed.voucher_id), f"{where} told of the voucher {voucher_id!r}")
 
 
 def _voucher_id_of(result: Any) -> str | None:

@@ -11,9 +11,9 @@ import attrs
 from voucher_gateway.adapter import (
     INTERFACE,
     AccessDenied,
+    AccountCheck,
     AmountRules,
     Capabilities,
-    Checkup,
     ConfigurationError,
     Money,
     NewVoucher,
@@ -28,17 +28,17 @@ from voucher_gateway.adapter import (
     VoucherProvider,
     VoucherQuery,
 )
-from voucher_gateway.registry import says_interface
+from voucher_gateway.registry import declares_interface
 from voucher_gateway.settings_table import Problems, read_settings
 from voucher_gateway.testing.base import Contract
-from voucher_gateway.testing.keeping import broke, keeps, must, settings_secrets
-from voucher_gateway.testing.stage import ACCOUNT, HASTY, Stage, known_settings
-from voucher_gateway.testing.truth import truths
+from voucher_gateway.testing.keeping import fail, for_promise, require, settings_secrets
+from voucher_gateway.testing.stage import ACCOUNT, IMPATIENT, VendorUnderTest, select_settings
+from voucher_gateway.testing.truth import ledger_vouchers
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}", re.ASCII)
 _SECRETIVE: Final = re.compile("secret|password|api_key|token")
 _PARTIAL: Final = frozenset({Operation.CAPTURE, Operation.REFUND})
-_COMMON_FILTERS: Final = {one.name for one in attrs.fields(VoucherQuery)} - {
+_COMMON_FILTERS: Final = {field.name for field in attrs.fields(VoucherQuery)} - {
     "native",
     "newest_first",
     "limit",
@@ -49,7 +49,7 @@ _COMMON_FILTERS: Final = {one.name for one in attrs.fields(VoucherQuery)} - {
 class DeclaringContract(Contract):
     """What a provider declares is there, and what it does not declare is not."""
 
-    @keeps("D1")
+    @for_promise("D1")
     def test_the_declaration_agrees_with_itself(self) -> None:
         kind = self.provider
         wrong = list(_flaws(kind.declared))
@@ -57,18 +57,18 @@ class DeclaringContract(Contract):
             wrong.append("name must be lower-case letters, digits, - and _")
         if not kind.title.strip():
             wrong.append("title is empty")
-        if not says_interface(kind):
+        if not declares_interface(kind):
             wrong.append(f"the class does not say for which interface it was built, as interface = {INTERFACE} would")
-        elif kind.interface != INTERFACE:
-            wrong.append(f"interface is {kind.interface}, and this library's is {INTERFACE}")
+        elif kind.interface_version != INTERFACE:
+            wrong.append(f"interface is {kind.interface_version}, and this library's is {INTERFACE}")
         if not attrs.has(kind.settings_type):
             wrong.append("settings_type is no attrs class")
-        must(not wrong, "; ".join(wrong))
+        require(not wrong, "; ".join(wrong))
 
-    @keeps("D2")
+    @for_promise("D2")
     def test_settings_are_strict(self, provider_: VoucherProvider) -> None:
         kind = self.provider.settings_type
-        required = [one.alias for one in attrs.fields(kind) if one.init and one.default is attrs.NOTHING]
+        required = [field.alias for field in attrs.fields(kind) if field.init and field.default is attrs.NOTHING]
         for table, what in (
             ({"x_no_such_key": "1"}, "an unknown key"),
             ({}, "a table without the keys that are needed"),
@@ -77,55 +77,60 @@ class DeclaringContract(Contract):
             if table or required:
                 problems = Problems("settings")
                 read_settings(kind, table, problems, (), folder=None, reserved=())
-                must(len(problems) or not required, f"{what} was taken")
+                require(len(problems) or not required, f"{what} was taken")
         for secret in settings_secrets(provider_.settings):
             shown = f"{provider_.settings!r} {provider_!r} {provider_}"
-            must(secret not in shown, "a secret of the settings shows in their repr or in the provider's")
+            require(secret not in shown, "a secret of the settings shows in their repr or in the provider's")
         for one in attrs.fields(kind):
             secretive = any(word in one.name for word in ("secret", "password", "api_key", "token"))
             value = getattr(provider_.settings, one.name)
-            must(
+            require(
                 not secretive or "url" in one.name or not isinstance(value, str),
                 f"{one.name} is plain text: use SecretSource",
             )
             if isinstance(value, SecretSource):
                 _check_from_code(provider_.settings, one)
 
-    @keeps("D3")
-    def test_making_a_provider_sends_nothing(self, stage: Stage) -> None:
-        before = len(stage.arrivals())
+    @for_promise("D3")
+    def test_making_a_provider_sends_nothing(self, stage: VendorUnderTest) -> None:
+        before = len(stage.requests())
         provider = stage.provider()
         capabilities, host, login = provider.capabilities, provider.host, provider.login
         provider.vendor_now()
-        must(isinstance(capabilities, Capabilities), "capabilities is no Capabilities")
-        must(type(host) is str and host, "host is no text, or empty: operations are kept apart by it")
-        must(login is None or (type(login) is str and login), "login is neither text nor None")
+        require(isinstance(capabilities, Capabilities), "capabilities is no Capabilities")
+        require(type(host) is str and host, "host is no text, or empty: operations are kept apart by it")
+        require(login is None or (type(login) is str and login), "login is neither text nor None")
         for secret in settings_secrets(provider.settings):
-            must(secret not in f"{host} {login}", "host or login holds a secret: both are stored and shown")
-        must(provider.account == ACCOUNT, f"account is {provider.account!r}, not the one that was given")
-        must(stage.provider().host == host, "two instances on one account name different hosts")
-        must(len(stage.arrivals()) == before, "something was sent before any call was made")
+            require(secret not in f"{host} {login}", "host or login holds a secret: both are stored and shown")
+        require(provider.account == ACCOUNT, f"account is {provider.account!r}, not the one that was given")
+        require(stage.provider().host == host, "two instances on one account name different hosts")
+        require(len(stage.requests()) == before, "something was sent before any call was made")
 
-    @keeps("D4")
-    def test_run_time_only_narrows_the_declaration(self, stage: Stage, provider_: VoucherProvider) -> None:
-        provider_.get(truths(stage)[0].id)
-        found, declared = provider_.capabilities, provider_.declared
+    @for_promise("D4")
+    def test_run_time_only_narrows_the_declaration(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+        provider_.get(ledger_vouchers(stage)[0].id)
+        capabilities, declared = provider_.capabilities, provider_.declared
         for operation in Operation:
-            if found.of(operation).support is Support.NATIVE:
+            if capabilities.of(operation).support is Support.NATIVE:
                 native = declared.of(operation).support is Support.NATIVE
-                must(native, f"{operation.value} is native at run time, and not in the declaration")
-        must(found.resolves <= declared.resolves, "more can be resolved at run time than was declared")
-        must(found.listing.filters <= declared.listing.filters, "there are more filters at run time than declared")
-        must(declared.writes_value or not found.writes_value, "values can be written at run time only")
+                require(native, f"{operation.value} is native at run time, and not in the declaration")
+        require(capabilities.resolvable <= declared.resolvable, "more can be resolved at run time than was declared")
+        require(
+            capabilities.listing.filters <= declared.listing.filters, "there are more filters at run time than declared"
+        )
+        require(
+            declared.can_overwrite_value or not capabilities.can_overwrite_value,
+            "values can be written at run time only",
+        )
 
-    @keeps("D5")
-    def test_check_is_honest(self, stage: Stage) -> None:
+    @for_promise("D5")
+    def test_check_is_honest(self, stage: VendorUnderTest) -> None:
         provider = stage.provider()
-        before = len(stage.arrivals())
+        before = len(stage.requests())
         checkup = provider.check()
-        asked = len(stage.arrivals()) > before
-        must(isinstance(checkup, Checkup), "check gave no Checkup")
-        must(
+        asked = len(stage.requests()) > before
+        require(isinstance(checkup, AccountCheck), "check gave no Checkup")
+        require(
             checkup.asked == asked,
             f"check says asked={checkup.asked}, and {'something' if asked else 'nothing'} was sent",
         )
@@ -134,34 +139,40 @@ class DeclaringContract(Contract):
         for fault in ("error-before", "unauthorized"):
             if fault not in stage.faults:
                 continue
-            hasty = stage.provider(**known_settings(self.provider, HASTY))
+            hasty = stage.provider(**select_settings(self.provider, IMPATIENT))
             for at in range(12):
-                stage.strike(fault, at)
+                stage.inject_fault(fault, at)
             try:
                 hasty.check()
             except VoucherGatewayError as error:
                 denied = fault != "unauthorized" or isinstance(error, AccessDenied)
-                must(denied, f"check told a refused login as {type(error).__name__}")
+                require(denied, f"check told a refused login as {type(error).__name__}")
             else:
-                broke(f"check found all well while the vendor answered everything with {fault}")
-            stage.clear()
+                fail(f"check found all well while the vendor answered everything with {fault}")
+            stage.clear_faults()
 
-    @keeps("D6")
-    def test_what_is_not_declared_is_unsupported(self, stage: Stage, provider_: VoucherProvider) -> None:
+    @for_promise("D6")
+    def test_what_is_not_declared_is_unsupported(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
         calls = dict(_calls(provider_, stage))
-        lacking = [one.value for one in Operation if self.provider.declared.of(one).support is not Support.NATIVE]
-        if not self.provider.declared.writes_value:
+        lacking = [
+            operation.value
+            for operation in Operation
+            if self.provider.declared.of(operation).support is not Support.NATIVE
+        ]
+        if not self.provider.declared.can_overwrite_value:
             lacking.append("read_value")
         for name in lacking:
-            before = len(stage.arrivals())
+            before = len(stage.requests())
             try:
                 calls[name]()
             except UnsupportedOperation as error:
-                must(name == "read_value" or error.operation == name, f"the error of {name} names {error.operation!r}")
-                must(error.account == ACCOUNT, f"the error of {name} names the account {error.account!r}")
+                require(
+                    name == "read_value" or error.operation == name, f"the error of {name} names {error.operation!r}"
+                )
+                require(error.account == ACCOUNT, f"the error of {name} names the account {error.account!r}")
             else:
-                broke(f"{name} is not declared, and did not raise UnsupportedOperation")
-            must(len(stage.arrivals()) == before, f"{name} is not declared, and something was sent")
+                fail(f"{name} is not declared, and did not raise UnsupportedOperation")
+            require(len(stage.requests()) == before, f"{name} is not declared, and something was sent")
 
 
 def _check_from_code(settings: Any, attribute: Any) -> None:
@@ -171,14 +182,14 @@ def _check_from_code(settings: Any, attribute: Any) -> None:
     except (ConfigurationError, TypeError):
         return
     given = getattr(changed, attribute.name)
-    must(
+    require(
         isinstance(given, SecretSource),
         f"{attribute.name} stays plain text if a program gives it as such: add converter=secret_source",
     )
 
 
-def _calls(provider: VoucherProvider, stage: Stage) -> Iterator[tuple[str, Callable[[], Any]]]:
-    true = truths(stage)[0]
+def _calls(provider: VoucherProvider, stage: VendorUnderTest) -> Iterator[tuple[str, Callable[[], Any]]]:
+    true = ledger_vouchers(stage)[0]
     money = Money.from_minor(100, true.initial.currency)
     reservation = Reservation(account=ACCOUNT, id="r", voucher_id=true.id, money=money)
     redemption = Redemption(account=ACCOUNT, id="m", voucher_id=true.id, money=money)
@@ -222,7 +233,7 @@ def _flaws(declared: Capabilities) -> Iterator[str]:
             yield "the reservation rules and the operation disagree about release"
         if declared.reservations.partial_capture != bool(declared.of(Operation.CAPTURE).partial):
             yield "the reservation rules and the operation disagree about partial capture"
-    if any(not operation.changes for operation in declared.resolves):
+    if any(not operation.changes for operation in declared.resolvable):
         yield "`resolves` names an operation that only reads"
     if declared.currency_from not in ("voucher", "account"):
         yield "currency_from is neither 'voucher' nor 'account'"
@@ -240,5 +251,5 @@ def _flaws_of_limits(declared: Capabilities) -> Iterator[str]:
         yield "the usual page is larger than the largest, or empty"
     if unknown := sorted(listing.filters - _COMMON_FILTERS):
         yield f"{', '.join(unknown)} are no common filters of VoucherQuery"
-    if declared.longest_reference < 1:
+    if declared.max_reference_length < 1:
         yield "longest_reference is below 1"

@@ -7,14 +7,14 @@ from functools import partial
 
 from voucher_gateway.adapter import Code, Money, Operation, Pin, VoucherProvider
 from voucher_gateway.testing.changing import other_currency
-from voucher_gateway.testing.scenes import Scenes
+from voucher_gateway.testing.scenes import VoucherFactory
 from voucher_gateway.testing.spending import ways_to_spend
 
 _WRONG_PIN = "2718281828-wrong"
 
 
-def declined_calls(
-    provider: VoucherProvider, scenes: Scenes, plant: Callable[[str], str]
+def calls_that_fail(
+    provider: VoucherProvider, scenes: VoucherFactory, plant: Callable[[str], str]
 ) -> Iterator[Callable[[], object]]:
     """Yield calls that are declined for every reason that can be made to happen here.
 
@@ -34,7 +34,7 @@ def declined_calls(
             yield partial(provider.balance, code.reveal(), pin)
 
 
-def _reasons(provider: VoucherProvider, scenes: Scenes) -> Iterator[tuple[Code, Money, str | None]]:
+def _reasons(provider: VoucherProvider, scenes: VoucherFactory) -> Iterator[tuple[Code, Money, str | None]]:
     """Yield code, amount and PIN of what cannot be spent: by its amount, currency, PIN, code, status and validity."""
     small, declared = scenes.money(100), provider.declared
     if not ways_to_spend(provider, scenes):
@@ -43,9 +43,9 @@ def _reasons(provider: VoucherProvider, scenes: Scenes) -> Iterator[tuple[Code, 
     yield subject.code, subject.value + scenes.money(1), None
     yield subject.code, other_currency(scenes), None
     yield scenes.code(), small, None
-    if "pin" in declared.keeps:
+    if "pin" in declared.stored_fields:
         yield scenes.with_pin("4815162342")[0].code, small, _WRONG_PIN
     if scenes.has_statuses:
         yield scenes.inactive().code, small, None
     if declared.expiry.takes_instants or declared.expiry.takes_lengths:
-        yield scenes.expired().code, small, None
+        yield scenes.expired_voucher().code, small, None

@@ -12,17 +12,17 @@ import pytest
 
 from voucher_gateway.adapter import Intent, Operation, Ticket, VoucherGatewayError, VoucherProvider
 from voucher_gateway.integrity import voucher_id_of
-from voucher_gateway.testing.calling import Announcements, changing_of
-from voucher_gateway.testing.campaign import Campaign
+from voucher_gateway.testing.calling import BeforeSendRecorder, changing_of
+from voucher_gateway.testing.campaign import FaultMatrix
 from voucher_gateway.testing.canary import LONG_ENOUGH, Canary
-from voucher_gateway.testing.declining import declined_calls
-from voucher_gateway.testing.deeds import ORDER, prepare
-from voucher_gateway.testing.keeping import hidden_texts, keeps, must
-from voucher_gateway.testing.scenes import Scenes
+from voucher_gateway.testing.declining import calls_that_fail
+from voucher_gateway.testing.deeds import ORDER, make_case
+from voucher_gateway.testing.keeping import for_promise, require, secrets_in
+from voucher_gateway.testing.scenes import VoucherFactory
 from voucher_gateway.testing.spendbase import SpendBase, changing
-from voucher_gateway.testing.stage import ACCOUNT, SimulatorStage, Stage
+from voucher_gateway.testing.stage import ACCOUNT, SimulatorVendor, VendorUnderTest
 from voucher_gateway.testing.tampering import each_leaf
-from voucher_gateway.witness import witnessed
+from voucher_gateway.witness import use_before_send_hook
 
 _CAMPAIGN: Final = "_campaign_of_strikes"
 
@@ -30,12 +30,12 @@ _CAMPAIGN: Final = "_campaign_of_strikes"
 class _Renaming:
     """A witness from whose first announcement on every reply names another voucher."""
 
-    def __init__(self, stage: SimulatorStage, voucher_id: str) -> None:
+    def __init__(self, stage: SimulatorVendor, voucher_id: str) -> None:
         self.other = f"not-{voucher_id}"
         self.named = 0
         self._stage, self._voucher_id = stage, voucher_id
 
-    def sending(self, _: Intent) -> None:
+    def before_send(self, _: Intent) -> None:
         self._stage.tamper(each_leaf(self._renamed))
 
     def _renamed(self, value: Any) -> Any:
@@ -55,7 +55,7 @@ class _Refusing:
     def __init__(self) -> None:
         self.intents: list[Intent] = []
 
-    def sending(self, intent: Intent) -> None:
+    def before_send(self, intent: Intent) -> None:
         self.intents.append(intent)
         raise _Refusal
 
@@ -64,87 +64,103 @@ class EffectsContract(SpendBase):
     """Effects under every fault."""
 
     @pytest.fixture
-    def campaign(self, request: pytest.FixtureRequest) -> Callable[[], Campaign]:
+    def campaign(self, request: pytest.FixtureRequest) -> Callable[[], FaultMatrix]:
         """Gives the strikes, which are made once for a class; the promises only look at what came of them."""
 
-        def made() -> Campaign:
-            found = request.cls.__dict__.get(_CAMPAIGN)
-            if found is None:
+        def create() -> FaultMatrix:
+            matrix = request.cls.__dict__.get(_CAMPAIGN)
+            if matrix is None:
                 thorough = bool(request.config.getoption("--contract-thorough", default=False))
                 with closing(self.make_stage()) as stage:
-                    found = Campaign(stage, thorough=thorough).run()
-                setattr(request.cls, _CAMPAIGN, found)
-            assert isinstance(found, Campaign)
-            return found
+                    matrix = FaultMatrix(stage, thorough=thorough).run()
+                setattr(request.cls, _CAMPAIGN, matrix)
+            assert isinstance(matrix, FaultMatrix)
+            return matrix
 
-        return made
+        return create
 
-    @keeps("E1")
-    def test_what_is_said_of_a_call_is_true(self, campaign: Callable[[], Campaign]) -> None:
-        for one in campaign().rehearsals.values():
-            name = one.deed.operation.value
-            must(one.said is None, f"{name} fails although nothing is wrong: {_shown(one.said)}")
-            must(one.times == int(one.deed.shows), f"{name} succeeded, and happened {one.times} times")
-        must(campaign().strikes, "nothing can go wrong at the stage: let its `faults` say what can")
+    @for_promise("E1")
+    def test_what_is_said_of_a_call_is_true(self, campaign: Callable[[], FaultMatrix]) -> None:
+        for rehearsal in campaign().rehearsals.values():
+            name = rehearsal.deed.operation.value
+            require(rehearsal.error is None, f"{name} fails although nothing is wrong: {_error_text(rehearsal.error)}")
+            require(
+                rehearsal.times == int(rehearsal.deed.visible_in_ledger),
+                f"{name} succeeded, and happened {rehearsal.times} times",
+            )
+        require(campaign().strikes, "nothing can go wrong at the stage: let its `faults` say what can")
         for strike in campaign().strikes:
-            happened = f"{strike.where}: {strike.told}, and it happened {strike.times} times"
-            must(strike.times in (0, 1), happened)
-            if strike.said is None:
-                must(strike.times == 1, happened)
+            happened = f"{strike.where}: {strike.reply_text}, and it happened {strike.times} times"
+            require(strike.times in (0, 1), happened)
+            if strike.error is None:
+                require(strike.times == 1, happened)
                 continue
-            known = isinstance(strike.said, VoucherGatewayError)
-            must(known, f"{strike.where}: {_shown(strike.said)} was raised, which is no error of voucher_gateway")
+            known = isinstance(strike.error, VoucherGatewayError)
+            require(
+                known, f"{strike.where}: {_error_text(strike.error)} was raised, which is no error of voucher_gateway"
+            )
             if not strike.unknown:
-                must(strike.times == 0, happened)
+                require(strike.times == 0, happened)
             else:
-                must(strike.intents, f"{strike.where}: {strike.told}, although nothing had been sent yet")
+                require(strike.intents, f"{strike.where}: {strike.reply_text}, although nothing had been sent yet")
 
-    @keeps("E2")
-    def test_a_call_that_may_have_happened_is_not_sent_again(self, campaign: Callable[[], Campaign]) -> None:
+    @for_promise("E2")
+    def test_a_call_that_may_have_happened_is_not_sent_again(self, campaign: Callable[[], FaultMatrix]) -> None:
         for strike in campaign().strikes:
             if strike.changing and not strike.repeatable:
-                must(not strike.repeats, f"{strike.where}: it was sent {strike.repeats + 1} times")
+                require(not strike.repeats, f"{strike.where}: it was sent {strike.repeats + 1} times")
 
-    @keeps("E3")
-    def test_every_changing_request_is_announced_right_before(self, campaign: Callable[[], Campaign]) -> None:
-        for one in campaign().rehearsals.values():
-            name = one.deed.operation.value
-            must(one.changing, f"{name} sent nothing that changes anything: {len(one.arrived)} requests arrived")
-            must(
-                one.announced == one.changing,
-                f"{name} sent its changing requests as number {_listed(one.changing)} and announced those of number"
-                f" {_listed(one.announced)}",
+    @for_promise("E3")
+    def test_every_changing_request_is_announced_right_before(self, campaign: Callable[[], FaultMatrix]) -> None:
+        for rehearsal in campaign().rehearsals.values():
+            name = rehearsal.deed.operation.value
+            require(
+                rehearsal.changing,
+                f"{name} sent nothing that changes anything: {len(rehearsal.arrived)} requests arrived",
+            )
+            require(
+                rehearsal.announced == rehearsal.changing,
+                f"{name} sent its changing requests as number {_number_list(rehearsal.changing)} and announced"
+                " those of number"
+                f" {_number_list(rehearsal.announced)}",
             )
 
-    @keeps("E4")
+    @for_promise("E4")
     def test_nothing_is_sent_that_the_journal_refuses(
-        self, campaign: Callable[[], Campaign], stage: Stage, provider_: VoucherProvider, scenes: Scenes
+        self,
+        campaign: Callable[[], FaultMatrix],
+        stage: VendorUnderTest,
+        provider_: VoucherProvider,
+        scenes: VoucherFactory,
     ) -> None:
         for operation in changing(provider_):
-            deed, witness, start = prepare(operation, scenes), _Refusing(), len(stage.arrivals())
-            said: BaseException | None = None
-            with witnessed(witness):
+            deed, witness, start = make_case(operation, scenes), _Refusing(), len(stage.requests())
+            error_: BaseException | None = None
+            with use_before_send_hook(witness):
                 try:
                     deed.call(provider_, scenes.reference())
                 except Exception as error:  # noqa: BLE001 - whatever a stranger's provider makes of it
-                    said = error
-            sent = changing_of(stage.arrivals()[start:], campaign().reading)
+                    error_ = error
+            sent = changing_of(stage.requests()[start:], campaign().reading)
             name = operation.value
-            must(isinstance(said, _Refusal), f"{name} went on after its announcement was refused ({_shown(said)})")
-            must(not sent and deed.times() == 0, f"{name} was sent although its announcement was refused")
+            require(
+                isinstance(error_, _Refusal),
+                f"{name} went on after its announcement was refused ({_error_text(error_)})",
+            )
+            require(not sent and deed.times() == 0, f"{name} was sent although its announcement was refused")
 
-    @keeps("E5")
-    def test_the_ticket_of_an_unknown_outcome_is_whole(self, campaign: Callable[[], Campaign]) -> None:
-        found = [strike for strike in campaign().strikes if strike.unknown]
+    @for_promise("E5")
+    def test_the_ticket_of_an_unknown_outcome_is_whole(self, campaign: Callable[[], FaultMatrix]) -> None:
+        unknown = [strike for strike in campaign().strikes if strike.unknown]
         if any(strike.changing and strike.commits for strike in campaign().strikes):
-            must(found, "no fault left an outcome unknown, so that nothing shows what a ticket holds")
+            require(unknown, "no fault left an outcome unknown, so that nothing shows what a ticket holds")
         provider = campaign().scenes.provider
-        for strike in found:
+        for strike in unknown:
             ticket = strike.ticket
-            must(isinstance(ticket, Ticket), f"{strike.where}: the error has no ticket")
+            require(isinstance(ticket, Ticket), f"{strike.where}: the error has no ticket")
             assert ticket is not None
-            said = Ticket.from_json(ticket.to_json())
-            must(said == ticket, f"{strike.where}: the ticket is another one when it was written as JSON and read")
+            copy = Ticket.from_json(ticket.to_json())
+            require(copy == ticket, f"{strike.where}: the ticket is another one when it was written as JSON and read")
             expected: dict[str, Any] = {
                 "account": ACCOUNT,
                 "provider": provider.name,
@@ -156,40 +172,42 @@ class EffectsContract(SpendBase):
             if strike.deed.money is not None:
                 expected |= {"amount": f"{strike.deed.money.amount:f}", "currency": strike.deed.money.currency}
             for name, value in expected.items():
-                must(getattr(ticket, name) == value, f"{strike.where}: the ticket has another {name} than the call")
-            must(ticket.reference, f"{strike.where}: the ticket has no reference")
-            must(ticket.sent_at, f"{strike.where}: the ticket does not say when it was sent")
+                require(getattr(ticket, name) == value, f"{strike.where}: the ticket has another {name} than the call")
+            require(ticket.reference, f"{strike.where}: the ticket has no reference")
+            require(ticket.sent_at, f"{strike.where}: the ticket does not say when it was sent")
             if strike.operation is not Operation.ISSUE:
                 known = ticket.voucher_id in (None, strike.deed.voucher_id)
-                must(known, f"{strike.where}: the ticket names another voucher")
+                require(known, f"{strike.where}: the ticket names another voucher")
             code = "" if strike.deed.code is None else strike.deed.code.reveal()
-            must(not code or code not in ticket.to_json(), f"{strike.where}: the ticket holds the voucher's code")
-            again = Intent.from_ticket(said)
+            require(not code or code not in ticket.to_json(), f"{strike.where}: the ticket holds the voucher's code")
+            again = Intent.from_ticket(copy)
             for name in ("verb", "reference", "order", "voucher_id", "subject", "money"):
                 was = getattr(strike.intents[-1], name) if strike.intents else None
-                must(getattr(again, name) == was, f"{strike.where}: the ticket has another {name} than was announced")
+                require(
+                    getattr(again, name) == was, f"{strike.where}: the ticket has another {name} than was announced"
+                )
 
-    @keeps("E6")
-    def test_a_wrong_echo_is_no_success(self, campaign: Callable[[], Campaign]) -> None:
+    @for_promise("E6")
+    def test_a_wrong_echo_is_no_success(self, campaign: Callable[[], FaultMatrix]) -> None:
         for strike in campaign().strikes:
-            if strike.fault != "wrong-echo" or not strike.changing or strike.said is not None:
+            if strike.fault != "wrong-echo" or not strike.changing or strike.error is not None:
                 continue
-            must(
+            require(
                 strike.deed.money is None,
                 f"{strike.where}: the vendor's reply told of another amount than was asked for, and it succeeded",
             )
 
-    @keeps("E10")
+    @for_promise("E10")
     def test_a_reply_about_another_voucher_is_no_success(
-        self, stage: SimulatorStage, provider_: VoucherProvider, scenes: Scenes
+        self, stage: SimulatorVendor, provider_: VoucherProvider, scenes: VoucherFactory
     ) -> None:
         for operation in changing(provider_):
-            deed = prepare(operation, scenes)
+            deed = make_case(operation, scenes)
             if deed.voucher_id is None:
                 continue
             renaming, said, result = _Renaming(stage, deed.voucher_id), None, None
             try:
-                with witnessed(renaming):
+                with use_before_send_hook(renaming):
                     result = deed.call(provider_, scenes.reference())
             except Exception as error:  # noqa: BLE001 - whatever a stranger's provider makes of it
                 said = error
@@ -200,32 +218,36 @@ class EffectsContract(SpendBase):
             if said is None and operation in (Operation.RESERVE, Operation.REDEEM):
                 # What is called by its code alone can be about any voucher; a journal may know which.
                 named = voucher_id_of(result)
-                must(named == renaming.other, f"{seen} the result names {'none' if named is None else 'the first'}")
+                require(named == renaming.other, f"{seen} the result names {'none' if named is None else 'the first'}")
                 continue
-            must(getattr(said, "outcome", None) == "unknown", f"{seen} it came to: {_shown(said)}")
+            require(getattr(said, "outcome", None) == "unknown", f"{seen} it came to: {_error_text(said)}")
 
-    @keeps("E11")
+    @for_promise("E11")
     def test_a_404_of_an_api_gateway_is_no_refusal(
-        self, campaign: Callable[[], Campaign], stage: Stage, scenes: Scenes
+        self, campaign: Callable[[], FaultMatrix], stage: VendorUnderTest, scenes: VoucherFactory
     ) -> None:
         for operation, rehearsal in campaign().rehearsals.items():
-            deed, provider, said = prepare(operation, scenes), stage.provider(), None
-            stage.strike("foreign-404", rehearsal.changing[-1])
-            with Announcements(stage).watching():
+            deed, provider, said = make_case(operation, scenes), stage.provider(), None
+            stage.inject_fault("foreign-404", rehearsal.changing[-1])
+            with BeforeSendRecorder(stage).watching():
                 try:
                     deed.call(provider, scenes.reference())
                 except Exception as error:  # noqa: BLE001 - whatever a stranger's provider makes of it
                     said = error
-            stage.clear()
-            must(
+            stage.clear_faults()
+            require(
                 getattr(said, "outcome", None) == "unknown",
                 f"an API gateway answered {operation.value} with 404 in the vendor's place, and it came to:"
-                f" {_shown(said)}",
+                f" {_error_text(said)}",
             )
 
-    @keeps("E7")
+    @for_promise("E7")
     def test_no_error_and_no_log_gives_a_code_away(
-        self, stage: Stage, provider_: VoucherProvider, scenes: Scenes, caplog: pytest.LogCaptureFixture
+        self,
+        stage: VendorUnderTest,
+        provider_: VoucherProvider,
+        scenes: VoucherFactory,
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
         caplog.set_level(logging.DEBUG)
         canary = Canary()
@@ -239,30 +261,30 @@ class EffectsContract(SpendBase):
 
         for operation in changing(provider_):
             for fault in (None, "commit-then-drop", "error-after-commit"):
-                deed = prepare(operation, scenes)
+                deed = make_case(operation, scenes)
                 if deed.code is not None:
                     canary.plant(deed.code.reveal())
                 if fault in stage.faults and fault is not None:
-                    stage.strike(fault, 0)
+                    stage.inject_fault(fault, 0)
                 for _ in range(2):  # the second time it is declined, where the vendor knows the first
                     attempt(partial(deed.call, provider_, scenes.reference()))
-                stage.clear()
-        for call in declined_calls(provider_, scenes, canary.plant):
+                stage.clear_faults()
+        for call in calls_that_fail(provider_, scenes, canary.plant):
             attempt(call)
         for record in caplog.records:
             canary.emit(record)
-        for text in hidden_texts([stage, provider_]):
+        for text in secrets_in([stage, provider_]):
             if len(text) >= LONG_ENOUGH:
                 canary.plant(text)
-        where = canary.shown()
-        must(where is None, f"{where}")
+        where = canary.find_leak()
+        require(where is None, f"{where}")
 
 
-def _listed(numbers: list[int]) -> str:
+def _number_list(numbers: list[int]) -> str:
     return ", ".join(map(str, numbers)) or "none"
 
 
-def _shown(error: BaseException | None) -> str:
+def _error_text(error: BaseException | None) -> str:
     if isinstance(error, VoucherGatewayError):
         return f"{type(error).__name__}: {error.message}"
     return "nothing was raised" if error is None else type(error).__name__

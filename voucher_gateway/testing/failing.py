@@ -22,9 +22,9 @@ from voucher_gateway.adapter import (
     VoucherQuery,
 )
 from voucher_gateway.testing.base import Contract
-from voucher_gateway.testing.keeping import broke, keeps, must
-from voucher_gateway.testing.stage import HASTY, Stage, known_settings
-from voucher_gateway.testing.truth import Truth, can, check_money, check_voucher, truths
+from voucher_gateway.testing.keeping import fail, for_promise, require
+from voucher_gateway.testing.stage import IMPATIENT, VendorUnderTest, select_settings
+from voucher_gateway.testing.truth import LedgerVoucher, can, check_money, check_voucher, ledger_vouchers
 
 _WAITING: Final = frozenset({"hang", "commit-then-hang", "drip", "drip-headers"})
 """Faults that last as long as the provider waits, and so are tried on one call only."""
@@ -42,11 +42,11 @@ Check = Callable[[Any], None]
 class FailingContract(Contract):
     """What a vendor in trouble brings is the truth or an honest error."""
 
-    @keeps("R13")
-    def test_the_answer_is_right_or_an_honest_error(self, stage: Stage) -> None:
-        must(stage.faults, "nothing can go wrong at the stage: let its `faults` say what can")
-        true = truths(stage)[0]
-        hasty = known_settings(self.provider, HASTY)
+    @for_promise("R13")
+    def test_the_answer_is_right_or_an_honest_error(self, stage: VendorUnderTest) -> None:
+        require(stage.faults, "nothing can go wrong at the stage: let its `faults` say what can")
+        true = ledger_vouchers(stage)[0]
+        hasty = select_settings(self.provider, IMPATIENT)
         for fault in stage.faults:
             if fault in _CHANGES_THE_TRUTH:
                 continue
@@ -56,42 +56,42 @@ class FailingContract(Contract):
                 if fault in _WAITING and name != "find":
                     continue
                 for at in range(2 if name in ("history", "presentation") else 1):
-                    stage.strike(fault, at)
+                    stage.inject_fault(fault, at)
                     self._try(f"{name} with {fault}", call, check)
-                    stage.clear()
+                    stage.clear_faults()
 
     def _try(self, where: str, call: Callable[[], Any], check: Check) -> None:
         try:
-            said = call()
+            result = call()
         except OutcomeUnknown:
-            broke(f"{where} raised OutcomeUnknown, and a read changes nothing")
+            fail(f"{where} raised OutcomeUnknown, and a read changes nothing")
         except (NotExecuted, MalformedResponse, AccessDenied):
             return
         except VoucherGatewayError as error:
-            broke(f"{where} was told as {type(error).__name__}")
-        check(said)
+            fail(f"{where} was told as {type(error).__name__}")
+        check(result)
 
-    @keeps("R22")
-    def test_a_404_of_an_api_gateway_is_not_a_missing_voucher(self, stage: Stage) -> None:
-        true = truths(stage)[0]
+    @for_promise("R22")
+    def test_a_404_of_an_api_gateway_is_not_a_missing_voucher(self, stage: VendorUnderTest) -> None:
+        true = ledger_vouchers(stage)[0]
         provider = stage.provider()
         provider.get(true.id)  # a token is there, so that the fault meets the call itself
         for name, call, _ in _reads(provider, stage, true):
             for at in range(_MOST_ARRIVALS):
-                stage.strike("foreign-404", at)
+                stage.inject_fault("foreign-404", at)
             try:
                 call()
             except (NotExecuted, MalformedResponse, AccessDenied):
                 pass
             except VoucherGatewayError as error:
-                broke(f"{name} told the 404 of an API gateway as {type(error).__name__}")
+                fail(f"{name} told the 404 of an API gateway as {type(error).__name__}")
             else:
-                broke(f"{name} gave an answer although an API gateway answered 404 in the vendor's place")
-            stage.clear()
+                fail(f"{name} gave an answer although an API gateway answered 404 in the vendor's place")
+            stage.clear_faults()
 
-    @keeps("R14")
-    def test_a_vendor_that_cannot_answer_is_not_asked_for_ever(self, stage: Stage) -> None:
-        true = truths(stage)[0]
+    @for_promise("R14")
+    def test_a_vendor_that_cannot_answer_is_not_asked_for_ever(self, stage: VendorUnderTest) -> None:
+        true = ledger_vouchers(stage)[0]
         for fault in ("error-before", "drop-before", "html"):
             if fault not in stage.faults:
                 continue
@@ -99,53 +99,53 @@ class FailingContract(Contract):
             provider.get(true.id)
             for name, call, _ in _reads(provider, stage, true):
                 for at in range(_ENOUGH):
-                    stage.strike(fault, at)
-                before = len(stage.arrivals())
+                    stage.inject_fault(fault, at)
+                before = len(stage.requests())
                 try:
                     call()
                 except (NotExecuted, MalformedResponse):
                     pass
                 else:
-                    broke(f"{name} gave an answer while the vendor answered everything with {fault}")
-                count = len(stage.arrivals()) - before
-                must(count <= _MOST_ARRIVALS, f"{name} asked {count} times before it gave up")
-                stage.clear()
+                    fail(f"{name} gave an answer while the vendor answered everything with {fault}")
+                count = len(stage.requests()) - before
+                require(count <= _MOST_ARRIVALS, f"{name} asked {count} times before it gave up")
+                stage.clear_faults()
 
-    @keeps("R15")
-    def test_a_refused_login_is_said(self, stage: Stage) -> None:
-        true = truths(stage)[0]
+    @for_promise("R15")
+    def test_a_refused_login_is_said(self, stage: VendorUnderTest) -> None:
+        true = ledger_vouchers(stage)[0]
         provider = stage.provider()
         for name, call, _ in _reads(provider, stage, true):
             for at in range(_ENOUGH):
-                stage.strike("unauthorized", at)
+                stage.inject_fault("unauthorized", at)
             try:
                 call()
             except AccessDenied as error:
-                told = isinstance(error, AuthenticationFailed) or error.http_status in (401, 403)
-                must(told, f"{name} told a refused login as {type(error).__name__} without the status")
+                is_refusal = isinstance(error, AuthenticationFailed) or error.http_status in (401, 403)
+                require(is_refusal, f"{name} told a refused login as {type(error).__name__} without the status")
             else:
-                broke(f"{name} gave an answer although the vendor refused the login")
-            stage.clear()
+                fail(f"{name} gave an answer although the vendor refused the login")
+            stage.clear_faults()
         check_voucher(provider.find(true.code), true, "find, after the login was accepted again,")
 
-    @keeps("R21")
-    def test_a_reply_of_millions_of_values_costs_little(self, stage: Stage) -> None:
-        true = truths(stage)[0]
+    @for_promise("R21")
+    def test_a_reply_of_millions_of_values_costs_little(self, stage: VendorUnderTest) -> None:
+        true = ledger_vouchers(stage)[0]
         provider = stage.provider(**_default_limits(self.provider))
         provider.get(true.id)
         for name, call, _ in _reads(provider, stage, true):
             for at in range(2 if name == "history" else 1):
-                requests_before = len(stage.arrivals())
-                stage.strike("huge-reply", at)
+                requests_before = len(stage.requests())
+                stage.inject_fault("huge-reply", at)
                 peak, seconds, error = _measure(call)
-                stage.clear()
-                if len(stage.arrivals()) - requests_before <= at:
+                stage.clear_faults()
+                if len(stage.requests()) - requests_before <= at:
                     continue  # no request met the fault
                 where = f"{name}, given a reply of millions of values at its request {at},"
                 refused = isinstance(error, NotExecuted | MalformedResponse)
-                must(refused, f"{where} {'gave an answer' if error is None else f'raised {type(error).__name__}'}")
-                must(peak < _MOST_MEMORY, f"{where} took {peak // 2**20} MiB of memory")
-                must(seconds < _MOST_SECONDS, f"{where} took {seconds:.0f} s")
+                require(refused, f"{where} {'gave an answer' if error is None else f'raised {type(error).__name__}'}")
+                require(peak < _MOST_MEMORY, f"{where} took {peak // 2**20} MiB of memory")
+                require(seconds < _MOST_SECONDS, f"{where} took {seconds:.0f} s")
 
 
 def _default_limits(provider: type[VoucherProvider]) -> dict[str, Any]:
@@ -175,18 +175,20 @@ def _measure(call: Callable[[], object]) -> tuple[int, float, Exception | None]:
     return peak, seconds, error
 
 
-def _reads(provider: VoucherProvider, stage: Stage, true: Truth) -> Iterator[tuple[str, Callable[[], Any], Check]]:
+def _reads(
+    provider: VoucherProvider, stage: VendorUnderTest, true: LedgerVoucher
+) -> Iterator[tuple[str, Callable[[], Any], Check]]:
     """Yield every kind of reading call, and how its answer is held against the truth."""
 
-    def is_right(said: Voucher) -> None:
-        check_voucher(said, true, "a read in trouble")
+    def is_right(voucher: Voucher) -> None:
+        check_voucher(voucher, true, "a read in trouble")
 
-    def has_all(said: list[Voucher]) -> None:
-        held = {one.id for one in truths(stage)}
-        must({one.id for one in said} == held, "a list in trouble was told as complete, and was not")
+    def has_all(vouchers: list[Voucher]) -> None:
+        held = {truth.id for truth in ledger_vouchers(stage)}
+        require({voucher.id for voucher in vouchers} == held, "a list in trouble was told as complete, and was not")
 
-    def has_movements(said: Any) -> None:
-        must(len(said) == len(true.movements), "a history in trouble lost movements")
+    def has_movements(history: Any) -> None:
+        require(len(history) == len(true.movements), "a history in trouble lost movements")
 
     yield "find", lambda: provider.find(true.code), is_right
     yield "get", lambda: provider.get(true.id), is_right
@@ -194,7 +196,7 @@ def _reads(provider: VoucherProvider, stage: Stage, true: Truth) -> Iterator[tup
         yield (
             "balance",
             lambda: provider.balance(true.code),
-            lambda said: check_money(said.remaining, true.remaining, "a balance in trouble"),
+            lambda balance: check_money(balance.remaining, true.remaining, "a balance in trouble"),
         )
     if can(provider, Operation.VOUCHERS):
         yield "vouchers", lambda: list(provider.vouchers(VoucherQuery())), has_all

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 if TYPE_CHECKING:
-    from voucher_gateway.testing.conduct import Conduct, Verdict
+    from voucher_gateway.testing.conduct import ContractRun, Verdict
 
 _BASE: Final = "voucher_gateway.testing.base"
 _REPORTED: Final = "voucher_gateway_contract"
-_conducts: Final[pytest.StashKey[dict[str, Conduct]]] = pytest.StashKey()
+_conducts: Final[pytest.StashKey[dict[str, ContractRun]]] = pytest.StashKey()
 _verdicts: Final[pytest.StashKey[list[Verdict]]] = pytest.StashKey()
 _asked: Final[pytest.StashKey[dict[str, Any]]] = pytest.StashKey()
 
@@ -58,10 +58,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     contracts = {item: _contract_of(item) for item in items}
     if not any(contracts.values()):
         return
-    from voucher_gateway.testing.conduct import Asked
+    from voucher_gateway.testing.conduct import SelectedPromises
     from voucher_gateway.testing.keeping import PROMISE_ATTRIBUTE
 
-    asked = {kind: attrs_of(Asked.of(kind)) for kind in set(contracts.values()) if kind is not None}
+    asked = {kind: attrs_of(SelectedPromises.of(kind)) for kind in set(contracts.values()) if kind is not None}
     chosen, left_out = [], []
     wanted = set(config.getoption("--promise"))
     for item in items:
@@ -91,9 +91,9 @@ def attrs_of(value: Any) -> dict[str, Any]:
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """Let the report of a test say which promise it is about."""
     outcome: Any = yield
-    said = item.stash.get(_asked, None)
-    if said is not None:
-        setattr(outcome.get_result(), _REPORTED, said)
+    promise_asked = item.stash.get(_asked, None)
+    if promise_asked is not None:
+        setattr(outcome.get_result(), _REPORTED, promise_asked)
 
 
 class Bookkeeper:
@@ -104,15 +104,15 @@ class Bookkeeper:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take note of one phase of one test."""
-        said = getattr(report, _REPORTED, None)
-        if said is None:
+        report_data = getattr(report, _REPORTED, None)
+        if report_data is None:
             return
-        from voucher_gateway.testing.conduct import Asked, Conduct
+        from voucher_gateway.testing.conduct import ContractRun, SelectedPromises
 
-        contract = said["asked"]["contract"]
+        contract = report_data["asked"]["contract"]
         if contract not in self._conducts:
-            self._conducts[contract] = Conduct(Asked(**said["asked"]))
-        self._conducts[contract].note(said["test"], passed=report.passed)
+            self._conducts[contract] = ContractRun(SelectedPromises(**report_data["asked"]))
+        self._conducts[contract].note(report_data["test"], passed=report.passed)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -126,18 +126,18 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     conducts = session.config.stash.get(_conducts, {})
     if not conducts:
         return
-    from voucher_gateway.testing.conduct import verdicts
+    from voucher_gateway.testing.conduct import compare_with_files
 
-    found = list(verdicts(conducts, write=session.config.getoption("--write-conformance")))
-    session.config.stash[_verdicts] = found
-    if any(one.fails for one in found) and session.exitstatus == pytest.ExitCode.OK:
+    verdicts_ = list(compare_with_files(conducts, write=session.config.getoption("--write-conformance")))
+    session.config.stash[_verdicts] = verdicts_
+    if any(verdict.fails for verdict in verdicts_) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Say what became of the contracts."""
-    found = config.stash.get(_verdicts, [])
-    if found:
+    verdicts_ = config.stash.get(_verdicts, [])
+    if verdicts_:
         terminalreporter.section("provider contracts")
-        for one in found:
-            terminalreporter.write_line(one.sentence, red=one.fails, green=not one.fails)
+        for verdict in verdicts_:
+            terminalreporter.write_line(verdict.sentence, red=verdict.fails, green=not verdict.fails)

@@ -18,11 +18,11 @@ PROMISE_ATTRIBUTE: Final = "__promise__"
 """The attribute of a test by which the hooks know which promise it is about."""
 
 
-class Seen(AssertionError):
+class PromiseViolation(AssertionError):
     """What a test saw that breaks its promise; `keeps` adds the rest."""
 
 
-class Shortage(Seen):
+class MissingTestData(PromiseViolation):
     """What a test needed and the stage does not have, so that nothing was tried."""
 
 
@@ -30,11 +30,11 @@ class BrokenPromise(AssertionError):
     """A promise that a provider does not keep, or that could not be tried: its number, and what to change."""
 
 
-class Behind(Exception):
+class RedactedCause(Exception):
     """What a provider or a test raised, in words that give no secret away; the traceback is the original one."""
 
 
-def must(holds: object, seen: str) -> None:
+def require(holds: object, seen: str) -> None:
     """Break the promise of the test unless something holds.
 
     Args:
@@ -43,16 +43,16 @@ def must(holds: object, seen: str) -> None:
     """
     __tracebackhide__ = True
     if not holds:
-        raise Seen(seen)
+        raise PromiseViolation(seen)
 
 
-def broke(seen: str) -> NoReturn:
+def fail(seen: str) -> NoReturn:
     """Break the promise of the test."""
     __tracebackhide__ = True
-    raise Seen(seen)
+    raise PromiseViolation(seen)
 
 
-def keeps(number: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def for_promise(number: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Mark a test as the one of a promise, and tell its failures as that promise broken.
 
     Raises:
@@ -61,32 +61,34 @@ def keeps(number: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
     def mark(test: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(test)
-        def kept(*args: P.args, **named: P.kwargs) -> R:
+        def run_test(*args: P.args, **kwargs: P.kwargs) -> R:
             __tracebackhide__ = True
             try:
-                return test(*args, **named)
+                return test(*args, **kwargs)
             except Exception as error:  # noqa: BLE001 - whatever a stranger's provider raises breaks the promise
-                told = _told(number, error, hidden_texts([*args, *named.values()]))
-                behind = Behind(_masked(f"{type(error).__name__}: {error}", hidden_texts([*args, *named.values()])))
+                told = _explain_failure(number, error, secrets_in([*args, *kwargs.values()]))
+                behind = RedactedCause(
+                    _mask_secrets(f"{type(error).__name__}: {error}", secrets_in([*args, *kwargs.values()]))
+                )
                 behind.with_traceback(error.__traceback__)
             raise told from behind
 
-        setattr(kept, PROMISE_ATTRIBUTE, number)
-        return kept
+        setattr(run_test, PROMISE_ATTRIBUTE, number)
+        return run_test
 
     return mark
 
 
-def _told(number: str, error: Exception, hidden: Iterable[str]) -> BrokenPromise:
+def _explain_failure(number: str, error: Exception, hidden: Iterable[str]) -> BrokenPromise:
     promise = PROMISES[number]
-    if isinstance(error, Shortage):
+    if isinstance(error, MissingTestData):
         return BrokenPromise(
             f"promise {number} ({promise.level.word} level) could not be tried.\n"
             f"  Promise: {promise.says}\n"
-            f"  Lacking: {_masked(str(error), hidden)}\n"
+            f"  Lacking: {_mask_secrets(str(error), hidden)}\n"
             f"  More: docs/contract.md, the vouchers to spend"
         )
-    if isinstance(error, Seen):
+    if isinstance(error, PromiseViolation):
         seen = str(error)
     elif isinstance(error, VoucherGatewayError):
         seen = f"{type(error).__name__} was raised: {error}"
@@ -95,23 +97,23 @@ def _told(number: str, error: Exception, hidden: Iterable[str]) -> BrokenPromise
     return BrokenPromise(
         f"promise {number} ({promise.level.word} level) is broken.\n"
         f"  Promise: {promise.says}\n"
-        f"  Seen: {_masked(seen, hidden)}\n"
+        f"  Seen: {_mask_secrets(seen, hidden)}\n"
         f"  To change: {promise.advice}\n"
         f"  More: docs/contract.md, {number}"
     )
 
 
-def hidden_texts(around: Iterable[Any]) -> list[str]:
+def secrets_in(around: Iterable[Any]) -> list[str]:
     """Return the codes, PINs and secrets that the arguments of a test know of, the longest first."""
-    found: set[str] = set()
-    for one in around:
-        if callable(getattr(one, "ledger", None)):
-            found.update(text for entry in one.ledger() for text in (entry["code"], entry.get("pin")) if text)
-        if callable(getattr(one, "secrets", None)):
-            found.update(one.secrets())
-        if isinstance(one, VoucherProvider):
-            found.update(settings_secrets(one.settings))
-    return sorted((text for text in found if len(text) >= 4), key=len, reverse=True)
+    secrets: set[str] = set()
+    for argument in around:
+        if callable(getattr(argument, "ledger", None)):
+            secrets.update(text for entry in argument.ledger() for text in (entry["code"], entry.get("pin")) if text)
+        if callable(getattr(argument, "secrets", None)):
+            secrets.update(argument.secrets())
+        if isinstance(argument, VoucherProvider):
+            secrets.update(settings_secrets(argument.settings))
+    return sorted((text for text in secrets if len(text) >= 4), key=len, reverse=True)
 
 
 def settings_secrets(settings: Any) -> Iterator[str]:
@@ -123,7 +125,7 @@ def settings_secrets(settings: Any) -> Iterator[str]:
                 yield value.get().reveal()
 
 
-def _masked(text: str, hidden: Iterable[str]) -> str:
+def _mask_secrets(text: str, hidden: Iterable[str]) -> str:
     for secret in hidden:
         text = text.replace(secret, "••••")
     return text

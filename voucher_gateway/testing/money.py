@@ -22,10 +22,10 @@ from voucher_gateway.adapter import (
     exponent,
 )
 from voucher_gateway.testing.base import Contract
-from voucher_gateway.testing.keeping import broke, keeps, must
-from voucher_gateway.testing.stage import SimulatorStage, Stage
+from voucher_gateway.testing.keeping import fail, for_promise, require
+from voucher_gateway.testing.stage import SimulatorVendor, VendorUnderTest
 from voucher_gateway.testing.tampering import each_leaf, one_word
-from voucher_gateway.testing.truth import Truth, can, check_money, readings, truths
+from voucher_gateway.testing.truth import LedgerVoucher, can, check_money, ledger_vouchers, readings
 
 _SEVENTEEN_DIGITS: Final = Decimal("100000000000000.07")
 """More digits than a binary float can hold: it comes back as 100000000000000.06 or .08."""
@@ -34,95 +34,101 @@ _SEVENTEEN_DIGITS: Final = Decimal("100000000000000.07")
 class MoneyContract(Contract):
     """Amounts are exact, and what is none is refused."""
 
-    @keeps("M1")
-    def test_every_amount_is_the_vendors(self, stage: Stage, provider_: VoucherProvider) -> None:
+    @for_promise("M1")
+    def test_every_amount_is_the_vendors(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
         listed = {}
         if can(provider_, Operation.VOUCHERS):
-            listed = {one.id: one for one in provider_.vouchers()}
-        for true in truths(stage):
-            said = dict(readings(provider_, true))
+            listed = {voucher.id: voucher for voucher in provider_.vouchers()}
+        for true in ledger_vouchers(stage):
+            values = dict(readings(provider_, true))
             if true.id in listed:
-                said["vouchers"] = listed[true.id]
-            for by, one in said.items():
-                check_money(one.initial, true.initial, f"initial of {true.id!r} by {by}")
-                check_money(one.remaining, true.remaining, f"remaining of {true.id!r} by {by}")
-            must(
-                any(one.initial is not None for one in said.values()), f"nothing tells the initial value of {true.id!r}"
+                values["vouchers"] = listed[true.id]
+            for by, value in values.items():
+                check_money(value.initial, true.initial, f"initial of {true.id!r} by {by}")
+                check_money(value.remaining, true.remaining, f"remaining of {true.id!r} by {by}")
+            require(
+                any(value.initial is not None for value in values.values()),
+                f"nothing tells the initial value of {true.id!r}",
             )
 
-    @keeps("M2")
-    def test_the_balance_is_what_is_left(self, stage: Stage, provider_: VoucherProvider) -> None:
-        for true in truths(stage):
-            said = provider_.balance(true.code)
-            must(said.remaining is not None, f"the balance of {true.id!r} has no amount")
-            check_money(said.remaining, true.remaining, f"the balance of {true.id!r}")
-            must(said.voucher_id == true.id, f"the balance of {true.id!r} is said to be of {said.voucher_id!r}")
-            must(
-                said.valid_until in (None, true.valid_until), f"the balance of {true.id!r} has another end of validity"
+    @for_promise("M2")
+    def test_the_balance_is_what_is_left(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+        for true in ledger_vouchers(stage):
+            balance = provider_.balance(true.code)
+            require(balance.remaining is not None, f"the balance of {true.id!r} has no amount")
+            check_money(balance.remaining, true.remaining, f"the balance of {true.id!r}")
+            require(
+                balance.voucher_id == true.id, f"the balance of {true.id!r} is said to be of {balance.voucher_id!r}"
+            )
+            require(
+                balance.valid_until in (None, true.valid_until),
+                f"the balance of {true.id!r} has another end of validity",
             )
 
-    @keeps("M3")
-    def test_no_amount_passes_through_a_float(self, stage: SimulatorStage) -> None:
+    @for_promise("M3")
+    def test_no_amount_passes_through_a_float(self, stage: SimulatorVendor) -> None:
         provider = stage.provider()
         vouchers = _with_cents(stage)
         with _tripping(provider) as tripped:
             for true in vouchers[:6]:
                 for call in calls_of(provider, true).values():
                     call()
-        must(not tripped, f"the provider calls float() on {' and '.join(sorted(set(tripped)))}")
+        require(not tripped, f"the provider calls float() on {' and '.join(sorted(set(tripped)))}")
         for true in vouchers[:6]:
             large = _in_digits(_SEVENTEEN_DIGITS, true.initial.currency)
-            for by, said in _read_changed(stage, provider, true, large):
-                if said is not None and said not in (true.initial, true.remaining):
-                    must(said.amount == large, f"{by} made {said} of {large}, which has more digits than a float")
+            for by, reading in _read_changed(stage, provider, true, large):
+                if reading is not None and reading not in (true.initial, true.remaining):
+                    require(
+                        reading.amount == large, f"{by} made {reading} of {large}, which has more digits than a float"
+                    )
 
-    @keeps("M4")
-    def test_an_amount_off_the_grid_is_malformed(self, stage: SimulatorStage) -> None:
+    @for_promise("M4")
+    def test_an_amount_off_the_grid_is_malformed(self, stage: SimulatorVendor) -> None:
         provider = stage.provider()
         for true in _with_cents(stage)[:8]:
             places = exponent(true.initial.currency)
             wrong = true.initial.amount + Decimal(3).scaleb(-places - 1)
-            for by, said in _read_changed(stage, provider, true, wrong, only=true.initial):
-                must(said in (None, true.remaining), f"{by} made {said} of {wrong} {true.initial.currency}")
+            for by, reading in _read_changed(stage, provider, true, wrong, only=true.initial):
+                require(reading in (None, true.remaining), f"{by} made {reading} of {wrong} {true.initial.currency}")
 
-    @keeps("R23")
-    def test_a_negative_amount_is_malformed(self, stage: SimulatorStage) -> None:
+    @for_promise("R23")
+    def test_a_negative_amount_is_malformed(self, stage: SimulatorVendor) -> None:
         provider = stage.provider()
         for true in _with_cents(stage)[:8]:
             amounts = list(dict.fromkeys([true.initial, true.remaining]))
             for money in filter(_has_cents, amounts):
                 others = [one for one in amounts if one != money]
                 for by, said in _read_changed(stage, provider, true, -money.amount, only=money):
-                    must(said is None or said in others, f"{by} made {said} of {-money}")
+                    require(said is None or said in others, f"{by} made {said} of {-money}")
 
-    @keeps("M5")
-    def test_float_noise_is_read_as_the_cent_it_means(self, stage: SimulatorStage) -> None:
+    @for_promise("M5")
+    def test_float_noise_is_read_as_the_cent_it_means(self, stage: SimulatorVendor) -> None:
         provider = stage.provider()
         for true in _with_cents(stage)[:8]:
             for noise in (Decimal("4E-15"), Decimal("-4E-15")):
                 noisy = true.initial.amount + noise
-                for by, said in _read_changed(stage, provider, true, noisy, only=true.initial):
-                    told = said in (None, true.initial, true.remaining)
-                    must(told, f"{by} made {said} of {noisy} {true.initial.currency}")
+                for by, reading in _read_changed(stage, provider, true, noisy, only=true.initial):
+                    exact = reading in (None, true.initial, true.remaining)
+                    require(exact, f"{by} made {reading} of {noisy} {true.initial.currency}")
 
-    @keeps("M6")
-    def test_a_currency_that_does_not_exist_is_malformed(self, stage: SimulatorStage) -> None:
+    @for_promise("M6")
+    def test_a_currency_that_does_not_exist_is_malformed(self, stage: SimulatorVendor) -> None:
         provider = stage.provider()
-        for true in truths(stage)[:8]:
+        for true in ledger_vouchers(stage)[:8]:
             # The first is ISO 4217's own code for "no currency", so no voucher can be in it.
             for wrong in ("XXX", "EURO", true.initial.currency.lower(), ""):
                 stage.tamper(one_word(true.initial.currency, wrong))
                 for by, call in calls_of(provider, true).items():
                     try:
-                        said = call()
+                        result = call()
                     except MalformedResponse:
                         continue
-                    for one in (said.initial if isinstance(said, Voucher) else None, said.remaining):
-                        must(one is None, f"{by} made {one} of an amount in the currency {wrong!r}")
+                    for money in (result.initial if isinstance(result, Voucher) else None, result.remaining):
+                        require(money is None, f"{by} made {money} of an amount in the currency {wrong!r}")
             stage.tamper(None)
 
 
-def calls_of(provider: VoucherProvider, true: Truth) -> dict[str, Callable[[], Voucher | Balance]]:
+def calls_of(provider: VoucherProvider, true: LedgerVoucher) -> dict[str, Callable[[], Voucher | Balance]]:
     """Return every call that tells what one voucher is worth, by its name."""
     calls: dict[str, Callable[[], Voucher | Balance]] = {
         "find": lambda: provider.find(true.code),
@@ -133,9 +139,9 @@ def calls_of(provider: VoucherProvider, true: Truth) -> dict[str, Callable[[], V
     return calls
 
 
-def _with_cents(stage: Stage) -> list[Truth]:
+def _with_cents(stage: VendorUnderTest) -> list[LedgerVoucher]:
     """Return the vouchers whose amounts can be told from other numbers of a reply: they have cents."""
-    found = [one for one in truths(stage) if _has_cents(one.initial)]
+    found = [truth for truth in ledger_vouchers(stage) if _has_cents(truth.initial)]
     assert found, "the stage has no voucher with a value such as 10.53: seed some, or nothing exact can be shown"
     return found
 
@@ -150,7 +156,7 @@ def _in_digits(amount: Decimal, currency: str) -> Decimal:
 
 
 def _read_changed(
-    stage: SimulatorStage, provider: VoucherProvider, true: Truth, to: Decimal, only: Money | None = None
+    stage: SimulatorVendor, provider: VoucherProvider, true: LedgerVoucher, to: Decimal, only: Money | None = None
 ) -> Iterator[tuple[str, Money | None]]:
     """Yield what is read of a voucher when its initial value, in whatever spelling, is another number on the wire.
 
@@ -160,7 +166,7 @@ def _read_changed(
 
     def respelled(value: Any) -> Any:
         nonlocal changed
-        other = _respelled(value, money, to)
+        other = _respell(value, money, to)
         changed = changed or other != value
         return other
 
@@ -168,20 +174,20 @@ def _read_changed(
     for by, call in calls_of(provider, true).items():
         changed = False
         try:
-            said = call()
+            result = call()
         except (MalformedResponse, VoucherNotFound):
             continue
         except VoucherGatewayError as error:
-            broke(f"{by} of a reply with the amount {to} raised {type(error).__name__}")
+            fail(f"{by} of a reply with the amount {to} raised {type(error).__name__}")
         if not changed:
             continue
-        if isinstance(said, Voucher):
-            yield f"initial by {by}", said.initial
-        yield f"remaining by {by}", said.remaining
+        if isinstance(result, Voucher):
+            yield f"initial by {by}", result.initial
+        yield f"remaining by {by}", result.remaining
     stage.tamper(None)
 
 
-def _respelled(value: Any, money: Money, to: Decimal) -> Any:
+def _respell(value: Any, money: Money, to: Decimal) -> Any:
     """Return another amount in the spelling of a value that stands for `money`, and any other value as it is."""
     if isinstance(value, str):
         try:

@@ -22,7 +22,7 @@ def has(*operations: Operation) -> Applies:
     """Return the rule of a promise about vendors that have all these operations themselves."""
 
     def applies(declared: Capabilities) -> str | None:
-        lacking = [one.value for one in operations if declared.of(one).support is not Support.NATIVE]
+        lacking = [operation.value for operation in operations if declared.of(operation).support is not Support.NATIVE]
         return f"the provider does not declare {' and '.join(lacking)}" if lacking else None
 
     return applies
@@ -32,9 +32,9 @@ def has_any(*operations: Operation) -> Applies:
     """Return the rule of a promise about vendors that have one of these operations themselves."""
 
     def applies(declared: Capabilities) -> str | None:
-        if any(declared.of(one).support is Support.NATIVE for one in operations):
+        if any(declared.of(operation).support is Support.NATIVE for operation in operations):
             return None
-        return f"the provider declares neither {' nor '.join(one.value for one in operations)}"
+        return f"the provider declares neither {' nor '.join(operation.value for operation in operations)}"
 
     return applies
 
@@ -62,7 +62,7 @@ def takes(declared: Capabilities) -> str | None:
     """Say why value cannot be taken off a voucher, if it cannot."""
     if declared.of(Operation.REDEEM).support is Support.NATIVE:
         return None
-    if all(declared.of(one).support is Support.NATIVE for one in (Operation.RESERVE, Operation.CAPTURE)):
+    if all(declared.of(operation).support is Support.NATIVE for operation in (Operation.RESERVE, Operation.CAPTURE)):
         return None
     return "the provider declares no way to take value off a voucher"
 

@@ -22,9 +22,9 @@ from voucher_gateway.adapter import (
     VoucherProvider,
 )
 from voucher_gateway.testing.base import Contract
-from voucher_gateway.testing.keeping import broke, keeps, must
-from voucher_gateway.testing.stage import ACCOUNT, Stage
-from voucher_gateway.testing.truth import by_id, can, check_voucher, is_near, most_telling, readings, truths
+from voucher_gateway.testing.keeping import fail, for_promise, require
+from voucher_gateway.testing.stage import ACCOUNT, VendorUnderTest
+from voucher_gateway.testing.truth import by_id, can, check_voucher, is_near, ledger_vouchers, readings, richest
 
 ODD_TEXTS: Final = (
     "no/such/voucher",
@@ -58,59 +58,59 @@ _KNOWN_DIRECTIONS: Final = {
 class ReadingContract(Contract):
     """Vouchers are found, told and remembered as the vendor has them."""
 
-    @keeps("R1")
-    def test_find_gives_the_voucher_with_the_code(self, stage: Stage, provider_: VoucherProvider) -> None:
-        for true in truths(stage):
-            found = provider_.find(true.code)
-            must(isinstance(found, Voucher), f"find gave a {type(found).__name__}, not a Voucher")
-            check_voucher(found, true, "find")
-            must(found.account == ACCOUNT, f"find named the account {found.account!r}, not {ACCOUNT!r}")
+    @for_promise("R1")
+    def test_find_gives_the_voucher_with_the_code(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+        for true in ledger_vouchers(stage):
+            voucher = provider_.find(true.code)
+            require(isinstance(voucher, Voucher), f"find gave a {type(voucher).__name__}, not a Voucher")
+            check_voucher(voucher, true, "find")
+            require(voucher.account == ACCOUNT, f"find named the account {voucher.account!r}, not {ACCOUNT!r}")
             check_voucher(provider_.find(Code(true.code)), true, "find with a Code")
 
-    @keeps("R2")
-    def test_a_code_finds_nothing_but_its_own_voucher(self, stage: Stage, provider_: VoucherProvider) -> None:
-        everything = truths(stage)
+    @for_promise("R2")
+    def test_a_code_finds_nothing_but_its_own_voucher(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+        everything = ledger_vouchers(stage)
         codes = {true.code for true in everything}
         for true in everything[:12]:
             for how, other in _variants(true.code):
                 if other in codes:
                     continue
                 try:
-                    found = provider_.find(other)
+                    voucher = provider_.find(other)
                 except (VoucherNotFound, InvalidRequest):
                     continue
-                broke(f"{how} of the code of {true.id!r} found the voucher {found.id!r}")
+                fail(f"{how} of the code of {true.id!r} found the voucher {voucher.id!r}")
 
-    @keeps("R3")
-    def test_codes_and_ids_of_any_characters(self, stage: Stage, provider_: VoucherProvider) -> None:
-        for true in truths(stage):
+    @for_promise("R3")
+    def test_codes_and_ids_of_any_characters(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+        for true in ledger_vouchers(stage):
             if not (true.code + true.id).isalnum():
                 check_voucher(provider_.find(true.code), true, "find with an unusual code")
                 check_voucher(provider_.get(true.id), true, "get with an unusual id")
-        known = {text for true in truths(stage) for text in (true.code, true.id)}
-        for true in truths(stage)[:4]:
+        known = {text for true in ledger_vouchers(stage) for text in (true.code, true.id)}
+        for true in ledger_vouchers(stage)[:4]:
             for name, call, text in (("find", provider_.find, true.code), ("get", provider_.get, true.id)):
                 for odd in (*ODD_TEXTS, *(f"{text}{end}" for end in ODD_ENDS), f"../vouchers/{text}", f"x/../{text}"):
                     if odd in known:
                         continue
                     try:
-                        found = call(odd)
+                        result = call(odd)
                     except (VoucherNotFound, InvalidRequest):
                         continue
                     shown = odd.replace(text, "...")
-                    broke(f"{name} of {shown!r} gave the voucher {found.id!r}; nothing has this code or id")
+                    fail(f"{name} of {shown!r} gave the voucher {result.id!r}; nothing has this code or id")
 
-    @keeps("R4")
-    def test_get_gives_the_voucher_with_the_id(self, stage: Stage, provider_: VoucherProvider) -> None:
-        for true in truths(stage):
-            found, got = provider_.find(true.code), provider_.get(true.id)
+    @for_promise("R4")
+    def test_get_gives_the_voucher_with_the_id(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+        for true in ledger_vouchers(stage):
+            by_code, got = provider_.find(true.code), provider_.get(true.id)
             check_voucher(got, true, "get")
-            must(got.account == ACCOUNT, f"get named the account {got.account!r}, not {ACCOUNT!r}")
+            require(got.account == ACCOUNT, f"get named the account {got.account!r}, not {ACCOUNT!r}")
             for name in ("initial", "remaining", "status", "medium", "valid_until", "sku", "batch", "created_at"):
-                one, other = getattr(found, name), getattr(got, name)
-                must(one == other or None in (one, other), f"of {true.id!r}, find and get tell different {name}")
+                value, other = getattr(by_code, name), getattr(got, name)
+                require(value == other or None in (value, other), f"of {true.id!r}, find and get tell different {name}")
 
-    @keeps("R5")
+    @for_promise("R5")
     def test_what_is_not_there_is_not_found(self, provider_: VoucherProvider) -> None:
         calls: dict[str, Callable[[str], object]] = {"find": provider_.find, "get": provider_.get}
         if can(provider_, Operation.BALANCE):
@@ -125,111 +125,125 @@ class ReadingContract(Contract):
             except VoucherNotFound as error:
                 _check_named(error, name)
             else:
-                broke(f"{name} of an unknown code or id did not raise")
+                fail(f"{name} of an unknown code or id did not raise")
 
-    @keeps("R6")
-    def test_codes_and_pins_can_be_read_back(self, stage: Stage, provider_: VoucherProvider) -> None:
-        for true in truths(stage):
+    @for_promise("R6")
+    def test_codes_and_pins_can_be_read_back(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+        for true in ledger_vouchers(stage):
             got = provider_.get(true.id, secrets=True)
-            must(got.code == Code(true.code), f"get(secrets=True) did not give the code of {true.id!r}")
-            must(type(got.code) is Code, "the code is no Code, so it would show itself")
+            require(got.code == Code(true.code), f"get(secrets=True) did not give the code of {true.id!r}")
+            require(type(got.code) is Code, "the code is no Code, so it would show itself")
             if true.pin is not None:
-                must(got.pin == Pin(true.pin), f"get(secrets=True) did not give the PIN of {true.id!r}")
+                require(got.pin == Pin(true.pin), f"get(secrets=True) did not give the PIN of {true.id!r}")
 
-    @keeps("R7")
-    def test_the_status_is_the_vendors(self, stage: Stage, provider_: VoucherProvider) -> None:
+    @for_promise("R7")
+    def test_the_status_is_the_vendors(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
         seen = set()
-        for true in truths(stage):
-            for by, said in readings(provider_, true):
-                seen.add(said.status)
-                must(
-                    said.status is None or (type(said.status) is Status and said.status.value == true.status),
-                    f"{by} says {said.status!s} of {true.id!r}; the vendor's word is {true.status!r}",
+        for true in ledger_vouchers(stage):
+            for by, reading in readings(provider_, true):
+                seen.add(reading.status)
+                require(
+                    reading.status is None or (type(reading.status) is Status and reading.status.value == true.status),
+                    f"{by} says {reading.status!s} of {true.id!r}; the vendor's word is {true.status!r}",
                 )
-        told = {true.status for true in truths(stage)} & {Status.ACTIVE.value, Status.INACTIVE.value}
-        must(len(told) < 2 or None not in seen, "the vendor tells active from inactive vouchers; the provider does not")
+        statuses = {true.status for true in ledger_vouchers(stage)} & {Status.ACTIVE.value, Status.INACTIVE.value}
+        require(
+            len(statuses) < 2 or None not in seen,
+            "the vendor tells active from inactive vouchers; the provider does not",
+        )
 
-    @keeps("R11")
-    def test_the_history_is_the_vendors(self, stage: Stage, provider_: VoucherProvider) -> None:
-        for true in truths(stage):
+    @for_promise("R11")
+    def test_the_history_is_the_vendors(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+        for true in ledger_vouchers(stage):
             history = provider_.history(true.id)
-            must(history.voucher_id == true.id, f"the history of {true.id!r} is said to be of {history.voucher_id!r}")
-            said = sorted(movement.money.amount for movement in history)
+            require(
+                history.voucher_id == true.id, f"the history of {true.id!r} is said to be of {history.voucher_id!r}"
+            )
+            amounts = sorted(movement.money.amount for movement in history)
             held = sorted(Decimal(movement["amount"]) for movement in true.movements)
-            must(
-                said == held,
-                f"the history of {true.id!r} tells of {len(said)} movements, the vendor of {len(held)}, or of others",
+            require(
+                amounts == held,
+                f"the history of {true.id!r} tells of {len(amounts)} movements, the vendor of {len(held)}, or of"
+                " others",
             )
             for movement in history:
-                must(
+                require(
                     movement.money.currency == true.initial.currency, "a movement has another currency than its voucher"
                 )
-                must(movement.money.amount >= 0, "a movement has a negative amount: the direction belongs in its kind")
+                require(
+                    movement.money.amount >= 0, "a movement has a negative amount: the direction belongs in its kind"
+                )
             for entry in true.movements:
                 if entry.get("reference") is not None:
-                    must(
+                    require(
                         any(movement.reference == entry["reference"] for movement in history),
                         f"the history of {true.id!r} lacks the reference of a movement, or has another in its place",
                     )
             if all(movement.kind in _KNOWN_DIRECTIONS for movement in history):
-                total = sum((_KNOWN_DIRECTIONS[one.kind] * one.money.amount for one in history), Decimal(0))
-                must(
+                total = sum(
+                    (_KNOWN_DIRECTIONS[movement.kind] * movement.money.amount for movement in history), Decimal(0)
+                )
+                require(
                     true.initial.amount + total == true.remaining.amount,
                     f"initial value and movements of {true.id!r} do not add up to what is left: a kind is wrong",
                 )
 
-    @keeps("R12")
-    def test_the_history_says_whether_it_is_whole_and_of_when(self, stage: Stage, provider_: VoucherProvider) -> None:
-        true = most_telling(truths(stage))
+    @for_promise("R12")
+    def test_the_history_says_whether_it_is_whole_and_of_when(
+        self, stage: VendorUnderTest, provider_: VoucherProvider
+    ) -> None:
+        true = richest(ledger_vouchers(stage))
         before = provider_.history(true.id)
-        must(isinstance(before.complete, bool), "complete is neither True nor False")
+        require(isinstance(before.complete, bool), "complete is neither True nor False")
         stage.advance(7200)
         after = provider_.history(true.id)
         if before.as_of is not None or after.as_of is not None:
-            must(None not in (before.as_of, after.as_of), "as_of is told only now and then")
+            require(None not in (before.as_of, after.as_of), "as_of is told only now and then")
             assert before.as_of is not None
             assert after.as_of is not None
-            must(
+            require(
                 is_near(after.as_of - timedelta(hours=2), before.as_of, timedelta(seconds=30)),
                 "the vendor's clock was put forward by two hours, and as_of was not: it is another clock's",
             )
 
-    @keeps("R24")
+    @for_promise("R24")
     def test_what_the_vendor_says_beside_the_value_has_its_place(
-        self, stage: Stage, provider_: VoucherProvider
+        self, stage: VendorUnderTest, provider_: VoucherProvider
     ) -> None:
         lists = can(provider_, Operation.VOUCHERS)
         listed = by_id(provider_.vouchers()) if lists else {}
-        for true in truths(stage):
+        for true in ledger_vouchers(stage):
             told = [*readings(provider_, true), *([("the list", listed[true.id])] if lists else [])]
             for name in _BESIDE_THE_VALUE:
                 said = {by: value for by, voucher in told if (value := getattr(voucher, name)) not in (None, {})}
                 first = next(iter(said.values()), None)
-                must(
+                require(
                     all(value == first for value in said.values()),
                     f"of {true.id!r}, {' and '.join(said)} tell different {name}",
                 )
                 plain = type(first) is bool or all(type(text) is str for text in _texts(first))
-                must(plain, f"{name} of {true.id!r} is a {type(first).__name__}, which no journal brings back")
+                require(plain, f"{name} of {true.id!r} is a {type(first).__name__}, which no journal brings back")
 
-    @keeps("R24")
-    def test_a_presentation_shows_the_voucher_that_has_the_code(self, stage: Stage, provider_: VoucherProvider) -> None:
+    @for_promise("R24")
+    def test_a_presentation_shows_the_voucher_that_has_the_code(
+        self, stage: VendorUnderTest, provider_: VoucherProvider
+    ) -> None:
         if not can(provider_, Operation.PRESENTATION):
             return
-        everything = truths(stage)
+        everything = ledger_vouchers(stage)
         for true, other in zip(everything, [*everything[1:], everything[0]], strict=True):
             for shown in (provider_.presentation(true.code), provider_.presentation(Code(true.code), id=true.id)):
-                must(isinstance(shown, Presentation), f"presentation gave a {type(shown).__name__}")
+                require(isinstance(shown, Presentation), f"presentation gave a {type(shown).__name__}")
                 check_voucher(shown.voucher, true, "presentation")
-                must(shown.voucher.code == Code(true.code), "presentation lacks the code, which is to be printed")
-                must(shown.account == ACCOUNT, f"presentation named the account {shown.account!r}, not {ACCOUNT!r}")
+                require(shown.voucher.code == Code(true.code), "presentation lacks the code, which is to be printed")
+                require(shown.account == ACCOUNT, f"presentation named the account {shown.account!r}, not {ACCOUNT!r}")
             if other.id == true.id:
                 continue
             try:
                 shown = provider_.presentation(true.code, id=other.id)
             except (VoucherNotFound, InvalidRequest):
                 continue
-            broke(f"presentation of the code of {true.id!r} with the id {other.id!r} gave {shown.voucher.id!r}")
+            fail(f"presentation of the code of {true.id!r} with the id {other.id!r} gave {shown.voucher.id!r}")
 
 
 def _texts(value: object) -> list[object]:
@@ -259,7 +273,7 @@ def _variants(code: str) -> list[tuple[str, str]]:
 
 
 def _check_named(error: VoucherGatewayError, operation: str) -> None:
-    must(isinstance(error, Declined) and error.outcome == "declined", "the error's outcome is not declined")
-    must(error.account == ACCOUNT, f"the error of {operation} names the account {error.account!r}")
+    require(isinstance(error, Declined) and error.outcome == "declined", "the error's outcome is not declined")
+    require(error.account == ACCOUNT, f"the error of {operation} names the account {error.account!r}")
     # One read may be made of another: a balance of find, a history of get and a list of movements.
-    must(error.operation in _READS, f"the error of {operation} names the operation {error.operation!r}")
+    require(error.operation in _READS, f"the error of {operation} names the operation {error.operation!r}")

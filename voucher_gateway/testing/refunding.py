@@ -19,34 +19,36 @@ from voucher_gateway.adapter import (
     UnsupportedOperation,
     VoucherProvider,
 )
-from voucher_gateway.testing.books import VALUE, Books
-from voucher_gateway.testing.calling import Announcements, nothing_sent, refused
-from voucher_gateway.testing.deeds import prepare
-from voucher_gateway.testing.keeping import keeps, must
-from voucher_gateway.testing.scenes import Scenes, Subject
+from voucher_gateway.testing.books import VALUE, LedgerSnapshot
+from voucher_gateway.testing.calling import BeforeSendRecorder, expect_error, expect_no_request
+from voucher_gateway.testing.deeds import make_case
+from voucher_gateway.testing.keeping import for_promise, require
+from voucher_gateway.testing.scenes import VoucherFactory, VoucherUnderTest
 from voucher_gateway.testing.spendbase import SpendBase, changing
-from voucher_gateway.testing.stage import Stage
+from voucher_gateway.testing.stage import VendorUnderTest
 
 
 class RefundingContract(SpendBase):
     """Refunds, and values that are overwritten."""
 
-    @keeps("S17")
-    def test_refund_gives_exactly_the_redemption_back(self, provider_: VoucherProvider, scenes: Scenes) -> None:
+    @for_promise("S17")
+    def test_refund_gives_exactly_the_redemption_back(self, provider_: VoucherProvider, scenes: VoucherFactory) -> None:
         for minor in (1007, 29, 435):
-            subject = scenes.redeemed(minor)
+            subject = scenes.voucher_with_redemption(minor)
             before = scenes.books()
-            done = provider_.refund(_taken(subject), reference=scenes.reference(), order="O-1")
+            done = provider_.refund(_redemption_of(subject), reference=scenes.reference(), order="O-1")
             _must_have_given(scenes.money(minor), done, subject, before, scenes.books())
 
-    @keeps("S18")
-    def test_refunding_a_part_is_as_declared(self, stage: Stage, provider_: VoucherProvider, scenes: Scenes) -> None:
-        subject = scenes.redeemed(1007)
+    @for_promise("S18")
+    def test_refunding_a_part_is_as_declared(
+        self, stage: VendorUnderTest, provider_: VoucherProvider, scenes: VoucherFactory
+    ) -> None:
+        subject = scenes.voucher_with_redemption(1007)
         first, second = scenes.money(407), scenes.money(600)
         if not provider_.declared.of(Operation.REFUND).partial:
-            with nothing_sent(stage, "the refund of a part"):
-                refused(
-                    lambda: provider_.refund(_taken(subject), first, reference=scenes.reference()),
+            with expect_no_request(stage, "the refund of a part"):
+                expect_error(
+                    lambda: provider_.refund(_redemption_of(subject), first, reference=scenes.reference()),
                     "the refund of a part",
                     UnsupportedOperation,
                     InvalidRequest,
@@ -54,15 +56,17 @@ class RefundingContract(SpendBase):
             return
         for part in (first, second):
             before = scenes.books()
-            done = provider_.refund(_taken(subject), part, reference=scenes.reference())
+            done = provider_.refund(_redemption_of(subject), part, reference=scenes.reference())
             _must_have_given(part, done, subject, before, scenes.books())
 
-    @keeps("S19")
-    def test_nothing_is_refunded_beyond_the_redemption(self, provider_: VoucherProvider, scenes: Scenes) -> None:
-        subject = scenes.redeemed(1007)
-        beyond = partial(provider_.refund, _taken(subject), scenes.money(1008), reference=scenes.reference())
+    @for_promise("S19")
+    def test_nothing_is_refunded_beyond_the_redemption(
+        self, provider_: VoucherProvider, scenes: VoucherFactory
+    ) -> None:
+        subject = scenes.voucher_with_redemption(1007)
+        beyond = partial(provider_.refund, _redemption_of(subject), scenes.money(1008), reference=scenes.reference())
         before = scenes.books()
-        refused(
+        expect_error(
             beyond,
             "a refund of more than was taken",
             InvalidRequest,
@@ -71,39 +75,39 @@ class RefundingContract(SpendBase):
             AlreadyRefunded,
             InsufficientValue,
         )
-        scenes.books().must_be_as(before, "a refund of more than was taken was refused")
-        provider_.refund(_taken(subject), reference=scenes.reference())
+        scenes.books().require_unchanged(before, "a refund of more than was taken was refused")
+        provider_.refund(_redemption_of(subject), reference=scenes.reference())
         before = scenes.books()
-        again = partial(provider_.refund, _taken(subject), reference=scenes.reference())
-        refused(again, "a second refund of the whole", AlreadyRefunded, Rejected)
-        scenes.books().must_be_as(before, "a second refund was refused")
+        again = partial(provider_.refund, _redemption_of(subject), reference=scenes.reference())
+        expect_error(again, "a second refund of the whole", AlreadyRefunded, Rejected)
+        scenes.books().require_unchanged(before, "a second refund was refused")
 
-    @keeps("S21")
-    def test_no_amount_becomes_a_float(self, provider_: VoucherProvider, scenes: Scenes) -> None:
-        scenes.made_exact = _tripping
+    @for_promise("S21")
+    def test_no_amount_becomes_a_float(self, provider_: VoucherProvider, scenes: VoucherFactory) -> None:
+        scenes.wrap_money = _tripping
         for operation in changing(provider_):
-            deed = prepare(operation, scenes)
+            deed = make_case(operation, scenes)
             if deed.money is None:
                 continue
             deed.call(provider_, scenes.reference())
-            must(deed.times() == 1, f"{operation.value} moved {deed.times()} times {deed.money}")
+            require(deed.times() == 1, f"{operation.value} moved {deed.times()} times {deed.money}")
 
-    @keeps("S20")
+    @for_promise("S20")
     def test_a_value_is_read_and_overwritten_as_it_is(
-        self, stage: Stage, provider_: VoucherProvider, scenes: Scenes
+        self, stage: VendorUnderTest, provider_: VoucherProvider, scenes: VoucherFactory
     ) -> None:
         absolute = scenes.native(Operation.ISSUE) and provider_.declared.expiry.takes_instants
         fields: dict[str, Any] = {"valid_until": scenes.vendor_now() + timedelta(days=400)} if absolute else {}
         subject = scenes.spendable(**fields)
         read = provider_.read_value(subject.code)
         books = scenes.books()
-        must(read.voucher_id == subject.id, "`read_value` gives another voucher")
-        must(read == provider_.read_value(id=subject.id), "`read_value` says other things by id than by code")
-        must(read.remaining == books.remaining(subject.id), f"`read_value` says that {read.remaining} is left")
-        must(read.value == books.part(subject.id, "initial"), f"`read_value` says that the value is {read.value}")
+        require(read.voucher_id == subject.id, "`read_value` gives another voucher")
+        require(read == provider_.read_value(id=subject.id), "`read_value` says other things by id than by code")
+        require(read.remaining == books.remaining(subject.id), f"`read_value` says that {read.remaining} is left")
+        require(read.value == books.part(subject.id, "initial"), f"`read_value` says that the value is {read.value}")
         for step in (scenes.money(-1007), scenes.money(435), scenes.money(29)):
             before, old = scenes.books(), provider_.read_value(id=subject.id)
-            witness = Announcements(stage)
+            witness = BeforeSendRecorder(stage)
             intent = provider_.intent(
                 Operation.REDEEM, reference=scenes.reference(), voucher_id=subject.id, subject=subject.id
             )
@@ -111,8 +115,8 @@ class RefundingContract(SpendBase):
                 provider_.write_value(old, old.value + step, intent=intent)
             after = scenes.books()
             moved = after.remaining(subject.id) - before.remaining(subject.id)
-            must(moved == step, f"the value was overwritten with {step} more, and {moved} more is left")
-            must(
+            require(moved == step, f"the value was overwritten with {step} more, and {moved} more is left")
+            require(
                 witness.intents == [intent], "`write_value` did not announce its request under the intent it was given"
             )
             after.must_differ_only(before, "write_value", subject.id, VALUE | {"initial"})
@@ -126,19 +130,21 @@ class _Tripping(Decimal):
 
 
 def _tripping(money: Money) -> Money:
-    return Money.trusted(_Tripping(money.amount), money.currency)
+    return Money.from_exact(_Tripping(money.amount), money.currency)
 
 
-def _taken(subject: Subject) -> Redemption:
+def _redemption_of(subject: VoucherUnderTest) -> Redemption:
     assert subject.redemption is not None
     return subject.redemption
 
 
-def _must_have_given(money: Money, done: Refund, subject: Subject, before: Books, after: Books) -> None:
+def _must_have_given(
+    money: Money, done: Refund, subject: VoucherUnderTest, before: LedgerSnapshot, after: LedgerSnapshot
+) -> None:
     back = after.remaining(subject.id) - before.remaining(subject.id)
-    must(back == money, f"{money} was to be given back, and {back} was")
-    must(done.money == money, f"{money} was given back, and the result tells of {done.money}")
-    must(done.voucher_id in (None, subject.id), "the result names another voucher")
+    require(back == money, f"{money} was to be given back, and {back} was")
+    require(done.money == money, f"{money} was given back, and the result tells of {done.money}")
+    require(done.voucher_id in (None, subject.id), "the result names another voucher")
     left = after.remaining(subject.id)
-    must(done.remaining in (None, left), f"the result says that {done.remaining} is left, and {left} is")
+    require(done.remaining in (None, left), f"the result says that {done.remaining} is left, and {left} is")
     after.must_differ_only(before, "the refund", subject.id, VALUE | {"initial"})

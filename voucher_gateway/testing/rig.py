@@ -22,22 +22,22 @@ from voucher_gateway.adapter import (
     VoucherGatewayError,
 )
 from voucher_gateway.capabilities import RISKS
-from voucher_gateway.emulation import emulated
-from voucher_gateway.journal import State
-from voucher_gateway.testing.calling import Till, changing_of
-from voucher_gateway.testing.campaign import Campaign
-from voucher_gateway.testing.deeds import Deed, prepare
-from voucher_gateway.testing.keeping import must
-from voucher_gateway.testing.scenes import Scenes
-from voucher_gateway.testing.stage import ACCOUNT, HASTY, Stage, known_settings
+from voucher_gateway.emulation import with_emulations
+from voucher_gateway.journal import OperationState
+from voucher_gateway.testing.calling import AccountClient, changing_of
+from voucher_gateway.testing.campaign import FaultMatrix
+from voucher_gateway.testing.deeds import OperationCase, make_case
+from voucher_gateway.testing.keeping import require
+from voucher_gateway.testing.scenes import VoucherFactory
+from voucher_gateway.testing.stage import ACCOUNT, IMPATIENT, VendorUnderTest, select_settings
 from voucher_gateway.testing.victims import (
     ANSWERED,
     PATIENCE_S,
     SENDING,
-    Desk,
-    Points,
+    CrashPoints,
+    GatewayProcess,
     must_have_struck,
-    struck,
+    run_until_killed,
     working,
 )
 
@@ -53,7 +53,7 @@ _FAULTS: Final = ("commit-then-drop", "error-before", "truncate", "error-after-c
 """What strikes calls of a gateway unless a run is thorough."""
 
 
-class Rig:
+class CrashHarness:
     """A gateway on a journal, what its account can do, and how it is put to the test.
 
     Args:
@@ -62,17 +62,19 @@ class Rig:
         thorough: whether everything is tried, and not only some of it.
     """
 
-    def __init__(self, stage: Stage, url: str, *, thorough: bool) -> None:
+    def __init__(self, stage: VendorUnderTest, url: str, *, thorough: bool) -> None:
         self.stage = stage
         self.url = url
         self._thorough = thorough
-        self.desk = Desk.open(stage, url)
+        self.desk = GatewayProcess.open(stage, url)
         provider = self.desk.gateway.provider(ACCOUNT)
-        self.can: Capabilities = emulated(provider.declared, frozenset(RISKS))
-        self.scenes = Scenes(stage, provider, self.desk.till)
-        self.operations = [one for one in Operation if one.changes and self.can.of(one).available]
+        self.can: Capabilities = with_emulations(provider.declared, frozenset(RISKS))
+        self.scenes = VoucherFactory(stage, provider, self.desk.till)
+        self.operations = [
+            operation for operation in Operation if operation.changes and self.can.of(operation).available
+        ]
         self._random = random.Random(f"crashes of {provider.name}")  # noqa: S311 - the same in every run
-        self.reading = Campaign(stage, thorough=False).sent_by_reads()
+        self.reading = FaultMatrix(stage, thorough=False).requests_of_reads()
         self._labels: dict[Operation, list[str]] = {}
         self._requests: dict[Operation, int] = {}
         self._changing: dict[Operation, list[int]] = {}
@@ -88,39 +90,39 @@ class Rig:
     @property
     def main_operation(self) -> Operation:
         """The verb that stands for all where one is enough: the one that takes value, if there is one."""
-        for one in (Operation.REDEEM, Operation.TOP_UP, Operation.ISSUE):
-            if one in self.operations:
-                return one
+        for operation in (Operation.REDEEM, Operation.TOP_UP, Operation.ISSUE):
+            if operation in self.operations:
+                return operation
         return self.operations[0]
 
     def is_emulated(self, operation: Operation) -> bool:
         """Whether the gateway makes a verb out of others."""
         return self.can.of(operation).support is Support.EMULATED
 
-    def begun(self, operation: Operation, what: str) -> Trial:
+    def start_case(self, operation: Operation, what: str) -> JournalledCall:
         """Prepare a verb and name its call."""
         emulation = self.can.of(operation).emulation if self.is_emulated(operation) else None
         # The vendor never hears of these: what is set aside lapses, or was taken before.
         silent = emulation == "release-by-expiry" or (
             emulation == "reserve-by-redeem" and operation is Operation.CAPTURE
         )
-        deed = attrs.evolve(prepare(operation, self.scenes), shows=not silent)
-        return Trial(self, deed, self.scenes.reference(), f"{operation.value} {what}")
+        deed = attrs.evolve(make_case(operation, self.scenes), visible_in_ledger=not silent)
+        return JournalledCall(self, deed, self.scenes.reference(), f"{operation.value} {what}")
 
     def labels(self, operation: Operation) -> list[str]:
         """Return the points that a verb comes by, from a call that is not struck."""
         if operation not in self._labels:
-            trial = self.begun(operation, "rehearsed")
-            before = len(self.stage.arrivals())
-            with closing(Desk.open(self.stage, self.url)) as desk:
-                points = Points()
+            trial = self.start_case(operation, "rehearsed")
+            before = len(self.stage.requests())
+            with closing(GatewayProcess.open(self.stage, self.url)) as desk:
+                points = CrashPoints()
                 points.watch(desk.journal)
                 trial.deed.call(desk.till, trial.reference)
-            arrived = self.stage.arrivals()[before:]
+            arrived = self.stage.requests()[before:]
             changes = changing_of(arrived, self.reading)
             self._labels[operation] = points.passed
             self._requests[operation] = len(arrived)
-            self._changing[operation] = [index for index, one in enumerate(arrived) if one in changes]
+            self._changing[operation] = [index for index, request in enumerate(arrived) if request in changes]
             trial.check(after="repeated")
         return self._labels[operation]
 
@@ -151,19 +153,19 @@ class Rig:
                 yield operation, at
 
     @contextmanager
-    def killed_waiting(self, operation: Operation, at: int) -> Iterator[Trial]:
+    def kill_while_waiting(self, operation: Operation, at: int) -> Iterator[JournalledCall]:
         """Kill a process while it waits for the answer to a request that the vendor has carried out."""
-        trial = self.begun(operation, "killed while it waited for an answer")
-        start, deadline = len(self.stage.arrivals()), time.monotonic() + PATIENCE_S
-        self.stage.strike(_HANG, at)
+        trial = self.start_case(operation, "killed while it waited for an answer")
+        start, deadline = len(self.stage.requests()), time.monotonic() + PATIENCE_S
+        self.stage.inject_fault(_HANG, at)
         with working(self.stage, self.url, trial.call):
-            while len(self.stage.arrivals()) <= start + at or trial.deed.times() == 0:
-                must(time.monotonic() < deadline, f"{trial.name}: the vendor never got the request")
+            while len(self.stage.requests()) <= start + at or trial.deed.times() == 0:
+                require(time.monotonic() < deadline, f"{trial.name}: the vendor never got the request")
                 time.sleep(0.005)
-        self.stage.clear()
+        self.stage.clear_faults()
         yield trial
 
-    def drawn(self, operation: Operation) -> list[tuple[str, int]]:
+    def selected_faults(self, operation: Operation) -> list[tuple[str, int]]:
         """Return which faults strike which requests of a verb."""
         self.labels(operation)
         everything = [(fault, at) for at in range(self._requests[operation]) for fault in sorted(self.stage.faults)]
@@ -173,19 +175,19 @@ class Rig:
         return self._random.sample(some, min(3, len(some)))
 
     @contextmanager
-    def killed(self, operation: Operation, at: int, label: str) -> Iterator[Trial]:
+    def kill_at(self, operation: Operation, at: int, label: str) -> Iterator[JournalledCall]:
         """Kill a process at a point of a verb."""
-        trial = self.begun(operation, f"killed {label}")
-        with struck(self.stage, self.url, trial.call, at) as victim:
+        trial = self.start_case(operation, f"killed {label}")
+        with run_until_killed(self.stage, self.url, trial.call, at) as victim:
             must_have_struck(victim, trial.name)
             victim.wait_killed()
-        must(trial.deed.times() in (0, 1), f"{trial.name}: it happened {trial.deed.times()} times")
+        require(trial.deed.times() in (0, 1), f"{trial.name}: it happened {trial.deed.times()} times")
         yield trial
 
     @contextmanager
-    def hasty(self) -> Iterator[Desk]:
+    def impatient_gateway(self) -> Iterator[GatewayProcess]:
         """Give a gateway with an impatient provider that has sent nothing yet, on the same journal."""
-        hasty = known_settings(type(self.scenes.provider), HASTY)
+        hasty = select_settings(type(self.scenes.provider), IMPATIENT)
         provider = self.stage.provider(**{key: value for key, value in hasty.items() if key != "tries"})
         try:
             yield self.desk.with_provider(provider)
@@ -206,23 +208,23 @@ class Rig:
         life = rules.time_to_live.total_seconds() if rules is not None and rules.time_to_live is not None else 0.0
         self.stage.advance(life + _MARGIN_S)
 
-    def sent(self) -> int:
+    def count_changes(self) -> int:
         """Return how many changing requests arrived so far."""
-        return len(changing_of(self.stage.arrivals(), self.reading))
+        return len(changing_of(self.stage.requests(), self.reading))
 
-    def must_add_up(self, times: Decimal, said: list[str], who: str) -> None:
+    def require_sum(self, times: Decimal, answers: list[str], who: str) -> None:
         """Make sure that as much was taken as was said."""
-        succeeded = said.count("succeeded")
-        unknown = said.count("OutcomeUnknown") + said.count("ConcurrentModification")
-        told = f"{succeeded} {who} were told that they had taken their share, {unknown} that nobody knows"
-        must(times == int(times), f"{told}, and {times} shares are gone")
-        must(succeeded <= times <= succeeded + unknown, f"{told}, and {times} shares are gone")
-        must(times <= SHARES, f"the voucher held {SHARES} shares, and {times} are gone")
-        must(succeeded, f"not one of the {who} could spend: {', '.join(sorted(set(said)))}")
+        succeeded = answers.count("succeeded")
+        unknown = answers.count("OutcomeUnknown") + answers.count("ConcurrentModification")
+        summary = f"{succeeded} {who} were told that they had taken their share, {unknown} that nobody knows"
+        require(times == int(times), f"{summary}, and {times} shares are gone")
+        require(succeeded <= times <= succeeded + unknown, f"{summary}, and {times} shares are gone")
+        require(times <= SHARES, f"the voucher held {SHARES} shares, and {times} are gone")
+        require(succeeded, f"not one of the {who} could spend: {', '.join(sorted(set(answers)))}")
 
 
 @attrs.frozen
-class Trial:
+class JournalledCall:
     """One call through the gateway, and what became of it.
 
     Attributes:
@@ -232,12 +234,12 @@ class Trial:
         name: for messages.
     """
 
-    rig: Rig
-    deed: Deed
+    rig: CrashHarness
+    deed: OperationCase
     reference: str
     name: str
 
-    def call(self, till: Till) -> Any:
+    def call(self, till: AccountClient) -> Any:
         """Make the call with any gateway."""
         return self.deed.call(till, self.reference)
 
@@ -246,7 +248,7 @@ class Trial:
         return self.call(self.rig.desk.till)
 
     @property
-    def state(self) -> State | None:
+    def state(self) -> OperationState | None:
         """What the journal says of it."""
         entry = self.rig.desk.gateway.operation(ACCOUNT, self.deed.operation, self.reference)
         return None if entry is None else entry.state
@@ -261,7 +263,7 @@ class Trial:
             except NotExecuted:
                 continue
             except VoucherGatewayError as error:
-                must(
+                require(
                     isinstance(error, Declined) or error.outcome == "unknown",
                     f"{self.name}: a repeat raised {type(error).__name__}: {error.message}",
                 )
@@ -269,19 +271,21 @@ class Trial:
             else:
                 return
 
-    def judge(self, said: VoucherGatewayError | None) -> None:
+    def judge(self, error: VoucherGatewayError | None) -> None:
         """Hold what a call said against what happened."""
         times = self.deed.times()
-        seen = f"{self.name}: {'it succeeded' if said is None else type(said).__name__}, and it happened {times} times"
-        must(times in (0, 1), seen)
+        seen = (
+            f"{self.name}: {'it succeeded' if error is None else type(error).__name__}, and it happened {times} times"
+        )
+        require(times in (0, 1), seen)
         # A vendor may be a database, too: only the journal's own trouble is meant.
         journal = self.rig.desk.journal.database.shown
-        troubled = isinstance(said, DatabaseUnavailable) and journal in said.message
-        must(not troubled, f"{seen}: nothing was wrong with the journal")
-        if said is None:
-            must(times == 1 or not self.deed.shows, seen)
-        elif said.outcome != "unknown":
-            must(times == 0, seen)
+        troubled = isinstance(error, DatabaseUnavailable) and journal in error.message
+        require(not troubled, f"{seen}: nothing was wrong with the journal")
+        if error is None:
+            require(times == 1 or not self.deed.visible_in_ledger, seen)
+        elif error.outcome != "unknown":
+            require(times == 0, seen)
 
     def check(self, *, after: str, loud: bool = False) -> None:
         """Make sure that it happened once or not at all, and that the journal agrees or says unknown.
@@ -292,15 +296,15 @@ class Trial:
         """
         times, state, operation = self.deed.times(), self.state, self.deed.operation
         seen = f"{self.name}, then {after}: it happened {times} times, and the journal says {state and state.value}"
-        must(times in (0, 1), seen)
-        must(state is not State.OPEN, seen)
+        require(times in (0, 1), seen)
+        require(state is not OperationState.OPEN, seen)
         if operation is Operation.RELEASE:  # what was set aside may be over without it
-            must(times == int(self.deed.shows) or state is not State.SUCCEEDED, seen)
-        elif not self.deed.shows or operation is Operation.RESERVE:  # which may be over meanwhile
-            must(times == 0 or state in (State.SUCCEEDED, State.UNKNOWN), seen)
+            require(times == int(self.deed.visible_in_ledger) or state is not OperationState.SUCCEEDED, seen)
+        elif not self.deed.visible_in_ledger or operation is Operation.RESERVE:  # which may be over meanwhile
+            require(times == 0 or state in (OperationState.SUCCEEDED, OperationState.UNKNOWN), seen)
         elif times == 0:
-            must(state is not State.SUCCEEDED, seen)
+            require(state is not OperationState.SUCCEEDED, seen)
         else:
-            findable = operation in self.rig.can.resolves and not loud
-            allowed = (State.SUCCEEDED,) if findable else (State.SUCCEEDED, State.UNKNOWN)
-            must(state in allowed, seen)
+            findable = operation in self.rig.can.resolvable and not loud
+            allowed = (OperationState.SUCCEEDED,) if findable else (OperationState.SUCCEEDED, OperationState.UNKNOWN)
+            require(state in allowed, seen)

@@ -29,9 +29,9 @@ from voucher_gateway.adapter import (
     VoucherProvider,
     exponent,
 )
-from voucher_gateway.testing.books import Books
-from voucher_gateway.testing.keeping import Shortage, broke, must
-from voucher_gateway.testing.stage import Stage
+from voucher_gateway.testing.books import LedgerSnapshot
+from voucher_gateway.testing.keeping import MissingTestData, fail, require
+from voucher_gateway.testing.stage import VendorUnderTest
 
 FACE: Final = 5321
 """What a voucher holds unless a test says otherwise, in minor units."""
@@ -43,7 +43,7 @@ _RESTOCKED: Final = 4
 
 
 @attrs.frozen
-class Subject:
+class VoucherUnderTest:
     """A voucher that a test acts on.
 
     Attributes:
@@ -61,7 +61,7 @@ class Subject:
     redemption: Redemption | None = None
 
 
-class Scenes:
+class VoucherFactory:
     """Makes vouchers of every kind that a test needs, each time another one.
 
     Args:
@@ -70,7 +70,7 @@ class Scenes:
         provider: the provider that `verbs` are of.
     """
 
-    def __init__(self, stage: Stage, provider: VoucherProvider, verbs: Any = None) -> None:
+    def __init__(self, stage: VendorUnderTest, provider: VoucherProvider, verbs: Any = None) -> None:
         self.stage = stage
         self.provider = provider
         self.verbs = provider if verbs is None else verbs
@@ -81,7 +81,7 @@ class Scenes:
         self._unfit: dict[str, set[str]] = {}
         self._update: Callable[[], VoucherChanges] | None = None
         self.currency = self._currency()
-        self.made_exact: Callable[[Money], Money] = lambda money: money
+        self.wrap_money: Callable[[Money], Money] = lambda money: money
 
     # --- names and amounts ---
 
@@ -97,16 +97,16 @@ class Scenes:
         """Return a code that no voucher has, within the declared rules."""
         rules = self.declared.codes
         length = max(rules.min_length, min(16, rules.max_length or 16))
-        letters = [one for one in _LETTERS if one not in rules.forbidden]
+        letters = [letter for letter in _LETTERS if letter not in rules.forbidden]
         return Code("".join(self._random.choice(letters) for _ in range(length)))
 
     def money(self, minor: int) -> Money:
         """Return an amount in the currency of the scenes."""
-        return self.made_exact(Money.from_minor(minor, self.currency))
+        return self.wrap_money(Money.from_minor(minor, self.currency))
 
     def native(self, *operations: Operation) -> bool:
         """Whether the provider has all of these itself."""
-        return all(self.declared.of(one).support is Support.NATIVE for one in operations)
+        return all(self.declared.of(operation).support is Support.NATIVE for operation in operations)
 
     @property
     def through_gateway(self) -> bool:
@@ -117,47 +117,47 @@ class Scenes:
         """Return the stage's ledger, whose codes must not show in messages."""
         return self.stage.ledger()
 
-    def books(self) -> Books:
+    def books(self) -> LedgerSnapshot:
         """Read the ledger."""
-        return Books.of(self.stage)
+        return LedgerSnapshot.of(self.stage)
 
     # --- vouchers ---
 
-    def spendable(self, minor: int = FACE, **fields: Any) -> Subject:
+    def spendable(self, minor: int = FACE, **fields: Any) -> VoucherUnderTest:
         """Return a voucher that can be spent now."""
         if not self.native(Operation.ISSUE):
-            return self._picked("active voucher", minor, self._is_spendable)
-        made = self._issued(minor, active=True, **fields)
-        if made.status is Status.INACTIVE:
-            must(
+            return self._pick_existing("active voucher", minor, self._is_spendable)
+        issued = self._issue(minor, active=True, **fields)
+        if issued.status is Status.INACTIVE:
+            require(
                 self.native(Operation.ACTIVATE),
                 "a new voucher is inactive, and the provider declares nothing that makes it spendable",
             )
-            self.provider.activate(made.id, reference=self.reference())
-        return self._subject(made.id)
+            self.provider.activate(issued.id, reference=self.reference())
+        return self._subject(issued.id)
 
-    def inactive(self, minor: int = FACE, **fields: Any) -> Subject:
+    def inactive(self, minor: int = FACE, **fields: Any) -> VoucherUnderTest:
         """Return a voucher that was never made spendable, or was stopped."""
         if not self.native(Operation.ISSUE):
-            return self._picked("inactive voucher", minor, lambda one: one.status is Status.INACTIVE)
-        made = self._issued(minor, active=False, **fields)
-        if made.status is not Status.INACTIVE:
-            must(
-                self.native(Operation.DEACTIVATE) and not self.declared.issues_inactive,
+            return self._pick_existing("inactive voucher", minor, lambda voucher: voucher.status is Status.INACTIVE)
+        issued = self._issue(minor, active=False, **fields)
+        if issued.status is not Status.INACTIVE:
+            require(
+                self.native(Operation.DEACTIVATE) and not self.declared.can_issue_inactive,
                 "a new voucher that is to be inactive is not, and the provider declares nothing that stops it",
             )
-            self.provider.deactivate(made.id, reference=self.reference())
-        return self._subject(made.id)
+            self.provider.deactivate(issued.id, reference=self.reference())
+        return self._subject(issued.id)
 
-    def idle(self) -> Subject:
+    def unspent(self) -> VoucherUnderTest:
         """Return a voucher that nobody spends yet, for changes that a vendor may refuse of an active one."""
         return self.inactive() if self.has_statuses else self.spendable()
 
-    def expired(self, minor: int = FACE) -> Subject:
+    def expired_voucher(self, minor: int = FACE) -> VoucherUnderTest:
         """Return a voucher whose validity is over; the vendor's clock may move for it."""
         expiry = self.declared.expiry
         if not self.native(Operation.ISSUE) or not (expiry.takes_instants or expiry.takes_lengths):
-            return self._picked("expired voucher", minor, self._is_expired)
+            return self._pick_existing("expired voucher", minor, self._is_expired)
         if not expiry.takes_instants:
             subject, lasts = self.spendable(minor, validity=Validity(1, Interval.DAYS)), 2 * _DAY_S
         else:
@@ -166,16 +166,16 @@ class Scenes:
         self.stage.advance(lasts)
         return subject
 
-    def with_pin(self, pin: str) -> tuple[Subject, str]:
+    def with_pin(self, pin: str) -> tuple[VoucherUnderTest, str]:
         """Return a voucher with a PIN, and the PIN."""
         if self.native(Operation.ISSUE):
             return self.spendable(pin=pin), pin
-        for books in self._stocks():
+        for books in self._ledger_with_restock():
             for id, entry in books.entries.items():
                 if entry.get("pin") and id not in self._used and self._is_spendable(self.provider.get(id)):
                     self._used.add(id)
                     return self._subject(id), str(entry["pin"])
-        raise Shortage(
+        raise MissingTestData(
             "the stage has no active voucher with a PIN, and the provider cannot make one: let the simulator begin"
             " with some (its method `seed`)"
         )
@@ -197,18 +197,18 @@ class Scenes:
 
     # --- values under way ---
 
-    def reserved(self, minor: int = 1007) -> Subject:
+    def voucher_with_reservation(self, minor: int = 1007) -> VoucherUnderTest:
         """Return a voucher of which an amount is set aside."""
         subject = self.spendable()
         reservation = self.verbs.reserve(subject.code, self.money(minor), reference=self.reference(), order="O-1")
         return attrs.evolve(subject, reservation=reservation)
 
-    def redeemed(self, minor: int = 1007) -> Subject:
+    def voucher_with_redemption(self, minor: int = 1007) -> VoucherUnderTest:
         """Return a voucher of which an amount was taken."""
         subject = self.spendable()
-        return attrs.evolve(subject, redemption=self.taken(subject, minor))
+        return attrs.evolve(subject, redemption=self.redeem(subject, minor))
 
-    def taken(self, subject: Subject, minor: int) -> Redemption:
+    def redeem(self, subject: VoucherUnderTest, minor: int) -> Redemption:
         """Take an amount off a voucher, in one step or two."""
         money = self.money(minor)
         if self.through_gateway or self.native(Operation.REDEEM):
@@ -227,7 +227,7 @@ class Scenes:
         It is found out by trying on a voucher that no test looks at: what can be updated is not declared.
         """
         if self._update is None:
-            tried = self.idle().id
+            tried = self.unspent().id
             for make in self._ways_to_update():
                 try:
                     self.provider.update(tried, make(), reference=self.reference())
@@ -236,7 +236,7 @@ class Scenes:
                 self._update = make
                 break
             else:
-                broke("update is declared, and refuses a change of valid_until, of sku and of batch")
+                fail("update is declared, and refuses a change of valid_until, of sku and of batch")
         return self._update()
 
     def _ways_to_update(self) -> list[Callable[[], VoucherChanges]]:
@@ -257,34 +257,34 @@ class Scenes:
             fields.setdefault("code", self.code())
         return NewVoucher(initial=self.money(minor), **fields)
 
-    def _issued(self, minor: int, *, active: bool, **fields: Any) -> Voucher:
-        if "active" in self.declared.keeps:
+    def _issue(self, minor: int, *, active: bool, **fields: Any) -> Voucher:
+        if "active" in self.declared.stored_fields:
             fields["active"] = active
         return self.provider.issue(self.new(minor, **fields), reference=self.reference())
 
-    def _subject(self, id: str) -> Subject:
+    def _subject(self, id: str) -> VoucherUnderTest:
         books = self.books()
-        return Subject(id, Code(str(books.entries[id]["code"])), books.remaining(id))
+        return VoucherUnderTest(id, Code(str(books.entries[id]["code"])), books.remaining(id))
 
-    def _picked(self, kind: str, minor: int, fits: Callable[[Voucher], bool]) -> Subject:
+    def _pick_existing(self, kind: str, minor: int, fits: Callable[[Voucher], bool]) -> VoucherUnderTest:
         # Only time could make one fit that does not, and it makes no voucher fit but the expired ones.
         unfit: set[str] = set() if fits == self._is_expired else self._unfit.setdefault(kind, set())
-        for books in self._stocks():
+        for books in self._ledger_with_restock():
             for id, entry in books.entries.items():
                 if id in self._used or id in unfit or entry["currency"] != self.currency:
                     continue
-                if books.available(id) < self.money(minor) or books.reserved(id).amount != 0:
+                if books.available(id) < self.money(minor) or books.reserved_amount(id).amount != 0:
                     continue
                 if fits(self.provider.get(id)):
                     self._used.add(id)
                     return self._subject(id)
                 unfit.add(id)
-        raise Shortage(
+        raise MissingTestData(
             f"the stage has no {kind} of {self.money(minor)} or more that is not used yet, and the provider cannot make"
             " one: let the simulator begin with some (its method `seed`)"
         )
 
-    def _stocks(self) -> Iterator[Books]:
+    def _ledger_with_restock(self) -> Iterator[LedgerSnapshot]:
         """Yield what the vendor has, and again after it got more, where a stage can give it more."""
         yield (books := self.books())
         restock = getattr(self.stage, "restock", None)
@@ -307,6 +307,8 @@ class Scenes:
     def _currency(self) -> str:
         """Return a currency that the vendor's vouchers have, and that its amounts can carry whole."""
         decimals = self.declared.amounts.decimals
-        found = Counter(str(one["currency"]) for one in self.stage.ledger())
-        fitting = [one for one, _ in found.most_common() if decimals is None or exponent(one) <= decimals]
+        counts = Counter(str(entry["currency"]) for entry in self.stage.ledger())
+        fitting = [
+            currency for currency, _ in counts.most_common() if decimals is None or exponent(currency) <= decimals
+        ]
         return fitting[0] if fitting else "EUR"

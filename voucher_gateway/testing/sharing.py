@@ -15,9 +15,9 @@ from typing import Final
 
 from voucher_gateway.adapter import Operation, VoucherProvider
 from voucher_gateway.testing.base import Contract
-from voucher_gateway.testing.keeping import keeps, must
-from voucher_gateway.testing.stage import Stage
-from voucher_gateway.testing.truth import can, check_money, check_voucher, truths
+from voucher_gateway.testing.keeping import for_promise, require
+from voucher_gateway.testing.stage import VendorUnderTest
+from voucher_gateway.testing.truth import can, check_money, check_voucher, ledger_vouchers
 
 THREADS: Final = 8
 _GRACE_S: Final = 2.0
@@ -26,11 +26,11 @@ _GRACE_S: Final = 2.0
 class SharingContract(Contract):
     """Threads and processes share an instance and never each other's answers."""
 
-    @keeps("R16")
+    @for_promise("R16")
     def test_threads_share_an_instance(self) -> None:
         with closing(self.make_stage(latency_ms=1)) as stage:
             provider = stage.provider()
-            vouchers = truths(stage)
+            vouchers = ledger_vouchers(stage)
             begin = threading.Barrier(THREADS)
 
             def work(number: int) -> None:
@@ -46,9 +46,9 @@ class SharingContract(Contract):
             with _restless(), ThreadPoolExecutor(THREADS) as pool:
                 list(pool.map(work, range(THREADS)))
 
-    @keeps("R17")
-    def test_both_processes_go_on_after_a_fork(self, stage: Stage, provider_: VoucherProvider) -> None:
-        vouchers = truths(stage)[:8]
+    @for_promise("R17")
+    def test_both_processes_go_on_after_a_fork(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+        vouchers = ledger_vouchers(stage)[:8]
 
         def work() -> None:
             for true in vouchers:
@@ -56,19 +56,19 @@ class SharingContract(Contract):
                 check_voucher(provider_.get(true.id), true, "get, after a fork,")
 
         work()
-        children = [_forked(work) for _ in range(2)]
+        children = [_run_in_child(work) for _ in range(2)]
         try:
             work()
         finally:
-            told = [_ended(child) for child in children]
-        must(not any(told), f"a forked child failed: {next((one for one in told if one), '')}")
+            errors = [_error_of_child(child) for child in children]
+        require(not any(errors), f"a forked child failed: {next((error for error in errors if error), '')}")
         work()
 
-    @keeps("R19")
-    def test_close_closes(self, stage: Stage) -> None:
+    @for_promise("R19")
+    def test_close_closes(self, stage: VendorUnderTest) -> None:
         before = set(threading.enumerate())
         provider = stage.provider()
-        true = truths(stage)[0]
+        true = ledger_vouchers(stage)[0]
         provider.find(true.code)
         if can(provider, Operation.VOUCHERS):
             list(provider.vouchers())  # to its end: what is under way would go on past `close`
@@ -79,15 +79,15 @@ class SharingContract(Contract):
             provider.close()
             del provider
             gc.collect()
-        left = [str(one.message) for one in warned if issubclass(one.category, ResourceWarning)]
-        must(not left, "something was left open for the garbage collector to close")
-        must(_soon(lambda: connections() == 0), f"{connections()} connections to the vendor are still open")
+        left = [str(warning.message) for warning in warned if issubclass(warning.category, ResourceWarning)]
+        require(not left, "something was left open for the garbage collector to close")
+        require(_soon(lambda: connections() == 0), f"{connections()} connections to the vendor are still open")
 
         def threads() -> list[threading.Thread]:
-            ours = [one for one in threading.enumerate() if one not in before]
-            return [one for one in ours if "process_request_thread" not in one.name]
+            ours = [thread for thread in threading.enumerate() if thread not in before]
+            return [thread for thread in ours if "process_request_thread" not in thread.name]
 
-        must(_soon(lambda: not threads()), f"{len(threads())} threads of the provider are still there")
+        require(_soon(lambda: not threads()), f"{len(threads())} threads of the provider are still there")
 
 
 @contextmanager
@@ -110,7 +110,7 @@ def _soon(holds: Callable[[], bool]) -> bool:
     return True
 
 
-def _forked(work: Callable[[], None]) -> tuple[int, int]:
+def _run_in_child(work: Callable[[], None]) -> tuple[int, int]:
     """Do something in a child process; returns its id, and where it tells of failure."""
     reading, writing = os.pipe()
     with warnings.catch_warnings():
@@ -130,9 +130,9 @@ def _forked(work: Callable[[], None]) -> tuple[int, int]:
     os._exit(0)
 
 
-def _ended(child: tuple[int, int]) -> str:
+def _error_of_child(child: tuple[int, int]) -> str:
     number, reading = child
-    with os.fdopen(reading, "rb") as told:
-        text = told.read().decode("utf-8", "replace")
+    with os.fdopen(reading, "rb") as stream:
+        text = stream.read().decode("utf-8", "replace")
     status = os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
     return text or ("" if status == 0 else f"it ended with {status}")

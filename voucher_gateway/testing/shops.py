@@ -59,17 +59,17 @@ def voucher_gateway(tmp_path: Path) -> Iterator[MakeGateway]:
     """
     from voucher_gateway.gateway import Gateway
 
-    made: list[Gateway] = []
+    opened: list[Gateway] = []
     usual = f"sqlite:///{tmp_path / 'voucher-gateway-journal.db'}"
 
     def make(*, journal: str | None = usual, **accounts: SimulatedVendor | dict[str, Any]) -> Gateway:
-        tables = {name: one if isinstance(one, dict) else one.account() for name, one in accounts.items()}
+        tables = {name: count if isinstance(count, dict) else count.account() for name, count in accounts.items()}
         config = {"accounts": tables} if journal is None else {"accounts": tables, "journal": journal}
-        made.append(Gateway.from_config(config))
-        return made[-1]
+        opened.append(Gateway.from_config(config))
+        return opened[-1]
 
     try:
         yield make
     finally:
-        for gateway in reversed(made):
+        for gateway in reversed(opened):
             gateway.close()

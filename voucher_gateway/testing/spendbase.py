@@ -8,21 +8,21 @@ import pytest
 
 from voucher_gateway.adapter import Operation, Support, VoucherProvider
 from voucher_gateway.testing.base import Contract
-from voucher_gateway.testing.scenes import Scenes
-from voucher_gateway.testing.stage import Stage
+from voucher_gateway.testing.scenes import VoucherFactory
+from voucher_gateway.testing.stage import VendorUnderTest
 
 
 class SpendBase(Contract):
     """Fixtures of the spend level."""
 
     @pytest.fixture
-    def scenes(self, stage: Stage) -> Scenes:
+    def scenes(self, stage: VendorUnderTest) -> VoucherFactory:
         """Vouchers of every kind, made by an instance of their own."""
-        return Scenes(stage, stage.provider())
+        return VoucherFactory(stage, stage.provider())
 
 
 def changing(provider: type[VoucherProvider] | VoucherProvider) -> Iterator[Operation]:
     """Yield the changing operations that a provider has itself."""
-    for one in Operation:
-        if one.changes and provider.declared.of(one).support is Support.NATIVE:
-            yield one
+    for operation in Operation:
+        if operation.changes and provider.declared.of(operation).support is Support.NATIVE:
+            yield operation

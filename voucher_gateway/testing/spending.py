@@ -23,13 +23,13 @@ from voucher_gateway.adapter import (
     VoucherProvider,
     WrongPin,
 )
-from voucher_gateway.testing.books import VALUE, Books
-from voucher_gateway.testing.calling import nothing_sent, refused
+from voucher_gateway.testing.books import VALUE, LedgerSnapshot
+from voucher_gateway.testing.calling import expect_error, expect_no_request
 from voucher_gateway.testing.changing import other_currency
-from voucher_gateway.testing.keeping import keeps, must
-from voucher_gateway.testing.scenes import Scenes, Subject
+from voucher_gateway.testing.keeping import for_promise, require
+from voucher_gateway.testing.scenes import VoucherFactory, VoucherUnderTest
 from voucher_gateway.testing.spendbase import SpendBase
-from voucher_gateway.testing.stage import Stage
+from voucher_gateway.testing.stage import VendorUnderTest
 
 Spend = Callable[["str | Code", Money, "Pin | None"], object]
 
@@ -37,8 +37,8 @@ Spend = Callable[["str | Code", Money, "Pin | None"], object]
 class SpendingContract(SpendBase):
     """Redeeming, and what is declined."""
 
-    @keeps("S9")
-    def test_redeem_takes_exactly_the_amount(self, provider_: VoucherProvider, scenes: Scenes) -> None:
+    @for_promise("S9")
+    def test_redeem_takes_exactly_the_amount(self, provider_: VoucherProvider, scenes: VoucherFactory) -> None:
         for minor in (1007, 29, 435, 5321):
             subject = scenes.spendable()
             before = scenes.books()
@@ -46,81 +46,87 @@ class SpendingContract(SpendBase):
             must_have_taken(scenes.money(minor), done, subject, before, scenes.books())
             must_tell_the_tax_of(provider_.get(subject.id), done, "redeem")
 
-    @keeps("S10")
-    def test_more_than_there_is_is_declined(self, provider_: VoucherProvider, scenes: Scenes) -> None:
+    @for_promise("S10")
+    def test_more_than_there_is_is_declined(self, provider_: VoucherProvider, scenes: VoucherFactory) -> None:
         subject = scenes.spendable()
         for name, spend in ways_to_spend(provider_, scenes).items():
             before = scenes.books()
-            refused(
+            expect_error(
                 partial(spend, subject.code, subject.value + scenes.money(1), None),
                 f"{name} of more than is left",
                 InsufficientValue,
                 Rejected,
             )
-            scenes.books().must_be_as(before, f"{name} of more than is left was declined")
+            scenes.books().require_unchanged(before, f"{name} of more than is left was declined")
 
-    @keeps("S11")
-    def test_an_unknown_code_is_declined(self, provider_: VoucherProvider, scenes: Scenes) -> None:
+    @for_promise("S11")
+    def test_an_unknown_code_is_declined(self, provider_: VoucherProvider, scenes: VoucherFactory) -> None:
         for name, spend in ways_to_spend(provider_, scenes).items():
-            refused(partial(spend, scenes.code(), scenes.money(100), None), f"{name} of nobody's code", VoucherNotFound)
+            expect_error(
+                partial(spend, scenes.code(), scenes.money(100), None), f"{name} of nobody's code", VoucherNotFound
+            )
 
-    @keeps("S12")
-    def test_another_currency_is_declined(self, provider_: VoucherProvider, scenes: Scenes) -> None:
+    @for_promise("S12")
+    def test_another_currency_is_declined(self, provider_: VoucherProvider, scenes: VoucherFactory) -> None:
         subject = scenes.spendable()
         for name, spend in ways_to_spend(provider_, scenes).items():
             before = scenes.books()
-            refused(
+            expect_error(
                 partial(spend, subject.code, other_currency(scenes), None),
                 f"{name} in another currency",
                 CurrencyMismatch,
                 InvalidRequest,
                 Rejected,
             )
-            scenes.books().must_be_as(before, f"{name} in another currency was declined")
+            scenes.books().require_unchanged(before, f"{name} in another currency was declined")
 
-    @keeps("S13")
-    def test_an_inactive_voucher_cannot_be_spent(self, provider_: VoucherProvider, scenes: Scenes) -> None:
+    @for_promise("S13")
+    def test_an_inactive_voucher_cannot_be_spent(self, provider_: VoucherProvider, scenes: VoucherFactory) -> None:
         subject = scenes.inactive()
         for name, spend in ways_to_spend(provider_, scenes).items():
             before = scenes.books()
-            refused(
+            expect_error(
                 partial(spend, subject.code, scenes.money(100), None),
                 f"{name} of an inactive voucher",
                 VoucherInactive,
                 Rejected,
             )
-            scenes.books().must_be_as(before, f"{name} of an inactive voucher was declined")
+            scenes.books().require_unchanged(before, f"{name} of an inactive voucher was declined")
 
-    @keeps("S14")
-    def test_an_expired_voucher_cannot_be_spent(self, provider_: VoucherProvider, scenes: Scenes) -> None:
-        subject = scenes.expired()
+    @for_promise("S14")
+    def test_an_expired_voucher_cannot_be_spent(self, provider_: VoucherProvider, scenes: VoucherFactory) -> None:
+        subject = scenes.expired_voucher()
         for name, spend in ways_to_spend(provider_, scenes).items():
             before = scenes.books()
-            refused(
+            expect_error(
                 partial(spend, subject.code, scenes.money(100), None),
                 f"{name} of an expired voucher",
                 VoucherExpired,
                 Rejected,
             )
-            scenes.books().must_be_as(before, f"{name} of an expired voucher was declined")
+            scenes.books().require_unchanged(before, f"{name} of an expired voucher was declined")
 
-    @keeps("S15")
-    def test_a_wrong_pin_is_declined_and_the_right_one_taken(self, provider_: VoucherProvider, scenes: Scenes) -> None:
+    @for_promise("S15")
+    def test_a_wrong_pin_is_declined_and_the_right_one_taken(
+        self, provider_: VoucherProvider, scenes: VoucherFactory
+    ) -> None:
         subject, pin = scenes.with_pin("4815162342")
         for name, spend in ways_to_spend(provider_, scenes).items():
             before = scenes.books()
-            refused(
+            expect_error(
                 partial(spend, subject.code, scenes.money(100), Pin(f"{pin}-not")),
                 f"{name} with a wrong PIN",
                 WrongPin,
                 Rejected,
             )
-            scenes.books().must_be_as(before, f"{name} with a wrong PIN was declined")
+            scenes.books().require_unchanged(before, f"{name} with a wrong PIN was declined")
             spend(subject.code, scenes.money(100), Pin(pin))
-            must(scenes.books().available(subject.id) < before.available(subject.id), f"{name} moved nothing")
+            require(scenes.books().available(subject.id) < before.available(subject.id), f"{name} moved nothing")
 
-    @keeps("S16")
-    def test_only_amounts_above_zero_move(self, stage: Stage, provider_: VoucherProvider, scenes: Scenes) -> None:
+    @for_promise("S16")
+    def test_only_amounts_above_zero_move(
+        self, stage: VendorUnderTest, provider_: VoucherProvider, scenes: VoucherFactory
+    ) -> None:
         subject = scenes.spendable()
         calls: dict[str, Callable[[Money], object]] = {
             name: lambda money, spend=spend: spend(subject.code, money, None)  # type: ignore[misc]  # bound at once
@@ -129,38 +135,40 @@ class SpendingContract(SpendBase):
         if scenes.native(Operation.TOP_UP):
             calls["top_up"] = lambda money: provider_.top_up(subject.id, money, reference=scenes.reference())
         if scenes.native(Operation.REFUND):
-            done = scenes.redeemed().redemption
+            done = scenes.voucher_with_redemption().redemption
             assert done is not None
             calls["refund"] = lambda money: provider_.refund(done, money, reference=scenes.reference())
         for name, call in calls.items():
             for minor in (0, -100):
-                with nothing_sent(stage, f"{name} of {scenes.money(minor)}"):
-                    refused(partial(call, scenes.money(minor)), f"{name} of {scenes.money(minor)}", InvalidRequest)
+                with expect_no_request(stage, f"{name} of {scenes.money(minor)}"):
+                    expect_error(partial(call, scenes.money(minor)), f"{name} of {scenes.money(minor)}", InvalidRequest)
 
 
-def ways_to_spend(provider: VoucherProvider, scenes: Scenes) -> dict[str, Spend]:
+def ways_to_spend(provider: VoucherProvider, scenes: VoucherFactory) -> dict[str, Spend]:
     """Return the first steps of spending that a provider has, by name."""
-    found: dict[str, Spend] = {}
+    ways: dict[str, Spend] = {}
     if scenes.native(Operation.RESERVE):
-        found["reserve"] = lambda code, money, pin: provider.reserve(code, money, pin, reference=scenes.reference())
+        ways["reserve"] = lambda code, money, pin: provider.reserve(code, money, pin, reference=scenes.reference())
     if scenes.native(Operation.REDEEM):
-        found["redeem"] = lambda code, money, pin: provider.redeem(code, money, pin, reference=scenes.reference())
-    return found
+        ways["redeem"] = lambda code, money, pin: provider.redeem(code, money, pin, reference=scenes.reference())
+    return ways
 
 
 def must_tell_the_tax_of(voucher: Voucher, done: Reservation | Redemption, by: str) -> None:
     """Make sure that a result tells the tax of its voucher, or nothing of it."""
     for name in ("taxable", "tax_rate"):
         told, held = getattr(done, name), getattr(voucher, name)
-        must(told in (None, held), f"{by} tells {told!r} as {name}, and the voucher {held!r}")
+        require(told in (None, held), f"{by} tells {told!r} as {name}, and the voucher {held!r}")
 
 
-def must_have_taken(money: Money, done: Redemption, subject: Subject, before: Books, after: Books) -> None:
+def must_have_taken(
+    money: Money, done: Redemption, subject: VoucherUnderTest, before: LedgerSnapshot, after: LedgerSnapshot
+) -> None:
     """Make sure that exactly an amount left a voucher, and that the result says so."""
     gone = before.remaining(subject.id) - after.remaining(subject.id)
-    must(gone == money, f"{money} was to be taken, and {gone} was")
-    must(done.money == money, f"{money} was taken, and the result tells of {done.money}")
-    must(done.voucher_id in (None, subject.id), "the result names another voucher")
+    require(gone == money, f"{money} was to be taken, and {gone} was")
+    require(done.money == money, f"{money} was taken, and the result tells of {done.money}")
+    require(done.voucher_id in (None, subject.id), "the result names another voucher")
     left = after.remaining(subject.id)
-    must(done.remaining in (None, left), f"the result says that {done.remaining} is left, and {left} is")
+    require(done.remaining in (None, left), f"the result says that {done.remaining} is left, and {left} is")
     after.must_differ_only(before, "taking value", subject.id, VALUE | {"initial"})

@@ -20,7 +20,7 @@ ACCOUNT: Final = "contract"
 PAGE_SIZE: Final = 7
 """Vouchers a page, where the provider can be told: small, so that a few vouchers already make several pages."""
 
-QUICK: Final[Mapping[str, Any]] = {
+FAST: Final[Mapping[str, Any]] = {
     "connect_timeout_s": 5.0,
     "read_timeout_s": 5.0,
     "total_timeout_s": 10.0,
@@ -31,7 +31,7 @@ QUICK: Final[Mapping[str, Any]] = {
 }
 """Settings of a contract run, as far as the provider has them."""
 
-HASTY: Final[Mapping[str, Any]] = {"read_timeout_s": 0.4, "total_timeout_s": 0.7, "tries": 1}
+IMPATIENT: Final[Mapping[str, Any]] = {"read_timeout_s": 0.4, "total_timeout_s": 0.7, "tries": 1}
 """Settings with which a provider gives up soon, as far as it has them."""
 
 _BY_NAME_ONLY: Final = frozenset({"deliver-late", "wrong-reading"})
@@ -48,7 +48,7 @@ _QUICK_FAULTS: Final[Mapping[str, Mapping[str, float]]] = {
 }
 
 
-class Stage(Protocol):
+class VendorUnderTest(Protocol):
     """A vendor to try a provider against: the provider, and the truth behind it."""
 
     def provider(self, **settings: Any) -> VoucherProvider:
@@ -63,7 +63,7 @@ class Stage(Protocol):
         """
         ...
 
-    def arrivals(self) -> list[str]:
+    def requests(self) -> list[str]:
         """Return what arrived at the vendor so far, changing or not, such as ``POST /v1/reservations``."""
         ...
 
@@ -76,11 +76,11 @@ class Stage(Protocol):
         """What can go wrong, and whether the vendor then does what was asked; None: as it would have."""
         ...
 
-    def strike(self, fault: str, at: int) -> None:
+    def inject_fault(self, fault: str, at: int) -> None:
         """Let the `at`-th request from now on, counted from 0, meet a fault, once."""
         ...
 
-    def clear(self) -> None:
+    def clear_faults(self) -> None:
         """Let no fault wait any more."""
         ...
 
@@ -89,7 +89,7 @@ class Stage(Protocol):
         ...
 
 
-class SimulatorStage:
+class SimulatorVendor:
     """A simulator in this process, and providers wired to it by what it announces.
 
     Args:
@@ -113,27 +113,27 @@ class SimulatorStage:
         from voucher_gateway.simulator import load, start
         from voucher_gateway.testing.tampering import tamperable
 
-        named = provider.name if simulator is None else simulator
+        name = provider.name if simulator is None else simulator
         self._class = provider
-        self._settings = {**known_settings(provider, QUICK), **(settings or {})}
+        self._settings = {**select_settings(provider, FAST), **(settings or {})}
         self._made: list[VoucherProvider] = []
-        kind = tamperable(load(named) if isinstance(named, str) else named)
+        kind = tamperable(load(name) if isinstance(name, str) else name)
         self.running = start(kind, **{"seed": 1, **options})
 
     def provider(self, **settings: Any) -> VoucherProvider:
         """Return a new instance; `settings` win over those of the stage."""
         table = {**self._settings, **settings}
-        made = self._class(ACCOUNT, settings_for(self._class, self.running.announcement, **table))
-        self._made.append(made)
-        return made
+        provider_ = self._class(ACCOUNT, settings_for(self._class, self.running.announcement, **table))
+        self._made.append(provider_)
+        return provider_
 
     def ledger(self) -> list[Mapping[str, Any]]:
         """Return the simulator's own books."""
         return list(self.running.ledger())
 
-    def arrivals(self) -> list[str]:
+    def requests(self) -> list[str]:
         """Return the requests that arrived, token requests included."""
-        return [f"{one.method} {one.path}" for one in self.running.requests]
+        return [f"{request.method} {request.path}" for request in self.running.requests]
 
     def advance(self, seconds: float) -> None:
         """Put the virtual clock forward."""
@@ -147,12 +147,12 @@ class SimulatorStage:
         without = self.running.simulator.faults_without_meaning
         return {name: kind.commits for name, kind in FAULTS.items() if name not in without | _BY_NAME_ONLY}
 
-    def strike(self, fault: str, at: int) -> None:
+    def inject_fault(self, fault: str, at: int) -> None:
         """Let a fault wait, with options that keep a run short."""
         options: dict[str, Any] = dict(_QUICK_FAULTS.get(fault, {}))
         self.running.inject(fault, after=at, **options)
 
-    def clear(self) -> None:
+    def clear_faults(self) -> None:
         """Forget the waiting faults, and leave replies as they are."""
         self.running.clear_faults()
         self.tamper(None)
@@ -184,12 +184,14 @@ class SimulatorStage:
 
     def secrets(self) -> set[str]:
         """Return what the simulator announced as secret, and the tokens that arrived so far."""
-        said = self.running.announcement
-        found = {said[key] for key in said if any(word in key for word in ("secret", "token", "key", "pin"))}
-        for one in self.running.requests:
-            scheme, _, token = (one.header("Authorization") or "").partition(" ")
-            found.add(token or scheme)
-        return {text for text in found if text and "://" not in text}
+        announcement = self.running.announcement
+        secrets = {
+            announcement[key] for key in announcement if any(word in key for word in ("secret", "token", "key", "pin"))
+        }
+        for request in self.running.requests:
+            scheme, _, token = (request.header("Authorization") or "").partition(" ")
+            secrets.add(token or scheme)
+        return {text for text in secrets if text and "://" not in text}
 
     def connections(self) -> int:
         """Return how many connections to the simulator are open now."""
@@ -197,14 +199,14 @@ class SimulatorStage:
 
     def close(self) -> None:
         """Close all, and make sure that the simulator made no mistake of its own."""
-        for one in self._made:
-            one.close()
+        for provider_ in self._made:
+            provider_.close()
         self.running.close()
         crashes = self.running.crashes
         assert not crashes, f"the simulator made a mistake, so this run proves nothing:\n{crashes[0]}"
 
 
-def known_settings(provider: type[VoucherProvider], wanted: Mapping[str, Any]) -> dict[str, Any]:
+def select_settings(provider: type[VoucherProvider], wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Return those settings that the provider has."""
-    names = {one.alias for one in attrs.fields(provider.settings_type) if one.init}
+    names = {field.alias for field in attrs.fields(provider.settings_type) if field.init}
     return {name: value for name, value in wanted.items() if name in names}

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from voucher_gateway.simulator import BadJson, Reply, Request, Route, Simulator, read_json, write_json
+from voucher_gateway.simulator import InvalidJson, Reply, Request, Route, Simulator, read_json, write_json
 
 Change = Callable[[Any], Any]
 """Makes another JSON document of a reply's; numbers with a fraction are `Decimal`."""
@@ -28,27 +28,27 @@ def tamperable(kind: type[Simulator]) -> type[Simulator]:
         refusal: tuple[int, int] | None = None
 
         def routes(self) -> Sequence[Route]:
-            return [attrs.evolve(route, handler=self._wrapped(route.handler)) for route in super().routes()]
+            return [attrs.evolve(route, handler=self._wrap(route.handler)) for route in super().routes()]
 
         def not_found(self, request: Request) -> Reply:
-            return self._changed(super().not_found(request))
+            return self._change_reply(super().not_found(request))
 
-        def _wrapped(self, handler: Callable[[Request], Reply]) -> Callable[[Request], Reply]:
-            return lambda request: self._changed(self._refusing(handler(request)))
+        def _wrap(self, handler: Callable[[Request], Reply]) -> Callable[[Request], Reply]:
+            return lambda request: self._change_reply(self._refusing(handler(request)))
 
         def _refusing(self, reply: Reply) -> Reply:
             if self.refusal is None or not 200 <= reply.status < 300 or _logs_in(reply):
                 return reply
             status, passing = self.refusal
             self.refusal = (status, max(0, passing - 1))
-            return reply if passing else self.refused(status, "Nothing is shown.")
+            return reply if passing else self.error_reply(status, "Nothing is shown.")
 
-        def _changed(self, reply: Reply) -> Reply:
+        def _change_reply(self, reply: Reply) -> Reply:
             if self.change is None or not 200 <= reply.status < 300:
                 return reply
             try:
                 document = read_json(reply.payload())
-            except BadJson:
+            except InvalidJson:
                 return reply
             if isinstance(document, dict) and "access_token" in document:
                 return reply
@@ -63,7 +63,7 @@ def tamperable(kind: type[Simulator]) -> type[Simulator]:
 def _logs_in(reply: Reply) -> bool:
     try:
         document = read_json(reply.payload())
-    except BadJson:
+    except InvalidJson:
         return False
     return isinstance(document, dict) and "access_token" in document
 

@@ -8,22 +8,22 @@ from typing import Any
 
 from voucher_gateway.adapter import MalformedResponse, Operation, VoucherProvider, parse_instant
 from voucher_gateway.testing.base import Contract
-from voucher_gateway.testing.keeping import keeps, must
+from voucher_gateway.testing.keeping import for_promise, require
 from voucher_gateway.testing.money import calls_of
-from voucher_gateway.testing.stage import SimulatorStage, Stage
+from voucher_gateway.testing.stage import SimulatorVendor, VendorUnderTest
 from voucher_gateway.testing.tampering import each_leaf
-from voucher_gateway.testing.truth import can, readings, truths
+from voucher_gateway.testing.truth import can, ledger_vouchers, readings
 
 
 class TimesContract(Contract):
     """Instants are moments that everybody agrees on."""
 
-    @keeps("T1")
-    def test_every_instant_is_aware_and_in_utc(self, stage: Stage, provider_: VoucherProvider) -> None:
-        for true in truths(stage):
-            for by, said in readings(provider_, true):
+    @for_promise("T1")
+    def test_every_instant_is_aware_and_in_utc(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+        for true in ledger_vouchers(stage):
+            for by, reading in readings(provider_, true):
                 for name in ("valid_until", "created_at", "updated_at"):
-                    _check_utc(getattr(said, name), f"{name} of {true.id!r} by {by}")
+                    _check_utc(getattr(reading, name), f"{name} of {true.id!r} by {by}")
             if can(provider_, Operation.BALANCE):
                 _check_utc(provider_.balance(true.code).valid_until, f"valid_until of {true.id!r} by balance")
             if can(provider_, Operation.PRESENTATION):
@@ -35,31 +35,32 @@ class TimesContract(Contract):
                     _check_utc(movement.created_at, f"created_at of a movement of {true.id!r}")
         _check_utc(provider_.vendor_now(), "vendor_now()")
 
-    @keeps("T2")
-    def test_the_end_of_validity_is_the_vendors(self, stage: Stage, provider_: VoucherProvider) -> None:
-        for true in truths(stage):
-            said = dict(readings(provider_, true))
-            for by, one in said.items():
-                must(
-                    one.valid_until in (None, true.valid_until),
-                    f"{by} says that {true.id!r} is valid until {one.valid_until}; the vendor says {true.valid_until}",
+    @for_promise("T2")
+    def test_the_end_of_validity_is_the_vendors(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+        for true in ledger_vouchers(stage):
+            values = dict(readings(provider_, true))
+            for by, value in values.items():
+                require(
+                    value.valid_until in (None, true.valid_until),
+                    f"{by} says that {true.id!r} is valid until {value.valid_until}; the vendor says"
+                    f" {true.valid_until}",
                 )
-            told = true.valid_until is None or any(one.valid_until is not None for one in said.values())
-            must(told, f"{true.id!r} is valid until {true.valid_until}, and neither find nor get tells so")
+            has_end = true.valid_until is None or any(value.valid_until is not None for value in values.values())
+            require(has_end, f"{true.id!r} is valid until {true.valid_until}, and neither find nor get tells so")
 
-    @keeps("T3")
-    def test_a_timestamp_without_an_offset_is_malformed(self, stage: SimulatorStage) -> None:
+    @for_promise("T3")
+    def test_a_timestamp_without_an_offset_is_malformed(self, stage: SimulatorVendor) -> None:
         _check_malformed(stage, _without_offset, "without an offset")
 
-    @keeps("T4")
-    def test_a_second_60_that_cannot_be_a_leap_second_is_malformed(self, stage: SimulatorStage) -> None:
+    @for_promise("T4")
+    def test_a_second_60_that_cannot_be_a_leap_second_is_malformed(self, stage: SimulatorVendor) -> None:
         _check_malformed(stage, _with_second_60, "with a second 60 that is not a leap second")
 
 
-def _check_malformed(stage: SimulatorStage, change: Callable[[Any], Any], what: str) -> None:
+def _check_malformed(stage: SimulatorVendor, change: Callable[[Any], Any], what: str) -> None:
     """Make sure that no instant is made of changed timestamps."""
     provider = stage.provider()
-    for true in [one for one in truths(stage) if one.valid_until is not None][:6]:
+    for true in [one for one in ledger_vouchers(stage) if one.valid_until is not None][:6]:
         stage.tamper(None)
         right_results = {by: call() for by, call in calls_of(provider, true).items()}
         stage.tamper(each_leaf(change))
@@ -70,15 +71,15 @@ def _check_malformed(stage: SimulatorStage, change: Callable[[Any], Any], what: 
                 continue
             for name in ("valid_until", "created_at", "updated_at"):
                 instant, right = getattr(result, name, None), getattr(right_results[by], name, None)
-                must(instant is None or right is None, f"{by} made {instant} of a {name} {what}")
+                require(instant is None or right is None, f"{by} made {instant} of a {name} {what}")
 
 
 def _check_utc(instant: datetime | None, what: str) -> None:
     if instant is None:
         return
-    must(isinstance(instant, datetime), f"{what} is a {type(instant).__name__}, not a datetime")
-    must(instant.utcoffset() is not None, f"{what} is naive: it has no time zone")
-    must(instant.utcoffset() == timedelta(0), f"{what} is not in UTC")
+    require(isinstance(instant, datetime), f"{what} is a {type(instant).__name__}, not a datetime")
+    require(instant.utcoffset() is not None, f"{what} is naive: it has no time zone")
+    require(instant.utcoffset() == timedelta(0), f"{what} is not in UTC")
 
 
 def _without_offset(value: Any) -> Any:

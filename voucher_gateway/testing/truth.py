@@ -10,12 +10,12 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway.adapter import Code, Money, Operation, Support, Voucher, VoucherProvider, parse_instant
-from voucher_gateway.testing.keeping import must
-from voucher_gateway.testing.stage import Stage
+from voucher_gateway.testing.keeping import require
+from voucher_gateway.testing.stage import VendorUnderTest
 
 
 @attrs.frozen(kw_only=True)
-class Truth:
+class LedgerVoucher:
     """One voucher as the ledger of a stage has it.
 
     Attributes:
@@ -39,7 +39,7 @@ class Truth:
     movements: tuple[Mapping[str, Any], ...]
 
     @classmethod
-    def of(cls, entry: Mapping[str, Any]) -> Truth:
+    def of(cls, entry: Mapping[str, Any]) -> LedgerVoucher:
         """Read one entry of a ledger."""
         until = entry["valid_until"]
         return cls(
@@ -54,11 +54,11 @@ class Truth:
         )
 
 
-def truths(stage: Stage) -> list[Truth]:
+def ledger_vouchers(stage: VendorUnderTest) -> list[LedgerVoucher]:
     """Return all vouchers as they truly are. A stage without any proves nothing, and is refused."""
-    found = [Truth.of(entry) for entry in stage.ledger()]
-    assert found, "the stage has no vouchers: seed some (a simulator's `seed`), or the contract proves nothing"
-    return found
+    vouchers = [LedgerVoucher.of(entry) for entry in stage.ledger()]
+    assert vouchers, "the stage has no vouchers: seed some (a simulator's `seed`), or the contract proves nothing"
+    return vouchers
 
 
 def can(provider: VoucherProvider | type[VoucherProvider], operation: Operation) -> bool:
@@ -66,33 +66,36 @@ def can(provider: VoucherProvider | type[VoucherProvider], operation: Operation)
     return provider.declared.of(operation).support is Support.NATIVE
 
 
-def check_voucher(said: Voucher, true: Truth, by: str) -> None:
+def check_voucher(voucher: Voucher, true: LedgerVoucher, by: str) -> None:
     """Compare all that a provider says of a voucher's value and validity with the truth.
 
     What it does not say is None and passes here; single promises insist on more.
     """
     __tracebackhide__ = True
-    must(said.id == true.id, f"{by} gave the voucher {said.id!r} where {true.id!r} was asked for")
-    must(said.code in (None, Code(true.code)), f"{by} gave another code than the voucher {true.id!r} has")
-    for name, told, held in (("initial", said.initial, true.initial), ("remaining", said.remaining, true.remaining)):
-        check_money(told, held, f"{name} of {true.id!r} by {by}")
-    must(
-        said.valid_until in (None, true.valid_until),
-        f"{by} says that {true.id!r} is valid until {said.valid_until}; the vendor says {true.valid_until}",
+    require(voucher.id == true.id, f"{by} gave the voucher {voucher.id!r} where {true.id!r} was asked for")
+    require(voucher.code in (None, Code(true.code)), f"{by} gave another code than the voucher {true.id!r} has")
+    for name, amounts, held in (
+        ("initial", voucher.initial, true.initial),
+        ("remaining", voucher.remaining, true.remaining),
+    ):
+        check_money(amounts, held, f"{name} of {true.id!r} by {by}")
+    require(
+        voucher.valid_until in (None, true.valid_until),
+        f"{by} says that {true.id!r} is valid until {voucher.valid_until}; the vendor says {true.valid_until}",
     )
 
 
-def check_money(said: Money | None, true: Money, what: str) -> None:
+def check_money(money: Money | None, true: Money, what: str) -> None:
     """Compare an amount; None passes."""
     __tracebackhide__ = True
-    if said is None:
+    if money is None:
         return
-    must(isinstance(said, Money), f"{what} is a {type(said).__name__}, not a Money")
-    must(isinstance(said.amount, Decimal), f"{what} holds a {type(said.amount).__name__}, not a Decimal")
-    must(said == true, f"{what} is {said}, and {true} at the vendor")
+    require(isinstance(money, Money), f"{what} is a {type(money).__name__}, not a Money")
+    require(isinstance(money.amount, Decimal), f"{what} holds a {type(money.amount).__name__}, not a Decimal")
+    require(money == true, f"{what} is {money}, and {true} at the vendor")
 
 
-def readings(provider: VoucherProvider, true: Truth) -> Iterator[tuple[str, Voucher]]:
+def readings(provider: VoucherProvider, true: LedgerVoucher) -> Iterator[tuple[str, Voucher]]:
     """Yield what each way of reading one voucher says of it."""
     yield "find", provider.find(true.code)
     yield "get", provider.get(true.id)
@@ -100,17 +103,20 @@ def readings(provider: VoucherProvider, true: Truth) -> Iterator[tuple[str, Vouc
 
 def by_id(vouchers: Iterable[Voucher]) -> dict[str, Voucher]:
     """Return vouchers by their ids."""
-    return {one.id: one for one in vouchers}
+    return {voucher.id: voucher for voucher in vouchers}
 
 
 _SHOWN: Final = timedelta(seconds=2)
 
 
-def is_near(said: datetime, true: datetime, within: timedelta = _SHOWN) -> bool:
+def is_near(instant: datetime, true: datetime, within: timedelta = _SHOWN) -> bool:
     """Whether two instants are the same but for a vendor's rounding and the time that a call takes."""
-    return abs(said - true) <= within
+    return abs(instant - true) <= within
 
 
-def most_telling(everything: list[Truth]) -> Truth:
+def richest(everything: list[LedgerVoucher]) -> LedgerVoucher:
     """Return the voucher with the most to tell: value left, an end, and as many movements as possible."""
-    return max(everything, key=lambda one: (bool(one.remaining), one.valid_until is not None, len(one.movements)))
+    return max(
+        everything,
+        key=lambda voucher: (bool(voucher.remaining), voucher.valid_until is not None, len(voucher.movements)),
+    )

@@ -54,7 +54,7 @@ class SimulatedVendor:
     @property
     def requests(self) -> list[str]:
         """What arrived so far, in order, as ``METHOD /path``; a path may hold a code."""
-        return [f"{one.method} {one.path}" for one in self.running.requests]
+        return [f"{request.method} {request.path}" for request in self.running.requests]
 
     def fault(self, name: str, match: str = "* *", times: int | None = 1, **options: Any) -> None:
         """Let something go wrong at the next matching request.
@@ -85,9 +85,9 @@ class SimulatedVendor:
             LookupError: if the vendor has no such voucher.
         """
         wanted = Code.of(code).reveal()
-        for one in self.ledger():
-            if one["code"] == wanted:
-                return Money(one["remaining"], one["currency"])
+        for entry in self.ledger():
+            if entry["code"] == wanted:
+                return Money(entry["remaining"], entry["currency"])
         raise LookupError(f"the simulated {self.name} has no voucher with this code")
 
     def voucher(self, amount: str | int = "50.00", currency: str = "EUR", **fields: Any) -> Voucher:
@@ -117,7 +117,7 @@ class SimulatedVendor:
         if declared.of(Operation.ACTIVATE).available:
             fields.setdefault("active", True)
         if declared.codes.choosable:
-            fields.setdefault("code", _made_code(declared.codes))
+            fields.setdefault("code", _make_code(declared.codes))
         self._issued += 1
         new = NewVoucher(initial=money, **fields)
         voucher = provider.issue(new, reference=f"test-{self._issued}")
@@ -139,8 +139,8 @@ class SimulatedVendor:
         """
         if isinstance(accept_risks, str):
             raise TypeError(f"accept_risks is a list, such as [{accept_risks!r}]")
-        said = self.running.announcement
-        table = account_table(self.provider_class, said, **{**self._patience(), **settings})
+        announcement = self.running.announcement
+        table = account_table(self.provider_class, announcement, **{**self._patience(), **settings})
         pattern = {} if code_pattern is None else {"code_pattern": code_pattern}
         return {"provider": self.name, "accept_risks": list(accept_risks), **pattern, **table}
 
@@ -158,12 +158,14 @@ class SimulatedVendor:
 
     def _provider(self) -> VoucherProvider:
         if self._till is None:
-            said = self.running.announcement
-            self._till = self.provider_class("till", settings_for(self.provider_class, said, **self._patience()))
+            announcement = self.running.announcement
+            self._till = self.provider_class(
+                "till", settings_for(self.provider_class, announcement, **self._patience())
+            )
         return self._till
 
     def _patience(self) -> dict[str, float]:
-        names = {one.alias for one in attrs.fields(self.provider_class.settings_type)}
+        names = {field.alias for field in attrs.fields(self.provider_class.settings_type)}
         return {name: seconds for name, seconds in PATIENCE.items() if name in names}
 
     def _one_of_the_ledger(self, provider: VoucherProvider, money: Money, beyond: list[str]) -> Voucher:
@@ -172,25 +174,25 @@ class SimulatedVendor:
                 f"{provider.title} cannot issue, and gives the vouchers that its simulator began with: "
                 f"{' and '.join(beyond)} cannot be asked for"
             )
-        for one in self.ledger():
+        for entry in self.ledger():
             if (
-                one["id"] in self._given
-                or one["currency"] != money.currency
-                or Decimal(one["remaining"]) < money.amount
+                entry["id"] in self._given
+                or entry["currency"] != money.currency
+                or Decimal(entry["remaining"]) < money.amount
             ):
                 continue
-            voucher = provider.find(one["code"])
+            voucher = provider.find(entry["code"])
             over = voucher.valid_until is not None and voucher.valid_until <= self.clock.now()
             if voucher.status in (Status.ACTIVE, None) and not over:
-                self._given.add(one["id"])
-                return attrs.evolve(voucher, code=Code(one["code"]))
+                self._given.add(entry["id"])
+                return attrs.evolve(voucher, code=Code(entry["code"]))
         raise LookupError(
             f"{provider.title} cannot issue, and its simulator has no active voucher of {money} or more left: "
             "start it with vouchers=100"
         )
 
 
-def _made_code(rules: CodeRules) -> str:
+def _make_code(rules: CodeRules) -> str:
     length = max(rules.min_length, min(16, rules.max_length or 16))
     alphabet = [character for character in _ALPHABET if character not in rules.forbidden]
     return "".join(secrets.choice(alphabet) for _ in range(length))

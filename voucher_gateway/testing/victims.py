@@ -21,9 +21,9 @@ from voucher_gateway.adapter import SecretSource, VoucherGatewayError, VoucherPr
 from voucher_gateway.capabilities import RISKS
 from voucher_gateway.gateway import Account
 from voucher_gateway.journal import Journal, open_journal
-from voucher_gateway.testing.calling import Till
-from voucher_gateway.testing.keeping import must
-from voucher_gateway.testing.stage import ACCOUNT, Stage
+from voucher_gateway.testing.calling import AccountClient
+from voucher_gateway.testing.keeping import require
+from voucher_gateway.testing.stage import ACCOUNT, VendorUnderTest
 
 PATIENCE_S: Final = 30.0
 """How long a process may take over anything, in real seconds."""
@@ -35,7 +35,7 @@ POINTS: Final = ("begin", "settle", "record")
 
 
 @attrs.frozen
-class Desk:
+class GatewayProcess:
     """One gateway on the journal, as one process has it.
 
     Attributes:
@@ -47,19 +47,19 @@ class Desk:
     journal: Journal
 
     @classmethod
-    def open(cls, stage: Stage, url: str) -> Desk:
+    def open(cls, stage: VendorUnderTest, url: str) -> GatewayProcess:
         """Open the journal with a provider that has sent nothing yet; every risk is accepted."""
         journal = open_journal(url, KEYS)
         return cls(Gateway([_account(stage.provider())], journal=journal), journal)
 
-    def with_provider(self, provider: VoucherProvider) -> Desk:
+    def with_provider(self, provider: VoucherProvider) -> GatewayProcess:
         """Return a gateway with another provider on the same journal; closing that one is the caller's business."""
-        return Desk(Gateway([_account(provider)], journal=self.journal), self.journal)
+        return GatewayProcess(Gateway([_account(provider)], journal=self.journal), self.journal)
 
     @property
-    def till(self) -> Till:
+    def till(self) -> AccountClient:
         """The gateway's verbs for the account."""
-        return Till(self.gateway)
+        return AccountClient(self.gateway)
 
     def close(self) -> None:
         """Close the gateway, and with it the journal."""
@@ -70,7 +70,7 @@ def _account(provider: VoucherProvider) -> Account:
     return Account(name=ACCOUNT, provider=provider, accept_risks=frozenset(RISKS))
 
 
-class Points:
+class CrashPoints:
     """Counts the points that a journal comes by, and strikes its process at one of them.
 
     Args:
@@ -93,25 +93,25 @@ class Points:
     def watch(self, journal: Journal) -> None:
         """Watch what a journal writes, from now on."""
         for name in POINTS:
-            setattr(journal, name, self._watched(name, getattr(journal, name)))
+            setattr(journal, name, self._watch(name, getattr(journal, name)))
 
-    def pass_by(self, label: str) -> None:
+    def reach(self, label: str) -> None:
         """Come by a point."""
         self.passed.append(label)
         if len(self.passed) - 1 == self._at:
             self._heard(label)
             os.kill(os.getpid(), self._strike)
 
-    def _watched(self, name: str, write: Callable[..., Any]) -> Callable[..., Any]:
+    def _watch(self, name: str, write: Callable[..., Any]) -> Callable[..., Any]:
         before, after = _LABELS[name]
 
-        def watched(*args: Any, **named: Any) -> Any:
-            self.pass_by(before)
-            written = write(*args, **named)
-            self.pass_by(after)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self.reach(before)
+            written = write(*args, **kwargs)
+            self.reach(after)
             return written
 
-        return watched
+        return call
 
 
 SENDING: Final = "right before a request is sent"
@@ -124,16 +124,16 @@ _LABELS: Final = {
 }
 
 
-class Victim:
+class ChildProcess:
     """A forked child at work."""
 
-    def __init__(self, pid: int, told: int) -> None:
+    def __init__(self, pid: int, descriptor: int) -> None:
         self.pid = pid
-        self._told = told
+        self._told = descriptor
         self._text = b""
         self._gone = False
 
-    def heard(self) -> dict[str, str]:
+    def next_message(self) -> dict[str, str]:
         """Return the next thing that it says: the point where it is struck, or what it came to."""
         deadline = time.monotonic() + PATIENCE_S
         while b"\n" not in self._text:
@@ -143,8 +143,8 @@ class Victim:
             assert block, "a process of the contract run ended without a word"
             self._text += block
         line, _, self._text = self._text.partition(b"\n")
-        said: dict[str, str] = json.loads(line)
-        return said
+        message: dict[str, str] = json.loads(line)
+        return message
 
     def wait_killed(self) -> None:
         """Wait until SIGKILL has ended it."""
@@ -157,7 +157,7 @@ class Victim:
         _, status = os.waitpid(self.pid, os.WUNTRACED)
         assert os.WIFSTOPPED(status), "a process of the contract run does not freeze"
 
-    def thaw(self) -> None:
+    def resume(self) -> None:
         """Let a frozen one go on."""
         os.kill(self.pid, signal.SIGCONT)
 
@@ -172,7 +172,9 @@ class Victim:
 
 
 @contextmanager
-def forked(work: Callable[[Callable[[dict[str, str]], None]], None], *, hooks: bool = True) -> Iterator[Victim]:
+def run_forked(
+    work: Callable[[Callable[[dict[str, str]], None]], None], *, hooks: bool = True
+) -> Iterator[ChildProcess]:
     """Run something in a forked child, which can say things; it is gone at the end.
 
     The child starts anew with its own connections: the library's clients and databases do so after a fork.
@@ -190,7 +192,7 @@ def forked(work: Callable[[Callable[[dict[str, str]], None]], None], *, hooks: b
     if pid == 0:
         _in_child(work, writing)
     os.close(writing)
-    victim = Victim(pid, reading)
+    victim = ChildProcess(pid, reading)
     try:
         yield victim
     finally:
@@ -216,29 +218,29 @@ def _in_child(work: Callable[[Callable[[dict[str, str]], None]], None], writing:
 
 
 @contextmanager
-def struck(
-    stage: Stage, url: str, call: Callable[[Till], object], at: int, strike: int = signal.SIGKILL
-) -> Iterator[Victim]:
+def run_until_killed(
+    stage: VendorUnderTest, url: str, call: Callable[[AccountClient], object], at: int, strike: int = signal.SIGKILL
+) -> Iterator[ChildProcess]:
     """Make a call in a child, which strikes itself at a point; a child that comes to an end says what it came to."""
 
     def work(say: Callable[[dict[str, str]], None]) -> None:
-        desk = Desk.open(stage, url)
-        Points(at, strike, lambda label: say({"struck": label})).watch(desk.journal)
+        desk = GatewayProcess.open(stage, url)
+        CrashPoints(at, strike, lambda label: say({"struck": label})).watch(desk.journal)
         say({"over": came_to(lambda: call(desk.till))})
 
-    with forked(work) as victim:
+    with run_forked(work) as victim:
         yield victim
 
 
 @contextmanager
-def working(stage: Stage, url: str, call: Callable[[Till], object]) -> Iterator[Victim]:
+def working(stage: VendorUnderTest, url: str, call: Callable[[AccountClient], object]) -> Iterator[ChildProcess]:
     """Make a call in a child that is killed at the end of the block."""
 
     def work(say: Callable[[dict[str, str]], None]) -> None:
-        desk = Desk.open(stage, url)
+        desk = GatewayProcess.open(stage, url)
         say({"over": came_to(lambda: call(desk.till))})
 
-    with forked(work) as victim:
+    with run_forked(work) as victim:
         yield victim
 
 
@@ -251,8 +253,10 @@ def came_to(call: Callable[[], object]) -> str:
     return "succeeded"
 
 
-def must_have_struck(victim: Victim, name: str) -> str:
+def must_have_struck(victim: ChildProcess, name: str) -> str:
     """Return the point where a child was struck."""
-    said = victim.heard()
-    must("struck" in said, f"{name}: another process came by other points than the first: it {said.get('over')}")
-    return said["struck"]
+    message = victim.next_message()
+    require(
+        "struck" in message, f"{name}: another process came by other points than the first: it {message.get('over')}"
+    )
+    return message["struck"]

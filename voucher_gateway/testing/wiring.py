@@ -17,27 +17,27 @@ from voucher_gateway.settings_table import Problems, read_settings
 
 
 def account_table(
-    provider: type[VoucherProvider], announcement: Mapping[str, str], /, **more: object
+    provider: type[VoucherProvider], announcement: Mapping[str, str], /, **options: object
 ) -> dict[str, Any]:
     """Return the provider's keys of an account at a simulator, as a configuration has them.
 
     Args:
         provider: the class whose settings are to be made.
         announcement: what the simulator says of itself; what is no setting of the provider is left out.
-        more: further settings, which win.
+        options: further settings, which win.
     """
-    names = {one.alias for one in attrs.fields(provider.settings_type) if one.init}
-    return {key: value for key, value in announcement.items() if key in names} | more
+    names = {field.alias for field in attrs.fields(provider.settings_type) if field.init}
+    return {key: value for key, value in announcement.items() if key in names} | options
 
 
-def settings_for(provider: type[VoucherProvider], announcement: Mapping[str, str], /, **more: object) -> Any:
+def settings_for(provider: type[VoucherProvider], announcement: Mapping[str, str], /, **options: object) -> Any:
     """Return the provider's settings for an account at a simulator.
 
     Raises:
         ConfigurationError: if a setting is missing, unknown or wrong; it has a line for each.
     """
     problems = Problems(f"settings of {provider.name} for its simulator")
-    table = account_table(provider, announcement, **more)
+    table = account_table(provider, announcement, **options)
     settings = read_settings(provider.settings_type, table, problems, ("settings",), folder=None, reserved=())
     problems.raise_if_any()
     return settings

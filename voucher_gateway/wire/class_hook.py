@@ -32,7 +32,7 @@ def class_hook(cls: type[Any], converter: cattrs.Converter, **overrides: Any) ->
     if converter.detailed_validation or not _is_plain(cls, overrides):
         hook = _by_cattrs(cls, converter, overrides)
     else:
-        hook = _written(cls, converter, overrides)
+        hook = _compile_hook(cls, converter, overrides)
     hook.overrides = overrides  # type: ignore[attr-defined]  # where cattrs' own hooks keep them, too
     return hook
 
@@ -77,7 +77,7 @@ def _is_plain_field(field: attrs.Attribute[Any]) -> bool:
     return field.init and (required or absent_is_none) and field.converter is None and field.validator is None
 
 
-def _written(cls: type[Any], converter: cattrs.Converter, overrides: Mapping[str, Any]) -> Hook:
+def _compile_hook(cls: type[Any], converter: cattrs.Converter, overrides: Mapping[str, Any]) -> Hook:
     """Write and compile the function that a careful person would: read, check and assign, field by field."""
     scope: dict[str, Any] = {"cls": cls, "new": cls.__new__, "WireError": WireError}
     lines = [

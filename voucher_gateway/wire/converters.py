@@ -41,8 +41,8 @@ from voucher_gateway.instants import format_instant
 from voucher_gateway.masking import Masked
 from voucher_gateway.money import Money
 from voucher_gateway.wire.class_hook import class_hook, inner_kind, is_nullable
-from voucher_gateway.wire.dialects import AmountDialect, WireError
-from voucher_gateway.wire.leaves import Hook, leaf_hook
+from voucher_gateway.wire.dialects import AmountFormat, WireError
+from voucher_gateway.wire.leaves import Hook, scalar_hook
 
 
 class StrictConverter(cattrs.Converter):
@@ -54,7 +54,7 @@ class StrictConverter(cattrs.Converter):
 
     def get_structure_hook(self, type: Any, cache_result: bool = True) -> Hook:
         """Return the hook of a type."""
-        return leaf_hook(type) or super().get_structure_hook(type, cache_result)
+        return scalar_hook(type) or super().get_structure_hook(type, cache_result)
 
 
 def strict_converter(*, instants: Callable[[datetime], str] = format_instant) -> cattrs.Converter:
@@ -82,7 +82,7 @@ def strict_converter(*, instants: Callable[[datetime], str] = format_instant) ->
     return converter
 
 
-def declare(converter: cattrs.Converter, cls: type[Any], **overrides: Any) -> None:
+def configure(converter: cattrs.Converter, cls: type[Any], **overrides: Any) -> None:
     """Tell a converter how a wire class differs from the vendor's object, in cattrs' own overrides.
 
     Once for each class, when its module is imported::
@@ -193,11 +193,11 @@ def _nullable_hook(kind: Any, converter: cattrs.Converter) -> Hook:
 
 
 def _is_amount(kind: Any) -> bool:
-    return get_origin(kind) is Annotated and any(isinstance(note, AmountDialect) for note in kind.__metadata__)
+    return get_origin(kind) is Annotated and any(isinstance(note, AmountFormat) for note in kind.__metadata__)
 
 
-def _dialect_of(kind: Any) -> AmountDialect:
-    [dialect] = (note for note in kind.__metadata__ if isinstance(note, AmountDialect))
+def _dialect_of(kind: Any) -> AmountFormat:
+    [dialect] = (note for note in kind.__metadata__ if isinstance(note, AmountFormat))
     return dialect
 
 

@@ -31,7 +31,7 @@ class WireError(ValueError):
     """A value that breaks the rule of its field. The sentence names the rule and never the value."""
 
 
-class OffGrid(WireError):
+class NotRepresentable(WireError):
     """An amount that does not exist in its currency.
 
     Attributes:
@@ -43,7 +43,7 @@ class OffGrid(WireError):
         self.currency = currency
 
 
-class AmountDialect(abc.ABC):
+class AmountFormat(abc.ABC):
     """One spelling of amounts. All are frozen and may be shared by everything."""
 
     __slots__ = ()
@@ -102,7 +102,9 @@ class _Grid:
             self.too_large()
         else:
             return placed
-        raise OffGrid(f"an amount with at most the {self.places} decimals of {self.currency} is due", self.currency)
+        raise NotRepresentable(
+            f"an amount with at most the {self.places} decimals of {self.currency} is due", self.currency
+        )
 
     def nearest(self, number: Decimal) -> Decimal:
         """Return the amount that the number is closer to than the tolerance."""
@@ -114,7 +116,7 @@ class _Grid:
         return self.place(placed if low < number < high else number)
 
     def too_large(self) -> NoReturn:
-        raise OffGrid(f"an amount of at most {MAX_DIGITS} digits before the point is due", self.currency)
+        raise NotRepresentable(f"an amount of at most {MAX_DIGITS} digits before the point is due", self.currency)
 
 
 @cache
@@ -124,7 +126,7 @@ def _grid(currency: str) -> _Grid:
     except InvalidRequest:
         places = None
     if places is None:
-        raise OffGrid("the currency is no active one of ISO 4217", currency)
+        raise NotRepresentable("the currency is no active one of ISO 4217", currency)
     # Quantizing in this context raises instead of rounding, and instead of writing out an absurd exponent.
     exact = Context(prec=MAX_DIGITS + places, traps=[InvalidOperation, Inexact])
     return _Grid(currency, places, Decimal((0, (1,), -places)), Decimal((0, (0,), -places)), exact)
@@ -142,7 +144,7 @@ def _imprecise(places: int) -> AmountPrecisionError:
 
 
 @attrs.frozen
-class DecimalText(AmountDialect):
+class DecimalText(AmountFormat):
     """Text with a fixed number of decimals: ``"10.53"``; yen are ``"500.00"``.
 
     The defaults are JTL's. Its prose allows five digits before the point, which binds what we send; its schema lets
@@ -178,7 +180,7 @@ class DecimalText(AmountDialect):
     def money(self, number: Decimal, currency: str) -> Money:
         """Return the money; a currency with other decimals than the text must have that amount."""
         grid = _grid(currency)
-        return Money.trusted(number if grid.places == self.places else grid.place(number), currency)
+        return Money.from_exact(number if grid.places == self.places else grid.place(number), currency)
 
     def write(self, money: Money) -> str:
         """Return the text. Dinars go through as long as the decimals beyond `places` are zero."""
@@ -193,7 +195,7 @@ class DecimalText(AmountDialect):
 
 
 @attrs.frozen
-class JsonNumber(AmountDialect):
+class JsonNumber(AmountFormat):
     """A JSON number in the currency's main unit: ``10.5``. Computed in binary floats by some vendors."""
 
     def parse(self, value: object) -> Decimal:
@@ -218,7 +220,7 @@ class JsonNumber(AmountDialect):
             amount = grid.exact.quantize(number, grid.unit)
         except (Inexact, InvalidOperation):
             amount = grid.nearest(number)
-        return Money.trusted(amount or grid.zero, currency)  # a negative zero has its sign taken
+        return Money.from_exact(amount or grid.zero, currency)  # a negative zero has its sign taken
 
     def write(self, money: Money) -> Decimal:
         """Return the amount without trailing zeros: 10.50 as 10.5, 10.00 as 10."""
@@ -227,7 +229,7 @@ class JsonNumber(AmountDialect):
         return Decimal(plain.rstrip("0").rstrip(".") if "." in plain else plain)
 
 
-class _WholeNumber(AmountDialect):
+class _WholeNumber(AmountFormat):
     """A whole number of some unit of the currency."""
 
     __slots__ = ()
@@ -247,7 +249,7 @@ class _WholeNumber(AmountDialect):
         grid = _grid(currency)
         sign, digits, power = number.as_tuple()
         assert isinstance(power, int)  # made from an int, so neither infinite nor NaN
-        return Money.trusted(grid.place(Decimal((sign, digits, power - self._scale(currency)))), currency)
+        return Money.from_exact(grid.place(Decimal((sign, digits, power - self._scale(currency)))), currency)
 
     def write(self, money: Money) -> int:
         """Return how many units the money is."""

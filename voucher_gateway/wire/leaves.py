@@ -22,7 +22,7 @@ Currency = NewType("Currency", str)
 """A currency in a wire class: text that is an active ISO 4217 code."""
 
 
-def leaf_hook(kind: Any) -> Hook | None:
+def scalar_hook(kind: Any) -> Hook | None:
     """Return the hook of a type that stands for a single value; None if it is no such type."""
     return enum_hook(kind) if isinstance(kind, enum.EnumMeta) else _HOOKS.get(kind)
 
@@ -113,7 +113,7 @@ def _currency(value: Any, _: Any) -> str:
     raise WireError("an active ISO 4217 currency is due")
 
 
-def _masked(kind: type[Masked]) -> Hook:
+def _masked_hook(kind: type[Masked]) -> Hook:
     def hook(value: Any, _: Any) -> Masked:
         if type(value) is str:
             return kind(value)
@@ -130,7 +130,7 @@ _HOOKS: Final[dict[Any, Hook]] = {
     Decimal: _number,
     datetime: _instant,
     Currency: _currency,
-    Code: _masked(Code),
-    Pin: _masked(Pin),
-    Secret: _masked(Secret),
+    Code: _masked_hook(Code),
+    Pin: _masked_hook(Pin),
+    Secret: _masked_hook(Secret),
 }

@@ -13,7 +13,7 @@ from cattrs.errors import ClassValidationError, IterableValidationError
 from voucher_gateway.errors import MalformedResponse
 from voucher_gateway.model import RawObject
 from voucher_gateway.money import Money
-from voucher_gateway.wire.dialects import AmountDialect, OffGrid, WireError
+from voucher_gateway.wire.dialects import AmountFormat, NotRepresentable, WireError
 
 T = TypeVar("T")
 Wire = TypeVar("Wire")
@@ -36,16 +36,16 @@ def structure(converter: cattrs.Converter, cls: type[T], payload: object, *, wha
         MalformedResponse: naming every wrong field by its path in the vendor's words, and never a value.
     """
     try:
-        made: T = converter.get_structure_hook(cls)(payload, cls)
-        return made
+        value: T = converter.get_structure_hook(cls)(payload, cls)
+        return value
     except (KeyError, ValueError):
         pass  # once more and slowly, to find out all that is wrong; outside, lest the value hang on as context
     problems = _problems(converter, cls, payload)
     del payload
-    raise malformed(what, problems)
+    raise malformed_error(what, problems)
 
 
-def money_from(dialect: AmountDialect, number: Decimal, currency: str, field: str) -> Money:
+def money_from(dialect: AmountFormat, number: Decimal, currency: str, field: str) -> Money:
     """Return the money that the number of a wire object stands for.
 
     Args:
@@ -62,12 +62,12 @@ def money_from(dialect: AmountDialect, number: Decimal, currency: str, field: st
         if money.amount >= 0:
             return money
         rule = "an amount that is not negative is due"
-    except OffGrid as error:
+    except NotRepresentable as error:
         rule = str(error)
-    raise malformed("reply", [f"{field}: {rule}"])
+    raise malformed_error("reply", [f"{field}: {rule}"])
 
 
-def mapped_all(
+def map_page(
     make: Callable[[Wire, RawObject], Made],
     wires: Sequence[Wire],
     raws: Sequence[RawObject],
@@ -99,24 +99,24 @@ def mapped_all(
         except MalformedResponse as error:
             where = f"{at}[{index}]"
             problems += [f"{where}.{problem}" for problem in error.problems] or [f"{where}: {error.message}"]
-    raise malformed(what, problems)
+    raise malformed_error(what, problems)
 
 
-def malformed(what: str, problems: Sequence[str]) -> MalformedResponse:
+def malformed_error(what: str, problems: Sequence[str]) -> MalformedResponse:
     """Return the error for a payload with these problems."""
-    more = f" and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-    named = "; ".join(problems[:_SHOWN])
-    return MalformedResponse(f"the {what} breaks the vendor's contract: {named}{more}", problems=tuple(problems))
+    rest = f" and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+    details = "; ".join(problems[:_SHOWN])
+    return MalformedResponse(f"the {what} breaks the vendor's contract: {details}{rest}", problems=tuple(problems))
 
 
 @lru_cache(maxsize=32)
-def _detailed(converter: cattrs.Converter) -> cattrs.Converter:
+def _with_detailed_validation(converter: cattrs.Converter) -> cattrs.Converter:
     return converter.copy(detailed_validation=True)
 
 
 def _problems(converter: cattrs.Converter, cls: type[Any], payload: object) -> list[str]:
     try:
-        _detailed(converter).get_structure_hook(cls)(payload, cls)
+        _with_detailed_validation(converter).get_structure_hook(cls)(payload, cls)
     except (KeyError, ValueError, ClassValidationError, IterableValidationError) as error:
         return [f"{path.removeprefix('.') or 'the whole'}: {rule}" for path, rule in _walk(error, "", converter)]
     return []

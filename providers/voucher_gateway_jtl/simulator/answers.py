@@ -39,7 +39,7 @@ class Answers:
 
     def voucher(self, voucher: Voucher) -> dict[str, Any]:
         """A voucher without its secrets and its balance."""
-        return self._tidied(
+        return self._without_unset(
             {
                 "id": voucher.id,
                 "client_id": voucher.client_id,
@@ -65,7 +65,7 @@ class Answers:
         """A voucher as the list and `GET /vouchers/{id}` show it."""
         remaining = voucher.remaining
         if self.reserved_is_subtracted:
-            remaining -= voucher.reserved(now)
+            remaining -= voucher.reserved_cents(now)
         return {
             **self.voucher(voucher),
             "remaining_amount": from_cents(remaining),
@@ -74,11 +74,11 @@ class Answers:
 
     def voucher_with_secrets(self, voucher: Voucher) -> dict[str, Any]:
         """A voucher as creation and `/complete` show it."""
-        return {**self.voucher(voucher), **self._tidied({"code": voucher.code, "pin": voucher.pin})}
+        return {**self.voucher(voucher), **self._without_unset({"code": voucher.code, "pin": voucher.pin})}
 
     def reservation(self, reservation: Reservation, voucher: Voucher) -> dict[str, Any]:
         """A reservation, which shows neither code nor currency."""
-        return self._tidied(
+        return self._without_unset(
             {
                 "id": reservation.id,
                 "voucher_id": reservation.voucher_id,
@@ -94,7 +94,7 @@ class Answers:
 
     def movement(self, movement: Movement, voucher: Voucher) -> dict[str, Any]:
         """A movement; a refund does not tell its charge."""
-        return self._tidied(
+        return self._without_unset(
             {
                 "id": movement.id,
                 "voucher_id": movement.voucher_id,
@@ -115,7 +115,7 @@ class Answers:
 
     def client(self, client: Client) -> dict[str, Any]:
         """A client with its secret, as connecting shows it."""
-        return self._tidied(
+        return self._without_unset(
             {
                 "id": client.id,
                 "client_group_id": client.client_group_id,
@@ -134,8 +134,8 @@ class Answers:
         target, to_pages = seed_links(request) if self.seed_links else links(request, page)
         return {
             "data": items,
-            "links": self._tidied(to_pages),
-            "meta": self._tidied(
+            "links": self._without_unset(to_pages),
+            "meta": self._without_unset(
                 {
                     "current_page": page.number,
                     "per_page": page.size,
@@ -148,7 +148,7 @@ class Answers:
             ),
         }
 
-    def _tidied(self, item: dict[str, Any]) -> dict[str, Any]:
+    def _without_unset(self, item: dict[str, Any]) -> dict[str, Any]:
         if not self.omit_unset:
             return item
         always = {"valid_until", "voucher_tax_rate"}

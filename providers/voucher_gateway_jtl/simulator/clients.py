@@ -75,14 +75,14 @@ class Clients:
         """
         token = self.tokens.of(request)
         if token is None:
-            raise self._errors.unauthorized()
+            raise self._errors.token_error()
         if scope is not None and scope not in token.scopes:
             raise self._errors.forbidden()
         return token.client_id
 
     def standing_token(self, client: Client) -> str:
         """A token with every scope of the client that time does not end, for clients that cannot fetch one."""
-        return self.tokens.standing(client.id, client.scopes)
+        return self.tokens.long_lived_token(client.id, client.scopes)
 
     def issue_token(self, request: Request) -> Reply:
         """`POST /oauth/token`: client credentials by form, answers and errors as RFC 6749 has them."""

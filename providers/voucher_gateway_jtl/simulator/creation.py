@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from voucher_gateway.simulator import drawn_text
+from voucher_gateway.simulator import random_text
 
 from .vouchers import INTERVALS, MEDIA, STATUSES, Voucher
 
@@ -49,9 +49,9 @@ def new_voucher(fields: Fields, ledger: Ledger, client_id: str, now: datetime, d
     """
     voucher = Voucher(
         # an empty id or code counts as none, so that no path has an empty part (not documented)
-        id=fields.text("id", longest=255) or drawn_text(draw, 16),
+        id=fields.text("id", longest=255) or random_text(draw, 16),
         client_id=client_id,
-        code=fields.text("code", longest=255) or drawn_text(draw, 12),
+        code=fields.text("code", longest=255) or random_text(draw, 12),
         pin=fields.text("pin", longest=255) or None,
         sku=fields.text("sku", longest=255),
         batch=fields.text("batch", longest=30),

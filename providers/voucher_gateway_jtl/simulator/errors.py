@@ -53,7 +53,7 @@ class Errors:
         reply = Reply(status, {"status": status, "code": self.codes[f"status-{status}"], "message": message})
         return reply.with_header("WWW-Authenticate", "Bearer") if status == 401 else reply
 
-    def unauthorized(self) -> Refused:
+    def token_error(self) -> Refused:
         """No token, or one that is unknown or expired."""
         return Refused(self.plain(401, "A valid access token is needed."))
 

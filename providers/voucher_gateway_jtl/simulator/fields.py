@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from iso4217 import Currency
 
-from voucher_gateway.simulator import BadJson
+from voucher_gateway.simulator import InvalidJson
 
 from .amounts import from_cents, to_cents
 from .errors import Errors, FieldError
@@ -60,7 +60,7 @@ class Fields:
             raise self._errors.invalid(self._action, [])
         try:
             body = request.json()
-        except BadJson:
+        except InvalidJson:
             raise self._errors.invalid(self._action, []) from None
         if not isinstance(body, dict):
             raise self._errors.invalid(self._action, [])
@@ -85,7 +85,7 @@ class Fields:
         """Whether the body has the field, whatever its value."""
         return name in self._body
 
-    def required_text(self, name: str, *, longest: int | None = None) -> str:
+    def non_empty_text(self, name: str, *, longest: int | None = None) -> str:
         """A string that is neither missing nor empty; "" stands for a wrong one until `check`."""
         if self._body.get(name) in (None, ""):
             self.refuse(name, "required", "is required")
@@ -135,7 +135,7 @@ class Fields:
 
     def amount(self, *, least: int = 0) -> int:
         """The required field `amount` in cents; 0 stands for a wrong one until `check`."""
-        value = self.required_text("amount")
+        value = self.non_empty_text("amount")
         cents = to_cents(value)
         if cents is not None:
             if cents < least:
@@ -153,7 +153,7 @@ class Fields:
 
     def currency(self) -> str:
         """The required field `currency`, a code of ISO 4217 in capitals; wrong ones are noted."""
-        value = self.required_text("currency")
+        value = self.non_empty_text("currency")
         if value and value not in _CURRENCIES:
             self.refuse("currency", "valid_currency", "must be a currency of ISO 4217")
         return value

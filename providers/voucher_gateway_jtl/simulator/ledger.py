@@ -91,7 +91,7 @@ class Ledger:
             raise self._errors.against_rules("insufficient-credit")
         if voucher.reservation:
             voucher.reservation.replaced = True
-        at = _shown(now)
+        at = _to_seconds(now)
         reservation = Reservation(self._new_id(), voucher.id, client_id, cents, at, at + RESERVATION_LASTS)
         voucher.reservation = reservation
         self.reservations[reservation.id] = reservation
@@ -117,7 +117,9 @@ class Ledger:
         voucher.remaining -= reservation.cents
         return self._enter(
             voucher,
-            Movement(self._new_id(), voucher.id, client_id, "charge", reservation.cents, order_number, _shown(now)),
+            Movement(
+                self._new_id(), voucher.id, client_id, "charge", reservation.cents, order_number, _to_seconds(now)
+            ),
         )
 
     def refund(self, charge_id: str, cents: int, currency: str, client_id: str, now: datetime) -> Movement:
@@ -137,7 +139,7 @@ class Ledger:
         refunded = sum(each.cents for each in voucher.movements if each.refunds == charge.id)
         if refunded + cents > charge.cents:
             raise self._errors.against_rules("refund-exceeds-charge")
-        refund = Movement(self._new_id(), voucher.id, client_id, "refund", cents, None, _shown(now), charge.id)
+        refund = Movement(self._new_id(), voucher.id, client_id, "refund", cents, None, _to_seconds(now), charge.id)
         return self._give(voucher, refund)
 
     def recharge(
@@ -149,7 +151,7 @@ class Ledger:
             Refused: 422 for another currency, or more value than a voucher can hold.
         """
         self._check_currency(voucher, currency)
-        recharge = Movement(self._new_id(), voucher.id, client_id, "recharge", cents, order_number, _shown(now))
+        recharge = Movement(self._new_id(), voucher.id, client_id, "recharge", cents, order_number, _to_seconds(now))
         return self._give(voucher, recharge)
 
     def _give(self, voucher: Voucher, movement: Movement) -> Movement:
@@ -175,5 +177,5 @@ class Ledger:
             raise self._errors.against_rules("currency-mismatch")
 
 
-def _shown(instant: datetime) -> datetime:
+def _to_seconds(instant: datetime) -> datetime:
     return instant.replace(microsecond=0)  # the wire has whole seconds

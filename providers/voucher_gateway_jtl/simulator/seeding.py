@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from voucher_gateway.simulator import ODD_TEXTS, drawn_text
+from voucher_gateway.simulator import ODD_TEXTS, random_text
 
 from .amounts import LARGEST_CENTS
 from .vouchers import Movement, Voucher
@@ -56,9 +56,9 @@ class Seeder:
             odd = ODD_TEXTS[turn % len(ODD_TEXTS)] if rest == _ODD_EVERY - 1 else None
             voucher = self.voucher(self.now - timedelta(seconds=age), odd)
             while voucher.id in ids:
-                voucher.id += drawn_text(self.random, 1)
+                voucher.id += random_text(self.random, 1)
             while voucher.code in codes:
-                voucher.code += drawn_text(self.random, 1)
+                voucher.code += random_text(self.random, 1)
             for movement in voucher.movements:
                 movement.voucher_id = voucher.id
             ids.add(voucher.id)
@@ -76,7 +76,7 @@ class Seeder:
         medium = draw.choice(("digital", "digital", "print"))
         taxable = draw.random() < 0.3
         voucher = Voucher(
-            id=f"{odd}{draw.randrange(1000)}" if odd else drawn_text(draw, 16),
+            id=f"{odd}{draw.randrange(1000)}" if odd else random_text(draw, 16),
             client_id=draw.choice(list(self.client_ids)),
             code=f"{draw.randrange(1000)}{odd}" if odd else _code(draw),
             pin=f"{draw.randrange(10_000):04d}" if medium == "print" and draw.random() < 0.7 else None,
@@ -142,8 +142,8 @@ class Seeder:
 
 def random_hex(draw: random.Random, length: int) -> str:
     """Hexadecimal digits, like the other ids in the seeds."""
-    return drawn_text(draw, length, _HEX)
+    return random_text(draw, length, _HEX)
 
 
 def _code(draw: random.Random) -> str:
-    return "-".join(["JTL", *(drawn_text(draw, 4) for _ in range(3))])
+    return "-".join(["JTL", *(random_text(draw, 4) for _ in range(3))])

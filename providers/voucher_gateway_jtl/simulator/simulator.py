@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from attrs import evolve
 
 from voucher_gateway.simulator import (
-    BadJson,
+    InvalidJson,
+    LedgerMovement,
+    LedgerVoucher,
     Refused,
     Reply,
     Request,
     Route,
     Simulator,
     SimulatorOptions,
-    TrueMovement,
-    TrueVoucher,
-    drawn_text,
+    random_text,
 )
 
 from .amounts import LARGEST_CENTS, from_cents, to_cents
@@ -83,14 +83,14 @@ class JtlSimulator(Simulator):
         look_ups = {"/v1/vouchers", "/v1/vouchers/{id}/charges"}
         return [
             *(
-                Route(method, template, self._secured(scope, call), method == "GET" and template in look_ups)
+                Route(method, template, self._with_scope(scope, call), method == "GET" and template in look_ups)
                 for method, template, scope, call in secured
             ),
             Route("POST", "/v1/clients/connect", self._connect),
             Route("POST", "/oauth/token", self.clients.issue_token),
         ]
 
-    def refused(self, status: int, message: str) -> Reply:
+    def error_reply(self, status: int, message: str) -> Reply:
         """The shape of the documented 404, or the string of the documented 403."""
         return self.errors.plain(status, message)
 
@@ -98,7 +98,7 @@ class JtlSimulator(Simulator):
         """Addresses, the credentials of a connected client, a token and a PIN for connecting another."""
         client, till = list(self.clients.by_id.values())[:2]
         if till.secret is None:
-            till.pin, till.pin_until = drawn_text(self.random, 6), self.clock.now() + CONNECT_PIN_LASTS
+            till.pin, till.pin_until = random_text(self.random, 6), self.clock.now() + CONNECT_PIN_LASTS
         return {
             "base_url": f"{base}/v1",
             "token_url": f"{base}/oauth/token",
@@ -180,12 +180,12 @@ class JtlSimulator(Simulator):
         shop, _ = self.clients.by_id.values()
         shop.secret, shop.connected_at = random_hex(self.random, 40), now
 
-    def _secured(self, scope: str | None, call: Callable[[Request, str], Reply]) -> Callable[[Request], Reply]:
+    def _with_scope(self, scope: str | None, call: Callable[[Request, str], Reply]) -> Callable[[Request], Reply]:
         return lambda request: call(request, self.clients.caller(request, scope))
 
     def _connect(self, request: Request) -> Reply:
         fields = Fields(request, "CLIENT.CONNECT", self.errors, known={"pin"}, strict=self.options.strict)
-        pin = fields.required_text("pin", longest=255)
+        pin = fields.non_empty_text("pin", longest=255)
         fields.check()
         return Reply(200, self.answers.client(self.clients.connect(pin)))
 
@@ -199,23 +199,23 @@ class JtlSimulator(Simulator):
             return book.vouchers[reservation.voucher_id]
         try:
             body = request.json()
-        except BadJson:
+        except InvalidJson:
             return None
         return book.by_code.get(str(body.get("code"))) if isinstance(body, dict) else None
 
     def _true_voucher(self, voucher: Voucher) -> dict[str, object]:
-        return TrueVoucher(
+        return LedgerVoucher(
             id=voucher.id,
             code=voucher.code,
-            more={"pin": voucher.pin},
+            details={"pin": voucher.pin},
             currency=voucher.currency,
             initial=from_cents(voucher.cents),
             remaining=from_cents(voucher.remaining),
-            reserved=from_cents(voucher.reserved(self.clock.now())),
+            reserved=from_cents(voucher.reserved_cents(self.clock.now())),
             status=voucher.status,
             valid_until=voucher.valid_until.isoformat() if voucher.valid_until else None,
             movements=tuple(
-                TrueMovement(
+                LedgerMovement(
                     id=movement.id,
                     kind=movement.type,
                     amount=from_cents(movement.cents),
@@ -224,4 +224,4 @@ class JtlSimulator(Simulator):
                 )
                 for movement in voucher.movements
             ),
-        ).told()
+        ).to_json()

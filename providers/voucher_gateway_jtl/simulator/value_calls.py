@@ -26,7 +26,7 @@ class ValueCalls:
         fields = self._fields(request, "VOUCHER.RECHARGE", {"code", "id", "amount", "currency", "order_number"})
         code, voucher_id = fields.text("code", longest=255), fields.text("id")
         cents, currency = fields.amount(), fields.currency()
-        order_number = fields.required_text("order_number")
+        order_number = fields.non_empty_text("order_number")
         if not fields.has("code") and not fields.has("id"):
             fields.refuse("code", "required_without:id", "or the field id is required")
         fields.check()
@@ -34,13 +34,15 @@ class ValueCalls:
         voucher = book.voucher(voucher_id) if voucher_id is not None else book.voucher_by_code(code or "")
         if code is not None and voucher.code != code:
             raise self.simulator.errors.no_voucher()
-        return self._moved(book.recharge(voucher, cents, currency, order_number, client_id, self.simulator.clock.now()))
+        return self._movement_reply(
+            book.recharge(voucher, cents, currency, order_number, client_id, self.simulator.clock.now())
+        )
 
     def reserve(self, request: Request, client_id: str) -> Reply:
         """`POST /reservations`: sets value aside for 30 minutes and replaces the voucher's older reservation."""
         fields = self._fields(request, "RESERVATION.CREATE", {"amount", "currency", "code", "pin"})
         cents, currency = fields.amount(), fields.currency()
-        code, pin = fields.required_text("code", longest=255), fields.text("pin", longest=255)
+        code, pin = fields.non_empty_text("code", longest=255), fields.text("pin", longest=255)
         fields.check()
         book = self.simulator.ledger_book
         voucher = book.voucher_by_code(code)
@@ -51,10 +53,12 @@ class ValueCalls:
     def charge(self, request: Request, client_id: str) -> Reply:
         """`POST /reservations/{id}/charge`: takes the whole reservation."""
         fields = self._fields(request, "RESERVATION.CHARGE", {"order_number"})
-        order_number = fields.required_text("order_number")
+        order_number = fields.non_empty_text("order_number")
         fields.check()
         book = self.simulator.ledger_book
-        return self._moved(book.charge(request.parts["id"], order_number, client_id, self.simulator.clock.now()))
+        return self._movement_reply(
+            book.charge(request.parts["id"], order_number, client_id, self.simulator.clock.now())
+        )
 
     def refund(self, request: Request, client_id: str) -> Reply:
         """`POST /charges/{id}/refund`: gives back 0.01 or more of a charge."""
@@ -62,7 +66,9 @@ class ValueCalls:
         cents, currency = fields.amount(least=1), fields.currency()
         fields.check()
         book = self.simulator.ledger_book
-        return self._moved(book.refund(request.parts["id"], cents, currency, client_id, self.simulator.clock.now()))
+        return self._movement_reply(
+            book.refund(request.parts["id"], cents, currency, client_id, self.simulator.clock.now())
+        )
 
     def _fields(self, request: Request, action: str, known: set[str]) -> Fields:
         simulator = self.simulator
@@ -74,6 +80,6 @@ class ValueCalls:
         if pin is not None or self.simulator.options.pin_required:
             raise self.simulator.errors.against_rules("wrong-pin")
 
-    def _moved(self, movement: Movement) -> Reply:
+    def _movement_reply(self, movement: Movement) -> Reply:
         voucher = self.simulator.ledger_book.vouchers[movement.voucher_id]
         return Reply(201, self.simulator.answers.movement(movement, voucher))

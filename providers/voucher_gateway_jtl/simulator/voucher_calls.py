@@ -64,12 +64,12 @@ class VoucherCalls:
             raise self.simulator.errors.against_rules("update-active")
         voucher.sku = voucher.sku if sku is None else sku
         voucher.batch = voucher.batch if batch is None else batch
-        return self._changed(voucher)
+        return self._voucher_reply(voucher)
 
     def delete(self, request: Request, _: str) -> Reply:
         """`DELETE /vouchers/{id}`: needs a comment in a JSON body; answers without one."""
         fields = self._fields(request, "VOUCHER.DELETE", {"comment"})
-        fields.required_text("comment", longest=255)
+        fields.non_empty_text("comment", longest=255)
         fields.check()
         self.simulator.ledger_book.remove(self._voucher(request))
         return Reply(204)
@@ -77,7 +77,7 @@ class VoucherCalls:
     def set_status(self, request: Request, _: str) -> Reply:
         """`PATCH /vouchers/{id}/status`: activates, which starts the validity anew, or deactivates."""
         fields = self._fields(request, "VOUCHER.STATUS", {"status", "comment"})
-        status = fields.required_text("status")
+        status = fields.non_empty_text("status")
         fields.choice("status", STATUSES)
         fields.text("comment")
         fields.check()
@@ -86,7 +86,7 @@ class VoucherCalls:
             voucher.activate(self.simulator.moment())
         else:
             voucher.deactivate()
-        return self._changed(voucher)
+        return self._voucher_reply(voucher)
 
     def list_movements(self, request: Request, _: str) -> Reply:
         """`GET /vouchers/{id}/charges`: a page of its movements."""
@@ -120,7 +120,7 @@ class VoucherCalls:
     def _voucher(self, request: Request) -> Voucher:
         return self.simulator.ledger_book.voucher(request.parts["id"])
 
-    def _changed(self, voucher: Voucher) -> Reply:
+    def _voucher_reply(self, voucher: Voucher) -> Reply:
         voucher.updated_at = self.simulator.moment()
         return Reply(200, self.simulator.answers.voucher(voucher))
 
@@ -150,6 +150,6 @@ class VoucherCalls:
         if voucher_id is None and code is None:
             return list(book), conditions
         # look-ups by id or code come by index, so that large ledgers answer as fast as small ones
-        found = book.by_code.get(code) if code is not None else book.vouchers.get(voucher_id or "")
+        candidate = book.by_code.get(code) if code is not None else book.vouchers.get(voucher_id or "")
         expect(voucher_id, lambda voucher: voucher.id)
-        return [found] if found else [], conditions
+        return [candidate] if candidate else [], conditions

@@ -94,7 +94,7 @@ class Voucher:
         """Never charged (vendor page) and not active (vendor changelog 1.4)."""
         return not self.active and all(movement.type != "charge" for movement in self.movements)
 
-    def reserved(self, now: datetime) -> int:
+    def reserved_cents(self, now: datetime) -> int:
         """The cents of its live reservation."""
         return self.reservation.cents if self.reservation and self.reservation.live(now) else 0
 

@@ -57,10 +57,10 @@ class SellerCurrency:
 
     def plain(self, minor: int) -> str:
         """The amount as text without trailing zeros: 1050 cents are `10.5`."""
-        text = self.fixed(minor)
+        text = self.fixed_text(minor)
         return text.rstrip("0").rstrip(".") if "." in text else text
 
-    def fixed(self, minor: int) -> str:
+    def fixed_text(self, minor: int) -> str:
         """The amount as text with all decimals of the currency: 1050 cents are `10.50`, 500 yen are `500`."""
         if not self.places:
             return str(minor)

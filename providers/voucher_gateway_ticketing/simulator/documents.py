@@ -71,7 +71,7 @@ class DocumentWriter:
         }
         return {name: value for name, value in document.items() if value is not None}
 
-    def listed_voucher(self, voucher: StoredVoucher) -> Document:
+    def voucher_in_list(self, voucher: StoredVoucher) -> Document:
         """The voucher object with its balance, which only the list shows (seed)."""
         return {**self.voucher(voucher), "balance": self._balance(voucher)}
 

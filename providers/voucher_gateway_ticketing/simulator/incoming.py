@@ -8,7 +8,7 @@ from typing import Final, cast
 
 import attrs
 
-from voucher_gateway.simulator import BadJson, Request
+from voucher_gateway.simulator import InvalidJson, Request
 
 from .amounts import NotAnAmount, SellerCurrency
 from .errors import bad_request
@@ -39,7 +39,7 @@ def read_fields(request: Request, known: Collection[str], *, strict: bool) -> di
         raise bad_request("The body must be application/json.")
     try:
         body = request.json()
-    except BadJson as error:
+    except InvalidJson as error:
         raise bad_request(f"The body cannot be read: {error}.") from None
     if not isinstance(body, dict):
         raise bad_request("The body must be a JSON object.")

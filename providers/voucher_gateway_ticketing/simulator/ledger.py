@@ -5,7 +5,7 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.simulator import TrueMovement, TrueVoucher
+from voucher_gateway.simulator import LedgerMovement, LedgerVoucher
 
 from .amounts import SellerCurrency
 from .instants import write_instant
@@ -65,22 +65,22 @@ class StoredVoucher:
 
 def ledger_entry(voucher: StoredVoucher, currency: SellerCurrency, now: datetime) -> dict[str, object]:
     """The truth about a voucher, for tests: redemptions are its movements, and nothing is ever reserved."""
-    return TrueVoucher(
+    return LedgerVoucher(
         id=voucher.id,
         code=voucher.code,
         currency=currency.code,
-        initial=currency.fixed(voucher.amount),
-        remaining=currency.fixed(voucher.balance),
-        reserved=currency.fixed(0),
+        initial=currency.fixed_text(voucher.amount),
+        remaining=currency.fixed_text(voucher.balance),
+        reserved=currency.fixed_text(0),
         status=voucher.message(now),
         valid_until=None if voucher.valid_until is None else write_instant(voucher.valid_until),
         movements=tuple(
-            TrueMovement(
+            LedgerMovement(
                 id=redemption.transaction_id,
                 kind="redemption",
-                amount=currency.fixed(redemption.amount),
+                amount=currency.fixed_text(redemption.amount),
                 at=write_instant(redemption.at),
             )
             for redemption in voucher.redemptions
         ),
-    ).told()
+    ).to_json()

@@ -13,7 +13,7 @@ CodeFilter = Literal["exact", "prefix", "case-insensitive"]
 ListOrder = Literal["oldest-first", "newest-first"]
 
 
-def _priced(_owner: object, _attribute: object, code: str) -> None:
+def _require_currency(_owner: object, _attribute: object, code: str) -> None:
     SellerCurrency.of(code)
 
 
@@ -34,7 +34,7 @@ class TicketingOptions(SimulatorOptions):
         unknown_code_is_invalid: the look-up answers 200 with `invalid` for a code that does not exist, not 404.
     """
 
-    seller_currency: str = field(default="EUR", validator=_priced)
+    seller_currency: str = field(default="EUR", validator=_require_currency)
     show_id: bool = True
     float_noise: bool = False
     allow_duplicate_codes: bool = False

@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.simulator import ODD_TEXTS, drawn_text
+from voucher_gateway.simulator import ODD_TEXTS, random_text
 
 from .amounts import SellerCurrency
 from .ledger import ORIGINS, Redemption, StoredVoucher
@@ -23,7 +23,7 @@ _CENTS: Final = (0, 1, 5, 10, 33, 50, 90, 95, 99)
 
 def random_code(random: Random) -> str:
     """Eight characters, as many as the vendor's import guide names for codes that it makes."""
-    return drawn_text(random, 8, CODE_ALPHABET)
+    return random_text(random, 8, CODE_ALPHABET)
 
 
 def random_id(random: Random) -> str:
@@ -31,15 +31,15 @@ def random_id(random: Random) -> str:
     return f"{random.getrandbits(96):024x}"
 
 
-def varied_vouchers(
+def make_vouchers(
     random: Random, currency: SellerCurrency, now: datetime, count: int, already: int
 ) -> Iterator[StoredVoucher]:
     """Make `count` vouchers that follow `already` existing ones, so that later batches vary further."""
     for number in range(already, already + count):
-        yield _varied_voucher(random, currency, now, number)
+        yield _make_voucher(random, currency, now, number)
 
 
-def _varied_voucher(random: Random, currency: SellerCurrency, now: datetime, number: int) -> StoredVoucher:
+def _make_voucher(random: Random, currency: SellerCurrency, now: datetime, number: int) -> StoredVoucher:
     created = now - timedelta(days=random.randrange(1, 700), milliseconds=random.randrange(86_400_000))
     origin = ORIGINS[number % len(ORIGINS)]
     amount = _amount(random, currency)

@@ -11,13 +11,13 @@ from typing import ClassVar, Final
 import attrs
 
 from voucher_gateway.simulator import (
-    Book,
     Refused,
     Reply,
     Request,
     Route,
     Simulator,
     SimulatorOptions,
+    VoucherStore,
     from_records,
     to_records,
 )
@@ -28,7 +28,7 @@ from .errors import bad_request, http_error, with_body
 from .incoming import read_amount, read_code, read_fields, read_slice, read_valid_until, single
 from .ledger import Redemption, StoredVoucher, ledger_entry
 from .options import TicketingOptions
-from .seeding import random_code, random_id, varied_vouchers
+from .seeding import make_vouchers, random_code, random_id
 
 _NEW_FIELDS: Final = ("amount", "code", "validUntil")
 _UPDATE_FIELDS: Final = ("amount", "validUntil")
@@ -40,7 +40,7 @@ class CheckoutRefused(ValueError):
     """A checkout cannot take that value off the voucher."""
 
 
-def _undocumented_words() -> str:
+def _random_words() -> str:
     """A message that no client can have learned: the vendor does not document its own."""
     return "".join(secrets.choice(string.ascii_letters) for _ in range(16))
 
@@ -68,8 +68,8 @@ class TicketingSimulator(Simulator):
         self.settings = options
         self.currency = SellerCurrency.of(self.settings.seller_currency)
         self._set_login("key_" + secrets.token_hex(24), random_id(self.random))
-        self._vouchers: Book[StoredVoucher] = Book()
-        self._code_taken, self._below_redeemed = _undocumented_words(), _undocumented_words()
+        self._vouchers: VoucherStore[StoredVoucher] = VoucherStore()
+        self._code_taken, self._below_redeemed = _random_words(), _random_words()
 
     def routes(self) -> Sequence[Route]:
         """Every voucher call, and the three calls that lead from a key or a code to them."""
@@ -88,7 +88,7 @@ class TicketingSimulator(Simulator):
         ]
         return [attrs.evolve(route, handler=self._with_refusal_bodies(route.handler)) for route in routes]
 
-    def refused(self, status: int, message: str) -> Reply:
+    def error_reply(self, status: int, message: str) -> Reply:
         """The vendor's `HttpError` for any status."""
         return http_error(status, message)
 
@@ -105,7 +105,7 @@ class TicketingSimulator(Simulator):
     def seed(self, count: int) -> None:
         """Adds that many varied vouchers; none repeats a code."""
         now = self._now() if self.settings.start is None else _milliseconds(self.settings.start)
-        for voucher in varied_vouchers(self.random, self.currency, now, count, len(self._vouchers)):
+        for voucher in make_vouchers(self.random, self.currency, now, count, len(self._vouchers)):
             taken = self._vouchers.with_code(voucher.code)
             self._vouchers.put(attrs.evolve(voucher, code=self._free_code()) if taken else voucher)
 
@@ -132,7 +132,7 @@ class TicketingSimulator(Simulator):
         if state["currency"] != self.currency.code:
             raise ValueError(f"the saved ledger is in {state['currency']}, not in {self.currency.code}")
         self._set_login(str(state["api_key"]), str(state["seller_id"]))
-        self._vouchers = Book(from_records(list[StoredVoucher], state["vouchers"]))
+        self._vouchers = VoucherStore(from_records(list[StoredVoucher], state["vouchers"]))
 
     def distort(self, reply: Reply) -> Reply:
         """The same voucher with an amount and a balance that are one minor unit higher."""
@@ -178,45 +178,45 @@ class TicketingSimulator(Simulator):
         return _milliseconds(self.clock.now())
 
     def _with_key(self, handler: Handler) -> Handler:
-        def checked(request: Request) -> Reply:
+        def check_key(request: Request) -> Reply:
             scheme, _, key = request.headers.get("Authorization", "").partition(" ")
             if scheme.lower() != "bearer" or not hmac.compare_digest(key.encode(), self._api_key.encode()):
                 return http_error(401, "A valid API key is required.")
             return handler(request)
 
-        return checked
+        return check_key
 
     def _with_refusal_bodies(self, handler: Handler) -> Handler:
-        def answered(request: Request) -> Reply:
+        def answer(request: Request) -> Reply:
             try:
                 reply = handler(request)
             except Refused as refused:
                 reply = refused.reply
             return with_body(reply, self.settings.refusal_bodies)
 
-        return answered
+        return answer
 
     def _list(self, request: Request) -> Reply:
         wanted = read_slice(request, strict=self.settings.strict)
-        found = self._matching(wanted.code, wanted.transaction_id)
+        vouchers = self._matching(wanted.code, wanted.transaction_id)
         if self.settings.list_order == "newest-first":
-            found.reverse()
-        docs = [self._writer.listed_voucher(v) for v in found[wanted.skip : wanted.skip + wanted.top]]
-        return Reply(200, {"docs": docs, "total": len(found)})
+            vouchers.reverse()
+        docs = [self._writer.voucher_in_list(v) for v in vouchers[wanted.skip : wanted.skip + wanted.top]]
+        return Reply(200, {"docs": docs, "total": len(vouchers)})
 
     def _matching(self, code: str | None, transaction_id: str | None) -> list[StoredVoucher]:
         if code is None:
-            found = list(self._vouchers)
+            vouchers = list(self._vouchers)
         elif self.settings.code_filter == "exact":
-            found = self._vouchers.with_code(code)
+            vouchers = self._vouchers.with_code(code)
         elif self.settings.code_filter == "prefix":
-            found = [voucher for voucher in self._vouchers if voucher.code.startswith(code)]
+            vouchers = [voucher for voucher in self._vouchers if voucher.code.startswith(code)]
         else:
             folded = code.casefold()
-            found = [voucher for voucher in self._vouchers if voucher.code.casefold() == folded]
+            vouchers = [voucher for voucher in self._vouchers if voucher.code.casefold() == folded]
         if transaction_id is None:
-            return found
-        return [voucher for voucher in found if voucher.transaction_id == transaction_id]
+            return vouchers
+        return [voucher for voucher in vouchers if voucher.transaction_id == transaction_id]
 
     def _create(self, request: Request) -> Reply:
         fields = read_fields(request, _NEW_FIELDS, strict=self.settings.strict)

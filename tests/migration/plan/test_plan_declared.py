@@ -46,7 +46,7 @@ def test_every_field_of_a_new_voucher_is_looked_at_here() -> None:
 
 
 def test_jtl_keeps_all_that_it_declares(vendors: Vendors) -> None:
-    assert JtlProvider.declared.keeps == set(FIELDS)
+    assert JtlProvider.declared.stored_fields == set(FIELDS)
     provider = vendors.gateway.provider("shop")
     made = provider.issue(NewVoucher(initial=MONEY, **FIELDS), reference="r")
     found = provider.get(made.id, secrets=True)
@@ -58,15 +58,15 @@ def test_jtl_keeps_all_that_it_declares(vendors: Vendors) -> None:
     assert found.pin == Pin(FIELDS["pin"])
 
 
-@pytest.mark.parametrize("field", JtlProvider.declared.longest_texts)
+@pytest.mark.parametrize("field", JtlProvider.declared.max_text_lengths)
 def test_jtl_keeps_texts_of_the_declared_length_and_no_longer(vendors: Vendors, field: str) -> None:
-    provider, longest = vendors.gateway.provider("shop"), JtlProvider.declared.longest_texts[field]
+    provider, longest = vendors.gateway.provider("shop"), JtlProvider.declared.max_text_lengths[field]
     provider.issue(NewVoucher(initial=MONEY, **{field: "x" * longest}), reference="r")  # type: ignore[arg-type]  # texts
     with pytest.raises(InvalidRequest):
         provider.issue(NewVoucher(initial=MONEY, **{field: "x" * (longest + 1)}), reference="s")  # type: ignore[arg-type]  # texts
 
 
-@pytest.mark.parametrize("field", sorted(FIELDS.keys() - TicketingProvider.declared.keeps))
+@pytest.mark.parametrize("field", sorted(FIELDS.keys() - TicketingProvider.declared.stored_fields))
 def test_ticketing_refuses_what_it_does_not_declare_to_keep(vendors: Vendors, field: str) -> None:
     provider = vendors.gateway.provider("events")
     with pytest.raises(UnsupportedOperation):
@@ -74,7 +74,7 @@ def test_ticketing_refuses_what_it_does_not_declare_to_keep(vendors: Vendors, fi
 
 
 def test_ticketing_keeps_the_code_and_an_end_to_the_declared_grain(vendors: Vendors) -> None:
-    provider, grain = vendors.gateway.provider("events"), TicketingProvider.declared.expiry_grain
+    provider, grain = vendors.gateway.provider("events"), TicketingProvider.declared.expiry_resolution
     until = datetime(2099, 1, 1, tzinfo=UTC) + grain
     new = NewVoucher(initial=MONEY, code=FIELDS["code"], valid_until=until + timedelta(microseconds=1))
     made = provider.issue(new, reference="r")
@@ -87,4 +87,4 @@ def test_what_is_left_is_told_by_get_where_that_is_declared(vendors: Vendors) ->
     made = {"shop": vendors.issue_at_jtl()["id"], "events": vendors.issue_at_ticketing()["_id"]}
     for account, id in made.items():
         provider = vendors.gateway.provider(account)
-        assert (provider.get(id).remaining is not None) is provider.declared.get_shows_remaining
+        assert (provider.get(id).remaining is not None) is provider.declared.get_returns_balance

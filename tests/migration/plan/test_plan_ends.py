@@ -17,15 +17,15 @@ from voucher_gateway.adapter import (
     UnsupportedOperation,
     native,
 )
-from voucher_gateway.emulation import emulated
+from voucher_gateway.emulation import with_emulations
 from voucher_gateway.migration import Retire, Step
-from voucher_gateway.migration.ends import way_between, ways_to_retire
+from voucher_gateway.migration.ends import choose_route, retire_options
 from voucher_gateway_file import FileProvider
 from voucher_gateway_jtl import JtlProvider
 from voucher_gateway_ticketing import TicketingProvider
 
-JTL = emulated(JtlProvider.declared, ())
-TICKETING = emulated(TicketingProvider.declared, ())
+JTL = with_emulations(JtlProvider.declared, ())
+TICKETING = with_emulations(TicketingProvider.declared, ())
 FILE = FileProvider.declared
 READ = (Operation.FIND, Operation.GET, Operation.VOUCHERS)
 
@@ -42,33 +42,33 @@ def able(*operations: Operation, **more: Any) -> Capabilities:
 
 
 def test_a_source_that_can_be_frozen_is_frozen_before_anything_is_created() -> None:
-    way = way_between(JTL, TICKETING)
+    way = choose_route(JTL, TICKETING)
     assert way.steps == (Step.FREEZE, Step.REREAD, Step.CREATE, Step.CONFIRM)
-    assert (way.retire, way.twice) == (Retire.KEEP_FROZEN, False)
+    assert (way.retire, way.double_spendable) == (Retire.KEEP_FROZEN, False)
 
 
 def test_between_two_that_have_a_status_the_target_is_activated_last() -> None:
-    way = way_between(JTL, JTL)
+    way = choose_route(JTL, JTL)
     assert way.steps == (Step.FREEZE, Step.REREAD, Step.CREATE, Step.CONFIRM, Step.ACTIVATE)
-    assert not way.twice
+    assert not way.double_spendable
 
 
 def test_a_source_without_status_is_retired_before_the_target_is_activated() -> None:
-    way = way_between(TICKETING, JTL)
+    way = choose_route(TICKETING, JTL)
     assert way.steps == (Step.REREAD, Step.CREATE, Step.CONFIRM, Step.RETIRE, Step.ACTIVATE)
-    assert (way.retire, way.twice) == (Retire.EXPIRE, False)
+    assert (way.retire, way.double_spendable) == (Retire.EXPIRE, False)
 
 
 def test_where_neither_has_a_status_a_voucher_can_be_spent_twice_for_a_while() -> None:
-    way = way_between(TICKETING, TICKETING)
+    way = choose_route(TICKETING, TICKETING)
     assert way.steps == (Step.REREAD, Step.CREATE, Step.CONFIRM, Step.RETIRE)
-    assert (way.twice, way.for_good) == (True, False)
+    assert (way.double_spendable, way.permanently) == (True, False)
 
 
 def test_a_voucher_that_is_to_be_emptied_is_not_frozen_as_it_could_not_be_redeemed_then() -> None:
-    way = way_between(JTL, JTL, retire=Retire.EMPTY)
+    way = choose_route(JTL, JTL, retire=Retire.EMPTY)
     assert way.steps == (Step.REREAD, Step.CREATE, Step.CONFIRM, Step.RETIRE, Step.ACTIVATE)
-    assert way_between(JTL, TICKETING, retire=Retire.EMPTY).twice
+    assert choose_route(JTL, TICKETING, retire=Retire.EMPTY).double_spendable
 
 
 @pytest.mark.parametrize(
@@ -76,54 +76,54 @@ def test_a_voucher_that_is_to_be_emptied_is_not_frozen_as_it_could_not_be_redeem
     [
         (JTL, (Retire.KEEP_FROZEN, Retire.EMPTY, Retire.DELETE)),
         (TICKETING, (Retire.EXPIRE,)),
-        (emulated(TicketingProvider.declared, {"redeem-by-update"}), (Retire.EXPIRE, Retire.EMPTY)),
+        (with_emulations(TicketingProvider.declared, {"redeem-by-update"}), (Retire.EXPIRE, Retire.EMPTY)),
         (FILE, (Retire.LEAVE,)),
         (able(), ()),
     ],
     ids=["JTL", "ticketing", "ticketing with redeem-by-update", "a file", "a vendor that only shows"],
 )
 def test_how_vouchers_can_end_follows_from_capabilities(capabilities: Capabilities, ways: tuple[Retire, ...]) -> None:
-    assert ways_to_retire(capabilities) == ways
+    assert retire_options(capabilities) == ways
 
 
 def test_a_policy_chooses_among_them_and_nothing_else() -> None:
-    assert way_between(JTL, TICKETING, retire=Retire.DELETE).steps[-1] is Step.RETIRE
+    assert choose_route(JTL, TICKETING, retire=Retire.DELETE).steps[-1] is Step.RETIRE
     with pytest.raises(UnsupportedOperation, match="keep-frozen, empty, delete"):
-        way_between(JTL, TICKETING, retire=Retire.EXPIRE)
+        choose_route(JTL, TICKETING, retire=Retire.EXPIRE)
     with pytest.raises(UnsupportedOperation, match="what it can do"):
-        way_between(JTL, TICKETING, retire=Retire.LEAVE)
+        choose_route(JTL, TICKETING, retire=Retire.LEAVE)
 
 
 def test_a_source_whose_vouchers_cannot_be_stopped_is_refused() -> None:
     with pytest.raises(UnsupportedOperation, match="spent twice for good"):
-        way_between(able(), JTL)
+        choose_route(able(), JTL)
 
 
 def test_a_source_without_list_and_a_target_without_issuing_are_refused() -> None:
     blind = attrs.evolve(JTL, operations={one: it for one, it in JTL.operations.items() if one != Operation.VOUCHERS})
     with pytest.raises(UnsupportedOperation, match="cannot be listed"):
-        way_between(blind, TICKETING)
+        choose_route(blind, TICKETING)
     with pytest.raises(UnsupportedOperation, match="no voucher can be issued"):
-        way_between(JTL, able())
+        choose_route(JTL, able())
 
 
 def test_a_file_is_copied_and_its_vouchers_are_activated_at_the_end() -> None:
-    way = way_between(FILE, JTL)
+    way = choose_route(FILE, JTL)
     assert way.steps == (Step.REREAD, Step.CREATE, Step.CONFIRM, Step.ACTIVATE)
-    assert (way.retire, way.twice) == (Retire.LEAVE, False)
+    assert (way.retire, way.double_spendable) == (Retire.LEAVE, False)
 
 
 def test_a_copy_to_a_file_leaves_the_source_alone() -> None:
-    way = way_between(JTL, FILE, copy=True)
+    way = choose_route(JTL, FILE, copy=True)
     assert way.steps == (Step.REREAD, Step.CREATE, Step.CONFIRM)
-    assert not way.twice
+    assert not way.double_spendable
 
 
 def test_a_copy_between_two_vendors_doubles_the_money_for_good() -> None:
-    way = way_between(JTL, TICKETING, copy=True)
-    assert (way.twice, way.for_good) == (True, True)
+    way = choose_route(JTL, TICKETING, copy=True)
+    assert (way.double_spendable, way.permanently) == (True, True)
 
 
 def test_a_copy_is_not_retired() -> None:
     with pytest.raises(InvalidRequest):
-        way_between(JTL, FILE, copy=True, retire=Retire.DELETE)
+        choose_route(JTL, FILE, copy=True, retire=Retire.DELETE)

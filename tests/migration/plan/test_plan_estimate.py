@@ -7,24 +7,24 @@ from datetime import timedelta
 import pytest
 
 from voucher_gateway.adapter import Capabilities
-from voucher_gateway.emulation import emulated
+from voucher_gateway.emulation import with_emulations
 from voucher_gateway.migration import Retire, Step
-from voucher_gateway.migration.ends import way_between
-from voucher_gateway.migration.estimate import Estimate, Load, requests_of
+from voucher_gateway.migration.ends import choose_route
+from voucher_gateway.migration.estimate import AccountLoad, Estimate, requests_of
 from voucher_gateway.migration.wording import length_of
 from voucher_gateway_jtl import JtlProvider
 from voucher_gateway_ticketing import TicketingProvider
 
-JTL = emulated(JtlProvider.declared, ())
-TICKETING = emulated(TicketingProvider.declared, {"redeem-by-update"})
+JTL = with_emulations(JtlProvider.declared, ())
+TICKETING = with_emulations(TicketingProvider.declared, {"redeem-by-update"})
 
 
 def estimate(vouchers: int = 1000, workers: int = 10, rate: float | None = None) -> Estimate:
     return Estimate(
         vouchers=vouchers,
         workers=workers,
-        source=Load(account="a", requests=3, latency=timedelta(milliseconds=20), rate=rate),
-        target=Load(account="b", requests=2, latency=timedelta(milliseconds=50)),
+        source=AccountLoad(account="a", requests=3, latency=timedelta(milliseconds=20), rate=rate),
+        target=AccountLoad(account="b", requests=2, latency=timedelta(milliseconds=50)),
     )
 
 
@@ -61,7 +61,7 @@ def test_nothing_to_carry_takes_no_time() -> None:
 def test_emulations_and_secrets_cost_their_requests(
     source: Capabilities, target: Capabilities, retire: Retire | None, expected: tuple[int, int]
 ) -> None:
-    way = way_between(source, target, retire=retire)
+    way = choose_route(source, target, retire=retire)
     assert requests_of(way.steps, way.retire, source, target) == expected
 
 

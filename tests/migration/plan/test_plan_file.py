@@ -29,9 +29,9 @@ from voucher_gateway.migration import (
     read_totals,
     read_vouchers,
 )
-from voucher_gateway.migration.estimate import Estimate, Load
+from voucher_gateway.migration.estimate import AccountLoad, Estimate
 from voucher_gateway.migration.plan_file import PlanSummary, PlanWriter
-from voucher_gateway.migration.totals import Adder
+from voucher_gateway.migration.totals import TotalsBuilder
 
 AT = datetime(2026, 11, 21, 12, 30, 1, 5, tzinfo=UTC)
 HEADER = PlanHeader(
@@ -41,7 +41,7 @@ HEADER = PlanHeader(
     steps=(Step.REREAD, Step.CREATE),
     retire="expire",
     accepted=frozenset({"spendable-twice", "inconsistent-listing"}),
-    policy=Policy().told(),
+    policy=Policy().to_json(),
     rates={"shop": 2.5},
 )
 REPORT = ListingReport(
@@ -50,8 +50,8 @@ REPORT = ListingReport(
 ESTIMATE = Estimate(
     vouchers=1,
     workers=8,
-    source=Load(account="shop", requests=3, latency=timedelta(microseconds=30_001), rate=2.5),
-    target=Load(account="estate.jsonl", requests=2, latency=timedelta()),
+    source=AccountLoad(account="shop", requests=3, latency=timedelta(microseconds=30_001), rate=2.5),
+    target=AccountLoad(account="estate.jsonl", requests=2, latency=timedelta()),
 )
 
 
@@ -80,7 +80,7 @@ def refused(number: int) -> PlannedVoucher:
 
 
 def write(path: Path, vouchers: list[PlannedVoucher]) -> PlanSummary:
-    adder = Adder(workers=2)
+    adder = TotalsBuilder(workers=2)
     with PlanWriter(path, HEADER) as writer:
         for one in vouchers:
             adder.add(one)
@@ -112,7 +112,7 @@ def test_totals_hold_money_by_currency_and_fate(plan: Path) -> None:
     assert totals.reasons["its code cannot be read"].count == 1
     assert totals.months["2026-11/carry"].count == 2
     assert totals.months["none/refuse"].count == 1
-    assert totals.twice == {"EUR": Money("10.01", "EUR"), "JPY": Money("500", "JPY")}
+    assert totals.double_spendable == {"EUR": Money("10.01", "EUR"), "JPY": Money("500", "JPY")}
     assert totals.longest_drift == timedelta(hours=3, microseconds=1)
 
 

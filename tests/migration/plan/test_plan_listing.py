@@ -11,7 +11,7 @@ import pytest
 from tests.migration.plan.conftest import Vendors
 from voucher_gateway.adapter import Money, Voucher, VoucherQuery
 from voucher_gateway.migration.rates import Rates
-from voucher_gateway.migration.source import Secrets, in_order
+from voucher_gateway.migration.source import SecretReader, in_order
 
 ACCOUNTS = pytest.mark.parametrize("account", ["shop", "events"])
 
@@ -68,7 +68,7 @@ def test_the_pages_of_ticketing_overlap(estates: Vendors) -> None:
 
 
 def test_a_listed_voucher_that_is_gone_when_its_code_is_read_is_noted(estates: Vendors) -> None:
-    secrets = Secrets(estates.gateway.provider("shop"), Rates({}, threading.Event()))
+    secrets = SecretReader(estates.gateway.provider("shop"), Rates({}, threading.Event()))
     money = Money("5.00", "EUR")
     left = secrets.complete(Voucher(account="shop", id="gone", initial=money, remaining=money))
     assert left.remaining is None

@@ -25,11 +25,11 @@ from voucher_gateway.migration import (
     Recode,
     Retire,
     Step,
+    find_unaccepted_risks,
     make_plan,
     plan_id,
     read_vouchers,
     run_plan,
-    unaccepted,
 )
 from voucher_gateway.migration.collisions import fingerprint
 from voucher_gateway.migration.source import listing_of
@@ -96,7 +96,7 @@ def test_the_strictest_policy_says_of_each_voucher_why_it_stays(make_vendors: Ca
     summary, planned = vendors.plan()
     assert all(one.reasons for one in planned if one.action is not Action.CARRY)
     assert summary.totals.of(Action.SKIP).count == 0
-    assert set(summary.totals.at_stake) >= TEXTS
+    assert set(summary.totals.losses_of_refused) >= TEXTS
 
 
 # --- single vouchers ---
@@ -167,8 +167,8 @@ def test_a_source_that_changes_while_it_is_listed_must_be_accepted_by_name(
     vendors.ticketing.inject("insert-while-paging", match="GET /api/vouchers", after=3)
     summary, _ = vendors.plan("events", "shop", ALL)
     assert summary.totals.listing.consistent is False
-    assert list(unaccepted(summary.header, summary.totals)) == ["inconsistent-listing"]
-    assert unaccepted(summary.header, summary.totals, "inconsistent-listing") == {}
+    assert list(find_unaccepted_risks(summary.header, summary.totals)) == ["inconsistent-listing"]
+    assert find_unaccepted_risks(summary.header, summary.totals, "inconsistent-listing") == {}
 
 
 def test_a_voucher_that_goes_at_jtl_cannot_hide_behind_one_that_comes(make_vendors: Callable[..., Vendors]) -> None:
@@ -214,11 +214,11 @@ def test_between_vendors_without_status_the_window_is_the_largest_vouchers_at_a_
     summary = make_plan(gateway, "events", "others", tmp_path / "both.plan", policy=ALL, workers=2)
     largest = sorted((one.minor for one in _values(summary.path)), reverse=True)[:2]
     assert summary.header.steps == (Step.REREAD, Step.CREATE, Step.CONFIRM, Step.RETIRE)
-    assert summary.totals.twice == {"EUR": Money.from_minor(sum(largest), "EUR")}
-    assert list(unaccepted(summary.header, summary.totals)) == ["spendable-twice"]
+    assert summary.totals.double_spendable == {"EUR": Money.from_minor(sum(largest), "EUR")}
+    assert list(find_unaccepted_risks(summary.header, summary.totals)) == ["spendable-twice"]
     named = attrs.evolve(ALL, accept={"spendable-twice"})
     accepted = make_plan(gateway, "events", "others", tmp_path / "both.plan", policy=named)
-    assert unaccepted(accepted.header, accepted.totals) == {}
+    assert find_unaccepted_risks(accepted.header, accepted.totals) == {}
     assert gateway.journal is not None
     gateway.journal.close()
 
@@ -231,14 +231,14 @@ def test_a_copy_between_two_vendors_doubles_all_of_it(vendors: Vendors) -> None:
     vendors.issue_at_jtl("50.00")
     vendors.issue_at_jtl("20.00")
     summary, _ = vendors.plan(policy=ALL, copy=True, workers=1)
-    assert summary.totals.twice == {"EUR": Money("70.00", "EUR")}
-    assert "70.00 EUR for good" in unaccepted(summary.header, summary.totals)["spendable-twice"]
+    assert summary.totals.double_spendable == {"EUR": Money("70.00", "EUR")}
+    assert "70.00 EUR for good" in find_unaccepted_risks(summary.header, summary.totals)["spendable-twice"]
 
 
 def test_a_frozen_source_leaves_nothing_to_spend_twice(vendors: Vendors) -> None:
     vendors.issue_at_jtl()
     summary, _ = vendors.plan(policy=ALL)
-    assert summary.totals.twice == {}
+    assert summary.totals.double_spendable == {}
 
 
 # --- what was moved already ---
@@ -356,8 +356,8 @@ def test_no_code_shows_anywhere(make_vendors: Callable[..., Vendors], canary: Ca
             canary.plant(code)
     for source, target in (("shop", "events"), ("events", "shop")):
         summary, planned = vendors.plan(source, target, ALL)
-        canary.heard("the plan", summary.path.read_text("utf-8"))
-        canary.heard("its objects", repr((summary, planned)))
+        canary.note("the plan", summary.path.read_text("utf-8"))
+        canary.note("its objects", repr((summary, planned)))
 
 
 def test_the_plan_is_bound_to_what_it_says(vendors: Vendors) -> None:

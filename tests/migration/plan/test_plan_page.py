@@ -87,7 +87,7 @@ def test_reasons_losses_and_the_window_are_told(summary: PlanSummary) -> None:
 
 def test_what_must_be_accepted_cannot_be_overlooked(small: PlanSummary) -> None:
     changed = attrs.evolve(small.totals.listing, consistent=False, problems=("the total changed",))
-    totals = attrs.evolve(small.totals, listing=changed, twice={"EUR": Money("120.50", "EUR")})
+    totals = attrs.evolve(small.totals, listing=changed, double_spendable={"EUR": Money("120.50", "EUR")})
     read = Reader(render(plan_page(attrs.evolve(small, totals=totals))))
     assert "Before anything is done" in read.text
     assert "At most 120.50 EUR at any moment." in read.text

@@ -59,8 +59,8 @@ def test_an_empty_file_is_the_strictest_policy(tmp_path: Path) -> None:
 
 def test_what_is_told_of_a_policy_reads_as_the_same_one() -> None:
     policy = Policy(inactive=Action.CARRY, losses={"pin"}, code_taken=Recode.NEW_CODE, retire=Retire.EMPTY)
-    assert load_policy(policy.told()) == policy
-    assert load_policy(Policy().told()) == Policy()
+    assert load_policy(policy.to_json()) == policy
+    assert load_policy(Policy().to_json()) == Policy()
 
 
 def test_everything_that_is_wrong_is_said_at_once() -> None:

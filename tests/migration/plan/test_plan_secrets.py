@@ -65,8 +65,8 @@ def test_a_pin_that_the_list_hides_is_a_loss_where_the_target_keeps_none(gateway
 def test_a_pin_is_read_only_where_it_could_be_lost() -> None:
     own, jtl, ticketing, paper = (one.declared for one in (LocalProvider, JtlProvider, TicketingProvider, FileProvider))
     assert [pins_are_asked_for(own, target) for target in (ticketing, jtl, paper)] == [True, False, False]
-    assert pins_are_asked_for(own, attrs.evolve(jtl, longest_texts={"pin": 4}))
-    assert pins_are_asked_for(attrs.evolve(own, longest_texts={}), jtl)
+    assert pins_are_asked_for(own, attrs.evolve(jtl, max_text_lengths={"pin": 4}))
+    assert pins_are_asked_for(attrs.evolve(own, max_text_lengths={}), jtl)
     assert not pins_are_asked_for(paper, ticketing)  # its list shows what it has
     assert not pins_are_asked_for(ticketing, ticketing)
 

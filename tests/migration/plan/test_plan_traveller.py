@@ -9,7 +9,7 @@ import pytest
 from voucher_gateway.adapter import Code, Interval, Money, NewVoucher, Status, Validity, Voucher
 from voucher_gateway.migration import Action, Kind, PlannedVoucher
 from voucher_gateway.migration.plan import Destination
-from voucher_gateway.migration.traveller import new_voucher
+from voucher_gateway.migration.traveller import build_target_voucher
 from voucher_gateway_jtl import JtlProvider
 
 MONEY = Money("10.00", "EUR")
@@ -26,7 +26,7 @@ def asked_for(**fields: Any) -> NewVoucher:
         action=Action.CARRY,
         destination=Destination(value=MONEY, active=False),
     )
-    return new_voucher(one, planned, JtlProvider.declared, later=True)
+    return build_target_voucher(one, planned, JtlProvider.declared, later=True)
 
 
 @pytest.mark.parametrize("status", [Status.INACTIVE, Status.UNKNOWN])

@@ -9,7 +9,7 @@ import attrs
 
 from voucher_gateway.adapter import Code, Expiry, Money, Voucher
 from voucher_gateway.migration import LOSSES, Policy
-from voucher_gateway.migration.assess import Target, Verdict, assess
+from voucher_gateway.migration.assess import Assessment, Target, assess
 from voucher_gateway_jtl import JtlProvider
 from voucher_gateway_ticketing import TicketingProvider
 
@@ -26,5 +26,5 @@ def voucher(value: str = "50.00", currency: str = "EUR", **fields: Any) -> Vouch
     return Voucher(account="from", id="v1", **given)
 
 
-def judged(one: Voucher, target: Target, policy: Policy | None = None, **more: Any) -> Verdict:
+def judged(one: Voucher, target: Target, policy: Policy | None = None, **more: Any) -> Assessment:
     return assess(one, target, policy or Policy(), at=AT, **more)

@@ -48,7 +48,7 @@ def refused(scene: Scene, call: Call, id: str, error: type[Exception], match: st
 def test_a_voucher_that_was_moved_is_neither_filled_nor_thawed_where_it_was(scene: Scene, call: Call) -> None:
     id = issued(scene)
     scene.move()
-    there = scene.gateway.moved("source", id)
+    there = scene.gateway.find_moved("source", id)
     assert there is not None
     place = f"moved to the account target, where its id is {there.to_voucher_id}"
     refused(scene, call, id, VoucherMoved, place)
@@ -73,7 +73,7 @@ def test_while_it_is_under_way_whoever_asks_is_told_to_come_again(scene: Scene) 
 def test_where_it_is_now_it_is_a_voucher_like_any_other(scene: Scene) -> None:
     id = issued(scene)
     scene.move()
-    there = scene.gateway.moved("source", id)
+    there = scene.gateway.find_moved("source", id)
     assert there is not None
     scene.gateway.top_up("target", str(there.to_voucher_id), TEN, reference="by-hand")
     assert str(entry(scene.target, code=CODE)["remaining"]) == "60.00"

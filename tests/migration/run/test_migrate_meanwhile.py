@@ -23,10 +23,10 @@ from voucher_gateway.adapter import (
     Redemption,
 )
 from voucher_gateway.database.schema import moved
-from voucher_gateway.execution.steps import _Step
-from voucher_gateway.journal import Key
+from voucher_gateway.execution.steps import _RequestRecorder
+from voucher_gateway.journal import OperationKey
 from voucher_gateway.migration import PlanState, RowState, journey, rollback_plan, run_plan, running, status_of
-from voucher_gateway.migration.journey import Journey
+from voucher_gateway.migration.journey import MigrationContext
 from voucher_gateway.migration.plan_file import read_summary, read_vouchers
 from voucher_gateway.migration.records import RUNNABLE
 from voucher_gateway.migration.schema import vouchers
@@ -102,7 +102,7 @@ def test_what_was_announced_before_and_lands_while_the_source_is_read_does_not_s
     redemption = redeemed_before(scene)
     till = scene.another_gateway()
     announced, go = threading.Event(), threading.Event()
-    sending, read = _Step.sending, Journey.read
+    sending, read = _RequestRecorder.before_send, MigrationContext.read
 
     def hesitate(step: Any, intent: Any) -> None:
         sending(step, intent)
@@ -110,7 +110,7 @@ def test_what_was_announced_before_and_lands_while_the_source_is_read_does_not_s
             announced.set()
             go.wait(20)
 
-    def read_and_let_go(self: Journey, account: str, id: str) -> Any:
+    def read_and_let_go(self: MigrationContext, account: str, id: str) -> Any:
         seen = read(self, account, id)
         if (account, id) == ("source", redemption.voucher_id):
             go.set()
@@ -118,8 +118,8 @@ def test_what_was_announced_before_and_lands_while_the_source_is_read_does_not_s
         return seen
 
     refund = threading.Thread(target=lambda: till.refund("source", redemption, reference="return"))
-    monkeypatch.setattr(_Step, "sending", hesitate)
-    monkeypatch.setattr(Journey, "read", read_and_let_go)
+    monkeypatch.setattr(_RequestRecorder, "sending", hesitate)
+    monkeypatch.setattr(MigrationContext, "read", read_and_let_go)
     refund.start()
     assert announced.wait(10)
     report = scene.run()
@@ -136,7 +136,7 @@ def test_a_creation_that_a_person_decided_is_found_by_its_code(make_scene: Calla
     scene.target.inject("commit-then-drop", "POST */vouchers", times=1)
     scene.target.inject("error-before", "GET /*", times=0)
     (doubt,) = [one.reason for one in scene.run(workers=1).noted if "the operation is" in one.reason]
-    key = Key("target", Operation.ISSUE, doubt.rpartition(" ")[2])
+    key = OperationKey("target", Operation.ISSUE, doubt.rpartition(" ")[2])
     scene.gateway.decide(key, succeeded=True, by="an engineer", reason="seen in the vendor's pages")
     scene.target.clear_faults()
     assert set(scene.run(workers=1).counts) == {RowState.MOVED}

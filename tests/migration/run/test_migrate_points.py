@@ -27,7 +27,7 @@ def prepared(make_scene: Callable[..., Scene], source: str, target: str, retire:
         made = scene.gateway.issue("source", new, reference=f"sale-{number}")
         if source == "jtl":
             scene.gateway.activate("source", made.id, reference=f"sale-{number}")
-    said: dict[str, object] = {**ANYTHING.told(), "retire": retire}
+    said: dict[str, object] = {**ANYTHING.to_json(), "retire": retire}
     scene.plan(load_policy({name: value for name, value in said.items() if value is not None}))
     return scene
 

@@ -21,7 +21,7 @@ from voucher_gateway.adapter import (
     VoucherInactive,
 )
 from voucher_gateway.errors import ReferenceConflict
-from voucher_gateway.journal import State
+from voucher_gateway.journal import OperationState
 from voucher_gateway.migration import make_plan, rollback_plan, run_plan
 
 CODE = "MOVED-CODE-0001"
@@ -46,7 +46,7 @@ def left(scene: Scene) -> str:
 def test_a_refund_reaches_the_voucher_where_it_is_now(either_scene: Scene) -> None:
     redemption = redeemed_and_moved(either_scene)
     refund = either_scene.gateway.refund("source", redemption, reference="return", order="1001")
-    there = either_scene.gateway.moved("source", str(redemption.voucher_id))
+    there = either_scene.gateway.find_moved("source", str(redemption.voucher_id))
     assert there is not None
     assert (refund.account, refund.voucher_id) == ("target", there.to_voucher_id)
     assert (refund.money, refund.redemption_id, refund.reference) == (TEN, redemption.id, "return")
@@ -101,7 +101,7 @@ def test_a_refund_is_replayed_after_both_accounts_were_renamed(scene: Scene) -> 
     assert (again.replayed, again.id, again.account) == (True, first.id, "events")
     with pytest.raises(AlreadyRefunded):
         renamed.refund("old-shop", redemption, Money("6.00", "EUR"), reference="another")
-    there = renamed.moved("old-shop", str(redemption.voucher_id))
+    there = renamed.find_moved("old-shop", str(redemption.voucher_id))
     assert there is not None
     assert there.to_account == "events"
     assert left(scene) == "46.00"
@@ -132,7 +132,7 @@ def test_the_old_code_keeps_its_errors(scene: Scene) -> None:
 
 
 def test_a_voucher_that_was_never_moved_is_nowhere_else(scene: Scene) -> None:
-    assert scene.gateway.moved("source", "nobody") is None
+    assert scene.gateway.find_moved("source", "nobody") is None
 
 
 def test_a_refund_in_doubt_is_resolved_where_it_was_sent(scene_back: Scene) -> None:
@@ -142,7 +142,7 @@ def test_a_refund_in_doubt_is_resolved_where_it_was_sent(scene_back: Scene) -> N
     with pytest.raises(OutcomeUnknown):
         scene_back.gateway.refund("source", redemption, reference="return")
     resolved = [one for one in scene_back.gateway.recover(everything=True) if one.verb == Operation.REFUND]
-    assert [one.state for one in resolved] == [State.SUCCEEDED]
+    assert [one.state for one in resolved] == [OperationState.SUCCEEDED]
     found = scene_back.gateway.refund("source", redemption, reference="return")
     assert (found.money, found.redemption_id) == (TEN, redemption.id)
     assert left(scene_back) == "50.00"
@@ -176,7 +176,7 @@ def test_a_refund_follows_a_voucher_over_two_moves(make_scene: Callable[..., Sce
         assert later.account == "third"
         with pytest.raises(AlreadyRefunded):
             gateway.refund("source", redemption, Money("7.01", "EUR"), reference="too-much")
-        there = gateway.moved("source", str(redemption.voucher_id))
+        there = gateway.find_moved("source", str(redemption.voucher_id))
         assert there is not None
         assert (there.account, there.to_account) == ("source", "third")
     assert str(entry(third.target, code=CODE)["remaining"]) == "43.00"

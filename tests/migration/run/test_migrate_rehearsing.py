@@ -16,7 +16,7 @@ from tests.migration.run.test_migrate_running import carried
 from tests.migration.run.test_migrate_verifying import first_carried, redeem_there
 from voucher_gateway.adapter import Money, NewVoucher
 from voucher_gateway.database.schema import moved
-from voucher_gateway.journal import State
+from voucher_gateway.journal import OperationState
 from voucher_gateway.migration import PlanState, RowState, journey, read_vouchers, status_of
 from voucher_gateway.migration.schema import plans, vouchers
 
@@ -120,7 +120,7 @@ def test_a_doubt_that_was_decided_is_none_any_more(make_scene: Callable[..., Sce
     scene.target.clear_faults()
     journal = scene.gateway.journal
     assert journal is not None
-    for one in journal.entries(states=[State.UNKNOWN], account="target"):
+    for one in journal.operations(states=[OperationState.UNKNOWN], account="target"):
         scene.gateway.decide(one.key, succeeded=False, by="somebody", reason="it is not there")
     told = scene.run(dry_run=True)
     done = scene.run()

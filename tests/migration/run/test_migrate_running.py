@@ -32,7 +32,7 @@ from voucher_gateway.migration import (
     verify_plan,
 )
 from voucher_gateway.migration.rates import Rates
-from voucher_gateway.migration.state import moved_ids
+from voucher_gateway.migration.state import ids_of_moved_vouchers
 
 
 def carried(scene: Scene) -> dict[str, Money]:
@@ -107,7 +107,9 @@ def test_a_changed_voucher_is_planned_anew_after_the_plan(scene: Scene, tmp_path
     scene.plan(after=first)
     assert carried(scene) == {source_id: value - Money("0.01", value.currency)}
     assert scene.run().counts == {RowState.MOVED: 1}
-    assert list(moved_ids(scene.gateway.journal.database, status_of(scene.gateway, scene.path).plan_id)) == [source_id]  # type: ignore[union-attr]  # there is one
+    journal = scene.gateway.journal
+    assert journal is not None
+    assert list(ids_of_moved_vouchers(journal.database, status_of(scene.gateway, scene.path).plan_id)) == [source_id]
 
 
 def test_a_pilot_that_was_rolled_back_is_moved_by_a_new_plan(either_scene: Scene, tmp_path: Path) -> None:
@@ -137,7 +139,7 @@ def test_a_code_that_is_taken_meanwhile_is_refused_and_the_source_thawed(scene: 
     assert noted.source_id == source_id
     assert noted.reason.startswith("the target has a voucher with its code already")
     assert Truth.of(scene).source[code] == (value.amount, value.currency)
-    assert scene.gateway.moved("source", source_id) is None
+    assert scene.gateway.find_moved("source", source_id) is None
     assert scene.run().counts == {}  # it stays refused
 
 
@@ -345,7 +347,7 @@ def test_a_voucher_may_get_a_new_code(make_scene: Callable[..., Scene]) -> None:
     made = scene.gateway.issue("source", new, reference="sale")
     scene.plan(attrs.evolve(ANYTHING, code_unfit=Recode.NEW_CODE))
     assert scene.run().counts == {RowState.MOVED: 1}
-    there = scene.gateway.moved("source", made.id)
+    there = scene.gateway.find_moved("source", made.id)
     assert there is not None
     (found,) = [one for one in scene.target.ledger() if one["id"] == there.to_voucher_id]
     assert (found["remaining"], ";" in str(found["code"])) == ("7.50", False)

@@ -18,9 +18,9 @@ from voucher_gateway.gateway import Account
 from voucher_gateway.journal import open_journal
 from voucher_gateway.migration import (
     Action,
+    DifferenceKind,
     Recode,
     RowState,
-    Wrong,
     read_vouchers,
     rollback_plan,
     verify_plan,
@@ -64,7 +64,7 @@ def test_a_voucher_without_end_that_is_over_at_the_target_is_not_proved(make_sce
     assert planned.valid_until is None
     end_by_hand(scene, "target", at_target(scene, planned), _OVER)
     found = verify_plan(scene.gateway, scene.path)
-    assert [one.kind for one in found.differences] == [Wrong.EXPIRY, Wrong.TOTAL]
+    assert [one.kind for one in found.differences] == [DifferenceKind.EXPIRY, DifferenceKind.TOTAL]
     assert "was to have no end" in found.differences[0].explanation
     assert found.totals["EUR"].left == Money("10.53", "EUR")  # of two vouchers only the other one
 
@@ -73,14 +73,14 @@ def test_a_voucher_without_end_that_will_end_at_the_target_is_a_difference(make_
     scene = prepared(make_scene, "ticketing", "ticketing", None)
     scene.run()
     end_by_hand(scene, "target", at_target(scene, first_carried(scene)), datetime(2090, 1, 1, tzinfo=UTC))
-    assert kinds(scene) == [Wrong.EXPIRY]
+    assert kinds(scene) == [DifferenceKind.EXPIRY]
 
 
 def test_a_voucher_whose_end_was_taken_away_at_the_target_is_a_difference(scene: Scene) -> None:
     scene.move()
     planned = next(one for one in read_vouchers(scene.path) if one.action is Action.CARRY and one.valid_until)
     end_by_hand(scene, "target", at_target(scene, planned), None)
-    assert kinds(scene) == [Wrong.EXPIRY]
+    assert kinds(scene) == [DifferenceKind.EXPIRY]
 
 
 def test_a_plan_is_still_proved_when_its_vouchers_are_over_by_now(scene: Scene) -> None:
@@ -94,7 +94,7 @@ def test_vouchers_that_were_inactive_or_over_already_need_not_be_spendable(make_
     scene = make_scene("jtl", "jtl", 60)
     scene.plan(attrs.evolve(ANYTHING, inactive=Action.CARRY))
     assert any(one.action is Action.CARRY and one.kind.value == "inactive" for one in read_vouchers(scene.path))
-    assert set(kinds(scene)) == {Wrong.NOT_MOVED, Wrong.TOTAL}
+    assert set(kinds(scene)) == {DifferenceKind.NOT_MOVED, DifferenceKind.TOTAL}
     scene.run()
     assert verify_plan(scene.gateway, scene.path).proved
 
@@ -110,7 +110,7 @@ def test_a_voucher_that_changed_and_stays_spendable_is_not_lost(scene: Scene) ->
     scene.gateway.redeem("source", code_of(scene, planned), Money("0.01", "EUR"), pin, reference="a-purchase")
     scene.run()
     first, total = verify_plan(scene.gateway, scene.path).differences
-    assert (first.kind, total.kind) == (Wrong.NOT_MOVED, Wrong.TOTAL)
+    assert (first.kind, total.kind) == (DifferenceKind.NOT_MOVED, DifferenceKind.TOTAL)
     left = planned.remaining - Money("0.01", "EUR")
     assert first.explanation == f"it is still at the source, with {left} and not {planned.remaining}"
 
@@ -122,13 +122,13 @@ def test_a_voucher_that_was_used_up_at_the_source_is_not_lost(scene: Scene) -> N
     assert planned.remaining is not None
     scene.gateway.redeem("source", code_of(scene, planned), planned.remaining, pin, reference="a-purchase")
     scene.run()
-    assert kinds(scene) == [Wrong.NOT_MOVED, Wrong.TOTAL]
+    assert kinds(scene) == [DifferenceKind.NOT_MOVED, DifferenceKind.TOTAL]
 
 
 def test_a_frozen_voucher_that_is_not_at_the_target_is_lost(make_scene: Callable[..., Scene]) -> None:
     scene = prepared(make_scene, "jtl", "ticketing", None)
     scene.gateway.deactivate("source", first_carried(scene).source_id, reference="by-hand")
-    assert kinds(scene) == [Wrong.LOST, Wrong.NOT_MOVED, Wrong.TOTAL]
+    assert kinds(scene) == [DifferenceKind.LOST, DifferenceKind.NOT_MOVED, DifferenceKind.TOTAL]
 
 
 def test_value_that_reached_an_expired_source_is_a_difference(make_scene: Callable[..., Scene]) -> None:
@@ -136,7 +136,7 @@ def test_value_that_reached_an_expired_source_is_a_difference(make_scene: Callab
     scene.run()
     add_by_hand(scene, "source", first_carried(scene).source_id, "3.00")
     (found,) = verify_plan(scene.gateway, scene.path).differences
-    assert found.kind is Wrong.SOURCE
+    assert found.kind is DifferenceKind.SOURCE
     assert found.explanation == "it has 13.53 EUR at the source, where it should rest with 10.53 EUR"
 
 
@@ -147,7 +147,7 @@ def test_value_that_reached_an_emptied_source_is_a_difference(make_scene: Callab
     vendor.top_up(id, Money("3.00", "EUR"), reference="by-hand")
     vendor.deactivate(id, reference="by-hand")
     (found,) = verify_plan(scene.gateway, scene.path).differences
-    assert found.kind is Wrong.SOURCE
+    assert found.kind is DifferenceKind.SOURCE
     assert found.explanation == "it has 3.00 EUR at the source, where it should rest with 0.00 EUR"
 
 
@@ -161,7 +161,7 @@ def test_a_source_that_is_over_after_a_rollback_is_not_proved(make_scene: Callab
     assert verify_plan(scene.gateway, scene.path).proved
     end_by_hand(scene, "source", first_carried(scene).source_id, _OVER)
     found = verify_plan(scene.gateway, scene.path)
-    assert [one.kind for one in found.differences] == [Wrong.SOURCE, Wrong.TOTAL]
+    assert [one.kind for one in found.differences] == [DifferenceKind.SOURCE, DifferenceKind.TOTAL]
     assert found.totals["EUR"].at_source == Money("10.53", "EUR")
 
 
@@ -172,9 +172,9 @@ def test_a_voucher_that_could_not_be_brought_back_is_spendable_once(make_scene: 
     assert [one.state for one in rollback_plan(scene.gateway, scene.path).kept] == [RowState.KEPT]
     found = verify_plan(scene.gateway, scene.path)
     first, total = found.differences
-    assert (first.kind, total.kind) == (Wrong.NOT_BACK, Wrong.TOTAL)
+    assert (first.kind, total.kind) == (DifferenceKind.NOT_BACK, DifferenceKind.TOTAL)
     assert first.explanation == "it can be spent at the target only, where it has 9.53 EUR"
-    assert found.found == 1
+    assert found.differences_found == 1
     sums = found.totals["EUR"]
     assert [str(one.amount) for one in (sums.at_target, sums.used, sums.left, sums.at_source)] == [
         "21.06",
@@ -192,7 +192,7 @@ def test_a_voucher_that_was_brought_back_and_revived_at_the_target_is_spendable_
     there = at_target(scene, first_carried(scene))
     rollback_plan(scene.gateway, scene.path)
     end_by_hand(scene, "target", there, None)
-    assert kinds(scene) == [Wrong.SPENDABLE_TWICE, Wrong.TOTAL]
+    assert kinds(scene) == [DifferenceKind.SPENDABLE_TWICE, DifferenceKind.TOTAL]
 
 
 # --- found without its code ---
@@ -240,7 +240,7 @@ def test_vouchers_with_new_codes_are_found_after_a_rollback_too(make_scene: Call
     rollback_plan(scene.gateway, scene.path)
     assert verify_plan(scene.gateway, scene.path).proved
     end_by_hand(scene, "target", there, None)
-    assert kinds(scene) == [Wrong.SPENDABLE_TWICE, Wrong.TOTAL]
+    assert kinds(scene) == [DifferenceKind.SPENDABLE_TWICE, DifferenceKind.TOTAL]
 
 
 def test_a_difference_is_found_where_codes_cannot_be_read(unreadable: Scene) -> None:
@@ -248,7 +248,7 @@ def test_a_difference_is_found_where_codes_cannot_be_read(unreadable: Scene) -> 
         unreadable.move()
         there = at_target(unreadable, first_carried(unreadable))
         unreadable.gateway.provider("target").deactivate(there, reference="by-hand")
-        assert kinds(unreadable) == [Wrong.STATUS, Wrong.TOTAL]
+        assert kinds(unreadable) == [DifferenceKind.STATUS, DifferenceKind.TOTAL]
 
 
 def test_without_codes_to_read_it_is_not_claimed_that_a_voucher_is_not_there(unreadable: Scene) -> None:
@@ -256,6 +256,8 @@ def test_without_codes_to_read_it_is_not_claimed_that_a_voucher_is_not_there(unr
         unreadable.plan()
         unreadable.gateway.deactivate("source", first_carried(unreadable).source_id, reference="by-hand")
         (lost,) = (
-            one for one in verify_plan(unreadable.gateway, unreadable.path).differences if one.kind is Wrong.LOST
+            one
+            for one in verify_plan(unreadable.gateway, unreadable.path).differences
+            if one.kind is DifferenceKind.LOST
         )
         assert lost.explanation.startswith("the target shows no codes to find it by")

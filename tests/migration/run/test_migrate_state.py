@@ -150,7 +150,7 @@ def test_what_was_given_back_can_be_claimed_again(sqlite_url: str) -> None:
     first = state.claim(3).rows
     state.release(first[1:])
     again = state.claim(3).rows
-    assert [(row.number, row.tries) for row in again] == [(2, 1), (3, 1)]
+    assert [(row.number, row.attempts) for row in again] == [(2, 1), (3, 1)]
     database.close()
 
 
@@ -169,7 +169,7 @@ def test_what_a_dead_process_had_claimed_is_claimed_anew(
     assert [row.number for row in state.claim(9).rows] == [3]
     while not state.free_dead():  # PostgreSQL takes a moment to notice a death
         pass
-    assert [(row.number, row.tries) for row in state.claim(9).rows] == [(1, 2), (2, 2)]
+    assert [(row.number, row.attempts) for row in state.claim(9).rows] == [(1, 2), (2, 2)]
     database.close()
 
 

@@ -15,10 +15,10 @@ from tests.migration.run.scene import ANYTHING, Scene, Truth, entry
 from voucher_gateway.adapter import ConfigurationError, Money, VoucherChanges
 from voucher_gateway.migration import (
     Action,
+    DifferenceKind,
     PlannedVoucher,
     Retire,
     RowState,
-    Wrong,
     read_vouchers,
     rollback_plan,
     run_plan,
@@ -36,7 +36,7 @@ def first_carried(scene: Scene, least: str = "5.00") -> PlannedVoucher:
     )
 
 
-def kinds(scene: Scene) -> list[Wrong]:
+def kinds(scene: Scene) -> list[DifferenceKind]:
     return [one.kind for one in verify_plan(scene.gateway, scene.path).differences]
 
 
@@ -45,7 +45,7 @@ def code_of(scene: Scene, planned: PlannedVoucher) -> str:
 
 
 def at_target(scene: Scene, planned: PlannedVoucher) -> str:
-    there = scene.gateway.moved("source", planned.source_id)
+    there = scene.gateway.find_moved("source", planned.source_id)
     assert there is not None
     assert there.to_voucher_id is not None
     return there.to_voucher_id
@@ -61,7 +61,7 @@ def test_a_finished_migration_is_proved_to_the_cent(either_scene: Scene) -> None
     either_scene.move()
     found = verify_plan(either_scene.gateway, either_scene.path)
     assert found.proved
-    assert found.found == found.vouchers > 0
+    assert found.differences_found == found.vouchers > 0
     for total in found.totals.values():
         assert total.before == total.at_target == total.left
         assert not total.at_source
@@ -80,15 +80,15 @@ def test_the_runs_own_records_are_not_asked(either_scene: Scene) -> None:
 def test_before_the_run_everything_is_named_as_not_moved(scene: Scene) -> None:
     scene.plan()
     found = verify_plan(scene.gateway, scene.path)
-    assert found.found == 0
-    assert {one.kind for one in found.differences} == {Wrong.NOT_MOVED, Wrong.TOTAL}
+    assert found.differences_found == 0
+    assert {one.kind for one in found.differences} == {DifferenceKind.NOT_MOVED, DifferenceKind.TOTAL}
 
 
 def test_a_pilot_shows_what_is_still_to_come(scene: Scene) -> None:
     scene.plan()
     scene.run(limit=2)
     found = verify_plan(scene.gateway, scene.path)
-    assert found.found == 2
+    assert found.differences_found == 2
 
 
 def test_what_was_spent_at_the_target_since_is_explained(either_scene: Scene) -> None:
@@ -117,7 +117,7 @@ def test_a_value_that_no_record_explains_is_a_difference(scene: Scene) -> None:
     stored = provider.read_value(id=at_target(scene, planned))
     by_hand = provider.intent("update", reference="by-hand")  # type: ignore[arg-type]  # what a colleague does
     provider.write_value(stored, stored.value - Money("1.00", "EUR"), intent=by_hand)
-    assert kinds(scene) == [Wrong.VALUE, Wrong.TOTAL]
+    assert kinds(scene) == [DifferenceKind.VALUE, DifferenceKind.TOTAL]
 
 
 def test_a_source_that_can_be_spent_again_is_a_difference(either_scene: Scene) -> None:
@@ -128,7 +128,7 @@ def test_a_source_that_can_be_spent_again_is_a_difference(either_scene: Scene) -
         vendor.activate(planned.source_id, reference="by-hand")
     else:
         vendor.update(planned.source_id, VoucherChanges(valid_until=None), reference="by-hand")
-    assert kinds(either_scene) == [Wrong.SPENDABLE_TWICE, Wrong.TOTAL]
+    assert kinds(either_scene) == [DifferenceKind.SPENDABLE_TWICE, DifferenceKind.TOTAL]
 
 
 def test_a_voucher_that_is_nowhere_is_lost(make_scene: Callable[..., Scene]) -> None:
@@ -138,13 +138,13 @@ def test_a_voucher_that_is_nowhere_is_lost(make_scene: Callable[..., Scene]) -> 
     there = at_target(scene, planned)
     scene.gateway.deactivate("target", there, reference="by-hand")
     scene.gateway.delete("target", there, "by hand", reference="by-hand")
-    assert kinds(scene) == [Wrong.LOST, Wrong.TOTAL]
+    assert kinds(scene) == [DifferenceKind.LOST, DifferenceKind.TOTAL]
 
 
 def test_an_inactive_voucher_at_the_target_is_a_difference(scene_back: Scene) -> None:
     scene_back.move()
     scene_back.gateway.deactivate("target", at_target(scene_back, first_carried(scene_back)), reference="by-hand")
-    assert kinds(scene_back) == [Wrong.STATUS, Wrong.TOTAL]
+    assert kinds(scene_back) == [DifferenceKind.STATUS, DifferenceKind.TOTAL]
 
 
 @pytest.mark.parametrize("days", [-1, 1, 9000], ids=["too early", "too late", "far too late"])
@@ -154,7 +154,7 @@ def test_another_end_is_a_difference(scene: Scene, days: int) -> None:
     assert planned.valid_until is not None
     other = planned.valid_until + timedelta(days=days)
     scene.gateway.update("target", at_target(scene, planned), VoucherChanges(valid_until=other), reference="by-hand")
-    assert kinds(scene) == [Wrong.EXPIRY]
+    assert kinds(scene) == [DifferenceKind.EXPIRY]
 
 
 def test_a_voucher_that_is_there_twice_is_a_difference(make_scene: Callable[..., Scene]) -> None:
@@ -164,7 +164,7 @@ def test_a_voucher_that_is_there_twice_is_a_difference(make_scene: Callable[...,
     one = next(iter(simulator._vouchers.with_code(code_of(scene, first_carried(scene)))))
     simulator._vouchers.put(attrs.evolve(one, id="f" * 24))
     found = verify_plan(scene.gateway, scene.path)
-    assert [one.kind for one in found.differences] == [Wrong.DOUBLED, Wrong.TOTAL]
+    assert [one.kind for one in found.differences] == [DifferenceKind.DOUBLED, DifferenceKind.TOTAL]
     assert "f" * 24 in found.differences[0].explanation
 
 
@@ -211,7 +211,7 @@ def test_what_was_spent_since_stays_at_the_target_and_is_named(either_scene: Sce
     code = code_of(either_scene, planned)
     assert code not in after.source
     assert after.target[code][0] == before.source[code][0] - Decimal("1.25")
-    assert either_scene.gateway.moved("source", planned.source_id) is not None  # a refund still finds it
+    assert either_scene.gateway.find_moved("source", planned.source_id) is not None  # a refund still finds it
 
 
 def test_deleted_vouchers_cannot_be_brought_back_and_nothing_is_touched(make_scene: Callable[..., Scene]) -> None:

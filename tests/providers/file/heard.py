@@ -19,6 +19,6 @@ class Heard:
         self.intents: list[Intent] = []
         self._then = then
 
-    def sending(self, intent: Intent) -> None:
+    def before_send(self, intent: Intent) -> None:
         self.intents.append(intent)
         self._then()

@@ -18,14 +18,14 @@ from typing import Any
 
 import pytest
 
-from voucher_gateway.testing.stage import ACCOUNT, known_settings
+from voucher_gateway.testing.stage import ACCOUNT, select_settings
 from voucher_gateway_file import FileProvider, FileSettings
 
 _BEGIN = datetime(2026, 1, 31, 12, tzinfo=UTC)
 _CURRENCIES = {"EUR": ("50.00", "10.53"), "USD": ("0.01", "0.01"), "JPY": ("5000", "500"), "KWD": ("20.000", "0.000")}
 
 
-class FileStage:
+class FileVendor:
     """A file with varied vouchers. What arrives at it are openings, and records that are written.
 
     Faults are those of a disk, at the calls of the system: whichever process makes them, they are counted in one file.
@@ -44,7 +44,7 @@ class FileStage:
         self.path.chmod(0o600)
         self._arrived, self._waiting = self._folder / "arrived", self._folder / "waiting"
         self._arrived.touch()
-        self.clear()
+        self.clear_faults()
         self._made: list[FileProvider] = []
         self._failing = 0
         self._patch = pytest.MonkeyPatch()
@@ -55,7 +55,7 @@ class FileStage:
             self._patch.setattr(f"os.{name}", partial(self._settling, getattr(os, name)))
 
     def provider(self, **settings: Any) -> FileProvider:
-        told = {"path": str(self.path), "reveal": True, **known_settings(FileProvider, settings)}
+        told = {"path": str(self.path), "reveal": True, **select_settings(FileProvider, settings)}
         self._made.append(FileProvider(ACCOUNT, FileSettings(**told)))
         return self._made[-1]
 
@@ -65,17 +65,17 @@ class FileStage:
             return [_entry(json.loads(line)) for line in text.splitlines()]
         return [_entry(_object(row)) for row in csv.DictReader(io.StringIO(text, newline=""))]
 
-    def arrivals(self) -> list[str]:
+    def requests(self) -> list[str]:
         return self._arrived.read_text().splitlines()
 
     def advance(self, seconds: float) -> None:
         """A file has no clock: nothing in it becomes otherwise with time."""
 
-    def strike(self, fault: str, at: int) -> None:
+    def inject_fault(self, fault: str, at: int) -> None:
         with self._waiting.open("a") as waiting:
-            waiting.write(f"{len(self.arrivals()) + at} {fault}\n")
+            waiting.write(f"{len(self.requests()) + at} {fault}\n")
 
-    def clear(self) -> None:
+    def clear_faults(self) -> None:
         self._waiting.write_text("")
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from voucher_gateway import DuplicateCode, Effect, Gateway, Intent, Money, NewVoucher, OutcomeUnknown, ReferenceConflict
-from voucher_gateway.witness import witnessed
+from voucher_gateway.witness import use_before_send_hook
 from voucher_gateway_file import FileProvider
 from voucher_gateway_file.appending import append
 
@@ -32,14 +32,14 @@ class Notes:
         self.intents: list[Intent] = []
         self._kill = kill
 
-    def sending(self, intent: Intent) -> None:
+    def before_send(self, intent: Intent) -> None:
         self.intents.append(intent)
         if self._kill:
             raise Killed
 
 
 def _issued(provider: FileProvider, new: NewVoucher, *, kill: bool = False) -> Intent:
-    with witnessed(notes := Notes(kill=kill)):
+    with use_before_send_hook(notes := Notes(kill=kill)):
         if kill:
             with pytest.raises(Killed):
                 provider.issue(new, reference="r-1")

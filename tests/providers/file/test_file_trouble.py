@@ -20,7 +20,7 @@ from voucher_gateway import (
     OutcomeUnknown,
     ProviderUnavailable,
 )
-from voucher_gateway.witness import witnessed
+from voucher_gateway.witness import use_before_send_hook
 
 if TYPE_CHECKING:
     from tests.providers.file.conftest import Open
@@ -54,7 +54,7 @@ def test_a_full_disk_leaves_the_file_as_it_was_and_says_so(
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 60, resource.RLIM_INFINITY))
         heard = Heard()
-        with witnessed(heard), pytest.raises(ProviderUnavailable, match="it is as it was") as refused:
+        with use_before_send_hook(heard), pytest.raises(ProviderUnavailable, match="it is as it was") as refused:
             provider.issue(new(id="v-2", code="GIFT-0002"), reference="r-2")
         assert refused.value.outcome == "not_executed"
         assert len(heard.intents) == 1
@@ -141,7 +141,7 @@ def test_a_forked_child_does_not_keep_its_parents_lock(open_file: Open, new: New
         raise KeyboardInterrupt
 
     try:
-        with witnessed(Heard(fork)), pytest.raises(KeyboardInterrupt):
+        with use_before_send_hook(Heard(fork)), pytest.raises(KeyboardInterrupt):
             provider.issue(new(id="v-2"), reference="r-1")
         begun = time.perf_counter()
         provider.issue(new(id="v-3"), reference="r-2")

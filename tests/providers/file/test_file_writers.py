@@ -18,7 +18,7 @@ from voucher_gateway import (
     ProviderUnavailable,
     VoucherNotFound,
 )
-from voucher_gateway.witness import witnessed
+from voucher_gateway.witness import use_before_send_hook
 
 if TYPE_CHECKING:
     from tests.providers.file.conftest import Open
@@ -71,7 +71,7 @@ def test_a_file_that_somebody_keeps_locked_is_surely_not_written(
     with (tmp_path / "vouchers.jsonl").open("rb") as other:
         fcntl.flock(other, fcntl.LOCK_SH)
         assert provider.get("v-1").id == "v-1"  # readers share
-        with witnessed(heard := Heard()), pytest.raises(ProviderUnavailable, match="locked"):
+        with use_before_send_hook(heard := Heard()), pytest.raises(ProviderUnavailable, match="locked"):
             provider.issue(new(), reference="r-1")
     assert heard.intents == []
 

@@ -21,7 +21,7 @@ from voucher_gateway import (
     Operation,
     UnsupportedOperation,
 )
-from voucher_gateway.witness import witnessed
+from voucher_gateway.witness import use_before_send_hook
 from voucher_gateway_file.table import WRITTEN
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def test_an_id_or_code_goes_into_a_file_once(open_file: Open, either_name: str, 
     provider = open_file(either_name, reveal=True)
     provider.issue(new(id="v-1", code="GIFT-1"), reference="r-1")
     heard = Heard()
-    with witnessed(heard):
+    with use_before_send_hook(heard):
         for again in (new(id="v-1", code="GIFT-2"), new(id="v-2", code="GIFT-1")):
             with pytest.raises(DuplicateCode):
                 provider.issue(again, reference="r-2")
@@ -79,7 +79,7 @@ def test_the_journal_hears_of_a_record_before_it_is_written(
 ) -> None:
     provider = open_file(either_name, reveal=True)
     sizes: list[int] = []
-    with witnessed(heard := Heard(lambda: sizes.append((tmp_path / either_name).stat().st_size))):
+    with use_before_send_hook(heard := Heard(lambda: sizes.append((tmp_path / either_name).stat().st_size))):
         voucher = provider.issue(new(id="v-1"), reference="r-1", order="1001")
     (intent,) = heard.intents
     assert sizes == [0]
@@ -95,7 +95,7 @@ def test_if_the_journal_refuses_nothing_is_written(open_file: Open, either_name:
     provider = open_file(either_name, reveal=True)
     provider.issue(new(), reference="r-0")
     before = (tmp_path / either_name).read_bytes()
-    with witnessed(Heard(refuse)), pytest.raises(RuntimeError):
+    with use_before_send_hook(Heard(refuse)), pytest.raises(RuntimeError):
         provider.issue(new(), reference="r-1")
     assert (tmp_path / either_name).read_bytes() == before
 
@@ -200,7 +200,7 @@ def test_capabilities_say_what_the_settings_allow(open_file: Open) -> None:
     silent, masking, open_one = open_file(), open_file(mask=True), open_file(reveal=True)
     assert [one.capabilities.codes.choosable for one in (silent, masking, open_one)] == [False, True, True]
     assert [one.capabilities.codes.readable for one in (silent, masking, open_one)] == [True, False, True]
-    assert "pin" not in silent.capabilities.keeps
+    assert "pin" not in silent.capabilities.stored_fields
     assert silent.capabilities.expiry is Expiry.BOTH
     assert silent.capabilities.record
 

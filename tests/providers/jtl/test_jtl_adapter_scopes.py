@@ -189,7 +189,7 @@ def test_a_pin_is_compared_where_the_login_may_read_it(
     ("lacking", "lost"),
     [
         ("read-lists", {Operation.CAPTURE, Operation.TOP_UP, Operation.REFUND, Operation.RESERVE}),
-        ("read", DECLARED.resolves - {Operation.RESERVE}),
+        ("read", DECLARED.resolvable - {Operation.RESERVE}),
         ("manage", set()),
     ],
 )
@@ -197,7 +197,7 @@ def test_a_login_that_may_not_read_cannot_resolve_what_such_a_reading_decides(
     jtl: RunningSimulator, make_adapter: MakeAdapter, lacking: str, lost: set[Operation]
 ) -> None:
     shop = make_adapter(jtl, scopes=tuple(scope for scope in SCOPES if scope != lacking))
-    assert shop.capabilities.resolves == DECLARED.resolves - lost
+    assert shop.capabilities.resolvable == DECLARED.resolvable - lost
 
 
 def test_the_amounts_and_rules_that_are_declared_are_those_of_the_vendor() -> None:

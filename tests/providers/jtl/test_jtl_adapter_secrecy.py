@@ -46,8 +46,8 @@ def guarded(jtl: RunningSimulator, make_adapter: MakeAdapter, canary: Canary) ->
 
 
 def _hear(canary: Canary, what: object) -> None:
-    canary.heard(f"a {type(what).__name__}", f"{what} {what!r}")
-    canary.heard(f"the pickle of a {type(what).__name__}", pickle.dumps(what).decode("latin-1"))
+    canary.note(f"a {type(what).__name__}", f"{what} {what!r}")
+    canary.note(f"the pickle of a {type(what).__name__}", pickle.dumps(what).decode("latin-1"))
 
 
 def _plant_tokens(canary: Canary, running: RunningSimulator) -> None:
@@ -114,7 +114,7 @@ def test_nothing_shows_when_calls_fail(
     except OutcomeUnknown as error:
         canary.saw(error)
         _hear(canary, error.ticket)
-        canary.heard("a ticket", error.ticket.to_json())
+        canary.note("a ticket", error.ticket.to_json())
     except VoucherGatewayError as error:
         canary.saw(error)
         _hear(canary, error)
@@ -153,7 +153,7 @@ def test_nothing_shows_of_what_is_about_to_be_sent(guarded: JtlProvider, canary:
         guarded.vouchers(VoucherQuery(code=CODE)).report,
         guarded.vouchers(VoucherQuery(code=CODE)).resume_token,
     ):
-        canary.heard(f"a {type(one).__name__}", f"{one} {one!r}")
+        canary.note(f"a {type(one).__name__}", f"{one} {one!r}")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from voucher_gateway.adapter import Effect, Intent, Money, Operation, OutcomeUnknown
-from voucher_gateway.journal import Key, State
+from voucher_gateway.journal import OperationKey, OperationState
 
 if TYPE_CHECKING:
     from tests.conftest import Shop
@@ -17,11 +17,11 @@ WAYS = ["cut", "upper", "replace", "strip"]
 OVER_S = 32 * 60
 
 
-def _lose_a_charge(shop: Shop, code: str, reference: str, fault: str = "commit-then-drop") -> Key:
+def _lose_a_charge(shop: Shop, code: str, reference: str, fault: str = "commit-then-drop") -> OperationKey:
     shop.running.inject(fault, CHARGE)
     with pytest.raises(OutcomeUnknown):
         shop.redeem(code, reference=reference, order="order-number-1001")
-    return Key("shop", Operation.REDEEM, reference)
+    return OperationKey("shop", Operation.REDEEM, reference)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -30,7 +30,7 @@ def test_a_lost_charge_under_a_changed_order_number_is_not_taken_again(shop: Sho
     shop.running.inject("rewrite-reference", CHARGE, times=0, how=way)
     key = _lose_a_charge(shop, code, "a")
     shop.running.clock.advance(OVER_S)
-    assert shop.gateway.resolve(key).state is State.UNKNOWN
+    assert shop.gateway.resolve(key).state is OperationState.UNKNOWN
     with pytest.raises(OutcomeUnknown):
         shop.redeem(code, reference="a", order="order-number-1001")
     assert shop.charges() == 1
@@ -46,7 +46,7 @@ def test_an_account_whose_vendor_changes_order_numbers_proves_nothing_by_absence
     key = _lose_a_charge(shop, code, "b", fault="drop-before")
     shop.running.clock.advance(OVER_S)
     found = shop.another_gateway().resolve(key)
-    assert found.state is State.UNKNOWN
+    assert found.state is OperationState.UNKNOWN
     assert "changes the references" in found.reason
     assert shop.remaining(voucher_id) == "40.00"
 
@@ -56,7 +56,7 @@ def test_charges_that_other_operations_have_claimed_do_not_stand_against_absence
     key = _lose_a_charge(shop, code, "a", fault="drop-before")
     assert shop.redeem(code, reference="b", if_held="replace").money == Money("10.00", "EUR")
     shop.running.clock.advance(OVER_S)
-    assert shop.gateway.resolve(key).state is State.NOT_EXECUTED
+    assert shop.gateway.resolve(key).state is OperationState.NOT_EXECUTED
     assert shop.redeem(code, reference="a", order="order-number-1001").money == Money("10.00", "EUR")
     assert shop.remaining(voucher_id) == "30.00"
 
@@ -66,8 +66,8 @@ def test_the_charge_of_another_operation_in_doubt_does_not_stand_against_absence
     lost = _lose_a_charge(shop, code, "a", fault="drop-before")
     shop.running.clock.advance(OVER_S)
     done = _lose_a_charge(shop, code, "b")
-    assert shop.gateway.resolve(lost).state is State.NOT_EXECUTED
-    assert shop.gateway.resolve(done).state is State.SUCCEEDED
+    assert shop.gateway.resolve(lost).state is OperationState.NOT_EXECUTED
+    assert shop.gateway.resolve(done).state is OperationState.SUCCEEDED
 
 
 def test_a_charge_of_our_login_that_nobody_claims_stands_against_absence(shop: Shop) -> None:
@@ -78,7 +78,7 @@ def test_a_charge_of_our_login_that_nobody_claims_stands_against_absence(shop: S
     shop.till("POST", f"/reservations/{hold['id']}/charge", {"order_number": "till-7"})
     shop.running.clock.advance(OVER_S)
     found = shop.gateway.resolve(key)
-    assert found.state is State.UNKNOWN
+    assert found.state is OperationState.UNKNOWN
     assert "could be this one" in found.reason
 
 
@@ -88,7 +88,7 @@ def test_charges_of_another_amount_do_not_stand_against_absence(shop: Shop) -> N
     hold = shop.till("POST", "/reservations", {"amount": "7.00", "currency": "EUR", "code": code})
     shop.till("POST", f"/reservations/{hold['id']}/charge", {"order_number": "till-7"})
     shop.running.clock.advance(OVER_S)
-    assert shop.gateway.resolve(key).state is State.NOT_EXECUTED
+    assert shop.gateway.resolve(key).state is OperationState.NOT_EXECUTED
 
 
 def test_without_a_journal_a_charge_that_could_be_ours_leaves_the_outcome_unknown(shop: Shop) -> None:

@@ -21,7 +21,7 @@ from voucher_gateway.adapter import (
     VoucherChanges,
     now,
 )
-from voucher_gateway.journal import Key, State
+from voucher_gateway.journal import OperationKey, OperationState
 
 if TYPE_CHECKING:
     from tests.conftest import Shop
@@ -55,13 +55,13 @@ def _prepared(shop: Shop, verb: str) -> tuple[str, Callable[[], Any], str]:
     return (*calls[verb], voucher_id)
 
 
-def _resolved(shop: Shop, verb: str, fault: str) -> State:
+def _resolved(shop: Shop, verb: str, fault: str) -> OperationState:
     pattern, call, _ = _prepared(shop, verb)
     shop.running.inject(fault, pattern)
     with pytest.raises(OutcomeUnknown):
         call()
     before = shop.changes()
-    state = shop.gateway.resolve(Key("shop", Operation(verb), "x")).state
+    state = shop.gateway.resolve(OperationKey("shop", Operation(verb), "x")).state
     assert shop.changes() == before, "a look-up changes nothing"
     return state
 
@@ -72,30 +72,30 @@ PRESENCE = ["issue", "activate", "deactivate", "update", "top_up", "delete", "ca
 @pytest.mark.parametrize("verb", PRESENCE)
 @pytest.mark.parametrize("fault", ["commit-then-drop", "error-after-commit"])
 def test_what_the_vendor_shows_has_happened(shop: Shop, verb: str, fault: str) -> None:
-    assert _resolved(shop, verb, fault) is State.SUCCEEDED
+    assert _resolved(shop, verb, fault) is OperationState.SUCCEEDED
 
 
 @pytest.mark.parametrize("verb", [*PRESENCE, "reserve"])
 def test_what_the_vendor_does_not_show_may_still_come(shop: Shop, verb: str) -> None:
-    assert _resolved(shop, verb, "drop-before") is State.UNKNOWN
+    assert _resolved(shop, verb, "drop-before") is OperationState.UNKNOWN
 
 
 @pytest.mark.parametrize("verb", ["capture", "redeem"])
 def test_a_capture_is_ruled_out_by_the_whole_history_after_the_reservations_end(shop: Shop, verb: str) -> None:
-    key = Key("shop", Operation(verb), "x")
-    assert _resolved(shop, verb, "drop-before") is State.UNKNOWN
+    key = OperationKey("shop", Operation(verb), "x")
+    assert _resolved(shop, verb, "drop-before") is OperationState.UNKNOWN
     shop.running.clock.advance(HALF_AN_HOUR + 30)  # over, but within the margin
-    assert shop.gateway.resolve(key).state is State.UNKNOWN
+    assert shop.gateway.resolve(key).state is OperationState.UNKNOWN
     shop.running.clock.advance(60)
-    assert shop.gateway.resolve(key).state is State.NOT_EXECUTED
+    assert shop.gateway.resolve(key).state is OperationState.NOT_EXECUTED
 
 
 def test_our_own_clock_rules_nothing_out(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """The vendor's clock decides, by the Date of the very answer that shows the history."""
-    assert _resolved(shop, "capture", "drop-before") is State.UNKNOWN
+    assert _resolved(shop, "capture", "drop-before") is OperationState.UNKNOWN
     for module in ("voucher_gateway_jtl.provider", "voucher_gateway.http.client"):
         monkeypatch.setattr(f"{module}.now", lambda: now() + timedelta(days=1))
-    assert shop.gateway.resolve(Key("shop", Operation.CAPTURE, "x")).state is State.UNKNOWN
+    assert shop.gateway.resolve(OperationKey("shop", Operation.CAPTURE, "x")).state is OperationState.UNKNOWN
 
 
 def test_a_filter_that_lags_behind_does_not_rule_a_capture_out(shop: Shop) -> None:
@@ -104,20 +104,20 @@ def test_a_filter_that_lags_behind_does_not_rule_a_capture_out(shop: Shop) -> No
     shop.running.inject("commit-then-drop", pattern)
     with pytest.raises(OutcomeUnknown):
         call()
-    key = Key("shop", Operation.CAPTURE, "x")
-    assert shop.gateway.resolve(key).state is State.UNKNOWN
-    assert shop.gateway.resolve(key).state is State.SUCCEEDED
+    key = OperationKey("shop", Operation.CAPTURE, "x")
+    assert shop.gateway.resolve(key).state is OperationState.UNKNOWN
+    assert shop.gateway.resolve(key).state is OperationState.SUCCEEDED
 
 
 def test_a_history_that_does_not_fit_together_rules_nothing_out(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _resolved(shop, "capture", "drop-before") is State.UNKNOWN
+    assert _resolved(shop, "capture", "drop-before") is OperationState.UNKNOWN
     shop.running.clock.advance(2 * HALF_AN_HOUR)
     provider = shop.gateway.provider("shop")
     real = provider.history
     monkeypatch.setattr(provider, "history", lambda id: attrs.evolve(real(id), complete=False))
-    assert shop.gateway.resolve(Key("shop", Operation.CAPTURE, "x")).state is State.UNKNOWN
+    assert shop.gateway.resolve(OperationKey("shop", Operation.CAPTURE, "x")).state is OperationState.UNKNOWN
     monkeypatch.setattr(provider, "history", lambda id: attrs.evolve(real(id), as_of=None))
-    assert shop.gateway.resolve(Key("shop", Operation.CAPTURE, "x")).state is State.UNKNOWN
+    assert shop.gateway.resolve(OperationKey("shop", Operation.CAPTURE, "x")).state is OperationState.UNKNOWN
 
 
 @pytest.mark.parametrize("verb", ["capture", "top_up"])
@@ -132,21 +132,21 @@ def test_another_amount_under_our_reference_is_for_a_person(
     book = shop.running.simulator.ledger_book  # type: ignore[attr-defined]  # of JTL's simulator
     book.vouchers[voucher_id].movements[-1].cents += 1
     shop.running.clock.advance(2 * HALF_AN_HOUR)
-    found = shop.gateway.resolve(Key("shop", Operation(verb), "x"))
-    assert found.state is State.UNKNOWN
+    found = shop.gateway.resolve(OperationKey("shop", Operation(verb), "x"))
+    assert found.state is OperationState.UNKNOWN
     assert "10.01" in found.reason
 
 
 def test_a_top_up_never_ages_into_not_executed(shop: Shop) -> None:
-    assert _resolved(shop, "top_up", "drop-before") is State.UNKNOWN
+    assert _resolved(shop, "top_up", "drop-before") is OperationState.UNKNOWN
     shop.running.clock.advance(400 * 24 * 3600)
-    assert shop.gateway.resolve(Key("shop", Operation.TOP_UP, "x")).state is State.UNKNOWN
+    assert shop.gateway.resolve(OperationKey("shop", Operation.TOP_UP, "x")).state is OperationState.UNKNOWN
 
 
 def test_an_unknown_reservation_has_no_effect_after_its_longest_life(shop: Shop) -> None:
-    assert _resolved(shop, "reserve", "commit-then-drop") is State.UNKNOWN
+    assert _resolved(shop, "reserve", "commit-then-drop") is OperationState.UNKNOWN
     shop.running.clock.advance(HALF_AN_HOUR + 120)
-    assert shop.gateway.resolve(Key("shop", Operation.RESERVE, "x")).state is State.NOT_EXECUTED
+    assert shop.gateway.resolve(OperationKey("shop", Operation.RESERVE, "x")).state is OperationState.NOT_EXECUTED
 
 
 @pytest.mark.parametrize(("fault", "options"), [("foreign-404", {}), ("html-error", {"status": 404})])
@@ -156,7 +156,7 @@ def test_a_404_of_an_api_gateway_settles_no_deletion(shop: Shop, fault: str, opt
     with pytest.raises(OutcomeUnknown):
         call()
     shop.running.inject(fault, f"GET /v1/vouchers/{voucher_id}", **options)
-    assert shop.gateway.resolve(Key("shop", Operation.DELETE, "x")).state is State.UNKNOWN
+    assert shop.gateway.resolve(OperationKey("shop", Operation.DELETE, "x")).state is OperationState.UNKNOWN
     assert call().voucher_id == voucher_id
 
 
@@ -174,7 +174,7 @@ def test_a_refund_of_before_is_not_taken_for_ours(shop: Shop) -> None:
     shop.running.inject("drop-before", "POST /v1/charges/*/refund")
     with pytest.raises(OutcomeUnknown):
         shop.gateway.refund("shop", other, reference="y")
-    assert shop.gateway.resolve(Key("shop", Operation.REFUND, "y")).state is State.UNKNOWN
+    assert shop.gateway.resolve(OperationKey("shop", Operation.REFUND, "y")).state is OperationState.UNKNOWN
 
 
 def test_a_voucher_has_one_open_refund(shop: Shop) -> None:
@@ -187,7 +187,9 @@ def test_a_voucher_has_one_open_refund(shop: Shop) -> None:
     with pytest.raises(OperationInProgress, match="not settled"):
         shop.gateway.refund("shop", other, reference="y")
     assert shop.changes() == before
-    shop.gateway.decide(Key("shop", Operation.REFUND, "x"), succeeded=False, by="Ada", reason="seen in the portal")
+    shop.gateway.decide(
+        OperationKey("shop", Operation.REFUND, "x"), succeeded=False, by="Ada", reason="seen in the portal"
+    )
     assert shop.gateway.refund("shop", other, reference="y").money == TEN
 
 
@@ -197,8 +199,8 @@ def test_two_refunds_that_look_alike_are_for_a_person(shop: Shop) -> None:
     with pytest.raises(OutcomeUnknown):
         shop.gateway.refund("shop", one, reference="x")
     shop.till("POST", f"/charges/{other.id}/refund", {"amount": "10.00", "currency": "EUR"})
-    found = shop.gateway.resolve(Key("shop", Operation.REFUND, "x"))
-    assert found.state is State.UNKNOWN
+    found = shop.gateway.resolve(OperationKey("shop", Operation.REFUND, "x"))
+    assert found.state is OperationState.UNKNOWN
     assert "2 new refunds" in found.reason
 
 
@@ -208,7 +210,7 @@ def test_a_refund_of_another_amount_is_not_ours(shop: Shop) -> None:
     with pytest.raises(OutcomeUnknown):
         shop.gateway.refund("shop", one, reference="x")
     shop.till("POST", f"/charges/{other.id}/refund", {"amount": "3.00", "currency": "EUR"})
-    assert shop.gateway.resolve(Key("shop", Operation.REFUND, "x")).state is State.UNKNOWN
+    assert shop.gateway.resolve(OperationKey("shop", Operation.REFUND, "x")).state is OperationState.UNKNOWN
 
 
 def test_a_ticket_without_a_journal_is_resolved_by_the_same_rules(shop: Shop) -> None:

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from voucher_gateway.adapter import DatabaseUnavailable, Intent, Money, NewVoucher, exponent, format_micros
 from voucher_gateway.database import Database
-from voucher_gateway.testing.stage import ACCOUNT, PAGE_SIZE, known_settings
+from voucher_gateway.testing.stage import ACCOUNT, PAGE_SIZE, select_settings
 from voucher_gateway_local import LocalProvider, LocalSettings, changes, provider, resolution
 from voucher_gateway_local.tables import VOUCHERS
 
@@ -37,7 +37,7 @@ _CURRENCIES: Final = {
 _Row = dict[str, Any]
 
 
-class LocalStage:
+class LocalVendor:
     """A database with varied vouchers. What arrives at it are openings, reads, looks and changes.
 
     Faults are those of the database, at the borders of its transactions. Clock, arrivals and waiting faults are in
@@ -57,7 +57,7 @@ class LocalStage:
         self._ahead, self._arrived, self._waiting = (self._folder / name for name in ("ahead", "arrived", "waiting"))
         self._ahead.write_text("-5000000")
         self._arrived.touch()
-        self.clear()
+        self.clear_faults()
         self._made: list[LocalProvider] = []
         self._patch = pytest.MonkeyPatch()
         with closing(Database(self._url, VOUCHERS)) as database:
@@ -70,7 +70,7 @@ class LocalStage:
 
     def provider(self, **settings: Any) -> LocalProvider:
         told = {"url": self._url, "key": KEY, "page_size": PAGE_SIZE}
-        given = LocalSettings(**{**told, **known_settings(LocalProvider, settings)})
+        given = LocalSettings(**{**told, **select_settings(LocalProvider, settings)})
         self._made.append(LocalProvider(ACCOUNT, given, clock=self.now))
         return self._made[-1]
 
@@ -85,17 +85,17 @@ class LocalStage:
             rows = _rows(connection, "SELECT * FROM local_vouchers WHERE deleted_at IS NULL ORDER BY number")
             return [self._entry(connection, row, cipher) for row in rows]
 
-    def arrivals(self) -> list[str]:
+    def requests(self) -> list[str]:
         return self._arrived.read_text().splitlines()
 
     def advance(self, seconds: float) -> None:
         self._ahead.write_text(str(float(self._ahead.read_text()) + seconds))
 
-    def strike(self, fault: str, at: int) -> None:
+    def inject_fault(self, fault: str, at: int) -> None:
         with self._waiting.open("a") as waiting:
-            waiting.write(f"{len(self.arrivals()) + at} {fault}\n")
+            waiting.write(f"{len(self.requests()) + at} {fault}\n")
 
-    def clear(self) -> None:
+    def clear_faults(self) -> None:
         self._waiting.write_text("")
 
     def secrets(self) -> set[str]:

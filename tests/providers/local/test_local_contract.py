@@ -10,23 +10,23 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from tests.providers.local.stage import LocalStage
+from tests.providers.local.stage import LocalVendor
 from voucher_gateway.testing import ProviderContract
 from voucher_gateway_local import LocalProvider
 
 
 class TestLocal(ProviderContract):
     provider = LocalProvider
-    stage_faults = frozenset(LocalStage.faults)
+    stage_faults = frozenset(LocalVendor.faults)
 
-    def make_stage(self, **options: Any) -> LocalStage:
-        return LocalStage(options.get("vouchers", 25))
+    def make_stage(self, **options: Any) -> LocalVendor:
+        return LocalVendor(options.get("vouchers", 25))
 
 
 @pytest.mark.slow
 class TestLocalOnPostgres(ProviderContract):
     provider = LocalProvider
-    stage_faults = frozenset(LocalStage.faults)
+    stage_faults = frozenset(LocalVendor.faults)
     counts = False
     server: ClassVar[str]
 
@@ -39,9 +39,9 @@ class TestLocalOnPostgres(ProviderContract):
             for (name,) in connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'stage\\_%'"):
                 connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
-    def make_stage(self, **options: Any) -> LocalStage:
+    def make_stage(self, **options: Any) -> LocalVendor:
         name = f"stage_{secrets.token_hex(8)}"
         with psycopg.connect(self.server, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
         url = make_url(self.server).set(database=name).render_as_string(hide_password=False)
-        return LocalStage(options.get("vouchers", 25), url)
+        return LocalVendor(options.get("vouchers", 25), url)

@@ -25,7 +25,7 @@ from voucher_gateway.adapter import (
     Ticket,
 )
 from voucher_gateway.database.locks import transaction_lock
-from voucher_gateway.witness import witnessed
+from voucher_gateway.witness import use_before_send_hook
 from voucher_gateway_local import LocalProvider, LocalSettings, transactions
 
 
@@ -40,7 +40,7 @@ class Told:
         self.intents: list[Intent] = []
         self._then = then
 
-    def sending(self, intent: Intent) -> None:
+    def before_send(self, intent: Intent) -> None:
         self.intents.append(intent)
         self._then()
 
@@ -70,7 +70,7 @@ def test_every_changing_call_is_announced_once_before_anything_is_written(either
         before = len(either_till.rows("local_entries"))
         seen: list[int] = []
         told = Told(lambda seen=seen: seen.append(len(either_till.rows("local_entries"))))  # type: ignore[misc]  # bound
-        with witnessed(told):
+        with use_before_send_hook(told):
             call()
         (one,) = told.intents
         assert (one.verb, one.reference, one.account, one.host) == (name, "x", "own", own.host)
@@ -84,7 +84,7 @@ def test_no_request_without_a_witness_who_agrees(either_till: Till) -> None:
     def refuse() -> None:
         raise DatabaseUnavailable("the journal is full")
 
-    with witnessed(Told(refuse)), pytest.raises(DatabaseUnavailable, match="journal"):
+    with use_before_send_hook(Told(refuse)), pytest.raises(DatabaseUnavailable, match="journal"):
         either_till.redeem(code)
     assert either_till.remaining(code) == "50.00"
 
@@ -141,7 +141,7 @@ def held_open(till: Till, code: str, reference: str) -> Iterator[int]:
         warnings.simplefilter("ignore", DeprecationWarning)  # the child starts no thread of the parent's
         child = os.fork()
     if child == 0:
-        real = transactions.carry_out
+        real = transactions.commit_once
 
         def freezing(database: Any, intent: Intent, act: Callable[[Any], Any]) -> Any:
             def acted(connection: Any) -> Any:
@@ -285,7 +285,7 @@ def test_a_session_that_the_server_ends_before_the_commit_did_nothing(make_till:
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
 
-    with witnessed(Told(end_all_sessions)), pytest.raises(DatabaseUnavailable):
+    with use_before_send_hook(Told(end_all_sessions)), pytest.raises(DatabaseUnavailable):
         till.redeem(code)
     assert till.remaining(code) == "50.00"
     till.redeem(code)

@@ -26,7 +26,7 @@ from voucher_gateway.adapter import (
     SecretSource,
 )
 from voucher_gateway.cli.app import run as run_command
-from voucher_gateway.journal import Key, open_journal
+from voucher_gateway.journal import OperationKey, open_journal
 from voucher_gateway.reconcile import reconcile
 from voucher_gateway_local import LocalProvider, LocalSettings
 
@@ -131,7 +131,7 @@ def test_a_killed_worker_is_found_out_about_for_certain(make_gateway: MakeGatewa
     assert done.replayed is (where == "after the commit")
     assert later.balance("own", code).remaining == eur("40.00")
     assert later.journal is not None
-    entry = later.journal.find(Key("own", Operation.REDEEM, "a"))
+    entry = later.journal.find(OperationKey("own", Operation.REDEEM, "a"))
     assert entry is not None
     assert entry.attempt == (1 if where == "after the commit" else 2)
 

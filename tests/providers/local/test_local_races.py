@@ -15,7 +15,7 @@ import pytest
 from tests.providers.local.conftest import MakeTill, Till, eur
 from voucher_gateway.adapter import InsufficientValue, VoucherGatewayError
 from voucher_gateway_local import LocalSettings, provider
-from voucher_gateway_local.opening import Book, open_book
+from voucher_gateway_local.opening import OpenDatabase, open_book
 
 AtOnce = Callable[[Callable[[], object], int], list[str]]
 
@@ -121,7 +121,7 @@ def test_a_process_forked_while_another_thread_opens_the_database_opens_it_itsel
     code = make_till(own_url).code("30.00")
     till, begun, forked = make_till(own_url), threading.Event(), threading.Event()
 
-    def slowly(settings: LocalSettings) -> Book:
+    def slowly(settings: LocalSettings) -> OpenDatabase:
         if threading.current_thread() is not threading.main_thread():
             begun.set()
             forked.wait(30)

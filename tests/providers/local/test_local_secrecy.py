@@ -122,8 +122,8 @@ def test_nothing_that_is_said_shows_a_code_or_a_pin(either_till: Till, canary: C
         canary.saw(caught.value)
     shown += [provider.find(CODE), provider.get(provider.find(CODE).id, secrets=True), list(provider.vouchers())]
     for one in shown:
-        canary.heard("a repr", f"{one!r} {one}")
-    canary.heard("a pickle", repr(pickle.dumps(shown[2:])))
+        canary.note("a repr", f"{one!r} {one}")
+    canary.note("a pickle", repr(pickle.dumps(shown[2:])))
 
 
 # --- the key ---

@@ -159,7 +159,7 @@ def test_every_operation_but_the_presentation_is_native_and_a_repeat_of_every_ch
     for one in set(Operation) - {Operation.PRESENTATION}:
         assert declared.of(one).support is Support.NATIVE, one
         assert declared.of(one).repeat is (RepeatSafety.VENDOR_KEY if one.changes else None), one
-        assert (one in declared.resolves) == one.changes
+        assert (one in declared.resolvable) == one.changes
     assert (declared.expiry, declared.expiry.takes_instants, declared.expiry.takes_lengths) == (Expiry.BOTH, True, True)
 
 

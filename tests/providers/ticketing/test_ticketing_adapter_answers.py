@@ -13,7 +13,7 @@ from voucher_gateway.adapter import (
     NewVoucher,
     Operation,
     OutcomeUnknown,
-    StoredValue,
+    ValueReading,
     Voucher,
     VoucherChanges,
 )
@@ -43,7 +43,7 @@ def changed(**fields: Any) -> dict[str, Any]:
 
 
 NEW = NewVoucher(initial=MONEY, code="string", valid_until=INSTANT)
-BEFORE = StoredValue(voucher_id=ID, value=Money(99, "EUR"), remaining=MONEY, valid_until=INSTANT, kept=AT)
+BEFORE = ValueReading(voucher_id=ID, value=Money(99, "EUR"), remaining=MONEY, valid_until=INSTANT, passthrough=AT)
 
 
 def make(vendor: responses.RequestsMock, events: TicketingProvider, verb: str, **fields: Any) -> object:

@@ -200,14 +200,14 @@ def test_the_key_that_the_vendor_repeats_is_nowhere(
     for fault in ("nan", "not-json", "html-error", "wrong-echo"):
         ticketing.running.inject(fault, "GET /api/keys/info")
         try:
-            canary.heard("a currency", events.seller_currency())
+            canary.note("a currency", events.seller_currency())
         except VoucherGatewayError as error:
             canary.saw(error)
     voucher = events.issue(NewVoucher(initial=Money(5, "EUR")), reference="r")
-    canary.heard("a voucher", f"{voucher!r} {voucher.raw!r}")
+    canary.note("a voucher", f"{voucher!r} {voucher.raw!r}")
     kept = vars(events._reads._seller)
     assert set(kept["_answers"]) == {"id", "currency"}
-    canary.heard("what is kept of the seller", repr({**kept, "_http": None}))
+    canary.note("what is kept of the seller", repr({**kept, "_http": None}))
 
 
 def test_a_check_tells_currency_and_clock(

@@ -22,10 +22,10 @@ from voucher_gateway.adapter import (
     Reservation,
     SecretSource,
     Status,
-    StoredValue,
     Support,
     UnsupportedOperation,
     Validity,
+    ValueReading,
     VoucherChanges,
     VoucherQuery,
 )
@@ -143,7 +143,7 @@ def test_an_amount_outside_of_what_can_be_sent_exactly_is_refused(
     with pytest.raises(AmountOutOfRange) as caught:
         adapter.issue(NewVoucher(initial=money), reference="r")
     assert caught.value.field == "amount"
-    before = StoredValue(voucher_id="V", value=EUR, remaining=EUR)
+    before = ValueReading(voucher_id="V", value=EUR, remaining=EUR)
     with pytest.raises(AmountOutOfRange):
         adapter.write_value(before, money, intent=adapter.intent(Operation.REDEEM, reference="r"))
     assert ticketing.running.requests == []

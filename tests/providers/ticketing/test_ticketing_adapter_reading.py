@@ -17,7 +17,7 @@ from voucher_gateway.adapter import (
     MalformedResponse,
     Money,
     MovementKind,
-    Reply,
+    Response,
     VoucherNotFound,
     encode,
 )
@@ -252,7 +252,7 @@ bodies = st.fixed_dictionaries(
 @given(bodies)
 def test_every_voucher_that_the_documents_allow_is_read_without_a_loss(body: dict[str, Any]) -> None:
     plain = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in body.items()}
-    one, raw = wire.read_voucher(Reply(status=200, headers={}, body=encode(plain)))
+    one, raw = wire.read_voucher(Response(status=200, headers={}, body=encode(plain)))
     names = {
         "_id": one.id,
         "code": one.code.reveal(),

@@ -15,7 +15,7 @@ from voucher_gateway.adapter import (
     Money,
     NewVoucher,
     Operation,
-    StoredValue,
+    ValueReading,
     VoucherChanges,
     VoucherQuery,
 )
@@ -35,7 +35,7 @@ VOUCHER = {"_id": ID, "code": CODE, "amount": 10.5, "createdAt": AT, "updatedAt"
 LISTED = {**VOUCHER, "balance": 10.5}
 PAGE: dict[str, Any] = {"docs": [LISTED], "total": 1}
 UNTIL = datetime(2030, 1, 24, 1, 0, 0, 123_999, timezone(timedelta(hours=2)))
-BEFORE = StoredValue(voucher_id=ID, value=Money("10.50", "EUR"), remaining=Money("10.50", "EUR"), kept=AT)
+BEFORE = ValueReading(voucher_id=ID, value=Money("10.50", "EUR"), remaining=Money("10.50", "EUR"), passthrough=AT)
 
 
 def write(events: TicketingProvider, value: str) -> None:

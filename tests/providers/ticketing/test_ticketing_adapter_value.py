@@ -22,8 +22,8 @@ from voucher_gateway.adapter import (
     OutcomeUnknown,
     Redemption,
     Rejected,
-    StoredValue,
     UnsupportedOperation,
+    ValueReading,
     VoucherChanges,
     VoucherExpired,
     VoucherGatewayError,
@@ -62,7 +62,7 @@ def spent_at_the_checkout(
     """Lets somebody spend between the reading and the writing of the value."""
     write = events.write_value
 
-    def spend_then_write(before: StoredValue, value: Money, *, intent: Intent) -> None:
+    def spend_then_write(before: ValueReading, value: Money, *, intent: Intent) -> None:
         spend()
         write(before, value, intent=intent)
 
@@ -86,7 +86,7 @@ def test_value_and_balance_are_read_by_code_and_by_id(voucher: str, adapter: Tic
     read = adapter.read_value("code")
     assert read == adapter.read_value(id=voucher)
     assert (read.voucher_id, read.value, read.remaining) == (voucher, eur("50.01"), eur("29.99"))
-    assert (read.valid_until, read.kept) == (datetime(2035, 1, 23, 23, 0, 0, 123_000, UTC), EXPIRY)
+    assert (read.valid_until, read.passthrough) == (datetime(2035, 1, 23, 23, 0, 0, 123_000, UTC), EXPIRY)
 
 
 def test_a_balance_full_of_float_noise_is_read_to_the_cent(
@@ -302,7 +302,7 @@ def test_a_redemption_that_cannot_be_read_back_is_unknown_and_not_undone(
     events = make_adapter(ticketing, tries=1)
     write = events.write_value
 
-    def write_then_break(before: StoredValue, value: Money, *, intent: Intent) -> None:
+    def write_then_break(before: ValueReading, value: Money, *, intent: Intent) -> None:
         write(before, value, intent=intent)
         ticketing.running.inject("error-before", "GET *")
 

@@ -252,7 +252,7 @@ def test_no_code_shows_anywhere_whatever_happens(
     code = Code(canary.plant("GIFT/7Q4X-9ZK2?M"))
     events = make_adapter(ticketing, tries=1)
     made = events.issue(NewVoucher(initial=EUR, code=code), reference="r")
-    canary.heard("a voucher", f"{made!r} {made}")
+    canary.note("a voucher", f"{made!r} {made}")
     calls: list[Callable[[], object]] = [
         lambda: events.issue(NewVoucher(initial=EUR, code=code), reference="r"),
         lambda: events.find(code),
@@ -265,7 +265,7 @@ def test_no_code_shows_anywhere_whatever_happens(
         for call in calls:
             ticketing.running.inject(fault, times=0)
             try:
-                canary.heard("a result", repr(call()))
+                canary.note("a result", repr(call()))
             except VoucherGatewayError as error:
                 canary.saw(error)
             ticketing.running.clear_faults()

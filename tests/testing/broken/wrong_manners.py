@@ -16,9 +16,9 @@ import requests
 from tests.testing.broken.registering import breaks
 from tests.testing.corner.provider import DECLARED, CornerBase, CornerProvider, CornerSettings
 from voucher_gateway.adapter import (
+    AccountCheck,
     AuthenticationFailed,
     Capabilities,
-    Checkup,
     Code,
     HttpSettings,
     MalformedResponse,
@@ -258,24 +258,24 @@ class GrowsAtRunTime(CornerProvider):
 
 @breaks("D5")
 class FindsAllWell(CornerProvider):
-    def check(self) -> Checkup:
+    def check(self) -> AccountCheck:
         try:
             return super().check()
         except VoucherGatewayError:
-            return Checkup()
+            return AccountCheck()
 
 
 @breaks("D5")
 class SaysThatItAsked(CornerProvider):
-    def check(self) -> Checkup:
-        return Checkup(asked=True)
+    def check(self) -> AccountCheck:
+        return AccountCheck(asked=True)
 
 
 @breaks("D6")
 class AsksBeforeItRefuses(CornerProvider):
     def _unsupported(self, operation: Operation) -> NoReturn:
         self.page("vouchers", 1, [])
-        super()._unsupported(operation)
+        super()._raise_unsupported(operation)
 
 
 @breaks("D6")

@@ -24,8 +24,8 @@ from voucher_gateway.adapter import (
     Path,
     Pin,
     Presentation,
-    Reply,
     Request,
+    Response,
     Status,
     Voucher,
     now,
@@ -140,7 +140,7 @@ class ReadsNothingAsZero(CornerProvider):
 
 @breaks("R10")
 class ReadsAbsurdNumbersAsZero(CornerProvider):
-    def body(self, reply: Reply) -> dict[str, Any]:
+    def body(self, reply: Response) -> dict[str, Any]:
         try:
             return super().body(reply)
         except MalformedResponse:
@@ -278,7 +278,7 @@ class TakesAnyCurrency(CornerProvider):
         try:
             return super().money(number, currency)
         except MalformedResponse:
-            return Money.trusted(Decimal(str(number)), currency)
+            return Money.from_exact(Decimal(str(number)), currency)
 
 
 @breaks("T1")

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import attrs
 
 from voucher_gateway.adapter import (
+    ApiCalls,
     BearerKey,
-    Calls,
     Capabilities,
     Code,
     CodeRules,
@@ -35,8 +35,8 @@ from voucher_gateway.adapter import (
     Pin,
     Presentation,
     Rejected,
-    Reply,
     Request,
+    Response,
     SecretSource,
     Seller,
     Status,
@@ -85,7 +85,7 @@ DECLARED = Capabilities(
 )
 
 
-def explain(reply: Reply) -> VoucherGatewayError | None:
+def explain(reply: Response) -> VoucherGatewayError | None:
     try:
         body = reply.json()
     except MalformedResponse:
@@ -108,7 +108,7 @@ class CornerBase(VoucherProvider):
         super().__init__(account, settings)
         self.http = HttpClient(account, settings, explain=explain)
         self.http.auth = BearerKey(settings.api_key)
-        self.calls = Calls(account, self.http)
+        self.calls = ApiCalls(account, self.http)
 
     @property
     def host(self) -> str:
@@ -131,7 +131,7 @@ class CornerBase(VoucherProvider):
     def get(self, id: str, *, secrets: bool = False) -> Voucher:
         request = Request(method="GET", path=Path.of("/vouchers/{id}", id=id))
         return self.calls.of_voucher(
-            lambda: self.calls.asked("get", request, lambda reply: self.voucher(self.body(reply)))
+            lambda: self.calls.send_read("get", request, lambda reply: self.voucher(self.body(reply)))
         )
 
     def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
@@ -151,34 +151,34 @@ class CornerBase(VoucherProvider):
         assert currency is not None
         request = Request(method="GET", path=Path.of("/vouchers/{id}/movements", id=id), returns_page=True)
 
-        def read(reply: Reply) -> History:
+        def read(reply: Response) -> History:
             entries = _list(_object(reply), "movements")
             movements = tuple(self.movement(id, currency.currency, _member(entry)) for entry in entries)
             return History(voucher_id=id, movements=movements, complete=True, as_of=reply.date)
 
-        return self.calls.of_voucher(lambda: self.calls.asked("history", request, read))
+        return self.calls.of_voucher(lambda: self.calls.send_read("history", request, read))
 
     def presentation(self, code: str | Code, *, id: str | None = None) -> Presentation:
         code = self.checked(code)
         named: list[tuple[str, Any]] = [("code", code), *([] if id is None else [("id", id)])]
         request = Request(method="GET", path=Path.of("/presentations"), query=named)
-        shown = self.calls.of_voucher(lambda: self.calls.asked("presentation", request, self.presented))
+        shown = self.calls.of_voucher(lambda: self.calls.send_read("presentation", request, self.presented))
         if shown.voucher.code != code or id not in (None, shown.voucher.id):
             raise IntegrityMismatch("another voucher is shown", account=self.account, operation="presentation")
         return shown
 
     # --- what the broken ones replace ---
 
-    def presented(self, reply: Reply) -> Presentation:
+    def presented(self, reply: Response) -> Presentation:
         body = _object(reply)
         voucher, seller = self.voucher(_member(body.get("voucher"))), Seller(name=_text(body, "seller"))
         return Presentation(account=self.account, voucher=voucher, seller=seller, raw=body)
 
-    def body(self, reply: Reply) -> dict[str, Any]:
+    def body(self, reply: Response) -> dict[str, Any]:
         return _object(reply)
 
     def asked(self, operation: str, request: Request) -> Voucher:
-        return self.calls.asked(operation, request, lambda reply: self.voucher(_object(reply)))
+        return self.calls.send_read(operation, request, lambda reply: self.voucher(_object(reply)))
 
     def checked(self, code: str | Code) -> Code:
         code = Code.of(code)
@@ -199,14 +199,14 @@ class CornerBase(VoucherProvider):
         query = [("page", str(number)), ("size", str(size)), *params]
         request = Request(method="GET", path=Path.of("/vouchers"), query=query, returns_page=True)
 
-        def read(reply: Reply) -> Page[Voucher]:
+        def read(reply: Response) -> Page[Voucher]:
             body = self.body(reply)
             total = body.get("total")
             if type(total) is not int:
                 raise MalformedResponse("the list has no total", problems=("total: a whole number is due",))
             return Page(items=[self.voucher(_member(one)) for one in _list(body, "vouchers")], total=total, size=size)
 
-        return self.calls.asked(operation, request, read)
+        return self.calls.send_read(operation, request, read)
 
     def voucher(self, raw: Mapping[str, Any]) -> Voucher:
         currency = _text(raw, "currency")
@@ -261,7 +261,7 @@ class CornerProvider(CornerBase):
     interface = 1
 
 
-def _object(reply: Reply) -> dict[str, Any]:
+def _object(reply: Response) -> dict[str, Any]:
     return _member(reply.json())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.providers.local.stage import LocalStage
+from tests.providers.local.stage import LocalVendor
 from tests.testing.spending import (
     wrong_crashes,
     wrong_effects,
@@ -21,7 +21,7 @@ from voucher_gateway_local import LocalProvider
 assert all((wrong_crashes, wrong_effects, wrong_issues, wrong_references, wrong_refunds, wrong_spending))
 
 
-class _StageOfOwn(LocalStage):
+class _StageOfOwn(LocalVendor):
     """A database of one's own vouchers behind a broken provider."""
 
     def __init__(self, kind: type[LocalProvider], vouchers: int) -> None:
@@ -40,7 +40,7 @@ def _stage(kind: type[VoucherProvider]) -> dict[str, Any]:
         return {}
     return {
         "make_stage": lambda _, **options: _StageOfOwn(kind, options.get("vouchers", 25)),
-        "stage_faults": frozenset(LocalStage.faults),
+        "stage_faults": frozenset(LocalVendor.faults),
     }
 
 

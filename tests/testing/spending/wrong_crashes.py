@@ -30,7 +30,7 @@ from voucher_gateway.adapter import (
     VoucherHeld,
     native,
 )
-from voucher_gateway.witness import witnessed
+from voucher_gateway.witness import use_before_send_hook
 from voucher_gateway_jtl import JtlProvider
 from voucher_gateway_ticketing import TicketingProvider
 
@@ -75,11 +75,11 @@ class KeepsLostReservationsInMind(JtlProvider):
 @breaks("C4")
 class SendsBehindTheJournalsBack(JtlProvider):
     def capture(self, *args: Any, **named: Any) -> Redemption:
-        with witnessed(Deaf()):
+        with use_before_send_hook(Deaf()):
             return super().capture(*args, **named)
 
     def reserve(self, *args: Any, **named: Any) -> Any:
-        with witnessed(Deaf()):
+        with use_before_send_hook(Deaf()):
             return super().reserve(*args, **named)
 
 

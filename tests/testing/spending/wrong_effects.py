@@ -28,7 +28,7 @@ from voucher_gateway.adapter import (
     VoucherGatewayError,
     VoucherNotFound,
 )
-from voucher_gateway.witness import witnessed
+from voucher_gateway.witness import use_before_send_hook
 from voucher_gateway_jtl import JtlProvider, JtlSettings
 from voucher_gateway_ticketing import TicketingProvider
 
@@ -36,7 +36,7 @@ from voucher_gateway_ticketing import TicketingProvider
 class Deaf:
     """A witness that keeps nothing."""
 
-    def sending(self, intent: Intent) -> None:
+    def before_send(self, intent: Intent) -> None:
         pass
 
 
@@ -79,18 +79,18 @@ class RetriesACharge(JtlProvider):
 @breaks("E3")
 class SendsInSecret(TicketingProvider):
     def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
-        with witnessed(Deaf()):
+        with use_before_send_hook(Deaf()):
             return super().issue(new, reference=reference, order=order)
 
 
 @breaks("E3")
 class AnnouncesTooLate(TicketingProvider):
     def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
-        from voucher_gateway.adapter import about_to_send
+        from voucher_gateway.adapter import notify_before_send
 
-        with witnessed(Deaf()):
+        with use_before_send_hook(Deaf()):
             made = super().issue(new, reference=reference, order=order)
-        about_to_send(self.intent(Operation.ISSUE, reference=reference, order=order, money=new.initial))
+        notify_before_send(self.intent(Operation.ISSUE, reference=reference, order=order, money=new.initial))
         return made
 
 
@@ -102,7 +102,7 @@ class SendsWhateverTheJournalSays(TicketingProvider):
         except VoucherGatewayError:
             raise
         except Exception:  # noqa: BLE001 - it is broken on purpose
-            with witnessed(Deaf()):
+            with use_before_send_hook(Deaf()):
                 return super().issue(new, reference=reference, order=order)
 
 

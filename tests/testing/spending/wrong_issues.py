@@ -81,12 +81,12 @@ class ClaimsDatesOfExpiry(JtlProvider):
 
 @breaks("I5")
 class SaysNothingOfTheBatch(JtlProvider):
-    declared = attrs.evolve(JTL, keeps=JTL.keeps - {"batch"})
+    declared = attrs.evolve(JTL, stored_fields=JTL.stored_fields - {"batch"})
 
 
 @breaks("I9")
 class CutsTexts(JtlProvider):
-    declared = attrs.evolve(JTL, longest_texts={**JTL.longest_texts, "sku": 300})
+    declared = attrs.evolve(JTL, max_text_lengths={**JTL.max_text_lengths, "sku": 300})
 
     def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
         sku = None if new.sku is None else new.sku[:255]
@@ -108,7 +108,7 @@ class ChangesMoreThanAsked(JtlProvider):
 @breaks("V3")
 class DropsTheExpiry(JtlProvider):
     def update(self, id: str, changes: VoucherChanges, *, reference: str, order: str | None = None) -> Voucher:
-        if "valid_until" in changes.changed():
+        if "valid_until" in changes.fields_to_change():
             return self.get(id)
         return super().update(id, changes, reference=reference, order=order)
 

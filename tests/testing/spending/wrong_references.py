@@ -44,7 +44,7 @@ class ClaimsAVendorsKey(JtlProvider):
 
 @breaks("N3")
 class ClaimsALookUp(JtlProvider):
-    declared = attrs.evolve(JTL, resolves=JTL.resolves - {Operation.TOP_UP})
+    declared = attrs.evolve(JTL, resolvable=JTL.resolvable - {Operation.TOP_UP})
 
 
 @breaks("N3")

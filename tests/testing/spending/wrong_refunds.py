@@ -13,8 +13,8 @@ from voucher_gateway.adapter import (
     Redemption,
     Refund,
     RepeatSafety,
-    StoredValue,
     TopUp,
+    ValueReading,
     native,
 )
 from voucher_gateway_jtl import JtlProvider
@@ -63,19 +63,19 @@ class GivesTheWholeBackEachTime(JtlProvider):
 
 @breaks("V9")
 class BelievesOneReading(TicketingProvider):
-    def read_value(self, code: str | Code | None = None, *, id: str | None = None) -> StoredValue:
+    def read_value(self, code: str | Code | None = None, *, id: str | None = None) -> ValueReading:
         return super().read_value(code if id is None else self.get(id).code)
 
 
 @breaks("S20")
 class ForgetsTheExpiry(TicketingProvider):
-    def write_value(self, before: StoredValue, value: Money, *, intent: Intent) -> None:
-        super().write_value(attrs.evolve(before, kept=None, valid_until=None), value, intent=intent)
+    def write_value(self, before: ValueReading, value: Money, *, intent: Intent) -> None:
+        super().write_value(attrs.evolve(before, passthrough=None, valid_until=None), value, intent=intent)
 
 
 @breaks("S20")
 class AnnouncesAnotherIntent(TicketingProvider):
-    def write_value(self, before: StoredValue, value: Money, *, intent: Intent) -> None:
+    def write_value(self, before: ValueReading, value: Money, *, intent: Intent) -> None:
         super().write_value(before, value, intent=attrs.evolve(intent, reference="another"))
 
 

@@ -7,11 +7,11 @@ import typer
 from voucher_gateway.cli.demo.closing import compare, say_what_next
 from voucher_gateway.cli.demo.issuing import issue_at_both, look_at_all
 from voucher_gateway.cli.demo.spending import give_back, redeem_by_update, repeat_it, reserve_and_capture
-from voucher_gateway.cli.demo.stage import opened
+from voucher_gateway.cli.demo.stage import open_stage
 from voucher_gateway.cli.demo.story import Story
 from voucher_gateway.cli.demo.trouble import lose_an_answer, refuse_early, show_refusals
 from voucher_gateway.cli.exits import DIFFERENT, DONE
-from voucher_gateway.cli.session import session_of
+from voucher_gateway.cli.session import cli_context_of
 from voucher_gateway.cli.simulate import require_simulators
 
 
@@ -22,8 +22,8 @@ def demo(context: typer.Context) -> None:
     are in major units of their currency.
     """
     require_simulators()
-    story = Story(session_of(context).output)
-    with opened(story) as stage:
+    story = Story(cli_context_of(context).output)
+    with open_stage(story) as stage:
         gift, concert = issue_at_both(story, stage)
         look_at_all(story, stage, gift)
         redemption = reserve_and_capture(story, stage, gift)

@@ -89,7 +89,7 @@ def look_at_all(story: Story, stage: Stage, gift: Voucher) -> None:
     vouchers = [voucher for account in gateway.accounts for voucher in gateway.vouchers(account.name)]
     story.vouchers(vouchers)
     story.call("found = gateway.find(SHOP_CODE)")
-    found = gateway.find(SHOP_CODE)
-    assert found.voucher is not None
-    assert found.voucher.id == gift.id
-    story.say(f"{found.voucher.code} is a voucher of {found.voucher.account}; nobody else was shown the code.")
+    result = gateway.find(SHOP_CODE)
+    assert result.voucher is not None
+    assert result.voucher.id == gift.id
+    story.say(f"{result.voucher.code} is a voucher of {result.voucher.account}; nobody else was shown the code.")

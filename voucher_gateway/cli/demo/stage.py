@@ -96,7 +96,7 @@ def _without_surplus(amount: str, currency: str) -> str:
 
 
 @contextmanager
-def opened(story: Story) -> Iterator[Stage]:
+def open_stage(story: Story) -> Iterator[Stage]:
     """Start the vendors and open the gateway over them."""
     from voucher_gateway.simulator import start
 

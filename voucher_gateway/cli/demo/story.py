@@ -10,7 +10,7 @@ from rich.text import Text
 
 from voucher_gateway.adapter import Voucher, VoucherGatewayError
 from voucher_gateway.cli.exits import error_object
-from voucher_gateway.cli.output import Output, shown
+from voucher_gateway.cli.output import Output, printable
 from voucher_gateway.cli.tables import Column, print_rows, voucher_columns
 
 _WIDTH: Final = 100
@@ -36,28 +36,28 @@ class Story:
         else:
             self._output.show("", Text(f"{self._steps}. {title}", "bold"))
             if sentences:
-                self._indented(shown(" ".join(sentences)))
+                self._print_indented(printable(" ".join(sentences)))
 
-    def call(self, first: str, *more: str) -> None:
+    def call(self, first: str, *lines: str) -> None:
         """Show the Python that comes next, line by line, as it stands in this package."""
         if self._output.as_json:
-            self._output.object({"call": "\n".join([first, *more])})
+            self._output.object({"call": "\n".join([first, *lines])})
         else:
-            self._indented("\n".join([f">>> {first}", *(f"... {line}" for line in more)]), "cyan")
+            self._print_indented("\n".join([f">>> {first}", *(f"... {line}" for line in lines)]), "cyan")
 
     def say(self, sentence: str) -> None:
         """Tell what came of it."""
         if self._output.as_json:
             self._output.object({"says": sentence})
         else:
-            self._indented(shown(sentence))
+            self._print_indented(printable(sentence))
 
-    def refused(self, error: VoucherGatewayError) -> None:
+    def print_refusal(self, error: VoucherGatewayError) -> None:
         """Tell of an error that was expected."""
         if self._output.as_json:
             self._output.object({"raises": error_object(error)})
         else:
-            self._indented(shown(f"{type(error).__name__}: {error.message}"), "yellow")
+            self._print_indented(printable(f"{type(error).__name__}: {error.message}"), "yellow")
 
     def vouchers(self, vouchers: Sequence[Voucher]) -> None:
         """Show vouchers of any accounts in one table."""
@@ -77,5 +77,5 @@ class Story:
             print_rows(self._output, rows, columns)
             self._output.show("")
 
-    def _indented(self, text: str, style: str = "") -> None:
+    def _print_indented(self, text: str, style: str = "") -> None:
         self._output.show(Padding(Text(text, style, overflow="fold"), (0, 0, 0, 3)), width=_WIDTH)

@@ -20,7 +20,7 @@ def refuse_early(story: Story, stage: Stage, concert: Voucher) -> None:
     try:
         gateway.reserve("events", EVENTS_CODE, Money("5.00", "EUR"), reference="1005-a")
     except UnsupportedOperation as error:
-        story.refused(error)
+        story.print_refusal(error)
     sent = stage.requests(concert.account) - before
     story.say(f"Requests that reached the vendor meanwhile: {sent}.")
 
@@ -40,7 +40,7 @@ def show_refusals(story: Story, stage: Stage, gift: Voucher) -> None:
     try:
         gateway.redeem("shop", SHOP_CODE, Money("500.00", "EUR"), reference="1006-a")
     except Declined as error:
-        story.refused(error)
+        story.print_refusal(error)
     story.call(
         "gateway.redeem(",
         '    "shop", SHOP_CODE, Money("5.00", "USD"), reference="1007-a"',
@@ -49,7 +49,7 @@ def show_refusals(story: Story, stage: Stage, gift: Voucher) -> None:
     try:
         gateway.redeem("shop", SHOP_CODE, Money("5.00", "USD"), reference="1007-a")
     except Declined as error:
-        story.refused(error)
+        story.print_refusal(error)
     story.say(f"Left, as before: {gateway.balance(gift.account, SHOP_CODE).remaining}.")
 
 
@@ -71,7 +71,7 @@ def lose_an_answer(story: Story, stage: Stage, gift: Voucher) -> None:
     try:
         gateway.redeem("shop", SHOP_CODE, Money("12.00", "EUR"), reference="1008-a", order="1008")
     except OutcomeUnknown as error:
-        story.refused(error)
+        story.print_refusal(error)
         ticket = error.ticket.to_json()
     else:
         raise AssertionError("the fault did not strike")

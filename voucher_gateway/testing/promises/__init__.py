@@ -12,4 +12,6 @@ from voucher_gateway.testing.promises.reaching import REACHING
 from voucher_gateway.testing.promises.reading import READING
 from voucher_gateway.testing.promises.spending import SPENDING
 
-PROMISES: Final[Mapping[str, Promise]] = {one.number: one for one in chain(READING, REACHING, SPENDING, CRASH)}
+PROMISES: Final[Mapping[str, Promise]] = {
+    promise.number: promise for promise in chain(READING, REACHING, SPENDING, CRASH)
+}

@@ -9,26 +9,26 @@ import attrs
 from voucher_gateway.adapter import Capabilities, Operation
 from voucher_gateway.capabilities import RISKS
 from voucher_gateway.conformance import Level
-from voucher_gateway.emulation import emulated
+from voucher_gateway.emulation import with_emulations
 from voucher_gateway.testing.promise import Applies, Promise, both, has, that
 from voucher_gateway.testing.promises.issuing import WRITES_VALUE
 
 
 def _changes(declared: Capabilities) -> str | None:
-    can = emulated(declared, frozenset(RISKS))
-    if any(one.changes and can.of(one).available for one in Operation):
+    can = with_emulations(declared, frozenset(RISKS))
+    if any(operation.changes and can.of(operation).available for operation in Operation):
         return None
     return "the provider declares nothing that changes anything"
 
 
 def _redeems(declared: Capabilities) -> str | None:
-    if emulated(declared, frozenset(RISKS)).of(Operation.REDEEM).available:
+    if with_emulations(declared, frozenset(RISKS)).of(Operation.REDEEM).available:
         return None
     return "value cannot be taken off a voucher, not even by an emulation"
 
 
 def _refunds(declared: Capabilities) -> str | None:
-    if emulated(declared, frozenset(RISKS)).of(Operation.REFUND).available:
+    if with_emulations(declared, frozenset(RISKS)).of(Operation.REFUND).available:
         return _redeems(declared)
     return "nothing can be given back on a voucher, not even by an emulation"
 

@@ -13,13 +13,13 @@ _MONEY: Final = has_any(*_MOVES)
 
 
 def _changes(declared: Capabilities) -> str | None:
-    if any(one.changes and declared.of(one).support is Support.NATIVE for one in Operation):
+    if any(operation.changes and declared.of(operation).support is Support.NATIVE for operation in Operation):
         return None
     return "the provider declares nothing that changes anything"
 
 
 _RESOLVES: Final = both(
-    _changes, that(lambda declared: bool(declared.resolves), "no operation is declared that can be looked up")
+    _changes, that(lambda declared: bool(declared.resolvable), "no operation is declared that can be looked up")
 )
 
 
@@ -161,7 +161,7 @@ EFFECTS: Final = (
             has(Operation.RESERVE),
             that(
                 lambda declared: (
-                    Operation.RESERVE in declared.resolves
+                    Operation.RESERVE in declared.resolvable
                     and declared.reservations is not None
                     and declared.reservations.time_to_live is not None
                 ),
@@ -179,7 +179,7 @@ EFFECTS: Final = (
         both(
             _MONEY,
             that(
-                lambda declared: not declared.resolves.isdisjoint(_MOVES),
+                lambda declared: not declared.resolvable.isdisjoint(_MOVES),
                 "no operation that moves money is looked up",
             ),
         ),

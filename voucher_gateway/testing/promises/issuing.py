@@ -11,7 +11,9 @@ from voucher_gateway.testing.promise import Applies, Promise, both, has, has_any
 _CHOOSES: Final = both(has(Operation.ISSUE), that(lambda declared: declared.codes.choosable, "codes cannot be chosen"))
 
 
-WRITES_VALUE: Final = that(lambda declared: declared.writes_value, "the vendor has no value that can be overwritten")
+WRITES_VALUE: Final = that(
+    lambda declared: declared.can_overwrite_value, "the vendor has no value that can be overwritten"
+)
 
 
 def _spend(number: str, says: str, advice: str, applies: Applies) -> Promise:
@@ -74,7 +76,9 @@ ISSUING: Final = (
         "Texts of a new voucher are kept up to the length that `longest_texts` declares, and longer ones refused before"
         " anything is sent.",
         "Declare the vendor's limits, and compare before the first request.",
-        both(has(Operation.ISSUE), that(lambda declared: bool(declared.longest_texts), "no text has a declared limit")),
+        both(
+            has(Operation.ISSUE), that(lambda declared: bool(declared.max_text_lengths), "no text has a declared limit")
+        ),
     ),
     _spend(
         "V1",

@@ -51,8 +51,8 @@ def _most_a_page(declared: Capabilities) -> str | None:
 
 
 def _lacks_something(declared: Capabilities) -> str | None:
-    lacking = [one for one in Operation if declared.of(one).support is not Support.NATIVE]
-    return None if lacking or not declared.writes_value else "everything is declared native"
+    lacking = [operation for operation in Operation if declared.of(operation).support is not Support.NATIVE]
+    return None if lacking or not declared.can_overwrite_value else "everything is declared native"
 
 
 READING: Final = (

@@ -129,7 +129,7 @@ _SPENDING: Final = (
         "S15",
         "A voucher with a PIN cannot be spent with a wrong one, and can with its own.",
         "Send the PIN along; map the vendor's refusal to `WrongPin`, or to `Rejected` where it is not documented.",
-        both(_SPENDS, that(lambda declared: "pin" in declared.keeps, "vouchers have no PIN")),
+        both(_SPENDS, that(lambda declared: "pin" in declared.stored_fields, "vouchers have no PIN")),
     ),
     _spend(
         "S16",
@@ -160,7 +160,7 @@ _SPENDING: Final = (
         "`read_value` tells the value and what is left as they are, and `write_value` moves both by the difference and"
         " nothing else, announced under the intent that it was given.",
         "Send back everything else as it was read; hand the given intent to `HttpClient.change`.",
-        that(lambda declared: declared.writes_value, "the vendor has no value that can be overwritten"),
+        that(lambda declared: declared.can_overwrite_value, "the vendor has no value that can be overwritten"),
     ),
     _spend(
         "S21",

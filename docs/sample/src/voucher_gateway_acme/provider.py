@@ -71,7 +71,7 @@ class AcmeProvider(HttpProvider):
 
     def _voucher(self, operation: Operation, path: Path, *query: tuple[str, str | Code]) -> Voucher:
         request = Request(method="GET", path=path, query=query)
-        return self.calls.asked(operation, request, lambda reply: self._made(*wire.read_voucher(reply)))
+        return self.calls.send_read(operation, request, lambda reply: self._made(*wire.read_voucher(reply)))
 
     def _made(self, one: wire.AcmeVoucher, raw: RawObject) -> Voucher:
         return Voucher(

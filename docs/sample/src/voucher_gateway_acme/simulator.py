@@ -14,16 +14,16 @@ from typing import Any, ClassVar
 import attrs
 from voucher_gateway.simulator import (
     ODD_TEXTS,
-    Book,
+    LedgerMovement,
+    LedgerVoucher,
     Reply,
     Request,
     Route,
     Simulator,
     SimulatorOptions,
-    TrueMovement,
-    TrueVoucher,
-    drawn_text,
+    VoucherStore,
     from_records,
+    random_text,
     to_records,
 )
 
@@ -39,7 +39,7 @@ class StoredVoucher:
     initial: int
     balance: int
     valid_until: datetime | None
-    movements: tuple[TrueMovement, ...] = ()
+    movements: tuple[LedgerMovement, ...] = ()
 
     def shown(self) -> dict[str, object]:
         """Return it as the vendor's JSON."""
@@ -63,7 +63,7 @@ class AcmeSimulator(Simulator):
     def __init__(self, options: SimulatorOptions) -> None:
         super().__init__(options)
         self._key = f"key_{secrets.token_hex(16)}"
-        self._book: Book[StoredVoucher] = Book()
+        self._book: VoucherStore[StoredVoucher] = VoucherStore()
 
     def routes(self) -> Sequence[Route]:
         """Every call of the vendor's API."""
@@ -93,8 +93,8 @@ class AcmeSimulator(Simulator):
         initial = draw.choice((10_000, 25_000, 123_456) if plain else (0, 1, 999, 1053, 9_999_999))
         odd = "" if plain else ODD_TEXTS[number // 3 % len(ODD_TEXTS)]
         voucher = StoredVoucher(
-            id=f"v{number}-{drawn_text(draw, 8)}",
-            code=f"{drawn_text(draw, 8)}{odd}",
+            id=f"v{number}-{random_text(draw, 8)}",
+            code=f"{random_text(draw, 8)}{odd}",
             status="inactive" if number % 9 == 7 else "active",
             currency="EUR" if plain else draw.choice(("EUR", "USD", "CHF")),
             initial=initial,
@@ -106,7 +106,7 @@ class AcmeSimulator(Simulator):
     def ledger(self) -> list[dict[str, object]]:
         """The truth, against which the provider's answers are held."""
         return [
-            TrueVoucher(
+            LedgerVoucher(
                 id=one.id,
                 code=one.code,
                 currency=one.currency,
@@ -116,7 +116,7 @@ class AcmeSimulator(Simulator):
                 status=one.status,
                 valid_until=None if one.valid_until is None else one.valid_until.isoformat(),
                 movements=one.movements,
-            ).told()
+            ).to_json()
             for one in self._book
         ]
 
@@ -127,7 +127,7 @@ class AcmeSimulator(Simulator):
     def load(self, state: dict[str, Any]) -> None:
         """Take them back."""
         self._key = state["key"]
-        self._book = Book(from_records(list[StoredVoucher], state["vouchers"]))
+        self._book = VoucherStore(from_records(list[StoredVoucher], state["vouchers"]))
 
     def distort(self, reply: Reply) -> Reply:
         """One cent more than the truth, in the first amount of the reply."""

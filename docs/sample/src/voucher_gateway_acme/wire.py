@@ -15,9 +15,9 @@ from voucher_gateway.adapter import (
     MinorUnits,
     RawObject,
     Rejected,
-    Reply,
+    Response,
     VoucherGatewayError,
-    declare,
+    configure,
     rename_to_camel,
     strict_converter,
     structure,
@@ -42,16 +42,16 @@ class AcmeVoucher:
     valid_until: datetime | None = None
 
 
-declare(_CONVERTER, AcmeVoucher, **rename_to_camel(AcmeVoucher))
+configure(_CONVERTER, AcmeVoucher, **rename_to_camel(AcmeVoucher))
 
 
-def read_voucher(reply: Reply) -> tuple[AcmeVoucher, RawObject]:
+def read_voucher(reply: Response) -> tuple[AcmeVoucher, RawObject]:
     """Read a voucher, and keep the vendor's own object beside it."""
     raw: Any = reply.json()
     return structure(_CONVERTER, AcmeVoucher, raw, what="voucher"), raw
 
 
-def explain(reply: Reply) -> VoucherGatewayError | None:
+def explain(reply: Response) -> VoucherGatewayError | None:
     """Return the error that a refusal stands for; None if the body is not in the vendor's own shape."""
     try:
         body = reply.json()

@@ -101,9 +101,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number"),
         sa.UniqueConstraint("fingerprint", name="uq_local_vouchers_fingerprint"),
     )
-    there = sa.text("deleted_at IS NULL")
+    not_deleted = sa.text("deleted_at IS NULL")
     op.create_index(
-        "uq_local_vouchers_id", "local_vouchers", ["id"], unique=True, sqlite_where=there, postgresql_where=there
+        "uq_local_vouchers_id",
+        "local_vouchers",
+        ["id"],
+        unique=True,
+        sqlite_where=not_deleted,
+        postgresql_where=not_deleted,
     )
     _create_entries()
     op.create_table(
@@ -209,8 +214,8 @@ def _guard_in_sqlite() -> None:
     other = "NEW.number IS NOT OLD.number OR NEW.currency IS NOT OLD.currency"
     refuse("local_vouchers_update", "BEFORE UPDATE OF number, currency ON local_vouchers", _SAME, when=other)
     refuse("local_vouchers_delete", "BEFORE DELETE ON local_vouchers", _SAME)
-    there = "EXISTS (SELECT 1 FROM local_vouchers WHERE number = NEW.number)"
-    refuse("local_vouchers_replace", "BEFORE INSERT ON local_vouchers", _SAME, when=there)
+    exists = "EXISTS (SELECT 1 FROM local_vouchers WHERE number = NEW.number)"
+    refuse("local_vouchers_replace", "BEFORE INSERT ON local_vouchers", _SAME, when=exists)
 
 
 def _guard_in_postgresql() -> None:
