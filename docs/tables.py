@@ -20,7 +20,15 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 import attrs
 
 from voucher_gateway import errors, registry
-from voucher_gateway.adapter import (
+from voucher_gateway.capabilities import RISKS
+from voucher_gateway.cli.exits import exit_code
+from voucher_gateway.conformance import Level, conformance_of
+from voucher_gateway.emulation import with_emulations
+from voucher_gateway.migration.plan.losses import LOSSES, REPORTED
+from voucher_gateway.migration.plan.policy import Retire
+from voucher_gateway.migration.plan.possible_losses import possible_losses
+from voucher_gateway.migration.plan.route import choose_route
+from voucher_gateway.provider_api import (
     Capabilities,
     DatabaseUrl,
     Expiry,
@@ -33,14 +41,6 @@ from voucher_gateway.adapter import (
     VoucherGatewayError,
     VoucherProvider,
 )
-from voucher_gateway.capabilities import RISKS
-from voucher_gateway.cli.exits import exit_code
-from voucher_gateway.conformance import Level, conformance_of
-from voucher_gateway.emulation import with_emulations
-from voucher_gateway.migration.ends import choose_route
-from voucher_gateway.migration.losses import LOSSES, REPORTED
-from voucher_gateway.migration.policy import Retire
-from voucher_gateway.migration.prospects import possible_losses
 from voucher_gateway.simulator import FAULTS
 from voucher_gateway.testing import PROMISES
 

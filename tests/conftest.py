@@ -18,10 +18,10 @@ from sqlalchemy import make_url
 
 from tests.postgres import running_postgres
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import Money, Redemption, SecretSource
 from voucher_gateway.journal import Journal, open_journal
+from voucher_gateway.provider_api import Money, Redemption, SecretSource
 from voucher_gateway.simulator import RunningSimulator, start
-from voucher_gateway.testing.canary import Canary, listening
+from voucher_gateway.testing.harness.canary import Canary, listening
 from voucher_gateway_jtl import JtlProvider, JtlSettings
 
 # A machine under load may take longer over one example than Hypothesis' 200 ms; nothing here measures time.

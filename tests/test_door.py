@@ -1,4 +1,4 @@
-"""The two doors: `voucher_gateway` for callers, lazy, and `voucher_gateway.adapter` for authors of providers."""
+"""The two doors: `voucher_gateway` for callers, lazy, and `voucher_gateway.provider_api` for authors of providers."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 import voucher_gateway
-from voucher_gateway import adapter, errors, provider
+from voucher_gateway import errors, provider, provider_api
 from voucher_gateway import http as http_package
-from voucher_gateway import model as model_package
-from voucher_gateway import paging as paging_package
+from voucher_gateway import listing as paging_package
+from voucher_gateway import models as model_package
 from voucher_gateway import wire as wire_package
 
 PACKAGE = Path(voucher_gateway.__file__).parent
@@ -133,7 +133,7 @@ def _classes_in_signatures(owner: type) -> Iterator[str]:
         if isinstance(function, types.FunctionType) and (name == "__init__" or not name.startswith("_")):
             # What a module imports for type checkers only must be at one of the two doors.
             callers = {name: getattr(voucher_gateway, name) for name in voucher_gateway.__all__}
-            known = {**vars(adapter), **callers, **vars(importlib.import_module(function.__module__))}
+            known = {**vars(provider_api), **callers, **vars(importlib.import_module(function.__module__))}
             for hint in typing.get_type_hints(function, known).values():
                 yield from _classes_in(hint)
 
@@ -188,8 +188,8 @@ print(*sys.modules)
 
 def test_the_adapters_door_is_sorted_and_has_exactly_what_it_imports() -> None:
     module = ast.parse((PACKAGE / "adapter.py").read_text("utf-8"))
-    assert in_the_houses_order(adapter.__all__) == adapter.__all__
-    assert set(adapter.__all__) == set(imported(module.body))
+    assert in_the_houses_order(provider_api.__all__) == provider_api.__all__
+    assert set(provider_api.__all__) == set(imported(module.body))
 
 
 def test_the_adapters_door_holds_nothing_but_imports() -> None:
@@ -203,17 +203,17 @@ def test_the_adapters_door_holds_nothing_but_imports() -> None:
 
 @pytest.mark.parametrize("home", [model_package, http_package, wire_package], ids=["model", "http", "wire"])
 def test_the_adapters_door_has_all_that_adapters_are_made_of(home: types.ModuleType) -> None:
-    assert set(home.__all__) <= set(adapter.__all__)
+    assert set(home.__all__) <= set(provider_api.__all__)
 
 
 def test_the_adapters_door_has_every_error_that_a_provider_may_raise() -> None:
     # Whether a reference is taken is known to a journal alone.
-    assert set(errors_of_ours()) <= set(adapter.__all__) | {"ReferenceConflict"}
+    assert set(errors_of_ours()) <= set(provider_api.__all__) | {"ReferenceConflict"}
 
 
 def test_the_adapters_door_has_whatever_the_interface_takes_or_gives() -> None:
-    assert set(_classes_in_signatures(provider.VoucherProvider)) <= set(adapter.__all__)
-    assert {"Listing", "ListingReport", "Page"} <= set(adapter.__all__)
+    assert set(_classes_in_signatures(provider.VoucherProvider)) <= set(provider_api.__all__)
+    assert {"Listing", "ListingReport", "Page"} <= set(provider_api.__all__)
     assert {"Listing", "ListingReport", "Page"} <= set(paging_package.__all__)
 
 

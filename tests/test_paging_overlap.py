@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voucher_gateway.paging import Listing, Page
+from voucher_gateway.listing import Listing, Page
 
 SIZE = 4
 OVERLAP = 2

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from voucher_gateway.errors import InvalidRequest
-from voucher_gateway.paging import Listing, Page
+from voucher_gateway.listing import Listing, Page
 
 sizes = st.integers(1, 4)
 NAMES = [f"v{number}" for number in range(12)]

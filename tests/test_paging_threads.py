@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from voucher_gateway.paging import Listing, Page
+from voucher_gateway.listing import Listing, Page
 
 WAIT = 10.0  # seconds; only a broken build waits so long
 

@@ -23,7 +23,7 @@ from voucher_gateway.capabilities import (
 )
 from voucher_gateway.errors import ConfigurationError, MalformedResponse, UnsupportedOperation, VoucherNotFound
 from voucher_gateway.masking import Code, Pin
-from voucher_gateway.model import (
+from voucher_gateway.models import (
     Balance,
     NewVoucher,
     Redemption,

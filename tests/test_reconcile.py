@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import ConfigurationError, Money, NewVoucher, OutcomeUnknown, SecretSource
 from voucher_gateway.gateway import Account
 from voucher_gateway.journal import open_journal
+from voucher_gateway.provider_api import ConfigurationError, Money, NewVoucher, OutcomeUnknown, SecretSource
 from voucher_gateway.reconcile import FindingKind, Reconciliation, reconcile
 from voucher_gateway.simulator import start
 from voucher_gateway_ticketing import TicketingProvider, TicketingSettings

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import (
+from voucher_gateway.execution.resolution import FIRST_WAIT, LONGEST_WAIT
+from voucher_gateway.http.client import HttpClient
+from voucher_gateway.journal import OperationKey, OperationState
+from voucher_gateway.provider_api import (
     ConfigurationError,
     InvalidRequest,
     Money,
@@ -23,9 +26,6 @@ from voucher_gateway.adapter import (
     Ticket,
     now,
 )
-from voucher_gateway.execution.settling import FIRST_WAIT, LONGEST_WAIT
-from voucher_gateway.http.client import HttpClient
-from voucher_gateway.journal import OperationKey, OperationState
 
 if TYPE_CHECKING:
     from tests.conftest import Shop

@@ -22,8 +22,8 @@ Told = dict[tuple[str, str], dict[str, Any]]
 
 PROVIDER: Final = """
     import attrs
-    from voucher_gateway.adapter import Capabilities, CodeRules, Expiry, ListingRules, Operation, native
-    from voucher_gateway.adapter import VoucherProvider
+    from voucher_gateway.provider_api import Capabilities, CodeRules, Expiry, ListingRules, Operation, native
+    from voucher_gateway.provider_api import VoucherProvider
 
     @attrs.frozen
     class Settings:

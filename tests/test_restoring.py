@@ -23,7 +23,7 @@ from voucher_gateway import (
 )
 from voucher_gateway.errors import DatabaseUnavailable
 from voucher_gateway.journal import OperationKey
-from voucher_gateway.restoring import copy_journal, import_missing_movements, mark_restored
+from voucher_gateway.journal.backup import copy_journal, import_missing_movements, mark_restored
 from voucher_gateway.simulator import RunningSimulator, start
 
 CODE = "RESTORED-0042"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from voucher_gateway.errors import ConfigurationError, ProviderUnavailable
 from voucher_gateway.masking import Secret
-from voucher_gateway.settings import SecretSource, parse_base_url
+from voucher_gateway.setting_types import SecretSource, parse_base_url
 
 CANARY = "c4n4ry-0f-4-s3cr3t"
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 import pytest
 
+from voucher_gateway.config.provider_settings import Problems, read_settings
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.settings import SecretSource, parse_base_url
-from voucher_gateway.settings_table import Problems, read_settings
+from voucher_gateway.setting_types import SecretSource, parse_base_url
 
 if TYPE_CHECKING:
     from decimal import Decimal

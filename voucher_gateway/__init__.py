@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         ReservationRules,
         Support,
     )
-    from voucher_gateway.config import Config
+    from voucher_gateway.config.loader import Config
     from voucher_gateway.errors import (
         AccessDenied,
         AlreadyCaptured,
@@ -67,11 +67,13 @@ if TYPE_CHECKING:
         VoucherNotFound,
         WrongPin,
     )
+    from voucher_gateway.execution.recovery import Resolution
     from voucher_gateway.gateway import Account, FindResult, Gateway
     from voucher_gateway.http import scrub_attributes, scrub_url
     from voucher_gateway.journal import Journal, OperationKey, OperationRecord, OperationState, VoucherMove
+    from voucher_gateway.listing import Listing, ListingReport
     from voucher_gateway.masking import Code, Pin, Secret
-    from voucher_gateway.model import (
+    from voucher_gateway.models import (
         KEEP,
         Balance,
         Branding,
@@ -97,12 +99,10 @@ if TYPE_CHECKING:
         VoucherChanges,
         VoucherQuery,
     )
-    from voucher_gateway.model.metadata import JSON_NULL
+    from voucher_gateway.models.metadata import JSON_NULL
     from voucher_gateway.money import Money
     from voucher_gateway.outcome import Effect, Intent, Outcome
-    from voucher_gateway.paging import Listing, ListingReport
     from voucher_gateway.provider import VoucherProvider
-    from voucher_gateway.recovery import Resolution
 
 __all__ = [
     "JSON_NULL",

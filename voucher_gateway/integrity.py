@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from voucher_gateway.errors import IntegrityMismatch
-from voucher_gateway.model import Redemption, Refund, Reservation, TopUp, Voucher
+from voucher_gateway.models import Redemption, Refund, Reservation, TopUp, Voucher
 
 OTHER_VOUCHER: Final = "it tells of another voucher"
 """What is said, and recorded of a request, where its answer names another voucher than the expected one."""

@@ -10,7 +10,7 @@ import attrs
 
 from voucher_gateway.errors import Ticket
 from voucher_gateway.instants import format_instant, now, parse_instant
-from voucher_gateway.model import Deletion, Movement, Redemption, Refund, Release, Reservation, TopUp, Voucher
+from voucher_gateway.models import Deletion, Movement, Redemption, Refund, Release, Reservation, TopUp, Voucher
 from voucher_gateway.money import Money
 
 Result = Voucher | Reservation | Redemption | Refund | TopUp | Release | Deletion

@@ -1,7 +1,7 @@
 """Who is asked before a request of any kind goes out, so that a vendor's rate limit is kept.
 
 Between whoever knows the limit and the HTTP client lies the adapter, which need not know; so it travels in a context
-variable, as the witness of `voucher_gateway.witness` does. Threads that an adapter starts itself do not inherit it.
+variable, as the hook of `voucher_gateway.request_hooks` does. Threads that an adapter starts do not inherit it.
 """
 
 from __future__ import annotations

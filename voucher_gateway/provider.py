@@ -13,7 +13,7 @@ from voucher_gateway.capabilities import AccountCheck, Capabilities, Operation, 
 from voucher_gateway.errors import ConfigurationError, MalformedResponse, UnsupportedOperation
 from voucher_gateway.instants import now
 from voucher_gateway.masking import Code, Pin, Secret
-from voucher_gateway.model import (
+from voucher_gateway.models import (
     Balance,
     Deletion,
     History,
@@ -32,7 +32,7 @@ from voucher_gateway.money import Money
 from voucher_gateway.outcome import Effect, Intent, Outcome
 
 if TYPE_CHECKING:
-    from voucher_gateway.paging import Listing
+    from voucher_gateway.listing import Listing
 
 INTERFACE: Final = 1
 """The version of this interface. A provider declares the one that it was built for."""
@@ -188,7 +188,7 @@ class VoucherProvider(abc.ABC):
         )
 
     def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
-        """List vouchers lazily, page by page; see `voucher_gateway.paging`."""
+        """List vouchers lazily, page by page; see `voucher_gateway.listing`."""
         self._raise_unsupported(Operation.VOUCHERS)
 
     def history(self, id: str) -> History:

@@ -14,7 +14,9 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.adapter import (
+from voucher_gateway.gateway import Gateway
+from voucher_gateway.journal import Journal, OperationRecord, OperationState
+from voucher_gateway.provider_api import (
     ConfigurationError,
     History,
     Money,
@@ -26,8 +28,6 @@ from voucher_gateway.adapter import (
     VoucherProvider,
     format_instant,
 )
-from voucher_gateway.gateway import Gateway
-from voucher_gateway.journal import Journal, OperationRecord, OperationState
 
 _MONEY: Final = frozenset({Operation.CAPTURE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP})
 _BATCH: Final = 500

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from voucher_gateway.adapter import InvalidRequest, UnsupportedOperation, Voucher, VoucherQuery
+from voucher_gateway.provider_api import InvalidRequest, UnsupportedOperation, Voucher, VoucherQuery
 
 Predicate = Callable[[Voucher], bool]
 

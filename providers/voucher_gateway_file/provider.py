@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     Capabilities,
     Code,
     Effect,
@@ -31,11 +31,11 @@ from voucher_gateway.adapter import (
     format_instant,
     notify_before_send,
 )
-from voucher_gateway_file.appending import PartialWrite
-from voucher_gateway_file.book import VoucherFile, identity
-from voucher_gateway_file.declaration import DECLARED, PAGE_SIZE
+from voucher_gateway_file.append import PartialWrite
+from voucher_gateway_file.capabilities import DECLARED, PAGE_SIZE
+from voucher_gateway_file.file_store import VoucherFile, identity
 from voucher_gateway_file.filters import predicate
-from voucher_gateway_file.issuing import record, voucher_to_write
+from voucher_gateway_file.issue import record, voucher_to_write
 from voucher_gateway_file.settings import FileSettings
 
 FILTERED_SIZE: Final = 10 * PAGE_SIZE

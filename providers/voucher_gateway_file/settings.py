@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import attrs
 
-from voucher_gateway.adapter import ConfigurationError
+from voucher_gateway.provider_api import ConfigurationError
 
 Format = Literal["jsonl", "csv"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from voucher_gateway.adapter import Intent, Reservation, format_instant
+from voucher_gateway.provider_api import Intent, Reservation, format_instant
 
 _TAXABLE: Final = "voucher_taxable"
 _TAX_RATE: Final = "voucher_tax_rate"

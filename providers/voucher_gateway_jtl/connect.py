@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from voucher_gateway.adapter import HttpClient, HttpSettings, Intent, Path, Pin, Request, Secret
+from voucher_gateway.provider_api import HttpClient, HttpSettings, Intent, Path, Pin, Request, Secret
 from voucher_gateway_jtl import wire
+from voucher_gateway_jtl.errors import parse_refusal
 from voucher_gateway_jtl.mapping import validate_pin
-from voucher_gateway_jtl.refusals import parse_refusal
 
 
 def connect(base_url: str, pin: Pin) -> dict[str, str | Secret]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     Code,
     InvalidRequest,
     Masked,

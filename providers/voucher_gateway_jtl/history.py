@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from voucher_gateway.adapter import History, IntegrityMismatch, Movement, Page, Response, map_page
+from voucher_gateway.provider_api import History, IntegrityMismatch, Movement, Page, Response, map_page
 from voucher_gateway_jtl import mapping, wire
 
 PAGE_SIZE: Final = 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from voucher_gateway.adapter import Code, IntegrityMismatch, Voucher
+from voucher_gateway.provider_api import Code, IntegrityMismatch, Voucher
 from voucher_gateway_jtl.wire import JtlVoucher
 
 V = TypeVar("V", Voucher, JtlVoucher)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     AmountOutOfRange,
     Code,
     IntegrityMismatch,

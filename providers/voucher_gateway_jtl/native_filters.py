@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     DecimalText,
     InvalidRequest,
     Money,

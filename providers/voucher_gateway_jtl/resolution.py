@@ -28,7 +28,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     Effect,
     History,
     Intent,

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from voucher_gateway.adapter import InvalidRequest, MalformedResponse, Metadata, decode, encode, json_value, metadata_of
+from voucher_gateway.provider_api import (
+    InvalidRequest,
+    MalformedResponse,
+    Metadata,
+    decode,
+    encode,
+    json_value,
+    metadata_of,
+)
 
 _ALL_READ: Final[frozenset[str]] = frozenset()
 _NOT_READ: Final = frozenset({"metadata"})

@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     AmountOutOfRange,
     CurrencyMismatch,
     InsufficientValue,
@@ -21,7 +21,7 @@ from voucher_gateway.adapter import (
     VoucherNotFound,
     format_micros,
 )
-from voucher_gateway.database import Statement
+from voucher_gateway.storage import Statement
 from voucher_gateway_local.statements import (
     HOLD,
     HOLDS,

@@ -9,14 +9,14 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.adapter import InvalidRequest, Listing, Page, Voucher, VoucherQuery, format_micros
-from voucher_gateway_local import checks
-from voucher_gateway_local.declaration import NATIVE_FILTERS
-from voucher_gateway_local.keys import Vault
+from voucher_gateway.provider_api import InvalidRequest, Listing, Page, Voucher, VoucherQuery, format_micros
+from voucher_gateway_local import validation
+from voucher_gateway_local.capabilities import NATIVE_FILTERS
 from voucher_gateway_local.ledger import Row
-from voucher_gateway_local.opening import OpenDatabase
+from voucher_gateway_local.open import OpenDatabase
 from voucher_gateway_local.statements import LAST_REMAINING, SHOWN, THERE
 from voucher_gateway_local.tables import vouchers
+from voucher_gateway_local.vault import Vault
 
 Made = Callable[[Vault, Row], Voucher]
 
@@ -43,12 +43,12 @@ def check_query(query: VoucherQuery) -> None:
                 field=f"native.{name}",
                 rule=known,
             )
-        checks.text(text, f"native.{name}")
+        validation.text(text, f"native.{name}")
     for name, filter in (("sku", query.sku), ("batch", query.batch)):
         if filter is not None:
-            checks.text(filter, name)
+            validation.text(filter, name)
     if query.code is not None:
-        checks.code_and_pin(query.code, None)
+        validation.code_and_pin(query.code, None)
 
 
 def conditions(query: VoucherQuery, vault: Vault) -> list[sa.ColumnElement[bool]]:

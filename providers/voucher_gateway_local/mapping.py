@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Any, Final
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     Code,
     Deletion,
     Interval,

@@ -10,7 +10,7 @@ from functools import partial
 import attrs
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     AccountCheck,
     Capabilities,
     Code,
@@ -39,16 +39,16 @@ from voucher_gateway.adapter import (
     now,
     positive,
 )
-from voucher_gateway.database.files import mode_warning
-from voucher_gateway_local import checks, issuing, mapping, resolution, spending
-from voucher_gateway_local.changes import Changes, Written
-from voucher_gateway_local.declaration import DECLARED, capabilities_of
-from voucher_gateway_local.keys import Vault
+from voucher_gateway.storage.files import mode_warning
+from voucher_gateway_local import mapping, payments, resolution, validation, vouchers
+from voucher_gateway_local.calls import Changes, Written
+from voucher_gateway_local.capabilities import DECLARED, capabilities_of
 from voucher_gateway_local.ledger import Call, Row
 from voucher_gateway_local.listing import Pages, check_query, listing
-from voucher_gateway_local.opening import OpenDatabase, absolute_url, host_of, open_book
+from voucher_gateway_local.open import OpenDatabase, absolute_url, host_of, open_book
 from voucher_gateway_local.settings import LocalSettings
 from voucher_gateway_local.statements import MOVEMENTS, SHOWN_BY_FINGERPRINT, SHOWN_BY_ID
+from voucher_gateway_local.vault import Vault
 
 
 class LocalProvider(VoucherProvider):
@@ -126,19 +126,19 @@ class LocalProvider(VoucherProvider):
     def find(self, code: str | Code, pin: str | Pin | None = None) -> Voucher:
         """Return the voucher with exactly this code. A PIN need not be given; one that is given must be right."""
         code, pin = Code.of(code), Pin.of_given(pin)
-        checks.code_and_pin(code, pin)
+        validation.code_and_pin(code, pin)
         book = self._open()
         row = self._read_row(Operation.FIND, "fingerprint", book.vault.fingerprint(code))
         if pin is not None:
             try:
-                spending.check_pin(book.vault, row, pin)
+                payments.check_pin(book.vault, row, pin)
             except WrongPin as error:
                 raise error.with_context(account=self.account, operation=Operation.FIND.value) from None
         return self._voucher_of(book.vault, row)
 
     def get(self, id: str, *, secrets: bool = False) -> Voucher:
         """Return one voucher with its code; with `secrets`, with its PIN too."""
-        checks.text(id, "id")
+        validation.text(id, "id")
         return self._voucher_of(self._open().vault, self._read_row(Operation.GET, "id", id), pins=secrets)
 
     def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
@@ -151,7 +151,7 @@ class LocalProvider(VoucherProvider):
 
     def history(self, id: str) -> History:
         """Return all movements of a voucher, in order. It is always complete."""
-        checks.text(id, "id")
+        validation.text(id, "id")
         as_of = self._clock()
         row = self._read_row(Operation.HISTORY, "id", id)
         with self._open().database.read() as connection:
@@ -163,13 +163,13 @@ class LocalProvider(VoucherProvider):
 
     def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
         """Issue a voucher; inactive, unless `new` says otherwise. Code and id are made here where none are given."""
-        checks.new_voucher(new, self.settings.currency)
+        validation.new_voucher(new, self.settings.currency)
         intent = self.intent(
             Operation.ISSUE, reference=reference, order=order, voucher_id=new.id, subject=new.id, money=new.initial
         )
-        call = self._changes.call(Operation.ISSUE, intent, *checks.content_of(new))
+        call = self._changes.call(Operation.ISSUE, intent, *validation.content_of(new))
         vault = self._open().vault
-        act = issuing.Issue(new, call, self.settings, vault)
+        act = vouchers.Issue(new, call, self.settings, vault)
 
         def make(row: Row, entry: Row) -> Voucher:
             return self._voucher_of(vault, mapping.row_as_left(row, entry), pins=True)
@@ -179,25 +179,25 @@ class LocalProvider(VoucherProvider):
     def activate(self, id: str, *, reference: str, order: str | None = None) -> Voucher:
         """Make a voucher spendable. A validity that is counted from activation starts the first time."""
         intent, call = self._about(Operation.ACTIVATE, id, reference, order)
-        return self._change(intent, call, issuing.activate(id, call))
+        return self._change(intent, call, vouchers.activate(id, call))
 
     def deactivate(self, id: str, *, reference: str, order: str | None = None) -> Voucher:
         """Stop a voucher from being spent, and its reservations from being captured."""
         intent, call = self._about(Operation.DEACTIVATE, id, reference, order)
-        return self._change(intent, call, issuing.deactivate(id, call))
+        return self._change(intent, call, vouchers.deactivate(id, call))
 
     def update(self, id: str, changes: VoucherChanges, *, reference: str, order: str | None = None) -> Voucher:
         """Change SKU, batch or end of validity."""
-        values = issuing.values_of_changes(changes)
+        values = vouchers.values_of_changes(changes)
         intent, call = self._about(Operation.UPDATE, id, reference, order, sorted(values.items()))
-        return self._change(intent, call, issuing.update(id, values, call))
+        return self._change(intent, call, vouchers.update(id, values, call))
 
     def top_up(self, id: str, money: Money, *, reference: str, order: str | None = None) -> TopUp:
         """Add value (JTL: recharge)."""
         positive(money)
         intent, call = self._about(Operation.TOP_UP, id, reference, order, money, money=money)
         return self._changes.run(
-            intent, call, issuing.top_up(id, money, call), partial(mapping.top_up_of, self.account)
+            intent, call, vouchers.top_up(id, money, call), partial(mapping.top_up_of, self.account)
         )
 
     def delete(self, id: str, reason: str, *, reference: str, order: str | None = None) -> Deletion:
@@ -206,9 +206,9 @@ class LocalProvider(VoucherProvider):
         Raises:
             Rejected: if it has movements or an open reservation: a ledger forgets nothing.
         """
-        checks.text(reason, "reason", checks.LONGEST_REASON)
+        validation.text(reason, "reason", validation.LONGEST_REASON)
         intent, call = self._about(Operation.DELETE, id, reference, order)
-        act = issuing.delete(id, reason, call)
+        act = vouchers.delete(id, reason, call)
         return self._changes.run(intent, call, act, partial(mapping.deletion_of, self.account))
 
     # --- spending ---
@@ -224,7 +224,7 @@ class LocalProvider(VoucherProvider):
     ) -> Reservation:
         """Set value aside for as long as the settings say. A voucher may have many reservations at a time."""
         code, pin = Code.of(code), Pin.of_given(pin)
-        checks.code_and_pin(code, pin)
+        validation.code_and_pin(code, pin)
         intent = self.intent(Operation.RESERVE, reference=reference, order=order, money=positive(money))
         vault = self._open().vault
         fingerprint = vault.fingerprint(code)
@@ -233,7 +233,7 @@ class LocalProvider(VoucherProvider):
         return self._changes.run(
             intent,
             call,
-            spending.reserve(vault, fingerprint, money, pin, call, lasting),
+            payments.reserve(vault, fingerprint, money, pin, call, lasting),
             partial(mapping.reservation_of, self.account),
         )
 
@@ -248,7 +248,7 @@ class LocalProvider(VoucherProvider):
         return self._changes.run(
             intent,
             call,
-            spending.capture(reservation.id, reservation.voucher_id, taken, call),
+            payments.capture(reservation.id, reservation.voucher_id, taken, call),
             partial(mapping.redemption_of, self.account),
         )
 
@@ -260,7 +260,7 @@ class LocalProvider(VoucherProvider):
         return self._changes.run(
             intent,
             call,
-            spending.release(reservation.id, reservation.voucher_id, call),
+            payments.release(reservation.id, reservation.voucher_id, call),
             partial(mapping.release_of, self.account),
         )
 
@@ -275,7 +275,7 @@ class LocalProvider(VoucherProvider):
     ) -> Redemption:
         """Take value in one step; what reservations hold cannot be taken."""
         code, pin = Code.of(code), Pin.of_given(pin)
-        checks.code_and_pin(code, pin)
+        validation.code_and_pin(code, pin)
         intent = self.intent(Operation.REDEEM, reference=reference, order=order, money=positive(money))
         vault = self._open().vault
         fingerprint = vault.fingerprint(code)
@@ -283,7 +283,7 @@ class LocalProvider(VoucherProvider):
         return self._changes.run(
             intent,
             call,
-            spending.redeem(vault, fingerprint, money, pin, call),
+            payments.redeem(vault, fingerprint, money, pin, call),
             partial(mapping.redemption_of, self.account),
         )
 
@@ -298,7 +298,7 @@ class LocalProvider(VoucherProvider):
         return self._changes.run(
             intent,
             call,
-            spending.refund(redemption.id, redemption.voucher_id, back, call),
+            payments.refund(redemption.id, redemption.voucher_id, back, call),
             partial(mapping.refund_of, self.account),
         )
 
@@ -344,7 +344,7 @@ class LocalProvider(VoucherProvider):
         voucher_id: str | None = None,
     ) -> tuple[Intent, Call]:
         """Return the intent and the call of a verb on a voucher, a reservation or a redemption."""
-        checks.text(subject, "id")
+        validation.text(subject, "id")
         on_voucher = verb not in (Operation.CAPTURE, Operation.RELEASE, Operation.REFUND)
         intent = self.intent(
             verb,

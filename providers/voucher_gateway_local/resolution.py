@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from voucher_gateway.adapter import Effect, Intent, Operation, Outcome, Voucher, format_micros
+from voucher_gateway.provider_api import Effect, Intent, Operation, Outcome, Voucher, format_micros
 from voucher_gateway_local import mapping
 from voucher_gateway_local.ledger import Row
-from voucher_gateway_local.opening import OpenDatabase
+from voucher_gateway_local.open import OpenDatabase
 from voucher_gateway_local.statements import OF_REFERENCE, SHOWN_BY_NUMBER
 from voucher_gateway_local.transactions import find_committed
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     ConfigurationError,
     DatabaseUrl,
     InvalidRequest,

@@ -32,9 +32,15 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.adapter import DatabaseUnavailable, Intent, OperationInProgress, OutcomeUnknown, notify_before_send
-from voucher_gateway.database import Database, execute
-from voucher_gateway.database.locks import transaction_lock
+from voucher_gateway.provider_api import (
+    DatabaseUnavailable,
+    Intent,
+    OperationInProgress,
+    OutcomeUnknown,
+    notify_before_send,
+)
+from voucher_gateway.storage import Database, execute
+from voucher_gateway.storage.locks import transaction_lock
 from voucher_gateway_local.statements import LOOKED
 
 T = TypeVar("T")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from voucher_gateway.adapter import Code, InvalidRequest, Masked, UnsupportedOperation, VoucherQuery
+from voucher_gateway.provider_api import Code, InvalidRequest, Masked, UnsupportedOperation, VoucherQuery
 
 Param = tuple[str, str | Masked]
 

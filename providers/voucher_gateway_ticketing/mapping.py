@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     AmountOutOfRange,
     Code,
     History,
@@ -27,7 +27,7 @@ from voucher_gateway.adapter import (
     format_milliseconds,
     money_from,
 )
-from voucher_gateway_ticketing.declaration import FORBIDDEN_IN_CODES, LARGEST_AMOUNT, SHORTEST_CODE
+from voucher_gateway_ticketing.capabilities import FORBIDDEN_IN_CODES, LARGEST_AMOUNT, SHORTEST_CODE
 from voucher_gateway_ticketing.wire import AMOUNT, TicketingHistory, TicketingVoucher
 
 _ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # without what is taken for something else when it is copied

@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     Branding,
     Code,
     Currency,

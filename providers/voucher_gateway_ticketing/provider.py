@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     AccountCheck,
     BearerKey,
     Code,
@@ -46,12 +46,12 @@ from voucher_gateway.adapter import (
     hide_arguments,
     map_page,
 )
-from voucher_gateway_ticketing import mapping, resolving, wire
-from voucher_gateway_ticketing.declaration import DECLARED
+from voucher_gateway_ticketing import mapping, resolution, wire
+from voucher_gateway_ticketing.capabilities import DECLARED
+from voucher_gateway_ticketing.client import Reads
+from voucher_gateway_ticketing.errors import explain
 from voucher_gateway_ticketing.filters import filters, validate_code
 from voucher_gateway_ticketing.presentation import check_info, presentation, read_info
-from voucher_gateway_ticketing.reads import Reads
-from voucher_gateway_ticketing.refusals import explain
 from voucher_gateway_ticketing.settings import TicketingSettings
 
 T = TypeVar("T")
@@ -249,8 +249,8 @@ class TicketingProvider(HttpProvider):
             order=order,
             voucher_id=id,
             subject=id,
-            valid_until=resolving.note(until),
-            valid_until_before=resolving.note(mapping.expiry(before.valid_until)),
+            valid_until=resolution.note(until),
+            valid_until_before=resolution.note(mapping.expiry(before.valid_until)),
             amount_written=str(value),
         )
         # In the vendor's own digits, 29.999999999999996 included: whatever it means by them, it goes on meaning it.
@@ -307,9 +307,9 @@ class TicketingProvider(HttpProvider):
         written = intent.notes.get("valid_until" if intent.verb == Operation.UPDATE else "value_after")
         try:
             if intent.verb == Operation.ISSUE and code is not None:
-                return resolving.outcome_of_issue(intent, self.find(code))
+                return resolution.outcome_of_issue(intent, self.find(code))
             if intent.voucher_id is not None and written is not None:
-                return resolving.overwritten(intent, written, self.get(intent.voucher_id))
+                return resolution.overwritten(intent, written, self.get(intent.voucher_id))
         except VoucherNotFound:
             return Outcome(effect=Effect.UNKNOWN, reason="the vendor shows no such voucher, which proves nothing")
         except VoucherGatewayError as error:

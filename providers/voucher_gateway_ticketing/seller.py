@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from voucher_gateway.adapter import ConfigurationError, HttpClient, Path, ProviderUnavailable, Request, fork_safety
+from voucher_gateway.provider_api import ConfigurationError, HttpClient, Path, ProviderUnavailable, Request, fork_safety
 from voucher_gateway_ticketing import wire
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     ConfigurationError,
     HttpSettings,
     InvalidRequest,
@@ -15,7 +15,7 @@ from voucher_gateway.adapter import (
     hide_init_arguments,
     secret_source,
 )
-from voucher_gateway.adapter import parse_base_url as checked_base_url
+from voucher_gateway.provider_api import parse_base_url as checked_base_url
 
 PRODUCTION: Final = "https://vivenu.com"
 """The production host (vendor page)."""

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 import attrs
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     Code,
     Currency,
     JsonNumber,

@@ -34,8 +34,8 @@ from tests.benchmarks.ratio import Ratio, print_table
 from tests.benchmarks.taking_turns import compared
 from tests.postgres import running_postgres
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import Effect, Intent, Money, Operation, SecretSource, TopUp, now
 from voucher_gateway.journal import Journal, OperationKey, OperationRecord, OperationState, RequestResult, open_journal
+from voucher_gateway.provider_api import Effect, Intent, Money, Operation, SecretSource, TopUp, now
 from voucher_gateway_jtl import JtlProvider, JtlSettings
 
 CALLS: Final = 60

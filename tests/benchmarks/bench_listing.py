@@ -25,7 +25,7 @@ from typing import Final
 
 from tests.benchmarks.canned import ON_A_PAGE, serving
 from tests.benchmarks.ratio import Ratio, print_table
-from voucher_gateway.settings import SecretSource
+from voucher_gateway.setting_types import SecretSource
 from voucher_gateway_jtl import JtlProvider, JtlSettings
 
 ROUNDS: Final = 15

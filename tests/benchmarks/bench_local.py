@@ -34,7 +34,7 @@ import psycopg
 from tests.benchmarks.ratio import Ratio, print_table
 from tests.benchmarks.taking_turns import compared, one_core
 from tests.postgres import running_postgres
-from voucher_gateway.adapter import Money, NewVoucher
+from voucher_gateway.provider_api import Money, NewVoucher
 from voucher_gateway_local import LocalProvider, LocalSettings
 
 TO_BARE: Final = 1.5

@@ -31,7 +31,6 @@ from typing import Final
 from tests.benchmarks.canned_estate import VALUE, code_of, serving_estate
 from tests.benchmarks.ratio import Ratio, print_table
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import Code, ListingReport, Money, SecretSource, Status
 from voucher_gateway.gateway import Account
 from voucher_gateway.journal import Journal, open_journal
 from voucher_gateway.migration import (
@@ -45,9 +44,10 @@ from voucher_gateway.migration import (
     Step,
     run_plan,
 )
-from voucher_gateway.migration.estimate import AccountLoad, Estimate
-from voucher_gateway.migration.plan_file import PlanWriter
-from voucher_gateway.migration.totals import TotalsBuilder
+from voucher_gateway.migration.plan.estimate import AccountLoad, Estimate
+from voucher_gateway.migration.plan.plan_file import PlanWriter
+from voucher_gateway.migration.plan.totals import TotalsBuilder
+from voucher_gateway.provider_api import Code, ListingReport, Money, SecretSource, Status
 from voucher_gateway_jtl import JtlProvider, JtlSettings
 from voucher_gateway_ticketing import TicketingProvider, TicketingSettings
 

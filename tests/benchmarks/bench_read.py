@@ -20,7 +20,7 @@ from tests.benchmarks.canned import serving
 from tests.benchmarks.ratio import Ratio, print_table
 from tests.benchmarks.taking_turns import compared
 from voucher_gateway.http.transport import USER_AGENT
-from voucher_gateway.settings import SecretSource
+from voucher_gateway.setting_types import SecretSource
 from voucher_gateway_jtl import JtlProvider, JtlSettings
 
 ROUNDS: Final = 31

@@ -30,7 +30,7 @@ from tests.benchmarks.structure_by_hand import jtl_by_hand, ticketing_by_hand
 from tests.benchmarks.structure_pages import VOUCHERS, jtl_page, ticketing_page
 from tests.benchmarks.structure_pydantic import jtl_pydantic, ticketing_pydantic
 from voucher_gateway.http import Response
-from voucher_gateway.model import Voucher
+from voucher_gateway.models import Voucher
 from voucher_gateway.wire import map_page
 
 ROUNDS: Final = 41

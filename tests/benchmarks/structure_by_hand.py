@@ -13,11 +13,11 @@ from typing import Any, Final
 
 from voucher_gateway.errors import MalformedResponse
 from voucher_gateway.masking import Code, Pin
-from voucher_gateway.model import Interval, Medium, Status, Validity, Voucher
+from voucher_gateway.models import Interval, Medium, Status, Validity, Voucher
 from voucher_gateway.money import MAX_DIGITS, Money, exponent
 from voucher_gateway.wire import JsonNumber, decode
-from voucher_gateway.wire.leaves import read_instant
-from voucher_gateway.wire.strict_json import exact_decimal
+from voucher_gateway.wire.json import exact_decimal
+from voucher_gateway.wire.scalars import read_instant
 
 STATUSES: Final = {member.value: member for member in Status}
 MEDIA: Final = {member.value: member for member in Medium}

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from voucher_gateway.adapter import Money
 from voucher_gateway.cli.demo import stage
+from voucher_gateway.provider_api import Money
 
 STEPS = ("issuing", "spending", "trouble")
 

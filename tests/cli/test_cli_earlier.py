@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from voucher_gateway.adapter import Money
 from voucher_gateway.gateway import Gateway
+from voucher_gateway.provider_api import Money
 from voucher_gateway.simulator import RunningSimulator
 
 CODE = "JTL-7K2M-9QXD-4HTP"

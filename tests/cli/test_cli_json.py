@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voucher_gateway.adapter import (
+from voucher_gateway.cli.jsonform import json_line, to_plain
+from voucher_gateway.provider_api import (
     Code,
     Interval,
     Medium,
@@ -25,7 +26,6 @@ from voucher_gateway.adapter import (
     decode,
     parse_instant,
 )
-from voucher_gateway.cli.jsonform import json_line, to_plain
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 instants = st.datetimes(timezones=st.just(UTC))

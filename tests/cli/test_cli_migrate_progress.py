@@ -11,11 +11,11 @@ from collections.abc import Mapping
 import pytest
 
 from tests.cli.conftest import Terminal
-from voucher_gateway.adapter import Money
 from voucher_gateway.cli import migrate_progress
 from voucher_gateway.cli.migrate_progress import sentence, showing
 from voucher_gateway.cli.output import Output
 from voucher_gateway.migration import Progress, RowState
+from voucher_gateway.provider_api import Money
 
 TIME = r"\d+:\d\d:\d\d"
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 import pytest
 
 from tests.pages.browser import Reader
-from voucher_gateway.adapter import parse_instant
 from voucher_gateway.cli.report import moment_from
+from voucher_gateway.provider_api import parse_instant
 from voucher_gateway.simulator import RunningSimulator
 
 CODE: Final = "JTL-7K2M-9QXD-4HTP"

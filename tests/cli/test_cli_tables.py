@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 import pytest
 from rich.cells import cell_len
 
-from voucher_gateway.adapter import Code, Money, Status, Voucher
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import details, fields_of, print_rows, voucher_columns
+from voucher_gateway.provider_api import Code, Money, Status, Voucher
 
 
 class Terminal(io.StringIO):

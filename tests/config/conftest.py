@@ -10,9 +10,9 @@ import pytest
 from voucher_gateway import registry
 from voucher_gateway.capabilities import Capabilities, CodeRules, Expiry, ListingRules, Operation, native
 from voucher_gateway.masking import Code, Pin
-from voucher_gateway.model import Voucher
+from voucher_gateway.models import Voucher
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.settings import SecretSource, parse_base_url
+from voucher_gateway.setting_types import SecretSource, parse_base_url
 
 DECLARED = Capabilities(
     operations={Operation.FIND: native(), Operation.GET: native()},

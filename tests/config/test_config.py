@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from voucher_gateway.capabilities import RISKS
-from voucher_gateway.config import default_config_path, load_config
+from voucher_gateway.config.loader import default_config_path, load_config
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.settings import SecretSource
+from voucher_gateway.setting_types import SecretSource
 
 CANARY = "c4n4ry-0f-4-s3cr3t"
 MINIMAL = {

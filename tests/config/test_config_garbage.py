@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from voucher_gateway.config import load_config
+from voucher_gateway.config.loader import load_config
 from voucher_gateway.errors import ConfigurationError
 
 CANARY = "c4n4ry-0f-4-s3cr3t"

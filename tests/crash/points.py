@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.database import Database
-from voucher_gateway.http.request import EncodedRequest, Response
+from voucher_gateway.http.messages import EncodedRequest, Response
 from voucher_gateway.http.transport import Transport
+from voucher_gateway.storage import Database
 
 STRIKES: Final[Mapping[str, int]] = {
     "kill": signal.SIGKILL,

@@ -10,8 +10,8 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import Money, NewVoucher, Operation, Redemption, Reservation, VoucherChanges
 from voucher_gateway.outcome import Result
+from voucher_gateway.provider_api import Money, NewVoucher, Operation, Redemption, Reservation, VoucherChanges
 from voucher_gateway.simulator import load
 
 Ledger = Sequence[Mapping[str, Any]]

@@ -21,7 +21,7 @@ import attrs
 from tests.crash.points import Points
 from tests.crash.vendors import Site
 from tests.crash.verbs import VERBS, Prepared
-from voucher_gateway.adapter import VoucherGatewayError
+from voucher_gateway.provider_api import VoucherGatewayError
 
 PATIENCE_S: Final = 30.0
 

@@ -17,9 +17,9 @@ import pytest
 
 from tests.conftest import JOURNAL_KEYS
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import DatabaseUnavailable, Money, NewVoucher, SecretSource
-from voucher_gateway.database import Database
-from voucher_gateway.settings import DatabaseUrl
+from voucher_gateway.provider_api import DatabaseUnavailable, Money, NewVoucher, SecretSource
+from voucher_gateway.setting_types import DatabaseUrl
+from voucher_gateway.storage import Database
 from voucher_gateway_local import LocalProvider, LocalSettings
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def redeem_in_a_new_process(shop: Shop, code: str) -> str:
     program = """
 import json, sys
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import Money, SecretSource
+from voucher_gateway.provider_api import Money, SecretSource
 from voucher_gateway.journal import open_journal
 from voucher_gateway_jtl import JtlProvider, JtlSettings
 url, key, vendor, code = json.loads(sys.argv[1])
@@ -229,8 +229,8 @@ import os, sys
 os.umask(0o022)
 from pathlib import Path
 from voucher_gateway.journal import open_journal
-from voucher_gateway.restoring import back_up
-from voucher_gateway.settings import DatabaseUrl
+from voucher_gateway.journal.backup import back_up
+from voucher_gateway.setting_types import DatabaseUrl
 from voucher_gateway_local import LocalProvider, LocalSettings
 folder = Path(sys.argv[1])
 seen = {}

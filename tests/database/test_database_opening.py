@@ -12,10 +12,10 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from voucher_gateway.adapter import ConfigurationError, DatabaseUnavailable
-from voucher_gateway.database import Database
-from voucher_gateway.database.migrate import JOURNAL
-from voucher_gateway.database.schema import metadata
+from voucher_gateway.provider_api import ConfigurationError, DatabaseUnavailable
+from voucher_gateway.storage import Database
+from voucher_gateway.storage.schema import metadata
+from voucher_gateway.storage.schema_upgrade import JOURNAL
 
 
 @pytest.mark.parametrize("url", ["", "no url", "mysql://host/name", "oracle://x", "sqlite", "://"])
@@ -49,7 +49,7 @@ def test_sqlite_keeps_what_it_has_committed(sqlite_url: str) -> None:
 
 
 def test_a_write_has_the_lock_from_its_begin_on(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("voucher_gateway.database.engine.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("voucher_gateway.storage.engine.BUSY_TIMEOUT_S", 0.05)
     one, other = Database(sqlite_url), Database(sqlite_url)
     with one.write(), pytest.raises(DatabaseUnavailable, match="locked"), other.write():
         raise AssertionError("two writers")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from voucher_gateway.adapter import DatabaseUnavailable, Money
+from voucher_gateway.provider_api import DatabaseUnavailable, Money
 
 if TYPE_CHECKING:
     from tests.conftest import Shop
@@ -70,7 +70,7 @@ def test_a_file_that_may_only_be_read_stops_the_call_before_it_is_sent(
 
 
 def test_a_locked_database_stops_the_call_before_it_is_sent(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("voucher_gateway.database.engine.BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("voucher_gateway.storage.engine.BUSY_TIMEOUT_S", 0.1)
     voucher_id, code = shop.voucher()
     gateway = shop.another_gateway()
     before = shop.changes()

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from voucher_gateway.adapter import DatabaseUnavailable
-from voucher_gateway.database import Database, execute
-from voucher_gateway.database.files import is_path_descriptor
+from voucher_gateway.provider_api import DatabaseUnavailable
+from voucher_gateway.storage import Database, execute
+from voucher_gateway.storage.files import is_path_descriptor
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_no_connection_is_carried_over_a_fork(
 
 
 def test_a_fork_waits_for_another_threads_turn(words_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("voucher_gateway.database.engine.BUSY_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("voucher_gateway.storage.engine.BUSY_TIMEOUT_S", 0.5)
     database = Database(words_url)
     inside = threading.Event()
 
@@ -109,7 +109,7 @@ def test_a_child_that_was_forked_in_the_midst_of_a_turn_is_refused(
     words_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It can never use the file, as SQLite believes there that the parent's locks are its own."""
-    monkeypatch.setattr("voucher_gateway.database.forks.PATIENCE_S", 0.1)
+    monkeypatch.setattr("voucher_gateway.storage.fork.PATIENCE_S", 0.1)
     database = Database(words_url)
     inside, end = threading.Event(), threading.Event()
 

@@ -15,13 +15,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from voucher_gateway.adapter import DatabaseUnavailable, OperationInProgress
-from voucher_gateway.database import Database
+from voucher_gateway.provider_api import DatabaseUnavailable, OperationInProgress
+from voucher_gateway.storage import Database
 
 # Says its owner's name and holds the lock of a voucher until it is ended.
 HOLDER = """
 import sys
-from voucher_gateway.database import Database
+from voucher_gateway.storage import Database
 database = Database(sys.argv[1])
 with database.locks.hold("a voucher", wait_s=5):
     print(database.locks.owner(), flush=True)
@@ -133,8 +133,8 @@ def test_two_databases_of_one_process_are_two_users_of_one_lock(database: Databa
 
 PROBE = """
 import sys
-from voucher_gateway.adapter import DatabaseUnavailable, OperationInProgress
-from voucher_gateway.database import Database
+from voucher_gateway.provider_api import DatabaseUnavailable, OperationInProgress
+from voucher_gateway.storage import Database
 database = Database(sys.argv[1])
 print("alive" if database.locks.alive(sys.argv[2]) else "dead", end=" ")
 try:
@@ -151,7 +151,7 @@ def test_the_lock_file_is_its_owners_alone(tmp_path: Path, sqlite_url: str) -> N
 
 
 def test_a_process_whose_session_was_ended_has_another_name(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("voucher_gateway.database.locks._RECHECK_S", 0.0)
+    monkeypatch.setattr("voucher_gateway.storage.locks._RECHECK_S", 0.0)
     database, other = Database(postgres_url), Database(postgres_url)
     before = database.locks.owner()
     assert other.locks.alive(before)

@@ -13,10 +13,10 @@ import sqlalchemy as sa
 
 from tests.conftest import Shop
 from tests.database.shops import AlembicShop, DjangoShop, OwnTables
-from voucher_gateway.adapter import DatabaseUnavailable
-from voucher_gateway.database import JOURNAL, Database, Schema
-from voucher_gateway.migration.schema import SCHEMA as MIGRATIONS
-from voucher_gateway.report.schema import SNAPSHOTS
+from voucher_gateway.migration.run.schema import SCHEMA as MIGRATIONS
+from voucher_gateway.provider_api import DatabaseUnavailable
+from voucher_gateway.reports.schema import SNAPSHOTS
+from voucher_gateway.storage import JOURNAL, Database, Schema
 from voucher_gateway_local.tables import VOUCHERS as LOCAL
 
 SCHEMAS = (JOURNAL, MIGRATIONS, SNAPSHOTS, LOCAL)
@@ -86,7 +86,7 @@ def test_a_rollback_of_the_shop_undoes_nothing_in_the_journal(
 def test_a_call_inside_a_transaction_that_has_written_to_the_same_sqlite_file_sends_nothing(
     make_shop: Callable[[str], Shop], sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("voucher_gateway.database.engine.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("voucher_gateway.storage.engine.BUSY_TIMEOUT_S", 0.05)
     shop = make_shop(sqlite_url)
     _, code = shop.voucher()
     sent = shop.changes()

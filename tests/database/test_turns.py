@@ -14,8 +14,8 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from voucher_gateway.database import Database, execute, turns
 from voucher_gateway.errors import DatabaseUnavailable, VoucherNotFound
+from voucher_gateway.storage import Database, connections, execute
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def _interrupted_at(step: int, database: Database, error: Exception | None, kept
 
     def trace(frame: FrameType, event: str, _: object) -> Callable[..., Any] | None:
         nonlocal steps, last
-        if frame.f_code.co_filename != turns.__file__:
+        if frame.f_code.co_filename != connections.__file__:
             return None
         frame.f_trace_opcodes = True
         if event == "opcode":

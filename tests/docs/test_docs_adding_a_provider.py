@@ -61,7 +61,11 @@ def follow(project: Path) -> None:
             continue
         file = project / name
         if where == "imports":
-            put(file, "from voucher_gateway.adapter import (\n", f"from voucher_gateway.adapter import (\n{block}")
+            put(
+                file,
+                "from voucher_gateway.provider_api import (\n",
+                f"from voucher_gateway.provider_api import (\n{block}",
+            )
         elif where == "routes":
             put(file, "        return [\n            Route(", f"        return [\n{block}            Route(")
         elif where == "operations":

@@ -33,7 +33,7 @@ import requests
 
 from voucher_gateway import Gateway
 from voucher_gateway.cli.app import run as run_command
-from voucher_gateway.config import load_config
+from voucher_gateway.config.loader import load_config
 from voucher_gateway.simulator import RunningSimulator, start
 
 ROOT: Final = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 from voucher_gateway import Account, Gateway
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     AlreadyRefunded,
     Capabilities,
     Code,

@@ -8,7 +8,9 @@ import pytest
 
 import voucher_gateway.emulation
 from voucher_gateway import Operation, Support
-from voucher_gateway.adapter import (
+from voucher_gateway.capabilities import RISKS
+from voucher_gateway.emulation import with_emulations
+from voucher_gateway.provider_api import (
     Capabilities,
     CodeRules,
     Expiry,
@@ -17,8 +19,6 @@ from voucher_gateway.adapter import (
     ReservationRules,
     native,
 )
-from voucher_gateway.capabilities import RISKS
-from voucher_gateway.emulation import with_emulations
 
 DENIED = OperationSupport(support=Support.DENIED, note="this login lacks the scope use")
 SPENDING = (Operation.RESERVE, Operation.CAPTURE, Operation.RELEASE, Operation.REDEEM, Operation.REFUND)

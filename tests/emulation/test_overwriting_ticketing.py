@@ -20,7 +20,7 @@ from voucher_gateway import (
     Voucher,
     VoucherExpired,
 )
-from voucher_gateway.adapter import now
+from voucher_gateway.provider_api import now
 from voucher_gateway.simulator import RunningSimulator
 from voucher_gateway_ticketing.simulator import TicketingSimulator
 

@@ -24,9 +24,9 @@ from voucher_gateway import (
     UnsupportedOperation,
     VoucherMoved,
 )
-from voucher_gateway.adapter import SecretSource
 from voucher_gateway.journal import open_journal
-from voucher_gateway.journal.moved import claim_moves, complete_moves
+from voucher_gateway.journal.moves import claim_moves, complete_moves
+from voucher_gateway.provider_api import SecretSource
 
 if TYPE_CHECKING:
     from tests.emulation.conftest import Till

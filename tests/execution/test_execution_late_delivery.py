@@ -10,7 +10,9 @@ import attrs
 import pytest
 
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import (
+from voucher_gateway.gateway import Account
+from voucher_gateway.journal import OperationKey, OperationState, open_journal
+from voucher_gateway.provider_api import (
     Code,
     InvalidRequest,
     Money,
@@ -22,8 +24,6 @@ from voucher_gateway.adapter import (
     Voucher,
     VoucherChanges,
 )
-from voucher_gateway.gateway import Account
-from voucher_gateway.journal import OperationKey, OperationState, open_journal
 from voucher_gateway.simulator import RunningSimulator, start
 from voucher_gateway_ticketing import TicketingProvider, TicketingSettings
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import Shop
-from voucher_gateway.adapter import IntegrityMismatch, Money, NotExecuted, OutcomeUnknown
 from voucher_gateway.journal import OperationState
+from voucher_gateway.provider_api import IntegrityMismatch, Money, NotExecuted, OutcomeUnknown
 
 TEN = Money("10.00", "EUR")
 RESERVE, CHARGE, LIST = "POST /v1/reservations", "POST /v1/reservations/*/charge", "GET /v1/vouchers"
@@ -55,7 +55,7 @@ def test_another_login_knows_another_voucher(shop: Shop) -> None:
     _, code = _known(shop)
     said = shop.running.announcement
     till = shop.till("POST", "/clients/connect", {"pin": said["connect_pin"]})
-    from voucher_gateway.adapter import SecretSource
+    from voucher_gateway.provider_api import SecretSource
 
     other = shop.another_gateway(client_id=till["id"], client_secret=SecretSource.of(till["secret"]))
     shop.running.inject("wrong-voucher", RESERVE)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voucher_gateway.execution.steps import wire_reference
+from voucher_gateway.execution.attempts import wire_reference
 from voucher_gateway.journal.ids import new_id, tag_of
 
 if TYPE_CHECKING:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from voucher_gateway.adapter import (
+from voucher_gateway.errors import ReferenceConflict
+from voucher_gateway.journal import OperationState
+from voucher_gateway.provider_api import (
     InsufficientValue,
     Money,
     NewVoucher,
@@ -17,8 +19,6 @@ from voucher_gateway.adapter import (
     ProviderUnavailable,
     VoucherChanges,
 )
-from voucher_gateway.errors import ReferenceConflict
-from voucher_gateway.journal import OperationState
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import Shop
-from voucher_gateway.adapter import (
+from voucher_gateway.journal import OperationState
+from voucher_gateway.provider_api import (
     Money,
     OutcomeUnknown,
     ProviderUnavailable,
@@ -14,7 +15,6 @@ from voucher_gateway.adapter import (
     ReservationSuperseded,
     VoucherHeld,
 )
-from voucher_gateway.journal import OperationState
 
 TEN = Money("10.00", "EUR")
 RESERVE = "POST /v1/reservations"

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from voucher_gateway.adapter import DatabaseUnavailable, Effect, Money, NewVoucher, Operation, OperationInProgress
-from voucher_gateway.database import Database
-from voucher_gateway.execution import steps
+from voucher_gateway.execution import attempts
 from voucher_gateway.journal import Journal, OperationKey, OperationState
+from voucher_gateway.provider_api import DatabaseUnavailable, Effect, Money, NewVoucher, Operation, OperationInProgress
+from voucher_gateway.storage import Database
 
 if TYPE_CHECKING:
     from tests.conftest import Shop
@@ -178,14 +178,14 @@ def test_an_interrupt_between_the_answer_and_its_note_leaves_no_false_word(
 ) -> None:
     """The interrupt comes at the worst moment: the money has moved, and nobody has taken note of it yet."""
     _, code = shop.voucher()
-    real = steps._RequestRecorder.finish
+    real = attempts._RequestRecorder.finish
 
     def interrupted(self: Any, effect: Effect, *more: Any) -> None:
         if self.name == "capture":
             raise KeyboardInterrupt
         real(self, effect, *more)
 
-    monkeypatch.setattr(steps._RequestRecorder, "over", interrupted)
+    monkeypatch.setattr(attempts._RequestRecorder, "over", interrupted)
     with pytest.raises(KeyboardInterrupt):
         shop.redeem(code)
     monkeypatch.undo()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from voucher_gateway import Money, Redemption
-from voucher_gateway.adapter import OutcomeUnknown
+from voucher_gateway.provider_api import OutcomeUnknown
 
 if TYPE_CHECKING:
     from tests.conftest import Shop

@@ -12,9 +12,9 @@ import pytest
 
 from tests.forking import CHILD_HOOKS_ONLY, WAYS, WITHOUT_HOOKS, Child, run_in_master
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import Money, NewVoucher, SecretSource
 from voucher_gateway.journal import open_journal
-from voucher_gateway.settings import DatabaseUrl
+from voucher_gateway.provider_api import Money, NewVoucher, SecretSource
+from voucher_gateway.setting_types import DatabaseUrl
 from voucher_gateway_file import FileProvider, FileSettings
 from voucher_gateway_local import LocalProvider, LocalSettings
 

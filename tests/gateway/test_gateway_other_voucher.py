@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from voucher_gateway import Gateway, Money, NewVoucher
-from voucher_gateway.adapter import IntegrityMismatch, VoucherGatewayError
+from voucher_gateway.provider_api import IntegrityMismatch, VoucherGatewayError
 from voucher_gateway.simulator import start
 
 EUR_50 = Money("50.00", "EUR")

@@ -16,7 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from voucher_gateway import AlreadyRefunded, Gateway, Money, NewVoucher, OutcomeUnknown, Redemption
-from voucher_gateway.adapter import (
+from voucher_gateway.capabilities import RISKS
+from voucher_gateway.errors import ReferenceConflict
+from voucher_gateway.journal import Journal, OperationKey, OperationState
+from voucher_gateway.provider_api import (
     ConfigurationError,
     DatabaseUnavailable,
     InvalidRequest,
@@ -24,9 +27,6 @@ from voucher_gateway.adapter import (
     OperationInProgress,
     VoucherGatewayError,
 )
-from voucher_gateway.capabilities import RISKS
-from voucher_gateway.errors import ReferenceConflict
-from voucher_gateway.journal import Journal, OperationKey, OperationState
 from voucher_gateway.simulator import RunningSimulator, start
 
 CODE = "REFUND-0001"

@@ -19,8 +19,8 @@ from voucher_gateway import (
     VoucherNotFound,
     VoucherProvider,
 )
-from voucher_gateway.adapter import CodeRules, Expiry, ListingRules, native
 from voucher_gateway.emulation import KeyedLocks
+from voucher_gateway.provider_api import CodeRules, Expiry, ListingRules, native
 from voucher_gateway.simulator import RunningSimulator
 
 SideBySide = Callable[[int, Callable[[int], object]], list[object]]

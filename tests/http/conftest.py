@@ -16,7 +16,8 @@ import attrs
 import pytest
 import trustme
 
-from voucher_gateway.adapter import (
+from voucher_gateway.http.outcome_table import REFUSALS
+from voucher_gateway.provider_api import (
     HttpClient,
     HttpSettings,
     Intent,
@@ -26,7 +27,6 @@ from voucher_gateway.adapter import (
     Response,
     VoucherGatewayError,
 )
-from voucher_gateway.http.effects import REFUSALS
 
 CLEANED = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC")
 

@@ -17,7 +17,7 @@ import pytest
 import requests
 import responses
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     BearerKey,
     ClientCredentials,
     Code,
@@ -29,11 +29,11 @@ from voucher_gateway.adapter import (
     Response,
     VoucherGatewayError,
 )
-from voucher_gateway.settings import SecretSource
+from voucher_gateway.setting_types import SecretSource
 
 if TYPE_CHECKING:
     from tests.http.conftest import ClientOf, Serve, Server, Visit
-    from voucher_gateway.testing.canary import Canary
+    from voucher_gateway.testing.harness.canary import Canary
 
 CODE, PIN, NOTE = "JAR/7 öl?#3142-zwölf", "pin:0815/4711", "note of the customer Ümit"
 SECRET, TOKEN, ECHO = "cl13nt s3cret&=", "t0k3n.0f+the/day==", "what the vendor repeats: Ärger"

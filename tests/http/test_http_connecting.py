@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     ConfigurationError,
     HttpClient,
     Intent,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     ClientCredentials,
     HttpClient,
     Intent,
@@ -23,7 +23,7 @@ from voucher_gateway.adapter import (
     Response,
     VoucherGatewayError,
 )
-from voucher_gateway.settings import SecretSource
+from voucher_gateway.setting_types import SecretSource
 
 if TYPE_CHECKING:
     from tests.http.conftest import Answer, Asked, ClientOf, Serve, Visit

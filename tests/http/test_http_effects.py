@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from voucher_gateway.http.effects import REFUSALS, TransportFailure, effect_of_failure, effect_of_status
+from voucher_gateway.http.outcome_table import REFUSALS, TransportFailure, effect_of_failure, effect_of_status
 from voucher_gateway.outcome import Effect
 
 NOT_EXECUTED, UNKNOWN, DECLINED, SUCCEEDED = Effect.NOT_EXECUTED, Effect.UNKNOWN, Effect.DECLINED, Effect.SUCCEEDED

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 from requests.adapters import HTTPAdapter
 
-from voucher_gateway.adapter import ClientCredentials, HttpClient, Intent, Path, Request, Response
-from voucher_gateway.settings import SecretSource
+from voucher_gateway.provider_api import ClientCredentials, HttpClient, Intent, Path, Request, Response
+from voucher_gateway.setting_types import SecretSource
 
 if TYPE_CHECKING:
     from tests.http.conftest import Answer, Asked, ClientOf, Serve, Server

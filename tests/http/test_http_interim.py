@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from voucher_gateway.adapter import Intent, OutcomeUnknown, Path, ProviderUnavailable, Request, Response
+from voucher_gateway.provider_api import Intent, OutcomeUnknown, Path, ProviderUnavailable, Request, Response
 
 if TYPE_CHECKING:
     from tests.http.conftest import Asked, ClientOf, Serve, Visit

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     Intent,
     MalformedResponse,
     OutcomeUnknown,
@@ -185,7 +185,7 @@ def test_a_small_answer_that_unpacks_to_a_large_one_is_dropped_at_the_limit(
 LISTS = 32_000_000
 IMPATIENT_CHILD = """
 import resource, sys, time
-from voucher_gateway.adapter import HttpClient, HttpSettings, MalformedResponse, Path, Reply, Request
+from voucher_gateway.provider_api import HttpClient, HttpSettings, MalformedResponse, Path, Reply, Request
 
 client = HttpClient("shop", HttpSettings(base_url=sys.argv[1]), explain=lambda reply: None)
 before, began = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()

@@ -13,7 +13,7 @@ import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     BearerKey,
     Code,
     Intent,
@@ -24,7 +24,7 @@ from voucher_gateway.adapter import (
     Request,
     Response,
 )
-from voucher_gateway.settings import SecretSource
+from voucher_gateway.setting_types import SecretSource
 
 if TYPE_CHECKING:
     from tests.http.conftest import ClientOf

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     ClientCredentials,
     Code,
     HttpClient,
@@ -21,7 +21,7 @@ from voucher_gateway.adapter import (
     Request,
     Response,
 )
-from voucher_gateway.settings import SecretSource
+from voucher_gateway.setting_types import SecretSource
 
 if TYPE_CHECKING:
     from tests.http.conftest import ClientOf, Serve, Server

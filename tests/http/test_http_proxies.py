@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     BearerKey,
     ClientCredentials,
     ConfigurationError,
@@ -24,7 +24,7 @@ from voucher_gateway.adapter import (
     Request,
     Response,
 )
-from voucher_gateway.settings import SecretSource
+from voucher_gateway.setting_types import SecretSource
 
 if TYPE_CHECKING:
     from tests.http.conftest import ClientOf, Serve, Server, Visit

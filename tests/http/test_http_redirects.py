@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     BearerKey,
     ClientCredentials,
     Code,
@@ -18,7 +18,7 @@ from voucher_gateway.adapter import (
     Request,
     Response,
 )
-from voucher_gateway.settings import SecretSource
+from voucher_gateway.setting_types import SecretSource
 
 if TYPE_CHECKING:
     from tests.http.conftest import ClientOf, Serve

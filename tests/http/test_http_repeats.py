@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voucher_gateway.adapter import (
+from voucher_gateway.http.retry import LONGEST_WAIT_S, backoff_seconds, retry_after_s
+from voucher_gateway.provider_api import (
     Intent,
     OutcomeUnknown,
     Path,
@@ -22,7 +23,6 @@ from voucher_gateway.adapter import (
     Request,
     Response,
 )
-from voucher_gateway.http.retry import LONGEST_WAIT_S, backoff_seconds, retry_after_s
 
 if TYPE_CHECKING:
     from tests.http.conftest import Answer, Asked, ClientOf, Serve, Server, Visit

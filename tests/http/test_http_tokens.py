@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voucher_gateway.adapter import (
+from voucher_gateway.http import auth as auth_module
+from voucher_gateway.http.auth import Form, encode_form
+from voucher_gateway.provider_api import (
     AuthenticationFailed,
     BearerKey,
     ClientCredentials,
@@ -22,9 +24,7 @@ from voucher_gateway.adapter import (
     Response,
     Secret,
 )
-from voucher_gateway.http import auth as auth_module
-from voucher_gateway.http.auth import Form, encode_form
-from voucher_gateway.settings import SecretSource
+from voucher_gateway.setting_types import SecretSource
 
 FAR = time.monotonic() + 3600
 

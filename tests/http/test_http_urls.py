@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from voucher_gateway import scrub_attributes, scrub_url
-from voucher_gateway.adapter import Code, HttpClient, HttpSettings, Path
+from voucher_gateway.provider_api import Code, HttpClient, HttpSettings, Path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

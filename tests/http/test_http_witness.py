@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     AuthenticationFailed,
     ClientCredentials,
     HttpClient,
@@ -19,8 +19,8 @@ from voucher_gateway.adapter import (
     Request,
     Response,
 )
-from voucher_gateway.settings import SecretSource
-from voucher_gateway.witness import use_before_send_hook
+from voucher_gateway.request_hooks import use_before_send_hook
+from voucher_gateway.setting_types import SecretSource
 
 if TYPE_CHECKING:
     from tests.http.conftest import Answer, Asked, ClientOf, Serve, Server

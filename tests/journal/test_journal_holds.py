@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     AlreadyCaptured,
     Declined,
     InvalidRequest,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.conftest import Shop
-    from voucher_gateway.adapter import Reservation
+    from voucher_gateway.provider_api import Reservation
 
 TEN = Money("10.00", "EUR")
 HALF_AN_HOUR = 30 * 60

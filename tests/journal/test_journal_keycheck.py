@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from tests.conftest import JOURNAL_KEYS, Shop
-from voucher_gateway.adapter import ConfigurationError, Money, SecretSource
 from voucher_gateway.journal import open_journal
-from voucher_gateway.journal.opening import KEY_VARIABLE
+from voucher_gateway.journal.open import KEY_VARIABLE
+from voucher_gateway.provider_api import ConfigurationError, Money, SecretSource
 
 TEN = Money("10.00", "EUR")
 FIRST = JOURNAL_KEYS["1"]

@@ -12,7 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import (
+from voucher_gateway.errors import ReferenceConflict, VoucherHeld
+from voucher_gateway.journal import JournalKeys, open_journal
+from voucher_gateway.journal.keys import ALPHABET, CODE_LENGTH
+from voucher_gateway.provider_api import (
     Code,
     ConfigurationError,
     Money,
@@ -22,9 +25,6 @@ from voucher_gateway.adapter import (
     SecretSource,
     VoucherGatewayError,
 )
-from voucher_gateway.errors import ReferenceConflict, VoucherHeld
-from voucher_gateway.journal import JournalKeys, open_journal
-from voucher_gateway.journal.keys import ALPHABET, CODE_LENGTH
 
 if TYPE_CHECKING:
     from tests.conftest import Shop

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from voucher_gateway.adapter import Money, Redemption, Refund, Reservation, TopUp, Voucher
 from voucher_gateway.journal.results import read_result, write_result
 from voucher_gateway.outcome import Result
+from voucher_gateway.provider_api import Money, Redemption, Refund, Reservation, TopUp, Voucher
 
 TEN = Money("10.00", "EUR")
 AT = datetime(2026, 5, 1, 8, tzinfo=UTC)

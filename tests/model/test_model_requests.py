@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.masking import Code, Pin
-from voucher_gateway.model import KEEP, NewVoucher, Status, VoucherChanges, VoucherQuery
+from voucher_gateway.models import KEEP, NewVoucher, Status, VoucherChanges, VoucherQuery
 from voucher_gateway.money import Money
 
 EUR = Money("10.53", "EUR")

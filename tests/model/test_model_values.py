@@ -11,9 +11,9 @@ from typing import Any
 import attrs
 import pytest
 
-from voucher_gateway import model
+from voucher_gateway import models
 from voucher_gateway.masking import Code
-from voucher_gateway.model import (
+from voucher_gateway.models import (
     Balance,
     Branding,
     Deletion,
@@ -90,7 +90,7 @@ def test_the_vendor_s_own_object_takes_no_part_in_repr_equality_and_hash(make: C
 
 
 def test_every_class_that_has_a_raw_object_is_looked_at_here() -> None:
-    classes = [getattr(model, name) for name in model.__all__]
+    classes = [getattr(models, name) for name in models.__all__]
     have_raw = {kind for kind in classes if attrs.has(kind) and "raw" in attrs.fields_dict(kind)}
     assert have_raw == {type(make()) for make in WITH_RAW}
     values = {kind for kind in classes if attrs.has(kind)}
@@ -133,10 +133,10 @@ def test_a_history_is_read_like_a_sequence_of_its_movements() -> None:
 
 
 def test_the_names_of_the_package_are_all_there_and_sorted() -> None:
-    assert len(set(model.__all__)) == len(model.__all__)
-    assert model.__all__[1:] == sorted(model.__all__[1:])
-    assert model.__all__[0] == "KEEP"  # constants first
-    assert all(hasattr(model, name) for name in model.__all__)
+    assert len(set(models.__all__)) == len(models.__all__)
+    assert models.__all__[1:] == sorted(models.__all__[1:])
+    assert models.__all__[0] == "KEEP"  # constants first
+    assert all(hasattr(models, name) for name in models.__all__)
 
 
 def test_a_new_voucher_that_is_compared_shows_no_code() -> None:

@@ -21,8 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.pages.browser import Reader
-from voucher_gateway.adapter import ConfigurationError
-from voucher_gateway.pages import Chart, Column, Page, Series, Table, Text, render, write
+from voucher_gateway.html import Chart, Column, Page, Series, Table, Text, render, write
+from voucher_gateway.provider_api import ConfigurationError
 
 HOSTILE = (
     "<script>alert(1)</script> & \"quoted\" 'too' {{ 7 * 7 }} ]]> --> </svg></style> $x_1$"
@@ -213,7 +213,7 @@ def test_the_settings_of_the_process_neither_matter_nor_change(page: Page, odd_s
 def test_libraries_are_imported_late_and_nothing_of_a_process_is_kept_for_charts() -> None:
     code = (
         "import sys; from datetime import datetime, UTC; from decimal import Decimal\n"
-        "from voucher_gateway.pages import *\n"
+        "from voucher_gateway.html import *\n"
         "assert not {'matplotlib', 'jinja2'} & set(sys.modules)\n"
         "chart = Chart('T', 'EUR', ('a',), (Series('', (Decimal(1),)),))\n"
         "render(Page('T', '', (), (chart,), datetime.now(UTC)))\n"

@@ -13,7 +13,7 @@ import attrs
 from tests.crash.vendors import Site
 from tests.crash.worker import PATIENCE_S, warm
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import Money, VoucherGatewayError
+from voucher_gateway.provider_api import Money, VoucherGatewayError
 
 T = TypeVar("T")
 

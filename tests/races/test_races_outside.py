@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.races.racing import Redeeming
-from voucher_gateway.http.request import EncodedRequest, Response
+from voucher_gateway.http.messages import EncodedRequest, Response
 from voucher_gateway.http.transport import Transport
 from voucher_gateway.journal import OperationState
 from voucher_gateway_ticketing.simulator import TicketingSimulator

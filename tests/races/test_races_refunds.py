@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.crash.verbs import TEN
-from voucher_gateway.adapter import OutcomeUnknown, Redemption
-from voucher_gateway.database import Locks
-from voucher_gateway.http.request import EncodedRequest, Response
+from voucher_gateway.http.messages import EncodedRequest, Response
 from voucher_gateway.http.transport import Transport
 from voucher_gateway.journal import OperationState
+from voucher_gateway.provider_api import OutcomeUnknown, Redemption
+from voucher_gateway.storage import Locks
 
 if TYPE_CHECKING:
     from tests.races.conftest import Till

@@ -9,7 +9,7 @@ import pytest
 
 from tests.report.shelf import Shelf
 from voucher_gateway import Gateway
-from voucher_gateway.report import Snapshots
+from voucher_gateway.reports import Snapshots
 from voucher_gateway.simulator import RunningSimulator
 
 

@@ -13,11 +13,11 @@ import pytest
 
 from tests.report.shelf import NOON, Shelf
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import Code, Money, NotExecuted, ProviderUnavailable, Status, Voucher, parse_instant
-from voucher_gateway.report import BalanceStatus, BucketTotal, VoucherBalance, read_liability
-from voucher_gateway.report.liability import NO_AGE, NO_END, NOT_STARTED, cell_of, standing_of
-from voucher_gateway.report.remarks import liability_notes, liability_warnings
-from voucher_gateway.report.tables import expiry_of
+from voucher_gateway.provider_api import Code, Money, NotExecuted, ProviderUnavailable, Status, Voucher, parse_instant
+from voucher_gateway.reports import BalanceStatus, BucketTotal, VoucherBalance, read_liability
+from voucher_gateway.reports.liability import NO_AGE, NO_END, NOT_STARTED, cell_of, standing_of
+from voucher_gateway.reports.tables import expiry_of
+from voucher_gateway.reports.warnings import liability_notes, liability_warnings
 from voucher_gateway.simulator import start
 
 

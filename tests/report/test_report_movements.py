@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.report.shelf import NOON
-from voucher_gateway.adapter import Money, Movement, MovementKind
-from voucher_gateway.report.movements import MARGIN, MovementSums, ReadingPeriod, balance_change, sum_movements
+from voucher_gateway.provider_api import Money, Movement, MovementKind
+from voucher_gateway.reports.movements import MARGIN, MovementSums, ReadingPeriod, balance_change, sum_movements
 
 MINUTE: Final = timedelta(minutes=1)
 OPENING: Final = ReadingPeriod(NOON, NOON + 2 * MINUTE)

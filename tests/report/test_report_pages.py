@@ -9,9 +9,9 @@ from typing import Final
 from tests.pages.browser import Reader, opened
 from tests.report.shelf import NOON, Shelf
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import MovementKind, Status
-from voucher_gateway.pages import Chart, Table, Text, render, write
-from voucher_gateway.report import (
+from voucher_gateway.html import Chart, Table, Text, render, write
+from voucher_gateway.provider_api import MovementKind, Status
+from voucher_gateway.reports import (
     CurrencyRollForward,
     Liability,
     Line,
@@ -20,8 +20,8 @@ from voucher_gateway.report import (
     read_liability,
     roll_forward,
 )
-from voucher_gateway.report.page import liability_page, roll_page
-from voucher_gateway.report.tables import liability_tables, roll_table, roll_tables
+from voucher_gateway.reports.html import liability_page, roll_page
+from voucher_gateway.reports.tables import liability_tables, roll_table, roll_tables
 
 DAY: Final = timedelta(days=1)
 

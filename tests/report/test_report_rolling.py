@@ -9,9 +9,9 @@ import pytest
 
 from tests.report.shelf import NOON, Shelf
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import InvalidRequest, Money, MovementKind, Status
-from voucher_gateway.report import CurrencyRollForward, Line, RollForward, Snapshots, recall_roll_forward, roll_forward
-from voucher_gateway.report.remarks import roll_warnings
+from voucher_gateway.provider_api import InvalidRequest, Money, MovementKind, Status
+from voucher_gateway.reports import CurrencyRollForward, Line, RollForward, Snapshots, recall_roll_forward, roll_forward
+from voucher_gateway.reports.warnings import roll_warnings
 
 DAY: Final = timedelta(days=1)
 

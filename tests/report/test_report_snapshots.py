@@ -18,11 +18,10 @@ from alembic.script import ScriptDirectory
 
 from tests.report.shelf import NOON, Shelf
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import Code, ConfigurationError, InvalidRequest, Pin, ProviderUnavailable, Status
-from voucher_gateway.database import Database
 from voucher_gateway.gateway import Account
 from voucher_gateway.journal import open_journal
-from voucher_gateway.report import (
+from voucher_gateway.provider_api import Code, ConfigurationError, InvalidRequest, Pin, ProviderUnavailable, Status
+from voucher_gateway.reports import (
     SNAPSHOTS,
     BalanceReader,
     BalanceStatus,
@@ -31,8 +30,9 @@ from voucher_gateway.report import (
     liability_as_of,
     read_liability,
 )
-from voucher_gateway.report.remarks import incomplete_snapshot_notes
-from voucher_gateway.report.tables import age_of, expiry_of
+from voucher_gateway.reports.tables import age_of, expiry_of
+from voucher_gateway.reports.warnings import incomplete_snapshot_notes
+from voucher_gateway.storage import Database
 
 DAY = timedelta(days=1)
 

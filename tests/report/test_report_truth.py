@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     Declined,
     Interval,
     Money,
@@ -26,8 +26,8 @@ from voucher_gateway.adapter import (
     Validity,
     parse_instant,
 )
-from voucher_gateway.report import Line, RollForward, Snapshots, roll_forward
-from voucher_gateway.report.overwrites import overwrites
+from voucher_gateway.reports import Line, RollForward, Snapshots, roll_forward
+from voucher_gateway.reports.journal_movements import overwrites
 from voucher_gateway.simulator import RunningSimulator, start
 
 KEY: Final = "a-key-for-the-tests-of-reports"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from voucher_gateway.adapter import ConfigurationError
+from voucher_gateway.provider_api import ConfigurationError
 from voucher_gateway.scaffold import Naming
 
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from voucher_gateway import scaffold
-from voucher_gateway.adapter import INTERFACE, ConfigurationError
+from voucher_gateway.provider_api import INTERFACE, ConfigurationError
 from voucher_gateway.scaffold import Naming, write_project
-from voucher_gateway.scaffold.writing import gateway_range
+from voucher_gateway.scaffold.write import gateway_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable

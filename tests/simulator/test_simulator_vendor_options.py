@@ -13,7 +13,7 @@ import pytest
 from attrs import frozen
 
 from voucher_gateway.simulator import SimulatorOptions
-from voucher_gateway.simulator.vendor_options import parse_options
+from voucher_gateway.simulator.options import parse_options
 
 
 @frozen(kw_only=True)

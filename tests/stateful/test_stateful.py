@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from tests.stateful.shop import FAULTS, VENDORS, Known, Shop
-from voucher_gateway.adapter import Money, Operation
+from voucher_gateway.provider_api import Money, Operation
 
 _CENTS = st.integers(1, 3000)
 _PICK = st.integers(0, 1_000_000)

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     AccessDenied,
     Code,
     Effect,
@@ -18,8 +18,8 @@ from voucher_gateway.adapter import (
     VoucherGatewayError,
     VoucherNotFound,
 )
-from voucher_gateway.testing.blinding import with_failing_lookups
-from voucher_gateway.testing.stage import IMPATIENT, SimulatorVendor, select_settings
+from voucher_gateway.testing.harness.failed_lookups import with_failing_lookups
+from voucher_gateway.testing.harness.vendor import IMPATIENT, SimulatorVendor, select_settings
 from voucher_gateway_ticketing import TicketingProvider
 
 

@@ -12,7 +12,13 @@ from tests.testing.corner.provider import CornerProvider
 from tests.testing.corner.simulator import CornerSimulator
 from voucher_gateway.conformance import Conformance
 from voucher_gateway.testing import PROMISES, Level, ProviderContract
-from voucher_gateway.testing.conduct import ContractRun, SelectedPromises, Verdict, compare_with_files, promises_of
+from voucher_gateway.testing.conformance_run import (
+    ContractRun,
+    SelectedPromises,
+    Verdict,
+    compare_with_files,
+    promises_of,
+)
 
 KEPT = sum(promise.level is Level.READ for promise in PROMISES.values()) - 2
 """How many promises the corner shop keeps: all of the read level but P8 and P13, as its lists lack both."""

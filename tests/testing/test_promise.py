@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.testing.corner.provider import CornerProvider, CornerSettings
-from voucher_gateway.adapter import SecretSource, VoucherNotFound
+from voucher_gateway.provider_api import SecretSource, VoucherNotFound
 from voucher_gateway.testing import PROMISES, BrokenPromise, for_promise
-from voucher_gateway.testing.keeping import MissingTestData, fail, require
+from voucher_gateway.testing.promise_checks import MissingTestData, fail, require
 
 CODE = "SECRET-CODE-4711"
 PIN = "secret-pin-99"

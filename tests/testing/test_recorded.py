@@ -13,9 +13,9 @@ import pytest
 
 from tests.testing.corner.provider import CornerProvider
 from tests.testing.corner.simulator import API_KEY, CornerSimulator
-from voucher_gateway.adapter import Operation, ProviderUnavailable
+from voucher_gateway.provider_api import Operation, ProviderUnavailable
 from voucher_gateway.simulator import RunningSimulator, start
-from voucher_gateway.simulator.recorded import RecordedSimulator, recording
+from voucher_gateway.simulator.replay import RecordedSimulator, recording
 from voucher_gateway.testing import Level, ProviderContract, SimulatorVendor
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,7 @@ CONTRACTS = """
 import json
 from pathlib import Path
 from tests.testing.corner.provider import CornerProvider
-from voucher_gateway.simulator.recorded import RecordedSimulator, recording
+from voucher_gateway.simulator.replay import RecordedSimulator, recording
 from voucher_gateway.testing import Level, ProviderContract
 
 FILE = Path(__file__).with_name("corner.json")

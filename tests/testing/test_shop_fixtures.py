@@ -24,8 +24,8 @@ from voucher_gateway import (
 )
 from voucher_gateway.capabilities import Capabilities, Operation, OperationSupport, Support
 from voucher_gateway.simulator import start
-from voucher_gateway.testing.shops import MakeGateway
-from voucher_gateway.testing.vendor import SimulatedVendor
+from voucher_gateway.testing.pytest_fixtures import MakeGateway
+from voucher_gateway.testing.simulated_vendor import SimulatedVendor
 from voucher_gateway_jtl import JtlProvider
 
 StartVendor = Callable[..., SimulatedVendor]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from voucher_gateway.errors import AmountPrecisionError, ConfigurationError, InvalidRequest
 from voucher_gateway.instants import format_milliseconds, parse_instant
 from voucher_gateway.masking import Code, Pin, Secret
-from voucher_gateway.model import Status
+from voucher_gateway.models import Status
 from voucher_gateway.money import Money
 from voucher_gateway.wire import (
     Currency,
@@ -32,7 +32,7 @@ from voucher_gateway.wire import (
     structure,
     unstructure,
 )
-from voucher_gateway.wire.leaves import read_instant
+from voucher_gateway.wire.scalars import read_instant
 
 Amount = Annotated[Decimal, DecimalText()]
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from voucher_gateway.errors import MalformedResponse
 from voucher_gateway.masking import Code
-from voucher_gateway.model import Status
+from voucher_gateway.models import Status
 from voucher_gateway.money import Money
 from voucher_gateway.wire import (
     Currency,
@@ -31,7 +31,7 @@ from voucher_gateway.wire import (
     strict_converter,
     structure,
 )
-from voucher_gateway.wire.reading import _with_detailed_validation
+from voucher_gateway.wire.validation import _with_detailed_validation
 
 SECRET = "SECRET-4711"
 AMOUNT = DecimalText()

@@ -8,7 +8,13 @@ import attrs
 import typer
 
 from voucher_gateway import registry
-from voucher_gateway.adapter import (
+from voucher_gateway.cli.output import Output
+from voucher_gateway.cli.proven import ConformanceOutput
+from voucher_gateway.cli.session import cli_context_of
+from voucher_gateway.cli.tables import Column, details, print_rows
+from voucher_gateway.emulation import with_emulations
+from voucher_gateway.gateway import Account
+from voucher_gateway.provider_api import (
     AmountRules,
     Capabilities,
     ConfigurationError,
@@ -17,12 +23,6 @@ from voucher_gateway.adapter import (
     Support,
     VoucherProvider,
 )
-from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.proven import ConformanceOutput
-from voucher_gateway.cli.session import cli_context_of
-from voucher_gateway.cli.tables import Column, details, print_rows
-from voucher_gateway.emulation import with_emulations
-from voucher_gateway.gateway import Account
 from voucher_gateway.registry import InstalledProvider
 
 

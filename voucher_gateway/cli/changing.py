@@ -7,13 +7,13 @@ from typing import Final, TypeVar
 
 import attrs
 
-from voucher_gateway.adapter import Operation, Redemption, Refund, Voucher
 from voucher_gateway.cli.exits import resolve_command
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.session import LOOK, CliContext
 from voucher_gateway.cli.tables import details, fields_of, text_of
 from voucher_gateway.gateway import Gateway
 from voucher_gateway.outcome import Result
+from voucher_gateway.provider_api import Operation, Redemption, Refund, Voucher
 
 R = TypeVar("R", bound=Result)
 

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.adapter import ConfigurationError, InvalidRequest
 from voucher_gateway.cli.exits import DECLINED, DIFFERENT, DONE, NOT_DONE, UNKNOWN, exit_code
 from voucher_gateway.cli.masked import compare_masked_file
 from voucher_gateway.cli.migrate_progress import showing
@@ -34,8 +33,9 @@ from voucher_gateway.migration import (
     status_of,
     verify_plan,
 )
-from voucher_gateway.migration.losses import REPORTED
-from voucher_gateway.migration.wording import amounts_of
+from voucher_gateway.migration.plan.losses import REPORTED
+from voucher_gateway.migration.text import amounts_of
+from voucher_gateway.provider_api import ConfigurationError, InvalidRequest
 
 _REASONS: Final = (
     Column[tuple[str, Tally]]("left out", lambda row: row[0]),

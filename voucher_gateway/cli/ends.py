@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from voucher_gateway import registry
-from voucher_gateway.adapter import ConfigurationError
 from voucher_gateway.cli.session import CliContext, configuring
 from voucher_gateway.gateway import Account, Gateway
+from voucher_gateway.provider_api import ConfigurationError
 
 FILE_SUFFIXES: Final = (".jsonl", ".csv")
 """What a path ends in that stands for a file of vouchers."""

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.adapter import (
+from voucher_gateway.errors import OperationInProgress, ReferenceConflict
+from voucher_gateway.provider_api import (
     AccessDenied,
     AlreadyCaptured,
     AlreadyRefunded,
@@ -35,7 +36,6 @@ from voucher_gateway.adapter import (
     VoucherMoved,
     VoucherNotFound,
 )
-from voucher_gateway.errors import OperationInProgress, ReferenceConflict
 
 DONE: Final = 0
 DECLINED: Final = 1

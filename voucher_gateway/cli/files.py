@@ -8,13 +8,13 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from voucher_gateway.adapter import InvalidRequest
 from voucher_gateway.cli import arguments as given
 from voucher_gateway.cli.copying import Copy
 from voucher_gateway.cli.ends import FILE_SUFFIXES, is_file, open_gateway_with_files
 from voucher_gateway.cli.session import cli_context_of
 from voucher_gateway.gateway import Gateway
 from voucher_gateway.migration import LOSSES, Action, Policy, load_policy
+from voucher_gateway.provider_api import InvalidRequest
 
 _EVERYTHING: Final = Policy(
     inactive=Action.CARRY,

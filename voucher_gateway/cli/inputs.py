@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     Code,
     Interval,
     InvalidRequest,

@@ -6,7 +6,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from voucher_gateway.adapter import (
+from voucher_gateway.cli import arguments as given
+from voucher_gateway.cli.changing import run_changing_call
+from voucher_gateway.cli.inputs import code_from, instant_from, metadata_from, money_from, pin_from, validity_from
+from voucher_gateway.cli.session import CliContext, cli_context_of
+from voucher_gateway.emulation import unsupported_error
+from voucher_gateway.provider_api import (
     KEEP,
     InvalidRequest,
     Medium,
@@ -17,11 +22,6 @@ from voucher_gateway.adapter import (
     Voucher,
     VoucherChanges,
 )
-from voucher_gateway.cli import arguments as given
-from voucher_gateway.cli.changing import run_changing_call
-from voucher_gateway.cli.inputs import code_from, instant_from, metadata_from, money_from, pin_from, validity_from
-from voucher_gateway.cli.session import CliContext, cli_context_of
-from voucher_gateway.emulation import unsupported_error
 
 _NEVER = "never"
 

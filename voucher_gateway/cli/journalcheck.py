@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.adapter import Capabilities, Operation, VoucherGatewayError, VoucherProvider
 from voucher_gateway.cli.exits import DONE, error_lines, error_object, exit_code
-from voucher_gateway.config import Config
-from voucher_gateway.database.files import mode_warning
+from voucher_gateway.config.loader import Config
 from voucher_gateway.gateway import Gateway
 from voucher_gateway.journal import OperationState
 from voucher_gateway.journal.changed_references import fact_name, noted_changed_references
+from voucher_gateway.provider_api import Capabilities, Operation, VoucherGatewayError, VoucherProvider
+from voucher_gateway.storage.files import mode_warning
 
 NO_JOURNAL: Final = (
     'a repeated command is carried out again; journal = "sqlite:///voucher-gateway.db" at the head of the config'

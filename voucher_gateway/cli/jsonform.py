@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.adapter import Masked, Money, Secret, encode, format_instant
+from voucher_gateway.provider_api import Masked, Money, Secret, encode, format_instant
 
 _LARGEST_EXPONENT: Final = 1000
 

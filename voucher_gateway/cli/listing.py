@@ -8,13 +8,13 @@ from typing import Annotated, Final, Literal
 import typer
 from rich.text import Text
 
-from voucher_gateway.adapter import Listing, ListingReport, Status, Voucher, VoucherQuery
 from voucher_gateway.cli import arguments as given
 from voucher_gateway.cli.inputs import filters_from, instant_from
 from voucher_gateway.cli.jsonform import to_plain
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.session import cli_context_of
 from voucher_gateway.cli.tables import print_rows, voucher_columns
+from voucher_gateway.provider_api import Listing, ListingReport, Status, Voucher, VoucherQuery
 
 _REPORTED_EVERY: Final = 100
 """So many vouchers between two changes of the progress line, or two hand-overs of JSON lines to a pipe."""

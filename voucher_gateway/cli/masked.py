@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Hashable, Iterator
 from pathlib import Path
 
-from voucher_gateway.adapter import Status, Voucher, VoucherProvider
 from voucher_gateway.migration import Action, Difference, DifferenceKind, PlannedVoucher, read_vouchers
+from voucher_gateway.provider_api import Status, Voucher, VoucherProvider
 
 
 def compare_masked_file(provider: VoucherProvider, plan: Path) -> Iterator[Difference]:

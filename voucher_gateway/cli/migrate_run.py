@@ -9,7 +9,6 @@ from typing import Annotated, Final
 
 import typer
 
-from voucher_gateway.adapter import InvalidRequest, Money
 from voucher_gateway.cli.ends import is_file, open_gateway_with_files
 from voucher_gateway.cli.exits import DIFFERENT, DONE, UNKNOWN, exit_code
 from voucher_gateway.cli.migrate_progress import showing
@@ -33,6 +32,7 @@ from voucher_gateway.migration import (
     status_of,
     verify_plan,
 )
+from voucher_gateway.provider_api import InvalidRequest, Money
 
 _PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="The file that `migrate plan` wrote.")]
 

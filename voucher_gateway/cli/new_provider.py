@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from voucher_gateway.adapter import ConfigurationError
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.session import cli_context_of
+from voucher_gateway.provider_api import ConfigurationError
 
 
 def new_provider(

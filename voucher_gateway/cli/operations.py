@@ -8,7 +8,6 @@ from typing import Annotated, Final
 import attrs
 import typer
 
-from voucher_gateway.adapter import ConfigurationError, InvalidRequest
 from voucher_gateway.cli import arguments as given
 from voucher_gateway.cli.helptext import paragraphs
 from voucher_gateway.cli.session import advising, cli_context_of
@@ -26,8 +25,9 @@ from voucher_gateway.cli.told import (
     print_one,
 )
 from voucher_gateway.journal import OperationKey, OperationState
+from voucher_gateway.journal.backup import copy_journal
 from voucher_gateway.journal.overwrites import MAY_STILL_ARRIVE
-from voucher_gateway.restoring import copy_journal
+from voucher_gateway.provider_api import ConfigurationError, InvalidRequest
 
 app = typer.Typer(help="The journal's operations: what was sent, and what became of it.", no_args_is_help=True)
 

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from voucher_gateway.adapter import FooterColumn, Presentation
 from voucher_gateway.cli import arguments as given
 from voucher_gateway.cli.inputs import require_code
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.session import cli_context_of
 from voucher_gateway.cli.tables import details, fields_of, text_of
+from voucher_gateway.provider_api import FooterColumn, Presentation
 
 
 def presentation(

@@ -7,7 +7,6 @@ from typing import Annotated
 import attrs
 import typer
 
-from voucher_gateway.adapter import InvalidRequest, Voucher
 from voucher_gateway.cli import arguments as given
 from voucher_gateway.cli.exits import DECLINED, NOT_DONE, error_object
 from voucher_gateway.cli.inputs import code_from, pin_from, require_code
@@ -15,6 +14,7 @@ from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.session import cli_context_of
 from voucher_gateway.cli.tables import MOVEMENT_COLUMNS, details, fields_of, print_rows, text_of, voucher_columns
 from voucher_gateway.gateway import FindResult, Gateway
+from voucher_gateway.provider_api import InvalidRequest, Voucher
 
 
 def show(

@@ -6,12 +6,12 @@ from typing import Annotated, Final
 
 import typer
 
-from voucher_gateway.adapter import ConfigurationError
 from voucher_gateway.cli.exits import DIFFERENT, DONE, NOT_DONE
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.session import cli_context_of
 from voucher_gateway.cli.tables import Column, count_text, print_rows, text_of
 from voucher_gateway.cli.told import command_name
+from voucher_gateway.provider_api import ConfigurationError
 from voucher_gateway.reconcile import Finding, Reconciliation, reconcile
 
 _COLUMNS: Final = (

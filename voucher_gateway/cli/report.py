@@ -11,7 +11,6 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from voucher_gateway.adapter import ConfigurationError, InvalidRequest, VoucherGatewayError, now
 from voucher_gateway.cli.exits import DIFFERENT, DONE, NOT_DONE, error_lines, error_object, exit_code
 from voucher_gateway.cli.inputs import INSTANT, instant_from
 from voucher_gateway.cli.jsonform import to_plain
@@ -19,10 +18,11 @@ from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.session import CliContext, advising, cli_context_of, configuring
 from voucher_gateway.cli.tables import Column, count_text, print_rows
 from voucher_gateway.cli.telling import print_warnings
-from voucher_gateway.config import Config, load_config
+from voucher_gateway.config.loader import Config, load_config
 from voucher_gateway.gateway import Gateway
-from voucher_gateway.pages import Page, Table, write
-from voucher_gateway.report import (
+from voucher_gateway.html import Page, Table, write
+from voucher_gateway.provider_api import ConfigurationError, InvalidRequest, VoucherGatewayError, now
+from voucher_gateway.reports import (
     Liability,
     RollForward,
     Snapshot,
@@ -31,9 +31,10 @@ from voucher_gateway.report import (
     read_liability,
     recall_roll_forward,
 )
-from voucher_gateway.report.objects import account_object, roll_object, total_object
-from voucher_gateway.report.page import liability_page, roll_page
-from voucher_gateway.report.remarks import (
+from voucher_gateway.reports.html import liability_page, roll_page
+from voucher_gateway.reports.json import account_object, roll_object, total_object
+from voucher_gateway.reports.tables import liability_tables, roll_tables
+from voucher_gateway.reports.warnings import (
     incomplete_snapshot_notes,
     liability_notes,
     liability_warnings,
@@ -41,7 +42,6 @@ from voucher_gateway.report.remarks import (
     snapshot_warnings,
     to_second,
 )
-from voucher_gateway.report.tables import liability_tables, roll_tables
 
 _TAKE_SNAPSHOTS: Final = "`voucher-gateway snapshot ACCOUNT` takes one; run it every night."
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

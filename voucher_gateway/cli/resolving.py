@@ -9,7 +9,6 @@ from typing import Annotated, Final
 
 import typer
 
-from voucher_gateway.adapter import ConfigurationError, InvalidRequest, Ticket
 from voucher_gateway.cli.exits import DONE, NOT_DONE, UNKNOWN
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.session import advising, cli_context_of
@@ -26,7 +25,8 @@ from voucher_gateway.cli.told import (
 )
 from voucher_gateway.gateway import Gateway
 from voucher_gateway.journal import OperationKey, OperationState
-from voucher_gateway.restoring import import_missing_movements, mark_restored
+from voucher_gateway.journal.backup import import_missing_movements, mark_restored
+from voucher_gateway.provider_api import ConfigurationError, InvalidRequest, Ticket
 
 _FORGOTTEN_MOVES: Final = (
     "which vouchers were moved since the backup is forgotten for good: nothing refuses any more to make them spendable"

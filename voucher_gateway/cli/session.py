@@ -10,10 +10,10 @@ from typing import Final
 import attrs
 import typer
 
-from voucher_gateway.adapter import ConfigurationError, InvalidRequest, VoucherGatewayError
 from voucher_gateway.cli.output import Output
-from voucher_gateway.config import Config, default_config_path
+from voucher_gateway.config.loader import Config, default_config_path
 from voucher_gateway.gateway import Gateway
+from voucher_gateway.provider_api import ConfigurationError, InvalidRequest, VoucherGatewayError
 
 LOOK: Final = "Look before you repeat it."
 """What to do about a change that may have happened, where no journal knows of it."""

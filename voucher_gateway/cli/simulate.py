@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from voucher_gateway.adapter import ConfigurationError, InvalidRequest
+from voucher_gateway.provider_api import ConfigurationError, InvalidRequest
 
 
 def simulate(

@@ -12,10 +12,10 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from voucher_gateway.adapter import Masked, Money, Movement, Secret, Validity, Voucher
 from voucher_gateway.cli.jsonform import json_line, printed_fields
 from voucher_gateway.cli.output import Output, printable
-from voucher_gateway.model.links import Links
+from voucher_gateway.models.links import Links
+from voucher_gateway.provider_api import Masked, Money, Movement, Secret, Validity, Voucher
 
 T = TypeVar("T")
 

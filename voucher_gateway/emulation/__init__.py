@@ -10,13 +10,11 @@ redeem-by-update          read_value, write_value, read_value   see `RISKS`: mus
 refund-by-update          the same                              see `RISKS`: must be accepted
 top-up-by-update          the same                              see `RISKS`: must be accepted
 refund-by-top-up          top_up, native or emulated, there     nothing: the journal keeps refunds within what was
-                          where a moved voucher is now          redeemed; see `voucher_gateway.gateway.moved`
+                          where a moved voucher is now          redeemed; see `voucher_gateway.gateway.moved_refunds`
 ========================  ====================================  ====================================================
 """
 
-from voucher_gateway.emulation.moved import refund_by_top_up
-from voucher_gateway.emulation.overwriting import redeem_by_update, refund_by_update, top_up_by_update
-from voucher_gateway.emulation.spending import (
+from voucher_gateway.emulation.by_capture import (
     capture_already_redeemed,
     issue,
     redeem_by_capture,
@@ -24,8 +22,10 @@ from voucher_gateway.emulation.spending import (
     release_by_expiry,
     reserve_by_redeem,
 )
+from voucher_gateway.emulation.by_top_up import refund_by_top_up
+from voucher_gateway.emulation.by_update import redeem_by_update, refund_by_update, top_up_by_update
+from voucher_gateway.emulation.registry import unsupported_error, with_emulations
 from voucher_gateway.emulation.steps import KeyedLocks, StepRunner
-from voucher_gateway.emulation.support import unsupported_error, with_emulations
 
 __all__ = [
     "KeyedLocks",

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import attrs
 
-from voucher_gateway.adapter import Code, InvalidRequest, Money, Operation, VoucherProvider
 from voucher_gateway.emulation import StepRunner
 from voucher_gateway.nfc import is_visible, nfc, nfc_or_none
 from voucher_gateway.outcome import Result
+from voucher_gateway.provider_api import Code, InvalidRequest, Money, Operation, VoucherProvider
 
 if TYPE_CHECKING:
     # With the journal comes SQLAlchemy, see `voucher_gateway.gateway.accounts`.

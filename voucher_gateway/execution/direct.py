@@ -8,9 +8,9 @@ from typing import Final, TypeVar
 
 import attrs
 
-from voucher_gateway.adapter import NewVoucher, VoucherProvider
 from voucher_gateway.emulation import KeyedLocks, StepRunner
 from voucher_gateway.execution.call import Call, R
+from voucher_gateway.provider_api import NewVoucher, VoucherProvider
 
 Sent = TypeVar("Sent")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from voucher_gateway.adapter import AccessDenied, Code, UnsupportedOperation, VoucherGatewayError, VoucherProvider
 from voucher_gateway.integrity import OTHER_VOUCHER
 from voucher_gateway.journal import Journal, OperationRecord, RequestRecord
 from voucher_gateway.journal.known_vouchers import all_fingerprints, code_fingerprints, known_voucher
+from voucher_gateway.provider_api import AccessDenied, Code, UnsupportedOperation, VoucherGatewayError, VoucherProvider
 
 
 def is_other_voucher(journal: Journal, provider: VoucherProvider, code: Code, voucher_id: str) -> bool:

@@ -7,8 +7,8 @@ from collections.abc import Collection
 
 import attrs
 
-from voucher_gateway.adapter import Capabilities, Code, VoucherProvider
 from voucher_gateway.emulation import with_emulations
+from voucher_gateway.provider_api import Capabilities, Code, VoucherProvider
 
 
 @attrs.frozen(kw_only=True)

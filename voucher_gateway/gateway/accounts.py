@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from voucher_gateway.adapter import Capabilities, ConfigurationError, Operation, Support, VoucherProvider
 from voucher_gateway.emulation import StepRunner, unsupported_error
 from voucher_gateway.execution import Call, DirectExecutor, Executor
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.outcome import Result
+from voucher_gateway.provider_api import Capabilities, ConfigurationError, Operation, Support, VoucherProvider
 
 if TYPE_CHECKING:
     # With a journal comes SQLAlchemy, which costs more than all else together, so all that needs it is imported late.
-    from voucher_gateway.execution.journalled import JournalExecutor
+    from voucher_gateway.execution.executor import JournalExecutor
     from voucher_gateway.journal import Journal
 
 R = TypeVar("R", bound=Result)
@@ -129,7 +129,7 @@ class Accounts:
 
 
 def _journalling(journal: Journal | str) -> JournalExecutor:
-    from voucher_gateway.execution.journalled import JournalExecutor
+    from voucher_gateway.execution.executor import JournalExecutor
     from voucher_gateway.journal import open_journal
 
     return JournalExecutor(open_journal(journal) if isinstance(journal, str) else journal)

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar
 
-from voucher_gateway.adapter import ConfigurationError, InvalidRequest, Operation, Redemption, Reservation, Ticket
 from voucher_gateway.gateway.accounts import Accounts
 from voucher_gateway.outcome import Result
+from voucher_gateway.provider_api import ConfigurationError, InvalidRequest, Operation, Redemption, Reservation, Ticket
 
 if TYPE_CHECKING:
-    from voucher_gateway.execution.journalled import JournalExecutor
+    from voucher_gateway.execution.executor import JournalExecutor
+    from voucher_gateway.execution.recovery import Resolution
     from voucher_gateway.journal import OperationKey, OperationRecord, OperationState
-    from voucher_gateway.recovery import Resolution
 
 R = TypeVar("R", bound=Result)
 
@@ -76,7 +76,7 @@ class Doubt(Accounts):
             ConfigurationError: if the account leads to another host or login than the call ran at.
             InvalidRequest: if there is no such operation.
         """
-        from voucher_gateway.recovery import resolve_operation, resolve_ticket
+        from voucher_gateway.execution.recovery import resolve_operation, resolve_ticket
 
         ticket = Ticket.from_json(doubt) if isinstance(doubt, str) else doubt
         if self._journalling is not None:
@@ -96,7 +96,7 @@ class Doubt(Accounts):
             everything: whether to look even where the next look is not due yet.
         """
         journalling = self._require_journal()
-        from voucher_gateway.recovery import recover
+        from voucher_gateway.execution.recovery import recover
 
         return recover(journalling, self.provider, account=account, everything=everything)
 
@@ -110,7 +110,7 @@ class Doubt(Accounts):
             reason: how that person knows.
         """
         journalling = self._require_journal()
-        from voucher_gateway.recovery import decide
+        from voucher_gateway.execution.recovery import decide
 
         return decide(journalling, self.provider, key, succeeded=succeeded, by=by, reason=reason)
 

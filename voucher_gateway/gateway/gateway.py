@@ -6,13 +6,13 @@ import os
 from collections.abc import Mapping
 from typing import Any, Self
 
-from voucher_gateway.adapter import hide_arguments
-from voucher_gateway.config import Config, load_config
+from voucher_gateway.config.loader import Config, load_config
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.gateway.doubt import Doubt
 from voucher_gateway.gateway.issuing import Issuing
 from voucher_gateway.gateway.reading import Reading
 from voucher_gateway.gateway.spending import Spending
+from voucher_gateway.provider_api import hide_arguments
 
 
 class Gateway(Reading, Issuing, Spending, Doubt):

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from voucher_gateway.adapter import Deletion, Money, NewVoucher, Operation, TopUp, Voucher, VoucherChanges, positive
 from voucher_gateway.emulation import issue, top_up_by_update
 from voucher_gateway.execution import Call, request_digest
 from voucher_gateway.gateway.accounts import Accounts
 from voucher_gateway.nfc import with_names_in_nfc
+from voucher_gateway.provider_api import (
+    Deletion,
+    Money,
+    NewVoucher,
+    Operation,
+    TopUp,
+    Voucher,
+    VoucherChanges,
+    positive,
+)
 
 
 class Issuing(Accounts):

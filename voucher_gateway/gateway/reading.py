@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import attrs
 
-from voucher_gateway.adapter import (
+from voucher_gateway.gateway.accounts import Accounts
+from voucher_gateway.gateway.find import FindResult, find_in_accounts
+from voucher_gateway.provider_api import (
     Balance,
     Code,
     History,
@@ -16,8 +18,6 @@ from voucher_gateway.adapter import (
     Voucher,
     VoucherQuery,
 )
-from voucher_gateway.gateway.accounts import Accounts
-from voucher_gateway.gateway.lookup import FindResult, find_in_accounts
 
 
 class Reading(Accounts):

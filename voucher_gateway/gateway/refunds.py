@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from voucher_gateway.adapter import ConfigurationError, InvalidRequest, Money, Operation, Redemption
 from voucher_gateway.gateway.accounts import Accounts
+from voucher_gateway.provider_api import ConfigurationError, InvalidRequest, Money, Operation, Redemption
 
 if TYPE_CHECKING:
     # With the journal comes SQLAlchemy, see `voucher_gateway.gateway.accounts`.

@@ -2,18 +2,6 @@
 
 from __future__ import annotations
 
-from voucher_gateway.adapter import (
-    Code,
-    Money,
-    Operation,
-    Pin,
-    Redemption,
-    Refund,
-    Release,
-    Reservation,
-    VoucherProvider,
-    positive,
-)
 from voucher_gateway.emulation import (
     StepRunner,
     capture_already_redeemed,
@@ -25,8 +13,20 @@ from voucher_gateway.emulation import (
     reserve_by_redeem,
 )
 from voucher_gateway.execution import Call
-from voucher_gateway.gateway.moved import Moving
+from voucher_gateway.gateway.moved_refunds import Moving
 from voucher_gateway.nfc import with_names_in_nfc
+from voucher_gateway.provider_api import (
+    Code,
+    Money,
+    Operation,
+    Pin,
+    Redemption,
+    Refund,
+    Release,
+    Reservation,
+    VoucherProvider,
+    positive,
+)
 
 
 class Spending(Moving):

@@ -27,9 +27,9 @@ from voucher_gateway.errors import (
     ProviderUnavailable,
     call_without_frames,
 )
-from voucher_gateway.http.request import Response
+from voucher_gateway.http.messages import Response
 from voucher_gateway.masking import Masked, Secret
-from voucher_gateway.settings import SecretSource
+from voucher_gateway.setting_types import SecretSource
 
 # RFC 6750 calls it b64token; keys of other makers have other visible characters. A line break would forge a header.
 _TOKEN: Final = re.compile(r"[!-~]+")

@@ -20,10 +20,10 @@ from voucher_gateway.errors import (
     VoucherGatewayError,
     drop_frames,
 )
-from voucher_gateway.http import effects
+from voucher_gateway.http import outcome_table
 from voucher_gateway.http.auth import Auth, Form, PostForm, encode_form
-from voucher_gateway.http.effects import TransportFailure
-from voucher_gateway.http.request import EncodedRequest, Request, Response
+from voucher_gateway.http.messages import EncodedRequest, Request, Response
+from voucher_gateway.http.outcome_table import TransportFailure
 from voucher_gateway.http.retry import retry, retry_after_s
 from voucher_gateway.http.settings import HttpSettings
 from voucher_gateway.http.transport import USER_AGENT, Transport, TransportError, deadline_in
@@ -33,7 +33,7 @@ from voucher_gateway.integrity import require_voucher
 from voucher_gateway.masking import Secret
 from voucher_gateway.outcome import Effect, Intent
 from voucher_gateway.pacing import wait_for_rate_limit
-from voucher_gateway.witness import notify_before_send
+from voucher_gateway.request_hooks import notify_before_send
 
 T = TypeVar("T")
 
@@ -84,7 +84,7 @@ class HttpClient:
         settings: HttpSettings,
         *,
         explain: Explain,
-        refusals: frozenset[int] = effects.REFUSALS,
+        refusals: frozenset[int] = outcome_table.REFUSALS,
     ) -> None:
         self.account = account
         self.settings = settings
@@ -233,7 +233,7 @@ class HttpClient:
             if (theirs := reply.date) is not None:
                 self._clocks = (theirs, now())
             return reply
-        if effects.effect_of_failure(failure.failure, sent=failure.sent) is Effect.NOT_EXECUTED:
+        if outcome_table.effect_of_failure(failure.failure, sent=failure.sent) is Effect.NOT_EXECUTED:
             raise ProviderUnavailable(f"{request.safe_text}: {failure.failure}")
         raise _Puzzle(failure.failure.value, transient=failure.failure is not TransportFailure.TOO_LARGE)
 
@@ -246,7 +246,7 @@ class HttpClient:
             wait = retry_after_s(reply.headers.get("retry-after"))
             return RateLimited(f"{request.safe_text}: too many requests", retry_after=wait, **context)
         explained = self._parse_refusal(reply)
-        effect = effects.effect_of_status(reply.status, in_shape=explained is not None, refusals=self._refusals)
+        effect = outcome_table.effect_of_status(reply.status, in_shape=explained is not None, refusals=self._refusals)
         if explained is not None and effect is Effect.DECLINED:
             return explained.with_context(**context)
         if 300 <= reply.status <= 399:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 if TYPE_CHECKING:
-    from voucher_gateway.http.exchange import RequestDeadline
+    from voucher_gateway.http.deadlines import RequestDeadline
 
 
 class _TimedReader(io.RawIOBase):

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.settings import parse_base_url
+from voucher_gateway.setting_types import parse_base_url
 
 
 def _seconds(_: object, __: attrs.Attribute[Any], value: float) -> None:

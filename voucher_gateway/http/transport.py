@@ -24,11 +24,11 @@ from urllib3.util import Retry, parse_url
 
 from voucher_gateway import fork_safety
 from voucher_gateway.errors import ConfigurationError, drop_frames
-from voucher_gateway.http.effects import TransportFailure
-from voucher_gateway.http.exchange import DeadlineAdapter, DeadlineExceeded, RequestDeadline, request_deadline
-from voucher_gateway.http.request import EncodedRequest, Response
+from voucher_gateway.http.deadlines import DeadlineAdapter, DeadlineExceeded, RequestDeadline, request_deadline
+from voucher_gateway.http.messages import EncodedRequest, Response
+from voucher_gateway.http.outcome_table import TransportFailure
 from voucher_gateway.http.settings import HttpSettings, ReplyLimits
-from voucher_gateway.settings import is_this_machine
+from voucher_gateway.setting_types import is_this_machine
 
 USER_AGENT: Final = "voucher-gateway"
 

@@ -5,8 +5,8 @@ from voucher_gateway.journal.holds import HoldState
 from voucher_gateway.journal.ids import new_id, tag_of
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import JournalKeys
-from voucher_gateway.journal.moved import VoucherMove
-from voucher_gateway.journal.opening import open_journal
+from voucher_gateway.journal.moves import VoucherMove
+from voucher_gateway.journal.open import open_journal
 from voucher_gateway.journal.records import (
     HoldRequest,
     OperationKey,
@@ -16,7 +16,7 @@ from voucher_gateway.journal.records import (
     RequestRecord,
     RequestResult,
 )
-from voucher_gateway.journal.restoration import RESTORED
+from voucher_gateway.journal.restore_guard import RESTORED
 
 __all__ = [
     "RESTORED",

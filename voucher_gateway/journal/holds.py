@@ -15,7 +15,11 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.adapter import (
+from voucher_gateway.journal.keycheck import require_all_keys
+from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.records import HoldRequest, OperationRecord
+from voucher_gateway.outcome import Result
+from voucher_gateway.provider_api import (
     AlreadyCaptured,
     Effect,
     Intent,
@@ -31,13 +35,9 @@ from voucher_gateway.adapter import (
     format_micros,
     parse_instant,
 )
-from voucher_gateway.database.locks import one_at_a_time
-from voucher_gateway.database.schema import holds, requests
-from voucher_gateway.database.statement import Statement
-from voucher_gateway.journal.keycheck import require_all_keys
-from voucher_gateway.journal.keys import JournalKeys
-from voucher_gateway.journal.records import HoldRequest, OperationRecord
-from voucher_gateway.outcome import Result
+from voucher_gateway.storage.locks import one_at_a_time
+from voucher_gateway.storage.schema import holds, requests
+from voucher_gateway.storage.statement import Statement
 
 
 class HoldState(enum.StrEnum):

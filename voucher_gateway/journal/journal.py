@@ -14,24 +14,12 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.adapter import (
-    Code,
-    Intent,
-    OperationInProgress,
-    Release,
-    VoucherGatewayError,
-    format_micros,
-    now,
-)
-from voucher_gateway.database import Database
-from voucher_gateway.database.locks import one_at_a_time
-from voucher_gateway.database.schema import operations
 from voucher_gateway.journal import statements
 from voucher_gateway.journal.errors import error_json
 from voucher_gateway.journal.holds import Hold, Holds
 from voucher_gateway.journal.keycheck import require_right_keys
 from voucher_gateway.journal.keys import JournalKeys
-from voucher_gateway.journal.moved import reject_if_moved
+from voucher_gateway.journal.moves import reject_if_moved
 from voucher_gateway.journal.names import AccountNames
 from voucher_gateway.journal.overwrites import OpenOverwrite, open_overwrite
 from voucher_gateway.journal.records import (
@@ -44,9 +32,21 @@ from voucher_gateway.journal.records import (
     RequestResult,
 )
 from voucher_gateway.journal.refunds import RefundLimit, check_refund
-from voucher_gateway.journal.restoration import RestoreGuard
+from voucher_gateway.journal.restore_guard import RestoreGuard
 from voucher_gateway.journal.results import write_result
 from voucher_gateway.outcome import Result
+from voucher_gateway.provider_api import (
+    Code,
+    Intent,
+    OperationInProgress,
+    Release,
+    VoucherGatewayError,
+    format_micros,
+    now,
+)
+from voucher_gateway.storage import Database
+from voucher_gateway.storage.locks import one_at_a_time
+from voucher_gateway.storage.schema import operations
 
 
 class Journal:

@@ -15,8 +15,8 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.adapter import Code, ConfigurationError, Secret, call_without_frames
-from voucher_gateway.database.keyfile import MIN_KEY_BYTES, key_file, make_key, read_key
+from voucher_gateway.provider_api import Code, ConfigurationError, Secret, call_without_frames
+from voucher_gateway.storage.key_file import MIN_KEY_BYTES, key_file, make_key, read_key
 
 ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """For codes of our own: 32 characters that are not mistaken for one another."""

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
-from voucher_gateway.adapter import Code, Intent
-from voucher_gateway.database.schema import holds, operations
-from voucher_gateway.database.statement import Statement
 from voucher_gateway.journal.records import OperationRecord, OperationState
+from voucher_gateway.provider_api import Code, Intent
+from voucher_gateway.storage.schema import holds, operations
+from voucher_gateway.storage.statement import Statement
 
 if TYPE_CHECKING:
     from voucher_gateway.journal.journal import Journal

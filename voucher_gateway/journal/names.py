@@ -13,12 +13,12 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.adapter import ConfigurationError, Intent, OperationInProgress, VoucherProvider
-from voucher_gateway.database import Database, Statement
-from voucher_gateway.database.locks import one_at_a_time
-from voucher_gateway.database.schema import accounts
 from voucher_gateway.journal.records import OperationTarget
 from voucher_gateway.journal.renaming import rename_account
+from voucher_gateway.provider_api import ConfigurationError, Intent, OperationInProgress, VoucherProvider
+from voucher_gateway.storage import Database, Statement
+from voucher_gateway.storage.locks import one_at_a_time
+from voucher_gateway.storage.schema import accounts
 
 
 @attrs.frozen

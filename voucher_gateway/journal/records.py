@@ -10,10 +10,10 @@ from typing import Any
 
 import attrs
 
-from voucher_gateway.adapter import Code, Effect, Intent, Money, Operation, Reservation, Ticket, parse_instant
 from voucher_gateway.journal.results import read_result
 from voucher_gateway.nfc import nfc
 from voucher_gateway.outcome import Result
+from voucher_gateway.provider_api import Code, Effect, Intent, Money, Operation, Reservation, Ticket, parse_instant
 
 
 class OperationState(enum.StrEnum):

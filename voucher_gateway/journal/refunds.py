@@ -12,7 +12,10 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.adapter import (
+from voucher_gateway.journal.moves import move_chain
+from voucher_gateway.journal.records import OperationRecord, OperationState
+from voucher_gateway.journal.results import read_result
+from voucher_gateway.provider_api import (
     AlreadyRefunded,
     InvalidRequest,
     Money,
@@ -20,11 +23,8 @@ from voucher_gateway.adapter import (
     OperationInProgress,
     Redemption,
 )
-from voucher_gateway.database.locks import one_at_a_time
-from voucher_gateway.database.schema import operations
-from voucher_gateway.journal.moved import move_chain
-from voucher_gateway.journal.records import OperationRecord, OperationState
-from voucher_gateway.journal.results import read_result
+from voucher_gateway.storage.locks import one_at_a_time
+from voucher_gateway.storage.schema import operations
 
 _OPEN_STATES: Final = (OperationState.OPEN.value, OperationState.UNKNOWN.value)
 

@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.adapter import ConfigurationError
-from voucher_gateway.database.locks import one_at_a_time
-from voucher_gateway.database.schema import accounts, adopted, moved, operations
+from voucher_gateway.provider_api import ConfigurationError
+from voucher_gateway.storage.locks import one_at_a_time
+from voucher_gateway.storage.schema import accounts, adopted, moved, operations
 
 
 def rename_account(connection: Connection, former: Iterable[str], name: str, login: Mapping[str, str]) -> None:

@@ -10,7 +10,9 @@ from typing import Any, Final
 import cattrs
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from voucher_gateway.adapter import (
+from voucher_gateway.models.links import Links
+from voucher_gateway.outcome import Result
+from voucher_gateway.provider_api import (
     Code,
     Deletion,
     Money,
@@ -25,8 +27,6 @@ from voucher_gateway.adapter import (
     format_instant,
     parse_instant,
 )
-from voucher_gateway.model.links import Links
-from voucher_gateway.outcome import Result
 
 _KINDS: Final[Mapping[str, type[Any]]] = {
     kind.__name__: kind for kind in (Voucher, Reservation, Redemption, Refund, TopUp, Release, Deletion)

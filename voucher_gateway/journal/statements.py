@@ -6,10 +6,10 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from voucher_gateway.adapter import Operation
-from voucher_gateway.database.schema import operations, requests
-from voucher_gateway.database.statement import Statement
 from voucher_gateway.journal.records import OperationState
+from voucher_gateway.provider_api import Operation
+from voucher_gateway.storage.schema import operations, requests
+from voucher_gateway.storage.statement import Statement
 
 OF_KEY: Final = Statement(
     sa.select(operations).where(

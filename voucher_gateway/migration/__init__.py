@@ -10,10 +10,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from voucher_gateway.migration.judging import Difference, DifferenceKind
-    from voucher_gateway.migration.losses import LOSSES
-    from voucher_gateway.migration.plan import Action, Destination, End, Kind, PlanHeader, PlannedVoucher, Step
-    from voucher_gateway.migration.plan_file import (
+    from voucher_gateway.migration.plan.losses import LOSSES
+    from voucher_gateway.migration.plan.make import make_plan
+    from voucher_gateway.migration.plan.model import Action, Destination, End, Kind, PlanHeader, PlannedVoucher, Step
+    from voucher_gateway.migration.plan.plan_file import (
         PlanSummary,
         plan_id,
         read_header,
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
         read_totals,
         read_vouchers,
     )
-    from voucher_gateway.migration.planning import make_plan
-    from voucher_gateway.migration.policy import Policy, Recode, Retire, load_policy
-    from voucher_gateway.migration.progress import Progress, RunReport
-    from voucher_gateway.migration.records import PlanState, ReportedVoucher, RowState
-    from voucher_gateway.migration.risks import RISKS, find_unaccepted_risks
-    from voucher_gateway.migration.rollback import RollbackReport, rollback_plan
-    from voucher_gateway.migration.running import pause_plan, run_plan
-    from voucher_gateway.migration.state import ids_of_moved_vouchers
-    from voucher_gateway.migration.status import MigrationStatus, status_of
-    from voucher_gateway.migration.totals import Tally, Totals
-    from voucher_gateway.migration.verifying import Total, Verification, verify_plan
+    from voucher_gateway.migration.plan.policy import Policy, Recode, Retire, load_policy
+    from voucher_gateway.migration.plan.risks import RISKS, find_unaccepted_risks
+    from voucher_gateway.migration.plan.totals import Tally, Totals
+    from voucher_gateway.migration.run.progress import Progress, RunReport
+    from voucher_gateway.migration.run.rollback import RollbackReport, rollback_plan
+    from voucher_gateway.migration.run.rows import PlanState, ReportedVoucher, RowState
+    from voucher_gateway.migration.run.runner import pause_plan, run_plan
+    from voucher_gateway.migration.run.state import ids_of_moved_vouchers
+    from voucher_gateway.migration.run.status import MigrationStatus, status_of
+    from voucher_gateway.migration.verify.checks import Difference, DifferenceKind
+    from voucher_gateway.migration.verify.verify import Total, Verification, verify_plan
 
 __all__ = [
     "LOSSES",

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from voucher_gateway.adapter import Money
-from voucher_gateway.migration.losses import LOSSES
-from voucher_gateway.migration.plan import Action, End, Kind
-from voucher_gateway.migration.plan_file import PlanSummary
-from voucher_gateway.migration.risks import find_unaccepted_risks
-from voucher_gateway.migration.totals import NO_END, Tally, Totals
-from voucher_gateway.migration.wording import (
+from voucher_gateway.html import Chart, Column, Page, Section, Series, Table, Text
+from voucher_gateway.migration.plan.losses import LOSSES
+from voucher_gateway.migration.plan.model import Action, End, Kind
+from voucher_gateway.migration.plan.plan_file import PlanSummary
+from voucher_gateway.migration.plan.risks import find_unaccepted_risks
+from voucher_gateway.migration.plan.totals import NO_END, Tally, Totals
+from voucher_gateway.migration.text import (
     FATES,
     drift_sentence,
     length_of,
@@ -22,7 +22,7 @@ from voucher_gateway.migration.wording import (
     time_sentence,
     window_sentence,
 )
-from voucher_gateway.pages import Chart, Column, Page, Section, Series, Table, Text
+from voucher_gateway.provider_api import Money
 
 _MOST_MONTHS: Final = 36
 """So many months ahead stand alone in a chart."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .naming import Naming
-from .writing import write_project
+from voucher_gateway.scaffold.names import Naming
+from voucher_gateway.scaffold.write import write_project
 
 __all__ = ["Naming", "write_project"]

@@ -6,20 +6,20 @@ Everything that a vendor's simulator and a test need is here. A vendor subclasse
 
 from __future__ import annotations
 
-from . import misleading_faults as misleading_faults
-from .book import VoucherStore
-from .clock import VirtualClock
-from .exchange import RecordedRequest, Refused, Reply, Request
-from .fault_table import FAULTS, FaultKind
-from .faults import Fault, parse_fault
-from .jsontext import InvalidJson, read_json, write_json
-from .records import from_records, to_records
-from .routing import Route
-from .running import GROUP, RunningSimulator, available, load, serve, start
-from .seeding import CAPITALS_AND_DIGITS, ODD_TEXTS, random_text
-from .simulator import Simulator, SimulatorOptions
-from .tokens import Login, Token, TokenServer
-from .truth import LedgerMovement, LedgerVoucher
+from voucher_gateway.simulator import misleading_faults as misleading_faults
+from voucher_gateway.simulator.clock import VirtualClock
+from voucher_gateway.simulator.fault_queue import Fault, parse_fault
+from voucher_gateway.simulator.faults import FAULTS, FaultKind
+from voucher_gateway.simulator.ledger_view import LedgerMovement, LedgerVoucher
+from voucher_gateway.simulator.messages import RecordedRequest, Refused, Reply, Request
+from voucher_gateway.simulator.oauth import Login, Token, TokenServer
+from voucher_gateway.simulator.routing import Route
+from voucher_gateway.simulator.runner import GROUP, RunningSimulator, available, load, serve, start
+from voucher_gateway.simulator.seeding import CAPITALS_AND_DIGITS, ODD_TEXTS, random_text
+from voucher_gateway.simulator.simulator import Simulator, SimulatorOptions
+from voucher_gateway.simulator.state_file import from_records, to_records
+from voucher_gateway.simulator.strict_json import InvalidJson, read_json, write_json
+from voucher_gateway.simulator.voucher_store import VoucherStore
 
 __all__ = [
     "CAPITALS_AND_DIGITS",

@@ -13,16 +13,16 @@ from flask import Flask, Response
 from flask import request as flask_request
 from werkzeug.datastructures import Headers
 
-from .delivery import ConnectionGone, Outgoing
-from .exchange import RecordedRequest, Refused, Reply, Request
-from .fault_table import FAULTS
-from .faults import ArmedFaults, Fault
-from .pictures import LedgerSnapshots
-from .routing import BadPath, Match, find_route
-from .server import HEADERS_KEY, TARGET_KEY
+from voucher_gateway.simulator.fault_queue import ArmedFaults, Fault
+from voucher_gateway.simulator.faults import FAULTS
+from voucher_gateway.simulator.ledger_snapshots import LedgerSnapshots
+from voucher_gateway.simulator.messages import RecordedRequest, Refused, Reply, Request
+from voucher_gateway.simulator.routing import BadPath, Match, find_route
+from voucher_gateway.simulator.server import HEADERS_KEY, TARGET_KEY
+from voucher_gateway.simulator.socket_writer import ConnectionGone, Outgoing
 
 if TYPE_CHECKING:
-    from .simulator import Simulator
+    from voucher_gateway.simulator.simulator import Simulator
 
 _RECORD_LIMIT: Final = 100_000
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})

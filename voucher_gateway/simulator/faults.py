@@ -1,154 +1,390 @@
-"""Faults that wait for a matching request, and which of them a request meets."""
+"""Every fault: its name, one sentence, whether the vendor commits, its options and what it does."""
 
 from __future__ import annotations
 
-import re
-import threading
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+import zlib
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from itertools import chain
+from typing import TYPE_CHECKING, Final, Protocol
 
-from attrs import define, field, frozen
+from attrs import evolve, field, frozen
 
-from .fault_table import FAULTS
+from voucher_gateway.simulator import socket_writer
+from voucher_gateway.simulator.messages import Reply
+from voucher_gateway.simulator.strict_json import write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from voucher_gateway.simulator.messages import Request
+    from voucher_gateway.simulator.simulator import Simulator
 
-OptionValue = float | str
+Action = Callable[..., Reply]
+
+
+class FaultContext(Protocol):
+    """A request on its way to the vendor's handler, as a fault meets it."""
+
+    @property
+    def simulator(self) -> Simulator:
+        """The vendor."""
+        ...
+
+    @property
+    def request(self) -> Request:
+        """What arrived."""
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """Wait in real time."""
+        ...
+
+    def proceed(self) -> Reply:
+        """Let it meet the next fault or, when none is left, the vendor."""
+        ...
+
+    def proceed_later(self, after_requests: int) -> None:
+        """Let the vendor carry it out once so many further changing requests were answered."""
+        ...
+
+    def proceed_from_snapshot(self, lag_s: float, lag_requests: int | None) -> Reply:
+        """The same, a look-up being answered from an older picture of the ledger."""
+        ...
+
+    def proceed_with_body(self, body: bytes) -> Reply:
+        """The same, as if this body had arrived."""
+        ...
 
 
 @frozen
-class Fault:
-    """A fault in wait.
+class FaultOption:
+    """An option of a fault: a text without control characters, or a number within bounds.
 
     Attributes:
-        name: a key of `FAULTS`.
-        match: "METHOD /path/pattern" over the raw path without the query; `*` stands for any characters,
-            slashes included, and alone for any method.
-        times: how many matching requests meet it; 0 for all of them.
-        options: those of its kind that shall differ from the default.
-        after: how many matching requests it lets pass before the first that meets it.
+        default: what it is when nobody says; None for a number that may be left out.
+        least: the smallest number.
+        most: the largest number.
+        choices: the texts that it can be; any, where none is named.
+    """
 
-    Raises:
-        ValueError: for an unknown name or option, or a value that cannot be.
+    default: float | str | None
+    least: float = 0
+    most: float = 1e9
+    choices: tuple[str, ...] = ()
+
+    def admits(self, value: object) -> bool:
+        """Whether the option can have this value."""
+        if isinstance(self.default, str):
+            return isinstance(value, str) and value.isprintable() and (not self.choices or value in self.choices)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        return self.least <= value <= self.most
+
+    def __str__(self) -> str:
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        if isinstance(self.default, str):
+            return "a text without control characters"
+        return f"a number from {self.least:g} to {self.most:g}"
+
+
+@frozen
+class FaultKind:
+    """What one fault is.
+
+    Attributes:
+        name: as callers write it.
+        sentence: what happens, for people.
+        commits: whether the vendor does what was asked; None where the fault is about something else.
+        options: their names and defaults; times are real seconds unless the sentence says otherwise.
+        stacks: whether it changes the circumstances and leaves the answer to the vendor or another fault.
     """
 
     name: str
-    match: str = "* *"
-    times: int = 1
-    options: Mapping[str, OptionValue] = field(factory=dict)
-    after: int = 0
-    _pattern: re.Pattern[str] = field(init=False, repr=False, eq=False)
-
-    @_pattern.default
-    def _compile(self) -> re.Pattern[str]:
-        if self.name not in FAULTS:
-            raise ValueError(f"there is no fault {self.name!r}; there are {', '.join(sorted(FAULTS))}")
-        method, space, path = self.match.partition(" ")
-        if not (method and space and path) or " " in path:
-            raise ValueError(f'a fault matches "METHOD /path/pattern", not {self.match!r}')
-        if self.times < 0:
-            raise ValueError("a fault happens a number of times, or 0 for always")
-        if self.after < 0:
-            raise ValueError("a fault lets a number of requests pass, or 0 for none")
-        self._check_options()
-        return re.compile(f"{_wildcards(method.upper())} {_wildcards(path)}", re.DOTALL)
-
-    def _check_options(self) -> None:
-        known = FAULTS[self.name].options
-        for name, value in self.options.items():
-            if name not in known:
-                raise ValueError(f"the fault {self.name} has no option {name!r}; it has {sorted(known)}")
-            if not known[name].admits(value):
-                raise ValueError(f"the option {name} of {self.name} must be {known[name]}")
-
-    def fits(self, method: str, raw_path: str) -> bool:
-        """Whether it waits for a request like this."""
-        return self._pattern.fullmatch(f"{method} {raw_path}") is not None
+    sentence: str
+    commits: bool | None
+    options: Mapping[str, FaultOption] = field(factory=dict)
+    stacks: bool = False
+    action: Action = field(kw_only=True, repr=False, eq=False)
 
 
-def parse_fault(text: str) -> Fault:
-    """Reads `NAME[:MATCH[:TIMES[:AFTER]]]` as the command line writes it, TIMES and AFTER being digits.
+FAULTS: Final[dict[str, FaultKind]] = {}
 
-    Raises:
-        ValueError: when it cannot be read so, or as `Fault` says.
-    """
-    name, _, rest = text.partition(":")
-    read = re.fullmatch("(.*?)(?::([0-9]{1,9}))?(?::([0-9]{1,9}))?", rest, re.DOTALL)
-    assert read is not None
-    match, times, after = read.groups()
-    return Fault(name.strip(), match or "* *", int(times or 1), after=int(after or 0))
+_ERROR_500: Final = FaultOption(500, 400, 599)
+
+_HTML: Final = b"<!DOCTYPE html><html><head><title>Please wait</title></head><body><h1>Please wait</h1></body></html>"
 
 
-@define
-class _Waiting:
-    """A fault in wait: how many requests it still lets pass, and how many it will strike; 0 for all."""
+def _fault(
+    name: str, sentence: str, *, commits: bool | None, stacks: bool = False, **options: FaultOption
+) -> Callable[[Action], Action]:
+    def register(action: Action) -> Action:
+        FAULTS[name] = FaultKind(name, sentence, commits, options, stacks, action=action)
+        return action
 
-    fault: Fault
-    passing: int
-    striking: int
-
-
-class ArmedFaults:
-    """The faults in wait, in the order in which they were injected. Safe to share between threads."""
-
-    def __init__(self, without_meaning: Collection[str] = ()) -> None:
-        self._without_meaning = without_meaning
-        self._lock = threading.Lock()
-        self._armed: list[_Waiting] = []
-
-    def arm(self, fault: Fault) -> None:
-        """Lets one more fault wait.
-
-        Raises:
-            ValueError: when it has no meaning at this vendor.
-        """
-        if fault.name in self._without_meaning:
-            raise ValueError(f"the fault {fault.name} has no meaning at this vendor")
-        with self._lock:
-            self._armed.append(_Waiting(fault, fault.after, fault.times))
-
-    def clear(self) -> int:
-        """Forgets all of them and says how many there were."""
-        with self._lock:
-            count = len(self._armed)
-            self._armed.clear()
-            return count
-
-    def waiting(self, name: str) -> bool:
-        """Whether a fault of that name waits."""
-        with self._lock:
-            return any(waiting.fault.name == name for waiting in self._armed)
-
-    def take(self, method: str, raw_path: str) -> list[Fault]:
-        """The faults that this request meets, each used once.
-
-        Those that stack (they change the circumstances) all apply; of the others, which answer in the
-        vendor's place, the first applies and the rest keep waiting. A request that a fault lets pass
-        counts for it, whatever other fault that request meets.
-        """
-        taken: list[Fault] = []
-        left: list[_Waiting] = []
-        answered = False
-        with self._lock:
-            for waiting in self._armed:
-                fault, stacks = waiting.fault, FAULTS[waiting.fault.name].stacks
-                if not fault.fits(method, raw_path):
-                    left.append(waiting)
-                elif waiting.passing:
-                    waiting.passing -= 1
-                    left.append(waiting)
-                elif answered and not stacks:
-                    left.append(waiting)
-                else:
-                    answered = answered or not stacks
-                    taken.append(fault)
-                    if waiting.striking != 1:
-                        waiting.striking = max(waiting.striking - 1, 0)
-                        left.append(waiting)
-            self._armed = left
-        return taken
+    return register
 
 
-def _wildcards(pattern: str) -> str:
-    return ".*".join(re.escape(part) for part in pattern.split("*"))
+register_fault: Final = _fault
+"""Registers what it decorates, for the modules that hold more faults."""
+
+
+@_fault("drop-before", "The connection closes without an answer; nothing happened.", commits=False)
+def _drop_before(_: FaultContext) -> Reply:
+    return Reply(0, delivery=socket_writer.drop)
+
+
+@_fault("reset-before", "The connection is reset (TCP RST); nothing happened.", commits=False)
+def _reset_before(_: FaultContext) -> Reply:
+    return Reply(0, delivery=socket_writer.reset)
+
+
+@_fault(
+    "deliver-late",
+    "The connection closes without an answer; the vendor does it later, once after_requests further changing requests"
+    " were answered.",
+    commits=True,
+    after_requests=FaultOption(3, 1),
+)
+def _deliver_late(exchange: FaultContext, after_requests: float) -> Reply:
+    exchange.proceed_later(int(after_requests))
+    return Reply(0, delivery=socket_writer.drop)
+
+
+@_fault("commit-then-drop", "The vendor does it and closes the connection without a byte.", commits=True)
+def _commit_then_drop(exchange: FaultContext) -> Reply:
+    return evolve(exchange.proceed(), status=0, delivery=socket_writer.drop)
+
+
+@_fault("commit-then-reset", "The vendor does it and resets the connection (TCP RST).", commits=True)
+def _commit_then_reset(exchange: FaultContext) -> Reply:
+    return evolve(exchange.proceed(), status=0, delivery=socket_writer.reset)
+
+
+@_fault("error-before", "An error status; nothing happened.", commits=False, status=_ERROR_500)
+def _error_before(exchange: FaultContext, status: float) -> Reply:
+    return exchange.simulator.error_reply(int(status), "The server could not answer.")
+
+
+@_fault("error-after-commit", "The vendor does it and answers with an error status.", commits=True, status=_ERROR_500)
+def _error_after_commit(exchange: FaultContext, status: float) -> Reply:
+    exchange.proceed()
+    return exchange.simulator.error_reply(int(status), "The server could not answer.")
+
+
+@_fault("rate-limit", "429 with Retry-After; nothing happened.", commits=False, retry_after_s=FaultOption(1))
+def _rate_limit(exchange: FaultContext, retry_after_s: float) -> Reply:
+    reply = exchange.simulator.error_reply(429, "Too many requests.")
+    return reply.with_header("Retry-After", f"{retry_after_s:g}")
+
+
+@_fault("unauthorized", "401, although the token is good; nothing happened.", commits=False)
+def _reply_unauthorized(exchange: FaultContext) -> Reply:
+    return exchange.simulator.error_reply(401, "Unauthorized.")
+
+
+@_fault("slow", "The vendor does it and answers late.", commits=True, delay_s=FaultOption(1.0))
+def _slow(exchange: FaultContext, delay_s: float) -> Reply:
+    reply = exchange.proceed()
+    exchange.pause(delay_s)
+    return reply
+
+
+@_fault(
+    "slow-before", "Waits, then closes without an answer; nothing happened.", commits=False, delay_s=FaultOption(1.0)
+)
+def _slow_before(exchange: FaultContext, delay_s: float) -> Reply:
+    exchange.pause(delay_s)
+    return Reply(0, delivery=socket_writer.drop)
+
+
+@_fault("hang", "Never answers; nothing happened.", commits=False)
+def _hang(_: FaultContext) -> Reply:
+    return Reply(0, delivery=socket_writer.hang)
+
+
+@_fault("commit-then-hang", "The vendor does it and never answers.", commits=True)
+def _commit_then_hang(exchange: FaultContext) -> Reply:
+    return evolve(exchange.proceed(), status=0, delivery=socket_writer.hang)
+
+
+@_fault("drip", "The vendor does it; the body arrives a byte at a time.", commits=True, interval_s=FaultOption(0.2))
+def _drip(exchange: FaultContext, interval_s: float) -> Reply:
+    return evolve(exchange.proceed(), delivery=socket_writer.Drip(interval_s))
+
+
+@_fault("drip-headers", "The vendor does it; all arrives a byte at a time.", commits=True, interval_s=FaultOption(0.2))
+def _drip_headers(exchange: FaultContext, interval_s: float) -> Reply:
+    return evolve(exchange.proceed(), delivery=socket_writer.Drip(interval_s, head_too=True))
+
+
+@_fault("truncate", "The vendor does it; the body ends before Content-Length is reached.", commits=True)
+def _truncate(exchange: FaultContext) -> Reply:
+    return evolve(exchange.proceed(), delivery=socket_writer.truncate)
+
+
+@_fault("html", "The vendor does it and answers 200 with an HTML page.", commits=True)
+def _html(exchange: FaultContext) -> Reply:
+    exchange.proceed()
+    return Reply(200, _HTML, (("Content-Type", "text/html; charset=utf-8"),))
+
+
+@_fault(
+    "html-error",
+    "An error status with an HTML page; nothing happened.",
+    commits=False,
+    status=FaultOption(502, 400, 599),
+)
+def _html_error(_: FaultContext, status: float) -> Reply:
+    return Reply(int(status), _HTML, (("Content-Type", "text/html; charset=utf-8"),))
+
+
+@_fault(
+    "html-after-commit",
+    "The vendor does it and an HTML page with an error status comes back, as from a proxy.",
+    commits=True,
+    status=FaultOption(404, 400, 599),
+)
+def _html_after_commit(exchange: FaultContext, status: float) -> Reply:
+    exchange.proceed()
+    return Reply(int(status), _HTML, (("Content-Type", "text/html; charset=utf-8"),))
+
+
+@_fault("not-json", "The vendor does it; the body is called JSON and breaks off in its middle.", commits=True)
+def _not_json(exchange: FaultContext) -> Reply:
+    reply = exchange.proceed()
+    return _json_bytes(reply, (reply.payload() or b"{}")[:-1] + b",")
+
+
+@_fault("nan", "The vendor does it; a NaN literal stands where a value is due.", commits=True)
+def _nan(exchange: FaultContext) -> Reply:
+    reply = exchange.proceed()
+    if not isinstance(reply.body, dict):
+        return _json_bytes(reply, b"NaN")
+    members = (write_json(key) + b":NaN" for key in reply.body)
+    return _json_bytes(reply, b"{" + b",".join(members) + b"}")
+
+
+@_fault("empty", "The vendor does it and answers 200 with an empty body.", commits=True)
+def _empty(exchange: FaultContext) -> Reply:
+    exchange.proceed()
+    return Reply(200, b"", (("Content-Type", "application/json"),))
+
+
+@_fault("huge", "The vendor does it; the body goes on and on.", commits=True, bytes=FaultOption(200_000_000))
+def _huge(exchange: FaultContext, bytes: float) -> Reply:
+    return evolve(exchange.proceed(), delivery=socket_writer.Flood(int(bytes)))
+
+
+@_fault(
+    "huge-reply",
+    "The vendor does it; a small compressed body unpacks to millions of empty lists.",
+    commits=True,
+    bytes=FaultOption(32_000_000, 6),
+)
+def _huge_reply(exchange: FaultContext, bytes: float) -> Reply:
+    exchange.proceed()
+    headers = (("Content-Type", "application/json"), ("Content-Encoding", "gzip"))
+    return Reply(200, _compressed_empty_lists(int(bytes) // 3), headers)
+
+
+@_fault(
+    "interim",
+    "The vendor does it; an interim reply comes at once and the answer later, on a connection that stays open.",
+    commits=True,
+    status=FaultOption(103, 102, 199),
+    delay_s=FaultOption(0.2),
+)
+def _interim(exchange: FaultContext, status: float, delay_s: float) -> Reply:
+    return evolve(exchange.proceed(), delivery=socket_writer.Interim(int(status), delay_s))
+
+
+@_fault(
+    "no-content-with-body",
+    "The vendor does it and answers 204, yet with a length and, a little later, a body; the connection stays open.",
+    commits=True,
+    delay_s=FaultOption(0.05),
+)
+def _no_content_with_body(exchange: FaultContext, delay_s: float) -> Reply:
+    reply = exchange.proceed()
+    if not 200 <= reply.status <= 299:
+        return reply
+    return Reply(204, b'"No Content"', delivery=socket_writer.LateBody(delay_s))
+
+
+@_fault(
+    "answer-twice",
+    "The vendor does it and sends its whole answer twice, on a connection that stays open.",
+    commits=True,
+)
+def _answer_twice(exchange: FaultContext) -> Reply:
+    return evolve(exchange.proceed(), delivery=socket_writer.send_twice)
+
+
+@_fault("wrong-echo", "The vendor does it; the reply shows another amount.", commits=True)
+def _wrong_echo(exchange: FaultContext) -> Reply:
+    return exchange.simulator.distort(exchange.proceed())
+
+
+@_fault(
+    "redirect", "302 to another host; nothing happened.", commits=False, location=FaultOption("http://127.0.0.1:9/")
+)
+def _redirect(_: FaultContext, location: str) -> Reply:
+    return Reply(302, b"", (("Location", location),))
+
+
+@_fault("expire-token", "All access tokens become invalid just before.", commits=None, stacks=True)
+def _expire_token(exchange: FaultContext) -> Reply:
+    with exchange.simulator.lock:
+        exchange.simulator.expire_tokens()
+    return exchange.proceed()
+
+
+@_fault("replace-reservation", "Somebody else reserves the voucher just before.", commits=None, stacks=True)
+def _replace_reservation(exchange: FaultContext) -> Reply:
+    with exchange.simulator.lock:
+        exchange.simulator.replace_reservation(exchange.request)
+    return exchange.proceed()
+
+
+@_fault(
+    "lagging-lookups",
+    "Look-ups answer from an older picture of the ledger: lag_s virtual seconds old, or lag_requests changing"
+    " requests old where that is given; nothing older than the fault itself.",
+    commits=None,
+    stacks=True,
+    lag_s=FaultOption(5.0),
+    lag_requests=FaultOption(None),
+)
+def _lagging_lookups(exchange: FaultContext, lag_s: float, lag_requests: float | None) -> Reply:
+    return exchange.proceed_from_snapshot(lag_s, None if lag_requests is None else int(lag_requests))
+
+
+@_fault("insert-while-paging", "A new voucher appears right after the answer.", commits=None, stacks=True)
+def _insert_while_paging(exchange: FaultContext) -> Reply:
+    reply = exchange.proceed()
+    with exchange.simulator.lock:
+        exchange.simulator.insert_voucher()
+    return reply
+
+
+@_fault(
+    "clock-skew",
+    "The Date header is wrong by that many seconds.",
+    commits=None,
+    stacks=True,
+    seconds=FaultOption(3600, -1e9),
+)
+def _clock_skew(exchange: FaultContext, seconds: float) -> Reply:
+    return exchange.proceed().with_header("Date", exchange.simulator.clock.http_date(seconds))
+
+
+@lru_cache(maxsize=4)
+def _compressed_empty_lists(count: int) -> bytes:
+    """A gzipped list of so many empty lists, made without the whole of it in memory."""
+    packing = zlib.compressobj(wbits=31)
+    lists = (b"[]," * min(20_000, count - 1 - start) for start in range(0, count - 1, 20_000))
+    return b"".join([*map(packing.compress, chain([b"["], lists, [b"[]]"])), packing.flush()])
+
+
+def _json_bytes(reply: Reply, body: bytes) -> Reply:
+    return evolve(reply.with_header("Content-Type", "application/json"), body=body)

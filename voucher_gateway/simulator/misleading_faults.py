@@ -7,9 +7,9 @@ from typing import Final
 
 from attrs import evolve
 
-from .exchange import Reply
-from .fault_table import FaultContext, FaultOption, register_fault
-from .jsontext import InvalidJson, write_json
+from voucher_gateway.simulator.faults import FaultContext, FaultOption, register_fault
+from voucher_gateway.simulator.messages import Reply
+from voucher_gateway.simulator.strict_json import InvalidJson, write_json
 
 
 @register_fault(

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
-from .delivery import ConnectionGone, ReplySent, encode_head
+from voucher_gateway.simulator.socket_writer import ConnectionGone, ReplySent, encode_head
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
-    from .exchange import Reply
+    from voucher_gateway.simulator.messages import Reply
 
 Refusal = Callable[[int, str], "Reply"]
 """Makes the reply to what is no proper HTTP request, from a status and a sentence."""

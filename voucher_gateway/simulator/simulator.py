@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from attrs import field, frozen, validators
 
-from .clock import VirtualClock
+from voucher_gateway.simulator.clock import VirtualClock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .exchange import Reply, Request
-    from .routing import Route
+    from voucher_gateway.simulator.messages import Reply, Request
+    from voucher_gateway.simulator.routing import Route
 
 
 def _aware(_: object, __: object, value: datetime | None) -> None:

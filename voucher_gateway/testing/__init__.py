@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from voucher_gateway.conformance import Level
-    from voucher_gateway.testing.canary import Canary
     from voucher_gateway.testing.contract import ProviderContract
-    from voucher_gateway.testing.keeping import BrokenPromise, for_promise
+    from voucher_gateway.testing.harness.canary import Canary
+    from voucher_gateway.testing.harness.vendor import SimulatorVendor, VendorUnderTest
     from voucher_gateway.testing.promise import Promise
+    from voucher_gateway.testing.promise_checks import BrokenPromise, for_promise
     from voucher_gateway.testing.promises import PROMISES
-    from voucher_gateway.testing.stage import SimulatorVendor, VendorUnderTest
 
 __all__ = [
     "PROMISES",
@@ -31,14 +31,14 @@ __all__ = [
 # pytest imports this package in every run where the library is installed, so nothing is loaded before it is used.
 _HOMES = {
     "Level": "voucher_gateway.conformance",
-    "Canary": "voucher_gateway.testing.canary",
+    "Canary": "voucher_gateway.testing.harness.canary",
     "ProviderContract": "voucher_gateway.testing.contract",
-    "BrokenPromise": "voucher_gateway.testing.keeping",
+    "BrokenPromise": "voucher_gateway.testing.promise_checks",
     "Promise": "voucher_gateway.testing.promise",
-    "keeps": "voucher_gateway.testing.keeping",
+    "keeps": "voucher_gateway.testing.promise_checks",
     "PROMISES": "voucher_gateway.testing.promises",
-    "SimulatorStage": "voucher_gateway.testing.stage",
-    "Stage": "voucher_gateway.testing.stage",
+    "SimulatorStage": "voucher_gateway.testing.harness.vendor",
+    "Stage": "voucher_gateway.testing.harness.vendor",
 }
 
 

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from voucher_gateway.testing.base import Contract
-from voucher_gateway.testing.changing import ChangingContract
-from voucher_gateway.testing.connections import ConnectionsContract
-from voucher_gateway.testing.crash import CrashContract
-from voucher_gateway.testing.declaring import DeclaringContract
-from voucher_gateway.testing.failing import FailingContract
-from voucher_gateway.testing.issuing import IssuingContract
-from voucher_gateway.testing.leaking import LeakingContract
-from voucher_gateway.testing.misreading import MisreadingContract
-from voucher_gateway.testing.money import MoneyContract
-from voucher_gateway.testing.paging import PagingContract
-from voucher_gateway.testing.reaching import ReachingContract
-from voucher_gateway.testing.reading import ReadingContract
-from voucher_gateway.testing.references import ReferencesContract
-from voucher_gateway.testing.refunding import RefundingContract
-from voucher_gateway.testing.reserving import ReservingContract
-from voucher_gateway.testing.resolving import ResolvingContract
-from voucher_gateway.testing.sharing import SharingContract
-from voucher_gateway.testing.spending import SpendingContract
-from voucher_gateway.testing.times import TimesContract
+from voucher_gateway.testing.contracts.amounts import MoneyContract
+from voucher_gateway.testing.contracts.availability import FailingContract
+from voucher_gateway.testing.contracts.base import Contract
+from voucher_gateway.testing.contracts.capabilities import DeclaringContract
+from voucher_gateway.testing.contracts.changes import ChangingContract
+from voucher_gateway.testing.contracts.concurrency import SharingContract
+from voucher_gateway.testing.contracts.connections import ConnectionsContract
+from voucher_gateway.testing.contracts.crash import CrashContract
+from voucher_gateway.testing.contracts.issuing import IssuingContract
+from voucher_gateway.testing.contracts.levels import ReachingContract
+from voucher_gateway.testing.contracts.listing import PagingContract
+from voucher_gateway.testing.contracts.malformed_replies import MisreadingContract
+from voucher_gateway.testing.contracts.reading import ReadingContract
+from voucher_gateway.testing.contracts.redemptions import SpendingContract
+from voucher_gateway.testing.contracts.references import ReferencesContract
+from voucher_gateway.testing.contracts.refunds import RefundingContract
+from voucher_gateway.testing.contracts.reservations import ReservingContract
+from voucher_gateway.testing.contracts.resolution import ResolvingContract
+from voucher_gateway.testing.contracts.secrecy import LeakingContract
+from voucher_gateway.testing.contracts.timestamps import TimesContract
 
 
 class ProviderContract(

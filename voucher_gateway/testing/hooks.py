@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 if TYPE_CHECKING:
-    from voucher_gateway.testing.conduct import ContractRun, Verdict
+    from voucher_gateway.testing.conformance_run import ContractRun, Verdict
 
-_BASE: Final = "voucher_gateway.testing.base"
+_BASE: Final = "voucher_gateway.testing.contracts.base"
 _REPORTED: Final = "voucher_gateway_contract"
 _conducts: Final[pytest.StashKey[dict[str, ContractRun]]] = pytest.StashKey()
 _verdicts: Final[pytest.StashKey[list[Verdict]]] = pytest.StashKey()
@@ -58,8 +58,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     contracts = {item: _contract_of(item) for item in items}
     if not any(contracts.values()):
         return
-    from voucher_gateway.testing.conduct import SelectedPromises
-    from voucher_gateway.testing.keeping import PROMISE_ATTRIBUTE
+    from voucher_gateway.testing.conformance_run import SelectedPromises
+    from voucher_gateway.testing.promise_checks import PROMISE_ATTRIBUTE
 
     asked = {kind: attrs_of(SelectedPromises.of(kind)) for kind in set(contracts.values()) if kind is not None}
     chosen, left_out = [], []
@@ -107,7 +107,7 @@ class Bookkeeper:
         report_data = getattr(report, _REPORTED, None)
         if report_data is None:
             return
-        from voucher_gateway.testing.conduct import ContractRun, SelectedPromises
+        from voucher_gateway.testing.conformance_run import ContractRun, SelectedPromises
 
         contract = report_data["asked"]["contract"]
         if contract not in self._conducts:
@@ -126,7 +126,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     conducts = session.config.stash.get(_conducts, {})
     if not conducts:
         return
-    from voucher_gateway.testing.conduct import compare_with_files
+    from voucher_gateway.testing.conformance_run import compare_with_files
 
     verdicts_ = list(compare_with_files(conducts, write=session.config.getoption("--write-conformance")))
     session.config.stash[_verdicts] = verdicts_

@@ -11,7 +11,7 @@ from voucher_gateway.testing.hooks import (
     pytest_sessionfinish,
     pytest_terminal_summary,
 )
-from voucher_gateway.testing.shops import voucher_gateway, voucher_simulator
+from voucher_gateway.testing.pytest_fixtures import voucher_gateway, voucher_simulator
 
 __all__ = [
     "pytest_addoption",

@@ -1,7 +1,6 @@
 """Between a vendor's bytes and objects: strict JSON, strict converters and the spellings of amounts."""
 
-from voucher_gateway.wire.converters import configure, rename_to_camel, strict_converter, unstructure
-from voucher_gateway.wire.dialects import (
+from voucher_gateway.wire.amounts import (
     AmountFormat,
     DecimalText,
     FixedScale,
@@ -10,9 +9,10 @@ from voucher_gateway.wire.dialects import (
     NotRepresentable,
     WireError,
 )
-from voucher_gateway.wire.leaves import Currency
-from voucher_gateway.wire.reading import map_page, money_from, structure
-from voucher_gateway.wire.strict_json import decode, encode
+from voucher_gateway.wire.converter import configure, rename_to_camel, strict_converter, unstructure
+from voucher_gateway.wire.json import decode, encode
+from voucher_gateway.wire.scalars import Currency
+from voucher_gateway.wire.validation import map_page, money_from, structure
 
 __all__ = [
     "AmountFormat",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .options import JtlOptions
-from .simulator import JtlSimulator
+from voucher_gateway_jtl.simulator.options import JtlOptions
+from voucher_gateway_jtl.simulator.simulator import JtlSimulator
 
 __all__ = ["JtlOptions", "JtlSimulator"]

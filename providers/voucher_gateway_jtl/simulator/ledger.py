@@ -6,14 +6,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from .amounts import LARGEST_CENTS
-from .vouchers import Movement, Reservation, Voucher
+from voucher_gateway_jtl.simulator.amounts import LARGEST_CENTS
+from voucher_gateway_jtl.simulator.vouchers import Movement, Reservation, Voucher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from .errors import Errors
+    from voucher_gateway_jtl.simulator.errors import Errors
 
 RESERVATION_LASTS: Final = timedelta(minutes=30)
 """Seed: a reservation expires after 30 minutes, or when the next one is requested for its voucher."""

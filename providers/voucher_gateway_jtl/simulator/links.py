@@ -7,8 +7,7 @@ from urllib.parse import urlencode
 
 if TYPE_CHECKING:
     from voucher_gateway.simulator import Request
-
-    from .queries import Page
+    from voucher_gateway_jtl.simulator.filters import Page
 
 # Plain http, another host, and a first page whose previous one is the third: the seed's example is like that.
 _SEED_HOST: Final = "http://vouchers.internal.example"

@@ -21,21 +21,20 @@ from voucher_gateway.simulator import (
     SimulatorOptions,
     random_text,
 )
-
-from .amounts import LARGEST_CENTS, from_cents, to_cents
-from .answers import Answers
-from .clients import CONNECT_PIN_LASTS, SCOPES, Client, Clients
-from .errors import Errors
-from .fields import Fields
-from .ledger import Ledger
-from .options import JtlOptions
-from .seeding import Seeder, random_hex
-from .state import dump_clients, dump_ledger, load_clients, load_ledger
-from .value_calls import ValueCalls
-from .voucher_calls import VoucherCalls
+from voucher_gateway_jtl.simulator.amounts import LARGEST_CENTS, from_cents, to_cents
+from voucher_gateway_jtl.simulator.errors import Errors
+from voucher_gateway_jtl.simulator.ledger import Ledger
+from voucher_gateway_jtl.simulator.oauth_clients import CONNECT_PIN_LASTS, SCOPES, Client, Clients
+from voucher_gateway_jtl.simulator.options import JtlOptions
+from voucher_gateway_jtl.simulator.payment_handlers import ValueCalls
+from voucher_gateway_jtl.simulator.responses import Answers
+from voucher_gateway_jtl.simulator.seeding import Seeder, random_hex
+from voucher_gateway_jtl.simulator.state import dump_clients, dump_ledger, load_clients, load_ledger
+from voucher_gateway_jtl.simulator.validation import Fields
+from voucher_gateway_jtl.simulator.voucher_handlers import VoucherCalls
 
 if TYPE_CHECKING:
-    from .vouchers import Voucher
+    from voucher_gateway_jtl.simulator.vouchers import Voucher
 
 
 class JtlSimulator(Simulator):

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from voucher_gateway.simulator import from_records, to_records
-
-from .clients import Client
-from .vouchers import Reservation, Voucher
+from voucher_gateway_jtl.simulator.oauth_clients import Client
+from voucher_gateway_jtl.simulator.vouchers import Reservation, Voucher
 
 if TYPE_CHECKING:
-    from .ledger import Ledger
+    from voucher_gateway_jtl.simulator.ledger import Ledger
 
 
 def dump_ledger(ledger: Ledger) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """A local server that speaks the ticketing vendor's voucher API, written from its documents alone."""
 
-from .options import TicketingOptions
-from .vendor import CheckoutRefused, TicketingSimulator
+from voucher_gateway_ticketing.simulator.options import TicketingOptions
+from voucher_gateway_ticketing.simulator.simulator import CheckoutRefused, TicketingSimulator
 
 __all__ = ["CheckoutRefused", "TicketingOptions", "TicketingSimulator"]

@@ -9,9 +9,9 @@ import attrs
 import pytest
 
 from tests.migration.plan.verdicts import ANY_LOSS, AT, ENDLESS, JTL, TICKETING, judged, voucher
-from voucher_gateway.adapter import Code, Interval, Medium, Money, Pin, Status, Validity, Voucher
 from voucher_gateway.migration import LOSSES, Action, Kind, Policy, Recode, Retire, load_policy
-from voucher_gateway.migration.assess import Target
+from voucher_gateway.migration.plan.assess import Target
+from voucher_gateway.provider_api import Code, Interval, Medium, Money, Pin, Status, Validity, Voucher
 
 # --- what is carried, and what it becomes ---
 

@@ -11,13 +11,13 @@ import attrs
 import pytest
 
 from tests.migration.plan.conftest import TEXTS, Vendors
-from voucher_gateway.adapter import Money
 from voucher_gateway.migration import (
     Action,
     PlannedVoucher,
     Policy,
     Recode,
 )
+from voucher_gateway.provider_api import Money
 
 ALL = Policy(
     losses=TEXTS | {"no-end", "status", "validity"},

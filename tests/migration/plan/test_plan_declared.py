@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from tests.migration.plan.conftest import Vendors
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     Interval,
     InvalidRequest,
     Medium,

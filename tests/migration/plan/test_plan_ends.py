@@ -7,7 +7,10 @@ from typing import Any
 import attrs
 import pytest
 
-from voucher_gateway.adapter import (
+from voucher_gateway.emulation import with_emulations
+from voucher_gateway.migration import Retire, Step
+from voucher_gateway.migration.plan.route import choose_route, retire_options
+from voucher_gateway.provider_api import (
     Capabilities,
     CodeRules,
     Expiry,
@@ -17,9 +20,6 @@ from voucher_gateway.adapter import (
     UnsupportedOperation,
     native,
 )
-from voucher_gateway.emulation import with_emulations
-from voucher_gateway.migration import Retire, Step
-from voucher_gateway.migration.ends import choose_route, retire_options
 from voucher_gateway_file import FileProvider
 from voucher_gateway_jtl import JtlProvider
 from voucher_gateway_ticketing import TicketingProvider

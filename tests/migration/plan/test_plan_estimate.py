@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from voucher_gateway.adapter import Capabilities
 from voucher_gateway.emulation import with_emulations
 from voucher_gateway.migration import Retire, Step
-from voucher_gateway.migration.ends import choose_route
-from voucher_gateway.migration.estimate import AccountLoad, Estimate, requests_of
-from voucher_gateway.migration.wording import length_of
+from voucher_gateway.migration.plan.estimate import AccountLoad, Estimate, requests_of
+from voucher_gateway.migration.plan.route import choose_route
+from voucher_gateway.migration.text import length_of
+from voucher_gateway.provider_api import Capabilities
 from voucher_gateway_jtl import JtlProvider
 from voucher_gateway_ticketing import TicketingProvider
 

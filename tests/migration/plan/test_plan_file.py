@@ -13,7 +13,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from voucher_gateway.adapter import ConfigurationError, ListingReport, Money, Status
 from voucher_gateway.migration import (
     Action,
     Destination,
@@ -29,9 +28,10 @@ from voucher_gateway.migration import (
     read_totals,
     read_vouchers,
 )
-from voucher_gateway.migration.estimate import AccountLoad, Estimate
-from voucher_gateway.migration.plan_file import PlanSummary, PlanWriter
-from voucher_gateway.migration.totals import TotalsBuilder
+from voucher_gateway.migration.plan.estimate import AccountLoad, Estimate
+from voucher_gateway.migration.plan.plan_file import PlanSummary, PlanWriter
+from voucher_gateway.migration.plan.totals import TotalsBuilder
+from voucher_gateway.provider_api import ConfigurationError, ListingReport, Money, Status
 
 AT = datetime(2026, 11, 21, 12, 30, 1, 5, tzinfo=UTC)
 HEADER = PlanHeader(
@@ -166,7 +166,7 @@ def test_another_file_is_refused_with_its_name(tmp_path: Path, text: bytes) -> N
 
 
 def test_a_plan_of_another_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("voucher_gateway.migration.plan_file.FORMAT", 2)
+    monkeypatch.setattr("voucher_gateway.migration.plan.plan_file.FORMAT", 2)
     write(tmp_path / "next.plan", [])
     monkeypatch.undo()
     with pytest.raises(ConfigurationError, match="of this version"):

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.migration.plan.verdicts import AT, ENDLESS, JTL, TICKETING, judged, voucher
-from voucher_gateway.adapter import Code, Medium, Money, Pin, Status, Voucher
 from voucher_gateway.migration import LOSSES, Action, Kind, Policy, Recode
-from voucher_gateway.migration.assess import Target
+from voucher_gateway.migration.plan.assess import Target
+from voucher_gateway.provider_api import Code, Medium, Money, Pin, Status, Voucher
 
 moments = st.timedeltas(timedelta(days=-900), timedelta(days=12_000)).map(AT.__add__)
 monies = st.builds(Money.from_minor, st.integers(0, 20_000_000), st.sampled_from(["EUR", "EUR", "USD", "JPY", "BHD"]))

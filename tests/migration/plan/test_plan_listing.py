@@ -9,9 +9,9 @@ from urllib.parse import parse_qsl
 import pytest
 
 from tests.migration.plan.conftest import Vendors
-from voucher_gateway.adapter import Money, Voucher, VoucherQuery
-from voucher_gateway.migration.rates import Rates
-from voucher_gateway.migration.source import SecretReader, in_order
+from voucher_gateway.migration.plan.source import SecretReader, in_order
+from voucher_gateway.migration.run.rate_limit import Rates
+from voucher_gateway.provider_api import Money, Voucher, VoucherQuery
 
 ACCOUNTS = pytest.mark.parametrize("account", ["shop", "events"])
 

@@ -16,7 +16,6 @@ import pytest
 
 from tests.migration.plan.conftest import TEXTS, Vendors
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import Code, ConfigurationError, InvalidRequest, Money, VoucherGatewayError
 from voucher_gateway.migration import (
     Action,
     Kind,
@@ -31,10 +30,11 @@ from voucher_gateway.migration import (
     read_vouchers,
     run_plan,
 )
-from voucher_gateway.migration.collisions import fingerprint
-from voucher_gateway.migration.source import listing_of
-from voucher_gateway.migration.state import MigrationState
-from voucher_gateway.testing.canary import Canary
+from voucher_gateway.migration.plan.code_index import fingerprint
+from voucher_gateway.migration.plan.source import listing_of
+from voucher_gateway.migration.run.state import MigrationState
+from voucher_gateway.provider_api import Code, ConfigurationError, InvalidRequest, Money, VoucherGatewayError
+from voucher_gateway.testing.harness.canary import Canary
 
 ALL = Policy(
     losses=TEXTS | {"no-end", "status", "validity"},

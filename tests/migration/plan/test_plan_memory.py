@@ -7,7 +7,8 @@ import tracemalloc
 from pathlib import Path
 
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import (
+from voucher_gateway.migration import Action, make_plan
+from voucher_gateway.provider_api import (
     Capabilities,
     Code,
     CodeRules,
@@ -25,7 +26,6 @@ from voucher_gateway.adapter import (
     VoucherQuery,
     native,
 )
-from voucher_gateway.migration import Action, make_plan
 
 PAGE = 500
 MOST_BYTES = 300

@@ -12,10 +12,10 @@ import pytest
 
 from tests.migration.plan.conftest import TEXTS, Vendors
 from tests.pages.browser import Reader, opened
-from voucher_gateway.adapter import Money
+from voucher_gateway.html import Chart, render, write
 from voucher_gateway.migration import Action, PlanSummary, Policy
 from voucher_gateway.migration.html import plan_page
-from voucher_gateway.pages import Chart, render, write
+from voucher_gateway.provider_api import Money
 
 POLICY = Policy(losses=TEXTS, empty=Action.SKIP, expired=Action.SKIP)
 

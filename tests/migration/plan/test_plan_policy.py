@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from voucher_gateway.adapter import ConfigurationError
 from voucher_gateway.migration import LOSSES, RISKS, Action, Kind, Policy, Recode, Retire, load_policy
+from voucher_gateway.provider_api import ConfigurationError
 
 WHOLE = """
 losses = ["sku", "pin"]

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from voucher_gateway.adapter import Code, Interval, Money, NewVoucher, Status, Validity, Voucher
 from voucher_gateway.migration import Action, Kind, PlannedVoucher
-from voucher_gateway.migration.plan import Destination
-from voucher_gateway.migration.traveller import build_target_voucher
+from voucher_gateway.migration.plan.model import Destination
+from voucher_gateway.migration.plan.target_voucher import build_target_voucher
+from voucher_gateway.provider_api import Code, Interval, Money, NewVoucher, Status, Validity, Voucher
 from voucher_gateway_jtl import JtlProvider
 
 MONEY = Money("10.00", "EUR")

@@ -7,9 +7,9 @@ from typing import Any
 
 import attrs
 
-from voucher_gateway.adapter import Code, Expiry, Money, Voucher
 from voucher_gateway.migration import LOSSES, Policy
-from voucher_gateway.migration.assess import Assessment, Target, assess
+from voucher_gateway.migration.plan.assess import Assessment, Target, assess
+from voucher_gateway.provider_api import Code, Expiry, Money, Voucher
 from voucher_gateway_jtl import JtlProvider
 from voucher_gateway_ticketing import TicketingProvider
 

@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from tests.crash.points import Points
 from tests.migration.run.scene import Side, gateway_of
-from voucher_gateway.adapter import VoucherGatewayError
 from voucher_gateway.migration import rollback_plan, run_plan
+from voucher_gateway.provider_api import VoucherGatewayError
 
 _PATIENCE_S: Final = 60.0
 INTERRUPTED: Final = 130
@@ -74,7 +74,7 @@ def warm() -> ForkServerContext:
     """Return the maker of processes: each is forked from a process of one thread that has imported everything."""
     context = multiprocessing.get_context("forkserver")
     late = ("sqlite3", "sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql.psycopg", "encodings.idna")
-    context.set_forkserver_preload([__name__, "voucher_gateway.migration.running", *late])
+    context.set_forkserver_preload([__name__, "voucher_gateway.migration.run.runner", *late])
     root = str(Path(__file__).parents[3])
     if root not in sys.path:
         sys.path.append(root)  # the process finds this very module by it

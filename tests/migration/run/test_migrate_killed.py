@@ -14,8 +14,8 @@ import pytest
 
 from tests.migration.run.mover_process import INTERRUPTED, killed_after, running
 from tests.migration.run.scene import Scene, Truth
-from voucher_gateway.adapter import VoucherGatewayError
 from voucher_gateway.migration import MigrationStatus, PlanState, RowState, status_of, verify_plan
+from voucher_gateway.provider_api import VoucherGatewayError
 
 _DIRECTIONS: Final = (("jtl", "ticketing"), ("ticketing", "jtl"), ("jtl", "jtl"))
 _FAULTS: Final = (

@@ -9,8 +9,8 @@ import pytest
 
 from tests.migration.run.scene import Scene, entry
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import Money, NewVoucher, OperationInProgress, VoucherChanges, VoucherMoved
 from voucher_gateway.migration import rollback_plan
+from voucher_gateway.provider_api import Money, NewVoucher, OperationInProgress, VoucherChanges, VoucherMoved
 
 CODE = "MOVED-CODE-0001"
 TEN = Money("10.00", "EUR")

@@ -13,7 +13,16 @@ import sqlalchemy as sa
 
 from tests.migration.run.scene import ANYTHING, Scene, Truth, entry
 from tests.migration.run.test_migrate_points import prepared
-from voucher_gateway.adapter import (
+from voucher_gateway.execution.attempts import _RequestRecorder
+from voucher_gateway.journal import OperationKey
+from voucher_gateway.migration import PlanState, RowState, rollback_plan, run_plan, status_of
+from voucher_gateway.migration.plan.plan_file import read_summary, read_vouchers
+from voucher_gateway.migration.run import context, runner
+from voucher_gateway.migration.run.context import MigrationContext
+from voucher_gateway.migration.run.rows import RUNNABLE
+from voucher_gateway.migration.run.schema import vouchers
+from voucher_gateway.migration.run.state import MigrationState
+from voucher_gateway.provider_api import (
     Money,
     NewVoucher,
     Operation,
@@ -22,15 +31,7 @@ from voucher_gateway.adapter import (
     RateLimited,
     Redemption,
 )
-from voucher_gateway.database.schema import moved
-from voucher_gateway.execution.steps import _RequestRecorder
-from voucher_gateway.journal import OperationKey
-from voucher_gateway.migration import PlanState, RowState, journey, rollback_plan, run_plan, running, status_of
-from voucher_gateway.migration.journey import MigrationContext
-from voucher_gateway.migration.plan_file import read_summary, read_vouchers
-from voucher_gateway.migration.records import RUNNABLE
-from voucher_gateway.migration.schema import vouchers
-from voucher_gateway.migration.state import MigrationState
+from voucher_gateway.storage.schema import moved
 
 FIRST = "CODE-OF-THE-FIRST"
 TEN = Money("10.00", "EUR")
@@ -38,7 +39,7 @@ TEN = Money("10.00", "EUR")
 
 @pytest.fixture(autouse=True)
 def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journey, "_PAUSES_S", (0.01,))
+    monkeypatch.setattr(context, "_PAUSES_S", (0.01,))
 
 
 def state_of(scene: Scene) -> MigrationState:
@@ -216,7 +217,7 @@ def test_a_rollback_while_a_plan_is_being_loaded_ends_the_run(scene: Scene, monk
         yield from read_vouchers(path)
         rollback_plan(scene.another_gateway(), scene.path)
 
-    monkeypatch.setattr(running, "read_vouchers", read_slowly)
+    monkeypatch.setattr(runner, "read_vouchers", read_slowly)
     with pytest.raises(Exception, match="this plan was rolled back"):
         scene.run()
     assert Truth.of(scene) == before

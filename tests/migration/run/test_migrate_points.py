@@ -10,8 +10,8 @@ import pytest
 from tests.migration.run.mover_process import points_of
 from tests.migration.run.scene import ANYTHING, Scene, Truth
 from tests.migration.run.test_migrate_killed import check_never_more, finish, wait_until_free
-from voucher_gateway.adapter import Money, NewVoucher
 from voucher_gateway.migration import RowState, load_policy, rollback_plan, status_of, verify_plan
+from voucher_gateway.provider_api import Money, NewVoucher
 
 _WAYS: Final = (("jtl", "ticketing", None), ("ticketing", "jtl", None), ("jtl", "jtl", "empty"))
 _CODES: Final = ("CODE-OF-THE-FIRST", "CODE-OF-THE-SECOND")

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.migration.run.scene import ANYTHING, Scene, Side, entry, gateway_of
-from voucher_gateway.adapter import (
+from voucher_gateway.errors import ReferenceConflict
+from voucher_gateway.journal import OperationState
+from voucher_gateway.migration import make_plan, rollback_plan, run_plan
+from voucher_gateway.provider_api import (
     AlreadyRefunded,
     InvalidRequest,
     Money,
@@ -20,9 +23,6 @@ from voucher_gateway.adapter import (
     UnsupportedOperation,
     VoucherInactive,
 )
-from voucher_gateway.errors import ReferenceConflict
-from voucher_gateway.journal import OperationState
-from voucher_gateway.migration import make_plan, rollback_plan, run_plan
 
 CODE = "MOVED-CODE-0001"
 TEN = Money("10.00", "EUR")

@@ -14,11 +14,12 @@ from tests.migration.run.test_migrate_killed import wait_until_free
 from tests.migration.run.test_migrate_points import prepared
 from tests.migration.run.test_migrate_running import carried
 from tests.migration.run.test_migrate_verifying import first_carried, redeem_there
-from voucher_gateway.adapter import Money, NewVoucher
-from voucher_gateway.database.schema import moved
 from voucher_gateway.journal import OperationState
-from voucher_gateway.migration import PlanState, RowState, journey, read_vouchers, status_of
-from voucher_gateway.migration.schema import plans, vouchers
+from voucher_gateway.migration import PlanState, RowState, read_vouchers, status_of
+from voucher_gateway.migration.run import context
+from voucher_gateway.migration.run.schema import plans, vouchers
+from voucher_gateway.provider_api import Money, NewVoucher
+from voucher_gateway.storage.schema import moved
 
 
 def test_a_dry_run_changes_nothing_and_tells_what_a_run_does(either_scene: Scene) -> None:
@@ -47,7 +48,7 @@ def test_a_dry_run_tells_what_has_changed_and_which_codes_are_taken(scene: Scene
 
 def broken_off(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Mapping[RowState, int]:
     """Run while the target lets nobody issue: everything is frozen, and nothing is moved."""
-    monkeypatch.setattr(journey, "_PAUSES_S", (0.01,))
+    monkeypatch.setattr(context, "_PAUSES_S", (0.01,))
     scene.target.inject("rate-limit", "POST /*", times=0)
     counts: Mapping[RowState, int] = scene.run(workers=8).counts
     scene.target.clear_faults()

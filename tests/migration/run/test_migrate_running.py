@@ -15,7 +15,6 @@ import pytest
 
 from tests.migration.run.scene import ANYTHING, Scene, Side, Truth, entry, gateway_of
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import ConfigurationError, InvalidRequest, Money, NewVoucher, OperationInProgress
 from voucher_gateway.gateway import Account
 from voucher_gateway.migration import (
     Action,
@@ -31,8 +30,9 @@ from voucher_gateway.migration import (
     status_of,
     verify_plan,
 )
-from voucher_gateway.migration.rates import Rates
-from voucher_gateway.migration.state import ids_of_moved_vouchers
+from voucher_gateway.migration.run.rate_limit import Rates
+from voucher_gateway.migration.run.state import ids_of_moved_vouchers
+from voucher_gateway.provider_api import ConfigurationError, InvalidRequest, Money, NewVoucher, OperationInProgress
 
 
 def carried(scene: Scene) -> dict[str, Money]:

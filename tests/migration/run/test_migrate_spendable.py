@@ -13,7 +13,6 @@ from tests.migration.run.scene import ANYTHING, KEYS, RISKS, Scene
 from tests.migration.run.test_migrate_points import prepared
 from tests.migration.run.test_migrate_verifying import at_target, code_of, first_carried, kinds, redeem_there
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import Money, NewVoucher, SecretSource, VoucherChanges
 from voucher_gateway.gateway import Account
 from voucher_gateway.journal import open_journal
 from voucher_gateway.migration import (
@@ -25,6 +24,7 @@ from voucher_gateway.migration import (
     rollback_plan,
     verify_plan,
 )
+from voucher_gateway.provider_api import Money, NewVoucher, SecretSource, VoucherChanges
 
 _OVER: Final = datetime(2025, 1, 1, tzinfo=UTC)
 _LONG_S: Final = 900_000_000

@@ -16,12 +16,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.adapter import Money, Status
-from voucher_gateway.database import Database
 from voucher_gateway.migration import Action, Destination, End, Kind, PlanHeader, PlannedVoucher, RowState, Step
-from voucher_gateway.migration.records import read_planned, write_planned
-from voucher_gateway.migration.schema import SCHEMA
-from voucher_gateway.migration.state import MigrationState
+from voucher_gateway.migration.run.rows import read_planned, write_planned
+from voucher_gateway.migration.run.schema import SCHEMA
+from voucher_gateway.migration.run.state import MigrationState
+from voucher_gateway.provider_api import Money, Status
+from voucher_gateway.storage import Database
 
 _AT = datetime(2026, 11, 20, 12, 0, 0, 123456, UTC)
 _HEADER = PlanHeader(

@@ -12,7 +12,6 @@ import pytest
 import sqlalchemy as sa
 
 from tests.migration.run.scene import ANYTHING, Scene, Truth, entry
-from voucher_gateway.adapter import ConfigurationError, Money, VoucherChanges
 from voucher_gateway.migration import (
     Action,
     DifferenceKind,
@@ -25,7 +24,8 @@ from voucher_gateway.migration import (
     status_of,
     verify_plan,
 )
-from voucher_gateway.migration.schema import vouchers
+from voucher_gateway.migration.run.schema import vouchers
+from voucher_gateway.provider_api import ConfigurationError, Money, VoucherChanges
 
 
 def first_carried(scene: Scene, least: str = "5.00") -> PlannedVoucher:

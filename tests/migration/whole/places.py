@@ -18,7 +18,7 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway import registry
-from voucher_gateway.adapter import Money, NewVoucher, SecretSource, VoucherProvider, now
+from voucher_gateway.provider_api import Money, NewVoucher, SecretSource, VoucherProvider, now
 from voucher_gateway.simulator import RunningSimulator, start
 
 RISKS: Final = ["redeem-by-update", "refund-by-update", "top-up-by-update"]

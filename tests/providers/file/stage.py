@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from voucher_gateway.testing.stage import ACCOUNT, select_settings
+from voucher_gateway.testing.harness.vendor import ACCOUNT, select_settings
 from voucher_gateway_file import FileProvider, FileSettings
 
 _BEGIN = datetime(2026, 1, 31, 12, tzinfo=UTC)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from voucher_gateway import Code, InvalidRequest, NewVoucher, Status, UnsupportedOperation, VoucherQuery
-from voucher_gateway_file.declaration import DECLARED
+from voucher_gateway_file.capabilities import DECLARED
 
 if TYPE_CHECKING:
     from tests.providers.file.conftest import Open

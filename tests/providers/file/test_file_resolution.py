@@ -11,9 +11,9 @@ import attrs
 import pytest
 
 from voucher_gateway import DuplicateCode, Effect, Gateway, Intent, Money, NewVoucher, OutcomeUnknown, ReferenceConflict
-from voucher_gateway.witness import use_before_send_hook
+from voucher_gateway.request_hooks import use_before_send_hook
 from voucher_gateway_file import FileProvider
-from voucher_gateway_file.appending import append
+from voucher_gateway_file.append import append
 
 if TYPE_CHECKING:
     from tests.providers.file.conftest import Open
@@ -76,7 +76,7 @@ def test_a_record_that_is_not_there_was_not_written(open_file: Open, either_name
 def test_while_a_writer_holds_the_lock_absence_proves_nothing(
     open_file: Open, new: New, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("voucher_gateway_file.locking.WAIT_S", 0.05)
+    monkeypatch.setattr("voucher_gateway_file.file_lock.WAIT_S", 0.05)
     provider = open_file(reveal=True)
     intent = _issued(provider, new(), kill=True)
     with (tmp_path / "vouchers.jsonl").open("rb") as writer:
@@ -151,7 +151,7 @@ def test_a_crash_around_the_writing_is_made_good_by_the_next_call(
     provider = open_file(reveal=True)
     with _gateway(provider, sqlite_url) as gateway:
         with monkeypatch.context() as patched:
-            patched.setattr("voucher_gateway_file.book.append", dying)
+            patched.setattr("voucher_gateway_file.file_store.append", dying)
             with pytest.raises(Killed):
                 gateway.issue("files", new(code="GIFT-0001"), reference="1001-a")
         voucher = gateway.issue("files", new(code="GIFT-0001"), reference="1001-a")
@@ -167,7 +167,7 @@ def test_an_unknown_end_is_resolved_by_looking(
 
     with _gateway(open_file(reveal=True), sqlite_url) as gateway:
         with monkeypatch.context() as patched:
-            patched.setattr("voucher_gateway_file.appending.os.fsync", failing)
+            patched.setattr("voucher_gateway_file.append.os.fsync", failing)
             with pytest.raises(OutcomeUnknown) as unknown:
                 gateway.issue("files", new(code="GIFT-0001"), reference="1001-a")
         assert gateway.resolve(unknown.value.ticket).state == "not_executed"

@@ -83,7 +83,7 @@ def test_every_field_of_every_voucher_comes_back_exactly(form: str, vouchers: li
 def test_a_validity_begins_with_the_writing_unless_the_voucher_is_inactive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, validity: Validity, end: datetime | None
 ) -> None:
-    monkeypatch.setattr("voucher_gateway_file.issuing.now", lambda: datetime(2028, 1, 31, 12, tzinfo=UTC))
+    monkeypatch.setattr("voucher_gateway_file.issue.now", lambda: datetime(2028, 1, 31, 12, tzinfo=UTC))
     provider = FileProvider("files", FileSettings(path=str(tmp_path / "v.jsonl")))
     for active, ends in ((True, end), (None, end), (False, None)):
         new = NewVoucher(initial=Money("1.00", "EUR"), validity=validity, active=active)

@@ -20,7 +20,7 @@ from voucher_gateway import (
     OutcomeUnknown,
     ProviderUnavailable,
 )
-from voucher_gateway.witness import use_before_send_hook
+from voucher_gateway.request_hooks import use_before_send_hook
 
 if TYPE_CHECKING:
     from tests.providers.file.conftest import Open

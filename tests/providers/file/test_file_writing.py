@@ -21,8 +21,8 @@ from voucher_gateway import (
     Operation,
     UnsupportedOperation,
 )
-from voucher_gateway.witness import use_before_send_hook
-from voucher_gateway_file.table import WRITTEN
+from voucher_gateway.request_hooks import use_before_send_hook
+from voucher_gateway_file.csv_format import WRITTEN
 
 if TYPE_CHECKING:
     from tests.providers.file.conftest import Open

@@ -14,7 +14,7 @@ import responses
 from openapi_core import OpenAPI
 from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAPIResponse
 
-from voucher_gateway.adapter import SecretSource
+from voucher_gateway.provider_api import SecretSource
 from voucher_gateway.simulator import RunningSimulator, start
 from voucher_gateway_jtl import PRODUCTION, JtlProvider, JtlSettings
 

@@ -13,7 +13,7 @@ import responses
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     AccessDenied,
     Declined,
     IntegrityMismatch,

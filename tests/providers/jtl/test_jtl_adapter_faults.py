@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from voucher_gateway.adapter import Money, NewVoucher, OutcomeUnknown, VoucherChanges, VoucherGatewayError
+from voucher_gateway.provider_api import Money, NewVoucher, OutcomeUnknown, VoucherChanges, VoucherGatewayError
 from voucher_gateway.simulator import FAULTS
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from voucher_gateway.adapter import InvalidRequest, Money, NewVoucher, Status, VoucherQuery
+from voucher_gateway.provider_api import InvalidRequest, Money, NewVoucher, Status, VoucherQuery
 
 if TYPE_CHECKING:
     import responses

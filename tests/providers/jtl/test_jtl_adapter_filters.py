@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     Code,
     Interval,
     Medium,
@@ -20,7 +20,7 @@ from voucher_gateway.adapter import (
     Validity,
     VoucherQuery,
 )
-from voucher_gateway_jtl.declaration import DECLARED
+from voucher_gateway_jtl.capabilities import DECLARED
 
 if TYPE_CHECKING:
     from voucher_gateway.simulator import RunningSimulator

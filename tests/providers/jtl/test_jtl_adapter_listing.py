@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from voucher_gateway.adapter import InvalidRequest, Money, MovementKind, ProviderUnavailable, VoucherQuery
+from voucher_gateway.provider_api import InvalidRequest, Money, MovementKind, ProviderUnavailable, VoucherQuery
 
 if TYPE_CHECKING:
     from voucher_gateway.simulator import RunningSimulator

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from voucher_gateway.adapter import ConfigurationError, SecretSource
+from voucher_gateway.provider_api import ConfigurationError, SecretSource
 from voucher_gateway_jtl import PRODUCTION, SANDBOX, JtlProvider, JtlSettings
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openapi_core.contrib.requests import RequestsOpenAPIRequest
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     Code,
     Interval,
     Medium,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     AccessDenied,
     AuthenticationFailed,
     Code,
@@ -28,7 +28,7 @@ from voucher_gateway.adapter import (
     WrongPin,
 )
 from voucher_gateway_jtl import PRODUCTION, JtlProvider
-from voucher_gateway_jtl.declaration import DECLARED, SCOPES_OF
+from voucher_gateway_jtl.capabilities import DECLARED, SCOPES_OF
 from voucher_gateway_jtl.settings import SCOPES
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     InvalidRequest,
     Money,
     NewVoucher,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import responses
 
     from voucher_gateway.simulator import RunningSimulator
-    from voucher_gateway.testing.canary import Canary
+    from voucher_gateway.testing.harness.canary import Canary
 
     MakeAdapter = Callable[..., JtlProvider]
 

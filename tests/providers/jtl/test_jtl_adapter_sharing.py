@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from voucher_gateway.adapter import AuthenticationFailed, Money, NewVoucher, SecretSource
+from voucher_gateway.provider_api import AuthenticationFailed, Money, NewVoucher, SecretSource
 
 if TYPE_CHECKING:
     from voucher_gateway.simulator import RunningSimulator
@@ -114,7 +114,7 @@ def test_a_secret_that_was_changed_is_read_again(jtl: RunningSimulator, make_ada
 
 FORKS = """
 import json, os, sys
-from voucher_gateway.adapter import SecretSource
+from voucher_gateway.provider_api import SecretSource
 from voucher_gateway_jtl import JtlProvider, JtlSettings
 
 said = json.load(sys.stdin)

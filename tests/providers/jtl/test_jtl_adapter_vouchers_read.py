@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     JSON_NULL,
     Code,
     Interval,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from voucher_gateway.adapter import Effect, Intent, Money, Operation, OutcomeUnknown
 from voucher_gateway.journal import OperationKey, OperationState
+from voucher_gateway.provider_api import Effect, Intent, Money, Operation, OutcomeUnknown
 
 if TYPE_CHECKING:
     from tests.conftest import Shop

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from voucher_gateway.adapter import Money, NewVoucher, Rejected, ReservationExpired
+from voucher_gateway.provider_api import Money, NewVoucher, Rejected, ReservationExpired
 from voucher_gateway.simulator import RunningSimulator
 from voucher_gateway_jtl import JtlProvider
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     IntegrityMismatch,
     Money,
     NewVoucher,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from voucher_gateway.adapter import (
+from voucher_gateway.journal import OperationKey, OperationState
+from voucher_gateway.provider_api import (
     Effect,
     Intent,
     Money,
@@ -21,7 +22,6 @@ from voucher_gateway.adapter import (
     VoucherChanges,
     now,
 )
-from voucher_gateway.journal import OperationKey, OperationState
 
 if TYPE_CHECKING:
     from tests.conftest import Shop

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from voucher_gateway.adapter import Money, NewVoucher, Redemption, Reservation, Voucher
+from voucher_gateway.provider_api import Money, NewVoucher, Redemption, Reservation, Voucher
 from voucher_gateway_local import LocalProvider, LocalSettings
 
 KEY: Final = "a-key-for-the-tests-of-vouchers"

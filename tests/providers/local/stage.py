@@ -21,10 +21,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from voucher_gateway.adapter import DatabaseUnavailable, Intent, Money, NewVoucher, exponent, format_micros
-from voucher_gateway.database import Database
-from voucher_gateway.testing.stage import ACCOUNT, PAGE_SIZE, select_settings
-from voucher_gateway_local import LocalProvider, LocalSettings, changes, provider, resolution
+from voucher_gateway.provider_api import DatabaseUnavailable, Intent, Money, NewVoucher, exponent, format_micros
+from voucher_gateway.storage import Database
+from voucher_gateway.testing.harness.vendor import ACCOUNT, PAGE_SIZE, select_settings
+from voucher_gateway_local import LocalProvider, LocalSettings, calls, provider, resolution
 from voucher_gateway_local.tables import VOUCHERS
 
 KEY: Final = "a-key-for-the-contract-of-own-vouchers"
@@ -114,7 +114,7 @@ class LocalVendor:
         self._patch.setattr(
             provider, "open_book", self._labelled("GET the keys", vars(provider)["open_book"], once=True)
         )
-        self._patch.setattr(changes, "carry_out", self._changing(vars(changes)["carry_out"]))
+        self._patch.setattr(calls, "carry_out", self._changing(vars(calls)["carry_out"]))
         self._patch.setattr(
             resolution, "looking_for", self._labelled("GET a reference", vars(resolution)["looking_for"])
         )

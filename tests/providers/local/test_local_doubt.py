@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from tests.providers.local.conftest import KEY, MakeTill, Till, eur
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     DatabaseUnavailable,
     Effect,
     Intent,
@@ -24,8 +24,8 @@ from voucher_gateway.adapter import (
     OutcomeUnknown,
     Ticket,
 )
-from voucher_gateway.database.locks import transaction_lock
-from voucher_gateway.witness import use_before_send_hook
+from voucher_gateway.request_hooks import use_before_send_hook
+from voucher_gateway.storage.locks import transaction_lock
 from voucher_gateway_local import LocalProvider, LocalSettings, transactions
 
 
@@ -152,9 +152,9 @@ def held_open(till: Till, code: str, reference: str) -> Iterator[int]:
 
             return real(database, intent, acted)
 
-        from voucher_gateway_local import changes
+        from voucher_gateway_local import calls
 
-        vars(changes)["carry_out"] = freezing
+        vars(calls)["carry_out"] = freezing
         try:
             till.provider.redeem(code, eur("10.00"), reference=reference)
         finally:

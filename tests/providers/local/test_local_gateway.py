@@ -17,7 +17,9 @@ import pytest
 from tests.conftest import JOURNAL_KEYS
 from tests.providers.local.conftest import KEY, eur
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import (
+from voucher_gateway.cli.app import run as run_command
+from voucher_gateway.journal import OperationKey, open_journal
+from voucher_gateway.provider_api import (
     InsufficientValue,
     NewVoucher,
     Operation,
@@ -25,8 +27,6 @@ from voucher_gateway.adapter import (
     ReferenceConflict,
     SecretSource,
 )
-from voucher_gateway.cli.app import run as run_command
-from voucher_gateway.journal import OperationKey, open_journal
 from voucher_gateway.reconcile import reconcile
 from voucher_gateway_local import LocalProvider, LocalSettings
 
@@ -107,9 +107,9 @@ def test_a_killed_worker_is_found_out_about_for_certain(make_gateway: MakeGatewa
         warnings.simplefilter("ignore", DeprecationWarning)  # the child starts no thread of the parent's
         child = os.fork()
     if child == 0:
-        from voucher_gateway_local import changes
+        from voucher_gateway_local import calls
 
-        real = vars(changes)["carry_out"]
+        real = vars(calls)["carry_out"]
 
         def dying(database: Any, intent: Any, act: Callable[[Any], Any]) -> Any:
             def acted(connection: Any) -> Any:
@@ -121,7 +121,7 @@ def test_a_killed_worker_is_found_out_about_for_certain(make_gateway: MakeGatewa
             real(database, intent, acted)
             os.kill(os.getpid(), signal.SIGKILL)
 
-        vars(changes)["carry_out"] = dying
+        vars(calls)["carry_out"] = dying
         gateway.redeem("own", code, eur("10.00"), reference="a")
         os._exit(1)
     os.waitpid(child, 0)

@@ -30,7 +30,7 @@ from hypothesis.stateful import (
 from sqlalchemy import make_url
 
 from tests.providers.local.conftest import KEY, Clock, MakeTill, Till, eur
-from voucher_gateway.adapter import Declined, InvalidRequest, NewVoucher, Redemption, Reservation
+from voucher_gateway.provider_api import Declined, InvalidRequest, NewVoucher, Redemption, Reservation
 from voucher_gateway_local import LocalProvider, LocalSettings
 from voucher_gateway_local.tables import VOUCHERS, metadata, vouchers
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.providers.local.conftest import START, MakeTill, Till
-from voucher_gateway.adapter import InvalidRequest, Status, VoucherQuery
+from voucher_gateway.provider_api import InvalidRequest, Status, VoucherQuery
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from contextlib import suppress
 import pytest
 
 from tests.providers.local.conftest import MakeTill, Till, eur
-from voucher_gateway.adapter import InsufficientValue, VoucherGatewayError
+from voucher_gateway.provider_api import InsufficientValue, VoucherGatewayError
 from voucher_gateway_local import LocalSettings, provider
-from voucher_gateway_local.opening import OpenDatabase, open_book
+from voucher_gateway_local.open import OpenDatabase, open_book
 
 AtOnce = Callable[[Callable[[], object], int], list[str]]
 

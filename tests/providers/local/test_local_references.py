@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.providers.local.conftest import Till, eur
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     InvalidRequest,
     NewVoucher,
     ReferenceConflict,

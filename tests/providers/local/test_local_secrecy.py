@@ -14,16 +14,16 @@ import pytest
 import sqlalchemy as sa
 
 from tests.providers.local.conftest import KEY, Clock, MakeTill, Till, eur
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     Code,
     ConfigurationError,
     NewVoucher,
     SecretSource,
     VoucherGatewayError,
 )
-from voucher_gateway.testing.canary import Canary
+from voucher_gateway.testing.harness.canary import Canary
 from voucher_gateway_local import LocalProvider, LocalSettings
-from voucher_gateway_local.keys import Vault
+from voucher_gateway_local.vault import Vault
 
 CODE = "GIFT-7K2M9QXD4HTP-SECRET"
 PIN = "84719203"

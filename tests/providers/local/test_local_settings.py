@@ -12,7 +12,9 @@ import pytest
 
 from tests.providers.local.conftest import KEY, eur
 from voucher_gateway import Gateway
-from voucher_gateway.adapter import (
+from voucher_gateway.capabilities import Expiry
+from voucher_gateway.config.loader import load_config
+from voucher_gateway.provider_api import (
     ConfigurationError,
     DatabaseUnavailable,
     DatabaseUrl,
@@ -21,8 +23,6 @@ from voucher_gateway.adapter import (
     RepeatSafety,
     Support,
 )
-from voucher_gateway.capabilities import Expiry
-from voucher_gateway.config import load_config
 from voucher_gateway_local import LocalProvider, LocalSettings
 
 

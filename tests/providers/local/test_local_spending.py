@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from tests.providers.local.conftest import START, MakeTill, Till, eur
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     AlreadyCaptured,
     AlreadyRefunded,
     AmountOutOfRange,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.providers.local.conftest import START, MakeTill, Till, eur
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     AmountOutOfRange,
     DuplicateCode,
     Interval,

@@ -12,7 +12,7 @@ import responses
 from openapi_core import OpenAPI
 from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAPIResponse
 
-from voucher_gateway.adapter import SecretSource
+from voucher_gateway.provider_api import SecretSource
 from voucher_gateway.simulator import RunningSimulator, start
 from voucher_gateway_ticketing import PRODUCTION, TicketingProvider, TicketingSettings
 from voucher_gateway_ticketing.simulator import TicketingSimulator

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     ConfigurationError,
     MalformedResponse,
     Money,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import responses
 
     from tests.providers.ticketing.conftest import VendorClient
-    from voucher_gateway.testing.canary import Canary
+    from voucher_gateway.testing.harness.canary import Canary
 
 MakeAdapter = Callable[..., TicketingProvider]
 KEY_INFO = f"{PRODUCTION}/api/keys/info"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from voucher_gateway.adapter import (
+from voucher_gateway.models import Interval
+from voucher_gateway.provider_api import (
     AmountOutOfRange,
     Code,
     ConfigurationError,
@@ -29,7 +30,6 @@ from voucher_gateway.adapter import (
     VoucherChanges,
     VoucherQuery,
 )
-from voucher_gateway.model import Interval
 from voucher_gateway_ticketing import PRODUCTION, STAGING, TicketingProvider, TicketingSettings
 
 if TYPE_CHECKING:

@@ -10,7 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 import attrs
 import pytest
 
-from voucher_gateway.adapter import MalformedResponse, Money, NewVoucher, OutcomeUnknown, VoucherNotFound, VoucherQuery
+from voucher_gateway.provider_api import (
+    MalformedResponse,
+    Money,
+    NewVoucher,
+    OutcomeUnknown,
+    VoucherNotFound,
+    VoucherQuery,
+)
 from voucher_gateway_ticketing import PRODUCTION, TicketingProvider
 
 if TYPE_CHECKING:

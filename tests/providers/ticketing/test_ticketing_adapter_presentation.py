@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     Branding,
     Code,
     DocumentLayout,

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     Code,
     MalformedResponse,
     Money,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     Effect,
     Intent,
     MalformedResponse,
@@ -21,7 +21,7 @@ from voucher_gateway.adapter import (
     VoucherChanges,
 )
 from voucher_gateway.simulator import RunningSimulator, start
-from voucher_gateway.testing.tampering import tamperable, with_objects
+from voucher_gateway.testing.harness.reply_rewriting import tamperable, with_objects
 from voucher_gateway_ticketing import TicketingProvider, TicketingSettings
 from voucher_gateway_ticketing.simulator import TicketingSimulator
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from voucher_gateway.adapter import (
+from voucher_gateway.gateway import Account, Gateway
+from voucher_gateway.provider_api import (
     ConcurrentModification,
     CurrencyMismatch,
     Effect,
@@ -29,7 +30,6 @@ from voucher_gateway.adapter import (
     VoucherGatewayError,
     VoucherNotFound,
 )
-from voucher_gateway.gateway import Account, Gateway
 from voucher_gateway_ticketing import TicketingProvider
 
 if TYPE_CHECKING:

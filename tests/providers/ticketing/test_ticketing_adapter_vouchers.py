@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     AuthenticationFailed,
     Code,
     DuplicateCode,
@@ -28,7 +28,7 @@ from voucher_gateway_ticketing import TicketingProvider
 
 if TYPE_CHECKING:
     from tests.providers.ticketing.conftest import VendorClient
-    from voucher_gateway.testing.canary import Canary
+    from voucher_gateway.testing.harness.canary import Canary
 
 MakeAdapter = Callable[..., TicketingProvider]
 StartTicketing = Callable[..., "VendorClient"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from voucher_gateway.adapter import ConfigurationError, Secret
+from voucher_gateway.provider_api import ConfigurationError, Secret
 from voucher_gateway_ticketing import STAGING, TicketingSettings
 
 

@@ -9,7 +9,7 @@ import attrs
 
 from tests.testing.broken.registering import breaks
 from tests.testing.corner.provider import DECLARED, CornerProvider
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     Listing,
     Page,
     Voucher,

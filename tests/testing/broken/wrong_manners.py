@@ -15,7 +15,7 @@ import requests
 
 from tests.testing.broken.registering import breaks
 from tests.testing.corner.provider import DECLARED, CornerBase, CornerProvider, CornerSettings
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     AccountCheck,
     AuthenticationFailed,
     Capabilities,

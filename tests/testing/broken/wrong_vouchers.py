@@ -12,7 +12,7 @@ import attrs
 
 from tests.testing.broken.registering import breaks
 from tests.testing.corner.provider import CornerProvider
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     Balance,
     Code,
     History,

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     ApiCalls,
     BearerKey,
     Capabilities,

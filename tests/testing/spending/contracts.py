@@ -14,7 +14,7 @@ from tests.testing.spending import (
     wrong_spending,
 )
 from tests.testing.spending.registering import BROKEN
-from voucher_gateway.adapter import VoucherProvider
+from voucher_gateway.provider_api import VoucherProvider
 from voucher_gateway.testing import ProviderContract
 from voucher_gateway_local import LocalProvider
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from voucher_gateway.adapter import Capabilities, Operation, OperationSupport, ReservationRules, VoucherProvider
+from voucher_gateway.provider_api import Capabilities, Operation, OperationSupport, ReservationRules, VoucherProvider
 
 BROKEN: dict[str, tuple[type[VoucherProvider], str]] = {}
 

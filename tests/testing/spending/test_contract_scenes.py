@@ -8,10 +8,10 @@ from contextlib import closing
 import attrs
 import pytest
 
-from voucher_gateway.adapter import Operation, OperationSupport, Support
-from voucher_gateway.testing.keeping import MissingTestData
-from voucher_gateway.testing.scenes import VoucherFactory
-from voucher_gateway.testing.stage import SimulatorVendor
+from voucher_gateway.provider_api import Operation, OperationSupport, Support
+from voucher_gateway.testing.harness.vendor import SimulatorVendor
+from voucher_gateway.testing.harness.vouchers import VoucherFactory
+from voucher_gateway.testing.promise_checks import MissingTestData
 from voucher_gateway_jtl import JtlProvider
 
 LACKING = OperationSupport(support=Support.UNSUPPORTED)

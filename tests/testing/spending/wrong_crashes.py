@@ -9,7 +9,7 @@ import attrs
 
 from tests.testing.spending.registering import breaks, claiming
 from tests.testing.spending.wrong_effects import Deaf
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     Code,
     ConfigurationError,
     Effect,
@@ -30,7 +30,7 @@ from voucher_gateway.adapter import (
     VoucherHeld,
     native,
 )
-from voucher_gateway.witness import use_before_send_hook
+from voucher_gateway.request_hooks import use_before_send_hook
 from voucher_gateway_jtl import JtlProvider
 from voucher_gateway_ticketing import TicketingProvider
 

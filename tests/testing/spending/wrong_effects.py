@@ -8,7 +8,7 @@ import attrs
 import requests
 
 from tests.testing.spending.registering import breaks
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     Code,
     Deletion,
     Effect,
@@ -28,7 +28,7 @@ from voucher_gateway.adapter import (
     VoucherGatewayError,
     VoucherNotFound,
 )
-from voucher_gateway.witness import use_before_send_hook
+from voucher_gateway.request_hooks import use_before_send_hook
 from voucher_gateway_jtl import JtlProvider, JtlSettings
 from voucher_gateway_ticketing import TicketingProvider
 
@@ -86,7 +86,7 @@ class SendsInSecret(TicketingProvider):
 @breaks("E3")
 class AnnouncesTooLate(TicketingProvider):
     def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
-        from voucher_gateway.adapter import notify_before_send
+        from voucher_gateway.provider_api import notify_before_send
 
         with use_before_send_hook(Deaf()):
             made = super().issue(new, reference=reference, order=order)

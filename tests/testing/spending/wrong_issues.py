@@ -7,7 +7,7 @@ from decimal import Decimal
 import attrs
 
 from tests.testing.spending.registering import breaks
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     Deletion,
     DuplicateCode,
     Expiry,

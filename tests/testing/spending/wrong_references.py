@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from tests.testing.spending.registering import breaks, claiming
-from voucher_gateway.adapter import Money, Operation, RepeatSafety, TopUp, native
+from voucher_gateway.provider_api import Money, Operation, RepeatSafety, TopUp, native
 from voucher_gateway_jtl import JtlProvider
 
 JTL = JtlProvider.declared

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from voucher_gateway.adapter import Interval, Money, NewVoucher, Validity, Voucher, now
 from voucher_gateway.cli.demo.stage import EVENTS_CODE, SHOP_CODE, Stage
 from voucher_gateway.cli.demo.story import Story
+from voucher_gateway.provider_api import Interval, Money, NewVoucher, Validity, Voucher, now
 
 
 def issue_at_both(story: Story, stage: Stage) -> tuple[Voucher, Voucher]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from voucher_gateway.adapter import Money, Redemption, Voucher
 from voucher_gateway.capabilities import RISKS
 from voucher_gateway.cli.demo.stage import EVENTS_CODE, SHOP_CODE, Stage
 from voucher_gateway.cli.demo.story import Story
+from voucher_gateway.provider_api import Money, Redemption, Voucher
 
 
 def reserve_and_capture(story: Story, stage: Stage, gift: Voucher) -> Redemption:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from voucher_gateway.adapter import Money
 from voucher_gateway.cli.demo.story import Story
 from voucher_gateway.gateway import Gateway
+from voucher_gateway.provider_api import Money
 
 if TYPE_CHECKING:
     from voucher_gateway.simulator import RunningSimulator

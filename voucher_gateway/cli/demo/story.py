@@ -8,10 +8,10 @@ from typing import Any, Final
 from rich.padding import Padding
 from rich.text import Text
 
-from voucher_gateway.adapter import Voucher, VoucherGatewayError
 from voucher_gateway.cli.exits import error_object
 from voucher_gateway.cli.output import Output, printable
 from voucher_gateway.cli.tables import Column, print_rows, voucher_columns
+from voucher_gateway.provider_api import Voucher, VoucherGatewayError
 
 _WIDTH: Final = 100
 """Of sentences, in columns, where the terminal is wider or there is none."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from voucher_gateway.adapter import Declined, Money, OutcomeUnknown, Redemption, UnsupportedOperation, Voucher
 from voucher_gateway.cli.demo.stage import EVENTS_CODE, SHOP_CODE, Stage
 from voucher_gateway.cli.demo.story import Story
+from voucher_gateway.provider_api import Declined, Money, OutcomeUnknown, Redemption, UnsupportedOperation, Voucher
 
 
 def refuse_early(story: Story, stage: Stage, concert: Voucher) -> None:

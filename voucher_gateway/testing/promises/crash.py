@@ -6,10 +6,10 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.adapter import Capabilities, Operation
 from voucher_gateway.capabilities import RISKS
 from voucher_gateway.conformance import Level
 from voucher_gateway.emulation import with_emulations
+from voucher_gateway.provider_api import Capabilities, Operation
 from voucher_gateway.testing.promise import Applies, Promise, both, has, that
 from voucher_gateway.testing.promises.issuing import WRITES_VALUE
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from voucher_gateway.adapter import Operation
 from voucher_gateway.conformance import Level
+from voucher_gateway.provider_api import Operation
 from voucher_gateway.testing.promise import Applies, Promise, both, has, has_any, that
 
 _CHOOSES: Final = both(has(Operation.ISSUE), that(lambda declared: declared.codes.choosable, "codes cannot be chosen"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import attrs
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     BearerKey,
     Capabilities,
     Code,

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Final
 
 import attrs
-from voucher_gateway.adapter import (
+from voucher_gateway.provider_api import (
     AccessDenied,
     Code,
     Currency,

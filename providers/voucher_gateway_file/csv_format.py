@@ -1,0 +1,196 @@
+"""The CSV form: RFC 4180 in UTF-8, a header, and flat columns.
+
+An amount is a column of its own, ``initial`` and ``remaining``, both in the one ``currency``; a ``validity`` is text
+such as ``3 years``, a flag ``true`` or ``false``, ``metadata`` is a JSON value and ``links`` a JSON object. A cell
+without anything is a field that is not known. Every cell is written in quotes, and harmless to a spreadsheet, see
+`voucher_gateway_file.csv_escaping`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from voucher_gateway.provider_api import InvalidRequest, MalformedResponse, decode, encode
+from voucher_gateway_file.csv_escaping import escape_formula, unescape_formula
+from voucher_gateway_file.problems import mistaken
+from voucher_gateway_file.voucher_record import LIKE_A_NAME, FieldProblem, Object, Problem
+
+AMOUNTS: Final = ("initial", "remaining")
+
+WRITTEN: Final = (
+    "id",
+    "code",
+    "pin",
+    "currency",
+    *AMOUNTS,
+    "status",
+    "medium",
+    "valid_until",
+    "validity",
+    "taxable",
+    "tax_rate",
+    "sku",
+    "batch",
+    "order",
+    "metadata",
+    "created_at",
+)
+"""The columns of a new file."""
+
+COLUMNS: Final = ("account", *WRITTEN, "login", "origin", "links", "updated_at", "deletable")
+"""All columns that a file may have, in any order."""
+
+_VALIDITY: Final = re.compile(r"([0-9]{1,9}) ([a-z]{1,20})", re.ASCII)
+_FLAGS: Final = {"true": True, "false": False}
+
+_OURS: Final = re.compile(rb'(?:"(?:[^"]|"")*+",)*+(?:"(?:[^"]|"")*+"?\r?)?\x00*')
+
+
+class CsvFormat:
+    """Reads and writes rows."""
+
+    allows_quoted_line_breaks: Final = True
+    header: Final = True
+
+    def columns(self, body: bytes) -> Sequence[str]:
+        """Return the names of the columns.
+
+        Raises:
+            MalformedResponse: if one is unknown or there twice, or the line is no header at all.
+        """
+        names, problems = _cells(body)
+        if not problems and not set(names) & set(COLUMNS):
+            separators = " (the columns must be separated by commas)" if b";" in body or b"\t" in body else ""
+            problems = [("", f"is no header{separators}; the columns are {', '.join(COLUMNS)}")]
+        elif not problems:
+            problems = [problem for place, name in enumerate(names, 1) if (problem := _wrong_name(name, place, names))]
+        if problems:
+            problems_text = tuple(f"line 1{where and f', column {where}'}: {rule}" for where, rule in problems)
+            raise mistaken(f"the file's header is wrong: {'; '.join(problems_text)}", problems_text)
+        return names
+
+    def parse(self, body: bytes, columns: Sequence[str]) -> tuple[Object, list[Problem]]:
+        """Return the object of a row, and what is wrong with its cells."""
+        cells, problems = _cells(body)
+        if not problems and len(cells) != len(columns):
+            problems = [("", f"has {len(cells)} cells, and the header has {len(columns)}")]
+        if problems:
+            return {}, problems
+        row = {name: cell for name, cell in zip(columns, cells, strict=True) if cell}
+        record: Object = {}
+        for name, cell in row.items():
+            try:
+                if name in AMOUNTS:
+                    if "currency" not in row:
+                        raise FieldProblem("has an amount, but the row has no currency")
+                    record[name] = {"amount": cell, "currency": row["currency"]}
+                elif name != "currency":
+                    record[name] = _READ.get(name, unescape_formula)(cell)
+            except FieldProblem as wrong:
+                problems.append((name, str(wrong)))
+        return record, problems
+
+    def place(self, where: str) -> str:
+        """Return the column of a place in an object."""
+        name, _, part = where.partition(".")
+        return where and f"column {part if part == 'currency' else name}"
+
+    def could_be_cut_off(self, body: bytes) -> bool:
+        """Whether this can be the beginning of a row of ours, all in quotes; a stray quote does not look so."""
+        return _OURS.fullmatch(body) is not None or not body.strip(b"\0")
+
+    def top(self) -> bytes:
+        """Return what a new file begins with: the header."""
+        return _row(WRITTEN)
+
+    def line(self, given: Object, columns: Sequence[str]) -> bytes:
+        """Return an object as a row.
+
+        Raises:
+            InvalidRequest: if the file has no column for one of its fields.
+        """
+        cells = {name: _WRITE.get(name, escape_formula)(value) for name, value in given.items() if name not in AMOUNTS}
+        for name in AMOUNTS:
+            if name in given:
+                cells[name], cells["currency"] = given[name]["amount"], given[name]["currency"]
+        if missing := sorted(cells.keys() - set(columns)):
+            raise InvalidRequest(
+                f"the file has no column {', '.join(missing)}, and nothing is left out",
+                field=missing[0],
+                rule=f"one of {', '.join(columns)}",
+            )
+        return _row([cells.get(name, "") for name in columns])
+
+
+def _wrong_name(name: str, place: int, names: Sequence[str]) -> Problem | None:
+    where = name if LIKE_A_NAME.fullmatch(name) else str(place)
+    if name not in COLUMNS:
+        return where, f"is unknown; the columns are {', '.join(COLUMNS)}"
+    if names.index(name) + 1 < place:
+        return where, "is there twice"
+    return None
+
+
+def _cells(body: bytes) -> tuple[list[str], list[Problem]]:
+    """Return the cells of one record, or why it is none."""
+    try:
+        rows = list(csv.reader(io.StringIO(body.decode("utf-8"), newline=""), strict=True))
+    except UnicodeDecodeError:
+        return [], [("", "is not UTF-8")]
+    except csv.Error:
+        limit = csv.field_size_limit()
+        return [], [("", f"has a quote in the wrong place or none at the end, or a cell of over {limit} characters")]
+    rows = [row for row in rows if row]  # blank lines after it
+    if len(rows) != 1:
+        return [], [("", "has a line break where none may be")]
+    return rows[0], []
+
+
+def _row(cells: Sequence[str]) -> bytes:
+    # RFC 4180, 2.5 to 2.7; all in quotes, as that is what keeps blanks and line breaks as they are everywhere
+    row = ",".join('"' + cell.replace('"', '""') + '"' for cell in cells) + "\r\n"
+    try:
+        return row.encode()
+    except UnicodeEncodeError:
+        pass  # its context would carry the whole text along
+    raise InvalidRequest("a text holds half a surrogate pair", field="text", rule="valid Unicode")
+
+
+def _read_flag(cell: str) -> bool:
+    if (flag := _FLAGS.get(cell.lower())) is None:  # a spreadsheet writes TRUE
+        raise FieldProblem("must be true or false")
+    return flag
+
+
+def _read_validity(cell: str) -> Object:
+    if (match := _VALIDITY.fullmatch(cell)) is None:
+        raise FieldProblem("must be a number of days, weeks, months or years, such as 3 years")
+    return {"value": int(match[1]), "interval": match[2]}
+
+
+def _read_json(cell: str) -> Any:
+    try:
+        return decode(unescape_formula(cell).encode(), what="cell")
+    except MalformedResponse as error:
+        rule = error.message.removeprefix("the cell ")
+    raise FieldProblem(rule)
+
+
+_READ: Final[Mapping[str, Callable[[str], Any]]] = {
+    "taxable": _read_flag,
+    "deletable": _read_flag,
+    "validity": _read_validity,
+    "metadata": _read_json,
+    "links": _read_json,
+}
+_WRITE: Final[Mapping[str, Callable[[Any], str]]] = {
+    "taxable": lambda flag: "true" if flag else "false",
+    "deletable": lambda flag: "true" if flag else "false",
+    "validity": lambda validity: f"{validity['value']} {validity['interval']}",
+    "metadata": lambda metadata: escape_formula(encode(metadata).decode()),
+    "links": lambda links: escape_formula(encode(links).decode()),
+}

@@ -1,0 +1,117 @@
+"""A new voucher as it will stand in the file."""
+
+from __future__ import annotations
+
+import secrets
+from calendar import monthrange
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import attrs
+
+from voucher_gateway.provider_api import Interval, InvalidRequest, NewVoucher, Status, Validity, Voucher, now
+from voucher_gateway_file.index import FileFormat
+from voucher_gateway_file.records import LONGEST, NewLine
+from voucher_gateway_file.voucher_record import Object, object_from, problems_of, voucher_from
+
+_DAYS: Final = {Interval.DAYS: 1, Interval.WEEKS: 7}
+_MONTHS: Final = {Interval.MONTHS: 1, Interval.YEARS: 12}
+
+
+def voucher_to_write(account: str, new: NewVoucher, order: str | None) -> Voucher:
+    """Return the voucher that is to be written. What is left of it is its initial value.
+
+    A validity begins now, unless the voucher is inactive: then nothing is known yet of its end.
+
+    Args:
+        account: the account's name.
+        new: what was asked for; without an id it gets one here, without a code it has none.
+        order: the order of the call, where the voucher names none.
+
+    Raises:
+        InvalidRequest: if a validity would end beyond the year 9999.
+    """
+    at, until = now(), new.valid_until
+    if until is None and new.validity is not None and new.active is not False:
+        until = _end_of(new.validity, at)
+    return Voucher(
+        account=account,
+        id=f"file-{secrets.token_hex(10)}" if new.id is None else new.id,
+        code=new.code,
+        pin=new.pin,
+        initial=new.initial,
+        remaining=new.initial,
+        status=None if new.active is None else Status.ACTIVE if new.active else Status.INACTIVE,
+        medium=new.medium,
+        valid_until=until,
+        validity=new.validity,
+        taxable=new.taxable,
+        tax_rate=new.tax_rate,
+        sku=new.sku,
+        batch=new.batch,
+        order=order if new.order is None else new.order,
+        metadata=new.metadata,
+        created_at=at,
+    )
+
+
+def _end_of(validity: Validity, start: datetime) -> datetime | None:
+    """Return when a validity ends that begins now; in a month without that day on its last day."""
+    months = start.year * 12 + start.month - 1 + validity.value * _MONTHS.get(validity.interval, 0)
+    try:
+        if validity.interval in _DAYS:
+            return start + timedelta(days=validity.value * _DAYS[validity.interval])
+        if validity.interval in _MONTHS:
+            year, month = months // 12, months % 12 + 1
+            return start.replace(year=year, month=month, day=min(start.day, monthrange(year, month)[1]))
+    except (OverflowError, ValueError):
+        pass
+    else:
+        return None
+    raise InvalidRequest("validity ends beyond the year 9999", field="validity", rule="an end up to the year 9999")
+
+
+def record(form: FileFormat, columns: Sequence[str], voucher: Voucher, *, reveal: bool) -> NewLine:
+    """Return the record of a voucher, from which reading makes the very same voucher.
+
+    Args:
+        form: the file's form.
+        columns: the file's columns.
+        voucher: the voucher.
+        reveal: whether its code and PIN are written, or their masks.
+
+    Raises:
+        InvalidRequest: if something of it could not be read back: nothing is left out silently.
+    """
+    given = object_from(voucher, reveal=reveal)
+    try:
+        body = form.line(given, columns)
+    except (TypeError, ValueError):
+        body = b""  # the error's own text may hold anything
+    if not body:
+        raise InvalidRequest("metadata must be JSON values, and no floats", field="metadata", rule="JSON values")
+    if len(body) > LONGEST:
+        raise InvalidRequest(f"the voucher takes more than {LONGEST} bytes", field="metadata", rule="shorter")
+    if lost := _find_lost_field(form, columns, body, voucher, reveal=reveal):
+        raise InvalidRequest(f"the file cannot keep the {lost}", field=lost, rule="what can be read back")
+    return NewLine(body)
+
+
+def _find_lost_field(
+    form: FileFormat, columns: Sequence[str], body: bytes, voucher: Voucher, *, reveal: bool
+) -> str | None:
+    """Return the first field that reading the record would not bring back; None if there is none."""
+    given, problems = form.parse(body, columns)
+    try:
+        read_back = voucher_from(voucher.account, given, id=voucher.id)
+    except ExceptionGroup as group:
+        problems += problems_of(group)
+    if problems:
+        return problems[0][0].partition(".")[0] or "voucher"
+    meant = voucher if reveal else attrs.evolve(voucher, code=None, pin=None)
+    return next((name for name in _fields(given) if getattr(read_back, name) != getattr(meant, name)), None)
+
+
+def _fields(given: Object) -> list[str]:
+    return [name for name in given if name != "metadata"]  # a tuple comes back as a list

@@ -1,0 +1,255 @@
+"""A voucher as a plain object: the fields of `Voucher` under the same names, as ``voucher-gateway --json`` prints them.
+
+Amounts are text (``{"amount": "10.53", "currency": "EUR"}``), instants RFC 3339, enum members their values. Nothing
+is coerced: a number in the place of an amount is refused, for it may have gone through a binary float on its way.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from voucher_gateway.provider_api import (
+    JSON_NULL,
+    Code,
+    Interval,
+    InvalidRequest,
+    Masked,
+    Medium,
+    Money,
+    Pin,
+    Status,
+    Validity,
+    Voucher,
+    format_instant,
+    parse_instant,
+)
+
+MASKED: Final = str(Pin("0"))
+"""What the mask of a code or PIN begins with. No code of a file begins so."""
+
+LIKE_A_NAME: Final = re.compile(r"[A-Za-z_ ]{1,40}", re.ASCII)
+"""Of what stands where the name of a field or column is due, only this is repeated: it may be somebody's code."""
+
+_SECRETS: Final = ("code", "pin")
+"""The fields in whose place a mask may stand."""
+
+_NOTHING: Final = (None, JSON_NULL)
+
+Object = dict[str, Any]
+Problem = tuple[str, str]
+"""Where in an object something is wrong, and the rule it breaks. Never the value."""
+
+
+class FieldProblem(ValueError):
+    """A value breaks a rule.
+
+    Attributes:
+        part: which part of the value, if it is an object.
+    """
+
+    def __init__(self, rule: str, part: str = "") -> None:
+        super().__init__(rule)
+        self.part = part
+
+
+def voucher_from(account: str, given: Object, *, id: str) -> Voucher:
+    """Return the voucher that an object tells of. A masked code or PIN is none, and named as not read.
+
+    Args:
+        account: the account's name.
+        given: the object; its ``account`` stays in `Voucher.raw`.
+        id: the id of a voucher that has none of its own.
+
+    Raises:
+        ExceptionGroup: of `Wrong`, one for each field that breaks a rule; ``problems_of`` tells them.
+    """
+    fields: dict[str, Any] = {}
+    problems = []
+    for name, value in given.items():
+        read = READERS.get(name)
+        try:
+            if read is None:
+                problems.append(_unknown(name))
+                continue
+            fields[name] = None if value is None else read(value)
+        except FieldProblem as wrong:
+            problems.append(_prefix_problem(wrong, name))
+    initial, remaining = fields.get("initial"), fields.get("remaining")
+    if initial is not None and remaining is not None and initial.currency != remaining.currency:
+        problems.append(_prefix_problem(FieldProblem("must have the currency of the initial value"), "remaining"))
+    if problems:
+        raise ExceptionGroup("wrong fields", problems)
+    fields["account"] = account
+    fields["id"] = fields.get("id") or id
+    unread = frozenset(name for name in _SECRETS if given.get(name) is not None and fields[name] is None)
+    return Voucher(**fields, raw=given, unread=unread)
+
+
+def problems_of(group: ExceptionGroup[FieldProblem]) -> list[Problem]:
+    """Return what is wrong with the fields of one object."""
+    return [(exception.part, str(exception)) for exception in group.exceptions if isinstance(exception, FieldProblem)]
+
+
+def object_from(voucher: Voucher, *, reveal: bool) -> Object:
+    """Return a voucher as an object, without what is not known of it. In a file, null means that there is nothing.
+
+    Args:
+        voucher: the voucher.
+        reveal: whether its code and PIN are written; otherwise their masks are.
+    """
+    values = {name: getattr(voucher, name) for name in READERS if name != "account"}
+    values["links"] = dict(voucher.links) or None
+    return {name: _plain(value, reveal=reveal) for name, value in values.items() if value not in _NOTHING}
+
+
+def _plain(value: Any, *, reveal: bool) -> Any:
+    match value:
+        case enum.Enum():
+            return value.value
+        case Money():
+            return {"amount": f"{value.amount:f}", "currency": value.currency}
+        case Masked():
+            return value.reveal() if reveal else str(value)
+        case datetime():
+            return format_instant(value)
+        case Validity():
+            return {"value": value.value, "interval": value.interval.value}
+    return value
+
+
+def _unknown(name: str) -> FieldProblem:
+    known = f"no field of a voucher; the fields are {', '.join(READERS)}"
+    return (
+        FieldProblem(f"is {known}", name)
+        if LIKE_A_NAME.fullmatch(name)
+        else FieldProblem(f"has a name that is {known}")
+    )
+
+
+def _prefix_problem(wrong: FieldProblem, name: str) -> FieldProblem:
+    return FieldProblem(str(wrong), f"{name}.{wrong.part}" if wrong.part else name)
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise FieldProblem("must be text")
+    return value
+
+
+def _require_text(value: Any) -> str:
+    if not (text := _text(value)):
+        raise FieldProblem("must not be empty")
+    return text
+
+
+def _code(value: Any) -> Code | None:
+    text = _require_text(value)
+    return None if text.startswith(MASKED) else Code(text)
+
+
+def _pin(value: Any) -> Pin | None:
+    text = _require_text(value)
+    return None if text.startswith(MASKED) else Pin(text)
+
+
+def _money(value: Any) -> Money:
+    if type(value) is not dict or value.keys() != {"amount", "currency"}:
+        if type(value) is not dict:
+            raise FieldProblem(
+                'must be an object such as {"amount": "10.50", "currency": "EUR"}, with the amount as text'
+            )
+        raise FieldProblem("must have an amount and a currency, and nothing else")
+    if type(value["amount"]) is not str:
+        raise FieldProblem('must be text such as "10.50": a number may have gone through a binary float', "amount")
+    if type(value["currency"]) is not str:
+        raise FieldProblem("must be text such as EUR", "currency")
+    try:
+        money = Money(value["amount"], value["currency"])
+    except InvalidRequest as error:
+        field, rule = error.field, error.rule
+    else:
+        if value["amount"].startswith("-"):  # a zero could be, too
+            raise FieldProblem("must not be negative", "amount")
+        return money
+    raise FieldProblem(f"must be {rule}" if field == "currency" else f"must have {rule}", field)
+
+
+def _instant(value: Any) -> datetime:
+    try:
+        return parse_instant(_text(value))
+    except ValueError:
+        pass
+    raise FieldProblem("must be a moment with its offset from UTC, such as 2026-12-31T23:59:59Z")
+
+
+def _flag(value: Any) -> bool:
+    if type(value) is not bool:
+        raise FieldProblem("must be true or false")
+    return value
+
+
+def _member(kind: type[enum.StrEnum]) -> Callable[[Any], enum.StrEnum]:
+    members: Mapping[str, enum.StrEnum] = {member.value: member for member in kind}
+
+    def read(value: Any) -> enum.StrEnum:
+        member = members.get(value) if type(value) is str else None
+        if member is None:
+            raise FieldProblem(f"must be one of {', '.join(members)}")
+        return member
+
+    return read
+
+
+_interval: Final = _member(Interval)
+
+
+def _validity(value: Any) -> Validity:
+    if type(value) is not dict or value.keys() != {"value", "interval"}:
+        raise FieldProblem("must have a value and an interval, such as 3 years")
+    if type(value["value"]) is not int or value["value"] < 0:
+        raise FieldProblem("must be a whole number", "value")
+    try:
+        return Validity(value["value"], Interval(_interval(value["interval"])))
+    except FieldProblem as wrong:
+        raise _prefix_problem(wrong, "interval") from None
+
+
+def _any_json(value: Any) -> Any:
+    return value
+
+
+def _links(value: Any) -> Object:
+    if type(value) is not dict or not all(type(text) is str for text in value.values()):
+        raise FieldProblem("must be a JSON object of texts")
+    return value
+
+
+READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "account": _text,
+    "id": _require_text,
+    "code": _code,
+    "pin": _pin,
+    "initial": _money,
+    "remaining": _money,
+    "status": _member(Status),
+    "medium": _member(Medium),
+    "valid_until": _instant,
+    "validity": _validity,
+    "taxable": _flag,
+    "tax_rate": _text,
+    "sku": _text,
+    "batch": _text,
+    "order": _text,
+    "metadata": _any_json,
+    "login": _text,
+    "origin": _text,
+    "links": _links,
+    "created_at": _instant,
+    "updated_at": _instant,
+    "deletable": _flag,
+}
+"""The fields, in the order in which they are written, and what reads each."""

@@ -1,0 +1,142 @@
+"""What JTL can do, and which scope each call needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+
+import attrs
+
+from voucher_gateway.provider_api import (
+    AmountRules,
+    Capabilities,
+    CodeRules,
+    Expiry,
+    ListingRules,
+    Operation,
+    OperationSupport,
+    RepeatSafety,
+    ReservationRules,
+    Support,
+    native,
+)
+from voucher_gateway_jtl.filters import COMMON_FILTERS, NATIVE_FILTERS
+
+# Which scopes a call needs: two are in the seed (manage to create, use to reserve), the others follow from the texts
+# that describe the scopes.
+SCOPES_OF: Final[Mapping[Operation, tuple[str, ...]]] = {
+    Operation.FIND: ("read-lists",),
+    Operation.GET: ("read",),
+    Operation.BALANCE: ("read-lists",),
+    Operation.VOUCHERS: ("read-lists",),
+    # The movements have no currency, so the voucher is read too.
+    Operation.HISTORY: ("read", "read-lists"),
+    Operation.ISSUE: ("manage",),
+    Operation.ACTIVATE: ("use",),
+    Operation.DEACTIVATE: ("use",),
+    Operation.UPDATE: ("update",),
+    Operation.TOP_UP: ("recharge",),
+    Operation.DELETE: ("manage",),
+    Operation.RESERVE: ("use",),
+    Operation.CAPTURE: ("use",),
+    Operation.REFUND: ("use",),
+}
+
+# What the rules of resolution read: movements for money, the voucher itself for its state, any list for the clock.
+_READ_TO_RESOLVE: Final[Mapping[Operation, Operation]] = {
+    Operation.ISSUE: Operation.GET,
+    Operation.ACTIVATE: Operation.GET,
+    Operation.DEACTIVATE: Operation.GET,
+    Operation.UPDATE: Operation.GET,
+    Operation.DELETE: Operation.GET,
+    Operation.TOP_UP: Operation.HISTORY,
+    Operation.RESERVE: Operation.VOUCHERS,
+    Operation.CAPTURE: Operation.HISTORY,
+    Operation.REFUND: Operation.HISTORY,
+}
+
+DECLARED: Final = Capabilities(
+    operations={
+        Operation.FIND: native(note="by the code filter of the list"),
+        Operation.GET: native(),
+        Operation.BALANCE: native(),
+        Operation.VOUCHERS: native(),
+        Operation.HISTORY: native(),
+        Operation.PRESENTATION: OperationSupport(
+            support=Support.UNSUPPORTED, note="its API says nothing of how a voucher is to look"
+        ),
+        Operation.ISSUE: native(repeat=RepeatSafety.NATURAL_KEY),
+        Operation.ACTIVATE: native(repeat=RepeatSafety.LOOK_UP),
+        Operation.DEACTIVATE: native(repeat=RepeatSafety.LOOK_UP),
+        Operation.UPDATE: native(repeat=RepeatSafety.LOOK_UP),
+        Operation.TOP_UP: native(repeat=RepeatSafety.LOOK_UP),
+        Operation.DELETE: native(repeat=RepeatSafety.LOOK_UP),
+        Operation.RESERVE: native(repeat=RepeatSafety.NONE, note="moves nothing; ends by itself"),
+        Operation.CAPTURE: native(partial=False, repeat=RepeatSafety.LOOK_UP),
+        Operation.REFUND: native(partial=True, repeat=RepeatSafety.LOOK_UP),
+        Operation.RELEASE: OperationSupport(
+            support=Support.UNSUPPORTED,
+            emulation="release-by-expiry",
+            note="it has no call that gives a reservation up; one ends after 30 minutes by itself",
+        ),
+        Operation.REDEEM: OperationSupport(
+            support=Support.UNSUPPORTED,
+            emulation="redeem-by-capture",
+            note="the gateway makes it out of reserve and capture",
+        ),
+    },
+    amounts=AmountRules(decimals=2, maximum=Decimal("99999.99")),
+    currency_from="voucher",
+    codes=CodeRules(choosable=True, readable=True, max_length=255, ids_choosable=True),
+    expiry=Expiry.RELATIVE,
+    listing=ListingRules(page_size=100, sortable=True, filters=COMMON_FILTERS, native_filters=NATIVE_FILTERS),
+    reservations=ReservationRules(
+        exclusive=True,
+        superseded_by_next=True,
+        time_to_live=timedelta(minutes=30),
+        partial_capture=False,
+        release=False,
+    ),
+    resolvable=frozenset(_READ_TO_RESOLVE),
+    max_reference_length=64,
+    stored_fields=frozenset(
+        {
+            "id",
+            "code",
+            "pin",
+            "active",
+            "medium",
+            "validity",
+            "taxable",
+            "tax_rate",
+            "sku",
+            "batch",
+            "order",
+            "metadata",
+        }
+    ),
+    # Seed: 30 for the batch, 255 for other texts; for the order number and the tax rate no limit is documented, so
+    # `voucher_gateway_jtl.mapping` holds them to 255 as well.
+    max_text_lengths={"batch": 30, "pin": 255, "sku": 255, "tax_rate": 255, "order": 255},
+    # Seed: a new voucher is inactive in general, and its status can be asked for.
+    can_issue_inactive=True,
+    requests_per_operation={Operation.GET: 2},  # the voucher, and its complete view with the secrets
+)
+"""The most that a login at JTL can do."""
+
+
+def narrow_by_scopes(scopes: frozenset[str] | None) -> Capabilities:
+    """Return what a login with these scopes can do; None stands for scopes that are not known."""
+    if scopes is None:
+        return DECLARED
+    denied = {
+        operation: OperationSupport(support=Support.DENIED, note=f"this login lacks the scope {scope}")
+        for operation, needed in SCOPES_OF.items()
+        for scope in needed
+        if scope not in scopes
+    }
+    codes = attrs.evolve(DECLARED.codes, readable="read-secrets" in scopes)
+    resolves = frozenset(operation for operation, read in _READ_TO_RESOLVE.items() if read not in denied)
+    return attrs.evolve(DECLARED.with_support(denied), codes=codes, resolvable=resolves)

@@ -1,0 +1,99 @@
+"""The way every call to JTL goes: scopes looked at first, errors named after the operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from voucher_gateway.provider_api import (
+    ApiCalls,
+    ClientCredentials,
+    HttpClient,
+    Intent,
+    MalformedResponse,
+    MissingScope,
+    Operation,
+    Rejected,
+    Request,
+    Response,
+)
+from voucher_gateway_jtl.capabilities import SCOPES_OF
+from voucher_gateway_jtl.errors import parse_refusal
+from voucher_gateway_jtl.settings import JtlSettings
+
+T = TypeVar("T")
+
+
+class JtlCalls(ApiCalls):
+    """One account's calls.
+
+    Attributes:
+        credentials: the login that they go under.
+    """
+
+    def __init__(self, account: str, settings: JtlSettings) -> None:
+        super().__init__(account, HttpClient(account, settings, explain=parse_refusal))
+        self.credentials = self.http.auth = ClientCredentials(
+            client_id=settings.client_id,
+            client_secret=settings.client_secret,
+            post=self.http.post_form(settings.token_endpoint),
+            scopes=settings.scopes,
+            extra={} if settings.client_type is None else {"client_type": settings.client_type},
+        )
+        self._asked_for = frozenset(settings.scopes) or None
+
+    @property
+    def scopes(self) -> frozenset[str] | None:
+        """The scopes that the vendor granted, or else those that are asked for; None if neither is known yet."""
+        return self.credentials.granted or self._asked_for
+
+    def read(self, operation: Operation, request: Request, read: Callable[[Response], T]) -> T:
+        """Make a reading call, if the scopes allow the operation."""
+        self.require(operation)
+        return self.send_read(operation, request, read)
+
+    def of_voucher(self, call: Callable[[], T]) -> T:
+        """Make a call whose path names a voucher. Only the documented code says that there is no such voucher.
+
+        Raises:
+            MalformedResponse: if a read is answered 404 with another code.
+        """
+        try:
+            return call()
+        except Rejected as error:
+            if error.http_status != 404 or (error.operation and Operation(error.operation).changes):
+                raise
+            undocumented = MalformedResponse(
+                f"answered with HTTP 404 and a code that is not documented for a voucher ({error.vendor_code})",
+                account=error.account,
+                operation=error.operation,
+                http_status=404,
+                vendor_code=error.vendor_code,
+                request_id=error.request_id,
+            )
+        raise undocumented
+
+    def change(self, request: Request, intent: Intent, read: Callable[[Response], T]) -> T:
+        """Make a changing call, if the scopes allow the operation."""
+        self.require(Operation(intent.verb))
+        return self.http.change(request, intent, read)
+
+    def require(self, operation: Operation) -> None:
+        """Make sure, before anything is sent, that the scopes allow an operation, as far as they are known.
+
+        Raises:
+            MissingScope: if they do not.
+        """
+        for scope in SCOPES_OF[operation]:
+            self.require_scope(operation, scope)
+
+    def require_scope(self, operation: Operation, scope: str) -> None:
+        """Make sure of one scope, for an operation.
+
+        Raises:
+            MissingScope: if the login lacks it.
+        """
+        if self.scopes is not None and scope not in self.scopes:
+            raise MissingScope(
+                f"this login lacks the scope {scope}", scope=scope, account=self._account, operation=operation.value
+            )

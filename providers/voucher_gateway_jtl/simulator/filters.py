@@ -1,0 +1,166 @@
+"""Reads the query of a list and picks what it asks for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from attrs import define, frozen
+
+from voucher_gateway_jtl.simulator.errors import Errors, FieldError
+from voucher_gateway_jtl.simulator.instants import from_text
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from voucher_gateway.simulator import Request
+
+T = TypeVar("T")
+
+
+@define
+class Page:
+    """Which part of a list is asked for; `total` is known after picking."""
+
+    number: int
+    size: int
+    total: int = 0
+
+    @property
+    def first(self) -> int:
+        """The position of its first item, counted from 1."""
+        return (self.number - 1) * self.size + 1
+
+    @property
+    def last_number(self) -> int:
+        """The number of the last page; an empty list has one page."""
+        return max(-(-self.total // self.size), 1)
+
+
+@frozen
+class Picked(Generic[T]):
+    """The items of one page."""
+
+    page: Page
+    items: list[T]
+
+
+class ListQuery:
+    """The query of a list. Each method reads one parameter and notes when it is wrong.
+
+    Of a parameter that is repeated the last counts, except for arrays, which may be repeated, joined with commas or
+    both: their wire format is not documented.
+
+    Args:
+        request: with a query that can be decoded.
+        action: the first two parts of the error codes.
+        errors: makes the replies.
+    """
+
+    def __init__(self, request: Request, action: str, errors: Errors) -> None:
+        self._action = action
+        self._errors = errors
+        self._found: list[FieldError] = []
+        self._given: dict[str, list[str]] = {}
+        for name, value in request.query.items(multi=True):
+            self._given.setdefault(name.removesuffix("[]"), []).append(value)
+        self._read: set[str] = set()
+
+    def text(self, name: str) -> str | None:
+        """A text as it is."""
+        self._read.add(name)
+        return self._given[name][-1] if name in self._given else None
+
+    def texts(self, name: str) -> list[str] | None:
+        """An array."""
+        self._read.add(name)
+        if name not in self._given:
+            return None
+        return [part for value in self._given[name] for part in value.split(",")]
+
+    def choice(self, name: str, options: Sequence[str]) -> str | None:
+        """One of a few texts."""
+        value = self.text(name)
+        if value is not None and value not in options:
+            self._refuse(name, "in", f"must be one of {', '.join(options)}")
+        return value
+
+    def flag(self, name: str) -> bool | None:
+        """A boolean: true, false, 1 or 0, as which of them is meant is not documented."""
+        value = self.choice(name, ("true", "false", "1", "0"))
+        return None if value is None else value in {"true", "1"}
+
+    def between(self, name: str, shown: Callable[[T], datetime | None]) -> list[Callable[[T], bool]]:
+        """The conditions of a pair of parameters such as filter[created_from] and filter[created_to], both inclusive.
+
+        Their bounds are RFC 3339; a plus sign that was not percent-encoded has become a blank and is refused.
+        """
+        conditions: list[Callable[[T], bool]] = []
+        since, until = self._instant(f"filter[{name}_from]"), self._instant(f"filter[{name}_to]")
+        if since is not None:
+            conditions.append(lambda item: (at := shown(item)) is not None and at >= since)
+        if until is not None:
+            conditions.append(lambda item: (at := shown(item)) is not None and at <= until)
+        return conditions
+
+    def page(self, most: int | None) -> Page:
+        """Which page is asked for; at most that many a page, whatever is asked for."""
+        size = self._count("per_page", 25)
+        return Page(self._count("page", 1), size if most is None else min(size, most))
+
+    def descending(self) -> bool:
+        """Whether to sort by descending creation; so it is too when nothing is asked for (not documented)."""
+        fields = self.texts("sort")
+        if fields is None:
+            return True
+        if not set(fields) <= {"created_at", "-created_at"}:
+            self._refuse("sort", "in", "must be created_at or -created_at")
+        return fields[0] == "-created_at"
+
+    def check(self, *, strict: bool) -> None:
+        """Ends the reading.
+
+        Raises:
+            Refused: 422 with everything that was noted.
+        """
+        if strict:
+            for name in self._given.keys() - self._read:
+                self._refuse(name, "unknown", "is not a parameter of this request")
+        if self._found:
+            raise self._errors.invalid(self._action, self._found)
+
+    def _instant(self, name: str) -> datetime | None:
+        value = self.text(name)
+        if value is None:
+            return None
+        instant = from_text(value)
+        if instant is None:
+            self._refuse(name, "date", "must be an RFC 3339 date-time")
+        return instant
+
+    def _count(self, name: str, default: int) -> int:
+        value = self.text(name)
+        if value is None:
+            return default
+        if not re.fullmatch("[0-9]{1,9}", value):
+            self._refuse(name, "integer", "must be an integer of reasonable size")
+        elif int(value) < 1:
+            self._refuse(name, "min:1", "must be 1 at least")
+        else:
+            return int(value)
+        return default
+
+    def _refuse(self, name: str, rule: str, message: str) -> None:
+        code = f"{self._action}.{re.sub('[^A-Z0-9]+', '_', name.upper()).strip('_')}.{rule.upper()}"
+        self._found.append(FieldError(code, name, rule, f"The parameter {name} {message}."))
+
+
+def pick(items: Sequence[T], conditions: Sequence[Callable[[T], bool]], page: Page, *, descending: bool) -> Picked[T]:
+    """The items of a page, in order of creation, that meet every condition."""
+    fitting = [item for item in items if all(condition(item) for condition in conditions)] if conditions else items
+    page.total = len(fitting)
+    start = page.first - 1
+    if descending:
+        fitting = fitting[::-1]
+    return Picked(page, list(fitting[start : start + page.size]))

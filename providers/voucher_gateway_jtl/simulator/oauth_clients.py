@@ -1,0 +1,125 @@
+"""Clients of the voucher cloud, their scopes and their access tokens."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from attrs import define
+
+from voucher_gateway.simulator import Login, Reply, Request, TokenServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from voucher_gateway_jtl.simulator.errors import Errors
+
+SCOPES: Final = ("read", "read-lists", "read-secrets", "use", "manage", "update", "recharge")
+"""Seed: the seven scopes of the security scheme."""
+CONNECT_PIN_LASTS: Final = timedelta(minutes=30)
+"""Vendor page: how long the PIN of the Admin UI can be exchanged for credentials."""
+
+
+@define(kw_only=True)
+class Client:
+    """A login of a shop or till. Without a secret it is not connected."""
+
+    id: str
+    client_group_id: str
+    name: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    updated_at: datetime
+    secret: str | None = None
+    connected_at: datetime | None = None
+    pin: str | None = None
+    pin_until: datetime | None = None
+
+
+class Clients:
+    """Every client, and the server that gives them tokens.
+
+    Args:
+        errors: makes the refusals.
+        now: the virtual instant.
+        new_secret: makes secrets and tokens.
+        token_lifetime_s: how long a token is good; the vendor documents no figure.
+    """
+
+    def __init__(
+        self, errors: Errors, now: Callable[[], datetime], new_secret: Callable[[], str], token_lifetime_s: int
+    ) -> None:
+        self._errors = errors
+        self._now = now
+        self._new_secret = new_secret
+        self.by_id: dict[str, Client] = {}
+        self.tokens = TokenServer(
+            now, self._login, lifetime_s=token_lifetime_s, draw=new_secret, form_rule=_short_client_type
+        )
+
+    def add(self, client: Client) -> Client:
+        """Adds a client as the Admin UI does."""
+        self.by_id[client.id] = client
+        return client
+
+    def group_of(self, client_id: str) -> str | None:
+        """The group of a client, if there is such a client."""
+        client = self.by_id.get(client_id)
+        return None if client is None else client.client_group_id
+
+    def caller(self, request: Request, scope: str | None) -> str:
+        """The id of the client that may do what needs this scope.
+
+        Raises:
+            Refused: 401 without a valid token, 403 without the scope.
+        """
+        token = self.tokens.of(request)
+        if token is None:
+            raise self._errors.token_error()
+        if scope is not None and scope not in token.scopes:
+            raise self._errors.forbidden()
+        return token.client_id
+
+    def standing_token(self, client: Client) -> str:
+        """A token with every scope of the client that time does not end, for clients that cannot fetch one."""
+        return self.tokens.long_lived_token(client.id, client.scopes)
+
+    def issue_token(self, request: Request) -> Reply:
+        """`POST /oauth/token`: client credentials by form, answers and errors as RFC 6749 has them."""
+        return self.tokens.grant(request)
+
+    def connect(self, pin: str) -> Client:
+        """Exchanges a PIN for credentials, once.
+
+        Raises:
+            Refused: 422 when the PIN is unknown, used or older than 30 minutes.
+        """
+        now = self._now()
+        for client in self.by_id.values():
+            if client.pin == pin and client.pin_until is not None and now < client.pin_until:
+                client.pin = client.pin_until = None
+                client.secret = self._new_secret()
+                client.connected_at = client.updated_at = now.replace(microsecond=0)
+                return client
+        raise self._errors.against_rules("bad-connect-pin")
+
+    def disconnect(self, client_id: str) -> None:
+        """Destroys the credentials and tokens of a client.
+
+        Raises:
+            Refused: 404 when there is no such client any more.
+        """
+        client = self.by_id.get(client_id)
+        if client is None or client.secret is None:
+            raise self._errors.absent("no-client")
+        client.secret = client.connected_at = None
+        client.updated_at = self._now().replace(microsecond=0)
+        self.tokens.revoke(client_id)
+
+    def _login(self, client_id: str) -> Login | None:
+        client = self.by_id.get(client_id)
+        return None if client is None or client.secret is None else Login(client.secret, client.scopes)
+
+
+def _short_client_type(form: Mapping[str, str]) -> bool:
+    return len(form.get("client_type", "")) <= 32  # seed: 32 characters at most

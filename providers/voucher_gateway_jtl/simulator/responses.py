@@ -1,0 +1,158 @@
+"""What JTL shows of vouchers, reservations, movements, clients and pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from voucher_gateway_jtl.simulator.amounts import from_cents
+from voucher_gateway_jtl.simulator.instants import to_text
+from voucher_gateway_jtl.simulator.links import links, seed_links
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from voucher_gateway.simulator import Request
+    from voucher_gateway_jtl.simulator.filters import Page
+    from voucher_gateway_jtl.simulator.oauth_clients import Client
+    from voucher_gateway_jtl.simulator.vouchers import Movement, Reservation, Voucher
+
+
+@frozen
+class Answers:
+    """Makes the JSON objects.
+
+    Attributes:
+        reserved_is_subtracted: whether remaining_amount leaves out what is reserved (not documented).
+        omit_unset: whether fields without a value are left out instead of null, apart from valid_until and
+            voucher_tax_rate, which the seeds call null.
+        refunds_show_order: whether a refund repeats the order number of its charge (not documented).
+        seed_links: whether links are those of the seed's example, which lead nowhere.
+    """
+
+    reserved_is_subtracted: bool
+    omit_unset: bool
+    refunds_show_order: bool
+    seed_links: bool
+
+    def voucher(self, voucher: Voucher) -> dict[str, Any]:
+        """A voucher without its secrets and its balance."""
+        return self._without_unset(
+            {
+                "id": voucher.id,
+                "client_id": voucher.client_id,
+                "sku": voucher.sku,
+                "batch": voucher.batch,
+                "amount": from_cents(voucher.cents),
+                "currency": voucher.currency,
+                "valid_until": _optional(voucher.valid_until),
+                "validity_value": voucher.validity_value,
+                "validity_interval": voucher.validity_interval,
+                "status": voucher.status,
+                "type": voucher.type,
+                "taxable": voucher.taxable,
+                "tax_rate": voucher.tax_rate,
+                "order_number": voucher.order_number,
+                "data": voucher.data,
+                "created_at": to_text(voucher.created_at),
+                "updated_at": to_text(voucher.updated_at),
+            }
+        )
+
+    def voucher_with_balance(self, voucher: Voucher, now: datetime) -> dict[str, Any]:
+        """A voucher as the list and `GET /vouchers/{id}` show it."""
+        remaining = voucher.remaining
+        if self.reserved_is_subtracted:
+            remaining -= voucher.reserved_cents(now)
+        return {
+            **self.voucher(voucher),
+            "remaining_amount": from_cents(remaining),
+            "deletable": voucher.deletable,
+        }
+
+    def voucher_with_secrets(self, voucher: Voucher) -> dict[str, Any]:
+        """A voucher as creation and `/complete` show it."""
+        return {**self.voucher(voucher), **self._without_unset({"code": voucher.code, "pin": voucher.pin})}
+
+    def reservation(self, reservation: Reservation, voucher: Voucher) -> dict[str, Any]:
+        """A reservation, which shows neither code nor currency."""
+        return self._without_unset(
+            {
+                "id": reservation.id,
+                "voucher_id": reservation.voucher_id,
+                "voucher_taxable": voucher.taxable,
+                "voucher_tax_rate": voucher.tax_rate,
+                "client_id": reservation.client_id,
+                "amount": from_cents(reservation.cents),
+                "valid_until": to_text(reservation.valid_until),
+                "created_at": to_text(reservation.created_at),
+                "updated_at": to_text(reservation.created_at),
+            }
+        )
+
+    def movement(self, movement: Movement, voucher: Voucher) -> dict[str, Any]:
+        """A movement; a refund does not tell its charge."""
+        return self._without_unset(
+            {
+                "id": movement.id,
+                "voucher_id": movement.voucher_id,
+                "client_id": movement.client_id,
+                "type": movement.type,
+                "amount": from_cents(movement.cents),
+                "order_number": self.order_number(movement, voucher),
+                "created_at": to_text(movement.at),
+                "updated_at": to_text(movement.at),
+            }
+        )
+
+    def order_number(self, movement: Movement, voucher: Voucher) -> str | None:
+        """The order number that a movement shows and is found by."""
+        if movement.refunds and self.refunds_show_order:
+            return next(each.order_number for each in voucher.movements if each.id == movement.refunds)
+        return movement.order_number
+
+    def client(self, client: Client) -> dict[str, Any]:
+        """A client with its secret, as connecting shows it."""
+        return self._without_unset(
+            {
+                "id": client.id,
+                "client_group_id": client.client_group_id,
+                "name": client.name,
+                "secret": client.secret,
+                "scopes": list(client.scopes),
+                "created_at": to_text(client.created_at),
+                "updated_at": to_text(client.updated_at),
+                "connected_at": _optional(client.connected_at),
+                "type": "pos",
+            }
+        )
+
+    def page(self, page: Page, request: Request, items: list[dict[str, Any]]) -> dict[str, Any]:
+        """A page of a list."""
+        target, to_pages = seed_links(request) if self.seed_links else links(request, page)
+        return {
+            "data": items,
+            "links": self._without_unset(to_pages),
+            "meta": self._without_unset(
+                {
+                    "current_page": page.number,
+                    "per_page": page.size,
+                    "from": page.first if items else None,
+                    "to": page.first + len(items) - 1 if items else None,
+                    "last_page": page.last_number,
+                    "total": page.total,
+                    "path": target,
+                }
+            ),
+        }
+
+    def _without_unset(self, item: dict[str, Any]) -> dict[str, Any]:
+        if not self.omit_unset:
+            return item
+        always = {"valid_until", "voucher_tax_rate"}
+        return {name: value for name, value in item.items() if value is not None or name in always}
+
+
+def _optional(instant: datetime | None) -> str | None:
+    return None if instant is None else to_text(instant)

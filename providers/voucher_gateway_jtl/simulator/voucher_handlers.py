@@ -1,0 +1,154 @@
+"""The calls about vouchers themselves: list, create, show, update, delete, status, movements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from voucher_gateway.simulator import Reply, Request
+from voucher_gateway_jtl.simulator.amounts import from_cents
+from voucher_gateway_jtl.simulator.filters import ListQuery, pick
+from voucher_gateway_jtl.simulator.issue_handler import READ_ONLY, WRITABLE, new_voucher
+from voucher_gateway_jtl.simulator.validation import Fields
+from voucher_gateway_jtl.simulator.vouchers import MEDIA, STATUSES, Movement, Voucher
+
+if TYPE_CHECKING:
+    from voucher_gateway_jtl.simulator.ids import Counter
+
+
+@frozen
+class VoucherCalls:
+    """Each call gets the id of the client that makes it."""
+
+    simulator: Counter
+
+    def list_vouchers(self, request: Request, _: str) -> Reply:
+        """`GET /vouchers`: a page of those that meet every filter."""
+        query = ListQuery(request, "VOUCHER.LIST", self.simulator.errors)
+        page = query.page(self.simulator.options.max_per_page)
+        descending = query.descending()
+        candidates, conditions = self._candidates(query)
+        query.check(strict=self.simulator.options.strict)
+        picked = pick(candidates, conditions, page, descending=descending)
+        now = self.simulator.clock.now()
+        items = [self.simulator.answers.voucher_with_balance(voucher, now) for voucher in picked.items]
+        return Reply(200, self.simulator.answers.page(picked.page, request, items))
+
+    def create(self, request: Request, client_id: str) -> Reply:
+        """`POST /vouchers`: the answer shows code and PIN, whatever the scopes."""
+        simulator = self.simulator
+        fields = self._fields(request, "VOUCHER.CREATE", WRITABLE)
+        voucher = new_voucher(fields, simulator.ledger_book, client_id, simulator.moment(), simulator.random)
+        simulator.ledger_book.add(voucher)
+        return Reply(201, self.simulator.answers.voucher_with_secrets(voucher))
+
+    def show(self, request: Request, _: str) -> Reply:
+        """`GET /vouchers/{id}`."""
+        voucher = self._voucher(request)
+        return Reply(200, self.simulator.answers.voucher_with_balance(voucher, self.simulator.clock.now()))
+
+    def show_complete(self, request: Request, _: str) -> Reply:
+        """`GET /vouchers/{id}/complete`: with code and PIN, without the balance."""
+        return Reply(200, self.simulator.answers.voucher_with_secrets(self._voucher(request)))
+
+    def update(self, request: Request, _: str) -> Reply:
+        """`PATCH /vouchers/{id}`: sku and batch."""
+        fields = self._fields(request, "VOUCHER.UPDATE", {"sku", "batch"})
+        sku, batch = fields.text("sku", longest=255), fields.text("batch", longest=30)
+        fields.check()
+        voucher = self._voucher(request)
+        if voucher.active and self.simulator.options.update_inactive_only:
+            raise self.simulator.errors.against_rules("update-active")
+        voucher.sku = voucher.sku if sku is None else sku
+        voucher.batch = voucher.batch if batch is None else batch
+        return self._voucher_reply(voucher)
+
+    def delete(self, request: Request, _: str) -> Reply:
+        """`DELETE /vouchers/{id}`: needs a comment in a JSON body; answers without one."""
+        fields = self._fields(request, "VOUCHER.DELETE", {"comment"})
+        fields.non_empty_text("comment", longest=255)
+        fields.check()
+        self.simulator.ledger_book.remove(self._voucher(request))
+        return Reply(204)
+
+    def set_status(self, request: Request, _: str) -> Reply:
+        """`PATCH /vouchers/{id}/status`: activates, which starts the validity anew, or deactivates."""
+        fields = self._fields(request, "VOUCHER.STATUS", {"status", "comment"})
+        status = fields.non_empty_text("status")
+        fields.choice("status", STATUSES)
+        fields.text("comment")
+        fields.check()
+        voucher = self._voucher(request)
+        if status == "active":
+            voucher.activate(self.simulator.moment())
+        else:
+            voucher.deactivate()
+        return self._voucher_reply(voucher)
+
+    def list_movements(self, request: Request, _: str) -> Reply:
+        """`GET /vouchers/{id}/charges`: a page of its movements."""
+        query = ListQuery(request, "CHARGE.LIST", self.simulator.errors)
+        page = query.page(self.simulator.options.max_per_page)
+        order_number = query.text("filter[order_number]")
+        conditions: list[Callable[[Movement], bool]] = query.between("created", lambda each: each.at)
+        query.check(strict=self.simulator.options.strict)
+        voucher = self._voucher(request)
+        answers = self.simulator.answers
+        if order_number is not None:
+            conditions.append(lambda each: answers.order_number(each, voucher) == order_number)
+        picked = pick(voucher.movements, conditions, page, descending=True)
+        items = [answers.movement(movement, voucher) for movement in picked.items]
+        return Reply(200, answers.page(picked.page, request, items))
+
+    def show_movement(self, request: Request, _: str) -> Reply:
+        """`GET /vouchers/{id}/charges/{charge_id}`."""
+        voucher = self._voucher(request)
+        for movement in voucher.movements:
+            if movement.id == request.parts["charge_id"]:
+                return Reply(200, self.simulator.answers.movement(movement, voucher))
+        raise self.simulator.errors.absent("no-charge")
+
+    def _fields(self, request: Request, action: str, known: Collection[str]) -> Fields:
+        simulator = self.simulator
+        return Fields(
+            request, action, simulator.errors, known=known, read_only=READ_ONLY, strict=simulator.options.strict
+        )
+
+    def _voucher(self, request: Request) -> Voucher:
+        return self.simulator.ledger_book.voucher(request.parts["id"])
+
+    def _voucher_reply(self, voucher: Voucher) -> Reply:
+        voucher.updated_at = self.simulator.moment()
+        return Reply(200, self.simulator.answers.voucher(voucher))
+
+    def _candidates(self, query: ListQuery) -> tuple[list[Voucher], list[Callable[[Voucher], bool]]]:
+        book, clients = self.simulator.ledger_book, self.simulator.clients
+        conditions: list[Callable[[Voucher], bool]] = []
+
+        def expect(value: object, shown: Callable[[Voucher], object]) -> None:
+            if value is not None:
+                conditions.append(lambda voucher: shown(voucher) == value)
+
+        expect(query.text("filter[client_id]"), lambda voucher: voucher.client_id)
+        expect(query.text("filter[client.client_group_id]"), lambda voucher: clients.group_of(voucher.client_id))
+        expect(query.text("filter[sku]"), lambda voucher: voucher.sku)
+        expect(query.choice("filter[type]", MEDIA), lambda voucher: voucher.type)
+        expect(query.text("filter[amount]"), lambda voucher: from_cents(voucher.cents))
+        expect(query.text("filter[batch]"), lambda voucher: voucher.batch)
+        expect(query.flag("filter[remaining_amount]"), lambda voucher: voucher.remaining > 0)
+        expect(query.flag("filter[taxable]"), lambda voucher: voucher.taxable)
+        expect(query.text("filter[tax_rate]"), lambda voucher: voucher.tax_rate)
+        statuses = query.texts("filter[status]")
+        if statuses is not None:
+            conditions.append(lambda voucher: voucher.status in statuses)
+        conditions += query.between("created", lambda voucher: voucher.created_at)
+        conditions += query.between("valid_until", lambda voucher: voucher.valid_until)
+        voucher_id, code = query.text("filter[id]"), query.text("filter[code]")
+        if voucher_id is None and code is None:
+            return list(book), conditions
+        # look-ups by id or code come by index, so that large ledgers answer as fast as small ones
+        candidate = book.by_code.get(code) if code is not None else book.vouchers.get(voucher_id or "")
+        expect(voucher_id, lambda voucher: voucher.id)
+        return [candidate] if candidate else [], conditions

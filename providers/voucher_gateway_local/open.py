@@ -1,0 +1,177 @@
+"""Opening the database of an account: its tables, and the keys to its codes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, make_url
+
+from voucher_gateway.provider_api import ConfigurationError, DatabaseUrl, Secret, format_micros, now
+from voucher_gateway.storage import Database
+from voucher_gateway.storage.key_file import MIN_KEY_BYTES, key_file, make_key, read_key
+from voucher_gateway.storage.locks import one_at_a_time
+from voucher_gateway_local.settings import LocalSettings
+from voucher_gateway_local.tables import VOUCHERS, keys, vouchers
+from voucher_gateway_local.vault import Vault, require_cryptography
+
+_POSTGRES_PORT: Final = 5432
+_LEFT_OUT: Final = {
+    "hostaddr": "PGHOSTADDR",
+    "host": "PGHOST",
+    "port": "PGPORT",
+    "dbname": "PGDATABASE",
+    "user": "PGUSER",
+}
+"""Where the driver looks for what a URL leaves out."""
+
+
+@attrs.frozen
+class OpenDatabase:
+    """An open database.
+
+    Attributes:
+        database: the database.
+        vault: the keys to its codes.
+    """
+
+    database: Database
+    vault: Vault
+
+
+def host_of(url: DatabaseUrl) -> str:
+    """Return the database's name without login and password: the file, or all hosts with their ports and its name.
+
+    Raises:
+        ConfigurationError: if it is no URL of a database, or one that leaves it to another file which one that is.
+    """
+    parsed = _parse_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        # Made absolute as `Database` does it, so that one file has one name whatever the working directory.
+        return f"sqlite:{Path(parsed.database or '').resolve()}"
+    return _server_of(_driver_arguments(parsed))
+
+
+def absolute_url(url: DatabaseUrl) -> DatabaseUrl:
+    """Return the URL with the path of an SQLite file made absolute: it stays that file wherever the program goes.
+
+    Raises:
+        ConfigurationError: if it is no URL of a database, or the folder's name cannot stand in one.
+    """
+    parsed = _parse_url(url)
+    path = parsed.database or ""
+    if parsed.get_backend_name() != "sqlite" or path in ("", ":memory:") or path.startswith("file:"):
+        return url  # what is no file is refused when it is opened
+    file = str(Path(path).resolve())
+    absolute = parsed.set(database=file).render_as_string(hide_password=False)
+    if make_url(absolute).database != file:
+        raise ConfigurationError("url must name a file in a folder whose name can stand in a URL")
+    return DatabaseUrl.of(absolute)
+
+
+def _parse_url(url: DatabaseUrl) -> sa.URL:
+    try:
+        return make_url(url.get())
+    except (sa.exc.ArgumentError, ValueError):
+        raise ConfigurationError("url must be a database URL, such as sqlite:///vouchers.db") from None
+
+
+def _driver_arguments(parsed: sa.URL) -> dict[str, Any]:
+    """Return what the driver is told of a database: the query may say all that the rest of the URL can say, too."""
+    parsed = parsed.set(drivername="postgresql+psycopg")
+    try:
+        _, arguments = parsed.get_dialect()().create_connect_args(parsed)
+    except (sa.exc.ArgumentError, ValueError):
+        raise ConfigurationError("url has hosts and ports in its query that do not go together") from None
+    return dict(arguments)
+
+
+def _server_of(arguments: dict[str, Any]) -> str:
+    if "service" in arguments:
+        raise ConfigurationError("url must name host and database itself: a service may be another one elsewhere")
+    arguments = {**{name: os.environ.get(variable, "") for name, variable in _LEFT_OUT.items()}, **arguments}
+    hosts = str(arguments["hostaddr"] or arguments["host"] or "localhost").split(",")
+    ports = str(arguments["port"]).split(",")
+    if len(ports) != len(hosts):  # one port of the environment is for all; other numbers the driver refuses
+        ports = ports[:1] * len(hosts)
+    servers = [f"{host}:{port or _POSTGRES_PORT}" for host, port in zip(hosts, ports, strict=True)]
+    return f"{','.join(servers)}/{arguments['dbname'] or arguments['user']}"
+
+
+def open_book(settings: LocalSettings) -> OpenDatabase:
+    """Open the database, creating it if it is not there yet.
+
+    Raises:
+        ConfigurationError: if the URL or a key is wrong, or a library is missing.
+        DatabaseUnavailable: if the database cannot be opened.
+    """
+    require_cryptography()
+    database = Database(settings.url.get(), VOUCHERS)
+    try:
+        return OpenDatabase(database, _vault(database, settings))
+    except BaseException:
+        database.close()
+        raise
+
+
+def _vault(database: Database, settings: LocalSettings) -> Vault:
+    with database.read() as connection:
+        used = bool(connection.scalar(sa.select(sa.func.count()).select_from(keys)))
+    key = _key(database, settings, used=used)
+    former = [_long_enough(source.get(), "a former key") for source in settings.former_keys]
+    with database.write() as connection:
+        one_at_a_time(connection, "local keys")
+        return _open_vault(connection, key, former)
+
+
+def _open_vault(connection: Connection, key: Secret, former: list[Secret]) -> Vault:
+    """Open the keys of the database; make them if it is new, and wrap them anew if they are under a former key."""
+    rows = connection.execute(sa.select(keys.c.number, keys.c.wrapped).order_by(keys.c.number)).all()
+    if not rows:
+        return _first(connection, key)
+    # The newest first: a key that was gone back to has an older row as well, behind which the other key's stays.
+    for number, wrapped in reversed(rows):
+        if (material := Vault.unwrap(wrapped, [key])) is not None:
+            # Every machine has changed over: what the older keys opened, they open no more. Where there is none,
+            # nothing is written, so that a standby can be read.
+            if not former and number != rows[0].number:
+                connection.execute(sa.delete(keys).where(keys.c.number < number))
+            return Vault(material)
+        if (material := Vault.unwrap(wrapped, former)) is not None:
+            connection.execute(sa.insert(keys).values(wrapped=Vault.wrap(material, key), made_at=_at(), looks=0))
+            return Vault(material)
+    raise ConfigurationError("key does not open this database: its vouchers are kept under another")
+
+
+def _first(connection: Connection, key: Secret) -> Vault:
+    if connection.scalar(sa.select(sa.func.count()).select_from(vouchers)):
+        raise ConfigurationError("the database has vouchers, but the keys to their codes are gone from it")
+    vault, wrapped = Vault.make(key)
+    connection.execute(sa.insert(keys).values(wrapped=wrapped, made_at=_at(), looks=0))
+    return vault
+
+
+def _key(database: Database, settings: LocalSettings, *, used: bool) -> Secret:
+    if settings.key is not None:
+        return _long_enough(settings.key.get(), "key")
+    if database.path is None:
+        raise ConfigurationError("key must be given for PostgreSQL: the same on every machine")
+    path = key_file(database.path)
+    if not path.exists():
+        if used:  # a new one would open nothing, and stand in the way of the right one
+            raise ConfigurationError(f"the key {path} is gone: without it, no voucher can be found; restore it")
+        make_key(path)
+    return read_key(path)
+
+
+def _long_enough(key: Secret, what: str) -> Secret:
+    if len(key.reveal().encode("utf-8", "surrogatepass")) < MIN_KEY_BYTES:
+        raise ConfigurationError(f"{what} must have at least {MIN_KEY_BYTES} characters")
+    return key
+
+
+def _at() -> str:
+    return format_micros(now())

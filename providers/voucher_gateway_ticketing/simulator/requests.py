@@ -1,0 +1,117 @@
+"""What a client sent, read by the limits that the vendor documents; anything else is refused with 400."""
+
+import re
+from collections.abc import Collection
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, cast
+
+import attrs
+
+from voucher_gateway.simulator import InvalidJson, Request
+from voucher_gateway_ticketing.simulator.amounts import NotAnAmount, SellerCurrency
+from voucher_gateway_ticketing.simulator.errors import bad_request
+from voucher_gateway_ticketing.simulator.instants import parse_instant
+
+DEFAULT_TOP: Final = 25  # vendor page
+LARGEST_TOP: Final = 1000  # seed; the vendor's introduction says 100
+_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
+_LARGEST_FLOAT: Final = Decimal("1.7976931348623157e308")
+
+
+@attrs.frozen
+class Slice:
+    """Which part of a list is asked for, and by which filters."""
+
+    top: int
+    skip: int
+    code: str | None
+    transaction_id: str | None
+
+
+def read_fields(request: Request, known: Collection[str], *, strict: bool) -> dict[str, object]:
+    """The JSON object of a body; fields that the vendor does not know are refused only if `strict`.
+
+    The vendor's introduction speaks of form-encoded bodies, all its examples are JSON: only JSON is taken.
+    """
+    if request.content_type != "application/json":
+        raise bad_request("The body must be application/json.")
+    try:
+        body = request.json()
+    except InvalidJson as error:
+        raise bad_request(f"The body cannot be read: {error}.") from None
+    if not isinstance(body, dict):
+        raise bad_request("The body must be a JSON object.")
+    fields = cast("dict[str, object]", body)
+    if strict and not fields.keys() <= set(known):
+        raise bad_request("The body has a field that this call does not take.")
+    return fields
+
+
+def read_amount(fields: dict[str, object], currency: SellerCurrency) -> int:
+    """The required amount in minor units: a JSON number, not a text (seed)."""
+    amount = fields.get("amount")
+    if isinstance(amount, bool) or not isinstance(amount, int | Decimal):
+        raise bad_request("amount is required and must be a number.")
+    try:
+        return currency.minor_units(Decimal(amount))
+    except NotAnAmount as error:
+        raise bad_request(f"amount {error}.") from None
+
+
+def read_code(fields: dict[str, object]) -> str | None:
+    """The code that the caller chose, if any: a text (seed) of four characters or more, no semicolon (vendor page)."""
+    if "code" not in fields:
+        return None
+    code = fields["code"]
+    if not isinstance(code, str) or len(code) < 4 or ";" in code:
+        raise bad_request("code must be a text of at least four characters without a semicolon.")
+    return code
+
+
+def read_valid_until(fields: dict[str, object]) -> datetime | None:
+    """The expiry; absent and null both mean that the voucher never expires (vendor page)."""
+    valid_until = fields.get("validUntil")
+    if valid_until is None:
+        return None
+    if not isinstance(valid_until, str):
+        raise bad_request("validUntil must be a text.")
+    try:
+        return parse_instant(valid_until)
+    except ValueError:
+        raise bad_request("validUntil must be a date-time with an offset.") from None
+
+
+def read_slice(request: Request, *, strict: bool) -> Slice:
+    """Paging and filters of a list; both numbers are typed float (seed), so `25.0` and `1e2` are legal."""
+    known = ("top", "skip", "code", "transactionId")
+    if strict and not request.query.keys() <= set(known):
+        raise bad_request("The query has a field that this call does not take.")
+    top = _number(request, "top", DEFAULT_TOP)
+    if not 1 <= top <= LARGEST_TOP:
+        raise bad_request(f"top must lie between 1 and {LARGEST_TOP}.")
+    skip = _number(request, "skip", 0)
+    if skip < 0:
+        raise bad_request("skip must not be negative.")
+    # What a fraction means is not documented; its whole part counts here.
+    return Slice(int(top), int(skip), single(request, "code"), single(request, "transactionId"))
+
+
+def single(request: Request, name: str) -> str | None:
+    """A query field that may be given once."""
+    values = request.query.getlist(name)
+    if len(values) > 1:
+        raise bad_request(f"{name} must be given once.")
+    return values[0] if values else None
+
+
+def _number(request: Request, name: str, default: int) -> Decimal:
+    text = single(request, name)
+    if text is None:
+        return Decimal(default)
+    if _NUMBER.fullmatch(text) is None:
+        raise bad_request(f"{name} must be a number.")
+    number = Decimal(text)
+    if abs(number) > _LARGEST_FLOAT:
+        raise bad_request(f"{name} is too large.")
+    return number

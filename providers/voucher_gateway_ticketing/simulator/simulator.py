@@ -1,0 +1,301 @@
+"""The ticketing vendor: routes, rules and the checkout that takes place outside its voucher API."""
+
+import hmac
+import secrets
+import string
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import ClassVar, Final
+
+import attrs
+
+from voucher_gateway.simulator import (
+    Refused,
+    Reply,
+    Request,
+    Route,
+    Simulator,
+    SimulatorOptions,
+    VoucherStore,
+    from_records,
+    to_records,
+)
+from voucher_gateway_ticketing.simulator.amounts import SellerCurrency
+from voucher_gateway_ticketing.simulator.errors import bad_request, http_error, with_body
+from voucher_gateway_ticketing.simulator.ledger import Redemption, StoredVoucher, ledger_entry
+from voucher_gateway_ticketing.simulator.options import TicketingOptions
+from voucher_gateway_ticketing.simulator.requests import (
+    read_amount,
+    read_code,
+    read_fields,
+    read_slice,
+    read_valid_until,
+    single,
+)
+from voucher_gateway_ticketing.simulator.responses import Document, DocumentWriter
+from voucher_gateway_ticketing.simulator.seeding import make_vouchers, random_code, random_id
+
+_NEW_FIELDS: Final = ("amount", "code", "validUntil")
+_UPDATE_FIELDS: Final = ("amount", "validUntil")
+
+Handler = Callable[[Request], Reply]
+
+
+class CheckoutRefused(ValueError):
+    """A checkout cannot take that value off the voucher."""
+
+
+def _random_words() -> str:
+    """A message that no client can have learned: the vendor does not document its own."""
+    return "".join(secrets.choice(string.ascii_letters) for _ in range(16))
+
+
+def _milliseconds(moment: datetime) -> datetime:
+    """The instant in UTC, cut to the milliseconds that the vendor shows."""
+    return moment.astimezone(UTC) - timedelta(microseconds=moment.microsecond % 1000)
+
+
+class TicketingSimulator(Simulator):
+    """The voucher API of one seller at the ticketing vendor.
+
+    Vouchers can be made, changed and looked at; they are spent in ticket checkouts only, for which
+    `redeem_at_checkout` stands in. Keys never expire and nothing is ever reserved, so the faults
+    `expire-token` and `replace-reservation` have no meaning here.
+    """
+
+    name: ClassVar[str] = "ticketing"
+    options_type: ClassVar[type[SimulatorOptions]] = TicketingOptions
+    faults_without_meaning: ClassVar[frozenset[str]] = frozenset({"expire-token", "replace-reservation"})
+
+    def __init__(self, options: SimulatorOptions) -> None:
+        super().__init__(options)
+        assert isinstance(options, TicketingOptions), "the kit makes them from options_type"
+        self.settings = options
+        self.currency = SellerCurrency.of(self.settings.seller_currency)
+        self._set_login("key_" + secrets.token_hex(24), random_id(self.random))
+        self._vouchers: VoucherStore[StoredVoucher] = VoucherStore()
+        self._code_taken, self._below_redeemed = _random_words(), _random_words()
+
+    def routes(self) -> Sequence[Route]:
+        """Every voucher call, and the three calls that lead from a key or a code to them."""
+        with_key = self._with_key
+        routes = [
+            Route("GET", "/api/vouchers", with_key(self._list), look_up=True),
+            Route("POST", "/api/vouchers", with_key(self._create)),
+            Route("GET", "/api/vouchers/rich", with_key(self._list), look_up=True),
+            Route("GET", "/api/vouchers/{id}", with_key(self._get)),
+            Route("PUT", "/api/vouchers/{id}", with_key(self._update)),
+            Route("GET", "/api/vouchers/{id}/transactions", with_key(self._transactions), look_up=True),
+            Route("GET", "/api/vouchers/{id}/{code}/info", self._show),
+            Route("GET", "/api/coupon/{code}/info", self._look_up_code, look_up=True),
+            Route("GET", "/api/keys/info", with_key(self._describe_key)),
+            Route("GET", "/api/sellers/info/{id}", self._describe_seller),
+        ]
+        return [attrs.evolve(route, handler=self._with_refusal_bodies(route.handler)) for route in routes]
+
+    def error_reply(self, status: int, message: str) -> Reply:
+        """The vendor's `HttpError` for any status."""
+        return http_error(status, message)
+
+    def announcement(self, base: str) -> dict[str, str]:
+        """The host without /api, the seller's key (also as `token`), and whose vouchers they are."""
+        return {
+            "base_url": base,
+            "api_key": self._api_key,
+            "token": self._api_key,
+            "seller_id": self._writer.seller_id,
+            "currency": self.currency.code,
+        }
+
+    def seed(self, count: int) -> None:
+        """Adds that many varied vouchers; none repeats a code."""
+        now = self._now() if self.settings.start is None else _milliseconds(self.settings.start)
+        for voucher in make_vouchers(self.random, self.currency, now, count, len(self._vouchers)):
+            taken = self._vouchers.with_code(voucher.code)
+            self._vouchers.put(attrs.evolve(voucher, code=self._free_code()) if taken else voucher)
+
+    def insert_voucher(self) -> None:
+        """Adds one voucher made just now; it comes last in the list, or first under `newest-first`."""
+        self._vouchers.put(self._new_voucher(self.currency.minor_units(Decimal(25)), None, None))
+
+    def ledger(self) -> list[dict[str, object]]:
+        """Every voucher with its true value; redemptions are its movements."""
+        now = self._now()
+        return [ledger_entry(voucher, self.currency, now) for voucher in self._vouchers]
+
+    def dump(self) -> dict[str, object]:
+        """The ledger, and the login, so that a client's configuration outlives the process."""
+        return {
+            "api_key": self._api_key,
+            "seller_id": self._writer.seller_id,
+            "currency": self.currency.code,
+            "vouchers": to_records(list(self._vouchers)),
+        }
+
+    def load(self, state: dict[str, object]) -> None:
+        """Takes over ledger and login; raises ValueError if the seller then had another currency."""
+        if state["currency"] != self.currency.code:
+            raise ValueError(f"the saved ledger is in {state['currency']}, not in {self.currency.code}")
+        self._set_login(str(state["api_key"]), str(state["seller_id"]))
+        self._vouchers = VoucherStore(from_records(list[StoredVoucher], state["vouchers"]))
+
+    def distort(self, reply: Reply) -> Reply:
+        """The same voucher with an amount and a balance that are one minor unit higher."""
+        if not isinstance(reply.body, dict) or "amount" not in reply.body:
+            return reply
+        higher = {
+            name: Decimal(reply.body[name]) + self.currency.decimal(1)
+            for name in ("amount", "balance")
+            if name in reply.body
+        }
+        return attrs.evolve(reply, body={**reply.body, **higher})
+
+    def redeem_at_checkout(self, code: str, amount: Decimal | str) -> str:
+        """Spends a voucher outside this API, as a ticket buyer would, and returns the transaction's id.
+
+        Raises:
+            CheckoutRefused: for an unknown or expired code, for nothing, and for more than the balance.
+            NotAnAmount: for an amount that the currency cannot express.
+        """
+        with self.lock:
+            now = self._now()
+            minor = self.currency.minor_units(Decimal(amount))
+            voucher = next(iter(self._vouchers.with_code(code)), None)
+            if voucher is None or voucher.message(now) == "expired" or not 0 < minor <= voucher.balance:
+                raise CheckoutRefused("the voucher is unknown, expired or worth less")
+            redemption = Redemption(random_id(self.random), minor, now)
+            redemptions = (*voucher.redemptions, redemption)
+            self._vouchers.put(attrs.evolve(voucher, redemptions=redemptions, updated_at=now))
+            return redemption.transaction_id
+
+    def _set_login(self, api_key: str, seller_id: str) -> None:
+        self._api_key = api_key
+        self._writer = DocumentWriter(
+            seller_id=seller_id,
+            seller_name="Example Events",
+            currency=self.currency,
+            show_id=self.settings.show_id,
+            float_noise=self.settings.float_noise,
+            negative_redemptions=self.settings.negative_redemptions,
+        )
+
+    def _now(self) -> datetime:
+        return _milliseconds(self.clock.now())
+
+    def _with_key(self, handler: Handler) -> Handler:
+        def check_key(request: Request) -> Reply:
+            scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+            if scheme.lower() != "bearer" or not hmac.compare_digest(key.encode(), self._api_key.encode()):
+                return http_error(401, "A valid API key is required.")
+            return handler(request)
+
+        return check_key
+
+    def _with_refusal_bodies(self, handler: Handler) -> Handler:
+        def answer(request: Request) -> Reply:
+            try:
+                reply = handler(request)
+            except Refused as refused:
+                reply = refused.reply
+            return with_body(reply, self.settings.refusal_bodies)
+
+        return answer
+
+    def _list(self, request: Request) -> Reply:
+        wanted = read_slice(request, strict=self.settings.strict)
+        vouchers = self._matching(wanted.code, wanted.transaction_id)
+        if self.settings.list_order == "newest-first":
+            vouchers.reverse()
+        docs = [self._writer.voucher_in_list(v) for v in vouchers[wanted.skip : wanted.skip + wanted.top]]
+        return Reply(200, {"docs": docs, "total": len(vouchers)})
+
+    def _matching(self, code: str | None, transaction_id: str | None) -> list[StoredVoucher]:
+        if code is None:
+            vouchers = list(self._vouchers)
+        elif self.settings.code_filter == "exact":
+            vouchers = self._vouchers.with_code(code)
+        elif self.settings.code_filter == "prefix":
+            vouchers = [voucher for voucher in self._vouchers if voucher.code.startswith(code)]
+        else:
+            folded = code.casefold()
+            vouchers = [voucher for voucher in self._vouchers if voucher.code.casefold() == folded]
+        if transaction_id is None:
+            return vouchers
+        return [voucher for voucher in vouchers if voucher.transaction_id == transaction_id]
+
+    def _create(self, request: Request) -> Reply:
+        fields = read_fields(request, _NEW_FIELDS, strict=self.settings.strict)
+        amount, code = read_amount(fields, self.currency), read_code(fields)
+        valid_until = read_valid_until(fields)
+        if code is not None and self._vouchers.with_code(code) and not self.settings.allow_duplicate_codes:
+            raise bad_request(self._code_taken)
+        voucher = self._new_voucher(amount, code, valid_until)
+        self._vouchers.put(voucher)
+        return Reply(201, self._writer.voucher(voucher))
+
+    def _update(self, request: Request) -> Reply:
+        voucher = self._voucher(request)
+        fields = read_fields(request, _UPDATE_FIELDS, strict=self.settings.strict)
+        amount, valid_until = read_amount(fields, self.currency), read_valid_until(fields)
+        if amount < voucher.redeemed:
+            raise bad_request(self._below_redeemed)
+        voucher = attrs.evolve(voucher, amount=amount, valid_until=valid_until, updated_at=self._now())
+        self._vouchers.put(voucher)
+        return Reply(200, self._writer.voucher(voucher))
+
+    def _get(self, request: Request) -> Reply:
+        return Reply(200, self._writer.voucher(self._voucher(request)))
+
+    def _transactions(self, request: Request) -> Reply:
+        return Reply(200, self._writer.transactions(self._voucher(request)))
+
+    def _show(self, request: Request) -> Reply:
+        voucher = self._voucher(request)
+        if voucher.code != request.parts["code"]:
+            return http_error(404, "There is no such voucher.")
+        return Reply(200, self._writer.voucher_info(voucher))
+
+    def _look_up_code(self, request: Request) -> Reply:
+        seller_id = single(request, "sellerId")
+        if seller_id is None:
+            raise bad_request("sellerId is required.")
+        voucher = next(iter(self._vouchers.with_code(request.parts["code"])), None)
+        if voucher is not None and seller_id == self._writer.seller_id:
+            return Reply(200, self._writer.code_info(voucher, self._now()))
+        if self.settings.unknown_code_is_invalid:
+            return Reply(200, {"message": "invalid"})
+        return http_error(404, "There is no such code.")
+
+    def _describe_key(self, _request: Request) -> Reply:
+        seller_id = self._writer.seller_id
+        document: Document = {"_id": seller_id[::-1], "active": True, "name": "Simulated key"}
+        return Reply(200, {**document, "sellerId": seller_id, "key": self._api_key})
+
+    def _describe_seller(self, request: Request) -> Reply:
+        if request.parts["id"] != self._writer.seller_id:
+            return http_error(404, "There is no such seller.")
+        return Reply(200, self._writer.seller())
+
+    def _voucher(self, request: Request) -> StoredVoucher:
+        voucher = self._vouchers.get(request.parts["id"])
+        if voucher is None:
+            raise Refused(http_error(404, "There is no such voucher."))
+        return voucher
+
+    def _new_voucher(self, amount: int, code: str | None, valid_until: datetime | None) -> StoredVoucher:
+        now = self._now()
+        return StoredVoucher(
+            id=random_id(self.random),
+            code=self._free_code() if code is None else code,
+            amount=amount,
+            created_at=now,
+            updated_at=now,
+            valid_until=valid_until,
+        )
+
+    def _free_code(self) -> str:
+        code = random_code(self.random)
+        while self._vouchers.with_code(code):
+            code = random_code(self.random)
+        return code

@@ -1,0 +1,280 @@
+"""The configuration: which accounts there are, and where the journal is.
+
+::
+
+    journal = "sqlite:///voucher-gateway.db"
+
+    [accounts.shop]
+    provider = "jtl"
+    base_url = "https://vouchers-sbx.api.jtl-software.com/v1"
+    client_id = "..."
+    client_secret = { env = "JTL_SECRET" }
+    code_pattern = "^JTL-"
+
+An account has the keys ``provider``, ``code_pattern``, ``accept_risks`` and ``former_names``, and those of its
+provider: the attributes of its `settings_type`, read by `voucher_gateway.config.provider_settings`. Nothing is coerced, an
+unknown key is an error, and all that is wrong is said at once, one line each. No message quotes a value that could be
+a secret.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from voucher_gateway import registry
+from voucher_gateway.capabilities import RISKS
+from voucher_gateway.config.provider_settings import Problems, Where, did_you_mean, read_settings, toml_type_name
+from voucher_gateway.errors import ConfigurationError, hide_arguments
+from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.setting_types import DatabaseUrl, SecretSource
+
+CONFIG_VARIABLE: Final = "VOUCHER_GATEWAY_CONFIG"
+"""The environment variable that names the config file of the command line."""
+
+_DEFAULT_FILE: Final = "voucher-gateway.toml"
+_TOP_KEYS: Final = ("accounts", "journal", "journal_keys")
+_COMMON_KEYS: Final = ("provider", "code_pattern", "accept_risks", "former_names")
+_ACCOUNT_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
+_PLAIN_WORDS: Final = re.compile(r"(?:[A-Za-z ,/]|'[^']{1,2}')+", re.ASCII)
+_KEY_ID: Final = re.compile(r"[A-Za-z0-9]{1,16}", re.ASCII)
+
+
+@attrs.frozen(kw_only=True)
+class AccountConfig:
+    """One vendor login.
+
+    Attributes:
+        name: the caller's name for it.
+        provider: the provider's name.
+        code_pattern: matches the codes that may be this account's; None where any may be.
+        accept_risks: the names of risky emulations that may be used, each one of `capabilities.RISKS`.
+        former_names: the names that the account had before; None where the configuration says nothing of them.
+        provider_type: its class.
+        settings: an instance of the provider's `settings_type`.
+    """
+
+    name: str
+    provider: str
+    provider_type: type[VoucherProvider]
+    code_pattern: re.Pattern[str] | None = None
+    accept_risks: frozenset[str] = frozenset()
+    former_names: tuple[str, ...] | None = None
+    settings: Any
+
+
+@attrs.frozen(kw_only=True)
+class Config:
+    """A configuration that was read and found to be right.
+
+    Attributes:
+        journal: the journal's database URL; None for no journal. It may hold a password and is kept out of repr.
+        journal_keys: the journal's secret keys by id, the newest last; empty for the usual ones.
+        accounts: the accounts by name, in the order of the file.
+    """
+
+    journal: str | None = attrs.field(default=None, repr=False)
+    journal_keys: Mapping[str, SecretSource] = attrs.field(factory=dict, hash=False)
+    accounts: Mapping[str, AccountConfig] = attrs.field(hash=False)
+
+
+def default_config_path() -> Path:
+    """Return the file that the environment names in `CONFIG_VARIABLE`, else the one in the working directory."""
+    return Path(os.environ.get(CONFIG_VARIABLE) or _DEFAULT_FILE)
+
+
+@hide_arguments
+def load_config(source: str | os.PathLike[str] | Mapping[str, Any]) -> Config:
+    """Read a configuration from a TOML file, or from a dict of the same shape.
+
+    Secrets are made sure to be there, but callables, which only a dict can hold, are not called. Relative paths of
+    secrets and of an SQLite journal begin at the folder of the file, so that they do not depend on where a program
+    is started; those of a dict at the working directory.
+
+    Args:
+        source: the file's path, or the dict.
+
+    Raises:
+        ConfigurationError: with one line for each thing that is wrong: file, account, key and the rule it breaks.
+    """
+    if isinstance(source, Mapping):
+        return _config(source, Problems("config"), None)
+    path = Path(source)
+    return _config(_parse_toml(path), Problems(str(path)), path.absolute().parent)
+
+
+def _parse_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8"))
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror or 'unreadable'}"
+    except tomllib.TOMLDecodeError as error:
+        problem = f"is not TOML: {_safe_parser_message(str(error))}"
+    except UnicodeDecodeError:
+        problem = "is not text in UTF-8"
+    except RecursionError:
+        problem = "is nested too deeply"
+    except ValueError:
+        problem = "holds a number or path that is out of range"
+    # raised out here, because the parser's error can hold the whole text of the file
+    raise ConfigurationError(f"{path}: {problem}")
+
+
+def _safe_parser_message(error: str) -> str:
+    """Keep the parser's sentence only where it quotes nothing of the file, and where it stumbled in any case."""
+    sentence, _, place = error.rpartition(" (at ")
+    return f"{sentence if _PLAIN_WORDS.fullmatch(sentence) else 'syntax error'} (at {place}"
+
+
+def _config(table: Mapping[str, Any], problems: Problems, folder: Path | None) -> Config:
+    for key in table:
+        if key not in _TOP_KEYS:
+            problems.add((key,), f"is no key of a configuration{did_you_mean(key, _TOP_KEYS)}")
+    journal = _journal(table["journal"], problems, folder) if "journal" in table else None
+    journal_keys = _journal_keys(table.get("journal_keys", {}), problems, folder)
+    accounts = {}
+    given = table.get("accounts", {})
+    if not isinstance(given, Mapping):
+        problems.add(("accounts",), f"must be a table, not {toml_type_name(given)}")
+    elif not given:
+        problems.add(("accounts",), "must hold at least one account, such as [accounts.shop]")
+    else:
+        for name, account_table in given.items():
+            account = _account(name, account_table, problems, folder)
+            if account is not None:
+                accounts[name] = account
+        _check_former_names(accounts, problems)
+    problems.raise_if_any()
+    return Config(journal=journal, journal_keys=journal_keys, accounts=accounts)
+
+
+def _journal(given: Any, problems: Problems, folder: Path | None) -> str | None:
+    """Read the URL, which may be given like a secret, because it may hold a password."""
+    if callable(given):
+        given = None  # the URL is read now, and no callable is called while loading
+    journal = None
+    with problems.at(("journal",)):
+        journal = DatabaseUrl.of(given, folder=folder).get()
+    return journal  # noqa: RET504 - still None where the block noted a problem
+
+
+def _journal_keys(given: Any, problems: Problems, folder: Path | None) -> dict[str, SecretSource]:
+    if not isinstance(given, Mapping):
+        problems.add(("journal_keys",), f"must be a table of keys by id, not {toml_type_name(given)}")
+        return {}
+    keys = {}
+    for name, key in given.items():
+        with problems.at(("journal_keys", name)):
+            if not isinstance(name, str) or not _KEY_ID.fullmatch(name):
+                raise ConfigurationError("must be named with 1 to 16 letters and digits")
+            keys[name] = SecretSource.of(key, folder=folder)
+            keys[name].check()
+    return keys
+
+
+def _account(name: Any, table: Any, problems: Problems, folder: Path | None) -> AccountConfig | None:
+    where = ("accounts", name)
+    if not isinstance(name, str) or not _ACCOUNT_NAME.fullmatch(name):
+        problems.add(where, "must be named with letters, digits and _ . - (64 at most, a letter or digit first)")
+    if not isinstance(table, Mapping):
+        problems.add(where, f"must be a table, not {toml_type_name(table)}")
+        return None
+    code_pattern = _code_pattern(table["code_pattern"], problems, where) if "code_pattern" in table else None
+    accept_risks = _accept_risks(table.get("accept_risks", ()), problems, where)
+    former_names = _former_names(table["former_names"], problems, where) if "former_names" in table else None
+    provider_type = _provider_type(table, problems, where)
+    if provider_type is None:
+        for key in table:
+            # without the provider its keys are not known, but a slip in one of ours is worth saying
+            if key not in _COMMON_KEYS and (meant := did_you_mean(key, _COMMON_KEYS)) and "provider" not in table:
+                problems.add((*where, key), f"is no key of an account{meant}")
+        return None
+    own = {key: value for key, value in table.items() if key not in _COMMON_KEYS}
+    settings = read_settings(provider_type.settings_type, own, problems, where, folder=folder, reserved=_COMMON_KEYS)
+    return AccountConfig(
+        name=name,
+        provider=table["provider"],
+        provider_type=provider_type,
+        code_pattern=code_pattern,
+        accept_risks=accept_risks,
+        former_names=former_names,
+        settings=settings,
+    )
+
+
+def _provider_type(table: Mapping[str, Any], problems: Problems, where: Where) -> type[VoucherProvider] | None:
+    where = (*where, "provider")
+    provider = table.get("provider")
+    everything = registry.list_installed()
+    names = sorted({candidate.name for candidate in everything})
+    provider_type = None
+    with problems.at(where):
+        if isinstance(provider, str) and provider in names:
+            provider_type = registry.load(provider, everything)
+        elif isinstance(provider, str) or "provider" not in table:
+            rule = "is missing" if provider is None else f"is no installed provider{did_you_mean(provider, names)}"
+            problems.add(where, f"{rule}; installed: {', '.join(names) or 'none'}")
+        else:
+            problems.add(where, f"must be text, not {toml_type_name(provider)}")
+    return provider_type
+
+
+def _code_pattern(given: Any, problems: Problems, where: Where) -> re.Pattern[str] | None:
+    where = (*where, "code_pattern")
+    if not isinstance(given, str):
+        problems.add(where, f"must be text, not {toml_type_name(given)}")
+    elif not given:
+        problems.add(where, "must not be empty")
+    else:
+        try:
+            return re.compile(given)
+        except re.error as error:
+            place = "" if error.pos is None else f" (error at character {error.pos + 1})"
+            problems.add(where, f"must be a regular expression{place}")
+        except (OverflowError, RecursionError):
+            problems.add(where, "must be a regular expression of sane size")
+    return None
+
+
+def _accept_risks(given: Any, problems: Problems, where: Where) -> frozenset[str]:
+    where = (*where, "accept_risks")
+    if not isinstance(given, list | tuple | set | frozenset):
+        problems.add(where, f"must be a list of names, not {toml_type_name(given)}")
+        return frozenset()
+    for risk in given:
+        if not isinstance(risk, str):
+            problems.add(where, f"must hold names, not {toml_type_name(risk)}")
+        elif risk not in RISKS:
+            known = ", ".join(sorted(RISKS))
+            problems.add(where, f"holds an unknown name{did_you_mean(risk, RISKS)}; known: {known}")
+    return frozenset(risk for risk in given if isinstance(risk, str))
+
+
+def _former_names(given: Any, problems: Problems, where: Where) -> tuple[str, ...]:
+    where = (*where, "former_names")
+    if not isinstance(given, list | tuple):
+        problems.add(where, f"must be a list of names, not {toml_type_name(given)}")
+        return ()
+    if any(not isinstance(name, str) or not _ACCOUNT_NAME.fullmatch(name) for name in given):
+        problems.add(where, "must hold names of accounts: letters, digits and _ . - (64 at most)")
+        return ()
+    return tuple(dict.fromkeys(given))
+
+
+def _check_former_names(accounts: Mapping[str, AccountConfig], problems: Problems) -> None:
+    """Make sure that a former name belongs to one account only, and is not an account any more."""
+    taken: dict[str, str] = {}
+    for account in accounts.values():
+        for former in account.former_names or ():
+            where = ("accounts", account.name, "former_names")
+            if former in accounts:
+                problems.add(where, f"holds {former}, which is still an account of this configuration")
+            elif former in taken:
+                problems.add(where, f"holds {former}, which is a former name of {taken[former]} too")
+            taken[former] = account.name

@@ -1,0 +1,246 @@
+"""Reads the settings of a provider from an account's table, and collects all that is wrong on the way.
+
+The attributes of a settings class may be ``str``, ``int``, ``bool``, ``float`` (seconds: whole numbers are taken too),
+`SecretSource`, a ``Literal``, ``tuple[X, ...]`` of these, and each of them ``| None``. Text is never empty. The
+converter and validator of every attribute run even where another one is wrong, so that all problems show at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+import types
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, time
+from pathlib import Path
+from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+
+import attrs
+
+from voucher_gateway.errors import ConfigurationError, VoucherGatewayError
+from voucher_gateway.setting_types import DatabaseUrl, SecretSource
+
+Where = tuple[Any, ...]
+"""The keys that lead to a place in a configuration, from the top."""
+
+_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+
+
+class Problems:
+    """What is wrong with one configuration, in the order in which it was found."""
+
+    def __init__(self, source: str) -> None:
+        """Start with none.
+
+        Args:
+            source: the file's path, or what else the configuration is called.
+        """
+        self._source = source
+        self._lines: list[str] = []
+
+    def add(self, where: Where, rule: str) -> None:
+        """Note that the value at this place breaks this rule."""
+        path = ".".join(_quote_key(key) for key in where)
+        self._lines.append(f"{self._source}: {path}: {' '.join(rule.splitlines())}")
+
+    @contextmanager
+    def at(self, where: Where, rule: str = "is refused by the provider") -> Iterator[None]:
+        """Note an error of the block as a problem of this place.
+
+        The text of a stranger's error is left out, because it may quote the value; `rule` stands for it.
+        """
+        try:
+            yield
+        except VoucherGatewayError as error:
+            self.add(where, error.message)
+        except Exception:  # noqa: BLE001 - a provider's own rule may raise anything
+            self.add(where, rule)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def raise_if_any(self) -> None:
+        """Raise one `ConfigurationError` with a line for each problem, if there are any."""
+        if self._lines:
+            raise ConfigurationError("\n".join(self._lines))
+
+
+def _quote_key(key: Any) -> str:
+    if isinstance(key, str):
+        return key if _BARE_KEY.fullmatch(key) else ascii(key[:64])
+    return f"({toml_type_name(key)})"
+
+
+def did_you_mean(given: Any, known: Collection[str]) -> str:
+    """Return the end of a sentence that names the most similar of the known words; empty if none is."""
+    close = difflib.get_close_matches(given[:64].lower(), known, n=1) if isinstance(given, str) else []
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def toml_type_name(value: Any) -> str:
+    """Return what kind of value this is, in words for people who write TOML."""
+    match value:
+        case bool():
+            return "true or false"
+        case str():
+            return "text"
+        case int():
+            return "a whole number"
+        case float():
+            return "a number with a point"
+        case Mapping():
+            return "a table"
+        case list() | tuple():
+            return "a list"
+        case date() | time():
+            return "a date or time"
+        case None:
+            return "nothing"
+    return type(value).__name__
+
+
+def read_settings(
+    settings_type: type[Any],
+    table: Mapping[Any, Any],
+    problems: Problems,
+    where: Where,
+    *,
+    folder: Path | None,
+    reserved: Collection[str],
+) -> Any:
+    """Return an instance of the settings class, or None after adding to `problems`.
+
+    Args:
+        settings_type: the provider's attrs class.
+        table: the provider's keys of the account.
+        problems: takes what is wrong.
+        where: the account's place.
+        folder: where relative paths begin; None for the working directory.
+        reserved: keys of every account, which a provider cannot have for itself.
+    """
+    count = len(problems)
+    attributes = {field.alias: field for field in attrs.fields(settings_type) if field.init}
+    for key in sorted(attributes.keys() & reserved):
+        problems.add((*where, key), f"is a key of every account, so {settings_type.__name__} must not declare it")
+    for key in table:
+        if key not in attributes:
+            known = ", ".join(attributes) or "none"
+            problems.add((*where, key), f"is no key of this provider{did_you_mean(key, attributes)}; its keys: {known}")
+    for key, attribute in attributes.items():
+        if key not in table and attribute.default is attrs.NOTHING:
+            problems.add((*where, key), "is missing")
+    typed = {}
+    with problems.at(where, f"cannot be read, because the annotations of {settings_type.__name__} are wrong"):
+        hints = get_type_hints(settings_type)
+        for key, attribute in attributes.items():
+            if key in table:
+                with problems.at((*where, key)):
+                    typed[key] = _convert(hints.get(attribute.name), table[key], folder)
+    defaults = {
+        key: attribute.default
+        for key, attribute in attributes.items()
+        if key not in table and attribute.default is not attrs.NOTHING and not _is_factory(attribute.default)
+    }
+    _apply_rules(attributes, defaults | typed, settings_type, problems, where)
+    if len(problems) == count:
+        with problems.at(where):
+            return settings_type(**typed)
+    return None
+
+
+def _apply_rules(
+    attributes: Mapping[str, attrs.Attribute[Any]],
+    values: Mapping[str, Any],
+    settings_type: type[Any],
+    problems: Problems,
+    where: Where,
+) -> None:
+    """Run the converter and validator of each attribute; the constructor alone would stop at the first problem."""
+    probe = object.__new__(settings_type)
+    converted = []
+    for key, attribute in attributes.items():
+        if key not in values:
+            continue
+        value = values[key]
+        with problems.at((*where, key)):
+            converter: Any = attribute.converter
+            # an attrs.Converter may want the instance, which is the constructor's business
+            if converter is not None and not isinstance(converter, attrs.Converter):
+                value = converter(value)
+            object.__setattr__(probe, attribute.name, value)
+            converted.append((key, attribute, value))
+    for key, attribute, value in converted:
+        if attribute.validator is not None:
+            with problems.at((*where, key), f"breaks the rule {_validator_text(attribute.validator)}"):
+                try:
+                    attribute.validator(probe, attribute, value)
+                except AttributeError:
+                    continue  # it looks at another key, which is not there; the constructor asks again
+
+
+def _is_factory(default: Any) -> bool:
+    return isinstance(default, attrs.Factory)  # type: ignore[arg-type]  # a class, which attrs types as a function
+
+
+def _validator_text(validator: Any) -> str:
+    """Return a validator's own words: those of attrs state the rule, a function has a name."""
+    return getattr(validator, "__name__", None) or repr(validator).strip("<>")
+
+
+def _convert(hint: Any, value: Any, folder: Path | None) -> Any:
+    """Return the value if it is of the annotated type, without coercing it."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType) and len(arguments) == 2 and types.NoneType in arguments:
+        (inner,) = (argument for argument in arguments if argument is not types.NoneType)
+        return None if value is None else _convert(inner, value, folder)
+    if origin is Literal:
+        if not any(type(value) is type(argument) and value == argument for argument in arguments):
+            raise ConfigurationError(f"must be one of {', '.join(map(str, arguments))}")
+        return value
+    if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
+        if not isinstance(value, list | tuple):
+            raise ConfigurationError(f"must be a list, not {toml_type_name(value)}")
+        return tuple(_convert(arguments[0], element, folder) for element in value)
+    if hint is SecretSource or hint is DatabaseUrl:
+        source: SecretSource | DatabaseUrl = hint.of(value, folder=folder)
+        source.check()
+        return source
+    if hint is Path:
+        return (folder or Path.cwd()) / _text(value)
+    if hint is str:
+        return _text(value)
+    if hint is bool:
+        return _require_exact_type(bool, value, "true or false")
+    if hint is int:
+        return _require_exact_type(int, value, "a whole number")
+    if hint is float:
+        return _seconds(value)
+    raise ConfigurationError("is declared by the provider with a type that no configuration can give")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ConfigurationError(f"must be text, not {toml_type_name(value)}")
+    if not value.strip():
+        raise ConfigurationError("must not be empty")
+    return value
+
+
+def _require_exact_type(kind: type[Any], value: Any, wanted: str) -> Any:
+    if type(value) is not kind:  # a bool is an int to isinstance
+        raise ConfigurationError(f"must be {wanted}, not {toml_type_name(value)}")
+    return value
+
+
+def _seconds(value: Any) -> float:
+    if type(value) not in (int, float):
+        raise ConfigurationError(f"must be a number, not {toml_type_name(value)}")
+    try:
+        seconds = float(value)
+    except OverflowError:
+        seconds = math.inf
+    if not math.isfinite(seconds):
+        raise ConfigurationError("must be a finite number")
+    return seconds

@@ -1,0 +1,112 @@
+"""Bringing a journal that was restored from a backup up to date with the vendors, before it is used again."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import attrs
+
+from voucher_gateway.journal import RESTORED, Journal
+from voucher_gateway.provider_api import (
+    ConfigurationError,
+    DatabaseUnavailable,
+    InvalidRequest,
+    VoucherProvider,
+    format_micros,
+    now,
+)
+from voucher_gateway.storage.files import make_private
+
+
+@attrs.frozen(kw_only=True)
+class RestoreSummary:
+    """What was found in one account.
+
+    Attributes:
+        account: the account's name.
+        vouchers: how many vouchers were looked at.
+        adopted: how many movements of ours were found that the journal did not know.
+    """
+
+    account: str
+    vouchers: int
+    adopted: int
+
+
+def mark_restored(journal: Journal) -> None:
+    """Forbid changing calls on a restored journal. A backup made by `back_up` begins like that by itself."""
+    with journal.database.write() as connection:
+        journal.restoration.begin(connection, format_micros(now()))
+
+
+def import_missing_movements(
+    journal: Journal,
+    providers: list[VoucherProvider],
+    *,
+    report_progress: Callable[[RestoreSummary], None] = lambda _: None,
+) -> list[RestoreSummary]:
+    """Read the history of every voucher of every account, keep what the journal has forgotten, and allow calls again.
+
+    If anything cannot be read, nothing is allowed: run it again.
+
+    Raises:
+        VoucherGatewayError: whatever a vendor's read raises.
+    """
+    operations = []
+    for provider in providers:
+        vouchers = count = 0
+        with provider.vouchers() as listing:
+            for voucher in listing:
+                history = provider.history(voucher.id)
+                with journal.database.write() as connection:
+                    count += journal.restoration.import_movements(connection, provider.account, provider.host, history)
+                vouchers += 1
+        adoption = RestoreSummary(account=provider.account, vouchers=vouchers, adopted=count)
+        report_progress(adoption)
+        operations.append(adoption)
+    with journal.database.write() as connection:
+        journal.restoration.end(connection)
+    return operations
+
+
+def copy_journal(journal: Journal, target: Path) -> None:
+    """Copy an SQLite journal, while it is in use, into a file that asks for `adopt` before it can be written.
+
+    The key file beside the database is not copied: keep it elsewhere, for without it the journal cannot be read.
+
+    Raises:
+        ConfigurationError: if the journal is in PostgreSQL, which brings its own tools.
+        InvalidRequest: if the file exists.
+        DatabaseUnavailable: if it cannot be written.
+    """
+    source = journal.database.path
+    if source is None:
+        raise ConfigurationError(
+            "back a PostgreSQL journal up with PostgreSQL's own tools, and begin a restored one with"
+            " `voucher-gateway recover --after-restore`"
+        )
+    try:
+        made = make_private(target)
+    except OSError as failed:
+        raise DatabaseUnavailable(f"the backup {target} could not be written: {failed.strerror}") from None
+    if not made:
+        raise InvalidRequest(f"{target} exists already", field="file", rule="a new file")
+    try:
+        with (
+            closing(sqlite3.connect(source)) as source_connection,
+            closing(sqlite3.connect(target)) as target_connection,
+        ):
+            source_connection.backup(target_connection)
+            target_connection.execute(
+                "INSERT OR REPLACE INTO voucher_gateway_facts (name, value) VALUES (?, ?)",
+                (RESTORED, format_micros(now())),
+            )
+            target_connection.commit()
+    except sqlite3.Error as error:
+        reason = str(error)
+    else:
+        return
+    raise DatabaseUnavailable(f"the backup {target} could not be written: {reason}")

@@ -1,0 +1,190 @@
+"""What a journal that was restored from a backup must know before it may be written again.
+
+A restored journal has forgotten what was done after the backup. The shop's repeat of such a call must not be sent
+again. The names under which the vendors know our movements end in a mark that is derived from the account, the verb
+and the caller's reference, so the movements that the journal forgot can be collected at the vendors (adopted) and
+recognised when their call comes again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from voucher_gateway.journal.keys import MARK_LENGTH
+from voucher_gateway.journal.records import OperationRecord
+from voucher_gateway.journal.results import read_result
+from voucher_gateway.outcome import Result
+from voucher_gateway.provider_api import (
+    DatabaseUnavailable,
+    Intent,
+    Money,
+    Movement,
+    MovementKind,
+    Operation,
+    Redemption,
+    ReferenceConflict,
+    TopUp,
+    format_micros,
+    parse_instant,
+)
+from voucher_gateway.storage.schema import adopted, facts, operations
+
+RESTORED: Final = "restored"
+"""The fact that says that a journal was restored and may not be written yet."""
+
+_OURS: Final = re.compile(rf"~([0-9a-f]{{{MARK_LENGTH}}})\.[0-9]+\.[0-9]+$")
+_VERBS: Final = {
+    MovementKind.REDEMPTION: (Operation.CAPTURE, Operation.REDEEM),
+    MovementKind.TOP_UP: (Operation.TOP_UP,),
+}
+
+
+class RestoreGuard:
+    """The state of a restored journal.
+
+    Attributes:
+        pending: whether the journal was restored and may not be written yet, as far as was known when it was opened.
+        adopted_any: whether movements were adopted that calls may claim.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.pending = _is_pending(connection)
+        self.adopted_any = connection.scalar(sa.select(sa.exists().where(adopted.c.id > 0))) is True
+
+    def require_writable(self, connection: Connection) -> None:
+        """Make sure that the journal may be written.
+
+        Raises:
+            DatabaseUnavailable: if it was restored, and the vendors were not asked yet what it has forgotten.
+        """
+        if not self.pending:
+            return
+        self.pending = _is_pending(connection)
+        if self.pending:
+            raise DatabaseUnavailable(
+                "the journal was restored from a backup and does not know yet what happened since:"
+                " run `voucher-gateway recover --after-restore`"
+            )
+
+    def begin(self, connection: Connection, at: str) -> None:
+        """Forbid changing calls until `end`."""
+        connection.execute(sa.delete(facts).where(facts.c.name == RESTORED))
+        connection.execute(sa.insert(facts), {"name": RESTORED, "value": at})
+        self.pending = True
+
+    def end(self, connection: Connection) -> None:
+        """Allow changing calls again."""
+        connection.execute(sa.delete(facts).where(facts.c.name == RESTORED))
+        self.pending = False
+        self.adopted_any = True
+
+    def import_movements(self, connection: Connection, account: str, host: str, movements: Iterable[Movement]) -> int:
+        """Keep the movements of ours that the journal does not know; return how many were new."""
+        count = 0
+        for movement in movements:
+            mark = _mark_of_ours(connection, account, host, movement)
+            if mark is None:
+                continue
+            name = movement.reference or str(movement.id)
+            same = (
+                (adopted.c.host == host) & (adopted.c.wire_reference == name) & (adopted.c.kind == movement.kind.value)
+            )
+            if connection.scalar(sa.select(sa.exists().where(same))):
+                continue
+            connection.execute(
+                sa.insert(adopted),
+                {
+                    "account": account,
+                    "host": host,
+                    "mark": mark,
+                    "kind": movement.kind.value,
+                    "voucher_id": movement.voucher_id or "",
+                    "movement_id": movement.id,
+                    "wire_reference": name,
+                    "amount": f"{movement.money.amount:f}",
+                    "currency": movement.money.currency,
+                    "moved_at": None if movement.created_at is None else format_micros(movement.created_at),
+                },
+            )
+            count += 1
+        return count
+
+    def is_forgotten_refund(self, connection: Connection, intent: Intent) -> bool:
+        """Whether a refund that is about to be sent may be one that the journal has forgotten. Each is doubted once."""
+        assert intent.money is not None
+        forgotten = (
+            (adopted.c.host == intent.host)
+            & (adopted.c.voucher_id == intent.voucher_id)
+            & (adopted.c.kind == MovementKind.REFUND.value)
+            & (adopted.c.amount == f"{intent.money.amount:f}")
+            & (adopted.c.currency == intent.money.currency)
+        )
+        first = sa.select(adopted.c.id).where(forgotten).order_by(adopted.c.id).limit(1).scalar_subquery()
+        return connection.execute(sa.delete(adopted).where(adopted.c.id == first)).rowcount > 0
+
+    def find_forgotten_result(
+        self, connection: Connection, entry: OperationRecord, marks: Iterable[str]
+    ) -> Result | None:
+        """Return the result of a call that the vendor shows and the journal had forgotten.
+
+        Raises:
+            ReferenceConflict: if what the vendor shows under this reference is of another amount.
+        """
+        kinds = [kind.value for kind, verbs in _VERBS.items() if entry.key.verb in verbs]
+        query = sa.select(adopted).where(
+            adopted.c.account == entry.key.account,
+            adopted.c.host == entry.target.host,
+            adopted.c.mark.in_(list(marks)),
+            adopted.c.kind.in_(kinds),
+        )
+        row = connection.execute(query).first()
+        if row is None:
+            return None
+        money = Money(row.amount, row.currency)
+        if money != entry.target.money:
+            raise ReferenceConflict(
+                f"before the journal was restored, this reference stood for {money}", account=entry.key.account
+            )
+        moved_at = parse_instant(row.moved_at) if row.moved_at else None
+        kind = TopUp if entry.key.verb is Operation.TOP_UP else Redemption
+        return kind(
+            account=entry.key.account,
+            id=row.movement_id or row.wire_reference,
+            voucher_id=row.voucher_id or None,
+            money=money,
+            created_at=moved_at,
+        )
+
+
+def _mark_of_ours(connection: Connection, account: str, host: str, movement: Movement) -> str | None:
+    """Return the mark of a movement that may be ours and that the journal does not know; None for any other.
+
+    Refunds carry no reference at some vendors: those that no operation of the journal made are without a mark.
+    """
+    if movement.kind is MovementKind.REFUND:
+        known = sa.select(operations.c.result).where(
+            operations.c.verb == Operation.REFUND.value,
+            operations.c.host == host,
+            operations.c.voucher_id == movement.voucher_id,
+            operations.c.result.is_not(None),
+        )
+        results = [read_result(text) for text in connection.scalars(known)]
+        return None if any(getattr(result, "id", None) == movement.id for result in results) else ""
+    match = _OURS.search(movement.reference or "")
+    if match is None or movement.kind not in _VERBS or _is_known(connection, account, match[1]):
+        return None
+    return match[1]
+
+
+def _is_pending(connection: Connection) -> bool:
+    return connection.scalar(sa.select(facts.c.value).where(facts.c.name == RESTORED)) is not None
+
+
+def _is_known(connection: Connection, account: str, mark: str) -> bool:
+    known = (operations.c.account == account) & operations.c.id.endswith(mark)
+    return bool(connection.scalar(sa.select(sa.exists().where(known))))

@@ -1,0 +1,294 @@
+"""What becomes of one voucher, by what both ends can do and what the policy says. Nothing is read or sent here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+import attrs
+
+from voucher_gateway.migration.plan.losses import REPORTED
+from voucher_gateway.migration.plan.model import Action, Destination, Kind
+from voucher_gateway.migration.plan.policy import Policy, Recode, Retire
+from voucher_gateway.migration.plan.route import can_activate_later
+from voucher_gateway.migration.plan.target_voucher import is_not_spendable
+from voucher_gateway.provider_api import (
+    JSON_NULL,
+    Capabilities,
+    Code,
+    Expiry,
+    Interval,
+    InvalidRequest,
+    Medium,
+    Money,
+    Validity,
+    Voucher,
+)
+
+_DAY: Final = timedelta(days=1)
+_TEXTS: Final = {"batch": "batch", "order": "order", "sku": "sku", "pin": "pin", "tax_rate": "tax"}
+"""The texts of a voucher that a target may lack or keep only shorter ones of, and the loss that this is."""
+_LEFT: Final = {**_TEXTS, "metadata": "metadata", "medium": "medium", "validity": "validity", "taxable": "tax"}
+"""The fields that a voucher leaves behind if the source shows that there is something, and not what; and the loss."""
+_NO_DATA: Final[tuple[object, ...]] = (None, JSON_NULL, "", {}, [])
+"""Data of the shop's own that nobody would miss."""
+_DAYS: Final[Mapping[Interval, int]] = {Interval.DAYS: 1, Interval.WEEKS: 7, Interval.MONTHS: 28, Interval.YEARS: 365}
+"""How many days an interval has at least."""
+
+
+@attrs.frozen(kw_only=True)
+class Target:
+    """What is known of the target.
+
+    Attributes:
+        capabilities: what it can do.
+        currency: the only currency of its vouchers; None where each has its own.
+        at: its clock, from which relative validities are counted.
+    """
+
+    capabilities: Capabilities
+    currency: str | None = None
+    at: datetime
+
+
+@attrs.frozen
+class Assessment:
+    """What becomes of a voucher.
+
+    Attributes:
+        kind: what it is.
+        action: what becomes of it.
+        reasons: why it is skipped or refused.
+        losses: what it loses, by name.
+        destination: what it becomes at the target; None if it stays.
+    """
+
+    kind: Kind
+    action: Action
+    reasons: tuple[str, ...] = ()
+    losses: tuple[str, ...] = ()
+    destination: Destination | None = None
+
+
+def kind_of(voucher: Voucher, at: datetime, *, held: bool = False) -> Kind:
+    """Return what a voucher is at a moment of its vendor's clock.
+
+    Args:
+        voucher: as the source shows it.
+        at: the moment.
+        held: whether a reservation of ours stands on it.
+    """
+    if voucher.remaining is None:
+        return Kind.UNREADABLE
+    if voucher.remaining.amount <= 0:
+        return Kind.EMPTY
+    if voucher.valid_until is not None and voucher.valid_until <= at:
+        return Kind.EXPIRED
+    if is_not_spendable(voucher.status):
+        return Kind.INACTIVE
+    if held:
+        return Kind.RESERVED
+    # A rest without a known beginning is a rest.
+    return Kind.UNUSED if voucher.initial in (voucher.remaining, None) else Kind.PARTLY_USED
+
+
+def assess(
+    voucher: Voucher,
+    target: Target,
+    policy: Policy,
+    *,
+    at: datetime,
+    retire: Retire = Retire.LEAVE,
+    held: bool = False,
+    taken: bool = False,
+) -> Assessment:
+    """Return what becomes of a voucher.
+
+    Args:
+        voucher: as the source shows it, its code and PIN included.
+        target: where it is to go.
+        policy: what its owner decided.
+        at: the source's clock.
+        retire: how it is made unspendable at the source.
+        held: whether a reservation of ours stands on it.
+        taken: whether the target has its code already.
+    """
+    kind = kind_of(voucher, at, held=held)
+    wanted = policy.action(kind)
+    if wanted is not Action.CARRY:
+        return Assessment(kind, wanted, (_WHY[kind],))
+    if held and policy.reserved is not Action.CARRY:
+        return Assessment(kind, policy.reserved, (_WHY[Kind.RESERVED],))
+    if held and retire is not Retire.LEAVE:
+        # Moved, it could be captured at the source no more, or would be spent there and at the target.
+        return Assessment(kind, Action.REFUSE, ("a reservation stands on it, and only a copy can take it along",))
+    if voucher.code is None:
+        return Assessment(Kind.UNREADABLE, policy.unreadable, ("its code cannot be read",))
+    money = voucher.remaining
+    assert money is not None
+    fit = _TargetFit(voucher, target, policy)
+    fit.value(money)
+    fit.code(voucher.code, taken=taken)
+    fit.retiring(retire, kind)
+    fit.texts()
+    fit.status()
+    validity = fit.validity(at)
+    refused = tuple(dict.fromkeys(fit.reasons))
+    losses = tuple(sorted(fit.losses))
+    if refused:
+        return Assessment(kind, Action.REFUSE, refused, losses)
+    destination = attrs.evolve(validity, value=money, active=fit.active, new_code=fit.new_code)
+    return Assessment(kind, Action.CARRY, (), losses, destination)
+
+
+_WHY: Final = {
+    Kind.UNREADABLE: "what is left of it cannot be read",
+    Kind.EMPTY: "nothing is left of it",
+    Kind.EXPIRED: "it has expired",
+    Kind.INACTIVE: "it is not active",
+    Kind.RESERVED: "a reservation stands on it",
+    Kind.PARTLY_USED: "a part of it was used",
+}
+
+
+class _TargetFit:
+    """How one voucher fits into the target: what stands against it, and what it would lose."""
+
+    def __init__(self, voucher: Voucher, target: Target, policy: Policy) -> None:
+        self._voucher = voucher
+        self._target = target
+        self._can = target.capabilities
+        self._policy = policy
+        self.reasons: list[str] = []
+        self.losses: set[str] = set()
+        self.active: bool | None = None
+        self.new_code = False
+
+    def value(self, money: Money) -> None:
+        if self._target.currency not in (None, money.currency):
+            self.reasons.append(f"it is in {money.currency}, and the target has {self._target.currency} only")
+        try:
+            self._can.amounts.check(money)
+        except InvalidRequest as error:
+            self.reasons.append(f"its value is outside of what the target takes: {error.rule}")
+        if self._voucher.initial not in (money, None):  # what is not known cannot be lost
+            self._lose("initial")
+
+    def code(self, code: Code, *, taken: bool) -> None:
+        rules, text = self._can.codes, code.reveal()
+        if taken:
+            self._recode(self._policy.code_taken, "the target has its code already")
+        if not rules.choosable:
+            self._recode(self._policy.code_unfit, "the target cannot be given its code")
+        elif len(text) < rules.min_length or (rules.max_length is not None and len(text) > rules.max_length):
+            most = "or more" if rules.max_length is None else f"to {rules.max_length}"
+            self._recode(self._policy.code_unfit, f"the target takes codes of {rules.min_length} {most} characters")
+        elif any(character in text for character in rules.forbidden):
+            self._recode(self._policy.code_unfit, f"the target takes no codes with {rules.forbidden!r}")
+
+    def retiring(self, retire: Retire, kind: Kind) -> None:
+        if retire is Retire.EMPTY and kind in (Kind.INACTIVE, Kind.EXPIRED):
+            self.reasons.append(f"{_WHY[kind]}, and only what can be redeemed can be emptied at the source")
+        used = self._voucher.initial != self._voucher.remaining
+        if retire is Retire.DELETE and used:
+            self.reasons.append("it was used, and a used voucher cannot be deleted at the source")
+
+    def texts(self) -> None:
+        copied, keeps = self._voucher, self._can.stored_fields
+        for field, loss in _TEXTS.items():
+            text = getattr(copied, field)
+            if text and not self._stores(field, text if isinstance(text, str) else text.reveal()):
+                self._lose(loss)
+        for field in copied.unread & _LEFT.keys():
+            self._lose(_LEFT[field])
+        if copied.taxable and "taxable" not in keeps:
+            self._lose("tax")
+        if copied.metadata not in _NO_DATA and "metadata" not in keeps:
+            self._lose("metadata")
+        if copied.medium is Medium.UNKNOWN or (copied.medium is not None and "medium" not in keeps):
+            self._lose("medium")
+
+    def status(self) -> None:
+        active = not is_not_spendable(self._voucher.status)
+        if can_activate_later(self._target.capabilities) or "active" in self._can.stored_fields:
+            self.active = active
+        elif not active:
+            self._lose("status")
+
+    def validity(self, at: datetime) -> Destination:
+        """Return the validity, in a destination that is otherwise empty."""
+        until, ends = self._voucher.valid_until, self._can.expiry
+        nothing = Destination(value=Money.zero(self._currency))
+        if until is None:
+            self._without_end()
+            return nothing
+        if not ends.takes_instants and until <= at:
+            self.reasons.append("it has expired, and the target cannot hold an expired voucher")
+            return nothing
+        if ends is Expiry.NONE:
+            self._lose("end")
+            return nothing
+        if not ends.takes_instants:
+            self._lose("expiry")
+        try:
+            if ends.takes_instants:
+                rounded = _up_to_grain(until, self._can.expiry_resolution)
+                return attrs.evolve(nothing, valid_until=rounded, drift=rounded - until)
+            # Counted from the target's clock now: activated later, it ends later, which favours the customer too.
+            days = max(1, -(-(until - self._target.at) // _DAY))
+            return attrs.evolve(nothing, validity_days=days, drift=self._target.at + days * _DAY - until)
+        except OverflowError:  # never earlier, and Python knows no later one
+            self.reasons.append("its end, rounded up to what the target can hold, is beyond the year 9999")
+            return nothing
+
+    @property
+    def _currency(self) -> str:
+        assert self._voucher.remaining is not None
+        return self._voucher.remaining.currency
+
+    def _without_end(self) -> None:
+        validity, ends = self._voucher.validity, self._can.expiry
+        if validity is not None and is_not_spendable(self._voucher.status):  # activation would set its end
+            if not ends.takes_lengths or validity.interval is Interval.UNKNOWN:
+                self._lose("validity")
+            elif not self._is_length(validity):
+                self.reasons.append("its validity is no length of time, or ends beyond the year 9999")
+            return
+        if validity is not None:  # it may run already, and nobody knows since when
+            self._lose("validity")
+        if not ends.takes_instants and ends is not Expiry.NONE:
+            self._lose("no-end")
+
+    def _is_length(self, validity: Validity) -> bool:
+        """Whether a validity is longer than nothing, and can end at all if it begins now."""
+        try:
+            self._target.at + timedelta(days=validity.value * _DAYS[validity.interval])
+        except OverflowError:
+            return False
+        return validity.value > 0
+
+    def _stores(self, field: str, text: str) -> bool:
+        longest = self._can.max_text_lengths.get(field)
+        return field in self._can.stored_fields and (longest is None or len(text) <= longest)
+
+    def _lose(self, name: str) -> None:
+        self.losses.add(name)
+        if name not in REPORTED and name not in self._policy.losses:
+            self.reasons.append(f"the policy does not name a loss: {name}")
+
+    def _recode(self, decision: Recode, reason: str) -> None:
+        if decision is Recode.REFUSE:
+            self.reasons.append(reason)
+        else:
+            self.new_code = True
+            self.losses.add("code")
+
+
+def _up_to_grain(until: datetime, grain: timedelta) -> datetime:
+    """Return the next moment that the target can hold; never an earlier one."""
+    beyond = (until - _EPOCH) % grain
+    return until + (grain - beyond) if beyond else until
+
+
+_EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

@@ -1,0 +1,116 @@
+"""How long a plan takes, from what each step costs and what a call was measured to take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+import attrs
+
+from voucher_gateway.migration.plan.model import Step
+from voucher_gateway.migration.plan.policy import Retire
+from voucher_gateway.provider_api import Capabilities, Operation
+
+_EMULATED: Final[Mapping[str, int]] = {
+    "redeem-by-capture": 2,
+    "redeem-by-update": 4,
+}
+"""How many requests redeeming takes where it is emulated (see `voucher_gateway.emulation`)."""
+
+_RETIRING: Final[Mapping[Retire, Operation]] = {
+    Retire.EXPIRE: Operation.UPDATE,
+    Retire.EMPTY: Operation.REDEEM,
+    Retire.DELETE: Operation.DELETE,
+}
+
+ALLOWANCE_PERCENT: Final = 130
+"""Of what latency and rates alone would take: the journal's commits and this machine's own work come on top."""
+
+
+@attrs.frozen(kw_only=True)
+class AccountLoad:
+    """What one end has to do.
+
+    Attributes:
+        account: its name.
+        requests: how many requests each carried voucher costs there.
+        latency: what a request was measured to take.
+        rate: at most so many requests a second; None for no limit.
+    """
+
+    account: str
+    requests: int
+    latency: timedelta
+    rate: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Estimate:
+    """How long carrying the vouchers takes.
+
+    Attributes:
+        vouchers: how many are carried.
+        workers: how many are under way at a time.
+        source: what the source has to do.
+        target: what the target has to do.
+    """
+
+    vouchers: int
+    workers: int
+    source: AccountLoad
+    target: AccountLoad
+
+    @property
+    def least(self) -> timedelta:
+        """What latency and the limits of rates alone take."""
+        waiting = self.source.requests * self.source.latency + self.target.requests * self.target.latency
+        bounds = [waiting * -(-self.vouchers // self.workers)]
+        bounds += [
+            timedelta(seconds=self.vouchers * load.requests / load.rate)
+            for load in (self.source, self.target)
+            if load.rate
+        ]
+        return max(bounds)
+
+    @property
+    def likely(self) -> timedelta:
+        """What it will take, by all that is known: the least, and an allowance."""
+        return self.least * ALLOWANCE_PERCENT // 100
+
+    def fits(self, window: timedelta) -> bool:
+        """Whether it will likely be done within a window."""
+        return self.likely <= window
+
+
+def requests_of(steps: tuple[Step, ...], retire: Retire, source: Capabilities, target: Capabilities) -> tuple[int, int]:
+    """Return how many requests the steps of one voucher cost at the source and at the target."""
+    at_source = at_target = 0
+    for step in steps:
+        match step:
+            case Step.FREEZE:
+                at_source += 1 + _cost(source, Operation.DEACTIVATE)  # what others have stopped is seen first
+            case Step.REREAD:
+                at_source += _reading(source)
+            case Step.RETIRE:
+                at_source += _cost(source, _RETIRING[retire])
+                if retire is Retire.EXPIRE and Step.FREEZE not in steps:
+                    at_source += _reading(source)  # what was spent just before
+            case Step.CREATE:
+                at_target += _cost(target, Operation.ISSUE)
+            case Step.CONFIRM:
+                at_target += _cost(target, Operation.GET)
+            case Step.ACTIVATE:
+                at_target += _cost(target, Operation.ACTIVATE)
+    return at_source, at_target
+
+
+def _reading(capabilities: Capabilities) -> int:
+    """Return how many requests it takes to read a voucher, its secrets and what is left of it."""
+    find = 0 if capabilities.get_returns_balance else _cost(capabilities, Operation.FIND)
+    return _cost(capabilities, Operation.GET) + find
+
+
+def _cost(capabilities: Capabilities, operation: Operation) -> int:
+    usual = _EMULATED.get(capabilities.of(operation).emulation or "", 1)
+    return capabilities.requests_per_operation.get(operation, usual)

@@ -1,0 +1,174 @@
+"""Making a plan: the source is read, the target is looked at, and nothing is written at either."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from voucher_gateway.gateway import Gateway
+from voucher_gateway.journal import Journal
+from voucher_gateway.migration.plan.assess import Target
+from voucher_gateway.migration.plan.estimate import AccountLoad, Estimate, requests_of
+from voucher_gateway.migration.plan.model import End, PlanHeader
+from voucher_gateway.migration.plan.plan_file import PlanSummary, PlanWriter, plan_id
+from voucher_gateway.migration.plan.policy import Policy
+from voucher_gateway.migration.plan.route import Route, choose_route
+from voucher_gateway.migration.plan.scan import SourceScanner
+from voucher_gateway.migration.plan.source import IdSet
+from voucher_gateway.migration.plan.totals import TotalsBuilder
+from voucher_gateway.migration.run.state import ids_of_moved_vouchers
+from voucher_gateway.provider_api import (
+    ConfigurationError,
+    InvalidRequest,
+    Operation,
+    VoucherProvider,
+    VoucherQuery,
+)
+
+_PROBES: Final = 3
+_TOLD_EVERY: Final = 100
+
+
+def make_plan(
+    gateway: Gateway,
+    source: str,
+    target: str,
+    out: Path,
+    *,
+    policy: Policy | None = None,
+    copy: bool = False,
+    workers: int = 8,
+    rates: Mapping[str, float] | None = None,
+    after: Path | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> PlanSummary:
+    """Plan how the vouchers of one account go to another. Nothing is changed at either vendor.
+
+    Args:
+        gateway: has both accounts, and a journal.
+        source: the account to move from. If it is a record only, such as a file, it is copied.
+        target: the account to move to.
+        out: the file that the plan is written to; one that is there is replaced.
+        policy: what its owner decided; the strictest by default.
+        copy: whether the source stays as it is.
+        workers: how many vouchers are read, and later moved, at a time.
+        rates: at most so many requests a second, by account, now and once the plan is carried out.
+        after: an earlier plan of the same source; what that one has moved is left out.
+        on_progress: is told now and then how many vouchers were read.
+
+    Raises:
+        ConfigurationError: if there is no journal, no such account, or a file cannot be read or written.
+        InvalidRequest: if source and target are the same, or an argument makes no sense.
+        UnsupportedOperation: if the vouchers cannot be moved between the two at all.
+    """
+    if gateway.journal is None:
+        raise ConfigurationError('a migration needs a journal: name one in the configuration, as journal = "..."')
+    begin, end = gateway.provider(source), gateway.provider(target)
+    _check(begin, end, workers, rates or {})
+    policy = policy or Policy()
+    # Asked first, as they tell what the logins may do, and the vendors' clocks.
+    of_source, of_target = begin.check(), end.check()
+    can_source, can_target = gateway.capabilities(source), gateway.capabilities(target)
+    way = choose_route(can_source, can_target, copy=copy, retire=policy.retire)
+    header = PlanHeader(
+        made_at=begin.vendor_now(),
+        source=_end(begin),
+        target=_end(end),
+        copy=copy or can_source.record,
+        steps=way.steps,
+        retire=way.retire.value,
+        accepted=policy.accept,
+        policy=policy.to_json(),
+        workers=workers,
+        rates=dict(rates or {}),
+    )
+    goal = Target(capabilities=can_target, currency=of_target.currency, at=end.vendor_now())
+    reader = SourceScanner(gateway.journal, begin, goal, end, policy, header, _ids_to_leave_out(gateway.journal, after))
+    costs = requests_of(way.steps, way.retire, can_source, can_target)
+
+    def estimate(carried: int) -> Estimate:
+        loads = [
+            AccountLoad(
+                account=waited.account, requests=cost, latency=latency_of(waited), rate=header.rates.get(waited.account)
+            )
+            for waited, cost in zip((begin, end), costs, strict=True)
+        ]
+        return Estimate(vouchers=carried, workers=workers, source=loads[0], target=loads[1])
+
+    return _write_plan(
+        out, header, reader, way, estimate, dated=of_source.clock_skew is not None, report_progress=on_progress
+    )
+
+
+def _write_plan(
+    out: Path,
+    header: PlanHeader,
+    reader: SourceScanner,
+    way: Route,
+    estimate: Callable[[int], Estimate],
+    *,
+    dated: bool,
+    report_progress: Callable[[int], None] | None,
+) -> PlanSummary:
+    with PlanWriter(out, header) as writer:
+        adder = _adder(way, header)
+        for planned in reader.plan(dated=dated):
+            adder.add(planned)
+            writer.write(planned)
+            if report_progress is not None and planned.number % _TOLD_EVERY == 0:
+                report_progress(planned.number)
+        if not reader.codes:
+            return writer.finish(adder.totals(reader.report), estimate(adder.carried))
+        # Only now it is known which codes come twice: the first of two was taken for the only one.
+        with PlanWriter(out, header) as again:
+            adder = _adder(way, header)
+            for planned in map(reader.without_twins, writer.read_back()):
+                adder.add(planned)
+                again.write(planned)
+            return again.finish(adder.totals(reader.report), estimate(adder.carried))
+
+
+def latency_of(provider: VoucherProvider) -> timedelta:
+    """Return what a small request takes: the middle one of three reads. Nothing where no read is to be had."""
+    if not provider.capabilities.of(Operation.VOUCHERS).available:
+        return timedelta()
+    took = []
+    for _ in range(_PROBES):
+        begun = time.perf_counter()
+        with provider.vouchers(VoucherQuery(limit=1)) as listing:
+            next(listing, None)
+        took.append(time.perf_counter() - begun)
+    return timedelta(seconds=median(took))
+
+
+def _adder(way: Route, header: PlanHeader) -> TotalsBuilder:
+    return TotalsBuilder(workers=header.workers if way.double_spendable else None, whole=way.permanently)
+
+
+def _check(begin: VoucherProvider, end: VoucherProvider, workers: int, rates: Mapping[str, float]) -> None:
+    same_login = begin.login is not None and (begin.host, begin.login) == (end.host, end.login)
+    if begin is end or same_login:
+        raise InvalidRequest(
+            "source and target are the same account at the vendor", field="target", rule="another account"
+        )
+    if workers < 1:
+        raise InvalidRequest("workers must be above zero", field="workers", rule="at least 1")
+    for account, rate in rates.items():
+        if account not in (begin.account, end.account) or not rate > 0:
+            raise InvalidRequest(
+                "a rate is a number above zero, for the source or for the target",
+                field="rates",
+                rule="above zero, for one of the two accounts",
+            )
+
+
+def _end(provider: VoucherProvider) -> End:
+    return End(account=provider.account, provider=provider.name, host=provider.host, login=provider.login)
+
+
+def _ids_to_leave_out(journal: Journal, after: Path | None) -> IdSet:
+    return IdSet.empty() if after is None else IdSet(ids_of_moved_vouchers(journal.database, plan_id(after)))

@@ -1,0 +1,167 @@
+"""What a plan comes to."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+import attrs
+
+from voucher_gateway.migration.plan.model import Action, Kind, PlannedVoucher
+from voucher_gateway.provider_api import ListingReport, Money
+
+NO_END: Final = "none"
+"""In place of the month of those that do not end, or of which no end is known yet."""
+
+
+@attrs.frozen(kw_only=True)
+class Tally:
+    """A number of vouchers and what is left on them.
+
+    Attributes:
+        count: how many.
+        money: what is left, by currency; those of which that is unknown are in the count alone.
+    """
+
+    count: int = 0
+    money: Mapping[str, Money] = attrs.field(factory=dict, hash=False)
+
+
+@attrs.frozen(kw_only=True)
+class Totals:
+    """What a plan comes to.
+
+    Attributes:
+        all: all vouchers of the source.
+        actions: by what becomes of them.
+        kinds: by what they are.
+        fates: by what they are and what becomes of them, as ``partly-used/carry``.
+        losses: by the name of what is lost; only those that are carried.
+        at_stake: by the name of what is lost; those that are refused, whatever for.
+        reasons: by the sentence that says why they are skipped or refused.
+        months: by the month (UTC) in which they end, as ``2026-12``, and what becomes of them: ``2026-12/carry``.
+        twice: by currency, what can be spent twice at any moment, at most; empty where nothing can.
+        longest_drift: by how much a carried voucher ends later at the target, at most.
+        listing: what the listing of the source says of itself.
+    """
+
+    all: Tally
+    actions: Mapping[Action, Tally] = attrs.field(hash=False)
+    kinds: Mapping[Kind, Tally] = attrs.field(hash=False)
+    by_kind_and_action: Mapping[str, Tally] = attrs.field(hash=False)
+    losses: Mapping[str, Tally] = attrs.field(hash=False)
+    losses_of_refused: Mapping[str, Tally] = attrs.field(factory=dict, hash=False)
+    reasons: Mapping[str, Tally] = attrs.field(hash=False)
+    months: Mapping[str, Tally] = attrs.field(hash=False)
+    double_spendable: Mapping[str, Money] = attrs.field(factory=dict, hash=False)
+    longest_drift: timedelta = timedelta()
+    listing: ListingReport
+
+    def of(self, action: Action) -> Tally:
+        """Return how many vouchers have this coming, and their value."""
+        return self.actions.get(action, Tally())
+
+
+class _RunningTotal:
+    """A tally that grows, in whole minor units."""
+
+    __slots__ = ("count", "units")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.units: dict[str, int] = {}
+
+    def add(self, money: Money | None) -> None:
+        self.count += 1
+        if money is not None:
+            self.units[money.currency] = self.units.get(money.currency, 0) + money.minor
+
+    def tally(self) -> Tally:
+        money = {currency: Money.from_minor(units, currency) for currency, units in sorted(self.units.items())}
+        return Tally(count=self.count, money=money)
+
+
+class TotalsBuilder:
+    """Adds up a plan as it is written.
+
+    Args:
+        workers: how many vouchers are under way at a time, for what can be spent twice; None where nothing can be.
+        whole: whether all that is carried can be spent twice, for good.
+    """
+
+    def __init__(self, *, workers: int | None = None, whole: bool = False) -> None:
+        self._workers = workers
+        self._whole = whole
+        self._all = _RunningTotal()
+        self._groups: dict[str, dict[str, _RunningTotal]] = {}
+        self._largest: dict[str, list[int]] = {}
+        self._drift = timedelta()
+
+    def add(self, planned: PlannedVoucher) -> None:
+        """Count one voucher."""
+        money = planned.remaining
+        self._all.add(money)
+        month = NO_END if planned.valid_until is None else f"{planned.valid_until:%Y-%m}"
+        self._in("actions", planned.action, money)
+        self._in("kinds", planned.kind, money)
+        self._in("fates", f"{planned.kind}/{planned.action}", money)
+        self._in("months", f"{month}/{planned.action}", money)
+        for loss in planned.losses:
+            self._in("losses" if planned.action is Action.CARRY else "at_stake", loss, money)
+        for reason in planned.reasons:
+            self._in("reasons", reason, money)
+        if planned.action is not Action.CARRY:
+            return
+        self._note_window(money)
+        self._note_drift(planned)
+
+    @property
+    def carried(self) -> int:
+        """How many are carried so far."""
+        return self._groups.get("actions", {}).get(Action.CARRY, _RunningTotal()).count
+
+    def totals(self, listing: ListingReport) -> Totals:
+        """Return the sums."""
+        return Totals(
+            all=self._all.tally(),
+            actions={Action(name): count for name, count in self._group("actions").items()},
+            kinds={Kind(name): count for name, count in self._group("kinds").items()},
+            by_kind_and_action=self._group("fates"),
+            losses=self._group("losses"),
+            losses_of_refused=self._group("at_stake"),
+            reasons=self._group("reasons"),
+            months=self._group("months"),
+            double_spendable=self._twice(),
+            longest_drift=self._drift,
+            listing=listing,
+        )
+
+    def _in(self, group: str, name: str, money: Money | None) -> None:
+        sums = self._groups.setdefault(group, {})
+        sums.setdefault(str(name), _RunningTotal()).add(money)
+
+    def _group(self, group: str) -> dict[str, Tally]:
+        return {name: count.tally() for name, count in sorted(self._groups.get(group, {}).items())}
+
+    def _note_window(self, money: Money | None) -> None:
+        """Remember the largest vouchers: no more of them than there are workers can be between two steps at a time."""
+        if self._workers is None or not money:
+            return
+        largest = self._largest.setdefault(money.currency, [])
+        if len(largest) < self._workers:
+            heapq.heappush(largest, money.minor)
+        else:
+            heapq.heappushpop(largest, money.minor)
+
+    def _twice(self) -> dict[str, Money]:
+        if self._whole:
+            carried = self._groups.get("actions", {}).get(Action.CARRY, _RunningTotal()).tally().money
+            return {currency: money for currency, money in carried.items() if money}
+        return {currency: Money.from_minor(sum(units), currency) for currency, units in sorted(self._largest.items())}
+
+    def _note_drift(self, planned: PlannedVoucher) -> None:
+        destination = planned.destination
+        if destination is not None and destination.drift is not None:
+            self._drift = max(self._drift, destination.drift)

@@ -1,0 +1,190 @@
+"""What the moves of one plan have in common: both ends, the names of their operations, and patience."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+import attrs
+
+from voucher_gateway.gateway import Gateway
+from voucher_gateway.journal import Journal, OperationRecord, OperationState
+from voucher_gateway.journal.moves import move_reference
+from voucher_gateway.migration.plan.model import End, PlanHeader, Step
+from voucher_gateway.migration.run.rows import VoucherRow
+from voucher_gateway.provider_api import (
+    Capabilities,
+    ConfigurationError,
+    MalformedResponse,
+    Money,
+    NotExecuted,
+    Operation,
+    OperationInProgress,
+    RateLimited,
+    Voucher,
+)
+
+T = TypeVar("T")
+
+_PAUSES_S: Final = (0.2, 1.0, 4.0)
+_LONGEST_PAUSE_S: Final = 300.0
+_WAIT_S: Final = 5.0
+"""For another worker that is on the very same operation: one that died a moment ago, say."""
+
+
+@attrs.frozen(kw_only=True)
+class VoucherReading:
+    """A voucher as it was just read.
+
+    Attributes:
+        voucher: with its code and PIN, where they can be read.
+        remaining: what is left of it.
+    """
+
+    voucher: Voucher
+    remaining: Money | None
+
+
+class MigrationContext:
+    """The moves of one plan.
+
+    Args:
+        gateway: with a journal, and both accounts.
+        plan_id: the plan's hash.
+        header: what holds for all vouchers of the plan.
+        stop: set when nothing new is to be begun.
+
+    Raises:
+        ConfigurationError: if there is no journal, or an account leads elsewhere than when the plan was made.
+    """
+
+    def __init__(self, gateway: Gateway, plan_id: str, header: PlanHeader, stop: threading.Event | None = None) -> None:
+        self.gateway = gateway
+        self.plan_id = plan_id
+        self.header = header
+        self.stop = stop or threading.Event()
+        self.journal = journal_of(gateway)
+        self.source = header.source.account
+        self.target = header.target.account
+        for end in (header.source, header.target):
+            _check_end(gateway, end)
+        self.source_can: Capabilities = gateway.capabilities(self.source)
+        self.target_can: Capabilities = gateway.capabilities(self.target)
+        self.freezes_source = Step.FREEZE in header.steps
+        self.leaves_source = header.copy or header.retire == "leave"
+        """Whether the source is left as it is."""
+
+    @property
+    def order(self) -> str:
+        """What the vendors are shown as the order of all operations of the plan but the issuing ones."""
+        return f"move-{self.plan_id[:12]}"
+
+    def reference(self, row: VoucherRow, step: str) -> str:
+        """Return the reference of one operation: the same one in every run, so that it happens once."""
+        return move_reference(self.plan_id, f"{row.number}.{row.generation}-{step}")
+
+    def entry(self, account: str, verb: Operation, row: VoucherRow, step: str) -> OperationRecord | None:
+        """Return what the journal holds of one operation."""
+        return self.gateway.operation(account, verb, self.reference(row, step))
+
+    def has_succeeded(self, account: str, verb: Operation, row: VoucherRow, step: str) -> bool:
+        """Whether one operation has surely succeeded."""
+        entry = self.entry(account, verb, row, step)
+        return entry is not None and entry.state is OperationState.SUCCEEDED
+
+    def may_have_run(self, account: str, verb: Operation, row: VoucherRow, step: str) -> bool:
+        """Whether one operation may have been carried out."""
+        entry = self.entry(account, verb, row, step)
+        return entry is not None and entry.state in (
+            OperationState.SUCCEEDED,
+            OperationState.UNKNOWN,
+            OperationState.OPEN,
+        )
+
+    def resolved_record(self, account: str, verb: Operation, row: VoucherRow, step: str) -> OperationRecord | None:
+        """Return what the journal holds of one operation, after a look at the vendor if that is not settled.
+
+        Raises:
+            Unsettled: if it stays unknown.
+            OperationInProgress: if somebody is on it.
+        """
+        entry = self.entry(account, verb, row, step)
+        if entry is None or entry.state not in (OperationState.OPEN, OperationState.UNKNOWN):
+            return entry
+        self.gateway.resolve(entry.key)
+        entry = self.entry(account, verb, row, step)
+        if entry is not None and entry.state in (OperationState.OPEN, OperationState.UNKNOWN):
+            raise OutcomeNotResolved(f"whether its {verb} at {account} happened is not known: {operation_of(entry)}")
+        return entry
+
+    def call_kwargs(self, row: VoucherRow, step: str) -> dict[str, Any]:
+        """Return the keywords of a changing call."""
+        return {"reference": self.reference(row, step), "order": self.order, "wait": _WAIT_S}
+
+    def retry_while_safe(self, call: Callable[[], T]) -> T:
+        """Make a call, and again after a while as long as it surely did nothing, or was a read that went wrong.
+
+        Raises:
+            NotExecuted, OperationInProgress, MalformedResponse: if that does not help.
+        """
+        for pause in _PAUSES_S:
+            try:
+                return call()
+            except RateLimited as error:
+                wait = min(error.retry_after or pause, _LONGEST_PAUSE_S)
+                if self.stop.wait(wait):
+                    raise
+            except (NotExecuted, OperationInProgress, MalformedResponse):
+                if self.stop.wait(pause):
+                    raise
+        return call()
+
+    def read(self, account: str, voucher_id: str) -> VoucherReading:
+        """Read a voucher with all that can be known of it: code, PIN, and what is left."""
+        can = self.source_can if account == self.source else self.target_can
+        voucher = self.retry_while_safe(lambda: self.gateway.get(account, voucher_id, secrets=can.codes.readable))
+        remaining = voucher.remaining
+        if remaining is None and voucher.code is not None:
+            code, pin = voucher.code, voucher.pin
+            remaining = self.retry_while_safe(lambda: self.gateway.balance(account, code, pin)).remaining
+        return VoucherReading(voucher=voucher, remaining=remaining)
+
+    def past_date(self) -> datetime:
+        """Return a moment that is over for every clock: the end of validity of a voucher that is to be expired."""
+        planned_at = self.header.made_at
+        return planned_at.replace(year=planned_at.year - 1, month=1, day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+class OutcomeNotResolved(Exception):
+    """Nobody knows yet whether an operation happened; the text names it, for people."""
+
+
+def operation_of(entry: OperationRecord) -> str:
+    """Name an operation as a person has to, who decides it."""
+    return f"the operation is {entry.key.account} {entry.key.verb} {entry.key.reference}"
+
+
+def journal_of(gateway: Gateway) -> Journal:
+    """Return the journal, without which nothing is moved.
+
+    Raises:
+        ConfigurationError: if there is none.
+    """
+    if gateway.journal is None:
+        raise ConfigurationError(
+            "a migration needs a journal, so that nothing is moved twice: name one in the configuration"
+        )
+    return gateway.journal
+
+
+def _check_end(gateway: Gateway, end: End) -> None:
+    provider = gateway.provider(end.account)
+    now_there = (provider.name, provider.host, provider.login)
+    if now_there != (end.provider, end.host, end.login):
+        raise ConfigurationError(
+            f"the plan was made for {end.account} at {end.host} as {end.login or 'its login'}, and the account now"
+            f" leads to {provider.host} as {provider.login or 'its login'}: make a new plan",
+            account=end.account,
+        )

@@ -1,0 +1,191 @@
+"""What the state of a migration holds, as objects; and planned vouchers as JSON text for its rows."""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import attrs
+import cattrs
+
+from voucher_gateway.migration.plan.model import PlannedVoucher
+from voucher_gateway.provider_api import Money, decode, format_micros, parse_instant
+
+
+class PlanState(enum.StrEnum):
+    """Where a migration stands."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    """Nobody begins with another voucher until it is run again."""
+    DONE = "done"
+    ROLLED_BACK = "rolled-back"
+    """It is being undone, or was; it is never run again."""
+
+
+RUNNABLE: Final = (PlanState.RUNNING, PlanState.PAUSED, PlanState.DONE)
+"""All states but the one that nothing leads out of."""
+
+
+class RowState(enum.StrEnum):
+    """Where one voucher stands."""
+
+    PLANNED = "planned"
+    """Nobody is on it. Something may have been done already, before a break."""
+    WORKING = "working"
+    """A process is on it, or died on it."""
+    MOVED = "moved"
+    CHANGED = "changed"
+    """It is no longer as it was planned: not moved, to be planned anew."""
+    REFUSED = "refused"
+    """A vendor, or a rule, did not let it be moved; whatever had been done was undone."""
+    IN_DOUBT = "in-doubt"
+    """Something may have been done without our knowing; the next run looks again."""
+    UNDONE = "undone"
+    """It was moved, and rolled back."""
+    KEPT = "kept"
+    """It was moved, and cannot be rolled back."""
+
+
+@attrs.frozen(kw_only=True)
+class VoucherRow:
+    """One voucher of a migration, as a worker takes it.
+
+    Attributes:
+        planned: what the plan says of it.
+        state: where it stands.
+        tries: how often somebody set about it, this time included.
+        round: how often it was begun anew after everything had been undone.
+        ending: what it ends as once everything is undone, while that is under way.
+        target_id: its id at the target, as far as it is known.
+        reason: why it stands there.
+        drift_s: how much longer it lasts at the target than was planned, in seconds.
+    """
+
+    planned: PlannedVoucher
+    state: RowState
+    attempts: int
+    generation: int
+    undo_target_state: RowState | None = None
+    target_id: str | None = None
+    reason: str = ""
+    drift_s: int | None = None
+
+    @property
+    def number(self) -> int:
+        """Its place in the plan."""
+        return self.planned.number
+
+    @property
+    def value(self) -> Money:
+        """The money that moves."""
+        return value_of(self.planned)
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> VoucherRow:
+        """Return what a row of the table holds."""
+        return cls(
+            planned=read_planned(row["planned"]),
+            state=RowState(row["state"]),
+            attempts=row["tries"],
+            generation=row["round"],
+            undo_target_state=RowState(row["ending"]) if row["ending"] else None,
+            target_id=row["target_id"],
+            reason=row["reason"] or "",
+            drift_s=row["drift_s"],
+        )
+
+
+@attrs.frozen(kw_only=True)
+class MoveResult:
+    """What came of one voucher.
+
+    Attributes:
+        row: the voucher.
+        state: where it stands now.
+        target_id: its id at the target, as far as it is known.
+        reason: why, where it did not simply move.
+        drift_s: how much longer it lasts at the target than was planned, in seconds.
+        ending: what it ends as once everything is undone, where that could not be finished.
+        anew: whether everything was undone, and it is to be tried again from the start.
+        trouble: the error that may stand against other vouchers as well: no access, nobody there, no clear answer.
+    """
+
+    row: VoucherRow
+    state: RowState
+    target_id: str | None = None
+    reason: str = ""
+    drift_s: int | None = None
+    ending: RowState | None = None
+    anew: bool = False
+    trouble: Exception | None = attrs.field(default=None, eq=False)
+
+
+@attrs.frozen(kw_only=True)
+class ReportedVoucher:
+    """A voucher that did not simply move, for people.
+
+    Attributes:
+        number: its place in the plan.
+        source_id: the source's id.
+        code: its masked code.
+        state: where it stands.
+        value: the money.
+        reason: why.
+    """
+
+    number: int
+    source_id: str
+    code: str | None
+    state: RowState
+    value: Money
+    reason: str
+
+    @classmethod
+    def of(cls, row: VoucherRow, state: RowState, reason: str) -> ReportedVoucher:
+        """Return the note of a voucher."""
+        planned = row.planned
+        return cls(
+            number=planned.number,
+            source_id=planned.source_id,
+            code=planned.code,
+            state=state,
+            value=row.value,
+            reason=reason,
+        )
+
+
+def value_of(planned: PlannedVoucher) -> Money:
+    """Return the money that a carried voucher takes along."""
+    assert planned.destination is not None
+    return planned.destination.value
+
+
+def write_planned(planned: PlannedVoucher) -> str:
+    """Return a planned voucher as JSON text."""
+    return json.dumps(_CONVERTER.unstructure(planned), ensure_ascii=False, separators=(",", ":"))
+
+
+def read_planned(text: str) -> PlannedVoucher:
+    """Return the planned voucher that `write_planned` wrote."""
+    return _CONVERTER.structure(decode(text.encode()), PlannedVoucher)
+
+
+def _make() -> cattrs.Converter:
+    converter = cattrs.Converter(omit_if_default=True, detailed_validation=False)
+    converter.register_unstructure_hook(
+        Money, lambda money: {"amount": f"{money.amount:f}", "currency": money.currency}
+    )
+    converter.register_structure_hook(Money, lambda value, _: Money(value["amount"], value["currency"]))
+    converter.register_unstructure_hook(datetime, format_micros)
+    converter.register_structure_hook(datetime, lambda value, _: parse_instant(value))
+    # Whole microseconds: seconds would be a binary float.
+    converter.register_unstructure_hook(timedelta, lambda length: length // timedelta(microseconds=1))
+    converter.register_structure_hook(timedelta, lambda value, _: timedelta(microseconds=value))
+    return converter
+
+
+_CONVERTER: Final = _make()

@@ -1,0 +1,260 @@
+"""The way back of one voucher: unspendable at the target, spendable at the source.
+
+What is to be undone is read from the journal, so that it is the same after a crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from voucher_gateway.journal import OperationRecord, OperationState
+from voucher_gateway.migration.run.context import MigrationContext, OutcomeNotResolved, VoucherReading, operation_of
+from voucher_gateway.migration.run.rows import VoucherRow
+from voucher_gateway.provider_api import (
+    Capabilities,
+    Declined,
+    Expiry,
+    Operation,
+    OutcomeUnknown,
+    Redemption,
+    Status,
+    Voucher,
+    VoucherChanges,
+    VoucherNotFound,
+)
+
+FREEZE, CREATE, ACTIVATE, RETIRE = "freeze", "create", "activate", "retire"
+"""The steps in references."""
+RESTORE, REFILL, THAW = "restore", "refill", "thaw"
+"""Those that make a source what it was."""
+
+
+class CannotUndo(Exception):
+    """Something stands against undoing a move; the text says what, for people."""
+
+
+class Undo:
+    """Undoes moves of a journey."""
+
+    def __init__(self, journey: MigrationContext) -> None:
+        self._journey = journey
+
+    def check_source(self, row: VoucherRow) -> None:
+        """Make sure, before anything is undone, that the source can be made what it was.
+
+        Whatever was begun there is settled first: what may still happen cannot be undone.
+
+        Raises:
+            CannotUndo: if it cannot.
+        """
+        can = self._journey.source_can
+        self._settle(row, Operation.DEACTIVATE, FREEZE)
+        self._settle(row, Operation.UPDATE, RETIRE)
+        if self._settle(row, Operation.DELETE, RETIRE):
+            raise CannotUndo("it was deleted at the source, and cannot be brought back there")
+        if self._settle(row, Operation.REDEEM, RETIRE) and not can.of(Operation.REFUND).available:
+            raise CannotUndo("it was emptied at the source, where nothing can be given back")
+
+    def _settle(self, row: VoucherRow, verb: Operation, step: str) -> bool:
+        """Find out whether a step at the source happened; one that may be repeated is."""
+        journey, id = self._journey, row.planned.source_id
+        try:
+            entry = journey.resolved_record(journey.source, verb, row, step)
+        except OutcomeNotResolved as unknown:
+            if verb is Operation.DEACTIVATE:
+                self._again(lambda kwargs: journey.gateway.deactivate(journey.source, id, **kwargs), row, step, unknown)
+            elif verb is Operation.UPDATE:
+                past = VoucherChanges(valid_until=journey.past_date())
+                self._again(
+                    lambda kwargs: journey.gateway.update(journey.source, id, past, **kwargs), row, step, unknown
+                )
+            else:
+                raise CannotUndo(str(unknown)) from None
+            return True
+        return entry is not None and entry.state is OperationState.SUCCEEDED
+
+    def _again(
+        self, call: Callable[[dict[str, Any]], object], row: VoucherRow, step: str, unknown: OutcomeNotResolved
+    ) -> None:
+        try:
+            self._journey.retry_while_safe(lambda: call(self._journey.call_kwargs(row, step)))
+            return
+        except (OutcomeUnknown, Declined):
+            pass
+        raise CannotUndo(str(unknown))
+
+    def target_voucher_id(self, row: VoucherRow) -> str | None:
+        """Return the id of the voucher that was made at the target; None if there surely is none.
+
+        Raises:
+            CannotUndo: if that is not known.
+        """
+        journey = self._journey
+        try:
+            entry = journey.resolved_record(journey.target, Operation.ISSUE, row, CREATE)
+        except OutcomeNotResolved as unknown:
+            raise CannotUndo(str(unknown)) from None
+        if entry is None or entry.state is not OperationState.SUCCEEDED:
+            return None
+        return self.id_of(row, entry)
+
+    def id_of(self, row: VoucherRow, created: OperationRecord) -> str:
+        """Return the id of the voucher at the target; where a person decided that it is there, it is found by its code.
+
+        Raises:
+            CannotUndo: if it cannot be found.
+        """
+        issued = created.replay()
+        assert isinstance(issued, Voucher)
+        if issued.id:
+            return issued.id
+        journey = self._journey
+        code = journey.read(journey.source, row.planned.source_id).voucher.code
+        if code is not None and row.planned.destination is not None and not row.planned.destination.new_code:
+            with suppress(VoucherNotFound):
+                return journey.retry_while_safe(lambda: journey.gateway.provider(journey.target).find(code)).id
+        raise CannotUndo(f"somebody decided that it is at the target, but it is not found: {operation_of(created)}")
+
+    def withdraw_from_target(self, row: VoucherRow, target_id: str, step: str = "back") -> None:
+        """Make the voucher at the target unspendable, if nothing was spent of it.
+
+        Raises:
+            CannotUndo: if something was, or there is no way.
+        """
+        seen = self.require_unspent(row, target_id, step)
+        if seen is not None:
+            self._stop(row, target_id, seen, step)
+
+    def require_unspent(self, row: VoucherRow, target_id: str, step: str = "back") -> VoucherReading | None:
+        """Make sure that nothing was spent of the voucher at the target, unless it was taken back already.
+
+        Returns:
+            the voucher; None if it was deleted by us.
+
+        Raises:
+            CannotUndo: if something was spent, or the voucher is gone.
+        """
+        journey = self._journey
+        try:
+            seen = journey.read(journey.target, target_id)
+        except VoucherNotFound:
+            if journey.may_have_run(journey.target, Operation.DELETE, row, f"{step}-delete"):
+                return None
+            raise CannotUndo(f"the target does not show the voucher {target_id} any more") from None
+        if not self._may_have_emptied(row, step):
+            _check_unspent(seen, row, journey.target)
+        return seen
+
+    def _may_have_emptied(self, row: VoucherRow, step: str) -> bool:
+        journey = self._journey
+        return journey.may_have_run(journey.target, Operation.REDEEM, row, f"{step}-empty")
+
+    def _stop(self, row: VoucherRow, target_id: str, seen: VoucherReading, step: str) -> None:
+        journey, can = self._journey, self._journey.target_can
+        if can.of(Operation.DEACTIVATE).available:
+            if seen.voucher.status is not Status.INACTIVE:
+                self._change(Operation.DEACTIVATE, journey.target, target_id, row, f"{step}-stop")
+                self._check_at_rest(row, target_id, step)
+            self._delete(row, target_id, step)
+        elif _expires(can):
+            self._expire(row, target_id, journey.past_date(), f"{step}-stop")
+            self._check_at_rest(row, target_id, step, before=seen.voucher.valid_until)
+        elif can.of(Operation.REDEEM).available and seen.voucher.code is not None:
+            self._empty(row, seen.voucher, f"{step}-empty")
+        else:
+            raise CannotUndo("the target has no way to make a voucher unspendable")
+
+    def _check_at_rest(self, row: VoucherRow, target_id: str, step: str, before: datetime | None = None) -> None:
+        """Look at a voucher that was stopped: only now does its value stand still. If it was spent of, it is freed."""
+        journey = self._journey
+        seen = journey.read(journey.target, target_id)
+        until = seen.voucher.valid_until
+        if seen.voucher.status is not Status.INACTIVE and (until is None or until > journey.header.made_at):
+            raise CannotUndo(f"it is spendable at {journey.target} again: somebody has changed it there")
+        try:
+            _check_unspent(seen, row, journey.target)
+        except CannotUndo:
+            if journey.target_can.of(Operation.DEACTIVATE).available:
+                self._change(Operation.ACTIVATE, journey.target, target_id, row, f"{step}-start")
+            else:
+                self._expire(row, target_id, before, f"{step}-start")
+            raise
+
+    def _expire(self, row: VoucherRow, target_id: str, until: datetime | None, step: str) -> None:
+        journey, changes = self._journey, VoucherChanges(valid_until=until)
+        kwargs = journey.call_kwargs(row, step)
+        journey.retry_while_safe(lambda: journey.gateway.update(journey.target, target_id, changes, **kwargs))
+
+    def _empty(self, row: VoucherRow, voucher: Voucher, step: str) -> None:
+        journey, code = self._journey, voucher.code
+        assert code is not None
+        if row.value:
+            kwargs = journey.call_kwargs(row, step)
+            journey.retry_while_safe(
+                lambda: journey.gateway.redeem(journey.target, code, row.value, voucher.pin, **kwargs)
+            )
+
+    def _delete(self, row: VoucherRow, target_id: str, step: str) -> None:
+        """Delete what is inactive already, where that is possible, so that its code is free again."""
+        journey = self._journey
+        if not journey.target_can.of(Operation.DELETE).available:
+            return
+        kwargs = journey.call_kwargs(row, f"{step}-delete")
+        with suppress(Declined):  # it was charged once, say; inactive it stays in any case
+            journey.retry_while_safe(
+                lambda: journey.gateway.delete(journey.target, target_id, "its move was undone", **kwargs)
+            )
+
+    def restoring(self, row: VoucherRow) -> bool:
+        """Whether something was done already that makes the voucher spendable at the source."""
+        journey = self._journey
+        steps = ((Operation.UPDATE, RESTORE), (Operation.REFUND, REFILL), (Operation.ACTIVATE, THAW))
+        return any(journey.may_have_run(journey.source, verb, row, step) for verb, step in steps)
+
+    def restore_source(self, row: VoucherRow) -> str:
+        """Make the source what it was, as far as it was changed, and return what of that is worth telling."""
+        journey = self._journey
+        gateway, source, id = journey.gateway, journey.source, row.planned.source_id
+        if journey.has_succeeded(source, Operation.UPDATE, row, RETIRE):
+            changes = VoucherChanges(valid_until=row.planned.valid_until)
+            kwargs = journey.call_kwargs(row, RESTORE)
+            journey.retry_while_safe(lambda: gateway.update(source, id, changes, **kwargs))
+        entry = journey.entry(source, Operation.REDEEM, row, RETIRE)
+        if entry is not None and entry.state is OperationState.SUCCEEDED:
+            emptied = entry.replay()
+            assert isinstance(emptied, Redemption)
+            again = journey.call_kwargs(row, REFILL)
+            journey.retry_while_safe(lambda: gateway.refund(source, emptied, **again))
+        if journey.has_succeeded(source, Operation.DEACTIVATE, row, FREEZE):
+            thawed = self._change(Operation.ACTIVATE, source, id, row, THAW)
+            return _validity_change_text(row.planned.valid_until, thawed.valid_until)
+        return ""
+
+    def _change(self, verb: Operation, account: str, id: str, row: VoucherRow, step: str) -> Any:
+        journey = self._journey
+        call = journey.gateway.activate if verb is Operation.ACTIVATE else journey.gateway.deactivate
+        kwargs = journey.call_kwargs(row, step)
+        return journey.retry_while_safe(lambda: call(account, id, **kwargs))
+
+
+def _expires(can: Capabilities) -> bool:
+    return can.of(Operation.UPDATE).available and can.expiry not in (Expiry.RELATIVE, Expiry.NONE)
+
+
+def _check_unspent(seen: VoucherReading, row: VoucherRow, account: str) -> None:
+    if seen.remaining != row.value:
+        raise CannotUndo(f"it has {seen.remaining} at {account}, not {row.value}: it was used there")
+
+
+def _validity_change_text(before: datetime | None, after: datetime | None) -> str:
+    """Say so where activation gave a voucher another end of validity than it had (JTL counts anew)."""
+    if after is None or _day(before) == _day(after):
+        return ""
+    return f"thawed, it is valid until {_day(after)}, before it was {_day(before)}"
+
+
+def _day(moment: datetime | None) -> str:
+    return "without end" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d}"

@@ -1,0 +1,136 @@
+"""Reading both sides of a migration as a whole, for its verification."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+from typing import Final, TypeVar
+
+import sqlalchemy as sa
+
+from voucher_gateway.journal import OperationState
+from voucher_gateway.journal.moves import move_reference
+from voucher_gateway.journal.results import read_result
+from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
+from voucher_gateway.migration.run.rate_limit import Rates
+from voucher_gateway.migration.run.source_check import MOVE
+from voucher_gateway.migration.verify.store import ListedVoucher, VerificationStore, ends_text
+from voucher_gateway.pacing import use_rate_limiter
+from voucher_gateway.provider_api import Operation, Voucher, VoucherNotFound, VoucherQuery
+from voucher_gateway.storage.schema import operations
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_BATCH: Final = 1000
+_CLOCKS_APART: Final = timedelta(days=1)
+"""What was made at the target that long before the plan is surely none of its vouchers."""
+
+
+def read_target(journey: MigrationContext, evidence: VerificationStore) -> None:
+    """Read all vouchers of the target that may be those of the plan, with their codes."""
+    evidence.add_issued_ids(_issued_by_plan(journey))
+    with journey.gateway.vouchers(journey.target, _lately(journey)) as listing:
+        evidence.target(_with_codes(journey, listing, evidence.key_id))
+    evidence.match_vouchers()
+
+
+def _issued_by_plan(journey: MigrationContext) -> Iterator[tuple[int, str]]:
+    """Give what the plan has issued by the journal: the voucher's number and its id at the target, in that order."""
+    prefix = move_reference(journey.plan_id, "")
+    query = (
+        sa.select(operations.c.id, operations.c.reference, operations.c.result)
+        .where(
+            operations.c.account == journey.target,
+            operations.c.verb == Operation.ISSUE.value,
+            operations.c.reference.startswith(prefix, autoescape=True),
+            operations.c.state == OperationState.SUCCEEDED.value,
+            operations.c.result.is_not(None),
+        )
+        .order_by(operations.c.id)
+        .limit(_BATCH)
+    )
+    last = ""
+    while True:
+        with journey.journal.database.read() as connection:
+            batch = connection.execute(query.where(operations.c.id > last)).all()
+        for _, reference, result in batch:
+            issued = read_result(result)
+            if isinstance(issued, Voucher) and issued.id:  # a person who decided it may not have known the id
+                yield int(reference.removeprefix(prefix).partition(".")[0]), issued.id
+        if len(batch) < _BATCH:
+            return
+        last = batch[-1].id
+
+
+def _lately(journey: MigrationContext) -> VoucherQuery | None:
+    """Leave out what was there long before, where the vendor can: its codes would take a request each."""
+    if "created_from" not in journey.target_can.listing.filters:
+        return None
+    return VoucherQuery(created_from=journey.header.made_at - _CLOCKS_APART)
+
+
+def _with_codes(
+    journey: MigrationContext, listed: Iterable[Voucher], key_id: str | None
+) -> Iterator[tuple[ListedVoucher, str | None]]:
+    keys = journey.journal.keys
+
+    def whole(voucher: Voucher) -> tuple[ListedVoucher, str | None] | None:
+        seen = VoucherReading(voucher=voucher, remaining=voucher.remaining)
+        if (voucher.code is None and journey.target_can.codes.readable) or voucher.remaining is None:
+            try:
+                seen = journey.read(journey.target, voucher.id)
+            except VoucherNotFound:
+                return None
+        code = seen.voucher.code
+        mark = None if code is None else keys.fingerprint(code, provider=MOVE, host=MOVE, key_id=key_id)
+        return _listed_voucher(seen), mark
+
+    yield from (reading for reading in ordered_map(journey, whole, listed) if reading is not None)
+
+
+def read_source(journey: MigrationContext, evidence: VerificationStore) -> None:
+    """Read the planned vouchers at the source: from its list, and those that are not in it one by one."""
+    with journey.gateway.vouchers(journey.source) as listing:
+        seen = (VoucherReading(voucher=voucher, remaining=voucher.remaining) for voucher in listing)
+        evidence.source(_listed_voucher(reading) for reading in seen if reading.remaining is not None)
+
+    def one_by_one(id: str) -> ListedVoucher | None:
+        try:
+            return _listed_voucher(journey.read(journey.source, id))
+        except VoucherNotFound:
+            return None  # deleted: nobody can spend it
+
+    missing = ordered_map(journey, one_by_one, evidence.not_at_source())
+    evidence.source(voucher for voucher in missing if voucher is not None)
+
+
+def ordered_map(journey: MigrationContext, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Give what `work` makes of each item, in order, with as many threads as the plan has workers; memory is flat."""
+    workers, rates = journey.header.workers, Rates(journey.header.rates, journey.stop)
+
+    def rate_limited_work(item: T) -> R:
+        with use_rate_limiter(rates.wait):
+            return work(item)
+
+    waiting: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="verify") as pool:
+        for item in items:
+            waiting.append(pool.submit(rate_limited_work, item))
+            if len(waiting) >= 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _listed_voucher(seen: VoucherReading) -> ListedVoucher:
+    voucher = seen.voucher
+    return ListedVoucher(
+        id=voucher.id,
+        initial=voucher.initial,
+        remaining=seen.remaining,
+        ends=ends_text(voucher),
+        status=None if voucher.status is None else voucher.status.value,
+    )

@@ -1,0 +1,182 @@
+"""What a caller asks for: a new voucher, changes of one, a listing."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import attrs
+
+from voucher_gateway.errors import InvalidRequest, hide_init_arguments
+from voucher_gateway.instants import require_aware
+from voucher_gateway.masking import Code, Pin
+from voucher_gateway.models.metadata import Metadata
+from voucher_gateway.models.voucher import Medium, Status, Validity
+from voucher_gateway.money import Money
+from voucher_gateway.nfc import nfc_or_none
+
+
+def _code(text: str | Code | None) -> Code | None:
+    return None if text is None else Code.of(text)
+
+
+def _pin(text: str | Pin | None) -> Pin | None:
+    return None if text is None else Pin.of(text)
+
+
+def _utc(instant: datetime | None) -> datetime | None:
+    if isinstance(instant, datetime) and instant.utcoffset() is not None:
+        with suppress(OverflowError):
+            return instant.astimezone(UTC)
+    return instant  # the validator, which knows the field's name, refuses what is left
+
+
+def _aware(_: object, field: attrs.Attribute[Any], instant: datetime | None) -> None:
+    if instant is not None:
+        require_aware(instant, field.name)
+
+
+_TEXT: Final = attrs.validators.optional(attrs.validators.instance_of(str))
+
+
+@hide_init_arguments
+@attrs.frozen(kw_only=True)
+class NewVoucher:
+    """A voucher to be issued. What is None is left to the vendor; what a vendor cannot keep is an error, never dropped.
+
+    Attributes:
+        initial: the value.
+        id: an id of the caller's choice, where the vendor takes one.
+        code: a code of the caller's choice.
+        pin: a PIN.
+        active: True or False asks for that status; None takes the vendor's default.
+        medium: digital or print.
+        valid_until: an absolute end of validity.
+        validity: a validity counted from activation.
+        taxable: the tax flag, carried.
+        tax_rate: in percent, as text.
+        sku: the article.
+        batch: a campaign or group.
+        order: the order it is sold with.
+        metadata: the shop's own data, any JSON value without floats; `JSON_NULL` for null.
+    """
+
+    initial: Money = attrs.field(validator=attrs.validators.instance_of(Money))
+    id: str | None = attrs.field(default=None, validator=_TEXT)
+    code: Code | None = attrs.field(default=None, converter=_code)
+    pin: Pin | None = attrs.field(default=None, converter=_pin)
+    active: bool | None = None
+    medium: Medium | None = None
+    valid_until: datetime | None = attrs.field(default=None, converter=_utc, validator=_aware)
+    validity: Validity | None = None
+    taxable: bool | None = None
+    tax_rate: str | None = attrs.field(default=None, validator=_TEXT)
+    sku: str | None = attrs.field(default=None, validator=_TEXT)
+    batch: str | None = attrs.field(default=None, validator=_TEXT)
+    order: str | None = attrs.field(default=None, converter=nfc_or_none, validator=_TEXT)
+    metadata: Metadata | None = attrs.field(default=None, hash=False)
+
+
+class _Keep(enum.Enum):
+    KEEP = "keep"
+
+    def __repr__(self) -> str:
+        return "KEEP"
+
+
+KEEP: Final = _Keep.KEEP
+"""A field of `VoucherChanges` that stays as it is; None, in contrast, clears it."""
+
+
+def _aware_or_kept(instant: datetime | _Keep | None) -> datetime | _Keep | None:
+    return instant if instant is None or isinstance(instant, _Keep) else require_aware(instant, "valid_until")
+
+
+@attrs.frozen(kw_only=True)
+class VoucherChanges:
+    """What to change of a voucher; everything else stays as it is.
+
+    Attributes:
+        sku: the article.
+        batch: a campaign or group.
+        valid_until: an absolute end of validity, None for never.
+    """
+
+    sku: str | _Keep | None = KEEP
+    batch: str | _Keep | None = KEEP
+    valid_until: datetime | _Keep | None = attrs.field(default=KEEP, converter=_aware_or_kept)
+
+    def fields_to_change(self) -> dict[str, Any]:
+        """Return the fields that are to change, by name."""
+        return {k: v for k, v in attrs.asdict(self, recurse=False).items() if v is not KEEP}
+
+
+NativeValue = str | Money | Sequence[str]
+"""A value of a vendor's own filter: text, or an amount or several texts where the vendor's page says so."""
+
+
+def _names(native: Mapping[str, NativeValue]) -> str:
+    return repr(sorted(native))  # not the values: a vendor's own filter may hold a code
+
+
+@hide_init_arguments
+@attrs.frozen(kw_only=True)
+class VoucherQuery:
+    """Which vouchers to list. The provider refuses a filter that its vendor lacks.
+
+    Attributes:
+        code: exactly this code.
+        status: this status.
+        created_from: created at this instant or later.
+        created_to: created up to this instant.
+        valid_until_from: valid until this instant or later.
+        valid_until_to: valid until this instant at the latest.
+        sku: this article.
+        batch: this campaign or group.
+        has_value: True for those with value left, False for those used up.
+        native: the vendor's own filters, by the vendor's names. The provider checks the values.
+        newest_first: the order by creation; None takes whatever pages most safely.
+        limit: at most so many vouchers.
+        resume: the `resume_token` of an earlier listing of the same query, to go on where that one stopped.
+    """
+
+    code: Code | None = attrs.field(default=None, converter=_code)
+    status: Status | None = None
+    created_from: datetime | None = attrs.field(default=None, converter=_utc, validator=_aware)
+    created_to: datetime | None = attrs.field(default=None, converter=_utc, validator=_aware)
+    valid_until_from: datetime | None = attrs.field(default=None, converter=_utc, validator=_aware)
+    valid_until_to: datetime | None = attrs.field(default=None, converter=_utc, validator=_aware)
+    sku: str | None = None
+    batch: str | None = None
+    has_value: bool | None = None
+    native: Mapping[str, NativeValue] = attrs.field(factory=dict, hash=False, repr=_names)
+    newest_first: bool | None = None
+    limit: int | None = attrs.field(default=None)
+    resume: str | None = None
+
+    @limit.validator
+    def _positive_limit(self, _: object, value: object) -> None:
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise InvalidRequest("limit must be a whole number above zero", field="limit", rule="at least 1")
+
+    def common(self) -> dict[str, Any]:
+        """Return the common filters that are set, by name."""
+        values = attrs.asdict(self, recurse=False)
+        for name in ("native", "limit", "newest_first", "resume"):
+            del values[name]
+        return {name: value for name, value in values.items() if value is not None}
+
+    def fingerprint(self, *fields: str) -> str:
+        """Return a short text that differs between queries, for telling apart whose resume token one is.
+
+        Args:
+            *fields: what else makes the listing another: the account, the host, the page size.
+        """
+        common = {k: v.reveal() if isinstance(v, Code) else str(v) for k, v in self.common().items()}
+        native = [(name, self.native[name]) for name in sorted(self.native)]
+        what = repr((sorted(common.items()), native, self.newest_first, fields))
+        return hashlib.blake2b(what.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

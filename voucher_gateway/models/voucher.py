@@ -1,0 +1,127 @@
+"""A voucher, as an account sees it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from voucher_gateway.masking import Code, Pin
+from voucher_gateway.models.links import NO_LINKS, as_links
+from voucher_gateway.models.metadata import Metadata
+from voucher_gateway.money import Money
+
+RawObject = Mapping[str, Any]
+"""The vendor's own JSON object. Numbers in it are int or Decimal, never float. May hold codes: never print it."""
+
+
+class Status(enum.StrEnum):
+    """Whether a voucher can be spent, as far as the vendor says it in one word."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    UNKNOWN = "unknown"
+    """The vendor said something that we do not know; it is in ``raw``."""
+
+
+class Medium(enum.StrEnum):
+    """What a voucher is made of."""
+
+    DIGITAL = "digital"
+    PRINT = "print"
+    UNKNOWN = "unknown"
+
+
+class Interval(enum.StrEnum):
+    """The unit of a `Validity`."""
+
+    DAYS = "days"
+    WEEKS = "weeks"
+    MONTHS = "months"
+    YEARS = "years"
+    UNKNOWN = "unknown"
+
+
+class MovementKind(enum.StrEnum):
+    """The direction and reason of a `Movement`."""
+
+    REDEMPTION = "redemption"
+    REFUND = "refund"
+    TOP_UP = "top_up"
+    UNKNOWN = "unknown"
+
+
+@attrs.frozen
+class Validity:
+    """How long a voucher lasts from its activation on, e.g. 3 years.
+
+    Attributes:
+        value: how many.
+        interval: of what.
+    """
+
+    value: int
+    interval: Interval
+
+
+@attrs.frozen(kw_only=True)
+class Voucher:
+    """One voucher as an account sees it. What the vendor did not say is None.
+
+    Attributes:
+        account: the account's name in the config.
+        id: the vendor's id.
+        code: what a customer enters; None where the vendor hides it.
+        pin: the covered second secret of a printed card.
+        initial: the face value (JTL: amount).
+        remaining: what is left of it (JTL: remaining_amount; ticketing: balance).
+        status: active or not; None where the vendor has no such thing.
+        medium: digital or print (JTL: type).
+        valid_until: the end of validity, in UTC; None for never, not yet known or not said.
+        validity: the validity that activation will start, where it is relative.
+        taxable: the vendor's flag, carried and not interpreted.
+        tax_rate: the vendor's text, in percent.
+        sku: the article the voucher was sold as.
+        batch: a campaign or group.
+        order: the order it was sold with.
+        metadata: the shop's own data, where it is JSON; anything else stays in ``raw``.
+        login: the vendor-side login that issued it (JTL: client_id).
+        origin: how it came to be, in the vendor's word.
+        links: the vendor's ids of what it belongs to or came from, by names that the page of the provider lists, such
+            as ``customer_id``. The mapping cannot be changed.
+        created_at: in UTC.
+        updated_at: in UTC.
+        deletable: whether the vendor would delete it now.
+        raw: the vendor's own object.
+        replayed: whether the journal told this from an earlier call, without asking the vendor.
+        unread: the fields that are None although the vendor has something there, which is no such thing as ours.
+    """
+
+    account: str
+    id: str
+    code: Code | None = None
+    pin: Pin | None = None
+    initial: Money | None = None
+    remaining: Money | None = None
+    status: Status | None = None
+    medium: Medium | None = None
+    valid_until: datetime | None = None
+    validity: Validity | None = None
+    taxable: bool | None = None
+    tax_rate: str | None = None
+    sku: str | None = None
+    batch: str | None = None
+    order: str | None = None
+    metadata: Metadata | None = attrs.field(default=None, hash=False)
+    login: str | None = None
+    origin: str | None = None
+    links: Mapping[str, str] = attrs.field(default=NO_LINKS, converter=as_links)
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    deletable: bool | None = None
+    raw: RawObject | None = attrs.field(default=None, repr=False, eq=False)
+    replayed: bool = attrs.field(default=False, repr=False, eq=False)
+    unread: frozenset[str] = attrs.field(default=frozenset(), repr=False, eq=False)

@@ -1,0 +1,176 @@
+"""Reports as HTML pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+from voucher_gateway.html import Chart, Page, Section, Series, Table, Text
+from voucher_gateway.provider_api import Money, format_instant
+from voucher_gateway.reports.liability import NO_END, NOT_STARTED, BalanceStatus, Bucket, Liability
+from voucher_gateway.reports.roll_forward import CurrencyRollForward, RollForward
+from voucher_gateway.reports.tables import (
+    age_of,
+    bucket_labels,
+    currency_tables,
+    expiry_of,
+    liability_tables,
+    lines_of,
+    roll_table,
+    table_of_unexplained,
+)
+from voucher_gateway.reports.warnings import liability_notes, liability_warnings, roll_warnings
+
+_MOST_MONTHS: Final = 36
+"""A chart with more months than this has years instead; the table has the months."""
+_MOST_SERIES: Final = 7
+_UNDATED: Final = (NO_END, NOT_STARTED)
+
+
+def liability_page(liability: Liability, made_at: datetime, notes: Sequence[str] = ()) -> Page:
+    """Return the page of what is owed.
+
+    Args:
+        liability: what is owed.
+        made_at: the present moment.
+        notes: more to be said about where the numbers come from.
+    """
+    sections: list[Section] = _warning_sections(liability_warnings(liability))
+    sections.append(liability_tables(liability)[0])
+    for currency in liability.currencies:
+        by_month, by_age, *others = currency_tables(liability, currency)
+        sections += [_months(liability, currency, by_month), _ages(liability, currency, by_age), *others]
+    if notes_ := [*notes, *liability_notes(liability)]:
+        sections.append(Text("Where the numbers come from", tuple(notes_)))
+    moments = sorted({account.at for account in liability.accounts})
+    return Page(
+        title="Outstanding vouchers",
+        subtitle="What can still be spent, and so is owed to whoever holds the codes",
+        facts=(
+            *(
+                (f"outstanding in {currency}", str(liability.total(currency).money))
+                for currency in liability.currencies
+            ),
+            ("accounts", ", ".join(account.account for account in liability.accounts)),
+            ("vouchers", str(sum(account.vouchers for account in liability.accounts))),
+            ("as of", _span(moments)),
+        ),
+        sections=tuple(sections),
+        made_at=made_at,
+    )
+
+
+def roll_page(rolls: Sequence[RollForward], made_at: datetime, notes: Sequence[str] = ()) -> Page:
+    """Return the page of roll-forwards."""
+    sections: list[Section] = _warning_sections([sentence for roll in rolls for sentence in roll_warnings(roll)])
+    for roll in rolls:
+        sections += [_waterfall(roll, currency_roll) for currency_roll in roll.rolls]
+        if roll.unexplained:
+            sections.append(table_of_unexplained(roll))
+    if notes:
+        sections.append(Text("Where the numbers come from", tuple(notes)))
+    return Page(
+        title="Roll-forward of outstanding vouchers",
+        subtitle="How what was owed at one moment became what was owed at another",
+        facts=tuple(
+            (roll.account, f"{_moment(roll.opening.began_at)} to {_moment(roll.closing.began_at)}") for roll in rolls
+        ),
+        sections=tuple(sections),
+        made_at=made_at,
+    )
+
+
+def _warning_sections(sentences: Sequence[str]) -> list[Section]:
+    return [Text("These numbers may be wrong or incomplete", tuple(sentences), warning=True)] if sentences else []
+
+
+def _months(liability: Liability, currency: str, table: Table) -> Chart:
+    by_month = bucket_labels(liability, currency, BalanceStatus.OUTSTANDING, expiry_of)
+    dated = [month for month in by_month if month not in _UNDATED]
+    by_year = bool(dated) and _number_of(dated[-1]) - _number_of(dated[0]) >= _MOST_MONTHS
+    labels = list(dict.fromkeys(month[:4] for month in dated)) if by_year else _all_months(dated)
+    labels += [month for month in by_month if month in _UNDATED]
+
+    def label_of(cell: Bucket) -> str:
+        return cell.expiry[:4] if by_year and cell.expiry not in _UNDATED else cell.expiry
+
+    return Chart(
+        title=f"Outstanding in {currency} by {'year' if by_year else 'month'} of expiry",
+        unit=currency,
+        labels=tuple(labels),
+        series=_series(liability, currency, labels, label_of),
+        kind="stacked",
+        numbers=table,
+    )
+
+
+def _ages(liability: Liability, currency: str, table: Table) -> Chart:
+    labels = bucket_labels(liability, currency, BalanceStatus.OUTSTANDING, age_of)
+    return Chart(
+        title=f"Outstanding in {currency} by age",
+        unit=currency,
+        labels=tuple(labels),
+        series=_series(liability, currency, labels, age_of),
+        kind="stacked",
+        note="Age counts from when the vendor made the voucher.",
+        numbers=table,
+    )
+
+
+def _series(
+    liability: Liability, currency: str, labels: Sequence[str], what: Callable[[Bucket], str]
+) -> tuple[Series, ...]:
+    """Return what is outstanding by a trait for each account, or for all together where there are many."""
+    holding = [account for account in liability.accounts if account.sum(currency, BalanceStatus.OUTSTANDING).vouchers]
+    by_account = {
+        account.account: {
+            trait: totals.money for trait, totals in account.by(currency, BalanceStatus.OUTSTANDING, what).items()
+        }
+        for account in holding
+    }
+    if len(by_account) > _MOST_SERIES:
+        together: dict[str, Money] = {}
+        for values in by_account.values():
+            for trait, money in values.items():
+                together[trait] = together.get(trait, Money.zero(currency)) + money
+        by_account = {"all accounts": together}
+    nothing = Money.zero(currency)
+    return tuple(
+        Series(name, tuple(values.get(label, nothing).amount for label in labels))
+        for name, values in by_account.items()
+    )
+
+
+def _all_months(months: Sequence[str]) -> list[str]:
+    """Return all months from the first to the last, those without a voucher too: a gap in time is to be seen."""
+    if not months:
+        return []
+    numbers = range(_number_of(months[0]), _number_of(months[-1]) + 1)
+    return [f"{number // 12:04}-{number % 12 + 1:02}" for number in numbers]
+
+
+def _number_of(month: str) -> int:
+    year, number = month.split("-")
+    return int(year) * 12 + int(number) - 1
+
+
+def _waterfall(roll: RollForward, currency_roll: CurrencyRollForward) -> Chart:
+    lines = lines_of(currency_roll)
+    return Chart(
+        title=f"{roll.account}: from opening to closing in {currency_roll.currency}",
+        unit=currency_roll.currency,
+        labels=tuple(line.value for line in lines),
+        series=(Series("", tuple(currency_roll.balance_change(line).amount for line in lines)),),
+        kind="waterfall",
+        numbers=roll_table(roll, currency_roll),
+    )
+
+
+def _span(moments: Sequence[datetime]) -> str:
+    shown = list(dict.fromkeys(map(_moment, moments)))
+    return f"{shown[0]} to {shown[-1]}" if len(shown) > 1 else "".join(shown)
+
+
+def _moment(at: datetime) -> str:
+    return format_instant(at.replace(microsecond=0)).replace("T", " ").replace("Z", " UTC")

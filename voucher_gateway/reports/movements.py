@@ -1,0 +1,106 @@
+"""What moved on one voucher between two readings of its balance.
+
+A reading of many thousand vouchers takes minutes, and nobody knows at which moment of them a voucher's own turn came.
+So movements close to a reading are counted to the side on which the two balances agree with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import attrs
+
+from voucher_gateway.provider_api import Movement, MovementKind
+
+MARGIN: Final = timedelta(seconds=3)
+"""How far a movement's time may be off: vendors show whole seconds, and their clock is known to a second."""
+
+_SIGNS: Final = {MovementKind.REDEMPTION: -1, MovementKind.REFUND: 1, MovementKind.TOP_UP: 1, MovementKind.UNKNOWN: 0}
+
+
+@attrs.frozen
+class ReadingPeriod:
+    """While a snapshot was taken.
+
+    Attributes:
+        began_at: its begin.
+        finished_at: its end.
+    """
+
+    began_at: datetime
+    finished_at: datetime
+
+
+@attrs.frozen
+class MovementSums:
+    """What movements came to, in minor units.
+
+    Attributes:
+        redeemed: taken.
+        refunded: given back.
+        topped_up: added.
+        explained: whether they account for the whole change of the balance.
+    """
+
+    redeemed: int = 0
+    refunded: int = 0
+    topped_up: int = 0
+    explained: bool = True
+
+    @property
+    def net(self) -> int:
+        """What they change a balance by."""
+        return self.refunded + self.topped_up - self.redeemed
+
+
+def sum_movements(
+    movements: Sequence[Movement], opening: ReadingPeriod | None, closing: ReadingPeriod, change: int
+) -> MovementSums:
+    """Return what moved between two readings.
+
+    Args:
+        movements: the voucher's, in one currency; those without a time are left out unless there is no opening.
+        opening: the first reading; None where the voucher was not there yet.
+        closing: the second.
+        change: by how much the balance differs, in minor units.
+    """
+    placed = [movement for movement in movements if movement.created_at is not None or opening is None]
+    placed.sort(key=lambda movement: movement.created_at or closing.began_at - MARGIN)
+    times = [movement.created_at or closing.began_at - MARGIN for movement in placed]
+    starts = [0] if opening is None else _cuts(times, opening)
+    ends = _cuts(times, closing)
+    sums = [0]
+    for entry in placed:
+        sums.append(sums[-1] + balance_change(entry))
+    for start in starts:
+        for end in ends:
+            if start <= end and sums[end] - sums[start] == change:
+                return _sums_by_kind(placed[start:end], explained=True)
+    # No cut fits: what was surely between the two readings is told, and the rest stays unexplained.
+    return _sums_by_kind(placed[max(starts) : max(min(ends), max(starts))], explained=False)
+
+
+def balance_change(movement: Movement) -> int:
+    """Return what a movement changes the balance by, in minor units; nothing for a kind that is not known."""
+    return _SIGNS[movement.kind] * movement.money.minor
+
+
+def _cuts(times: Sequence[datetime], span: ReadingPeriod) -> list[int]:
+    """Return how many movements a reading may have had before it, the likeliest number first.
+
+    The same movements about the same reading give the same order, whether a period ends or begins with it, so that two
+    periods in a row count what is at their border once.
+    """
+    surely = sum(time < span.began_at - MARGIN for time in times)
+    perhaps = sum(time <= span.finished_at + MARGIN for time in times)
+    likely = sum(time <= span.finished_at for time in times)
+    return sorted(range(surely, perhaps + 1), key=lambda cut: abs(cut - likely))
+
+
+def _sums_by_kind(movements: Sequence[Movement], *, explained: bool) -> MovementSums:
+    def of(kind: MovementKind) -> int:
+        return sum(movement.money.minor for movement in movements if movement.kind is kind)
+
+    return MovementSums(of(MovementKind.REDEMPTION), of(MovementKind.REFUND), of(MovementKind.TOP_UP), explained)

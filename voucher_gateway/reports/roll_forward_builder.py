@@ -1,0 +1,302 @@
+"""Makes roll-forwards: two snapshots side by side, and the vendor's history of every voucher that changed."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+
+import attrs
+
+from voucher_gateway.gateway import Gateway
+from voucher_gateway.provider_api import (
+    Declined,
+    History,
+    InvalidRequest,
+    MalformedResponse,
+    Money,
+    Movement,
+    Operation,
+    UnsupportedOperation,
+    VoucherNotFound,
+)
+from voucher_gateway.reports.balances import WORKERS, VoucherBalance
+from voucher_gateway.reports.journal_movements import overwrites
+from voucher_gateway.reports.movements import MARGIN, MovementSums, ReadingPeriod, balance_change, sum_movements
+from voucher_gateway.reports.roll_forward import MOST_NAMED, CurrencyRollForward, Line, RollForward, Unexplained
+from voucher_gateway.reports.snapshots import Snapshot, Snapshots
+
+_CHUNK = 200
+
+
+@attrs.frozen
+class _BalancePair:
+    """One voucher in both snapshots; None where it is not in one of them."""
+
+    before: VoucherBalance | None
+    after: VoucherBalance | None
+
+    @property
+    def id(self) -> str:
+        known = self.after or self.before
+        assert known is not None
+        return known.id
+
+
+@attrs.frozen
+class _VoucherLines:
+    """What one voucher adds to the lines of one currency."""
+
+    voucher_id: str
+    currency: str
+    lines: Mapping[Line, int]
+    reason: str = ""
+    unreadable: bool = False
+
+
+def roll_forward(
+    gateway: Gateway, snapshots: Snapshots, opening: Snapshot, closing: Snapshot, *, every_history: bool = False
+) -> RollForward:
+    """Explain how what an account owed changed between two of its snapshots.
+
+    The vendor is asked for the histories of the vouchers whose balance changed or that it says it touched, eight side
+    by side, and for the vouchers that vanished. A redemption that was given back whole is seen only if the vendor
+    changes `updated_at` with it, as `local` does and no other one documents; else it is in neither line. Memory holds
+    the sums, some hundred vouchers, and what the journal says of overwritten values.
+
+    Args:
+        gateway: has the account.
+        snapshots: hold both snapshots.
+        opening: the earlier one.
+        closing: the later one.
+        every_history: whether to ask for the history of every voucher, so that no movement can be missed.
+
+    Raises:
+        InvalidRequest: unless both are finished, of one account at one vendor, and in this order.
+        VoucherGatewayError: if the vendor cannot be asked.
+    """
+    _check(opening, closing)
+    work = _RollForwardBuilder(gateway, opening, closing, every_history=every_history)
+    sums: dict[str, Counter[Line]] = defaultdict(Counter)
+    unexplained: list[Unexplained] = []
+    count = unreadable = 0
+    changes = _side_by_side(snapshots.positions(opening), snapshots.positions(closing))
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="voucher-history") as pool:
+        while chunk := list(islice(changes, _CHUNK)):
+            for part in (part for parts in pool.map(work.parts, chunk) for part in parts):
+                sums[part.currency].update(part.lines)
+                unreadable += part.unreadable
+                if missing := part.lines.get(Line.UNEXPLAINED, 0):
+                    count += 1
+                    if len(unexplained) < MOST_NAMED:
+                        unexplained.append(
+                            Unexplained(part.voucher_id, Money.from_minor(missing, part.currency), part.reason)
+                        )
+    return RollForward(
+        account=closing.account,
+        opening=opening,
+        closing=closing,
+        rolls=tuple(CurrencyRollForward.of(currency, sums[currency]) for currency in sorted(sums)),
+        unexplained=tuple(unexplained),
+        unexplained_count=count,
+        unreadable=unreadable,
+    )
+
+
+def _check(opening: Snapshot, closing: Snapshot) -> None:
+    if opening.finished_at is None or closing.finished_at is None:
+        rule = "two finished snapshots"
+    elif (opening.account, opening.provider, opening.host) != (closing.account, closing.provider, closing.host):
+        rule = "two snapshots of one account at one vendor"
+    elif opening.id >= closing.id or opening.began_at - closing.began_at > MARGIN:
+        rule = "an earlier and a later snapshot"
+    else:
+        return
+    raise InvalidRequest(f"a roll-forward needs {rule}", field="snapshots", rule=rule)
+
+
+def _side_by_side(before: Iterator[VoucherBalance], after: Iterator[VoucherBalance]) -> Iterator[_BalancePair]:
+    """Walk two snapshots at once; both come in the order of the ids."""
+    left, right = next(before, None), next(after, None)
+    while left is not None or right is not None:
+        if right is None or (left is not None and left.id < right.id):
+            yield _BalancePair(left, None)
+            left = next(before, None)
+        elif left is None or right.id < left.id:
+            yield _BalancePair(None, right)
+            right = next(after, None)
+        else:
+            yield _BalancePair(left, right)
+            left, right = next(before, None), next(after, None)
+
+
+class _RollForwardBuilder:
+    """What is known for all vouchers of one roll-forward. `parts` may run on several threads."""
+
+    def __init__(self, gateway: Gateway, opening: Snapshot, closing: Snapshot, *, every_history: bool) -> None:
+        assert opening.finished_at is not None
+        assert closing.finished_at is not None
+        self._gateway = gateway
+        self._every_history = every_history
+        self._account = closing.account
+        self._opening = ReadingPeriod(opening.began_at, opening.finished_at)
+        self._closing = ReadingPeriod(closing.began_at, closing.finished_at)
+        self._overwrites = overwrites(gateway, closing.account)
+        self._has_history = gateway.capabilities(closing.account).of(Operation.HISTORY).available
+
+    def parts(self, change: _BalancePair) -> list[_VoucherLines]:
+        """Return what one voucher adds to the lines."""
+        before, after = change.before, change.after
+        if (before is not None and before.remaining is None) or (after is not None and after.remaining is None):
+            return self._unknown(change)
+        if after is None:
+            assert before is not None
+            return self._deleted_lines(before)
+        if before is not None and before.currency != after.currency:
+            reason = "the vendor shows it in another currency than before"
+            return self._sudden(before, None, reason) + self._sudden(None, after, reason)
+        return self._explained_lines(before, after)
+
+    def _owed(self, before: VoucherBalance | None, after: VoucherBalance | None) -> tuple[int, int]:
+        """Return what was owed on a voucher at the opening and at the closing, in minor units."""
+        return (
+            before.remaining.minor
+            if before and before.remaining is not None and before.spendable(self._opening.began_at)
+            else 0,
+            after.remaining.minor
+            if after and after.remaining is not None and after.spendable(self._closing.began_at)
+            else 0,
+        )
+
+    def _sudden(self, before: VoucherBalance | None, after: VoucherBalance | None, reason: str) -> list[_VoucherLines]:
+        """Return the part of a voucher whose change nothing explains."""
+        known = after or before
+        if known is None or known.currency is None:
+            return []
+        opening, closing = self._owed(before, after)
+        lines = {Line.OPENING: opening, Line.UNEXPLAINED: closing - opening, Line.CLOSING: closing}
+        return [_VoucherLines(known.id, known.currency, lines, reason)]
+
+    def _unknown(self, change: _BalancePair) -> list[_VoucherLines]:
+        before, after = change.before, change.after
+        reason = "the vendor would not say what is left on it at one of the two moments"
+        if before is not None and after is not None and before.currency != after.currency:
+            return self._sudden(before, None, reason) + self._sudden(None, after, reason)
+        return self._sudden(before, after, reason)
+
+    def _deleted_lines(self, before: VoucherBalance) -> list[_VoucherLines]:
+        opening, _ = self._owed(before, None)
+        if not opening:
+            return []
+        assert before.currency is not None
+        try:
+            self._gateway.get(self._account, before.id)
+        except VoucherNotFound:
+            lines = {Line.OPENING: opening, Line.DELETED: opening}
+            return [_VoucherLines(before.id, before.currency, lines)]
+        except (Declined, MalformedResponse, UnsupportedOperation):
+            reason = "it is not in the second snapshot, and the vendor does not say whether it is still there"
+        else:
+            reason = "it is not in the second snapshot, but still there at the vendor"
+        return self._sudden(before, None, reason)
+
+    def _explained_lines(self, before: VoucherBalance | None, after: VoucherBalance) -> list[_VoucherLines]:
+        assert after.remaining is not None
+        assert after.currency is not None
+        # What was written after the second reading is not in it.
+        written = [overwrite for overwrite in self._overwrites.get(after.id, ()) if self._is_before_closing(overwrite)]
+        if before is None and after.created_at is not None and after.created_at < self._opening.began_at - MARGIN:
+            return self._sudden(None, after, "it is older than the first snapshot, but not in it")
+        worth_before = _initial(after, written) if before is None else _remaining(before)
+        change = after.remaining.minor - worth_before
+        took_part = self._every_history or change != 0 or _has_vendor_change(before, after) or bool(written)
+        movements, whole = self._movements(after.id, after.currency, written) if took_part else ((), True)
+        sums = sum_movements(movements, None if before is None else self._opening, self._closing, change)
+        lines = self._lines(before, after, worth_before, sums)
+        return [
+            _VoucherLines(after.id, after.currency, lines, _reason(sums, movements, whole=whole), unreadable=not whole)
+        ]
+
+    def _lines(
+        self, before: VoucherBalance | None, after: VoucherBalance, worth_before: int, move: MovementSums
+    ) -> dict[Line, int]:
+        assert after.remaining is not None
+        worth_after = after.remaining.minor
+        opening, closing = self._owed(before, after)
+        lines = {
+            Line.OPENING: opening,
+            Line.ISSUED: worth_before if before is None else 0,
+            Line.TOPPED_UP: move.topped_up,
+            Line.REDEEMED: move.redeemed,
+            Line.REFUNDED: move.refunded,
+            Line.UNEXPLAINED: worth_after - worth_before - move.net,
+            Line.CLOSING: closing,
+        }
+        if before is None and not after.spendable(self._closing.began_at) and not _has_movements(lines):
+            if after.is_expired(self._closing.began_at):
+                lines[Line.EXPIRED] = worth_after
+                return lines
+            return {}  # made and never sold, as far as anybody can see: nobody is owed anything
+        # What came or went because the voucher became spendable, or stopped being so.
+        turn = closing - opening - sum(line.sign * minor for line, minor in lines.items())
+        if turn > 0:
+            assert before is not None
+            lines[Line.VALID_AGAIN if before.is_expired(self._opening.began_at) else Line.ACTIVATED] = turn
+        elif turn < 0:
+            lines[Line.EXPIRED if after.is_expired(self._closing.began_at) else Line.DEACTIVATED] = -turn
+        return lines
+
+    def _is_before_closing(self, movement: Movement) -> bool:
+        return movement.created_at is not None and movement.created_at <= self._closing.finished_at
+
+    def _movements(self, id: str, currency: str, written: Sequence[Movement]) -> tuple[Sequence[Movement], bool]:
+        """Return all movements of a voucher that anybody wrote down, and whether the vendor told all that it has."""
+        history = self._history(id)
+        listed = () if history is None else history.movements
+        mine = [entry for entry in (*listed, *written) if entry.money.currency == currency]
+        return mine, history is not None and history.complete
+
+    def _history(self, id: str) -> History | None:
+        if not self._has_history:
+            return None
+        try:
+            return self._gateway.history(self._account, id)
+        except (Declined, MalformedResponse, UnsupportedOperation):
+            return None
+
+
+def _remaining(position: VoucherBalance) -> int:
+    assert position.remaining is not None
+    return position.remaining.minor
+
+
+def _initial(position: VoucherBalance, written: Sequence[Movement]) -> int:
+    """Return a new voucher's value at its making, in minor units.
+
+    Where values are overwritten the face value goes along with what is left, so that what was written is taken back
+    out of it.
+    """
+    assert position.remaining is not None
+    if position.initial is None or position.initial.currency != position.remaining.currency:
+        return position.remaining.minor - sum(map(balance_change, written))
+    return position.initial.minor - sum(map(balance_change, written))
+
+
+def _has_vendor_change(before: VoucherBalance | None, after: VoucherBalance) -> bool:
+    """Whether the vendor says that it changed a voucher, though the balance may be what it was."""
+    if before is None:
+        return after.updated_at is not None and after.updated_at != after.created_at
+    return after.updated_at is not None and after.updated_at != before.updated_at
+
+
+def _has_movements(lines: Mapping[Line, int]) -> bool:
+    return any(lines[line] for line in (Line.TOPPED_UP, Line.REDEEMED, Line.REFUNDED, Line.UNEXPLAINED))
+
+
+def _reason(move: MovementSums, movements: Sequence[Movement], *, whole: bool) -> str:
+    if move.explained:
+        return ""
+    if not whole:
+        return "its history could not be read to the end"
+    return "its history does not account for it" if movements else "its history shows nothing of it"

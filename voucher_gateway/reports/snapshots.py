@@ -1,0 +1,308 @@
+"""Snapshots: the balances of all of an account's vouchers at one moment, kept in a database. No codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any, Final, Self
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from voucher_gateway.gateway import Gateway
+from voucher_gateway.provider_api import DatabaseUnavailable, Money, Status, VoucherProvider, hide_init_arguments
+from voucher_gateway.reports.balances import BalanceReader, VoucherBalance
+from voucher_gateway.reports.schema import SNAPSHOTS, balances, snapshots
+from voucher_gateway.storage import Database
+
+_BATCH: Final = 1000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICRO: Final = timedelta(microseconds=1)
+_STATUS: Final = {Status.ACTIVE: "a", Status.INACTIVE: "i", Status.UNKNOWN: "u"}
+_STATUS_OF: Final = {letter: status for status, letter in _STATUS.items()}
+
+
+@attrs.frozen(kw_only=True)
+class Snapshot:
+    """One snapshot of one account. Its moments are by the vendor's clock.
+
+    Attributes:
+        id: its number.
+        account: the account's name.
+        provider: the provider's name.
+        host: the vendor's host.
+        began_at: when reading began; balances are of that moment or, for what moved meanwhile, up to `finished_at`.
+        finished_at: when it ended; None for one that was not finished, which no report uses.
+        vouchers: how many vouchers it has.
+        unknown: how many of them would not tell what is left.
+        consistent: whether the vendor's list fitted together; None where it gives no total.
+        problems: what did not fit.
+    """
+
+    id: int
+    account: str
+    provider: str
+    host: str
+    began_at: datetime
+    finished_at: datetime | None = None
+    vouchers: int | None = None
+    unknown: int | None = None
+    consistent: bool | None = None
+    problems: tuple[str, ...] = ()
+
+
+@hide_init_arguments  # the URL may hold a password
+class Snapshots:
+    """The snapshots in a database.
+
+    Args:
+        url: ``sqlite:///PATH`` or ``postgresql://...``; usually the journal's.
+
+    Raises:
+        ConfigurationError: if the URL is none of these.
+        DatabaseUnavailable: if it cannot be opened.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url, SNAPSHOTS)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- taking ---
+
+    def take(self, gateway: Gateway, account: str) -> Snapshot:
+        """Read all of an account's balances and keep them.
+
+        What another process left unfinished, because it was killed, is removed.
+
+        Raises:
+            VoucherGatewayError: if the vendor cannot be read to the end, or the database does not keep it. Nothing of
+                the attempt is kept then.
+        """
+        reading = BalanceReader(gateway, account)
+        number = self._begin(gateway, reading)
+        try:
+            return self._write_positions(number, reading)
+        except BaseException:
+            # What cannot be removed now stays unfinished, is used by no report, and goes with the next one.
+            with suppress(DatabaseUnavailable):
+                self._remove(number)
+            raise
+
+    def _begin(self, gateway: Gateway, reading: BalanceReader) -> int:
+        provider = gateway.provider(reading.account)
+        owner = self._database.locks.owner()
+        with self._database.write() as connection:
+            _rename(connection, provider, gateway.account(reading.account).former_names or ())
+            for row in _rows(connection, _select_incomplete(reading.account)):
+                if not self._database.locks.alive(row["owner"]):
+                    _delete(connection, row["id"])
+            number = connection.execute(
+                sa.insert(snapshots).returning(snapshots.c.id),
+                {
+                    "account": reading.account,
+                    "provider": provider.name,
+                    "host": provider.host,
+                    "owner": owner,
+                    "began_at": _micros(reading.began_at),
+                },
+            )
+            return int(number.scalar_one())
+
+    def _write_positions(self, number: int, reading: BalanceReader) -> Snapshot:
+        count = unknown = 0
+        for batch in _batches(reading):
+            rows = [_row(number, position) for position in batch]
+            # A commit for each batch: a shop's own operations, which share the database, wait for no more than one.
+            with self._database.write() as connection:
+                connection.execute(sa.insert(balances), rows)
+            count += len(batch)
+            unknown += sum(position.remaining is None for position in batch)
+        listing = reading.listing
+        with self._database.write() as connection:
+            done = connection.execute(
+                sa.update(snapshots).where(snapshots.c.id == number, snapshots.c.finished_at.is_(None)),
+                {
+                    "began_at": _micros(reading.began_at),
+                    "finished_at": _micros(reading.finished_at),
+                    "vouchers": count,
+                    "unknown": unknown,
+                    "consistent": listing.consistent,
+                    "problems": json.dumps(listing.problems, ensure_ascii=False),
+                },
+            )
+            if done.rowcount != 1:
+                raise DatabaseUnavailable("the snapshot was removed while it was taken; take it again")
+            (row,) = _rows(connection, sa.select(snapshots).where(snapshots.c.id == number))
+        return _snapshot(row)
+
+    def _remove(self, number: int) -> None:
+        with self._database.write() as connection:
+            _delete(connection, number)
+
+    def prune(self, account: str, *, keep_days: int) -> int:
+        """Remove an account's older snapshots and return how many.
+
+        Args:
+            account: the account's name.
+            keep_days: how many days before the newest finished one are kept; that one always is.
+        """
+        newest = self.latest(account)
+        if newest is None:
+            return 0
+        before = _micros(newest.began_at) - keep_days * (timedelta(days=1) // _MICRO)
+        old = sa.select(snapshots).where(
+            snapshots.c.account == account, snapshots.c.began_at < before, snapshots.c.finished_at.is_not(None)
+        )
+        with self._database.read() as connection:
+            numbers = [row["id"] for row in _rows(connection, old)]
+        for number in numbers:
+            self._remove(number)
+        return len(numbers)
+
+    # --- reading ---
+
+    def latest(self, account: str, at: datetime | None = None) -> Snapshot | None:
+        """Return the newest finished snapshot of an account; with a moment, the newest that had begun by then."""
+        query = (
+            sa.select(snapshots)
+            .where(snapshots.c.account == account, snapshots.c.finished_at.is_not(None))
+            .order_by(snapshots.c.began_at.desc(), snapshots.c.id.desc())
+            .limit(1)
+        )
+        if at is not None:
+            query = query.where(snapshots.c.began_at <= _micros(at))
+        with self._database.read() as connection:
+            return next(map(_snapshot, _rows(connection, query)), None)
+
+    def list_incomplete(self, account: str) -> list[Snapshot]:
+        """Return the snapshots of an account that are being taken, or whose process died while taking them."""
+        with self._database.read() as connection:
+            return [_snapshot(row) for row in _rows(connection, _select_incomplete(account))]
+
+    def list_complete(self, account: str) -> list[Snapshot]:
+        """Return the finished snapshots of an account, the oldest first."""
+        query = (
+            sa.select(snapshots)
+            .where(snapshots.c.account == account, snapshots.c.finished_at.is_not(None))
+            .order_by(snapshots.c.began_at, snapshots.c.id)
+        )
+        with self._database.read() as connection:
+            return [_snapshot(row) for row in _rows(connection, query)]
+
+    def positions(self, snapshot: Snapshot) -> Iterator[VoucherBalance]:
+        """Yield what a snapshot holds, in the order of the vouchers' ids; memory holds a thousand at a time."""
+        query = (
+            sa.select(balances)
+            .where(balances.c.snapshot_id == snapshot.id, balances.c.voucher_id > sa.bindparam("after"))
+            .order_by(balances.c.voucher_id)
+            .limit(_BATCH)
+        )
+        after = ""
+        while True:
+            with self._database.read() as connection:
+                rows = [dict(row) for row in connection.execute(query, {"after": after}).mappings()]
+            yield from map(_position, rows)
+            if len(rows) < _BATCH:
+                return
+            after = rows[-1]["voucher_id"]
+
+
+def _select_incomplete(account: str) -> sa.Select[Any]:
+    return sa.select(snapshots).where(snapshots.c.account == account, snapshots.c.finished_at.is_(None))
+
+
+def _rows(connection: Connection, query: sa.Select[Any]) -> list[Mapping[str, Any]]:
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _rename(connection: Connection, provider: VoucherProvider, former_names: Collection[str]) -> None:
+    """Give the snapshots of a renamed account its new name."""
+    theirs = snapshots.c.account.in_(former_names)
+    here = (snapshots.c.provider == provider.name) & (snapshots.c.host == provider.host)
+    if former_names:
+        connection.execute(sa.update(snapshots).where(theirs, here).values(account=provider.account))
+
+
+def _delete(connection: Connection, number: int) -> None:
+    connection.execute(sa.delete(balances).where(balances.c.snapshot_id == number))
+    connection.execute(sa.delete(snapshots).where(snapshots.c.id == number))
+
+
+def _batches(positions: Iterable[VoucherBalance]) -> Iterator[list[VoucherBalance]]:
+    rest = iter(positions)
+    while batch := list(islice(rest, _BATCH)):
+        yield batch
+
+
+def _row(number: int, position: VoucherBalance) -> dict[str, Any]:
+    return {
+        "snapshot_id": number,
+        "voucher_id": position.id,
+        "currency": position.currency,
+        "initial": _amount(position.initial),
+        "remaining": _amount(position.remaining),
+        "status": None if position.status is None else _STATUS[position.status],
+        "valid_until": _micros_or_none(position.valid_until),
+        "created_at": _micros_or_none(position.created_at),
+        "updated_at": _micros_or_none(position.updated_at),
+    }
+
+
+def _position(row: Mapping[str, Any]) -> VoucherBalance:
+    return VoucherBalance(
+        id=row["voucher_id"],
+        initial=_money(row["initial"], row["currency"]),
+        remaining=_money(row["remaining"], row["currency"]),
+        status=None if row["status"] is None else _STATUS_OF[row["status"]],
+        valid_until=_instant(row["valid_until"]),
+        created_at=_instant(row["created_at"]),
+        updated_at=_instant(row["updated_at"]),
+    )
+
+
+def _snapshot(row: Mapping[str, Any]) -> Snapshot:
+    return Snapshot(
+        id=row["id"],
+        account=row["account"],
+        provider=row["provider"],
+        host=row["host"],
+        began_at=_EPOCH + row["began_at"] * _MICRO,
+        finished_at=_instant(row["finished_at"]),
+        vouchers=row["vouchers"],
+        unknown=row["unknown"],
+        consistent=row["consistent"],
+        problems=tuple(json.loads(row["problems"] or "[]")),
+    )
+
+
+def _amount(money: Money | None) -> str | None:
+    return None if money is None else f"{money.amount:f}"
+
+
+def _money(amount: str | None, currency: str | None) -> Money | None:
+    return None if amount is None or currency is None else Money(amount, currency)
+
+
+def _micros(instant: datetime) -> int:
+    return (instant - _EPOCH) // _MICRO
+
+
+def _micros_or_none(instant: datetime | None) -> int | None:
+    return None if instant is None else _micros(instant)
+
+
+def _instant(micros: int | None) -> datetime | None:
+    return None if micros is None else _EPOCH + micros * _MICRO

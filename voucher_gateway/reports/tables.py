@@ -1,0 +1,194 @@
+"""Reports as tables, for the terminal and for pages alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from voucher_gateway.html import Column, Table
+from voucher_gateway.provider_api import Money
+from voucher_gateway.reports.liability import (
+    AGES,
+    NO_AGE,
+    NO_END,
+    NOT_STARTED,
+    BalanceStatus,
+    Bucket,
+    BucketTotal,
+    Liability,
+)
+from voucher_gateway.reports.roll_forward import CurrencyRollForward, Line, RollForward
+
+MOST_ACCOUNTS: Final = 6
+"""With more accounts than this a table of months or ages tells their sum alone: it would not fit on paper."""
+
+ALWAYS: Final = frozenset(
+    {
+        Line.OPENING,
+        Line.ISSUED,
+        Line.TOPPED_UP,
+        Line.REDEEMED,
+        Line.REFUNDED,
+        Line.EXPIRED,
+        Line.UNEXPLAINED,
+        Line.CLOSING,
+    }
+)
+"""The lines that are told even where they are nothing."""
+
+
+def liability_tables(liability: Liability) -> list[Table]:
+    """Return the tables of what is owed: by account, and for each currency by month of expiry and by age."""
+    tables = [_by_account(liability)]
+    for currency in liability.currencies:
+        tables += currency_tables(liability, currency)
+    return tables
+
+
+def currency_tables(liability: Liability, currency: str) -> list[Table]:
+    """Return the tables of one currency."""
+    tables = [
+        _by(liability, currency, f"Outstanding in {currency} by month of expiry", "expires", BalanceStatus.OUTSTANDING),
+        _by(liability, currency, f"Outstanding in {currency} by age", "age", BalanceStatus.OUTSTANDING),
+    ]
+    if liability.total(currency, BalanceStatus.EXPIRED).vouchers:
+        tables.append(_by(liability, currency, f"Expired in {currency} by month", "expired", BalanceStatus.EXPIRED))
+    return tables
+
+
+def bucket_labels(
+    liability: Liability, currency: str, standing: BalanceStatus, what: Callable[[Bucket], str]
+) -> list[str]:
+    """Return all months of expiry or ages of a currency, in the order in which people expect them."""
+    labels = {trait for account in liability.accounts for trait in account.by(currency, standing, what)}
+    order = [*AGES, NO_AGE] if what is age_of else [*sorted(labels - {NO_END, NOT_STARTED}), NO_END, NOT_STARTED]
+    return [trait for trait in order if trait in labels]
+
+
+def expiry_of(cell: Bucket) -> str:
+    """Return the month of expiry."""
+    return cell.expiry
+
+
+def age_of(cell: Bucket) -> str:
+    """Return the age."""
+    return cell.age
+
+
+def _by_account(liability: Liability) -> Table:
+    rows = []
+    for account in liability.accounts:
+        for currency in account.currencies:
+            sums = {standing: account.sum(currency, standing) for standing in BalanceStatus}
+            rows.append((account.account, *_standings(currency, sums)))
+    totals = [
+        ("all accounts", *_standings(currency, {each: liability.total(currency, each) for each in BalanceStatus}))
+        for currency in liability.currencies
+    ]
+    total = totals[0] if len(totals) == 1 and len(rows) > 1 else None
+    if len(totals) > 1 and len(liability.accounts) > 1:
+        rows += totals
+    return Table(
+        title="Outstanding by account",
+        columns=(
+            Column("account"),
+            Column("currency"),
+            Column("vouchers with value", numeric=True),
+            Column("outstanding", numeric=True),
+            Column("inactive", numeric=True),
+            Column("expired", numeric=True),
+            Column("used up", numeric=True),
+        ),
+        rows=tuple(rows),
+        total=total,
+        note=(
+            "Outstanding is what can be spent. Inactive vouchers cannot be spent, sold or not; expired ones are past"
+            " their validity. Neither is in the outstanding sum. Currencies are never added together."
+        ),
+    )
+
+
+def _standings(currency: str, sums: dict[BalanceStatus, BucketTotal]) -> tuple[str, ...]:
+    valued = (BalanceStatus.OUTSTANDING, BalanceStatus.INACTIVE, BalanceStatus.EXPIRED)
+    return (
+        currency,
+        str(sum(sums[account].vouchers for account in valued)),
+        *(amount(sums[account].money) for account in valued),
+        str(sums[BalanceStatus.USED_UP].vouchers),
+    )
+
+
+def _by(liability: Liability, currency: str, title: str, heading: str, standing: BalanceStatus) -> Table:
+    what = age_of if heading == "age" else expiry_of
+    holding = [account for account in liability.accounts if currency in account.currencies]
+    shown = holding if 1 < len(holding) <= MOST_ACCOUNTS else []
+    sums = {account.account: account.by(currency, standing, what) for account in holding}
+    nothing = BucketTotal(0, Money.zero(currency))
+
+    def row(trait: str) -> tuple[str, ...]:
+        mine = [sums[account.account].get(trait, nothing) for account in holding]
+        return _row(trait, mine if shown else (), _add_sums(mine, currency))
+
+    whole = liability.total(currency, standing)
+    return Table(
+        title=title,
+        columns=(
+            Column(heading),
+            *(Column(label.account, numeric=True) for label in shown),
+            Column(currency, numeric=True),
+            Column("vouchers", numeric=True),
+        ),
+        rows=tuple(row(trait) for trait in bucket_labels(liability, currency, standing, what)),
+        total=_row("total", [label.sum(currency, standing) for label in shown], whole),
+    )
+
+
+def _row(name: str, sums: Sequence[BucketTotal], whole: BucketTotal) -> tuple[str, ...]:
+    return (name, *(amount(total.money) for total in sums), amount(whole.money), str(whole.vouchers))
+
+
+def _add_sums(sums: Sequence[BucketTotal], currency: str) -> BucketTotal:
+    return BucketTotal(
+        sum(total.vouchers for total in sums), Money.from_minor(sum(total.money.minor for total in sums), currency)
+    )
+
+
+def roll_tables(roll: RollForward) -> list[Table]:
+    """Return the tables of a roll-forward: one for each currency, and the vouchers that nothing explains."""
+    tables = [roll_table(roll, currency_roll) for currency_roll in roll.rolls]
+    if roll.unexplained:
+        tables.append(table_of_unexplained(roll))
+    return tables
+
+
+def roll_table(roll: RollForward, currency_roll: CurrencyRollForward) -> Table:
+    """Return the lines of one currency as they are added up."""
+    return Table(
+        title=f"{roll.account}: roll-forward in {currency_roll.currency}",
+        columns=(Column(""), Column(currency_roll.currency, numeric=True)),
+        rows=tuple(
+            (line.value, amount(currency_roll.balance_change(line)))
+            for line in lines_of(currency_roll)
+            if line is not Line.CLOSING
+        ),
+        total=(Line.CLOSING.value, amount(currency_roll.lines[Line.CLOSING])),
+    )
+
+
+def table_of_unexplained(roll: RollForward) -> Table:
+    """Return the vouchers whose change nothing explains."""
+    return Table(
+        title=f"{roll.account}: not explained",
+        columns=(Column("voucher"), Column("amount", numeric=True), Column("why")),
+        rows=tuple((change.voucher_id, str(change.money), change.reason) for change in roll.unexplained),
+    )
+
+
+def lines_of(roll: CurrencyRollForward) -> list[Line]:
+    """Return the lines that are told of a currency."""
+    return [line for line in Line if line in ALWAYS or roll.lines[line]]
+
+
+def amount(money: Money) -> str:
+    """Return an amount without its currency, which stands at the head."""
+    return f"{money.amount:f}"

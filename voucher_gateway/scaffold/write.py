@@ -1,0 +1,80 @@
+"""Renders the templates of a new provider and writes them, all or none."""
+
+from __future__ import annotations
+
+import shutil
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from voucher_gateway.provider_api import INTERFACE, ConfigurationError
+from voucher_gateway.scaffold.names import Naming
+
+_SUFFIX: Final = ".jinja"
+_PACKAGE_FOLDER: Final = "src/package/"
+
+
+def write_project(naming: Naming, into: Path) -> tuple[Path, ...]:
+    """Write a new distribution into a folder of its name, and return its files, the folder's own path first.
+
+    Args:
+        naming: what all is called.
+        into: the folder in which the new one is made; it must be there.
+
+    Raises:
+        ConfigurationError: if something has the folder's name already, or it cannot be written. Nothing that was there
+            is touched, and nothing is left of what could not be finished.
+    """
+    if not into.is_dir():
+        raise ConfigurationError(f"{into} is no folder")
+    target = into / naming.distribution
+    files = _render_files(naming)  # before anything is written
+    try:
+        target.mkdir()
+    except FileExistsError:
+        problem = "is there already, and nothing of it was changed"
+    except OSError as error:
+        problem = f"cannot be made: {error.strerror or 'not writable'}"
+    else:
+        try:
+            return (target, *(_write_file(target / path, text) for path, text in files.items()))
+        except OSError as error:
+            problem = f"cannot be written: {error.strerror or 'not writable'}"
+        shutil.rmtree(target, ignore_errors=True)
+    raise ConfigurationError(f"{target} {problem}")
+
+
+def gateway_range(version: str) -> str:
+    """Return the versions of voucher-gateway that a provider made by this one asks for: up to the next major one."""
+    major, minor, *_ = version.split(".")
+    return f">={major}.{minor},<{int(major) + 1}"
+
+
+def _render_files(naming: Naming) -> dict[str, str]:
+    """Return the text of each file by its path in the distribution."""
+    environment = Environment(  # noqa: S701 - no HTML is made here
+        loader=PackageLoader("voucher_gateway.scaffold"), undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    values = {
+        "name": naming.name,
+        "title": naming.title,
+        "distribution": naming.distribution,
+        "package": naming.package,
+        "prefix": naming.prefix,
+        "interface": INTERFACE,
+        "gateway_range": gateway_range(metadata.version("voucher-gateway")),
+    }
+    return {
+        name.removesuffix(_SUFFIX).replace(_PACKAGE_FOLDER, f"src/{naming.package}/"): environment.get_template(
+            name
+        ).render(values)
+        for name in environment.list_templates(extensions=[_SUFFIX.lstrip(".")])
+    }
+
+
+def _write_file(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    return path

@@ -1,0 +1,154 @@
+"""Faults that wait for a matching request, and which of them a request meets."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from attrs import define, field, frozen
+
+from voucher_gateway.simulator.faults import FAULTS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+OptionValue = float | str
+
+
+@frozen
+class Fault:
+    """A fault in wait.
+
+    Attributes:
+        name: a key of `FAULTS`.
+        match: "METHOD /path/pattern" over the raw path without the query; `*` stands for any characters,
+            slashes included, and alone for any method.
+        times: how many matching requests meet it; 0 for all of them.
+        options: those of its kind that shall differ from the default.
+        after: how many matching requests it lets pass before the first that meets it.
+
+    Raises:
+        ValueError: for an unknown name or option, or a value that cannot be.
+    """
+
+    name: str
+    match: str = "* *"
+    times: int = 1
+    options: Mapping[str, OptionValue] = field(factory=dict)
+    after: int = 0
+    _pattern: re.Pattern[str] = field(init=False, repr=False, eq=False)
+
+    @_pattern.default
+    def _compile(self) -> re.Pattern[str]:
+        if self.name not in FAULTS:
+            raise ValueError(f"there is no fault {self.name!r}; there are {', '.join(sorted(FAULTS))}")
+        method, space, path = self.match.partition(" ")
+        if not (method and space and path) or " " in path:
+            raise ValueError(f'a fault matches "METHOD /path/pattern", not {self.match!r}')
+        if self.times < 0:
+            raise ValueError("a fault happens a number of times, or 0 for always")
+        if self.after < 0:
+            raise ValueError("a fault lets a number of requests pass, or 0 for none")
+        self._check_options()
+        return re.compile(f"{_wildcards(method.upper())} {_wildcards(path)}", re.DOTALL)
+
+    def _check_options(self) -> None:
+        known = FAULTS[self.name].options
+        for name, value in self.options.items():
+            if name not in known:
+                raise ValueError(f"the fault {self.name} has no option {name!r}; it has {sorted(known)}")
+            if not known[name].admits(value):
+                raise ValueError(f"the option {name} of {self.name} must be {known[name]}")
+
+    def fits(self, method: str, raw_path: str) -> bool:
+        """Whether it waits for a request like this."""
+        return self._pattern.fullmatch(f"{method} {raw_path}") is not None
+
+
+def parse_fault(text: str) -> Fault:
+    """Reads `NAME[:MATCH[:TIMES[:AFTER]]]` as the command line writes it, TIMES and AFTER being digits.
+
+    Raises:
+        ValueError: when it cannot be read so, or as `Fault` says.
+    """
+    name, _, rest = text.partition(":")
+    read = re.fullmatch("(.*?)(?::([0-9]{1,9}))?(?::([0-9]{1,9}))?", rest, re.DOTALL)
+    assert read is not None
+    match, times, after = read.groups()
+    return Fault(name.strip(), match or "* *", int(times or 1), after=int(after or 0))
+
+
+@define
+class _Waiting:
+    """A fault in wait: how many requests it still lets pass, and how many it will strike; 0 for all."""
+
+    fault: Fault
+    passing: int
+    striking: int
+
+
+class ArmedFaults:
+    """The faults in wait, in the order in which they were injected. Safe to share between threads."""
+
+    def __init__(self, without_meaning: Collection[str] = ()) -> None:
+        self._without_meaning = without_meaning
+        self._lock = threading.Lock()
+        self._armed: list[_Waiting] = []
+
+    def arm(self, fault: Fault) -> None:
+        """Lets one more fault wait.
+
+        Raises:
+            ValueError: when it has no meaning at this vendor.
+        """
+        if fault.name in self._without_meaning:
+            raise ValueError(f"the fault {fault.name} has no meaning at this vendor")
+        with self._lock:
+            self._armed.append(_Waiting(fault, fault.after, fault.times))
+
+    def clear(self) -> int:
+        """Forgets all of them and says how many there were."""
+        with self._lock:
+            count = len(self._armed)
+            self._armed.clear()
+            return count
+
+    def waiting(self, name: str) -> bool:
+        """Whether a fault of that name waits."""
+        with self._lock:
+            return any(waiting.fault.name == name for waiting in self._armed)
+
+    def take(self, method: str, raw_path: str) -> list[Fault]:
+        """The faults that this request meets, each used once.
+
+        Those that stack (they change the circumstances) all apply; of the others, which answer in the
+        vendor's place, the first applies and the rest keep waiting. A request that a fault lets pass
+        counts for it, whatever other fault that request meets.
+        """
+        taken: list[Fault] = []
+        left: list[_Waiting] = []
+        answered = False
+        with self._lock:
+            for waiting in self._armed:
+                fault, stacks = waiting.fault, FAULTS[waiting.fault.name].stacks
+                if not fault.fits(method, raw_path):
+                    left.append(waiting)
+                elif waiting.passing:
+                    waiting.passing -= 1
+                    left.append(waiting)
+                elif answered and not stacks:
+                    left.append(waiting)
+                else:
+                    answered = answered or not stacks
+                    taken.append(fault)
+                    if waiting.striking != 1:
+                        waiting.striking = max(waiting.striking - 1, 0)
+                        left.append(waiting)
+            self._armed = left
+        return taken
+
+
+def _wildcards(pattern: str) -> str:
+    return ".*".join(re.escape(part) for part in pattern.split("*"))

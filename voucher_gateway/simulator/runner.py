@@ -1,0 +1,253 @@
+"""Starting simulators: in this process for tests, or as a program of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, Self, TextIO
+
+import attrs
+
+from voucher_gateway.simulator.application import Application
+from voucher_gateway.simulator.control import ControlApi, control_refusal
+from voucher_gateway.simulator.fault_queue import Fault, OptionValue, parse_fault
+from voucher_gateway.simulator.options import parse_options
+from voucher_gateway.simulator.server import Server
+from voucher_gateway.simulator.simulator import Simulator, SimulatorOptions
+from voucher_gateway.simulator.strict_json import write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from voucher_gateway.simulator.clock import VirtualClock
+    from voucher_gateway.simulator.messages import RecordedRequest
+
+GROUP = "voucher_gateway.simulators"
+"""The entry-point group in which distributions name their simulators."""
+
+
+def available() -> list[str]:
+    """The names of the installed simulators, sorted; nothing is imported."""
+    return sorted({entry.name for entry in entry_points(group=GROUP)})
+
+
+def load(name: str) -> type[Simulator]:
+    """Imports an installed simulator.
+
+    Raises:
+        ValueError: when there is none of that name, when it is broken, or when there is more than one, so that nobody
+            can replace ours silently; the message names the distributions.
+    """
+    entries = list(entry_points(group=GROUP, name=name))
+    if not entries:
+        raise ValueError(f"there is no simulator {name!r}; there are {', '.join(available())}")
+    if len(entries) > 1:
+        rivals = " and ".join(f"{_distribution(entry)} ({entry.value})" for entry in entries)
+        raise ValueError(f"simulator {name} is brought by {rivals}: uninstall all but one")
+    entry = entries[0]
+    try:
+        simulator = entry.load()
+    except (Exception, SystemExit) as error:  # a stranger's module may raise anything
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ValueError(f"simulator {name} of {_distribution(entry)} cannot be imported: {reason}") from error
+    if not (isinstance(simulator, type) and issubclass(simulator, Simulator)):
+        raise ValueError(
+            f"simulator {name} of {_distribution(entry)}: {entry.value} is no class derived from Simulator"
+        )
+    return simulator
+
+
+def _distribution(entry: EntryPoint) -> str:
+    # looked up with care: from Python 3.12 on a mere look at a field that a broken installation lacks warns
+    fields = None if entry.dist is None else entry.dist.metadata
+    return str(fields["Name"]) if fields is not None and "Name" in fields else "an unnamed distribution"
+
+
+class RunningSimulator:
+    """A simulator that listens, with its control door. Also a context manager that closes it.
+
+    Attributes:
+        simulator: the vendor, for tests that need more than this.
+        announcement: provider, base_url, credentials and control_url, as the first line of
+            `voucher-gateway simulate` shows them.
+    """
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.simulator = simulator
+        self._application = Application(simulator)
+        options = simulator.options
+        if not _restore(simulator, options.state):
+            simulator.seed(options.vouchers)
+        self._server = Server(options.host, options.port, self._application.flask.wsgi_app, self._application.refusal)
+        try:
+            door = ControlApi(self._application).flask.wsgi_app
+            self._control = Server("127.0.0.1", 0, door, control_refusal)
+        except BaseException:
+            self._server.close()
+            raise
+        self.announcement = {
+            "provider": simulator.name,
+            **simulator.announcement(self._server.base),
+            "control_url": self._control.base,
+        }
+        self._closed = False
+
+    @property
+    def clock(self) -> VirtualClock:
+        """The virtual clock."""
+        return self.simulator.clock
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """What arrived, in order, with everything secret in it; of more than 100,000 the latest."""
+        return self._application.requests()
+
+    @property
+    def connections(self) -> int:
+        """How many connections to the vendor's API are open now, whoever keeps them open."""
+        return self._server.connections
+
+    @property
+    def crashes(self) -> list[str]:
+        """Tracebacks of mistakes in handlers; the client saw the vendor's 500."""
+        return list(self._application.crashes)
+
+    def inject(
+        self, name: str, match: str = "* *", times: int | None = 1, *, after: int = 0, **options: OptionValue
+    ) -> None:
+        """Lets a fault wait for matching requests.
+
+        Args:
+            name: a key of `FAULTS`.
+            match: "METHOD /path/pattern" over the raw path; `*` stands for any characters.
+            times: how many matching requests meet it; 0 or None for all of them.
+            after: how many matching requests it lets pass first.
+            options: those of the fault, such as `delay_s`.
+
+        Raises:
+            ValueError: for an unknown fault or option, or one without meaning at this vendor.
+        """
+        self._application.inject(Fault(name, match, times or 0, options, after))
+
+    def clear_faults(self) -> None:
+        """Forgets the waiting faults."""
+        self._application.clear_faults()
+
+    def ledger(self) -> list[dict[str, object]]:
+        """Every voucher with its true value and movements, as the control door shows it."""
+        with self.simulator.lock:
+            return self.simulator.ledger()
+
+    def close(self) -> None:
+        """Stops, frees both ports and the threads, and saves the state if there is a file for it."""
+        if self._closed:
+            return
+        self._closed = True
+        self._application.closing.set()
+        self._server.close()
+        self._control.close()
+        _save(self.simulator, self.simulator.options.state)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def start(simulator: str | type[Simulator], **options: Any) -> RunningSimulator:
+    """Starts a simulator in this process, on a free port unless one is given.
+
+    Args:
+        simulator: the name of an installed one, or its class.
+        options: the attributes of the class's `options_type`, such as `vouchers=100`.
+
+    Raises:
+        ValueError: for an unknown name, an option that cannot be, or a state file of another simulator.
+        TypeError: for an unknown option.
+        OSError: when the port is taken or the state file cannot be read.
+    """
+    kind = load(simulator) if isinstance(simulator, str) else simulator
+    return RunningSimulator(kind(kind.options_type(**options)))
+
+
+def serve(
+    name: str, options: SimulatorOptions, faults: Sequence[str], out: TextIO, own_options: Sequence[str] = ()
+) -> None:
+    """Runs a simulator until SIGINT or SIGTERM, then saves its state. For the main thread.
+
+    The first line on `out` is the announcement as a JSON object; there is no other.
+
+    Args:
+        name: of an installed simulator.
+        options: how to start.
+        faults: as `NAME[:MATCH[:TIMES[:AFTER]]]`, injected before anything can arrive.
+        out: where to announce.
+        own_options: the vendor's own options, as `NAME=VALUE`.
+
+    Raises:
+        ValueError: for an unknown simulator, option or fault.
+        OSError: when the port is taken or the state file cannot be read.
+    """
+    parsed = [parse_fault(text) for text in faults]
+    kind = load(name)
+    given = attrs.asdict(options, recurse=False) | parse_options(kind.options_type, own_options)
+    with _stop_signals() as stop, start(kind, **given) as running:
+        for fault in parsed:
+            running.inject(fault.name, fault.match, fault.times, after=fault.after, **fault.options)
+        out.write(json.dumps(running.announcement) + "\n")
+        out.flush()
+        stop.wait()
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _restore(simulator: Simulator, path: Path | None) -> bool:
+    if path is None or not path.exists():
+        return False
+    saved: Any = json.loads(path.read_bytes() or "null", parse_float=Decimal)
+    try:
+        if saved["simulator"] != simulator.name:
+            raise ValueError("it is of another simulator")
+        simulator.load(saved["ledger"])
+        simulator.clock.move_to(datetime.fromisoformat(saved["now"]))
+    except (LookupError, TypeError, ValueError) as wrong:
+        raise ValueError(f"the state file is not one of the simulator {simulator.name}: {wrong}") from wrong
+    return True
+
+
+def _save(simulator: Simulator, path: Path | None) -> None:
+    if path is None:
+        return
+    saved = {"simulator": simulator.name, "now": simulator.clock.now().isoformat(), "ledger": simulator.dump()}
+    # mkstemp makes it readable by its owner only: it holds codes
+    handle, temporary = tempfile.mkstemp(dir=path.resolve().parent, prefix=path.name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(write_json(saved))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

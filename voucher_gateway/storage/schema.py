@@ -1,0 +1,151 @@
+"""The tables. Instants are RFC 3339 text in UTC with microseconds, which sorts by time; amounts are decimal text."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+operations: Final = Table(
+    "voucher_gateway_operations",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    # A file of vouchers is an account too, under its path.
+    Column("account", String(255), nullable=False),
+    Column("verb", String(16), nullable=False),
+    Column("reference", String(200), nullable=False),
+    Column("order_number", String(200)),
+    Column("provider", String(64), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("login", String(255)),
+    # Which key the fingerprint was made with; codes themselves are never stored.
+    Column("key_id", String(16), nullable=False),
+    Column("fingerprint", String(64)),
+    Column("target", String(255)),
+    Column("voucher_id", String(255)),
+    Column("amount", String(32)),
+    Column("currency", String(3)),
+    # A digest of all else that was asked for, such as the changes of an update.
+    Column("content", String(16)),
+    Column("state", String(16), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    # Raised by every take-over: who writes under an older one has lost the operation.
+    Column("epoch", Integer, nullable=False),
+    Column("owner", String(32)),
+    Column("result", Text),
+    Column("error", Text),
+    Column("created_at", String(32), nullable=False),
+    Column("updated_at", String(32), nullable=False),
+    Column("checks", Integer, nullable=False, default=0),
+    Column("check_at", String(32)),
+    Column("decided_by", String(200)),
+    Column("decision", Text),
+    UniqueConstraint("account", "verb", "reference"),
+    Index(None, "state", "check_at"),
+    Index(None, "provider", "host", "voucher_id"),
+    Index(None, "provider", "host", "fingerprint"),
+)
+
+# Every refund sums the refunds of its redemption. The index holds refunds alone: other verbs do not pay for it.
+_IS_REFUND: Final = operations.c.verb == "refund"
+Index(
+    "ix_voucher_gateway_operations_refunds_target",
+    operations.c.target,
+    sqlite_where=_IS_REFUND,
+    postgresql_where=_IS_REFUND,
+)
+
+requests: Final = Table(
+    "voucher_gateway_requests",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("operation_id", String(32), ForeignKey("voucher_gateway_operations.id"), nullable=False, index=True),
+    Column("epoch", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("step", String(32), nullable=False),
+    # Whether the success of this request is that of the operation.
+    Column("decisive", Boolean, nullable=False),
+    Column("wire_reference", String(255), nullable=False),
+    Column("intent", Text, nullable=False),
+    Column("sent_at", String(32), nullable=False),
+    Column("finished_at", String(32)),
+    Column("effect", String(16)),
+    Column("reason", Text),
+)
+
+facts: Final = Table(
+    "voucher_gateway_facts",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+# Under which names accounts are known, and were known before; see `voucher_gateway.journal.names`.
+accounts: Final = Table(
+    "voucher_gateway_accounts",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("host", String(255), primary_key=True),
+    # Empty where the vendor shows none.
+    Column("login", String(255), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("known_as", String(255), primary_key=True),
+)
+
+# Movements of ours that a restored journal knows nothing of, found at the vendor; see `voucher_gateway.journal.backup`.
+adopted: Final = Table(
+    "voucher_gateway_adopted",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("account", String(255), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("mark", String(16), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("voucher_id", String(255), nullable=False),
+    Column("movement_id", String(255)),
+    Column("wire_reference", String(255), nullable=False),
+    Column("amount", String(32), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("moved_at", String(32)),
+    UniqueConstraint("host", "wire_reference", "kind"),
+    Index(None, "account", "mark"),
+)
+
+holds: Final = Table(
+    "voucher_gateway_holds",
+    metadata,
+    Column("operation_id", String(32), ForeignKey("voucher_gateway_operations.id"), primary_key=True),
+    Column("provider", String(64), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("order_number", String(200)),
+    Column("reservation_id", String(255), index=True),
+    Column("amount", String(32), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("expires_at", String(32)),
+    # Whether the vendor ends it when a later one is made.
+    Column("exclusive", Boolean, nullable=False),
+    Column("state", String(16), nullable=False),
+    Index(None, "provider", "host", "fingerprint", "state"),
+)
+
+# Where vouchers went that were moved to another account; see `voucher_gateway.journal.moves`.
+moved: Final = Table(
+    "voucher_gateway_moved",
+    metadata,
+    Column("account", String(255), primary_key=True),
+    Column("voucher_id", String(255), primary_key=True),
+    Column("to_account", String(255)),
+    Column("to_voucher_id", String(255)),
+    Column("plan_id", String(64), nullable=False),
+    Column("moved_at", String(32), nullable=False),
+)

@@ -1,0 +1,212 @@
+"""The bookkeeping of contract runs: what was asked, what was kept, and whether the file says so. Knows no pytest."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import attrs
+
+from voucher_gateway.conformance import Conformance, Level, distribution_of, place
+from voucher_gateway.errors import ConfigurationError
+from voucher_gateway.testing.contracts.base import Contract
+from voucher_gateway.testing.promise_checks import PROMISE_ATTRIBUTE
+from voucher_gateway.testing.promises import PROMISES
+
+
+def promises_of(contract: type[Contract]) -> dict[str, str]:
+    """Return the number of the promise of each test of a contract, by the test's name."""
+    tests = inspect.getmembers(contract, lambda member: hasattr(member, PROMISE_ATTRIBUTE))
+    return {name: getattr(test, PROMISE_ATTRIBUTE) for name, test in tests}
+
+
+@attrs.frozen(kw_only=True)
+class SelectedPromises:
+    """What one contract class is asked, as plain values: the process that reports may not be the one that ran.
+
+    Attributes:
+        contract: the class, as ``module:name``.
+        provider: the provider's name.
+        distribution: the distribution that brings it, if it is installed.
+        file: where its conformance.json belongs; None where it is in no package, or the class does not count.
+        level: the number of the level that the class asks for.
+        tests: the number of the promise of each test that is asked, by the test's name.
+        not_applicable: those that are not, up to that level, with the reason.
+        lacking: the promises of that level for which the class has no test: it is not the whole contract.
+    """
+
+    contract: str
+    provider: str
+    distribution: str | None
+    file: str | None
+    level: int
+    tests: dict[str, str]
+    not_applicable: dict[str, str]
+    lacking: list[str]
+
+    @property
+    def promises(self) -> list[str]:
+        """The numbers of the promises that are asked, in the order of the table."""
+        return sorted(set(self.tests.values()), key=list(PROMISES).index)
+
+    @classmethod
+    def of(cls, contract: type[Contract]) -> SelectedPromises:
+        """Return what a class is asked."""
+        file = place(contract.provider) if contract.counts else None
+        tests = promises_of(contract)
+        due = [number for number, promise in PROMISES.items() if promise.level <= contract.level]
+        reasons = {number: contract.why_not(PROMISES[number]) for number in due}
+        return cls(
+            contract=f"{contract.__module__}:{contract.__qualname__}",
+            provider=contract.provider.name,
+            distribution=distribution_of(contract.provider),
+            file=None if file is None else str(file),
+            level=int(contract.level),
+            tests={name: number for name, number in tests.items() if reasons.get(number, "above the level") is None},
+            not_applicable={number: why for number, why in reasons.items() if why is not None},
+            lacking=[number for number, why in reasons.items() if why is None and number not in tests.values()],
+        )
+
+
+@attrs.define
+class ContractRun:
+    """How one contract class did, as reports come in.
+
+    Attributes:
+        asked: what it is asked.
+        passed: for each test that ran, by its name, whether it passed so far.
+    """
+
+    asked: SelectedPromises
+    passed: dict[str, bool] = attrs.field(factory=dict)
+
+    def note(self, test: str, *, passed: bool) -> None:
+        """Take note of the outcome of one phase of one test."""
+        self.passed[test] = self.passed.get(test, True) and passed
+
+    @property
+    def whole(self) -> bool:
+        """Whether every test that is asked ran, and the class has one for every promise."""
+        return not self.asked.lacking and self.asked.tests.keys() <= self.passed.keys()
+
+    def is_kept(self, number: str) -> bool:
+        """Whether every test of a promise passed."""
+        return all(self.passed.get(test, False) for test, about in self.asked.tests.items() if about == number)
+
+    @property
+    def level_reached(self) -> Level | None:
+        """The highest level of which every promise was kept; None for none."""
+        reached = None
+        for level in Level:
+            due = [number for number in self.asked.promises if PROMISES[number].level is level]
+            if level > self.asked.level or not all(map(self.is_kept, due)):
+                break
+            reached = level
+        return reached
+
+    def conformance(self) -> Conformance | None:
+        """Return what the file is to say; None where not even the read level was reached."""
+        level = self.level_reached
+        if level is None:
+            return None
+        up_to = {number for number, promise in PROMISES.items() if promise.level <= level}
+        return Conformance(
+            provider=self.asked.provider,
+            distribution=self.asked.distribution,
+            level=level,
+            kept=tuple(number for number in self.asked.promises if number in up_to),
+            not_applicable={number: why for number, why in self.asked.not_applicable.items() if number in up_to},
+        )
+
+
+@attrs.frozen
+class Verdict:
+    """What is to be said of one contract at the end of a session.
+
+    Attributes:
+        sentence: for people.
+        fails: whether the session fails because of it.
+    """
+
+    sentence: str
+    fails: bool = False
+
+
+def compare_with_files(conducts: Mapping[str, ContractRun], *, write: bool) -> Iterator[Verdict]:
+    """Compare each whole run with its file, or write the file.
+
+    Args:
+        conducts: by contract.
+        write: whether the files are to be written instead of compared.
+    """
+    files = [conduct.asked.file for conduct in conducts.values()]
+    for conduct in conducts.values():
+        if conduct.asked.file is None:
+            continue
+        if files.count(conduct.asked.file) > 1:
+            sentence = "several classes count for one provider: say counts = False in all but one"
+            yield Verdict(f"{conduct.asked.contract}: {sentence}", fails=True)
+            continue
+        if not conduct.whole:
+            if write:
+                yield Verdict(
+                    f"{conduct.asked.contract}: not every promise was tried, so nothing is written", fails=True
+                )
+            continue
+        yield _write_file(conduct) if write else _compare_with_file(conduct)
+
+
+def _write_file(conduct: ContractRun) -> Verdict:
+    conformance, asked = conduct.conformance(), conduct.asked
+    assert asked.file is not None
+    if conformance is None:
+        return Verdict(f"{asked.contract}: the read level was not reached, so nothing is written", fails=True)
+    try:
+        Path(asked.file).write_text(conformance.to_json(), "utf-8")
+    except OSError as error:
+        return Verdict(f"{asked.provider}: {asked.file} cannot be written: {error.strerror}", fails=True)
+    return Verdict(f"{asked.provider}: {conformance.summary}; written to {asked.file}")
+
+
+def _compare_with_file(conduct: ContractRun) -> Verdict:
+    conformance, asked = conduct.conformance(), conduct.asked
+    assert asked.file is not None
+    reached = "not even the read level" if conformance is None else conformance.summary
+    try:
+        claimed = Conformance.from_json(Path(asked.file).read_text("utf-8"))
+    except FileNotFoundError:
+        return Verdict(f"{asked.provider}: {reached}; --write-conformance would put that into conformance.json")
+    except (ConfigurationError, OSError, ValueError) as error:
+        why = error.message if isinstance(error, ConfigurationError) else "conformance.json cannot be read"
+        return Verdict(f"{asked.provider}: {why}; --write-conformance writes it anew", fails=True)
+    if conformance == claimed and conformance.not_applicable == claimed.not_applicable:
+        return Verdict(f"{asked.provider}: {reached}, as its conformance.json says")
+    return Verdict(
+        f"{asked.provider}: this run gave another result than conformance.json claims:"
+        f" {_differences(conformance, claimed)}. "
+        "Mend the provider, or write the file anew with --write-conformance",
+        fails=True,
+    )
+
+
+def _differences(conformance: Conformance | None, claimed: Conformance) -> str:
+    if conformance is None:
+        return "a promise of the read level is broken"
+    sentences = []
+    for what, ours, theirs in (
+        ("level", conformance.level.word, claimed.level.word),
+        ("provider", conformance.provider, claimed.provider),
+        ("distribution", conformance.distribution, claimed.distribution),
+    ):
+        if ours != theirs:
+            sentences.append(f"{what} {ours}, not {theirs}")
+    for what, case, less in (
+        ("kept, and not claimed", conformance.kept, claimed.kept),
+        ("claimed, and not kept", claimed.kept, conformance.kept),
+    ):
+        if missing := [number for number in case if number not in less]:
+            sentences.append(f"{what}: {', '.join(missing)}")
+    if conformance.not_applicable != claimed.not_applicable:
+        sentences.append("other promises, or other reasons, are not applicable")
+    return "; ".join(sentences) or "the promises stand in another order"

@@ -1,0 +1,245 @@
+"""The read level: amounts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from types import ModuleType
+from typing import Any, Final
+from unittest.mock import patch
+
+from voucher_gateway.provider_api import (
+    Balance,
+    MalformedResponse,
+    Money,
+    Operation,
+    Voucher,
+    VoucherGatewayError,
+    VoucherNotFound,
+    VoucherProvider,
+    exponent,
+)
+from voucher_gateway.testing.contracts.base import Contract
+from voucher_gateway.testing.harness.ledger_vouchers import LedgerVoucher, can, check_money, ledger_vouchers, readings
+from voucher_gateway.testing.harness.reply_rewriting import each_leaf, one_word
+from voucher_gateway.testing.harness.vendor import SimulatorVendor, VendorUnderTest
+from voucher_gateway.testing.promise_checks import fail, for_promise, require
+
+_SEVENTEEN_DIGITS: Final = Decimal("100000000000000.07")
+"""More digits than a binary float can hold: it comes back as 100000000000000.06 or .08."""
+
+
+class MoneyContract(Contract):
+    """Amounts are exact, and what is none is refused."""
+
+    @for_promise("M1")
+    def test_every_amount_is_the_vendors(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+        listed = {}
+        if can(provider_, Operation.VOUCHERS):
+            listed = {voucher.id: voucher for voucher in provider_.vouchers()}
+        for true in ledger_vouchers(stage):
+            values = dict(readings(provider_, true))
+            if true.id in listed:
+                values["vouchers"] = listed[true.id]
+            for by, value in values.items():
+                check_money(value.initial, true.initial, f"initial of {true.id!r} by {by}")
+                check_money(value.remaining, true.remaining, f"remaining of {true.id!r} by {by}")
+            require(
+                any(value.initial is not None for value in values.values()),
+                f"nothing tells the initial value of {true.id!r}",
+            )
+
+    @for_promise("M2")
+    def test_the_balance_is_what_is_left(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+        for true in ledger_vouchers(stage):
+            balance = provider_.balance(true.code)
+            require(balance.remaining is not None, f"the balance of {true.id!r} has no amount")
+            check_money(balance.remaining, true.remaining, f"the balance of {true.id!r}")
+            require(
+                balance.voucher_id == true.id, f"the balance of {true.id!r} is said to be of {balance.voucher_id!r}"
+            )
+            require(
+                balance.valid_until in (None, true.valid_until),
+                f"the balance of {true.id!r} has another end of validity",
+            )
+
+    @for_promise("M3")
+    def test_no_amount_passes_through_a_float(self, stage: SimulatorVendor) -> None:
+        provider = stage.provider()
+        vouchers = _with_cents(stage)
+        with _tripping(provider) as tripped:
+            for true in vouchers[:6]:
+                for call in calls_of(provider, true).values():
+                    call()
+        require(not tripped, f"the provider calls float() on {' and '.join(sorted(set(tripped)))}")
+        for true in vouchers[:6]:
+            large = _in_digits(_SEVENTEEN_DIGITS, true.initial.currency)
+            for by, reading in _read_changed(stage, provider, true, large):
+                if reading is not None and reading not in (true.initial, true.remaining):
+                    require(
+                        reading.amount == large, f"{by} made {reading} of {large}, which has more digits than a float"
+                    )
+
+    @for_promise("M4")
+    def test_an_amount_off_the_grid_is_malformed(self, stage: SimulatorVendor) -> None:
+        provider = stage.provider()
+        for true in _with_cents(stage)[:8]:
+            places = exponent(true.initial.currency)
+            wrong = true.initial.amount + Decimal(3).scaleb(-places - 1)
+            for by, reading in _read_changed(stage, provider, true, wrong, only=true.initial):
+                require(reading in (None, true.remaining), f"{by} made {reading} of {wrong} {true.initial.currency}")
+
+    @for_promise("R23")
+    def test_a_negative_amount_is_malformed(self, stage: SimulatorVendor) -> None:
+        provider = stage.provider()
+        for true in _with_cents(stage)[:8]:
+            amounts = list(dict.fromkeys([true.initial, true.remaining]))
+            for money in filter(_has_cents, amounts):
+                others = [one for one in amounts if one != money]
+                for by, said in _read_changed(stage, provider, true, -money.amount, only=money):
+                    require(said is None or said in others, f"{by} made {said} of {-money}")
+
+    @for_promise("M5")
+    def test_float_noise_is_read_as_the_cent_it_means(self, stage: SimulatorVendor) -> None:
+        provider = stage.provider()
+        for true in _with_cents(stage)[:8]:
+            for noise in (Decimal("4E-15"), Decimal("-4E-15")):
+                noisy = true.initial.amount + noise
+                for by, reading in _read_changed(stage, provider, true, noisy, only=true.initial):
+                    exact = reading in (None, true.initial, true.remaining)
+                    require(exact, f"{by} made {reading} of {noisy} {true.initial.currency}")
+
+    @for_promise("M6")
+    def test_a_currency_that_does_not_exist_is_malformed(self, stage: SimulatorVendor) -> None:
+        provider = stage.provider()
+        for true in ledger_vouchers(stage)[:8]:
+            # The first is ISO 4217's own code for "no currency", so no voucher can be in it.
+            for wrong in ("XXX", "EURO", true.initial.currency.lower(), ""):
+                stage.tamper(one_word(true.initial.currency, wrong))
+                for by, call in calls_of(provider, true).items():
+                    try:
+                        result = call()
+                    except MalformedResponse:
+                        continue
+                    for money in (result.initial if isinstance(result, Voucher) else None, result.remaining):
+                        require(money is None, f"{by} made {money} of an amount in the currency {wrong!r}")
+            stage.tamper(None)
+
+
+def calls_of(provider: VoucherProvider, true: LedgerVoucher) -> dict[str, Callable[[], Voucher | Balance]]:
+    """Return every call that tells what one voucher is worth, by its name."""
+    calls: dict[str, Callable[[], Voucher | Balance]] = {
+        "find": lambda: provider.find(true.code),
+        "get": lambda: provider.get(true.id),
+    }
+    if can(provider, Operation.BALANCE):
+        calls["balance"] = lambda: provider.balance(true.code)
+    return calls
+
+
+def _with_cents(stage: VendorUnderTest) -> list[LedgerVoucher]:
+    """Return the vouchers whose amounts can be told from other numbers of a reply: they have cents."""
+    found = [truth for truth in ledger_vouchers(stage) if _has_cents(truth.initial)]
+    assert found, "the stage has no voucher with a value such as 10.53: seed some, or nothing exact can be shown"
+    return found
+
+
+def _has_cents(money: Money) -> bool:
+    return bool(money.minor > 1000 and money.minor % 10 and exponent(money.currency))
+
+
+def _in_digits(amount: Decimal, currency: str) -> Decimal:
+    places = exponent(currency)
+    return amount if places == 2 else amount.scaleb(2 - places)
+
+
+def _read_changed(
+    stage: SimulatorVendor, provider: VoucherProvider, true: LedgerVoucher, to: Decimal, only: Money | None = None
+) -> Iterator[tuple[str, Money | None]]:
+    """Yield what is read of a voucher when its initial value, in whatever spelling, is another number on the wire.
+
+    What is read from replies without that value is left out: it was not changed.
+    """
+    money, changed = only or true.initial, False
+
+    def respelled(value: Any) -> Any:
+        nonlocal changed
+        other = _respell(value, money, to)
+        changed = changed or other != value
+        return other
+
+    stage.tamper(each_leaf(respelled))
+    for by, call in calls_of(provider, true).items():
+        changed = False
+        try:
+            result = call()
+        except (MalformedResponse, VoucherNotFound):
+            continue
+        except VoucherGatewayError as error:
+            fail(f"{by} of a reply with the amount {to} raised {type(error).__name__}")
+        if not changed:
+            continue
+        if isinstance(result, Voucher):
+            yield f"initial by {by}", result.initial
+        yield f"remaining by {by}", result.remaining
+    stage.tamper(None)
+
+
+def _respell(value: Any, money: Money, to: Decimal) -> Any:
+    """Return another amount in the spelling of a value that stands for `money`, and any other value as it is."""
+    if isinstance(value, str):
+        try:
+            same = Decimal(value) == money.amount and not value.isdigit()
+        except ArithmeticError:
+            return value
+        return f"{to:f}" if same else value
+    if isinstance(value, Decimal):
+        return to if value == money.amount else value
+    if isinstance(value, int) and not isinstance(value, bool) and value == money.minor:
+        minor = to.scaleb(exponent(money.currency))
+        return int(minor) if minor == minor.to_integral_value() else minor
+    return value
+
+
+@contextmanager
+def _tripping(provider: VoucherProvider) -> Iterator[list[str]]:
+    """Watch every call of float() in the modules of a provider's package; yields what it was called on."""
+    tripped: list[str] = []
+
+    class Watching(type):
+        def __instancecheck__(cls, value: object) -> bool:
+            return isinstance(value, float)
+
+    class Watched(float, metaclass=Watching):
+        def __new__(cls, value: Any = 0) -> Any:
+            if isinstance(value, Decimal | str):
+                tripped.append(f"a {type(value).__name__}")
+            return float(value)
+
+    with _each_patched(_modules_of(type(provider)), Watched):
+        yield tripped
+
+
+def _modules_of(provider: type[VoucherProvider]) -> list[ModuleType]:
+    package = provider.__module__.partition(".")[0]
+    return [
+        module
+        for name, module in list(sys.modules.items())
+        if (name == provider.__module__ or name.startswith(f"{package}.") or name == package)
+        and ".simulator" not in name
+        and isinstance(module, ModuleType)
+    ]
+
+
+@contextmanager
+def _each_patched(modules: list[ModuleType], watched: type) -> Iterator[None]:
+    patches = [patch.dict(vars(module), {"float": watched}) for module in modules]
+    for one in patches:
+        one.start()
+    try:
+        yield
+    finally:
+        for one in reversed(patches):
+            one.stop()

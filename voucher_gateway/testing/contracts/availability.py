@@ -1,0 +1,212 @@
+"""The read level: reads of a vendor in trouble."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import attrs
+
+from voucher_gateway.provider_api import (
+    AccessDenied,
+    AuthenticationFailed,
+    MalformedResponse,
+    NotExecuted,
+    Operation,
+    OutcomeUnknown,
+    Voucher,
+    VoucherGatewayError,
+    VoucherProvider,
+    VoucherQuery,
+)
+from voucher_gateway.testing.contracts.base import Contract
+from voucher_gateway.testing.harness.ledger_vouchers import (
+    LedgerVoucher,
+    can,
+    check_money,
+    check_voucher,
+    ledger_vouchers,
+)
+from voucher_gateway.testing.harness.vendor import IMPATIENT, VendorUnderTest, select_settings
+from voucher_gateway.testing.promise_checks import fail, for_promise, require
+
+_WAITING: Final = frozenset({"hang", "commit-then-hang", "drip", "drip-headers"})
+"""Faults that last as long as the provider waits, and so are tried on one call only."""
+_CHANGES_THE_TRUTH: Final = frozenset({"wrong-echo", "wrong-voucher", "insert-while-paging", "replace-reservation"})
+"""Faults after which a wrong answer is the vendor's own, or the books have changed."""
+_MOST_ARRIVALS: Final = 12
+_ENOUGH: Final = 40
+_LIMITS: Final = frozenset({"max_reply_bytes", "max_reply_values", "max_page_bytes", "max_page_values"})
+_MOST_MEMORY: Final = 64 * 2**20
+_MOST_SECONDS: Final = 10.0
+
+Check = Callable[[Any], None]
+
+
+class FailingContract(Contract):
+    """What a vendor in trouble brings is the truth or an honest error."""
+
+    @for_promise("R13")
+    def test_the_answer_is_right_or_an_honest_error(self, stage: VendorUnderTest) -> None:
+        require(stage.faults, "nothing can go wrong at the stage: let its `faults` say what can")
+        true = ledger_vouchers(stage)[0]
+        hasty = select_settings(self.provider, IMPATIENT)
+        for fault in stage.faults:
+            if fault in _CHANGES_THE_TRUTH:
+                continue
+            provider = stage.provider(**hasty)
+            provider.get(true.id)  # a token is there, so that the fault meets the call itself
+            for name, call, check in _reads(provider, stage, true):
+                if fault in _WAITING and name != "find":
+                    continue
+                for at in range(2 if name in ("history", "presentation") else 1):
+                    stage.inject_fault(fault, at)
+                    self._try(f"{name} with {fault}", call, check)
+                    stage.clear_faults()
+
+    def _try(self, where: str, call: Callable[[], Any], check: Check) -> None:
+        try:
+            result = call()
+        except OutcomeUnknown:
+            fail(f"{where} raised OutcomeUnknown, and a read changes nothing")
+        except (NotExecuted, MalformedResponse, AccessDenied):
+            return
+        except VoucherGatewayError as error:
+            fail(f"{where} was told as {type(error).__name__}")
+        check(result)
+
+    @for_promise("R22")
+    def test_a_404_of_an_api_gateway_is_not_a_missing_voucher(self, stage: VendorUnderTest) -> None:
+        true = ledger_vouchers(stage)[0]
+        provider = stage.provider()
+        provider.get(true.id)  # a token is there, so that the fault meets the call itself
+        for name, call, _ in _reads(provider, stage, true):
+            for at in range(_MOST_ARRIVALS):
+                stage.inject_fault("foreign-404", at)
+            try:
+                call()
+            except (NotExecuted, MalformedResponse, AccessDenied):
+                pass
+            except VoucherGatewayError as error:
+                fail(f"{name} told the 404 of an API gateway as {type(error).__name__}")
+            else:
+                fail(f"{name} gave an answer although an API gateway answered 404 in the vendor's place")
+            stage.clear_faults()
+
+    @for_promise("R14")
+    def test_a_vendor_that_cannot_answer_is_not_asked_for_ever(self, stage: VendorUnderTest) -> None:
+        true = ledger_vouchers(stage)[0]
+        for fault in ("error-before", "drop-before", "html"):
+            if fault not in stage.faults:
+                continue
+            provider = stage.provider()
+            provider.get(true.id)
+            for name, call, _ in _reads(provider, stage, true):
+                for at in range(_ENOUGH):
+                    stage.inject_fault(fault, at)
+                before = len(stage.requests())
+                try:
+                    call()
+                except (NotExecuted, MalformedResponse):
+                    pass
+                else:
+                    fail(f"{name} gave an answer while the vendor answered everything with {fault}")
+                count = len(stage.requests()) - before
+                require(count <= _MOST_ARRIVALS, f"{name} asked {count} times before it gave up")
+                stage.clear_faults()
+
+    @for_promise("R15")
+    def test_a_refused_login_is_said(self, stage: VendorUnderTest) -> None:
+        true = ledger_vouchers(stage)[0]
+        provider = stage.provider()
+        for name, call, _ in _reads(provider, stage, true):
+            for at in range(_ENOUGH):
+                stage.inject_fault("unauthorized", at)
+            try:
+                call()
+            except AccessDenied as error:
+                is_refusal = isinstance(error, AuthenticationFailed) or error.http_status in (401, 403)
+                require(is_refusal, f"{name} told a refused login as {type(error).__name__} without the status")
+            else:
+                fail(f"{name} gave an answer although the vendor refused the login")
+            stage.clear_faults()
+        check_voucher(provider.find(true.code), true, "find, after the login was accepted again,")
+
+    @for_promise("R21")
+    def test_a_reply_of_millions_of_values_costs_little(self, stage: VendorUnderTest) -> None:
+        true = ledger_vouchers(stage)[0]
+        provider = stage.provider(**_default_limits(self.provider))
+        provider.get(true.id)
+        for name, call, _ in _reads(provider, stage, true):
+            for at in range(2 if name == "history" else 1):
+                requests_before = len(stage.requests())
+                stage.inject_fault("huge-reply", at)
+                peak, seconds, error = _measure(call)
+                stage.clear_faults()
+                if len(stage.requests()) - requests_before <= at:
+                    continue  # no request met the fault
+                where = f"{name}, given a reply of millions of values at its request {at},"
+                refused = isinstance(error, NotExecuted | MalformedResponse)
+                require(refused, f"{where} {'gave an answer' if error is None else f'raised {type(error).__name__}'}")
+                require(peak < _MOST_MEMORY, f"{where} took {peak // 2**20} MiB of memory")
+                require(seconds < _MOST_SECONDS, f"{where} took {seconds:.0f} s")
+
+
+def _default_limits(provider: type[VoucherProvider]) -> dict[str, Any]:
+    """Return the limits of replies that an account has where nobody says otherwise, as far as the provider has them."""
+    return {
+        one.alias: one.default
+        for one in attrs.fields(provider.settings_type)
+        if one.alias in _LIMITS and type(one.default) is int
+    }
+
+
+def _measure(call: Callable[[], object]) -> tuple[int, float, Exception | None]:
+    """Make a call, and return the bytes of memory that it took at most, its seconds and its error."""
+    tracing = tracemalloc.is_tracing()
+    if not tracing:
+        tracemalloc.start()
+    tracemalloc.reset_peak()
+    before, start = tracemalloc.get_traced_memory()[0], time.monotonic()
+    error: Exception | None = None
+    try:
+        call()
+    except Exception as raised:  # noqa: BLE001 - whatever a stranger's provider raises is looked at
+        error = raised
+    seconds, peak = time.monotonic() - start, tracemalloc.get_traced_memory()[1] - before
+    if not tracing:
+        tracemalloc.stop()
+    return peak, seconds, error
+
+
+def _reads(
+    provider: VoucherProvider, stage: VendorUnderTest, true: LedgerVoucher
+) -> Iterator[tuple[str, Callable[[], Any], Check]]:
+    """Yield every kind of reading call, and how its answer is held against the truth."""
+
+    def is_right(voucher: Voucher) -> None:
+        check_voucher(voucher, true, "a read in trouble")
+
+    def has_all(vouchers: list[Voucher]) -> None:
+        held = {truth.id for truth in ledger_vouchers(stage)}
+        require({voucher.id for voucher in vouchers} == held, "a list in trouble was told as complete, and was not")
+
+    def has_movements(history: Any) -> None:
+        require(len(history) == len(true.movements), "a history in trouble lost movements")
+
+    yield "find", lambda: provider.find(true.code), is_right
+    yield "get", lambda: provider.get(true.id), is_right
+    if can(provider, Operation.BALANCE):
+        yield (
+            "balance",
+            lambda: provider.balance(true.code),
+            lambda balance: check_money(balance.remaining, true.remaining, "a balance in trouble"),
+        )
+    if can(provider, Operation.VOUCHERS):
+        yield "vouchers", lambda: list(provider.vouchers(VoucherQuery())), has_all
+    if can(provider, Operation.HISTORY):
+        yield "history", lambda: provider.history(true.id), has_movements
+    if can(provider, Operation.PRESENTATION):
+        yield "presentation", lambda: provider.presentation(true.code).voucher, is_right

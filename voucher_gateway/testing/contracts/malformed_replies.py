@@ -1,0 +1,163 @@
+"""The read level: replies that are not what they were yesterday, or not what they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final
+
+from voucher_gateway.provider_api import (
+    Balance,
+    MalformedResponse,
+    Medium,
+    Operation,
+    Status,
+    Voucher,
+    VoucherGatewayError,
+    VoucherNotFound,
+    VoucherProvider,
+)
+from voucher_gateway.testing.contracts.base import Contract
+from voucher_gateway.testing.harness.ledger_vouchers import (
+    LedgerVoucher,
+    can,
+    check_money,
+    check_voucher,
+    ledger_vouchers,
+    readings,
+    richest,
+)
+from voucher_gateway.testing.harness.reply_rewriting import leaves, one_leaf, one_word, with_objects
+from voucher_gateway.testing.harness.vendor import SimulatorVendor
+from voucher_gateway.testing.promise_checks import for_promise, require
+
+NEW_WORD: Final = "hibernating"
+EXTRA: Final = "x-contract-extra"
+_ABSURD: Final = (Decimal("1e-999999"), Decimal("0e999999"))
+"""Numbers that are an amount of nothing to a careless reader, and too long to be written again."""
+_WRONG: Final[tuple[Any, ...]] = (None, [], {"a": 1}, True, "\x00wrong", *_ABSURD)
+_EXACT: Final = Decimal("0.1000000000000000000000000001")
+_MOST: Final = 100
+"""How many answers one read may take."""
+
+_BY_CODE: Final = frozenset({"find", "balance", "presentation"})
+"""Reads for which a reply with another code in it may well mean that nothing was found."""
+
+
+class MisreadingContract(Contract):
+    """What a vendor changes does no harm, and what it breaks is said."""
+
+    @for_promise("R8")
+    def test_a_new_word_is_unknown_and_stays_readable(self, stage: SimulatorVendor) -> None:
+        provider = stage.provider()
+        for true in ledger_vouchers(stage)[:8]:
+            for by, reading in list(readings(provider, true)):
+                for name, unknown in (("status", Status.UNKNOWN), ("medium", Medium.UNKNOWN)):
+                    word: Status | Medium | None = getattr(reading, name)
+                    if word is None or word is unknown:
+                        continue
+                    texts = {text for _, text in leaves(_plain(reading)) if isinstance(text, str)}
+                    # A vendor may have words of its own for what we call active: then it is one of its texts.
+                    words = [word.value] if word.value in texts else sorted(texts)
+                    heard = [_with_new_word(stage, provider, true, by, word) for word in words]
+                    matching = [
+                        reading for reading in heard if reading is not None and getattr(reading, name) is unknown
+                    ]
+                    require(matching, f"{by} made something else than {unknown!s} of a {name} that it cannot know")
+                    kept = [value for reading in matching for _, value in leaves(_plain(reading))]
+                    require(NEW_WORD in kept, f"the new {name} is not in raw of what {by} gave")
+
+    @for_promise("R9")
+    def test_nothing_that_the_vendor_sends_is_lost(self, stage: SimulatorVendor) -> None:
+        provider = stage.provider()
+        stage.tamper(lambda document: with_objects(document, lambda item: {**item, EXTRA: {"n": _EXACT}}))
+        for true in ledger_vouchers(stage):
+            for by, reading in readings(provider, true):
+                check_voucher(reading, true, f"{by}, of a reply with a new member,")
+                raw = _plain(reading)
+                require(raw is not None, f"{by} keeps nothing of the vendor's own object in raw")
+                inexact = any(isinstance(value, float) for _, value in leaves(raw))
+                require(not inexact, f"raw of what {by} gave holds a binary float")
+                require(raw.get(EXTRA) == {"n": _EXACT}, f"raw of what {by} gave lacks a member that the vendor sent")
+                require(EXTRA not in repr(reading), f"raw shows in the repr of what {by} gave")
+
+    @for_promise("R10")
+    def test_a_broken_reply_is_malformed_or_does_no_harm(self, stage: SimulatorVendor) -> None:
+        provider = stage.provider()
+        true = richest(ledger_vouchers(stage))
+        for name, call in _reads_of(provider, true).items():
+            call()  # whatever is asked only once is asked now
+            for place in _places(stage, call):
+                for wrong in _WRONG:
+                    stage.tamper(one_leaf(place, wrong))
+                    where = f"{name} of a reply whose {'.'.join(map(str, place))} was {wrong!r}"
+                    try:
+                        result = _call_within_limits(stage, call, where)
+                    except MalformedResponse:
+                        continue
+                    except VoucherGatewayError as error:
+                        honest = isinstance(error, VoucherNotFound) and name in _BY_CODE
+                        require(honest, f"{where} was told as {type(error).__name__}")
+                    else:
+                        _check_money_of(result, true, where)
+            stage.clear_faults()
+
+
+def _call_within_limits(stage: SimulatorVendor, call: Callable[[], object], where: str) -> object:
+    """Make a call that must come to an end, and not follow a wrong reply in circles."""
+    stage.refuse(400, _MOST)
+    try:
+        return call()
+    finally:
+        require(not stage.refuses, f"{where} was followed by {_MOST} requests and more")
+
+
+def _plain(voucher: Voucher) -> Any:
+    return None if voucher.raw is None else dict(voucher.raw)
+
+
+def _reads_of(provider: VoucherProvider, true: LedgerVoucher) -> dict[str, Callable[[], object]]:
+    reads: dict[str, Callable[[], object]] = {
+        "find": lambda: provider.find(true.code),
+        "get": lambda: provider.get(true.id),
+    }
+    if can(provider, Operation.BALANCE):
+        reads["balance"] = lambda: provider.balance(true.code)
+    if can(provider, Operation.HISTORY):
+        reads["history"] = lambda: provider.history(true.id)
+    if can(provider, Operation.PRESENTATION):
+        reads["presentation"] = lambda: provider.presentation(true.code).voucher
+    return reads
+
+
+def _places(stage: SimulatorVendor, call: Callable[[], object]) -> list[tuple[str | int, ...]]:
+    """Return every place of the replies that a call is given."""
+    seen: dict[tuple[str | int, ...], None] = {}
+
+    def note(document: Any) -> Any:
+        seen.update(dict.fromkeys(place for place, _ in leaves(document)))
+        return document
+
+    stage.tamper(note)
+    call()
+    return list(seen)
+
+
+def _check_money_of(result: object, true: LedgerVoucher, where: str) -> None:
+    if isinstance(result, Voucher):
+        check_money(result.initial, true.initial, f"initial by {where}")
+    if isinstance(result, Voucher | Balance):
+        check_money(result.remaining, true.remaining, f"remaining by {where}")
+
+
+def _with_new_word(
+    stage: SimulatorVendor, provider: VoucherProvider, true: LedgerVoucher, by: str, word: str
+) -> Voucher | None:
+    """Read a voucher while one text of the vendor's is another; None if nothing could be made of that."""
+    stage.tamper(one_word(word, NEW_WORD))
+    try:
+        return provider.find(true.code) if by == "find" else provider.get(true.id)
+    except (MalformedResponse, VoucherNotFound):
+        return None
+    finally:
+        stage.tamper(None)

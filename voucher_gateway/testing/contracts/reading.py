@@ -1,0 +1,287 @@
+"""The read level: vouchers, codes, histories, and replies that are not what they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+
+from voucher_gateway.provider_api import (
+    Code,
+    Declined,
+    InvalidRequest,
+    MovementKind,
+    Operation,
+    Pin,
+    Presentation,
+    Status,
+    Voucher,
+    VoucherGatewayError,
+    VoucherNotFound,
+    VoucherProvider,
+)
+from voucher_gateway.testing.contracts.base import Contract
+from voucher_gateway.testing.harness.ledger_vouchers import (
+    by_id,
+    can,
+    check_voucher,
+    is_near,
+    ledger_vouchers,
+    readings,
+    richest,
+)
+from voucher_gateway.testing.harness.vendor import ACCOUNT, VendorUnderTest
+from voucher_gateway.testing.promise_checks import fail, for_promise, require
+
+ODD_TEXTS: Final = (
+    "no/such/voucher",
+    "../vouchers",
+    "..",
+    ".",
+    "%2e%2e%2f",
+    "a?b=c&d=e#f",
+    "a b  c",
+    "ünknown-🎁",
+    "100%",
+    "*",
+    "quo'te\"s",
+    "a;b,c",
+)
+"""Codes and ids that no stage has, and that go wrong where a path or a query is glued together."""
+ODD_ENDS: Final = ("?x=1", "&x=1", "#x", "/", "/.", "%00", "%20", ";x=1")
+"""What makes an unknown code or id of a known one, unless its characters are taken for the URL's own."""
+
+_BESIDE_THE_VALUE: Final = ("taxable", "tax_rate", "order", "login", "origin", "links")
+"""What a vendor tells of a voucher that is not what it is worth, nor of what it was made."""
+
+_READS: Final = frozenset(operation.value for operation in Operation if not operation.changes)
+_KNOWN_DIRECTIONS: Final = {
+    MovementKind.REDEMPTION: -1,
+    MovementKind.REFUND: 1,
+    MovementKind.TOP_UP: 1,
+}
+
+
+class ReadingContract(Contract):
+    """Vouchers are found, told and remembered as the vendor has them."""
+
+    @for_promise("R1")
+    def test_find_gives_the_voucher_with_the_code(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+        for true in ledger_vouchers(stage):
+            voucher = provider_.find(true.code)
+            require(isinstance(voucher, Voucher), f"find gave a {type(voucher).__name__}, not a Voucher")
+            check_voucher(voucher, true, "find")
+            require(voucher.account == ACCOUNT, f"find named the account {voucher.account!r}, not {ACCOUNT!r}")
+            check_voucher(provider_.find(Code(true.code)), true, "find with a Code")
+
+    @for_promise("R2")
+    def test_a_code_finds_nothing_but_its_own_voucher(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+        everything = ledger_vouchers(stage)
+        codes = {true.code for true in everything}
+        for true in everything[:12]:
+            for how, other in _variants(true.code):
+                if other in codes:
+                    continue
+                try:
+                    voucher = provider_.find(other)
+                except (VoucherNotFound, InvalidRequest):
+                    continue
+                fail(f"{how} of the code of {true.id!r} found the voucher {voucher.id!r}")
+
+    @for_promise("R3")
+    def test_codes_and_ids_of_any_characters(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+        for true in ledger_vouchers(stage):
+            if not (true.code + true.id).isalnum():
+                check_voucher(provider_.find(true.code), true, "find with an unusual code")
+                check_voucher(provider_.get(true.id), true, "get with an unusual id")
+        known = {text for true in ledger_vouchers(stage) for text in (true.code, true.id)}
+        for true in ledger_vouchers(stage)[:4]:
+            for name, call, text in (("find", provider_.find, true.code), ("get", provider_.get, true.id)):
+                for odd in (*ODD_TEXTS, *(f"{text}{end}" for end in ODD_ENDS), f"../vouchers/{text}", f"x/../{text}"):
+                    if odd in known:
+                        continue
+                    try:
+                        result = call(odd)
+                    except (VoucherNotFound, InvalidRequest):
+                        continue
+                    shown = odd.replace(text, "...")
+                    fail(f"{name} of {shown!r} gave the voucher {result.id!r}; nothing has this code or id")
+
+    @for_promise("R4")
+    def test_get_gives_the_voucher_with_the_id(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+        for true in ledger_vouchers(stage):
+            by_code, got = provider_.find(true.code), provider_.get(true.id)
+            check_voucher(got, true, "get")
+            require(got.account == ACCOUNT, f"get named the account {got.account!r}, not {ACCOUNT!r}")
+            for name in ("initial", "remaining", "status", "medium", "valid_until", "sku", "batch", "created_at"):
+                value, other = getattr(by_code, name), getattr(got, name)
+                require(value == other or None in (value, other), f"of {true.id!r}, find and get tell different {name}")
+
+    @for_promise("R5")
+    def test_what_is_not_there_is_not_found(self, provider_: VoucherProvider) -> None:
+        calls: dict[str, Callable[[str], object]] = {"find": provider_.find, "get": provider_.get}
+        if can(provider_, Operation.BALANCE):
+            calls["balance"] = provider_.balance
+        if can(provider_, Operation.HISTORY):
+            calls["history"] = provider_.history
+        if can(provider_, Operation.PRESENTATION):
+            calls["presentation"] = provider_.presentation
+        for name, call in calls.items():
+            try:
+                call("NOSUCHVOUCHER1234")
+            except VoucherNotFound as error:
+                _check_named(error, name)
+            else:
+                fail(f"{name} of an unknown code or id did not raise")
+
+    @for_promise("R6")
+    def test_codes_and_pins_can_be_read_back(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+        for true in ledger_vouchers(stage):
+            got = provider_.get(true.id, secrets=True)
+            require(got.code == Code(true.code), f"get(secrets=True) did not give the code of {true.id!r}")
+            require(type(got.code) is Code, "the code is no Code, so it would show itself")
+            if true.pin is not None:
+                require(got.pin == Pin(true.pin), f"get(secrets=True) did not give the PIN of {true.id!r}")
+
+    @for_promise("R7")
+    def test_the_status_is_the_vendors(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+        seen = set()
+        for true in ledger_vouchers(stage):
+            for by, reading in readings(provider_, true):
+                seen.add(reading.status)
+                require(
+                    reading.status is None or (type(reading.status) is Status and reading.status.value == true.status),
+                    f"{by} says {reading.status!s} of {true.id!r}; the vendor's word is {true.status!r}",
+                )
+        statuses = {true.status for true in ledger_vouchers(stage)} & {Status.ACTIVE.value, Status.INACTIVE.value}
+        require(
+            len(statuses) < 2 or None not in seen,
+            "the vendor tells active from inactive vouchers; the provider does not",
+        )
+
+    @for_promise("R11")
+    def test_the_history_is_the_vendors(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+        for true in ledger_vouchers(stage):
+            history = provider_.history(true.id)
+            require(
+                history.voucher_id == true.id, f"the history of {true.id!r} is said to be of {history.voucher_id!r}"
+            )
+            amounts = sorted(movement.money.amount for movement in history)
+            held = sorted(Decimal(movement["amount"]) for movement in true.movements)
+            require(
+                amounts == held,
+                f"the history of {true.id!r} tells of {len(amounts)} movements, the vendor of {len(held)}, or of"
+                " others",
+            )
+            for movement in history:
+                require(
+                    movement.money.currency == true.initial.currency, "a movement has another currency than its voucher"
+                )
+                require(
+                    movement.money.amount >= 0, "a movement has a negative amount: the direction belongs in its kind"
+                )
+            for entry in true.movements:
+                if entry.get("reference") is not None:
+                    require(
+                        any(movement.reference == entry["reference"] for movement in history),
+                        f"the history of {true.id!r} lacks the reference of a movement, or has another in its place",
+                    )
+            if all(movement.kind in _KNOWN_DIRECTIONS for movement in history):
+                total = sum(
+                    (_KNOWN_DIRECTIONS[movement.kind] * movement.money.amount for movement in history), Decimal(0)
+                )
+                require(
+                    true.initial.amount + total == true.remaining.amount,
+                    f"initial value and movements of {true.id!r} do not add up to what is left: a kind is wrong",
+                )
+
+    @for_promise("R12")
+    def test_the_history_says_whether_it_is_whole_and_of_when(
+        self, stage: VendorUnderTest, provider_: VoucherProvider
+    ) -> None:
+        true = richest(ledger_vouchers(stage))
+        before = provider_.history(true.id)
+        require(isinstance(before.complete, bool), "complete is neither True nor False")
+        stage.advance(7200)
+        after = provider_.history(true.id)
+        if before.as_of is not None or after.as_of is not None:
+            require(None not in (before.as_of, after.as_of), "as_of is told only now and then")
+            assert before.as_of is not None
+            assert after.as_of is not None
+            require(
+                is_near(after.as_of - timedelta(hours=2), before.as_of, timedelta(seconds=30)),
+                "the vendor's clock was put forward by two hours, and as_of was not: it is another clock's",
+            )
+
+    @for_promise("R24")
+    def test_what_the_vendor_says_beside_the_value_has_its_place(
+        self, stage: VendorUnderTest, provider_: VoucherProvider
+    ) -> None:
+        lists = can(provider_, Operation.VOUCHERS)
+        listed = by_id(provider_.vouchers()) if lists else {}
+        for true in ledger_vouchers(stage):
+            told = [*readings(provider_, true), *([("the list", listed[true.id])] if lists else [])]
+            for name in _BESIDE_THE_VALUE:
+                said = {by: value for by, voucher in told if (value := getattr(voucher, name)) not in (None, {})}
+                first = next(iter(said.values()), None)
+                require(
+                    all(value == first for value in said.values()),
+                    f"of {true.id!r}, {' and '.join(said)} tell different {name}",
+                )
+                plain = type(first) is bool or all(type(text) is str for text in _texts(first))
+                require(plain, f"{name} of {true.id!r} is a {type(first).__name__}, which no journal brings back")
+
+    @for_promise("R24")
+    def test_a_presentation_shows_the_voucher_that_has_the_code(
+        self, stage: VendorUnderTest, provider_: VoucherProvider
+    ) -> None:
+        if not can(provider_, Operation.PRESENTATION):
+            return
+        everything = ledger_vouchers(stage)
+        for true, other in zip(everything, [*everything[1:], everything[0]], strict=True):
+            for shown in (provider_.presentation(true.code), provider_.presentation(Code(true.code), id=true.id)):
+                require(isinstance(shown, Presentation), f"presentation gave a {type(shown).__name__}")
+                check_voucher(shown.voucher, true, "presentation")
+                require(shown.voucher.code == Code(true.code), "presentation lacks the code, which is to be printed")
+                require(shown.account == ACCOUNT, f"presentation named the account {shown.account!r}, not {ACCOUNT!r}")
+            if other.id == true.id:
+                continue
+            try:
+                shown = provider_.presentation(true.code, id=other.id)
+            except (VoucherNotFound, InvalidRequest):
+                continue
+            fail(f"presentation of the code of {true.id!r} with the id {other.id!r} gave {shown.voucher.id!r}")
+
+
+def _texts(value: object) -> list[object]:
+    """Return what stands in a field: the text itself, or the names and texts of links."""
+    if isinstance(value, Mapping):
+        return [text for pair in value.items() for text in pair]
+    return [] if value is None else [value]
+
+
+def _variants(code: str) -> list[tuple[str, str]]:
+    swapped = code.swapcase()
+    return [
+        (how, text)
+        for how, text in (
+            ("all but the last character", code[:-1]),
+            ("the beginning", code[: len(code) // 2]),
+            ("another case", swapped),
+            ("a longer text", f"{code}X"),
+            ("the code with a blank before it", f" {code}"),
+            ("the code with a blank behind it", f"{code} "),
+            ("the code with a wildcard", f"{code[:-1]}*"),
+            ("the code with a wildcard", f"{code[:-1]}%"),
+            ("the code with a wildcard", f"{code[:-1]}_"),
+        )
+        if text not in ("", code)
+    ]
+
+
+def _check_named(error: VoucherGatewayError, operation: str) -> None:
+    require(isinstance(error, Declined) and error.outcome == "declined", "the error's outcome is not declined")
+    require(error.account == ACCOUNT, f"the error of {operation} names the account {error.account!r}")
+    # One read may be made of another: a balance of find, a history of get and a list of movements.
+    require(error.operation in _READS, f"the error of {operation} names the operation {error.operation!r}")

@@ -1,0 +1,164 @@
+"""Promises about finding out later what became of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import timedelta
+from typing import Final
+
+from voucher_gateway.provider_api import Effect, Intent, Operation, Outcome, VoucherGatewayError, VoucherProvider
+from voucher_gateway.request_hooks import use_before_send_hook
+from voucher_gateway.testing.contracts.outcomes import EffectsContract
+from voucher_gateway.testing.contracts.references import MONEY
+from voucher_gateway.testing.harness.calls import BeforeSendRecorder
+from voucher_gateway.testing.harness.cases import OperationCase, make_case
+from voucher_gateway.testing.harness.fault_matrix import FaultMatrix, FaultResult
+from voucher_gateway.testing.harness.vendor import VendorUnderTest
+from voucher_gateway.testing.harness.vouchers import VoucherFactory
+from voucher_gateway.testing.promise_checks import for_promise, require
+
+_LAPSES: Final = frozenset({Operation.RESERVE})
+"""What moves nothing: it need not be found, only known to be over in the end."""
+
+
+class _Stop(Exception):
+    """Raised by a witness instead of sending."""
+
+
+class _Keeping(BeforeSendRecorder):
+    """A witness that keeps the intent and lets nothing be sent."""
+
+    def before_send(self, intent: Intent) -> None:
+        super().before_send(intent)
+        raise _Stop
+
+
+class ResolvingContract(EffectsContract):
+    """Resolution of unknown outcomes."""
+
+    @for_promise("U1")
+    def test_what_happened_is_found(self, campaign: Callable[[], FaultMatrix]) -> None:
+        for strike, outcome in _outcomes(campaign().strikes):
+            declared = strike.operation in campaign().scenes.declared.resolvable
+            if strike.times_then != 1 or not declared or strike.operation in _LAPSES:
+                continue
+            require(
+                outcome.effect is Effect.SUCCEEDED,
+                f"{strike.where}: it happened, `resolves` names it, and `resolve` says {outcome.effect.value}:"
+                f" {outcome.reason}",
+            )
+
+    @for_promise("U2")
+    def test_nothing_is_proved_that_is_not_so(self, campaign: Callable[[], FaultMatrix]) -> None:
+        for strike, outcome in _outcomes(campaign().strikes):
+            if outcome.effect is Effect.SUCCEEDED:
+                require(strike.times_then == 1, f"{strike.where}: `resolve` says that it happened, and it did not")
+            elif outcome.effect is not Effect.UNKNOWN:
+                require(
+                    strike.times_then == 0,
+                    f"{strike.where}: `resolve` says {outcome.effect.value}, and it happened: {outcome.reason}",
+                )
+
+    @for_promise("U3")
+    def test_a_look_up_that_lags_or_fails_proves_nothing(self, campaign: Callable[[], FaultMatrix]) -> None:
+        for strike, outcome in _outcomes(campaign().lagging):
+            if outcome.effect in (Effect.NOT_EXECUTED, Effect.DECLINED):
+                require(
+                    strike.times_then == 0,
+                    f"{strike.operation.value} happened, the look-up lagged behind, and `resolve` says"
+                    f" {outcome.effect.value}: {outcome.reason}",
+                )
+        for lookup in campaign().blinded:
+            seen = f"{lookup.verb} happened, its look-up met {lookup.met}, and `resolve`"
+            if isinstance(lookup.raised, Exception):
+                known = isinstance(lookup.raised, VoucherGatewayError)
+                require(known, f"{seen} raised {type(lookup.raised).__name__}, which is no error of voucher_gateway")
+            else:
+                honest = lookup.raised.effect not in (Effect.NOT_EXECUTED, Effect.DECLINED)
+                require(honest, f"{seen} says {lookup.raised.effect.value}: {lookup.raised.reason}")
+
+    @for_promise("U4")
+    def test_a_call_that_was_never_sent_is_not_found(
+        self, stage: VendorUnderTest, provider_: VoucherProvider, scenes: VoucherFactory
+    ) -> None:
+        for operation in sorted(provider_.declared.resolvable):
+            if not scenes.native(operation):
+                continue
+            witness, deed = _Keeping(stage), make_case(operation, scenes)
+            # The witness stops it, and E4 is about how that is told.
+            with use_before_send_hook(witness), suppress(Exception):
+                deed.call(provider_, scenes.reference())
+            require(witness.intents, f"{operation.value} announced nothing")
+            _must_not_be_found(provider_, witness.intents[-1], deed, "was never sent")
+            if operation in MONEY and deed.voucher_id is not None:
+                before = scenes.books()
+                deed.call(provider_, scenes.reference())
+                (entered,) = scenes.books().new_movements(deed.voucher_id, before)
+                if entered["reference"] is not None:  # by which the vendor tells the two apart
+                    _must_not_be_found(provider_, witness.intents[-1], deed, "was sent under another reference only")
+
+    @for_promise("U5")
+    def test_a_reservation_in_doubt_is_over_in_the_end(
+        self, stage: VendorUnderTest, provider_: VoucherProvider, scenes: VoucherFactory
+    ) -> None:
+        rules = provider_.declared.reservations
+        assert rules is not None
+        assert rules.time_to_live is not None
+        witness = BeforeSendRecorder(stage)
+        with witness.watching():
+            make_case(Operation.RESERVE, scenes).call(provider_, scenes.reference())
+        first = provider_.resolve(witness.intents[-1])
+        require(first.effect is not Effect.NOT_EXECUTED, "a reservation stands, and `resolve` says that there is none")
+        stage.advance(rules.time_to_live.total_seconds() + 150)
+        then = provider_.resolve(witness.intents[-1])
+        require(
+            then.effect is not Effect.UNKNOWN, f"long after its end, `resolve` says of a reservation: {then.reason}"
+        )
+
+    @for_promise("U6")
+    def test_a_changed_reference_is_not_taken_for_absence(
+        self, campaign: Callable[[], FaultMatrix], stage: VendorUnderTest, scenes: VoucherFactory
+    ) -> None:
+        rules = scenes.declared.reservations
+        life = rules.time_to_live if rules is not None else None
+        for operation in MONEY:
+            if not scenes.native(operation) or operation not in scenes.declared.resolvable:
+                continue
+            at = campaign().rehearsals[operation].changing[-1]
+            deed, witness = make_case(operation, scenes), BeforeSendRecorder(stage)
+            provider = stage.provider()
+            stage.inject_fault("rewrite-reference", at)
+            stage.inject_fault("commit-then-drop", at)
+            with witness.watching(), suppress(VoucherGatewayError):
+                deed.call(provider, scenes.reference())
+            stage.clear_faults()
+            require(
+                deed.times() == 1, f"{operation.value} under a changed reference did not happen, although it was sent"
+            )
+            stage.advance((life or timedelta(days=1)).total_seconds() + 150)
+            outcome = provider.resolve(witness.intents[-1], deed.code)
+            require(
+                outcome.effect not in (Effect.NOT_EXECUTED, Effect.DECLINED),
+                f"{operation.value} happened, the vendor keeps it under a changed reference, and `resolve` says"
+                f" {outcome.effect.value}: {outcome.reason}",
+            )
+
+
+def _must_not_be_found(provider: VoucherProvider, intent: Intent, deed: OperationCase, what: str) -> None:
+    outcome = provider.resolve(intent, deed.code)
+    seen = f"{deed.operation.value} {what}, and `resolve` says {outcome.effect.value}: {outcome.reason}"
+    require(outcome.effect is not Effect.SUCCEEDED, seen)
+
+
+def _outcomes(strikes: list[FaultResult]) -> Iterator[tuple[FaultResult, Outcome]]:
+    """Yield the strikes that left an outcome unknown, with what `resolve` made of it."""
+    for strike in strikes:
+        if strike.resolved is None:
+            continue
+        outcome = strike.resolved
+        if isinstance(outcome, VoucherGatewayError):
+            continue  # a read that failed; the gateway takes it for unknown
+        require(not isinstance(outcome, Exception), f"{strike.where}: `resolve` raised {type(outcome).__name__}")
+        assert isinstance(outcome, Outcome)
+        yield strike, outcome

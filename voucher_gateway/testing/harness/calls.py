@@ -1,0 +1,97 @@
+"""Calls as the contract makes them: refused ones, silent ones, and those of a gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import attrs
+
+from voucher_gateway.provider_api import Intent, VoucherGatewayError
+from voucher_gateway.request_hooks import use_before_send_hook
+from voucher_gateway.testing.harness.vendor import ACCOUNT, VendorUnderTest
+from voucher_gateway.testing.promise_checks import PromiseViolation, require
+
+
+def expect_error(call: Callable[[], object], what: str, *kinds: type[VoucherGatewayError]) -> VoucherGatewayError:
+    """Make a call that must be refused, and return the error.
+
+    Args:
+        call: the call.
+        what: what it asks for, as the beginning of a sentence.
+        kinds: the errors that are right.
+    """
+    wanted = " or ".join(kind.__name__ for kind in kinds)
+    seen = f"{what} was carried out, where {wanted} is due"
+    try:
+        call()
+    except kinds as error:
+        return error
+    except VoucherGatewayError as error:
+        seen = f"{what} raised {type(error).__name__} where {wanted} is due: {error.message}"
+    raise PromiseViolation(seen)
+
+
+@contextmanager
+def expect_no_request(stage: VendorUnderTest, what: str) -> Iterator[None]:
+    """Make sure that no request arrives meanwhile."""
+    before = len(stage.requests())
+    yield
+    arrived = stage.requests()[before:]
+    require(
+        not arrived,
+        f"{what} sent {', '.join(request.partition(' ')[0] or request for request in arrived)} to the vendor",
+    )
+
+
+class AccountClient:
+    """The verbs of a gateway for the one account of a contract run, so that they look like a provider's."""
+
+    def __init__(self, gateway: Any) -> None:
+        self._gateway = gateway
+
+    def __getattr__(self, verb: str) -> Any:
+        return partial(getattr(self._gateway, verb), ACCOUNT)
+
+
+@attrs.define
+class BeforeSendRecorder:
+    """A witness that counts what it is told, as a journal would write it.
+
+    Attributes:
+        stage: the vendor.
+        intents: of each announced request.
+        after: how many requests had arrived when each was announced.
+    """
+
+    stage: VendorUnderTest
+    intents: list[Intent] = attrs.field(factory=list)
+    after: list[int] = attrs.field(factory=list)
+
+    def before_send(self, intent: Intent) -> None:
+        """Take note of a request that is about to be sent."""
+        self.intents.append(intent)
+        self.after.append(len(self.stage.requests()))
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Be the witness meanwhile."""
+        with use_before_send_hook(self):
+            yield
+
+
+def is_reading(arrival: str) -> bool:
+    """Whether a request changes nothing by its method, where it has one."""
+    return arrival.startswith(("GET ", "HEAD ", "OPTIONS "))
+
+
+def changing_of(arrived: list[str], reading: frozenset[str]) -> list[str]:
+    """Return those of the arrivals that change something.
+
+    Args:
+        arrived: the arrivals.
+        reading: what reads were seen to send, log-ins included.
+    """
+    return [request for request in arrived if not is_reading(request) and request not in reading]

@@ -1,0 +1,240 @@
+"""Every changing verb as something that can be done once, and counted in the vendor's ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+
+from voucher_gateway.provider_api import Code, Money, NewVoucher, Operation, Redemption, Reservation
+from voucher_gateway.testing.harness.ledger import times_moved
+from voucher_gateway.testing.harness.vouchers import VoucherFactory, VoucherUnderTest
+
+MINOR: Final = 1007
+"""How much a deed moves, in minor units."""
+
+ORDER: Final = "O-1001"
+
+
+@attrs.frozen(kw_only=True)
+class OperationCase:
+    """One call of a changing verb, prepared and not made yet.
+
+    Attributes:
+        operation: the verb.
+        call: makes it, with a provider or a `Till`, under a reference.
+        count: how often it happened, by the truth; no whole number if another amount moved.
+        money: the amount, where there is one.
+        voucher_id: the voucher, where it is there before.
+        code: the voucher's code, as the caller knows it.
+        other: makes the same call about another amount; None where it has none.
+        shows: whether the vendor's ledger shows that it happened.
+    """
+
+    operation: Operation
+    call: Callable[[Any, str], Any]
+    count: Callable[[], Decimal]
+    money: Money | None = None
+    voucher_id: str | None = None
+    code: Code | None = None
+    with_other_amount: Callable[[Any, str], Any] | None = None
+    visible_in_ledger: bool = True
+
+    def times(self) -> Decimal:
+        """Return how often it happened; 0 where the vendor cannot show it."""
+        return self.count() if self.visible_in_ledger else Decimal(0)
+
+
+def make_case(operation: Operation, scenes: VoucherFactory) -> OperationCase:
+    """Make what a verb needs, and return the call."""
+    return _MAKERS[operation](scenes)
+
+
+def _issue(scenes: VoucherFactory) -> OperationCase:
+    known = set(scenes.books().entries)
+    taken = {str(entry["initial"]) for entry in scenes.books().entries.values()}
+    first = 7000 + scenes.number()  # two that are prepared before either is carried out must not be mistaken
+    minor = next(number for number in range(first, first + 3000) if f"{scenes.money(number).amount:f}" not in taken)
+    if scenes.through_gateway:  # which chooses an id or a code itself, so that it finds the voucher again
+        new = NewVoucher(initial=scenes.money(minor))
+    elif scenes.declared.codes.ids_choosable:
+        new = scenes.new(minor, id=f"C{scenes.reference()}")
+    else:
+        new = scenes.new(minor)
+
+    def call(verbs: Any, reference: str, new: NewVoucher = new) -> Any:
+        return verbs.issue(new, reference=reference, order=ORDER)
+
+    def count() -> Decimal:
+        books = scenes.books()
+        return Decimal(sum(id not in known and books.part(id, "initial") == new.initial for id in books.entries))
+
+    other = attrs.evolve(new, initial=new.initial + scenes.money(1))
+    return OperationCase(
+        operation=Operation.ISSUE,
+        call=call,
+        count=count,
+        money=new.initial,
+        code=new.code,
+        with_other_amount=lambda verbs, reference: call(verbs, reference, other),
+    )
+
+
+def _status(
+    operation: Operation, subject: Callable[[VoucherFactory], VoucherUnderTest]
+) -> Callable[[VoucherFactory], OperationCase]:
+    def make(scenes: VoucherFactory) -> OperationCase:
+        voucher = subject(scenes)
+        before = scenes.books().entries[voucher.id]["status"]
+        return OperationCase(
+            operation=operation,
+            call=lambda verbs, reference: getattr(verbs, operation.value)(voucher.id, reference=reference, order=ORDER),
+            count=lambda: Decimal(int(scenes.books().entries[voucher.id]["status"] != before)),
+            voucher_id=voucher.id,
+            code=voucher.code,
+        )
+
+    return make
+
+
+def _update(scenes: VoucherFactory) -> OperationCase:
+    voucher, changes = scenes.unspent(), scenes.changes()
+
+    def count() -> Decimal:
+        now = scenes.provider.get(voucher.id)
+        return Decimal(int(all(getattr(now, name) == value for name, value in changes.fields_to_change().items())))
+
+    return OperationCase(
+        operation=Operation.UPDATE,
+        call=lambda verbs, reference: verbs.update(voucher.id, changes, reference=reference, order=ORDER),
+        count=count,
+        voucher_id=voucher.id,
+        code=voucher.code,
+    )
+
+
+def _delete(scenes: VoucherFactory) -> OperationCase:
+    voucher = scenes.unspent()
+    return OperationCase(
+        operation=Operation.DELETE,
+        call=lambda verbs, reference: verbs.delete(voucher.id, "a test", reference=reference, order=ORDER),
+        count=lambda: Decimal(int(voucher.id not in scenes.books().entries)),
+        voucher_id=voucher.id,
+        code=voucher.code,
+    )
+
+
+def _top_up(scenes: VoucherFactory) -> OperationCase:
+    voucher, money, amounts = scenes.spendable(), scenes.money(MINOR), scenes.money(MINOR + 1)
+
+    def call(verbs: Any, reference: str, money: Money = money) -> Any:
+        return verbs.top_up(voucher.id, money, reference=reference, order=ORDER)
+
+    return OperationCase(
+        operation=Operation.TOP_UP,
+        call=call,
+        count=_count_by_remaining(scenes, voucher, money, up=True),
+        money=money,
+        voucher_id=voucher.id,
+        code=voucher.code,
+        with_other_amount=lambda verbs, reference: call(verbs, reference, amounts),
+    )
+
+
+def _spend(operation: Operation) -> Callable[[VoucherFactory], OperationCase]:
+    def make(scenes: VoucherFactory) -> OperationCase:
+        voucher, money, amounts = scenes.spendable(), scenes.money(MINOR), scenes.money(MINOR + 1)
+
+        def call(verbs: Any, reference: str, money: Money = money) -> Any:
+            return getattr(verbs, operation.value)(voucher.code, money, reference=reference, order=ORDER)
+
+        # Reserving lowers only what is available. A redemption is counted by what is left: one that the gateway makes
+        # of a reservation may leave that behind, and has taken nothing.
+        taken = _count_by_remaining(scenes, voucher, money, up=False)
+        return OperationCase(
+            operation=operation,
+            call=call,
+            count=taken if operation is Operation.REDEEM else _count_by_available(scenes, voucher, -money),
+            money=money,
+            voucher_id=voucher.id,
+            code=voucher.code,
+            with_other_amount=lambda verbs, reference: call(verbs, reference, amounts),
+        )
+
+    return make
+
+
+def _capture(scenes: VoucherFactory) -> OperationCase:
+    voucher = scenes.voucher_with_reservation(MINOR)
+    hold = voucher.reservation
+    assert isinstance(hold, Reservation)
+    return OperationCase(
+        operation=Operation.CAPTURE,
+        call=lambda verbs, reference: verbs.capture(hold, reference=reference, order=ORDER),
+        count=_count_by_remaining(scenes, voucher, hold.money, up=False),
+        money=hold.money,
+        voucher_id=voucher.id,
+        code=voucher.code,
+    )
+
+
+def _release(scenes: VoucherFactory) -> OperationCase:
+    voucher = scenes.voucher_with_reservation(MINOR)
+    hold = voucher.reservation
+    assert isinstance(hold, Reservation)
+    return OperationCase(
+        operation=Operation.RELEASE,
+        call=lambda verbs, reference: verbs.release(hold, reference=reference, order=ORDER),
+        count=_count_by_available(scenes, voucher, hold.money),
+        voucher_id=voucher.id,
+        code=voucher.code,
+    )
+
+
+def _refund(scenes: VoucherFactory) -> OperationCase:
+    voucher = scenes.voucher_with_redemption(MINOR)
+    taken = voucher.redemption
+    assert isinstance(taken, Redemption)
+    return OperationCase(
+        operation=Operation.REFUND,
+        call=lambda verbs, reference: verbs.refund(taken, reference=reference, order=ORDER),
+        count=_count_by_remaining(scenes, voucher, taken.money, up=True),
+        money=taken.money,
+        voucher_id=voucher.id,
+        code=voucher.code,
+    )
+
+
+def _count_by_remaining(
+    scenes: VoucherFactory, voucher: VoucherUnderTest, money: Money, *, up: bool
+) -> Callable[[], Decimal]:
+    start = scenes.books().remaining(voucher.id)
+
+    def count() -> Decimal:
+        now = scenes.books().remaining(voucher.id)
+        return times_moved(now - start if up else start - now, money)
+
+    return count
+
+
+def _count_by_available(scenes: VoucherFactory, voucher: VoucherUnderTest, money: Money) -> Callable[[], Decimal]:
+    """Count by what is available; a negative amount counts how often it became less."""
+    start = scenes.books().available(voucher.id)
+    return lambda: times_moved(scenes.books().available(voucher.id) - start, money)
+
+
+_MAKERS: Final[Mapping[Operation, Callable[[VoucherFactory], OperationCase]]] = {
+    Operation.ISSUE: _issue,
+    Operation.ACTIVATE: _status(Operation.ACTIVATE, VoucherFactory.inactive),
+    Operation.DEACTIVATE: _status(Operation.DEACTIVATE, VoucherFactory.spendable),
+    Operation.UPDATE: _update,
+    Operation.TOP_UP: _top_up,
+    Operation.DELETE: _delete,
+    Operation.RESERVE: _spend(Operation.RESERVE),
+    Operation.CAPTURE: _capture,
+    Operation.RELEASE: _release,
+    Operation.REDEEM: _spend(Operation.REDEEM),
+    Operation.REFUND: _refund,
+}

@@ -1,0 +1,314 @@
+"""How the vouchers of the contract come about: by the provider's own verbs, else out of those the vendor began with."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import attrs
+
+from voucher_gateway.provider_api import (
+    Code,
+    Interval,
+    InvalidRequest,
+    Money,
+    NewVoucher,
+    Operation,
+    Redemption,
+    Reservation,
+    Status,
+    Support,
+    UnsupportedOperation,
+    Validity,
+    Voucher,
+    VoucherChanges,
+    VoucherProvider,
+    exponent,
+)
+from voucher_gateway.testing.harness.ledger import LedgerSnapshot
+from voucher_gateway.testing.harness.vendor import VendorUnderTest
+from voucher_gateway.testing.promise_checks import MissingTestData, fail, require
+
+FACE: Final = 5321
+"""What a voucher holds unless a test says otherwise, in minor units."""
+
+_LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+_DAY_S: Final = 86_400
+_RESTOCKED: Final = 4
+"""How often the vendor gets more vouchers before it is said that one is lacking."""
+
+
+@attrs.frozen
+class VoucherUnderTest:
+    """A voucher that a test acts on.
+
+    Attributes:
+        id: the vendor's id.
+        code: its code.
+        value: what was left on it when it was made.
+        reservation: the reservation on it, if a test needs one.
+        redemption: the redemption of it, if a test needs one.
+    """
+
+    id: str
+    code: Code
+    value: Money
+    reservation: Reservation | None = None
+    redemption: Redemption | None = None
+
+
+class VoucherFactory:
+    """Makes vouchers of every kind that a test needs, each time another one.
+
+    Args:
+        stage: the vendor.
+        verbs: what they are made with: a provider, or a `Till`.
+        provider: the provider that `verbs` are of.
+    """
+
+    def __init__(self, stage: VendorUnderTest, provider: VoucherProvider, verbs: Any = None) -> None:
+        self.stage = stage
+        self.provider = provider
+        self.verbs = provider if verbs is None else verbs
+        self.declared = provider.declared
+        self._numbers = itertools.count(1)
+        self._random = random.Random(f"scenes of {provider.name}")  # noqa: S311 - the same vouchers in every run
+        self._used: set[str] = set()
+        self._unfit: dict[str, set[str]] = {}
+        self._update: Callable[[], VoucherChanges] | None = None
+        self.currency = self._currency()
+        self.wrap_money: Callable[[Money], Money] = lambda money: money
+
+    # --- names and amounts ---
+
+    def number(self) -> int:
+        """Return a number that was not given before."""
+        return next(self._numbers)
+
+    def reference(self) -> str:
+        """Return a reference that no other call has."""
+        return f"contract-{next(self._numbers)}"
+
+    def code(self) -> Code:
+        """Return a code that no voucher has, within the declared rules."""
+        rules = self.declared.codes
+        length = max(rules.min_length, min(16, rules.max_length or 16))
+        letters = [letter for letter in _LETTERS if letter not in rules.forbidden]
+        return Code("".join(self._random.choice(letters) for _ in range(length)))
+
+    def money(self, minor: int) -> Money:
+        """Return an amount in the currency of the scenes."""
+        return self.wrap_money(Money.from_minor(minor, self.currency))
+
+    def native(self, *operations: Operation) -> bool:
+        """Whether the provider has all of these itself."""
+        return all(self.declared.of(operation).support is Support.NATIVE for operation in operations)
+
+    @property
+    def through_gateway(self) -> bool:
+        """Whether the verbs are a gateway's."""
+        return self.verbs is not self.provider
+
+    def ledger(self) -> list[Mapping[str, Any]]:
+        """Return the stage's ledger, whose codes must not show in messages."""
+        return self.stage.ledger()
+
+    def books(self) -> LedgerSnapshot:
+        """Read the ledger."""
+        return LedgerSnapshot.of(self.stage)
+
+    # --- vouchers ---
+
+    def spendable(self, minor: int = FACE, **fields: Any) -> VoucherUnderTest:
+        """Return a voucher that can be spent now."""
+        if not self.native(Operation.ISSUE):
+            return self._pick_existing("active voucher", minor, self._is_spendable)
+        issued = self._issue(minor, active=True, **fields)
+        if issued.status is Status.INACTIVE:
+            require(
+                self.native(Operation.ACTIVATE),
+                "a new voucher is inactive, and the provider declares nothing that makes it spendable",
+            )
+            self.provider.activate(issued.id, reference=self.reference())
+        return self._subject(issued.id)
+
+    def inactive(self, minor: int = FACE, **fields: Any) -> VoucherUnderTest:
+        """Return a voucher that was never made spendable, or was stopped."""
+        if not self.native(Operation.ISSUE):
+            return self._pick_existing("inactive voucher", minor, lambda voucher: voucher.status is Status.INACTIVE)
+        issued = self._issue(minor, active=False, **fields)
+        if issued.status is not Status.INACTIVE:
+            require(
+                self.native(Operation.DEACTIVATE) and not self.declared.can_issue_inactive,
+                "a new voucher that is to be inactive is not, and the provider declares nothing that stops it",
+            )
+            self.provider.deactivate(issued.id, reference=self.reference())
+        return self._subject(issued.id)
+
+    def unspent(self) -> VoucherUnderTest:
+        """Return a voucher that nobody spends yet, for changes that a vendor may refuse of an active one."""
+        return self.inactive() if self.has_statuses else self.spendable()
+
+    def expired_voucher(self, minor: int = FACE) -> VoucherUnderTest:
+        """Return a voucher whose validity is over; the vendor's clock may move for it."""
+        expiry = self.declared.expiry
+        if not self.native(Operation.ISSUE) or not (expiry.takes_instants or expiry.takes_lengths):
+            return self._pick_existing("expired voucher", minor, self._is_expired)
+        if not expiry.takes_instants:
+            subject, lasts = self.spendable(minor, validity=Validity(1, Interval.DAYS)), 2 * _DAY_S
+        else:
+            until = self.vendor_now() + timedelta(hours=1)
+            subject, lasts = self.spendable(minor, valid_until=until), 2 * 3600
+        self.stage.advance(lasts)
+        return subject
+
+    def with_pin(self, pin: str) -> tuple[VoucherUnderTest, str]:
+        """Return a voucher with a PIN, and the PIN."""
+        if self.native(Operation.ISSUE):
+            return self.spendable(pin=pin), pin
+        for books in self._ledger_with_restock():
+            for id, entry in books.entries.items():
+                if entry.get("pin") and id not in self._used and self._is_spendable(self.provider.get(id)):
+                    self._used.add(id)
+                    return self._subject(id), str(entry["pin"])
+        raise MissingTestData(
+            "the stage has no active voucher with a PIN, and the provider cannot make one: let the simulator begin"
+            " with some (its method `seed`)"
+        )
+
+    @property
+    def has_statuses(self) -> bool:
+        """Whether a voucher can be inactive, as far as the provider declares it."""
+        return self.native(Operation.ACTIVATE) or self.native(Operation.DEACTIVATE)
+
+    def vendor_now(self) -> datetime:
+        """Return the vendor's time, in whole seconds, as its latest answer tells it."""
+        self._any_answer()
+        return self.provider.vendor_now().replace(microsecond=0)
+
+    def _any_answer(self) -> None:
+        for id in self.books().entries:
+            self.provider.get(id)
+            return
+
+    # --- values under way ---
+
+    def voucher_with_reservation(self, minor: int = 1007) -> VoucherUnderTest:
+        """Return a voucher of which an amount is set aside."""
+        subject = self.spendable()
+        reservation = self.verbs.reserve(subject.code, self.money(minor), reference=self.reference(), order="O-1")
+        return attrs.evolve(subject, reservation=reservation)
+
+    def voucher_with_redemption(self, minor: int = 1007) -> VoucherUnderTest:
+        """Return a voucher of which an amount was taken."""
+        subject = self.spendable()
+        return attrs.evolve(subject, redemption=self.redeem(subject, minor))
+
+    def redeem(self, subject: VoucherUnderTest, minor: int) -> Redemption:
+        """Take an amount off a voucher, in one step or two."""
+        money = self.money(minor)
+        if self.through_gateway or self.native(Operation.REDEEM):
+            done = self.verbs.redeem(subject.code, money, reference=self.reference(), order="O-1")
+        else:
+            hold = self.verbs.reserve(subject.code, money, reference=self.reference(), order="O-1")
+            done = self.verbs.capture(hold, reference=self.reference(), order="O-1")
+        assert isinstance(done, Redemption)
+        return done
+
+    # --- changes ---
+
+    def changes(self) -> VoucherChanges:
+        """Return a change that the provider takes, each time with another value.
+
+        It is found out by trying on a voucher that no test looks at: what can be updated is not declared.
+        """
+        if self._update is None:
+            tried = self.unspent().id
+            for make in self._ways_to_update():
+                try:
+                    self.provider.update(tried, make(), reference=self.reference())
+                except (UnsupportedOperation, InvalidRequest):
+                    continue
+                self._update = make
+                break
+            else:
+                fail("update is declared, and refuses a change of valid_until, of sku and of batch")
+        return self._update()
+
+    def _ways_to_update(self) -> list[Callable[[], VoucherChanges]]:
+        def later() -> VoucherChanges:
+            return VoucherChanges(valid_until=self.vendor_now() + timedelta(days=400 + next(self._numbers)))
+
+        return [
+            later,
+            lambda: VoucherChanges(batch=f"B-{next(self._numbers)}"),
+            lambda: VoucherChanges(sku=f"SKU-{next(self._numbers)}"),
+        ]
+
+    # --- how they are made ---
+
+    def new(self, minor: int, **fields: Any) -> NewVoucher:
+        """Return what is asked for when a voucher is issued: with a code of ours where one can be chosen."""
+        if self.declared.codes.choosable:
+            fields.setdefault("code", self.code())
+        return NewVoucher(initial=self.money(minor), **fields)
+
+    def _issue(self, minor: int, *, active: bool, **fields: Any) -> Voucher:
+        if "active" in self.declared.stored_fields:
+            fields["active"] = active
+        return self.provider.issue(self.new(minor, **fields), reference=self.reference())
+
+    def _subject(self, id: str) -> VoucherUnderTest:
+        books = self.books()
+        return VoucherUnderTest(id, Code(str(books.entries[id]["code"])), books.remaining(id))
+
+    def _pick_existing(self, kind: str, minor: int, fits: Callable[[Voucher], bool]) -> VoucherUnderTest:
+        # Only time could make one fit that does not, and it makes no voucher fit but the expired ones.
+        unfit: set[str] = set() if fits == self._is_expired else self._unfit.setdefault(kind, set())
+        for books in self._ledger_with_restock():
+            for id, entry in books.entries.items():
+                if id in self._used or id in unfit or entry["currency"] != self.currency:
+                    continue
+                if books.available(id) < self.money(minor) or books.reserved_amount(id).amount != 0:
+                    continue
+                if fits(self.provider.get(id)):
+                    self._used.add(id)
+                    return self._subject(id)
+                unfit.add(id)
+        raise MissingTestData(
+            f"the stage has no {kind} of {self.money(minor)} or more that is not used yet, and the provider cannot make"
+            " one: let the simulator begin with some (its method `seed`)"
+        )
+
+    def _ledger_with_restock(self) -> Iterator[LedgerSnapshot]:
+        """Yield what the vendor has, and again after it got more, where a stage can give it more."""
+        yield (books := self.books())
+        restock = getattr(self.stage, "restock", None)
+        for _ in range(_RESTOCKED if callable(restock) else 0):
+            assert callable(restock)
+            restock()
+            before, books = books, self.books()
+            if len(books.entries) == len(before.entries):
+                return
+            yield books
+
+    def _is_spendable(self, voucher: Voucher) -> bool:
+        over = voucher.valid_until is not None and voucher.valid_until <= self.provider.vendor_now()
+        return voucher.status in (Status.ACTIVE, None) and not over
+
+    def _is_expired(self, voucher: Voucher) -> bool:
+        over = voucher.valid_until is not None and voucher.valid_until <= self.provider.vendor_now()
+        return voucher.status in (Status.ACTIVE, None) and over
+
+    def _currency(self) -> str:
+        """Return a currency that the vendor's vouchers have, and that its amounts can carry whole."""
+        decimals = self.declared.amounts.decimals
+        counts = Counter(str(entry["currency"]) for entry in self.stage.ledger())
+        fitting = [
+            currency for currency, _ in counts.most_common() if decimals is None or exponent(currency) <= decimals
+        ]
+        return fitting[0] if fitting else "EUR"

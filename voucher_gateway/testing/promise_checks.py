@@ -1,0 +1,131 @@
+"""Keeping promises: how a test says which one it is about, and how a broken one is told."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, NoReturn, ParamSpec, TypeVar
+
+import attrs
+
+from voucher_gateway.provider_api import SecretSource, VoucherGatewayError, VoucherProvider
+from voucher_gateway.testing.promises import PROMISES
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PROMISE_ATTRIBUTE: Final = "__promise__"
+"""The attribute of a test by which the hooks know which promise it is about."""
+
+
+class PromiseViolation(AssertionError):
+    """What a test saw that breaks its promise; `keeps` adds the rest."""
+
+
+class MissingTestData(PromiseViolation):
+    """What a test needed and the stage does not have, so that nothing was tried."""
+
+
+class BrokenPromise(AssertionError):
+    """A promise that a provider does not keep, or that could not be tried: its number, and what to change."""
+
+
+class RedactedCause(Exception):
+    """What a provider or a test raised, in words that give no secret away; the traceback is the original one."""
+
+
+def require(holds: object, seen: str) -> None:
+    """Break the promise of the test unless something holds.
+
+    Args:
+        holds: what should be true.
+        seen: what was seen instead, as the end of "Seen: ...". Never a code, a PIN or a secret.
+    """
+    __tracebackhide__ = True
+    if not holds:
+        raise PromiseViolation(seen)
+
+
+def fail(seen: str) -> NoReturn:
+    """Break the promise of the test."""
+    __tracebackhide__ = True
+    raise PromiseViolation(seen)
+
+
+def for_promise(number: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Mark a test as the one of a promise, and tell its failures as that promise broken.
+
+    Raises:
+        LookupError: when the test runs, if there is no such promise.
+    """
+
+    def mark(test: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(test)
+        def run_test(*args: P.args, **kwargs: P.kwargs) -> R:
+            __tracebackhide__ = True
+            try:
+                return test(*args, **kwargs)
+            except Exception as error:  # noqa: BLE001 - whatever a stranger's provider raises breaks the promise
+                told = _explain_failure(number, error, secrets_in([*args, *kwargs.values()]))
+                behind = RedactedCause(
+                    _mask_secrets(f"{type(error).__name__}: {error}", secrets_in([*args, *kwargs.values()]))
+                )
+                behind.with_traceback(error.__traceback__)
+            raise told from behind
+
+        setattr(run_test, PROMISE_ATTRIBUTE, number)
+        return run_test
+
+    return mark
+
+
+def _explain_failure(number: str, error: Exception, hidden: Iterable[str]) -> BrokenPromise:
+    promise = PROMISES[number]
+    if isinstance(error, MissingTestData):
+        return BrokenPromise(
+            f"promise {number} ({promise.level.word} level) could not be tried.\n"
+            f"  Promise: {promise.says}\n"
+            f"  Lacking: {_mask_secrets(str(error), hidden)}\n"
+            f"  More: docs/contract.md, the vouchers to spend"
+        )
+    if isinstance(error, PromiseViolation):
+        seen = str(error)
+    elif isinstance(error, VoucherGatewayError):
+        seen = f"{type(error).__name__} was raised: {error}"
+    else:
+        seen = f"{type(error).__name__} was raised, which is no error of voucher_gateway: {error}"
+    return BrokenPromise(
+        f"promise {number} ({promise.level.word} level) is broken.\n"
+        f"  Promise: {promise.says}\n"
+        f"  Seen: {_mask_secrets(seen, hidden)}\n"
+        f"  To change: {promise.advice}\n"
+        f"  More: docs/contract.md, {number}"
+    )
+
+
+def secrets_in(around: Iterable[Any]) -> list[str]:
+    """Return the codes, PINs and secrets that the arguments of a test know of, the longest first."""
+    secrets: set[str] = set()
+    for argument in around:
+        if callable(getattr(argument, "ledger", None)):
+            secrets.update(text for entry in argument.ledger() for text in (entry["code"], entry.get("pin")) if text)
+        if callable(getattr(argument, "secrets", None)):
+            secrets.update(argument.secrets())
+        if isinstance(argument, VoucherProvider):
+            secrets.update(settings_secrets(argument.settings))
+    return sorted((text for text in secrets if len(text) >= 4), key=len, reverse=True)
+
+
+def settings_secrets(settings: Any) -> Iterator[str]:
+    """Yield the plain secrets of a provider's settings."""
+    if attrs.has(type(settings)):
+        for field in attrs.fields(type(settings)):
+            value = getattr(settings, field.name)
+            if isinstance(value, SecretSource):
+                yield value.get().reveal()
+
+
+def _mask_secrets(text: str, hidden: Iterable[str]) -> str:
+    for secret in hidden:
+        text = text.replace(secret, "••••")
+    return text

@@ -1,0 +1,136 @@
+"""Strict hooks for single values: each takes exactly one JSON form and returns the object, or raises WireError."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any, Final, NewType
+
+from voucher_gateway.errors import InvalidRequest
+from voucher_gateway.instants import parse_instant
+from voucher_gateway.masking import Code, Masked, Pin, Secret
+from voucher_gateway.money import exponent
+from voucher_gateway.wire.amounts import WireError
+
+Hook = Callable[[Any, Any], Any]
+"""Takes a JSON value and, as cattrs has it, the type that is due; returns the object or raises WireError."""
+
+Currency = NewType("Currency", str)
+"""A currency in a wire class: text that is an active ISO 4217 code."""
+
+
+def scalar_hook(kind: Any) -> Hook | None:
+    """Return the hook of a type that stands for a single value; None if it is no such type."""
+    return enum_hook(kind) if isinstance(kind, enum.EnumMeta) else _HOOKS.get(kind)
+
+
+@cache
+def enum_hook(kind: type[enum.Enum]) -> Hook:
+    """Return a hook that takes the values of an enum's members, and others as UNKNOWN if there is such a member."""
+    # Looked up in a dict, as calling the class costs several times as much.
+    members = {member.value: member for member in kind}
+    types = {type(value) for value in members}
+    unknown = kind.__members__.get("UNKNOWN")
+    rule = f"one of {', '.join(map(str, members))} is due"
+
+    def hook(value: Any, _: Any) -> enum.Enum:
+        if type(value) in types:  # exactly: to a dict, True == 1
+            member = members.get(value, unknown)
+            if member is not None:
+                return member
+        raise WireError(rule)
+
+    return hook
+
+
+def read_instant(text: str) -> datetime:
+    """Do what `parse_instant` does, three times as fast for the two forms that vendors write.
+
+    ``2017-07-21T17:32:28+00:00`` is JTL's and ``2030-01-23T23:00:00.123Z`` the ticketing vendor's (seeds). A voucher
+    has three instants, so that a regular expression for each would take a tenth of the time of a page.
+
+    Raises:
+        ValueError: as `parse_instant` does.
+    """
+    marks = text[4:20:3]  # what is neither a digit of the date nor of the time; fromisoformat checks the digits
+    if (marks == "--T::+" and text[20:] == "00:00") or (marks == "--T::." and len(text) == 24 and text[23] == "Z"):
+        try:
+            return datetime.fromisoformat(text)
+        except ValueError:
+            pass  # a leap second, perhaps
+    return parse_instant(text)
+
+
+def _anything(value: Any, _: Any) -> Any:
+    return value
+
+
+def _text(value: Any, _: Any) -> str:
+    if type(value) is str:
+        return value
+    raise WireError("text is due")
+
+
+def _whole_number(value: Any, _: Any) -> int:
+    if type(value) is int:
+        return value
+    raise WireError("a whole number is due")
+
+
+def _flag(value: Any, _: Any) -> bool:
+    if type(value) is bool:
+        return value
+    raise WireError("true or false is due")
+
+
+def _number(value: Any, _: Any) -> Decimal:
+    if type(value) is Decimal:
+        return value
+    if type(value) is int:
+        return Decimal(value)
+    raise WireError("a number is due")
+
+
+def _instant(value: Any, _: Any) -> datetime:
+    try:
+        if type(value) is str:
+            return read_instant(value)
+    except ValueError:
+        pass
+    raise WireError("an RFC 3339 timestamp is due")
+
+
+def _currency(value: Any, _: Any) -> str:
+    try:
+        if type(value) is str:
+            exponent(value)
+            return value
+    except InvalidRequest:
+        pass
+    raise WireError("an active ISO 4217 currency is due")
+
+
+def _masked_hook(kind: type[Masked]) -> Hook:
+    def hook(value: Any, _: Any) -> Masked:
+        if type(value) is str:
+            return kind(value)
+        raise WireError("text is due")
+
+    return hook
+
+
+_HOOKS: Final[dict[Any, Hook]] = {
+    Any: _anything,
+    str: _text,
+    int: _whole_number,
+    bool: _flag,
+    Decimal: _number,
+    datetime: _instant,
+    Currency: _currency,
+    Code: _masked_hook(Code),
+    Pin: _masked_hook(Pin),
+    Secret: _masked_hook(Secret),
+}

@@ -1,0 +1,146 @@
+"""From decoded JSON to wire objects and on to the domain, with one error that names every wrong field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Final, TypeVar
+
+import cattrs
+from cattrs.errors import ClassValidationError, IterableValidationError
+
+from voucher_gateway.errors import MalformedResponse
+from voucher_gateway.models import RawObject
+from voucher_gateway.money import Money
+from voucher_gateway.wire.amounts import AmountFormat, NotRepresentable, WireError
+
+T = TypeVar("T")
+Wire = TypeVar("Wire")
+Made = TypeVar("Made")
+
+_SHOWN: Final = 5
+"""How many problems the message itself names; `MalformedResponse.problems` has them all."""
+
+
+def structure(converter: cattrs.Converter, cls: type[T], payload: object, *, what: str) -> T:
+    """Return the payload as an object of a wire class.
+
+    Args:
+        converter: from `strict_converter`.
+        cls: a class of attrs, or a type such as ``list[Movement]``.
+        payload: what `decode` returned.
+        what: what the payload is, for the message, e.g. ``voucher list``.
+
+    Raises:
+        MalformedResponse: naming every wrong field by its path in the vendor's words, and never a value.
+    """
+    try:
+        value: T = converter.get_structure_hook(cls)(payload, cls)
+        return value
+    except (KeyError, ValueError):
+        pass  # once more and slowly, to find out all that is wrong; outside, lest the value hang on as context
+    problems = _problems(converter, cls, payload)
+    del payload
+    raise malformed_error(what, problems)
+
+
+def money_from(dialect: AmountFormat, number: Decimal, currency: str, field: str) -> Money:
+    """Return the money that the number of a wire object stands for.
+
+    Args:
+        dialect: the spelling of the field.
+        number: what the field holds.
+        currency: the ISO 4217 code.
+        field: what the vendor calls the field.
+
+    Raises:
+        MalformedResponse: if the currency has no such amount, or it is negative.
+    """
+    try:
+        money = dialect.money(number, currency)
+        if money.amount >= 0:
+            return money
+        rule = "an amount that is not negative is due"
+    except NotRepresentable as error:
+        rule = str(error)
+    raise malformed_error("reply", [f"{field}: {rule}"])
+
+
+def map_page(
+    make: Callable[[Wire, RawObject], Made],
+    wires: Sequence[Wire],
+    raws: Sequence[RawObject],
+    *,
+    what: str,
+    at: str,
+) -> list[Made]:
+    """Return what `make` makes of each wire object of a page and the vendor's own: a `Voucher`, a `Movement`.
+
+    Args:
+        make: makes one; may raise MalformedResponse.
+        wires: the wire objects, in the order of `raws`.
+        raws: the vendor's own objects.
+        what: what the payload is, for the message.
+        at: what the vendor calls the array.
+
+    Raises:
+        MalformedResponse: with the problems of all objects together, by their paths. Of one object they are what
+            `make` found, which is its first amount off the grid.
+    """
+    try:
+        return [make(wire, raw) for wire, raw in zip(wires, raws, strict=True)]
+    except MalformedResponse:
+        pass
+    problems = []
+    for index, (wire, raw) in enumerate(zip(wires, raws, strict=True)):
+        try:
+            make(wire, raw)
+        except MalformedResponse as error:
+            where = f"{at}[{index}]"
+            problems += [f"{where}.{problem}" for problem in error.problems] or [f"{where}: {error.message}"]
+    raise malformed_error(what, problems)
+
+
+def malformed_error(what: str, problems: Sequence[str]) -> MalformedResponse:
+    """Return the error for a payload with these problems."""
+    rest = f" and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+    details = "; ".join(problems[:_SHOWN])
+    return MalformedResponse(f"the {what} breaks the vendor's contract: {details}{rest}", problems=tuple(problems))
+
+
+@lru_cache(maxsize=32)
+def _with_detailed_validation(converter: cattrs.Converter) -> cattrs.Converter:
+    return converter.copy(detailed_validation=True)
+
+
+def _problems(converter: cattrs.Converter, cls: type[Any], payload: object) -> list[str]:
+    try:
+        _with_detailed_validation(converter).get_structure_hook(cls)(payload, cls)
+    except (KeyError, ValueError, ClassValidationError, IterableValidationError) as error:
+        return [f"{path.removeprefix('.') or 'the whole'}: {rule}" for path, rule in _walk(error, "", converter)]
+    return []
+
+
+def _walk(error: BaseException, path: str, converter: cattrs.Converter) -> Iterator[tuple[str, str]]:
+    if isinstance(error, IterableValidationError):
+        for item_error, item in error.group_exceptions()[0]:
+            yield from _walk(item_error, f"{path}[{item.index}]", converter)
+    elif isinstance(error, ClassValidationError):
+        fields, others = error.group_exceptions()
+        for field_error, field in fields:
+            yield from _walk(field_error, f"{path}.{vendor_name(converter, error.cl, field.name)}", converter)
+        for other in others:
+            yield from _walk(other, path, converter)
+    elif isinstance(error, KeyError):
+        yield path, "is missing"
+    elif isinstance(error, WireError):
+        yield path, str(error)
+    else:  # a validator of the class; its message might quote the value
+        yield path, "breaks a rule of the class"
+
+
+def vendor_name(converter: cattrs.Converter, cls: type[Any], name: str) -> str:
+    """Return what the vendor calls a field of a wire class."""
+    overrides = getattr(converter.get_structure_hook(cls), "overrides", {})
+    return (overrides[name].rename if name in overrides else None) or name
