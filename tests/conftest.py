@@ -18,7 +18,8 @@ from sqlalchemy import make_url
 
 from tests.postgres import running_postgres
 from voucher_gateway import Gateway
-from voucher_gateway.journal import Journal, open_journal
+from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.open import open_journal
 from voucher_gateway.provider_api import Money, Redemption, SecretSource
 from voucher_gateway.simulator import RunningSimulator, start
 from voucher_gateway.testing.harness.canary import Canary, listening

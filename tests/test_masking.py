@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voucher_gateway.masking import MASK, Code, Masked, Pin, Secret, mask
-from voucher_gateway.models import Voucher
+from voucher_gateway.models.voucher import Voucher
 
 # Letters that nothing else here is written with, so that whatever shows of them comes from the code.
 LETTERS = "ЖЩЭЮЯБГДИЛ"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.conftest import Shop
 from voucher_gateway import Gateway
 from voucher_gateway.errors import ReferenceConflict, VoucherHeld
-from voucher_gateway.journal import OperationKey
+from voucher_gateway.journal.records import OperationKey
 from voucher_gateway.provider_api import InvalidRequest, Money, NewVoucher, Operation, OutcomeUnknown
 
 TEN = Money("10.00", "EUR")

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voucher_gateway.errors import InvalidRequest, MalformedResponse, ProviderUnavailable
-from voucher_gateway.listing import STALLED_BEYOND, STALLED_WITHIN, Listing, Page
+from voucher_gateway.listing.listing import STALLED_BEYOND, STALLED_WITHIN, Listing
+from voucher_gateway.listing.page import Page
 
 sizes = st.integers(1, 5)
 workers = st.sampled_from([1, 2, 4])

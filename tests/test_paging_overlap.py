@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voucher_gateway.listing import Listing, Page
+from voucher_gateway.listing.listing import Listing
+from voucher_gateway.listing.page import Page
 
 SIZE = 4
 OVERLAP = 2

@@ -10,7 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from voucher_gateway.errors import InvalidRequest
-from voucher_gateway.listing import Listing, Page
+from voucher_gateway.listing.listing import Listing
+from voucher_gateway.listing.page import Page
 
 sizes = st.integers(1, 4)
 NAMES = [f"v{number}" for number in range(12)]

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from voucher_gateway.listing import Listing, Page
+from voucher_gateway.listing.listing import Listing
+from voucher_gateway.listing.page import Page
 
 WAIT = 10.0  # seconds; only a broken build waits so long
 

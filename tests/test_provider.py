@@ -23,15 +23,9 @@ from voucher_gateway.capabilities import (
 )
 from voucher_gateway.errors import ConfigurationError, MalformedResponse, UnsupportedOperation, VoucherNotFound
 from voucher_gateway.masking import Code, Pin
-from voucher_gateway.models import (
-    Balance,
-    NewVoucher,
-    Redemption,
-    Reservation,
-    Status,
-    Voucher,
-    VoucherChanges,
-)
+from voucher_gateway.models.requests import NewVoucher, VoucherChanges
+from voucher_gateway.models.results import Balance, Redemption, Reservation
+from voucher_gateway.models.voucher import Status, Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Effect, Intent
 from voucher_gateway.provider import ValueReading, VoucherProvider

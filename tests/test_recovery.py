@@ -15,7 +15,7 @@ import pytest
 from voucher_gateway import Gateway
 from voucher_gateway.execution.resolution import FIRST_WAIT, LONGEST_WAIT
 from voucher_gateway.http.client import HttpClient
-from voucher_gateway.journal import OperationKey, OperationState
+from voucher_gateway.journal.records import OperationKey, OperationState
 from voucher_gateway.provider_api import (
     ConfigurationError,
     InvalidRequest,

@@ -22,8 +22,8 @@ from voucher_gateway import (
     ReferenceConflict,
 )
 from voucher_gateway.errors import DatabaseUnavailable
-from voucher_gateway.journal import OperationKey
 from voucher_gateway.journal.backup import copy_journal, import_missing_movements, mark_restored
+from voucher_gateway.journal.records import OperationKey
 from voucher_gateway.simulator import RunningSimulator, start
 
 CODE = "RESTORED-0042"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from voucher_gateway.errors import IntegrityMismatch
-from voucher_gateway.models import Redemption, Refund, Reservation, TopUp, Voucher
+from voucher_gateway.models.results import Redemption, Refund, Reservation, TopUp
+from voucher_gateway.models.voucher import Voucher
 
 OTHER_VOUCHER: Final = "it tells of another voucher"
 """What is said, and recorded of a request, where its answer names another voucher than the expected one."""

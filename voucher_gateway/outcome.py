@@ -10,7 +10,8 @@ import attrs
 
 from voucher_gateway.errors import Ticket
 from voucher_gateway.instants import format_instant, now, parse_instant
-from voucher_gateway.models import Deletion, Movement, Redemption, Refund, Release, Reservation, TopUp, Voucher
+from voucher_gateway.models.results import Deletion, Movement, Redemption, Refund, Release, Reservation, TopUp
+from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
 
 Result = Voucher | Reservation | Redemption | Refund | TopUp | Release | Deletion

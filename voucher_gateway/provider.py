@@ -13,26 +13,15 @@ from voucher_gateway.capabilities import AccountCheck, Capabilities, Operation, 
 from voucher_gateway.errors import ConfigurationError, MalformedResponse, UnsupportedOperation
 from voucher_gateway.instants import now
 from voucher_gateway.masking import Code, Pin, Secret
-from voucher_gateway.models import (
-    Balance,
-    Deletion,
-    History,
-    NewVoucher,
-    Presentation,
-    Redemption,
-    Refund,
-    Release,
-    Reservation,
-    TopUp,
-    Voucher,
-    VoucherChanges,
-    VoucherQuery,
-)
+from voucher_gateway.models.presentation import Presentation
+from voucher_gateway.models.requests import NewVoucher, VoucherChanges, VoucherQuery
+from voucher_gateway.models.results import Balance, Deletion, History, Redemption, Refund, Release, Reservation, TopUp
+from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Effect, Intent, Outcome
 
 if TYPE_CHECKING:
-    from voucher_gateway.listing import Listing
+    from voucher_gateway.listing.listing import Listing
 
 INTERFACE: Final = 1
 """The version of this interface. A provider declares the one that it was built for."""

@@ -59,20 +59,13 @@ from voucher_gateway.errors import (
     hide_arguments,
     hide_init_arguments,
 )
-from voucher_gateway.http import (
-    ApiCalls,
-    Auth,
-    BearerKey,
-    ClientCredentials,
-    HttpClient,
-    HttpSettings,
-    Path,
-    Request,
-    Response,
-    scrub_attributes,
-    scrub_url,
-)
+from voucher_gateway.http.api_calls import ApiCalls
+from voucher_gateway.http.auth import Auth, BearerKey, ClientCredentials
+from voucher_gateway.http.client import HttpClient
+from voucher_gateway.http.messages import Path, Request, Response
 from voucher_gateway.http.provider import HttpProvider
+from voucher_gateway.http.settings import HttpSettings
+from voucher_gateway.http.urls import scrub_attributes, scrub_url
 from voucher_gateway.instants import (
     format_instant,
     format_micros,
@@ -82,60 +75,42 @@ from voucher_gateway.instants import (
     parse_instant,
     require_aware,
 )
-from voucher_gateway.listing import Listing, ListingReport, Page
+from voucher_gateway.listing.listing import Listing
+from voucher_gateway.listing.page import ListingReport, Page
 from voucher_gateway.masking import Code, Masked, Pin, Secret
-from voucher_gateway.models import (
-    KEEP,
+from voucher_gateway.models.metadata import JSON_NULL, Metadata, json_value, metadata_of
+from voucher_gateway.models.presentation import Branding, DocumentLayout, FooterColumn, Presentation, Seller
+from voucher_gateway.models.requests import KEEP, NewVoucher, VoucherChanges, VoucherQuery
+from voucher_gateway.models.results import (
     Balance,
-    Branding,
     Deletion,
-    DocumentLayout,
-    FooterColumn,
     History,
-    Interval,
-    Medium,
     Movement,
-    MovementKind,
-    NewVoucher,
-    Presentation,
-    RawObject,
     Redemption,
     Refund,
     Release,
     Reservation,
-    Seller,
-    Status,
     TopUp,
-    Validity,
-    Voucher,
-    VoucherChanges,
-    VoucherQuery,
 )
-from voucher_gateway.models.metadata import JSON_NULL, Metadata, json_value, metadata_of
+from voucher_gateway.models.voucher import Interval, Medium, MovementKind, RawObject, Status, Validity, Voucher
 from voucher_gateway.money import Money, exponent, positive
 from voucher_gateway.outcome import Effect, Intent, Outcome
 from voucher_gateway.provider import INTERFACE, ValueReading, VoucherProvider
 from voucher_gateway.request_hooks import has_before_send_hook, notify_before_send
 from voucher_gateway.setting_types import DatabaseUrl, SecretSource, parse_base_url, secret_source
-from voucher_gateway.wire import (
+from voucher_gateway.wire.amounts import (
     AmountFormat,
-    Currency,
     DecimalText,
     FixedScale,
     JsonNumber,
     MinorUnits,
     NotRepresentable,
     WireError,
-    configure,
-    decode,
-    encode,
-    map_page,
-    money_from,
-    rename_to_camel,
-    strict_converter,
-    structure,
-    unstructure,
 )
+from voucher_gateway.wire.converter import configure, rename_to_camel, strict_converter, unstructure
+from voucher_gateway.wire.json import decode, encode
+from voucher_gateway.wire.scalars import Currency
+from voucher_gateway.wire.validation import map_page, money_from, structure
 
 __all__ = [
     "INTERFACE",

@@ -14,20 +14,16 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.gateway import Gateway
-from voucher_gateway.journal import Journal, OperationRecord, OperationState
-from voucher_gateway.provider_api import (
-    ConfigurationError,
-    History,
-    Money,
-    Movement,
-    Operation,
-    Support,
-    VoucherGatewayError,
-    VoucherNotFound,
-    VoucherProvider,
-    format_instant,
-)
+from voucher_gateway.capabilities import Operation, Support
+from voucher_gateway.errors.kinds import ConfigurationError, VoucherNotFound
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.instants import format_instant
+from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.records import OperationRecord, OperationState
+from voucher_gateway.models.results import History, Movement
+from voucher_gateway.money import Money
+from voucher_gateway.provider import VoucherProvider
 
 _MONEY: Final = frozenset({Operation.CAPTURE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP})
 _BATCH: Final = 500

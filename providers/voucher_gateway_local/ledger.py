@@ -21,7 +21,7 @@ from voucher_gateway.provider_api import (
     VoucherNotFound,
     format_micros,
 )
-from voucher_gateway.storage import Statement
+from voucher_gateway.storage.statement import Statement
 from voucher_gateway_local.statements import (
     HOLD,
     HOLDS,

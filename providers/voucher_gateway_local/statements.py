@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.storage import Statement
+from voucher_gateway.storage.statement import Statement
 from voucher_gateway_local.tables import entries, holds, keys, vouchers
 
 _last: Final = entries.alias("last")

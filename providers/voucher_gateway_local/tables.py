@@ -43,7 +43,7 @@ from sqlalchemy import (
     text,
 )
 
-from voucher_gateway.storage import Schema
+from voucher_gateway.storage.schema_upgrade import Schema
 
 LARGEST_MINOR: Final = 10**17
 """The most minor units on one voucher; a 64-bit integer holds 92 times that."""

@@ -39,8 +39,9 @@ from voucher_gateway.provider_api import (
     OutcomeUnknown,
     notify_before_send,
 )
-from voucher_gateway.storage import Database, execute
+from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.locks import transaction_lock
+from voucher_gateway.storage.statement import execute
 from voucher_gateway_local.statements import LOOKED
 
 T = TypeVar("T")

@@ -29,9 +29,9 @@ from tests.benchmarks.ratio import Ratio, print_table
 from tests.benchmarks.structure_by_hand import jtl_by_hand, ticketing_by_hand
 from tests.benchmarks.structure_pages import VOUCHERS, jtl_page, ticketing_page
 from tests.benchmarks.structure_pydantic import jtl_pydantic, ticketing_pydantic
-from voucher_gateway.http import Response
-from voucher_gateway.models import Voucher
-from voucher_gateway.wire import map_page
+from voucher_gateway.http.messages import Response
+from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.wire.validation import map_page
 
 ROUNDS: Final = 41
 TO_HAND: Final = 1.35

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from voucher_gateway.errors import MalformedResponse
 from voucher_gateway.masking import Code, Pin
-from voucher_gateway.models import Interval, Medium, Status, Validity, Voucher
+from voucher_gateway.models.voucher import Interval, Medium, Status, Validity, Voucher
 from voucher_gateway.money import MAX_DIGITS, Money, exponent
-from voucher_gateway.wire import JsonNumber, decode
-from voucher_gateway.wire.json import exact_decimal
+from voucher_gateway.wire.amounts import JsonNumber
+from voucher_gateway.wire.json import decode, exact_decimal
 from voucher_gateway.wire.scalars import read_instant
 
 STATUSES: Final = {member.value: member for member in Status}

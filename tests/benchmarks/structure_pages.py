@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from voucher_gateway.instants import format_milliseconds, format_seconds
-from voucher_gateway.wire import encode
+from voucher_gateway.wire.json import encode
 
 VOUCHERS: Final = 1000
 

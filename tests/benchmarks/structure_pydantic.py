@@ -17,10 +17,9 @@ from pydantic.alias_generators import to_camel
 
 from tests.benchmarks.structure_by_hand import INTERVALS, MEDIA, STATUSES, hand_metadata, hand_number
 from voucher_gateway.masking import Code, Pin
-from voucher_gateway.models import Interval, Medium, Status, Validity, Voucher
+from voucher_gateway.models.voucher import Interval, Medium, Status, Validity, Voucher
 from voucher_gateway.money import Money, exponent
-from voucher_gateway.wire import decode
-from voucher_gateway.wire.json import exact_decimal
+from voucher_gateway.wire.json import decode, exact_decimal
 from voucher_gateway_ticketing.mapping import LINKS
 
 Text = Annotated[str, Strict()]

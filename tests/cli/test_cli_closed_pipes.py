@@ -168,7 +168,7 @@ def test_a_list_that_nobody_reads_ends_early(simulate: Any, configure: Any, tmp_
 def test_a_broken_pipe_of_another_kind_is_not_taken_for_it(
     run: Any, shop: RunningSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from voucher_gateway.gateway import Gateway
+    from voucher_gateway.gateway.gateway import Gateway
 
     def broken(*_: object, **__: object) -> None:
         raise BrokenPipeError

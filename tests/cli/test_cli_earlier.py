@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from voucher_gateway.gateway import Gateway
+from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.provider_api import Money
 from voucher_gateway.simulator import RunningSimulator
 

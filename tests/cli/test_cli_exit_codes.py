@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from voucher_gateway.gateway import Gateway
+from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.simulator import RunningSimulator
 from voucher_gateway_ticketing.simulator import TicketingSimulator
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.crash.vendors import KEYS
-from voucher_gateway.journal import Journal, open_journal
+from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.open import open_journal
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.http.messages import EncodedRequest, Response
 from voucher_gateway.http.transport import Transport
-from voucher_gateway.storage import Database
+from voucher_gateway.storage.engine import Database
 
 STRIKES: Final[Mapping[str, int]] = {
     "kill": signal.SIGKILL,

@@ -15,7 +15,7 @@ from tests.crash.verbs import VERBS
 from voucher_gateway.http import retry
 from voucher_gateway.http.messages import EncodedRequest, Response
 from voucher_gateway.http.transport import Transport
-from voucher_gateway.journal import Journal
+from voucher_gateway.journal.journal import Journal
 from voucher_gateway.provider_api import ConcurrentModification, Effect, OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.simulator import FAULTS
 

@@ -13,7 +13,8 @@ import pytest
 from tests.crash.truth import OVER_S, Scene, count_points, scene
 from tests.crash.verbs import VERBS
 from tests.crash.worker import Job, Victim, at_work
-from voucher_gateway.journal import Journal, OperationState
+from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.records import OperationState
 from voucher_gateway.provider_api import OperationInProgress
 
 _accounts: Final = itertools.count(1)

@@ -10,7 +10,8 @@ import pytest
 from tests.crash.truth import Scene, count_points, scene
 from tests.crash.verbs import VERBS
 from tests.crash.worker import Job, at_work
-from voucher_gateway.journal import Journal, OperationState
+from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.records import OperationState
 
 _accounts: Final = itertools.count(1)
 

@@ -10,7 +10,7 @@ import pytest
 from tests.crash.truth import count_points, scene
 from tests.crash.verbs import VERBS
 from tests.crash.worker import Job, at_work
-from voucher_gateway.journal import Journal
+from voucher_gateway.journal.journal import Journal
 
 _accounts: Final = itertools.count(1)
 

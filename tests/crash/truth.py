@@ -14,7 +14,8 @@ from tests.crash.vendors import Site
 from tests.crash.verbs import REFERENCE, VERBS, Ledger, Prepared, Verb
 from tests.crash.worker import PATIENCE_S, Job, at_work
 from voucher_gateway import Gateway
-from voucher_gateway.journal import Journal, OperationState
+from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.records import OperationState
 from voucher_gateway.provider_api import Declined, OutcomeUnknown
 from voucher_gateway.reconcile import reconcile
 from voucher_gateway.simulator import RunningSimulator, start

@@ -19,7 +19,7 @@ from tests.conftest import JOURNAL_KEYS
 from voucher_gateway import Gateway
 from voucher_gateway.provider_api import DatabaseUnavailable, Money, NewVoucher, SecretSource
 from voucher_gateway.setting_types import DatabaseUrl
-from voucher_gateway.storage import Database
+from voucher_gateway.storage.engine import Database
 from voucher_gateway_local import LocalProvider, LocalSettings
 
 if TYPE_CHECKING:

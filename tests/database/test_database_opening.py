@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from voucher_gateway.provider_api import ConfigurationError, DatabaseUnavailable
-from voucher_gateway.storage import Database
+from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.schema import metadata
 from voucher_gateway.storage.schema_upgrade import JOURNAL
 

@@ -14,8 +14,9 @@ import psycopg
 import pytest
 
 from voucher_gateway.provider_api import DatabaseUnavailable
-from voucher_gateway.storage import Database, execute
+from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.files import is_path_descriptor
+from voucher_gateway.storage.statement import execute
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import psycopg
 import pytest
 
 from tests.forking import CHILD_HOOKS_ONLY, WITH_HOOKS, WITHOUT_HOOKS, Child, run_in_master
-from voucher_gateway.storage import Database, execute
+from voucher_gateway.storage.engine import Database
+from voucher_gateway.storage.statement import execute
 
 pytestmark = pytest.mark.parametrize("way", [WITHOUT_HOOKS, CHILD_HOOKS_ONLY])
 

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from voucher_gateway.provider_api import DatabaseUnavailable, OperationInProgress
-from voucher_gateway.storage import Database
+from voucher_gateway.storage.engine import Database
 
 # Says its owner's name and holds the lock of a voucher until it is ended.
 HOLDER = """

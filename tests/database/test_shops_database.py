@@ -16,7 +16,8 @@ from tests.database.shops import AlembicShop, DjangoShop, OwnTables
 from voucher_gateway.migration.run.schema import SCHEMA as MIGRATIONS
 from voucher_gateway.provider_api import DatabaseUnavailable
 from voucher_gateway.reports.schema import SNAPSHOTS
-from voucher_gateway.storage import JOURNAL, Database, Schema
+from voucher_gateway.storage.engine import Database
+from voucher_gateway.storage.schema_upgrade import JOURNAL, Schema
 from voucher_gateway_local.tables import VOUCHERS as LOCAL
 
 SCHEMAS = (JOURNAL, MIGRATIONS, SNAPSHOTS, LOCAL)

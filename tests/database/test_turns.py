@@ -15,7 +15,9 @@ import pytest
 import sqlalchemy as sa
 
 from voucher_gateway.errors import DatabaseUnavailable, VoucherNotFound
-from voucher_gateway.storage import Database, connections, execute
+from voucher_gateway.storage import connections
+from voucher_gateway.storage.engine import Database
+from voucher_gateway.storage.statement import execute
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from typing import Final
 
 import pytest
 
-from voucher_gateway.scaffold import Naming, write_project
+from voucher_gateway.scaffold.names import Naming
+from voucher_gateway.scaffold.write import write_project
 
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = (ROOT / "docs" / "adding-a-provider.md").read_text("utf-8")

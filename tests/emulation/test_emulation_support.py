@@ -9,7 +9,7 @@ import pytest
 import voucher_gateway.emulation
 from voucher_gateway import Operation, Support
 from voucher_gateway.capabilities import RISKS
-from voucher_gateway.emulation import with_emulations
+from voucher_gateway.emulation.registry import with_emulations
 from voucher_gateway.provider_api import (
     Capabilities,
     CodeRules,

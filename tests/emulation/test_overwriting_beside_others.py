@@ -25,7 +25,7 @@ from voucher_gateway import (
     VoucherNotFound,
 )
 from voucher_gateway.capabilities import RISKS
-from voucher_gateway.emulation import KeyedLocks
+from voucher_gateway.emulation.steps import KeyedLocks
 
 if TYPE_CHECKING:
     from tests.emulation.conftest import Slate

@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from voucher_gateway.errors import ReferenceConflict
-from voucher_gateway.journal import OperationState
+from voucher_gateway.journal.records import OperationState
 from voucher_gateway.provider_api import (
     InsufficientValue,
     Money,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import Shop
-from voucher_gateway.journal import OperationState
+from voucher_gateway.journal.records import OperationState
 from voucher_gateway.provider_api import (
     Money,
     OutcomeUnknown,

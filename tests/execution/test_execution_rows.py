@@ -12,9 +12,10 @@ import pytest
 import sqlalchemy as sa
 
 from voucher_gateway.execution import attempts
-from voucher_gateway.journal import Journal, OperationKey, OperationState
+from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.records import OperationKey, OperationState
 from voucher_gateway.provider_api import DatabaseUnavailable, Effect, Money, NewVoucher, Operation, OperationInProgress
-from voucher_gateway.storage import Database
+from voucher_gateway.storage.engine import Database
 
 if TYPE_CHECKING:
     from tests.conftest import Shop

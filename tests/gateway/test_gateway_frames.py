@@ -11,11 +11,11 @@ import pytest
 
 from voucher_gateway import Code, Gateway, Money, NewVoucher, Secret, VoucherGatewayError, VoucherQuery
 from voucher_gateway.config.loader import load_config
-from voucher_gateway.journal import open_journal
+from voucher_gateway.journal.open import open_journal
 from voucher_gateway.provider_api import SecretSource, parse_base_url
 from voucher_gateway.reports import Snapshots
 from voucher_gateway.simulator import RunningSimulator
-from voucher_gateway.storage import Database
+from voucher_gateway.storage.engine import Database
 from voucher_gateway.testing.harness.canary import LONG_ENOUGH, Canary
 from voucher_gateway_jtl import JtlSettings
 

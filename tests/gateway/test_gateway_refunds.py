@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from voucher_gateway import AlreadyRefunded, Gateway, Money, NewVoucher, OutcomeUnknown, Redemption
 from voucher_gateway.capabilities import RISKS
 from voucher_gateway.errors import ReferenceConflict
-from voucher_gateway.journal import Journal, OperationKey, OperationState
+from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.records import OperationKey, OperationState
 from voucher_gateway.provider_api import (
     ConfigurationError,
     DatabaseUnavailable,

@@ -10,8 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.conftest import JOURNAL_KEYS, Shop
-from voucher_gateway.journal import open_journal
-from voucher_gateway.journal.open import KEY_VARIABLE
+from voucher_gateway.journal.open import KEY_VARIABLE, open_journal
 from voucher_gateway.provider_api import ConfigurationError, Money, SecretSource
 
 TEN = Money("10.00", "EUR")

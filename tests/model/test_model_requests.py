@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.masking import Code, Pin
-from voucher_gateway.models import KEEP, NewVoucher, Status, VoucherChanges, VoucherQuery
+from voucher_gateway.models.requests import KEEP, NewVoucher, VoucherChanges, VoucherQuery
+from voucher_gateway.models.voucher import Status
 from voucher_gateway.money import Money
 
 EUR = Money("10.53", "EUR")

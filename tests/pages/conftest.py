@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from voucher_gateway.html import Chart, Column, Page, Series, Table, Text
+from voucher_gateway.html.document import Chart, Column, Page, Series, Table, Text
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.pages.browser import opened
-from voucher_gateway.html import Page, write
+from voucher_gateway.html.document import Page
+from voucher_gateway.html.render import write
 
 
 def test_a_page_opens_without_an_error_or_a_request_and_prints(page: Page, tmp_path: Path) -> None:

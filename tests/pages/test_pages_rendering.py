@@ -21,7 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.pages.browser import Reader
-from voucher_gateway.html import Chart, Column, Page, Series, Table, Text, render, write
+from voucher_gateway.html.document import Chart, Column, Page, Series, Table, Text
+from voucher_gateway.html.render import render, write
 from voucher_gateway.provider_api import ConfigurationError
 
 HOSTILE = (

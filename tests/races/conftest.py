@@ -11,7 +11,7 @@ import pytest
 from tests.crash.vendors import KEYS, SETTINGS, Site
 from tests.crash.verbs import FACE
 from voucher_gateway import Gateway
-from voucher_gateway.journal import open_journal
+from voucher_gateway.journal.open import open_journal
 from voucher_gateway.provider_api import NewVoucher
 from voucher_gateway.simulator import RunningSimulator, start
 

@@ -12,7 +12,7 @@ import pytest
 from tests.races.racing import Redeeming
 from voucher_gateway.http.messages import EncodedRequest, Response
 from voucher_gateway.http.transport import Transport
-from voucher_gateway.journal import OperationState
+from voucher_gateway.journal.records import OperationState
 from voucher_gateway_ticketing.simulator import TicketingSimulator
 
 if TYPE_CHECKING:

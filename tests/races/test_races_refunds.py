@@ -12,9 +12,9 @@ import pytest
 from tests.crash.verbs import TEN
 from voucher_gateway.http.messages import EncodedRequest, Response
 from voucher_gateway.http.transport import Transport
-from voucher_gateway.journal import OperationState
+from voucher_gateway.journal.records import OperationState
 from voucher_gateway.provider_api import OutcomeUnknown, Redemption
-from voucher_gateway.storage import Locks
+from voucher_gateway.storage.locks import Locks
 
 if TYPE_CHECKING:
     from tests.races.conftest import Till

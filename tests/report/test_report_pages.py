@@ -9,7 +9,8 @@ from typing import Final
 from tests.pages.browser import Reader, opened
 from tests.report.shelf import NOON, Shelf
 from voucher_gateway import Gateway
-from voucher_gateway.html import Chart, Table, Text, render, write
+from voucher_gateway.html.document import Chart, Table, Text
+from voucher_gateway.html.render import render, write
 from voucher_gateway.provider_api import MovementKind, Status
 from voucher_gateway.reports import (
     CurrencyRollForward,

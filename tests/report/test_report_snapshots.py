@@ -18,8 +18,8 @@ from alembic.script import ScriptDirectory
 
 from tests.report.shelf import NOON, Shelf
 from voucher_gateway import Gateway
-from voucher_gateway.gateway import Account
-from voucher_gateway.journal import open_journal
+from voucher_gateway.gateway.account import Account
+from voucher_gateway.journal.open import open_journal
 from voucher_gateway.provider_api import Code, ConfigurationError, InvalidRequest, Pin, ProviderUnavailable, Status
 from voucher_gateway.reports import (
     SNAPSHOTS,
@@ -32,7 +32,7 @@ from voucher_gateway.reports import (
 )
 from voucher_gateway.reports.tables import age_of, expiry_of
 from voucher_gateway.reports.warnings import incomplete_snapshot_notes
-from voucher_gateway.storage import Database
+from voucher_gateway.storage.engine import Database
 
 DAY = timedelta(days=1)
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from voucher_gateway.scaffold import Naming, write_project
+from voucher_gateway.scaffold.names import Naming
+from voucher_gateway.scaffold.write import write_project
 
 Python = Callable[..., "subprocess.CompletedProcess[str]"]
 

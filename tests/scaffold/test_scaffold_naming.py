@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from voucher_gateway.provider_api import ConfigurationError
-from voucher_gateway.scaffold import Naming
+from voucher_gateway.scaffold.names import Naming
 
 
 def refusal(name: str, title: str | None = None) -> str:

@@ -14,8 +14,8 @@ import pytest
 
 from voucher_gateway import scaffold
 from voucher_gateway.provider_api import INTERFACE, ConfigurationError
-from voucher_gateway.scaffold import Naming, write_project
-from voucher_gateway.scaffold.write import gateway_range
+from voucher_gateway.scaffold.names import Naming
+from voucher_gateway.scaffold.write import gateway_range, write_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -54,7 +54,7 @@ class JarSimulator(Simulator):
             Route("DELETE", "/jars/{name}", self.delete),
         ]
 
-    def refused(self, status: int, message: str) -> Reply:
+    def error_reply(self, status: int, message: str) -> Reply:
         return Reply(status, {"oops": message})
 
     def announcement(self, base: str) -> dict[str, str]:
@@ -72,11 +72,11 @@ class JarSimulator(Simulator):
 
     def add(self, request: Request) -> Reply:
         if request.headers.get("X-Token", self.token) != self.token:
-            raise Refused(self.refused(401, "another token, please"))
+            raise Refused(self.error_reply(401, "another token, please"))
         try:
             given = request.json()
         except InvalidJson as bad:
-            raise Refused(self.refused(400, str(bad))) from None
+            raise Refused(self.error_reply(400, str(bad))) from None
         assert isinstance(given, dict)
         name = request.parts["name"]
         self.jars[name] = self.jars.get(name, 0) + given["amount"]

@@ -18,21 +18,13 @@ from hypothesis import strategies as st
 from voucher_gateway.errors import AmountPrecisionError, ConfigurationError, InvalidRequest
 from voucher_gateway.instants import format_milliseconds, parse_instant
 from voucher_gateway.masking import Code, Pin, Secret
-from voucher_gateway.models import Status
+from voucher_gateway.models.voucher import Status
 from voucher_gateway.money import Money
-from voucher_gateway.wire import (
-    Currency,
-    DecimalText,
-    JsonNumber,
-    WireError,
-    configure,
-    encode,
-    rename_to_camel,
-    strict_converter,
-    structure,
-    unstructure,
-)
-from voucher_gateway.wire.scalars import read_instant
+from voucher_gateway.wire.amounts import DecimalText, JsonNumber, WireError
+from voucher_gateway.wire.converter import configure, rename_to_camel, strict_converter, unstructure
+from voucher_gateway.wire.json import encode
+from voucher_gateway.wire.scalars import Currency, read_instant
+from voucher_gateway.wire.validation import structure
 
 Amount = Annotated[Decimal, DecimalText()]
 

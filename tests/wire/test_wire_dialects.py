@@ -14,7 +14,7 @@ from iso4217 import Currency as IsoCurrency
 
 from voucher_gateway.errors import AmountOutOfRange, AmountPrecisionError, MalformedResponse
 from voucher_gateway.money import Money, exponent
-from voucher_gateway.wire import (
+from voucher_gateway.wire.amounts import (
     AmountFormat,
     DecimalText,
     FixedScale,
@@ -22,10 +22,9 @@ from voucher_gateway.wire import (
     MinorUnits,
     NotRepresentable,
     WireError,
-    decode,
-    encode,
-    money_from,
 )
+from voucher_gateway.wire.json import decode, encode
+from voucher_gateway.wire.validation import money_from
 
 JTL = DecimalText()
 NUMBER = JsonNumber()

@@ -18,20 +18,12 @@ from hypothesis import strategies as st
 
 from voucher_gateway.errors import MalformedResponse
 from voucher_gateway.masking import Code
-from voucher_gateway.models import Status
+from voucher_gateway.models.voucher import Status
 from voucher_gateway.money import Money
-from voucher_gateway.wire import (
-    Currency,
-    DecimalText,
-    JsonNumber,
-    configure,
-    map_page,
-    money_from,
-    rename_to_camel,
-    strict_converter,
-    structure,
-)
-from voucher_gateway.wire.validation import _with_detailed_validation
+from voucher_gateway.wire.amounts import DecimalText, JsonNumber
+from voucher_gateway.wire.converter import configure, rename_to_camel, strict_converter
+from voucher_gateway.wire.scalars import Currency
+from voucher_gateway.wire.validation import _with_detailed_validation, map_page, money_from, structure
 
 SECRET = "SECRET-4711"
 AMOUNT = DecimalText()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from voucher_gateway.errors import InvalidRequest, MalformedResponse
 from voucher_gateway.masking import Code
-from voucher_gateway.wire import decode, encode
+from voucher_gateway.wire.json import decode, encode
 
 SECRET = "SECRET-4711"
 

@@ -8,21 +8,15 @@ import attrs
 import typer
 
 from voucher_gateway import registry
+from voucher_gateway.capabilities import AmountRules, Capabilities, Operation, OperationSupport, Support
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.proven import ConformanceOutput
 from voucher_gateway.cli.session import cli_context_of
 from voucher_gateway.cli.tables import Column, details, print_rows
-from voucher_gateway.emulation import with_emulations
-from voucher_gateway.gateway import Account
-from voucher_gateway.provider_api import (
-    AmountRules,
-    Capabilities,
-    ConfigurationError,
-    Operation,
-    OperationSupport,
-    Support,
-    VoucherProvider,
-)
+from voucher_gateway.emulation.registry import with_emulations
+from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.gateway.account import Account
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.registry import InstalledProvider
 
 

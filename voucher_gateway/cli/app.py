@@ -31,7 +31,7 @@ from voucher_gateway.cli.report import report, snapshot
 from voucher_gateway.cli.session import CliContext
 from voucher_gateway.cli.simulate import simulate
 from voucher_gateway.cli.telling import print_bug, print_error, print_interruption, print_usage_error
-from voucher_gateway.provider_api import VoucherGatewayError
+from voucher_gateway.errors.root import VoucherGatewayError
 
 _NAME: Final = "voucher-gateway"
 _SURROGATES: Final = re.compile("[\\ud800-\\udfff]")

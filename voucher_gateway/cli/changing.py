@@ -7,13 +7,15 @@ from typing import Final, TypeVar
 
 import attrs
 
+from voucher_gateway.capabilities import Operation
 from voucher_gateway.cli.exits import resolve_command
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.session import LOOK, CliContext
 from voucher_gateway.cli.tables import details, fields_of, text_of
-from voucher_gateway.gateway import Gateway
+from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.models.results import Redemption, Refund
+from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.outcome import Result
-from voucher_gateway.provider_api import Operation, Redemption, Refund, Voucher
 
 R = TypeVar("R", bound=Result)
 

@@ -17,7 +17,10 @@ from voucher_gateway import registry
 from voucher_gateway.cli import arguments as given
 from voucher_gateway.cli.inputs import pin_from
 from voucher_gateway.cli.session import CliContext, cli_context_of
-from voucher_gateway.provider_api import ConfigurationError, InvalidRequest, Pin, Secret, VoucherProvider
+from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.masking import Pin, Secret
+from voucher_gateway.provider import VoucherProvider
 
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 

@@ -17,25 +17,23 @@ from voucher_gateway.cli.session import CliContext
 from voucher_gateway.cli.since import SourceChange, changes_since_plan
 from voucher_gateway.cli.tables import Column, count_text, print_rows
 from voucher_gateway.cli.telling import print_error
-from voucher_gateway.gateway import Gateway
-from voucher_gateway.migration import (
-    Action,
-    Difference,
-    PlanSummary,
-    Policy,
-    RowState,
-    RunReport,
-    Tally,
-    find_unaccepted_risks,
-    make_plan,
-    read_summary,
-    run_plan,
-    status_of,
-    verify_plan,
-)
+from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.migration.plan.losses import REPORTED
+from voucher_gateway.migration.plan.make import make_plan
+from voucher_gateway.migration.plan.model import Action
+from voucher_gateway.migration.plan.plan_file import PlanSummary, read_summary
+from voucher_gateway.migration.plan.policy import Policy
+from voucher_gateway.migration.plan.risks import find_unaccepted_risks
+from voucher_gateway.migration.plan.totals import Tally
+from voucher_gateway.migration.run.progress import RunReport
+from voucher_gateway.migration.run.rows import RowState
+from voucher_gateway.migration.run.runner import run_plan
+from voucher_gateway.migration.run.status import status_of
 from voucher_gateway.migration.text import amounts_of
-from voucher_gateway.provider_api import ConfigurationError, InvalidRequest
+from voucher_gateway.migration.verify.checks import Difference
+from voucher_gateway.migration.verify.verify import verify_plan
 
 _REASONS: Final = (
     Column[tuple[str, Tally]]("left out", lambda row: row[0]),

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 import attrs
 import typer
 
+from voucher_gateway.capabilities import AccountCheck, Capabilities, Operation, Support
 from voucher_gateway.cli import journalcheck
 from voucher_gateway.cli.accounts import command_of, operations_object
 from voucher_gateway.cli.exits import (
@@ -29,8 +30,8 @@ from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.session import cli_context_of, configuring
 from voucher_gateway.cli.tables import details
 from voucher_gateway.config.loader import load_config
-from voucher_gateway.gateway import Account
-from voucher_gateway.provider_api import AccountCheck, Capabilities, Operation, Support, VoucherGatewayError
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.gateway.account import Account
 
 _SKEW_S: Final = 5
 """More seconds than these between the vendor's clock and ours are worth a warning: reservations end by the former."""

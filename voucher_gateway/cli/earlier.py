@@ -8,10 +8,13 @@ from typing import Any, TypeVar
 
 import attrs
 
+from voucher_gateway.capabilities import Operation
 from voucher_gateway.cli.inputs import instant_from, money_from
 from voucher_gateway.cli.told import LOOK_INTO_THE_JOURNAL
-from voucher_gateway.gateway import Gateway
-from voucher_gateway.provider_api import InvalidRequest, Money, Operation, Redemption, Reservation
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.models.results import Redemption, Reservation
+from voucher_gateway.money import Money
 
 E = TypeVar("E", Reservation, Redemption)
 

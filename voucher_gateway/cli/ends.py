@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from voucher_gateway import registry
 from voucher_gateway.cli.session import CliContext, configuring
-from voucher_gateway.gateway import Account, Gateway
-from voucher_gateway.provider_api import ConfigurationError
+from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.gateway.account import Account
+from voucher_gateway.gateway.gateway import Gateway
 
 FILE_SUFFIXES: Final = (".jsonl", ".csv")
 """What a path ends in that stands for a file of vouchers."""

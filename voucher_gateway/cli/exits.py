@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import attrs
 
+from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import OperationInProgress, ReferenceConflict
-from voucher_gateway.provider_api import (
+from voucher_gateway.errors.kinds import (
     AccessDenied,
     AlreadyCaptured,
     AlreadyRefunded,
@@ -18,24 +19,23 @@ from voucher_gateway.provider_api import (
     ConfigurationError,
     DatabaseUnavailable,
     Declined,
-    InvalidRequest,
     MalformedResponse,
     NotExecuted,
-    Operation,
     OutcomeUnknown,
     RateLimited,
     Rejected,
     ReservationExpired,
     ReservationReleased,
     ReservationSuperseded,
-    Ticket,
     UnsupportedOperation,
-    VoucherGatewayError,
     VoucherHeld,
     VoucherInactive,
     VoucherMoved,
     VoucherNotFound,
 )
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors.ticket import Ticket
 
 DONE: Final = 0
 DECLINED: Final = 1

@@ -12,9 +12,11 @@ from voucher_gateway.cli import arguments as given
 from voucher_gateway.cli.copying import Copy
 from voucher_gateway.cli.ends import FILE_SUFFIXES, is_file, open_gateway_with_files
 from voucher_gateway.cli.session import cli_context_of
-from voucher_gateway.gateway import Gateway
-from voucher_gateway.migration import LOSSES, Action, Policy, load_policy
-from voucher_gateway.provider_api import InvalidRequest
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.migration.plan.losses import LOSSES
+from voucher_gateway.migration.plan.model import Action
+from voucher_gateway.migration.plan.policy import Policy, load_policy
 
 _EVERYTHING: Final = Policy(
     inactive=Action.CARRY,

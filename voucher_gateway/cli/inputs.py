@@ -14,19 +14,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from voucher_gateway.provider_api import (
-    Code,
-    Interval,
-    InvalidRequest,
-    MalformedResponse,
-    Metadata,
-    Money,
-    Pin,
-    Validity,
-    decode,
-    metadata_of,
-    parse_instant,
-)
+from voucher_gateway.errors.kinds import MalformedResponse
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.instants import parse_instant
+from voucher_gateway.masking import Code, Pin
+from voucher_gateway.models.metadata import Metadata, metadata_of
+from voucher_gateway.models.voucher import Interval, Validity
+from voucher_gateway.money import Money
+from voucher_gateway.wire.json import decode
 
 FROM_STDIN: Final = "-"
 """Stands for a code or PIN that is not on the command line."""

@@ -6,22 +6,15 @@ from typing import Annotated, Literal
 
 import typer
 
+from voucher_gateway.capabilities import Operation, Support
 from voucher_gateway.cli import arguments as given
 from voucher_gateway.cli.changing import run_changing_call
 from voucher_gateway.cli.inputs import code_from, instant_from, metadata_from, money_from, pin_from, validity_from
 from voucher_gateway.cli.session import CliContext, cli_context_of
-from voucher_gateway.emulation import unsupported_error
-from voucher_gateway.provider_api import (
-    KEEP,
-    InvalidRequest,
-    Medium,
-    NewVoucher,
-    Operation,
-    Status,
-    Support,
-    Voucher,
-    VoucherChanges,
-)
+from voucher_gateway.emulation.registry import unsupported_error
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.models.requests import KEEP, NewVoucher, VoucherChanges
+from voucher_gateway.models.voucher import Medium, Status, Voucher
 
 _NEVER = "never"
 

@@ -8,12 +8,14 @@ from typing import Any, Final
 
 import attrs
 
+from voucher_gateway.capabilities import Capabilities, Operation
 from voucher_gateway.cli.exits import DONE, error_lines, error_object, exit_code
 from voucher_gateway.config.loader import Config
-from voucher_gateway.gateway import Gateway
-from voucher_gateway.journal import OperationState
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.changed_references import fact_name, noted_changed_references
-from voucher_gateway.provider_api import Capabilities, Operation, VoucherGatewayError, VoucherProvider
+from voucher_gateway.journal.records import OperationState
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.storage.files import mode_warning
 
 NO_JOURNAL: Final = (

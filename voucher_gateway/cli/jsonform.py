@@ -15,7 +15,10 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.provider_api import Masked, Money, Secret, encode, format_instant
+from voucher_gateway.instants import format_instant
+from voucher_gateway.masking import Masked, Secret
+from voucher_gateway.money import Money
+from voucher_gateway.wire.json import encode
 
 _LARGEST_EXPONENT: Final = 1000
 

@@ -14,7 +14,10 @@ from voucher_gateway.cli.jsonform import to_plain
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.session import cli_context_of
 from voucher_gateway.cli.tables import print_rows, voucher_columns
-from voucher_gateway.provider_api import Listing, ListingReport, Status, Voucher, VoucherQuery
+from voucher_gateway.listing.listing import Listing
+from voucher_gateway.listing.page import ListingReport
+from voucher_gateway.models.requests import VoucherQuery
+from voucher_gateway.models.voucher import Status, Voucher
 
 _REPORTED_EVERY: Final = 100
 """So many vouchers between two changes of the progress line, or two hand-overs of JSON lines to a pipe."""

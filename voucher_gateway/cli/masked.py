@@ -10,8 +10,11 @@ from collections import Counter
 from collections.abc import Hashable, Iterator
 from pathlib import Path
 
-from voucher_gateway.migration import Action, Difference, DifferenceKind, PlannedVoucher, read_vouchers
-from voucher_gateway.provider_api import Status, Voucher, VoucherProvider
+from voucher_gateway.migration.plan.model import Action, PlannedVoucher
+from voucher_gateway.migration.plan.plan_file import read_vouchers
+from voucher_gateway.migration.verify.checks import Difference, DifferenceKind
+from voucher_gateway.models.voucher import Status, Voucher
+from voucher_gateway.provider import VoucherProvider
 
 
 def compare_masked_file(provider: VoucherProvider, plan: Path) -> Iterator[Difference]:

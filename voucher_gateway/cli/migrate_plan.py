@@ -18,8 +18,14 @@ from voucher_gateway.cli.exits import DECLINED, DONE
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.session import CliContext, cli_context_of
 from voucher_gateway.cli.tables import Column, count_text, print_rows
-from voucher_gateway.migration import Action, PlanSummary, Policy, Tally, find_unaccepted_risks, load_policy, make_plan
+from voucher_gateway.errors.request import InvalidRequest
 from voucher_gateway.migration.plan.losses import REPORTED
+from voucher_gateway.migration.plan.make import make_plan
+from voucher_gateway.migration.plan.model import Action
+from voucher_gateway.migration.plan.plan_file import PlanSummary
+from voucher_gateway.migration.plan.policy import Policy, load_policy
+from voucher_gateway.migration.plan.risks import find_unaccepted_risks
+from voucher_gateway.migration.plan.totals import Tally
 from voucher_gateway.migration.text import (
     FATES,
     amounts_of,
@@ -29,7 +35,6 @@ from voucher_gateway.migration.text import (
     time_sentence,
     window_sentence,
 )
-from voucher_gateway.provider_api import InvalidRequest
 
 _LENGTH: Final = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m(?:in)?)?(?:(\d{1,8})s)?", re.ASCII)
 _RATE: Final = re.compile(r"(.+)=([0-9]{1,6}(?:\.[0-9]{1,3})?)", re.ASCII)
@@ -166,7 +171,7 @@ def _progress(output: Output) -> Iterator[Callable[[int], None] | None]:
 
 
 def _write_page(summary: PlanSummary, path: Path, window: timedelta | None) -> None:
-    from voucher_gateway.html import write
+    from voucher_gateway.html.render import write
     from voucher_gateway.migration.html import plan_page  # late: with it comes Matplotlib, which takes a second
 
     write(plan_page(summary, window=window), path)

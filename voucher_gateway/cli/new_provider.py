@@ -10,7 +10,7 @@ import typer
 
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.session import cli_context_of
-from voucher_gateway.provider_api import ConfigurationError
+from voucher_gateway.errors.kinds import ConfigurationError
 
 
 def new_provider(
@@ -29,7 +29,8 @@ def new_provider(
     tests, which are the contract of every provider, what is still missing. Nothing that is there is overwritten.
     """
     require_templates()
-    from voucher_gateway.scaffold import Naming, write_project
+    from voucher_gateway.scaffold.names import Naming
+    from voucher_gateway.scaffold.write import write_project
 
     try:
         naming = Naming.of(name, title)

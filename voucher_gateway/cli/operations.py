@@ -24,10 +24,11 @@ from voucher_gateway.cli.told import (
     operation_from,
     print_one,
 )
-from voucher_gateway.journal import OperationKey, OperationState
+from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.errors.request import InvalidRequest
 from voucher_gateway.journal.backup import copy_journal
 from voucher_gateway.journal.overwrites import MAY_STILL_ARRIVE
-from voucher_gateway.provider_api import ConfigurationError, InvalidRequest
+from voucher_gateway.journal.records import OperationKey, OperationState
 
 app = typer.Typer(help="The journal's operations: what was sent, and what became of it.", no_args_is_help=True)
 

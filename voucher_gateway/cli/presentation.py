@@ -11,7 +11,7 @@ from voucher_gateway.cli.inputs import require_code
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.session import cli_context_of
 from voucher_gateway.cli.tables import details, fields_of, text_of
-from voucher_gateway.provider_api import FooterColumn, Presentation
+from voucher_gateway.models.presentation import FooterColumn, Presentation
 
 
 def presentation(

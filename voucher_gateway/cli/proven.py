@@ -7,7 +7,8 @@ from typing import Any
 import attrs
 
 from voucher_gateway.conformance import Conformance
-from voucher_gateway.provider_api import ConfigurationError, VoucherProvider
+from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.claims import load_conformance
 
 _NONE = "no contract run"

@@ -13,8 +13,10 @@ from voucher_gateway.cli.inputs import code_from, pin_from, require_code
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.session import cli_context_of
 from voucher_gateway.cli.tables import MOVEMENT_COLUMNS, details, fields_of, print_rows, text_of, voucher_columns
-from voucher_gateway.gateway import FindResult, Gateway
-from voucher_gateway.provider_api import InvalidRequest, Voucher
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.gateway.find import FindResult
+from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.models.voucher import Voucher
 
 
 def show(

@@ -11,7 +11,7 @@ from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.session import cli_context_of
 from voucher_gateway.cli.tables import Column, count_text, print_rows, text_of
 from voucher_gateway.cli.told import command_name
-from voucher_gateway.provider_api import ConfigurationError
+from voucher_gateway.errors.kinds import ConfigurationError
 from voucher_gateway.reconcile import Finding, Reconciliation, reconcile
 
 _COLUMNS: Final = (

@@ -19,20 +19,19 @@ from voucher_gateway.cli.session import CliContext, advising, cli_context_of, co
 from voucher_gateway.cli.tables import Column, count_text, print_rows
 from voucher_gateway.cli.telling import print_warnings
 from voucher_gateway.config.loader import Config, load_config
-from voucher_gateway.gateway import Gateway
-from voucher_gateway.html import Page, Table, write
-from voucher_gateway.provider_api import ConfigurationError, InvalidRequest, VoucherGatewayError, now
-from voucher_gateway.reports import (
-    Liability,
-    RollForward,
-    Snapshot,
-    Snapshots,
-    liability_as_of,
-    read_liability,
-    recall_roll_forward,
-)
+from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.html.document import Page, Table
+from voucher_gateway.html.render import write
+from voucher_gateway.instants import now
+from voucher_gateway.reports.as_of import liability_as_of, recall_roll_forward
 from voucher_gateway.reports.html import liability_page, roll_page
 from voucher_gateway.reports.json import account_object, roll_object, total_object
+from voucher_gateway.reports.liability import Liability, read_liability
+from voucher_gateway.reports.roll_forward import RollForward
+from voucher_gateway.reports.snapshots import Snapshot, Snapshots
 from voucher_gateway.reports.tables import liability_tables, roll_tables
 from voucher_gateway.reports.warnings import (
     incomplete_snapshot_notes,

@@ -23,10 +23,12 @@ from voucher_gateway.cli.told import (
     print_next_steps,
     print_one,
 )
-from voucher_gateway.gateway import Gateway
-from voucher_gateway.journal import OperationKey, OperationState
+from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors.ticket import Ticket
+from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.backup import import_missing_movements, mark_restored
-from voucher_gateway.provider_api import ConfigurationError, InvalidRequest, Ticket
+from voucher_gateway.journal.records import OperationKey, OperationState
 
 _FORGOTTEN_MOVES: Final = (
     "which vouchers were moved since the backup is forgotten for good: nothing refuses any more to make them spendable"

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from voucher_gateway.provider_api import ConfigurationError, InvalidRequest
+from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.errors.request import InvalidRequest
 
 
 def simulate(

@@ -8,12 +8,13 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.gateway import Gateway
+from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.listing.resume_token import digest
-from voucher_gateway.migration import PlannedVoucher, read_vouchers
 from voucher_gateway.migration.plan.code_index import fingerprint
-from voucher_gateway.provider_api import Voucher
+from voucher_gateway.migration.plan.model import PlannedVoucher
+from voucher_gateway.migration.plan.plan_file import read_vouchers
+from voucher_gateway.models.voucher import Voucher
 
 _NEW: Final = "it was not there when the plan was made"
 

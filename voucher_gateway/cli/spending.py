@@ -6,13 +6,15 @@ from typing import Annotated
 
 import typer
 
+from voucher_gateway.capabilities import Operation
 from voucher_gateway.cli import arguments as given
 from voucher_gateway.cli.changing import run_changing_call
 from voucher_gateway.cli.earlier import PriorOperation
 from voucher_gateway.cli.inputs import money_from, pin_from, require_code
 from voucher_gateway.cli.session import cli_context_of
-from voucher_gateway.gateway import Gateway
-from voucher_gateway.provider_api import InvalidRequest, Operation, Redemption, Refund, Release, Reservation
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.models.results import Redemption, Refund, Release, Reservation
 
 _ReservationReference = Annotated[
     str | None,

@@ -14,8 +14,11 @@ from rich.text import Text
 
 from voucher_gateway.cli.jsonform import json_line, printed_fields
 from voucher_gateway.cli.output import Output, printable
+from voucher_gateway.masking import Masked, Secret
 from voucher_gateway.models.links import Links
-from voucher_gateway.provider_api import Masked, Money, Movement, Secret, Validity, Voucher
+from voucher_gateway.models.results import Movement
+from voucher_gateway.models.voucher import Validity, Voucher
+from voucher_gateway.money import Money
 
 T = TypeVar("T")
 

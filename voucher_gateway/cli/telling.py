@@ -14,7 +14,7 @@ from voucher_gateway.cli.exits import error_lines, error_object, ticket_line
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.session import CliContext
 from voucher_gateway.cli.usage import help_hint, usage_sentence
-from voucher_gateway.provider_api import VoucherGatewayError
+from voucher_gateway.errors.root import VoucherGatewayError
 
 DEBUG_VARIABLE: Final = "VOUCHER_GATEWAY_DEBUG"
 """The environment variable that, set to 1, adds a traceback to what we say of our own bugs."""

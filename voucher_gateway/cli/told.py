@@ -8,15 +8,17 @@ from typing import Annotated, Final
 import attrs
 import typer
 
+from voucher_gateway.capabilities import Operation, Support
 from voucher_gateway.cli.exits import decide_sentence
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import details, fields_of
+from voucher_gateway.errors.request import InvalidRequest
 from voucher_gateway.execution.recovery import Resolution
-from voucher_gateway.gateway import Gateway
-from voucher_gateway.journal import OperationRecord, OperationState
+from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.overwrites import MAY_STILL_ARRIVE, open_requests
+from voucher_gateway.journal.records import OperationRecord, OperationState
+from voucher_gateway.money import Money
 from voucher_gateway.outcome import Result
-from voucher_gateway.provider_api import InvalidRequest, Money, Operation, Support
 
 Verb = Annotated[
     str,

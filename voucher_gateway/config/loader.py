@@ -12,9 +12,9 @@
     code_pattern = "^JTL-"
 
 An account has the keys ``provider``, ``code_pattern``, ``accept_risks`` and ``former_names``, and those of its
-provider: the attributes of its `settings_type`, read by `voucher_gateway.config.provider_settings`. Nothing is coerced, an
-unknown key is an error, and all that is wrong is said at once, one line each. No message quotes a value that could be
-a secret.
+provider: the attributes of its `settings_type`, read by `voucher_gateway.config.provider_settings`. Nothing is coerced.
+An unknown key is an error. One error names everything that is wrong, one line each. No message quotes a value that
+could be a secret.
 """
 
 from __future__ import annotations

@@ -5,18 +5,13 @@ from __future__ import annotations
 import attrs
 
 from voucher_gateway.emulation.steps import StepRunner
-from voucher_gateway.provider_api import (
-    Code,
-    InvalidRequest,
-    Money,
-    NewVoucher,
-    Pin,
-    Redemption,
-    Release,
-    Reservation,
-    Voucher,
-    VoucherProvider,
-)
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.masking import Code, Pin
+from voucher_gateway.models.requests import NewVoucher
+from voucher_gateway.models.results import Redemption, Release, Reservation
+from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.money import Money
+from voucher_gateway.provider import VoucherProvider
 
 
 def issue(steps: StepRunner, provider: VoucherProvider, new: NewVoucher, order: str | None) -> Voucher:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from voucher_gateway.provider_api import Money, Redemption, Refund, TopUp, VoucherProvider
+from voucher_gateway.models.results import Redemption, Refund, TopUp
+from voucher_gateway.money import Money
+from voucher_gateway.provider import VoucherProvider
 
 
 def refund_by_top_up(

@@ -6,27 +6,23 @@ from typing import Any
 
 import attrs
 
+from voucher_gateway.capabilities import Operation
 from voucher_gateway.emulation.steps import StepRunner
-from voucher_gateway.provider_api import (
-    Code,
+from voucher_gateway.errors.kinds import (
     ConcurrentModification,
     CurrencyMismatch,
     InsufficientValue,
     IntegrityMismatch,
-    Intent,
-    InvalidRequest,
-    Money,
-    Operation,
     OutcomeUnknown,
-    Pin,
-    Redemption,
-    Refund,
-    TopUp,
-    ValueReading,
     VoucherExpired,
-    VoucherGatewayError,
-    VoucherProvider,
 )
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.masking import Code, Pin
+from voucher_gateway.models.results import Redemption, Refund, TopUp
+from voucher_gateway.money import Money
+from voucher_gateway.outcome import Intent
+from voucher_gateway.provider import ValueReading, VoucherProvider
 
 
 def redeem_by_update(

@@ -7,17 +7,9 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.capabilities import RISKS
-from voucher_gateway.provider_api import (
-    Capabilities,
-    MissingScope,
-    Operation,
-    OperationSupport,
-    RepeatSafety,
-    Support,
-    UnsupportedOperation,
-    VoucherProvider,
-)
+from voucher_gateway.capabilities import RISKS, Capabilities, Operation, OperationSupport, RepeatSafety, Support
+from voucher_gateway.errors.kinds import MissingScope, UnsupportedOperation
+from voucher_gateway.provider import VoucherProvider
 
 
 def _always(_: Capabilities) -> bool:

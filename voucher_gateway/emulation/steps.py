@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TypeVar
 
 from voucher_gateway import fork_safety
-from voucher_gateway.provider_api import NewVoucher
+from voucher_gateway.models.requests import NewVoucher
 
 R = TypeVar("R")
 

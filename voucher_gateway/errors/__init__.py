@@ -79,7 +79,7 @@ from voucher_gateway.errors.kinds import (
 )
 from voucher_gateway.errors.request import AmountOutOfRange, AmountPrecisionError, InvalidRequest
 from voucher_gateway.errors.root import OutcomeName, VoucherGatewayError
-from voucher_gateway.ticket import Ticket
+from voucher_gateway.errors.ticket import Ticket
 
 __all__ = [
     "AccessDenied",

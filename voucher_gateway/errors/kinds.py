@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from voucher_gateway.errors.root import OutcomeName, VoucherGatewayError, rebuild
-from voucher_gateway.ticket import Ticket
+from voucher_gateway.errors.ticket import Ticket
 
 
 @attrs.frozen

@@ -5,9 +5,3 @@ changes something at a vendor. `Direct` makes the steps and remembers nothing; `
 down first, replays what succeeded, and never sends again what may have run. It is imported from its own module, and
 only when a journal is opened, since it brings SQLAlchemy along.
 """
-
-from voucher_gateway.execution.call import LONGEST_REFERENCE, Call, Executor
-from voucher_gateway.execution.content import request_digest
-from voucher_gateway.execution.direct import DirectExecutor
-
-__all__ = ["LONGEST_REFERENCE", "Call", "DirectExecutor", "Executor", "request_digest"]

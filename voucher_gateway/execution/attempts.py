@@ -10,30 +10,29 @@ from typing import Final, TypeVar
 
 import attrs
 
+from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import ConcurrentModification
+from voucher_gateway.errors.kinds import (
+    DatabaseUnavailable,
+    IntegrityMismatch,
+    OperationInProgress,
+    OutcomeUnknown,
+    Rejected,
+    ReservationSuperseded,
+    VoucherNotFound,
+)
+from voucher_gateway.errors.root import VoucherGatewayError
 from voucher_gateway.execution.call import Call
 from voucher_gateway.execution.voucher_check import is_other_voucher
 from voucher_gateway.integrity import OTHER_VOUCHER, voucher_id_of
-from voucher_gateway.journal import HoldRequest, Journal, OperationRecord, RequestResult, tag_of
 from voucher_gateway.journal.changed_references import note_changed_reference
-from voucher_gateway.provider_api import (
-    DatabaseUnavailable,
-    Effect,
-    IntegrityMismatch,
-    Intent,
-    NewVoucher,
-    Operation,
-    OperationInProgress,
-    OutcomeUnknown,
-    Redemption,
-    Rejected,
-    Reservation,
-    ReservationSuperseded,
-    TopUp,
-    VoucherGatewayError,
-    VoucherNotFound,
-    VoucherProvider,
-)
+from voucher_gateway.journal.ids import tag_of
+from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.records import HoldRequest, OperationRecord, RequestResult
+from voucher_gateway.models.requests import NewVoucher
+from voucher_gateway.models.results import Redemption, Reservation, TopUp
+from voucher_gateway.outcome import Effect, Intent
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_before_send_hook
 
 log: Final = logging.getLogger(__name__)

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import attrs
 
-from voucher_gateway.emulation import StepRunner
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.emulation.steps import StepRunner
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.masking import Code
+from voucher_gateway.money import Money
 from voucher_gateway.nfc import is_visible, nfc, nfc_or_none
 from voucher_gateway.outcome import Result
-from voucher_gateway.provider_api import Code, InvalidRequest, Money, Operation, VoucherProvider
+from voucher_gateway.provider import VoucherProvider
 
 if TYPE_CHECKING:
     # With the journal comes SQLAlchemy, see `voucher_gateway.gateway.accounts`.

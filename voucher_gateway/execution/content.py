@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.provider_api import NewVoucher, VoucherChanges
+from voucher_gateway.models.requests import NewVoucher, VoucherChanges
 
 _ELSEWHERE: Final = ("id", "code", "pin", "initial")
 """Compared on their own, or secret: a digest of a PIN of four digits would give it away."""

@@ -8,9 +8,10 @@ from typing import Final, TypeVar
 
 import attrs
 
-from voucher_gateway.emulation import KeyedLocks, StepRunner
+from voucher_gateway.emulation.steps import KeyedLocks, StepRunner
 from voucher_gateway.execution.call import Call, R
-from voucher_gateway.provider_api import NewVoucher, VoucherProvider
+from voucher_gateway.models.requests import NewVoucher
+from voucher_gateway.provider import VoucherProvider
 
 Sent = TypeVar("Sent")
 

@@ -10,8 +10,21 @@ from typing import Any, Final, cast
 
 import attrs
 
-from voucher_gateway.emulation import StepRunner
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.emulation.steps import StepRunner
 from voucher_gateway.errors import ConcurrentModification, ReferenceConflict
+from voucher_gateway.errors.kinds import (
+    AccessDenied,
+    DatabaseUnavailable,
+    Declined,
+    DuplicateCode,
+    NotExecuted,
+    OperationInProgress,
+    OutcomeUnknown,
+    ProviderUnavailable,
+)
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors.ticket import Ticket
 from voucher_gateway.execution.attempts import Attempt
 from voucher_gateway.execution.call import Call, R
 from voucher_gateway.execution.resolution import (
@@ -23,27 +36,13 @@ from voucher_gateway.execution.resolution import (
     unknown_error,
     voucher_code,
 )
-from voucher_gateway.journal import Journal, OperationKey, OperationRecord, OperationState, RequestResult, new_id
-from voucher_gateway.provider_api import (
-    AccessDenied,
-    DatabaseUnavailable,
-    Declined,
-    DuplicateCode,
-    Effect,
-    NotExecuted,
-    Operation,
-    OperationInProgress,
-    OutcomeUnknown,
-    ProviderUnavailable,
-    Redemption,
-    Refund,
-    Reservation,
-    Ticket,
-    TopUp,
-    VoucherGatewayError,
-    VoucherProvider,
-    now,
-)
+from voucher_gateway.instants import now
+from voucher_gateway.journal.ids import new_id
+from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState, RequestResult
+from voucher_gateway.models.results import Redemption, Refund, Reservation, TopUp
+from voucher_gateway.outcome import Effect
+from voucher_gateway.provider import VoucherProvider
 
 log: Final = logging.getLogger(__name__)
 

@@ -7,21 +7,16 @@ from typing import Final
 
 import attrs
 
+from voucher_gateway.errors.kinds import ConfigurationError, OperationInProgress
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors.ticket import Ticket
 from voucher_gateway.execution.executor import JournalExecutor
 from voucher_gateway.execution.resolution import minimal_result, resolve_unknown, undecided_requests
-from voucher_gateway.journal import OperationKey, OperationRecord, OperationState, RequestRecord, RequestResult
+from voucher_gateway.instants import now
 from voucher_gateway.journal.overwrites import MAY_STILL_ARRIVE, open_requests
-from voucher_gateway.outcome import Result
-from voucher_gateway.provider_api import (
-    ConfigurationError,
-    Effect,
-    Intent,
-    InvalidRequest,
-    OperationInProgress,
-    Ticket,
-    VoucherProvider,
-    now,
-)
+from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState, RequestRecord, RequestResult
+from voucher_gateway.outcome import Effect, Intent, Result
+from voucher_gateway.provider import VoucherProvider
 
 _BATCH: Final = 100
 

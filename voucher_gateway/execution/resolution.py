@@ -8,32 +8,23 @@ from typing import Any, Final
 
 import attrs
 
+from voucher_gateway.capabilities import Operation
 from voucher_gateway.emulation.by_update import overwrite_id
+from voucher_gateway.errors.kinds import ConfigurationError, OutcomeUnknown
+from voucher_gateway.errors.root import VoucherGatewayError
 from voucher_gateway.execution.voucher_check import may_concern_other_voucher
-from voucher_gateway.journal import Journal, OperationRecord, OperationState, RequestRecord, RequestResult, tag_of
+from voucher_gateway.instants import now
 from voucher_gateway.journal.changed_references import changes_references
 from voucher_gateway.journal.duplicates import all_claimed_by_others, is_result_of_another
+from voucher_gateway.journal.ids import tag_of
+from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.overwrites import OVERWRITE
-from voucher_gateway.outcome import Result
-from voucher_gateway.provider_api import (
-    Code,
-    ConfigurationError,
-    Deletion,
-    Effect,
-    Intent,
-    Operation,
-    Outcome,
-    OutcomeUnknown,
-    Redemption,
-    Refund,
-    Release,
-    Reservation,
-    TopUp,
-    Voucher,
-    VoucherGatewayError,
-    VoucherProvider,
-    now,
-)
+from voucher_gateway.journal.records import OperationRecord, OperationState, RequestRecord, RequestResult
+from voucher_gateway.masking import Code
+from voucher_gateway.models.results import Deletion, Redemption, Refund, Release, Reservation, TopUp
+from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.outcome import Effect, Intent, Outcome, Result
+from voucher_gateway.provider import VoucherProvider
 
 FIRST_WAIT: Final = timedelta(minutes=1)
 LONGEST_WAIT: Final = timedelta(hours=6)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from voucher_gateway.errors.kinds import AccessDenied, UnsupportedOperation
+from voucher_gateway.errors.root import VoucherGatewayError
 from voucher_gateway.integrity import OTHER_VOUCHER
-from voucher_gateway.journal import Journal, OperationRecord, RequestRecord
+from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.known_vouchers import all_fingerprints, code_fingerprints, known_voucher
-from voucher_gateway.provider_api import AccessDenied, Code, UnsupportedOperation, VoucherGatewayError, VoucherProvider
+from voucher_gateway.journal.records import OperationRecord, RequestRecord
+from voucher_gateway.masking import Code
+from voucher_gateway.provider import VoucherProvider
 
 
 def is_other_voucher(journal: Journal, provider: VoucherProvider, code: Code, voucher_id: str) -> bool:

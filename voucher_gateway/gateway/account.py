@@ -7,8 +7,10 @@ from collections.abc import Collection
 
 import attrs
 
-from voucher_gateway.emulation import with_emulations
-from voucher_gateway.provider_api import Capabilities, Code, VoucherProvider
+from voucher_gateway.capabilities import Capabilities
+from voucher_gateway.emulation.registry import with_emulations
+from voucher_gateway.masking import Code
+from voucher_gateway.provider import VoucherProvider
 
 
 @attrs.frozen(kw_only=True)

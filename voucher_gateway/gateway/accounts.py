@@ -6,16 +6,20 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from voucher_gateway.emulation import StepRunner, unsupported_error
-from voucher_gateway.execution import Call, DirectExecutor, Executor
+from voucher_gateway.capabilities import Capabilities, Operation, Support
+from voucher_gateway.emulation.registry import unsupported_error
+from voucher_gateway.emulation.steps import StepRunner
+from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.execution.call import Call, Executor
+from voucher_gateway.execution.direct import DirectExecutor
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.outcome import Result
-from voucher_gateway.provider_api import Capabilities, ConfigurationError, Operation, Support, VoucherProvider
+from voucher_gateway.provider import VoucherProvider
 
 if TYPE_CHECKING:
     # With a journal comes SQLAlchemy, which costs more than all else together, so all that needs it is imported late.
     from voucher_gateway.execution.executor import JournalExecutor
-    from voucher_gateway.journal import Journal
+    from voucher_gateway.journal.journal import Journal
 
 R = TypeVar("R", bound=Result)
 
@@ -130,7 +134,7 @@ class Accounts:
 
 def _journalling(journal: Journal | str) -> JournalExecutor:
     from voucher_gateway.execution.executor import JournalExecutor
-    from voucher_gateway.journal import open_journal
+    from voucher_gateway.journal.open import open_journal
 
     return JournalExecutor(open_journal(journal) if isinstance(journal, str) else journal)
 

@@ -8,14 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar
 
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors.ticket import Ticket
 from voucher_gateway.gateway.accounts import Accounts
+from voucher_gateway.models.results import Redemption, Reservation
 from voucher_gateway.outcome import Result
-from voucher_gateway.provider_api import ConfigurationError, InvalidRequest, Operation, Redemption, Reservation, Ticket
 
 if TYPE_CHECKING:
     from voucher_gateway.execution.executor import JournalExecutor
     from voucher_gateway.execution.recovery import Resolution
-    from voucher_gateway.journal import OperationKey, OperationRecord, OperationState
+    from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState
 
 R = TypeVar("R", bound=Result)
 
@@ -26,7 +30,7 @@ class Doubt(Accounts):
     def operation(self, account: str, verb: Operation | str, reference: str) -> OperationRecord | None:
         """Return what the journal holds of an operation; None if it never sent anything."""
         journal = self._require_journal().journal
-        from voucher_gateway.journal import OperationKey
+        from voucher_gateway.journal.records import OperationKey
 
         return journal.find(OperationKey(account, Operation(verb), reference))
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from voucher_gateway.config.loader import Config, load_config
+from voucher_gateway.errors.frames import hide_arguments
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.gateway.doubt import Doubt
 from voucher_gateway.gateway.issuing import Issuing
 from voucher_gateway.gateway.reading import Reading
 from voucher_gateway.gateway.spending import Spending
-from voucher_gateway.provider_api import hide_arguments
 
 
 class Gateway(Reading, Issuing, Spending, Doubt):
@@ -51,7 +51,7 @@ class Gateway(Reading, Issuing, Spending, Doubt):
         ]
         if config.journal is None:
             return cls(accounts)
-        from voucher_gateway.journal import open_journal  # late, see `voucher_gateway.gateway.accounts`
+        from voucher_gateway.journal.open import open_journal  # late, see `voucher_gateway.gateway.accounts`
 
         journal = open_journal(config.journal, config.journal_keys)
         try:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from voucher_gateway.emulation import issue, top_up_by_update
-from voucher_gateway.execution import Call, request_digest
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.emulation.by_capture import issue
+from voucher_gateway.emulation.by_update import top_up_by_update
+from voucher_gateway.execution.call import Call
+from voucher_gateway.execution.content import request_digest
 from voucher_gateway.gateway.accounts import Accounts
+from voucher_gateway.models.requests import NewVoucher, VoucherChanges
+from voucher_gateway.models.results import Deletion, TopUp
+from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.money import Money, positive
 from voucher_gateway.nfc import with_names_in_nfc
-from voucher_gateway.provider_api import (
-    Deletion,
-    Money,
-    NewVoucher,
-    Operation,
-    TopUp,
-    Voucher,
-    VoucherChanges,
-    positive,
-)
 
 
 class Issuing(Accounts):

@@ -7,22 +7,21 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from voucher_gateway.emulation import StepRunner, refund_by_top_up, top_up_by_update, unsupported_error
-from voucher_gateway.execution import LONGEST_REFERENCE, Call
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.emulation.by_top_up import refund_by_top_up
+from voucher_gateway.emulation.by_update import top_up_by_update
+from voucher_gateway.emulation.registry import unsupported_error
+from voucher_gateway.emulation.steps import StepRunner
+from voucher_gateway.errors.kinds import ConfigurationError, UnsupportedOperation
+from voucher_gateway.execution.call import LONGEST_REFERENCE, Call
 from voucher_gateway.gateway.refunds import Refunds
-from voucher_gateway.provider_api import (
-    ConfigurationError,
-    Money,
-    Operation,
-    Redemption,
-    Refund,
-    UnsupportedOperation,
-    VoucherProvider,
-)
+from voucher_gateway.models.results import Redemption, Refund
+from voucher_gateway.money import Money
+from voucher_gateway.provider import VoucherProvider
 
 if TYPE_CHECKING:
     # With the journal comes SQLAlchemy, see `voucher_gateway.gateway.accounts`.
-    from voucher_gateway.journal import VoucherMove
+    from voucher_gateway.journal.moves import VoucherMove
 
 
 class Moving(Refunds):
@@ -73,7 +72,7 @@ class Moving(Refunds):
 
     def _has_open_refund(self, account: str, reference: str) -> bool:
         assert self.journal is not None
-        from voucher_gateway.journal import OperationKey, OperationState
+        from voucher_gateway.journal.records import OperationKey, OperationState
 
         entry = self.journal.find(OperationKey(account, Operation.REFUND, reference))
         return entry is not None and entry.state in (

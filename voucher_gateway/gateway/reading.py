@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import attrs
 
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import IntegrityMismatch
 from voucher_gateway.gateway.accounts import Accounts
 from voucher_gateway.gateway.find import FindResult, find_in_accounts
-from voucher_gateway.provider_api import (
-    Balance,
-    Code,
-    History,
-    IntegrityMismatch,
-    Listing,
-    Operation,
-    Pin,
-    Presentation,
-    Voucher,
-    VoucherQuery,
-)
+from voucher_gateway.listing.listing import Listing
+from voucher_gateway.masking import Code, Pin
+from voucher_gateway.models.presentation import Presentation
+from voucher_gateway.models.requests import VoucherQuery
+from voucher_gateway.models.results import Balance, History
+from voucher_gateway.models.voucher import Voucher
 
 
 class Reading(Accounts):

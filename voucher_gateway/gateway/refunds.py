@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.errors.request import InvalidRequest
 from voucher_gateway.gateway.accounts import Accounts
-from voucher_gateway.provider_api import ConfigurationError, InvalidRequest, Money, Operation, Redemption
+from voucher_gateway.models.results import Redemption
+from voucher_gateway.money import Money
 
 if TYPE_CHECKING:
     # With the journal comes SQLAlchemy, see `voucher_gateway.gateway.accounts`.
@@ -78,7 +82,7 @@ class Refunds(Accounts):
                 )
             return back, None
         assert self.journal is not None
-        from voucher_gateway.journal import OperationKey
+        from voucher_gateway.journal.records import OperationKey
 
         entry = self.journal.find(OperationKey(account, Operation.REFUND, reference))
         if money is not None:

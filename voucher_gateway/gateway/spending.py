@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from voucher_gateway.emulation import (
-    StepRunner,
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.emulation.by_capture import (
     capture_already_redeemed,
     redeem_by_capture,
-    redeem_by_update,
-    refund_by_update,
     release_already_redeemed,
     release_by_expiry,
     reserve_by_redeem,
 )
-from voucher_gateway.execution import Call
+from voucher_gateway.emulation.by_update import redeem_by_update, refund_by_update
+from voucher_gateway.emulation.steps import StepRunner
+from voucher_gateway.execution.call import Call
 from voucher_gateway.gateway.moved_refunds import Moving
+from voucher_gateway.masking import Code, Pin
+from voucher_gateway.models.results import Redemption, Refund, Release, Reservation
+from voucher_gateway.money import Money, positive
 from voucher_gateway.nfc import with_names_in_nfc
-from voucher_gateway.provider_api import (
-    Code,
-    Money,
-    Operation,
-    Pin,
-    Redemption,
-    Refund,
-    Release,
-    Reservation,
-    VoucherProvider,
-    positive,
-)
+from voucher_gateway.provider import VoucherProvider
 
 
 class Spending(Moving):

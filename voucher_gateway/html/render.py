@@ -7,9 +7,10 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from voucher_gateway.errors.kinds import ConfigurationError
 from voucher_gateway.html.document import Chart, Column, Page, Section, Table, Text
 from voucher_gateway.html.text import escape_unprintable, groups
-from voucher_gateway.provider_api import ConfigurationError, format_instant
+from voucher_gateway.instants import format_instant
 
 if TYPE_CHECKING:
     from markupsafe import Markup

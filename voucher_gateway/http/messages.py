@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 import attrs
 
-from voucher_gateway import wire
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.http.urls import PLACEHOLDER, register_template
 from voucher_gateway.masking import Masked
+from voucher_gateway.wire.json import decode, encode
 
 _REQUEST_ID_HEADERS: Final = ("x-request-id", "x-correlation-id", "request-id", "cf-ray")
 
@@ -111,7 +111,7 @@ class Request:
         """
         if self.json is None:
             return None
-        return wire.encode({k: v.reveal() if isinstance(v, Masked) else v for k, v in self.json.items()})
+        return encode({k: v.reveal() if isinstance(v, Masked) else v for k, v in self.json.items()})
 
     def encode(self, base_url: str) -> EncodedRequest:
         """Return the request in the form in which it is sent, without its headers.
@@ -192,4 +192,4 @@ class Response:
         Raises:
             MalformedResponse: if it is none, or has more values than allowed.
         """
-        return wire.decode(self.body, max_values=self.max_values)
+        return decode(self.body, max_values=self.max_values)

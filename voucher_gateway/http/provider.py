@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from voucher_gateway.http import ApiCalls, HttpClient, HttpSettings
+from voucher_gateway.http.api_calls import ApiCalls
+from voucher_gateway.http.client import HttpClient
+from voucher_gateway.http.settings import HttpSettings
 from voucher_gateway.instants import now
 from voucher_gateway.provider import VoucherProvider
 

@@ -9,15 +9,12 @@ from pathlib import Path
 
 import attrs
 
-from voucher_gateway.journal import RESTORED, Journal
-from voucher_gateway.provider_api import (
-    ConfigurationError,
-    DatabaseUnavailable,
-    InvalidRequest,
-    VoucherProvider,
-    format_micros,
-    now,
-)
+from voucher_gateway.errors.kinds import ConfigurationError, DatabaseUnavailable
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.instants import format_micros, now
+from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.restore_guard import RESTORED
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.storage.files import make_private
 
 

@@ -15,26 +15,21 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.journal.keycheck import require_all_keys
-from voucher_gateway.journal.keys import JournalKeys
-from voucher_gateway.journal.records import HoldRequest, OperationRecord
-from voucher_gateway.outcome import Result
-from voucher_gateway.provider_api import (
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import (
     AlreadyCaptured,
-    Effect,
-    Intent,
-    Money,
-    Operation,
-    Redemption,
-    Release,
-    Reservation,
     ReservationExpired,
     ReservationReleased,
     ReservationSuperseded,
     VoucherHeld,
-    format_micros,
-    parse_instant,
 )
+from voucher_gateway.instants import format_micros, parse_instant
+from voucher_gateway.journal.keycheck import require_all_keys
+from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.records import HoldRequest, OperationRecord
+from voucher_gateway.models.results import Redemption, Release, Reservation
+from voucher_gateway.money import Money
+from voucher_gateway.outcome import Effect, Intent, Result
 from voucher_gateway.storage.locks import one_at_a_time
 from voucher_gateway.storage.schema import holds, requests
 from voucher_gateway.storage.statement import Statement

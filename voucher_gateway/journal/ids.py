@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from voucher_gateway.instants import now
 from voucher_gateway.journal.keys import MARK_LENGTH
-from voucher_gateway.provider_api import now
 
 
 def new_id(mark: str) -> str:

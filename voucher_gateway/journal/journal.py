@@ -14,6 +14,9 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from voucher_gateway.errors.kinds import OperationInProgress
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal import statements
 from voucher_gateway.journal.errors import error_json
 from voucher_gateway.journal.holds import Hold, Holds
@@ -34,17 +37,10 @@ from voucher_gateway.journal.records import (
 from voucher_gateway.journal.refunds import RefundLimit, check_refund
 from voucher_gateway.journal.restore_guard import RestoreGuard
 from voucher_gateway.journal.results import write_result
-from voucher_gateway.outcome import Result
-from voucher_gateway.provider_api import (
-    Code,
-    Intent,
-    OperationInProgress,
-    Release,
-    VoucherGatewayError,
-    format_micros,
-    now,
-)
-from voucher_gateway.storage import Database
+from voucher_gateway.masking import Code
+from voucher_gateway.models.results import Release
+from voucher_gateway.outcome import Intent, Result
+from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.locks import one_at_a_time
 from voucher_gateway.storage.schema import operations
 

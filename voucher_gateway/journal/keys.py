@@ -15,7 +15,9 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.provider_api import Code, ConfigurationError, Secret, call_without_frames
+from voucher_gateway.errors.frames import call_without_frames
+from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.masking import Code, Secret
 from voucher_gateway.storage.key_file import MIN_KEY_BYTES, key_file, make_key, read_key
 
 ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from voucher_gateway.journal.records import OperationRecord, OperationState
-from voucher_gateway.provider_api import Code, Intent
+from voucher_gateway.masking import Code
+from voucher_gateway.outcome import Intent
 from voucher_gateway.storage.schema import holds, operations
 from voucher_gateway.storage.statement import Statement
 

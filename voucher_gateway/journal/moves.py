@@ -15,16 +15,11 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import OperationInProgress, VoucherMoved
+from voucher_gateway.instants import format_micros, now, parse_instant
 from voucher_gateway.journal.records import OperationRecord
-from voucher_gateway.provider_api import (
-    Intent,
-    Operation,
-    OperationInProgress,
-    VoucherMoved,
-    format_micros,
-    now,
-    parse_instant,
-)
+from voucher_gateway.outcome import Intent
 from voucher_gateway.storage.schema import moved
 from voucher_gateway.storage.statement import Statement
 

@@ -13,12 +13,15 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from voucher_gateway.errors.kinds import ConfigurationError, OperationInProgress
 from voucher_gateway.journal.records import OperationTarget
 from voucher_gateway.journal.renaming import rename_account
-from voucher_gateway.provider_api import ConfigurationError, Intent, OperationInProgress, VoucherProvider
-from voucher_gateway.storage import Database, Statement
+from voucher_gateway.outcome import Intent
+from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.locks import one_at_a_time
 from voucher_gateway.storage.schema import accounts
+from voucher_gateway.storage.statement import Statement
 
 
 @attrs.frozen

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState, RequestRecord
-from voucher_gateway.provider_api import Effect
+from voucher_gateway.outcome import Effect
 from voucher_gateway.storage.schema import operations, requests
 
 OVERWRITE: Final = "update"

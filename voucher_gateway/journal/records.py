@@ -10,10 +10,15 @@ from typing import Any
 
 import attrs
 
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.ticket import Ticket
+from voucher_gateway.instants import parse_instant
 from voucher_gateway.journal.results import read_result
+from voucher_gateway.masking import Code
+from voucher_gateway.models.results import Reservation
+from voucher_gateway.money import Money
 from voucher_gateway.nfc import nfc
-from voucher_gateway.outcome import Result
-from voucher_gateway.provider_api import Code, Effect, Intent, Money, Operation, Reservation, Ticket, parse_instant
+from voucher_gateway.outcome import Effect, Intent, Result
 
 
 class OperationState(enum.StrEnum):

@@ -12,17 +12,14 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import AlreadyRefunded, OperationInProgress
+from voucher_gateway.errors.request import InvalidRequest
 from voucher_gateway.journal.moves import move_chain
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.journal.results import read_result
-from voucher_gateway.provider_api import (
-    AlreadyRefunded,
-    InvalidRequest,
-    Money,
-    Operation,
-    OperationInProgress,
-    Redemption,
-)
+from voucher_gateway.models.results import Redemption
+from voucher_gateway.money import Money
 from voucher_gateway.storage.locks import one_at_a_time
 from voucher_gateway.storage.schema import operations
 

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.provider_api import ConfigurationError
+from voucher_gateway.errors.kinds import ConfigurationError
 from voucher_gateway.storage.locks import one_at_a_time
 from voucher_gateway.storage.schema import accounts, adopted, moved, operations
 

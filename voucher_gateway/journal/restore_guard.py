@@ -15,23 +15,16 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import DatabaseUnavailable, ReferenceConflict
+from voucher_gateway.instants import format_micros, parse_instant
 from voucher_gateway.journal.keys import MARK_LENGTH
 from voucher_gateway.journal.records import OperationRecord
 from voucher_gateway.journal.results import read_result
-from voucher_gateway.outcome import Result
-from voucher_gateway.provider_api import (
-    DatabaseUnavailable,
-    Intent,
-    Money,
-    Movement,
-    MovementKind,
-    Operation,
-    Redemption,
-    ReferenceConflict,
-    TopUp,
-    format_micros,
-    parse_instant,
-)
+from voucher_gateway.models.results import Movement, Redemption, TopUp
+from voucher_gateway.models.voucher import MovementKind
+from voucher_gateway.money import Money
+from voucher_gateway.outcome import Intent, Result
 from voucher_gateway.storage.schema import adopted, facts, operations
 
 RESTORED: Final = "restored"

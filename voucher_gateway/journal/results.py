@@ -10,23 +10,14 @@ from typing import Any, Final
 import cattrs
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
+from voucher_gateway.instants import format_instant, parse_instant
+from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.links import Links
+from voucher_gateway.models.results import Deletion, Redemption, Refund, Release, Reservation, TopUp
+from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.money import Money
 from voucher_gateway.outcome import Result
-from voucher_gateway.provider_api import (
-    Code,
-    Deletion,
-    Money,
-    Pin,
-    Redemption,
-    Refund,
-    Release,
-    Reservation,
-    TopUp,
-    Voucher,
-    decode,
-    format_instant,
-    parse_instant,
-)
+from voucher_gateway.wire.json import decode
 
 _KINDS: Final[Mapping[str, type[Any]]] = {
     kind.__name__: kind for kind in (Voucher, Reservation, Redemption, Refund, TopUp, Release, Deletion)

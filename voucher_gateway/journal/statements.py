@@ -6,8 +6,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from voucher_gateway.capabilities import Operation
 from voucher_gateway.journal.records import OperationState
-from voucher_gateway.provider_api import Operation
 from voucher_gateway.storage.schema import operations, requests
 from voucher_gateway.storage.statement import Statement
 

@@ -4,8 +4,3 @@ Vendors page by number or offset, so a list that changes while it is read shifts
 that from outside; what can be done is done here: entries that come twice are given once, a listing that grows is
 read to its new end, and `Listing.report` says whether all that was read fits together.
 """
-
-from voucher_gateway.listing.listing import STALLED_BEYOND, STALLED_WITHIN, Listing
-from voucher_gateway.listing.page import ListingReport, Page
-
-__all__ = ["STALLED_BEYOND", "STALLED_WITHIN", "Listing", "ListingReport", "Page"]

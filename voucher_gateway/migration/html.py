@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from voucher_gateway.html import Chart, Column, Page, Section, Series, Table, Text
+from voucher_gateway.html.document import Chart, Column, Page, Section, Series, Table, Text
 from voucher_gateway.migration.plan.losses import LOSSES
 from voucher_gateway.migration.plan.model import Action, End, Kind
 from voucher_gateway.migration.plan.plan_file import PlanSummary
@@ -22,7 +22,7 @@ from voucher_gateway.migration.text import (
     time_sentence,
     window_sentence,
 )
-from voucher_gateway.provider_api import Money
+from voucher_gateway.money import Money
 
 _MOST_MONTHS: Final = 36
 """So many months ahead stand alone in a chart."""

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
+from voucher_gateway.listing.page import ListingReport
 from voucher_gateway.migration.plan.estimate import AccountLoad
 from voucher_gateway.migration.plan.model import Action, PlanHeader, Step
 from voucher_gateway.migration.plan.plan_file import PlanSummary
 from voucher_gateway.migration.plan.policy import Retire
 from voucher_gateway.migration.plan.totals import Totals
-from voucher_gateway.provider_api import ListingReport, Money
+from voucher_gateway.money import Money
 
 FATES: Final[Mapping[Action, str]] = {Action.CARRY: "carried", Action.SKIP: "skipped", Action.REFUSE: "refused"}
 """What became of vouchers, by what is to become of one."""

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from voucher_gateway.gateway import Gateway
-from voucher_gateway.provider_api import InvalidRequest
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.reports.liability import AccountLiability, Liability, is_relative, tally
 from voucher_gateway.reports.roll_forward import RollForward
 from voucher_gateway.reports.roll_forward_builder import roll_forward

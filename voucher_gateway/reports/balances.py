@@ -9,20 +9,15 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.gateway import Gateway
-from voucher_gateway.provider_api import (
-    Declined,
-    Listing,
-    ListingReport,
-    MalformedResponse,
-    Money,
-    Operation,
-    Status,
-    UnsupportedOperation,
-    Voucher,
-    VoucherProvider,
-    now,
-)
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import Declined, MalformedResponse, UnsupportedOperation
+from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.instants import now
+from voucher_gateway.listing.listing import Listing
+from voucher_gateway.listing.page import ListingReport
+from voucher_gateway.models.voucher import Status, Voucher
+from voucher_gateway.money import Money
+from voucher_gateway.provider import VoucherProvider
 
 WORKERS: Final = 8
 """Vouchers that are read side by side, where each has to be asked for."""

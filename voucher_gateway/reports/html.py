@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
-from voucher_gateway.html import Chart, Page, Section, Series, Table, Text
-from voucher_gateway.provider_api import Money, format_instant
+from voucher_gateway.html.document import Chart, Page, Section, Series, Table, Text
+from voucher_gateway.instants import format_instant
+from voucher_gateway.money import Money
 from voucher_gateway.reports.liability import NO_END, NOT_STARTED, BalanceStatus, Bucket, Liability
 from voucher_gateway.reports.roll_forward import CurrencyRollForward, RollForward
 from voucher_gateway.reports.tables import (

@@ -6,9 +6,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from voucher_gateway.gateway import Gateway
-from voucher_gateway.journal import Journal, OperationState
-from voucher_gateway.provider_api import Movement, MovementKind, Operation, Support
+from voucher_gateway.capabilities import Operation, Support
+from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.records import OperationState
+from voucher_gateway.models.results import Movement
+from voucher_gateway.models.voucher import MovementKind
 
 _KINDS: Final = {
     Operation.REDEEM: MovementKind.REDEMPTION,

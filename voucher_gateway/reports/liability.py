@@ -9,8 +9,11 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.gateway import Gateway
-from voucher_gateway.provider_api import Expiry, ListingReport, Money, Status
+from voucher_gateway.capabilities import Expiry
+from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.listing.page import ListingReport
+from voucher_gateway.models.voucher import Status
+from voucher_gateway.money import Money
 from voucher_gateway.reports.balances import BalanceReader, VoucherBalance
 
 NO_END: Final = "no end"

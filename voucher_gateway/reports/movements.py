@@ -12,7 +12,8 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.provider_api import Movement, MovementKind
+from voucher_gateway.models.results import Movement
+from voucher_gateway.models.voucher import MovementKind
 
 MARGIN: Final = timedelta(seconds=3)
 """How far a movement's time may be off: vendors show whole seconds, and their clock is known to a second."""

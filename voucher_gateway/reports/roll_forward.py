@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.provider_api import Money
+from voucher_gateway.money import Money
 from voucher_gateway.reports.snapshots import Snapshot
 
 

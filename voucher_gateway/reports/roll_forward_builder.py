@@ -9,18 +9,12 @@ from itertools import islice
 
 import attrs
 
-from voucher_gateway.gateway import Gateway
-from voucher_gateway.provider_api import (
-    Declined,
-    History,
-    InvalidRequest,
-    MalformedResponse,
-    Money,
-    Movement,
-    Operation,
-    UnsupportedOperation,
-    VoucherNotFound,
-)
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import Declined, MalformedResponse, UnsupportedOperation, VoucherNotFound
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.models.results import History, Movement
+from voucher_gateway.money import Money
 from voucher_gateway.reports.balances import WORKERS, VoucherBalance
 from voucher_gateway.reports.journal_movements import overwrites
 from voucher_gateway.reports.movements import MARGIN, MovementSums, ReadingPeriod, balance_change, sum_movements

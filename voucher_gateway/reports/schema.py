@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
-from voucher_gateway.storage import Schema
+from voucher_gateway.storage.schema_upgrade import Schema
 
 metadata: Final = MetaData(
     naming_convention={

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from voucher_gateway.html import Column, Table
-from voucher_gateway.provider_api import Money
+from voucher_gateway.html.document import Column, Table
+from voucher_gateway.money import Money
 from voucher_gateway.reports.liability import (
     AGES,
     NO_AGE,

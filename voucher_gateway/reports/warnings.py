@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from voucher_gateway.provider_api import format_instant
+from voucher_gateway.instants import format_instant
 from voucher_gateway.reports.liability import AccountLiability, Liability
 from voucher_gateway.reports.roll_forward import MOST_NAMED, RollForward
 from voucher_gateway.reports.snapshots import Snapshot

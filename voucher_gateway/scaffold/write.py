@@ -9,7 +9,8 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from voucher_gateway.provider_api import INTERFACE, ConfigurationError
+from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.provider import INTERFACE
 from voucher_gateway.scaffold.names import Naming
 
 _SUFFIX: Final = ".jinja"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from voucher_gateway.conformance import FILE, SUITE, Conformance, conformance_of, distribution_of
-from voucher_gateway.provider_api import ConfigurationError, VoucherProvider
+from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.promises import PROMISES
 
 

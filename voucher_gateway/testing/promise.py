@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import attrs
 
+from voucher_gateway.capabilities import Capabilities, Operation, Support
 from voucher_gateway.conformance import Level
-from voucher_gateway.provider_api import Capabilities, Operation, Support
 
 Applies = Callable[[Capabilities], str | None]
 """Says of a provider's capabilities why a promise cannot be asked of it, in a sentence; None if it can."""

@@ -8,7 +8,9 @@ from typing import Any, Final, NoReturn, ParamSpec, TypeVar
 
 import attrs
 
-from voucher_gateway.provider_api import SecretSource, VoucherGatewayError, VoucherProvider
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.testing.promises import PROMISES
 
 P = ParamSpec("P")
@@ -19,7 +21,7 @@ PROMISE_ATTRIBUTE: Final = "__promise__"
 
 
 class PromiseViolation(AssertionError):
-    """What a test saw that breaks its promise; `keeps` adds the rest."""
+    """What a test saw that breaks its promise; `stored_fields` adds the rest."""
 
 
 class MissingTestData(PromiseViolation):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 if TYPE_CHECKING:
-    from voucher_gateway import Gateway
+    from voucher_gateway.gateway.gateway import Gateway
     from voucher_gateway.testing.simulated_vendor import SimulatedVendor
 
 
@@ -57,7 +57,7 @@ def voucher_gateway(tmp_path: Path) -> Iterator[MakeGateway]:
     a new SQLite file, unless ``journal`` gives the URL of another or None for none; a second gateway is what the shop
     is after a restart. They are closed after the test.
     """
-    from voucher_gateway.gateway import Gateway
+    from voucher_gateway.gateway.gateway import Gateway
 
     opened: list[Gateway] = []
     usual = f"sqlite:///{tmp_path / 'voucher-gateway-journal.db'}"

@@ -10,16 +10,12 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway import registry
-from voucher_gateway.provider_api import (
-    Code,
-    CodeRules,
-    Money,
-    NewVoucher,
-    Operation,
-    Status,
-    Voucher,
-    VoucherProvider,
-)
+from voucher_gateway.capabilities import CodeRules, Operation
+from voucher_gateway.masking import Code
+from voucher_gateway.models.requests import NewVoucher
+from voucher_gateway.models.voucher import Status, Voucher
+from voucher_gateway.money import Money
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.simulator import RunningSimulator, VirtualClock, start
 from voucher_gateway.testing.harness.settings import account_table, settings_for
 

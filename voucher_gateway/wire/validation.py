@@ -11,7 +11,7 @@ import cattrs
 from cattrs.errors import ClassValidationError, IterableValidationError
 
 from voucher_gateway.errors import MalformedResponse
-from voucher_gateway.models import RawObject
+from voucher_gateway.models.voucher import RawObject
 from voucher_gateway.money import Money
 from voucher_gateway.wire.amounts import AmountFormat, NotRepresentable, WireError
 

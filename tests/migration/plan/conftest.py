@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from voucher_gateway import Gateway
-from voucher_gateway.gateway import Account
+from voucher_gateway.gateway.account import Account
 from voucher_gateway.migration import PlannedVoucher, PlanSummary, Policy, make_plan, read_vouchers
 from voucher_gateway.provider_api import SecretSource
 from voucher_gateway.simulator import RunningSimulator, start

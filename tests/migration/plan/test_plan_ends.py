@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import pytest
 
-from voucher_gateway.emulation import with_emulations
+from voucher_gateway.emulation.registry import with_emulations
 from voucher_gateway.migration import Retire, Step
 from voucher_gateway.migration.plan.route import choose_route, retire_options
 from voucher_gateway.provider_api import (

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from voucher_gateway.emulation import with_emulations
+from voucher_gateway.emulation.registry import with_emulations
 from voucher_gateway.migration import Retire, Step
 from voucher_gateway.migration.plan.estimate import AccountLoad, Estimate, requests_of
 from voucher_gateway.migration.plan.route import choose_route

@@ -12,7 +12,8 @@ import pytest
 
 from tests.migration.plan.conftest import TEXTS, Vendors
 from tests.pages.browser import Reader, opened
-from voucher_gateway.html import Chart, render, write
+from voucher_gateway.html.document import Chart
+from voucher_gateway.html.render import render, write
 from voucher_gateway.migration import Action, PlanSummary, Policy
 from voucher_gateway.migration.html import plan_page
 from voucher_gateway.provider_api import Money

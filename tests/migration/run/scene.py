@@ -13,8 +13,8 @@ from typing import Any, Final, cast
 import attrs
 
 from voucher_gateway import Gateway
-from voucher_gateway.gateway import Account
-from voucher_gateway.journal import open_journal
+from voucher_gateway.gateway.account import Account
+from voucher_gateway.journal.open import open_journal
 from voucher_gateway.migration import LOSSES, PlanSummary, Policy, RowState, load_policy, make_plan, run_plan
 from voucher_gateway.provider_api import SecretSource, VoucherProvider
 from voucher_gateway.simulator import RunningSimulator

@@ -9,7 +9,7 @@ import pytest
 
 from tests.migration.run.scene import ANYTHING, Scene, Side, entry, gateway_of
 from voucher_gateway.errors import ReferenceConflict
-from voucher_gateway.journal import OperationState
+from voucher_gateway.journal.records import OperationState
 from voucher_gateway.migration import make_plan, rollback_plan, run_plan
 from voucher_gateway.provider_api import (
     AlreadyRefunded,

@@ -14,7 +14,7 @@ from tests.migration.run.test_migrate_killed import wait_until_free
 from tests.migration.run.test_migrate_points import prepared
 from tests.migration.run.test_migrate_running import carried
 from tests.migration.run.test_migrate_verifying import first_carried, redeem_there
-from voucher_gateway.journal import OperationState
+from voucher_gateway.journal.records import OperationState
 from voucher_gateway.migration import PlanState, RowState, read_vouchers, status_of
 from voucher_gateway.migration.run import context
 from voucher_gateway.migration.run.schema import plans, vouchers

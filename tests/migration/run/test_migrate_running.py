@@ -15,7 +15,7 @@ import pytest
 
 from tests.migration.run.scene import ANYTHING, Scene, Side, Truth, entry, gateway_of
 from voucher_gateway import Gateway
-from voucher_gateway.gateway import Account
+from voucher_gateway.gateway.account import Account
 from voucher_gateway.migration import (
     Action,
     PlanState,

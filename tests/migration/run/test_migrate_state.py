@@ -21,7 +21,7 @@ from voucher_gateway.migration.run.rows import read_planned, write_planned
 from voucher_gateway.migration.run.schema import SCHEMA
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.provider_api import Money, Status
-from voucher_gateway.storage import Database
+from voucher_gateway.storage.engine import Database
 
 _AT = datetime(2026, 11, 20, 12, 0, 0, 123456, UTC)
 _HEADER = PlanHeader(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from voucher_gateway.journal import OperationKey, OperationState
+from voucher_gateway.journal.records import OperationKey, OperationState
 from voucher_gateway.provider_api import Effect, Intent, Money, Operation, OutcomeUnknown
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from voucher_gateway.journal import OperationKey, OperationState
+from voucher_gateway.journal.records import OperationKey, OperationState
 from voucher_gateway.provider_api import (
     Effect,
     Intent,

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from voucher_gateway.provider_api import DatabaseUnavailable, Intent, Money, NewVoucher, exponent, format_micros
-from voucher_gateway.storage import Database
+from voucher_gateway.storage.engine import Database
 from voucher_gateway.testing.harness.vendor import ACCOUNT, PAGE_SIZE, select_settings
 from voucher_gateway_local import LocalProvider, LocalSettings, calls, provider, resolution
 from voucher_gateway_local.tables import VOUCHERS

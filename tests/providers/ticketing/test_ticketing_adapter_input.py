@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from voucher_gateway.models import Interval
+from voucher_gateway.models.voucher import Interval
 from voucher_gateway.provider_api import (
     AmountOutOfRange,
     Code,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from voucher_gateway.gateway import Account, Gateway
+from voucher_gateway.gateway.account import Account
+from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.provider_api import (
     ConcurrentModification,
     CurrencyMismatch,

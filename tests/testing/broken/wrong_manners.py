@@ -273,12 +273,12 @@ class SaysThatItAsked(CornerProvider):
 
 @breaks("D6")
 class AsksBeforeItRefuses(CornerProvider):
-    def _unsupported(self, operation: Operation) -> NoReturn:
+    def _raise_unsupported(self, operation: Operation) -> NoReturn:
         self.page("vouchers", 1, [])
         super()._raise_unsupported(operation)
 
 
 @breaks("D6")
 class RefusesInItsOwnWords(CornerProvider):
-    def _unsupported(self, operation: Operation) -> NoReturn:
+    def _raise_unsupported(self, operation: Operation) -> NoReturn:
         raise Rejected("we do not do that here")

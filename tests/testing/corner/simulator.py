@@ -29,7 +29,7 @@ class CornerSimulator(Simulator):
             Route("GET", "/v1/presentations", self._presented, look_up=True),
         )
 
-    def refused(self, status: int, message: str) -> Reply:
+    def error_reply(self, status: int, message: str) -> Reply:
         return Reply(status, {"error": message})
 
     def announcement(self, base: str) -> dict[str, str]:
@@ -105,18 +105,18 @@ class CornerSimulator(Simulator):
         for one in self.vouchers:
             if one["code"] == query.get("code") and query.get("id", one["id"]) == one["id"]:
                 return Reply(200, {"voucher": self._shown(one), "seller": "Corner shop"})
-        return self.refused(404, "There is no such voucher.")
+        return self.error_reply(404, "There is no such voucher.")
 
     def _voucher(self, request: Request) -> dict[str, Any]:
         self._let_in(request)
         for one in self.vouchers:
             if one["id"] == request.parts["id"]:
                 return one
-        raise Refused(self.refused(404, "There is no such voucher."))
+        raise Refused(self.error_reply(404, "There is no such voucher."))
 
     def _let_in(self, request: Request) -> None:
         if request.headers.get("Authorization") != f"Bearer {API_KEY}":
-            raise Refused(self.refused(401, "The key is wrong."))
+            raise Refused(self.error_reply(401, "The key is wrong."))
 
     def _shown(self, voucher: dict[str, Any]) -> dict[str, object]:
         shown = {key: voucher[key] for key in ("id", "code", "currency", "status", "customer")}

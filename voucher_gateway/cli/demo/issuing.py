@@ -6,7 +6,10 @@ from datetime import timedelta
 
 from voucher_gateway.cli.demo.stage import EVENTS_CODE, SHOP_CODE, Stage
 from voucher_gateway.cli.demo.story import Story
-from voucher_gateway.provider_api import Interval, Money, NewVoucher, Validity, Voucher, now
+from voucher_gateway.instants import now
+from voucher_gateway.models.requests import NewVoucher
+from voucher_gateway.models.voucher import Interval, Validity, Voucher
+from voucher_gateway.money import Money
 
 
 def issue_at_both(story: Story, stage: Stage) -> tuple[Voucher, Voucher]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from voucher_gateway.cli.demo.story import Story
-from voucher_gateway.gateway import Gateway
-from voucher_gateway.provider_api import Money
+from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.money import Money
 
 if TYPE_CHECKING:
     from voucher_gateway.simulator import RunningSimulator

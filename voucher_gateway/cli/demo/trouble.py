@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from voucher_gateway.cli.demo.stage import EVENTS_CODE, SHOP_CODE, Stage
 from voucher_gateway.cli.demo.story import Story
-from voucher_gateway.provider_api import Declined, Money, OutcomeUnknown, Redemption, UnsupportedOperation, Voucher
+from voucher_gateway.errors.kinds import Declined, OutcomeUnknown, UnsupportedOperation
+from voucher_gateway.models.results import Redemption
+from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.money import Money
 
 
 def refuse_early(story: Story, stage: Stage, concert: Voucher) -> None:

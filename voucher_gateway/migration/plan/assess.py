@@ -8,23 +8,17 @@ from typing import Final
 
 import attrs
 
+from voucher_gateway.capabilities import Capabilities, Expiry
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.masking import Code
 from voucher_gateway.migration.plan.losses import REPORTED
 from voucher_gateway.migration.plan.model import Action, Destination, Kind
 from voucher_gateway.migration.plan.policy import Policy, Recode, Retire
 from voucher_gateway.migration.plan.route import can_activate_later
 from voucher_gateway.migration.plan.target_voucher import is_not_spendable
-from voucher_gateway.provider_api import (
-    JSON_NULL,
-    Capabilities,
-    Code,
-    Expiry,
-    Interval,
-    InvalidRequest,
-    Medium,
-    Money,
-    Validity,
-    Voucher,
-)
+from voucher_gateway.models.metadata import JSON_NULL
+from voucher_gateway.models.voucher import Interval, Medium, Validity, Voucher
+from voucher_gateway.money import Money
 
 _DAY: Final = timedelta(days=1)
 _TEXTS: Final = {"batch": "batch", "order": "order", "sku": "sku", "pin": "pin", "tax_rate": "tax"}

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import VoucherNotFound
+from voucher_gateway.errors.request import InvalidRequest
 from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.masking import Code
 from voucher_gateway.migration.run.rate_limit import Rates
-from voucher_gateway.provider_api import Code, InvalidRequest, Operation, VoucherNotFound, VoucherProvider
+from voucher_gateway.provider import VoucherProvider
 
 _SPACE: Final = "move"
 """In place of provider and host: a fingerprint that is to be compared across vendors must not hold either."""

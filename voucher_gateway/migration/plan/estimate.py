@@ -8,9 +8,9 @@ from typing import Final
 
 import attrs
 
+from voucher_gateway.capabilities import Capabilities, Operation
 from voucher_gateway.migration.plan.model import Step
 from voucher_gateway.migration.plan.policy import Retire
-from voucher_gateway.provider_api import Capabilities, Operation
 
 _EMULATED: Final[Mapping[str, int]] = {
     "redeem-by-capture": 2,

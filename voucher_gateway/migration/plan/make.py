@@ -9,8 +9,11 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from voucher_gateway.gateway import Gateway
-from voucher_gateway.journal import Journal
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.journal.journal import Journal
 from voucher_gateway.migration.plan.assess import Target
 from voucher_gateway.migration.plan.estimate import AccountLoad, Estimate, requests_of
 from voucher_gateway.migration.plan.model import End, PlanHeader
@@ -21,13 +24,8 @@ from voucher_gateway.migration.plan.scan import SourceScanner
 from voucher_gateway.migration.plan.source import IdSet
 from voucher_gateway.migration.plan.totals import TotalsBuilder
 from voucher_gateway.migration.run.state import ids_of_moved_vouchers
-from voucher_gateway.provider_api import (
-    ConfigurationError,
-    InvalidRequest,
-    Operation,
-    VoucherProvider,
-    VoucherQuery,
-)
+from voucher_gateway.models.requests import VoucherQuery
+from voucher_gateway.provider import VoucherProvider
 
 _PROBES: Final = 3
 _TOLD_EVERY: Final = 100

@@ -1,7 +1,8 @@
 """What a plan says: of the whole, and of each voucher.
 
 A plan is a file of JSON lines: a header, one line a voucher, and a footer with the totals and the SHA-256 of all bytes
-before it. `voucher_gateway.migration.plan.plan_file` writes and reads it, `voucher_gateway.migration.plan.totals` sums it up.
+before it. `voucher_gateway.migration.plan.plan_file` writes and reads it, and
+`voucher_gateway.migration.plan.totals` sums it up.
 
 For whoever carries a plan out:
 
@@ -21,7 +22,8 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from voucher_gateway.provider_api import Money, Status
+from voucher_gateway.models.voucher import Status
+from voucher_gateway.money import Money
 
 
 class Step(enum.StrEnum):

@@ -21,16 +21,13 @@ from typing import IO, Any, Final, Self, TypeVar
 import attrs
 import cattrs
 
+from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.instants import format_instant, parse_instant
 from voucher_gateway.migration.plan.estimate import Estimate
 from voucher_gateway.migration.plan.model import PlanHeader, PlannedVoucher
 from voucher_gateway.migration.plan.totals import Totals
-from voucher_gateway.provider_api import (
-    ConfigurationError,
-    Money,
-    decode,
-    format_instant,
-    parse_instant,
-)
+from voucher_gateway.money import Money
+from voucher_gateway.wire.json import decode
 
 FORMAT: Final = 1
 """The version of the file's form."""

@@ -34,10 +34,10 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from voucher_gateway.config.provider_settings import Problems, did_you_mean, toml_type_name
+from voucher_gateway.errors.kinds import ConfigurationError
 from voucher_gateway.migration.plan.losses import LOSSES
 from voucher_gateway.migration.plan.model import Action, Kind
 from voucher_gateway.migration.plan.risks import RISKS
-from voucher_gateway.provider_api import ConfigurationError
 
 E = TypeVar("E", bound=enum.StrEnum)
 

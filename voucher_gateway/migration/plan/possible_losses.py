@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from voucher_gateway.provider_api import Capabilities, Expiry
+from voucher_gateway.capabilities import Capabilities, Expiry
 
 _FIELDS: Final = {
     "batch": "batch",

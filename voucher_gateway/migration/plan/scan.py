@@ -9,7 +9,8 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.journal import Journal
+from voucher_gateway.journal.journal import Journal
+from voucher_gateway.listing.page import ListingReport
 from voucher_gateway.migration.plan.assess import Assessment, Target, assess, kind_of
 from voucher_gateway.migration.plan.code_index import SourceCodes, TargetCodes, fingerprint
 from voucher_gateway.migration.plan.model import Action, Kind, PlanHeader, PlannedVoucher
@@ -23,7 +24,8 @@ from voucher_gateway.migration.plan.source import (
     pins_are_asked_for,
 )
 from voucher_gateway.migration.run.rate_limit import Rates
-from voucher_gateway.provider_api import ListingReport, Voucher, VoucherProvider
+from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.provider import VoucherProvider
 
 _TWICE: Final = "its code is there twice at the source"
 _MOVED: Final = "another plan has moved it already, or is moving it"

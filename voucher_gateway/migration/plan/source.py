@@ -11,20 +11,16 @@ from typing import Final, Self, TypeVar
 import attrs
 import sqlalchemy as sa
 
-from voucher_gateway.journal import Journal
+from voucher_gateway.capabilities import Capabilities, Operation
+from voucher_gateway.errors.kinds import AccessDenied, VoucherNotFound
+from voucher_gateway.journal.journal import Journal
+from voucher_gateway.listing.listing import Listing
 from voucher_gateway.listing.resume_token import digest
+from voucher_gateway.masking import Code
 from voucher_gateway.migration.run.rate_limit import Rates
-from voucher_gateway.provider_api import (
-    AccessDenied,
-    Capabilities,
-    Code,
-    Listing,
-    Operation,
-    Voucher,
-    VoucherNotFound,
-    VoucherProvider,
-    VoucherQuery,
-)
+from voucher_gateway.models.requests import VoucherQuery
+from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.storage.schema import moved
 
 T = TypeVar("T")

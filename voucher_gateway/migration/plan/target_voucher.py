@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from voucher_gateway.capabilities import Capabilities
 from voucher_gateway.migration.plan.model import PlannedVoucher
-from voucher_gateway.provider_api import Capabilities, Interval, Medium, NewVoucher, Status, Validity, Voucher
+from voucher_gateway.models.requests import NewVoucher
+from voucher_gateway.models.voucher import Interval, Medium, Status, Validity, Voucher
 
 _CARRIED: Final = ("pin", "medium", "taxable", "tax_rate", "sku", "batch", "order", "metadata")
 

@@ -9,8 +9,9 @@ from typing import Final
 
 import attrs
 
+from voucher_gateway.listing.page import ListingReport
 from voucher_gateway.migration.plan.model import Action, Kind, PlannedVoucher
-from voucher_gateway.provider_api import ListingReport, Money
+from voucher_gateway.money import Money
 
 NO_END: Final = "none"
 """In place of the month of those that do not end, or of which no end is known yet."""

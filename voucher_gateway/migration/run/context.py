@@ -9,22 +9,22 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
-from voucher_gateway.gateway import Gateway
-from voucher_gateway.journal import Journal, OperationRecord, OperationState
-from voucher_gateway.journal.moves import move_reference
-from voucher_gateway.migration.plan.model import End, PlanHeader, Step
-from voucher_gateway.migration.run.rows import VoucherRow
-from voucher_gateway.provider_api import (
-    Capabilities,
+from voucher_gateway.capabilities import Capabilities, Operation
+from voucher_gateway.errors.kinds import (
     ConfigurationError,
     MalformedResponse,
-    Money,
     NotExecuted,
-    Operation,
     OperationInProgress,
     RateLimited,
-    Voucher,
 )
+from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.moves import move_reference
+from voucher_gateway.journal.records import OperationRecord, OperationState
+from voucher_gateway.migration.plan.model import End, PlanHeader, Step
+from voucher_gateway.migration.run.rows import VoucherRow
+from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.money import Money
 
 T = TypeVar("T")
 

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from voucher_gateway.journal import OperationRecord, OperationState
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import Declined, VoucherNotFound
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.migration.plan.model import Action
 from voucher_gateway.migration.plan.plan_file import read_vouchers
 from voucher_gateway.migration.run.changes import SourceChanged
@@ -22,8 +25,8 @@ from voucher_gateway.migration.run.schema import plans, vouchers
 from voucher_gateway.migration.run.source_check import SourceCheck
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run.undo import ACTIVATE, CREATE, FREEZE, RETIRE
+from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.pacing import use_rate_limiter
-from voucher_gateway.provider_api import Declined, Operation, Voucher, VoucherGatewayError, VoucherNotFound
 
 
 def predict_run(

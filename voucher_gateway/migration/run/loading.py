@@ -10,11 +10,12 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from voucher_gateway.errors.kinds import OperationInProgress
+from voucher_gateway.instants import format_micros, now
 from voucher_gateway.migration.plan.model import Action, PlanHeader, PlannedVoucher
 from voucher_gateway.migration.run.rows import PlanState, RowState, value_of, write_planned
 from voucher_gateway.migration.run.schema import SCHEMA, plans, vouchers
-from voucher_gateway.provider_api import OperationInProgress, format_micros, now
-from voucher_gateway.storage import Database
+from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.schema_upgrade import upgrade_schema
 
 _BATCH: Final = 1000

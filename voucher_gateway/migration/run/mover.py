@@ -11,8 +11,24 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import ReferenceConflict
-from voucher_gateway.journal import OperationState
+from voucher_gateway.errors.kinds import (
+    AccessDenied,
+    ConcurrentModification,
+    ConfigurationError,
+    Declined,
+    DuplicateCode,
+    MalformedResponse,
+    NotExecuted,
+    OperationInProgress,
+    OutcomeUnknown,
+    UnsupportedOperation,
+    VoucherNotFound,
+)
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.journal.records import OperationState
 from voucher_gateway.migration.plan.model import Step
 from voucher_gateway.migration.plan.target_voucher import build_target_voucher
 from voucher_gateway.migration.run.changes import SourceChanged
@@ -21,25 +37,8 @@ from voucher_gateway.migration.run.rows import MoveResult, RowState, VoucherRow
 from voucher_gateway.migration.run.source_check import SourceCheck
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run.undo import ACTIVATE, CREATE, FREEZE, RETIRE, CannotUndo, Undo
-from voucher_gateway.provider_api import (
-    AccessDenied,
-    ConcurrentModification,
-    ConfigurationError,
-    Declined,
-    DuplicateCode,
-    InvalidRequest,
-    MalformedResponse,
-    NotExecuted,
-    Operation,
-    OperationInProgress,
-    OutcomeUnknown,
-    Status,
-    UnsupportedOperation,
-    Voucher,
-    VoucherChanges,
-    VoucherGatewayError,
-    VoucherNotFound,
-)
+from voucher_gateway.models.requests import VoucherChanges
+from voucher_gateway.models.voucher import Status, Voucher
 
 _REFUSALS: Final = (Declined, InvalidRequest, UnsupportedOperation, MalformedResponse, ReferenceConflict)
 _UNKNOWN: Final = (OutcomeUnknown, ConcurrentModification)

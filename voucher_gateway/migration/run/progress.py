@@ -9,8 +9,9 @@ from typing import Final
 
 import attrs
 
+from voucher_gateway.errors.root import VoucherGatewayError
 from voucher_gateway.migration.run.rows import MoveResult, ReportedVoucher, RowState
-from voucher_gateway.provider_api import Money, VoucherGatewayError
+from voucher_gateway.money import Money
 
 MOST_NOTED: Final = 1000
 """So many vouchers are named in a report; `migrate status` and the state have them all."""

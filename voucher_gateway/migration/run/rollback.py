@@ -9,7 +9,9 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.gateway import Gateway
+from voucher_gateway.errors.kinds import ConcurrentModification, OutcomeUnknown
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.migration.plan.plan_file import read_summary
 from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.progress import OnProgress, RunCounter
@@ -17,7 +19,7 @@ from voucher_gateway.migration.run.rows import MoveResult, PlanState, ReportedVo
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run.undo import CannotUndo, Undo
 from voucher_gateway.migration.verify.readers import ordered_map
-from voucher_gateway.provider_api import ConcurrentModification, Money, OutcomeUnknown, VoucherGatewayError
+from voucher_gateway.money import Money
 
 _BATCH: Final = 64
 _POLL_S: Final = 0.25

@@ -11,8 +11,10 @@ from typing import Any, Final
 import attrs
 import cattrs
 
+from voucher_gateway.instants import format_micros, parse_instant
 from voucher_gateway.migration.plan.model import PlannedVoucher
-from voucher_gateway.provider_api import Money, decode, format_micros, parse_instant
+from voucher_gateway.money import Money
+from voucher_gateway.wire.json import decode
 
 
 class PlanState(enum.StrEnum):

@@ -11,7 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from voucher_gateway.gateway import Gateway
+from voucher_gateway.errors.kinds import AccessDenied, ConfigurationError, DatabaseUnavailable
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.instants import now
 from voucher_gateway.migration.plan.plan_file import PlanSummary, read_summary, read_vouchers
 from voucher_gateway.migration.plan.risks import find_unaccepted_risks
 from voucher_gateway.migration.run.context import MigrationContext, journal_of
@@ -22,14 +26,6 @@ from voucher_gateway.migration.run.rate_limit import Rates
 from voucher_gateway.migration.run.rows import RUNNABLE, MoveResult, PlanState, RowState, VoucherRow
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.pacing import use_rate_limiter
-from voucher_gateway.provider_api import (
-    AccessDenied,
-    ConfigurationError,
-    DatabaseUnavailable,
-    InvalidRequest,
-    VoucherGatewayError,
-    now,
-)
 
 _TICK_S: Final = 0.25
 _ROLLED_BACK: Final = "this plan was rolled back: make a new one"

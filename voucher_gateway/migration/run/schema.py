@@ -19,7 +19,7 @@ from sqlalchemy import (
     Text,
 )
 
-from voucher_gateway.storage import Schema
+from voucher_gateway.storage.schema_upgrade import Schema
 
 metadata: Final = MetaData(
     naming_convention={

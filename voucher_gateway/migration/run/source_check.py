@@ -7,11 +7,14 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.journal import HoldState, OperationState
+from voucher_gateway.instants import format_micros
+from voucher_gateway.journal.holds import HoldState
+from voucher_gateway.journal.records import OperationState
+from voucher_gateway.masking import Code
 from voucher_gateway.migration.plan.model import PlannedVoucher
 from voucher_gateway.migration.run.changes import SourceChanged
 from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
-from voucher_gateway.provider_api import Code, Status, Voucher, format_micros
+from voucher_gateway.models.voucher import Status, Voucher
 from voucher_gateway.storage.schema import holds, operations
 from voucher_gateway.storage.statement import Statement
 

@@ -15,12 +15,13 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal.moves import claim_moves, complete_moves, delete_moves, reopen_moves
 from voucher_gateway.migration.run.loading import Loading
 from voucher_gateway.migration.run.rows import MoveResult, PlanState, ReportedVoucher, RowState, VoucherRow
 from voucher_gateway.migration.run.schema import SCHEMA, plans, vouchers
-from voucher_gateway.provider_api import Money, format_micros, now
-from voucher_gateway.storage import Database
+from voucher_gateway.money import Money
+from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.locks import one_at_a_time
 from voucher_gateway.storage.schema_upgrade import upgrade_schema
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import attrs
 
-from voucher_gateway.gateway import Gateway
+from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.migration.run.progress import MOST_NOTED
 from voucher_gateway.migration.run.rows import PlanState, ReportedVoucher, RowState
 from voucher_gateway.migration.run.runner import state_of
-from voucher_gateway.provider_api import Money
+from voucher_gateway.money import Money
 
 
 @attrs.frozen(kw_only=True)

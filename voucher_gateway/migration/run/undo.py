@@ -10,21 +10,14 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from voucher_gateway.journal import OperationRecord, OperationState
+from voucher_gateway.capabilities import Capabilities, Expiry, Operation
+from voucher_gateway.errors.kinds import Declined, OutcomeUnknown, VoucherNotFound
+from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.migration.run.context import MigrationContext, OutcomeNotResolved, VoucherReading, operation_of
 from voucher_gateway.migration.run.rows import VoucherRow
-from voucher_gateway.provider_api import (
-    Capabilities,
-    Declined,
-    Expiry,
-    Operation,
-    OutcomeUnknown,
-    Redemption,
-    Status,
-    Voucher,
-    VoucherChanges,
-    VoucherNotFound,
-)
+from voucher_gateway.models.requests import VoucherChanges
+from voucher_gateway.models.results import Redemption
+from voucher_gateway.models.voucher import Status, Voucher
 
 FREEZE, CREATE, ACTIVATE, RETIRE = "freeze", "create", "activate", "retire"
 """The steps in references."""

@@ -8,13 +8,15 @@ from datetime import datetime, timedelta
 
 import attrs
 
+from voucher_gateway.instants import format_micros, parse_instant
 from voucher_gateway.migration.plan.model import Destination, PlannedVoucher
 from voucher_gateway.migration.plan.target_voucher import is_not_spendable
 from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.rows import value_of
 from voucher_gateway.migration.verify.store import ListedVoucher, VerificationStore
 from voucher_gateway.migration.verify.usage import usage_is_explained
-from voucher_gateway.provider_api import Money, Status, format_micros, parse_instant
+from voucher_gateway.models.voucher import Status
+from voucher_gateway.money import Money
 
 
 class DifferenceKind(enum.StrEnum):

@@ -10,15 +10,18 @@ from typing import Final, TypeVar
 
 import sqlalchemy as sa
 
-from voucher_gateway.journal import OperationState
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import VoucherNotFound
 from voucher_gateway.journal.moves import move_reference
+from voucher_gateway.journal.records import OperationState
 from voucher_gateway.journal.results import read_result
 from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
 from voucher_gateway.migration.run.rate_limit import Rates
 from voucher_gateway.migration.run.source_check import MOVE
 from voucher_gateway.migration.verify.store import ListedVoucher, VerificationStore, ends_text
+from voucher_gateway.models.requests import VoucherQuery
+from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.pacing import use_rate_limiter
-from voucher_gateway.provider_api import Operation, Voucher, VoucherNotFound, VoucherQuery
 from voucher_gateway.storage.schema import operations
 
 T = TypeVar("T")

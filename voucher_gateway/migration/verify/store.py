@@ -9,9 +9,10 @@ from typing import Any, Final, Literal
 
 import attrs
 
+from voucher_gateway.instants import format_micros
 from voucher_gateway.migration.plan.model import PlannedVoucher
 from voucher_gateway.migration.run.rows import read_planned, value_of, write_planned
-from voucher_gateway.provider_api import Money, format_micros
+from voucher_gateway.money import Money
 
 _BATCH: Final = 1000
 

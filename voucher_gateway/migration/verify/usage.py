@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from voucher_gateway.journal import OperationState
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.journal.records import OperationState
 from voucher_gateway.migration.run.context import MigrationContext
-from voucher_gateway.provider_api import Money, MovementKind, Operation, VoucherGatewayError
+from voucher_gateway.models.voucher import MovementKind
+from voucher_gateway.money import Money
 from voucher_gateway.storage.schema import operations
 
 _TAKES = (Operation.REDEEM.value, Operation.CAPTURE.value)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import attrs
 
-from voucher_gateway.gateway import Gateway
+from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.migration.plan.model import Action
 from voucher_gateway.migration.plan.plan_file import read_summary, read_vouchers
 from voucher_gateway.migration.run.context import MigrationContext
@@ -24,7 +24,7 @@ from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.verify.checks import Difference, check_all
 from voucher_gateway.migration.verify.readers import read_source, read_target
 from voucher_gateway.migration.verify.store import VerificationStore
-from voucher_gateway.provider_api import Money
+from voucher_gateway.money import Money
 
 
 @attrs.frozen(kw_only=True)

@@ -2,6 +2,6 @@
 
 from alembic import context
 
-from voucher_gateway.storage import run_scripts
+from voucher_gateway.storage.schema_upgrade import run_scripts
 
 run_scripts(context)

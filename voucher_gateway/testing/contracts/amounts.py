@@ -10,17 +10,13 @@ from types import ModuleType
 from typing import Any, Final
 from unittest.mock import patch
 
-from voucher_gateway.provider_api import (
-    Balance,
-    MalformedResponse,
-    Money,
-    Operation,
-    Voucher,
-    VoucherGatewayError,
-    VoucherNotFound,
-    VoucherProvider,
-    exponent,
-)
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import MalformedResponse, VoucherNotFound
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.models.results import Balance
+from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.money import Money, exponent
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger_vouchers import LedgerVoucher, can, check_money, ledger_vouchers, readings
 from voucher_gateway.testing.harness.reply_rewriting import each_leaf, one_word

@@ -9,18 +9,18 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.provider_api import (
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import (
     AccessDenied,
     AuthenticationFailed,
     MalformedResponse,
     NotExecuted,
-    Operation,
     OutcomeUnknown,
-    Voucher,
-    VoucherGatewayError,
-    VoucherProvider,
-    VoucherQuery,
 )
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.models.requests import VoucherQuery
+from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger_vouchers import (
     LedgerVoucher,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import pytest
 
 from voucher_gateway.conformance import Level
-from voucher_gateway.provider_api import VoucherProvider
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.harness.vendor import SimulatorVendor, VendorUnderTest
 from voucher_gateway.testing.promise import Promise
 

@@ -8,28 +8,16 @@ from typing import Any, Final
 
 import attrs
 
+from voucher_gateway.capabilities import AccountCheck, AmountRules, Capabilities, Operation, Support
 from voucher_gateway.config.provider_settings import Problems, read_settings
-from voucher_gateway.provider_api import (
-    INTERFACE,
-    AccessDenied,
-    AccountCheck,
-    AmountRules,
-    Capabilities,
-    ConfigurationError,
-    Money,
-    NewVoucher,
-    Operation,
-    Redemption,
-    Reservation,
-    SecretSource,
-    Support,
-    UnsupportedOperation,
-    VoucherChanges,
-    VoucherGatewayError,
-    VoucherProvider,
-    VoucherQuery,
-)
+from voucher_gateway.errors.kinds import AccessDenied, ConfigurationError, UnsupportedOperation
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.models.requests import NewVoucher, VoucherChanges, VoucherQuery
+from voucher_gateway.models.results import Redemption, Reservation
+from voucher_gateway.money import Money
+from voucher_gateway.provider import INTERFACE, VoucherProvider
 from voucher_gateway.registry import declares_interface
+from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger_vouchers import ledger_vouchers
 from voucher_gateway.testing.harness.vendor import ACCOUNT, IMPATIENT, VendorUnderTest, select_settings
@@ -234,7 +222,7 @@ def _flaws(declared: Capabilities) -> Iterator[str]:
         if declared.reservations.partial_capture != bool(declared.of(Operation.CAPTURE).partial):
             yield "the reservation rules and the operation disagree about partial capture"
     if any(not operation.changes for operation in declared.resolvable):
-        yield "`resolves` names an operation that only reads"
+        yield "`resolvable` names an operation that only reads"
     if declared.currency_from not in ("voucher", "account"):
         yield "currency_from is neither 'voucher' nor 'account'"
     yield from _flaws_of_limits(declared)
@@ -252,4 +240,4 @@ def _flaws_of_limits(declared: Capabilities) -> Iterator[str]:
     if unknown := sorted(listing.filters - _COMMON_FILTERS):
         yield f"{', '.join(unknown)} are no common filters of VoucherQuery"
     if declared.max_reference_length < 1:
-        yield "longest_reference is below 1"
+        yield "max_reference_length is below 1"

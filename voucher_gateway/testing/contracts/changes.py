@@ -6,21 +6,21 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
-from voucher_gateway.provider_api import (
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import (
     CurrencyMismatch,
     Declined,
-    InvalidRequest,
     MalformedResponse,
-    Money,
-    Operation,
     Rejected,
-    Status,
     UnsupportedOperation,
-    VoucherChanges,
-    VoucherGatewayError,
     VoucherNotFound,
-    VoucherProvider,
 )
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.models.requests import VoucherChanges
+from voucher_gateway.models.voucher import Status
+from voucher_gateway.money import Money
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.spend_base import SpendBase
 from voucher_gateway.testing.harness.calls import expect_error
 from voucher_gateway.testing.harness.ledger import GONE, VALUE

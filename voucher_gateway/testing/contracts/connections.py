@@ -6,15 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from typing import Any, Final
 
-from voucher_gateway.provider_api import (
-    AccessDenied,
-    MalformedResponse,
-    NotExecuted,
-    Operation,
-    Voucher,
-    VoucherGatewayError,
-    VoucherProvider,
-)
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import AccessDenied, MalformedResponse, NotExecuted
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.contracts.spend_base import changing
 from voucher_gateway.testing.harness.cases import OperationCase, make_case

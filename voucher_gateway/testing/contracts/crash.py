@@ -13,14 +13,11 @@ from typing import Any, Final
 import attrs
 import pytest
 
-from voucher_gateway.journal import OperationState
-from voucher_gateway.provider_api import (
-    Operation,
-    OperationInProgress,
-    ReferenceConflict,
-    VoucherGatewayError,
-    exponent,
-)
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import OperationInProgress, ReferenceConflict
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.journal.records import OperationState
+from voucher_gateway.money import exponent
 from voucher_gateway.reconcile import reconcile
 from voucher_gateway.testing.contracts.spend_base import SpendBase
 from voucher_gateway.testing.harness.calls import changing_of, expect_error

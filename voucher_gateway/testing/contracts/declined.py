@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from voucher_gateway.provider_api import Code, Money, Operation, Pin, VoucherProvider
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.masking import Code, Pin
+from voucher_gateway.money import Money
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.changes import other_currency
 from voucher_gateway.testing.contracts.redemptions import ways_to_spend
 from voucher_gateway.testing.harness.vouchers import VoucherFactory

@@ -8,24 +8,14 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
-from voucher_gateway.provider_api import (
-    AmountOutOfRange,
-    AmountPrecisionError,
-    Code,
-    DuplicateCode,
-    Interval,
-    InvalidRequest,
-    Medium,
-    Money,
-    NewVoucher,
-    Status,
-    UnsupportedOperation,
-    Validity,
-    Voucher,
-    VoucherProvider,
-    exponent,
-    parse_instant,
-)
+from voucher_gateway.errors.kinds import DuplicateCode, UnsupportedOperation
+from voucher_gateway.errors.request import AmountOutOfRange, AmountPrecisionError, InvalidRequest
+from voucher_gateway.instants import parse_instant
+from voucher_gateway.masking import Code
+from voucher_gateway.models.requests import NewVoucher
+from voucher_gateway.models.voucher import Interval, Medium, Status, Validity, Voucher
+from voucher_gateway.money import Money, exponent
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.spend_base import SpendBase
 from voucher_gateway.testing.harness.calls import expect_error, expect_no_request
 from voucher_gateway.testing.harness.ledger import NEW, LedgerSnapshot
@@ -144,7 +134,7 @@ class IssuingContract(SpendBase):
         for fields in _KEPT:
             new, names = scenes.new(FACE, **fields), " and ".join(fields)
             if not fields.keys() <= provider_.declared.stored_fields:
-                what = f"{names} of a new voucher, which `keeps` does not name,"
+                what = f"{names} of a new voucher, which `stored_fields` does not name,"
                 with expect_no_request(stage, what):
                     _cannot(partial(provider_.issue, new, reference=scenes.reference()), what)
                 continue

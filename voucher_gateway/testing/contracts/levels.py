@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voucher_gateway.provider_api import Operation, Support
+from voucher_gateway.capabilities import Operation, Support
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.promise_checks import for_promise, require
 

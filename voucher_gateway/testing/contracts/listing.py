@@ -9,17 +9,13 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.provider_api import (
-    ConfigurationError,
-    InvalidRequest,
-    Status,
-    UnsupportedOperation,
-    Voucher,
-    VoucherGatewayError,
-    VoucherProvider,
-    VoucherQuery,
-    now,
-)
+from voucher_gateway.errors.kinds import ConfigurationError, UnsupportedOperation
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.instants import now
+from voucher_gateway.models.requests import VoucherQuery
+from voucher_gateway.models.voucher import Status, Voucher
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger_vouchers import by_id, check_voucher, ledger_vouchers
 from voucher_gateway.testing.harness.vendor import IMPATIENT, PAGE_SIZE, VendorUnderTest, select_settings

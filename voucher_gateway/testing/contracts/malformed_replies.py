@@ -6,17 +6,12 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
-from voucher_gateway.provider_api import (
-    Balance,
-    MalformedResponse,
-    Medium,
-    Operation,
-    Status,
-    Voucher,
-    VoucherGatewayError,
-    VoucherNotFound,
-    VoucherProvider,
-)
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import MalformedResponse, VoucherNotFound
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.models.results import Balance
+from voucher_gateway.models.voucher import Medium, Status, Voucher
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger_vouchers import (
     LedgerVoucher,

@@ -10,8 +10,12 @@ from typing import Any, Final
 
 import pytest
 
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors.ticket import Ticket
 from voucher_gateway.integrity import voucher_id_of
-from voucher_gateway.provider_api import Intent, Operation, Ticket, VoucherGatewayError, VoucherProvider
+from voucher_gateway.outcome import Intent
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_before_send_hook
 from voucher_gateway.testing.contracts.declined import calls_that_fail
 from voucher_gateway.testing.contracts.spend_base import SpendBase, changing

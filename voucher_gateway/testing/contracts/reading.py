@@ -7,20 +7,14 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from voucher_gateway.provider_api import (
-    Code,
-    Declined,
-    InvalidRequest,
-    MovementKind,
-    Operation,
-    Pin,
-    Presentation,
-    Status,
-    Voucher,
-    VoucherGatewayError,
-    VoucherNotFound,
-    VoucherProvider,
-)
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import Declined, VoucherNotFound
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.masking import Code, Pin
+from voucher_gateway.models.presentation import Presentation
+from voucher_gateway.models.voucher import MovementKind, Status, Voucher
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger_vouchers import (
     by_id,

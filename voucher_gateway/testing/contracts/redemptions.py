@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from voucher_gateway.provider_api import (
-    Code,
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import (
     CurrencyMismatch,
     InsufficientValue,
-    InvalidRequest,
-    Money,
-    Operation,
-    Pin,
-    Redemption,
     Rejected,
-    Reservation,
-    Voucher,
     VoucherExpired,
     VoucherInactive,
     VoucherNotFound,
-    VoucherProvider,
     WrongPin,
 )
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.masking import Code, Pin
+from voucher_gateway.models.results import Redemption, Reservation
+from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.money import Money
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.changes import other_currency
 from voucher_gateway.testing.contracts.spend_base import SpendBase
 from voucher_gateway.testing.harness.calls import expect_error, expect_no_request

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from voucher_gateway.provider_api import (
-    Declined,
-    DuplicateCode,
-    InvalidRequest,
-    Operation,
-    ReferenceConflict,
-    RepeatSafety,
-    VoucherProvider,
-)
+from voucher_gateway.capabilities import Operation, RepeatSafety
+from voucher_gateway.errors.kinds import Declined, DuplicateCode, ReferenceConflict
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.spend_base import SpendBase, changing
 from voucher_gateway.testing.harness.calls import expect_error
 from voucher_gateway.testing.harness.cases import ORDER, OperationCase, make_case
@@ -77,7 +72,7 @@ class ReferencesContract(SpendBase):
             if safety is RepeatSafety.LOOK_UP:
                 require(
                     operation in provider_.declared.resolvable,
-                    f"a look-up is to make the repeat of {operation.value} safe, and `resolves` does not name it",
+                    f"a look-up is to make the repeat of {operation.value} safe, and `resolvable` does not name it",
                 )
             elif safety is RepeatSafety.VENDOR_KEY:
                 _must_replay(make_case(operation, scenes), provider_, scenes)

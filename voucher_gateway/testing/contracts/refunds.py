@@ -7,18 +7,12 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from voucher_gateway.provider_api import (
-    AlreadyRefunded,
-    InsufficientValue,
-    InvalidRequest,
-    Money,
-    Operation,
-    Redemption,
-    Refund,
-    Rejected,
-    UnsupportedOperation,
-    VoucherProvider,
-)
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import AlreadyRefunded, InsufficientValue, Rejected, UnsupportedOperation
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.models.results import Redemption, Refund
+from voucher_gateway.money import Money
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.spend_base import SpendBase, changing
 from voucher_gateway.testing.harness.calls import BeforeSendRecorder, expect_error, expect_no_request
 from voucher_gateway.testing.harness.cases import make_case

@@ -6,22 +6,22 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
-from voucher_gateway.provider_api import (
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import (
     AlreadyCaptured,
     Declined,
     InsufficientValue,
-    InvalidRequest,
-    Operation,
     Rejected,
-    Reservation,
     ReservationExpired,
     ReservationReleased,
     ReservationSuperseded,
     UnsupportedOperation,
     VoucherHeld,
     VoucherNotFound,
-    VoucherProvider,
 )
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.models.results import Reservation
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.redemptions import must_have_taken, must_tell_the_tax_of
 from voucher_gateway.testing.contracts.spend_base import SpendBase
 from voucher_gateway.testing.harness.calls import expect_error, expect_no_request

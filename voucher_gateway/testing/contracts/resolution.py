@@ -7,7 +7,10 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-from voucher_gateway.provider_api import Effect, Intent, Operation, Outcome, VoucherGatewayError, VoucherProvider
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.outcome import Effect, Intent, Outcome
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_before_send_hook
 from voucher_gateway.testing.contracts.outcomes import EffectsContract
 from voucher_gateway.testing.contracts.references import MONEY
@@ -45,7 +48,7 @@ class ResolvingContract(EffectsContract):
                 continue
             require(
                 outcome.effect is Effect.SUCCEEDED,
-                f"{strike.where}: it happened, `resolves` names it, and `resolve` says {outcome.effect.value}:"
+                f"{strike.where}: it happened, `resolvable` names it, and `resolve` says {outcome.effect.value}:"
                 f" {outcome.reason}",
             )
 

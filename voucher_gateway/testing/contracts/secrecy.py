@@ -10,7 +10,11 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.provider_api import Operation, Voucher, VoucherGatewayError, VoucherProvider, VoucherQuery
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.models.requests import VoucherQuery
+from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.canary import LONG_ENOUGH, Canary, listening
 from voucher_gateway.testing.harness.ledger_vouchers import LedgerVoucher, can, ledger_vouchers

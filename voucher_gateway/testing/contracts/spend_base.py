@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from voucher_gateway.provider_api import Operation, Support, VoucherProvider
+from voucher_gateway.capabilities import Operation, Support
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.harness.vouchers import VoucherFactory

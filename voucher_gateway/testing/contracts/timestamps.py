@@ -6,7 +6,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from voucher_gateway.provider_api import MalformedResponse, Operation, VoucherProvider, parse_instant
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors.kinds import MalformedResponse
+from voucher_gateway.instants import parse_instant
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.amounts import calls_of
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger_vouchers import can, ledger_vouchers, readings

@@ -9,7 +9,8 @@ from typing import Any
 
 import attrs
 
-from voucher_gateway.provider_api import Intent, VoucherGatewayError
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.outcome import Intent
 from voucher_gateway.request_hooks import use_before_send_hook
 from voucher_gateway.testing.harness.vendor import ACCOUNT, VendorUnderTest
 from voucher_gateway.testing.promise_checks import PromiseViolation, require

@@ -8,7 +8,11 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.provider_api import Code, Money, NewVoucher, Operation, Redemption, Reservation
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.masking import Code
+from voucher_gateway.models.requests import NewVoucher
+from voucher_gateway.models.results import Redemption, Reservation
+from voucher_gateway.money import Money
 from voucher_gateway.testing.harness.ledger import times_moved
 from voucher_gateway.testing.harness.vouchers import VoucherFactory, VoucherUnderTest
 

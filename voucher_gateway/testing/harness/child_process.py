@@ -16,11 +16,14 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway import Gateway
 from voucher_gateway.capabilities import RISKS
-from voucher_gateway.gateway import Account
-from voucher_gateway.journal import Journal, open_journal
-from voucher_gateway.provider_api import SecretSource, VoucherGatewayError, VoucherProvider
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.gateway.account import Account
+from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.open import open_journal
+from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.testing.harness.calls import AccountClient
 from voucher_gateway.testing.harness.vendor import ACCOUNT, VendorUnderTest
 from voucher_gateway.testing.promise_checks import require

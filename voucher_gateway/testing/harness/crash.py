@@ -11,19 +11,11 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.capabilities import RISKS
-from voucher_gateway.emulation import with_emulations
-from voucher_gateway.journal import OperationState
-from voucher_gateway.provider_api import (
-    Capabilities,
-    DatabaseUnavailable,
-    Declined,
-    NotExecuted,
-    Operation,
-    OutcomeUnknown,
-    Support,
-    VoucherGatewayError,
-)
+from voucher_gateway.capabilities import RISKS, Capabilities, Operation, Support
+from voucher_gateway.emulation.registry import with_emulations
+from voucher_gateway.errors.kinds import DatabaseUnavailable, Declined, NotExecuted, OutcomeUnknown
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.journal.records import OperationState
 from voucher_gateway.testing.harness.calls import AccountClient, changing_of
 from voucher_gateway.testing.harness.cases import OperationCase, make_case
 from voucher_gateway.testing.harness.child_process import (

@@ -9,7 +9,9 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.provider_api import Code, Intent, Outcome, VoucherProvider
+from voucher_gateway.masking import Code
+from voucher_gateway.outcome import Intent, Outcome
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 
 _FAULTS: Final = ("error-before", "unauthorized", "not-json", "truncate")

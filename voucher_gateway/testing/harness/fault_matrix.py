@@ -13,16 +13,12 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.provider_api import (
-    Intent,
-    Operation,
-    Outcome,
-    OutcomeUnknown,
-    RepeatSafety,
-    Ticket,
-    VoucherGatewayError,
-    VoucherProvider,
-)
+from voucher_gateway.capabilities import Operation, RepeatSafety
+from voucher_gateway.errors.kinds import OutcomeUnknown
+from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors.ticket import Ticket
+from voucher_gateway.outcome import Intent, Outcome
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.spend_base import changing
 from voucher_gateway.testing.harness.calls import BeforeSendRecorder, changing_of
 from voucher_gateway.testing.harness.cases import OperationCase, make_case

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.provider_api import Money
+from voucher_gateway.money import Money
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.promise_checks import require
 

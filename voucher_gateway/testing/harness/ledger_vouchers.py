@@ -9,7 +9,12 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.provider_api import Code, Money, Operation, Support, Voucher, VoucherProvider, parse_instant
+from voucher_gateway.capabilities import Operation, Support
+from voucher_gateway.instants import parse_instant
+from voucher_gateway.masking import Code
+from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.money import Money
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.promise_checks import require
 

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from voucher_gateway.config.provider_settings import Problems, read_settings
-from voucher_gateway.provider_api import VoucherProvider
+from voucher_gateway.provider import VoucherProvider
 
 
 def account_table(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 
-from voucher_gateway.provider_api import VoucherProvider
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.harness.settings import settings_for
 
 if TYPE_CHECKING:

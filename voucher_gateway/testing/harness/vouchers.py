@@ -11,24 +11,15 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.provider_api import (
-    Code,
-    Interval,
-    InvalidRequest,
-    Money,
-    NewVoucher,
-    Operation,
-    Redemption,
-    Reservation,
-    Status,
-    Support,
-    UnsupportedOperation,
-    Validity,
-    Voucher,
-    VoucherChanges,
-    VoucherProvider,
-    exponent,
-)
+from voucher_gateway.capabilities import Operation, Support
+from voucher_gateway.errors.kinds import UnsupportedOperation
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.masking import Code
+from voucher_gateway.models.requests import NewVoucher, VoucherChanges
+from voucher_gateway.models.results import Redemption, Reservation
+from voucher_gateway.models.voucher import Interval, Status, Validity, Voucher
+from voucher_gateway.money import Money, exponent
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.harness.ledger import LedgerSnapshot
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.promise_checks import MissingTestData, fail, require

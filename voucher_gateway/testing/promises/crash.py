@@ -6,10 +6,9 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.capabilities import RISKS
+from voucher_gateway.capabilities import RISKS, Capabilities, Operation
 from voucher_gateway.conformance import Level
-from voucher_gateway.emulation import with_emulations
-from voucher_gateway.provider_api import Capabilities, Operation
+from voucher_gateway.emulation.registry import with_emulations
 from voucher_gateway.testing.promise import Applies, Promise, both, has, that
 from voucher_gateway.testing.promises.issuing import WRITES_VALUE
 
@@ -68,9 +67,9 @@ CRASH: Final = (
     ),
     _crash(
         "C2",
-        "A process dies at any point of any verb, and `recover` only reads: what happened is found where `resolves`"
+        "A process dies at any point of any verb, and `recover` only reads: what happened is found where `resolvable`"
         " names the verb, and nothing is made up.",
-        "Let `resolve` send reads only, and find what the announced intent names; leave out of `resolves` what it"
+        "Let `resolve` send reads only, and find what the announced intent names; leave out of `resolvable` what it"
         " cannot find.",
     ),
     _crash(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from voucher_gateway.capabilities import Capabilities, Operation, Support
 from voucher_gateway.conformance import Level
-from voucher_gateway.provider_api import Capabilities, Operation, Support
 from voucher_gateway.testing.promise import Applies, Promise, both, has, has_any, that
 
 _MOVES: Final = (Operation.CAPTURE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP)
@@ -38,9 +38,9 @@ def _spend(
 EFFECTS: Final = (
     _spend(
         "N1",
-        "A reference of up to `longest_reference` characters reaches the vendor whole, is found so in its history, and"
+        "A reference of up to `max_reference_length` characters reaches the vendor whole, is in its history, and"
         " stands in the result together with the order.",
-        "Send the reference as it is in the field by which you look it up; declare `longest_reference` as the vendor"
+        "Send the reference as it is in the field by which you look it up; declare `max_reference_length` as the vendor"
         " has it.",
         _MONEY,
     ),
@@ -53,7 +53,7 @@ EFFECTS: Final = (
     _spend(
         "N3",
         "What `repeat` declares of each call is so: a vendor's key replays and conflicts, a natural key refuses, and"
-        " what is safe by a look-up is among `resolves`.",
+        " what is safe by a look-up is among `resolvable`.",
         "Declare for every changing operation what the vendor really does with a repeat; none is `RepeatSafety.NONE`.",
         _changes,
     ),
@@ -130,8 +130,8 @@ EFFECTS: Final = (
     ),
     _spend(
         "U1",
-        "What happened is found: for every operation in `resolves`, `resolve` says succeeded when the vendor did it.",
-        "Look for the reference, id or code that was sent; leave out of `resolves` what cannot be found.",
+        "What happened is found: for every operation in `resolvable`, `resolve` says succeeded when the vendor did it.",
+        "Look for the reference, id or code that was sent; leave out of `resolvable` what cannot be found.",
         _RESOLVES,
     ),
     _spend(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from voucher_gateway.capabilities import Operation
 from voucher_gateway.conformance import Level
-from voucher_gateway.provider_api import Operation
 from voucher_gateway.testing.promise import Applies, Promise, both, has, has_any, that
 
 _CHOOSES: Final = both(has(Operation.ISSUE), that(lambda declared: declared.codes.choosable, "codes cannot be chosen"))
@@ -48,9 +48,9 @@ ISSUING: Final = (
     ),
     _spend(
         "I5",
-        "What `keeps` names of a new voucher is kept and can be read back, and everything else is refused before"
-        " anything is sent.",
-        "For each field of `NewVoucher`: send it, map it back in `get` and name it in `keeps`, or refuse it.",
+        "What `stored_fields` names of a new voucher is kept and can be read back, and everything else is refused"
+        " before anything is sent.",
+        "For each field of `NewVoucher`: send it, map it back in `get` and name it in `stored_fields`, or refuse it.",
         has(Operation.ISSUE),
     ),
     _spend(
@@ -73,8 +73,8 @@ ISSUING: Final = (
     ),
     _spend(
         "I9",
-        "Texts of a new voucher are kept up to the length that `longest_texts` declares, and longer ones refused before"
-        " anything is sent.",
+        "Texts of a new voucher are kept up to the length that `max_text_lengths` declares, and longer ones refused"
+        " before anything is sent.",
         "Declare the vendor's limits, and compare before the first request.",
         both(
             has(Operation.ISSUE), that(lambda declared: bool(declared.max_text_lengths), "no text has a declared limit")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from voucher_gateway.capabilities import Capabilities, Operation, Support
 from voucher_gateway.conformance import Level
-from voucher_gateway.provider_api import Capabilities, Operation, Support
 from voucher_gateway.testing.promise import Applies, Promise, always, has
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from voucher_gateway.capabilities import Operation
 from voucher_gateway.conformance import Level
-from voucher_gateway.provider_api import Operation
 from voucher_gateway.testing.promise import Applies, Promise, both, has, has_any, takes, that
 from voucher_gateway.testing.promises.effects import EFFECTS
 from voucher_gateway.testing.promises.issuing import ISSUING

@@ -44,7 +44,7 @@ class AcmeProvider(HttpProvider):
 
     name = "acme"
     title = "Acme Gift Cards"
-    interface = 1
+    interface_version = 1
     settings_type = AcmeSettings
     declared = Capabilities(
         operations={Operation.FIND: native(), Operation.GET: native(), Operation.BALANCE: native()},

@@ -72,7 +72,7 @@ class AcmeSimulator(Simulator):
             Route("GET", "/v1/vouchers/{id}", self._with_key(self._show)),
         ]
 
-    def refused(self, status: int, message: str) -> Reply:
+    def error_reply(self, status: int, message: str) -> Reply:
         """The vendor's error body, for any status."""
         word = {403: "forbidden", 404: "not-found"}.get(status, "invalid")
         return Reply(status, {"error": word, "message": message})
@@ -139,7 +139,7 @@ class AcmeSimulator(Simulator):
     def _with_key(self, handler: Callable[[Request], Reply]) -> Callable[[Request], Reply]:
         def checked(request: Request) -> Reply:
             if request.headers.get("Authorization") != f"Bearer {self._key}":
-                return self.refused(401, "A key is needed.")
+                return self.error_reply(401, "A key is needed.")
             return handler(request)
 
         return checked
@@ -152,7 +152,7 @@ class AcmeSimulator(Simulator):
         return self._shown([voucher] if voucher else [])
 
     def _shown(self, found: list[StoredVoucher]) -> Reply:
-        return Reply(200, found[0].shown()) if found else self.refused(404, "There is no such voucher.")
+        return Reply(200, found[0].shown()) if found else self.error_reply(404, "There is no such voucher.")
 
 
 def _units(cents: int) -> str:

@@ -1,0 +1,48 @@
+"""Public names of a package that are imported when they are first used.
+
+The names stand once, in the stub beside the package's ``__init__.py``, which type checkers read as well:
+
+    __getattr__, __dir__, __all__ = attach_stub(__name__, __file__)
+
+The library `lazy-loader` does the same. Its documentation names a race between threads on Python below 3.11.9 and
+3.12.3, and we support those versions.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def attach_stub(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """Return ``__getattr__``, ``__dir__`` and ``__all__`` for a package.
+
+    Args:
+        package: the package's ``__name__``.
+        file: its ``__file__``. The stub ``__init__.pyi`` beside it holds ``from module import name as name`` and
+            the type of ``__all__``.
+    """
+    homes = _read_stub(Path(file).with_suffix(".pyi"))
+    public = sorted(name for name in homes if not name.startswith("_"))
+
+    def load_name(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(homes[name]), name)
+        setattr(sys.modules[package], name, value)  # so the next access does not come here
+        return value
+
+    def list_names() -> list[str]:
+        return sorted(homes)
+
+    return load_name, list_names, public
+
+
+def _read_stub(stub: Path) -> dict[str, str]:
+    tree = ast.parse(stub.read_text("utf-8"))
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    return {alias.name: node.module or "" for node in imports for alias in node.names}
