@@ -94,7 +94,7 @@ def test_without_a_row_there_is_no_request(shop: Shop, monkeypatch: pytest.Monke
     def full(*_: object, **__: object) -> int:
         raise DatabaseUnavailable("the database is full")
 
-    monkeypatch.setattr(Journal, "begin", full)
+    monkeypatch.setattr(Journal, "record_request", full)
     with pytest.raises(DatabaseUnavailable):
         shop.redeem(code)
     assert shop.changes() == before
@@ -186,7 +186,7 @@ def test_an_interrupt_between_the_answer_and_its_note_leaves_no_false_word(
             raise KeyboardInterrupt
         real(self, effect, *more)
 
-    monkeypatch.setattr(attempts._RequestRecorder, "over", interrupted)
+    monkeypatch.setattr(attempts._RequestRecorder, "finish", interrupted)
     with pytest.raises(KeyboardInterrupt):
         shop.redeem(code)
     monkeypatch.undo()
@@ -206,7 +206,7 @@ def test_a_result_that_cannot_be_recorded_is_returned_and_found_again(
     def full(*_: object, **__: object) -> None:
         raise DatabaseUnavailable("the database is full")
 
-    monkeypatch.setattr(Journal, "settle", full)
+    monkeypatch.setattr(Journal, "close_operation", full)
     assert shop.redeem(code).money == TEN
     monkeypatch.undo()
     assert "could not be recorded" in caplog.text

@@ -182,7 +182,7 @@ def test_a_redemption_whose_result_could_not_be_recorded_is_given_back_once(
     if counter.vendor.announcement["provider"] == "jtl":
         counter.gateway.activate("events", str(counter.vendor.ledger()[0]["id"]), reference="sale")
     with monkeypatch.context() as broken:
-        broken.setattr(Journal, "settle", full)
+        broken.setattr(Journal, "close_operation", full)
         given = counter.gateway.redeem("events", CODE, euros("20.00"), reference="purchase")
     if by == "a person":
         counter.vendor.inject("error-before", "GET *", times=None)

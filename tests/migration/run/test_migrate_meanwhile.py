@@ -119,7 +119,7 @@ def test_what_was_announced_before_and_lands_while_the_source_is_read_does_not_s
         return seen
 
     refund = threading.Thread(target=lambda: till.refund("source", redemption, reference="return"))
-    monkeypatch.setattr(_RequestRecorder, "sending", hesitate)
+    monkeypatch.setattr(_RequestRecorder, "before_send", hesitate)
     monkeypatch.setattr(MigrationContext, "read", read_and_let_go)
     refund.start()
     assert announced.wait(10)

@@ -114,9 +114,9 @@ class LocalVendor:
         self._patch.setattr(
             provider, "open_book", self._labelled("GET the keys", vars(provider)["open_book"], once=True)
         )
-        self._patch.setattr(calls, "carry_out", self._changing(vars(calls)["carry_out"]))
+        self._patch.setattr(calls, "commit_once", self._changing(vars(calls)["commit_once"]))
         self._patch.setattr(
-            resolution, "looking_for", self._labelled("GET a reference", vars(resolution)["looking_for"])
+            resolution, "find_committed", self._labelled("GET a reference", vars(resolution)["find_committed"])
         )
         for name in ("read", "write"):
             self._patch.setattr(Database, name, self._struck(getattr(Database, name)))
