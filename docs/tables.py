@@ -21,7 +21,7 @@ import attrs
 
 from voucher_gateway import errors, registry
 from voucher_gateway.capabilities import RISKS
-from voucher_gateway.cli.exits import exit_code
+from voucher_gateway.cli.errors import exit_code
 from voucher_gateway.conformance import Level, conformance_of
 from voucher_gateway.emulation.registry import with_emulations
 from voucher_gateway.migration.plan.losses import LOSSES, REPORTED

@@ -63,7 +63,6 @@ from voucher_gateway.listing.page import ListingReport as ListingReport
 from voucher_gateway.masking import Code as Code
 from voucher_gateway.masking import Pin as Pin
 from voucher_gateway.masking import Secret as Secret
-from voucher_gateway.models.metadata import JSON_NULL as JSON_NULL
 from voucher_gateway.models.presentation import Branding as Branding
 from voucher_gateway.models.presentation import DocumentLayout as DocumentLayout
 from voucher_gateway.models.presentation import FooterColumn as FooterColumn
@@ -82,6 +81,7 @@ from voucher_gateway.models.results import Refund as Refund
 from voucher_gateway.models.results import Release as Release
 from voucher_gateway.models.results import Reservation as Reservation
 from voucher_gateway.models.results import TopUp as TopUp
+from voucher_gateway.models.voucher import JSON_NULL as JSON_NULL
 from voucher_gateway.models.voucher import Interval as Interval
 from voucher_gateway.models.voucher import Medium as Medium
 from voucher_gateway.models.voucher import MovementKind as MovementKind

@@ -59,11 +59,10 @@ from voucher_gateway.errors import (
     hide_arguments,
     hide_init_arguments,
 )
-from voucher_gateway.http.api_calls import ApiCalls
 from voucher_gateway.http.auth import Auth, BearerKey, ClientCredentials
 from voucher_gateway.http.client import HttpClient
 from voucher_gateway.http.messages import Path, Request, Response
-from voucher_gateway.http.provider import HttpProvider
+from voucher_gateway.http.provider import ApiCalls, HttpProvider
 from voucher_gateway.http.settings import HttpSettings
 from voucher_gateway.http.urls import scrub_attributes, scrub_url
 from voucher_gateway.instants import (
@@ -78,7 +77,6 @@ from voucher_gateway.instants import (
 from voucher_gateway.listing.listing import Listing
 from voucher_gateway.listing.page import ListingReport, Page
 from voucher_gateway.masking import Code, Masked, Pin, Secret
-from voucher_gateway.models.metadata import JSON_NULL, Metadata, json_value, metadata_of
 from voucher_gateway.models.presentation import Branding, DocumentLayout, FooterColumn, Presentation, Seller
 from voucher_gateway.models.requests import KEEP, NewVoucher, VoucherChanges, VoucherQuery
 from voucher_gateway.models.results import (
@@ -92,7 +90,19 @@ from voucher_gateway.models.results import (
     Reservation,
     TopUp,
 )
-from voucher_gateway.models.voucher import Interval, Medium, MovementKind, RawObject, Status, Validity, Voucher
+from voucher_gateway.models.voucher import (
+    JSON_NULL,
+    Interval,
+    Medium,
+    Metadata,
+    MovementKind,
+    RawObject,
+    Status,
+    Validity,
+    Voucher,
+    json_value,
+    metadata_of,
+)
 from voucher_gateway.money import Money, exponent, positive
 from voucher_gateway.outcome import Effect, Intent, Outcome
 from voucher_gateway.provider import INTERFACE, ValueReading, VoucherProvider

@@ -7,7 +7,7 @@ variable.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
@@ -49,3 +49,23 @@ def use_before_send_hook(witness: BeforeSendHook) -> Iterator[None]:
         yield
     finally:
         _witness.reset(token)
+
+
+_pace: ContextVar[Callable[[str], None] | None] = ContextVar("pace", default=None)
+
+
+def wait_for_rate_limit(account: str) -> None:
+    """Wait until another request of an account may go out. `HttpClient` calls this before each."""
+    wait = _pace.get()
+    if wait is not None:
+        wait(account)
+
+
+@contextmanager
+def use_rate_limiter(wait: Callable[[str], None]) -> Iterator[None]:
+    """Let the requests of this context wait for `wait`, which is given the account's name."""
+    token = _pace.set(wait)
+    try:
+        yield
+    finally:
+        _pace.reset(token)

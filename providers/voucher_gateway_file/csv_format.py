@@ -3,7 +3,7 @@
 An amount is a column of its own, ``initial`` and ``remaining``, both in the one ``currency``; a ``validity`` is text
 such as ``3 years``, a flag ``true`` or ``false``, ``metadata`` is a JSON value and ``links`` a JSON object. A cell
 without anything is a field that is not known. Every cell is written in quotes, and harmless to a spreadsheet, see
-`voucher_gateway_file.csv_escaping`.
+`voucher_gateway_file.csv_format`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,36 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from voucher_gateway.provider_api import InvalidRequest, MalformedResponse, decode, encode
-from voucher_gateway_file.csv_escaping import escape_formula, unescape_formula
-from voucher_gateway_file.problems import mistaken
+from voucher_gateway_file.index import mistaken
 from voucher_gateway_file.voucher_record import LIKE_A_NAME, FieldProblem, Object, Problem
+
+_SIGNS: Final = "=+\\-@＝＋－＠﹦﹢﹣﹫⁼⁺⁻₌₊₋−"
+"""What a formula begins with, and what some program or other reads as that: full-width, small, raised and lowered
+forms, and the minus sign."""
+
+_BETWEEN: Final = "[^\\S\\t\\r\\n]|[\"'`´‘’‚“”„«»‹›\\u200b-\\u200f\\u2060\\ufeff\\x00-\\x08\\x0e-\\x1f]"
+"""What may stand before it and be overlooked: blanks, quotes, characters without width, control characters."""
+
+# Runs are possessive (``*+``): going back into one never helps, and a long one would take for ever.
+_STARTS: Final = re.compile(
+    f"\\A(?P<first>'*+)(?=(?:{_BETWEEN})*+[{_SIGNS}\\t\\r\\n]|\\Z)"
+    f"|(?P<separator>[;,|\\t\\r\\n])(?P<later>'*+)(?=(?:{_BETWEEN})*+[{_SIGNS}])"
+)
+
+
+def escape_formula(text: str) -> str:
+    """Return the text as a cell holds it."""
+    return _STARTS.sub(lambda match: f"{match['separator'] or ''}'{_apostrophes(match)}", text)
+
+
+def unescape_formula(cell: str) -> str:
+    """Return the text that a cell holds; the inverse of `guarded`."""
+    return _STARTS.sub(lambda match: f"{match['separator'] or ''}{_apostrophes(match)[1:]}", cell)
+
+
+def _apostrophes(match: re.Match[str]) -> str:
+    return match["first"] or match["later"] or ""
+
 
 AMOUNTS: Final = ("initial", "remaining")
 

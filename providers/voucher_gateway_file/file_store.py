@@ -10,14 +10,69 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from voucher_gateway.provider_api import ConfigurationError, VoucherGatewayError, call_without_frames, fork_safety
-from voucher_gateway_file.append import append
+from voucher_gateway.provider_api import (
+    ConfigurationError,
+    ProviderUnavailable,
+    VoucherGatewayError,
+    call_without_frames,
+    fork_safety,
+)
 from voucher_gateway_file.csv_format import CsvFormat
 from voucher_gateway_file.file_lock import lock_file
 from voucher_gateway_file.index import FileFormat, FileIndex
 from voucher_gateway_file.jsonl_format import JsonLines
 from voucher_gateway_file.records import NewLine
 from voucher_gateway_file.settings import FileSettings
+
+
+class PartialWrite(Exception):
+    """A record could not be written to the end, nor taken back. The text says why, and quotes nothing of it."""
+
+
+def append(file: int, body: bytes, *, at: int, path: Path) -> None:
+    """Write at the end of a file that is locked, and see to it that the disk has it.
+
+    The folder is synced too where the file is new: its name has to survive a power cut as well.
+
+    Args:
+        file: a descriptor for writing.
+        body: what is to be written.
+        at: where the file ends, in bytes. What is behind that was cut off, and goes.
+        path: of the file.
+
+    Raises:
+        ProviderUnavailable: if it could not be written, the disk being full, say. The file is as it was.
+        Stranded: if it is not known what the disk has of it.
+    """
+    try:
+        if os.fstat(file).st_size > at:
+            os.ftruncate(file, at)
+        written = 0
+        while written < len(body):
+            written += os.pwrite(file, body[written:], at + written)
+        os.fsync(file)
+        if at == 0:
+            _sync_folder(path)
+    except OSError as error:
+        reason = error.strerror or "unwritable"
+    else:
+        return
+    try:
+        # Works on a full disk too. Whatever the disk got of the record, it forgets with the length of the file.
+        os.ftruncate(file, at)
+        os.fsync(file)
+    except OSError as error:
+        raise PartialWrite(f"{path.name} could neither be written ({reason}) nor put back ({error.strerror})") from None
+    raise ProviderUnavailable(f"{path.name} could not be written: {reason}; it is as it was")
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path.absolute().parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
 
 log: Final = logging.getLogger(__name__)
 

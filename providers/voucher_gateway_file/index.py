@@ -13,9 +13,16 @@ from collections.abc import Callable, Sequence
 from typing import BinaryIO, Final, Protocol
 
 from voucher_gateway.provider_api import DuplicateCode, MalformedResponse, Voucher
-from voucher_gateway_file.problems import mistaken
 from voucher_gateway_file.records import LONGEST, Record, records
 from voucher_gateway_file.voucher_record import Object, Problem, problems_of, voucher_from
+
+
+def mistaken(message: str, problems: Sequence[str]) -> MalformedResponse:
+    """Return the error of a file whose owner has to mend it: no vendor and no adapter is at fault."""
+    error = MalformedResponse(message, problems=tuple(problems))
+    error.add_note("Mend the file where it says so, then give the same command again.")
+    return error
+
 
 MOST_PROBLEMS: Final = 200
 """So many are looked for in a file."""

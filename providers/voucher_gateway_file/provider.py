@@ -31,9 +31,8 @@ from voucher_gateway.provider_api import (
     format_instant,
     notify_before_send,
 )
-from voucher_gateway_file.append import PartialWrite
 from voucher_gateway_file.capabilities import DECLARED, PAGE_SIZE
-from voucher_gateway_file.file_store import VoucherFile, identity
+from voucher_gateway_file.file_store import PartialWrite, VoucherFile, identity
 from voucher_gateway_file.filters import predicate
 from voucher_gateway_file.issue import record, voucher_to_write
 from voucher_gateway_file.settings import FileSettings

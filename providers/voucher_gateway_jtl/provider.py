@@ -52,14 +52,12 @@ from voucher_gateway.provider_api import (
     now,
 )
 from voucher_gateway_jtl import history, mapping, wire
-from voucher_gateway_jtl.account_check import checkup
+from voucher_gateway_jtl.account import checkup, connect, require_code, require_id
 from voucher_gateway_jtl.capabilities import DECLARED, narrow_by_scopes
 from voucher_gateway_jtl.capture_notes import capture_notes
 from voucher_gateway_jtl.client import JtlCalls
-from voucher_gateway_jtl.connect import connect
+from voucher_gateway_jtl.errors import explain_refusal, precise_capture
 from voucher_gateway_jtl.filters import Param, currency_filter, filters
-from voucher_gateway_jtl.identity import require_code, require_id
-from voucher_gateway_jtl.refusal_reason import explain_refusal, precise_capture
 from voucher_gateway_jtl.resolution import REFUNDS_SEEN, refunds_seen, resolve
 from voucher_gateway_jtl.settings import JtlSettings
 

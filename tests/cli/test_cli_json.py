@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voucher_gateway.cli.jsonform import json_line, to_plain
+from voucher_gateway.cli.output import json_line, to_plain
 from voucher_gateway.provider_api import (
     Code,
     Interval,

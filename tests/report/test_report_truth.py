@@ -27,7 +27,7 @@ from voucher_gateway.provider_api import (
     parse_instant,
 )
 from voucher_gateway.reports import Line, RollForward, Snapshots, roll_forward
-from voucher_gateway.reports.journal_movements import overwrites
+from voucher_gateway.reports.movements import overwrites
 from voucher_gateway.simulator import RunningSimulator, start
 
 KEY: Final = "a-key-for-the-tests-of-reports"

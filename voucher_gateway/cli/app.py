@@ -18,19 +18,28 @@ from typing import Annotated, Final
 
 import typer
 
-from voucher_gateway.cli import accounts, doctor, issuing, listing, migrate, operations, reading, resolving, spending
+from voucher_gateway.cli import accounts, doctor, migrate, operations, payments, resolve, vouchers_read, vouchers_write
 from voucher_gateway.cli.connect import connect
+from voucher_gateway.cli.context import CliContext
 from voucher_gateway.cli.demo import demo
-from voucher_gateway.cli.exits import DONE, INTERRUPTED, OUR_BUG, WRONG, exit_code
+from voucher_gateway.cli.errors import (
+    DONE,
+    INTERRUPTED,
+    OUR_BUG,
+    WRONG,
+    exit_code,
+    print_bug,
+    print_error,
+    print_interruption,
+    print_usage_error,
+)
 from voucher_gateway.cli.files import export_vouchers, import_vouchers
 from voucher_gateway.cli.new_provider import new_provider
 from voucher_gateway.cli.output import NobodyReads, Output
-from voucher_gateway.cli.presentation import presentation
-from voucher_gateway.cli.reconciling import reconcile_accounts
+from voucher_gateway.cli.reconcile import reconcile_accounts
 from voucher_gateway.cli.report import report, snapshot
-from voucher_gateway.cli.session import CliContext
 from voucher_gateway.cli.simulate import simulate
-from voucher_gateway.cli.telling import print_bug, print_error, print_interruption, print_usage_error
+from voucher_gateway.cli.vouchers_read import presentation
 from voucher_gateway.errors.root import VoucherGatewayError
 
 _NAME: Final = "voucher-gateway"
@@ -104,38 +113,38 @@ _COMMANDS: Final[dict[str, dict[str, Callable[..., None]]]] = {
         "new-provider": new_provider,
     },
     "Look": {
-        "list": listing.list_vouchers,
-        "show": reading.show,
-        "find": reading.find,
-        "balance": reading.balance,
-        "history": reading.history,
+        "list": vouchers_read.list_vouchers,
+        "show": vouchers_read.show,
+        "find": vouchers_read.find,
+        "balance": vouchers_read.balance,
+        "history": vouchers_read.history,
         "presentation": presentation,
         "report": report,
         "snapshot": snapshot,
     },
     "Issue": {
-        "issue": issuing.issue,
-        "activate": issuing.activate,
-        "deactivate": issuing.deactivate,
-        "update": issuing.update,
-        "top-up": issuing.top_up,
-        "delete": issuing.delete,
+        "issue": vouchers_write.issue,
+        "activate": vouchers_write.activate,
+        "deactivate": vouchers_write.deactivate,
+        "update": vouchers_write.update,
+        "top-up": vouchers_write.top_up,
+        "delete": vouchers_write.delete,
     },
     "Spend": {
-        "reserve": spending.reserve,
-        "capture": spending.capture,
-        "release": spending.release,
-        "redeem": spending.redeem,
-        "refund": spending.refund,
-        "refundable": spending.refundable,
+        "reserve": payments.reserve,
+        "capture": payments.capture,
+        "release": payments.release,
+        "redeem": payments.redeem,
+        "refund": payments.refund,
+        "refundable": payments.refundable,
     },
     "Move": {
         "export": export_vouchers,
         "import": import_vouchers,
     },
     "In doubt": {
-        "resolve": resolving.resolve,
-        "recover": resolving.recover,
+        "resolve": resolve.resolve,
+        "recover": resolve.recover,
         "reconcile": reconcile_accounts,
     },
 }

@@ -14,9 +14,9 @@ from typing import Annotated, Final, TextIO
 import typer
 
 from voucher_gateway import registry
-from voucher_gateway.cli import arguments as given
-from voucher_gateway.cli.inputs import pin_from
-from voucher_gateway.cli.session import CliContext, cli_context_of
+from voucher_gateway.cli import options as given
+from voucher_gateway.cli.context import CliContext, cli_context_of
+from voucher_gateway.cli.parsing import pin_from
 from voucher_gateway.errors.kinds import ConfigurationError
 from voucher_gateway.errors.request import InvalidRequest
 from voucher_gateway.masking import Pin, Secret

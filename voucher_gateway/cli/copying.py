@@ -9,28 +9,25 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.cli.exits import DECLINED, DIFFERENT, DONE, NOT_DONE, UNKNOWN, exit_code
+from voucher_gateway.cli.context import CliContext
+from voucher_gateway.cli.errors import DECLINED, DIFFERENT, DONE, NOT_DONE, UNKNOWN, exit_code, print_error
 from voucher_gateway.cli.masked import compare_masked_file
 from voucher_gateway.cli.migrate_progress import showing
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import CliContext
 from voucher_gateway.cli.since import SourceChange, changes_since_plan
 from voucher_gateway.cli.tables import Column, count_text, print_rows
-from voucher_gateway.cli.telling import print_error
 from voucher_gateway.errors.kinds import ConfigurationError
 from voucher_gateway.errors.request import InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
-from voucher_gateway.migration.plan.losses import REPORTED
+from voucher_gateway.migration.plan.losses import REPORTED, find_unaccepted_risks
 from voucher_gateway.migration.plan.make import make_plan
 from voucher_gateway.migration.plan.model import Action
 from voucher_gateway.migration.plan.plan_file import PlanSummary, read_summary
 from voucher_gateway.migration.plan.policy import Policy
-from voucher_gateway.migration.plan.risks import find_unaccepted_risks
 from voucher_gateway.migration.plan.totals import Tally
-from voucher_gateway.migration.run.progress import RunReport
+from voucher_gateway.migration.run.progress import RunReport, status_of
 from voucher_gateway.migration.run.rows import RowState
 from voucher_gateway.migration.run.runner import run_plan
-from voucher_gateway.migration.run.status import status_of
 from voucher_gateway.migration.text import amounts_of
 from voucher_gateway.migration.verify.checks import Difference
 from voucher_gateway.migration.verify.verify import verify_plan

@@ -13,18 +13,17 @@ from typing import Annotated, Any, Final
 import typer
 from rich.text import Text
 
-from voucher_gateway.cli.ends import is_file, open_gateway_with_files
-from voucher_gateway.cli.exits import DECLINED, DONE
+from voucher_gateway.cli.context import CliContext, cli_context_of
+from voucher_gateway.cli.errors import DECLINED, DONE
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import CliContext, cli_context_of
+from voucher_gateway.cli.parsing import is_file, open_gateway_with_files
 from voucher_gateway.cli.tables import Column, count_text, print_rows
 from voucher_gateway.errors.request import InvalidRequest
-from voucher_gateway.migration.plan.losses import REPORTED
+from voucher_gateway.migration.plan.losses import REPORTED, find_unaccepted_risks
 from voucher_gateway.migration.plan.make import make_plan
 from voucher_gateway.migration.plan.model import Action
 from voucher_gateway.migration.plan.plan_file import PlanSummary
 from voucher_gateway.migration.plan.policy import Policy, load_policy
-from voucher_gateway.migration.plan.risks import find_unaccepted_risks
 from voucher_gateway.migration.plan.totals import Tally
 from voucher_gateway.migration.text import (
     FATES,

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import cli_context_of
 from voucher_gateway.errors.kinds import ConfigurationError
 
 

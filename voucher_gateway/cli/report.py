@@ -11,13 +11,11 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from voucher_gateway.cli.exits import DIFFERENT, DONE, NOT_DONE, error_lines, error_object, exit_code
-from voucher_gateway.cli.inputs import INSTANT, instant_from
-from voucher_gateway.cli.jsonform import to_plain
-from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import CliContext, advising, cli_context_of, configuring
+from voucher_gateway.cli.context import CliContext, advising, cli_context_of, configuring
+from voucher_gateway.cli.errors import DIFFERENT, DONE, NOT_DONE, error_lines, error_object, exit_code, print_warnings
+from voucher_gateway.cli.output import Output, to_plain
+from voucher_gateway.cli.parsing import INSTANT, instant_from
 from voucher_gateway.cli.tables import Column, count_text, print_rows
-from voucher_gateway.cli.telling import print_warnings
 from voucher_gateway.config.loader import Config, load_config
 from voucher_gateway.errors.kinds import ConfigurationError
 from voucher_gateway.errors.request import InvalidRequest

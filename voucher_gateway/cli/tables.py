@@ -12,12 +12,10 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from voucher_gateway.cli.jsonform import json_line, printed_fields
-from voucher_gateway.cli.output import Output, printable
+from voucher_gateway.cli.output import Output, json_line, printable, printed_fields
 from voucher_gateway.masking import Masked, Secret
-from voucher_gateway.models.links import Links
 from voucher_gateway.models.results import Movement
-from voucher_gateway.models.voucher import Validity, Voucher
+from voucher_gateway.models.voucher import Links, Validity, Voucher
 from voucher_gateway.money import Money
 
 T = TypeVar("T")

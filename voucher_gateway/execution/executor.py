@@ -37,8 +37,8 @@ from voucher_gateway.execution.resolution import (
     voucher_code,
 )
 from voucher_gateway.instants import now
-from voucher_gateway.journal.ids import new_id
 from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.keys import new_id
 from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState, RequestResult
 from voucher_gateway.models.results import Redemption, Refund, Reservation, TopUp
 from voucher_gateway.outcome import Effect

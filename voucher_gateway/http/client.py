@@ -32,8 +32,7 @@ from voucher_gateway.instants import now
 from voucher_gateway.integrity import require_voucher
 from voucher_gateway.masking import Secret
 from voucher_gateway.outcome import Effect, Intent
-from voucher_gateway.pacing import wait_for_rate_limit
-from voucher_gateway.request_hooks import notify_before_send
+from voucher_gateway.request_hooks import notify_before_send, wait_for_rate_limit
 
 T = TypeVar("T")
 

@@ -2,14 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TypeVar
 from urllib.parse import urlsplit
 
-from voucher_gateway.http.api_calls import ApiCalls
+from voucher_gateway.errors import Rejected, VoucherGatewayError, VoucherNotFound, drop_frames
 from voucher_gateway.http.client import HttpClient
+from voucher_gateway.http.messages import Request, Response
 from voucher_gateway.http.settings import HttpSettings
 from voucher_gateway.instants import now
 from voucher_gateway.provider import VoucherProvider
+
+T = TypeVar("T")
+
+
+class ApiCalls:
+    """One account's calls to its vendor; adapters derive theirs from it.
+
+    Attributes:
+        http: the client that they go through.
+    """
+
+    def __init__(self, account: str, http: HttpClient) -> None:
+        self.http = http
+        self._account = account
+
+    def send_read(self, operation: str, request: Request, read: Callable[[Response], T]) -> T:
+        """Send a reading request that belongs to an operation, and return what `read` makes of the answer."""
+        return self.error_context(operation, lambda: self.http.read(request, read))
+
+    def error_context(self, operation: str, call: Callable[[], T]) -> T:
+        """Make a call whose errors name the account and the operation, and come without the frames of the call."""
+        try:
+            return call()
+        except VoucherGatewayError as error:
+            failure = drop_frames(error).with_context(account=self._account, operation=str(operation))
+        raise failure
+
+    def of_voucher(self, call: Callable[[], T]) -> T:
+        """Make a call whose path names a voucher: a 404 in the vendor's shape then means that there is none."""
+        try:
+            return call()
+        except Rejected as error:
+            if error.http_status != 404:
+                raise
+            missing = VoucherNotFound(
+                "the vendor knows no such voucher",
+                account=error.account,
+                operation=error.operation,
+                http_status=404,
+                vendor_code=error.vendor_code,
+                request_id=error.request_id,
+            )
+        raise missing
 
 
 class HttpProvider(VoucherProvider):

@@ -17,8 +17,20 @@ import attrs
 
 from voucher_gateway.errors.frames import call_without_frames
 from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.instants import now
 from voucher_gateway.masking import Code, Secret
 from voucher_gateway.storage.key_file import MIN_KEY_BYTES, key_file, make_key, read_key
+
+
+def new_id(mark: str) -> str:
+    """Return an id for the operation of a mark: 26 characters that sort by time of making and end in the mark."""
+    return f"{int(now().timestamp() * 1000):012x}{mark}"
+
+
+def tag_of(operation_id: str) -> str:
+    """Return the mark that an operation's id ends in."""
+    return operation_id[-MARK_LENGTH:]
+
 
 ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """For codes of our own: 32 characters that are not mistaken for one another."""

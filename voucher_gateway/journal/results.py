@@ -12,9 +12,8 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from voucher_gateway.instants import format_instant, parse_instant
 from voucher_gateway.masking import Code, Pin
-from voucher_gateway.models.links import Links
 from voucher_gateway.models.results import Deletion, Redemption, Refund, Release, Reservation, TopUp
-from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.models.voucher import Links, Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Result
 from voucher_gateway.wire.json import decode

@@ -8,10 +8,9 @@ from decimal import Decimal
 from typing import Final
 
 from voucher_gateway.html.document import Chart, Column, Page, Section, Series, Table, Text
-from voucher_gateway.migration.plan.losses import LOSSES
+from voucher_gateway.migration.plan.losses import LOSSES, find_unaccepted_risks
 from voucher_gateway.migration.plan.model import Action, End, Kind
 from voucher_gateway.migration.plan.plan_file import PlanSummary
-from voucher_gateway.migration.plan.risks import find_unaccepted_risks
 from voucher_gateway.migration.plan.totals import NO_END, Tally, Totals
 from voucher_gateway.migration.text import (
     FATES,

@@ -16,8 +16,14 @@ from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.models.results import History, Movement
 from voucher_gateway.money import Money
 from voucher_gateway.reports.balances import WORKERS, VoucherBalance
-from voucher_gateway.reports.journal_movements import overwrites
-from voucher_gateway.reports.movements import MARGIN, MovementSums, ReadingPeriod, balance_change, sum_movements
+from voucher_gateway.reports.movements import (
+    MARGIN,
+    MovementSums,
+    ReadingPeriod,
+    balance_change,
+    overwrites,
+    sum_movements,
+)
 from voucher_gateway.reports.roll_forward import MOST_NAMED, CurrencyRollForward, Line, RollForward, Unexplained
 from voucher_gateway.reports.snapshots import Snapshot, Snapshots
 

@@ -15,7 +15,7 @@ from werkzeug.datastructures import Headers
 
 from voucher_gateway.simulator.fault_queue import ArmedFaults, Fault
 from voucher_gateway.simulator.faults import FAULTS
-from voucher_gateway.simulator.ledger_snapshots import LedgerSnapshots
+from voucher_gateway.simulator.ledger_view import LedgerSnapshots
 from voucher_gateway.simulator.messages import RecordedRequest, Refused, Reply, Request
 from voucher_gateway.simulator.routing import BadPath, Match, find_route
 from voucher_gateway.simulator.server import HEADERS_KEY, TARGET_KEY

@@ -17,7 +17,7 @@ from voucher_gateway.models.voucher import Status, Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.simulator import RunningSimulator, VirtualClock, start
-from voucher_gateway.testing.harness.settings import account_table, settings_for
+from voucher_gateway.testing.harness.vendor import account_table, settings_for
 
 PATIENCE: Final = {"connect_timeout_s": 2.0, "read_timeout_s": 2.0, "total_timeout_s": 6.0}
 """How long an account waits for its simulator, in seconds, so that a test with a vendor who hangs ends soon."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from attrs import define, frozen
 
 from voucher_gateway_jtl.simulator.errors import Errors, FieldError
-from voucher_gateway_jtl.simulator.instants import from_text
+from voucher_gateway_jtl.simulator.validation import from_text
 
 if TYPE_CHECKING:
     from datetime import datetime

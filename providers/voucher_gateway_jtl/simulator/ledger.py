@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from voucher_gateway_jtl.simulator.amounts import LARGEST_CENTS
+from voucher_gateway_jtl.simulator.validation import LARGEST_CENTS
 from voucher_gateway_jtl.simulator.vouchers import Movement, Reservation, Voucher
 
 if TYPE_CHECKING:

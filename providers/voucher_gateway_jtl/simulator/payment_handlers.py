@@ -10,7 +10,7 @@ from voucher_gateway.simulator import Reply, Request
 from voucher_gateway_jtl.simulator.validation import Fields
 
 if TYPE_CHECKING:
-    from voucher_gateway_jtl.simulator.ids import Counter
+    from voucher_gateway_jtl.simulator.state import Counter
     from voucher_gateway_jtl.simulator.vouchers import Movement, Voucher
 
 

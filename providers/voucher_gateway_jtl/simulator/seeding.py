@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from voucher_gateway.simulator import ODD_TEXTS, random_text
-from voucher_gateway_jtl.simulator.amounts import LARGEST_CENTS
+from voucher_gateway_jtl.simulator.validation import LARGEST_CENTS
 from voucher_gateway_jtl.simulator.vouchers import Movement, Voucher
 
 if TYPE_CHECKING:

@@ -21,7 +21,6 @@ from voucher_gateway.simulator import (
     SimulatorOptions,
     random_text,
 )
-from voucher_gateway_jtl.simulator.amounts import LARGEST_CENTS, from_cents, to_cents
 from voucher_gateway_jtl.simulator.errors import Errors
 from voucher_gateway_jtl.simulator.ledger import Ledger
 from voucher_gateway_jtl.simulator.oauth_clients import CONNECT_PIN_LASTS, SCOPES, Client, Clients
@@ -30,7 +29,7 @@ from voucher_gateway_jtl.simulator.payment_handlers import ValueCalls
 from voucher_gateway_jtl.simulator.responses import Answers
 from voucher_gateway_jtl.simulator.seeding import Seeder, random_hex
 from voucher_gateway_jtl.simulator.state import dump_clients, dump_ledger, load_clients, load_ledger
-from voucher_gateway_jtl.simulator.validation import Fields
+from voucher_gateway_jtl.simulator.validation import LARGEST_CENTS, Fields, from_cents, to_cents
 from voucher_gateway_jtl.simulator.voucher_handlers import VoucherCalls
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import define, field
 
-from voucher_gateway_jtl.simulator.instants import end_of_validity
+from voucher_gateway_jtl.simulator.validation import end_of_validity
 
 STATUSES: Final = ("active", "inactive")
 MEDIA: Final = ("print", "digital")

@@ -1,14 +1,46 @@
 """The vendor's JSON objects, made from the ledger: names and shapes are the seed's and the vendor page's."""
 
+from __future__ import annotations
+
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from http.client import responses
+from typing import Any, Final, Literal
 
 import attrs
 
-from voucher_gateway_ticketing.simulator.amounts import SellerCurrency
-from voucher_gateway_ticketing.simulator.instants import write_instant
+from voucher_gateway.simulator import Refused, Reply
 from voucher_gateway_ticketing.simulator.ledger import StoredVoucher
+from voucher_gateway_ticketing.simulator.requests import SellerCurrency, write_instant
+
+RefusalBodies = Literal["described", "message", "text", "empty"]
+
+_WITHOUT_A_BODY: Final = frozenset({400, 404})
+"""The statuses that the seed documents for refusals, without a body."""
+
+
+def http_error(status: int, message: str) -> Reply:
+    """The vendor's `HttpError`; its `statusCode` is a text (vendor page)."""
+    error = responses.get(status, "Error")
+    return Reply(status, {"statusCode": str(status), "error": error, "message": message})
+
+
+def bad_request(message: str) -> Refused:
+    """To be raised: 400, with words that the vendor does not document."""
+    return Refused(http_error(400, message))
+
+
+def with_body(reply: Reply, bodies: RefusalBodies) -> Reply:
+    """The same reply; a refusal whose body is not documented with the body that the options ask for."""
+    if reply.status not in _WITHOUT_A_BODY or bodies == "described":
+        return reply
+    if bodies == "empty":
+        return Reply(reply.status)
+    message = responses[reply.status]
+    if bodies == "text":
+        return Reply(reply.status, message.encode(), (("Content-Type", "text/plain; charset=utf-8"),))
+    return Reply(reply.status, {"message": message})
+
 
 TIMEZONE: Final = "Europe/Berlin"
 

@@ -21,11 +21,10 @@ from voucher_gateway.simulator import (
     from_records,
     to_records,
 )
-from voucher_gateway_ticketing.simulator.amounts import SellerCurrency
-from voucher_gateway_ticketing.simulator.errors import bad_request, http_error, with_body
 from voucher_gateway_ticketing.simulator.ledger import Redemption, StoredVoucher, ledger_entry
 from voucher_gateway_ticketing.simulator.options import TicketingOptions
 from voucher_gateway_ticketing.simulator.requests import (
+    SellerCurrency,
     read_amount,
     read_code,
     read_fields,
@@ -33,7 +32,7 @@ from voucher_gateway_ticketing.simulator.requests import (
     read_valid_until,
     single,
 )
-from voucher_gateway_ticketing.simulator.responses import Document, DocumentWriter
+from voucher_gateway_ticketing.simulator.responses import Document, DocumentWriter, bad_request, http_error, with_body
 from voucher_gateway_ticketing.simulator.seeding import make_vouchers, random_code, random_id
 
 _NEW_FIELDS: Final = ("amount", "code", "validUntil")

@@ -26,7 +26,7 @@ from voucher_gateway import (
     VoucherNotFound,
     WrongPin,
 )
-from voucher_gateway.cli.jsonform import json_line
+from voucher_gateway.cli.output import json_line
 from voucher_gateway_file import FileSettings
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pytest
 from voucher_gateway import DuplicateCode, Effect, Gateway, Intent, Money, NewVoucher, OutcomeUnknown, ReferenceConflict
 from voucher_gateway.request_hooks import use_before_send_hook
 from voucher_gateway_file import FileProvider
-from voucher_gateway_file.append import append
+from voucher_gateway_file.file_store import append
 
 if TYPE_CHECKING:
     from tests.providers.file.conftest import Open
@@ -167,7 +167,7 @@ def test_an_unknown_end_is_resolved_by_looking(
 
     with _gateway(open_file(reveal=True), sqlite_url) as gateway:
         with monkeypatch.context() as patched:
-            patched.setattr("voucher_gateway_file.append.os.fsync", failing)
+            patched.setattr("voucher_gateway_file.file_store.os.fsync", failing)
             with pytest.raises(OutcomeUnknown) as unknown:
                 gateway.issue("files", new(code="GIFT-0001"), reference="1001-a")
         assert gateway.resolve(unknown.value.ticket).state == "not_executed"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.demo.closing import compare, say_what_next
 from voucher_gateway.cli.demo.issuing import issue_at_both, look_at_all
 from voucher_gateway.cli.demo.spending import give_back, redeem_by_update, repeat_it, reserve_and_capture
 from voucher_gateway.cli.demo.stage import open_stage
 from voucher_gateway.cli.demo.story import Story
 from voucher_gateway.cli.demo.trouble import lose_an_answer, refuse_early, show_refusals
-from voucher_gateway.cli.exits import DIFFERENT, DONE
-from voucher_gateway.cli.session import cli_context_of
+from voucher_gateway.cli.errors import DIFFERENT, DONE
 from voucher_gateway.cli.simulate import require_simulators
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from rich.padding import Padding
 from rich.text import Text
 
-from voucher_gateway.cli.exits import error_object
+from voucher_gateway.cli.errors import error_object
 from voucher_gateway.cli.output import Output, printable
 from voucher_gateway.cli.tables import Column, print_rows, voucher_columns
 from voucher_gateway.errors.root import VoucherGatewayError

@@ -16,8 +16,7 @@ from voucher_gateway.migration.plan.model import Action, Destination, Kind
 from voucher_gateway.migration.plan.policy import Policy, Recode, Retire
 from voucher_gateway.migration.plan.route import can_activate_later
 from voucher_gateway.migration.plan.target_voucher import is_not_spendable
-from voucher_gateway.models.metadata import JSON_NULL
-from voucher_gateway.models.voucher import Interval, Medium, Validity, Voucher
+from voucher_gateway.models.voucher import JSON_NULL, Interval, Medium, Validity, Voucher
 from voucher_gateway.money import Money
 
 _DAY: Final = timedelta(days=1)

@@ -11,7 +11,7 @@ For whoever carries a plan out:
 - Where the source is retired without being frozen first, somebody may spend between the re-reading and the retiring:
   what is left has to be read once more after it.
 - A carried voucher leaves out at the target what its losses name; everything else that it has goes along.
-- `voucher_gateway.migration.plan.risks.unaccepted` names what has to be accepted before anything is done.
+- `voucher_gateway.migration.plan.losses.unaccepted` names what has to be accepted before anything is done.
 """
 
 from __future__ import annotations

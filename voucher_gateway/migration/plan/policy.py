@@ -3,7 +3,7 @@
 ::
 
     losses = ["sku", "batch", "tax"]     # what may be lost; the names are in `voucher_gateway.migration.plan.losses`
-    accept = ["spendable-twice"]         # the risks; the names are in `voucher_gateway.migration.plan.risks`
+    accept = ["spendable-twice"]         # the risks; the names are in `voucher_gateway.migration.plan.losses`
     retire = "keep-frozen"               # how the source's vouchers end; by default what suits the vendor best
 
     [vouchers]                           # carry, skip or refuse
@@ -35,9 +35,8 @@ import attrs
 
 from voucher_gateway.config.provider_settings import Problems, did_you_mean, toml_type_name
 from voucher_gateway.errors.kinds import ConfigurationError
-from voucher_gateway.migration.plan.losses import LOSSES
+from voucher_gateway.migration.plan.losses import LOSSES, RISKS
 from voucher_gateway.migration.plan.model import Action, Kind
-from voucher_gateway.migration.plan.risks import RISKS
 
 E = TypeVar("E", bound=enum.StrEnum)
 

@@ -16,8 +16,8 @@ from voucher_gateway.errors.request import InvalidRequest
 from voucher_gateway.errors.root import VoucherGatewayError
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.instants import now
+from voucher_gateway.migration.plan.losses import find_unaccepted_risks
 from voucher_gateway.migration.plan.plan_file import PlanSummary, read_summary, read_vouchers
-from voucher_gateway.migration.plan.risks import find_unaccepted_risks
 from voucher_gateway.migration.run.context import MigrationContext, journal_of
 from voucher_gateway.migration.run.dry_run import predict_run
 from voucher_gateway.migration.run.mover import VoucherMover
@@ -25,7 +25,7 @@ from voucher_gateway.migration.run.progress import OnProgress, RunCounter, RunRe
 from voucher_gateway.migration.run.rate_limit import Rates
 from voucher_gateway.migration.run.rows import RUNNABLE, MoveResult, PlanState, RowState, VoucherRow
 from voucher_gateway.migration.run.state import MigrationState
-from voucher_gateway.pacing import use_rate_limiter
+from voucher_gateway.request_hooks import use_rate_limiter
 
 _TICK_S: Final = 0.25
 _ROLLED_BACK: Final = "this plan was rolled back: make a new one"

@@ -12,8 +12,8 @@ from voucher_gateway.journal.holds import HoldState
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway.masking import Code
 from voucher_gateway.migration.plan.model import PlannedVoucher
-from voucher_gateway.migration.run.changes import SourceChanged
 from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
+from voucher_gateway.migration.run.mover import SourceChanged
 from voucher_gateway.models.voucher import Status, Voucher
 from voucher_gateway.storage.schema import holds, operations
 from voucher_gateway.storage.statement import Statement

@@ -21,7 +21,7 @@ from voucher_gateway.migration.run.source_check import MOVE
 from voucher_gateway.migration.verify.store import ListedVoucher, VerificationStore, ends_text
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Voucher
-from voucher_gateway.pacing import use_rate_limiter
+from voucher_gateway.request_hooks import use_rate_limiter
 from voucher_gateway.storage.schema import operations
 
 T = TypeVar("T")

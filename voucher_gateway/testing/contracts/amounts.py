@@ -18,7 +18,7 @@ from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money, exponent
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
-from voucher_gateway.testing.harness.ledger_vouchers import LedgerVoucher, can, check_money, ledger_vouchers, readings
+from voucher_gateway.testing.harness.ledger import LedgerVoucher, can, check_money, ledger_vouchers, readings
 from voucher_gateway.testing.harness.reply_rewriting import each_leaf, one_word
 from voucher_gateway.testing.harness.vendor import SimulatorVendor, VendorUnderTest
 from voucher_gateway.testing.promise_checks import fail, for_promise, require

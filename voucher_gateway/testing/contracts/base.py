@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import pytest
 
+from voucher_gateway.capabilities import Operation, Support
 from voucher_gateway.conformance import Level
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.harness.vendor import SimulatorVendor, VendorUnderTest
+from voucher_gateway.testing.harness.vouchers import VoucherFactory
 from voucher_gateway.testing.promise import Promise
 
 if TYPE_CHECKING:
     from voucher_gateway.simulator import Simulator
+
 
 VOUCHERS: Final = 25
 """How many varied vouchers a stage begins with, unless a test asks for another number."""
@@ -98,3 +101,19 @@ class Contract:
         name = cls.provider.name if cls.simulator is None else cls.simulator
         kind = load(name) if isinstance(name, str) else name
         return FAULTS.keys() - kind.faults_without_meaning
+
+
+class SpendBase(Contract):
+    """Fixtures of the spend level."""
+
+    @pytest.fixture
+    def scenes(self, stage: VendorUnderTest) -> VoucherFactory:
+        """Vouchers of every kind, made by an instance of their own."""
+        return VoucherFactory(stage, stage.provider())
+
+
+def changing(provider: type[VoucherProvider] | VoucherProvider) -> Iterator[Operation]:
+    """Yield the changing operations that a provider has itself."""
+    for operation in Operation:
+        if operation.changes and provider.declared.of(operation).support is Support.NATIVE:
+            yield operation

@@ -19,7 +19,7 @@ from voucher_gateway.provider import INTERFACE, VoucherProvider
 from voucher_gateway.registry import declares_interface
 from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.testing.contracts.base import Contract
-from voucher_gateway.testing.harness.ledger_vouchers import ledger_vouchers
+from voucher_gateway.testing.harness.ledger import ledger_vouchers
 from voucher_gateway.testing.harness.vendor import ACCOUNT, IMPATIENT, VendorUnderTest, select_settings
 from voucher_gateway.testing.promise_checks import fail, for_promise, require, settings_secrets
 

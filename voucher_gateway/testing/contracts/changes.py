@@ -21,7 +21,7 @@ from voucher_gateway.models.requests import VoucherChanges
 from voucher_gateway.models.voucher import Status
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.testing.contracts.spend_base import SpendBase
+from voucher_gateway.testing.contracts.base import SpendBase
 from voucher_gateway.testing.harness.calls import expect_error
 from voucher_gateway.testing.harness.ledger import GONE, VALUE
 from voucher_gateway.testing.harness.vendor import VendorUnderTest

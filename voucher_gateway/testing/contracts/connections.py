@@ -11,11 +11,10 @@ from voucher_gateway.errors.kinds import AccessDenied, MalformedResponse, NotExe
 from voucher_gateway.errors.root import VoucherGatewayError
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.testing.contracts.base import Contract
-from voucher_gateway.testing.contracts.spend_base import changing
+from voucher_gateway.testing.contracts.base import Contract, changing
 from voucher_gateway.testing.harness.cases import OperationCase, make_case
 from voucher_gateway.testing.harness.fault_matrix import FaultMatrix
-from voucher_gateway.testing.harness.ledger_vouchers import LedgerVoucher, check_voucher, ledger_vouchers
+from voucher_gateway.testing.harness.ledger import LedgerVoucher, check_voucher, ledger_vouchers
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.promise_checks import fail, for_promise, require
 

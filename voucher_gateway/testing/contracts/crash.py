@@ -19,7 +19,7 @@ from voucher_gateway.errors.root import VoucherGatewayError
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway.money import exponent
 from voucher_gateway.reconcile import reconcile
-from voucher_gateway.testing.contracts.spend_base import SpendBase
+from voucher_gateway.testing.contracts.base import SpendBase
 from voucher_gateway.testing.harness.calls import changing_of, expect_error
 from voucher_gateway.testing.harness.child_process import (
     ANSWERED,

@@ -16,10 +16,9 @@ from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.voucher import Interval, Medium, Status, Validity, Voucher
 from voucher_gateway.money import Money, exponent
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.testing.contracts.spend_base import SpendBase
+from voucher_gateway.testing.contracts.base import SpendBase
 from voucher_gateway.testing.harness.calls import expect_error, expect_no_request
-from voucher_gateway.testing.harness.ledger import NEW, LedgerSnapshot
-from voucher_gateway.testing.harness.ledger_vouchers import is_near
+from voucher_gateway.testing.harness.ledger import NEW, LedgerSnapshot, is_near
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.harness.vouchers import FACE, VoucherFactory
 from voucher_gateway.testing.promise_checks import for_promise, require

@@ -13,7 +13,7 @@ from voucher_gateway.models.results import Balance
 from voucher_gateway.models.voucher import Medium, Status, Voucher
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
-from voucher_gateway.testing.harness.ledger_vouchers import (
+from voucher_gateway.testing.harness.ledger import (
     LedgerVoucher,
     can,
     check_money,

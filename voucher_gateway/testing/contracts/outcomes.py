@@ -17,8 +17,8 @@ from voucher_gateway.integrity import voucher_id_of
 from voucher_gateway.outcome import Intent
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_before_send_hook
+from voucher_gateway.testing.contracts.base import SpendBase, changing
 from voucher_gateway.testing.contracts.declined import calls_that_fail
-from voucher_gateway.testing.contracts.spend_base import SpendBase, changing
 from voucher_gateway.testing.harness.calls import BeforeSendRecorder, changing_of
 from voucher_gateway.testing.harness.canary import LONG_ENOUGH, Canary
 from voucher_gateway.testing.harness.cases import ORDER, make_case

@@ -16,7 +16,7 @@ from voucher_gateway.models.presentation import Presentation
 from voucher_gateway.models.voucher import MovementKind, Status, Voucher
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
-from voucher_gateway.testing.harness.ledger_vouchers import (
+from voucher_gateway.testing.harness.ledger import (
     by_id,
     can,
     check_voucher,

@@ -21,8 +21,8 @@ from voucher_gateway.models.results import Redemption, Reservation
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.testing.contracts.base import SpendBase
 from voucher_gateway.testing.contracts.changes import other_currency
-from voucher_gateway.testing.contracts.spend_base import SpendBase
 from voucher_gateway.testing.harness.calls import expect_error, expect_no_request
 from voucher_gateway.testing.harness.ledger import VALUE, LedgerSnapshot
 from voucher_gateway.testing.harness.vendor import VendorUnderTest

@@ -8,7 +8,7 @@ from voucher_gateway.capabilities import Operation, RepeatSafety
 from voucher_gateway.errors.kinds import Declined, DuplicateCode, ReferenceConflict
 from voucher_gateway.errors.request import InvalidRequest
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.testing.contracts.spend_base import SpendBase, changing
+from voucher_gateway.testing.contracts.base import SpendBase, changing
 from voucher_gateway.testing.harness.calls import expect_error
 from voucher_gateway.testing.harness.cases import ORDER, OperationCase, make_case
 from voucher_gateway.testing.harness.ledger import times_moved

@@ -13,7 +13,7 @@ from voucher_gateway.errors.request import InvalidRequest
 from voucher_gateway.models.results import Redemption, Refund
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.testing.contracts.spend_base import SpendBase, changing
+from voucher_gateway.testing.contracts.base import SpendBase, changing
 from voucher_gateway.testing.harness.calls import BeforeSendRecorder, expect_error, expect_no_request
 from voucher_gateway.testing.harness.cases import make_case
 from voucher_gateway.testing.harness.ledger import VALUE, LedgerSnapshot

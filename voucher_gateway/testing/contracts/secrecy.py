@@ -17,7 +17,7 @@ from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.canary import LONG_ENOUGH, Canary, listening
-from voucher_gateway.testing.harness.ledger_vouchers import LedgerVoucher, can, ledger_vouchers
+from voucher_gateway.testing.harness.ledger import LedgerVoucher, can, ledger_vouchers
 from voucher_gateway.testing.harness.vendor import IMPATIENT, VendorUnderTest, select_settings
 from voucher_gateway.testing.promise_checks import for_promise, require, secrets_in
 

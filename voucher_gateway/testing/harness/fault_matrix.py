@@ -19,7 +19,7 @@ from voucher_gateway.errors.root import VoucherGatewayError
 from voucher_gateway.errors.ticket import Ticket
 from voucher_gateway.outcome import Intent, Outcome
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.testing.contracts.spend_base import changing
+from voucher_gateway.testing.contracts.base import changing
 from voucher_gateway.testing.harness.calls import BeforeSendRecorder, changing_of
 from voucher_gateway.testing.harness.cases import OperationCase, make_case
 from voucher_gateway.testing.harness.failed_lookups import FailedLookup, with_failing_lookups

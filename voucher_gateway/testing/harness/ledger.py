@@ -2,15 +2,130 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 import attrs
 
+from voucher_gateway.capabilities import Operation, Support
+from voucher_gateway.instants import parse_instant
+from voucher_gateway.masking import Code
+from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.promise_checks import require
+
+
+@attrs.frozen(kw_only=True)
+class LedgerVoucher:
+    """One voucher as the ledger of a stage has it.
+
+    Attributes:
+        id: the vendor's id.
+        code: in plain text.
+        pin: in plain text; None for none, and where the ledger does not say.
+        initial: the face value.
+        remaining: what is left of it.
+        status: the vendor's word.
+        valid_until: the end of validity.
+        movements: what happened, oldest first: id, kind, amount, reference and at.
+    """
+
+    id: str
+    code: str = attrs.field(repr=False)
+    pin: str | None = attrs.field(default=None, repr=False)
+    initial: Money
+    remaining: Money
+    status: str | None
+    valid_until: datetime | None
+    movements: tuple[Mapping[str, Any], ...]
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> LedgerVoucher:
+        """Read one entry of a ledger."""
+        until = entry["valid_until"]
+        return cls(
+            id=entry["id"],
+            code=entry["code"],
+            pin=entry.get("pin"),
+            initial=Money(entry["initial"], entry["currency"]),
+            remaining=Money(entry["remaining"], entry["currency"]),
+            status=entry["status"],
+            valid_until=None if until is None else parse_instant(until),
+            movements=tuple(entry["movements"]),
+        )
+
+
+def ledger_vouchers(stage: VendorUnderTest) -> list[LedgerVoucher]:
+    """Return all vouchers as they truly are. A stage without any proves nothing, and is refused."""
+    vouchers = [LedgerVoucher.of(entry) for entry in stage.ledger()]
+    assert vouchers, "the stage has no vouchers: seed some (a simulator's `seed`), or the contract proves nothing"
+    return vouchers
+
+
+def can(provider: VoucherProvider | type[VoucherProvider], operation: Operation) -> bool:
+    """Whether the provider declares an operation as the vendor's own."""
+    return provider.declared.of(operation).support is Support.NATIVE
+
+
+def check_voucher(voucher: Voucher, true: LedgerVoucher, by: str) -> None:
+    """Compare all that a provider says of a voucher's value and validity with the truth.
+
+    What it does not say is None and passes here; single promises insist on more.
+    """
+    __tracebackhide__ = True
+    require(voucher.id == true.id, f"{by} gave the voucher {voucher.id!r} where {true.id!r} was asked for")
+    require(voucher.code in (None, Code(true.code)), f"{by} gave another code than the voucher {true.id!r} has")
+    for name, amounts, held in (
+        ("initial", voucher.initial, true.initial),
+        ("remaining", voucher.remaining, true.remaining),
+    ):
+        check_money(amounts, held, f"{name} of {true.id!r} by {by}")
+    require(
+        voucher.valid_until in (None, true.valid_until),
+        f"{by} says that {true.id!r} is valid until {voucher.valid_until}; the vendor says {true.valid_until}",
+    )
+
+
+def check_money(money: Money | None, true: Money, what: str) -> None:
+    """Compare an amount; None passes."""
+    __tracebackhide__ = True
+    if money is None:
+        return
+    require(isinstance(money, Money), f"{what} is a {type(money).__name__}, not a Money")
+    require(isinstance(money.amount, Decimal), f"{what} holds a {type(money.amount).__name__}, not a Decimal")
+    require(money == true, f"{what} is {money}, and {true} at the vendor")
+
+
+def readings(provider: VoucherProvider, true: LedgerVoucher) -> Iterator[tuple[str, Voucher]]:
+    """Yield what each way of reading one voucher says of it."""
+    yield "find", provider.find(true.code)
+    yield "get", provider.get(true.id)
+
+
+def by_id(vouchers: Iterable[Voucher]) -> dict[str, Voucher]:
+    """Return vouchers by their ids."""
+    return {voucher.id: voucher for voucher in vouchers}
+
+
+_SHOWN: Final = timedelta(seconds=2)
+
+
+def is_near(instant: datetime, true: datetime, within: timedelta = _SHOWN) -> bool:
+    """Whether two instants are the same but for a vendor's rounding and the time that a call takes."""
+    return abs(instant - true) <= within
+
+
+def richest(everything: list[LedgerVoucher]) -> LedgerVoucher:
+    """Return the voucher with the most to tell: value left, an end, and as many movements as possible."""
+    return max(
+        everything,
+        key=lambda voucher: (bool(voucher.remaining), voucher.valid_until is not None, len(voucher.movements)),
+    )
+
 
 NEW: Final = "(new)"
 GONE: Final = "(gone)"

@@ -9,12 +9,9 @@ from typing import Annotated, Final
 
 import typer
 
-from voucher_gateway.cli.exits import DONE, NOT_DONE, UNKNOWN
-from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import advising, cli_context_of
-from voucher_gateway.cli.tables import Column, count_text, print_rows, text_of
-from voucher_gateway.cli.telling import print_warnings
-from voucher_gateway.cli.told import (
+from voucher_gateway.cli.context import advising, cli_context_of
+from voucher_gateway.cli.errors import DONE, NOT_DONE, UNKNOWN, print_warnings
+from voucher_gateway.cli.operations import (
     LOOK_INTO_THE_JOURNAL,
     ResolutionOutput,
     command_name,
@@ -23,6 +20,8 @@ from voucher_gateway.cli.told import (
     print_next_steps,
     print_one,
 )
+from voucher_gateway.cli.output import Output
+from voucher_gateway.cli.tables import Column, count_text, print_rows, text_of
 from voucher_gateway.errors.kinds import ConfigurationError
 from voucher_gateway.errors.request import InvalidRequest
 from voucher_gateway.errors.ticket import Ticket

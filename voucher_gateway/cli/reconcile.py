@@ -6,11 +6,11 @@ from typing import Annotated, Final
 
 import typer
 
-from voucher_gateway.cli.exits import DIFFERENT, DONE, NOT_DONE
+from voucher_gateway.cli.context import cli_context_of
+from voucher_gateway.cli.errors import DIFFERENT, DONE, NOT_DONE
+from voucher_gateway.cli.operations import command_name
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.session import cli_context_of
 from voucher_gateway.cli.tables import Column, count_text, print_rows, text_of
-from voucher_gateway.cli.told import command_name
 from voucher_gateway.errors.kinds import ConfigurationError
 from voucher_gateway.reconcile import Finding, Reconciliation, reconcile
 

@@ -1,0 +1,344 @@
+"""Commands that look at vouchers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Final, Literal
+
+import attrs
+import typer
+from rich.text import Text
+
+from voucher_gateway.cli import options as given
+from voucher_gateway.cli.context import cli_context_of
+from voucher_gateway.cli.errors import DECLINED, NOT_DONE, error_object
+from voucher_gateway.cli.output import Output, to_plain
+from voucher_gateway.cli.parsing import code_from, filters_from, instant_from, pin_from, require_code
+from voucher_gateway.cli.tables import MOVEMENT_COLUMNS, details, fields_of, print_rows, text_of, voucher_columns
+from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.gateway.find import FindResult
+from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.listing.listing import Listing
+from voucher_gateway.listing.page import ListingReport
+from voucher_gateway.models.presentation import FooterColumn, Presentation
+from voucher_gateway.models.requests import VoucherQuery
+from voucher_gateway.models.voucher import Status, Voucher
+
+
+def show(
+    context: typer.Context,
+    account: given.AccountName,
+    id: Annotated[str | None, typer.Option("--id", metavar="ID", help="The vendor's id of the voucher.")] = None,
+    code: given.CodeOption = None,
+    code_file: given.CodeFile = None,
+    pin: given.PinText = None,
+    pin_file: given.PinFile = None,
+    reveal: given.Reveal = False,
+) -> None:
+    """Show everything that is known of one voucher, by --id or by --code.
+
+    Amounts are in the voucher's currency, moments in UTC. What the vendor did not say is left out (JSON: null).
+    """
+    session = cli_context_of(context)
+    found_by = code_from(code, code_file)
+    if (id is None) == (found_by is None):
+        raise InvalidRequest("give either --id or --code", field="id", rule="one of --id and --code")
+    secret = pin_from(pin, pin_file)
+    with session.gateway(account) as gateway:
+        if found_by is None:
+            assert id is not None
+            voucher = _with_value(gateway, gateway.get(account, id, secrets=reveal))
+        else:
+            voucher = gateway.provider(account).find(found_by, secret)
+            if reveal:
+                voucher = _with_secrets(gateway, voucher)
+    if session.output.as_json:
+        session.output.object(voucher, reveal=reveal)
+    else:
+        session.output.show(f"{account}: voucher {text_of(voucher.remaining)}".rstrip())
+        session.output.show(details(fields_of(voucher, reveal=reveal, without=("account",))))
+
+
+def _with_value(gateway: Gateway, voucher: Voucher) -> Voucher:
+    """Return the voucher with what is left of it, where the vendor says that only to who looks for the code."""
+    if voucher.remaining is not None or voucher.code is None:
+        return voucher
+    return attrs.evolve(voucher, remaining=gateway.provider(voucher.account).find(voucher.code).remaining)
+
+
+def _with_secrets(gateway: Gateway, voucher: Voucher) -> Voucher:
+    """Return the voucher with what only the look-up by id shows, where the vendor has one for secrets."""
+    complete = gateway.get(voucher.account, voucher.id, secrets=True)
+    return attrs.evolve(voucher, code=complete.code or voucher.code, pin=complete.pin or voucher.pin)
+
+
+def find(
+    context: typer.Context,
+    code: given.CodeText,
+    code_file: given.CodeFile = None,
+    pin: given.PinText = None,
+    pin_file: given.PinFile = None,
+    broadcast: Annotated[
+        bool,
+        typer.Option("--broadcast", help="Show the code also to vendors whose code_pattern does not match it."),
+    ] = False,
+    reveal: given.Reveal = False,
+) -> None:
+    """Find out whose voucher a code is, by asking all accounts whose code_pattern matches it.
+
+    Exit code 0 if it is found, 1 if nobody has it, 3 if not all could be asked. The time limit is each account's own
+    (total_timeout_s, 30 seconds unless set).
+    """
+    session = cli_context_of(context)
+    wanted, secret = require_code(code, code_file), pin_from(pin, pin_file)
+    with session.gateway() as gateway:
+        lookup = gateway.find(wanted, secret, broadcast=broadcast)
+    if session.output.as_json:
+        session.output.object(_lookup_object(lookup), reveal=reveal)
+    else:
+        _print_lookup(session.output, lookup, reveal=reveal)
+    if lookup.state != "found":
+        raise typer.Exit(DECLINED if lookup.state == "not_found" else NOT_DONE)
+
+
+def _lookup_object(lookup: FindResult) -> dict[str, object]:
+    return {
+        "state": lookup.state,
+        "vouchers": lookup.vouchers,
+        "asked": lookup.asked,
+        "failed": {account: error_object(error) for account, error in lookup.failed.items()},
+        "left_out": lookup.left_out,
+    }
+
+
+def _print_lookup(output: Output, lookup: FindResult, *, reveal: bool) -> None:
+    if lookup.vouchers:
+        print_rows(output, lookup.vouchers, voucher_columns(reveal=reveal, account=True))
+    elif lookup.failed:
+        output.note("Not found, but not everybody could be asked.", "red")
+    else:
+        output.note("Not found.", "red")
+    output.notes(f"{error} ({type(error).__name__})" for error in lookup.failed.values())
+    if lookup.left_out and not lookup.vouchers:
+        names = ", ".join(lookup.left_out)
+        output.note(f"Not asked, because no code_pattern matches: {names} (--broadcast asks them too).")
+
+
+def balance(
+    context: typer.Context,
+    account: given.AccountName,
+    code: given.CodeText,
+    code_file: given.CodeFile = None,
+    pin: given.PinText = None,
+    pin_file: given.PinFile = None,
+) -> None:
+    """Say what a voucher is worth now, in its currency, and until when (UTC)."""
+    session = cli_context_of(context)
+    wanted, secret = require_code(code, code_file), pin_from(pin, pin_file)
+    with session.gateway(account) as gateway:
+        result = gateway.balance(account, wanted, secret)
+    if session.output.as_json:
+        session.output.object(result)
+    else:
+        session.output.show(text_of(result.remaining), details(fields_of(result, without=("account", "remaining"))))
+
+
+def history(context: typer.Context, account: given.AccountName, id: given.VoucherId) -> None:
+    """List what happened to a voucher, oldest first (JTL: charges; ticketing: transactions).
+
+    Amounts are positive, in the voucher's currency; the kind says which way they went. Moments are in UTC.
+    """
+    session = cli_context_of(context)
+    with session.gateway(account) as gateway:
+        result = gateway.history(account, id)
+    if session.output.as_json:
+        session.output.object(result)
+        return
+    if not print_rows(session.output, result, MOVEMENT_COLUMNS):
+        session.output.note("Nothing has happened to it yet.")
+    if not result.complete:
+        session.output.note("The history is not complete: the vendor's pages did not fit together.", "yellow")
+
+
+_REPORTED_EVERY: Final = 100
+"""So many vouchers between two changes of the progress line, or two hand-overs of JSON lines to a pipe."""
+
+_Status = Annotated[Literal["active", "inactive"] | None, typer.Option("--status", help="Only with this status.")]
+_Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many vouchers.")]
+_From = Annotated[str | None, typer.Option("--created-from", metavar="MOMENT", help="Created then or later.")]
+_To = Annotated[str | None, typer.Option("--created-to", metavar="MOMENT", help="Created up to then.")]
+_ValidFrom = Annotated[
+    str | None, typer.Option("--valid-until-from", metavar="MOMENT", help="Valid until then or later.")
+]
+_ValidTo = Annotated[
+    str | None, typer.Option("--valid-until-to", metavar="MOMENT", help="Valid until then at the latest.")
+]
+
+
+def list_vouchers(
+    context: typer.Context,
+    account: given.AccountName,
+    status: _Status = None,
+    limit: _Limit = None,
+    native: Annotated[
+        list[str] | None,
+        typer.Option("--filter", metavar="NAME=VALUE", help="A filter of the vendor's own; may be repeated."),
+    ] = None,
+    created_from: _From = None,
+    created_to: _To = None,
+    valid_until_from: _ValidFrom = None,
+    valid_until_to: _ValidTo = None,
+    sku: given.Sku = None,
+    batch: given.Batch = None,
+    has_value: Annotated[
+        bool | None,
+        typer.Option("--has-value/--no-value", help="Only with value left, or only used up.", show_default=False),
+    ] = None,
+    newest_first: Annotated[
+        bool | None,
+        typer.Option("--newest-first/--oldest-first", help="The order by creation.", show_default=False),
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="TOKEN", help="Go on where an earlier listing stopped.")
+    ] = None,
+) -> None:
+    """List vouchers as the vendor gives them, page by page; amounts in each voucher's currency, moments in UTC.
+
+    MOMENT is like 2026-12-31T23:59:59Z. A filter that the vendor lacks is refused. At the end stderr says how many
+    there were and whether they agree with the vendor's total, or, if it stopped early, how to go on.
+    """
+    query = VoucherQuery(
+        status=None if status is None else Status(status),
+        created_from=instant_from(created_from, "--created-from"),
+        created_to=instant_from(created_to, "--created-to"),
+        valid_until_from=instant_from(valid_until_from, "--valid-until-from"),
+        valid_until_to=instant_from(valid_until_to, "--valid-until-to"),
+        sku=sku,
+        batch=batch,
+        has_value=has_value,
+        native=filters_from(native or ()),
+        newest_first=newest_first,
+        limit=limit,
+        resume=resume,
+    )
+    session = cli_context_of(context)
+    output = session.output
+    with session.gateway(account) as gateway, gateway.vouchers(account, query) as listing:
+        delivery = _ResumableRows(output, listing)
+        try:
+            if output.as_json:
+                for number, voucher in enumerate(delivery, 1):
+                    output.object(voucher)
+                    if number % _REPORTED_EVERY == 0:
+                        output.flush()
+            else:
+                print_rows(output, delivery, voucher_columns())
+        finally:
+            # a reader that closed the pipe wants no report either
+            if not output.unread:
+                _report(output, listing.report, delivery.token)
+
+
+class _ResumableRows:
+    """Gives the vouchers on, and remembers how far they were taken.
+
+    Attributes:
+        token: resumes after the last voucher that was surely taken. An interruption can come between one that the
+            listing gave and its line; the listing's own token would pass over it.
+    """
+
+    def __init__(self, output: Output, listing: Listing[Voucher]) -> None:
+        self._output = output
+        self._listing = listing
+        self.token = listing.resume_token
+
+    def __iter__(self) -> Iterator[Voucher]:
+        err = self._output.err
+        if not err.is_terminal or self._output.out.is_terminal:
+            yield from self._iterate()
+            return
+        # a line of progress, on a terminal that the rows do not go to
+        with err.status("listing") as line:
+            for number, voucher in enumerate(self._iterate(), 1):
+                if number % _REPORTED_EVERY == 0:
+                    total = self._listing.report.vendor_total
+                    line.update(Text(f"{number:,} vouchers" + (f" of {total:,}" if total is not None else "")))
+                yield voucher
+
+    def _iterate(self) -> Iterator[Voucher]:
+        for voucher in self._listing:
+            yield voucher
+            self._output.end_if_unread()
+            self.token = self._listing.resume_token
+
+
+def _report(output: Output, report: ListingReport, resume_token: str) -> None:
+    token = None if report.finished else resume_token
+    if output.as_json:
+        output.error_object({"report": {**to_plain(report), "resume_token": token}})
+        return
+    if not report.seen and token is not None:
+        return  # the error that follows says it all
+    output.notes(_sentences(report))
+    if token is not None:
+        output.note("To go on after the last one, give the same command with:")
+        output.ticket(f"--resume {token}")
+
+
+def _sentences(report: ListingReport) -> list[str]:
+    seen = "1 voucher" if report.seen == 1 else f"{report.seen:,} vouchers"
+    if not report.finished:
+        total = "" if report.vendor_total is None else f" of {report.vendor_total:,}"
+        return [f"{seen}{total}; the list was not read to its end."]
+    if report.consistent:
+        return [f"{seen}, as many as the vendor counts."]
+    if report.consistent is None:
+        return [f"{seen}; the vendor gives no total to compare with."]
+    return [f"{seen}, but the list changed while it was read:", *(f"- {problem}" for problem in report.problems)]
+
+
+def presentation(
+    context: typer.Context,
+    account: given.AccountName,
+    code: given.CodeText,
+    code_file: given.CodeFile = None,
+    id: Annotated[
+        str | None,
+        typer.Option("--id", metavar="ID", help="The vendor's id of the voucher, where you know it: saves a look-up."),
+    ] = None,
+    reveal: given.Reveal = False,
+) -> None:
+    """Show how the seller presents a voucher, for printing it: disclaimer, address, logos and colours.
+
+    Amounts are in the voucher's currency, moments in UTC; print the end of validity in the seller's time zone. Pictures
+    are URLs. What the vendor did not say is left out (JSON: null). Only some vendors have it.
+    """
+    session = cli_context_of(context)
+    wanted = require_code(code, code_file)
+    with session.gateway(account) as gateway:
+        shown = gateway.presentation(account, wanted, id=id)
+    if session.output.as_json:
+        session.output.object(shown, reveal=reveal)
+    else:
+        _print(session.output, shown, reveal=reveal)
+
+
+def _print(output: Output, shown: Presentation, *, reveal: bool) -> None:
+    voucher = {"voucher id": shown.voucher.id, "code": text_of(shown.voucher.code, reveal=reveal)}
+    voucher |= {"initial": text_of(shown.voucher.initial), "valid until": text_of(shown.voucher.valid_until)}
+    whole = fields_of(shown, without=("account", "voucher", "seller", "branding", "document"))
+    document = fields_of(shown.document, without=("footer",))
+    document |= {f"footer {place}": _column_text(one) for place, one in enumerate(shown.document.footer, 1)}
+    output.show(f"{shown.account}: presentation", details({**voucher, **whole}))
+    for title, fields in (
+        ("seller", fields_of(shown.seller)),
+        ("branding", fields_of(shown.branding)),
+        ("document", document),
+    ):
+        if any(fields.values()):
+            output.show(title, details(fields))
+
+
+def _column_text(column: FooterColumn) -> str:
+    hidden = " (not active)" if column.active is False else ""
+    return f"{column.text or ''}{hidden}".strip()
