@@ -25,9 +25,10 @@ from voucher_gateway.migration.plan.model import Action
 from voucher_gateway.migration.plan.plan_file import PlanSummary, read_summary
 from voucher_gateway.migration.plan.policy import Policy
 from voucher_gateway.migration.plan.totals import Tally
-from voucher_gateway.migration.run.progress import RunReport, status_of
+from voucher_gateway.migration.run.progress import RunReport
 from voucher_gateway.migration.run.rows import RowState
 from voucher_gateway.migration.run.runner import run_plan
+from voucher_gateway.migration.run.status import status_of
 from voucher_gateway.migration.text import amounts_of
 from voucher_gateway.migration.verify.checks import Difference
 from voucher_gateway.migration.verify.verify import verify_plan

@@ -21,10 +21,8 @@ from voucher_gateway.migration.plan.policy import Retire as Retire
 from voucher_gateway.migration.plan.policy import load_policy as load_policy
 from voucher_gateway.migration.plan.totals import Tally as Tally
 from voucher_gateway.migration.plan.totals import Totals as Totals
-from voucher_gateway.migration.run.progress import MigrationStatus as MigrationStatus
 from voucher_gateway.migration.run.progress import Progress as Progress
 from voucher_gateway.migration.run.progress import RunReport as RunReport
-from voucher_gateway.migration.run.progress import status_of as status_of
 from voucher_gateway.migration.run.rollback import RollbackReport as RollbackReport
 from voucher_gateway.migration.run.rollback import rollback_plan as rollback_plan
 from voucher_gateway.migration.run.rows import PlanState as PlanState
@@ -33,6 +31,8 @@ from voucher_gateway.migration.run.rows import RowState as RowState
 from voucher_gateway.migration.run.runner import pause_plan as pause_plan
 from voucher_gateway.migration.run.runner import run_plan as run_plan
 from voucher_gateway.migration.run.state import ids_of_moved_vouchers as ids_of_moved_vouchers
+from voucher_gateway.migration.run.status import MigrationStatus as MigrationStatus
+from voucher_gateway.migration.run.status import status_of as status_of
 from voucher_gateway.migration.verify.checks import Difference as Difference
 from voucher_gateway.migration.verify.checks import DifferenceKind as DifferenceKind
 from voucher_gateway.migration.verify.verify import Total as Total

@@ -5,7 +5,7 @@ from typing import Literal
 from attrs import field, frozen, validators
 
 from voucher_gateway.simulator import SimulatorOptions
-from voucher_gateway_ticketing.simulator.requests import SellerCurrency
+from voucher_gateway_ticketing.simulator.amounts import SellerCurrency
 from voucher_gateway_ticketing.simulator.responses import RefusalBodies
 
 CodeFilter = Literal["exact", "prefix", "case-insensitive"]

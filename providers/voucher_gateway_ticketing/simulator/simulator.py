@@ -21,10 +21,10 @@ from voucher_gateway.simulator import (
     from_records,
     to_records,
 )
+from voucher_gateway_ticketing.simulator.amounts import SellerCurrency
 from voucher_gateway_ticketing.simulator.ledger import Redemption, StoredVoucher, ledger_entry
 from voucher_gateway_ticketing.simulator.options import TicketingOptions
 from voucher_gateway_ticketing.simulator.requests import (
-    SellerCurrency,
     read_amount,
     read_code,
     read_fields,

@@ -17,12 +17,11 @@ from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.migration.plan.model import Action
 from voucher_gateway.migration.plan.plan_file import read_vouchers
 from voucher_gateway.migration.run.context import MigrationContext
-from voucher_gateway.migration.run.mover import SourceChanged
 from voucher_gateway.migration.run.progress import OnProgress, RunCounter, RunReport
 from voucher_gateway.migration.run.rate_limit import Rates
 from voucher_gateway.migration.run.rows import MoveResult, RowState, VoucherRow
 from voucher_gateway.migration.run.schema import plans, vouchers
-from voucher_gateway.migration.run.source_check import SourceCheck
+from voucher_gateway.migration.run.source_check import SourceChanged, SourceCheck
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run.undo import ACTIVATE, CREATE, FREEZE, RETIRE
 from voucher_gateway.models.voucher import Voucher

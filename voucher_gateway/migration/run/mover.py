@@ -33,16 +33,11 @@ from voucher_gateway.migration.plan.model import Step
 from voucher_gateway.migration.plan.target_voucher import build_target_voucher
 from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
 from voucher_gateway.migration.run.rows import MoveResult, RowState, VoucherRow
-from voucher_gateway.migration.run.source_check import SourceCheck
+from voucher_gateway.migration.run.source_check import SourceChanged, SourceCheck
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run.undo import ACTIVATE, CREATE, FREEZE, RETIRE, CannotUndo, Undo
 from voucher_gateway.models.requests import VoucherChanges
 from voucher_gateway.models.voucher import Status, Voucher
-
-
-class SourceChanged(Exception):
-    """The voucher is no longer as it was planned; the text says how, for people."""
-
 
 _REFUSALS: Final = (Declined, InvalidRequest, UnsupportedOperation, MalformedResponse, ReferenceConflict)
 _UNKNOWN: Final = (OutcomeUnknown, ConcurrentModification)

@@ -13,7 +13,6 @@ from voucher_gateway.journal.records import OperationState
 from voucher_gateway.masking import Code
 from voucher_gateway.migration.plan.model import PlannedVoucher
 from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
-from voucher_gateway.migration.run.mover import SourceChanged
 from voucher_gateway.models.voucher import Status, Voucher
 from voucher_gateway.storage.schema import holds, operations
 from voucher_gateway.storage.statement import Statement
@@ -38,6 +37,10 @@ _UNSETTLED: Final = Statement(
         (operations.c.state == OperationState.OPEN.value) | (operations.c.state == OperationState.UNKNOWN.value),
     )
 )
+
+
+class SourceChanged(Exception):
+    """The voucher is no longer as it was planned; the text says how, for people."""
 
 
 class SourceCheck:
