@@ -30,6 +30,10 @@ hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-outside", action="store_true", help="write tests/outside/recorded anew")
+
+
 @pytest.fixture
 def canary(capsys: pytest.CaptureFixture[str]) -> Iterator[Canary]:
     """A canary with everything as talkative as it can be; it looks at the end of the test."""
