@@ -12,6 +12,7 @@ from typing import Final
 import pytest
 
 from tests.outside.declared import SECTIONS
+from tests.outside.runs import record_runs
 
 RECORDED: Final = Path(__file__).parent / "recorded"
 
@@ -39,3 +40,7 @@ def check(texts: dict[str, str], config: pytest.Config) -> None:
 @pytest.mark.parametrize("name", SECTIONS)
 def test_what_is_declared_is_as_recorded(name: str, pytestconfig: pytest.Config) -> None:
     check({name: SECTIONS[name]()}, pytestconfig)
+
+
+def test_what_commands_print_and_how_they_end_is_as_recorded(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    check(record_runs(tmp_path), pytestconfig)
