@@ -235,14 +235,14 @@ class Capabilities:
         reservations: how reservations behave; None where there are none.
         writes_value: whether `read_value` and `write_value` exist, on which emulations are built.
         resolves: the operations whose unknown outcome can be looked up.
-        longest_reference: how long a reference may be that the vendor is to keep, in characters.
+        max_reference_length: how long a reference may be that the vendor is to keep, in characters.
         keeps: the fields of `NewVoucher` that the vendor stores beside the value and the end of validity.
-        longest_texts: by field of `NewVoucher`, how long a text the vendor stores, in characters.
-        issues_inactive: whether a new voucher can be there without being spendable yet (``active=False``).
-        expiry_grain: the finest step of an absolute end of validity; what is finer is cut.
+        max_text_lengths: by field of `NewVoucher`, how long a text the vendor stores, in characters.
+        can_issue_inactive: whether a new voucher can be there without being spendable yet (``active=False``).
+        expiry_resolution: the finest step of an absolute end of validity; what is finer is cut.
         requests: how many requests an operation takes, where it is more than one; `get` with its secrets, and what is
             emulated by overwriting all in all.
-        get_shows_remaining: whether `get` tells what is left; otherwise `find` does.
+        get_returns_balance: whether `get` tells what is left; otherwise `find` does.
         record: whether vouchers here are a record only, which nobody can spend: a file.
     """
 

@@ -22,7 +22,7 @@ class JsonLines:
         """Return the names of the columns: JSON has none."""
         raise AssertionError(body)
 
-    def parse(self, body: bytes, columns: Sequence[str]) -> tuple[Object, list[Problem]]:  # noqa: ARG002 - see `Csv`
+    def parse(self, body: bytes, columns: Sequence[str]) -> tuple[Object, list[Problem]]:  # noqa: ARG002 - see `CsvFormat`
         """Return the object of a line, and what is wrong with it."""
         try:
             record = decode(body, what="line")
@@ -44,6 +44,6 @@ class JsonLines:
         """Return what a new file begins with."""
         return b""
 
-    def line(self, given: Object, columns: Sequence[str]) -> bytes:  # noqa: ARG002 - see `Csv`
+    def line(self, given: Object, columns: Sequence[str]) -> bytes:  # noqa: ARG002 - see `CsvFormat`
         """Return an object as a line."""
         return encode(given) + b"\n"

@@ -74,7 +74,7 @@ class Changes:
 
         Raises:
             ReferenceConflict: if the reference stands for a call with another content.
-            DatabaseUnavailable, OutcomeUnknown: as `transactions.carry_out`.
+            DatabaseUnavailable, OutcomeUnknown: as `transactions.commit_once`.
         """
         try:
             return self._run(intent, call, lambda connection: make(*act(connection)), make)

@@ -59,7 +59,7 @@ keys: Final = Table(
     Column("number", _NUMBER, primary_key=True),
     Column("wrapped", Text, nullable=False),
     Column("made_at", String(32), nullable=False),
-    # Raised by a look for a call that is not there; see `transactions.looking_for`.
+    # Raised by a look for a call that is not there; see `transactions.find_committed`.
     Column("looks", Integer, nullable=False),
 )
 

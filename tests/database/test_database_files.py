@@ -229,7 +229,7 @@ import os, sys
 os.umask(0o022)
 from pathlib import Path
 from voucher_gateway.journal import open_journal
-from voucher_gateway.journal.backup import back_up
+from voucher_gateway.journal.backup import copy_journal
 from voucher_gateway.setting_types import DatabaseUrl
 from voucher_gateway_local import LocalProvider, LocalSettings
 folder = Path(sys.argv[1])
@@ -250,7 +250,7 @@ with journal.database.write():
     look()
 LocalProvider("own", LocalSettings(url=DatabaseUrl.of(f"sqlite:///{folder}/own.db"))).check()
 look()
-back_up(journal, folder / "backup.db")
+copy_journal(journal, folder / "backup.db")
 look()
 print(sorted(name for name in seen if name.startswith(("journal.db", "own.db", "backup.db"))))
 print({name: modes for name, modes in seen.items() if modes != {"0o600"}})

@@ -15,7 +15,7 @@ from sqlalchemy import MetaData
 from typer.main import get_command
 
 from voucher_gateway.cli.app import app
-from voucher_gateway.cli.exits import (
+from voucher_gateway.cli.errors import (
     _MORE,
     DECLINED,
     DIFFERENT,
@@ -28,13 +28,13 @@ from voucher_gateway.cli.exits import (
     WRONG,
     exit_code,
 )
-from voucher_gateway.config import _COMMON_KEYS, _TOP_KEYS
-from voucher_gateway.database.schema import metadata as journal_tables
+from voucher_gateway.config.loader import _COMMON_KEYS, _TOP_KEYS
 from voucher_gateway.errors import VoucherGatewayError
-from voucher_gateway.migration.schema import metadata as migration_tables
-from voucher_gateway.report.schema import metadata as report_tables
+from voucher_gateway.migration.run.schema import metadata as migration_tables
+from voucher_gateway.reports.schema import metadata as report_tables
+from voucher_gateway.storage.schema import metadata as journal_tables
 from voucher_gateway_file import FileSettings
-from voucher_gateway_file.table import COLUMNS, WRITTEN
+from voucher_gateway_file.csv_format import COLUMNS, WRITTEN
 from voucher_gateway_jtl import JtlSettings
 from voucher_gateway_local import LocalSettings
 from voucher_gateway_local.tables import metadata as local_tables
@@ -42,9 +42,9 @@ from voucher_gateway_ticketing import TicketingSettings
 
 PACKAGES: Final = (
     "voucher_gateway",
-    "voucher_gateway.adapter",
+    "voucher_gateway.provider_api",
     "voucher_gateway.migration",
-    "voucher_gateway.report",
+    "voucher_gateway.reports",
     "voucher_gateway.simulator",
     "voucher_gateway.testing",
     "voucher_gateway_file",

@@ -27,9 +27,9 @@ class AcmeProvider(CornerProvider):
 CONTRACT = """
 from acme_vouchers import AcmeProvider
 from tests.testing.corner.simulator import CornerSimulator
-from voucher_gateway.testing import Level, ProviderContract, SimulatorStage
+from voucher_gateway.testing import Level, ProviderContract, SimulatorVendor
 
-class CalmStage(SimulatorStage):
+class CalmStage(SimulatorVendor):
     faults = {"drop-before": False}
 
 class TestAcme(ProviderContract):

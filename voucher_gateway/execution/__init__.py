@@ -1,7 +1,7 @@
-"""The one runner of changing calls.
+"""How a changing call is carried out, with a journal or without.
 
-Every changing verb of `Gateway` becomes a `Call` and goes through an `Execution`, one step for each request that
-changes something at a vendor. `Direct` makes the steps and remembers nothing; `Journalled` writes every one of them
-down first, replays what succeeded, and never sends again what may have run. It is imported from its own module, and
-only when a journal is opened, since it brings SQLAlchemy along.
+Every changing verb of `Gateway` becomes a `Call` and goes through an `Executor`. There is one step for each request
+that changes something at a vendor. `DirectExecutor` runs the steps and remembers nothing. `JournalExecutor` records each
+step before it is sent, replays what succeeded, and never repeats what may have run. It has a module of its own because it
+needs SQLAlchemy.
 """

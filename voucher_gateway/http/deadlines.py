@@ -58,7 +58,7 @@ class RequestDeadline:
         """Return how long the next wait on the socket may take.
 
         Raises:
-            OutOfTime: if the total is used up.
+            DeadlineExceeded: if the total is used up.
         """
         left = self.deadline - time.monotonic()
         if left <= 0:

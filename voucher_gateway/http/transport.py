@@ -90,7 +90,7 @@ class Transport:
             returns_page: whether the reply is a page of a list, which may be larger.
 
         Raises:
-            NoReply: if no complete answer came.
+            TransportError: if no complete answer came.
             ConfigurationError: if the environment's proxy, or the file of trusted certificates, cannot be used.
         """
         fork_safety.renew_if_forked()
@@ -163,7 +163,7 @@ def _read_body(raw: Any, exchange: RequestDeadline, max_bytes: int) -> bytes:
         if size > max_bytes:
             raise _TooLarge
         pieces.append(piece)
-        exchange.wait(exchange.read_s)  # raises OutOfTime if the total is used up
+        exchange.wait(exchange.read_s)  # raises DeadlineExceeded if the total is used up
     return b"".join(pieces)
 
 

@@ -34,7 +34,7 @@ class RestoreSummary:
 
 
 def mark_restored(journal: Journal) -> None:
-    """Forbid changing calls on a restored journal. A backup made by `back_up` begins like that by itself."""
+    """Forbid changing calls on a restored journal. A backup made by `copy_journal` begins like that by itself."""
     with journal.database.write() as connection:
         journal.restoration.begin(connection, format_micros(now()))
 

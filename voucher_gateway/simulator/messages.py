@@ -69,7 +69,7 @@ class Request:
         """The body as strict JSON, with `Decimal` for fractions.
 
         Raises:
-            BadJson: when it is none; see `read_json`.
+            InvalidJson: when it is none; see `read_json`.
         """
         return read_json(self.body)
 
@@ -147,7 +147,7 @@ class RecordedRequest:
         """The body as strict JSON.
 
         Raises:
-            BadJson: when it is none.
+            InvalidJson: when it is none.
         """
         return read_json(self.body)
 

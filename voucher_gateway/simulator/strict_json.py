@@ -26,7 +26,7 @@ def read_json(body: bytes) -> object:
     """Reads a JSON text of any kind; numbers with a fraction or exponent become `Decimal`, others `int`.
 
     Raises:
-        BadJson: for anything but UTF-8, a key that is given twice, NaN and the infinities, lone surrogates,
+        InvalidJson: for anything but UTF-8, a key that is given twice, NaN and the infinities, lone surrogates,
             nesting that is too deep, and numbers that are too long.
     """
     try:

@@ -61,7 +61,7 @@ class AmountFormat(abc.ABC):
         """Return the money that a number from `parse` stands for.
 
         Raises:
-            OffGrid: if the currency has no such amount, or is none.
+            NotRepresentable: if the currency has no such amount, or is none.
         """
 
     def read(self, value: object, currency: str) -> Money:

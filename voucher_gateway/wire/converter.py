@@ -46,7 +46,7 @@ from voucher_gateway.wire.scalars import Hook, scalar_hook
 
 
 class StrictConverter(cattrs.Converter):
-    """A cattrs converter that reads single values by `leaf_hook` alone.
+    """A cattrs converter that reads single values by `scalar_hook` alone.
 
     cattrs asks for the hook of a class and its bases first and only then its predicates, so that registering hooks
     is not enough: a StrEnum would be served as the str that it also is, and never checked.

@@ -139,7 +139,7 @@ class LocalVendor:
     def _changing(self, real: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap what carries a change out: it arrives when it begins to act; until then nothing was asked for."""
 
-        def carry_out(database: Database, intent: Intent, act: Callable[[sa.Connection], object]) -> Any:
+        def commit_once(database: Database, intent: Intent, act: Callable[[sa.Connection], object]) -> Any:
             def acted(connection: sa.Connection) -> object:
                 _here.fault = self._arrive("POST a change")
                 if _here.fault == "error-before":
@@ -152,7 +152,7 @@ class LocalVendor:
             finally:
                 _here.label = before
 
-        return carry_out
+        return commit_once
 
     def _struck(
         self, real: Callable[[Database], AbstractContextManager[Any]]

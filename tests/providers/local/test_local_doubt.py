@@ -154,7 +154,7 @@ def held_open(till: Till, code: str, reference: str) -> Iterator[int]:
 
         from voucher_gateway_local import calls
 
-        vars(calls)["carry_out"] = freezing
+        vars(calls)["commit_once"] = freezing
         try:
             till.provider.redeem(code, eur("10.00"), reference=reference)
         finally:

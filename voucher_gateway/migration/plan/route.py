@@ -1,8 +1,8 @@
 """What the two ends of a migration can do, by their capabilities and never by their names.
 
-Beside the operations, a provider declares for this (see `Capabilities`): ``keeps``, the fields of a new voucher that it
-stores; ``longest_texts``; ``issues_inactive``; ``expiry_grain``; ``requests``; and ``record``, which a file sets.
-Without these a target is taken to keep nothing but the value and the end of validity.
+Beside the operations, a provider declares these capabilities: ``stored_fields``, the fields of a new voucher that it
+stores; ``max_text_lengths``; ``can_issue_inactive``; ``expiry_resolution``; ``requests_per_operation``; and
+``record``, which a file sets. Without these, a target is taken to store only the value and the end of validity.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Route:
         steps: what is done, in order.
         retire: how the source voucher is made unspendable for good.
         twice: whether a voucher can be spent at both ends between two of the steps.
-        for_good: whether it stays so.
+        permanently: whether it stays so.
     """
 
     steps: tuple[Step, ...]

@@ -40,7 +40,7 @@ class Totals:
         kinds: by what they are.
         fates: by what they are and what becomes of them, as ``partly-used/carry``.
         losses: by the name of what is lost; only those that are carried.
-        at_stake: by the name of what is lost; those that are refused, whatever for.
+        losses_of_refused: by the name of what is lost; those that are refused, whatever for.
         reasons: by the sentence that says why they are skipped or refused.
         months: by the month (UTC) in which they end, as ``2026-12``, and what becomes of them: ``2026-12/carry``.
         twice: by currency, what can be spent twice at any moment, at most; empty where nothing can.

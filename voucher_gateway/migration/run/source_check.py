@@ -60,7 +60,7 @@ class SourceCheck:
             frozen: whether it was stopped by us before it was read.
 
         Raises:
-            Changed: if it is not.
+            SourceChanged: if it is not.
         """
         for difference in self._differences(seen, planned, frozen=frozen):
             raise SourceChanged(difference)
@@ -74,7 +74,7 @@ class SourceCheck:
         and what is not would stay behind.
 
         Raises:
-            Changed: if something may.
+            SourceChanged: if something may.
         """
         if self._journey.leaves_source:
             return
@@ -93,7 +93,7 @@ class SourceCheck:
         """Make sure, before a voucher is frozen, that its status and its end are what was planned.
 
         Raises:
-            Changed: if they are not. Frozen, it would not show that any more.
+            SourceChanged: if they are not. Frozen, it would not show that any more.
         """
         if voucher.status is not planned.status:
             raise SourceChanged(f"it is {_status_text(voucher.status)}, not {_status_text(planned.status)}")

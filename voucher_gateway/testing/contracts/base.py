@@ -33,7 +33,7 @@ class Contract:
             provider's name. Another kind of vendor overrides `make_stage` instead.
         level: how far the provider is meant to come; promises of higher levels are not run.
         settings: more settings of the account.
-        wire: whether replies can be changed on their way, as at a `SimulatorStage`; None: unless `make_stage` is
+        wire: whether replies can be changed on their way, as at a `SimulatorVendor`; None: unless `make_stage` is
             overridden.
         stage_faults: what can go wrong at the stage; None: what can at its simulator, and nothing where `make_stage` is
             overridden.

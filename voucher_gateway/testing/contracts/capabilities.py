@@ -117,7 +117,7 @@ class DeclaringContract(Contract):
         before = len(stage.requests())
         checkup = provider.check()
         asked = len(stage.requests()) > before
-        require(isinstance(checkup, AccountCheck), "check gave no Checkup")
+        require(isinstance(checkup, AccountCheck), "check gave no AccountCheck")
         require(
             checkup.asked == asked,
             f"check says asked={checkup.asked}, and {'something' if asked else 'nothing'} was sent",

@@ -74,13 +74,13 @@ EFFECTS: Final = (
     _spend(
         "E3",
         "Every changing request is announced once, right before it is sent, so that a journal can write it down first.",
-        "Send through `HttpClient.change`, or call `about_to_send(intent)` right before each sending.",
+        "Send through `HttpClient.change`, or call `notify_before_send(intent)` right before each sending.",
         _changes,
     ),
     _spend(
         "E4",
         "What its announcement refuses is not sent: no row in the journal, no request.",
-        "Let whatever `about_to_send` raises through.",
+        "Let whatever `notify_before_send` raises through.",
         _changes,
     ),
     _spend(

@@ -56,7 +56,7 @@ ISSUING: Final = (
     _spend(
         "I6",
         "An amount outside of the declared rules is refused by the provider itself, with field `amount` and the rule.",
-        "Check amounts before the first request: `AmountDialect.write` and `AmountRules.check` do.",
+        "Check amounts before the first request: `AmountFormat.write` and `AmountRules.check` do.",
         has(Operation.ISSUE),
     ),
     _spend(

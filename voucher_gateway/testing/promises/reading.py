@@ -207,7 +207,7 @@ READING: Final = (
     _read(
         "M1",
         "Every amount is the vendor's, to the last digit and in the right currency.",
-        "Read amounts with an AmountDialect and `money_from`, and the currency from where the vendor says it.",
+        "Read amounts with an AmountFormat and `money_from`, and the currency from where the vendor says it.",
     ),
     _read(
         "M2",

@@ -165,7 +165,7 @@ _SPENDING: Final = (
     _spend(
         "S21",
         "No amount goes through a binary float on its way to the vendor.",
-        "Write amounts with an `AmountDialect`, or from the `Decimal`'s own digits.",
+        "Write amounts with an `AmountFormat`, or from the `Decimal`'s own digits.",
         _AMOUNTS,
     ),
 )
