@@ -10,10 +10,10 @@ from typing import Any, Final
 _CURRENCY: Final = re.compile("[A-Z]{3}")
 _DATA: Final = {
     "actions": "<action>",
-    "at_stake": "<loss>",
+    "losses_of_refused": "<loss>",
     "counts": "<state>",
     "failed": "<account>",
-    "fates": "<kind>/<action>",
+    "by_kind_and_action": "<kind>/<action>",
     "kinds": "<kind>",
     "latency_s": "<account>",
     "losses": "<loss>",
