@@ -27,7 +27,7 @@ GOOD = """
     class Acme(VoucherProvider):
         name = "acme"
         title = "Acme vouchers"
-        interface = 1
+        interface_version = 1
         settings_type = Settings
         declared = Capabilities(
             operations={Operation.FIND: native(), Operation.GET: native()},
@@ -160,7 +160,7 @@ def test_a_class_must_have_the_name_of_its_entry_point(install: Install) -> None
 
 
 def test_a_provider_for_a_newer_interface_asks_for_a_newer_gateway(install: Install) -> None:
-    newer = GOOD.replace("interface = 1", f"interface = {INTERFACE + 1}")
+    newer = GOOD.replace("interface_version = 1", f"interface_version = {INTERFACE + 1}")
     install("acme-vouchers", "acme_newer", newer, acme="acme_newer:Acme")
     message = refusal("acme")
     assert f"interface {INTERFACE + 1}, which is newer" in message
@@ -168,17 +168,17 @@ def test_a_provider_for_a_newer_interface_asks_for_a_newer_gateway(install: Inst
 
 
 def test_a_provider_for_an_older_interface_must_be_upgraded_itself(install: Install) -> None:
-    older = GOOD.replace("interface = 1", f"interface = {INTERFACE - 1}")
+    older = GOOD.replace("interface_version = 1", f"interface_version = {INTERFACE - 1}")
     install("acme-vouchers", "acme_older", older, acme="acme_older:Acme")
     assert refusal("acme").endswith("upgrade acme-vouchers")
 
 
 def test_a_provider_that_does_not_say_its_interface_is_refused(install: Install) -> None:
-    silent = GOOD.replace("interface = 1", "")
+    silent = GOOD.replace("interface_version = 1", "")
     install("acme-vouchers", "acme_silent", silent, acme="acme_silent:Acme")
     message = refusal("acme")
     assert message.startswith("provider acme of acme-vouchers 1.2 does not say for which interface it was built")
-    assert f"interface = {INTERFACE}" in message
+    assert f"interface_version = {INTERFACE}" in message
 
 
 def test_a_base_of_the_author_may_say_the_interface(install: Install) -> None:
@@ -189,13 +189,13 @@ def test_a_base_of_the_author_may_say_the_interface(install: Install) -> None:
 
 @pytest.mark.parametrize("version", ['"1"', "1.0", "True", "None"])
 def test_an_interface_that_is_no_number_is_refused(install: Install, version: str) -> None:
-    odd = GOOD.replace("interface = 1", f"interface = {version}")
+    odd = GOOD.replace("interface_version = 1", f"interface_version = {version}")
     install("acme-vouchers", "acme_odd", odd, acme="acme_odd:Acme")
     assert "interface must be a whole number" in refusal("acme")
 
 
 def test_everything_that_a_class_fails_to_declare_is_named(install: Install) -> None:
-    body = "settings_type = int; interface = 1"
+    body = "settings_type = int; interface_version = 1"
     bare = f"from voucher_gateway.provider import VoucherProvider\nclass Bare(VoucherProvider): {body}"
     install("bare-vouchers", "acme_bare", bare, bare="acme_bare:Bare")
 

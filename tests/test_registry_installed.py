@@ -32,7 +32,7 @@ PROVIDER: Final = """
     class Provider(VoucherProvider):
         name = "{name}"
         title = "The {name} vouchers"
-        interface = {interface}
+        interface_version = {interface}
         settings_type = Settings
         declared = Capabilities(
             operations={{Operation.FIND: native(), Operation.GET: native()}},

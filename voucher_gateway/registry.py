@@ -117,14 +117,16 @@ def declares_interface(provider: type[VoucherProvider]) -> bool:
 
     What it inherits from the library says for which one the library is, whichever that may be one day.
     """
-    return any("interface" in vars(kind) for kind in provider.__mro__ if kind.__module__.split(".")[0] != _LIBRARY)
+    return any(
+        "interface_version" in vars(kind) for kind in provider.__mro__ if kind.__module__.split(".")[0] != _LIBRARY
+    )
 
 
 def _check_interface(loaded: type[VoucherProvider], where: str, distribution: str) -> None:
     if not declares_interface(loaded):
         raise ConfigurationError(
             f"{where} does not say for which interface it was built: its class must have a line of its own, such as "
-            f"interface = {INTERFACE}"
+            f"interface_version = {INTERFACE}"
         )
     version: object = loaded.interface_version
     if type(version) is not int:  # True is one to isinstance, and would pass for version 1

@@ -52,7 +52,7 @@ class FileProvider(VoucherProvider):
 
     name = "file"
     title = "A file"
-    interface = 1
+    interface_version = 1
     settings_type = FileSettings
     settings: FileSettings
     declared = DECLARED

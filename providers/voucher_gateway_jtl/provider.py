@@ -69,7 +69,7 @@ class JtlProvider(HttpProvider):
 
     name = "jtl"
     title = "JTL"
-    interface = 1
+    interface_version = 1
     settings_type = JtlSettings
     settings: JtlSettings
     declared = DECLARED

@@ -56,7 +56,7 @@ class LocalProvider(VoucherProvider):
 
     name = "local"
     title = "the shop's own vouchers"
-    interface = 1
+    interface_version = 1
     settings_type = LocalSettings
     settings: LocalSettings
     declared = DECLARED

@@ -67,7 +67,7 @@ class TicketingProvider(HttpProvider):
 
     name = "ticketing"
     title = "vivenu"
-    interface = 1
+    interface_version = 1
     settings_type = TicketingSettings
     settings: TicketingSettings
     declared = DECLARED

@@ -33,7 +33,7 @@ class AcmeSettings:
 class Acme(VoucherProvider):
     name = "acme"
     title = "Acme vouchers"
-    interface = 1
+    interface_version = 1
     settings_type = AcmeSettings
     declared = DECLARED
 

@@ -58,7 +58,7 @@ def test_a_provider_that_passes_the_read_level_has_at_most_150_lines(project: Pa
 def test_the_distribution_asks_for_the_gateway_whose_interface_it_is_built_for(project: Path) -> None:
     told = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))["project"]
     assert re.fullmatch(r"voucher-gateway>=\d+\.\d+,<\d+", told["dependencies"][0])
-    assert f"interface = {INTERFACE}\n" in (project / "src/voucher_gateway_acme/provider.py").read_text("utf-8")
+    assert f"interface_version = {INTERFACE}\n" in (project / "src/voucher_gateway_acme/provider.py").read_text("utf-8")
 
 
 @pytest.mark.parametrize(

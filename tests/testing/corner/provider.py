@@ -258,7 +258,7 @@ class CornerBase(VoucherProvider):
 
 
 class CornerProvider(CornerBase):
-    interface = 1
+    interface_version = 1
 
 
 def _object(reply: Response) -> dict[str, Any]:

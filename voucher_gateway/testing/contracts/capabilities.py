@@ -46,7 +46,9 @@ class DeclaringContract(Contract):
         if not kind.title.strip():
             wrong.append("title is empty")
         if not declares_interface(kind):
-            wrong.append(f"the class does not say for which interface it was built, as interface = {INTERFACE} would")
+            wrong.append(
+                f"the class does not say for which interface it was built, as interface_version = {INTERFACE} would"
+            )
         elif kind.interface_version != INTERFACE:
             wrong.append(f"interface is {kind.interface_version}, and this library's is {INTERFACE}")
         if not attrs.has(kind.settings_type):

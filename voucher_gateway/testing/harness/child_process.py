@@ -33,7 +33,7 @@ PATIENCE_S: Final = 30.0
 
 KEYS: Final = {"1": SecretSource.of("a key that only contract runs have")}
 
-POINTS: Final = ("begin", "settle", "record")
+POINTS: Final = ("record_request", "close_operation", "record_without_request")
 """The methods of a journal that write: each is come by twice, before it and after it."""
 
 
@@ -121,9 +121,9 @@ SENDING: Final = "right before a request is sent"
 ANSWERED: Final = "after the last answer, before the result is written down"
 
 _LABELS: Final = {
-    "begin": ("before a request is written down", SENDING),
-    "settle": (ANSWERED, "after the result is written down"),
-    "record": (ANSWERED, "after the result is written down"),
+    "record_request": ("before a request is written down", SENDING),
+    "close_operation": (ANSWERED, "after the result is written down"),
+    "record_without_request": (ANSWERED, "after the result is written down"),
 }
 
 
