@@ -79,8 +79,8 @@ def test_no_command_shows_a_code_a_pin_or_a_secret(
     for number, command in enumerate([*([*one, "--reference", "r"] for one in commands), *looks]):
         ran = run(*form, *command)
         # a reference is the caller's own name, so it may show; here it is no code
-        canary.heard(f"stdout of command {number}", ran.out)
-        canary.heard(f"stderr of command {number}", ran.err)
+        canary.note(f"stdout of command {number}", ran.out)
+        canary.note(f"stderr of command {number}", ran.err)
     assert len(both["shop"].ledger()) == 1
 
 
@@ -94,7 +94,7 @@ def test_an_unknown_outcome_shows_no_code_either(
             both["shop"].inject(fault, f"POST {path}")
             ran = run("redeem", "shop", code, "1.00", "EUR", "--pin", pin, "--reference", f"r-{fault}")
             assert ran.code == 4
-            canary.heard("stderr", ran.err)
+            canary.note("stderr", ran.err)
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
@@ -130,7 +130,7 @@ def test_neither_the_journal_nor_its_commands_hold_a_code_or_a_pin(
     ]
     for number, command in enumerate(commands):
         ran = run(*form, *command)
-        canary.heard(f"stdout of command {number}", ran.out)
-        canary.heard(f"stderr of command {number}", ran.err)
+        canary.note(f"stdout of command {number}", ran.out)
+        canary.note(f"stderr of command {number}", ran.err)
     for file in tmp_path.glob("journal.db*"):
-        canary.heard(file.name, file.read_bytes().decode("latin-1"))
+        canary.note(file.name, file.read_bytes().decode("latin-1"))

@@ -91,7 +91,7 @@ def look_at_all(story: Story, stage: Stage, gift: Voucher) -> None:
     )
     vouchers = [voucher for account in gateway.accounts for voucher in gateway.vouchers(account.name)]
     story.vouchers(vouchers)
-    story.call("found = gateway.find(SHOP_CODE)")
+    story.call("result = gateway.find(SHOP_CODE)")
     result = gateway.find(SHOP_CODE)
     assert result.voucher is not None
     assert result.voucher.id == gift.id
