@@ -17,6 +17,7 @@ import pytest
 
 from tests.conftest import JOURNAL_KEYS
 from voucher_gateway import Gateway
+from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.provider_api import DatabaseUnavailable, Money, NewVoucher, SecretSource
 from voucher_gateway.setting_types import DatabaseUrl
 from voucher_gateway.storage.engine import Database
@@ -152,9 +153,9 @@ def test_a_file_with_a_second_name_is_not_opened_by_either_name(shop: Shop, tmp_
     os.link(tmp_path / "journal.db", other)
     for name in ("other.db", "journal.db"):
         with pytest.raises(DatabaseUnavailable, match=r"has 2 names \(hard links\)"):
-            Database(f"sqlite:///{tmp_path / name}")
+            Database(f"sqlite:///{tmp_path / name}", JOURNAL)
     other.unlink()
-    Database(f"sqlite:///{tmp_path / 'journal.db'}").close()
+    Database(f"sqlite:///{tmp_path / 'journal.db'}", JOURNAL).close()
     assert shop.redeem(code, reference="before").replayed
 
 
@@ -184,7 +185,7 @@ with Gateway({"shop": JtlProvider("shop", settings)}, journal=journal) as gatewa
 def test_a_new_file_with_the_number_of_the_deleted_one_is_noticed(sqlite_url: str, tmp_path: Path) -> None:
     """File systems give the number of a deleted file to the next one, and no connection is open after a fork."""
     path = tmp_path / "journal.db"
-    database = Database(sqlite_url)
+    database = Database(sqlite_url, JOURNAL)
     database._shared.drop()  # as a fork does
     number = path.stat().st_ino
     path.unlink()
@@ -205,15 +206,15 @@ def test_a_database_that_is_forgotten_keeps_no_descriptor(sqlite_url: str) -> No
         gc.collect()
         return len(os.listdir("/proc/self/fd"))
 
-    Database(sqlite_url).close()
+    Database(sqlite_url, JOURNAL).close()
     before = count_descriptors()
     for _ in range(3):
-        Database(sqlite_url).close()
+        Database(sqlite_url, JOURNAL).close()
     assert count_descriptors() == before
 
 
 def test_a_log_that_its_last_user_deleted_is_no_reason_to_stop(sqlite_url: str, tmp_path: Path) -> None:
-    first, second = Database(sqlite_url), Database(sqlite_url)
+    first, second = Database(sqlite_url, JOURNAL), Database(sqlite_url, JOURNAL)
     second.close()
     first._shared.drop()  # as before a fork
     assert not (tmp_path / "journal.db-wal").exists()
@@ -269,5 +270,5 @@ def test_a_file_that_others_may_read_stays_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     path.touch()
     path.chmod(0o660)
-    Database(f"sqlite:///{path}").close()
+    Database(f"sqlite:///{path}", JOURNAL).close()
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o660

@@ -12,32 +12,31 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from voucher_gateway.journal.schema import JOURNAL, metadata
 from voucher_gateway.provider_api import ConfigurationError, DatabaseUnavailable
 from voucher_gateway.storage.engine import Database
-from voucher_gateway.storage.schema import metadata
-from voucher_gateway.storage.schema_upgrade import JOURNAL
 
 
 @pytest.mark.parametrize("url", ["", "no url", "mysql://host/name", "oracle://x", "sqlite", "://"])
 def test_other_databases_are_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match="journal must be"):
-        Database(url)
+        Database(url, JOURNAL)
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"])
 def test_a_database_that_would_be_forgotten_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match="journal must"):
-        Database(url)
+        Database(url, JOURNAL)
 
 
 def test_a_missing_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnavailable, match=r"folder .*nowhere"):
-        Database(f"sqlite:///{tmp_path}/nowhere/journal.db")
+        Database(f"sqlite:///{tmp_path}/nowhere/journal.db", JOURNAL)
 
 
 def test_sqlite_keeps_what_it_has_committed(sqlite_url: str) -> None:
     """WAL with full synchronisation: a commit is on the disk when it returns."""
-    database = Database(sqlite_url)
+    database = Database(sqlite_url, JOURNAL)
     with database.write() as connection:
         found = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
@@ -50,7 +49,7 @@ def test_sqlite_keeps_what_it_has_committed(sqlite_url: str) -> None:
 
 def test_a_write_has_the_lock_from_its_begin_on(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("voucher_gateway.storage.engine.BUSY_TIMEOUT_S", 0.05)
-    one, other = Database(sqlite_url), Database(sqlite_url)
+    one, other = Database(sqlite_url, JOURNAL), Database(sqlite_url, JOURNAL)
     with one.write(), pytest.raises(DatabaseUnavailable, match="locked"), other.write():
         raise AssertionError("two writers")
     with one.write(), other.read() as connection:  # a reader does not wait for a writer
@@ -62,11 +61,11 @@ def test_a_write_has_the_lock_from_its_begin_on(sqlite_url: str, monkeypatch: py
 def test_a_file_goes_by_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The locks lie beside the real file, so users of a link and of a relative path see one another."""
     real = tmp_path / "real.db"
-    Database(f"sqlite:///{real}").close()
+    Database(f"sqlite:///{real}", JOURNAL).close()
     (tmp_path / "link.db").symlink_to(real)
     monkeypatch.chdir(tmp_path)
     for url in (f"sqlite:///{tmp_path}/link.db", "sqlite:///real.db"):
-        database = Database(url)
+        database = Database(url, JOURNAL)
         assert database.path == real.resolve()
         monkeypatch.chdir("/")
         with database.write() as connection:
@@ -77,7 +76,7 @@ def test_a_file_goes_by_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_closing_twice_does_no_harm(either_url: str) -> None:
-    database = Database(either_url)
+    database = Database(either_url, JOURNAL)
     database.close()
     database.close()
 
@@ -89,7 +88,7 @@ def test_the_newest_script_is_the_one_that_is_asked_for() -> None:
 
 
 def test_the_scripts_make_the_tables_of_the_schema(either_url: str) -> None:
-    database = Database(either_url)
+    database = Database(either_url, JOURNAL)
     with database.write() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": JOURNAL.version_table})
         assert compare_metadata(context, metadata) == []
@@ -97,8 +96,8 @@ def test_the_scripts_make_the_tables_of_the_schema(either_url: str) -> None:
 
 
 def test_a_second_opening_changes_nothing(either_url: str) -> None:
-    Database(either_url).close()
-    database = Database(either_url)
+    Database(either_url, JOURNAL).close()
+    database = Database(either_url, JOURNAL)
     with database.read() as connection:
         assert connection.execute(
             sa.text("SELECT version_num FROM voucher_gateway_journal_version")
@@ -107,25 +106,25 @@ def test_a_second_opening_changes_nothing(either_url: str) -> None:
 
 
 def test_a_database_of_a_later_version_is_refused(either_url: str) -> None:
-    database = Database(either_url)
+    database = Database(either_url, JOURNAL)
     with database.write() as connection:
         connection.execute(sa.text("UPDATE voucher_gateway_journal_version SET version_num = '9999'"))
     database.close()
     with pytest.raises(ConfigurationError, match=r"9999.*upgrade"):
-        Database(either_url)
+        Database(either_url, JOURNAL)
 
 
 def test_eight_processes_may_open_a_new_database_at_once(
     either_url: str, at_once: Callable[[Callable[[], object], int], list[str]]
 ) -> None:
     def work() -> str:
-        database = Database(either_url)
+        database = Database(either_url, JOURNAL)
         with database.write() as connection:
             connection.exec_driver_sql("SELECT count(*) FROM voucher_gateway_operations")
         return "opened"
 
     assert at_once(work, 8) == ["opened"] * 8
-    database = Database(either_url)
+    database = Database(either_url, JOURNAL)
     with database.read() as connection:
         assert connection.execute(
             sa.text("SELECT version_num FROM voucher_gateway_journal_version")
@@ -135,14 +134,14 @@ def test_eight_processes_may_open_a_new_database_at_once(
 
 def test_a_message_shows_neither_password_nor_values() -> None:
     with pytest.raises(DatabaseUnavailable) as caught:
-        Database("postgresql://journal:the-password@127.0.0.1:1/journal?connect_timeout=2")
+        Database("postgresql://journal:the-password@127.0.0.1:1/journal?connect_timeout=2", JOURNAL)
     shown = f"{caught.value!r} {caught.value} {vars(caught.value)} {caught.value.__context__}"
     assert "the-password" not in shown
     assert "127.0.0.1" in shown
 
 
 def test_a_failed_statement_shows_no_values(either_url: str) -> None:
-    database = Database(either_url)
+    database = Database(either_url, JOURNAL)
     with pytest.raises(DatabaseUnavailable) as caught, database.write() as connection:
         connection.execute(sa.text("INSERT INTO nowhere VALUES (:value)"), {"value": "a-planted-value"})
     assert "a-planted-value" not in str(caught.value)
@@ -154,7 +153,7 @@ def test_a_failed_statement_shows_no_values(either_url: str) -> None:
 def test_a_forked_child_has_connections_and_an_owner_of_its_own(
     either_url: str, at_once: Callable[[Callable[[], object], int], list[str]]
 ) -> None:
-    database = Database(either_url)
+    database = Database(either_url, JOURNAL)
     mine = database.locks.owner()
 
     def work() -> str:

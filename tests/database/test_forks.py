@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
+from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.provider_api import DatabaseUnavailable
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.files import is_path_descriptor
@@ -21,7 +22,7 @@ from voucher_gateway.storage.statement import execute
 
 @pytest.fixture
 def words_url(sqlite_url: str) -> str:
-    database = Database(sqlite_url)
+    database = Database(sqlite_url, JOURNAL)
     with database.write() as connection:
         execute(connection, "CREATE TABLE words (word TEXT NOT NULL)")
     database.close()
@@ -29,7 +30,7 @@ def words_url(sqlite_url: str) -> str:
 
 
 def test_what_a_child_commits_stays_when_its_parent_has_closed(words_url: str) -> None:
-    database = Database(words_url)
+    database = Database(words_url, JOURNAL)
     _add(database, "parent")
     with _child(lambda: _say_and_add(database, "child"), lambda: _say(database)) as child:
         database.close()
@@ -44,7 +45,7 @@ def test_what_a_child_commits_stays_when_its_parent_has_died(words_url: str) -> 
     reading, writing = os.pipe()
 
     def parent() -> None:
-        database = Database(words_url)
+        database = Database(words_url, JOURNAL)
         _add(database, "parent")
         if os.fork() == 0:
             with database.read() as connection:
@@ -68,7 +69,11 @@ def test_what_a_child_commits_stays_when_its_parent_has_died(words_url: str) -> 
 def test_no_connection_is_carried_over_a_fork(
     words_url: str, at_once: Callable[[Callable[[], object], int], list[str]]
 ) -> None:
-    database, forgotten, failed = Database(words_url), Database(words_url), Database(words_url)
+    database, forgotten, failed = (
+        Database(words_url, JOURNAL),
+        Database(words_url, JOURNAL),
+        Database(words_url, JOURNAL),
+    )
     _add(database, "one")
     del forgotten
     with pytest.raises(DatabaseUnavailable) as caught, failed.write() as connection:
@@ -87,7 +92,7 @@ def test_no_connection_is_carried_over_a_fork(
 
 def test_a_fork_waits_for_another_threads_turn(words_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("voucher_gateway.storage.engine.BUSY_TIMEOUT_S", 0.5)
-    database = Database(words_url)
+    database = Database(words_url, JOURNAL)
     inside = threading.Event()
 
     def turn() -> None:
@@ -111,7 +116,7 @@ def test_a_child_that_was_forked_in_the_midst_of_a_turn_is_refused(
 ) -> None:
     """It can never use the file, as SQLite believes there that the parent's locks are its own."""
     monkeypatch.setattr("voucher_gateway.storage.fork.PATIENCE_S", 0.1)
-    database = Database(words_url)
+    database = Database(words_url, JOURNAL)
     inside, end = threading.Event(), threading.Event()
 
     def turn() -> None:
@@ -123,7 +128,7 @@ def test_a_child_that_was_forked_in_the_midst_of_a_turn_is_refused(
     thread = threading.Thread(target=turn)
     thread.start()
     inside.wait()
-    for attempt in (lambda: _add(database, "child"), lambda: _add(Database(words_url), "child")):
+    for attempt in (lambda: _add(database, "child"), lambda: _add(Database(words_url, JOURNAL), "child")):
         with _child(attempt) as child:
             assert "DatabaseUnavailable: this process was forked in the midst of a transaction" in child()
     end.set()
@@ -132,7 +137,7 @@ def test_a_child_that_was_forked_in_the_midst_of_a_turn_is_refused(
 
 
 def test_a_fork_within_a_turn_ends_the_turn_for_the_parent_only(words_url: str) -> None:
-    database = Database(words_url)
+    database = Database(words_url, JOURNAL)
     reading, writing = os.pipe()
     child = -1
     try:
@@ -156,7 +161,7 @@ def test_a_fork_within_a_turn_ends_the_turn_for_the_parent_only(words_url: str) 
 
 
 def test_a_killed_process_ends_its_transaction_though_its_child_lives_on(postgres_url: str) -> None:
-    database = Database(postgres_url)  # its pool has a connection now
+    database = Database(postgres_url, JOURNAL)  # its pool has a connection now
     stop, end = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -196,7 +201,7 @@ def _say(database: Database) -> str:
 
 
 def _words(url: str) -> list[str]:
-    database = Database(url)
+    database = Database(url, JOURNAL)
     with database.read() as connection:
         found = sorted(word for (word,) in execute(connection, "SELECT word FROM words").fetchall())
     database.close()

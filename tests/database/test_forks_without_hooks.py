@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from tests.forking import CHILD_HOOKS_ONLY, WITH_HOOKS, WITHOUT_HOOKS, Child, run_in_master
+from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.statement import execute
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.parametrize("way", [WITHOUT_HOOKS, CHILD_HOOKS_ONLY])
 
 @pytest.fixture
 def words_url(sqlite_url: str) -> str:
-    database = Database(sqlite_url)
+    database = Database(sqlite_url, JOURNAL)
     with database.write() as connection:
         execute(connection, "CREATE TABLE words (word TEXT NOT NULL)")
     database.close()
@@ -26,7 +27,7 @@ def words_url(sqlite_url: str) -> str:
 
 def test_what_a_child_commits_stays_when_its_parent_has_closed(words_url: str, way: str) -> None:
     def master() -> str:
-        database = Database(words_url)
+        database = Database(words_url, JOURNAL)
         add(database, "parent")
         child = Child(way, lambda: add(database, "child"))
         child.begin()
@@ -49,7 +50,7 @@ def _family(url: str, way: str) -> str:
     reading, writing = os.pipe()
     parent = os.fork()
     if parent == 0:
-        database = Database(url)
+        database = Database(url, JOURNAL)
         add(database, "parent")
         for (gate, _), name in zip(gates, ("first", "second", "third"), strict=True):
             Child(way, lambda gate=gate, name=name: _work(database, gate, name, writing)).begin()  # type: ignore[misc]
@@ -77,7 +78,7 @@ def test_a_child_leaves_the_log_of_a_killed_process_alone(words_url: str, way: s
     """The log that the child inherited is gone, and there is another by its name, which nobody has open."""
 
     def master() -> str:
-        database = Database(words_url)
+        database = Database(words_url, JOURNAL)
         add(database, "parent")
         child = Child(way, lambda: add(database, "child"))
         database.close()
@@ -91,7 +92,7 @@ def test_a_child_leaves_the_log_of_a_killed_process_alone(words_url: str, way: s
 
 def test_a_child_that_uses_nothing_leaves_the_log_alone(words_url: str, way: str) -> None:
     def master() -> str:
-        database = Database(words_url)
+        database = Database(words_url, JOURNAL)
         add(database, "parent")
         shared = [database]
         del database
@@ -107,10 +108,13 @@ def test_a_child_that_uses_nothing_leaves_the_log_alone(words_url: str, way: str
 
 def test_a_child_that_was_forked_in_the_midst_of_a_turn_is_refused(words_url: str, way: str) -> None:
     def master() -> str:
-        database = Database(words_url)
+        database = Database(words_url, JOURNAL)
         with database.write() as connection:
             execute(connection, "INSERT INTO words VALUES ('parent')")
-            children = [Child(way, lambda: add(database, "child")), Child(way, lambda: add(Database(words_url), "new"))]
+            children = [
+                Child(way, lambda: add(database, "child")),
+                Child(way, lambda: add(Database(words_url, JOURNAL), "new")),
+            ]
         for child in children:
             child.begin()
         return "\n".join(child.answer() for child in children)
@@ -122,7 +126,7 @@ def test_a_child_that_was_forked_in_the_midst_of_a_turn_is_refused(words_url: st
 
 def test_a_child_has_sessions_and_a_name_of_its_own(postgres_url: str, way: str) -> None:
     def master() -> str:
-        database = Database(postgres_url)
+        database = Database(postgres_url, JOURNAL)
         names = {database.locks.owner()}
         children = [Child(way, lambda: f"{_session(database)} {database.locks.owner()}") for _ in range(2)]
         sessions = {_session(database)}
@@ -138,7 +142,7 @@ def test_a_child_has_sessions_and_a_name_of_its_own(postgres_url: str, way: str)
 
 def test_a_killed_parent_frees_its_locks_once_its_children_work(postgres_url: str, way: str) -> None:
     """A session ends with the last copy of its socket, and a child closes its copy with its first use."""
-    database = Database(postgres_url)
+    database = Database(postgres_url, JOURNAL)
     reading, writing = os.pipe()
 
     def parent() -> None:
@@ -170,7 +174,7 @@ def add(database: Database, word: str) -> str:
 
 
 def words(url: str) -> str:
-    database = Database(url)
+    database = Database(url, JOURNAL)
     with database.read() as connection:
         found = sorted(word for (word,) in execute(connection, "SELECT word FROM words").fetchall())
     database.close()
@@ -184,7 +188,7 @@ def _session(database: Database) -> str:
 
 def _add_and_die(url: str) -> None:
     def work() -> None:
-        database = Database(url)
+        database = Database(url, JOURNAL)
         add(database, "killed")
         _die()
 

@@ -15,14 +15,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.provider_api import DatabaseUnavailable, OperationInProgress
 from voucher_gateway.storage.engine import Database
 
 # Says its owner's name and holds the lock of a voucher until it is ended.
 HOLDER = """
 import sys
-from voucher_gateway.storage import Database
-database = Database(sys.argv[1])
+from voucher_gateway.journal.schema import JOURNAL
+from voucher_gateway.storage.engine import Database
+database = Database(sys.argv[1], JOURNAL)
 with database.locks.hold("a voucher", wait_s=5):
     print(database.locks.owner(), flush=True)
     sys.stdin.read()
@@ -43,7 +45,7 @@ def holder(url: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 @pytest.fixture
 def database(either_url: str) -> Iterator[Database]:
-    database = Database(either_url)
+    database = Database(either_url, JOURNAL)
     yield database
     database.close()
 
@@ -119,7 +121,7 @@ def test_locks_of_other_names_do_not_wait_for_one_another(database: Database) ->
 
 def test_two_databases_of_one_process_are_two_users_of_one_lock(database: Database) -> None:
     """Byte locks never stand against their own process, and vanish when it closes any descriptor of the file."""
-    other = Database(database_url(database))
+    other = Database(database_url(database), JOURNAL)
     mine, theirs = database.locks.owner(), other.locks.owner()
     assert database.locks.alive(theirs)
     assert other.locks.alive(mine)
@@ -134,8 +136,9 @@ def test_two_databases_of_one_process_are_two_users_of_one_lock(database: Databa
 PROBE = """
 import sys
 from voucher_gateway.provider_api import DatabaseUnavailable, OperationInProgress
-from voucher_gateway.storage import Database
-database = Database(sys.argv[1])
+from voucher_gateway.journal.schema import JOURNAL
+from voucher_gateway.storage.engine import Database
+database = Database(sys.argv[1], JOURNAL)
 print("alive" if database.locks.alive(sys.argv[2]) else "dead", end=" ")
 try:
     with database.locks.hold("a voucher", wait_s=0.05):
@@ -146,13 +149,13 @@ except OperationInProgress:
 
 
 def test_the_lock_file_is_its_owners_alone(tmp_path: Path, sqlite_url: str) -> None:
-    Database(sqlite_url).close()
+    Database(sqlite_url, JOURNAL).close()
     assert (tmp_path / "journal.db.locks").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_process_whose_session_was_ended_has_another_name(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("voucher_gateway.storage.locks._RECHECK_S", 0.0)
-    database, other = Database(postgres_url), Database(postgres_url)
+    database, other = Database(postgres_url, JOURNAL), Database(postgres_url, JOURNAL)
     before = database.locks.owner()
     assert other.locks.alive(before)
     end_sessions_with_locks(postgres_url)
@@ -167,7 +170,7 @@ def test_a_process_whose_session_was_ended_has_another_name(postgres_url: str, m
 def test_a_lock_that_was_lost_with_its_session_does_not_undo_what_was_done_under_it(
     postgres_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    database = Database(postgres_url)
+    database = Database(postgres_url, JOURNAL)
     with database.locks.hold("a voucher", wait_s=1):
         end_sessions_with_locks(postgres_url)
     assert "could not be given back" in caplog.text
@@ -197,11 +200,11 @@ def _until(true: Callable[[], bool]) -> None:
 
 def test_a_lock_file_that_was_deleted_locks_nothing_any_more(sqlite_url: str, tmp_path: Path) -> None:
     """Others lock a new file, and would take this process for dead and its call for not carried out."""
-    database = Database(sqlite_url)
+    database = Database(sqlite_url, JOURNAL)
     database.locks.owner()
     with database.locks.hold("held before", wait_s=0):
         (tmp_path / "journal.db.locks").unlink()
-        other = Database(sqlite_url)
+        other = Database(sqlite_url, JOURNAL)
         for attempt in (
             database.write().__enter__,  # what was begun under a lock that others no longer see
             database.locks.owner,
@@ -223,7 +226,7 @@ def test_a_database_may_be_closed_while_a_lock_is_held(database: Database) -> No
 
 
 def test_a_closed_lock_file_gives_no_locks(sqlite_url: str) -> None:
-    database = Database(sqlite_url)
+    database = Database(sqlite_url, JOURNAL)
     database.close()
     with pytest.raises(DatabaseUnavailable, match="closed"), database.locks.hold("a voucher", wait_s=0):
         raise AssertionError("held")

@@ -13,11 +13,12 @@ import sqlalchemy as sa
 
 from tests.conftest import Shop
 from tests.database.shops import AlembicShop, DjangoShop, OwnTables
+from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.migration.run.schema import SCHEMA as MIGRATIONS
 from voucher_gateway.provider_api import DatabaseUnavailable
 from voucher_gateway.reports.schema import SNAPSHOTS
 from voucher_gateway.storage.engine import Database
-from voucher_gateway.storage.schema_upgrade import JOURNAL, Schema
+from voucher_gateway.storage.schema_upgrade import Schema
 from voucher_gateway_local.tables import VOUCHERS as LOCAL
 
 SCHEMAS = (JOURNAL, MIGRATIONS, SNAPSHOTS, LOCAL)

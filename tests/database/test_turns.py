@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from voucher_gateway.errors import DatabaseUnavailable, VoucherNotFound
+from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.storage import connections
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.statement import execute
@@ -22,7 +23,7 @@ from voucher_gateway.storage.statement import execute
 
 @pytest.fixture
 def database(either_url: str) -> Iterator[Database]:
-    opened = Database(either_url)
+    opened = Database(either_url, JOURNAL)
     with opened.write() as connection:
         execute(connection, "CREATE TABLE words (word TEXT NOT NULL)")
     yield opened
@@ -121,7 +122,7 @@ def test_an_undoing_that_fails_hides_no_other_error(database: Database, error: B
 
 
 def test_a_turn_that_went_on_with_another_connection_is_never_taken_for_committed(postgres_url: str) -> None:
-    database = Database(postgres_url)
+    database = Database(postgres_url, JOURNAL)
     with database.write() as connection:
         execute(connection, "CREATE TABLE words (word TEXT NOT NULL)")
 
@@ -164,7 +165,7 @@ def test_an_interrupt_at_any_step_of_a_turn_leaves_nothing_behind(sqlite_url: st
 
 def _interrupted_at_each_step(url: str, error: Exception | None) -> int:
     """Interrupt turns at one step after the other, and look each time; return how many steps there were."""
-    database = Database(url)
+    database = Database(url, JOURNAL)
     with database.write() as connection:
         execute(connection, "CREATE TABLE IF NOT EXISTS words (word TEXT NOT NULL)")
     step = 0
@@ -214,7 +215,7 @@ def _interrupted_at(step: int, database: Database, error: Exception | None, kept
 
 
 def test_closing_waits_for_the_turn_that_is_under_way(sqlite_url: str) -> None:
-    database = Database(sqlite_url)
+    database = Database(sqlite_url, JOURNAL)
     inside = threading.Event()
 
     def turn() -> None:
@@ -231,6 +232,6 @@ def test_closing_waits_for_the_turn_that_is_under_way(sqlite_url: str) -> None:
     thread.join()
     with pytest.raises(DatabaseUnavailable, match="closed"):
         _turn(database, "never")
-    again = Database(sqlite_url)
+    again = Database(sqlite_url, JOURNAL)
     assert _words(again) == ["one"]
     again.close()

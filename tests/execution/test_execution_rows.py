@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from voucher_gateway.execution import attempts
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.records import OperationKey, OperationState
+from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.provider_api import DatabaseUnavailable, Effect, Money, NewVoucher, Operation, OperationInProgress
 from voucher_gateway.storage.engine import Database
 
@@ -64,7 +65,7 @@ def test_the_row_is_committed_before_its_request_arrives(either_shop: Shop) -> N
     """The vendor's side looks into the database, through another connection, at the moment of each request."""
     voucher_id, code = either_shop.voucher()
     seen: list[tuple[str, list[Any]]] = []
-    watcher = Database(either_shop.url)
+    watcher = Database(either_shop.url, JOURNAL)
     books = either_shop.running.simulator.ledger_book  # type: ignore[attr-defined]  # of JTL's simulator
 
     def rows() -> list[Any]:

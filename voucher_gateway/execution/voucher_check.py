@@ -6,7 +6,7 @@ from voucher_gateway.errors.kinds import AccessDenied, UnsupportedOperation
 from voucher_gateway.errors.root import VoucherGatewayError
 from voucher_gateway.integrity import OTHER_VOUCHER
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.known_vouchers import all_fingerprints, code_fingerprints, known_voucher
+from voucher_gateway.journal.known_vouchers import code_fingerprints, known_voucher
 from voucher_gateway.journal.records import OperationRecord, RequestRecord
 from voucher_gateway.masking import Code
 from voucher_gateway.provider import VoucherProvider
@@ -51,4 +51,4 @@ def may_concern_other_voucher(
         return True  # asked again at the next look
     if shown is None:
         return OTHER_VOUCHER in (sent.reason or "")
-    return marks.isdisjoint(all_fingerprints(journal, provider.name, provider.host, shown))
+    return marks.isdisjoint(journal.keys.fingerprints(shown, provider=provider.name, host=provider.host))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
-from voucher_gateway.storage.schema import facts
+from voucher_gateway.journal.schema import facts
 
 if TYPE_CHECKING:
     from voucher_gateway.journal.journal import Journal

@@ -9,9 +9,9 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.journal.results import read_result
+from voucher_gateway.journal.schema import operations, requests
 from voucher_gateway.models.results import Movement, Redemption, Refund, TopUp
 from voucher_gateway.outcome import Result
-from voucher_gateway.storage.schema import operations, requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -27,11 +27,11 @@ from voucher_gateway.instants import format_micros, parse_instant
 from voucher_gateway.journal.keycheck import require_all_keys
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.records import HoldRequest, OperationRecord
+from voucher_gateway.journal.schema import holds, requests
 from voucher_gateway.models.results import Redemption, Release, Reservation
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Effect, Intent, Result
 from voucher_gateway.storage.locks import one_at_a_time
-from voucher_gateway.storage.schema import holds, requests
 from voucher_gateway.storage.statement import Statement
 
 
@@ -220,10 +220,7 @@ class Holds:
         assert target.fingerprint is not None
         require_all_keys(connection, keys)
         one_at_a_time(connection, target.provider, target.host, target.fingerprint)
-        marks = {
-            keys.fingerprint(hold.code, provider=target.provider, host=target.host, key_id=key_id)
-            for key_id in keys.keys
-        }
+        marks = keys.fingerprints(hold.code, provider=target.provider, host=target.host)
         voucher = {"provider": target.provider, "host": target.host, "mine": entry.id, "at": format_micros(vendor_now)}
         standing = [row for mark in marks for row in _SELECT_ACTIVE.all(connection, {**voucher, "mark": mark})]
         foreign = [row for row in standing if hold.order is None or row["order_number"] != hold.order]

@@ -6,9 +6,9 @@ is sent, one after. What is not written surely was not sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import sqlalchemy as sa
@@ -17,12 +17,12 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.errors.kinds import OperationInProgress
 from voucher_gateway.errors.root import VoucherGatewayError
 from voucher_gateway.instants import format_micros, now
-from voucher_gateway.journal import statements
+from voucher_gateway.journal import queries, statements
 from voucher_gateway.journal.errors import error_json
 from voucher_gateway.journal.holds import Hold, Holds
 from voucher_gateway.journal.keycheck import require_right_keys
 from voucher_gateway.journal.keys import JournalKeys
-from voucher_gateway.journal.moves import reject_if_moved
+from voucher_gateway.journal.moves import VoucherMove, move_chain, move_reference, reject_if_moved
 from voucher_gateway.journal.names import AccountNames
 from voucher_gateway.journal.overwrites import OpenOverwrite, open_overwrite
 from voucher_gateway.journal.records import (
@@ -34,15 +34,19 @@ from voucher_gateway.journal.records import (
     RequestRecord,
     RequestResult,
 )
-from voucher_gateway.journal.refunds import RefundLimit, check_refund
+from voucher_gateway.journal.refunds import RefundLimit, RefundSums, check_refund, refund_sums
 from voucher_gateway.journal.restore_guard import RestoreGuard
-from voucher_gateway.journal.results import write_result
+from voucher_gateway.journal.results import read_result, write_result
+from voucher_gateway.journal.schema import operations
 from voucher_gateway.masking import Code
 from voucher_gateway.models.results import Release
+from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.money import Money
 from voucher_gateway.outcome import Intent, Result
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.locks import one_at_a_time
-from voucher_gateway.storage.schema import operations
+
+_BATCH: Final = 1000
 
 
 class Journal:
@@ -148,6 +152,64 @@ class Journal:
             return False
         with self.database.write() as connection:
             return self.restoration.is_forgotten_refund(connection, intent)
+
+    def move_chain(self, account: str, voucher_id: str) -> list[VoucherMove]:
+        """Return all moves of a voucher to other accounts, the first one first; empty if it was never moved."""
+        with self.database.read() as connection:
+            return move_chain(connection, account, voucher_id)
+
+    def moved_ids(self, account: str) -> list[str]:
+        """Return the ids of the vouchers of an account that migrations move or have moved."""
+        with self.database.read() as connection:
+            return queries.select_moved_ids(connection, account)
+
+    def refund_sums(self, limit: RefundLimit) -> RefundSums:
+        """Return the sums of a redemption and its refunds, at every account where the voucher was."""
+        with self.database.read() as connection:
+            return refund_sums(connection, limit)
+
+    def may_be_superseded(self, host: str, reservation_id: str) -> bool:
+        """Whether an earlier request for this reservation, whose outcome is not known, may have ended it since."""
+        with self.database.read() as connection:
+            return self.holds.may_be_superseded(connection, host, reservation_id)
+
+    def unresolved_operation(self, *, provider: str, host: str, voucher_id: str) -> OperationKey | None:
+        """Return the key of an operation on a voucher whose outcome is not known yet; None if there is none."""
+        with self.database.read() as connection:
+            return queries.select_unresolved(connection, provider=provider, host=host, voucher_id=voucher_id)
+
+    def is_reserved(self, code: Code, *, provider: str, host: str, at: datetime) -> bool:
+        """Whether a reservation of ours may hold value of a voucher at a moment of the vendor's clock."""
+        fingerprints = self.keys.fingerprints(code, provider=provider, host=host)
+        with self.database.read() as connection:
+            return queries.has_active_hold(connection, provider=provider, host=host, fingerprints=fingerprints, at=at)
+
+    def value_change(self, account: str, voucher_id: str, currency: str) -> Money:
+        """Return what the account's successful operations changed of a voucher's value: negative where they took."""
+        with self.database.read() as connection:
+            return queries.sum_changes(connection, account=account, voucher_id=voucher_id, currency=currency)
+
+    def issued_by_plan(self, account: str, plan_id: str) -> Iterator[tuple[str, str]]:
+        """Give the vouchers that a migration plan has issued at an account, in the order of issue.
+
+        Vouchers without an id are left out: a person who decides an operation need not know it.
+
+        Returns:
+            pairs of what the operation is called within the plan (see `move_reference`) and the voucher's id.
+        """
+        prefix, after = move_reference(plan_id, ""), ""
+        while True:
+            with self.database.read() as connection:
+                batch = queries.select_issued(
+                    connection, account=account, reference_prefix=prefix, after=after, limit=_BATCH
+                )
+            for row in batch:
+                voucher = read_result(row.result)
+                if isinstance(voucher, Voucher) and voucher.id:
+                    yield row.reference.removeprefix(prefix), voucher.id
+            if len(batch) < _BATCH:
+                return
+            after = batch[-1].id
 
     def is_owner_alive(self, entry: OperationRecord) -> bool:
         """Whether the worker on an open operation still lives."""

@@ -16,10 +16,10 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.errors.kinds import ConfigurationError
 from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.schema import facts, operations
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.key_file import key_file
 from voucher_gateway.storage.locks import one_at_a_time
-from voucher_gateway.storage.schema import facts, operations
 from voucher_gateway.storage.statement import Statement
 
 KEY_VARIABLE: Final = "VOUCHER_GATEWAY_JOURNAL_KEY"

@@ -91,6 +91,10 @@ class JournalKeys:
             lambda: self._mac(key_id or self.newest, "code", provider, host, code.reveal()).hex()
         )
 
+    def fingerprints(self, code: Code, *, provider: str, host: str) -> frozenset[str]:
+        """Return the fingerprints of a code at one vendor, one for each key."""
+        return frozenset(self.fingerprint(code, provider=provider, host=host, key_id=key_id) for key_id in self.keys)
+
     def tag(self, account: str, verb: str, reference: str, *, key_id: str | None = None) -> str:
         """Return what makes the names of an operation unlike any other's: always the same for the same key.
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from voucher_gateway.journal.records import OperationRecord, OperationState
+from voucher_gateway.journal.schema import holds, operations
 from voucher_gateway.masking import Code
 from voucher_gateway.outcome import Intent
-from voucher_gateway.storage.schema import holds, operations
 from voucher_gateway.storage.statement import Statement
 
 if TYPE_CHECKING:
@@ -32,18 +32,12 @@ _LATEST: Final = Statement(
 
 def known_voucher(journal: Journal, *, provider: str, host: str, login: str | None, code: Code) -> str | None:
     """Return the id of the voucher that the last operation on this code moved; None if there was none."""
-    marks = all_fingerprints(journal, provider, host, code)
+    marks = journal.keys.fingerprints(code, provider=provider, host=host)
     named = {"provider": provider, "host": host, "login": login}
     with journal.database.read() as connection:
         rows = [_LATEST.first(connection, {**named, "mark": mark}) for mark in marks]
     latest = max((row for row in rows if row is not None), key=lambda row: str(row["id"]), default=None)
     return None if latest is None else str(latest["voucher_id"])
-
-
-def all_fingerprints(journal: Journal, provider: str, host: str, code: Code) -> frozenset[str]:
-    """Return the fingerprints of a code, one for each key of the journal."""
-    keys = journal.keys
-    return frozenset(keys.fingerprint(code, provider=provider, host=host, key_id=key_id) for key_id in keys.keys)
 
 
 def code_fingerprints(journal: Journal, entry: OperationRecord, intent: Intent) -> frozenset[str]:

@@ -19,8 +19,8 @@ from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors.kinds import OperationInProgress, VoucherMoved
 from voucher_gateway.instants import format_micros, now, parse_instant
 from voucher_gateway.journal.records import OperationRecord
+from voucher_gateway.journal.schema import moved
 from voucher_gateway.outcome import Intent
-from voucher_gateway.storage.schema import moved
 from voucher_gateway.storage.statement import Statement
 
 _FIND: Final = Statement(

@@ -15,11 +15,11 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.errors.kinds import ConfigurationError, OperationInProgress
 from voucher_gateway.journal.records import OperationTarget
+from voucher_gateway.journal.schema import accounts, adopted, moved, operations
 from voucher_gateway.outcome import Intent
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.locks import one_at_a_time
-from voucher_gateway.storage.schema import accounts, adopted, moved, operations
 from voucher_gateway.storage.statement import Statement
 
 

@@ -10,6 +10,7 @@ from voucher_gateway.errors.kinds import ConfigurationError
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keycheck import KEY_VARIABLE, missing_key, must_have_a_key
 from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.masking import Secret
 from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.storage.engine import Database
@@ -32,7 +33,7 @@ def open_journal(url: str, keys: Mapping[str, SecretSource] | None = None) -> Jo
             the journal was written with.
         DatabaseUnavailable: if the database cannot be opened.
     """
-    database = Database(url)
+    database = Database(url, JOURNAL)
     try:
         return Journal(database, _keys(database, keys))
     except BaseException:

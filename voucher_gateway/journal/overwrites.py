@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState, RequestRecord
+from voucher_gateway.journal.schema import operations, requests
 from voucher_gateway.outcome import Effect
-from voucher_gateway.storage.schema import operations, requests
 
 OVERWRITE: Final = "update"
 """The step of every request that overwrites a value: the native update's and the emulations'."""

@@ -18,10 +18,10 @@ from voucher_gateway.errors.request import InvalidRequest
 from voucher_gateway.journal.moves import move_chain
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.journal.results import read_result
+from voucher_gateway.journal.schema import operations
 from voucher_gateway.models.results import Redemption
 from voucher_gateway.money import Money
 from voucher_gateway.storage.locks import one_at_a_time
-from voucher_gateway.storage.schema import operations
 
 _OPEN_STATES: Final = (OperationState.OPEN.value, OperationState.UNKNOWN.value)
 

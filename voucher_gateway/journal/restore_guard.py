@@ -21,11 +21,11 @@ from voucher_gateway.instants import format_micros, parse_instant
 from voucher_gateway.journal.keys import MARK_LENGTH
 from voucher_gateway.journal.records import OperationRecord
 from voucher_gateway.journal.results import read_result
+from voucher_gateway.journal.schema import adopted, facts, operations
 from voucher_gateway.models.results import Movement, Redemption, TopUp
 from voucher_gateway.models.voucher import MovementKind
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Intent, Result
-from voucher_gateway.storage.schema import adopted, facts, operations
 
 RESTORED: Final = "restored"
 """The fact that says that a journal was restored and may not be written yet."""

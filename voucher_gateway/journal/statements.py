@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.journal.records import OperationState
-from voucher_gateway.storage.schema import operations, requests
+from voucher_gateway.journal.schema import operations, requests
 from voucher_gateway.storage.statement import Statement
 
 OF_KEY: Final = Statement(

@@ -20,7 +20,7 @@ from voucher_gateway.storage.errors import database_errors
 from voucher_gateway.storage.files import DatabaseFile
 from voucher_gateway.storage.fork import track_session
 from voucher_gateway.storage.locks import AdvisoryLocks, FileLocks, Locks
-from voucher_gateway.storage.schema_upgrade import JOURNAL, Schema, upgrade_schema
+from voucher_gateway.storage.schema_upgrade import Schema, upgrade_schema
 from voucher_gateway.storage.urls import normalize, safe_text
 
 _IDLE_S: Final = 5.0
@@ -43,7 +43,7 @@ class Database:
         DatabaseUnavailable: if it cannot be opened or brought to the present schema.
     """
 
-    def __init__(self, url: str, schema: Schema = JOURNAL) -> None:
+    def __init__(self, url: str, schema: Schema) -> None:
         renew_if_forked()  # SQLite must not open a file while it believes in locks of the parent process
         self._url = normalize(url, schema.subject)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"

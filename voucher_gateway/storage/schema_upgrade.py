@@ -13,7 +13,6 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.storage.locks import Locks
-from voucher_gateway.storage.schema import metadata
 
 _LONGEST_WAIT_S: Final = 60.0
 
@@ -35,16 +34,6 @@ class Schema:
     head: str
     version_table: str
     metadata: sa.MetaData = attrs.field(eq=False, repr=False)
-
-
-JOURNAL: Final = Schema(
-    subject="journal",
-    scripts=Path(__file__).parent / "migrations",
-    head="0001",
-    version_table="voucher_gateway_journal_version",
-    metadata=metadata,
-)
-"""The journal's tables."""
 
 
 def upgrade_schema(schema: Schema, write: Callable[[], AbstractContextManager[Connection]], locks: Locks) -> None:

@@ -15,6 +15,7 @@ from tests.migration.run.scene import ANYTHING, Scene, Truth, entry
 from tests.migration.run.test_migrate_points import prepared
 from voucher_gateway.execution.attempts import _RequestRecorder
 from voucher_gateway.journal.records import OperationKey
+from voucher_gateway.journal.schema import moved
 from voucher_gateway.migration import PlanState, RowState, rollback_plan, run_plan, status_of
 from voucher_gateway.migration.plan.plan_file import read_summary, read_vouchers
 from voucher_gateway.migration.run import context, runner
@@ -31,7 +32,6 @@ from voucher_gateway.provider_api import (
     RateLimited,
     Redemption,
 )
-from voucher_gateway.storage.schema import moved
 
 FIRST = "CODE-OF-THE-FIRST"
 TEN = Money("10.00", "EUR")

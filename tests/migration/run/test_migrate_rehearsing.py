@@ -15,11 +15,11 @@ from tests.migration.run.test_migrate_points import prepared
 from tests.migration.run.test_migrate_running import carried
 from tests.migration.run.test_migrate_verifying import first_carried, redeem_there
 from voucher_gateway.journal.records import OperationState
+from voucher_gateway.journal.schema import moved
 from voucher_gateway.migration import PlanState, RowState, read_vouchers, status_of
 from voucher_gateway.migration.run import context
 from voucher_gateway.migration.run.schema import plans, vouchers
 from voucher_gateway.provider_api import Money, NewVoucher
-from voucher_gateway.storage.schema import moved
 
 
 def test_a_dry_run_changes_nothing_and_tells_what_a_run_does(either_scene: Scene) -> None:

@@ -16,6 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
+from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.migration import Action, Destination, End, Kind, PlanHeader, PlannedVoucher, RowState, Step
 from voucher_gateway.migration.run.rows import read_planned, write_planned
 from voucher_gateway.migration.run.schema import SCHEMA
@@ -53,7 +54,7 @@ def planned(number: int) -> PlannedVoucher:
 
 
 def test_the_scripts_make_the_declared_tables(either_url: str) -> None:
-    database = Database(either_url)
+    database = Database(either_url, JOURNAL)
     MigrationState(database, "f" * 64, _HEADER)
     with database.write() as connection:
         context = MigrationContext.configure(
@@ -77,7 +78,7 @@ def test_a_planned_voucher_comes_back_from_its_row_as_it_was() -> None:
 
 
 def test_only_what_is_carried_is_loaded_and_only_once(either_url: str) -> None:
-    database = Database(either_url)
+    database = Database(either_url, JOURNAL)
     state = MigrationState(database, "f" * 64, _HEADER)
     skipped = PlannedVoucher(number=3, source_id="voucher-3", kind=Kind.EMPTY, action=Action.SKIP)
     for _ in range(2):
@@ -92,7 +93,7 @@ def test_a_loading_that_was_broken_off_is_gone_on_with(sqlite_url: str) -> None:
         yield from map(planned, range(1, 1501))
         raise KeyboardInterrupt
 
-    database = Database(sqlite_url)
+    database = Database(sqlite_url, JOURNAL)
     state = MigrationState(database, "f" * 64, _HEADER)
     with pytest.raises(KeyboardInterrupt):
         state.load(broken())
@@ -102,7 +103,7 @@ def test_a_loading_that_was_broken_off_is_gone_on_with(sqlite_url: str) -> None:
 
 
 def test_a_voucher_is_claimed_by_one_only(either_url: str) -> None:
-    one, other = Database(either_url), Database(either_url)
+    one, other = Database(either_url, JOURNAL), Database(either_url, JOURNAL)
     states = [MigrationState(database, "f" * 64, _HEADER) for database in (one, other)]
     states[0].load(map(planned, range(1, 51)))
     claimed = []
@@ -116,7 +117,7 @@ def test_a_voucher_is_claimed_by_one_only(either_url: str) -> None:
 def test_who_claims_while_another_claims_neither_waits_nor_gets_the_same(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with closing(Database(postgres_url)) as one, closing(Database(postgres_url)) as other:
+    with closing(Database(postgres_url, JOURNAL)) as one, closing(Database(postgres_url, JOURNAL)) as other:
         slow, quick = (MigrationState(database, "f" * 64, _HEADER) for database in (one, other))
         slow.load(map(planned, range(1, 21)))
         chosen, go_on = threading.Event(), threading.Event()
@@ -144,7 +145,7 @@ def test_who_claims_while_another_claims_neither_waits_nor_gets_the_same(
 
 
 def test_what_was_given_back_can_be_claimed_again(sqlite_url: str) -> None:
-    database = Database(sqlite_url)
+    database = Database(sqlite_url, JOURNAL)
     state = MigrationState(database, "f" * 64, _HEADER)
     state.load(map(planned, range(1, 4)))
     first = state.claim(3).rows
@@ -157,12 +158,12 @@ def test_what_was_given_back_can_be_claimed_again(sqlite_url: str) -> None:
 def test_what_a_dead_process_had_claimed_is_claimed_anew(
     either_url: str, at_once: Callable[[Callable[[], object], int], list[str]]
 ) -> None:
-    database = Database(either_url)
+    database = Database(either_url, JOURNAL)
     state = MigrationState(database, "f" * 64, _HEADER)
     state.load(map(planned, range(1, 4)))
 
     def die() -> str:
-        claimed = MigrationState(Database(either_url), "f" * 64, _HEADER).claim(2)
+        claimed = MigrationState(Database(either_url, JOURNAL), "f" * 64, _HEADER).claim(2)
         return str(len(claimed.rows))
 
     assert at_once(die, 1) == ["2"]
@@ -174,7 +175,7 @@ def test_what_a_dead_process_had_claimed_is_claimed_anew(
 
 
 def test_loading_keeps_no_plan_in_memory(sqlite_url: str) -> None:
-    database = Database(sqlite_url)
+    database = Database(sqlite_url, JOURNAL)
 
     def peak(plan_id: str, count: int) -> int:
         state = MigrationState(database, plan_id, _HEADER)

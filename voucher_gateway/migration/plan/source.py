@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Final, Self, TypeVar
 
 import attrs
-import sqlalchemy as sa
 
 from voucher_gateway.capabilities import Capabilities, Operation
 from voucher_gateway.errors.kinds import AccessDenied, VoucherNotFound
@@ -21,7 +20,6 @@ from voucher_gateway.migration.run.rate_limit import Rates
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.storage.schema import moved
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -154,8 +152,7 @@ class IdSet:
     @classmethod
     def of_moves_from(cls, journal: Journal, account: str) -> Self:
         """Return those of an account that plans move or have moved."""
-        with journal.database.read() as connection:
-            return cls(connection.scalars(sa.select(moved.c.voucher_id).where(moved.c.account == account)))
+        return cls(journal.moved_ids(account))
 
     def __contains__(self, id: str) -> bool:
         return digest(id) in self._known

@@ -4,39 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
-from voucher_gateway.instants import format_micros
-from voucher_gateway.journal.holds import HoldState
-from voucher_gateway.journal.records import OperationState
 from voucher_gateway.masking import Code
 from voucher_gateway.migration.plan.model import PlannedVoucher
 from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
 from voucher_gateway.models.voucher import Status, Voucher
-from voucher_gateway.storage.schema import holds, operations
-from voucher_gateway.storage.statement import Statement
 
 MOVE: Final = "move"
 """In place of provider and host in fingerprints by which a code is compared between vendors."""
-
-_HELD: Final = Statement(
-    sa.select(holds.c.operation_id).where(
-        holds.c.provider == sa.bindparam("provider"),
-        holds.c.host == sa.bindparam("host"),
-        holds.c.fingerprint == sa.bindparam("mark"),
-        (holds.c.state == HoldState.REQUESTED.value) | (holds.c.state == HoldState.LIVE.value),
-        (holds.c.expires_at.is_(None)) | (holds.c.expires_at > sa.bindparam("at")),
-    )
-)
-_UNSETTLED: Final = Statement(
-    sa.select(operations.c.verb, operations.c.reference).where(
-        operations.c.provider == sa.bindparam("provider"),
-        operations.c.host == sa.bindparam("host"),
-        operations.c.voucher_id == sa.bindparam("voucher"),
-        (operations.c.state == OperationState.OPEN.value) | (operations.c.state == OperationState.UNKNOWN.value),
-    )
-)
 
 
 class SourceChanged(Exception):
@@ -78,16 +52,14 @@ class SourceCheck:
         """
         if self._journey.leaves_source:
             return
-        with self._journey.journal.database.read() as connection:
-            self._check_unsettled(connection, planned)
+        self._check_unsettled(planned)
 
-    def _check_unsettled(self, connection: Connection, planned: PlannedVoucher) -> None:
-        vendor = {"provider": self._provider.name, "host": self._provider.host}
-        unsettled = _UNSETTLED.first(connection, {**vendor, "voucher": planned.source_id})
-        if unsettled is not None:
-            raise SourceChanged(
-                f"its {unsettled['verb']} {unsettled['reference']!r} is not settled: resolve that first"
-            )
+    def _check_unsettled(self, planned: PlannedVoucher) -> None:
+        key = self._journey.journal.unresolved_operation(
+            provider=self._provider.name, host=self._provider.host, voucher_id=planned.source_id
+        )
+        if key is not None:
+            raise SourceChanged(f"its {key.verb} {key.reference!r} is not settled: resolve that first")
 
     def require_unchanged_status(self, voucher: Voucher, planned: PlannedVoucher) -> None:
         """Make sure, before a voucher is frozen, that its status and its end are what was planned.
@@ -131,17 +103,14 @@ class SourceCheck:
         return keys.fingerprint(code, provider=MOVE, host=MOVE, key_id=planned.key_id) == planned.fingerprint
 
     def _check_journal(self, seen: VoucherReading, planned: PlannedVoucher) -> None:
-        journal, provider = self._journey.journal, self._provider
-        vendor = {"provider": provider.name, "host": provider.host}
-        with journal.database.read() as connection:
-            self._check_unsettled(connection, planned)
-            if not self._holds or seen.voucher.code is None:
-                return
-            at = format_micros(provider.vendor_now())
-            for key_id in journal.keys.keys:
-                mark = journal.keys.fingerprint(seen.voucher.code, key_id=key_id, **vendor)
-                if _HELD.first(connection, {**vendor, "mark": mark, "at": at}) is not None:
-                    raise SourceChanged("a reservation of ours stands on it")
+        self._check_unsettled(planned)
+        code, provider = seen.voucher.code, self._provider
+        if not self._holds or code is None:
+            return
+        if self._journey.journal.is_reserved(
+            code, provider=provider.name, host=provider.host, at=provider.vendor_now()
+        ):
+            raise SourceChanged("a reservation of ours stands on it")
 
 
 def _status_text(status: Status | None) -> str:

@@ -7,12 +7,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 import attrs
-import sqlalchemy as sa
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors.root import VoucherGatewayError
 from voucher_gateway.instants import format_micros, parse_instant
-from voucher_gateway.journal.records import OperationState
 from voucher_gateway.migration.plan.model import Destination, PlannedVoucher
 from voucher_gateway.migration.plan.target_voucher import is_not_spendable
 from voucher_gateway.migration.run.context import MigrationContext
@@ -20,10 +18,6 @@ from voucher_gateway.migration.run.rows import value_of
 from voucher_gateway.migration.verify.store import ListedVoucher, VerificationStore
 from voucher_gateway.models.voucher import MovementKind, Status
 from voucher_gateway.money import Money
-from voucher_gateway.storage.schema import operations
-
-_TAKES = (Operation.REDEEM.value, Operation.CAPTURE.value)
-_GIVES = (Operation.REFUND.value, Operation.TOP_UP.value)
 
 
 def usage_is_explained(journey: MigrationContext, target_id: str, used: Money) -> bool:
@@ -54,18 +48,7 @@ def _by_history(journey: MigrationContext, target_id: str, currency: str) -> Mon
 
 def _by_journal(journey: MigrationContext, target_id: str, used: Money) -> Money:
     """Add up our own operations: some vendors keep no history of what we overwrite."""
-    query = sa.select(operations.c.verb, operations.c.amount, operations.c.currency).where(
-        operations.c.account == journey.target,
-        operations.c.voucher_id == target_id,
-        operations.c.state == OperationState.SUCCEEDED.value,
-        operations.c.verb.in_([*_TAKES, *_GIVES]),
-    )
-    total = Money.zero(used.currency)
-    with journey.journal.database.read() as connection:
-        for row in connection.execute(query):
-            money = Money(row.amount, row.currency)
-            total = total - money if row.verb in _TAKES else total + money
-    return total
+    return journey.journal.value_change(journey.target, target_id, used.currency)
 
 
 class DifferenceKind(enum.StrEnum):

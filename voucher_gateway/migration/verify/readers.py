@@ -8,13 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Final, TypeVar
 
-import sqlalchemy as sa
-
-from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors.kinds import VoucherNotFound
-from voucher_gateway.journal.moves import move_reference
-from voucher_gateway.journal.records import OperationState
-from voucher_gateway.journal.results import read_result
 from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
 from voucher_gateway.migration.run.rate_limit import Rates
 from voucher_gateway.migration.run.source_check import MOVE
@@ -22,12 +16,10 @@ from voucher_gateway.migration.verify.store import ListedVoucher, VerificationSt
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.request_hooks import use_rate_limiter
-from voucher_gateway.storage.schema import operations
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-_BATCH: Final = 1000
 _CLOCKS_APART: Final = timedelta(days=1)
 """What was made at the target that long before the plan is surely none of its vouchers."""
 
@@ -42,30 +34,8 @@ def read_target(journey: MigrationContext, evidence: VerificationStore) -> None:
 
 def _issued_by_plan(journey: MigrationContext) -> Iterator[tuple[int, str]]:
     """Give what the plan has issued by the journal: the voucher's number and its id at the target, in that order."""
-    prefix = move_reference(journey.plan_id, "")
-    query = (
-        sa.select(operations.c.id, operations.c.reference, operations.c.result)
-        .where(
-            operations.c.account == journey.target,
-            operations.c.verb == Operation.ISSUE.value,
-            operations.c.reference.startswith(prefix, autoescape=True),
-            operations.c.state == OperationState.SUCCEEDED.value,
-            operations.c.result.is_not(None),
-        )
-        .order_by(operations.c.id)
-        .limit(_BATCH)
-    )
-    last = ""
-    while True:
-        with journey.journal.database.read() as connection:
-            batch = connection.execute(query.where(operations.c.id > last)).all()
-        for _, reference, result in batch:
-            issued = read_result(result)
-            if isinstance(issued, Voucher) and issued.id:  # a person who decided it may not have known the id
-                yield int(reference.removeprefix(prefix).partition(".")[0]), issued.id
-        if len(batch) < _BATCH:
-            return
-        last = batch[-1].id
+    for step, voucher_id in journey.journal.issued_by_plan(journey.target, journey.plan_id):
+        yield int(step.partition(".")[0]), voucher_id
 
 
 def _lately(journey: MigrationContext) -> VoucherQuery | None:

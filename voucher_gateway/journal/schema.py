@@ -1,10 +1,16 @@
-"""The tables. Instants are RFC 3339 text in UTC with microseconds, which sorts by time; amounts are decimal text."""
+"""The journal's tables.
+
+Instants are RFC 3339 text in UTC with microseconds, which sorts by time. Amounts are decimal text.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+
+from voucher_gateway.storage.schema_upgrade import Schema
 
 metadata: Final = MetaData(
     naming_convention={
@@ -148,4 +154,12 @@ moved: Final = Table(
     Column("to_voucher_id", String(255)),
     Column("plan_id", String(64), nullable=False),
     Column("moved_at", String(32), nullable=False),
+)
+
+JOURNAL: Final = Schema(
+    subject="journal",
+    scripts=Path(__file__).parent / "migrations",
+    head="0001",
+    version_table="voucher_gateway_journal_version",
+    metadata=metadata,
 )
