@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from voucher_gateway.atomic_file import atomic_write
 from voucher_gateway.errors.kinds import ConfigurationError
 from voucher_gateway.html.document import Chart, Column, Page, Section, Table, Text
 from voucher_gateway.html.text import escape_unprintable, groups
@@ -77,17 +77,12 @@ def write(page: Page, path: Path) -> None:
         ConfigurationError: if the file cannot be written, or a library is missing.
     """
     text = render(page)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        beside.replace(path)
+        atomic_write(path, text.encode())
     except OSError as error:
         reason = error.strerror or type(error).__name__
     else:
         return
-    beside.unlink(missing_ok=True)
     raise ConfigurationError(f"the page {path} cannot be written: {reason}")
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from voucher_gateway.atomic_file import atomic_write
 from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable
 from voucher_gateway.masking import Secret
 
@@ -21,25 +21,19 @@ def key_file(database: Path) -> Path:
 
 
 def make_key(path: Path) -> None:
-    """Make a key file (mode 0600). It appears under its name whole or not at all, and the first of several makers wins.
+    """Create a key file (mode 0600), complete or not at all. A file that another process created first stays.
 
     Raises:
-        DatabaseUnavailable: if the folder does not let us.
+        DatabaseUnavailable: if the file cannot be created.
     """
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-            file.flush()
-            os.fsync(file.fileno())
         with suppress(FileExistsError):
-            os.link(draft, path)
-        draft.unlink()
+            atomic_write(path, secrets.token_hex(32).encode("ascii"), replace=False)
     except OSError as error:
         reason = error.strerror
     else:
         return
-    raise DatabaseUnavailable(f"the key {path} cannot be made: {reason}")
+    raise DatabaseUnavailable(f"the key file {path} cannot be created: {reason}")
 
 
 def read_key(path: Path) -> Secret:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -21,6 +19,7 @@ from typing import IO, Any, Final, Self, TypeVar
 import attrs
 import cattrs
 
+from voucher_gateway.atomic_file import AtomicFile
 from voucher_gateway.errors.kinds import ConfigurationError
 from voucher_gateway.instants import format_instant, parse_instant
 from voucher_gateway.migration.plan.estimate import Estimate
@@ -68,19 +67,16 @@ class PlanWriter:
     def __init__(self, path: Path, header: PlanHeader) -> None:
         self._path = path
         self._header = header
-        self._draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         self._hash = hashlib.sha256()
         with _writing(path):
-            self._file = os.fdopen(os.open(self._draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b")
+            self._output = AtomicFile(path)
         self._line({"plan": FORMAT, **_CONVERTER.unstructure(header)})
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        with suppress(OSError):  # what could not be written is thrown away here
-            self._file.close()
-        self._draft.unlink(missing_ok=True)
+    def __exit__(self, *error: object) -> None:
+        self._output.__exit__(*error)
 
     def write(self, planned: PlannedVoucher) -> None:
         """Write one voucher."""
@@ -89,8 +85,8 @@ class PlanWriter:
     def read_back(self) -> Iterator[PlannedVoucher]:
         """Read back what was written so far."""
         with _writing(self._path):
-            self._file.flush()
-        with self._draft.open("rb") as file:
+            self._output.file.flush()
+        with self._output.draft.open("rb") as file:
             next(file)
             for line in file:
                 yield _CONVERTER.structure(json.loads(line), PlannedVoucher)
@@ -101,17 +97,14 @@ class PlanWriter:
         plan_id = self._hash.hexdigest()
         self._line({"sha256": plan_id})
         with _writing(self._path):
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._draft.replace(self._path)
-            _sync_folder(self._path.parent)
+            self._output.commit()
         return PlanSummary(id=plan_id, path=self._path, header=self._header, totals=totals, estimate=estimate)
 
     def _line(self, value: object) -> None:
         line = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n"
         self._hash.update(line)
         with _writing(self._path):
-            self._file.write(line)
+            self._output.file.write(line)
 
 
 def read_summary(path: Path) -> PlanSummary:
@@ -222,15 +215,6 @@ def _writing(path: Path) -> Iterator[None]:
     else:
         return
     raise ConfigurationError(f"the plan {path} cannot be written: {reason}")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name last: a file's own fsync does not cover the folder's entry."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _make() -> cattrs.Converter:
