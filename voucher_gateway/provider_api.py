@@ -107,6 +107,7 @@ from voucher_gateway.money import Money, exponent, positive
 from voucher_gateway.outcome import Effect, Intent, Outcome
 from voucher_gateway.provider import INTERFACE, ValueReading, VoucherProvider
 from voucher_gateway.request_hooks import has_before_send_hook, notify_before_send
+from voucher_gateway.serialization import to_json
 from voucher_gateway.setting_types import DatabaseUrl, SecretSource, parse_base_url, secret_source
 from voucher_gateway.wire.amounts import (
     AmountFormat,
@@ -264,5 +265,6 @@ __all__ = [
     "secret_source",
     "strict_converter",
     "structure",
+    "to_json",
     "unstructure",
 ]

@@ -17,15 +17,14 @@ from voucher_gateway.provider_api import (
     Code,
     Interval,
     InvalidRequest,
-    Masked,
     Medium,
     Money,
     Pin,
     Status,
     Validity,
     Voucher,
-    format_instant,
     parse_instant,
+    to_json,
 )
 
 MASKED: Final = str(Pin("0"))
@@ -103,22 +102,7 @@ def object_from(voucher: Voucher, *, reveal: bool) -> Object:
     """
     values = {name: getattr(voucher, name) for name in READERS if name != "account"}
     values["links"] = dict(voucher.links) or None
-    return {name: _plain(value, reveal=reveal) for name, value in values.items() if value not in _NOTHING}
-
-
-def _plain(value: Any, *, reveal: bool) -> Any:
-    match value:
-        case enum.Enum():
-            return value.value
-        case Money():
-            return {"amount": f"{value.amount:f}", "currency": value.currency}
-        case Masked():
-            return value.reveal() if reveal else str(value)
-        case datetime():
-            return format_instant(value)
-        case Validity():
-            return {"value": value.value, "interval": value.interval.value}
-    return value
+    return {name: to_json(value, reveal=reveal) for name, value in values.items() if value not in _NOTHING}
 
 
 def _unknown(name: str) -> FieldProblem:

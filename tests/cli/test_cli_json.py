@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voucher_gateway.cli.output import json_line, to_plain
+from voucher_gateway.cli.output import json_line
 from voucher_gateway.provider_api import (
     Code,
     Interval,
@@ -26,6 +26,7 @@ from voucher_gateway.provider_api import (
     decode,
     parse_instant,
 )
+from voucher_gateway.serialization import to_json
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 instants = st.datetimes(timezones=st.just(UTC))
@@ -102,7 +103,7 @@ def test_codes_and_pins_are_masks_unless_they_are_to_be_revealed(voucher: Vouche
 
 
 def test_a_secret_is_never_revealed() -> None:
-    assert to_plain({"key": Secret("long-enough-to-see")}, reveal=True) == {"key": "••••"}
+    assert to_json({"key": Secret("long-enough-to-see")}, reveal=True) == {"key": "••••"}
 
 
 def test_amounts_keep_their_digits_and_never_take_an_exponent() -> None:

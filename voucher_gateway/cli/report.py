@@ -13,7 +13,7 @@ import typer
 
 from voucher_gateway.cli.context import CliContext, advising, cli_context_of, configuring
 from voucher_gateway.cli.errors import DIFFERENT, DONE, NOT_DONE, error_lines, error_object, exit_code, print_warnings
-from voucher_gateway.cli.output import Output, to_plain
+from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.parsing import INSTANT, instant_from
 from voucher_gateway.cli.tables import Column, count_text, print_rows
 from voucher_gateway.config.loader import Config, load_config
@@ -39,6 +39,7 @@ from voucher_gateway.reports.warnings import (
     snapshot_warnings,
     to_second,
 )
+from voucher_gateway.serialization import to_json
 
 _TAKE_SNAPSHOTS: Final = "`voucher-gateway snapshot ACCOUNT` takes one; run it every night."
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -182,7 +183,7 @@ def _take_snapshot(output: Output, gateway: Gateway, kept: Snapshots, name: str,
             output.notes(error_lines(error))
         return exit_code(error)
     if output.as_json:
-        output.object({**to_plain(taken), "pruned": pruned})
+        output.object({**to_json(taken), "pruned": pruned})
     else:
         output.show(_snapshot_sentence(taken, pruned))
     print_warnings(output, snapshot_warnings(taken))

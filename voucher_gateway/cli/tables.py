@@ -12,11 +12,12 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from voucher_gateway.cli.output import Output, json_line, printable, printed_fields
+from voucher_gateway.cli.output import Output, json_line, printable
 from voucher_gateway.masking import Masked, Secret
 from voucher_gateway.models.results import Movement
 from voucher_gateway.models.voucher import Links, Validity, Voucher
 from voucher_gateway.money import Money
+from voucher_gateway.serialization import compared_fields
 
 T = TypeVar("T")
 
@@ -159,7 +160,7 @@ def details(fields: Mapping[str, str]) -> Table:
 
 def fields_of(value: Any, *, reveal: bool = False, without: Sequence[str] = ()) -> dict[str, str]:
     """Return the fields of an attrs object for people, by names for people."""
-    fields = {name: getattr(value, name) for name in printed_fields(type(value)) if name not in without}
+    fields = {name: getattr(value, name) for name in compared_fields(type(value)) if name not in without}
     texts = {name.replace("_", " "): text_of(field, reveal=reveal) for name, field in fields.items()}
     if fields.get("metadata") is not None:
         texts["metadata"] = json_line(fields["metadata"])

@@ -12,7 +12,7 @@ from rich.text import Text
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.errors import DECLINED, NOT_DONE, error_object
-from voucher_gateway.cli.output import Output, to_plain
+from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.parsing import code_from, filters_from, instant_from, pin_from, require_code
 from voucher_gateway.cli.tables import MOVEMENT_COLUMNS, details, fields_of, print_rows, text_of, voucher_columns
 from voucher_gateway.errors.request import InvalidRequest
@@ -23,6 +23,7 @@ from voucher_gateway.listing.page import ListingReport
 from voucher_gateway.models.presentation import FooterColumn, Presentation
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Status, Voucher
+from voucher_gateway.serialization import to_json
 
 
 def show(
@@ -275,7 +276,7 @@ class _ResumableRows:
 def _report(output: Output, report: ListingReport, resume_token: str) -> None:
     token = None if report.finished else resume_token
     if output.as_json:
-        output.error_object({"report": {**to_plain(report), "resume_token": token}})
+        output.error_object({"report": {**to_json(report), "resume_token": token}})
         return
     if not report.seen and token is not None:
         return  # the error that follows says it all

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Final
 
 import cattrs
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from voucher_gateway.instants import format_instant, parse_instant
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.results import Deletion, Redemption, Refund, Release, Reservation, TopUp
 from voucher_gateway.models.voucher import Links, Voucher
-from voucher_gateway.money import Money
 from voucher_gateway.outcome import Result
+from voucher_gateway.serialization import make_converter
 from voucher_gateway.wire.json import decode
 
 _KINDS: Final[Mapping[str, type[Any]]] = {
@@ -36,13 +34,7 @@ def read_result(text: str) -> Result:
 
 
 def _make() -> cattrs.Converter:
-    converter = cattrs.Converter(omit_if_default=True, detailed_validation=False)
-    converter.register_unstructure_hook(
-        Money, lambda money: {"amount": f"{money.amount:f}", "currency": money.currency}
-    )
-    converter.register_structure_hook(Money, lambda value, _: Money(value["amount"], value["currency"]))
-    converter.register_unstructure_hook(datetime, format_instant)
-    converter.register_structure_hook(datetime, lambda value, _: parse_instant(value))
+    converter = make_converter()
     converter.register_unstructure_hook(Links, dict)
     for secret in (Code, Pin):
         converter.register_structure_hook(secret, lambda *_: None)

@@ -11,8 +11,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any, Final, Self, TypeVar
 
@@ -21,11 +19,10 @@ import cattrs
 
 from voucher_gateway.atomic_file import AtomicFile
 from voucher_gateway.errors.kinds import ConfigurationError
-from voucher_gateway.instants import format_instant, parse_instant
 from voucher_gateway.migration.plan.estimate import Estimate
 from voucher_gateway.migration.plan.model import PlanHeader, PlannedVoucher
 from voucher_gateway.migration.plan.totals import Totals
-from voucher_gateway.money import Money
+from voucher_gateway.serialization import make_converter
 from voucher_gateway.wire.json import decode
 
 FORMAT: Final = 1
@@ -218,28 +215,9 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 def _make() -> cattrs.Converter:
-    converter = cattrs.Converter(
-        omit_if_default=True, detailed_validation=False, unstruct_collection_overrides={frozenset: sorted}
-    )
-    converter.register_unstructure_hook(
-        Money, lambda money: {"amount": f"{money.amount:f}", "currency": money.currency}
-    )
-    converter.register_structure_hook(Money, lambda value, _: Money(value["amount"], value["currency"]))
-    converter.register_unstructure_hook(datetime, format_instant)
-    converter.register_structure_hook(datetime, lambda value, _: parse_instant(value))
+    converter = make_converter()
     converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)  # the policy, as it is
-    converter.register_unstructure_hook(timedelta, _seconds)
-    converter.register_structure_hook(timedelta, lambda value, _: _from_seconds(value))
     return converter
-
-
-def _seconds(length: timedelta) -> str:
-    """Write a length of time as text, in seconds, to the last digit."""
-    return f"{Decimal(length // timedelta(microseconds=1)).scaleb(-6):f}"
-
-
-def _from_seconds(text: str) -> timedelta:
-    return timedelta(microseconds=int(Decimal(text).scaleb(6)))
 
 
 _CONVERTER: Final = _make()

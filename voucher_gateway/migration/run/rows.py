@@ -5,15 +5,13 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import Any, Final
 
 import attrs
-import cattrs
 
-from voucher_gateway.instants import format_micros, parse_instant
 from voucher_gateway.migration.plan.model import PlannedVoucher
 from voucher_gateway.money import Money
+from voucher_gateway.serialization import make_converter
 from voucher_gateway.wire.json import decode
 
 
@@ -176,18 +174,4 @@ def read_planned(text: str) -> PlannedVoucher:
     return _CONVERTER.structure(decode(text.encode()), PlannedVoucher)
 
 
-def _make() -> cattrs.Converter:
-    converter = cattrs.Converter(omit_if_default=True, detailed_validation=False)
-    converter.register_unstructure_hook(
-        Money, lambda money: {"amount": f"{money.amount:f}", "currency": money.currency}
-    )
-    converter.register_structure_hook(Money, lambda value, _: Money(value["amount"], value["currency"]))
-    converter.register_unstructure_hook(datetime, format_micros)
-    converter.register_structure_hook(datetime, lambda value, _: parse_instant(value))
-    # Whole microseconds: seconds would be a binary float.
-    converter.register_unstructure_hook(timedelta, lambda length: length // timedelta(microseconds=1))
-    converter.register_structure_hook(timedelta, lambda value, _: timedelta(microseconds=value))
-    return converter
-
-
-_CONVERTER: Final = _make()
+_CONVERTER: Final = make_converter()
