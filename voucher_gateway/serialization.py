@@ -38,6 +38,7 @@ def to_json(value: Any, *, reveal: bool = False) -> Any:
 
     Raises:
         TypeError: for a type that has no form in JSON, binary floats among them.
+        ValueError: for NaN and infinities.
     """
     match value:
         case None | bool() | int():
@@ -97,7 +98,9 @@ def _number(value: Decimal) -> Decimal | str:
     Only metadata of a shop can hold such a number.
     """
     exponent = value.as_tuple().exponent
-    return value if isinstance(exponent, int) and abs(exponent) <= _MAX_EXPONENT else str(value)
+    if not isinstance(exponent, int):
+        raise ValueError("only a finite number has a form in JSON")
+    return value if abs(exponent) <= _MAX_EXPONENT else str(value)
 
 
 def _money_object(money: Money) -> dict[str, str]:

@@ -84,9 +84,8 @@ def record(form: FileFormat, columns: Sequence[str], voucher: Voucher, *, reveal
     Raises:
         InvalidRequest: if something of it could not be read back: nothing is left out silently.
     """
-    given = object_from(voucher, reveal=reveal)
     try:
-        body = form.line(given, columns)
+        body = form.line(object_from(voucher, reveal=reveal), columns)
     except (TypeError, ValueError):
         body = b""  # the error's own text may hold anything
     if not body:

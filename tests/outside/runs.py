@@ -19,8 +19,8 @@ from tests.outside.declared import exit_codes, voucher_columns
 from tests.outside.shapes import json_values, key_lines, shape_blocks
 from voucher_gateway import Gateway
 from voucher_gateway.cli.app import run as run_command
-from voucher_gateway.cli.output import to_plain
 from voucher_gateway.migration import Progress
+from voucher_gateway.serialization import to_json
 from voucher_gateway.simulator import RunningSimulator, start
 from voucher_gateway_jtl.simulator import JtlSimulator
 
@@ -384,4 +384,4 @@ def _begin(recorder: Recorder, jtl: RunningSimulator) -> None:
 
 def _progress(recorder: Recorder) -> None:
     progress = Progress(total=1, counts={}, moved={}, elapsed_s=1, eta_s=None)
-    recorder.printed["migrate run, progress on stdout"] = [{"progress": to_plain(progress)}]
+    recorder.printed["migrate run, progress on stdout"] = [{"progress": to_json(progress)}]
