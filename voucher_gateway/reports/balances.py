@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
 
 from voucher_gateway.capabilities import Operation
+from voucher_gateway.concurrency import ordered_map
 from voucher_gateway.errors.kinds import Declined, MalformedResponse, UnsupportedOperation
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.instants import now
@@ -127,10 +127,8 @@ class BalanceReader:
         silent = [voucher for voucher in vouchers if voucher.remaining is None]
         remaining: dict[str, Money | None] = {}
         if silent:
-            with ThreadPoolExecutor(WORKERS, thread_name_prefix="voucher-balance") as pool:
-                remaining = dict(
-                    zip((voucher.id for voucher in silent), pool.map(self._remaining, silent), strict=True)
-                )
+            balances = ordered_map(self._remaining, silent, WORKERS)
+            remaining = dict(zip((voucher.id for voucher in silent), balances, strict=True))
         for voucher in vouchers:
             position = VoucherBalance.of(voucher)
             yield attrs.evolve(position, remaining=remaining[voucher.id]) if voucher.id in remaining else position

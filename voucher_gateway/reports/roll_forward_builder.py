@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 
 import attrs
 
 from voucher_gateway.capabilities import Operation
+from voucher_gateway.concurrency import ordered_map
 from voucher_gateway.errors.kinds import Declined, MalformedResponse, UnsupportedOperation, VoucherNotFound
 from voucher_gateway.errors.request import InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
@@ -26,8 +25,6 @@ from voucher_gateway.reports.movements import (
 )
 from voucher_gateway.reports.roll_forward import MOST_NAMED, CurrencyRollForward, Line, RollForward, Unexplained
 from voucher_gateway.reports.snapshots import Snapshot, Snapshots
-
-_CHUNK = 200
 
 
 @attrs.frozen
@@ -82,17 +79,13 @@ def roll_forward(
     unexplained: list[Unexplained] = []
     count = unreadable = 0
     changes = _side_by_side(snapshots.positions(opening), snapshots.positions(closing))
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="voucher-history") as pool:
-        while chunk := list(islice(changes, _CHUNK)):
-            for part in (part for parts in pool.map(work.parts, chunk) for part in parts):
-                sums[part.currency].update(part.lines)
-                unreadable += part.unreadable
-                if missing := part.lines.get(Line.UNEXPLAINED, 0):
-                    count += 1
-                    if len(unexplained) < MOST_NAMED:
-                        unexplained.append(
-                            Unexplained(part.voucher_id, Money.from_minor(missing, part.currency), part.reason)
-                        )
+    for part in (part for parts in ordered_map(work.parts, changes, WORKERS) for part in parts):
+        sums[part.currency].update(part.lines)
+        unreadable += part.unreadable
+        if missing := part.lines.get(Line.UNEXPLAINED, 0):
+            count += 1
+            if len(unexplained) < MOST_NAMED:
+                unexplained.append(Unexplained(part.voucher_id, Money.from_minor(missing, part.currency), part.reason))
     return RollForward(
         account=closing.account,
         opening=opening,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from urllib.parse import parse_qsl
 
 import pytest
 
 from tests.migration.plan.conftest import Vendors
-from voucher_gateway.migration.plan.source import SecretReader, in_order
+from voucher_gateway.migration.plan.source import SecretReader
 from voucher_gateway.migration.run.rate_limit import Rates
 from voucher_gateway.provider_api import Money, Voucher, VoucherQuery
 
@@ -73,36 +73,3 @@ def test_a_listed_voucher_that_is_gone_when_its_code_is_read_is_noted(estates: V
     left = secrets.complete(Voucher(account="shop", id="gone", initial=money, remaining=money))
     assert left.remaining is None
     assert secrets.gone == ["gone"]
-
-
-def test_work_on_several_threads_keeps_the_order_and_few_items_at_hand() -> None:
-    taken: list[int] = []
-    gate = threading.Event()
-
-    def items() -> Iterator[int]:
-        for number in range(100):
-            taken.append(number)
-            yield number
-
-    def work(number: int) -> int:
-        if number == 0:
-            gate.wait(10)
-        return number
-
-    threading.Timer(0.2, gate.set).start()
-    results = in_order(items(), work, 4)
-    assert next(results) == 0
-    assert len(taken) <= 8
-    assert list(results) == list(range(1, 100))
-
-
-def test_an_error_of_one_item_comes_in_its_place_and_ends_the_work() -> None:
-    def work(number: int) -> int:
-        if number == 3:
-            raise KeyError(number)
-        return number
-
-    results = in_order(range(1000), work, 2)
-    assert [next(results) for _ in range(3)] == [0, 1, 2]
-    with pytest.raises(KeyError):
-        next(results)

@@ -14,6 +14,7 @@ from typing import Final
 import attrs
 
 from voucher_gateway.capabilities import Operation
+from voucher_gateway.concurrency import ordered_map
 from voucher_gateway.errors.kinds import ConfigurationError
 from voucher_gateway.errors.request import InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
@@ -30,7 +31,6 @@ from voucher_gateway.migration.plan.source import (
     IdSet,
     ReservedVouchers,
     SecretReader,
-    in_order,
     listing_of,
     pins_are_asked_for,
 )
@@ -96,7 +96,7 @@ class SourceScanner:
         """
         with listing_of(self._source, dated=dated) as listing:
             wanted = (voucher for voucher in listing if voucher.id not in self._left_out)
-            for number, planned in enumerate(in_order(wanted, self._plan_voucher, self._header.workers), 1):
+            for number, planned in enumerate(ordered_map(self._plan_voucher, wanted, self._header.workers), 1):
                 if planned.fingerprint is not None:
                     self.codes.add(planned.fingerprint)
                 yield attrs.evolve(planned, number=number)

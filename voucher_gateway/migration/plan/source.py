@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable
 from datetime import timedelta
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
 import attrs
 
@@ -21,13 +19,8 @@ from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.provider import VoucherProvider
 
-T = TypeVar("T")
-R = TypeVar("R")
-
 _CLOCK_MARGIN: Final = timedelta(seconds=2)
 """A vendor's clock is known from a header with whole seconds, as it stood when an answer was made."""
-_WAITING: Final = 2
-"""So many times the workers may be under way or waiting to be taken, so that one that is late keeps nobody idle."""
 
 
 def listing_of(provider: VoucherProvider, *, dated: bool) -> Listing[Voucher]:
@@ -156,18 +149,3 @@ class IdSet:
 
     def __contains__(self, id: str) -> bool:
         return digest(id) in self._known
-
-
-def in_order(items: Iterable[T], work: Callable[[T], R], workers: int) -> Iterator[R]:
-    """Do something with each item on a few threads, and give the results in the items' order, few at a time."""
-    pending: deque[Future[R]] = deque()
-    pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="voucher-plan")
-    try:
-        for item in items:
-            pending.append(pool.submit(work, item))
-            if len(pending) >= _WAITING * workers:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import attrs
 
 from voucher_gateway.capabilities import Capabilities, Operation
+from voucher_gateway.concurrency import ordered_map
 from voucher_gateway.errors.kinds import (
     ConfigurationError,
     MalformedResponse,
@@ -22,11 +23,15 @@ from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.moves import move_reference
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.migration.plan.model import End, PlanHeader, Step
+from voucher_gateway.migration.run.rate_limit import Rates
 from voucher_gateway.migration.run.rows import VoucherRow
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
+from voucher_gateway.request_hooks import use_rate_limiter
 
 T = TypeVar("T")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 _PAUSES_S: Final = (0.2, 1.0, 4.0)
 _LONGEST_PAUSE_S: Final = 300.0
@@ -75,6 +80,26 @@ class MigrationContext:
         self.freezes_source = Step.FREEZE in header.steps
         self.leaves_source = header.copy or header.retire == "leave"
         """Whether the source is left as it is."""
+
+    def ordered_map(
+        self, fn: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None
+    ) -> Iterator[Result]:
+        """Call a function for each item on several threads, and yield the results in the order of the items.
+
+        All requests of the threads keep to the rates of the plan.
+
+        Args:
+            fn: is called by several threads at a time.
+            items: are taken one by one, as results are taken.
+            workers: the number of threads; that of the plan by default.
+        """
+        rates = Rates(self.header.rates, self.stop)
+
+        def rate_limited(item: Item) -> Result:
+            with use_rate_limiter(rates.wait):
+                return fn(item)
+
+        return ordered_map(rate_limited, items, workers or self.header.workers)
 
     @property
     def order(self) -> str:

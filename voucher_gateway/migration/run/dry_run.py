@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -18,14 +17,12 @@ from voucher_gateway.migration.plan.model import Action
 from voucher_gateway.migration.plan.plan_file import read_vouchers
 from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.progress import OnProgress, RunCounter, RunReport
-from voucher_gateway.migration.run.rate_limit import Rates
 from voucher_gateway.migration.run.rows import MoveResult, RowState, VoucherRow
 from voucher_gateway.migration.run.schema import plans, vouchers
 from voucher_gateway.migration.run.source_check import SourceChanged, SourceCheck
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run.undo import ACTIVATE, CREATE, FREEZE, RETIRE
 from voucher_gateway.models.voucher import Voucher
-from voucher_gateway.request_hooks import use_rate_limiter
 
 
 def predict_run(
@@ -39,24 +36,12 @@ def predict_run(
 ) -> RunReport:
     """Look at each voucher that a run would set about, and return what would come of it."""
     standing = SourceCheck(journey)
-    rates = Rates(journey.header.rates, journey.stop)
-
-    def look(row: VoucherRow) -> MoveResult:
-        with use_rate_limiter(rates.wait):
-            return _predict_result(journey, standing, row)
-
-    most = workers or journey.header.workers
     tally = RunCounter(sum(1 for _ in _due(state, plan, limit)))
-    waiting: deque[Future[MoveResult]] = deque()
-    with ThreadPoolExecutor(most, thread_name_prefix="rehearsal") as pool:
-        for row in _due(state, plan, limit):
-            waiting.append(pool.submit(look, row))
-            if len(waiting) >= 2 * most:
-                tally.add(waiting.popleft().result())
-                if on_progress is not None:
-                    on_progress(tally.progress())
-        for one in waiting:
-            tally.add(one.result())
+    results = journey.ordered_map(partial(_predict_result, journey, standing), _due(state, plan, limit), workers)
+    for result in results:
+        tally.add(result)
+        if on_progress is not None:
+            on_progress(tally.progress())
     if on_progress is not None:
         on_progress(tally.progress())
     return RunReport(

@@ -18,7 +18,6 @@ from voucher_gateway.migration.run.progress import OnProgress, RunCounter
 from voucher_gateway.migration.run.rows import MoveResult, PlanState, ReportedVoucher, RowState, VoucherRow
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run.undo import CannotUndo, Undo
-from voucher_gateway.migration.verify.readers import ordered_map
 from voucher_gateway.money import Money
 
 _BATCH: Final = 64
@@ -80,7 +79,7 @@ def _roll_back(journey: MigrationContext, state: MigrationState, on_progress: On
     rollback = _Rollback(journey, state)
     waiting: list[MoveResult] = []
     trouble: VoucherGatewayError | None = None
-    for ended, mine in ordered_map(journey, rollback.undo, _rows(state)):
+    for ended, mine in journey.ordered_map(rollback.undo, _rows(state)):
         tally.add(ended)
         if isinstance(ended.trouble, VoucherGatewayError):
             trouble = trouble or ended.trouble

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import Final, TypeVar
+from typing import Final
 
 from voucher_gateway.errors.kinds import VoucherNotFound
 from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
-from voucher_gateway.migration.run.rate_limit import Rates
 from voucher_gateway.migration.run.source_check import MOVE
 from voucher_gateway.migration.verify.store import ListedVoucher, VerificationStore, ends_text
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Voucher
-from voucher_gateway.request_hooks import use_rate_limiter
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 _CLOCKS_APART: Final = timedelta(days=1)
 """What was made at the target that long before the plan is surely none of its vouchers."""
@@ -61,7 +54,7 @@ def _with_codes(
         mark = None if code is None else keys.fingerprint(code, provider=MOVE, host=MOVE, key_id=key_id)
         return _listed_voucher(seen), mark
 
-    yield from (reading for reading in ordered_map(journey, whole, listed) if reading is not None)
+    yield from (reading for reading in journey.ordered_map(whole, listed) if reading is not None)
 
 
 def read_source(journey: MigrationContext, evidence: VerificationStore) -> None:
@@ -76,26 +69,8 @@ def read_source(journey: MigrationContext, evidence: VerificationStore) -> None:
         except VoucherNotFound:
             return None  # deleted: nobody can spend it
 
-    missing = ordered_map(journey, one_by_one, evidence.not_at_source())
+    missing = journey.ordered_map(one_by_one, evidence.not_at_source())
     evidence.source(voucher for voucher in missing if voucher is not None)
-
-
-def ordered_map(journey: MigrationContext, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Give what `work` makes of each item, in order, with as many threads as the plan has workers; memory is flat."""
-    workers, rates = journey.header.workers, Rates(journey.header.rates, journey.stop)
-
-    def rate_limited_work(item: T) -> R:
-        with use_rate_limiter(rates.wait):
-            return work(item)
-
-    waiting: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="verify") as pool:
-        for item in items:
-            waiting.append(pool.submit(rate_limited_work, item))
-            if len(waiting) >= 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 def _listed_voucher(seen: VoucherReading) -> ListedVoucher:
