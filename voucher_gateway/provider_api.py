@@ -54,10 +54,6 @@ from voucher_gateway.errors import (
     VoucherMoved,
     VoucherNotFound,
     WrongPin,
-    call_without_frames,
-    drop_frames,
-    hide_arguments,
-    hide_init_arguments,
 )
 from voucher_gateway.http.auth import Auth, BearerKey, ClientCredentials
 from voucher_gateway.http.client import HttpClient
@@ -109,6 +105,7 @@ from voucher_gateway.provider import INTERFACE, ValueReading, VoucherProvider
 from voucher_gateway.request_hooks import has_before_send_hook, notify_before_send
 from voucher_gateway.serialization import to_json
 from voucher_gateway.setting_types import DatabaseUrl, SecretSource, parse_base_url, secret_source
+from voucher_gateway.tracebacks import call_without_frames, drop_frames, hide_arguments, hide_init_arguments
 from voucher_gateway.wire.amounts import (
     AmountFormat,
     DecimalText,

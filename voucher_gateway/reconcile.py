@@ -15,8 +15,7 @@ from typing import Final
 import attrs
 
 from voucher_gateway.capabilities import Operation, Support
-from voucher_gateway.errors.kinds import ConfigurationError, VoucherNotFound
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import ConfigurationError, VoucherGatewayError, VoucherNotFound
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.instants import format_instant
 from voucher_gateway.journal.journal import Journal

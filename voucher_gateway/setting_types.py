@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from voucher_gateway.errors import ConfigurationError, VoucherGatewayError, call_without_frames, hide_arguments
+from voucher_gateway.errors import ConfigurationError, VoucherGatewayError
 from voucher_gateway.masking import MASK, Secret
+from voucher_gateway.tracebacks import call_without_frames, hide_arguments
 
 SecretShape = str | Secret | Mapping[str, Any] | Callable[[], str | Secret]
 """How a secret may be given: as text, ``{"env": NAME}``, ``{"file": PATH}`` or a callable."""

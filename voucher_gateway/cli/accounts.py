@@ -14,7 +14,7 @@ from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import Column, details, print_rows
 from voucher_gateway.conformance import Conformance
 from voucher_gateway.emulation.registry import with_emulations
-from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.registry import InstalledProvider

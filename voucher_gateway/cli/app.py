@@ -40,7 +40,7 @@ from voucher_gateway.cli.reconcile import reconcile_accounts
 from voucher_gateway.cli.report import report, snapshot
 from voucher_gateway.cli.simulate import simulate
 from voucher_gateway.cli.vouchers_read import presentation
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import VoucherGatewayError
 
 _NAME: Final = "voucher-gateway"
 _SURROGATES: Final = re.compile("[\\ud800-\\udfff]")

@@ -17,8 +17,7 @@ from voucher_gateway import registry
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import CliContext, cli_context_of
 from voucher_gateway.cli.parsing import pin_from
-from voucher_gateway.errors.kinds import ConfigurationError
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.masking import Pin, Secret
 from voucher_gateway.provider import VoucherProvider
 

@@ -12,9 +12,7 @@ import typer
 
 from voucher_gateway.cli.output import Output
 from voucher_gateway.config.loader import Config, default_config_path
-from voucher_gateway.errors.kinds import ConfigurationError
-from voucher_gateway.errors.request import InvalidRequest
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import ConfigurationError, InvalidRequest, VoucherGatewayError
 from voucher_gateway.gateway.gateway import Gateway
 
 LOOK: Final = "Look before you repeat it."

@@ -16,8 +16,7 @@ from voucher_gateway.cli.migrate_progress import showing
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.since import SourceChange, changes_since_plan
 from voucher_gateway.cli.tables import Column, count_text, print_rows
-from voucher_gateway.errors.kinds import ConfigurationError
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.migration.plan.losses import REPORTED, find_unaccepted_risks
 from voucher_gateway.migration.plan.make import make_plan

@@ -30,7 +30,7 @@ from voucher_gateway.cli.errors import (
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import details
 from voucher_gateway.config.loader import Config, load_config
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.changed_references import fact_name, noted_changed_references

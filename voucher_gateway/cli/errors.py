@@ -16,8 +16,7 @@ import typer
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.cli.context import CliContext
 from voucher_gateway.cli.output import Output
-from voucher_gateway.errors import OperationInProgress, ReferenceConflict
-from voucher_gateway.errors.kinds import (
+from voucher_gateway.errors import (
     AccessDenied,
     AlreadyCaptured,
     AlreadyRefunded,
@@ -26,23 +25,25 @@ from voucher_gateway.errors.kinds import (
     ConfigurationError,
     DatabaseUnavailable,
     Declined,
+    InvalidRequest,
     MalformedResponse,
     NotExecuted,
+    OperationInProgress,
     OutcomeUnknown,
     RateLimited,
+    ReferenceConflict,
     Rejected,
     ReservationExpired,
     ReservationReleased,
     ReservationSuperseded,
+    Ticket,
     UnsupportedOperation,
+    VoucherGatewayError,
     VoucherHeld,
     VoucherInactive,
     VoucherMoved,
     VoucherNotFound,
 )
-from voucher_gateway.errors.request import InvalidRequest
-from voucher_gateway.errors.root import VoucherGatewayError
-from voucher_gateway.errors.ticket import Ticket
 from voucher_gateway.masking import MASK
 
 DEBUG_VARIABLE: Final = "VOUCHER_GATEWAY_DEBUG"

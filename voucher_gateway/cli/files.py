@@ -12,7 +12,7 @@ from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.copying import Copy
 from voucher_gateway.cli.parsing import FILE_SUFFIXES, is_file, open_gateway_with_files
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.migration.plan.losses import LOSSES
 from voucher_gateway.migration.plan.model import Action

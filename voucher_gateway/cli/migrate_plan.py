@@ -18,7 +18,7 @@ from voucher_gateway.cli.errors import DECLINED, DONE
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.parsing import is_file, open_gateway_with_files
 from voucher_gateway.cli.tables import Column, count_text, print_rows
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.migration.plan.losses import REPORTED, find_unaccepted_risks
 from voucher_gateway.migration.plan.make import make_plan
 from voucher_gateway.migration.plan.model import Action

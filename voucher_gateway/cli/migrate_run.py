@@ -15,7 +15,7 @@ from voucher_gateway.cli.migrate_progress import showing
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.parsing import is_file, open_gateway_with_files
 from voucher_gateway.cli.tables import Column, count_text, print_rows
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.migration.plan.plan_file import read_header
 from voucher_gateway.migration.run.progress import RunReport

@@ -10,7 +10,7 @@ import typer
 
 from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.output import Output
-from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.errors import ConfigurationError
 
 
 def new_provider(

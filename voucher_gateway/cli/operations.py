@@ -16,8 +16,7 @@ from voucher_gateway.cli.errors import decide_sentence
 from voucher_gateway.cli.helptext import paragraphs
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import Column, details, fields_of, minute_of, print_rows, text_of
-from voucher_gateway.errors.kinds import ConfigurationError
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.execution.recovery import Resolution
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.backup import copy_journal

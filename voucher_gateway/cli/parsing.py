@@ -16,8 +16,7 @@ from typing import Any, Final
 
 from voucher_gateway import registry
 from voucher_gateway.cli.context import CliContext, configuring
-from voucher_gateway.errors.kinds import ConfigurationError, MalformedResponse
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import ConfigurationError, InvalidRequest, MalformedResponse
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.instants import parse_instant

@@ -15,7 +15,7 @@ from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.operations import LOOK_INTO_THE_JOURNAL
 from voucher_gateway.cli.parsing import instant_from, money_from, pin_from, require_code
 from voucher_gateway.cli.vouchers_write import run_changing_call
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.models.results import Redemption, Refund, Release, Reservation
 from voucher_gateway.money import Money

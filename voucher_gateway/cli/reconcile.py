@@ -11,7 +11,7 @@ from voucher_gateway.cli.errors import DIFFERENT, DONE, NOT_DONE
 from voucher_gateway.cli.operations import command_name
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import Column, count_text, print_rows, text_of
-from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.reconcile import Finding, Reconciliation, reconcile
 
 _COLUMNS: Final = (

@@ -17,9 +17,7 @@ from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.parsing import INSTANT, instant_from
 from voucher_gateway.cli.tables import Column, count_text, print_rows
 from voucher_gateway.config.loader import Config, load_config
-from voucher_gateway.errors.kinds import ConfigurationError
-from voucher_gateway.errors.request import InvalidRequest
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import ConfigurationError, InvalidRequest, VoucherGatewayError
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.html.document import Page, Table
 from voucher_gateway.html.render import write

@@ -22,9 +22,7 @@ from voucher_gateway.cli.operations import (
 )
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import Column, count_text, print_rows, text_of
-from voucher_gateway.errors.kinds import ConfigurationError
-from voucher_gateway.errors.request import InvalidRequest
-from voucher_gateway.errors.ticket import Ticket
+from voucher_gateway.errors import ConfigurationError, InvalidRequest, Ticket
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.backup import import_missing_movements, mark_restored
 from voucher_gateway.journal.records import OperationKey, OperationState

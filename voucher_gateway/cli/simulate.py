@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from voucher_gateway.errors.kinds import ConfigurationError
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import ConfigurationError, InvalidRequest
 
 
 def simulate(

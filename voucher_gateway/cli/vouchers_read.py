@@ -15,7 +15,7 @@ from voucher_gateway.cli.errors import DECLINED, NOT_DONE, error_object
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.parsing import code_from, filters_from, instant_from, pin_from, require_code
 from voucher_gateway.cli.tables import MOVEMENT_COLUMNS, details, fields_of, print_rows, text_of, voucher_columns
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.gateway.find import FindResult
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.listing.listing import Listing

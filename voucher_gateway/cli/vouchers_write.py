@@ -16,7 +16,7 @@ from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.parsing import code_from, instant_from, metadata_from, money_from, pin_from, validity_from
 from voucher_gateway.cli.tables import details, fields_of, text_of
 from voucher_gateway.emulation.registry import unsupported_error
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.models.requests import KEEP, NewVoucher, VoucherChanges
 from voucher_gateway.models.results import Redemption, Refund

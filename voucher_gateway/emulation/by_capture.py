@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from voucher_gateway.emulation.steps import StepRunner
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.results import Redemption, Release, Reservation

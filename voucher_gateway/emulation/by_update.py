@@ -8,16 +8,16 @@ import attrs
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.emulation.steps import StepRunner
-from voucher_gateway.errors.kinds import (
+from voucher_gateway.errors import (
     ConcurrentModification,
     CurrencyMismatch,
     InsufficientValue,
     IntegrityMismatch,
+    InvalidRequest,
     OutcomeUnknown,
     VoucherExpired,
+    VoucherGatewayError,
 )
-from voucher_gateway.errors.request import InvalidRequest
-from voucher_gateway.errors.root import VoucherGatewayError
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.results import Redemption, Refund, TopUp
 from voucher_gateway.money import Money

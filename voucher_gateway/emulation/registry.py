@@ -8,7 +8,7 @@ from typing import Final
 import attrs
 
 from voucher_gateway.capabilities import RISKS, Capabilities, Operation, OperationSupport, RepeatSafety, Support
-from voucher_gateway.errors.kinds import MissingScope, UnsupportedOperation
+from voucher_gateway.errors import MissingScope, UnsupportedOperation
 from voucher_gateway.provider import VoucherProvider
 
 

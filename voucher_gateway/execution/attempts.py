@@ -11,17 +11,17 @@ from typing import Final, TypeVar
 import attrs
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors import ConcurrentModification
-from voucher_gateway.errors.kinds import (
+from voucher_gateway.errors import (
+    ConcurrentModification,
     DatabaseUnavailable,
     IntegrityMismatch,
     OperationInProgress,
     OutcomeUnknown,
     Rejected,
     ReservationSuperseded,
+    VoucherGatewayError,
     VoucherNotFound,
 )
-from voucher_gateway.errors.root import VoucherGatewayError
 from voucher_gateway.execution.call import Call
 from voucher_gateway.execution.voucher_check import is_other_voucher
 from voucher_gateway.integrity import OTHER_VOUCHER, voucher_id_of

@@ -9,7 +9,7 @@ import attrs
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.emulation.steps import StepRunner
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.masking import Code
 from voucher_gateway.money import Money
 from voucher_gateway.nfc import is_visible, nfc, nfc_or_none

@@ -12,9 +12,9 @@ import attrs
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.emulation.steps import StepRunner
-from voucher_gateway.errors import ConcurrentModification, ReferenceConflict
-from voucher_gateway.errors.kinds import (
+from voucher_gateway.errors import (
     AccessDenied,
+    ConcurrentModification,
     DatabaseUnavailable,
     Declined,
     DuplicateCode,
@@ -22,9 +22,10 @@ from voucher_gateway.errors.kinds import (
     OperationInProgress,
     OutcomeUnknown,
     ProviderUnavailable,
+    ReferenceConflict,
+    Ticket,
+    VoucherGatewayError,
 )
-from voucher_gateway.errors.root import VoucherGatewayError
-from voucher_gateway.errors.ticket import Ticket
 from voucher_gateway.execution.attempts import Attempt
 from voucher_gateway.execution.call import Call, R
 from voucher_gateway.execution.resolution import (

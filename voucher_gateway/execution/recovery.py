@@ -7,9 +7,7 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.errors.kinds import ConfigurationError, OperationInProgress
-from voucher_gateway.errors.request import InvalidRequest
-from voucher_gateway.errors.ticket import Ticket
+from voucher_gateway.errors import ConfigurationError, InvalidRequest, OperationInProgress, Ticket
 from voucher_gateway.execution.executor import JournalExecutor
 from voucher_gateway.execution.resolution import minimal_result, resolve_unknown, undecided_requests
 from voucher_gateway.instants import now

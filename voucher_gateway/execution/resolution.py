@@ -10,8 +10,7 @@ import attrs
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.emulation.by_update import overwrite_id
-from voucher_gateway.errors.kinds import ConfigurationError, OutcomeUnknown
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import ConfigurationError, OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.execution.voucher_check import may_concern_other_voucher
 from voucher_gateway.instants import now
 from voucher_gateway.journal.changed_references import changes_references

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from voucher_gateway.errors.kinds import AccessDenied, UnsupportedOperation
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import AccessDenied, UnsupportedOperation, VoucherGatewayError
 from voucher_gateway.integrity import OTHER_VOUCHER
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.known_vouchers import code_fingerprints, known_voucher

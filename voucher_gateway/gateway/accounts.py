@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from voucher_gateway.capabilities import Capabilities, Operation, Support
 from voucher_gateway.emulation.registry import unsupported_error
 from voucher_gateway.emulation.steps import StepRunner
-from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.execution.call import Call, Executor
 from voucher_gateway.execution.direct import DirectExecutor
 from voucher_gateway.gateway.account import Account

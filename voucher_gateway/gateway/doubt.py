@@ -9,9 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.kinds import ConfigurationError
-from voucher_gateway.errors.request import InvalidRequest
-from voucher_gateway.errors.ticket import Ticket
+from voucher_gateway.errors import ConfigurationError, InvalidRequest, Ticket
 from voucher_gateway.gateway.accounts import Accounts
 from voucher_gateway.models.results import Redemption, Reservation
 from voucher_gateway.outcome import Result

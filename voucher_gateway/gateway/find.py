@@ -8,9 +8,7 @@ from typing import Literal
 
 import attrs
 
-from voucher_gateway.errors.kinds import VoucherNotFound
-from voucher_gateway.errors.request import InvalidRequest
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import InvalidRequest, VoucherGatewayError, VoucherNotFound
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.voucher import Voucher

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from voucher_gateway.config.loader import Config, load_config
-from voucher_gateway.errors.frames import hide_arguments
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.gateway.doubt import Doubt
 from voucher_gateway.gateway.issuing import Issuing
 from voucher_gateway.gateway.reading import Reading
 from voucher_gateway.gateway.spending import Spending
+from voucher_gateway.tracebacks import hide_arguments
 
 
 class Gateway(Reading, Issuing, Spending, Doubt):

@@ -12,7 +12,7 @@ from voucher_gateway.emulation.by_top_up import refund_by_top_up
 from voucher_gateway.emulation.by_update import top_up_by_update
 from voucher_gateway.emulation.registry import unsupported_error
 from voucher_gateway.emulation.steps import StepRunner
-from voucher_gateway.errors.kinds import ConfigurationError, UnsupportedOperation
+from voucher_gateway.errors import ConfigurationError, UnsupportedOperation
 from voucher_gateway.execution.call import LONGEST_REFERENCE, Call
 from voucher_gateway.gateway.refunds import Refunds
 from voucher_gateway.models.results import Redemption, Refund

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.kinds import IntegrityMismatch
+from voucher_gateway.errors import IntegrityMismatch
 from voucher_gateway.gateway.accounts import Accounts
 from voucher_gateway.gateway.find import FindResult, find_in_accounts
 from voucher_gateway.listing.listing import Listing

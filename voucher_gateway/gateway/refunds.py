@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.kinds import ConfigurationError
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.gateway.accounts import Accounts
 from voucher_gateway.models.results import Redemption
 from voucher_gateway.money import Money

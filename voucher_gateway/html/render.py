@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from voucher_gateway.atomic_file import atomic_write
-from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.html.document import Chart, Column, Page, Section, Table, Text
 from voucher_gateway.html.text import escape_unprintable, groups
 from voucher_gateway.instants import format_instant

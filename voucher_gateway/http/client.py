@@ -18,7 +18,6 @@ from voucher_gateway.errors import (
     ProviderUnavailable,
     RateLimited,
     VoucherGatewayError,
-    drop_frames,
 )
 from voucher_gateway.http import outcome_table
 from voucher_gateway.http.auth import Auth, Form, PostForm, encode_form
@@ -33,6 +32,7 @@ from voucher_gateway.integrity import require_voucher
 from voucher_gateway.masking import Secret
 from voucher_gateway.outcome import Effect, Intent
 from voucher_gateway.request_hooks import notify_before_send, wait_for_rate_limit
+from voucher_gateway.tracebacks import drop_frames
 
 T = TypeVar("T")
 

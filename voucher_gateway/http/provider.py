@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from voucher_gateway.errors import Rejected, VoucherGatewayError, VoucherNotFound, drop_frames
+from voucher_gateway.errors import Rejected, VoucherGatewayError, VoucherNotFound
 from voucher_gateway.http.client import HttpClient
 from voucher_gateway.http.messages import Request, Response
 from voucher_gateway.http.settings import HttpSettings
 from voucher_gateway.instants import now
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.tracebacks import drop_frames
 
 T = TypeVar("T")
 

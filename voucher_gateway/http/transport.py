@@ -23,12 +23,13 @@ from requests.utils import select_proxy
 from urllib3.util import Retry, parse_url
 
 from voucher_gateway import fork_safety
-from voucher_gateway.errors import ConfigurationError, drop_frames
+from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.http.deadlines import DeadlineAdapter, DeadlineExceeded, RequestDeadline, request_deadline
 from voucher_gateway.http.messages import EncodedRequest, Response
 from voucher_gateway.http.outcome_table import TransportFailure
 from voucher_gateway.http.settings import HttpSettings, ReplyLimits
 from voucher_gateway.setting_types import is_this_machine
+from voucher_gateway.tracebacks import drop_frames
 
 USER_AGENT: Final = "voucher-gateway"
 

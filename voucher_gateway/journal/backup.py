@@ -9,8 +9,7 @@ from pathlib import Path
 
 import attrs
 
-from voucher_gateway.errors.kinds import ConfigurationError, DatabaseUnavailable
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable, InvalidRequest
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.restore_guard import RESTORED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import VoucherGatewayError
 
 
 def error_json(error: VoucherGatewayError) -> str:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.kinds import (
+from voucher_gateway.errors import (
     AlreadyCaptured,
     ReservationExpired,
     ReservationReleased,

@@ -14,8 +14,7 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.errors.kinds import OperationInProgress
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import OperationInProgress, VoucherGatewayError
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal import queries, statements
 from voucher_gateway.journal.errors import error_json

@@ -14,7 +14,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.schema import facts, operations
 from voucher_gateway.storage.engine import Database

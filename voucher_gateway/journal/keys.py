@@ -15,11 +15,11 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.errors.frames import call_without_frames
-from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.instants import now
 from voucher_gateway.masking import Code, Secret
 from voucher_gateway.storage.key_file import MIN_KEY_BYTES, key_file, make_key, read_key
+from voucher_gateway.tracebacks import call_without_frames
 
 
 def new_id(mark: str) -> str:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.kinds import OperationInProgress, VoucherMoved
+from voucher_gateway.errors import OperationInProgress, VoucherMoved
 from voucher_gateway.instants import format_micros, now, parse_instant
 from voucher_gateway.journal.records import OperationRecord
 from voucher_gateway.journal.schema import moved

@@ -13,7 +13,7 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.errors.kinds import ConfigurationError, OperationInProgress
+from voucher_gateway.errors import ConfigurationError, OperationInProgress
 from voucher_gateway.journal.records import OperationTarget
 from voucher_gateway.journal.schema import accounts, adopted, moved, operations
 from voucher_gateway.outcome import Intent

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from voucher_gateway.errors.frames import hide_arguments
-from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keycheck import KEY_VARIABLE, missing_key, must_have_a_key
 from voucher_gateway.journal.keys import JournalKeys
@@ -15,6 +14,7 @@ from voucher_gateway.masking import Secret
 from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.key_file import key_file
+from voucher_gateway.tracebacks import hide_arguments
 
 __all__ = ["KEY_VARIABLE", "open_journal"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.ticket import Ticket
+from voucher_gateway.errors import Ticket
 from voucher_gateway.instants import parse_instant
 from voucher_gateway.journal.results import read_result
 from voucher_gateway.masking import Code

@@ -13,8 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.kinds import AlreadyRefunded, OperationInProgress
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import AlreadyRefunded, InvalidRequest, OperationInProgress
 from voucher_gateway.journal.moves import move_chain
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.journal.results import read_result

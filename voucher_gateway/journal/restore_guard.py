@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.kinds import DatabaseUnavailable, ReferenceConflict
+from voucher_gateway.errors import DatabaseUnavailable, ReferenceConflict
 from voucher_gateway.instants import format_micros, parse_instant
 from voucher_gateway.journal.keys import MARK_LENGTH
 from voucher_gateway.journal.records import OperationRecord

@@ -11,12 +11,13 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.errors import InvalidRequest, hide_init_arguments
+from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.instants import require_aware
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.voucher import Medium, Metadata, Status, Validity
 from voucher_gateway.money import Money
 from voucher_gateway.nfc import nfc_or_none
+from voucher_gateway.tracebacks import hide_init_arguments
 
 
 def _code(text: str | Code | None) -> Code | None:

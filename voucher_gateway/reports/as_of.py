@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.reports.liability import AccountLiability, Liability, is_relative, tally
 from voucher_gateway.reports.roll_forward import RollForward

@@ -10,7 +10,7 @@ import attrs
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.concurrency import ordered_map
-from voucher_gateway.errors.kinds import Declined, MalformedResponse, UnsupportedOperation
+from voucher_gateway.errors import Declined, MalformedResponse, UnsupportedOperation
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.instants import now
 from voucher_gateway.listing.listing import Listing

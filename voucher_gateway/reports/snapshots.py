@@ -13,8 +13,7 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.errors.frames import hide_init_arguments
-from voucher_gateway.errors.kinds import DatabaseUnavailable
+from voucher_gateway.errors import DatabaseUnavailable
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.models.voucher import Status
 from voucher_gateway.money import Money
@@ -22,6 +21,7 @@ from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.reports.balances import BalanceReader, VoucherBalance
 from voucher_gateway.reports.schema import SNAPSHOTS, balances, snapshots
 from voucher_gateway.storage.engine import Database
+from voucher_gateway.tracebacks import hide_init_arguments
 
 _BATCH: Final = 1000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ from typing import Final, Self
 import attrs
 
 from voucher_gateway import registry
-from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.errors import ConfigurationError
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*", re.ASCII)
 _LONGEST_NAME: Final = 30

@@ -9,7 +9,7 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.provider import INTERFACE
 from voucher_gateway.scaffold.names import Naming
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable, hide_init_arguments
+from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable
 from voucher_gateway.fork_safety import register, renew_if_forked
 from voucher_gateway.storage.connections import BUSY_TIMEOUT_S, PooledTransaction, SharedConnection, SharedTransaction
 from voucher_gateway.storage.errors import database_errors
@@ -22,6 +22,7 @@ from voucher_gateway.storage.fork import track_session
 from voucher_gateway.storage.locks import AdvisoryLocks, FileLocks, Locks
 from voucher_gateway.storage.schema_upgrade import Schema, upgrade_schema
 from voucher_gateway.storage.urls import normalize, safe_text
+from voucher_gateway.tracebacks import hide_init_arguments
 
 _IDLE_S: Final = 5.0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 
 from voucher_gateway.conformance import FILE, SUITE, Conformance, Level, conformance_of, distribution_of, place
-from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.promise_checks import PROMISE_ATTRIBUTE

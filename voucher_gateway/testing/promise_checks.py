@@ -8,7 +8,7 @@ from typing import Any, Final, NoReturn, ParamSpec, TypeVar
 
 import attrs
 
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.testing.promises import PROMISES

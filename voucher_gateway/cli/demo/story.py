@@ -11,7 +11,7 @@ from rich.text import Text
 from voucher_gateway.cli.errors import error_object
 from voucher_gateway.cli.output import Output, printable
 from voucher_gateway.cli.tables import Column, print_rows, voucher_columns
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.models.voucher import Voucher
 
 _WIDTH: Final = 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from voucher_gateway.cli.demo.stage import EVENTS_CODE, SHOP_CODE, Stage
 from voucher_gateway.cli.demo.story import Story
-from voucher_gateway.errors.kinds import Declined, OutcomeUnknown, UnsupportedOperation
+from voucher_gateway.errors import Declined, OutcomeUnknown, UnsupportedOperation
 from voucher_gateway.models.results import Redemption
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money

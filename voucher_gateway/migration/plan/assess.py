@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 
 from voucher_gateway.capabilities import Capabilities, Expiry
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.masking import Code
 from voucher_gateway.migration.plan.losses import REPORTED
 from voucher_gateway.migration.plan.model import Action, Destination, Kind

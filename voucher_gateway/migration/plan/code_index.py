@@ -10,8 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.kinds import VoucherNotFound
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import InvalidRequest, VoucherNotFound
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.masking import Code
 from voucher_gateway.migration.run.rate_limit import Rates

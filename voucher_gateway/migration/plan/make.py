@@ -15,8 +15,7 @@ import attrs
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.concurrency import ordered_map
-from voucher_gateway.errors.kinds import ConfigurationError
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.listing.page import ListingReport

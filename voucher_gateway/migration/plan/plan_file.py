@@ -18,7 +18,7 @@ import attrs
 import cattrs
 
 from voucher_gateway.atomic_file import AtomicFile
-from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.migration.plan.estimate import Estimate
 from voucher_gateway.migration.plan.model import PlanHeader, PlannedVoucher
 from voucher_gateway.migration.plan.totals import Totals

@@ -34,7 +34,7 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from voucher_gateway.config.provider_settings import Problems, did_you_mean, toml_type_name
-from voucher_gateway.errors.kinds import ConfigurationError
+from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.migration.plan.losses import LOSSES, RISKS
 from voucher_gateway.migration.plan.model import Action, Kind
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 import attrs
 
 from voucher_gateway.capabilities import Capabilities, Operation, Support
-from voucher_gateway.errors.kinds import UnsupportedOperation
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import InvalidRequest, UnsupportedOperation
 from voucher_gateway.migration.plan.model import Step
 from voucher_gateway.migration.plan.policy import Retire
 

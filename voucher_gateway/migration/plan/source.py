@@ -9,7 +9,7 @@ from typing import Final, Self
 import attrs
 
 from voucher_gateway.capabilities import Capabilities, Operation
-from voucher_gateway.errors.kinds import AccessDenied, VoucherNotFound
+from voucher_gateway.errors import AccessDenied, VoucherNotFound
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.listing.listing import Listing
 from voucher_gateway.listing.resume_token import digest

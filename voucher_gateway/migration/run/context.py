@@ -11,13 +11,7 @@ import attrs
 
 from voucher_gateway.capabilities import Capabilities, Operation
 from voucher_gateway.concurrency import ordered_map
-from voucher_gateway.errors.kinds import (
-    ConfigurationError,
-    MalformedResponse,
-    NotExecuted,
-    OperationInProgress,
-    RateLimited,
-)
+from voucher_gateway.errors import ConfigurationError, MalformedResponse, NotExecuted, OperationInProgress, RateLimited
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.moves import move_reference

@@ -10,8 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.kinds import Declined, VoucherNotFound
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import Declined, VoucherGatewayError, VoucherNotFound
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.migration.plan.model import Action
 from voucher_gateway.migration.plan.plan_file import read_vouchers

@@ -10,7 +10,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.errors.kinds import OperationInProgress
+from voucher_gateway.errors import OperationInProgress
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.migration.plan.model import Action, PlanHeader, PlannedVoucher
 from voucher_gateway.migration.run.rows import PlanState, RowState, value_of, write_planned

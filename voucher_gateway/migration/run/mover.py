@@ -12,22 +12,22 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors import ReferenceConflict
-from voucher_gateway.errors.kinds import (
+from voucher_gateway.errors import (
     AccessDenied,
     ConcurrentModification,
     ConfigurationError,
     Declined,
     DuplicateCode,
+    InvalidRequest,
     MalformedResponse,
     NotExecuted,
     OperationInProgress,
     OutcomeUnknown,
+    ReferenceConflict,
     UnsupportedOperation,
+    VoucherGatewayError,
     VoucherNotFound,
 )
-from voucher_gateway.errors.request import InvalidRequest
-from voucher_gateway.errors.root import VoucherGatewayError
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway.migration.plan.model import Step
 from voucher_gateway.migration.plan.target_voucher import build_target_voucher

@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.migration.run.rows import MoveResult, ReportedVoucher, RowState
 from voucher_gateway.money import Money
 

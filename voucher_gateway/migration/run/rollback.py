@@ -9,8 +9,7 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.errors.kinds import ConcurrentModification, OutcomeUnknown
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import ConcurrentModification, OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.migration.plan.plan_file import read_summary
 from voucher_gateway.migration.run.context import MigrationContext

@@ -11,9 +11,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from voucher_gateway.errors.kinds import AccessDenied, ConfigurationError, DatabaseUnavailable
-from voucher_gateway.errors.request import InvalidRequest
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import (
+    AccessDenied,
+    ConfigurationError,
+    DatabaseUnavailable,
+    InvalidRequest,
+    VoucherGatewayError,
+)
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.instants import now
 from voucher_gateway.migration.plan.losses import find_unaccepted_risks

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from voucher_gateway.capabilities import Capabilities, Expiry, Operation
-from voucher_gateway.errors.kinds import Declined, OutcomeUnknown, VoucherNotFound
+from voucher_gateway.errors import Declined, OutcomeUnknown, VoucherNotFound
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.migration.run.context import MigrationContext, OutcomeNotResolved, VoucherReading, operation_of
 from voucher_gateway.migration.run.rows import VoucherRow

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import attrs
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.instants import format_micros, parse_instant
 from voucher_gateway.migration.plan.model import Destination, PlannedVoucher
 from voucher_gateway.migration.plan.target_voucher import is_not_spendable

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Final
 
-from voucher_gateway.errors.kinds import VoucherNotFound
+from voucher_gateway.errors import VoucherNotFound
 from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
 from voucher_gateway.migration.run.source_check import MOVE
 from voucher_gateway.migration.verify.store import ListedVoucher, VerificationStore, ends_text

@@ -11,8 +11,7 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.kinds import MalformedResponse, VoucherNotFound
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import MalformedResponse, VoucherGatewayError, VoucherNotFound
 from voucher_gateway.models.results import Balance
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money, exponent

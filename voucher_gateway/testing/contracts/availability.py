@@ -10,14 +10,14 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.kinds import (
+from voucher_gateway.errors import (
     AccessDenied,
     AuthenticationFailed,
     MalformedResponse,
     NotExecuted,
     OutcomeUnknown,
+    VoucherGatewayError,
 )
-from voucher_gateway.errors.root import VoucherGatewayError
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.provider import VoucherProvider

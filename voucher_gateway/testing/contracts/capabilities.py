@@ -10,8 +10,7 @@ import attrs
 
 from voucher_gateway.capabilities import AccountCheck, AmountRules, Capabilities, Operation, Support
 from voucher_gateway.config.provider_settings import Problems, read_settings
-from voucher_gateway.errors.kinds import AccessDenied, ConfigurationError, UnsupportedOperation
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import AccessDenied, ConfigurationError, UnsupportedOperation, VoucherGatewayError
 from voucher_gateway.models.requests import NewVoucher, VoucherChanges, VoucherQuery
 from voucher_gateway.models.results import Redemption, Reservation
 from voucher_gateway.money import Money

@@ -7,16 +7,16 @@ from functools import partial
 from typing import Any, Final
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.kinds import (
+from voucher_gateway.errors import (
     CurrencyMismatch,
     Declined,
+    InvalidRequest,
     MalformedResponse,
     Rejected,
     UnsupportedOperation,
+    VoucherGatewayError,
     VoucherNotFound,
 )
-from voucher_gateway.errors.request import InvalidRequest
-from voucher_gateway.errors.root import VoucherGatewayError
 from voucher_gateway.models.requests import VoucherChanges
 from voucher_gateway.models.voucher import Status
 from voucher_gateway.money import Money

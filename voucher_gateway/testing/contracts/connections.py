@@ -7,8 +7,7 @@ from contextlib import closing, suppress
 from typing import Any, Final
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.kinds import AccessDenied, MalformedResponse, NotExecuted
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import AccessDenied, MalformedResponse, NotExecuted, VoucherGatewayError
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract, changing

@@ -14,8 +14,7 @@ import attrs
 import pytest
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.kinds import OperationInProgress, ReferenceConflict
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import OperationInProgress, ReferenceConflict, VoucherGatewayError
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway.money import exponent
 from voucher_gateway.reconcile import reconcile

@@ -8,8 +8,13 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
-from voucher_gateway.errors.kinds import DuplicateCode, UnsupportedOperation
-from voucher_gateway.errors.request import AmountOutOfRange, AmountPrecisionError, InvalidRequest
+from voucher_gateway.errors import (
+    AmountOutOfRange,
+    AmountPrecisionError,
+    DuplicateCode,
+    InvalidRequest,
+    UnsupportedOperation,
+)
 from voucher_gateway.instants import parse_instant
 from voucher_gateway.masking import Code
 from voucher_gateway.models.requests import NewVoucher

@@ -9,9 +9,7 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.errors.kinds import ConfigurationError, UnsupportedOperation
-from voucher_gateway.errors.request import InvalidRequest
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import ConfigurationError, InvalidRequest, UnsupportedOperation, VoucherGatewayError
 from voucher_gateway.instants import now
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Status, Voucher

@@ -7,8 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.kinds import MalformedResponse, VoucherNotFound
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import MalformedResponse, VoucherGatewayError, VoucherNotFound
 from voucher_gateway.models.results import Balance
 from voucher_gateway.models.voucher import Medium, Status, Voucher
 from voucher_gateway.provider import VoucherProvider

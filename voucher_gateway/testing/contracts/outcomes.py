@@ -11,8 +11,7 @@ from typing import Any, Final
 import pytest
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.root import VoucherGatewayError
-from voucher_gateway.errors.ticket import Ticket
+from voucher_gateway.errors import Ticket, VoucherGatewayError
 from voucher_gateway.integrity import voucher_id_of
 from voucher_gateway.outcome import Intent
 from voucher_gateway.provider import VoucherProvider

@@ -8,9 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.kinds import Declined, VoucherNotFound
-from voucher_gateway.errors.request import InvalidRequest
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import Declined, InvalidRequest, VoucherGatewayError, VoucherNotFound
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.presentation import Presentation
 from voucher_gateway.models.voucher import MovementKind, Status, Voucher

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from functools import partial
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.kinds import (
+from voucher_gateway.errors import (
     CurrencyMismatch,
     InsufficientValue,
+    InvalidRequest,
     Rejected,
     VoucherExpired,
     VoucherInactive,
     VoucherNotFound,
     WrongPin,
 )
-from voucher_gateway.errors.request import InvalidRequest
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.results import Redemption, Reservation
 from voucher_gateway.models.voucher import Voucher

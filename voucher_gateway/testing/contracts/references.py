@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from voucher_gateway.capabilities import Operation, RepeatSafety
-from voucher_gateway.errors.kinds import Declined, DuplicateCode, ReferenceConflict
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import Declined, DuplicateCode, InvalidRequest, ReferenceConflict
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import SpendBase, changing
 from voucher_gateway.testing.harness.calls import expect_error

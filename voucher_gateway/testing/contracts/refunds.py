@@ -8,8 +8,7 @@ from functools import partial
 from typing import Any
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.kinds import AlreadyRefunded, InsufficientValue, Rejected, UnsupportedOperation
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import AlreadyRefunded, InsufficientValue, InvalidRequest, Rejected, UnsupportedOperation
 from voucher_gateway.models.results import Redemption, Refund
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider

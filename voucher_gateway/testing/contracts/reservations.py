@@ -7,10 +7,11 @@ from datetime import timedelta
 from functools import partial
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.kinds import (
+from voucher_gateway.errors import (
     AlreadyCaptured,
     Declined,
     InsufficientValue,
+    InvalidRequest,
     Rejected,
     ReservationExpired,
     ReservationReleased,
@@ -19,7 +20,6 @@ from voucher_gateway.errors.kinds import (
     VoucherHeld,
     VoucherNotFound,
 )
-from voucher_gateway.errors.request import InvalidRequest
 from voucher_gateway.models.results import Reservation
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import SpendBase

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.outcome import Effect, Intent, Outcome
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_before_send_hook

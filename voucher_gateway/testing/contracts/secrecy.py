@@ -11,7 +11,7 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.provider import VoucherProvider

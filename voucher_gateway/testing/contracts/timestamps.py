@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors.kinds import MalformedResponse
+from voucher_gateway.errors import MalformedResponse
 from voucher_gateway.instants import parse_instant
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.amounts import calls_of

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.outcome import Intent
 from voucher_gateway.request_hooks import use_before_send_hook
 from voucher_gateway.testing.harness.vendor import ACCOUNT, VendorUnderTest

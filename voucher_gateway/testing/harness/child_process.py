@@ -17,7 +17,7 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway.capabilities import RISKS
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.journal import Journal

@@ -13,8 +13,7 @@ import attrs
 
 from voucher_gateway.capabilities import RISKS, Capabilities, Operation, Support
 from voucher_gateway.emulation.registry import with_emulations
-from voucher_gateway.errors.kinds import DatabaseUnavailable, Declined, NotExecuted, OutcomeUnknown
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import DatabaseUnavailable, Declined, NotExecuted, OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway.testing.harness.calls import AccountClient, changing_of
 from voucher_gateway.testing.harness.cases import OperationCase, make_case

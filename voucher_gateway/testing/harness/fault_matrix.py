@@ -14,9 +14,7 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway.capabilities import Operation, RepeatSafety
-from voucher_gateway.errors.kinds import OutcomeUnknown
-from voucher_gateway.errors.root import VoucherGatewayError
-from voucher_gateway.errors.ticket import Ticket
+from voucher_gateway.errors import OutcomeUnknown, Ticket, VoucherGatewayError
 from voucher_gateway.outcome import Intent, Outcome
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import changing

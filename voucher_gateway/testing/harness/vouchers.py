@@ -12,8 +12,7 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway.capabilities import Operation, Support
-from voucher_gateway.errors.kinds import UnsupportedOperation
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import InvalidRequest, UnsupportedOperation
 from voucher_gateway.masking import Code
 from voucher_gateway.models.requests import NewVoucher, VoucherChanges
 from voucher_gateway.models.results import Redemption, Reservation

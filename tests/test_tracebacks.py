@@ -8,14 +8,8 @@ from collections.abc import Callable
 import attrs
 import pytest
 
-from voucher_gateway.errors import (
-    InvalidRequest,
-    VoucherGatewayError,
-    call_without_frames,
-    drop_frames,
-    hide_arguments,
-    hide_init_arguments,
-)
+from voucher_gateway.errors import InvalidRequest, VoucherGatewayError
+from voucher_gateway.tracebacks import call_without_frames, drop_frames, hide_arguments, hide_init_arguments
 
 
 def functions_of(error: BaseException) -> list[str]:

@@ -1,4 +1,8 @@
-"""Errors without the frames that they came through, whose local variables an error tracker would send."""
+"""Errors without the frames that they came through.
+
+An error tracker sends the local variables of frames. A frame that holds a code, a PIN or a secret must therefore not
+stay on an error's traceback.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import functools
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from voucher_gateway.errors.root import VoucherGatewayError
+from voucher_gateway.errors import VoucherGatewayError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -15,16 +19,16 @@ C = TypeVar("C", bound=type)
 
 
 def drop_frames(error: E) -> E:
-    """Remove from an error its traceback and the errors that it came from, and return the error itself.
+    """Remove an error's traceback, cause and context, and return the error itself.
 
-    Raise it again after the `except` block that caught it: the traceback then begins with the frame that raises it.
+    Raise it again after the `except` block that caught it. Its traceback then begins at the frame that raises it.
     """
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
 
 
 def call_without_frames(call: Callable[[], T]) -> T:
-    """Return what a call returns; a `VoucherGatewayError` that it raises comes without the frames of the call.
+    """Return what a call returns. A `VoucherGatewayError` that it raises has none of the call's frames.
 
     Use it around code whose local variables hold a code, a PIN or a secret in plain text.
     """
@@ -38,15 +42,15 @@ def call_without_frames(call: Callable[[], T]) -> T:
 def hide_arguments(function: Callable[P, T]) -> Callable[P, T]:
     """Decorate a function whose arguments may hold a code, a PIN or a secret in plain text.
 
-    A `VoucherGatewayError` that it raises comes without its frames, and without the arguments.
+    A `VoucherGatewayError` that it raises has neither the function's frames nor its arguments.
     """
     return _hide_arguments(function, VoucherGatewayError)
 
 
 def hide_init_arguments(cls: C) -> C:
-    """Decorate a class whose instances are made of codes, PINs or secrets in plain text, as `hide_arguments` does.
+    """Decorate a class whose constructor takes codes, PINs or secrets in plain text, as `hide_arguments` does.
 
-    A `TypeError` that says which argument is wrong comes without frames, too.
+    A `TypeError` that names a wrong argument has no frames either.
     """
     cls.__init__ = _hide_arguments(cls.__init__, VoucherGatewayError, TypeError)  # type: ignore[misc]  # see above
     return cls
@@ -54,12 +58,12 @@ def hide_init_arguments(cls: C) -> C:
 
 def _hide_arguments(function: Callable[P, T], *kinds: type[Exception]) -> Callable[P, T]:
     @functools.wraps(function)
-    def call(*args: P.args, **named: P.kwargs) -> T:
+    def call(*args: P.args, **keywords: P.kwargs) -> T:
         try:
-            return function(*args, **named)
+            return function(*args, **keywords)
         except kinds as error:
             failure = drop_frames(error)
-        del args, named
+        del args, keywords
         raise failure
 
     return call
