@@ -80,6 +80,7 @@ bench-memory: $(READY)
 docs: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group docs
 	@$(BIN)/python docs/tables.py
+	@$(BIN)/python docs/api_reference.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 dist: $(READY)
