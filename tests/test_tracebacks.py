@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from voucher_gateway.errors import InvalidRequest, VoucherGatewayError
-from voucher_gateway.tracebacks import call_without_frames, drop_frames, hide_arguments, hide_init_arguments
+from voucher_gateway.tracebacks import ErrorContext, drop_frames, hide_arguments, hide_frames, hide_init_arguments
 
 
 def functions_of(error: BaseException) -> list[str]:
@@ -31,24 +31,39 @@ def test_a_dropped_frame_takes_the_causes_along() -> None:
     assert (error.__traceback__, error.__cause__, error.__context__) == (None, None, None)
 
 
-def test_a_call_without_frames_raises_the_same_error_from_its_own_frame() -> None:
-    def call() -> str:
-        return call_without_frames(lambda: fail("plain"))
+def test_an_error_leaves_a_block_without_the_frames_of_the_block() -> None:
+    def function_with_the_block() -> str:
+        with hide_frames():
+            return fail("plain")
+
+    def caller() -> str:
+        return function_with_the_block()
 
     with pytest.raises(InvalidRequest) as raised:
-        call()
-    assert functions_of(raised.value)[1:] == ["call", "call_without_frames"]
-    assert raised.value.__context__ is None
+        caller()
+    assert functions_of(raised.value)[1:] == ["caller"]
+    assert (raised.value.__cause__, raised.value.__context__) == (None, None)
 
 
-def test_a_call_without_frames_returns_what_the_call_returns() -> None:
-    assert call_without_frames(lambda: 7) == 7
+def test_an_error_of_a_block_names_the_account_and_the_operation_unless_it_names_others() -> None:
+    def function_with_the_block() -> str:
+        with ErrorContext(account="shop", operation="find"), ErrorContext(account=None, operation="get"):
+            return fail("plain")
+
+    with pytest.raises(InvalidRequest) as raised:
+        function_with_the_block()
+    assert (raised.value.account, raised.value.operation) == ("shop", "get")
+    assert len(functions_of(raised.value)) == 1
 
 
 def test_a_foreign_error_keeps_its_frames_because_it_is_a_bug() -> None:
+    def function_with_the_block() -> int:
+        with hide_frames():
+            return int("no number")
+
     with pytest.raises(ValueError, match="no number") as raised:
-        call_without_frames(lambda: int("no number"))
-    assert functions_of(raised.value)[-1] == "<lambda>"
+        function_with_the_block()
+    assert functions_of(raised.value)[-1] == "function_with_the_block"
 
 
 def test_what_the_caller_was_handling_stays_the_context() -> None:
@@ -56,7 +71,8 @@ def test_what_the_caller_was_handling_stays_the_context() -> None:
         try:
             raise LookupError("the caller's")
         except LookupError:
-            call_without_frames(lambda: fail("plain"))
+            with hide_frames():
+                fail("plain")
 
     with pytest.raises(InvalidRequest) as raised:
         handle()

@@ -58,7 +58,7 @@ from voucher_gateway.errors import (
 from voucher_gateway.http.auth import Auth, BearerKey, ClientCredentials
 from voucher_gateway.http.client import HttpClient
 from voucher_gateway.http.messages import Path, Request, Response
-from voucher_gateway.http.provider import ApiCalls, HttpProvider
+from voucher_gateway.http.provider import ApiCalls, HttpProvider, VoucherNotFoundOn404
 from voucher_gateway.http.settings import HttpSettings
 from voucher_gateway.http.urls import scrub_attributes, scrub_url
 from voucher_gateway.instants import (
@@ -105,7 +105,7 @@ from voucher_gateway.provider import INTERFACE, ValueReading, VoucherProvider
 from voucher_gateway.request_hooks import has_before_send_hook, notify_before_send
 from voucher_gateway.serialization import to_json
 from voucher_gateway.setting_types import DatabaseUrl, SecretSource, parse_base_url, secret_source
-from voucher_gateway.tracebacks import call_without_frames, drop_frames, hide_arguments, hide_init_arguments
+from voucher_gateway.tracebacks import ErrorContext, drop_frames, hide_arguments, hide_frames, hide_init_arguments
 from voucher_gateway.wire.amounts import (
     AmountFormat,
     DecimalText,
@@ -155,6 +155,7 @@ __all__ = [
     "DocumentLayout",
     "DuplicateCode",
     "Effect",
+    "ErrorContext",
     "Expiry",
     "FieldError",
     "FixedScale",
@@ -227,11 +228,11 @@ __all__ = [
     "VoucherInactive",
     "VoucherMoved",
     "VoucherNotFound",
+    "VoucherNotFoundOn404",
     "VoucherProvider",
     "VoucherQuery",
     "WireError",
     "WrongPin",
-    "call_without_frames",
     "configure",
     "decode",
     "drop_frames",
@@ -244,6 +245,7 @@ __all__ = [
     "format_seconds",
     "has_before_send_hook",
     "hide_arguments",
+    "hide_frames",
     "hide_init_arguments",
     "json_value",
     "map_page",

@@ -19,7 +19,7 @@ import attrs
 
 from voucher_gateway.errors import ConfigurationError, VoucherGatewayError
 from voucher_gateway.masking import MASK, Secret
-from voucher_gateway.tracebacks import call_without_frames, hide_arguments
+from voucher_gateway.tracebacks import hide_arguments, hide_frames
 
 SecretShape = str | Secret | Mapping[str, Any] | Callable[[], str | Secret]
 """How a secret may be given: as text, ``{"env": NAME}``, ``{"file": PATH}`` or a callable."""
@@ -90,7 +90,8 @@ class SecretSource:
             ConfigurationError: if it is not there, empty, or holds a control character; or if the callable fails.
                 Errors of this library that a callable raises pass through.
         """
-        return call_without_frames(self._read)
+        with hide_frames():
+            return self._read()
 
     def _read(self) -> Secret:
         origin = self._origin
@@ -161,7 +162,8 @@ class DatabaseUrl:
         Raises:
             ConfigurationError: if it cannot be read, or is no URL.
         """
-        return call_without_frames(self._read)
+        with hide_frames():
+            return self._read()
 
     def _read(self) -> str:
         url = self._source.get().reveal()
@@ -236,7 +238,8 @@ def parse_base_url(value: str) -> str:
     """
     given = Secret(value)  # somebody will write a password into it
     del value
-    return call_without_frames(lambda: _normal_base_url(given.reveal()))
+    with hide_frames():
+        return _normal_base_url(given.reveal())
 
 
 def _normal_base_url(value: str) -> str:

@@ -7,7 +7,9 @@ stay on an error's traceback.
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
+from types import TracebackType
 from typing import ParamSpec, TypeVar
 
 from voucher_gateway.errors import VoucherGatewayError
@@ -27,16 +29,43 @@ def drop_frames(error: E) -> E:
     return error.with_traceback(None)
 
 
-def call_without_frames(call: Callable[[], T]) -> T:
-    """Return what a call returns. A `VoucherGatewayError` that it raises has none of the call's frames.
+class HiddenFrames:
+    """A `with` block whose `VoucherGatewayError` comes without the frames of the block; see `hide_frames`."""
 
-    Use it around code whose local variables hold a code, a PIN or a secret in plain text.
+    def __enter__(self) -> None:
+        self._handled = sys.exception()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        handled, self._handled = self._handled, None
+        if isinstance(error, VoucherGatewayError):
+            drop_frames(error).__context__ = handled
+
+
+def hide_frames() -> HiddenFrames:
+    """Return a context manager for code whose local variables hold a code, a PIN or a secret in plain text.
+
+    The traceback of a `VoucherGatewayError` that leaves the block ends at the caller of the function that has the
+    block. Every other error is a bug, and keeps its frames.
     """
-    try:
-        return call()
-    except VoucherGatewayError as error:
-        failure = drop_frames(error)
-    raise failure
+    return HiddenFrames()
+
+
+class ErrorContext(HiddenFrames):
+    """A `with` block whose errors name an account and an operation, and come without the frames of the block."""
+
+    def __init__(self, *, account: str | None = None, operation: str | None = None) -> None:
+        """Make it; a name that is None, or that an error has already, is left as it is."""
+        self._account = account
+        self._operation = operation
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, traceback)
+        if isinstance(error, VoucherGatewayError):
+            error.with_context(account=self._account, operation=self._operation)
 
 
 def hide_arguments(function: Callable[P, T]) -> Callable[P, T]:

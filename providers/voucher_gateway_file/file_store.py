@@ -14,8 +14,8 @@ from voucher_gateway.provider_api import (
     ConfigurationError,
     ProviderUnavailable,
     VoucherGatewayError,
-    call_without_frames,
     fork_safety,
+    hide_frames,
 )
 from voucher_gateway_file.csv_format import CsvFormat
 from voucher_gateway_file.file_lock import lock_file
@@ -156,7 +156,8 @@ class VoucherFile:
 
     def _learn(self, file: BinaryIO) -> None:
         before = self.contents.torn
-        call_without_frames(lambda: self.contents.refresh(file))
+        with hide_frames():
+            self.contents.refresh(file)
         if self.contents.torn not in (None, before):
             log.warning("%s: line %d is cut off, and counts for nothing", self.path, self.contents.torn)
 

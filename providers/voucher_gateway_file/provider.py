@@ -27,8 +27,8 @@ from voucher_gateway.provider_api import (
     VoucherProvider,
     VoucherQuery,
     WrongPin,
-    call_without_frames,
     format_instant,
+    hide_frames,
     notify_before_send,
 )
 from voucher_gateway_file.capabilities import DECLARED, PAGE_SIZE
@@ -161,7 +161,8 @@ class FileProvider(VoucherProvider):
         with book.open(Operation.ISSUE, writing=True) as file:
             assert file is not None  # writing makes it
             self._check_not_mixed(voucher)
-            line = call_without_frames(lambda: record(book.form, book.columns, voucher, reveal=self.settings.reveal))
+            with hide_frames():
+                line = record(book.form, book.columns, voucher, reveal=self.settings.reveal)
             book.contents.check_free(file, voucher)
             intent = self.intent(
                 Operation.ISSUE,
@@ -174,7 +175,8 @@ class FileProvider(VoucherProvider):
             )
             notify_before_send(intent)
             try:
-                call_without_frames(lambda: book.write(file, line))
+                with hide_frames():
+                    book.write(file, line)
             except PartialWrite as error:
                 reason = str(error)
             else:

@@ -1,4 +1,4 @@
-"""The way every call to JTL goes: scopes looked at first, errors named after the operation."""
+"""The calls of one account to JTL: each checks the scopes first, and its errors name the operation."""
 
 from __future__ import annotations
 
@@ -16,12 +16,28 @@ from voucher_gateway.provider_api import (
     Rejected,
     Request,
     Response,
+    VoucherGatewayError,
+    VoucherNotFoundOn404,
 )
 from voucher_gateway_jtl.capabilities import SCOPES_OF
 from voucher_gateway_jtl.errors import parse_refusal
 from voucher_gateway_jtl.settings import JtlSettings
 
 T = TypeVar("T")
+
+
+class _VoucherNotFoundByCode(VoucherNotFoundOn404):
+    def replace_error(self, error: Rejected) -> VoucherGatewayError:
+        if error.operation and Operation(error.operation).changes:
+            return error
+        return MalformedResponse(
+            f"answered with HTTP 404 and a code that is not documented for a voucher ({error.vendor_code})",
+            account=error.account,
+            operation=error.operation,
+            http_status=404,
+            vendor_code=error.vendor_code,
+            request_id=error.request_id,
+        )
 
 
 class JtlCalls(ApiCalls):
@@ -52,26 +68,13 @@ class JtlCalls(ApiCalls):
         self.require(operation)
         return self.send_read(operation, request, read)
 
-    def of_voucher(self, call: Callable[[], T]) -> T:
-        """Make a call whose path names a voucher. Only the documented code says that there is no such voucher.
+    def voucher_not_found_on_404(self) -> VoucherNotFoundOn404:
+        """Return a context manager for calls whose path names a voucher.
 
-        Raises:
-            MalformedResponse: if a read is answered 404 with another code.
+        Only a 404 with the documented code means that the voucher does not exist, and `parse_refusal` knows it. A read
+        that is answered 404 with another code raises `MalformedResponse`.
         """
-        try:
-            return call()
-        except Rejected as error:
-            if error.http_status != 404 or (error.operation and Operation(error.operation).changes):
-                raise
-            undocumented = MalformedResponse(
-                f"answered with HTTP 404 and a code that is not documented for a voucher ({error.vendor_code})",
-                account=error.account,
-                operation=error.operation,
-                http_status=404,
-                vendor_code=error.vendor_code,
-                request_id=error.request_id,
-            )
-        raise undocumented
+        return _VoucherNotFoundByCode()
 
     def change(self, request: Request, intent: Intent, read: Callable[[Response], T]) -> T:
         """Make a changing call, if the scopes allow the operation."""

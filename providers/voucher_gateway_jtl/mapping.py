@@ -32,7 +32,7 @@ from voucher_gateway.provider_api import (
     Voucher,
     VoucherChanges,
     WrongPin,
-    call_without_frames,
+    hide_frames,
     money_from,
 )
 from voucher_gateway_jtl.capture_notes import tax_rate_noted, taxable_noted
@@ -62,14 +62,16 @@ def _validate_text(text: str, field: str, longest: int = _LONGEST) -> str:
 def validate_code(code: str | Code) -> Code:
     """Return the code if JTL could have it: 1 to 255 characters (seed)."""
     code = Code.of(code)
-    call_without_frames(lambda: _validate_text(code.reveal(), "code"))
+    with hide_frames():
+        _validate_text(code.reveal(), "code")
     return code
 
 
 def validate_pin(pin: str | Pin) -> Pin:
     """Return the PIN if JTL could have it: 1 to 255 characters (seed)."""
     pin = Pin.of(pin)
-    call_without_frames(lambda: _validate_text(pin.reveal(), "pin"))
+    with hide_frames():
+        _validate_text(pin.reveal(), "pin")
     return pin
 
 

@@ -125,9 +125,8 @@ class JtlProvider(HttpProvider):
         if secrets:
             self._calls.require_scope(Operation.GET, "read-secrets")
         request = Request(method="GET", path=Path.of("/vouchers/{id}", id=id))
-        voucher = self._calls.of_voucher(
-            lambda: self._calls.read(Operation.GET, request, lambda reply: require_id(id, self._voucher(reply)))
-        )
+        with self._calls.voucher_not_found_on_404():
+            voucher = self._calls.read(Operation.GET, request, partial(self._read_voucher, id))
         return mapping.with_secrets(voucher, self._complete(Operation.GET, id)) if secrets else voucher
 
     def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
@@ -143,8 +142,9 @@ class JtlProvider(HttpProvider):
         make, fits = partial(mapping.voucher, self.account, query.code), currency_filter(query)
 
         def read(index: int, reply: Response) -> Page[Voucher]:
-            page = wire.read_vouchers(reply)
-            vouchers = map_page(make, page.data, page.raw, what="voucher list", at="data")
+            with self._calls.error_context(Operation.VOUCHERS):
+                page = wire.read_vouchers(reply)
+                vouchers = map_page(make, page.data, page.raw, what="voucher list", at="data")
             size_used = page.meta.per_page or size
             if fits is None:
                 return Page(items=vouchers, total=page.meta.total, pages=page.meta.last_page, size=size_used)
@@ -155,8 +155,8 @@ class JtlProvider(HttpProvider):
         def fetch(index: int) -> Callable[[], Page[Voucher]]:
             query = [("page", str(index + 1)), *fixed]
             request = Request(method="GET", path=Path.of("/vouchers"), query=query, returns_page=True)
-            reply = self._calls.read(Operation.VOUCHERS, request, lambda reply: reply)
-            return lambda: self._calls.error_context(Operation.VOUCHERS, lambda: read(index, reply))
+            reply = self._calls.read(Operation.VOUCHERS, request, _whole_reply)
+            return partial(read, index, reply)
 
         return Listing(
             fetch,
@@ -178,13 +178,12 @@ class JtlProvider(HttpProvider):
     def _history(self, id: str, *filtered: Param) -> History:
         id = mapping.validate_id(id)
         request = Request(method="GET", path=Path.of("/vouchers/{id}", id=id))
-        currency = self._calls.of_voucher(
-            lambda: self._calls.read(
-                Operation.HISTORY,
-                request,
-                lambda reply: mapping.currency_of(require_id(id, self._voucher(reply))),
-            )
-        )
+
+        def read_currency(reply: Response) -> str:
+            return mapping.currency_of(self._read_voucher(id, reply))
+
+        with self._calls.voucher_not_found_on_404():
+            currency = self._calls.read(Operation.HISTORY, request, read_currency)
 
         def fetch(number: int) -> tuple[Page[Movement], datetime | None]:
             query: list[Param] = [("page", str(number)), ("per_page", str(history.PAGE_SIZE)), *filtered]
@@ -203,9 +202,11 @@ class JtlProvider(HttpProvider):
         body = mapping.create_body(new, order=order)
         intent = self.intent(Operation.ISSUE, reference=reference, order=order, voucher_id=new.id, money=new.initial)
         request = Request(method="POST", path=Path.of("/vouchers"), json=body)
-        return self._calls.change(
-            request, intent, lambda reply: mapping.check_issued(self.account, new, *wire.read_voucher(reply))
-        )
+
+        def read(reply: Response) -> Voucher:
+            return mapping.check_issued(self.account, new, *wire.read_voucher(reply))
+
+        return self._calls.change(request, intent, read)
 
     def activate(self, id: str, *, reference: str, order: str | None = None) -> Voucher:
         """Make a voucher spendable and start its validity (JTL: status). A second time may start the validity anew."""
@@ -225,9 +226,11 @@ class JtlProvider(HttpProvider):
         body = {"id": id, **mapping.amount(money), "order_number": mapping.validate_reference(reference)}
         intent = self.intent(Operation.TOP_UP, reference=reference, order=order, voucher_id=id, subject=id, money=money)
         request = Request(method="POST", path=Path.of("/vouchers/recharge"), json=body)
-        return self._calls.change(
-            request, intent, lambda reply: mapping.top_up(self.account, intent, *wire.read_charge(reply))
-        )
+
+        def read(reply: Response) -> TopUp:
+            return mapping.top_up(self.account, intent, *wire.read_charge(reply))
+
+        return self._calls.change(request, intent, read)
 
     def delete(self, id: str, reason: str, *, reference: str, order: str | None = None) -> Deletion:
         """Delete a voucher that is neither active nor charged; the vendor keeps the reason (255 characters)."""
@@ -235,7 +238,8 @@ class JtlProvider(HttpProvider):
         body = {"comment": mapping.validate_comment(reason)}
         intent = self.intent(Operation.DELETE, reference=reference, order=order, voucher_id=id, subject=id)
         request = Request(method="DELETE", path=Path.of("/vouchers/{id}", id=id), json=body)
-        self._calls.of_voucher(lambda: self._calls.change(request, intent, wire.read_nothing))
+        with self._calls.voucher_not_found_on_404():
+            self._calls.change(request, intent, wire.read_nothing)
         return Deletion(account=self.account, voucher_id=id)
 
     # --- spending ---
@@ -260,10 +264,12 @@ class JtlProvider(HttpProvider):
             body["pin"] = mapping.validate_pin(pin)
         intent = self.intent(Operation.RESERVE, reference=reference, order=order, money=money)
         request = Request(method="POST", path=Path.of("/reservations"), json=body)
+
+        def read(reply: Response) -> Reservation:
+            return mapping.reservation(self.account, intent, *wire.read_reservation(reply))
+
         try:
-            return self._calls.change(
-                request, intent, lambda reply: mapping.reservation(self.account, intent, *wire.read_reservation(reply))
-            )
+            return self._calls.change(request, intent, read)
         except Rejected as error:
             refused = error
         raise self._precise(refused, code, money)
@@ -289,10 +295,12 @@ class JtlProvider(HttpProvider):
             **capture_notes(reservation),
         )
         request = Request(method="POST", path=Path.of("/reservations/{id}/charge", id=reservation.id), json=body)
+
+        def read(reply: Response) -> Redemption:
+            return mapping.redemption(self.account, intent, *wire.read_charge(reply))
+
         try:
-            return self._calls.change(
-                request, intent, lambda reply: mapping.redemption(self.account, intent, *wire.read_charge(reply))
-            )
+            return self._calls.change(request, intent, read)
         except Rejected as error:
             refused = error
         at = None if self.http.clock_skew is None else self.vendor_now()
@@ -315,9 +323,11 @@ class JtlProvider(HttpProvider):
         request = Request(method="POST", path=Path.of("/charges/{id}/refund", id=redemption.id), json=body)
         self._calls.require(Operation.REFUND)
         intent = self._with_refunds_seen(intent)
-        return self._calls.change(
-            request, intent, lambda reply: mapping.refund(self.account, intent, *wire.read_charge(reply))
-        )
+
+        def read(reply: Response) -> Refund:
+            return mapping.refund(self.account, intent, *wire.read_charge(reply))
+
+        return self._calls.change(request, intent, read)
 
     # --- in doubt ---
 
@@ -328,7 +338,7 @@ class JtlProvider(HttpProvider):
     def vendor_date(self) -> datetime | None:
         """Ask JTL for the time, with the smallest request there is; None if its answer has none."""
         request = Request(method="GET", path=Path.of("/vouchers"), query=[("page", "1"), ("per_page", "1")])
-        return self._calls.read(Operation.VOUCHERS, request, lambda reply: reply.date)
+        return self._calls.read(Operation.VOUCHERS, request, _whole_reply).date
 
     def movements_of(self, id: str, reference: str) -> History:
         """Return the entries of a voucher's history under one order number. They prove presence, never absence."""
@@ -368,8 +378,10 @@ class JtlProvider(HttpProvider):
 
         return self._calls.read(Operation.FIND, request, read)
 
-    def _voucher(self, reply: Response) -> Voucher:
-        return mapping.voucher(self.account, None, *wire.read_voucher(reply))
+    def _read_voucher(self, id: str | None, reply: Response) -> Voucher:
+        """Return the voucher of a reply, which must have this id; None for any."""
+        voucher = mapping.voucher(self.account, None, *wire.read_voucher(reply))
+        return voucher if id is None else require_id(id, voucher)
 
     def _complete(self, operation: Operation, id: str) -> wire.JtlVoucher:
         request = Request(method="GET", path=Path.of("/vouchers/{id}/complete", id=id))
@@ -377,7 +389,8 @@ class JtlProvider(HttpProvider):
         def read(reply: Response) -> wire.JtlVoucher:
             return require_id(id, wire.read_voucher(reply)[0])
 
-        return self._calls.of_voucher(lambda: self._calls.send_read(operation, request, read))
+        with self._calls.voucher_not_found_on_404():
+            return self._calls.send_read(operation, request, read)
 
     def _set_status(self, verb: Operation, id: str, status: str, reference: str, order: str | None) -> Voucher:
         # Whether the comment is required is not documented, so one is always sent.
@@ -391,7 +404,8 @@ class JtlProvider(HttpProvider):
         # What it is to become is noted, so that a look at the voucher can tell whether it has.
         intent = self.intent(verb, reference=reference, order=order, voucher_id=id, subject=id, **body)
         request = Request(method="PATCH", path=Path.of(template, id=id), json=body)
-        return self._calls.of_voucher(lambda: self._calls.change(request, intent, self._voucher))
+        with self._calls.voucher_not_found_on_404():
+            return self._calls.change(request, intent, partial(self._read_voucher, None))
 
     def _precise(self, refused: Rejected, code: Code, money: Money) -> VoucherGatewayError:
         """Say why a reservation was refused, from a look at the voucher: JTL documents no codes for it."""
@@ -400,3 +414,7 @@ class JtlProvider(HttpProvider):
             return explain_refusal(refused, voucher, money, at=at or now())
         except VoucherGatewayError:
             return refused
+
+
+def _whole_reply(reply: Response) -> Response:
+    return reply

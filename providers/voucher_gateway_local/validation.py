@@ -18,8 +18,8 @@ from voucher_gateway.provider_api import (
     Pin,
     Secret,
     Validity,
-    call_without_frames,
     encode,
+    hide_frames,
     json_value,
 )
 from voucher_gateway_local.capabilities import DECLARED
@@ -60,9 +60,11 @@ def code_and_pin(code: Code | None, pin: Pin | None) -> None:
         InvalidRequest: if it cannot.
     """
     if code is not None:
-        call_without_frames(lambda: text(code.reveal(), "code"))
+        with hide_frames():
+            text(code.reveal(), "code")
     if pin is not None:
-        call_without_frames(lambda: text(pin.reveal(), "pin"))
+        with hide_frames():
+            text(pin.reveal(), "pin")
 
 
 def names(reference: str, order: str | None) -> None:

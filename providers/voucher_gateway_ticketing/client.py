@@ -34,16 +34,21 @@ class Reads(ApiCalls):
 
     def currency(self, operation: str) -> str:
         """Return the currency of all vouchers: the config's, or else the seller's."""
-        return self._settings.currency or self.error_context(operation, self._seller.currency)
+        if self._settings.currency:
+            return self._settings.currency
+        with self.error_context(operation):
+            return self._seller.currency()
 
     def seller_currency(self) -> str:
         """Return the seller's currency, whatever the config says."""
-        return self.error_context("seller_currency", self._seller.currency)
+        with self.error_context("seller_currency"):
+            return self._seller.currency()
 
     def get(self, operation: str, id: str) -> wire.Shown:
         """Return the voucher with this id."""
         request = Request(method="GET", path=Path.of("/api/vouchers/{id}", id=id))
-        voucher, raw = self.of_voucher(lambda: self.send_read(operation, request, wire.read_voucher))
+        with self.voucher_not_found_on_404():
+            voucher, raw = self.send_read(operation, request, wire.read_voucher)
         return mapping.with_id(voucher, id), raw
 
     def list_slice(self, operation: str, first: int, size: int, params: list[Param]) -> wire.TicketingPage:
@@ -97,7 +102,8 @@ class Reads(ApiCalls):
         """
         if voucher.own_id:
             return voucher
-        query = [("sellerId", voucher.seller_id or self.error_context(operation, self._seller.id))]
+        with self.error_context(operation):
+            query = [("sellerId", voucher.seller_id or self._seller.id())]
         path = Path.of("/api/coupon/{code}/info", code=voucher.code)
         request = Request(method="GET", path=path, query=query, anonymous=True)
         try:

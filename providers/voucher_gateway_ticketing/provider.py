@@ -138,13 +138,13 @@ class TicketingProvider(HttpProvider):
             assert id is not None
         path = Path.of("/api/vouchers/{id}/{code}/info", id=id, code=code)
         request = Request(method="GET", path=path, anonymous=True)
-        info, raw = self._reads.of_voucher(lambda: self._reads.send_read(Operation.PRESENTATION, request, read_info))
-        self._reads.error_context(Operation.PRESENTATION, lambda: check_info(info, id, code))
-        told = None if info.seller is None else info.seller.currency
-        currency = told or self._reads.currency(Operation.PRESENTATION)
-        return self._reads.error_context(
-            Operation.PRESENTATION, lambda: presentation(self.account, currency, info, raw)
-        )
+        with self._reads.voucher_not_found_on_404():
+            info, raw = self._reads.send_read(Operation.PRESENTATION, request, read_info)
+        with self._reads.error_context(Operation.PRESENTATION):
+            check_info(info, id, code)
+            shown_currency = None if info.seller is None else info.seller.currency
+            currency = shown_currency or self._reads.currency(Operation.PRESENTATION)
+            return presentation(self.account, currency, info, raw)
 
     def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
         """List vouchers, in an order that the vendor does not document.
@@ -164,20 +164,18 @@ class TicketingProvider(HttpProvider):
         def fetch(index: int) -> Page[Voucher]:
             currency = self._reads.currency(Operation.VOUCHERS)
             page = self._reads.list_slice(Operation.VOUCHERS, index * step, size, params)
-            shown = [(entry, raw) for entry, raw in page.shown if query.code in (None, entry.code)]
-            vouchers = [self._reads.with_id(Operation.VOUCHERS, entry) for entry, _ in shown]
+            entries = [(entry, raw) for entry, raw in page.shown if query.code in (None, entry.code)]
+            vouchers = [self._reads.with_id(Operation.VOUCHERS, entry) for entry, _ in entries]
             make = partial(mapping.voucher, self.account, currency)
-            return Page(
-                items=map_page(make, vouchers, [raw for _, raw in shown], what="voucher list", at="docs"),
-                # The vendor may count more than what has this very code: then the count proves nothing.
-                total=page.total if query.code is None else None,
-                pages=-(-page.total // size) if query.code is not None else None,
-                size=step,
-                overlap=overlap,
-            )
+            with self._reads.error_context(Operation.VOUCHERS):
+                items = map_page(make, vouchers, [raw for _, raw in entries], what="voucher list", at="docs")
+            # With a code, the vendor may count other codes too, and the count proves nothing.
+            total = page.total if query.code is None else None
+            pages = None if query.code is None else -(-page.total // size)
+            return Page(items=items, total=total, pages=pages, size=step, overlap=overlap)
 
         return Listing(
-            lambda index: self._reads.error_context(Operation.VOUCHERS, lambda: fetch(index)),
+            fetch,
             key=lambda voucher: voucher.id,
             workers=self.settings.workers,
             limit=query.limit,
@@ -189,13 +187,11 @@ class TicketingProvider(HttpProvider):
     def history(self, id: str) -> History:
         """Return the ticket checkouts that took value off a voucher (vivenu: transactions); it comes in one reply."""
         request = Request(method="GET", path=Path.of("/api/vouchers/{id}/transactions", id=id), returns_page=True)
-        history = self._reads.of_voucher(
-            lambda: self._reads.send_read(Operation.HISTORY, request, wire.read_transactions)
-        )
+        with self._reads.voucher_not_found_on_404():
+            history = self._reads.send_read(Operation.HISTORY, request, wire.read_transactions)
         currency = self._reads.currency(Operation.HISTORY)
-        return self._reads.error_context(
-            Operation.HISTORY, lambda: mapping.history(self.account, currency, id, history)
-        )
+        with self._reads.error_context(Operation.HISTORY):
+            return mapping.history(self.account, currency, id, history)
 
     # --- issuing ---
 
@@ -241,7 +237,8 @@ class TicketingProvider(HttpProvider):
         currency = self._reads.currency(Operation.UPDATE)
         before, _, _ = self._read_twice(Operation.UPDATE, id)
         # An amount that could not be read back afterwards is found out now, before anything is changed.
-        value = self._reads.error_context(Operation.UPDATE, lambda: mapping.amount(currency, before))
+        with self._reads.error_context(Operation.UPDATE):
+            value = mapping.amount(currency, before)
         id = before.own_id or id
         intent = self.intent(
             Operation.UPDATE,
@@ -284,7 +281,8 @@ class TicketingProvider(HttpProvider):
         else:
             raise InvalidRequest("either the code or the id is needed", field="code", rule="either a code or an id")
         voucher, currency = self._reads.with_id("read_value", voucher), self._reads.currency("read_value")
-        return self._reads.error_context("read_value", lambda: mapping.value_reading(currency, voucher, raw))
+        with self._reads.error_context("read_value"):
+            return mapping.value_reading(currency, voucher, raw)
 
     def write_value(self, before: ValueReading, value: Money, *, intent: Intent) -> None:
         """Overwrite the amount; the expiry goes back as it was read.
@@ -294,7 +292,11 @@ class TicketingProvider(HttpProvider):
         mapping.check_range(value)
         body = {"amount": wire.AMOUNT.write(value), "validUntil": before.passthrough}
         until = mapping.expiry(before.valid_until)
-        self._put(before.voucher_id, body, intent, lambda voucher, _: mapping.check_overwritten(value, until, voucher))
+
+        def check(voucher: wire.TicketingVoucher, _: RawObject) -> None:
+            mapping.check_overwritten(value, until, voucher)
+
+        self._put(before.voucher_id, body, intent, check)
 
     # --- in doubt ---
 
@@ -320,7 +322,8 @@ class TicketingProvider(HttpProvider):
 
     def _voucher_of(self, operation: Operation, voucher: wire.TicketingVoucher, raw: RawObject) -> Voucher:
         currency = self._reads.currency(operation)
-        return self._reads.error_context(operation, lambda: mapping.voucher(self.account, currency, voucher, raw))
+        with self._reads.error_context(operation):
+            return mapping.voucher(self.account, currency, voucher, raw)
 
     def _read_twice(self, operation: str, id: str) -> tuple[wire.TicketingVoucher, wire.TicketingVoucher, RawObject]:
         """Return the voucher with this id as it is shown by id, and as the list shows it, with its balance.
@@ -336,7 +339,8 @@ class TicketingProvider(HttpProvider):
             raise MalformedResponse("the list does not show the voucher", account=self.account, operation=operation)
         listed, raw = self._reads.require_one(operation, found)
         currency = self._reads.currency(operation)
-        self._reads.error_context(operation, lambda: mapping.check_same_reading(currency, one, listed))
+        with self._reads.error_context(operation):
+            mapping.check_same_reading(currency, one, listed)
         return one, listed, raw
 
     def _read_back(self, id: str, value: Money, until: str | None, intent: Intent) -> None:
@@ -389,4 +393,5 @@ class TicketingProvider(HttpProvider):
             return make(mapping.same_voucher(voucher, id), raw)
 
         request = Request(method="PUT", path=Path.of("/api/vouchers/{id}", id=id), json=body)
-        return self._reads.of_voucher(lambda: self.http.change(request, intent, read))
+        with self._reads.voucher_not_found_on_404():
+            return self.http.change(request, intent, read)

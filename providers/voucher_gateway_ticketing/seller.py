@@ -32,7 +32,7 @@ class Seller:
 
     def currency(self) -> str:
         """Return the ISO 4217 code of the seller's currency."""
-        return self._once("currency", lambda: self._ask_currency(self.id()))
+        return self._once("currency", self._ask_currency)
 
     def _once(self, what: str, ask: Callable[[], str]) -> str:
         if what not in self._answers:
@@ -55,7 +55,7 @@ class Seller:
             )
         return key.seller_id
 
-    def _ask_currency(self, id: str) -> str:
-        # A public call, so the key stays here.
-        request = Request(method="GET", path=Path.of("/api/sellers/info/{id}", id=id), anonymous=True)
+    def _ask_currency(self) -> str:
+        # A public call, so the key is not sent.
+        request = Request(method="GET", path=Path.of("/api/sellers/info/{id}", id=self.id()), anonymous=True)
         return self._http.read(request, wire.read_seller).currency

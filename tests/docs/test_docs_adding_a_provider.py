@@ -23,7 +23,7 @@ ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = (ROOT / "docs" / "adding-a-provider.md").read_text("utf-8")
 BLOCKS: Final = re.findall(r"^```py\n# (add to )?(\S+?)(?:, (\w+))?\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 
-SENT: Final = "self.http.change(request, intent, taken)"
+SENT: Final = "self.http.change(request, intent, read)"
 
 
 @pytest.fixture
@@ -136,8 +136,8 @@ def test_the_provider_of_the_page_reaches_the_highest_level(project: Path) -> No
 @pytest.mark.parametrize(
     ("right", "wrong", "promise"),
     [
-        ("if took != money:", "if False:", "E6"),
-        (f"self.calls.of_voucher(lambda: {SENT})", SENT, "S11"),
+        ("if charged != money:", "if False:", "E6"),
+        (f"with self.calls.voucher_not_found_on_404():\n            return {SENT}", f"return {SENT}", "S11"),
     ],
 )
 def test_the_tests_lead_to_what_the_page_says_they_lead_to(project: Path, right: str, wrong: str, promise: str) -> None:
@@ -159,5 +159,5 @@ def test_the_spend_level_says_what_the_page_says(project: Path) -> None:
 
 def test_a_wrong_balance_is_told_as_the_page_says(project: Path) -> None:
     provider = project / "src" / "voucher_gateway_acme" / "provider.py"
-    put(provider, "money_from(wire.AMOUNT, one.balance", "money_from(wire.AMOUNT, one.initial")
+    put(provider, "money_from(wire.AMOUNT, voucher.balance", "money_from(wire.AMOUNT, voucher.initial")
     assert said(contract(project, "--promise", "M2"))

@@ -13,7 +13,6 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Final, Protocol
 from urllib.parse import urlencode
 
@@ -24,7 +23,7 @@ from voucher_gateway.errors import AuthenticationFailed, ConfigurationError, Mal
 from voucher_gateway.http.messages import Response
 from voucher_gateway.masking import Masked, Secret
 from voucher_gateway.setting_types import SecretSource
-from voucher_gateway.tracebacks import call_without_frames
+from voucher_gateway.tracebacks import hide_frames
 
 # RFC 6750 calls it b64token; keys of other makers have other visible characters. A line break would forge a header.
 _TOKEN: Final = re.compile(r"[!-~]+")
@@ -145,7 +144,8 @@ class ClientCredentials:
         try:
             token = self._token
             if token is None or token is unlike:
-                token = self._token = call_without_frames(partial(self._fetch, deadline))
+                with hide_frames():
+                    token = self._token = self._fetch(deadline)
             return token
         finally:
             self._lock.release()

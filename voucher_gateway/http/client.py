@@ -1,4 +1,4 @@
-"""The client that adapters speak through: reads that are repeated, changes whose effect is never guessed."""
+"""The HTTP client of the adapters: it repeats reads, and never guesses what a changing request did."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from voucher_gateway.http import outcome_table
 from voucher_gateway.http.auth import Auth, Form, PostForm, encode_form
 from voucher_gateway.http.messages import EncodedRequest, Request, Response
 from voucher_gateway.http.outcome_table import TransportFailure
-from voucher_gateway.http.retry import retry, retry_after_s
+from voucher_gateway.http.retry import attempts, retry_after_s
 from voucher_gateway.http.settings import HttpSettings
 from voucher_gateway.http.transport import USER_AGENT, Transport, TransportError, deadline_in
 from voucher_gateway.http.urls import register_base_url
@@ -32,18 +32,18 @@ from voucher_gateway.integrity import require_voucher
 from voucher_gateway.masking import Secret
 from voucher_gateway.outcome import Effect, Intent
 from voucher_gateway.request_hooks import notify_before_send, wait_for_rate_limit
-from voucher_gateway.tracebacks import drop_frames
+from voucher_gateway.tracebacks import ErrorContext
 
 T = TypeVar("T")
 
 Explain = Callable[[Response], VoucherGatewayError | None]
-"""Turns a vendor's refusal into an error; None if the body is not in the vendor's own shape."""
+"""Returns the error for a vendor's refusal; None if the body is not in the vendor's own shape."""
 
 _TRANSIENT: Final = frozenset({408, 425})
 
 
-class _Puzzle(Exception):
-    """An answer, or its absence, that leaves open what the request did; `reason` says why, for people."""
+class AmbiguousReply(Exception):
+    """A reply, or its absence, that does not show what the request did; `reason` says why, for people."""
 
     def __init__(self, reason: str, reply: Response | None = None, *, transient: bool = True) -> None:
         super().__init__(reason)
@@ -53,9 +53,9 @@ class _Puzzle(Exception):
         self.retry_after = None if reply is None else retry_after_s(reply.headers.get("retry-after"))
         self.transient = transient and (self.status is None or self.status >= 500 or self.status in _TRANSIENT)
 
-    def of_read(self, shown: str) -> VoucherGatewayError:
-        """Return the error that it is for a read, which could not do anything."""
-        message = f"{shown}: {self.reason}"
+    def as_read_error(self, request: Request) -> VoucherGatewayError:
+        """Return the error for a request that only reads, and so did nothing."""
+        message = f"{request.safe_text}: {self.reason}"
         context: dict[str, Any] = {"http_status": self.status, "request_id": self.request_id}
         if not self.transient:
             return MalformedResponse(message, **context)
@@ -63,13 +63,22 @@ class _Puzzle(Exception):
             return RateLimited(message, retry_after=self.retry_after, **context)
         return ProviderUnavailable(message, **context)
 
+    def as_unknown_outcome(self, request: Request, intent: Intent) -> OutcomeUnknown:
+        """Return the error for a request that changes something."""
+        return OutcomeUnknown(
+            f"{request.safe_text}: {self.reason}; it may have been carried out",
+            ticket=intent.ticket(self.reason),
+            http_status=self.status,
+            request_id=self.request_id,
+        )
+
 
 class HttpClient:
-    """One account's connection to its vendor, for all threads; it starts anew by itself after a fork.
+    """One account's connection to its vendor, for all threads. A forked child gets connections of its own.
 
     Args:
         account: the account's name, for messages.
-        settings: where and how patiently.
+        settings: the address, the time-outs and the limits.
         explain: reads the vendor's error bodies.
         refusals: the statuses that the vendor documents for refusals.
 
@@ -99,129 +108,119 @@ class HttpClient:
         self._transport.close()
 
     def log_in(self) -> None:
-        """Get the credentials ready, so that it shows whether the vendor accepts them, where that takes a call.
+        """Get a token, where the credentials need one, to find out whether the vendor accepts them.
 
         Raises:
-            AuthenticationFailed: if it does not.
-            ProviderUnavailable: if it could not be asked in time.
+            AuthenticationFailed: if the vendor does not accept them.
+            ProviderUnavailable: if the vendor could not be asked in time.
         """
         if self.auth is not None:
-            auth, deadline = self.auth, deadline_in(self.settings.total_timeout_s)
-            self._about(lambda: auth.header(deadline))
+            with ErrorContext(account=self.account):
+                self.auth.header(deadline_in(self.settings.total_timeout_s))
 
     @property
     def clock_skew(self) -> timedelta | None:
-        """How far the vendor's clock was ahead of ours at its last answer, to about a second; None if none told."""
+        """How far the vendor's clock was ahead of ours at its last reply, to about a second; None if not known."""
         return None if self._clocks is None else self._clocks[0] - self._clocks[1]
 
     def post_form(self, url: str) -> PostForm:
-        """Return what `ClientCredentials` posts its form with."""
+        """Return the function by which `ClientCredentials` posts its form to a token URL."""
         register_base_url(url)
-
-        def post(form: Form, deadline: float) -> Response:
-            request = EncodedRequest(
-                "POST",
-                url=url,
-                body=encode_form(form),
-                headers={"Content-Type": "application/x-www-form-urlencoded", **_COMMON},
-            )
-            return retry(
-                lambda: self._token_reply(request, deadline),
-                tries=self.settings.tries,
-                deadline=deadline,
-            )
-
-        return post
+        return partial(self._post_form, url)
 
     def read(self, request: Request, read: Callable[[Response], T]) -> T:
-        """Send a request that changes nothing, repeating it while it may help, and return what `read` makes of it.
+        """Send a request that changes nothing, repeat it while that may help, and return the result of `read`.
+
+        Args:
+            request: the request.
+            read: makes the result of a successful reply.
 
         Raises:
-            ProviderUnavailable: if no usable answer came in time.
-            RateLimited: if the vendor asks for more patience than the deadline allows.
-            MalformedResponse: if the answer is outside of the vendor's contract.
-            Declined, AccessDenied: as `explain` says.
+            ProviderUnavailable: if no usable reply came in time.
+            RateLimited: if the vendor asks for a longer wait than the deadline allows.
+            MalformedResponse: if the reply breaks the vendor's contract.
+            Declined, AccessDenied: the error that `explain` returned.
         """
         wait_for_rate_limit(self.account)
         deadline = deadline_in(self.settings.total_timeout_s)
-
-        def once() -> T:
-            try:
-                return read(self._request_with_auth(request, deadline))
-            except _Puzzle as puzzle:
-                error = puzzle.of_read(request.safe_text)
-            raise error
-
-        return self._about(lambda: retry(once, tries=self.settings.tries, deadline=deadline))
+        # The frames in this block, and those below it, hold codes and secrets in plain text.
+        with ErrorContext(account=self.account):
+            for attempt in attempts(self.settings.tries, deadline=deadline):
+                with attempt:
+                    return self._read_once(request, read, deadline)
+        raise AssertionError("the last attempt returns or raises")
 
     def change(self, request: Request, intent: Intent, read: Callable[[Response], T]) -> T:
-        """Send a request that changes something, and return what `read` makes of the answer.
+        """Send a request that changes something, and return the result of `read`.
 
-        It is repeated only while it surely was not executed. The outcome stays unknown where `read` stumbles, whatever
-        it raises, or finds another amount than the intent's, and where the result names another voucher than the
-        intent. `read` may say `Declined` or `AccessDenied` of a vendor that refuses with a success.
+        It is repeated only while it certainly was not executed. If `read` raises, the outcome is unknown, except for
+        `Declined` and `AccessDenied`, which it may raise for a vendor that reports a refusal with a 2xx status. The
+        outcome is also unknown if the result names another voucher than the intent.
+
+        Args:
+            request: the request.
+            intent: what it is to do, for the journal and for the ticket of an unknown outcome.
+            read: makes the result of a successful reply.
 
         Raises:
-            OutcomeUnknown: if it may have run.
-            NotExecuted: if it surely has not.
-            Declined, AccessDenied: as `explain` says.
+            OutcomeUnknown: if it may have been executed.
+            NotExecuted: if it certainly was not.
+            Declined, AccessDenied: the error that `explain` or `read` gave.
         """
         wait_for_rate_limit(self.account)
         deadline = deadline_in(self.settings.total_timeout_s)
+        with ErrorContext(account=self.account, operation=intent.verb):  # see `read`
+            for attempt in attempts(self.settings.tries, deadline=deadline):
+                with attempt:
+                    return self._change_once(request, intent, read, deadline)
+        raise AssertionError("the last attempt returns or raises")
 
-        def once() -> T:
-            reply = None
-            try:
-                reply = self._request_with_auth(request, deadline, partial(notify_before_send, intent))
-                result = read(reply)
-                require_voucher(intent.voucher_id, result)
-                return result
-            except _Puzzle as puzzle:
-                reason = puzzle
-            except Exception as stumbled:
-                # Without a reply it is the token endpoint's, or a 401 or 429, or a refusal: our request did nothing.
-                if reply is None or isinstance(stumbled, Declined | AccessDenied | OutcomeUnknown):
-                    raise
-                reason = _Puzzle(_distrust(stumbled), reply)
-            raise OutcomeUnknown(
-                f"{request.safe_text}: {reason.reason}; it may have been carried out",
-                ticket=intent.ticket(reason.reason),
-                http_status=reason.status,
-                request_id=reason.request_id,
-            )
-
-        return self._about(lambda: retry(once, tries=self.settings.tries, deadline=deadline), intent.verb)
-
-    def _about(self, call: Callable[[], T], operation: str | None = None) -> T:
-        # What is below here reads and writes codes and secrets in plain text, so its frames do not leave with an error.
+    def _read_once(self, request: Request, read: Callable[[Response], T], deadline: float) -> T:
         try:
-            return call()
-        except VoucherGatewayError as error:
-            failure = drop_frames(error).with_context(account=self.account, operation=operation)
-        raise failure
+            return read(self._request_with_auth(request, deadline))
+        except AmbiguousReply as ambiguous:
+            error = ambiguous.as_read_error(request)
+        raise error
 
-    def _request_with_auth(
-        self, request: Request, deadline: float, announce: Callable[[], None] = lambda: None
-    ) -> Response:
-        """Return a successful reply, renewing the credentials once. Each sending is announced right before.
+    def _change_once(self, request: Request, intent: Intent, read: Callable[[Response], T], deadline: float) -> T:
+        reply = None
+        try:
+            reply = self._request_with_auth(request, deadline, intent)
+            result = read(reply)
+            require_voucher(intent.voucher_id, result)
+            return result
+        except AmbiguousReply as ambiguous:
+            reason = ambiguous
+        except Exception as error:
+            # Without a reply it comes from the token endpoint, or it is a 401, a 429 or a refusal: nothing was done.
+            if reply is None or isinstance(error, Declined | AccessDenied | OutcomeUnknown):
+                raise
+            reason = AmbiguousReply(_unreadable_reason(error), reply)
+        raise reason.as_unknown_outcome(request, intent)
+
+    def _request_with_auth(self, request: Request, deadline: float, intent: Intent | None = None) -> Response:
+        """Send a request and return a successful reply. Renews the credentials once if the vendor refuses them.
+
+        The before-send hook is called with the intent right before each sending.
 
         Raises:
-            _Puzzle: if it is open what the request did.
+            AmbiguousReply: if it is not known what the request did.
         """
-        # Made before a token is fetched: what cannot be encoded fails before anything is sent.
+        # Encoded before a token is fetched: a request that cannot be encoded fails before anything is sent.
         encoded = request.encode(self.settings.base_url)
         header = None if self.auth is None or request.anonymous else self.auth.header(deadline)
-        announce()
-        reply = self._send_once(request, encoded, header, deadline)
+        reply = self._send_once(request, encoded, header, deadline, intent)
         if reply.status == 401 and header is not None and self.auth is not None and self.auth.renew(header, deadline):
-            header = self.auth.header(deadline)
-            announce()
-            reply = self._send_once(request, encoded, header, deadline)
+            reply = self._send_once(request, encoded, self.auth.header(deadline), deadline, intent)
         if reply.ok:
             return reply
         raise self._refusal(request, reply)
 
-    def _send_once(self, request: Request, encoded: EncodedRequest, header: Secret | None, deadline: float) -> Response:
+    def _send_once(
+        self, request: Request, encoded: EncodedRequest, header: Secret | None, deadline: float, intent: Intent | None
+    ) -> Response:
+        if intent is not None:
+            notify_before_send(intent)
         try:
             reply = self._transport.send(
                 _with_headers(encoded, header), deadline=deadline, returns_page=request.returns_page
@@ -229,15 +228,15 @@ class HttpClient:
         except TransportError as lost:
             failure = lost
         else:
-            if (theirs := reply.date) is not None:
-                self._clocks = (theirs, now())
+            if (vendor_time := reply.date) is not None:
+                self._clocks = (vendor_time, now())
             return reply
         if outcome_table.effect_of_failure(failure.failure, sent=failure.sent) is Effect.NOT_EXECUTED:
             raise ProviderUnavailable(f"{request.safe_text}: {failure.failure}")
-        raise _Puzzle(failure.failure.value, transient=failure.failure is not TransportFailure.TOO_LARGE)
+        raise AmbiguousReply(failure.failure.value, transient=failure.failure is not TransportFailure.TOO_LARGE)
 
     def _refusal(self, request: Request, reply: Response) -> Exception:
-        """Return the error that an answer other than a success stands for."""
+        """Return the error for a reply that is not a success."""
         context: dict[str, Any] = {"http_status": reply.status, "request_id": reply.request_id}
         if reply.status == 401:
             return AuthenticationFailed(f"{request.safe_text}: the vendor does not accept the credentials", **context)
@@ -249,14 +248,22 @@ class HttpClient:
         if explained is not None and effect is Effect.DECLINED:
             return explained.with_context(**context)
         if 300 <= reply.status <= 399:
-            return _Puzzle("answered with a redirect, which is never followed", reply)
-        return _Puzzle(f"answered with HTTP {reply.status}", reply)
+            return AmbiguousReply("answered with a redirect, which is never followed", reply)
+        return AmbiguousReply(f"answered with HTTP {reply.status}", reply)
 
     def _parse_refusal(self, reply: Response) -> VoucherGatewayError | None:
         try:
             return self._explain(reply)
-        except Exception:  # noqa: BLE001 - a body that `explain` stumbles over is not in the shape that it knows
+        except Exception:  # noqa: BLE001 - a body on which `explain` fails is not in the vendor's shape
             return None
+
+    def _post_form(self, url: str, form: Form, deadline: float) -> Response:
+        headers = {"Content-Type": "application/x-www-form-urlencoded", **_COMMON}
+        request = EncodedRequest("POST", url=url, body=encode_form(form), headers=headers)
+        for attempt in attempts(self.settings.tries, deadline=deadline):
+            with attempt:
+                return self._token_reply(request, deadline)
+        raise AssertionError("the last attempt returns or raises")
 
     def _token_reply(self, request: EncodedRequest, deadline: float) -> Response:
         try:
@@ -282,10 +289,10 @@ def _with_headers(request: EncodedRequest, header: Secret | None) -> EncodedRequ
     return attrs.evolve(request, headers=headers)
 
 
-def _distrust(stumbled: Exception) -> str:
-    if isinstance(stumbled, MalformedResponse):
-        return f"the answer cannot be trusted: {stumbled.message}"
-    return f"the answer could not be read ({type(stumbled).__name__})"  # not its text, which may quote the answer
+def _unreadable_reason(error: Exception) -> str:
+    if isinstance(error, MalformedResponse):
+        return f"the answer cannot be trusted: {error.message}"
+    return f"the answer could not be read ({type(error).__name__})"  # the error's text may quote the reply
 
 
 _COMMON: Final = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT}

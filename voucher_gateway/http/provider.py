@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from types import TracebackType
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -13,16 +14,40 @@ from voucher_gateway.http.messages import Request, Response
 from voucher_gateway.http.settings import HttpSettings
 from voucher_gateway.instants import now
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.tracebacks import drop_frames
+from voucher_gateway.tracebacks import ErrorContext, drop_frames
 
 T = TypeVar("T")
 
 
+class VoucherNotFoundOn404:
+    """A `with` block around calls whose path names a voucher; see `ApiCalls.voucher_not_found_on_404`."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if isinstance(error, Rejected) and error.http_status == 404:
+            raise self.replace_error(drop_frames(error)) from None
+
+    def replace_error(self, error: Rejected) -> VoucherGatewayError:
+        """Return the error for a 404 in the vendor's shape."""
+        return VoucherNotFound(
+            "the vendor knows no such voucher",
+            account=error.account,
+            operation=error.operation,
+            http_status=404,
+            vendor_code=error.vendor_code,
+            request_id=error.request_id,
+        )
+
+
 class ApiCalls:
-    """One account's calls to its vendor; adapters derive theirs from it.
+    """One account's calls to its vendor; adapters derive their own from it.
 
     Attributes:
-        http: the client that they go through.
+        http: the client that sends them.
     """
 
     def __init__(self, account: str, http: HttpClient) -> None:
@@ -30,33 +55,23 @@ class ApiCalls:
         self._account = account
 
     def send_read(self, operation: str, request: Request, read: Callable[[Response], T]) -> T:
-        """Send a reading request that belongs to an operation, and return what `read` makes of the answer."""
-        return self.error_context(operation, lambda: self.http.read(request, read))
+        """Send a reading request that belongs to an operation, and return the result of `read`."""
+        with self.error_context(operation):
+            return self.http.read(request, read)
 
-    def error_context(self, operation: str, call: Callable[[], T]) -> T:
-        """Make a call whose errors name the account and the operation, and come without the frames of the call."""
-        try:
-            return call()
-        except VoucherGatewayError as error:
-            failure = drop_frames(error).with_context(account=self._account, operation=str(operation))
-        raise failure
+    def error_context(self, operation: str) -> ErrorContext:
+        """Return a context manager whose errors name the account and the operation.
 
-    def of_voucher(self, call: Callable[[], T]) -> T:
-        """Make a call whose path names a voucher: a 404 in the vendor's shape then means that there is none."""
-        try:
-            return call()
-        except Rejected as error:
-            if error.http_status != 404:
-                raise
-            missing = VoucherNotFound(
-                "the vendor knows no such voucher",
-                account=error.account,
-                operation=error.operation,
-                http_status=404,
-                vendor_code=error.vendor_code,
-                request_id=error.request_id,
-            )
-        raise missing
+        They come without the frames of the block, which may hold a code in plain text.
+        """
+        return ErrorContext(account=self._account, operation=str(operation))
+
+    def voucher_not_found_on_404(self) -> VoucherNotFoundOn404:
+        """Return a context manager for calls whose path names a voucher.
+
+        Inside of it, a 404 in the vendor's shape raises `VoucherNotFound`.
+        """
+        return VoucherNotFoundOn404()
 
 
 class HttpProvider(VoucherProvider):

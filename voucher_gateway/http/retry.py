@@ -1,7 +1,6 @@
-"""When to try again, and how long to wait before.
+"""Which calls are sent again, and how long to wait before.
 
-The arithmetic (exponential backoff with jitter, both forms of Retry-After) is urllib3's `Retry`; which calls may be
-repeated at all is ours alone to say, so urllib3's own retries are off.
+urllib3's `Retry` reads Retry-After. Its own retries are off: only this module knows which calls may be repeated.
 """
 
 from __future__ import annotations
@@ -9,26 +8,25 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Callable
-from typing import Final, TypeVar
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Final
 
 from urllib3.exceptions import InvalidHeader
 from urllib3.util.retry import Retry
 
 from voucher_gateway.errors import DatabaseUnavailable, NotExecuted, RateLimited
 
-T = TypeVar("T")
-
 FIRST_WAIT_S: Final = 0.2
 LONGEST_WAIT_S: Final = 5.0
 
 _reader: Final = Retry()
-# It would cut a vendor's day to six hours, and we only report what we do not wait for.
+# urllib3 cuts a wait to six hours. We report the vendor's own figure, also where we do not wait that long.
 _reader.retry_after_max = sys.maxsize
 
 
 def retry_after_s(header: str | None) -> float | None:
-    """Read a Retry-After header, seconds or an HTTP date; None if there is none that can be read."""
+    """Return the seconds that a Retry-After header asks for, given as seconds or as a date; None if it has neither."""
     if header is None:
         return None
     try:
@@ -37,28 +35,49 @@ def retry_after_s(header: str | None) -> float | None:
         return None
 
 
-def backoff_seconds(tries: int) -> float:
-    """Return a wait before the next try, drawn anew each time so that many callers do not come back together."""
-    return random.uniform(0.5, 1.0) * min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** (tries - 1))  # noqa: S311 - no secret
+def backoff_seconds(attempts: int) -> float:
+    """Return a random wait after so many attempts. It differs each time, so that many callers do not come together."""
+    return random.uniform(0.5, 1.0) * min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** (attempts - 1))  # noqa: S311 - no secret
 
 
-def retry(call: Callable[[], T], *, tries: int, deadline: float) -> T:
-    """Make a call, and make it again while it surely was not executed and tries and time last.
+class Attempt:
+    """One attempt of a call, as a context manager. It swallows the error after which another attempt follows."""
+
+    def __init__(self, number: int, *, is_last: bool, deadline: float) -> None:
+        self.wait_s: float | None = None
+        self._number = number
+        self._is_last = is_last
+        self._deadline = deadline
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        # The database is ours, and its own time-out is over.
+        if self._is_last or not isinstance(error, NotExecuted) or isinstance(error, DatabaseUnavailable):
+            return False
+        requested = error.retry_after if isinstance(error, RateLimited) else None
+        wait = backoff_seconds(self._number) if requested is None else requested
+        if time.monotonic() + wait >= self._deadline:
+            return False
+        self.wait_s = wait
+        return True
+
+
+def attempts(limit: int, *, deadline: float) -> Iterator[Attempt]:
+    """Yield attempts for as long as the call was certainly not executed, and wait between them.
+
+    Send the call inside of ``with attempt:`` and return its result from there. An error leaves the block if it is not
+    `NotExecuted`, or if there is no attempt or no time left.
 
     Args:
-        call: the call; it raises `NotExecuted` only if a repeat is safe.
-        tries: at most so many times.
+        limit: the highest number of attempts, at least 1.
         deadline: no wait goes beyond this moment of ``time.monotonic``.
     """
-    for tried in range(1, tries + 1):
-        try:
-            return call()
-        except DatabaseUnavailable:  # ours, and it has waited long enough by itself
-            raise
-        except NotExecuted as error:
-            asked = error.retry_after if isinstance(error, RateLimited) else None
-            wait = backoff_seconds(tried) if asked is None else asked
-            if tried == tries or time.monotonic() + wait >= deadline:
-                raise
-        time.sleep(wait)
-    raise AssertionError("tries is at least one")
+    for number in range(1, limit + 1):
+        attempt = Attempt(number, is_last=number == limit, deadline=deadline)
+        yield attempt
+        if attempt.wait_s is not None:
+            time.sleep(attempt.wait_s)

@@ -19,7 +19,7 @@ from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.instants import now
 from voucher_gateway.masking import Code, Secret
 from voucher_gateway.storage.key_file import MIN_KEY_BYTES, key_file, make_key, read_key
-from voucher_gateway.tracebacks import call_without_frames
+from voucher_gateway.tracebacks import hide_frames
 
 
 def new_id(mark: str) -> str:
@@ -87,9 +87,8 @@ class JournalKeys:
         Raises:
             ConfigurationError: if the key of that id is not kept any more.
         """
-        return call_without_frames(
-            lambda: self._mac(key_id or self.newest, "code", provider, host, code.reveal()).hex()
-        )
+        with hide_frames():
+            return self._mac(key_id or self.newest, "code", provider, host, code.reveal()).hex()
 
     def fingerprints(self, code: Code, *, provider: str, host: str) -> frozenset[str]:
         """Return the fingerprints of a code at one vendor, one for each key."""

@@ -70,7 +70,8 @@ class FindsByPrefix(CornerProvider):
 class GluesPathsTogether(CornerProvider):
     def get(self, id: str, *, secrets: bool = False) -> Voucher:
         request = Request(method="GET", path=Path("/vouchers/{id}", f"/vouchers/{id}"))
-        return self.calls.of_voucher(lambda: self.asked("get", request))
+        with self.calls.voucher_not_found_on_404():
+            return self.asked("get", request)
 
 
 @breaks("R3")

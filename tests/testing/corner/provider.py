@@ -130,9 +130,12 @@ class CornerBase(VoucherProvider):
 
     def get(self, id: str, *, secrets: bool = False) -> Voucher:
         request = Request(method="GET", path=Path.of("/vouchers/{id}", id=id))
-        return self.calls.of_voucher(
-            lambda: self.calls.send_read("get", request, lambda reply: self.voucher(self.body(reply)))
-        )
+
+        def read(reply: Response) -> Voucher:
+            return self.voucher(self.body(reply))
+
+        with self.calls.voucher_not_found_on_404():
+            return self.calls.send_read("get", request, read)
 
     def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
         query = query or VoucherQuery()
@@ -156,13 +159,15 @@ class CornerBase(VoucherProvider):
             movements = tuple(self.movement(id, currency.currency, _member(entry)) for entry in entries)
             return History(voucher_id=id, movements=movements, complete=True, as_of=reply.date)
 
-        return self.calls.of_voucher(lambda: self.calls.send_read("history", request, read))
+        with self.calls.voucher_not_found_on_404():
+            return self.calls.send_read("history", request, read)
 
     def presentation(self, code: str | Code, *, id: str | None = None) -> Presentation:
         code = self.checked(code)
         named: list[tuple[str, Any]] = [("code", code), *([] if id is None else [("id", id)])]
         request = Request(method="GET", path=Path.of("/presentations"), query=named)
-        shown = self.calls.of_voucher(lambda: self.calls.send_read("presentation", request, self.presented))
+        with self.calls.voucher_not_found_on_404():
+            shown = self.calls.send_read("presentation", request, self.presented)
         if shown.voucher.code != code or id not in (None, shown.voucher.id):
             raise IntegrityMismatch("another voucher is shown", account=self.account, operation="presentation")
         return shown

@@ -82,7 +82,7 @@ READING: Final = (
         "R5",
         "An unknown code or id is VoucherNotFound, with the account and the operation.",
         'Turn the vendor\'s way of saying "none" (a 404 in its own shape, an empty list) into VoucherNotFound; '
-        "`Calls.of_voucher` does so for a 404.",
+        "`ApiCalls.voucher_not_found_on_404` does so for a 404.",
     ),
     _read(
         "R6",

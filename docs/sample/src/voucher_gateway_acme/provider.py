@@ -18,6 +18,7 @@ from voucher_gateway.provider_api import (
     Pin,
     RawObject,
     Request,
+    Response,
     SecretSource,
     Status,
     Voucher,
@@ -60,27 +61,32 @@ class AcmeProvider(HttpProvider):
     def find(self, code: str | Code, pin: str | Pin | None = None) -> Voucher:
         """Return the voucher with exactly this code. Vouchers have no PIN here, so one is not looked at."""
         code = Code.of(code)  # over the same name: an error tracker would send the plain text in a local variable
-        found = self.calls.of_voucher(lambda: self._voucher(Operation.FIND, Path.of("/lookup"), ("code", code)))
-        if found.code != code:
+        with self.calls.voucher_not_found_on_404():
+            voucher = self._voucher(Operation.FIND, Path.of("/lookup"), ("code", code))
+        if voucher.code != code:
             raise VoucherNotFound("the vendor knows no such voucher", account=self.account, operation="find")
-        return found
+        return voucher
 
     def get(self, id: str, *, secrets: bool = False) -> Voucher:
         """Return the voucher with this id. The vendor shows its code in any case."""
-        return self.calls.of_voucher(lambda: self._voucher(Operation.GET, Path.of("/vouchers/{id}", id=id)))
+        with self.calls.voucher_not_found_on_404():
+            return self._voucher(Operation.GET, Path.of("/vouchers/{id}", id=id))
 
     def _voucher(self, operation: Operation, path: Path, *query: tuple[str, str | Code]) -> Voucher:
         request = Request(method="GET", path=path, query=query)
-        return self.calls.send_read(operation, request, lambda reply: self._made(*wire.read_voucher(reply)))
+        return self.calls.send_read(operation, request, self._read_voucher)
 
-    def _made(self, one: wire.AcmeVoucher, raw: RawObject) -> Voucher:
+    def _read_voucher(self, reply: Response) -> Voucher:
+        return self._map_voucher(*wire.read_voucher(reply))
+
+    def _map_voucher(self, voucher: wire.AcmeVoucher, raw: RawObject) -> Voucher:
         return Voucher(
             account=self.account,
-            id=one.id,
-            code=one.code,
-            initial=money_from(wire.AMOUNT, one.initial, one.currency, "initial"),
-            remaining=money_from(wire.AMOUNT, one.balance, one.currency, "balance"),
-            status=_STATUSES.get(one.status, Status.UNKNOWN),
-            valid_until=one.valid_until,
+            id=voucher.id,
+            code=voucher.code,
+            initial=money_from(wire.AMOUNT, voucher.initial, voucher.currency, "initial"),
+            remaining=money_from(wire.AMOUNT, voucher.balance, voucher.currency, "balance"),
+            status=_STATUSES.get(voucher.status, Status.UNKNOWN),
+            valid_until=voucher.valid_until,
             raw=raw,
         )
