@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from voucher_gateway.provider_api import InvalidRequest, MalformedResponse, decode, encode
-from voucher_gateway_file.index import mistaken
+from voucher_gateway_file.index import file_error
 from voucher_gateway_file.voucher_record import LIKE_A_NAME, FieldProblem, Object, Problem
 
 _SIGNS: Final = "=+\\-@＝＋－＠﹦﹢﹣﹫⁼⁺⁻₌₊₋−"
@@ -97,7 +97,7 @@ class CsvFormat:
             problems = [problem for place, name in enumerate(names, 1) if (problem := _wrong_name(name, place, names))]
         if problems:
             problems_text = tuple(f"line 1{where and f', column {where}'}: {rule}" for where, rule in problems)
-            raise mistaken(f"the file's header is wrong: {'; '.join(problems_text)}", problems_text)
+            raise file_error(f"the file's header is wrong: {'; '.join(problems_text)}", problems_text)
         return names
 
     def parse(self, body: bytes, columns: Sequence[str]) -> tuple[Object, list[Problem]]:

@@ -1,4 +1,4 @@
-"""One file of vouchers, opened, known and locked, for reading or for one more record."""
+"""The file of an account: opened under its lock, indexed, and appended to."""
 
 from __future__ import annotations
 
@@ -24,25 +24,27 @@ from voucher_gateway_file.jsonl_format import JsonLines
 from voucher_gateway_file.records import NewLine
 from voucher_gateway_file.settings import FileSettings
 
+log: Final = logging.getLogger(__name__)
+
 
 class PartialWrite(Exception):
-    """A record could not be written to the end, nor taken back. The text says why, and quotes nothing of it."""
+    """A record could neither be written completely nor removed. The text says why, and has nothing of the record."""
 
 
 def append(file: int, body: bytes, *, at: int, path: Path) -> None:
-    """Write at the end of a file that is locked, and see to it that the disk has it.
+    """Write at the end of a locked file, and sync it to the disk.
 
-    The folder is synced too where the file is new: its name has to survive a power cut as well.
+    The folder of a new file is synced too, so that its name survives a power failure.
 
     Args:
         file: a descriptor for writing.
-        body: what is to be written.
-        at: where the file ends, in bytes. What is behind that was cut off, and goes.
-        path: of the file.
+        body: the bytes to write.
+        at: the end of the last complete record, in bytes. A record behind it was cut off, and is removed.
+        path: the file's path.
 
     Raises:
-        ProviderUnavailable: if it could not be written, the disk being full, say. The file is as it was.
-        Stranded: if it is not known what the disk has of it.
+        ProviderUnavailable: if it could not be written, for example because the disk is full. The file is unchanged.
+        PartialWrite: if it is not known what the disk has of it.
     """
     try:
         if os.fstat(file).st_size > at:
@@ -58,7 +60,7 @@ def append(file: int, body: bytes, *, at: int, path: Path) -> None:
     else:
         return
     try:
-        # Works on a full disk too. Whatever the disk got of the record, it forgets with the length of the file.
+        # This works on a full disk too, and removes any part of the record that reached the disk.
         os.ftruncate(file, at)
         os.fsync(file)
     except OSError as error:
@@ -74,20 +76,17 @@ def _sync_folder(path: Path) -> None:
         os.close(folder)
 
 
-log: Final = logging.getLogger(__name__)
-
-
 class VoucherFile:
     """One file of vouchers, for all threads of a process.
 
     Attributes:
         path: the file's absolute path.
         form: its form.
-        contents: what was learnt of it so far; see `opened`.
+        index: its index, up to date inside of `open`.
     """
 
     def __init__(self, account: str, settings: FileSettings) -> None:
-        """Make it; the file is not looked at yet."""
+        """Make it; the file is not opened yet."""
         self.path = Path(settings.path).absolute()
         self.form: FileFormat = JsonLines() if settings.actual_format == "jsonl" else CsvFormat()
         self._account = account
@@ -96,21 +95,21 @@ class VoucherFile:
         fork_safety.register(self)
 
     def renew_after_fork(self) -> None:
-        """Forget all that was learnt: a thread of the parent may have held the guard, or known half of a file."""
-        self.contents = FileIndex(self._account, self.form)
+        """Make a new guard and an empty index: a thread of the parent may have held the guard, or loaded a part."""
+        self.index = FileIndex(self._account, self.form)
         self._guard = threading.Lock()
 
     @property
     def columns(self) -> Sequence[str]:
-        """The columns of the file, or of the one that would be made."""
-        return self.contents.columns or (self.form.columns(self.form.top()) if self.form.header else ())
+        """The columns of the file; those of a new file if there is none."""
+        return self.index.columns or (self.form.columns(self.form.top()) if self.form.header else ())
 
     @contextmanager
     def open(self, operation: str, *, writing: bool = False) -> Iterator[BinaryIO | None]:
-        """Give the file, locked and with all of it known; None if it is not there. Writing makes it.
+        """Yield the file, locked and indexed; None if it does not exist. Writing creates it.
 
         Args:
-            operation: what it is opened for; errors of the block name it.
+            operation: the operation that errors of the block name.
             writing: whether a record is to be appended.
 
         Raises:
@@ -122,44 +121,44 @@ class VoucherFile:
         try:
             with self._guard, lock_file(self.path, writing=writing) as descriptor:
                 if descriptor is None:
-                    self.contents.forget()
+                    self.index.clear()
                     yield None
                     return
                 if writing and self._private:
                     self._check_private(descriptor)
                 with open(descriptor, "rb", closefd=False) as file:
-                    self._learn(file)
+                    self._load_index(file)
                     yield file
         except VoucherGatewayError as error:
             error.with_context(account=self._account, operation=operation)
             raise
 
     def write(self, file: BinaryIO, line: NewLine) -> None:
-        """Append the record of a voucher, in an `opened` file. A last one that was cut off goes.
+        """Append the record of a voucher to the file that `open` yielded. A last record that was cut off is removed.
 
         Raises:
-            ProviderUnavailable: if it could not be written; the file is as it was.
-            Stranded: if that is not certain.
+            ProviderUnavailable: if it could not be written; the file is unchanged.
+            PartialWrite: if that is not certain.
         """
-        known, record = self.contents, line.body
-        if known.torn is not None:
-            log.warning("%s: line %d, which was cut off while it was written, goes", self.path, known.torn)
-        if known.end == 0:
+        index, record = self.index, line.body
+        if index.cut_off is not None:
+            log.warning("%s: line %d, which was cut off while it was written, goes", self.path, index.cut_off)
+        if index.end == 0:
             record = self.form.top() + record
-        elif os.pread(file.fileno(), 1, known.end - 1) != b"\n":
-            record = b"\n" + record  # behind somebody else's last line
-        append(file.fileno(), record, at=known.end, path=self.path)
+        elif os.pread(file.fileno(), 1, index.end - 1) != b"\n":
+            record = b"\n" + record  # the last line was written by another program, without a line break
+        append(file.fileno(), record, at=index.end, path=self.path)
         try:
-            known.note_append(file)
-        except Exception:  # noqa: BLE001 - the voucher is there: nothing may look as if it were not
-            known.forget()
+            index.add_appended(file)
+        except Exception:  # noqa: BLE001 - the voucher was written, so this must not raise
+            index.clear()
 
-    def _learn(self, file: BinaryIO) -> None:
-        before = self.contents.torn
+    def _load_index(self, file: BinaryIO) -> None:
+        before = self.index.cut_off
         with hide_frames():
-            self.contents.refresh(file)
-        if self.contents.torn not in (None, before):
-            log.warning("%s: line %d is cut off, and counts for nothing", self.path, self.contents.torn)
+            self.index.refresh(file)
+        if self.index.cut_off not in (None, before):
+            log.warning("%s: line %d is cut off, and counts for nothing", self.path, self.index.cut_off)
 
     def _check_private(self, descriptor: int) -> None:
         if os.fstat(descriptor).st_mode & 0o077:
@@ -169,6 +168,6 @@ class VoucherFile:
 
 
 def identity(file: BinaryIO) -> str:
-    """Return what tells a file apart from another one in its place."""
+    """Return the device and inode, which differ if another file is at the same path."""
     status = os.fstat(file.fileno())
     return f"{status.st_dev}:{status.st_ino}"

@@ -60,19 +60,19 @@ class FileProvider(VoucherProvider):
     def __init__(self, account: str, settings: FileSettings) -> None:
         """Make the provider; the file is not looked at yet."""
         super().__init__(account, settings)
-        self._book = VoucherFile(account, settings)
+        self._file = VoucherFile(account, settings)
 
     @property
     def host(self) -> str:
         """The file, by its absolute path."""
-        return f"file:{self._book.path}"
+        return f"file:{self._file.path}"
 
     @property
     def capabilities(self) -> Capabilities:
-        """What can be done with the file, as far as the settings and what was read of it say."""
-        known, settings = self._book.contents, self.settings
+        """What can be done with the file, as far as it follows from the settings and from what was read of it."""
+        index, settings = self._file.index, self.settings
         writes = settings.reveal or settings.mask
-        masks = known.masked is not None or (settings.mask and not settings.reveal and known.plain is None)
+        masks = index.masked is not None or (settings.mask and not settings.reveal and index.readable is None)
         codes = attrs.evolve(self.declared.codes, choosable=writes, readable=not masks)
         keeps = self.declared.stored_fields if writes else self.declared.stored_fields - {"code", "pin"}
         return attrs.evolve(self.declared, codes=codes, stored_fields=keeps)
@@ -87,16 +87,16 @@ class FileProvider(VoucherProvider):
             WrongPin: if the voucher has a PIN and another one is given.
         """
         code, pin = Code.of(code), Pin.of_given(pin)
-        known = self._book.contents
-        with self._book.open(Operation.FIND) as file:
-            found = None if file is None else known.with_code(file, code.reveal())
-            if found is None and known.masked is not None:
+        with self._file.open(Operation.FIND) as file:
+            index = self._file.index
+            voucher = None if file is None else index.with_code(file, code)
+            if voucher is None and index.masked is not None:
                 raise UnsupportedOperation("the file holds masks of codes, by which nothing can be found")
-            if found is None:
+            if voucher is None:
                 raise VoucherNotFound("the file has no voucher with this code")
-            if pin is not None and found.pin is not None and pin != found.pin:
+            if pin is not None and voucher.pin is not None and pin != voucher.pin:
                 raise WrongPin("the PIN is wrong")
-        return found
+        return voucher
 
     def get(
         self,
@@ -105,8 +105,8 @@ class FileProvider(VoucherProvider):
         secrets: bool = False,  # noqa: ARG002 - the file shows code and PIN in any case, or never
     ) -> Voucher:
         """Return the voucher with this id. One that has no id of its own has that of its line, ``line:7``."""
-        with self._book.open(Operation.GET) as file:
-            voucher = None if file is None else self._book.contents.with_id(file, id)
+        with self._file.open(Operation.GET) as file:
+            voucher = None if file is None else self._file.index.with_id(file, id)
             if voucher is None:
                 raise VoucherNotFound("the file has no voucher with this id")
         return voucher
@@ -117,19 +117,19 @@ class FileProvider(VoucherProvider):
         A last record that was cut off does not come, and counts in the total, so that the report is not consistent.
         """
         query = query or VoucherQuery()
-        wanted = predicate(query)
-        book, size = self._book, PAGE_SIZE if wanted is None else FILTERED_SIZE
+        matches = predicate(query)
+        store, size = self._file, PAGE_SIZE if matches is None else FILTERED_SIZE
 
-        def fetch(index: int) -> Page[Voucher]:
+        def fetch(number: int) -> Page[Voucher]:
             vouchers: list[Voucher] = []
-            with book.open(Operation.VOUCHERS) as file:
-                known = book.contents
-                for first in range(index * size, (index + 1) * size, PAGE_SIZE):
-                    part = [] if file is None else known.page(file, first, PAGE_SIZE)
-                    vouchers += part if wanted is None else filter(wanted, part)
-                count, torn = len(known), known.torn is not None
-            # Filtered, only the whole list would tell how many there are.
-            total = count + torn if wanted is None else None
+            with store.open(Operation.VOUCHERS) as file:
+                index = store.index
+                for first in range(number * size, (number + 1) * size, PAGE_SIZE):
+                    part = [] if file is None else index.page(file, first, PAGE_SIZE)
+                    vouchers += part if matches is None else filter(matches, part)
+                count, cut_off = len(index), index.cut_off is not None
+            # The number of vouchers that match is only known at the end of the list.
+            total = count + cut_off if matches is None else None
             return Page(items=vouchers, total=total, pages=-(-count // size), size=size)
 
         return Listing(
@@ -144,7 +144,7 @@ class FileProvider(VoucherProvider):
     # --- issuing ---
 
     def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
-        """Append a voucher, with all that is known of it. What is left of it is its initial value.
+        """Append a voucher, with all its fields. Its remaining value is its initial value.
 
         Without an id in `new` it gets one of its own; without a code it has none. The disk has it before this returns.
 
@@ -156,14 +156,14 @@ class FileProvider(VoucherProvider):
         """
         self._check_secrets(new)
         self.declared.amounts.check(new.initial)
-        voucher, book = voucher_to_write(self.account, new, order), self._book
+        voucher, store = voucher_to_write(self.account, new, order), self._file
         assert voucher.created_at is not None
-        with book.open(Operation.ISSUE, writing=True) as file:
+        with store.open(Operation.ISSUE, writing=True) as file:
             assert file is not None  # writing makes it
             self._check_not_mixed(voucher)
             with hide_frames():
-                line = record(book.form, book.columns, voucher, reveal=self.settings.reveal)
-            book.contents.check_free(file, voucher)
+                line = record(store.form, store.columns, voucher, reveal=self.settings.reveal)
+            store.index.check_free(voucher)
             intent = self.intent(
                 Operation.ISSUE,
                 reference=reference,
@@ -176,7 +176,7 @@ class FileProvider(VoucherProvider):
             notify_before_send(intent)
             try:
                 with hide_frames():
-                    book.write(file, line)
+                    store.write(file, line)
             except PartialWrite as error:
                 reason = str(error)
             else:
@@ -195,8 +195,8 @@ class FileProvider(VoucherProvider):
         )
 
     def _check_not_mixed(self, voucher: Voucher) -> None:
-        known, reveal = self._book.contents, self.settings.reveal
-        other = known.masked if reveal else known.plain
+        index, reveal = self._file.index, self.settings.reveal
+        other = index.masked if reveal else index.readable
         if voucher.code is not None and other is not None:
             present = "masks in the place of codes" if reveal else "readable codes"
             raise InvalidRequest(
@@ -226,11 +226,11 @@ class FileProvider(VoucherProvider):
         if intent.verb != Operation.ISSUE or intent.voucher_id is None:
             return _unknown("a file keeps only the vouchers that were issued")
         try:
-            with self._book.open(Operation.ISSUE) as file:
+            with self._file.open(Operation.ISSUE) as file:
                 if file is None:
                     return _unknown("the file is not there")
                 same = intent.notes.get("file") == identity(file)
-                voucher = self._book.contents.with_id(file, intent.voucher_id)
+                voucher = self._file.index.with_id(file, intent.voucher_id)
                 if voucher is not None:
                     os.fsync(file.fileno())
         except (VoucherGatewayError, OSError) as error:

@@ -136,7 +136,7 @@ def test_a_last_line_that_was_cut_off_is_left_out_and_said(
     assert [one.id for one in listing] == ["v-1"]
     assert listing.report.consistent is False
     line = 2 if name == "v.jsonl" else 3
-    assert provider._book.contents.torn == line
+    assert provider._file.index.cut_off == line
     assert f"line {line} is cut off" in caplog.text
     assert len(caplog.records) == 1
 

@@ -140,7 +140,7 @@ def test_a_last_line_that_was_cut_off_goes_with_the_next_writing(
     whole = WHOLE[name] if name.endswith(".jsonl") else header
     provider = open_file(name, whole + torn, reveal=True)
     provider.issue(new(id="v-2", code="GIFT-0002"), reference="r-1")
-    assert provider._book.contents.torn is None
+    assert provider._file.index.cut_off is None
     assert [one.id for one in provider.vouchers()] == [one.id for one in open_file(name).vouchers()] == ["v-1", "v-2"]
     assert (tmp_path / name).read_bytes().startswith(whole)
     assert b"v-9" not in (tmp_path / name).read_bytes()
