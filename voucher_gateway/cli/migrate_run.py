@@ -17,7 +17,7 @@ from voucher_gateway.cli.parsing import is_file, open_gateway_with_files
 from voucher_gateway.cli.tables import Column, count_text, print_rows
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
-from voucher_gateway.migration.plan.plan_file import read_header
+from voucher_gateway.migration.plan.plan_file import Plan, open_plan
 from voucher_gateway.migration.run.progress import RunReport
 from voucher_gateway.migration.run.rollback import RollbackReport, rollback_plan
 from voucher_gateway.migration.run.rows import ReportedVoucher, RowState
@@ -78,17 +78,18 @@ def run(
     everywhere.
     """
     session = cli_context_of(context)
-    _require_codes(plan, reveal=reveal or dry_run)
-    with _gateway(session, plan, reveal=reveal) as gateway, showing(session.output) as report_progress:
-        report = run_plan(
-            gateway,
-            plan,
-            dry_run=dry_run,
-            limit=limit,
-            workers=workers,
-            accept=accept or (),
-            on_progress=report_progress,
-        )
+    with open_plan(plan) as opened:
+        _require_codes(opened, reveal=reveal or dry_run)
+        with _gateway(session, opened, reveal=reveal) as gateway, showing(session.output) as report_progress:
+            report = run_plan(
+                gateway,
+                opened,
+                dry_run=dry_run,
+                limit=limit,
+                workers=workers,
+                accept=accept or (),
+                on_progress=report_progress,
+            )
     _tell_run(session.output, report)
     raise typer.Exit(_run_code(report))
 
@@ -99,8 +100,8 @@ def status(context: typer.Context, plan: _PlanFile) -> None:
     Exit code 4 if vouchers are in doubt, else 0.
     """
     session = cli_context_of(context)
-    with _gateway(session, plan) as gateway:
-        current = status_of(gateway, plan)
+    with open_plan(plan) as opened, _gateway(session, opened) as gateway:
+        current = status_of(gateway, opened)
     _tell_status(session.output, current)
     raise typer.Exit(UNKNOWN if current.count(RowState.IN_DOUBT) else DONE)
 
@@ -111,9 +112,9 @@ def pause(context: typer.Context, plan: _PlanFile) -> None:
     `migrate run` goes on with it.
     """
     session = cli_context_of(context)
-    with _gateway(session, plan) as gateway:
-        pause_plan(gateway, plan)
-        current = status_of(gateway, plan)
+    with open_plan(plan) as opened, _gateway(session, opened) as gateway:
+        pause_plan(gateway, opened)
+        current = status_of(gateway, opened)
     _tell_status(session.output, current)
 
 
@@ -126,8 +127,8 @@ def verify(context: typer.Context, plan: _PlanFile) -> None:
     Exit code 0: proved. 5: there are differences; they are listed.
     """  # noqa: D205 - one sentence for the help
     session = cli_context_of(context)
-    with _gateway(session, plan) as gateway:
-        verification = verify_plan(gateway, plan)
+    with open_plan(plan) as opened, _gateway(session, opened) as gateway:
+        verification = verify_plan(gateway, opened)
     _tell_verification(session.output, verification)
     raise typer.Exit(DONE if verification.proved else DIFFERENT)
 
@@ -139,15 +140,19 @@ def rollback(context: typer.Context, plan: _PlanFile) -> None:
     as everywhere.
     """
     session = cli_context_of(context)
-    with _gateway(session, plan) as gateway, showing(session.output) as report_progress:
-        report = rollback_plan(gateway, plan, on_progress=report_progress)
+    with (
+        open_plan(plan) as opened,
+        _gateway(session, opened) as gateway,
+        showing(session.output) as report_progress,
+    ):
+        report = rollback_plan(gateway, opened, on_progress=report_progress)
     _tell_rollback(session.output, report)
     raise typer.Exit(_rollback_code(report))
 
 
-def _require_codes(plan: Path, *, reveal: bool) -> None:
+def _require_codes(plan: Plan, *, reveal: bool) -> None:
     """Refuse a run into a file without codes before it refuses voucher after voucher."""
-    if is_file(read_header(plan).target.account) and not reveal:
+    if is_file(plan.header.target.account) and not reveal:
         raise InvalidRequest(
             "the target is a file, and codes and PINs, which are money, are written into one with --reveal only;"
             " `voucher-gateway export` writes one to look at",
@@ -157,15 +162,15 @@ def _require_codes(plan: Path, *, reveal: bool) -> None:
 
 
 @contextmanager
-def _gateway(session: CliContext, plan: Path, *, reveal: bool = False) -> Iterator[Gateway]:
-    header = read_header(plan)
-    with open_gateway_with_files(session, header.source.account, header.target.account, reveal=reveal) as gateway:
+def _gateway(session: CliContext, plan: Plan, *, reveal: bool = False) -> Iterator[Gateway]:
+    source, target = plan.header.source.account, plan.header.target.account
+    with open_gateway_with_files(session, source, target, reveal=reveal) as gateway:
         yield gateway
 
 
 def _run_code(report: RunReport) -> int:
-    if report.trouble is not None:
-        return exit_code(report.trouble)
+    if report.error is not None:
+        return exit_code(report.error)
     if report.in_doubt:
         return UNKNOWN
     return DIFFERENT if report.counts.get(RowState.CHANGED) or report.counts.get(RowState.REFUSED) else DONE
@@ -174,8 +179,8 @@ def _run_code(report: RunReport) -> int:
 def _rollback_code(report: RollbackReport) -> int:
     if report.in_doubt:
         return UNKNOWN
-    if report.trouble is not None:
-        return exit_code(report.trouble)
+    if report.error is not None:
+        return exit_code(report.error)
     return DIFFERENT if report.not_undone else DONE
 
 
@@ -196,12 +201,12 @@ def _tell_run(output: Output, report: RunReport) -> None:
                 "limit": "the limit is reached",
                 "paused": "paused",
                 "rolled-back": "the plan is being rolled back",
-                "trouble": "broken off",
+                "error": "broken off",
             }
             advice = why.get(report.stopped or "", "others work on them, or run it again")
             output.show(f"{count_text(report.left, 'voucher')} left: {advice}")
-    if report.trouble is not None:
-        print_error(output, report.trouble)
+    if report.error is not None:
+        print_error(output, report.error)
 
 
 def _tell_status(output: Output, status: MigrationStatus) -> None:
@@ -225,7 +230,7 @@ def _tell_verification(output: Output, verification: Verification) -> None:
         output.object(verification)
         return
     whole = "at the source again" if verification.rolled_back else "as planned"
-    output.show(f"{verification.differences_found} of {count_text(verification.vouchers, 'voucher')} {whole}")
+    output.show(f"{verification.as_expected} of {count_text(verification.vouchers, 'voucher')} {whole}")
     if verification.codes_not_compared:
         note_text = (
             f"{count_text(verification.codes_not_compared, 'code')} not compared, as the target does not show them"
@@ -248,8 +253,8 @@ def _tell_rollback(output: Output, report: RollbackReport) -> None:
     for noted in (report.remarks, report.kept):
         if noted:
             print_rows(output, noted, _NOTED)
-    if report.trouble is not None:
-        print_error(output, report.trouble)
+    if report.error is not None:
+        print_error(output, report.error)
 
 
 def _amounts(money: Mapping[str, Money]) -> str:

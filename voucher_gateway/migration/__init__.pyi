@@ -9,11 +9,10 @@ from voucher_gateway.migration.plan.model import Kind as Kind
 from voucher_gateway.migration.plan.model import PlanHeader as PlanHeader
 from voucher_gateway.migration.plan.model import PlannedVoucher as PlannedVoucher
 from voucher_gateway.migration.plan.model import Step as Step
+from voucher_gateway.migration.plan.plan_file import Plan as Plan
 from voucher_gateway.migration.plan.plan_file import PlanSummary as PlanSummary
-from voucher_gateway.migration.plan.plan_file import plan_id as plan_id
-from voucher_gateway.migration.plan.plan_file import read_header as read_header
+from voucher_gateway.migration.plan.plan_file import open_plan as open_plan
 from voucher_gateway.migration.plan.plan_file import read_summary as read_summary
-from voucher_gateway.migration.plan.plan_file import read_totals as read_totals
 from voucher_gateway.migration.plan.plan_file import read_vouchers as read_vouchers
 from voucher_gateway.migration.plan.policy import Policy as Policy
 from voucher_gateway.migration.plan.policy import Recode as Recode

@@ -22,10 +22,8 @@ from voucher_gateway.migration import (
     PlannedVoucher,
     Policy,
     Step,
-    plan_id,
-    read_header,
+    open_plan,
     read_summary,
-    read_totals,
     read_vouchers,
 )
 from voucher_gateway.migration.plan.estimate import AccountLoad, Estimate
@@ -100,12 +98,31 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     written = write(tmp_path / "a.plan", vouchers)
     path = tmp_path / "a.plan"
     assert read_summary(path) == written
-    assert (read_header(path), read_totals(path), plan_id(path)) == (HEADER, written.totals, written.id)
+    assert (written.header, read_summary(path).id) == (HEADER, written.id)
     assert list(read_vouchers(path)) == vouchers
 
 
+def test_an_open_plan_is_read_as_often_as_is_wanted_and_even_side_by_side(tmp_path: Path) -> None:
+    vouchers = [carried(1, Money("10.01", "EUR")), refused(2), carried(3, Money("1.234", "BHD"))]
+    written = write(tmp_path / "a.plan", vouchers)
+    with open_plan(tmp_path / "a.plan") as plan, open_plan(plan) as same:
+        assert same is plan
+        assert plan.summary == written
+        assert list(zip(plan.vouchers(), plan.vouchers(), strict=True)) == [(one, one) for one in vouchers]
+        assert [one.number for one in plan.carried_vouchers()] == [1, 3]
+
+
+def test_a_plan_is_read_once_when_it_is_opened(plan: Path) -> None:
+    """What was checked is what is read, even if another plan takes the name of the file meanwhile."""
+    with open_plan(plan) as opened:
+        numbers = [one.number for one in opened.vouchers()]
+        write(plan, [])
+        assert [one.number for one in opened.vouchers()] == numbers
+    assert list(read_vouchers(plan)) == []
+
+
 def test_totals_hold_money_by_currency_and_fate(plan: Path) -> None:
-    totals = read_totals(plan)
+    totals = read_summary(plan).totals
     assert totals.all.count == 3
     assert totals.of(Action.CARRY).money == {"EUR": Money("10.01", "EUR"), "JPY": Money("500", "JPY")}
     assert totals.of(Action.REFUSE).count == 1
@@ -132,7 +149,7 @@ def test_whatever_byte_is_changed_the_plan_is_void(plan: Path, place: int, value
     place %= len(written)
     changed = plan.with_name("changed.plan")
     changed.write_bytes(written[:place] + bytes([written[place] ^ value]) + written[place + 1 :])
-    for read in (read_summary, plan_id, lambda path: list(read_vouchers(path))):
+    for read in (read_summary, lambda path: list(read_vouchers(path))):
         with pytest.raises(ConfigurationError, match=r"changed\.plan"):
             read(changed)
 
@@ -152,7 +169,7 @@ def test_a_line_that_is_taken_out_or_added_makes_it_void(plan: Path) -> None:
     for changed in ([*lines[:1], *lines[2:]], [*lines[:2], lines[1], *lines[2:]], [*lines, b"{}\n"]):
         plan.write_bytes(b"".join(changed))
         with pytest.raises(ConfigurationError, match=r"changed after it was made|last line"):
-            read_header(plan)
+            read_summary(plan)
 
 
 @pytest.mark.parametrize("text", [b"", b"\n", b"{}\n{}\n", b"code,amount\nA,1\n", b"\xff\xfe\n\x00\n"])
@@ -170,7 +187,7 @@ def test_a_plan_of_another_version_is_refused(tmp_path: Path, monkeypatch: pytes
     write(tmp_path / "next.plan", [])
     monkeypatch.undo()
     with pytest.raises(ConfigurationError, match="of this version"):
-        read_header(tmp_path / "next.plan")
+        read_summary(tmp_path / "next.plan")
 
 
 def test_until_it_is_finished_nothing_stands_under_its_name(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from voucher_gateway.migration import (
     Step,
     find_unaccepted_risks,
     make_plan,
-    plan_id,
+    read_summary,
     read_vouchers,
     run_plan,
 )
@@ -363,5 +363,5 @@ def test_no_code_shows_anywhere(make_vendors: Callable[..., Vendors], canary: Ca
 def test_the_plan_is_bound_to_what_it_says(vendors: Vendors) -> None:
     vendors.issue_at_jtl()
     summary, _ = vendors.plan(policy=ALL)
-    assert plan_id(summary.path) == summary.id
+    assert read_summary(summary.path).id == summary.id
     assert MigrationState(vendors.gateway.journal.database, summary.id, summary.header).plan_state() is None  # type: ignore[union-attr]  # it has a journal

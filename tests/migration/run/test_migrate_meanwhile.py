@@ -17,9 +17,10 @@ from voucher_gateway.execution.attempts import _RequestRecorder
 from voucher_gateway.journal.records import OperationKey
 from voucher_gateway.journal.schema import moved
 from voucher_gateway.migration import PlanState, RowState, rollback_plan, run_plan, status_of
-from voucher_gateway.migration.plan.plan_file import read_summary, read_vouchers
+from voucher_gateway.migration.plan.plan_file import read_summary
 from voucher_gateway.migration.run import context, runner
 from voucher_gateway.migration.run.context import MigrationContext
+from voucher_gateway.migration.run.load import load_vouchers
 from voucher_gateway.migration.run.rows import RUNNABLE
 from voucher_gateway.migration.run.schema import vouchers
 from voucher_gateway.migration.run.state import MigrationState
@@ -74,7 +75,7 @@ def test_a_voucher_that_is_used_at_the_target_before_its_move_is_written_down_ha
     scene.gateway.redeem("target", FIRST, Money("1.00", "EUR"), reference="there")
     report = scene.run()
     assert report.counts == {RowState.MOVED: 2}
-    assert [one.reason for one in report.noted] == ["it was used at the target before the move was through"]
+    assert [one.reason for one in report.noted] == ["it was used at the target before the move was complete"]
     scene.gateway.refund("source", redemption, reference="return")
     assert str(entry(scene.target, code=FIRST)["remaining"]) == "9.53"
     assert FIRST not in Truth.of(scene).source
@@ -149,8 +150,8 @@ def test_a_run_that_moves_nothing_says_why(scene: Scene) -> None:
     scene.target.inject("rate-limit", "POST /*", times=0)
     report = scene.run(workers=64)  # too few vouchers to give up
     assert set(report.counts) == {RowState.PLANNED}
-    assert isinstance(report.trouble, RateLimited)
-    assert report.stopped == "trouble"
+    assert isinstance(report.error, RateLimited)
+    assert report.stopped == "error"
 
 
 def test_a_rollback_that_cannot_read_brings_nothing_back_and_says_so(scene: Scene) -> None:
@@ -160,11 +161,11 @@ def test_a_rollback_that_cannot_read_brings_nothing_back_and_says_so(scene: Scen
     report = rollback_plan(scene.gateway, scene.path)
     count = status_of(scene.gateway, scene.path).count(RowState.MOVED)
     assert (report.undone, report.money, report.not_undone) == (0, {}, count)
-    assert isinstance(report.trouble, ProviderUnavailable)
+    assert isinstance(report.error, ProviderUnavailable)
     assert Truth.of(scene) == before
     scene.target.clear_faults()
     again = rollback_plan(scene.gateway, scene.path)
-    assert (again.undone, again.not_undone, again.trouble) == (count, 0, None)
+    assert (again.undone, again.not_undone, again.error) == (count, 0, None)
 
 
 def test_while_a_voucher_is_brought_back_nothing_else_brings_value_to_it(make_scene: Callable[..., Scene]) -> None:
@@ -213,11 +214,11 @@ def test_a_rollback_while_a_plan_is_being_loaded_ends_the_run(scene: Scene, monk
     scene.plan()
     before = Truth.of(scene)
 
-    def read_slowly(path: Any) -> Any:
-        yield from read_vouchers(path)
+    def load_slowly(*arguments: Any) -> None:
+        load_vouchers(*arguments)
         rollback_plan(scene.another_gateway(), scene.path)
 
-    monkeypatch.setattr(runner, "read_vouchers", read_slowly)
+    monkeypatch.setattr(runner, "load_vouchers", load_slowly)
     with pytest.raises(Exception, match="this plan was rolled back"):
         scene.run()
     assert Truth.of(scene) == before

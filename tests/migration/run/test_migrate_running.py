@@ -335,7 +335,7 @@ def test_what_was_spent_between_reading_and_retiring_is_noticed_and_undone(
     report = scene_back.run()
     (noted,) = report.noted
     assert (noted.source_id, noted.state) == (source_id, RowState.CHANGED)
-    assert "it was used meanwhile" in noted.reason
+    assert "it was used during the move" in noted.reason
     after = Truth.of(scene_back)
     assert after.source[code] == (value.amount - Decimal("0.01"), value.currency)
     assert code not in after.target

@@ -174,7 +174,7 @@ def test_a_voucher_that_could_not_be_brought_back_is_spendable_once(make_scene: 
     first, total = found.differences
     assert (first.kind, total.kind) == (DifferenceKind.NOT_BACK, DifferenceKind.TOTAL)
     assert first.explanation == "it can be spent at the target only, where it has 9.53 EUR"
-    assert found.differences_found == 1
+    assert found.as_expected == 1
     sums = found.totals["EUR"]
     assert [str(one.amount) for one in (sums.at_target, sums.used, sums.left, sums.at_source)] == [
         "21.06",

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.migration import Action, Destination, End, Kind, PlanHeader, PlannedVoucher, RowState, Step
+from voucher_gateway.migration.run.load import load_vouchers
 from voucher_gateway.migration.run.rows import read_planned, write_planned
 from voucher_gateway.migration.run.schema import SCHEMA
 from voucher_gateway.migration.run.state import MigrationState
@@ -82,7 +83,7 @@ def test_only_what_is_carried_is_loaded_and_only_once(either_url: str) -> None:
     state = MigrationState(database, "f" * 64, _HEADER)
     skipped = PlannedVoucher(number=3, source_id="voucher-3", kind=Kind.EMPTY, action=Action.SKIP)
     for _ in range(2):
-        state.load([planned(1), planned(2), skipped, planned(4)])
+        load_vouchers(state, [planned(1), planned(2), skipped, planned(4)])
     assert [row.number for row in state.rows(*RowState)] == [1, 2, 4]
     assert state.counts() == {(RowState.PLANNED, "EUR"): (3, Money("31.59", "EUR"))}
     database.close()
@@ -96,8 +97,8 @@ def test_a_loading_that_was_broken_off_is_gone_on_with(sqlite_url: str) -> None:
     database = Database(sqlite_url, JOURNAL)
     state = MigrationState(database, "f" * 64, _HEADER)
     with pytest.raises(KeyboardInterrupt):
-        state.load(broken())
-    state.load(map(planned, range(1, 2001)))
+        load_vouchers(state, broken())
+    load_vouchers(state, map(planned, range(1, 2001)))
     assert [row.number for row in state.rows(*RowState)] == list(range(1, 2001))
     database.close()
 
@@ -105,7 +106,7 @@ def test_a_loading_that_was_broken_off_is_gone_on_with(sqlite_url: str) -> None:
 def test_a_voucher_is_claimed_by_one_only(either_url: str) -> None:
     one, other = Database(either_url, JOURNAL), Database(either_url, JOURNAL)
     states = [MigrationState(database, "f" * 64, _HEADER) for database in (one, other)]
-    states[0].load(map(planned, range(1, 51)))
+    load_vouchers(states[0], map(planned, range(1, 51)))
     claimed = []
     for state in states * 4:
         claimed += [row.number for row in state.claim(8).rows]
@@ -119,7 +120,7 @@ def test_who_claims_while_another_claims_neither_waits_nor_gets_the_same(
 ) -> None:
     with closing(Database(postgres_url, JOURNAL)) as one, closing(Database(postgres_url, JOURNAL)) as other:
         slow, quick = (MigrationState(database, "f" * 64, _HEADER) for database in (one, other))
-        slow.load(map(planned, range(1, 21)))
+        load_vouchers(slow, map(planned, range(1, 21)))
         chosen, go_on = threading.Event(), threading.Event()
         claim_moves = slow._claim_moves
 
@@ -147,7 +148,7 @@ def test_who_claims_while_another_claims_neither_waits_nor_gets_the_same(
 def test_what_was_given_back_can_be_claimed_again(sqlite_url: str) -> None:
     database = Database(sqlite_url, JOURNAL)
     state = MigrationState(database, "f" * 64, _HEADER)
-    state.load(map(planned, range(1, 4)))
+    load_vouchers(state, map(planned, range(1, 4)))
     first = state.claim(3).rows
     state.release(first[1:])
     again = state.claim(3).rows
@@ -160,7 +161,7 @@ def test_what_a_dead_process_had_claimed_is_claimed_anew(
 ) -> None:
     database = Database(either_url, JOURNAL)
     state = MigrationState(database, "f" * 64, _HEADER)
-    state.load(map(planned, range(1, 4)))
+    load_vouchers(state, map(planned, range(1, 4)))
 
     def die() -> str:
         claimed = MigrationState(Database(either_url, JOURNAL), "f" * 64, _HEADER).claim(2)
@@ -168,7 +169,7 @@ def test_what_a_dead_process_had_claimed_is_claimed_anew(
 
     assert at_once(die, 1) == ["2"]
     assert [row.number for row in state.claim(9).rows] == [3]
-    while not state.free_dead():  # PostgreSQL takes a moment to notice a death
+    while not state.release_abandoned():  # PostgreSQL takes a moment to notice a death
         pass
     assert [(row.number, row.attempts) for row in state.claim(9).rows] == [(1, 2), (2, 2)]
     database.close()
@@ -180,7 +181,7 @@ def test_loading_keeps_no_plan_in_memory(sqlite_url: str) -> None:
     def peak(plan_id: str, count: int) -> int:
         state = MigrationState(database, plan_id, _HEADER)
         tracemalloc.start()
-        state.load(map(planned, range(1, count + 1)))
+        load_vouchers(state, map(planned, range(1, count + 1)))
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return found

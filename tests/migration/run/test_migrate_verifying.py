@@ -61,7 +61,7 @@ def test_a_finished_migration_is_proved_to_the_cent(either_scene: Scene) -> None
     either_scene.move()
     found = verify_plan(either_scene.gateway, either_scene.path)
     assert found.proved
-    assert found.differences_found == found.vouchers > 0
+    assert found.as_expected == found.vouchers > 0
     for total in found.totals.values():
         assert total.before == total.at_target == total.left
         assert not total.at_source
@@ -80,7 +80,7 @@ def test_the_runs_own_records_are_not_asked(either_scene: Scene) -> None:
 def test_before_the_run_everything_is_named_as_not_moved(scene: Scene) -> None:
     scene.plan()
     found = verify_plan(scene.gateway, scene.path)
-    assert found.differences_found == 0
+    assert found.as_expected == 0
     assert {one.kind for one in found.differences} == {DifferenceKind.NOT_MOVED, DifferenceKind.TOTAL}
 
 
@@ -88,7 +88,7 @@ def test_a_pilot_shows_what_is_still_to_come(scene: Scene) -> None:
     scene.plan()
     scene.run(limit=2)
     found = verify_plan(scene.gateway, scene.path)
-    assert found.differences_found == 2
+    assert found.as_expected == 2
 
 
 def test_what_was_spent_at_the_target_since_is_explained(either_scene: Scene) -> None:

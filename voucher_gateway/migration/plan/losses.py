@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from voucher_gateway.errors.request import InvalidRequest
+
 if TYPE_CHECKING:
     from voucher_gateway.migration.plan.model import PlanHeader
+    from voucher_gateway.migration.plan.plan_file import PlanSummary
     from voucher_gateway.migration.plan.totals import Totals
 
 
@@ -40,13 +43,30 @@ RISKS: Final[Mapping[str, str]] = {
 """By name, each with a sentence for people."""
 
 
-def find_unaccepted_risks(header: PlanHeader, totals: Totals, *sentences: str) -> dict[str, str]:
-    """Return the risks of a plan that nobody accepted, each with a sentence that says how large it is.
+def require_accepted_risks(plan: PlanSummary, *accepted: str) -> None:
+    """Check that all risks of a plan are accepted.
 
     Args:
-        header: the plan's.
-        totals: the plan's.
-        *sentences: names that are accepted now, beside those that the plan's policy accepts.
+        plan: the plan.
+        *accepted: names of risks that are accepted now, besides those that the policy of the plan accepts.
+
+    Raises:
+        InvalidRequest: if one is not accepted. Its field is ``accept``.
+    """
+    if risks := find_unaccepted_risks(plan.header, plan.totals, *accepted):
+        sentences = " ".join(f"{name}: {sentence}" for name, sentence in risks.items())
+        raise InvalidRequest(
+            f"the plan has risks that are not accepted: {sentences}", field="accept", rule="the name of each risk"
+        )
+
+
+def find_unaccepted_risks(header: PlanHeader, totals: Totals, *accepted: str) -> dict[str, str]:
+    """Return the risks of a plan that are not accepted, each with a sentence that says how large it is.
+
+    Args:
+        header: the header of the plan.
+        totals: the totals of the plan.
+        *accepted: names of risks that are accepted now, besides those that the policy of the plan accepts.
     """
     risks = {}
     if totals.double_spendable:
@@ -56,4 +76,4 @@ def find_unaccepted_risks(header: PlanHeader, totals: Totals, *sentences: str) -
     if totals.listing.consistent is False:
         problems = "; ".join(totals.listing.problems)
         risks["inconsistent-listing"] = f"{RISKS['inconsistent-listing']} What was noticed: {problems}."
-    return {name: sentence for name, sentence in risks.items() if name not in header.accepted and name not in sentences}
+    return {name: sentence for name, sentence in risks.items() if name not in header.accepted and name not in accepted}

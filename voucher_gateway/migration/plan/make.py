@@ -23,7 +23,7 @@ from voucher_gateway.migration.plan.assess import Assessment, Target, assess, ki
 from voucher_gateway.migration.plan.code_index import SourceCodes, TargetCodes, fingerprint
 from voucher_gateway.migration.plan.estimate import AccountLoad, Estimate, requests_of
 from voucher_gateway.migration.plan.model import Action, End, Kind, PlanHeader, PlannedVoucher
-from voucher_gateway.migration.plan.plan_file import PlanSummary, PlanWriter, plan_id
+from voucher_gateway.migration.plan.plan_file import PlanSummary, PlanWriter, read_summary
 from voucher_gateway.migration.plan.policy import Policy, Recode, Retire
 from voucher_gateway.migration.plan.route import Route, choose_route
 from voucher_gateway.migration.plan.source import (
@@ -294,4 +294,4 @@ def _end(provider: VoucherProvider) -> End:
 
 
 def _ids_to_leave_out(journal: Journal, after: Path | None) -> IdSet:
-    return IdSet.empty() if after is None else IdSet(ids_of_moved_vouchers(journal.database, plan_id(after)))
+    return IdSet.empty() if after is None else IdSet(ids_of_moved_vouchers(journal.database, read_summary(after).id))

@@ -20,7 +20,7 @@ import cattrs
 from voucher_gateway.atomic_file import AtomicFile
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.migration.plan.estimate import Estimate
-from voucher_gateway.migration.plan.model import PlanHeader, PlannedVoucher
+from voucher_gateway.migration.plan.model import Action, PlanHeader, PlannedVoucher
 from voucher_gateway.migration.plan.totals import Totals
 from voucher_gateway.serialization import make_converter
 from voucher_gateway.wire.json import decode
@@ -65,7 +65,7 @@ class PlanWriter:
         self._path = path
         self._header = header
         self._hash = hashlib.sha256()
-        with _writing(path):
+        with _report_write_errors(path):
             self._output = AtomicFile(path)
         self._line({"plan": FORMAT, **_CONVERTER.unstructure(header)})
 
@@ -81,7 +81,7 @@ class PlanWriter:
 
     def read_back(self) -> Iterator[PlannedVoucher]:
         """Read back what was written so far."""
-        with _writing(self._path):
+        with _report_write_errors(self._path):
             self._output.file.flush()
         with self._output.draft.open("rb") as file:
             next(file)
@@ -93,80 +93,132 @@ class PlanWriter:
         self._line({"totals": _CONVERTER.unstructure(totals), "estimate": _CONVERTER.unstructure(estimate)})
         plan_id = self._hash.hexdigest()
         self._line({"sha256": plan_id})
-        with _writing(self._path):
+        with _report_write_errors(self._path):
             self._output.commit()
         return PlanSummary(id=plan_id, path=self._path, header=self._header, totals=totals, estimate=estimate)
 
     def _line(self, value: object) -> None:
         line = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n"
         self._hash.update(line)
-        with _writing(self._path):
+        with _report_write_errors(self._path):
             self._output.file.write(line)
 
 
-def read_summary(path: Path) -> PlanSummary:
-    """Read all of a plan but its vouchers.
+class Plan:
+    """A plan that is open for reading. Its file is as it was written.
 
-    Raises:
-        ConfigurationError: if the file cannot be read, is no plan, or is not as it was written.
+    Attributes:
+        summary: all of the plan but its vouchers.
     """
-    with _open_unchanged(path) as (file, plan_id, end):
-        header = _parse_line(path, 1, file.readline(), _header)
-        file.seek(end)
-        totals, estimate = _parse_line(path, None, file.readline(), _footer)
-    return PlanSummary(id=plan_id, path=path, header=header, totals=totals, estimate=estimate)
 
+    def __init__(self, summary: PlanSummary, file: IO[bytes], vouchers_end: int) -> None:
+        self.summary = summary
+        self._file = file
+        self._vouchers_end = vouchers_end
 
-def plan_id(path: Path) -> str:
-    """Return a plan's id, after looking whether the file is as it was written."""
-    with _open_unchanged(path) as (_, digest, _end):
-        return digest
+    @property
+    def id(self) -> str:
+        """The SHA-256 of the file."""
+        return self.summary.id
 
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.summary.path
 
-def read_header(path: Path) -> PlanHeader:
-    """Read what holds for all vouchers of a plan; errors as `read_summary`."""
-    return read_summary(path).header
+    @property
+    def header(self) -> PlanHeader:
+        """What holds for all vouchers."""
+        return self.summary.header
 
+    @property
+    def totals(self) -> Totals:
+        """What the vouchers come to."""
+        return self.summary.totals
 
-def read_totals(path: Path) -> Totals:
-    """Read what a plan comes to; errors as `read_summary`."""
-    return read_summary(path).totals
-
-
-def read_vouchers(path: Path) -> Iterator[PlannedVoucher]:
-    """Read the vouchers of a plan one by one, after looking whether the file is as it was written.
-
-    Raises:
-        ConfigurationError: as `read_summary`, before the first voucher.
-    """
-    with _open_unchanged(path) as (file, _, end):
-        number = 1
-        place = len(file.readline())
-        while place < end:
-            line = file.readline()
+    def vouchers(self) -> Iterator[PlannedVoucher]:
+        """Yield all vouchers of the plan in its order. Only one thread may read at a time."""
+        number, place = 1, len(self._line_at(0))
+        while place < self._vouchers_end:
+            line = self._line_at(place)
             number, place = number + 1, place + len(line)
-            yield _parse_line(path, number, line, _voucher)
+            yield _parse_line(self.path, number, line, _voucher)
+
+    def _line_at(self, place: int) -> bytes:
+        with _report_read_errors(self.path):
+            self._file.seek(place)  # another iteration may have moved it; within the buffer this costs nothing
+            return self._file.readline()
+
+    def carried_vouchers(self) -> Iterator[PlannedVoucher]:
+        """Yield the vouchers that are carried to the target, in the order of the plan."""
+        return (voucher for voucher in self.vouchers() if voucher.action is Action.CARRY)
 
 
 @contextmanager
-def _open_unchanged(path: Path) -> Iterator[tuple[IO[bytes], str, int]]:
-    """Open a plan that is as it was written. Gives the file at its beginning, its hash, and where the totals begin."""
-    with _reading(path), path.open("rb") as file:
-        digest, held, totals_at, place = hashlib.sha256(), b"", 0, 0
-        before = b""
-        for line in file:
-            if held:
-                digest.update(held)
-                totals_at = place - len(held)
-            before, held = held, line
-            place += len(line)
-        if not before or not held.endswith(b"\n"):
-            raise ConfigurationError(f"{path}: is cut off, or no plan")
-        stored_hash = _parse_line(path, None, held, lambda value: str(value["sha256"]))
-        if stored_hash != digest.hexdigest():
-            raise ConfigurationError(f"{path}: was changed after it was made: make the plan anew, do not edit it")
-        file.seek(0)
-        yield file, stored_hash, totals_at
+def open_plan(plan: Path | Plan) -> Iterator[Plan]:
+    """Open a plan and check once that its file is as it was written.
+
+    Args:
+        plan: the file. A plan that is open already is given back as it is, and stays open.
+
+    Raises:
+        ConfigurationError: if the file cannot be read, is not a plan, or was changed.
+    """
+    if isinstance(plan, Plan):
+        yield plan
+        return
+    with _open_file(plan) as file:
+        with _report_read_errors(plan):
+            opened = _check_and_read(plan, file)
+        yield opened
+
+
+def read_summary(path: Path) -> PlanSummary:
+    """Return all of a plan but its vouchers; errors as `open_plan`."""
+    with open_plan(path) as plan:
+        return plan.summary
+
+
+def read_vouchers(path: Path) -> Iterator[PlannedVoucher]:
+    """Yield the vouchers of a plan in its order; errors as `open_plan`, before the first voucher."""
+    with open_plan(path) as plan:
+        yield from plan.vouchers()
+
+
+@contextmanager
+def _open_file(path: Path) -> Iterator[IO[bytes]]:
+    with _report_read_errors(path):
+        file = path.open("rb")
+    with file:
+        yield file
+
+
+def _check_and_read(path: Path, file: IO[bytes]) -> Plan:
+    plan_id, vouchers_end = _checked_hash(path, file)
+    file.seek(0)
+    header = _parse_line(path, 1, file.readline(), _header)
+    file.seek(vouchers_end)
+    totals, estimate = _parse_line(path, None, file.readline(), _footer)
+    summary = PlanSummary(id=plan_id, path=path, header=header, totals=totals, estimate=estimate)
+    return Plan(summary, file, vouchers_end)
+
+
+def _checked_hash(path: Path, file: IO[bytes]) -> tuple[str, int]:
+    """Return the hash of a file that is as it was written, and the offset of its totals."""
+    digest, held, totals_at, place = hashlib.sha256(), b"", 0, 0
+    before = b""
+    for line in file:
+        if held:
+            digest.update(held)
+            totals_at = place - len(held)
+        before, held = held, line
+        place += len(line)
+    if not before or not held.endswith(b"\n"):
+        raise ConfigurationError(f"{path}: the file is cut off, or it is not a plan")
+    stored_hash: str = _parse_line(path, None, held, lambda value: str(value["sha256"]))
+    if stored_hash != digest.hexdigest():
+        raise ConfigurationError(f"{path}: the file was changed after it was made; make a new plan, do not edit one")
+    return stored_hash, totals_at
 
 
 def _header(value: Mapping[str, Any]) -> PlanHeader:
@@ -193,7 +245,7 @@ def _parse_line(path: Path, number: int | None, line: bytes, read: Any) -> Any:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def _report_read_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -204,7 +256,7 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def _report_write_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -1,163 +1,121 @@
-"""A dry run: both ends are looked at again, and it is said what would become of each voucher. Nothing is changed."""
+"""Predicts a run: both sides are read again, and nothing is changed."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
+from typing import Final
 
-import sqlalchemy as sa
+import attrs
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import Declined, VoucherGatewayError, VoucherNotFound
 from voucher_gateway.journal.records import OperationRecord, OperationState
-from voucher_gateway.migration.plan.model import Action
-from voucher_gateway.migration.plan.plan_file import read_vouchers
+from voucher_gateway.migration.plan.plan_file import Plan
 from voucher_gateway.migration.run.context import MigrationContext
+from voucher_gateway.migration.run.load import vouchers_not_loaded
+from voucher_gateway.migration.run.mover import CODE_TAKEN, RETIRING, TargetDiffers, VoucherMove
 from voucher_gateway.migration.run.progress import OnProgress, RunCounter, RunReport
 from voucher_gateway.migration.run.rows import MoveResult, RowState, VoucherRow
-from voucher_gateway.migration.run.schema import plans, vouchers
-from voucher_gateway.migration.run.source_check import SourceChanged, SourceCheck
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run.undo import ACTIVATE, CREATE, FREEZE, RETIRE
-from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.models.requests import NewVoucher
+from voucher_gateway.models.voucher import Status
+
+_UNRESOLVED: Final = (OperationState.OPEN, OperationState.UNKNOWN)
 
 
 def predict_run(
-    journey: MigrationContext,
+    context: MigrationContext,
     state: MigrationState,
-    plan: Path,
+    plan: Plan,
     *,
     limit: int | None,
-    workers: int | None,
+    workers: int,
     on_progress: OnProgress | None,
 ) -> RunReport:
-    """Look at each voucher that a run would set about, and return what would come of it."""
-    standing = SourceCheck(journey)
-    tally = RunCounter(sum(1 for _ in _due(state, plan, limit)))
-    results = journey.ordered_map(partial(_predict_result, journey, standing), _due(state, plan, limit), workers)
-    for result in results:
-        tally.add(result)
+    """Read each voucher that a run would move, and return what the run would report."""
+
+    def predict(row: VoucherRow) -> MoveResult:
+        return PredictedMove(context, state, row).run()
+
+    counter = RunCounter(sum(1 for _ in _rows_to_move(state, plan, limit)))
+    for result in context.ordered_map(predict, _rows_to_move(state, plan, limit), workers):
+        counter.add(result)
         if on_progress is not None:
-            on_progress(tally.progress())
-    if on_progress is not None:
-        on_progress(tally.progress())
+            on_progress(counter.progress())
     return RunReport(
-        plan_id=journey.plan_id,
+        plan_id=context.plan_id,
         dry_run=True,
-        counts=dict(tally.counts),
-        moved=tally.money_by_currency(),
-        left=tally.total,
-        noted=tuple(tally.noted),
+        counts=dict(counter.counts),
+        moved=counter.money_by_currency(),
+        left=counter.total,
+        noted=tuple(counter.noted),
     )
 
 
-def _due(state: MigrationState, plan: Path, limit: int | None) -> Iterator[VoucherRow]:
-    return itertools.islice(itertools.chain(_pending_rows(state), _to_be_loaded(state, plan)), limit)
+def _rows_to_move(state: MigrationState, plan: Plan, limit: int | None) -> Iterator[VoucherRow]:
+    """Yield the vouchers that a run would claim, as it would claim them."""
+    abandoned = state.abandoned_numbers()
+    loaded = (
+        row
+        for row in state.rows(RowState.PLANNED, RowState.IN_DOUBT, RowState.WORKING)
+        if row.state is not RowState.WORKING or row.number in abandoned
+    )
+    rows = itertools.chain(loaded, vouchers_not_loaded(state, plan.carried_vouchers()))
+    return (attrs.evolve(row, attempts=row.attempts + 1) for row in itertools.islice(rows, limit))
 
 
-def _pending_rows(state: MigrationState) -> Iterator[VoucherRow]:
-    left_behind = _abandoned_rows(state)
-    for row in state.rows(RowState.PLANNED, RowState.IN_DOUBT, RowState.WORKING):
-        if row.state is not RowState.WORKING or row.number in left_behind:
-            yield row
+class PredictedMove(VoucherMove):
+    """The steps of a move, without the requests that change something."""
 
+    def run(self) -> MoveResult:
+        """Return what the move would result in, as far as that can be read."""
+        record = self._unresolved_record() if self._row.undo_target_state is None else None
+        if record is None:
+            return super().run()
+        key = record.key
+        reason = f"whether its {key.verb} at {key.account} happened is not known yet; a run looks it up"
+        return self.result(RowState.IN_DOUBT, reason)
 
-def _to_be_loaded(state: MigrationState, plan: Path) -> Iterator[VoucherRow]:
-    """Give what no run has taken from the plan yet: all of it, unless one was begun."""
-    of_plan, last_number = vouchers.c.plan_id == state.plan_id, sa.func.max(vouchers.c.number)
-    with state.database.read() as connection:
-        if connection.scalar(sa.select(plans.c.loaded).where(plans.c.id == state.plan_id)):
+    def undo(self, target_state: RowState, reason: str, *, cause: VoucherGatewayError | None = None) -> MoveResult:
+        """Return the state that an undo leads to, unless an earlier one was in doubt."""
+        if self._row.undo_target_state is not None and self._row.state is RowState.IN_DOUBT:
+            return self.result(RowState.IN_DOUBT, self._row.reason)
+        return self.result(target_state, reason, error=cause)
+
+    def _unresolved_record(self) -> OperationRecord | None:
+        """Return a step of an interrupted move whose outcome is not known yet; None if there is none."""
+        context, row = self._context, self._row
+        if row.attempts == 1:
+            return None
+        steps = [
+            (context.source, Operation.DEACTIVATE, FREEZE),
+            (context.target, Operation.ISSUE, CREATE),
+            *((context.source, verb, RETIRE) for verb in RETIRING),
+            (context.target, Operation.ACTIVATE, ACTIVATE),
+        ]
+        records = (context.entry(account, verb, row, step) for account, verb, step in steps)
+        return next((record for record in records if record is not None and record.state in _UNRESOLVED), None)
+
+    def _freeze(self) -> None:
+        context, row = self._context, self._row
+        if self._planned.status is not Status.INACTIVE and row.attempts > 1:
+            self._frozen = context.has_succeeded(context.source, Operation.DEACTIVATE, row, FREEZE)
+
+    def _issue(self, new: NewVoucher) -> None:
+        context, code = self._context, new.code
+        if code is None or not context.target_can.of(Operation.FIND).available:
             return
-        last = connection.scalar(sa.select(last_number).where(of_plan)) or 0
-    for voucher in read_vouchers(plan):
-        if voucher.action is Action.CARRY and voucher.number > last:
-            yield VoucherRow(planned=voucher, state=RowState.PLANNED, attempts=0, generation=0)
+        target = context.gateway.provider(context.target)
+        try:
+            existing = context.retry_while_safe(lambda: target.find(code))
+        except VoucherNotFound:
+            return
+        raise TargetDiffers(f"{CODE_TAKEN} ({existing.id})")
 
+    def _retire(self) -> None:
+        pass
 
-def _abandoned_rows(state: MigrationState) -> set[int]:
-    """Return the numbers of the vouchers that dead processes had claimed: a run takes them up again."""
-    dead = [owner for owner in state.owners() if not state.database.locks.alive(owner)]
-    query = sa.select(vouchers.c.number).where(
-        vouchers.c.plan_id == state.plan_id,
-        vouchers.c.state == RowState.WORKING.value,
-        vouchers.c.owner.in_(dead),
-    )
-    with state.database.read() as connection:
-        return set(connection.scalars(query))
-
-
-def _predict_result(journey: MigrationContext, standing: SourceCheck, row: VoucherRow) -> MoveResult:
-    if row.undo_target_state is not None:  # its undoing was broken off: that is gone on with
-        doubtful = row.state is RowState.IN_DOUBT
-        return MoveResult(row=row, state=RowState.IN_DOUBT if doubtful else row.undo_target_state, reason=row.reason)
-    before = _ProgressSoFar(journey, row)
-    if before.unsettled is not None:
-        key = before.unsettled.key
-        reason = f"whether its {key.verb} at {key.account} happened is not known yet: a run finds out, if that can be"
-        return MoveResult(row=row, state=RowState.IN_DOUBT, reason=reason)
-    try:
-        if not before.retired:
-            seen = journey.read(journey.source, row.planned.source_id)
-            standing.require_as_planned(seen, row.planned, frozen=before.frozen)
-        if before.made is not None:
-            return _predict_partly_moved(journey, row, before.made)
-        code, destination = seen.voucher.code, row.planned.destination
-        assert destination is not None
-        if code is not None and not destination.new_code and journey.target_can.of(Operation.FIND).available:
-            existing = journey.retry_while_safe(lambda: journey.gateway.provider(journey.target).find(code))
-            return MoveResult(
-                row=row, state=RowState.REFUSED, reason=f"the target has its code already ({existing.id})"
-            )
-    except VoucherNotFound as error:
-        if error.account == journey.target:
-            return MoveResult(row=row, state=RowState.MOVED)
-        return MoveResult(row=row, state=RowState.CHANGED, reason="it is not there any more")
-    except SourceChanged as found_out:
-        return MoveResult(row=row, state=RowState.CHANGED, reason=str(found_out))
-    except Declined as error:
-        return MoveResult(row=row, state=RowState.REFUSED, reason=str(error))
-    except VoucherGatewayError as error:
-        return MoveResult(row=row, state=RowState.PLANNED, reason=error.message)
-    return MoveResult(row=row, state=RowState.MOVED)
-
-
-class _ProgressSoFar:
-    """What a run that was broken off had done already to a voucher, by the journal.
-
-    Attributes:
-        unsettled: an operation of which nobody knows yet whether it happened.
-        frozen: whether the source was stopped.
-        made: the creating of the voucher at the target, if it happened.
-        retired: whether the source was retired.
-    """
-
-    def __init__(self, journey: MigrationContext, row: VoucherRow) -> None:
-        source, target = journey.source, journey.target
-        retiring = (Operation.REDEEM, Operation.UPDATE, Operation.DELETE)
-        steps = [(source, Operation.DEACTIVATE, FREEZE), (target, Operation.ISSUE, CREATE)]
-        steps += [(source, row, RETIRE) for row in retiring] + [(target, Operation.ACTIVATE, ACTIVATE)]
-        entries = [journey.entry(account, verb, row, step) for account, verb, step in steps if row.attempts]
-        known = [entry for entry in entries if entry is not None]
-        done = {row.key.verb: row for row in known if row.state is OperationState.SUCCEEDED}
-        self.unsettled = next(
-            (row for row in known if row.state in (OperationState.OPEN, OperationState.UNKNOWN)), None
-        )
-        self.frozen = Operation.DEACTIVATE in done
-        self.made = done.get(Operation.ISSUE)
-        self.retired = self.made is not None and any(row in done for row in retiring)
-
-
-def _predict_partly_moved(journey: MigrationContext, row: VoucherRow, entry: OperationRecord) -> MoveResult:
-    """Say what becomes of a voucher that is at the target already."""
-    issued = entry.replay()
-    assert isinstance(issued, Voucher)
-    if not issued.id:  # a person who decided that it is there need not have known it
-        return MoveResult(row=row, state=RowState.MOVED)
-    try:
-        left = journey.read(journey.target, issued.id).remaining
-    except VoucherNotFound:
-        return MoveResult(row=row, state=RowState.PLANNED, reason="the target does not show the voucher yet")
-    used = "" if left in (None, row.value) else f"it was used at the target already: it has {left} left there"
-    return MoveResult(row=row, state=RowState.MOVED, target_id=issued.id, reason=used)
+    def _activate(self) -> None:
+        pass

@@ -1,8 +1,9 @@
-"""The move of one voucher.
+"""Moves one voucher.
 
-Each step is an operation of the journal under a reference made of plan, voucher and step: however often a worker is
-killed and the move begun again, it happens once, and what had succeeded is replayed. A refusal before the voucher is
-spendable at the target is undone; an outcome that nobody knows is left as it is, and looked into by the next run.
+Each step is an operation of the journal. Its reference is made of the plan, the voucher and the step, so however often
+a worker is killed and the move started again, the step happens once, and a step that has succeeded is replayed. If a
+step is refused before the voucher is spendable at the target, everything is undone. If an outcome is unknown,
+everything stays as it is, and the next run resolves it.
 """
 
 from __future__ import annotations
@@ -36,71 +37,78 @@ from voucher_gateway.migration.run.rows import MoveResult, RowState, VoucherRow
 from voucher_gateway.migration.run.source_check import SourceChanged, SourceCheck
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run.undo import ACTIVATE, CREATE, FREEZE, RETIRE, CannotUndo, Undo
-from voucher_gateway.models.requests import VoucherChanges
+from voucher_gateway.models.requests import NewVoucher, VoucherChanges
 from voucher_gateway.models.voucher import Status, Voucher
+
+RETIRING: Final = (Operation.REDEEM, Operation.UPDATE, Operation.DELETE)
+"""The operations that retire a voucher at the source; which one is decided by the plan."""
 
 _REFUSALS: Final = (Declined, InvalidRequest, UnsupportedOperation, MalformedResponse, ReferenceConflict)
 _UNKNOWN: Final = (OutcomeUnknown, ConcurrentModification)
 _LATER: Final = (NotExecuted, OperationInProgress)
+CODE_TAKEN: Final = "the target has a voucher with its code already"
 _NOT_UNDONE: Final = "; not all of it could be undone: "
 
 
-class _TargetDiffers(Exception):
-    """The target made something else of the voucher; the text says what, for people."""
+class TargetDiffers(Exception):
+    """The voucher at the target is not what was asked for; the text says in what, for people."""
 
 
-class VoucherMover:
-    """Moves vouchers of one plan; shared by all threads."""
+class VoucherMove:
+    """The move of one voucher by one worker.
 
-    def __init__(self, journey: MigrationContext, state: MigrationState) -> None:
-        self.journey = journey
-        self.state = state
-        self.standing = SourceCheck(journey)
+    Args:
+        context: what the moves of the plan have in common.
+        state: where the begin of an undo is written.
+        row: the voucher, as it was claimed.
+    """
 
-    def move(self, row: VoucherRow) -> MoveResult:
-        """Move one voucher, or go on where that was broken off, and return what came of it."""
-        move = _VoucherMove(self, row)
-        if row.undo_target_state is not None:  # it was being undone when somebody died
-            return move.undo(row.undo_target_state, row.reason.partition(_NOT_UNDONE)[0])
-        try:
-            return move.run_steps()
-        except SourceChanged as found:
-            return move.undo(RowState.CHANGED, str(found))
-        except _TargetDiffers as found:
-            return move.undo(RowState.REFUSED, str(found))
-        except CannotUndo as found:
-            return move.result(RowState.IN_DOUBT, str(found))
-        except _UNKNOWN as error:
-            return move.result(RowState.IN_DOUBT, _error_text(error), trouble=error)
-        except _LATER as error:
-            return move.result(RowState.PLANNED, error.message, trouble=error)
-        except AccessDenied as error:
-            return move.undo(RowState.PLANNED, str(error), trouble=error)
-        except ConfigurationError as error:
-            return move.result(RowState.PLANNED, error.message, trouble=error)
-        except _REFUSALS as error:
-            return move.undo(RowState.REFUSED, str(error))
-
-
-class _VoucherMove:
-    """The move of one voucher by one worker."""
-
-    def __init__(self, mover: VoucherMover, row: VoucherRow) -> None:
-        self._mover = mover
-        self._journey = mover.journey
+    def __init__(self, context: MigrationContext, state: MigrationState, row: VoucherRow) -> None:
+        self._context = context
+        self._state = state
         self._row = row
         self._planned = row.planned
+        self._source_check = SourceCheck(context)
+        self._undo = Undo(context)
         self._seen: VoucherReading | None = None
         self._target_id = row.target_id
         self._drift_s = row.drift_s
-        self._way_back = Undo(mover.journey)
         self._frozen = False
         self._created_earlier = False
         self._remark = ""
 
-    def run_steps(self) -> MoveResult:
-        """Take all steps."""
-        taken: Mapping[Step, Callable[[], None]] = {
+    def run(self) -> MoveResult:
+        """Move the voucher, or continue a move that was interrupted, and return the result."""
+        row = self._row
+        if row.undo_target_state is not None:  # the worker died while it was undoing the move
+            return self.undo(row.undo_target_state, row.reason.partition(_NOT_UNDONE)[0])
+        try:
+            return self._run_steps()
+        except SourceChanged as change:
+            return self.undo(RowState.CHANGED, str(change))
+        except TargetDiffers as difference:
+            return self.undo(RowState.REFUSED, str(difference))
+        except CannotUndo as obstacle:
+            return self.result(RowState.IN_DOUBT, str(obstacle))
+        except _UNKNOWN as error:
+            return self.result(RowState.IN_DOUBT, _error_text(error), error=error)
+        except _LATER as error:
+            return self.result(RowState.PLANNED, error.message, error=error)
+        except AccessDenied as error:
+            return self.undo(RowState.PLANNED, str(error), cause=error)
+        except ConfigurationError as error:
+            return self.result(RowState.PLANNED, error.message, error=error)
+        except _REFUSALS as error:
+            return self.undo(RowState.REFUSED, str(error))
+
+    def result(self, state: RowState, reason: str = "", **fields: Any) -> MoveResult:
+        """Return the result of the move."""
+        return MoveResult(
+            row=self._row, state=state, target_id=self._target_id, reason=reason, drift_s=self._drift_s, **fields
+        )
+
+    def _run_steps(self) -> MoveResult:
+        methods: Mapping[Step, Callable[[], None]] = {
             Step.FREEZE: self._freeze,
             Step.REREAD: self._reread_source,
             Step.CREATE: self._create,
@@ -108,107 +116,110 @@ class _VoucherMove:
             Step.RETIRE: self._retire,
             Step.ACTIVATE: self._activate,
         }
-        for step in self._journey.header.steps:
-            taken[step]()
+        for step in self._context.header.steps:
+            methods[step]()
         return self.result(RowState.MOVED, self._remark)
-
-    def result(self, state: RowState, reason: str = "", **fields: Any) -> MoveResult:
-        """Return what came of it."""
-        return MoveResult(
-            row=self._row, state=state, target_id=self._target_id, reason=reason, drift_s=self._drift_s, **fields
-        )
 
     # --- forward ---
 
     def _freeze(self) -> None:
-        """Stop the source. What it was before is looked at first: a voucher that others have stopped stays stopped."""
+        """Deactivate the source. Its status is checked before: a voucher that others have deactivated stays so."""
         if self._planned.status is Status.INACTIVE:
             return
-        journey, id = self._journey, self._planned.source_id
+        context, id = self._context, self._planned.source_id
         try:
-            if self._row.attempts == 1 or not journey.may_have_run(
-                journey.source, Operation.DEACTIVATE, self._row, FREEZE
+            if self._row.attempts == 1 or not context.may_have_run(
+                context.source, Operation.DEACTIVATE, self._row, FREEZE
             ):
-                current = journey.retry_while_safe(lambda: journey.gateway.get(journey.source, id))
-                self._mover.standing.require_unchanged_status(current, self._planned)
-            kwargs = journey.call_kwargs(self._row, FREEZE)
-            journey.retry_while_safe(lambda: journey.gateway.deactivate(journey.source, id, **kwargs))
+                current = context.retry_while_safe(lambda: context.gateway.get(context.source, id))
+                self._source_check.require_unchanged_status(current, self._planned)
+            kwargs = context.call_kwargs(self._row, FREEZE)
+            context.retry_while_safe(lambda: context.gateway.deactivate(context.source, id, **kwargs))
         except VoucherNotFound:
             raise SourceChanged("it is not there any more") from None
         self._frozen = True
 
     def _reread_source(self) -> None:
-        """Read the source, and make sure that it is what was planned, until it has begun to be retired.
+        """Read the source and check that it is what was planned, unless it has begun to be retired.
 
-        After a break the journal may tell that the voucher was created already. The source could be spent all the same
-        since then, if somebody has thawed it.
+        After an interruption the journal may say that the voucher was created already. The source is read all the same:
+        it could have been spent since then, if it was activated by hand.
         """
-        journey, standing = self._journey, self._mover.standing
+        context = self._context
         if self._row.attempts > 1:
-            entry = journey.entry(journey.target, Operation.ISSUE, self._row, CREATE)
-            if entry is not None and entry.state is OperationState.SUCCEEDED:
-                self._target_id, self._created_earlier = self._way_back.id_of(self._row, entry), True
-        if self._created_earlier and self._retiring():
+            record = context.entry(context.target, Operation.ISSUE, self._row, CREATE)
+            if record is not None and record.state is OperationState.SUCCEEDED:
+                self._target_id, self._created_earlier = self._undo.id_of(self._row, record), True
+        if self._created_earlier and self._retire_may_have_run():
             return
-        standing.require_no_open_operations(self._planned)
+        self._source_check.require_no_open_operations(self._planned)
         self._seen = self._read_source()
-        standing.require_as_planned(self._seen, self._planned, frozen=self._frozen)
+        self._source_check.require_as_planned(self._seen, self._planned, frozen=self._frozen)
 
-    def _retiring(self) -> bool:
-        journey, ways = self._journey, (Operation.REDEEM, Operation.UPDATE, Operation.DELETE)
-        return any(journey.may_have_run(journey.source, verb, self._row, RETIRE) for verb in ways)
+    def _retire_may_have_run(self) -> bool:
+        context = self._context
+        return any(context.may_have_run(context.source, verb, self._row, RETIRE) for verb in RETIRING)
 
     def _read_source(self) -> VoucherReading:
         try:
-            return self._journey.read(self._journey.source, self._planned.source_id)
+            return self._context.read(self._context.source, self._planned.source_id)
         except VoucherNotFound:
             raise SourceChanged("it is not there any more") from None
 
     def _create(self) -> None:
+        """Issue the voucher at the target, unless it was issued before an interruption."""
         if self._created_earlier:
             return
         assert self._seen is not None
-        journey = self._journey
-        later = Step.ACTIVATE in journey.header.steps
-        new = build_target_voucher(self._seen.voucher, self._planned, journey.target_can, later=later)
-        kwargs = {**journey.call_kwargs(self._row, CREATE), "order": None}
-        try:
-            created = journey.retry_while_safe(lambda: journey.gateway.issue(journey.target, new, **kwargs))
-        except DuplicateCode:
-            raise _TargetDiffers("the target has a voucher with its code already") from None
+        context = self._context
+        later = Step.ACTIVATE in context.header.steps
+        created = self._issue(build_target_voucher(self._seen.voucher, self._planned, context.target_can, later=later))
+        if created is None:
+            return
         self._target_id = created.id
-        if later and created.status is Status.ACTIVE and not self._frozen and not journey.leaves_source:
-            raise _TargetDiffers("the target made it spendable at once, though it was to be inactive at first")
+        if later and created.status is Status.ACTIVE and not self._frozen and not context.leaves_source:
+            raise TargetDiffers("the target made it spendable at once, though it was to be inactive at first")
+
+    def _issue(self, new: NewVoucher) -> Voucher | None:
+        """Issue a voucher at the target and return it; None if it is only predicted."""
+        context = self._context
+        kwargs = {**context.call_kwargs(self._row, CREATE), "order": None}
+        try:
+            return context.retry_while_safe(lambda: context.gateway.issue(context.target, new, **kwargs))
+        except DuplicateCode:
+            raise TargetDiffers(CODE_TAKEN) from None
 
     def _confirm(self) -> None:
-        assert self._target_id is not None
+        """Read the voucher at the target and check that it is what was asked for."""
+        if self._target_id is None:
+            return  # it is only predicted
         voucher = self._read_target_voucher(self._target_id)
-        used = self._used(voucher)
-        wrong = self._differences(voucher, used=used)
-        if wrong:
-            raise _TargetDiffers(f"at the target it has {' and '.join(wrong)}")
+        used = self._was_used(voucher)
+        differences = self._differences(voucher, used=used)
+        if differences:
+            raise TargetDiffers(f"at the target it has {' and '.join(differences)}")
         if used:
-            self._remark = "it was used at the target before the move was through"
+            self._remark = "it was used at the target before the move was complete"
         self._record_expiry_drift(voucher)
 
-    def _used(self, voucher: Voucher) -> bool:
-        """Whether it has another value by now because it could be spent at the target before a break."""
+    def _was_used(self, voucher: Voucher) -> bool:
+        """Return whether its value differs because it could be spent at the target before an interruption."""
         value = self._row.value
         if not self._created_earlier or (voucher.initial == value and voucher.remaining in (None, value)):
             return False
-        journey = self._journey
-        later = Step.ACTIVATE in journey.header.steps
-        return not later or journey.may_have_run(journey.target, Operation.ACTIVATE, self._row, ACTIVATE)
+        context = self._context
+        later = Step.ACTIVATE in context.header.steps
+        return not later or context.may_have_run(context.target, Operation.ACTIVATE, self._row, ACTIVATE)
 
     def _read_target_voucher(self, id: str) -> Voucher:
-        """Read the voucher at the target. It was made there, so its absence can only be a delay."""
-        journey = self._journey
-        readable = journey.target_can.codes.readable
+        """Read the voucher at the target. It was issued there, so if it is missing that can only be a delay."""
+        context = self._context
+        readable = context.target_can.codes.readable
         try:
-            return journey.retry_while_safe(lambda: journey.gateway.get(journey.target, id, secrets=readable))
+            return context.retry_while_safe(lambda: context.gateway.get(context.target, id, secrets=readable))
         except VoucherNotFound:
             pass
-        raise NotExecuted("the target does not show the voucher yet", account=journey.target, operation="get")
+        raise NotExecuted("the target does not show the voucher yet", account=context.target, operation="get")
 
     def _activate(self) -> None:
         destination = self._planned.destination
@@ -216,103 +227,108 @@ class _VoucherMove:
         assert self._target_id is not None
         if destination.active is False:
             return
-        journey, id = self._journey, self._target_id
-        kwargs = journey.call_kwargs(self._row, ACTIVATE)
-        active = journey.retry_while_safe(lambda: journey.gateway.activate(journey.target, id, **kwargs))
+        context, id = self._context, self._target_id
+        kwargs = context.call_kwargs(self._row, ACTIVATE)
+        active = context.retry_while_safe(lambda: context.gateway.activate(context.target, id, **kwargs))
         self._record_expiry_drift(active)
 
-    def _record_expiry_drift(self, shown: Voucher) -> None:
-        """Note how much later the voucher ends than was planned."""
-        before, after = self._planned.valid_until, shown.valid_until
+    def _record_expiry_drift(self, voucher: Voucher) -> None:
+        """Record how much later the voucher ends than was planned."""
+        before, after = self._planned.valid_until, voucher.valid_until
         if before is not None and after is not None:
             self._drift_s = (after - before) // timedelta(seconds=1)
 
     def _retire(self) -> None:
-        """Make the source voucher unspendable for good. One that is frozen is so already, whatever else is refused."""
+        """Make the source voucher unspendable for good. A frozen one is so already, whatever else is refused."""
         try:
-            self._retire_by(self._journey.header.retire)
+            self._retire_by(self._context.header.retire)
         except (*_REFUSALS, AccessDenied) as error:
             if not self._frozen:
                 raise
-            stays = f"it stays frozen at the source: {error}"
-            self._remark = "; ".join(sentence for sentence in (self._remark, stays) if sentence)
+            remark = f"it stays frozen at the source: {error}"
+            self._remark = "; ".join(sentence for sentence in (self._remark, remark) if sentence)
 
-    def _retire_by(self, way: str) -> None:
-        journey, row, id = self._journey, self._row, self._planned.source_id
-        gateway, source = journey.gateway, journey.source
-        kwargs = journey.call_kwargs(row, RETIRE)
-        match way:
+    def _retire_by(self, method: str) -> None:
+        context, row, id = self._context, self._row, self._planned.source_id
+        gateway, source = context.gateway, context.source
+        kwargs = context.call_kwargs(row, RETIRE)
+        match method:
             case "empty":
                 self._empty(kwargs)
             case "expire":
-                changes = VoucherChanges(valid_until=journey.past_date())
-                journey.retry_while_safe(lambda: gateway.update(source, id, changes, **kwargs))
-                self._check_unspent()
+                changes = VoucherChanges(valid_until=context.past_date())
+                context.retry_while_safe(lambda: gateway.update(source, id, changes, **kwargs))
+                self._require_unspent_source()
             case "delete":
-                reason = f"moved to {journey.target}"[:200]
-                journey.retry_while_safe(lambda: gateway.delete(source, id, reason, **kwargs))
+                reason = f"moved to {context.target}"[:200]
+                context.retry_while_safe(lambda: gateway.delete(source, id, reason, **kwargs))
 
     def _empty(self, kwargs: dict[str, Any]) -> None:
-        journey, money = self._journey, self._row.value
-        if not money or journey.has_succeeded(journey.source, Operation.REDEEM, self._row, RETIRE):
+        context, money = self._context, self._row.value
+        if not money or context.has_succeeded(context.source, Operation.REDEEM, self._row, RETIRE):
             return
         seen = self._seen or self._read_source()
         code, pin = seen.voucher.code, seen.voucher.pin
         if code is None:
             raise SourceChanged("its code cannot be read any more")
-        journey.retry_while_safe(lambda: journey.gateway.redeem(journey.source, code, money, pin, **kwargs))
+        context.retry_while_safe(lambda: context.gateway.redeem(context.source, code, money, pin, **kwargs))
 
-    def _check_unspent(self) -> None:
-        """Make sure that nothing was spent at the source between its reading and its end."""
+    def _require_unspent_source(self) -> None:
+        """Check that nothing was spent at the source between its reading and its end."""
         if self._frozen:
             return
         left = self._read_source().remaining
         if left != self._row.value:
             raise SourceChanged(
-                f"it had {left} when it was to be retired, not {self._row.value}: it was used meanwhile"
+                f"it had {left} when it was to be retired, not {self._row.value}: it was used during the move"
             )
 
     # --- back ---
 
-    def undo(self, ending: RowState, reason: str, *, trouble: VoucherGatewayError | None = None) -> MoveResult:
-        """Undo what was done, so that the voucher is spendable at the source alone, and return what came of it."""
+    def undo(self, target_state: RowState, reason: str, *, cause: VoucherGatewayError | None = None) -> MoveResult:
+        """Undo what was done, so that the voucher is spendable at the source alone, and return the result.
+
+        Args:
+            target_state: the state of the voucher once everything is undone.
+            reason: why it is undone.
+            cause: the error that may concern other vouchers as well.
+        """
         begun = False
         try:
             if self._may_have_changed_anything():
-                # While that is not known, nothing is undone: the next run goes on.
-                target_id = self._way_back.target_voucher_id(self._row)
-                self._way_back.check_source(self._row)
+                # While one of these is unknown nothing is undone: the next run continues.
+                target_id = self._undo.target_voucher_id(self._row)
+                self._undo.check_source(self._row)
                 if target_id is not None and self._row.undo_target_state is None:
-                    self._way_back.require_unspent(self._row, target_id)
-                self._mover.state.undoing(self._row, ending, self._target_id, reason)
+                    self._undo.require_unspent(self._row, target_id)
+                self._state.begin_undo(self._row, target_state, self._target_id, reason)
                 begun = True
-                problem = self._back()
-                reason = "; ".join(sentence for sentence in (reason, problem) if sentence)
+                remark = self._undo_steps()
+                reason = "; ".join(sentence for sentence in (reason, remark) if sentence)
         except _LATER as error:
-            return self.result(RowState.PLANNED, reason, ending=ending, trouble=error)
-        except CannotUndo as found:
-            doubt = str(found)
+            return self.result(RowState.PLANNED, reason, undo_target_state=target_state, error=error)
+        except CannotUndo as obstacle:
+            problem = str(obstacle)
         except VoucherGatewayError as error:
-            doubt = _error_text(error)
+            problem = _error_text(error)
         else:
-            anew = ending is RowState.PLANNED  # refused to the login, not to the voucher
-            return MoveResult(row=self._row, state=ending, reason=reason, anew=anew, trouble=trouble)
+            restart = target_state is RowState.PLANNED  # the login was refused, not the voucher
+            return MoveResult(row=self._row, state=target_state, reason=reason, restart=restart, error=cause)
         return self.result(
             RowState.IN_DOUBT,
-            f"{reason}{_NOT_UNDONE}{doubt}",
-            ending=ending if begun else None,
-            trouble=trouble,
+            f"{reason}{_NOT_UNDONE}{problem}",
+            undo_target_state=target_state if begun else None,
+            error=cause,
         )
 
-    def _back(self) -> str:
-        """Undo everything, and return what of that is worth telling."""
-        target_id = self._way_back.target_voucher_id(self._row)
+    def _undo_steps(self) -> str:
+        """Undo everything, and return what is worth telling of that."""
+        target_id = self._undo.target_voucher_id(self._row)
         if target_id is not None:
-            self._way_back.withdraw_from_target(self._row, target_id)
-        return self._way_back.restore_source(self._row)
+            self._undo.withdraw_from_target(self._row, target_id)
+        return self._undo.restore_source(self._row)
 
     def _may_have_changed_anything(self) -> bool:
-        """Whether anything may have been done to the voucher."""
         return (
             self._frozen
             or self._target_id is not None
@@ -321,31 +337,31 @@ class _VoucherMove:
         )
 
     def _differences(self, voucher: Voucher, *, used: bool) -> list[str]:
-        """Return in what the voucher at the target is not what was asked for."""
+        """Return in what the voucher at the target differs from what was asked for."""
         destination = self._planned.destination
         assert destination is not None
-        wrong = []
+        differences = []
         if used:
             pass
         elif voucher.initial != destination.value:
-            wrong.append(f"the value {voucher.initial}, not {destination.value}")
+            differences.append(f"the value {voucher.initial}, not {destination.value}")
         elif voucher.remaining not in (None, destination.value):
-            wrong.append(f"{voucher.remaining} left, not {destination.value}")
-        if not destination.new_code and not self._mover.standing.same_code(voucher.code, self._planned, hidden=True):
-            wrong.append("another code")
-        if _ends_early(voucher.valid_until, destination.valid_until, self._journey):
-            wrong.append("an earlier end of validity")
-        return wrong
+            differences.append(f"{voucher.remaining} left, not {destination.value}")
+        if not destination.new_code and not self._source_check.same_code(voucher.code, self._planned, hidden=True):
+            differences.append("another code")
+        if _ends_early(voucher.valid_until, destination.valid_until, self._context):
+            differences.append("an earlier end of validity")
+        return differences
 
 
-def _ends_early(valid_until: datetime | None, wanted: datetime | None, journey: MigrationContext) -> bool:
+def _ends_early(valid_until: datetime | None, wanted: datetime | None, context: MigrationContext) -> bool:
     if valid_until is None or wanted is None:
         return False
-    return valid_until < wanted - journey.target_can.expiry_resolution
+    return valid_until < wanted - context.target_can.expiry_resolution
 
 
 def _error_text(error: VoucherGatewayError) -> str:
-    """Return what an error says, and which operation a person would have to decide, if no look-up can."""
+    """Return the message of an error, with the operation that a person has to decide if no look-up can resolve it."""
     ticket = getattr(error, "ticket", None)
     if ticket is None:
         return error.message

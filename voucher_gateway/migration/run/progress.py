@@ -56,8 +56,8 @@ class RunReport:
         left: how many vouchers nobody has set about yet.
         noted: vouchers that did not simply move, `MOST_NOTED` at most.
         in_doubt: how many vouchers of the whole plan are in doubt.
-        stopped: why it ended before the plan was through: ``paused``, ``rolled-back``, ``limit`` or ``trouble``.
-        trouble: the error that kept it from going on.
+        stopped: why it ended before the plan was through: ``paused``, ``rolled-back``, ``limit`` or ``error``.
+        error: the error that kept it from going on.
     """
 
     plan_id: str
@@ -68,7 +68,7 @@ class RunReport:
     noted: tuple[ReportedVoucher, ...] = ()
     in_doubt: int = 0
     stopped: str | None = None
-    trouble: VoucherGatewayError | None = attrs.field(default=None, eq=False)
+    error: VoucherGatewayError | None = attrs.field(default=None, eq=False)
 
 
 class RunCounter:
@@ -76,12 +76,12 @@ class RunCounter:
 
     Args:
         total: how many there will be.
-        good: where they are to stand in the end.
+        success_state: their state if all goes well.
     """
 
-    def __init__(self, total: int, good: RowState = RowState.MOVED) -> None:
+    def __init__(self, total: int, success_state: RowState = RowState.MOVED) -> None:
         self.total = total
-        self.good = good
+        self.success_state = success_state
         self.counts: Counter[RowState] = Counter()
         self.noted: list[ReportedVoucher] = []
         self._minor: Counter[str] = Counter()
@@ -90,10 +90,10 @@ class RunCounter:
     def add(self, ended: MoveResult) -> None:
         """Count one voucher."""
         self.counts[ended.state] += 1
-        if ended.state is self.good:
+        if ended.state is self.success_state:
             value = ended.row.value
             self._minor[value.currency] += value.minor
-        if (ended.state is not self.good or ended.reason) and len(self.noted) < MOST_NOTED:
+        if (ended.state is not self.success_state or ended.reason) and len(self.noted) < MOST_NOTED:
             self.noted.append(ReportedVoucher.of(ended.row, ended.state, ended.reason))
 
     def money_by_currency(self) -> dict[str, Money]:

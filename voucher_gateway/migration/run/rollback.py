@@ -1,4 +1,4 @@
-"""Undoing a migration as far as that can be done."""
+"""Brings the vouchers of a migration back to the source, as far as that is possible."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import attrs
 
 from voucher_gateway.errors import ConcurrentModification, OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.gateway.gateway import Gateway
-from voucher_gateway.migration.plan.plan_file import read_summary
+from voucher_gateway.migration.plan.plan_file import Plan, open_plan
 from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.progress import OnProgress, RunCounter
 from voucher_gateway.migration.run.rows import MoveResult, PlanState, ReportedVoucher, RowState, VoucherRow
@@ -21,23 +21,24 @@ from voucher_gateway.money import Money
 
 _BATCH: Final = 64
 _POLL_S: Final = 0.25
-_LET_STOP_S: Final = 30.0
-"""So long a rollback waits for those who move still."""
+_WAIT_FOR_RUNS_S: Final = 30.0
+"""A rollback waits this long for the runs of the plan to stop."""
+_TO_UNDO: Final = (RowState.MOVED, RowState.KEPT, RowState.IN_DOUBT, RowState.PLANNED, RowState.WORKING)
 
 
 @attrs.frozen(kw_only=True)
 class RollbackReport:
-    """What a rollback did.
+    """The result of a rollback.
 
     Attributes:
         plan_id: the plan.
         undone: how many vouchers are at the source again.
         money: their value, by currency.
-        kept: those that could not be undone, with the reason, `MOST_NOTED` at most.
-        not_undone: how many those are.
-        in_doubt: how many of them are in doubt; the next rollback looks again.
-        remarks: of vouchers that were undone, but are not in every respect what they were.
-        trouble: an error for which vouchers could not be undone this time, and the next rollback may.
+        kept: the vouchers that could not be undone, with the reason; at most `MOST_NOTED`.
+        not_undone: how many could not be undone.
+        in_doubt: how many of these are in doubt; the next rollback looks them up again.
+        remarks: vouchers that were undone, but are not in every respect as they were.
+        error: an error that kept vouchers from being undone; the next rollback may undo them.
     """
 
     plan_id: str
@@ -47,156 +48,149 @@ class RollbackReport:
     not_undone: int = 0
     in_doubt: int = 0
     remarks: tuple[ReportedVoucher, ...] = ()
-    trouble: VoucherGatewayError | None = attrs.field(default=None, eq=False)
+    error: VoucherGatewayError | None = attrs.field(default=None, eq=False)
 
 
-def rollback_plan(gateway: Gateway, plan: Path, *, on_progress: OnProgress | None = None) -> RollbackReport:
-    """Bring what was moved back to the source, and say what could not be brought back and why.
+def rollback_plan(gateway: Gateway, plan: Path | Plan, *, on_progress: OnProgress | None = None) -> RollbackReport:
+    """Bring what was moved back to the source, and report what could not be brought back and why.
 
-    What was spent of at the target stays there. It can be broken off and called again: each step happens once.
-    The plan is not run again afterwards.
+    A voucher that was used at the target stays there. A rollback can be interrupted and called again: each step happens
+    once. Afterwards the plan cannot be run again.
+
+    Args:
+        gateway: has a journal and both accounts.
+        plan: the plan's file, or the open plan.
+        on_progress: is called now and then, on the thread of the caller.
 
     Raises:
-        ConfigurationError: if the plan was changed, or belongs to other accounts.
+        ConfigurationError: if the plan was changed, or is for other accounts.
+        OperationInProgress: if another process rolls the plan back.
     """
-    summary = read_summary(plan)
-    journey = MigrationContext(gateway, summary.id, summary.header)
-    state = MigrationState(journey.journal.database, summary.id, summary.header)
+    with open_plan(plan) as opened:
+        summary = opened.summary
+    context = MigrationContext(gateway, summary.id, summary.header)
+    state = MigrationState(context.journal.database, summary.id, summary.header)
     if state.plan_state() is None:
         return RollbackReport(plan_id=summary.id, undone=0, money={})
     with state.one_process("rollback", "another process is rolling this plan back"):
-        return _roll_back(journey, state, on_progress)
+        return _roll_back(context, state, on_progress)
 
 
-def _roll_back(journey: MigrationContext, state: MigrationState, on_progress: OnProgress | None) -> RollbackReport:
-    state.set_plan_state(
-        PlanState.ROLLED_BACK, only_from=tuple(PlanState)
-    )  # whoever moves still, on whatever machine, stops
-    _let_stop(state)
-    counts = state.counts()
-    tally = RunCounter(sum(count for (number, _), (count, _) in counts.items() if number in _TO_UNDO), RowState.UNDONE)
-    rollback = _Rollback(journey, state)
-    waiting: list[MoveResult] = []
-    trouble: VoucherGatewayError | None = None
-    for ended, mine in journey.ordered_map(rollback.undo, _rows(state)):
-        tally.add(ended)
-        if isinstance(ended.trouble, VoucherGatewayError):
-            trouble = trouble or ended.trouble
-        if mine:
-            waiting.append(ended)
-        if len(waiting) >= _BATCH:
-            state.finish(waiting)
-            waiting = []
+def _roll_back(context: MigrationContext, state: MigrationState, on_progress: OnProgress | None) -> RollbackReport:
+    state.set_plan_state(PlanState.ROLLED_BACK, only_from=tuple(PlanState))  # all runs, on whatever machine, stop
+    _wait_for_runs(state)
+    by_state = state.counts_by_state()
+    counter = RunCounter(sum(by_state[row_state] for row_state in _TO_UNDO), RowState.UNDONE)
+
+    def undo(row: VoucherRow) -> tuple[MoveResult, bool]:
+        return _undo_row(context, state, row)
+
+    results: list[MoveResult] = []
+    error: VoucherGatewayError | None = None
+    for result, claimed in context.ordered_map(undo, _rows_to_undo(state)):
+        counter.add(result)
+        if isinstance(result.error, VoucherGatewayError):
+            error = error or result.error
+        if claimed:
+            results.append(result)
+        if len(results) >= _BATCH:
+            state.finish(results)
+            results = []
             if on_progress is not None:
-                on_progress(tally.progress())
-    state.finish(waiting)
-    return _report(state, tally, trouble)
+                on_progress(counter.progress())
+    state.finish(results)
+    return _report(state, counter, error)
 
 
-def _let_stop(state: MigrationState) -> None:
-    """Wait a while for those who move still: what they are on cannot be brought back meanwhile."""
-    patience = time.monotonic() + _LET_STOP_S
-    state.free_dead()
-    while state.owners() and time.monotonic() < patience:
+def _wait_for_runs(state: MigrationState) -> None:
+    """Wait a while for the runs to stop: a voucher that is being moved cannot be brought back."""
+    deadline = time.monotonic() + _WAIT_FOR_RUNS_S
+    state.release_abandoned()
+    while state.owners() and time.monotonic() < deadline:
         time.sleep(_POLL_S)
-        state.free_dead()
+        state.release_abandoned()
 
 
-_TO_UNDO = (RowState.MOVED, RowState.KEPT, RowState.IN_DOUBT, RowState.PLANNED, RowState.WORKING)
-
-
-def _rows(state: MigrationState) -> Iterator[VoucherRow]:
-    """Give what may have to be undone; what nobody has touched is left as it is."""
+def _rows_to_undo(state: MigrationState) -> Iterator[VoucherRow]:
+    """Yield what may have to be undone; vouchers that were never claimed are left out."""
     for row in state.rows(*_TO_UNDO):
         if row.attempts or row.state is not RowState.PLANNED:
             yield row
 
 
-def _report(state: MigrationState, tally: RunCounter, trouble: VoucherGatewayError | None) -> RollbackReport:
-    kept = [voucher for voucher in tally.noted if voucher.state is not RowState.UNDONE]
-    states: dict[RowState, int] = {}
-    for (number, _), (count, _money) in state.counts().items():
-        states[number] = states.get(number, 0) + count
+def _report(state: MigrationState, counter: RunCounter, error: VoucherGatewayError | None) -> RollbackReport:
     return RollbackReport(
         plan_id=state.plan_id,
-        undone=tally.counts[RowState.UNDONE],
-        money=tally.money_by_currency(),
-        kept=tuple(kept),
-        not_undone=sum(count for number, count in tally.counts.items() if number is not RowState.UNDONE),
-        in_doubt=states.get(RowState.IN_DOUBT, 0),
-        remarks=tuple(voucher for voucher in tally.noted if voucher.state is RowState.UNDONE),
-        trouble=trouble,
+        undone=counter.counts[RowState.UNDONE],
+        money=counter.money_by_currency(),
+        kept=tuple(voucher for voucher in counter.noted if voucher.state is not RowState.UNDONE),
+        not_undone=sum(count for row_state, count in counter.counts.items() if row_state is not RowState.UNDONE),
+        in_doubt=state.counts_by_state()[RowState.IN_DOUBT],
+        remarks=tuple(voucher for voucher in counter.noted if voucher.state is RowState.UNDONE),
+        error=error,
     )
 
 
-class _Rollback:
-    """Brings vouchers back; shared by all threads."""
+def _undo_row(context: MigrationContext, state: MigrationState, row: VoucherRow) -> tuple[MoveResult, bool]:
+    """Undo the move of one voucher. Return the result, and whether it is ours to write."""
+    if row.state is RowState.WORKING or not state.claim_for_undo(row):
+        reason = "a process is moving it at this moment: roll back again"
+        return MoveResult(row=row, state=RowState.WORKING, reason=reason), False
+    return _RowRollback(context, state, row).run(), True
 
-    def __init__(self, journey: MigrationContext, state: MigrationState) -> None:
+
+class _RowRollback:
+    """The rollback of one voucher by one worker."""
+
+    def __init__(self, context: MigrationContext, state: MigrationState, row: VoucherRow) -> None:
         self._state = state
-        self._way_back = Undo(journey)
-
-    def undo(self, row: VoucherRow) -> tuple[MoveResult, bool]:
-        """Undo the move of one voucher; say what came of it, and whether that is ours to write down."""
-        if row.state is RowState.WORKING or not self._state.take(row):
-            return MoveResult(
-                row=row, state=RowState.WORKING, reason="a process is on it just now: roll back again"
-            ), False
-        return _Back(self._state, self._way_back, row).run(), True
-
-
-class _Back:
-    """The way back of one voucher."""
-
-    def __init__(self, state: MigrationState, way_back: Undo, row: VoucherRow) -> None:
-        self._state = state
-        self._way_back = way_back
+        self._undo = Undo(context)
         self._row = row
         self._target_id = row.target_id
         self._begun = row.undo_target_state is RowState.UNDONE
 
     def run(self) -> MoveResult:
-        """Undo it, and return what came of it."""
+        """Bring the voucher back, and return the result."""
         row = self._row
         try:
-            reason = self._undo()
-        except CannotUndo as found:
+            remark = self._run_steps()
+        except CannotUndo as obstacle:
             if not self._is_at_target():
-                return self._stays(RowState.IN_DOUBT, str(found))
+                return self._not_undone(RowState.IN_DOUBT, str(obstacle))
             self._begun = False
-            return self._stays(RowState.KEPT, str(found))
+            return self._not_undone(RowState.KEPT, str(obstacle))
         except (OutcomeUnknown, ConcurrentModification) as error:
-            return self._stays(RowState.IN_DOUBT, error.message, error)
+            return self._not_undone(RowState.IN_DOUBT, error.message, error)
         except VoucherGatewayError as error:
-            return self._stays(RowState.IN_DOUBT if self._begun else row.state, str(error), error)
-        return MoveResult(row=row, state=RowState.UNDONE, target_id=self._target_id, reason=reason)
+            return self._not_undone(RowState.IN_DOUBT if self._begun else row.state, str(error), error)
+        return MoveResult(row=row, state=RowState.UNDONE, target_id=self._target_id, reason=remark)
 
     def _is_at_target(self) -> bool:
-        """Whether the voucher had moved, and nothing of it was brought back yet."""
+        """Return whether the voucher had moved, and nothing of it was brought back yet."""
         row = self._row
         moved = row.state in (RowState.MOVED, RowState.KEPT) or row.undo_target_state is RowState.UNDONE
-        return moved and self._target_id is not None and not self._way_back.restoring(row)
+        return moved and self._target_id is not None and not self._undo.restoring(row)
 
-    def _undo(self) -> str:
-        """Undo it, and return what of that is worth telling."""
-        row, way_back = self._row, self._way_back
-        self._target_id = way_back.target_voucher_id(row)
-        way_back.check_source(row)
+    def _run_steps(self) -> str:
+        """Undo everything, and return what is worth telling of that."""
+        row, undo = self._row, self._undo
+        self._target_id = undo.target_voucher_id(row)
+        undo.check_source(row)
         if self._target_id is not None:
-            way_back.require_unspent(row, self._target_id)
-        self._state.undoing(row, RowState.UNDONE, self._target_id, row.reason)
+            undo.require_unspent(row, self._target_id)
+        self._state.begin_undo(row, RowState.UNDONE, self._target_id, row.reason)
         self._begun = True
         if self._target_id is not None:
-            way_back.withdraw_from_target(row, self._target_id)
-        return way_back.restore_source(row)
+            undo.withdraw_from_target(row, self._target_id)
+        return undo.restore_source(row)
 
-    def _stays(self, state: RowState, reason: str, trouble: VoucherGatewayError | None = None) -> MoveResult:
+    def _not_undone(self, state: RowState, reason: str, error: VoucherGatewayError | None = None) -> MoveResult:
         return MoveResult(
             row=self._row,
             state=state,
             target_id=self._target_id,
             reason=reason,
             drift_s=self._row.drift_s,
-            ending=RowState.UNDONE if self._begun else None,
-            trouble=trouble,
+            undo_target_state=RowState.UNDONE if self._begun else None,
+            error=error,
         )

@@ -56,13 +56,13 @@ class VoucherRow:
 
     Attributes:
         planned: what the plan says of it.
-        state: where it stands.
-        tries: how often somebody set about it, this time included.
-        round: how often it was begun anew after everything had been undone.
-        ending: what it ends as once everything is undone, while that is under way.
-        target_id: its id at the target, as far as it is known.
-        reason: why it stands there.
-        drift_s: how much longer it lasts at the target than was planned, in seconds.
+        state: its state.
+        attempts: how many times it was claimed, this time included.
+        generation: how many times the move was started again after everything had been undone.
+        undo_target_state: its state once everything is undone, while that is under way.
+        target_id: its id at the target, as far as that is known.
+        reason: why it is in this state.
+        drift_s: how much longer it is valid at the target than was planned, in seconds.
     """
 
     planned: PlannedVoucher
@@ -90,9 +90,9 @@ class VoucherRow:
         return cls(
             planned=read_planned(row["planned"]),
             state=RowState(row["state"]),
-            attempts=row["tries"],
-            generation=row["round"],
-            undo_target_state=RowState(row["ending"]) if row["ending"] else None,
+            attempts=row["attempts"],
+            generation=row["generation"],
+            undo_target_state=RowState(row["undo_target_state"]) if row["undo_target_state"] else None,
             target_id=row["target_id"],
             reason=row["reason"] or "",
             drift_s=row["drift_s"],
@@ -101,17 +101,17 @@ class VoucherRow:
 
 @attrs.frozen(kw_only=True)
 class MoveResult:
-    """What came of one voucher.
+    """The result of moving one voucher, or of undoing that.
 
     Attributes:
         row: the voucher.
-        state: where it stands now.
-        target_id: its id at the target, as far as it is known.
-        reason: why, where it did not simply move.
-        drift_s: how much longer it lasts at the target than was planned, in seconds.
-        ending: what it ends as once everything is undone, where that could not be finished.
-        anew: whether everything was undone, and it is to be tried again from the start.
-        trouble: the error that may stand against other vouchers as well: no access, nobody there, no clear answer.
+        state: its state now.
+        target_id: its id at the target, as far as that is known.
+        reason: why it did not simply move.
+        drift_s: how much longer it is valid at the target than was planned, in seconds.
+        undo_target_state: its state once everything is undone, if the undo could not be completed.
+        restart: whether everything was undone and the move is to be tried again from the start.
+        error: an error that may concern other vouchers as well: no access, no connection, no clear answer.
     """
 
     row: VoucherRow
@@ -119,9 +119,14 @@ class MoveResult:
     target_id: str | None = None
     reason: str = ""
     drift_s: int | None = None
-    ending: RowState | None = None
-    anew: bool = False
-    trouble: Exception | None = attrs.field(default=None, eq=False)
+    undo_target_state: RowState | None = None
+    restart: bool = False
+    error: BaseException | None = attrs.field(default=None, eq=False)
+
+    @property
+    def stays_at_source(self) -> bool:
+        """Whether the plan is done with the voucher, and it is where it was."""
+        return self.state in (RowState.CHANGED, RowState.REFUSED, RowState.UNDONE) or self.restart
 
 
 @attrs.frozen(kw_only=True)

@@ -56,11 +56,11 @@ vouchers: Final = Table(
     Column("state", String(16), nullable=False),
     Column("owner", String(32)),
     # How often somebody set about it; all but the first time the journal is asked what was done already.
-    Column("tries", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
     # Raised when everything was undone and it is to be tried anew, so that the references are new.
-    Column("round", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
     # What it ends as once everything is undone; while that is under way.
-    Column("ending", String(16)),
+    Column("undo_target_state", String(16)),
     Column("target_id", String(255)),
     # How much longer the voucher lasts at the target than was planned, in seconds.
     Column("drift_s", BigInteger),

@@ -20,10 +20,10 @@ class SourceChanged(Exception):
 class SourceCheck:
     """Compares vouchers of the source with their plan."""
 
-    def __init__(self, journey: MigrationContext) -> None:
-        self._journey = journey
-        self._provider = journey.gateway.provider(journey.source)
-        self._holds = journey.source_can.reservations is not None
+    def __init__(self, context: MigrationContext) -> None:
+        self._context = context
+        self._provider = context.gateway.provider(context.source)
+        self._holds = context.source_can.reservations is not None
 
     def require_as_planned(self, seen: VoucherReading, planned: PlannedVoucher, *, frozen: bool) -> None:
         """Make sure that a voucher is what was planned.
@@ -38,7 +38,7 @@ class SourceCheck:
         """
         for difference in self._differences(seen, planned, frozen=frozen):
             raise SourceChanged(difference)
-        if not self._journey.leaves_source:
+        if not self._context.leaves_source:
             self._check_journal(seen, planned)
 
     def require_no_open_operations(self, planned: PlannedVoucher) -> None:
@@ -50,12 +50,12 @@ class SourceCheck:
         Raises:
             SourceChanged: if something may.
         """
-        if self._journey.leaves_source:
+        if self._context.leaves_source:
             return
         self._check_unsettled(planned)
 
     def _check_unsettled(self, planned: PlannedVoucher) -> None:
-        key = self._journey.journal.unresolved_operation(
+        key = self._context.journal.unresolved_operation(
             provider=self._provider.name, host=self._provider.host, voucher_id=planned.source_id
         )
         if key is not None:
@@ -93,13 +93,13 @@ class SourceCheck:
     def _has_expired_since_plan(self, planned: PlannedVoucher) -> bool:
         """Whether it would come to life again at a target that counts its validity anew."""
         until = planned.valid_until
-        return until is not None and self._journey.header.made_at < until <= self._provider.vendor_now()
+        return until is not None and self._context.header.made_at < until <= self._provider.vendor_now()
 
     def same_code(self, code: Code | None, planned: PlannedVoucher, *, hidden: bool = False) -> bool:
         """Whether a code is the planned one; what of a code that cannot be read, `hidden` says."""
         if code is None or planned.fingerprint is None:
             return hidden or planned.fingerprint is None
-        keys = self._journey.journal.keys
+        keys = self._context.journal.keys
         return keys.fingerprint(code, provider=MOVE, host=MOVE, key_id=planned.key_id) == planned.fingerprint
 
     def _check_journal(self, seen: VoucherReading, planned: PlannedVoucher) -> None:
@@ -107,7 +107,7 @@ class SourceCheck:
         code, provider = seen.voucher.code, self._provider
         if not self._holds or code is None:
             return
-        if self._journey.journal.is_reserved(
+        if self._context.journal.is_reserved(
             code, provider=provider.name, host=provider.host, at=provider.vendor_now()
         ):
             raise SourceChanged("a reservation of ours stands on it")

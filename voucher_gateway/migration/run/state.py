@@ -1,13 +1,15 @@
-"""How far migrations are, in the journal's database, for all processes and machines that work on them.
+"""Keeps in the journal's database how far a plan is, for all processes and machines that work on it.
 
-A worker claims vouchers under its process's name, which is alive as long as the process is; what a dead one had claimed
-is claimed anew. The journal says what was done; this only says who is on what, and what came of it.
+A process claims vouchers under its own name, and the name counts as alive as long as the process lives. What a dead
+process had claimed can be claimed again. The journal knows what was done at the vendors; this state only knows who
+works on which voucher, and the result.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,9 +17,13 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from voucher_gateway.errors.kinds import OperationInProgress
+from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal.moves import claim_moves, complete_moves, delete_moves, reopen_moves
-from voucher_gateway.migration.run.loading import Loading
+from voucher_gateway.migration.plan.model import PlanHeader
+from voucher_gateway.migration.plan.plan_file import PlanSummary
+from voucher_gateway.migration.run.context import journal_of
 from voucher_gateway.migration.run.rows import MoveResult, PlanState, ReportedVoucher, RowState, VoucherRow
 from voucher_gateway.migration.run.schema import SCHEMA, plans, vouchers
 from voucher_gateway.money import Money
@@ -29,37 +35,109 @@ _BATCH: Final = 1000
 
 
 def ids_of_moved_vouchers(database: Database, plan_id: str) -> Iterator[str]:
-    """Give the source ids of the vouchers that a plan has moved, in the order of the plan.
+    """Yield the source ids of the vouchers that a plan has moved, in the order of the plan.
 
     Args:
         database: the journal's.
         plan_id: the plan's hash.
     """
     upgrade_schema(SCHEMA, database.write, database.locks)
-    for batch in _batches(database, plan_id, (RowState.MOVED, RowState.KEPT)):
-        yield from (row.planned.source_id for row in batch)
+    for row in _rows_in(database, plan_id, (RowState.MOVED, RowState.KEPT)):
+        yield row.planned.source_id
 
 
 @attrs.frozen
 class Claim:
-    """What came of claiming vouchers.
+    """The result of a claim.
 
     Attributes:
-        rows: those that are this process's now.
-        refused: those that another plan moves, or has moved, with that plan in the reason.
+        rows: the vouchers that are this process's now.
+        refused: the vouchers that another plan moves or has moved; the reason names that plan.
     """
 
     rows: Sequence[VoucherRow] = ()
     refused: Sequence[MoveResult] = ()
 
 
-class MigrationState(Loading):
-    """The state of one plan: who is on what, and what came of it."""
+class MigrationState:
+    """The state of one plan. It alone reads and writes the tables of migrations.
+
+    Args:
+        database: the journal's; the tables are created if they are missing.
+        plan_id: the plan's hash.
+        header: what holds for all of its vouchers.
+
+    Attributes:
+        database: the journal's.
+        plan_id: the plan's hash.
+        header: what holds for all of its vouchers.
+        claimed: the vouchers that were claimed through this object and are neither finished nor released, by number.
+    """
+
+    def __init__(self, database: Database, plan_id: str, header: PlanHeader) -> None:
+        upgrade_schema(SCHEMA, database.write, database.locks)
+        self.database = database
+        self.plan_id = plan_id
+        self.claimed: dict[int, VoucherRow] = {}
+        self.header = header
+        self._of_plan = vouchers.c.plan_id == plan_id
+
+    @classmethod
+    def of(cls, gateway: Gateway, plan: PlanSummary) -> MigrationState:
+        """Return the state of a plan in the journal of a gateway.
+
+        Raises:
+            ConfigurationError: if there is no journal.
+        """
+        return cls(journal_of(gateway).database, plan.id, plan.header)
+
+    # --- the plan as a whole ---
+
+    def plan_state(self) -> PlanState | None:
+        """Return the state of the migration; None if it was never begun."""
+        with self.database.read() as connection:
+            state = connection.scalar(sa.select(plans.c.state).where(plans.c.id == self.plan_id))
+        return None if state is None else PlanState(state)
+
+    def set_plan_state(self, state: PlanState, *, only_from: Collection[PlanState]) -> bool:
+        """Write the state of the migration if its present one is in `only_from`. Return whether it was.
+
+        Runs on all machines look at the state several times a second. Nothing leads out of a rollback, whatever is
+        written elsewhere at the same moment.
+        """
+        with self.database.write() as connection:
+            written = connection.execute(
+                sa.update(plans)
+                .where(plans.c.id == self.plan_id, plans.c.state.in_([before.value for before in only_from]))
+                .values(state=state.value, updated_at=format_micros(now()))
+            )
+        return bool(written.rowcount)
+
+    @contextmanager
+    def one_process(self, work: str, message: str) -> Iterator[None]:
+        """Keep other processes from doing the same work on this plan.
+
+        Args:
+            work: the name of the work.
+            message: the message of the error.
+
+        Raises:
+            OperationInProgress: if another process does this work.
+        """
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self.database.locks.hold(f"migration-{work}\0{self.plan_id}", wait_s=0.5))
+                free = True
+            except OperationInProgress:
+                free = False
+            if not free:
+                raise OperationInProgress(message)
+            yield
 
     # --- claiming ---
 
-    def look_again(self) -> None:
-        """Let what is in doubt be claimed once more, as the journal may know by now, or find out."""
+    def requeue_in_doubt(self) -> None:
+        """Let the vouchers in doubt be claimed again: by now the journal may know the outcome, or find it out."""
         with self.database.write() as connection:
             connection.execute(
                 sa.update(vouchers)
@@ -67,30 +145,29 @@ class MigrationState(Loading):
                 .values(state=RowState.PLANNED.value)
             )
 
-    def free_dead(self) -> int:
-        """Let what dead processes had claimed be claimed anew, and return how many vouchers that are."""
-        dead = [owner for owner in self._owners() if not self.database.locks.alive(owner)]
-        freed = 0
-        for owner in dead:
-            theirs = (self._of_plan, vouchers.c.owner == owner)
-            with self.database.write() as connection:
-                freed += connection.execute(
-                    sa.update(vouchers)
-                    .where(*theirs, vouchers.c.state == RowState.WORKING.value)
-                    # as if long ago: those who are at work now are to take it
-                    .values(state=RowState.PLANNED.value, owner=None, updated_at="")
-                ).rowcount
-                # what they were bringing back stands where it stood
-                connection.execute(sa.update(vouchers).where(*theirs).values(owner=None))
-        return freed
-
-    def _owners(self) -> list[str]:
+    def release_abandoned(self) -> int:
+        """Let the vouchers of dead processes be claimed again, and return their number."""
         query = sa.select(vouchers.c.owner).where(self._of_plan, vouchers.c.owner.is_not(None)).distinct()
         with self.database.read() as connection:
-            return [str(owner) for (owner,) in connection.execute(query)]
+            owners = [str(owner) for owner in connection.scalars(query)]
+        released = 0
+        for owner in owners:
+            if self.database.locks.alive(owner):
+                continue
+            owned = (self._of_plan, vouchers.c.owner == owner)
+            with self.database.write() as connection:
+                released += connection.execute(
+                    sa.update(vouchers)
+                    .where(*owned, vouchers.c.state == RowState.WORKING.value)
+                    # without a time, so that the runs under way take them, too
+                    .values(state=RowState.PLANNED.value, owner=None, updated_at="")
+                ).rowcount
+                # a rollback leaves the state of a voucher as it is until it has ended
+                connection.execute(sa.update(vouchers).where(*owned).values(owner=None))
+        return released
 
     def owners(self) -> dict[str, int]:
-        """Return which processes have claimed vouchers, dead ones included, and how many."""
+        """Return how many vouchers each process has claimed, those of dead processes included."""
         query = (
             sa.select(vouchers.c.owner, sa.func.count())
             .where(self._of_plan, vouchers.c.state == RowState.WORKING.value, vouchers.c.owner.is_not(None))
@@ -99,14 +176,23 @@ class MigrationState(Loading):
         with self.database.read() as connection:
             return {str(owner): count for owner, count in connection.execute(query)}
 
+    def abandoned_numbers(self) -> set[int]:
+        """Return the numbers of the vouchers that dead processes had claimed."""
+        dead = [owner for owner in self.owners() if not self.database.locks.alive(owner)]
+        query = sa.select(vouchers.c.number).where(
+            self._of_plan, vouchers.c.state == RowState.WORKING.value, vouchers.c.owner.in_(dead)
+        )
+        with self.database.read() as connection:
+            return set(connection.scalars(query))
+
     def claim(self, most: int, *, untried_from: datetime | None = None) -> Claim:
         """Claim vouchers for this process, in the order of the plan; none unless the plan is running.
 
-        Those that another plan moves, or has moved, are refused on the way.
+        Vouchers that another plan moves or has moved are refused.
 
         Args:
-            most: how many at most.
-            untried_from: leave those out that were tried since then.
+            most: the largest number of vouchers.
+            untried_from: leave out vouchers that were tried since this moment.
         """
         wanted = (
             sa.select(vouchers)
@@ -114,36 +200,43 @@ class MigrationState(Loading):
             .where(sa.exists().where(plans.c.id == self.plan_id, plans.c.state == PlanState.RUNNING.value))
             .order_by(vouchers.c.number)
             .limit(most)
-            .with_for_update(skip_locked=True, of=vouchers)  # PostgreSQL; in SQLite one process writes at a time anyway
+            .with_for_update(skip_locked=True, of=vouchers)  # for PostgreSQL; in SQLite only one process writes anyway
         )
         if untried_from is not None:
-            fresh = vouchers.c.tries == 0
-            wanted = wanted.where(fresh | (vouchers.c.updated_at < format_micros(untried_from)))
-        owner = self.database.locks.owner()
+            untried = vouchers.c.attempts == 0
+            wanted = wanted.where(untried | (vouchers.c.updated_at < format_micros(untried_from)))
         with self.database.write() as connection:
             rows = [dict(row) for row in connection.execute(wanted).mappings()]
-            theirs = self._claim_moves(connection, rows)
-            mine = [row for row in rows if row["source_id"] not in theirs]
+            plan_ids = self._claim_moves(connection, rows)
             refused = [
                 MoveResult(
                     row=VoucherRow.from_row(row),
                     state=RowState.REFUSED,
-                    reason=f"the migration {theirs[row['source_id']][:12]} moves it, or has moved it",
+                    reason=f"the migration {plan_ids[row['source_id']][:12]} moves it, or has moved it",
                 )
                 for row in rows
-                if row["source_id"] in theirs
+                if row["source_id"] in plan_ids
             ]
-            for refused_row in refused:
-                self._set(
-                    connection, [refused_row.row.number], state=refused_row.state.value, reason=refused_row.reason
-                )
-            claimed = {"state": RowState.WORKING.value, "owner": owner, "tries": vouchers.c.tries + 1}
-            self._set(connection, [row["number"] for row in mine], **claimed)
-        now_mine = {"state": RowState.WORKING.value}
-        return Claim([VoucherRow.from_row({**row, **now_mine, "tries": row["tries"] + 1}) for row in mine], refused)
+            for result in refused:
+                self._set(connection, [result.row.number], state=result.state.value, reason=result.reason)
+            claimed = [
+                VoucherRow.from_row({**row, "state": RowState.WORKING.value, "attempts": row["attempts"] + 1})
+                for row in rows
+                if row["source_id"] not in plan_ids
+            ]
+            self._set(
+                connection,
+                [row.number for row in claimed],
+                state=RowState.WORKING.value,
+                owner=self.database.locks.owner(),
+                attempts=vouchers.c.attempts + 1,
+            )
+            # before the commit, as an interrupt may come right after it
+            self.claimed.update({row.number: row for row in claimed})
+        return Claim(claimed, refused)
 
-    def take(self, row: VoucherRow) -> bool:
-        """Take a voucher to bring it back, if it still stands as it was read and nobody else is on it."""
+    def claim_for_undo(self, row: VoucherRow) -> bool:
+        """Claim a voucher to bring it back. Return whether it still was as it was read, and free."""
         owner = self.database.locks.owner()
         with self.database.write() as connection:
             taken = connection.execute(
@@ -152,27 +245,34 @@ class MigrationState(Loading):
                     self._of_plan,
                     vouchers.c.number == row.number,
                     vouchers.c.state == row.state.value,
-                    vouchers.c.tries == row.attempts,
-                    vouchers.c.owner.is_(None) | (vouchers.c.owner == owner),  # a rollback of ours that was broken off
+                    vouchers.c.attempts == row.attempts,
+                    vouchers.c.owner.is_(None) | (vouchers.c.owner == owner),  # ours: an interrupted rollback
                 )
                 .values(owner=owner)
             )
         return bool(taken.rowcount)
 
     def _claim_moves(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-        if self._header.copy or not rows:
+        if self.header.copy or not rows:
             return {}
-        one_at_a_time(connection, "moved", self._header.source.account)
+        one_at_a_time(connection, "moved", self.header.source.account)
         ids = [row["source_id"] for row in rows]
-        return claim_moves(connection, self._header.source.account, ids, self.plan_id)
+        return claim_moves(connection, self.header.source.account, ids, self.plan_id)
 
     def release(self, rows: Sequence[VoucherRow]) -> None:
-        """Give claimed vouchers back that nothing was done with."""
+        """Give back claimed vouchers that nothing was done with. Those that are not claimed stay as they are."""
+        mine = (vouchers.c.state == RowState.WORKING.value, vouchers.c.owner == self.database.locks.owner())
         with self.database.write() as connection:
-            given = {"state": RowState.PLANNED.value, "owner": None, "tries": vouchers.c.tries - 1}
-            self._set(connection, [row.number for row in rows], **given)
-            untouched = [row.planned.source_id for row in rows if row.attempts == 1]
-            delete_moves(connection, self._header.source.account, untouched, self.plan_id)
+            numbers = sa.select(vouchers.c.number).where(
+                self._of_plan, *mine, vouchers.c.number.in_([row.number for row in rows])
+            )
+            released = set(connection.scalars(numbers))
+            free = {"state": RowState.PLANNED.value, "owner": None, "attempts": vouchers.c.attempts - 1}
+            self._set(connection, sorted(released), **free)
+            untouched = [row.planned.source_id for row in rows if row.attempts == 1 and row.number in released]
+            delete_moves(connection, self.header.source.account, untouched, self.plan_id)
+        for row in rows:
+            self.claimed.pop(row.number, None)
 
     def _set(self, connection: Connection, numbers: Sequence[int], **values: Any) -> None:
         if numbers:
@@ -182,64 +282,59 @@ class MigrationState(Loading):
                 .values(updated_at=format_micros(now()), **values)
             )
 
-    # --- what came of them ---
+    # --- results ---
 
-    def undoing(self, row: VoucherRow, ending: RowState, target_id: str | None, reason: str) -> None:
-        """Write that everything done to a voucher is being undone: from here on nobody goes on with moving it.
+    def begin_undo(self, row: VoucherRow, target_state: RowState, target_id: str | None, reason: str) -> None:
+        """Write that everything done to a voucher is being undone: from now on no run goes on with moving it.
 
-        As long as that lasts it is under way, as it was when it moved, so that nothing but the plan's own steps brings
-        value to either end.
+        Until that has ended the voucher counts as being moved, so that nothing but the steps of the plan brings value
+        to either end.
         """
         with self.database.write() as connection:
-            self._set(connection, [row.number], ending=ending.value, target_id=target_id, reason=reason)
-            if not self._header.copy:
-                reopen_moves(connection, self._header.source.account, [row.planned.source_id], self.plan_id)
+            self._set(
+                connection, [row.number], undo_target_state=target_state.value, target_id=target_id, reason=reason
+            )
+            if not self.header.copy:
+                reopen_moves(connection, self.header.source.account, [row.planned.source_id], self.plan_id)
 
-    def finish(self, ended: Sequence[MoveResult]) -> None:
-        """Write what came of vouchers."""
-        account, at = self._header.source.account, format_micros(now())
+    def finish(self, results: Sequence[MoveResult]) -> None:
+        """Write the results of claimed vouchers. A result that was written already changes nothing."""
+        if not results:
+            return
+        names = ("state", "target_id", "reason", "drift_s", "undo_target_state", "generation")
         update = (
             sa.update(vouchers)
-            .where(self._of_plan, vouchers.c.number == sa.bindparam("which"))
-            .values(
-                {
-                    name: sa.bindparam(f"new_{name}")
-                    for name in ("state", "target_id", "reason", "drift_s", "ending", "round")
-                }
-                | {"owner": None, "updated_at": at}
+            .where(
+                self._of_plan,
+                vouchers.c.number == sa.bindparam("row_number"),
+                vouchers.c.owner == self.database.locks.owner(),
             )
+            .values({name: sa.bindparam(f"new_{name}") for name in names})
+            .values(owner=None, updated_at=format_micros(now()))
         )
-        rows = [
-            {
-                "which": result.row.number,
-                "new_state": result.state.value,
-                "new_target_id": result.target_id,
-                "new_reason": result.reason or None,
-                "new_drift_s": result.drift_s,
-                "new_ending": None if result.ending is None else result.ending.value,
-                "new_round": result.row.generation + result.anew,
-            }
-            for result in ended
-        ]
-        if not rows:
-            return
         with self.database.write() as connection:
-            connection.execute(update, rows)
-            if not self._header.copy:
-                went = [
-                    (result.row.planned.source_id, result.target_id)
-                    for result in ended
-                    if result.state in (RowState.MOVED, RowState.KEPT) and result.target_id is not None
-                ]
-                claim_moves(connection, account, [before for before, _ in went], self.plan_id)  # a rollback forgets it
-                complete_moves(connection, account, self._header.target.account, went, self.plan_id)
-                stay = [result.row.planned.source_id for result in ended if _stays(result)]
-                delete_moves(connection, account, stay, self.plan_id)
+            connection.execute(update, [_result_parameters(result) for result in results])
+            if not self.header.copy:
+                self._finish_moves(connection, results)
+        for result in results:
+            self.claimed.pop(result.row.number, None)
 
-    # --- looking ---
+    def _finish_moves(self, connection: Connection, results: Sequence[MoveResult]) -> None:
+        source, target = self.header.source.account, self.header.target.account
+        moved = [
+            (result.row.planned.source_id, result.target_id)
+            for result in results
+            if result.state in (RowState.MOVED, RowState.KEPT) and result.target_id is not None
+        ]
+        claim_moves(connection, source, [source_id for source_id, _ in moved], self.plan_id)  # a rollback deletes it
+        complete_moves(connection, source, target, moved, self.plan_id)
+        stay = [result.row.planned.source_id for result in results if result.stays_at_source]
+        delete_moves(connection, source, stay, self.plan_id)
+
+    # --- reading ---
 
     def counts(self) -> dict[tuple[RowState, str], tuple[int, Money]]:
-        """Return by state and currency how many vouchers there are, and their money."""
+        """Return the number of vouchers and their money, by state and currency."""
         query = (
             sa.select(vouchers.c.state, vouchers.c.currency, sa.func.count(), sa.func.sum(vouchers.c.minor))
             .where(self._of_plan)
@@ -252,22 +347,36 @@ class MigrationState(Loading):
                 for state, currency, count, minor in connection.execute(query)
             }
 
+    def counts_by_state(self) -> dict[RowState, int]:
+        """Return the number of vouchers in each state."""
+        by_state = dict.fromkeys(RowState, 0)
+        for (state, _), (count, _money) in self.counts().items():
+            by_state[state] += count
+        return by_state
+
     def rows(self, *states: RowState) -> Iterator[VoucherRow]:
-        """Give the vouchers in some states, in the order of the plan."""
-        for batch in _batches(self.database, self.plan_id, states):
-            yield from batch
+        """Yield the vouchers in some states, in the order of the plan."""
+        return _rows_in(self.database, self.plan_id, states)
 
     def reported_vouchers(self, *states: RowState, most: int) -> list[ReportedVoucher]:
-        """Return at most so many vouchers in some states, for people."""
+        """Return the first `most` vouchers in some states, for people."""
         return [ReportedVoucher.of(row, row.state, row.reason) for row in itertools.islice(self.rows(*states), most)]
 
 
-def _stays(ended: MoveResult) -> bool:
-    """Whether the voucher is at the source for good, as far as this plan goes."""
-    return ended.state in (RowState.CHANGED, RowState.REFUSED, RowState.UNDONE) or ended.anew
+def _result_parameters(result: MoveResult) -> dict[str, Any]:
+    undo_target_state = result.undo_target_state
+    return {
+        "row_number": result.row.number,
+        "new_state": result.state.value,
+        "new_target_id": result.target_id,
+        "new_reason": result.reason or None,
+        "new_drift_s": result.drift_s,
+        "new_undo_target_state": None if undo_target_state is None else undo_target_state.value,
+        "new_generation": result.row.generation + result.restart,
+    }
 
 
-def _batches(database: Database, plan_id: str, states: Sequence[RowState]) -> Iterator[list[VoucherRow]]:
+def _rows_in(database: Database, plan_id: str, states: Sequence[RowState]) -> Iterator[VoucherRow]:
     last = 0
     while True:
         query = (
@@ -282,8 +391,7 @@ def _batches(database: Database, plan_id: str, states: Sequence[RowState]) -> It
         )
         with database.read() as connection:
             batch = [VoucherRow.from_row(dict(row)) for row in connection.execute(query).mappings()]
-        if batch:
-            yield batch
-            last = batch[-1].number
+        yield from batch
         if len(batch) < _BATCH:
             return
+        last = batch[-1].number

@@ -1,4 +1,4 @@
-"""How far a migration is, for people: what stands where, in money, and who works on it now."""
+"""The status of a migration: the vouchers and the money in each state, and the processes at work."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 import attrs
 
 from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.migration.plan.plan_file import Plan, open_plan
 from voucher_gateway.migration.run.progress import MOST_NOTED
 from voucher_gateway.migration.run.rows import PlanState, ReportedVoucher, RowState
-from voucher_gateway.migration.run.runner import state_of
+from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.money import Money
 
 
@@ -35,11 +36,11 @@ class MigrationStatus:
         plan_id: the plan.
         source: the account that vouchers come from.
         target: the account that they go to.
-        state: where the migration stands; None if it was never begun.
-        vouchers: by where they stand.
-        workers: by the name of each process that works on it now, how many vouchers it has claimed.
-        left_behind: how many vouchers processes had claimed that are dead now; the next run takes them up.
-        noted: those that are in doubt, changed, refused or kept, `MOST_NOTED` at most, with the reason.
+        state: the state of the migration; None if it was never begun.
+        vouchers: the vouchers in each state.
+        workers: the number of vouchers that each process has claimed, by the name of the process.
+        left_behind: the number of vouchers that dead processes had claimed. The next run continues with them.
+        noted: the vouchers that are in doubt, changed, refused or kept, with the reason; at most `MOST_NOTED`.
     """
 
     plan_id: str
@@ -52,22 +53,24 @@ class MigrationStatus:
     noted: tuple[ReportedVoucher, ...] = ()
 
     def count(self, state: RowState) -> int:
-        """Return how many vouchers stand there."""
+        """Return the number of vouchers in a state."""
         total = self.vouchers.get(state)
         return 0 if total is None else total.count
 
 
-def status_of(gateway: Gateway, plan: Path) -> MigrationStatus:
-    """Return how far a plan is. Nothing is read at a vendor.
+def status_of(gateway: Gateway, plan: Path | Plan) -> MigrationStatus:
+    """Return how far a plan is. No request is sent to a vendor.
 
     Raises:
         ConfigurationError: if the plan was changed, or there is no journal.
     """
-    summary, state = state_of(gateway, plan)
+    with open_plan(plan) as opened:
+        summary = opened.summary
+    state = MigrationState.of(gateway, summary)
     vouchers: dict[RowState, StateTotal] = {}
-    for (number, currency), (count, money) in state.counts().items():
-        before = vouchers.get(number, StateTotal(count=0, money={}))
-        vouchers[number] = StateTotal(count=before.count + count, money={**before.money, currency: money})
+    for (row_state, currency), (count, money) in state.counts().items():
+        before = vouchers.get(row_state, StateTotal(count=0, money={}))
+        vouchers[row_state] = StateTotal(count=before.count + count, money={**before.money, currency: money})
     owners = state.owners()
     alive = {owner: count for owner, count in owners.items() if state.database.locks.alive(owner)}
     states = (RowState.IN_DOUBT, RowState.CHANGED, RowState.REFUSED, RowState.KEPT)

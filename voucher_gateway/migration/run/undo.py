@@ -30,10 +30,10 @@ class CannotUndo(Exception):
 
 
 class Undo:
-    """Undoes moves of a journey."""
+    """Undoes moves of a context."""
 
-    def __init__(self, journey: MigrationContext) -> None:
-        self._journey = journey
+    def __init__(self, context: MigrationContext) -> None:
+        self._context = context
 
     def check_source(self, row: VoucherRow) -> None:
         """Make sure, before anything is undone, that the source can be made what it was.
@@ -43,7 +43,7 @@ class Undo:
         Raises:
             CannotUndo: if it cannot.
         """
-        can = self._journey.source_can
+        can = self._context.source_can
         self._settle(row, Operation.DEACTIVATE, FREEZE)
         self._settle(row, Operation.UPDATE, RETIRE)
         if self._settle(row, Operation.DELETE, RETIRE):
@@ -53,16 +53,16 @@ class Undo:
 
     def _settle(self, row: VoucherRow, verb: Operation, step: str) -> bool:
         """Find out whether a step at the source happened; one that may be repeated is."""
-        journey, id = self._journey, row.planned.source_id
+        context, id = self._context, row.planned.source_id
         try:
-            entry = journey.resolved_record(journey.source, verb, row, step)
+            entry = context.resolved_record(context.source, verb, row, step)
         except OutcomeNotResolved as unknown:
             if verb is Operation.DEACTIVATE:
-                self._again(lambda kwargs: journey.gateway.deactivate(journey.source, id, **kwargs), row, step, unknown)
+                self._again(lambda kwargs: context.gateway.deactivate(context.source, id, **kwargs), row, step, unknown)
             elif verb is Operation.UPDATE:
-                past = VoucherChanges(valid_until=journey.past_date())
+                past = VoucherChanges(valid_until=context.past_date())
                 self._again(
-                    lambda kwargs: journey.gateway.update(journey.source, id, past, **kwargs), row, step, unknown
+                    lambda kwargs: context.gateway.update(context.source, id, past, **kwargs), row, step, unknown
                 )
             else:
                 raise CannotUndo(str(unknown)) from None
@@ -73,7 +73,7 @@ class Undo:
         self, call: Callable[[dict[str, Any]], object], row: VoucherRow, step: str, unknown: OutcomeNotResolved
     ) -> None:
         try:
-            self._journey.retry_while_safe(lambda: call(self._journey.call_kwargs(row, step)))
+            self._context.retry_while_safe(lambda: call(self._context.call_kwargs(row, step)))
             return
         except (OutcomeUnknown, Declined):
             pass
@@ -85,9 +85,9 @@ class Undo:
         Raises:
             CannotUndo: if that is not known.
         """
-        journey = self._journey
+        context = self._context
         try:
-            entry = journey.resolved_record(journey.target, Operation.ISSUE, row, CREATE)
+            entry = context.resolved_record(context.target, Operation.ISSUE, row, CREATE)
         except OutcomeNotResolved as unknown:
             raise CannotUndo(str(unknown)) from None
         if entry is None or entry.state is not OperationState.SUCCEEDED:
@@ -104,11 +104,11 @@ class Undo:
         assert isinstance(issued, Voucher)
         if issued.id:
             return issued.id
-        journey = self._journey
-        code = journey.read(journey.source, row.planned.source_id).voucher.code
+        context = self._context
+        code = context.read(context.source, row.planned.source_id).voucher.code
         if code is not None and row.planned.destination is not None and not row.planned.destination.new_code:
             with suppress(VoucherNotFound):
-                return journey.retry_while_safe(lambda: journey.gateway.provider(journey.target).find(code)).id
+                return context.retry_while_safe(lambda: context.gateway.provider(context.target).find(code)).id
         raise CannotUndo(f"somebody decided that it is at the target, but it is not found: {operation_of(created)}")
 
     def withdraw_from_target(self, row: VoucherRow, target_id: str, step: str = "back") -> None:
@@ -130,30 +130,30 @@ class Undo:
         Raises:
             CannotUndo: if something was spent, or the voucher is gone.
         """
-        journey = self._journey
+        context = self._context
         try:
-            seen = journey.read(journey.target, target_id)
+            seen = context.read(context.target, target_id)
         except VoucherNotFound:
-            if journey.may_have_run(journey.target, Operation.DELETE, row, f"{step}-delete"):
+            if context.may_have_run(context.target, Operation.DELETE, row, f"{step}-delete"):
                 return None
             raise CannotUndo(f"the target does not show the voucher {target_id} any more") from None
         if not self._may_have_emptied(row, step):
-            _check_unspent(seen, row, journey.target)
+            _check_unspent(seen, row, context.target)
         return seen
 
     def _may_have_emptied(self, row: VoucherRow, step: str) -> bool:
-        journey = self._journey
-        return journey.may_have_run(journey.target, Operation.REDEEM, row, f"{step}-empty")
+        context = self._context
+        return context.may_have_run(context.target, Operation.REDEEM, row, f"{step}-empty")
 
     def _stop(self, row: VoucherRow, target_id: str, seen: VoucherReading, step: str) -> None:
-        journey, can = self._journey, self._journey.target_can
+        context, can = self._context, self._context.target_can
         if can.of(Operation.DEACTIVATE).available:
             if seen.voucher.status is not Status.INACTIVE:
-                self._change(Operation.DEACTIVATE, journey.target, target_id, row, f"{step}-stop")
+                self._change(Operation.DEACTIVATE, context.target, target_id, row, f"{step}-stop")
                 self._check_at_rest(row, target_id, step)
             self._delete(row, target_id, step)
         elif _expires(can):
-            self._expire(row, target_id, journey.past_date(), f"{step}-stop")
+            self._expire(row, target_id, context.past_date(), f"{step}-stop")
             self._check_at_rest(row, target_id, step, before=seen.voucher.valid_until)
         elif can.of(Operation.REDEEM).available and seen.voucher.code is not None:
             self._empty(row, seen.voucher, f"{step}-empty")
@@ -162,75 +162,75 @@ class Undo:
 
     def _check_at_rest(self, row: VoucherRow, target_id: str, step: str, before: datetime | None = None) -> None:
         """Look at a voucher that was stopped: only now does its value stand still. If it was spent of, it is freed."""
-        journey = self._journey
-        seen = journey.read(journey.target, target_id)
+        context = self._context
+        seen = context.read(context.target, target_id)
         until = seen.voucher.valid_until
-        if seen.voucher.status is not Status.INACTIVE and (until is None or until > journey.header.made_at):
-            raise CannotUndo(f"it is spendable at {journey.target} again: somebody has changed it there")
+        if seen.voucher.status is not Status.INACTIVE and (until is None or until > context.header.made_at):
+            raise CannotUndo(f"it is spendable at {context.target} again: somebody has changed it there")
         try:
-            _check_unspent(seen, row, journey.target)
+            _check_unspent(seen, row, context.target)
         except CannotUndo:
-            if journey.target_can.of(Operation.DEACTIVATE).available:
-                self._change(Operation.ACTIVATE, journey.target, target_id, row, f"{step}-start")
+            if context.target_can.of(Operation.DEACTIVATE).available:
+                self._change(Operation.ACTIVATE, context.target, target_id, row, f"{step}-start")
             else:
                 self._expire(row, target_id, before, f"{step}-start")
             raise
 
     def _expire(self, row: VoucherRow, target_id: str, until: datetime | None, step: str) -> None:
-        journey, changes = self._journey, VoucherChanges(valid_until=until)
-        kwargs = journey.call_kwargs(row, step)
-        journey.retry_while_safe(lambda: journey.gateway.update(journey.target, target_id, changes, **kwargs))
+        context, changes = self._context, VoucherChanges(valid_until=until)
+        kwargs = context.call_kwargs(row, step)
+        context.retry_while_safe(lambda: context.gateway.update(context.target, target_id, changes, **kwargs))
 
     def _empty(self, row: VoucherRow, voucher: Voucher, step: str) -> None:
-        journey, code = self._journey, voucher.code
+        context, code = self._context, voucher.code
         assert code is not None
         if row.value:
-            kwargs = journey.call_kwargs(row, step)
-            journey.retry_while_safe(
-                lambda: journey.gateway.redeem(journey.target, code, row.value, voucher.pin, **kwargs)
+            kwargs = context.call_kwargs(row, step)
+            context.retry_while_safe(
+                lambda: context.gateway.redeem(context.target, code, row.value, voucher.pin, **kwargs)
             )
 
     def _delete(self, row: VoucherRow, target_id: str, step: str) -> None:
         """Delete what is inactive already, where that is possible, so that its code is free again."""
-        journey = self._journey
-        if not journey.target_can.of(Operation.DELETE).available:
+        context = self._context
+        if not context.target_can.of(Operation.DELETE).available:
             return
-        kwargs = journey.call_kwargs(row, f"{step}-delete")
+        kwargs = context.call_kwargs(row, f"{step}-delete")
         with suppress(Declined):  # it was charged once, say; inactive it stays in any case
-            journey.retry_while_safe(
-                lambda: journey.gateway.delete(journey.target, target_id, "its move was undone", **kwargs)
+            context.retry_while_safe(
+                lambda: context.gateway.delete(context.target, target_id, "its move was undone", **kwargs)
             )
 
     def restoring(self, row: VoucherRow) -> bool:
         """Whether something was done already that makes the voucher spendable at the source."""
-        journey = self._journey
+        context = self._context
         steps = ((Operation.UPDATE, RESTORE), (Operation.REFUND, REFILL), (Operation.ACTIVATE, THAW))
-        return any(journey.may_have_run(journey.source, verb, row, step) for verb, step in steps)
+        return any(context.may_have_run(context.source, verb, row, step) for verb, step in steps)
 
     def restore_source(self, row: VoucherRow) -> str:
         """Make the source what it was, as far as it was changed, and return what of that is worth telling."""
-        journey = self._journey
-        gateway, source, id = journey.gateway, journey.source, row.planned.source_id
-        if journey.has_succeeded(source, Operation.UPDATE, row, RETIRE):
+        context = self._context
+        gateway, source, id = context.gateway, context.source, row.planned.source_id
+        if context.has_succeeded(source, Operation.UPDATE, row, RETIRE):
             changes = VoucherChanges(valid_until=row.planned.valid_until)
-            kwargs = journey.call_kwargs(row, RESTORE)
-            journey.retry_while_safe(lambda: gateway.update(source, id, changes, **kwargs))
-        entry = journey.entry(source, Operation.REDEEM, row, RETIRE)
+            kwargs = context.call_kwargs(row, RESTORE)
+            context.retry_while_safe(lambda: gateway.update(source, id, changes, **kwargs))
+        entry = context.entry(source, Operation.REDEEM, row, RETIRE)
         if entry is not None and entry.state is OperationState.SUCCEEDED:
             emptied = entry.replay()
             assert isinstance(emptied, Redemption)
-            again = journey.call_kwargs(row, REFILL)
-            journey.retry_while_safe(lambda: gateway.refund(source, emptied, **again))
-        if journey.has_succeeded(source, Operation.DEACTIVATE, row, FREEZE):
+            again = context.call_kwargs(row, REFILL)
+            context.retry_while_safe(lambda: gateway.refund(source, emptied, **again))
+        if context.has_succeeded(source, Operation.DEACTIVATE, row, FREEZE):
             thawed = self._change(Operation.ACTIVATE, source, id, row, THAW)
             return _validity_change_text(row.planned.valid_until, thawed.valid_until)
         return ""
 
     def _change(self, verb: Operation, account: str, id: str, row: VoucherRow, step: str) -> Any:
-        journey = self._journey
-        call = journey.gateway.activate if verb is Operation.ACTIVATE else journey.gateway.deactivate
-        kwargs = journey.call_kwargs(row, step)
-        return journey.retry_while_safe(lambda: call(account, id, **kwargs))
+        context = self._context
+        call = context.gateway.activate if verb is Operation.ACTIVATE else context.gateway.deactivate
+        kwargs = context.call_kwargs(row, step)
+        return context.retry_while_safe(lambda: call(account, id, **kwargs))
 
 
 def _expires(can: Capabilities) -> bool:

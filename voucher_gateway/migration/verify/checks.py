@@ -20,22 +20,22 @@ from voucher_gateway.models.voucher import MovementKind, Status
 from voucher_gateway.money import Money
 
 
-def usage_is_explained(journey: MigrationContext, target_id: str, used: Money) -> bool:
+def usage_is_explained(context: MigrationContext, target_id: str, used: Money) -> bool:
     """Whether the vendor's history of a voucher, or else our journal, tells exactly of what was used.
 
     Args:
-        journey: the plan's.
+        context: the plan's.
         target_id: the voucher.
         used: what is on it now less what was issued: negative where it was spent.
     """
-    return _by_history(journey, target_id, used.currency) == used or _by_journal(journey, target_id, used) == used
+    return _by_history(context, target_id, used.currency) == used or _by_journal(context, target_id, used) == used
 
 
-def _by_history(journey: MigrationContext, target_id: str, currency: str) -> Money | None:
-    if not journey.target_can.of(Operation.HISTORY).available:
+def _by_history(context: MigrationContext, target_id: str, currency: str) -> Money | None:
+    if not context.target_can.of(Operation.HISTORY).available:
         return None
     try:
-        history = journey.retry_while_safe(lambda: journey.gateway.history(journey.target, target_id))
+        history = context.retry_while_safe(lambda: context.gateway.history(context.target, target_id))
     except VoucherGatewayError:
         return None
     if not history.complete or any(movement.kind is MovementKind.UNKNOWN for movement in history):
@@ -46,9 +46,9 @@ def _by_history(journey: MigrationContext, target_id: str, currency: str) -> Mon
     return total
 
 
-def _by_journal(journey: MigrationContext, target_id: str, used: Money) -> Money:
+def _by_journal(context: MigrationContext, target_id: str, used: Money) -> Money:
     """Add up our own operations: some vendors keep no history of what we overwrite."""
-    return journey.journal.value_change(journey.target, target_id, used.currency)
+    return context.journal.value_change(context.target, target_id, used.currency)
 
 
 class DifferenceKind(enum.StrEnum):
@@ -101,9 +101,9 @@ class Difference:
         return cls(kind=DifferenceKind.TOTAL, explanation=f"{currency} does not add up: {sums_text}")
 
 
-def check_all(journey: MigrationContext, evidence: VerificationStore, *, rolled_back: bool) -> Iterator[Difference]:
+def check_all(context: MigrationContext, evidence: VerificationStore, *, rolled_back: bool) -> Iterator[Difference]:
     """Give everything that is not as it should be; the evidence learns what was used, and what nobody can spend."""
-    judge = _VoucherChecks(journey, evidence)
+    judge = _VoucherChecks(context, evidence)
     for planned, at_target, at_source in evidence.each():
         problems = (
             judge.check_rolled_back(planned, at_target, at_source)
@@ -124,12 +124,12 @@ _Found = Iterator[tuple[DifferenceKind, str]]
 
 
 class _VoucherChecks:
-    def __init__(self, journey: MigrationContext, evidence: VerificationStore) -> None:
-        self._journey = journey
+    def __init__(self, context: MigrationContext, evidence: VerificationStore) -> None:
+        self._context = context
         self._evidence = evidence
-        gateway = journey.gateway
-        self._source_now = format_micros(gateway.provider(journey.source).vendor_now())
-        self._target_now = format_micros(gateway.provider(journey.target).vendor_now())
+        gateway = context.gateway
+        self._source_now = format_micros(gateway.provider(context.source).vendor_now())
+        self._target_now = format_micros(gateway.provider(context.target).vendor_now())
 
     def check_moved(
         self, planned: PlannedVoucher, at_target: list[ListedVoucher], listed: ListedVoucher | None
@@ -141,7 +141,7 @@ class _VoucherChecks:
             yield DifferenceKind.DOUBLED, _duplicate_text(at_target)
         else:
             yield from self._at_target(planned, at_target[0])
-        if self._journey.leaves_source or listed is None:
+        if self._context.leaves_source or listed is None:
             return
         if _spendable(listed, self._source_now):
             if at_target:
@@ -168,13 +168,13 @@ class _VoucherChecks:
 
     @property
     def _absent(self) -> str:
-        if self._journey.target_can.codes.readable:
+        if self._context.target_can.codes.readable:
             return "it is not at the target"
         return "the target shows no codes to find it by, and the journal does not know that it was issued there"
 
     @property
     def _empties(self) -> bool:
-        return self._journey.header.retire == "empty"
+        return self._context.header.retire == "empty"
 
     def _was_unspendable(self, planned: PlannedVoucher) -> bool:
         """Whether a voucher could not be spent at the source by the plan already, or its end is over by now."""
@@ -193,7 +193,7 @@ class _VoucherChecks:
     def _end(self, planned: PlannedVoucher, destination: Destination, listed: ListedVoucher) -> _Found:
         wanted, startable = destination.valid_until or planned.valid_until, destination.active is not False
         if wanted is not None:
-            if _ends_early(listed, wanted, self._journey):
+            if _ends_early(listed, wanted, self._context):
                 yield DifferenceKind.EXPIRY, f"it ends {listed.ends}, which is before {format_micros(wanted)}"
             elif listed.ends is not None and (latest := self._latest(destination)) is not None and listed.ends > latest:
                 yield DifferenceKind.EXPIRY, f"it ends {listed.ends}, and was to end by {latest}"
@@ -213,7 +213,7 @@ class _VoucherChecks:
 
     def _latest(self, destination: Destination) -> str | None:
         """Return the last moment at which a voucher may end at the target; None where that is the target's affair."""
-        grain = max(self._journey.target_can.expiry_resolution, self._journey.source_can.expiry_resolution)
+        grain = max(self._context.target_can.expiry_resolution, self._context.source_can.expiry_resolution)
         if destination.valid_until is not None:
             return format_micros(destination.valid_until + grain)
         if destination.validity_days is None:
@@ -229,7 +229,7 @@ class _VoucherChecks:
             return
         used = listed.remaining - issued
         # Where a value is overwritten, that of the beginning goes with it.
-        if listed.initial in (issued, listed.remaining) and usage_is_explained(self._journey, listed.id, used):
+        if listed.initial in (issued, listed.remaining) and usage_is_explained(self._context, listed.id, used):
             self._evidence.record_usage(listed.id, issued, used)
         else:
             yield (
@@ -277,7 +277,7 @@ class _VoucherChecks:
         if listed.status != (None if planned.status is None else planned.status.value):
             yield f"it is {listed.status} at the source"
         if planned.valid_until is not None:
-            if _ends_early(listed, planned.valid_until, self._journey):
+            if _ends_early(listed, planned.valid_until, self._context):
                 yield f"it ends {listed.ends} at the source, before {format_micros(planned.valid_until)}"
         elif listed.ends is not None and not is_not_spendable(planned.status):
             yield f"it ends {listed.ends} at the source, where it had no end"
@@ -303,8 +303,8 @@ def _spendable(listed: ListedVoucher, at: str) -> bool:
     return bool(listed.remaining) and _open(listed, at)
 
 
-def _ends_early(listed: ListedVoucher, wanted: datetime, journey: MigrationContext) -> bool:
-    grain = max(journey.target_can.expiry_resolution, journey.source_can.expiry_resolution)
+def _ends_early(listed: ListedVoucher, wanted: datetime, context: MigrationContext) -> bool:
+    grain = max(context.target_can.expiry_resolution, context.source_can.expiry_resolution)
     return listed.ends is not None and listed.ends < format_micros(wanted - grain)
 
 

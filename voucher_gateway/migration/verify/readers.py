@@ -17,59 +17,59 @@ _CLOCKS_APART: Final = timedelta(days=1)
 """What was made at the target that long before the plan is surely none of its vouchers."""
 
 
-def read_target(journey: MigrationContext, evidence: VerificationStore) -> None:
+def read_target(context: MigrationContext, evidence: VerificationStore) -> None:
     """Read all vouchers of the target that may be those of the plan, with their codes."""
-    evidence.add_issued_ids(_issued_by_plan(journey))
-    with journey.gateway.vouchers(journey.target, _lately(journey)) as listing:
-        evidence.target(_with_codes(journey, listing, evidence.key_id))
+    evidence.add_issued_ids(_issued_by_plan(context))
+    with context.gateway.vouchers(context.target, _lately(context)) as listing:
+        evidence.target(_with_codes(context, listing, evidence.key_id))
     evidence.match_vouchers()
 
 
-def _issued_by_plan(journey: MigrationContext) -> Iterator[tuple[int, str]]:
+def _issued_by_plan(context: MigrationContext) -> Iterator[tuple[int, str]]:
     """Give what the plan has issued by the journal: the voucher's number and its id at the target, in that order."""
-    for step, voucher_id in journey.journal.issued_by_plan(journey.target, journey.plan_id):
+    for step, voucher_id in context.journal.issued_by_plan(context.target, context.plan_id):
         yield int(step.partition(".")[0]), voucher_id
 
 
-def _lately(journey: MigrationContext) -> VoucherQuery | None:
+def _lately(context: MigrationContext) -> VoucherQuery | None:
     """Leave out what was there long before, where the vendor can: its codes would take a request each."""
-    if "created_from" not in journey.target_can.listing.filters:
+    if "created_from" not in context.target_can.listing.filters:
         return None
-    return VoucherQuery(created_from=journey.header.made_at - _CLOCKS_APART)
+    return VoucherQuery(created_from=context.header.made_at - _CLOCKS_APART)
 
 
 def _with_codes(
-    journey: MigrationContext, listed: Iterable[Voucher], key_id: str | None
+    context: MigrationContext, listed: Iterable[Voucher], key_id: str | None
 ) -> Iterator[tuple[ListedVoucher, str | None]]:
-    keys = journey.journal.keys
+    keys = context.journal.keys
 
     def whole(voucher: Voucher) -> tuple[ListedVoucher, str | None] | None:
         seen = VoucherReading(voucher=voucher, remaining=voucher.remaining)
-        if (voucher.code is None and journey.target_can.codes.readable) or voucher.remaining is None:
+        if (voucher.code is None and context.target_can.codes.readable) or voucher.remaining is None:
             try:
-                seen = journey.read(journey.target, voucher.id)
+                seen = context.read(context.target, voucher.id)
             except VoucherNotFound:
                 return None
         code = seen.voucher.code
         mark = None if code is None else keys.fingerprint(code, provider=MOVE, host=MOVE, key_id=key_id)
         return _listed_voucher(seen), mark
 
-    yield from (reading for reading in journey.ordered_map(whole, listed) if reading is not None)
+    yield from (reading for reading in context.ordered_map(whole, listed) if reading is not None)
 
 
-def read_source(journey: MigrationContext, evidence: VerificationStore) -> None:
+def read_source(context: MigrationContext, evidence: VerificationStore) -> None:
     """Read the planned vouchers at the source: from its list, and those that are not in it one by one."""
-    with journey.gateway.vouchers(journey.source) as listing:
+    with context.gateway.vouchers(context.source) as listing:
         seen = (VoucherReading(voucher=voucher, remaining=voucher.remaining) for voucher in listing)
         evidence.source(_listed_voucher(reading) for reading in seen if reading.remaining is not None)
 
     def one_by_one(id: str) -> ListedVoucher | None:
         try:
-            return _listed_voucher(journey.read(journey.source, id))
+            return _listed_voucher(context.read(context.source, id))
         except VoucherNotFound:
             return None  # deleted: nobody can spend it
 
-    missing = journey.ordered_map(one_by_one, evidence.not_at_source())
+    missing = context.ordered_map(one_by_one, evidence.not_at_source())
     evidence.source(voucher for voucher in missing if voucher is not None)
 
 

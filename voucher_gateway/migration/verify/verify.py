@@ -16,8 +16,7 @@ from pathlib import Path
 import attrs
 
 from voucher_gateway.gateway.gateway import Gateway
-from voucher_gateway.migration.plan.model import Action
-from voucher_gateway.migration.plan.plan_file import read_summary, read_vouchers
+from voucher_gateway.migration.plan.plan_file import Plan, open_plan
 from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.rows import PlanState
 from voucher_gateway.migration.run.state import MigrationState
@@ -63,7 +62,7 @@ class Verification:
         plan_id: the plan.
         rolled_back: whether the source is expected whole, as the plan was rolled back.
         vouchers: how many vouchers the plan carries.
-        found: how many of them are as they should be.
+        as_expected: how many of them are as they should be.
         codes_not_compared: how many of them were recognised at the target by their ids, as it shows no code of theirs.
         totals: by currency.
         differences: everything that is not as it should be.
@@ -72,7 +71,7 @@ class Verification:
     plan_id: str
     rolled_back: bool
     vouchers: int
-    differences_found: int
+    as_expected: int
     codes_not_compared: int = 0
     totals: Mapping[str, Total] = attrs.field(hash=False)
     differences: tuple[Difference, ...]
@@ -83,37 +82,40 @@ class Verification:
         return not self.differences
 
 
-def verify_plan(gateway: Gateway, plan: Path) -> Verification:
-    """Read both sides of a plan again, and compare them with it.
+def verify_plan(gateway: Gateway, plan: Path | Plan) -> Verification:
+    """Read both sides of a plan again, and compare them with the plan.
 
-    Memory stays flat: what is read goes into a temporary file. A plan that was rolled back is held against its source.
+    Memory stays flat: what is read goes into a temporary file. A plan that was rolled back is compared with its source.
+
+    Args:
+        gateway: has a journal and both accounts.
+        plan: the plan's file, or the open plan.
 
     Raises:
-        ConfigurationError: if the plan was changed, or belongs to other accounts.
+        ConfigurationError: if the plan was changed, or is for other accounts.
         VoucherGatewayError: if a side cannot be read.
     """
-    summary = read_summary(plan)
-    journey = MigrationContext(gateway, summary.id, summary.header)
-    state = MigrationState(journey.journal.database, summary.id, summary.header)
-    rolled_back = state.plan_state() is PlanState.ROLLED_BACK
-    with closing(VerificationStore()) as evidence:
-        evidence.plan(voucher for voucher in read_vouchers(plan) if voucher.action is Action.CARRY)
-        read_target(journey, evidence)
-        read_source(journey, evidence)
-        differences = tuple(check_all(journey, evidence, rolled_back=rolled_back))
-        totals = {total: Total(**parts) for total, parts in evidence.totals().items()}
+    with open_plan(plan) as opened, closing(VerificationStore()) as evidence:
+        context = MigrationContext(gateway, opened.id, opened.header)
+        state = MigrationState(context.journal.database, opened.id, opened.header)
+        rolled_back = state.plan_state() is PlanState.ROLLED_BACK
+        evidence.plan(opened.carried_vouchers())
+        read_target(context, evidence)
+        read_source(context, evidence)
+        differences = tuple(check_all(context, evidence, rolled_back=rolled_back))
+        totals = {currency: Total(**parts) for currency, parts in evidence.totals().items()}
         vouchers, not_compared = evidence.count(), evidence.count_unmatched_codes()
     wrong = Counter(difference.number for difference in differences if difference.number is not None)
     unbalanced = tuple(
         Difference.of_total(currency, attrs.asdict(total, recurse=False))
         for currency, total in totals.items()
-        if not total.is_balanced(source_whole=rolled_back, copied=journey.leaves_source)
+        if not total.is_balanced(source_whole=rolled_back, copied=context.leaves_source)
     )
     return Verification(
-        plan_id=summary.id,
+        plan_id=context.plan_id,
         rolled_back=rolled_back,
         vouchers=vouchers,
-        differences_found=vouchers - len(wrong),
+        as_expected=vouchers - len(wrong),
         codes_not_compared=not_compared,
         totals=totals,
         differences=differences + unbalanced,

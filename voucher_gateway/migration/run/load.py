@@ -1,0 +1,91 @@
+"""Inserts the vouchers of a plan into the database, from where runs claim them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from voucher_gateway.instants import format_micros, now
+from voucher_gateway.migration.plan.model import PlannedVoucher
+from voucher_gateway.migration.run.rows import PlanState, RowState, VoucherRow, value_of, write_planned
+from voucher_gateway.migration.run.schema import plans, vouchers
+from voucher_gateway.migration.run.state import MigrationState
+
+_BATCH: Final = 1000
+_LOADING_WAIT_S: Final = 3600.0
+
+
+def load_vouchers(state: MigrationState, carried: Iterable[PlannedVoucher]) -> None:
+    """Insert the vouchers of a plan into the database. Resumes if an earlier load was interrupted.
+
+    Args:
+        state: the state of the plan.
+        carried: the vouchers that are carried to the target, in the order of the plan.
+    """
+    with state.database.locks.hold(f"migration\0{state.plan_id}", wait_s=_LOADING_WAIT_S):
+        with state.database.write() as connection:
+            loaded = _is_loaded(connection, state.plan_id)
+            if loaded is None:
+                connection.execute(sa.insert(plans), _plan_row(state))
+            last = _last_number(connection, state.plan_id)
+        if loaded:
+            return
+        rest = (voucher for voucher in carried if voucher.number > last)
+        while batch := list(itertools.islice(rest, _BATCH)):
+            with state.database.write() as connection:
+                connection.execute(sa.insert(vouchers), [_voucher_row(state.plan_id, voucher) for voucher in batch])
+        with state.database.write() as connection:
+            connection.execute(sa.update(plans).where(plans.c.id == state.plan_id).values(loaded=True))
+
+
+def vouchers_not_loaded(state: MigrationState, carried: Iterable[PlannedVoucher]) -> Iterator[VoucherRow]:
+    """Yield the vouchers of a plan that are not in the database yet, as `load_vouchers` would insert them."""
+    with state.database.read() as connection:
+        loaded = _is_loaded(connection, state.plan_id)
+        last = _last_number(connection, state.plan_id)
+    for voucher in () if loaded else carried:
+        if voucher.number > last:
+            yield VoucherRow(planned=voucher, state=RowState.PLANNED, attempts=0, generation=0)
+
+
+def _is_loaded(connection: Connection, plan_id: str) -> bool | None:
+    """Return whether all vouchers are in the database; None if the plan is not there either."""
+    loaded: bool | None = connection.scalar(sa.select(plans.c.loaded).where(plans.c.id == plan_id))
+    return loaded
+
+
+def _last_number(connection: Connection, plan_id: str) -> int:
+    return connection.scalar(sa.select(sa.func.max(vouchers.c.number)).where(vouchers.c.plan_id == plan_id)) or 0
+
+
+def _plan_row(state: MigrationState) -> dict[str, Any]:
+    at = format_micros(now())
+    return {
+        "id": state.plan_id,
+        "source": state.header.source.account,
+        "target": state.header.target.account,
+        "state": PlanState.RUNNING.value,
+        "loaded": False,
+        "created_at": at,
+        "updated_at": at,
+    }
+
+
+def _voucher_row(plan_id: str, voucher: PlannedVoucher) -> dict[str, Any]:
+    value = value_of(voucher)
+    return {
+        "plan_id": plan_id,
+        "number": voucher.number,
+        "source_id": voucher.source_id,
+        "minor": value.minor,
+        "currency": value.currency,
+        "planned": write_planned(voucher),
+        "state": RowState.PLANNED.value,
+        "attempts": 0,
+        "generation": 0,
+        "updated_at": format_micros(now()),
+    }
