@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.conftest import Terminal
 from voucher_gateway.cli import migrate_progress
-from voucher_gateway.cli.migrate_progress import sentence, showing
+from voucher_gateway.cli.migrate_progress import progress_printer, progress_sentence
 from voucher_gateway.cli.output import Output
 from voucher_gateway.migration import Progress, RowState
 from voucher_gateway.provider_api import Money
@@ -27,28 +27,42 @@ def progress(counts: Mapping[RowState, int], *moved: Money, eta_s: int | None = 
 
 def test_a_sentence_tells_count_money_and_time() -> None:
     one = progress({RowState.MOVED: 3}, Money("12.50", "EUR"), Money("700", "JPY"))
-    assert sentence(one) == "3 of 10 vouchers; 12.50 EUR, 700 JPY, about 90 s left"
+    assert progress_sentence(one) == "3 of 10 vouchers; 12.50 EUR, 700 JPY, about 90 s left"
 
 
 def test_a_sentence_tells_what_did_not_simply_move() -> None:
     counts = {RowState.REFUSED: 1, RowState.MOVED: 3, RowState.IN_DOUBT: 2}
-    assert sentence(progress(counts, Money("12.50", "EUR"))).startswith(
+    assert progress_sentence(progress(counts, Money("12.50", "EUR"))).startswith(
         "6 of 10 vouchers, 2 in-doubt, 1 refused; 12.50 EUR"
     )
 
 
 def test_a_sentence_says_nothing_of_what_is_not_known_yet() -> None:
-    assert sentence(progress({}, eta_s=None)) == "0 of 10 vouchers; nothing moved yet"
+    assert progress_sentence(progress({}, eta_s=None)) == "0 of 10 vouchers; nothing moved yet"
 
 
 def test_a_bar_on_a_terminal_tells_money_count_and_time() -> None:
     err = Terminal()
-    with showing(Output(out=io.StringIO(), err=err)) as told:
-        told(progress({RowState.MOVED: 2}, Money("8.25", "EUR")))
+    with progress_printer(Output(out=io.StringIO(), err=err)) as printer:
+        printer.print_progress(progress({RowState.MOVED: 2}, Money("8.25", "EUR")))
         time.sleep(0.2)
-        told(progress({RowState.MOVED: 4}, Money("12.50", "EUR")))
+        printer.print_progress(progress({RowState.MOVED: 4}, Money("12.50", "EUR")))
         time.sleep(0.2)
     assert re.search(rf"12\.50 EUR[^\r\n]* 4/10[^\r\n]*{TIME}", err.getvalue())
+
+
+def test_reading_for_a_plan_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrate_progress, "_LINE_EVERY_S", 0)
+    terminal, out, err = Terminal(), io.StringIO(), io.StringIO()
+    with progress_printer(Output(out=out, err=terminal)) as printer:
+        printer.print_read(1200)
+        time.sleep(0.2)
+    assert "1200/?" in terminal.getvalue()
+    with progress_printer(Output(out=out, err=err)) as printer:
+        printer.print_read(1200)
+    with progress_printer(Output(as_json=True, out=out, err=err)) as printer:
+        printer.print_read(1200)
+    assert (out.getvalue(), err.getvalue()) == ("", "1200 vouchers read\n")
 
 
 def test_a_log_and_a_program_are_told_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,11 +70,11 @@ def test_a_log_and_a_program_are_told_now_and_then(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(migrate_progress, "_OBJECT_EVERY_S", 0)
     one = progress({RowState.MOVED: 4}, Money("12.50", "EUR"))
     out, err = io.StringIO(), io.StringIO()
-    with showing(Output(out=out, err=err)) as told:
-        told(one)
-    assert (out.getvalue(), err.getvalue()) == ("", f"{sentence(one)}\n")
-    with showing(Output(as_json=True, out=out, err=err)) as told:
-        told(one)
+    with progress_printer(Output(out=out, err=err)) as printer:
+        printer.print_progress(one)
+    assert (out.getvalue(), err.getvalue()) == ("", f"{progress_sentence(one)}\n")
+    with progress_printer(Output(as_json=True, out=out, err=err)) as printer:
+        printer.print_progress(one)
     said = json.loads(out.getvalue())["progress"]
     assert (said["total"], said["counts"], said["eta_s"]) == (10, {"moved": 4}, 90)
     assert said["moved"] == {"EUR": {"amount": "12.50", "currency": "EUR"}}

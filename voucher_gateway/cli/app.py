@@ -33,12 +33,12 @@ from voucher_gateway.cli.errors import (
     print_interruption,
     print_usage_error,
 )
-from voucher_gateway.cli.files import export_vouchers, import_vouchers
 from voucher_gateway.cli.new_provider import new_provider
 from voucher_gateway.cli.output import NobodyReads, Output
 from voucher_gateway.cli.reconcile import reconcile_accounts
 from voucher_gateway.cli.report import report, snapshot
 from voucher_gateway.cli.simulate import simulate
+from voucher_gateway.cli.transfer import export_vouchers, import_vouchers
 from voucher_gateway.cli.vouchers_read import presentation
 from voucher_gateway.errors import VoucherGatewayError
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.text import Text
 
 from voucher_gateway.cli.context import CliContext, cli_context_of
 from voucher_gateway.cli.errors import DECLINED, DONE
+from voucher_gateway.cli.migrate_progress import progress_printer
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.parsing import is_file, open_gateway_with_files
 from voucher_gateway.cli.tables import Column, count_text, print_rows
 from voucher_gateway.errors import InvalidRequest
+from voucher_gateway.migration.file_accounts import file_accounts, is_file_name
 from voucher_gateway.migration.plan.losses import REPORTED, find_unaccepted_risks
 from voucher_gateway.migration.plan.make import make_plan
 from voucher_gateway.migration.plan.model import Action
@@ -89,8 +88,9 @@ def plan(
     if html is not None:
         _require_writable(html, out)
     with (
-        open_gateway_with_files(session, source, target, reveal=reveal) as gateway,
-        _progress(session.output) as report_progress,
+        session.gateway() as configured,
+        file_accounts(configured, source, target, reveal=reveal) as gateway,
+        progress_printer(session.output) as printer,
     ):
         summary = make_plan(
             gateway,
@@ -98,11 +98,11 @@ def plan(
             target,
             out,
             policy=rules,
-            copy=is_file(source) or is_file(target),
+            copy=is_file_name(source) or is_file_name(target),
             workers=workers,
             rates=rates,
             after=after,
-            on_progress=report_progress,
+            on_progress=printer.print_read,
         )
     if html is not None:
         _write_page(summary, html, length)
@@ -158,15 +158,6 @@ def _require_writable(page: Path, out: Path) -> None:
             field="--html",
             rule="a file in a folder that is there",
         )
-
-
-@contextmanager
-def _progress(output: Output) -> Iterator[Callable[[int], None] | None]:
-    if output.as_json or not output.err.is_terminal:
-        yield None
-        return
-    with output.err.status("reading") as line:
-        yield lambda number: line.update(Text(f"{number:,} vouchers"))
 
 
 def _write_page(summary: PlanSummary, path: Path, window: timedelta | None) -> None:

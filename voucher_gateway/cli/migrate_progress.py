@@ -1,9 +1,9 @@
-"""How far a migration is, while it runs: a bar on a terminal, lines elsewhere, JSON lines for programs."""
+"""Prints how far a migration, export or import is: a bar on a terminal, lines elsewhere, or JSON lines for programs."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -19,44 +19,67 @@ _OBJECT_EVERY_S: Final = 1.0
 
 
 @contextmanager
-def showing(output: Output) -> Iterator[Callable[[Progress], None]]:
-    """Show progress as it is told, in the way that fits where the output goes."""
-    if output.as_json:
-        yield _seldom(_OBJECT_EVERY_S, lambda progress: output.object({"progress": progress}))
-    elif not output.err.is_terminal:
-        yield _seldom(_LINE_EVERY_S, lambda progress: output.note(sentence(progress)))
-    else:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Bar(*columns, console=output.err, transient=True) as bar:
-            task = bar.add_task("moving")
-            yield lambda progress: bar.update(
-                task, total=progress.total, completed=progress.finished, description=money(progress)
+def progress_printer(output: Output) -> Iterator[ProgressPrinter]:
+    """Give a printer for one command; a bar on a terminal goes away at the end."""
+    if output.as_json or not output.err.is_terminal:
+        yield ProgressPrinter(output)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=output.err, transient=True) as bar:
+        yield ProgressPrinter(output, bar)
+
+
+class ProgressPrinter:
+    """Prints progress in the way that fits the output, and not too often.
+
+    Args:
+        output: where to.
+        bar: the bar, if the output is a terminal.
+    """
+
+    def __init__(self, output: Output, bar: Bar | None = None) -> None:
+        self._output = output
+        self._bar = bar
+        self._task = None if bar is None else bar.add_task("", total=None)
+        self._printed_at = time.monotonic()
+
+    def print_read(self, count: int) -> None:
+        """Print how many vouchers were read for a plan."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=count, description="read")
+        elif not self._output.as_json and self._is_due(_LINE_EVERY_S):
+            self._output.note(f"{count} vouchers read")
+
+    def print_progress(self, progress: Progress) -> None:
+        """Print how far a run or a rollback is."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(
+                self._task, total=progress.total, completed=progress.finished, description=money_text(progress)
             )
+        elif self._output.as_json:
+            if self._is_due(_OBJECT_EVERY_S):
+                self._output.object({"progress": progress})
+        elif self._is_due(_LINE_EVERY_S):
+            self._output.note(progress_sentence(progress))
+
+    def _is_due(self, every_s: float) -> bool:
+        due = time.monotonic() - self._printed_at >= every_s
+        if due:
+            self._printed_at = time.monotonic()
+        return due
 
 
-def _seldom(every_s: float, tell: Callable[[Progress], None]) -> Callable[[Progress], None]:
-    last = time.monotonic()
-
-    def print_progress(progress: Progress) -> None:
-        nonlocal last
-        if time.monotonic() - last >= every_s:
-            last = time.monotonic()
-            tell(progress)
-
-    return print_progress
-
-
-def sentence(progress: Progress) -> str:
-    """Say in one line how far it is."""
+def progress_sentence(progress: Progress) -> str:
+    """Return in one line how far a run is."""
     others = "".join(
         f", {count} {state.value}"
         for state, count in sorted(progress.counts.items())
         if state not in (RowState.MOVED, RowState.UNDONE)
     )
     left = "" if progress.eta_s is None else f", about {progress.eta_s} s left"
-    return f"{progress.finished} of {progress.total} vouchers{others}; {money(progress)}{left}"
+    return f"{progress.finished} of {progress.total} vouchers{others}; {money_text(progress)}{left}"
 
 
-def money(progress: Progress) -> str:
-    """Say what has moved so far."""
+def money_text(progress: Progress) -> str:
+    """Return the money that has moved so far."""
     return ", ".join(str(amount) for amount in progress.moved.values()) or "nothing moved yet"

@@ -11,12 +11,12 @@ import typer
 
 from voucher_gateway.cli.context import CliContext, cli_context_of
 from voucher_gateway.cli.errors import DIFFERENT, DONE, UNKNOWN, exit_code, print_error
-from voucher_gateway.cli.migrate_progress import showing
+from voucher_gateway.cli.migrate_progress import progress_printer
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.parsing import is_file, open_gateway_with_files
 from voucher_gateway.cli.tables import Column, count_text, print_rows
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.migration.file_accounts import file_accounts, is_file_name
 from voucher_gateway.migration.plan.plan_file import Plan, open_plan
 from voucher_gateway.migration.run.progress import RunReport
 from voucher_gateway.migration.run.rollback import RollbackReport, rollback_plan
@@ -80,7 +80,7 @@ def run(
     session = cli_context_of(context)
     with open_plan(plan) as opened:
         _require_codes(opened, reveal=reveal or dry_run)
-        with _gateway(session, opened, reveal=reveal) as gateway, showing(session.output) as report_progress:
+        with _gateway(session, opened, reveal=reveal) as gateway, progress_printer(session.output) as printer:
             report = run_plan(
                 gateway,
                 opened,
@@ -88,9 +88,9 @@ def run(
                 limit=limit,
                 workers=workers,
                 accept=accept or (),
-                on_progress=report_progress,
+                on_progress=printer.print_progress,
             )
-    _tell_run(session.output, report)
+    _print_run(session.output, report)
     raise typer.Exit(_run_code(report))
 
 
@@ -102,7 +102,7 @@ def status(context: typer.Context, plan: _PlanFile) -> None:
     session = cli_context_of(context)
     with open_plan(plan) as opened, _gateway(session, opened) as gateway:
         current = status_of(gateway, opened)
-    _tell_status(session.output, current)
+    _print_status(session.output, current)
     raise typer.Exit(UNKNOWN if current.count(RowState.IN_DOUBT) else DONE)
 
 
@@ -115,7 +115,7 @@ def pause(context: typer.Context, plan: _PlanFile) -> None:
     with open_plan(plan) as opened, _gateway(session, opened) as gateway:
         pause_plan(gateway, opened)
         current = status_of(gateway, opened)
-    _tell_status(session.output, current)
+    _print_status(session.output, current)
 
 
 def verify(context: typer.Context, plan: _PlanFile) -> None:
@@ -129,7 +129,7 @@ def verify(context: typer.Context, plan: _PlanFile) -> None:
     session = cli_context_of(context)
     with open_plan(plan) as opened, _gateway(session, opened) as gateway:
         verification = verify_plan(gateway, opened)
-    _tell_verification(session.output, verification)
+    _print_verification(session.output, verification)
     raise typer.Exit(DONE if verification.proved else DIFFERENT)
 
 
@@ -143,16 +143,16 @@ def rollback(context: typer.Context, plan: _PlanFile) -> None:
     with (
         open_plan(plan) as opened,
         _gateway(session, opened) as gateway,
-        showing(session.output) as report_progress,
+        progress_printer(session.output) as printer,
     ):
-        report = rollback_plan(gateway, opened, on_progress=report_progress)
-    _tell_rollback(session.output, report)
+        report = rollback_plan(gateway, opened, on_progress=printer.print_progress)
+    _print_rollback(session.output, report)
     raise typer.Exit(_rollback_code(report))
 
 
 def _require_codes(plan: Plan, *, reveal: bool) -> None:
     """Refuse a run into a file without codes before it refuses voucher after voucher."""
-    if is_file(plan.header.target.account) and not reveal:
+    if is_file_name(plan.header.target.account) and not reveal:
         raise InvalidRequest(
             "the target is a file, and codes and PINs, which are money, are written into one with --reveal only;"
             " `voucher-gateway export` writes one to look at",
@@ -164,7 +164,7 @@ def _require_codes(plan: Plan, *, reveal: bool) -> None:
 @contextmanager
 def _gateway(session: CliContext, plan: Plan, *, reveal: bool = False) -> Iterator[Gateway]:
     source, target = plan.header.source.account, plan.header.target.account
-    with open_gateway_with_files(session, source, target, reveal=reveal) as gateway:
+    with session.gateway() as configured, file_accounts(configured, source, target, reveal=reveal) as gateway:
         yield gateway
 
 
@@ -184,7 +184,7 @@ def _rollback_code(report: RollbackReport) -> int:
     return DIFFERENT if report.not_undone else DONE
 
 
-def _tell_run(output: Output, report: RunReport) -> None:
+def _print_run(output: Output, report: RunReport) -> None:
     if output.as_json:
         output.object(report)
     else:
@@ -209,7 +209,7 @@ def _tell_run(output: Output, report: RunReport) -> None:
         print_error(output, report.error)
 
 
-def _tell_status(output: Output, status: MigrationStatus) -> None:
+def _print_status(output: Output, status: MigrationStatus) -> None:
     if output.as_json:
         output.object(status)
         return
@@ -225,7 +225,7 @@ def _tell_status(output: Output, status: MigrationStatus) -> None:
         print_rows(output, status.noted, _NOTED)
 
 
-def _tell_verification(output: Output, verification: Verification) -> None:
+def _print_verification(output: Output, verification: Verification) -> None:
     if output.as_json:
         output.object(verification)
         return
@@ -245,7 +245,7 @@ def _tell_verification(output: Output, verification: Verification) -> None:
         print_rows(output, verification.differences, _DIFFERENCES)
 
 
-def _tell_rollback(output: Output, report: RollbackReport) -> None:
+def _print_rollback(output: Output, report: RollbackReport) -> None:
     if output.as_json:
         output.object(report)
         return

@@ -2,41 +2,59 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import cli_context_of
-from voucher_gateway.cli.copying import Copy
-from voucher_gateway.cli.parsing import FILE_SUFFIXES, is_file, open_gateway_with_files
-from voucher_gateway.errors import InvalidRequest
-from voucher_gateway.gateway.gateway import Gateway
-from voucher_gateway.migration.plan.losses import LOSSES
+from voucher_gateway.cli.errors import DECLINED, DIFFERENT, DONE, NOT_DONE, UNKNOWN, exit_code, print_error
+from voucher_gateway.cli.migrate_progress import progress_printer
+from voucher_gateway.cli.output import Output
+from voucher_gateway.cli.tables import Column, count_text, print_rows
+from voucher_gateway.migration.plan.losses import REPORTED
 from voucher_gateway.migration.plan.model import Action
-from voucher_gateway.migration.plan.policy import Policy, load_policy
-
-_EVERYTHING: Final = Policy(
-    inactive=Action.CARRY,
-    expired=Action.CARRY,
-    empty=Action.CARRY,
-    partly_used=Action.CARRY,
-    reserved=Action.CARRY,
-    losses=frozenset(LOSSES),
-)
-"""What an export takes along: all that can be read. The source stays as it is, so nothing can come of it."""
+from voucher_gateway.migration.plan.policy import load_policy
+from voucher_gateway.migration.plan.totals import Tally
+from voucher_gateway.migration.run.progress import RunReport
+from voucher_gateway.migration.run.rows import RowState
+from voucher_gateway.migration.text import amounts_of
+from voucher_gateway.migration.transfer import WORKERS, TransferReport, require_accepted_transfer
+from voucher_gateway.migration.transfer import export_vouchers as run_export
+from voucher_gateway.migration.transfer import import_vouchers as run_import
+from voucher_gateway.migration.verify.checks import Difference
+from voucher_gateway.migration.verify.compare import SourceChange
 
 _Format = Annotated[
     Literal["jsonl", "csv"] | None,
-    typer.Option("--format", help="The file's form, where its name ends in neither .jsonl nor .csv."),
+    typer.Option("--format", help="The form of the file, if its name ends in neither .jsonl nor .csv."),
 ]
 _Plan = Annotated[
     Path | None,
     typer.Option("--plan", metavar="PLAN", help="Where the plan is kept; beside the file by default."),
 ]
 _Workers = Annotated[int, typer.Option("--workers", metavar="N", min=1, max=256, help="So many vouchers at a time.")]
+
+_REASONS: Final = (
+    Column[tuple[str, Tally]]("left out", lambda row: row[0]),
+    Column[tuple[str, Tally]]("vouchers", lambda row: str(row[1].count), right=True),
+    Column[tuple[str, Tally]]("value", lambda row: amounts_of(row[1].money)),
+)
+_LOSSES: Final = (Column[tuple[str, Tally]]("what is lost", lambda row: row[0]), *_REASONS[1:])
+_DIFFERENCES: Final = (
+    Column[Difference](
+        "number", lambda difference: "" if difference.number is None else str(difference.number), right=True
+    ),
+    Column[Difference]("voucher", lambda difference: difference.source_id or "", optional=True),
+    Column[Difference]("code", lambda difference: difference.code or "", optional=True),
+    Column[Difference]("difference", lambda difference: difference.explanation),
+)
+_CHANGES: Final = (
+    Column[SourceChange]("voucher", lambda change: change.source_id or ""),
+    Column[SourceChange]("code", lambda change: change.code or "", optional=True),
+    Column[SourceChange]("change", lambda change: change.explanation),
+)
 
 
 def export_vouchers(
@@ -48,33 +66,32 @@ def export_vouchers(
     ] = False,
     file_format: _Format = None,
     plan: _Plan = None,
-    workers: _Workers = 8,
+    workers: _Workers = WORKERS,
 ) -> None:
-    """Write all vouchers of ACCOUNT into FILE: plan it, do it, read both again and compare. ACCOUNT stays as it is.
+    """Write all vouchers of ACCOUNT into FILE, read both again and compare them. ACCOUNT stays as it is.
 
-    Without --reveal the codes are masked, and the file cannot be imported. The remaining value is what is written, as
-    the initial one too. Killed at any moment, the same command goes on with the plan in FILE.plan.jsonl.
+    Without --reveal the codes are masked, and the file cannot be imported. What is left on a voucher is also written as
+    its initial value. If the command is interrupted, run it again: it continues with the plan in FILE.plan.jsonl.
 
     Exit code 0: all vouchers are in the file. 1: some could not be read, and were left out. 5: there are differences,
-    or vouchers came or were used meanwhile, which a new file would have. Others as everywhere.
+    or vouchers were added or used since the plan was made; a new file would have them. Others as everywhere.
     """
-    session, target = cli_context_of(context), str(file.absolute())
-    plan = plan or Path(f"{target}.plan.jsonl")
-    _check_format(file, file_format)
-    if not plan.exists() and file.exists():
-        raise InvalidRequest(
-            f"{file.name} is there already, and no plan to go on with beside it: take a new file",
-            field="FILE",
-            rule="a new file",
+    session = cli_context_of(context)
+    output = session.output
+    with session.gateway() as gateway, progress_printer(output) as printer:
+        report = run_export(
+            gateway,
+            account,
+            file,
+            reveal=reveal,
+            file_format=file_format,
+            plan=plan,
+            workers=workers,
+            on_read=printer.print_read,
+            on_progress=printer.print_progress,
         )
-    with open_gateway_with_files(
-        session, account, target, reveal=reveal, mask=not reveal, file_format=file_format
-    ) as gateway:
-        copy = Copy(session, gateway, account, target, plan, workers)
-        if plan.exists() and file.exists():
-            _check_form(gateway, target, file, reveal=reveal)
-        code = copy.carry_out(None, _EVERYTHING, readable=reveal)
-    raise typer.Exit(code)
+    _print_report(output, report, "An export into a new file has them.")
+    raise typer.Exit(_exit_code(report))
 
 
 def import_vouchers(
@@ -90,55 +107,128 @@ def import_vouchers(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only plan, and say what would become of them.")] = False,
     file_format: _Format = None,
     plan: _Plan = None,
-    workers: _Workers = 8,
+    workers: _Workers = WORKERS,
 ) -> None:
-    """Issue the vouchers of FILE at ACCOUNT: plan it, do it, read both again and compare. FILE stays as it is.
+    """Issue the vouchers of FILE at ACCOUNT, read both again and compare them. FILE stays as it is.
 
-    A voucher that the policy does not provide for, or that the account cannot keep as it is, is refused with the
-    reason. Killed at any moment, the same command goes on with the plan in FILE.ACCOUNT.plan.jsonl, and issues nothing
-    twice; what came to FILE after a plan was begun is named and left out. Whoever imports the file into two accounts
-    has doubled its value.
+    A voucher that the policy does not provide for, or that the account cannot keep as it is, is refused with a reason.
+    If the command is interrupted, run it again: it continues with the plan in FILE.ACCOUNT.plan.jsonl, and issues
+    nothing twice. Vouchers that were added to FILE since the plan was begun are named and left out. Importing a file
+    into two accounts doubles its value.
 
     Exit code 0: all vouchers are there. 1: some were refused, and left out. 5: there are differences, or FILE was
     changed since it was planned. Others as everywhere.
     """
-    session, source = cli_context_of(context), str(file.absolute())
-    asked = None if policy is None else load_policy(policy)
-    _check_format(file, file_format)
-    with open_gateway_with_files(session, account, source, file_format=file_format) as gateway:
-        _check_source(gateway, source, file)
-        if dry_run:
-            with tempfile.TemporaryDirectory(prefix="voucher-gateway-") as folder:
-                draft = Path(folder) / "plan.jsonl"
-                code = Copy(session, gateway, source, account, draft, workers).only_plan(asked or Policy())
-        else:
-            plan = plan or Path(f"{source}.{account}.plan.jsonl")
-            code = Copy(session, gateway, source, account, plan, workers).carry_out(asked, Policy())
-    raise typer.Exit(code)
-
-
-def _check_format(file: Path, file_format: str | None) -> None:
-    if file_format is None and not is_file(str(file)):
-        rule = f"a name that ends in {' or '.join(FILE_SUFFIXES)}, or --format"
-        raise InvalidRequest(f"FILE must have {rule}", field="FILE", rule=rule)
-
-
-def _check_source(gateway: Gateway, source: str, file: Path) -> None:
-    provider = gateway.provider(source)
-    provider.check()  # reads it through; what is wrong with it is said now
-    if not provider.capabilities.codes.readable:
-        raise InvalidRequest(
-            f"{file.name} has masks in the place of codes, so nothing can be issued from it: export it with --reveal",
-            field="FILE",
-            rule="with readable codes",
+    session = cli_context_of(context)
+    output = session.output
+    rules = None if policy is None else load_policy(policy)
+    with session.gateway() as gateway, progress_printer(output) as printer:
+        report = run_import(
+            gateway,
+            account,
+            file,
+            policy=rules,
+            dry_run=dry_run,
+            file_format=file_format,
+            plan=plan,
+            workers=workers,
+            on_read=printer.print_read,
+            on_progress=printer.print_progress,
         )
+    if dry_run:
+        _print_dry_run(output, report)
+        require_accepted_transfer(report.plan, from_file=True)
+    else:
+        _print_report(output, report, "Import them from a file that has nothing else.")
+    raise typer.Exit(_exit_code(report))
 
 
-def _check_form(gateway: Gateway, target: str, file: Path, *, reveal: bool) -> None:
-    """Make sure that an export goes on with a file in the form in which it was begun."""
-    gateway.provider(target).check()  # reads it through
-    if file.stat().st_size and gateway.provider(target).capabilities.codes.readable is not reveal:
-        holds, way = ("masks", "without") if reveal else ("codes", "with")
-        raise InvalidRequest(
-            f"{file.name} holds {holds}: go on {way} --reveal, or take a new file", field="--reveal", rule="as before"
-        )
+def _print_dry_run(output: Output, report: TransferReport) -> None:
+    if output.as_json:
+        output.object({"dry_run": True, **_plan_object(report)})
+        return
+    carried = report.plan.totals.of(Action.CARRY)
+    target = report.plan.header.target.account
+    output.show(f"{count_text(carried.count, 'voucher')} would go to {target}: {amounts_of(carried.money)}")
+    _print_left_out(output, report)
+
+
+def _print_report(output: Output, report: TransferReport, advice: str) -> None:
+    """Print the result.
+
+    Args:
+        output: where to.
+        report: the result.
+        advice: what to do about vouchers that were added or changed since the plan was made.
+    """
+    run = report.run
+    assert run is not None
+    if report.resumed:
+        output.note(f"Continued with the plan of {report.plan.header.made_at:%Y-%m-%d %H:%M} UTC.")
+    if run.error is not None:
+        print_error(output, run.error)
+        output.note("The same command continues it.")
+    elif output.as_json:
+        outcome = {"run": run, "verified": report.verified, "differences": report.differences, "since": report.changes}
+        output.object({"dry_run": False, "resumed": report.resumed, **_plan_object(report), **outcome})
+    else:
+        _print_run(output, report, run)
+        _print_left_out(output, report)
+        if report.changes:
+            changes = "1 change" if len(report.changes) == 1 else f"{len(report.changes)} changes"
+            output.show(f"{changes} at {report.plan.header.source.account} since it was planned, left out here:")
+            print_rows(output, report.changes, _CHANGES)
+            output.note(advice)
+
+
+def _print_run(output: Output, report: TransferReport, run: RunReport) -> None:
+    if run.left or run.in_doubt:
+        output.show(f"{count_text(run.left, 'voucher')} left, {run.in_doubt} in doubt: run the command again")
+    for voucher in run.noted:
+        output.show(f"{voucher.source_id} {voucher.state.value}: {voucher.reason}")
+    if report.differences:
+        print_rows(output, report.differences, _DIFFERENCES)
+    else:
+        carried, target = report.plan.totals.of(Action.CARRY), report.plan.header.target.account
+        sentence = f"{count_text(carried.count, 'voucher')} went to {target}, compared and found right"
+        output.show(f"{sentence}: {amounts_of(carried.money)}")
+
+
+def _print_left_out(output: Output, report: TransferReport) -> None:
+    totals = report.plan.totals
+    if totals.reasons:
+        print_rows(output, list(totals.reasons.items()), _REASONS)
+    if losses := [(name, tally) for name, tally in totals.losses.items() if name not in REPORTED]:
+        print_rows(output, losses, _LOSSES)
+
+
+def _plan_object(report: TransferReport) -> dict[str, Any]:
+    plan = report.plan
+    return {
+        "plan": plan.id,
+        "path": str(plan.path),
+        "source": plan.header.source,
+        "target": plan.header.target,
+        "carried": plan.totals.of(Action.CARRY),
+        "skipped": plan.totals.of(Action.SKIP),
+        "refused": plan.totals.of(Action.REFUSE),
+        "reasons": plan.totals.reasons,
+        "losses": plan.totals.losses,
+        "listing": plan.totals.listing,
+    }
+
+
+def _exit_code(report: TransferReport) -> int:
+    run, refused = report.run, report.plan.totals.of(Action.REFUSE).count
+    if run is None:
+        return DECLINED if refused else DONE
+    if run.error is not None:
+        return exit_code(run.error)
+    if run.in_doubt:
+        return UNKNOWN
+    if run.left:
+        return NOT_DONE
+    moved_otherwise = run.counts.get(RowState.CHANGED) or run.counts.get(RowState.REFUSED)
+    if report.differences or report.changes or moved_otherwise:
+        return DIFFERENT
+    return DECLINED if refused else DONE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from voucher_gateway.errors.request import InvalidRequest
+from voucher_gateway.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from voucher_gateway.migration.plan.model import PlanHeader

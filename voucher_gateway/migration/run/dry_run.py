@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors import Declined, VoucherGatewayError, VoucherNotFound
+from voucher_gateway.errors import VoucherGatewayError, VoucherNotFound
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.migration.plan.plan_file import Plan
 from voucher_gateway.migration.run.context import MigrationContext

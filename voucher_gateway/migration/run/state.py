@@ -17,7 +17,7 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.errors.kinds import OperationInProgress
+from voucher_gateway.errors import OperationInProgress
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal.moves import claim_moves, complete_moves, delete_moves, reopen_moves

@@ -1,0 +1,70 @@
+"""Accounts for files of vouchers, so that a file can be the source or the target of a migration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Literal
+
+from voucher_gateway import registry
+from voucher_gateway.errors import ConfigurationError
+from voucher_gateway.gateway.account import Account
+from voucher_gateway.gateway.gateway import Gateway
+
+FILE_SUFFIXES: Final = (".jsonl", ".csv")
+"""The suffixes of files of vouchers."""
+
+FileFormat = Literal["jsonl", "csv"]
+"""The form of a file of vouchers."""
+
+_PROVIDER: Final = "file"
+_MAX_PATH_LENGTH: Final = 255
+"""In characters; it is the longest name of an account in the journal."""
+
+
+def is_file_name(name: str) -> bool:
+    """Return whether the name of a source or target is the path of a file of vouchers."""
+    return Path(name).suffix.lower() in FILE_SUFFIXES
+
+
+@contextmanager
+def file_accounts(
+    gateway: Gateway, *names: str, reveal: bool = False, mask: bool = False, file_format: FileFormat | None = None
+) -> Iterator[Gateway]:
+    """Give a gateway that has all accounts of another one, and an account for each name that is the path of a file.
+
+    Such an account has the path as its name, exactly as it was given. At the end only the files are closed.
+
+    Args:
+        gateway: has the other accounts, and perhaps a journal.
+        *names: names of accounts, or paths that end in one of `FILE_SUFFIXES`.
+        reveal: whether codes and PINs may be written into the files.
+        mask: whether masks are written instead, where codes may not be written.
+        file_format: the form of the files. If it is given, every name that is not an account is the path of a file.
+
+    Raises:
+        ConfigurationError: if a name is neither an account nor such a path.
+    """
+    accounts = {account.name: account for account in gateway.accounts}
+    paths = [name for name in dict.fromkeys(names) if name not in accounts]
+    if file_format is None and not all(map(is_file_name, paths)):
+        # the name is not repeated: it may be a code that was given in the place of the account
+        raise ConfigurationError(
+            f"there is no account of this name, and it is not a path that ends in {' or '.join(FILE_SUFFIXES)};"
+            f" accounts: {', '.join(accounts)}"
+        )
+    files = [_file_account(path, reveal=reveal, mask=mask, file_format=file_format) for path in paths]
+    try:
+        yield Gateway([*gateway.accounts, *files], journal=gateway.journal)
+    finally:
+        for file in files:
+            file.provider.close()
+
+
+def _file_account(path: str, *, reveal: bool, mask: bool, file_format: FileFormat | None) -> Account:
+    if len(path) > _MAX_PATH_LENGTH:
+        raise ConfigurationError(f"the path of a file has at most {_MAX_PATH_LENGTH} characters; use a relative path")
+    provider_type = registry.load(_PROVIDER)
+    settings = provider_type.settings_type(path=path, reveal=reveal, mask=mask, format=file_format)
+    return Account(name=path, provider=provider_type(path, settings), former_names=())

@@ -1,0 +1,331 @@
+"""Exports vouchers to files and imports them from files: plan it, run the plan, read both sides again and compare.
+
+Export and import are copies: the source stays as it is. If a call is interrupted, the same call continues with the plan
+that is kept beside the file, and issues nothing twice.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from voucher_gateway.errors import ConfigurationError, InvalidRequest
+from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.migration.file_accounts import FILE_SUFFIXES, FileFormat, file_accounts, is_file_name
+from voucher_gateway.migration.plan.losses import LOSSES, find_unaccepted_risks, require_accepted_risks
+from voucher_gateway.migration.plan.make import make_plan
+from voucher_gateway.migration.plan.model import Action
+from voucher_gateway.migration.plan.plan_file import Plan, PlanSummary, open_plan
+from voucher_gateway.migration.plan.policy import Policy
+from voucher_gateway.migration.run.progress import OnProgress, RunReport
+from voucher_gateway.migration.run.runner import run_plan
+from voucher_gateway.migration.run.state import MigrationState
+from voucher_gateway.migration.verify.checks import Difference
+from voucher_gateway.migration.verify.compare import SourceChange, changes_since_plan, compare_masked_file
+from voucher_gateway.migration.verify.verify import verify_plan
+
+WORKERS: Final = 8
+"""How many vouchers are read or written at a time, unless another number is asked for."""
+
+_EVERYTHING: Final = Policy(
+    inactive=Action.CARRY,
+    expired=Action.CARRY,
+    empty=Action.CARRY,
+    partly_used=Action.CARRY,
+    reserved=Action.CARRY,
+    losses=frozenset(LOSSES),
+)
+"""The policy of an export: all that can be read. The source stays as it is, so this cannot harm."""
+
+
+@attrs.frozen(kw_only=True)
+class TransferReport:
+    """The result of an export or import.
+
+    Attributes:
+        plan: the plan: what is carried, skipped or refused, and why.
+        dry_run: whether only a plan was made.
+        resumed: whether the plan of an earlier call was continued.
+        run: what the run did; None for a dry run.
+        differences: the differences between the plan and what was read back from the target.
+        changes: vouchers that were added or changed at the source after the plan was made. They are left out. Only a
+            call that continues a plan looks for them.
+    """
+
+    plan: PlanSummary
+    dry_run: bool = False
+    resumed: bool = False
+    run: RunReport | None = None
+    differences: tuple[Difference, ...] = ()
+    changes: tuple[SourceChange, ...] = ()
+
+    @property
+    def verified(self) -> bool:
+        """Whether both sides were read again, and the target has what was planned."""
+        return self.run is not None and self.run.error is None and not self.differences
+
+
+def export_vouchers(
+    gateway: Gateway,
+    account: str,
+    file: Path,
+    *,
+    reveal: bool = False,
+    file_format: FileFormat | None = None,
+    plan: Path | None = None,
+    workers: int = WORKERS,
+    on_read: Callable[[int], None] | None = None,
+    on_progress: OnProgress | None = None,
+) -> TransferReport:
+    """Write all vouchers of an account into a file. The account stays as it is.
+
+    The file holds what is left on each voucher, also as its initial value.
+
+    Args:
+        gateway: has the account and a journal.
+        account: the account.
+        file: a new file, or the one of an export that was interrupted.
+        reveal: whether to write codes and PINs. They are money: the file is then worth its sum. Otherwise the codes are
+            masked, and the file cannot be imported.
+        file_format: the form of the file, if its name does not end in ``.jsonl`` or ``.csv``.
+        plan: where the plan is kept; by default beside the file, as ``FILE.plan.jsonl``.
+        workers: how many vouchers are read at a time.
+        on_read: is called now and then with the number of vouchers that were read for the plan.
+        on_progress: is called a few times a second while the file is written, on the thread of the caller.
+
+    Returns:
+        The report. If its ``run.error`` is set, the same call continues the export.
+
+    Raises:
+        InvalidRequest: if the file exists and no plan to continue, or it was begun with another `reveal`.
+        ConfigurationError: if there is no journal or no such account, or a file cannot be written.
+        VoucherGatewayError: if the account cannot be read.
+    """
+    _require_format(file, file_format)
+    target = str(file.absolute())
+    plan = plan or Path(f"{target}.plan.jsonl")
+    if file.exists() and not plan.exists():
+        raise InvalidRequest(
+            f"{file.name} exists, and there is no plan beside it to continue: use a new file",
+            field="file",
+            rule="a new file",
+        )
+    with file_accounts(gateway, account, target, reveal=reveal, mask=not reveal, file_format=file_format) as with_file:
+        if file.exists():
+            _require_same_form(with_file, target, file, reveal=reveal)
+        transfer = _Transfer(with_file, account, target, plan, workers, on_read)
+        return transfer.carry_out(None, _EVERYTHING, on_progress, readable=reveal)
+
+
+def import_vouchers(
+    gateway: Gateway,
+    account: str,
+    file: Path,
+    *,
+    policy: Policy | None = None,
+    dry_run: bool = False,
+    file_format: FileFormat | None = None,
+    plan: Path | None = None,
+    workers: int = WORKERS,
+    on_read: Callable[[int], None] | None = None,
+    on_progress: OnProgress | None = None,
+) -> TransferReport:
+    """Issue the vouchers of a file at an account. The file stays as it is.
+
+    A voucher that the policy does not provide for, or that the account cannot keep as it is, is refused with a reason.
+    Vouchers that were added to the file after the plan was begun are named and left out. A file that is imported into
+    two accounts doubles its value.
+
+    Args:
+        gateway: has the account and a journal.
+        account: the account.
+        file: the file.
+        policy: what to do with which vouchers; the strictest policy by default, or that of the plan to continue.
+        dry_run: whether only to make a plan. It is not kept.
+        file_format: the form of the file, if its name does not end in ``.jsonl`` or ``.csv``.
+        plan: where the plan is kept; by default beside the file, as ``FILE.ACCOUNT.plan.jsonl``.
+        workers: how many vouchers are issued at a time.
+        on_read: is called now and then with the number of vouchers that were read for the plan.
+        on_progress: is called a few times a second while vouchers are issued, on the thread of the caller.
+
+    Returns:
+        The report. If its ``run.error`` is set, the same call continues the import.
+
+    Raises:
+        InvalidRequest: if the file has no readable codes, a risk is not accepted, or the plan to continue has another
+            policy.
+        ConfigurationError: if there is no journal or no such account, or the file is not a file of vouchers.
+        VoucherGatewayError: if a side cannot be read.
+    """
+    _require_format(file, file_format)
+    source = str(file.absolute())
+    with file_accounts(gateway, account, source, file_format=file_format) as with_file, ExitStack() as stack:
+        _require_readable_codes(with_file, source, file)
+        if dry_run:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="voucher-gateway-"))
+            transfer = _Transfer(with_file, source, account, Path(folder) / "plan.jsonl", workers, on_read)
+            return TransferReport(plan=transfer.make_plan(policy or Policy()), dry_run=True)
+        plan = plan or Path(f"{source}.{account}.plan.jsonl")
+        transfer = _Transfer(with_file, source, account, plan, workers, on_read)
+        return transfer.carry_out(policy, Policy(), on_progress, readable=True)
+
+
+def require_accepted_transfer(plan: PlanSummary, *, from_file: bool) -> None:
+    """Check that the policy of an export or import accepts all risks of its plan.
+
+    Args:
+        plan: the plan.
+        from_file: whether the source is a file.
+
+    Raises:
+        InvalidRequest: if it does not, with a note on what to do.
+    """
+    try:
+        require_accepted_risks(plan)
+    except InvalidRequest as error:
+        if from_file:
+            names = json.dumps(list(find_unaccepted_risks(plan.header, plan.totals)))
+            error.add_note(f"Correct the file, or accept the risks in the policy: accept = {names}")
+        else:
+            error.add_note("Try again when fewer vouchers change at the source.")
+        raise
+
+
+class _Transfer:
+    """One copy between an account and a file.
+
+    Args:
+        gateway: has both ends.
+        source: the account to copy, or the path of the file.
+        target: the file, or the account.
+        path: where the plan is kept.
+        workers: how many vouchers are read or written at a time.
+        on_read: is called with the number of vouchers that were read for the plan.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        source: str,
+        target: str,
+        path: Path,
+        workers: int,
+        on_read: Callable[[int], None] | None,
+    ) -> None:
+        self._gateway = gateway
+        self._source = source
+        self._target = target
+        self._path = path
+        self._workers = workers
+        self._on_read = on_read
+
+    def make_plan(self, policy: Policy) -> PlanSummary:
+        """Make the plan."""
+        return make_plan(
+            self._gateway,
+            self._source,
+            self._target,
+            self._path,
+            policy=policy,
+            copy=True,
+            workers=self._workers,
+            on_progress=self._on_read,
+        )
+
+    def carry_out(
+        self, policy: Policy | None, default: Policy, on_progress: OnProgress | None, *, readable: bool
+    ) -> TransferReport:
+        """Make the plan or continue it, run it, and compare.
+
+        Args:
+            policy: the policy that was asked for; None for whatever the plan has.
+            default: the policy of a new plan, if none was asked for.
+            on_progress: is called while the plan is run.
+            readable: whether the codes can be read back from the target.
+        """
+        resumed = self._path.exists() and self._can_continue(policy)
+        if not resumed:
+            summary = self.make_plan(policy or default)
+            require_accepted_transfer(summary, from_file=self._gateway.capabilities(self._source).record)
+        with open_plan(self._path) as plan:
+            report = run_plan(self._gateway, plan, on_progress=on_progress)
+            if report.error is not None:
+                return TransferReport(plan=plan.summary, resumed=resumed, run=report)
+            completed = not (report.left or report.in_doubt)
+            changes = changes_since_plan(self._gateway, plan) if resumed and completed else ()
+            return TransferReport(
+                plan=plan.summary,
+                resumed=resumed,
+                run=report,
+                differences=self._differences(plan, readable=readable),
+                changes=tuple(changes),
+            )
+
+    def _can_continue(self, policy: Policy | None) -> bool:
+        """Return whether the plan is continued. A plan that carried nothing yet is made again.
+
+        Raises:
+            ConfigurationError: if it is the plan of another copy.
+            InvalidRequest: if it has another policy than is asked for.
+        """
+        with open_plan(self._path) as plan:
+            summary = plan.summary
+        header = summary.header
+        if (header.source.account, header.target.account) != (self._source, self._target):
+            raise ConfigurationError(
+                f"{self._path.name} is the plan of another copy: choose another file for the plan of this one"
+            )
+        begun = MigrationState.of(self._gateway, summary).plan_state() is not None
+        if not begun or not summary.totals.of(Action.CARRY).count:
+            return False
+        if policy is not None and policy.to_json() != header.policy:
+            raise InvalidRequest(
+                f"{self._path.name} was begun with another policy: continue it without a policy, and import what it"
+                " leaves out from a file that has nothing else",
+                field="policy",
+                rule="that of the plan",
+            )
+        return True
+
+    def _differences(self, plan: Plan, *, readable: bool) -> tuple[Difference, ...]:
+        if readable:
+            return verify_plan(self._gateway, plan).differences
+        return tuple(compare_masked_file(self._gateway.provider(self._target), plan))
+
+
+def _require_format(file: Path, file_format: FileFormat | None) -> None:
+    if file_format is None and not is_file_name(str(file)):
+        raise InvalidRequest(
+            f"the name of the file must end in {' or '.join(FILE_SUFFIXES)}, or its format must be given",
+            field="file_format",
+            rule=f"given, unless the name ends in {' or '.join(FILE_SUFFIXES)}",
+        )
+
+
+def _require_readable_codes(gateway: Gateway, source: str, file: Path) -> None:
+    provider = gateway.provider(source)
+    provider.check()  # reads the whole file, so that everything wrong with it is reported now
+    if not provider.capabilities.codes.readable:
+        raise InvalidRequest(
+            f"{file.name} has masked codes, so no voucher can be issued from it: export it again with `reveal`",
+            field="file",
+            rule="with readable codes",
+        )
+
+
+def _require_same_form(gateway: Gateway, target: str, file: Path, *, reveal: bool) -> None:
+    """Check that an export continues a file in the form in which it was begun."""
+    gateway.provider(target).check()  # reads the whole file
+    if file.stat().st_size and gateway.provider(target).capabilities.codes.readable is not reveal:
+        content, advice = ("masked codes", "without") if reveal else ("codes", "with")
+        raise InvalidRequest(
+            f"{file.name} holds {content}: continue it {advice} `reveal`, or use a new file",
+            field="reveal",
+            rule="as in the call that began the file",
+        )
