@@ -185,12 +185,12 @@ def test_a_small_answer_that_unpacks_to_a_large_one_is_dropped_at_the_limit(
 LISTS = 32_000_000
 IMPATIENT_CHILD = """
 import resource, sys, time
-from voucher_gateway.provider_api import HttpClient, HttpSettings, MalformedResponse, Path, Reply, Request
+from voucher_gateway.provider_api import HttpClient, HttpSettings, MalformedResponse, Path, Request, Response
 
 client = HttpClient("shop", HttpSettings(base_url=sys.argv[1]), explain=lambda reply: None)
 before, began = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
 try:
-    client.read(Request(method="GET", path=Path.of("/jars"), returns_page=sys.argv[2] == "page"), Reply.json)
+    client.read(Request(method="GET", path=Path.of("/jars"), returns_page=sys.argv[2] == "page"), Response.json)
 except MalformedResponse as error:
     print(error.message)
 after = resource.getrusage(resource.RUSAGE_SELF)
