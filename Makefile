@@ -1,7 +1,7 @@
 # Every target does its own set-up, in a virtual environment beside this file.
 #   make demo    the whole promise on two simulated vendors
-#   make test    the tests
-# Others: lint, bench, docs, conformance (what our providers promise), dist, format, clean.
+#   make test    the tests that run in a few minutes
+# Others: test-all (what CI runs), coverage, lint, bench, docs, conformance (what our providers promise), dist, format, clean.
 # Others, long: test-crash, test-migration (10,000, killed), contract (every fault), model, test-slow, bench-memory.
 # Others, with a C compiler: test-servers (a real uWSGI).
 # Another Python: make test PYTHON=python3.13 VENV=.venv313
@@ -12,9 +12,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # One more than there are cores: tests wait too.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+SPREAD := --numprocesses $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-servers servers test-crash test-migration contract conformance model lint format bench bench-memory docs dist clean
+.PHONY: help setup demo test test-all coverage test-slow test-servers servers test-crash test-migration contract conformance model lint format bench bench-memory docs dist clean
 
 help:
 	@sed -n 's/^#   make/  make/p; s/^# Others/  Others/p; s/^# Another/  Another/p' Makefile
@@ -32,7 +33,16 @@ demo: $(READY)
 	@$(BIN)/voucher-gateway demo
 
 test: $(READY)
-	@$(BIN)/python -m pytest -m 'not slow' --numprocesses $(WORKERS) --dist worksteal
+	@$(BIN)/python -m pytest -m 'not slow and not long' $(SPREAD)
+
+# Everything that `make test` runs, the tests marked `long`, and more examples of each rule.
+test-all: $(READY)
+	@$(BIN)/python -m pytest -m 'not slow' --hypothesis-profile all $(SPREAD)
+
+# Measures what `make test` runs. It fails below the floor in pyproject.toml.
+coverage: $(READY)
+	@$(BIN)/python -m pytest -m 'not slow and not long' --cov --cov-report= $(SPREAD)
+	@$(BIN)/coverage report
 
 test-slow: servers
 	@$(BIN)/python -m pytest -m slow --timeout 1800
