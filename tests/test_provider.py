@@ -180,7 +180,9 @@ def test_find_and_get_must_be_declared(operation: Operation) -> None:
 def test_the_primitives_of_emulations_and_resolve_are_declared_too(
     writes: bool, resolves: bool, overridden: set[str]
 ) -> None:
-    declared = declaring(ALWAYS, can_overwrite_value=writes, resolvable=frozenset({Operation.ISSUE} if resolves else ()))
+    declared = declaring(
+        ALWAYS, can_overwrite_value=writes, resolvable=frozenset({Operation.ISSUE} if resolves else ())
+    )
     wanted = {"read_value": writes, "write_value": writes, "resolve": resolves}
     wrong = {name for name, claimed in wanted.items() if claimed is not (name in overridden)}
     if not wrong:
