@@ -1,6 +1,6 @@
-"""Public names of a package that are imported when they are first used.
+"""Public names of a module that are imported when they are first used.
 
-The names stand once, in the stub beside the package's ``__init__.py``, which type checkers read as well:
+The names stand once, in the stub beside the module's file, which type checkers read as well:
 
     __getattr__, __dir__, __all__ = attach_stub(__name__, __file__)
 
@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 
-def attach_stub(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """Return ``__getattr__``, ``__dir__`` and ``__all__`` for a package.
+def attach_stub(module: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """Return ``__getattr__``, ``__dir__`` and ``__all__`` for a module.
 
     Args:
-        package: the package's ``__name__``.
-        file: its ``__file__``. The stub ``__init__.pyi`` beside it holds ``from module import name as name`` and
+        module: the module's ``__name__``.
+        file: its ``__file__``. The stub of that name beside it (``.pyi``) holds ``from module import name as name`` and
             the type of ``__all__``.
     """
     homes = _read_stub(Path(file).with_suffix(".pyi"))
@@ -31,15 +31,21 @@ def attach_stub(package: str, file: str) -> tuple[Callable[[str], Any], Callable
 
     def load_name(name: str) -> Any:
         if name not in homes:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(homes[name]), name)
-        setattr(sys.modules[package], name, value)  # so the next access does not come here
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        value = _import_name(homes[name], name)
+        setattr(sys.modules[module], name, value)  # so the next access does not come here
         return value
 
     def list_names() -> list[str]:
         return sorted(homes)
 
     return load_name, list_names, public
+
+
+def _import_name(home: str, name: str) -> Any:
+    """Return what ``from home import name`` gives: an attribute, or else a submodule."""
+    package = importlib.import_module(home)
+    return getattr(package, name) if hasattr(package, name) else importlib.import_module(f"{home}.{name}")
 
 
 def _read_stub(stub: Path) -> dict[str, str]:
