@@ -1,4 +1,4 @@
-"""One exact, safe interface to every vendor of stored-value vouchers.
+"""One exact, safe interface to vendors of gift cards (stored-value vouchers).
 
     from voucher_gateway import Gateway, Money
 
