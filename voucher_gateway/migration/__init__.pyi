@@ -1,3 +1,4 @@
+from voucher_gateway.migration.file_accounts import file_accounts as file_accounts
 from voucher_gateway.migration.plan.losses import LOSSES as LOSSES
 from voucher_gateway.migration.plan.losses import RISKS as RISKS
 from voucher_gateway.migration.plan.losses import find_unaccepted_risks as find_unaccepted_risks
@@ -32,8 +33,13 @@ from voucher_gateway.migration.run.runner import run_plan as run_plan
 from voucher_gateway.migration.run.state import ids_of_moved_vouchers as ids_of_moved_vouchers
 from voucher_gateway.migration.run.status import MigrationStatus as MigrationStatus
 from voucher_gateway.migration.run.status import status_of as status_of
+from voucher_gateway.migration.transfer import TransferReport as TransferReport
+from voucher_gateway.migration.transfer import export_vouchers as export_vouchers
+from voucher_gateway.migration.transfer import import_vouchers as import_vouchers
 from voucher_gateway.migration.verify.checks import Difference as Difference
 from voucher_gateway.migration.verify.checks import DifferenceKind as DifferenceKind
+from voucher_gateway.migration.verify.compare import SourceChange as SourceChange
+from voucher_gateway.migration.verify.compare import changes_since_plan as changes_since_plan
 from voucher_gateway.migration.verify.verify import Total as Total
 from voucher_gateway.migration.verify.verify import Verification as Verification
 from voucher_gateway.migration.verify.verify import verify_plan as verify_plan
