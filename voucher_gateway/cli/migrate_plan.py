@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +14,6 @@ import typer
 from voucher_gateway.cli.context import CliContext, cli_context_of
 from voucher_gateway.cli.errors import DECLINED, DONE
 from voucher_gateway.cli.migrate_progress import progress_printer
-from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import Column, count_text, print_rows
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.migration.file_accounts import file_accounts, is_file_name
@@ -24,8 +23,8 @@ from voucher_gateway.migration.plan.model import Action
 from voucher_gateway.migration.plan.plan_file import PlanSummary
 from voucher_gateway.migration.plan.policy import Policy, load_policy
 from voucher_gateway.migration.plan.totals import Tally
+from voucher_gateway.migration.tables import plan_tables
 from voucher_gateway.migration.text import (
-    FATES,
     amounts_of,
     drift_sentence,
     listing_sentences,
@@ -106,7 +105,7 @@ def plan(
         )
     if html is not None:
         _write_page(summary, html, length)
-    _tell(session, summary, length)
+    _print_plan(session, summary, length)
     raise typer.Exit(DONE if _all_well(summary, length) else DECLINED)
 
 
@@ -173,20 +172,15 @@ def _all_well(summary: PlanSummary, window: timedelta | None) -> bool:
     return not (refused or late or find_unaccepted_risks(summary.header, summary.totals))
 
 
-def _tell(session: CliContext, summary: PlanSummary, window: timedelta | None) -> None:
+def _print_plan(session: CliContext, summary: PlanSummary, window: timedelta | None) -> None:
     if session.output.as_json:
         session.output.object(plan_object(summary, window))
         return
     output, header, totals = session.output, summary.header, summary.totals
     output.show(f"{header.source.account} to {header.target.account}: {count_text(totals.all.count, 'voucher')}", "")
-    _rows(output, "becomes", {FATES[action]: totals.of(action) for action in Action})
-    _rows(
-        output,
-        "kind, and what becomes of it",
-        {_fate(name): tally for name, tally in totals.by_kind_and_action.items()},
-    )
-    _rows(output, "why they stay", totals.reasons)
-    _rows(output, "what is lost or changed", totals.losses)
+    for table in plan_tables(totals):
+        print_rows(output, table.rows, _tally_columns(table.heading))
+        output.show("")
     output.show(
         steps_sentence(header),
         window_sentence(header, totals),
@@ -235,21 +229,12 @@ def plan_object(summary: PlanSummary, window: timedelta | None = None) -> dict[s
     }
 
 
-def _rows(output: Output, title: str, tallies: Mapping[str, Tally]) -> None:
-    rows = [tally for tally in tallies.items() if tally[1].count]
-    columns = (
-        Column[tuple[str, Tally]](title, lambda row: row[0]),
+def _tally_columns(heading: str) -> tuple[Column[tuple[str, Tally]], ...]:
+    return (
+        Column[tuple[str, Tally]](heading, lambda row: row[0]),
         Column[tuple[str, Tally]]("vouchers", lambda row: str(row[1].count), right=True),
         Column[tuple[str, Tally]]("value", lambda row: amounts_of(row[1].money)),
     )
-    if rows:
-        print_rows(output, rows, columns)
-        output.show("")
-
-
-def _fate(name: str) -> str:
-    kind, _, action = name.partition("/")
-    return f"{kind.replace('-', ' ')}: {FATES[Action(action)]}"
 
 
 def _losses_missing_in_policy(summary: PlanSummary) -> list[str]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
+
+import attrs
 
 from voucher_gateway.html.document import Chart, Column, Page, Section, Series, Table, Text
 from voucher_gateway.migration.plan.losses import LOSSES, find_unaccepted_risks
 from voucher_gateway.migration.plan.model import Action, End, Kind
 from voucher_gateway.migration.plan.plan_file import PlanSummary
 from voucher_gateway.migration.plan.totals import NO_END, Tally, Totals
+from voucher_gateway.migration.tables import ACTION_RESULTS, TallyTable, kind_table, loss_table, reason_table
 from voucher_gateway.migration.text import (
-    FATES,
+    amounts_of,
     drift_sentence,
     length_of,
     listing_sentences,
@@ -44,7 +46,7 @@ def plan_page(summary: PlanSummary, *, window: timedelta | None = None) -> Page:
         subtitle=f"{_account_title(header.source)} to {_account_title(header.target)}",
         facts=(
             ("Vouchers at the source", str(totals.all.count)),
-            *((FATES[action].capitalize(), str(totals.of(action).count)) for action in Action),
+            *((ACTION_RESULTS[action].capitalize(), str(totals.of(action).count)) for action in Action),
             ("Likely to take", length_of(summary.estimate.likely)),
             ("Plan (SHA-256)", summary.id),
         ),
@@ -53,9 +55,7 @@ def plan_page(summary: PlanSummary, *, window: timedelta | None = None) -> Page:
             _by_currency(totals),
             *_fate_charts(totals),
             *_month_charts(totals, header.made_at),
-            _by_kind(totals),
-            *_reason_table(totals),
-            *_loss_table(totals),
+            *_tally_tables(totals),
             Text(
                 "How each voucher is carried",
                 (steps_sentence(header), window_sentence(header, totals), drift_sentence(totals)),
@@ -91,7 +91,7 @@ def _by_currency(totals: Totals) -> Table:
         title="Value by currency, and what becomes of it",
         columns=(
             Column("Currency"),
-            *(Column(FATES[action].capitalize(), numeric=True) for action in Action),
+            *(Column(ACTION_RESULTS[action].capitalize(), numeric=True) for action in Action),
             Column("In all", numeric=True),
         ),
         rows=tuple(rows),
@@ -110,7 +110,7 @@ def _fate_charts(totals: Totals) -> list[Chart]:
                 _amount(totals.by_kind_and_action.get(f"{kind}/{action}", Tally()), currency) for action in Action
             ]
             series.append(Series(_words(kind), tuple(values)))
-        labels = tuple(FATES[action] for action in Action)
+        labels = tuple(ACTION_RESULTS[action] for action in Action)
         charts.append(Chart(f"{currency}: what becomes of it", currency, labels, tuple(series), kind="stacked"))
     return charts
 
@@ -128,7 +128,8 @@ def _month_charts(totals: Totals, at: datetime) -> list[Chart]:
         labels = sorted(ends, key=_place)
         nothing = Money.zero(currency).amount
         series = tuple(
-            Series(FATES[action], tuple(ends[label].get(action, nothing) for label in labels)) for action in Action
+            Series(ACTION_RESULTS[action], tuple(ends[label].get(action, nothing) for label in labels))
+            for action in Action
         )
         title = f"{currency}: the month in which it ends"
         charts.append(Chart(title, currency, tuple(labels), series, kind="stacked", note="Months are in UTC."))
@@ -148,41 +149,24 @@ def _place(label: str) -> tuple[int, str]:
     return ({_OVER: 0, _LATER: 2, _NO_END: 3}.get(label, 1), label)
 
 
-def _by_kind(totals: Totals) -> Table:
-    rows = [
-        (_words(name.partition("/")[0]), FATES[Action(name.partition("/")[2])], tally)
-        for name, tally in totals.by_kind_and_action.items()
-    ]
-    return _tallies("Vouchers by what they are", ("What they are", "What becomes of them"), rows, totals)
+def _tally_tables(totals: Totals) -> list[Table]:
+    losses = loss_table(totals)
+    explained = tuple((f"{name}: {LOSSES.get(name, '')}", tally) for name, tally in losses.rows)
+    tables = (kind_table(totals), reason_table(totals), attrs.evolve(losses, rows=explained))
+    return [_tally_table(table, list(totals.all.money)) for table in tables if table.rows]
 
 
-def _reason_table(totals: Totals) -> list[Table]:
-    rows = [(reason, tally) for reason, tally in _largest_first(totals.reasons)]
-    note = "A voucher can be refused for several reasons, and is then counted with each of them."
-    return [_tallies("Why vouchers stay", ("Reason",), rows, totals, note)] if rows else []
-
-
-def _loss_table(totals: Totals) -> list[Table]:
-    rows = [(f"{name}: {LOSSES.get(name, '')}", tally) for name, tally in _largest_first(totals.losses)]
-    note = "Of the vouchers that are carried; one can lose several things, and is then counted with each of them."
-    return [_tallies("What is lost or changed", ("What",), rows, totals, note)] if rows else []
-
-
-def _tallies(
-    title: str, names: tuple[str, ...], rows: Iterable[tuple[object, ...]], totals: Totals, note: str = ""
-) -> Table:
-    """Return a table whose rows end in a tally: the number, and a column of money for each currency."""
-    currencies = list(totals.all.money)
+def _tally_table(table: TallyTable, currencies: list[str]) -> Table:
+    """Return a table with a column of money for each currency, or one for all if they are many."""
     apart = len(currencies) <= _MOST_COLUMNS
     money = [Column(currency, numeric=True) for currency in currencies] if apart else [Column("Value")]
     cells = []
-    for *texts, tally in rows:
-        assert isinstance(tally, Tally)
+    for name, tally in table.rows:
         amounts = [f"{tally.money[currency].amount:f}" if currency in tally.money else "" for currency in currencies]
-        shown = amounts if apart else [", ".join(str(amount) for amount in tally.money.values())]
-        cells.append((*map(str, texts), str(tally.count), *shown))
-    columns = (*map(Column, names), Column("Vouchers", numeric=True), *money)
-    return Table(title=title, columns=columns, rows=tuple(cells), note=note)
+        texts = amounts if apart else [amounts_of(tally.money) if tally.money else ""]
+        cells.append((name, str(tally.count), *texts))
+    columns = (Column(table.heading.capitalize()), Column("Vouchers", numeric=True), *money)
+    return Table(title=table.title, columns=columns, rows=tuple(cells), note=table.note)
 
 
 def _costs(summary: PlanSummary) -> Table:
@@ -214,10 +198,6 @@ def _with_value(totals: Totals) -> list[str]:
 
 def _amount(tally: Tally, currency: str) -> Decimal:
     return tally.money.get(currency, Money.zero(currency)).amount
-
-
-def _largest_first(tallies: Mapping[str, Tally]) -> list[tuple[str, Tally]]:
-    return sorted(tallies.items(), key=lambda tally: -tally[1].count)
 
 
 def _words(name: str) -> str:

@@ -8,14 +8,11 @@ from typing import Final
 
 from voucher_gateway.listing.page import ListingReport
 from voucher_gateway.migration.plan.estimate import AccountLoad
-from voucher_gateway.migration.plan.model import Action, PlanHeader, Step
+from voucher_gateway.migration.plan.model import PlanHeader, Step
 from voucher_gateway.migration.plan.plan_file import PlanSummary
 from voucher_gateway.migration.plan.policy import Retire
 from voucher_gateway.migration.plan.totals import Totals
 from voucher_gateway.money import Money
-
-FATES: Final[Mapping[Action, str]] = {Action.CARRY: "carried", Action.SKIP: "skipped", Action.REFUSE: "refused"}
-"""What became of vouchers, by what is to become of one."""
 
 _STEPS: Final[Mapping[Step, str]] = {
     Step.FREEZE: "freeze at the source",
