@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -35,6 +36,8 @@ from voucher_gateway.request_hooks import notify_before_send, wait_for_rate_limi
 from voucher_gateway.tracebacks import ErrorContext
 
 T = TypeVar("T")
+
+log: Final = logging.getLogger(__name__)
 
 Explain = Callable[[Response], VoucherGatewayError | None]
 """Returns the error for a vendor's refusal; None if the body is not in the vendor's own shape."""
@@ -227,7 +230,9 @@ class HttpClient:
             )
         except TransportError as lost:
             failure = lost
+            log.info("%s: %s: %s", self.account, request.safe_text, lost.failure.value)
         else:
+            log.debug("%s: %s: HTTP %d", self.account, request.safe_text, reply.status)
             if (vendor_time := reply.date) is not None:
                 self._clocks = (vendor_time, now())
             return reply
