@@ -187,7 +187,7 @@ def require_accepted_transfer(plan: PlanSummary, *, from_file: bool) -> None:
         InvalidRequest: if it does not, with a note on what to do.
     """
     try:
-        require_accepted_risks(plan)
+        require_accepted_risks(plan.header, plan.totals)
     except InvalidRequest as error:
         if from_file:
             names = json.dumps(list(find_unaccepted_risks(plan.header, plan.totals)))

@@ -9,7 +9,6 @@ from voucher_gateway.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from voucher_gateway.migration.plan.model import PlanHeader
-    from voucher_gateway.migration.plan.plan_file import PlanSummary
     from voucher_gateway.migration.plan.totals import Totals
 
 
@@ -43,17 +42,18 @@ RISKS: Final[Mapping[str, str]] = {
 """By name, each with a sentence for people."""
 
 
-def require_accepted_risks(plan: PlanSummary, *accepted: str) -> None:
+def require_accepted_risks(header: PlanHeader, totals: Totals, *accepted: str) -> None:
     """Check that all risks of a plan are accepted.
 
     Args:
-        plan: the plan.
+        header: the header of the plan.
+        totals: the totals of the plan.
         *accepted: names of risks that are accepted now, besides those that the policy of the plan accepts.
 
     Raises:
         InvalidRequest: if one is not accepted. Its field is ``accept``.
     """
-    if risks := find_unaccepted_risks(plan.header, plan.totals, *accepted):
+    if risks := find_unaccepted_risks(header, totals, *accepted):
         sentences = " ".join(f"{name}: {sentence}" for name, sentence in risks.items())
         raise InvalidRequest(
             f"the plan has risks that are not accepted: {sentences}", field="accept", rule="the name of each risk"

@@ -85,7 +85,7 @@ def run_plan(
         workers = workers or opened.header.workers
         if dry_run:
             return predict_run(context, state, opened, limit=limit, workers=workers, on_progress=on_progress)
-        require_accepted_risks(opened.summary, *accept)
+        require_accepted_risks(opened.header, opened.totals, *accept)
         if opened.totals.double_spendable and not context.leaves_source:
             locks.enter_context(state.one_process("window", _ONE_PROCESS))
             workers = min(workers, opened.header.workers)
