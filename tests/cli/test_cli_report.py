@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.pages.browser import Reader
+from tests.html.browser import Reader
 from voucher_gateway.cli.report import moment_from
 from voucher_gateway.provider_api import parse_instant
 from voucher_gateway.simulator import RunningSimulator

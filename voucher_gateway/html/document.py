@@ -1,4 +1,4 @@
-"""What stands on a page."""
+"""The parts of a page: charts, tables and text."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-ChartKind: TypeAlias = Literal["bar", "stacked", "across", "waterfall"]
+ChartKind: TypeAlias = Literal["stacked", "waterfall"]
 """How a chart is drawn.
 
-``bar``: bars side by side at each label. ``stacked``: one on top of the other. ``across``: lying bars, for long labels.
-``waterfall``: one series, whose first and last values are levels and whose others are the steps between them.
+``stacked``: one bar for each label, with all series on top of one another. ``waterfall``: one series. Its first and
+last values are levels, and the others are the changes between them.
 """
 
 
 @attrs.frozen
 class Series:
-    """One row of values of a chart.
+    """A series of values of a chart.
 
     Attributes:
-        name: what the legend calls it.
-        values: one for each label of the chart.
+        name: for the legend; may be empty.
+        values: one value for each label of the chart.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Column:
 
     Attributes:
         name: its heading.
-        numeric: whether it is aligned at the right, and its digits set in groups of three.
+        numeric: whether its cells are aligned to the right and their digits grouped.
     """
 
     name: str
@@ -49,12 +49,12 @@ class Table:
     Attributes:
         title: its caption.
         columns: the columns.
-        rows: the cells as text; numbers plain, as ``1234567.89``: the page sets their digits in groups.
-        total: a last row, set apart.
-        note: a sentence below it.
+        rows: the cells as text, numbers without separators: ``1234567.89``.
+        total: the last row, if there is one.
+        note: a sentence below the table.
 
     Raises:
-        ValueError: if a row has not one cell for each column.
+        ValueError: if a row does not have one cell for each column.
     """
 
     title: str
@@ -66,7 +66,7 @@ class Table:
     def __attrs_post_init__(self) -> None:
         rows = self.rows if self.total is None else (*self.rows, self.total)
         if any(len(row) != len(self.columns) for row in rows):
-            raise ValueError("each row of a table has one cell for each of its columns")
+            raise ValueError("each row of a table needs one cell for each column")
 
 
 @attrs.frozen
@@ -75,31 +75,31 @@ class Chart:
 
     Attributes:
         title: its heading.
-        unit: what the values are, such as ``EUR`` or ``vouchers``; one chart has one unit.
-        labels: the places of the other axis.
-        series: the values, each series with as many as there are labels.
+        unit: the unit of all values, such as ``EUR`` or ``vouchers``.
+        labels: the labels of the other axis.
+        series: the values.
         kind: how it is drawn.
-        note: a sentence below it.
-        numbers: the table below it, as no number is told by a picture alone: True for one of its own values, or one
-            that says more; False where another table of the same page has them.
+        note: a sentence below the chart.
+        numbers: the table below the chart: True for a table of its values, or a table that has more columns. False if
+            another table of the page has the values. A chart is never the only place of a number.
 
     Raises:
-        ValueError: if a series has not one value for each label, or a waterfall has several series.
+        ValueError: if a series does not have one value for each label, or a waterfall has several series.
     """
 
     title: str
     unit: str
     labels: tuple[str, ...]
     series: tuple[Series, ...]
-    kind: ChartKind = "bar"
+    kind: ChartKind = "stacked"
     note: str = ""
     numbers: bool | Table = True
 
     def __attrs_post_init__(self) -> None:
         if any(len(series.values) != len(self.labels) for series in self.series):
-            raise ValueError("each series of a chart has one value for each of its labels")
+            raise ValueError("each series of a chart needs one value for each label")
         if self.kind == "waterfall" and len(self.series) != 1:
-            raise ValueError("a waterfall has one series")
+            raise ValueError("a waterfall needs exactly one series")
 
 
 @attrs.frozen
@@ -107,9 +107,9 @@ class Text:
     """Paragraphs.
 
     Attributes:
-        title: a heading; none where it is empty.
-        paragraphs: each on its own.
-        warning: whether it must not be overlooked: framed, and announced as a warning.
+        title: the heading; may be empty.
+        paragraphs: the text.
+        warning: whether the text is framed and announced as a warning.
     """
 
     title: str
@@ -122,14 +122,14 @@ Section: TypeAlias = Chart | Table | Text
 
 @attrs.frozen
 class Page:
-    """One page.
+    """A page.
 
     Attributes:
-        title: of the whole.
-        subtitle: what it is about, in one line.
+        title: the title of the document.
+        subtitle: one line about its contents.
         facts: names and values below the title.
-        sections: what follows.
-        made_at: when the numbers were read; aware.
+        sections: the charts, tables and texts.
+        made_at: when the numbers were read; an aware datetime.
     """
 
     title: str

@@ -1,21 +1,24 @@
-"""Text on a page: what could steer the reader's eye is shown as an escape, and digits stand in groups."""
+"""Text of a page: unprintable characters become escapes, and the digits of numbers are grouped."""
 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Final
+
+from voucher_gateway.instants import format_instant
 
 _NUMBER: Final = re.compile(r"(?P<sign>[-+−]?)(?P<whole>[0-9]+)(?P<rest>(?:\.[0-9]+)?(?: [A-Z]{3})?)")
 
 MINUS: Final = "−"
-"""The sign of a negative number: as wide as a plus, and never the end of a line."""
+"""The sign of a negative number. It is as wide as a plus sign, and a line is never broken after it."""
 
 
 def escape_unprintable(text: str) -> str:
-    """Return text that may come from a vendor or a customer, with what is not printable as escapes.
+    """Return text, which may come from a vendor or a customer, with escapes for all characters that cannot be printed.
 
-    Marks that turn the writing direction could make 10.00 look like 00.01, control characters are not allowed in HTML,
-    and half of a surrogate pair cannot be written at all.
+    Characters that change the writing direction could make 10.00 look like 00.01. HTML does not allow control
+    characters. Half of a surrogate pair cannot be encoded.
     """
     if text.isprintable():
         return text
@@ -24,10 +27,10 @@ def escape_unprintable(text: str) -> str:
     )
 
 
-def groups(text: str) -> tuple[str, tuple[str, ...], str] | None:
-    """Return the parts of a number: sign, groups of up to three digits, and what follows; None for any other text.
+def digit_groups(text: str) -> tuple[str, tuple[str, ...], str] | None:
+    """Return the parts of a number: its sign, its groups of up to three digits, and the rest; None for other text.
 
-    Groups are told apart by a gap and never by a comma or a point, which half of the world reads the other way.
+    A page separates groups by a gap. A comma or a point has the opposite meaning in half of the world.
     """
     match = _NUMBER.fullmatch(text)
     if match is None:
@@ -36,3 +39,8 @@ def groups(text: str) -> tuple[str, tuple[str, ...], str] | None:
     first = len(whole) % 3 or 3
     parts = (whole[:first], *(whole[place : place + 3] for place in range(first, len(whole), 3)))
     return (MINUS if match["sign"] == "-" else match["sign"]), parts, match["rest"]
+
+
+def display_instant(instant: datetime) -> str:
+    """Return an instant for people, to the second: ``2026-01-31 23:59:59 UTC``."""
+    return format_instant(instant.replace(microsecond=0)).replace("T", " ").replace("Z", " UTC")

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from voucher_gateway.html.document import Chart, Page, Section, Series, Table, Text
-from voucher_gateway.instants import format_instant
+from voucher_gateway.html.text import display_instant
 from voucher_gateway.money import Money
 from voucher_gateway.reports.liability import NO_END, NOT_STARTED, BalanceStatus, Bucket, Liability
 from voucher_gateway.reports.roll_forward import CurrencyRollForward, RollForward
@@ -75,7 +75,8 @@ def roll_page(rolls: Sequence[RollForward], made_at: datetime, notes: Sequence[s
         title="Roll-forward of outstanding vouchers",
         subtitle="How what was owed at one moment became what was owed at another",
         facts=tuple(
-            (roll.account, f"{_moment(roll.opening.began_at)} to {_moment(roll.closing.began_at)}") for roll in rolls
+            (roll.account, f"{display_instant(roll.opening.began_at)} to {display_instant(roll.closing.began_at)}")
+            for roll in rolls
         ),
         sections=tuple(sections),
         made_at=made_at,
@@ -169,9 +170,5 @@ def _waterfall(roll: RollForward, currency_roll: CurrencyRollForward) -> Chart:
 
 
 def _span(moments: Sequence[datetime]) -> str:
-    shown = list(dict.fromkeys(map(_moment, moments)))
+    shown = list(dict.fromkeys(map(display_instant, moments)))
     return f"{shown[0]} to {shown[-1]}" if len(shown) > 1 else "".join(shown)
-
-
-def _moment(at: datetime) -> str:
-    return format_instant(at.replace(microsecond=0)).replace("T", " ").replace("Z", " UTC")

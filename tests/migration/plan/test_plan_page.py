@@ -10,8 +10,8 @@ from pathlib import Path
 import attrs
 import pytest
 
+from tests.html.browser import Reader, opened
 from tests.migration.plan.conftest import TEXTS, Vendors
-from tests.pages.browser import Reader, opened
 from voucher_gateway.html.document import Chart
 from voucher_gateway.html.render import render, write
 from voucher_gateway.migration import Action, PlanSummary, Policy

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from tests.report.shelf import NOON, Shelf
+from tests.reports.shelf import NOON, Shelf
 from voucher_gateway import Gateway
 from voucher_gateway.provider_api import InvalidRequest, Money, MovementKind, Status
 from voucher_gateway.reports import CurrencyRollForward, Line, RollForward, Snapshots, recall_roll_forward, roll_forward

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
-from tests.report.shelf import NOON, Shelf
+from tests.reports.shelf import NOON, Shelf
 from voucher_gateway import Gateway
 from voucher_gateway.provider_api import Code, Money, NotExecuted, ProviderUnavailable, Status, Voucher, parse_instant
 from voucher_gateway.reports import BalanceStatus, BucketTotal, VoucherBalance, read_liability

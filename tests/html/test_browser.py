@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pages.browser import opened
+from tests.html.browser import opened
 from voucher_gateway.html.document import Page
 from voucher_gateway.html.render import write
 

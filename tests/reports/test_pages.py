@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from tests.pages.browser import Reader, opened
-from tests.report.shelf import NOON, Shelf
+from tests.html.browser import Reader, opened
+from tests.reports.shelf import NOON, Shelf
 from voucher_gateway import Gateway
 from voucher_gateway.html.document import Chart, Table, Text
 from voucher_gateway.html.render import render, write
@@ -163,7 +163,7 @@ def test_the_page_of_what_is_owed_is_right_in_a_browser(tmp_path: Path) -> None:
     assert tables["Outstanding by account"][4][:4] == ["all accounts", "EUR", "5", "1000003.00"]
     assert tables["Outstanding in EUR by month of expiry"][-1] == ["total", "1000002.53", "0.47", "1000003.00", "3"]
     assert "1000003.00 EUR" in "".join(seen.read.pieces)
-    assert sum(tag == "svg" for tag, _ in seen.read.tags) == 4
+    assert sum(tag == "img" for tag, _ in seen.read.tags) == 4
     assert set(seen.sheets) == {(210, 297)}
     assert 0.01 < seen.ink < 0.6
 

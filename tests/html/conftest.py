@@ -41,7 +41,6 @@ def page() -> Page:
                 unit="vouchers",
                 labels=("carried over", "refused, as nobody said what to do about it at all in any line"),
                 series=(Series("vouchers", (Decimal(900), Decimal(100))),),
-                kind="across",
             ),
             Chart(
                 title="From opening to closing",

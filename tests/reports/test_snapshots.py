@@ -16,7 +16,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from tests.report.shelf import NOON, Shelf
+from tests.reports.shelf import NOON, Shelf
 from voucher_gateway import Gateway
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.journal.open import open_journal

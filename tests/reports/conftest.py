@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.report.shelf import Shelf
+from tests.reports.shelf import Shelf
 from voucher_gateway import Gateway
 from voucher_gateway.reports import Snapshots
 from voucher_gateway.simulator import RunningSimulator
