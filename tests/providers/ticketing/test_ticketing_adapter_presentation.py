@@ -241,10 +241,10 @@ def test_the_code_in_the_address_shows_nowhere(
 ) -> None:
     code = canary.plant("KANARIENVOGEL-4711")
     adapter.issue(NewVoucher(initial=Money(10, "EUR"), code=code), reference="r")
-    canary.heard("the presentation", repr(adapter.presentation(code)))
+    canary.note("the presentation", repr(adapter.presentation(code)))
     for fault in ("html", "not-json", "drop-before", "error-before"):
         ticketing.running.inject(fault, "GET /api/vouchers/*/*/info", times=9)
         with pytest.raises((MalformedResponse, ProviderUnavailable)) as caught:
             adapter.presentation(code)
         ticketing.running.clear_faults()
-        canary.heard(fault, f"{caught.value} {caught.value!r}")
+        canary.note(fault, f"{caught.value} {caught.value!r}")
