@@ -34,12 +34,20 @@ _STARTS: Final = re.compile(
 
 def escape_formula(text: str) -> str:
     """Return the text as a cell holds it."""
-    return _STARTS.sub(lambda match: f"{match['separator'] or ''}'{_apostrophes(match)}", text)
+    return _STARTS.sub(_with_apostrophe, text)
 
 
 def unescape_formula(cell: str) -> str:
     """Return the text that a cell holds; the inverse of `guarded`."""
-    return _STARTS.sub(lambda match: f"{match['separator'] or ''}{_apostrophes(match)[1:]}", cell)
+    return _STARTS.sub(_without_apostrophe, cell)
+
+
+def _with_apostrophe(match: re.Match[str]) -> str:
+    return f"{match['separator'] or ''}'{_apostrophes(match)}"
+
+
+def _without_apostrophe(match: re.Match[str]) -> str:
+    return f"{match['separator'] or ''}{_apostrophes(match)[1:]}"
 
 
 def _apostrophes(match: re.Match[str]) -> str:
@@ -193,10 +201,22 @@ def _read_flag(cell: str) -> bool:
     return flag
 
 
+def _flag_cell(flag: bool) -> str:
+    return "true" if flag else "false"
+
+
 def _read_validity(cell: str) -> Object:
     if (match := _VALIDITY.fullmatch(cell)) is None:
         raise FieldProblem("must be a number of days, weeks, months or years, such as 3 years")
     return {"value": int(match[1]), "interval": match[2]}
+
+
+def _validity_cell(validity: Object) -> str:
+    return f"{validity['value']} {validity['interval']}"
+
+
+def _json_cell(value: Any) -> str:
+    return escape_formula(encode(value).decode())
 
 
 def _read_json(cell: str) -> Any:
@@ -215,9 +235,9 @@ _READ: Final[Mapping[str, Callable[[str], Any]]] = {
     "links": _read_json,
 }
 _WRITE: Final[Mapping[str, Callable[[Any], str]]] = {
-    "taxable": lambda flag: "true" if flag else "false",
-    "deletable": lambda flag: "true" if flag else "false",
-    "validity": lambda validity: f"{validity['value']} {validity['interval']}",
-    "metadata": lambda metadata: escape_formula(encode(metadata).decode()),
-    "links": lambda links: escape_formula(encode(links).decode()),
+    "taxable": _flag_cell,
+    "deletable": _flag_cell,
+    "validity": _validity_cell,
+    "metadata": _json_cell,
+    "links": _json_cell,
 }

@@ -1,50 +1,50 @@
-"""The filters of a list: all common ones, looked at voucher by voucher."""
+"""The filters of a listing: all common ones, applied to each voucher of the file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from voucher_gateway.provider_api import InvalidRequest, UnsupportedOperation, Voucher, VoucherQuery
 
-Predicate = Callable[[Voucher], bool]
+_FIELDS_EQUAL: Final = ("code", "status", "sku", "batch")
+_FIELDS_FROM: Final = {"created_from": "created_at", "valid_until_from": "valid_until"}
+_FIELDS_TO: Final = {"created_to": "created_at", "valid_until_to": "valid_until"}
+
+COMMON_FILTERS: Final = frozenset({*_FIELDS_EQUAL, *_FIELDS_FROM, *_FIELDS_TO, "has_value"})
+"""The fields of `VoucherQuery` that a file can be filtered by."""
 
 
-def _from(moment: datetime | None, bound: datetime) -> bool:
-    return moment is not None and moment >= bound
+def predicate(query: VoucherQuery) -> Callable[[Voucher], bool] | None:
+    """Return the condition that a query sets for a voucher; None if it wants every voucher.
 
-
-def _to(moment: datetime | None, bound: datetime) -> bool:
-    return moment is not None and moment <= bound
-
-
-_FILTERS: Final[Mapping[str, Callable[[Voucher, Any], bool]]] = {
-    "code": lambda voucher, code: voucher.code == code,
-    "status": lambda voucher, status: voucher.status == status,
-    "created_from": lambda voucher, bound: _from(voucher.created_at, bound),
-    "created_to": lambda voucher, bound: _to(voucher.created_at, bound),
-    "valid_until_from": lambda voucher, bound: _from(voucher.valid_until, bound),
-    "valid_until_to": lambda voucher, bound: _to(voucher.valid_until, bound),
-    "sku": lambda voucher, sku: voucher.sku == sku,
-    "batch": lambda voucher, batch: voucher.batch == batch,
-    "has_value": lambda voucher, wanted: voucher.remaining is not None and bool(voucher.remaining) is wanted,
-}
-"""By name of the field of `VoucherQuery`. A voucher of which the file does not say what is asked for is left out."""
-
-COMMON_FILTERS: Final = frozenset(_FILTERS)
-
-
-def predicate(query: VoucherQuery) -> Predicate | None:
-    """Return what a voucher must fulfil; None if every voucher is wanted.
+    A voucher does not pass a filter by a field that the file does not have for it.
 
     Raises:
-        UnsupportedOperation: if an order is asked for.
-        InvalidRequest: if a filter of a vendor's own is, which a file does not have.
+        UnsupportedOperation: if the query asks for an order.
+        InvalidRequest: if it has a native filter; a file has none.
     """
     if query.newest_first is not None:
         raise UnsupportedOperation("a file is listed in its own order only", operation="vouchers")
     if query.native:
         raise InvalidRequest("a file has no filters of its own", field="native", rule="none")
-    wanted = [(_FILTERS[name], value) for name, value in query.common().items()]
-    return (lambda voucher: all(fulfils(voucher, value) for fulfils, value in wanted)) if wanted else None
+    wanted = query.common()
+    return partial(_passes_all, wanted) if wanted else None
+
+
+def _passes_all(wanted: Mapping[str, Any], voucher: Voucher) -> bool:
+    return all(_passes(voucher, name, value) for name, value in wanted.items())
+
+
+def _passes(voucher: Voucher, name: str, value: Any) -> bool:
+    if name in _FIELDS_EQUAL:
+        return bool(getattr(voucher, name) == value)
+    if name in _FIELDS_FROM:
+        at = getattr(voucher, _FIELDS_FROM[name])
+        return at is not None and at >= value
+    if name in _FIELDS_TO:
+        at = getattr(voucher, _FIELDS_TO[name])
+        return at is not None and at <= value
+    assert name == "has_value"
+    return voucher.remaining is not None and bool(voucher.remaining) is value

@@ -118,7 +118,7 @@ DECLARED: Final = Capabilities(
         }
     ),
     # Seed: 30 for the batch, 255 for other texts; for the order number and the tax rate no limit is documented, so
-    # `voucher_gateway_jtl.mapping` holds them to 255 as well.
+    # `voucher_gateway_jtl.request_bodies` holds them to 255 as well.
     max_text_lengths={"batch": 30, "pin": 255, "sku": 255, "tax_rate": 255, "order": 255},
     # Seed: a new voucher is inactive in general, and its status can be asked for.
     can_issue_inactive=True,

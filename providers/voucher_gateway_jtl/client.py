@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from voucher_gateway.provider_api import (
     ApiCalls,
     ClientCredentials,
     HttpClient,
+    HttpSettings,
     Intent,
     MalformedResponse,
     MissingScope,
     Operation,
+    Path,
+    Pin,
     Rejected,
     Request,
     Response,
+    Secret,
     VoucherGatewayError,
     VoucherNotFoundOn404,
 )
+from voucher_gateway_jtl import wire
 from voucher_gateway_jtl.capabilities import SCOPES_OF
 from voucher_gateway_jtl.errors import parse_refusal
+from voucher_gateway_jtl.request_bodies import validate_pin
 from voucher_gateway_jtl.settings import JtlSettings
 
 T = TypeVar("T")
@@ -100,3 +107,30 @@ class JtlCalls(ApiCalls):
             raise MissingScope(
                 f"this login lacks the scope {scope}", scope=scope, account=self._account, operation=operation.value
             )
+
+
+def connect(base_url: str, pin: Pin) -> dict[str, str | Secret]:
+    """Return ``client_id`` and ``client_secret`` for a PIN, which lasts 30 minutes and, as far as is known, works once.
+
+    If the answer is lost, so is the login: get another PIN.
+
+    Raises:
+        OutcomeUnknown: if the PIN may be used up.
+        Declined: if the vendor does not take it.
+        InvalidRequest: if it can be no PIN.
+    """
+    request = Request(method="POST", path=Path.of("/clients/connect"), json={"pin": validate_pin(pin)}, anonymous=True)
+    settings = HttpSettings(base_url=base_url)
+    http = HttpClient("connect", settings, explain=parse_refusal)
+    intent = Intent(account="connect", provider="jtl", host=urlsplit(settings.base_url).netloc, verb="connect")
+    try:
+        client = http.change(request, intent, wire.read_client)
+    finally:
+        http.close()
+    # The vendor's page calls the pair id and secret, its quickstart client_id and client_secret.
+    return {"client_id": client.id, "client_secret": client.secret}
+
+
+def whole_reply(reply: Response) -> Response:
+    """Return a reply as it is, for a caller that reads it elsewhere."""
+    return reply

@@ -6,7 +6,6 @@ reservation, a refund the charge; everything else the voucher's id.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -26,11 +25,9 @@ from voucher_gateway.provider_api import (
     Listing,
     MalformedResponse,
     Money,
-    Movement,
     NewVoucher,
     Operation,
     Outcome,
-    Page,
     Path,
     Pin,
     Redemption,
@@ -48,18 +45,15 @@ from voucher_gateway.provider_api import (
     VoucherNotFound,
     VoucherQuery,
     has_before_send_hook,
-    map_page,
     now,
 )
-from voucher_gateway_jtl import history, mapping, wire
-from voucher_gateway_jtl.account import checkup, connect, require_code, require_id
+from voucher_gateway_jtl import lists, mapping, request_bodies, wire
 from voucher_gateway_jtl.capabilities import DECLARED, narrow_by_scopes
-from voucher_gateway_jtl.capture_notes import capture_notes
-from voucher_gateway_jtl.client import JtlCalls
+from voucher_gateway_jtl.client import JtlCalls, connect, whole_reply
 from voucher_gateway_jtl.errors import explain_refusal, precise_capture
-from voucher_gateway_jtl.filters import Param, currency_filter, filters
+from voucher_gateway_jtl.filters import Param
 from voucher_gateway_jtl.resolution import REFUNDS_SEEN, refunds_seen, resolve
-from voucher_gateway_jtl.settings import JtlSettings
+from voucher_gateway_jtl.settings import SCOPES, JtlSettings
 
 T = TypeVar("T")
 
@@ -102,7 +96,12 @@ class JtlProvider(HttpProvider):
 
     def check(self) -> AccountCheck:
         """List one voucher, or only log in where the scopes forbid that, and say which scopes were granted."""
-        return checkup(super().check, self.http, self._calls.credentials)
+        self.http.log_in()
+        granted = self._calls.credentials.granted
+        if granted is None or "read-lists" in granted:
+            super().check()
+        missing = frozenset() if granted is None else frozenset(SCOPES) - granted
+        return AccountCheck(scopes=granted, missing=missing, clock_skew=self.http.clock_skew)
 
     # --- reading ---
 
@@ -113,7 +112,7 @@ class JtlProvider(HttpProvider):
         that checks one.
         """
         code, pin = Code.of(code), Pin.of_given(pin)
-        voucher, _ = self._find_by_code(mapping.validate_code(code))
+        voucher, _ = self._find_by_code(request_bodies.validate_code(code))
         if pin is not None and (self.scopes is None or "read-secrets" in self.scopes):
             with suppress(AccessDenied):  # the scopes are not known, and this one is not among them
                 mapping.check_pin(self._complete(Operation.FIND, voucher.id), pin, self.account)
@@ -121,7 +120,7 @@ class JtlProvider(HttpProvider):
 
     def get(self, id: str, *, secrets: bool = False) -> Voucher:
         """Return one voucher; with `secrets`, its code and PIN too, which takes a second call and read-secrets."""
-        id = mapping.validate_id(id)
+        id = request_bodies.validate_id(id)
         if secrets:
             self._calls.require_scope(Operation.GET, "read-secrets")
         request = Request(method="GET", path=Path.of("/vouchers/{id}", id=id))
@@ -133,40 +132,8 @@ class JtlProvider(HttpProvider):
         """List vouchers, oldest first unless the query says otherwise: new ones then come on later pages."""
         query = query or VoucherQuery()
         self._calls.require(Operation.VOUCHERS)
-        size = min(self.settings.page_size, query.limit or self.settings.page_size)
-        fixed: list[Param] = [
-            ("per_page", str(size)),
-            ("sort", "-created_at" if query.newest_first else "created_at"),
-            *filters(query, array_style=self.settings.array_style),
-        ]
-        make, fits = partial(mapping.voucher, self.account, query.code), currency_filter(query)
-
-        def read(index: int, reply: Response) -> Page[Voucher]:
-            with self._calls.error_context(Operation.VOUCHERS):
-                page = wire.read_vouchers(reply)
-                vouchers = map_page(make, page.data, page.raw, what="voucher list", at="data")
-            size_used = page.meta.per_page or size
-            if fits is None:
-                return Page(items=vouchers, total=page.meta.total, pages=page.meta.last_page, size=size_used)
-            # The vendor counts the vouchers of other currencies, too: then the count proves nothing.
-            pages = page.meta.last_page or (index + 2 if vouchers else index)
-            return Page(items=[voucher for voucher in vouchers if fits(voucher)], pages=pages, size=size_used)
-
-        def fetch(index: int) -> Callable[[], Page[Voucher]]:
-            query = [("page", str(index + 1)), *fixed]
-            request = Request(method="GET", path=Path.of("/vouchers"), query=query, returns_page=True)
-            reply = self._calls.read(Operation.VOUCHERS, request, _whole_reply)
-            return partial(read, index, reply)
-
-        return Listing(
-            fetch,
-            key=lambda voucher: voucher.id,
-            workers=self.settings.workers,
-            limit=query.limit,
-            resume=query.resume,
-            scope=query.fingerprint(self.account, self.host),
-            size=size,
-        )
+        scope = query.fingerprint(self.account, self.host)
+        return lists.list_vouchers(self._calls, self.account, self.settings, query, scope)
 
     def history(self, id: str) -> History:
         """Return all charges, refunds and recharges of a voucher (JTL: charges), in the currency of the voucher.
@@ -176,7 +143,7 @@ class JtlProvider(HttpProvider):
         return self._history(id)
 
     def _history(self, id: str, *filtered: Param) -> History:
-        id = mapping.validate_id(id)
+        id = request_bodies.validate_id(id)
         request = Request(method="GET", path=Path.of("/vouchers/{id}", id=id))
 
         def read_currency(reply: Response) -> str:
@@ -185,21 +152,13 @@ class JtlProvider(HttpProvider):
         with self._calls.voucher_not_found_on_404():
             currency = self._calls.read(Operation.HISTORY, request, read_currency)
 
-        def fetch(number: int) -> tuple[Page[Movement], datetime | None]:
-            query: list[Param] = [("page", str(number)), ("per_page", str(history.PAGE_SIZE)), *filtered]
-            request = Request(
-                method="GET", path=Path.of("/vouchers/{id}/charges", id=id), query=query, returns_page=True
-            )
-            read = partial(history.movements, self.account, id, currency)
-            return self._calls.read(Operation.HISTORY, request, read)
-
-        return history.read_all_pages(id, fetch)
+        return lists.read_history(self._calls, self.account, id, currency, filtered)
 
     # --- issuing ---
 
     def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
         """Create a voucher (JTL: create). Its status is the vendor's choice in the end: read it from the result."""
-        body = mapping.create_body(new, order=order)
+        body = request_bodies.create_body(new, order=order)
         intent = self.intent(Operation.ISSUE, reference=reference, order=order, voucher_id=new.id, money=new.initial)
         request = Request(method="POST", path=Path.of("/vouchers"), json=body)
 
@@ -218,12 +177,12 @@ class JtlProvider(HttpProvider):
 
     def update(self, id: str, changes: VoucherChanges, *, reference: str, order: str | None = None) -> Voucher:
         """Change the SKU or the batch; JTL can change nothing else of a voucher, and clear neither."""
-        return self._patch(Operation.UPDATE, id, "/vouchers/{id}", mapping.changes(changes), reference, order)
+        return self._patch(Operation.UPDATE, id, "/vouchers/{id}", request_bodies.changes(changes), reference, order)
 
     def top_up(self, id: str, money: Money, *, reference: str, order: str | None = None) -> TopUp:
         """Add credit (JTL: recharge). The reference goes out as the order number."""
-        id = mapping.validate_id(id)
-        body = {"id": id, **mapping.amount(money), "order_number": mapping.validate_reference(reference)}
+        id = request_bodies.validate_id(id)
+        body = {"id": id, **request_bodies.amount(money), "order_number": request_bodies.validate_reference(reference)}
         intent = self.intent(Operation.TOP_UP, reference=reference, order=order, voucher_id=id, subject=id, money=money)
         request = Request(method="POST", path=Path.of("/vouchers/recharge"), json=body)
 
@@ -234,8 +193,8 @@ class JtlProvider(HttpProvider):
 
     def delete(self, id: str, reason: str, *, reference: str, order: str | None = None) -> Deletion:
         """Delete a voucher that is neither active nor charged; the vendor keeps the reason (255 characters)."""
-        id = mapping.validate_id(id)
-        body = {"comment": mapping.validate_comment(reason)}
+        id = request_bodies.validate_id(id)
+        body = {"comment": request_bodies.validate_comment(reason)}
         intent = self.intent(Operation.DELETE, reference=reference, order=order, voucher_id=id, subject=id)
         request = Request(method="DELETE", path=Path.of("/vouchers/{id}", id=id), json=body)
         with self._calls.voucher_not_found_on_404():
@@ -258,10 +217,10 @@ class JtlProvider(HttpProvider):
         JTL keeps no reference with a reservation.
         """
         code, pin = Code.of(code), Pin.of_given(pin)
-        code = mapping.validate_code(code)
-        body = {"code": code, **mapping.amount(money)}
+        code = request_bodies.validate_code(code)
+        body = {"code": code, **request_bodies.amount(money)}
         if pin is not None:
-            body["pin"] = mapping.validate_pin(pin)
+            body["pin"] = request_bodies.validate_pin(pin)
         intent = self.intent(Operation.RESERVE, reference=reference, order=order, money=money)
         request = Request(method="POST", path=Path.of("/reservations"), json=body)
 
@@ -284,15 +243,15 @@ class JtlProvider(HttpProvider):
                 account=self.account,
                 operation="capture",
             )
-        body = {"order_number": mapping.validate_reference(reference)}
+        body = {"order_number": request_bodies.validate_reference(reference)}
         intent = self.intent(
             Operation.CAPTURE,
             reference=reference,
             order=order,
             voucher_id=reservation.voucher_id,
-            subject=mapping.validate_id(reservation.id),
+            subject=request_bodies.validate_id(reservation.id),
             money=reservation.money,
-            **capture_notes(reservation),
+            **mapping.capture_notes(reservation),
         )
         request = Request(method="POST", path=Path.of("/reservations/{id}/charge", id=reservation.id), json=body)
 
@@ -316,10 +275,10 @@ class JtlProvider(HttpProvider):
             reference=reference,
             order=order,
             voucher_id=redemption.voucher_id,
-            subject=mapping.validate_id(redemption.id),
+            subject=request_bodies.validate_id(redemption.id),
             money=back,
         )
-        body = mapping.amount(back)
+        body = request_bodies.amount(back)
         request = Request(method="POST", path=Path.of("/charges/{id}/refund", id=redemption.id), json=body)
         self._calls.require(Operation.REFUND)
         intent = self._with_refunds_seen(intent)
@@ -338,7 +297,7 @@ class JtlProvider(HttpProvider):
     def vendor_date(self) -> datetime | None:
         """Ask JTL for the time, with the smallest request there is; None if its answer has none."""
         request = Request(method="GET", path=Path.of("/vouchers"), query=[("page", "1"), ("per_page", "1")])
-        return self._calls.read(Operation.VOUCHERS, request, _whole_reply).date
+        return self._calls.read(Operation.VOUCHERS, request, whole_reply).date
 
     def movements_of(self, id: str, reference: str) -> History:
         """Return the entries of a voucher's history under one order number. They prove presence, never absence."""
@@ -373,7 +332,7 @@ class JtlProvider(HttpProvider):
                 raise VoucherNotFound("the vendor knows no such voucher")
             if len(page.data) > 1:
                 raise MalformedResponse("the code filter gave several vouchers")
-            voucher = mapping.voucher(self.account, code, require_code(code, page.data[0]), page.raw[0])
+            voucher = mapping.voucher(self.account, code, mapping.require_code(code, page.data[0]), page.raw[0])
             return voucher, page.date
 
         return self._calls.read(Operation.FIND, request, read)
@@ -381,26 +340,26 @@ class JtlProvider(HttpProvider):
     def _read_voucher(self, id: str | None, reply: Response) -> Voucher:
         """Return the voucher of a reply, which must have this id; None for any."""
         voucher = mapping.voucher(self.account, None, *wire.read_voucher(reply))
-        return voucher if id is None else require_id(id, voucher)
+        return voucher if id is None else mapping.require_id(id, voucher)
 
     def _complete(self, operation: Operation, id: str) -> wire.JtlVoucher:
         request = Request(method="GET", path=Path.of("/vouchers/{id}/complete", id=id))
 
         def read(reply: Response) -> wire.JtlVoucher:
-            return require_id(id, wire.read_voucher(reply)[0])
+            return mapping.require_id(id, wire.read_voucher(reply)[0])
 
         with self._calls.voucher_not_found_on_404():
             return self._calls.send_read(operation, request, read)
 
     def _set_status(self, verb: Operation, id: str, status: str, reference: str, order: str | None) -> Voucher:
         # Whether the comment is required is not documented, so one is always sent.
-        body = {"status": status, "comment": mapping.validate_reference(reference)}
+        body = {"status": status, "comment": request_bodies.validate_reference(reference)}
         return self._patch(verb, id, "/vouchers/{id}/status", body, reference, order)
 
     def _patch(
         self, verb: Operation, id: str, template: str, body: dict[str, Any], reference: str, order: str | None
     ) -> Voucher:
-        id = mapping.validate_id(id)
+        id = request_bodies.validate_id(id)
         # What it is to become is noted, so that a look at the voucher can tell whether it has.
         intent = self.intent(verb, reference=reference, order=order, voucher_id=id, subject=id, **body)
         request = Request(method="PATCH", path=Path.of(template, id=id), json=body)
@@ -414,7 +373,3 @@ class JtlProvider(HttpProvider):
             return explain_refusal(refused, voucher, money, at=at or now())
         except VoucherGatewayError:
             return refused
-
-
-def _whole_reply(reply: Response) -> Response:
-    return reply

@@ -44,7 +44,7 @@ from voucher_gateway.provider_api import (
     VoucherNotFound,
     parse_instant,
 )
-from voucher_gateway_jtl.capture_notes import tax_rate_noted, taxable_noted
+from voucher_gateway_jtl.mapping import tax_rate_noted, taxable_noted
 
 REFUNDS_SEEN: Final = "refunds_seen"
 """The note that names the refunds a voucher had before another was sent."""

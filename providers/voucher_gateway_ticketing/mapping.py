@@ -214,16 +214,16 @@ def check_overwritten(money: Money, until: str | None, voucher: TicketingVoucher
     _check_expiry_of(voucher, until)
 
 
-def check_same_reading(currency: str, one: TicketingVoucher, listed: TicketingVoucher) -> None:
+def check_same_reading(currency: str, single: TicketingVoucher, listed: TicketingVoucher) -> None:
     """Make sure that two independent readings of a voucher agree, before anything is written on their word.
 
     Raises:
         MalformedResponse: naming what is different.
     """
     problems = []
-    if amount(currency, one) != amount(currency, listed):
+    if amount(currency, single) != amount(currency, listed):
         problems.append("amount: the voucher by its id and the list show different ones")
-    if one.valid_until != listed.valid_until:
+    if single.valid_until != listed.valid_until:
         problems.append("validUntil: the voucher by its id and the list show different ones")
     if problems:
         raise MalformedResponse("two readings of the voucher disagree", problems=tuple(problems))

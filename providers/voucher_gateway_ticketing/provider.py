@@ -16,7 +16,6 @@ from voucher_gateway.provider_api import (
     Code,
     ConfigurationError,
     DuplicateCode,
-    Effect,
     History,
     HttpClient,
     HttpProvider,
@@ -41,7 +40,6 @@ from voucher_gateway.provider_api import (
     Voucher,
     VoucherChanges,
     VoucherGatewayError,
-    VoucherNotFound,
     VoucherQuery,
     hide_arguments,
     map_page,
@@ -131,10 +129,10 @@ class TicketingProvider(HttpProvider):
         """
         code = validate_code(code)
         if id is None:
-            one, _ = self._reads.require_one(
+            voucher, _ = self._reads.require_one(
                 Operation.PRESENTATION, self._reads.with_code(Operation.PRESENTATION, code)
             )
-            id = self._reads.with_id(Operation.PRESENTATION, one).own_id
+            id = self._reads.with_id(Operation.PRESENTATION, voucher).own_id
             assert id is not None
         path = Path.of("/api/vouchers/{id}/{code}/info", id=id, code=code)
         request = Request(method="GET", path=path, anonymous=True)
@@ -215,11 +213,11 @@ class TicketingProvider(HttpProvider):
             return voucher, raw
 
         try:
-            one, raw = self.http.change(request, intent, read)
+            voucher, raw = self.http.change(request, intent, read)
         except Rejected as error:
             refused = error
         else:
-            return self._check_issued(currency, one, raw, intent)
+            return self._check_issued(currency, voucher, raw, intent)
         raise self._precise(refused, code)
 
     @hide_arguments
@@ -301,24 +299,10 @@ class TicketingProvider(HttpProvider):
     # --- in doubt ---
 
     def resolve(self, intent: Intent, code: Code | None = None) -> Outcome:
-        """Say whether what a call made or wrote is there, which proves it.
+        """Read what a call created or wrote; the rules are in `voucher_gateway_ticketing.resolution`."""
+        return resolution.resolve(self, intent, code)
 
-        Absence proves nothing: the call could still arrive. What somebody else wrote, if it is the very same, cannot be
-        told from it.
-        """
-        written = intent.notes.get("valid_until" if intent.verb == Operation.UPDATE else "value_after")
-        try:
-            if intent.verb == Operation.ISSUE and code is not None:
-                return resolution.outcome_of_issue(intent, self.find(code))
-            if intent.voucher_id is not None and written is not None:
-                return resolution.overwritten(intent, written, self.get(intent.voucher_id))
-        except VoucherNotFound:
-            return Outcome(effect=Effect.UNKNOWN, reason="the vendor shows no such voucher, which proves nothing")
-        except VoucherGatewayError as error:
-            return Outcome(effect=Effect.UNKNOWN, reason=f"the voucher could not be read: {error.message}")
-        return Outcome(effect=Effect.UNKNOWN, reason="only whoever knows the voucher's code can look for it")
-
-    # --- the ways calls go ---
+    # --- parts of several calls ---
 
     def _voucher_of(self, operation: Operation, voucher: wire.TicketingVoucher, raw: RawObject) -> Voucher:
         currency = self._reads.currency(operation)
@@ -331,17 +315,17 @@ class TicketingProvider(HttpProvider):
         Raises:
             MalformedResponse: if the two disagree.
         """
-        one, _ = self._reads.get(operation, id)
-        same_code = self._reads.with_code(operation, one.code)
-        id = one.own_id or id
-        found = [(mapping.with_id(other, id), raw) for other, raw in same_code if other.own_id in (None, id)]
-        if not found:
+        single, _ = self._reads.get(operation, id)
+        same_code = self._reads.with_code(operation, single.code)
+        id = single.own_id or id
+        matching = [(mapping.with_id(other, id), raw) for other, raw in same_code if other.own_id in (None, id)]
+        if not matching:
             raise MalformedResponse("the list does not show the voucher", account=self.account, operation=operation)
-        listed, raw = self._reads.require_one(operation, found)
+        listed, raw = self._reads.require_one(operation, matching)
         currency = self._reads.currency(operation)
         with self._reads.error_context(operation):
-            mapping.check_same_reading(currency, one, listed)
-        return one, listed, raw
+            mapping.check_same_reading(currency, single, listed)
+        return single, listed, raw
 
     def _read_back(self, id: str, value: Money, until: str | None, intent: Intent) -> None:
         """Make sure that a voucher shows what was written.
@@ -350,8 +334,8 @@ class TicketingProvider(HttpProvider):
             OutcomeUnknown: if it does not, or cannot be read.
         """
         try:
-            one, _ = self._reads.get(Operation.UPDATE, id)
-            mapping.check_overwritten(value, until, one)
+            voucher, _ = self._reads.get(Operation.UPDATE, id)
+            mapping.check_overwritten(value, until, voucher)
         except VoucherGatewayError as error:
             reason = f"the voucher could not be read back as it was written: {error.message}"
         else:

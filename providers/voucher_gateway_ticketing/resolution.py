@@ -1,13 +1,61 @@
-"""What a voucher proves of a call whose outcome was not known."""
+"""The rules by which an unknown outcome is resolved at the ticketing vendor.
+
+======================  ===========================================================================================
+operation               rule
+======================  ===========================================================================================
+issue                   A voucher with the code and the value proves it. The code must be known to look for it.
+update                  The new expiry, with the amount that was written along, proves it; a repeat does no harm.
+redeem, refund, top-up  Emulated by overwriting the value. A voucher that has the value proves it.
+======================  ===========================================================================================
+
+Absence proves nothing: the call could still arrive. The same value or expiry, written by another program, cannot be
+told apart from ours.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
-from voucher_gateway.provider_api import Effect, Intent, Operation, Outcome, Voucher
+from voucher_gateway.provider_api import (
+    Code,
+    Effect,
+    Intent,
+    Operation,
+    Outcome,
+    Voucher,
+    VoucherGatewayError,
+    VoucherNotFound,
+)
 from voucher_gateway_ticketing.mapping import expiry
 
 _NEVER: Final = "never"
+
+
+class VoucherReader(Protocol):
+    """The calls by which the rules read vouchers; the provider has them."""
+
+    def find(self, code: Code) -> Voucher:
+        """Return the voucher with a code."""
+        ...
+
+    def get(self, id: str) -> Voucher:
+        """Return the voucher with an id."""
+        ...
+
+
+def resolve(reader: VoucherReader, intent: Intent, code: Code | None) -> Outcome:
+    """Return the outcome of a call, by the rule of its operation."""
+    written = intent.notes.get("valid_until" if intent.verb == Operation.UPDATE else "value_after")
+    try:
+        if intent.verb == Operation.ISSUE and code is not None:
+            return _outcome_of_issue(intent, reader.find(code))
+        if intent.voucher_id is not None and written is not None:
+            return _outcome_of_overwrite(intent, written, reader.get(intent.voucher_id))
+    except VoucherNotFound:
+        return Outcome(effect=Effect.UNKNOWN, reason="the vendor shows no such voucher, which proves nothing")
+    except VoucherGatewayError as error:
+        return Outcome(effect=Effect.UNKNOWN, reason=f"the voucher could not be read: {error.message}")
+    return Outcome(effect=Effect.UNKNOWN, reason="only a caller that knows the voucher's code can look for it")
 
 
 def note(until: str | None) -> str:
@@ -15,15 +63,15 @@ def note(until: str | None) -> str:
     return until or _NEVER
 
 
-def outcome_of_issue(intent: Intent, voucher: Voucher) -> Outcome:
-    """Judge an issue by the voucher that has its code now."""
+def _outcome_of_issue(intent: Intent, voucher: Voucher) -> Outcome:
+    """Return the outcome of an issue, from the voucher that has its code now."""
     if voucher.initial != intent.money:
         return Outcome(effect=Effect.UNKNOWN, reason="there is a voucher with the code, but of another value")
     return Outcome(effect=Effect.SUCCEEDED, result=voucher, reason="there is a voucher with the code and the value")
 
 
-def overwritten(intent: Intent, written: str, voucher: Voucher) -> Outcome:
-    """Judge an update, or an emulation made of one, by what the voucher has now of what was to be written."""
+def _outcome_of_overwrite(intent: Intent, written: str, voucher: Voucher) -> Outcome:
+    """Return the outcome of an update, or of an emulation by one, from the voucher as it is now."""
     if intent.verb == Operation.UPDATE:
         return _outcome_of_update(intent, written, voucher)
     if str(voucher.initial) == written:
@@ -32,7 +80,7 @@ def overwritten(intent: Intent, written: str, voucher: Voucher) -> Outcome:
 
 
 def _outcome_of_update(intent: Intent, written: str, voucher: Voucher) -> Outcome:
-    """Judge an update of the expiry, which writes the amount along as it was read.
+    """Return the outcome of an update of the expiry, which also writes the amount as it was read.
 
     A repeat does no harm by itself: it reads the amount again and writes the same expiry. The earlier request can still
     arrive and write its older amount, so the journal lets nothing else change the value until it is closed.

@@ -334,5 +334,5 @@ class Careless:
 
 
 def test_money_without_a_dialect_is_never_written() -> None:
-    with pytest.raises(ConfigurationError, match="without a dialect"):
+    with pytest.raises(ConfigurationError, match="without a format"):
         unstructure(strict_converter(), Careless(Money("1", "EUR")))

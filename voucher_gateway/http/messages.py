@@ -39,7 +39,9 @@ class Path:
                 not encodable.
         """
         register_template(template)
-        return cls(template, PLACEHOLDER.sub(lambda match: _encode(match[1], parts[match[1]]), template))
+        pieces = PLACEHOLDER.split(template)  # every second one is a name
+        pieces[1::2] = [_encode(name, parts[name]) for name in pieces[1::2]]
+        return cls(template, "".join(pieces))
 
 
 def _encode(name: str, part: str | Masked) -> str:

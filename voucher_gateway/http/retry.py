@@ -40,7 +40,7 @@ def backoff_seconds(attempts: int) -> float:
     return random.uniform(0.5, 1.0) * min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** (attempts - 1))  # noqa: S311 - no secret
 
 
-class Attempt:
+class RequestAttempt:
     """One attempt of a call, as a context manager. It swallows the error after which another attempt follows."""
 
     def __init__(self, number: int, *, is_last: bool, deadline: float) -> None:
@@ -66,7 +66,7 @@ class Attempt:
         return True
 
 
-def attempts(limit: int, *, deadline: float) -> Iterator[Attempt]:
+def attempts(limit: int, *, deadline: float) -> Iterator[RequestAttempt]:
     """Yield attempts for as long as the call was certainly not executed, and wait between them.
 
     Send the call inside of ``with attempt:`` and return its result from there. An error leaves the block if it is not
@@ -77,7 +77,7 @@ def attempts(limit: int, *, deadline: float) -> Iterator[Attempt]:
         deadline: no wait goes beyond this moment of ``time.monotonic``.
     """
     for number in range(1, limit + 1):
-        attempt = Attempt(number, is_last=number == limit, deadline=deadline)
+        attempt = RequestAttempt(number, is_last=number == limit, deadline=deadline)
         yield attempt
         if attempt.wait_s is not None:
             time.sleep(attempt.wait_s)

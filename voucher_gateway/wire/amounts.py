@@ -77,8 +77,8 @@ class AmountFormat(abc.ABC):
         """Return what `encode` is to write for the money.
 
         Raises:
-            AmountPrecisionError: if the dialect has too few decimals for it.
-            AmountOutOfRange: if it is negative or too large for the dialect.
+            AmountPrecisionError: if the format has too few decimals for it.
+            AmountOutOfRange: if it is negative or too large for the format.
         """
 
 

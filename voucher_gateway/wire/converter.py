@@ -8,7 +8,7 @@ type in a wire class                       takes
 ========================================== ==========================================================
 ``str``, ``int``, ``bool``                 exactly that; a bool is no int
 ``Decimal``                                a number, with a point or without
-``Annotated[Decimal, dialect]``            whatever the `AmountDialect` parses
+``Annotated[Decimal, format]``             whatever the `AmountFormat` parses
 ``datetime``                               an RFC 3339 timestamp; becomes UTC
 ``Currency``                               an active ISO 4217 code
 ``Code``, ``Pin``, ``Secret``              text, masked from here on
@@ -20,7 +20,7 @@ an ``Enum``                                a value of a member; others become UN
 
 Reading, a field without a default must be there; a default lets it be missing, and only ``X | None`` lets it be null.
 Writing, a field that equals its default is left out, and one without a default is always there, null included. In
-classes that are only written, ``Annotated[Money, dialect]`` is an amount.
+classes that are only written, ``Annotated[Money, format]`` is an amount.
 """
 
 from __future__ import annotations
@@ -65,20 +65,20 @@ def strict_converter(*, instants: Callable[[datetime], str] = format_instant) ->
     """
     converter = StrictConverter(detailed_validation=False, omit_if_default=True)
     register = converter.register_structure_hook_factory
-    register(lambda _: True, _refuse)  # what is registered last is asked first
+    register(_is_any, _refuse)  # the hook that is registered last is asked first
     register(_is_raw_object, _raw_object_hook)
     register(_is_list, _list_hook)
     register(is_nullable, _nullable_hook)
     register(_is_amount, _amount_hook)
     register(attrs.has, class_hook)
-    register(lambda kind: kind is Money, _refuse)  # a class of attrs, but no vendor's object
-    for kind in (bytes, float):  # for which cattrs brings coercing hooks
-        converter.register_structure_hook(kind, lambda _, kind: _refuse(kind))
+    register(_is_money, _refuse)  # a class of attrs, but not a vendor's object
+    for kind in (bytes, float):  # cattrs has coercing hooks for them
+        converter.register_structure_hook(kind, _refuse_value)
 
     converter.register_unstructure_hook(datetime, instants)
     converter.register_unstructure_hook(Masked, Masked.reveal)
     converter.register_unstructure_hook(Money, _refuse_money)
-    converter.register_unstructure_hook_factory(_is_amount, lambda kind: _dialect_of(kind).write)
+    converter.register_unstructure_hook_factory(_is_amount, _amount_writer)
     return converter
 
 
@@ -129,8 +129,8 @@ def unstructure(converter: cattrs.Converter, body: object) -> Any:
     Masked text is revealed: what comes out is for the wire and for nothing else.
 
     Raises:
-        AmountPrecisionError: if an amount has more decimals than its dialect.
-        AmountOutOfRange: if an amount is negative or too large for its dialect.
+        AmountPrecisionError: if an amount has more decimals than its format.
+        AmountOutOfRange: if an amount is negative or too large for its format.
     """
     return converter.unstructure(body)
 
@@ -150,8 +150,20 @@ def _refuse(kind: Any) -> NoReturn:
     raise ConfigurationError(f"a wire class has a field of type {kind}, for which there is no strict rule")
 
 
+def _refuse_value(_: Any, kind: Any) -> NoReturn:
+    _refuse(kind)
+
+
+def _is_any(_: Any) -> bool:
+    return True
+
+
+def _is_money(kind: Any) -> bool:
+    return kind is Money
+
+
 def _refuse_money(_: Money) -> NoReturn:
-    raise ConfigurationError("a wire class has Money without a dialect: say Annotated[Money, dialect]")
+    raise ConfigurationError("a wire class has Money without a format: use Annotated[Money, format]")
 
 
 def _is_raw_object(kind: Any) -> bool:
@@ -196,15 +208,19 @@ def _is_amount(kind: Any) -> bool:
     return get_origin(kind) is Annotated and any(isinstance(note, AmountFormat) for note in kind.__metadata__)
 
 
-def _dialect_of(kind: Any) -> AmountFormat:
-    [dialect] = (note for note in kind.__metadata__ if isinstance(note, AmountFormat))
-    return dialect
+def _format_of(kind: Any) -> AmountFormat:
+    [amount_format] = (note for note in kind.__metadata__ if isinstance(note, AmountFormat))
+    return amount_format
+
+
+def _amount_writer(kind: Any) -> Callable[[Money], Any]:
+    return _format_of(kind).write
 
 
 def _amount_hook(kind: Any) -> Hook:
     if kind.__origin__ is not Decimal:
         _refuse(kind)  # the currency of a Money is not in the amount
-    parse = _dialect_of(kind).parse
+    parse = _format_of(kind).parse
 
     def hook(value: Any, _: Any) -> Any:
         return parse(value)

@@ -45,11 +45,11 @@ def structure(converter: cattrs.Converter, cls: type[T], payload: object, *, wha
     raise malformed_error(what, problems)
 
 
-def money_from(dialect: AmountFormat, number: Decimal, currency: str, field: str) -> Money:
+def money_from(amount_format: AmountFormat, number: Decimal, currency: str, field: str) -> Money:
     """Return the money that the number of a wire object stands for.
 
     Args:
-        dialect: the spelling of the field.
+        amount_format: the format of the field.
         number: what the field holds.
         currency: the ISO 4217 code.
         field: what the vendor calls the field.
@@ -58,7 +58,7 @@ def money_from(dialect: AmountFormat, number: Decimal, currency: str, field: str
         MalformedResponse: if the currency has no such amount, or it is negative.
     """
     try:
-        money = dialect.money(number, currency)
+        money = amount_format.money(number, currency)
         if money.amount >= 0:
             return money
         rule = "an amount that is not negative is due"

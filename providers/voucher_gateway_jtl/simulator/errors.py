@@ -14,7 +14,7 @@ _VAGUE: Final = "The request could not be followed."
 
 
 @frozen
-class FieldError:
+class InvalidField:
     """One item of a 422: its code is ENTITY.ACTION.FIELD.RULE (vendor page)."""
 
     code: str
@@ -73,7 +73,7 @@ class Errors:
         """A well-formed request that a business rule forbids: 422 with an undocumented code."""
         return Refused(Reply(422, {"status": 422, "code": self.codes[condition], "message": _VAGUE}))
 
-    def invalid(self, action: str, errors: list[FieldError]) -> Refused:
+    def invalid(self, action: str, errors: list[InvalidField]) -> Refused:
         """Fields that break their rules, such as for the action VOUCHER.CREATE."""
         body = {
             "status": 422,

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from attrs import define, frozen
 
-from voucher_gateway_jtl.simulator.errors import Errors, FieldError
+from voucher_gateway_jtl.simulator.errors import Errors, InvalidField
 from voucher_gateway_jtl.simulator.validation import from_text
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from voucher_gateway.simulator import Request
 
 T = TypeVar("T")
 
 
 @define
-class Page:
-    """Which part of a list is asked for; `total` is known after picking."""
+class PageRequest:
+    """The requested part of a list; `total` is known after picking."""
 
     number: int
     size: int
@@ -42,8 +41,22 @@ class Page:
 class Picked(Generic[T]):
     """The items of one page."""
 
-    page: Page
+    page: PageRequest
     items: list[T]
+
+
+@frozen
+class Period:
+    """A period of time. Both bounds belong to it, and None is no bound."""
+
+    since: datetime | None
+    until: datetime | None
+
+    def contains(self, at: datetime | None) -> bool:
+        """Return whether it contains a moment; a period without bounds also contains a missing one."""
+        if at is None:
+            return self.since is None and self.until is None
+        return (self.since is None or at >= self.since) and (self.until is None or at <= self.until)
 
 
 class ListQuery:
@@ -61,7 +74,7 @@ class ListQuery:
     def __init__(self, request: Request, action: str, errors: Errors) -> None:
         self._action = action
         self._errors = errors
-        self._found: list[FieldError] = []
+        self._invalid: list[InvalidField] = []
         self._given: dict[str, list[str]] = {}
         for name, value in request.query.items(multi=True):
             self._given.setdefault(name.removesuffix("[]"), []).append(value)
@@ -91,23 +104,22 @@ class ListQuery:
         value = self.choice(name, ("true", "false", "1", "0"))
         return None if value is None else value in {"true", "1"}
 
-    def between(self, name: str, shown: Callable[[T], datetime | None]) -> list[Callable[[T], bool]]:
-        """The conditions of a pair of parameters such as filter[created_from] and filter[created_to], both inclusive.
+    def period(self, name: str) -> Period:
+        """Return the period of a pair of parameters such as filter[created_from] and filter[created_to].
 
-        Their bounds are RFC 3339; a plus sign that was not percent-encoded has become a blank and is refused.
+        Their bounds are RFC 3339. A plus sign that was not percent-encoded has become a blank and is refused.
         """
-        conditions: list[Callable[[T], bool]] = []
-        since, until = self._instant(f"filter[{name}_from]"), self._instant(f"filter[{name}_to]")
-        if since is not None:
-            conditions.append(lambda item: (at := shown(item)) is not None and at >= since)
-        if until is not None:
-            conditions.append(lambda item: (at := shown(item)) is not None and at <= until)
-        return conditions
+        return Period(self._instant(f"filter[{name}_from]"), self._instant(f"filter[{name}_to]"))
 
-    def page(self, most: int | None) -> Page:
+    @property
+    def has_filters(self) -> bool:
+        """Whether any parameter filters the list."""
+        return any(name.startswith("filter[") for name in self._given)
+
+    def page(self, most: int | None) -> PageRequest:
         """Which page is asked for; at most that many a page, whatever is asked for."""
         size = self._count("per_page", 25)
-        return Page(self._count("page", 1), size if most is None else min(size, most))
+        return PageRequest(self._count("page", 1), size if most is None else min(size, most))
 
     def descending(self) -> bool:
         """Whether to sort by descending creation; so it is too when nothing is asked for (not documented)."""
@@ -127,8 +139,8 @@ class ListQuery:
         if strict:
             for name in self._given.keys() - self._read:
                 self._refuse(name, "unknown", "is not a parameter of this request")
-        if self._found:
-            raise self._errors.invalid(self._action, self._found)
+        if self._invalid:
+            raise self._errors.invalid(self._action, self._invalid)
 
     def _instant(self, name: str) -> datetime | None:
         value = self.text(name)
@@ -153,14 +165,13 @@ class ListQuery:
 
     def _refuse(self, name: str, rule: str, message: str) -> None:
         code = f"{self._action}.{re.sub('[^A-Z0-9]+', '_', name.upper()).strip('_')}.{rule.upper()}"
-        self._found.append(FieldError(code, name, rule, f"The parameter {name} {message}."))
+        self._invalid.append(InvalidField(code, name, rule, f"The parameter {name} {message}."))
 
 
-def pick(items: Sequence[T], conditions: Sequence[Callable[[T], bool]], page: Page, *, descending: bool) -> Picked[T]:
-    """The items of a page, in order of creation, that meet every condition."""
-    fitting = [item for item in items if all(condition(item) for condition in conditions)] if conditions else items
-    page.total = len(fitting)
+def pick(items: Sequence[T], page: PageRequest, *, descending: bool) -> Picked[T]:
+    """Return the items of a page. `items` are in order of creation."""
+    page.total = len(items)
     start = page.first - 1
     if descending:
-        fitting = fitting[::-1]
-    return Picked(page, list(fitting[start : start + page.size]))
+        items = items[::-1]
+    return Picked(page, list(items[start : start + page.size]))

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from voucher_gateway_jtl.simulator.validation import LARGEST_CENTS
-from voucher_gateway_jtl.simulator.vouchers import Movement, Reservation, Voucher
+from voucher_gateway_jtl.simulator.vouchers import MovementRecord, ReservationRecord, VoucherRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,21 +30,21 @@ class Ledger:
     def __init__(self, errors: Errors, new_id: Callable[[], str]) -> None:
         self._errors = errors
         self._new_id = new_id
-        self.vouchers: dict[str, Voucher] = {}
-        self.by_code: dict[str, Voucher] = {}
-        self.reservations: dict[str, Reservation] = {}
-        self.movements: dict[str, Movement] = {}
+        self.vouchers: dict[str, VoucherRecord] = {}
+        self.by_code: dict[str, VoucherRecord] = {}
+        self.reservations: dict[str, ReservationRecord] = {}
+        self.movements: dict[str, MovementRecord] = {}
 
-    def __iter__(self) -> Iterator[Voucher]:
+    def __iter__(self) -> Iterator[VoucherRecord]:
         return iter(self.vouchers.values())
 
-    def add(self, voucher: Voucher) -> None:
+    def add(self, voucher: VoucherRecord) -> None:
         """Adds a voucher with its movements; its id and code are new."""
         self.vouchers[voucher.id] = voucher
         self.by_code[voucher.code] = voucher
         self.movements.update((movement.id, movement) for movement in voucher.movements)
 
-    def remove(self, voucher: Voucher) -> None:
+    def remove(self, voucher: VoucherRecord) -> None:
         """Forgets a voucher and all that hung on it.
 
         Raises:
@@ -59,7 +59,7 @@ class Ledger:
         for reservation in [each for each in self.reservations.values() if each.voucher_id == voucher.id]:
             del self.reservations[reservation.id]
 
-    def voucher(self, voucher_id: str) -> Voucher:
+    def voucher(self, voucher_id: str) -> VoucherRecord:
         """The voucher with that id.
 
         Raises:
@@ -69,7 +69,7 @@ class Ledger:
             raise self._errors.no_voucher()
         return self.vouchers[voucher_id]
 
-    def voucher_by_code(self, code: str) -> Voucher:
+    def voucher_by_code(self, code: str) -> VoucherRecord:
         """The voucher with exactly that code.
 
         Raises:
@@ -79,7 +79,9 @@ class Ledger:
             raise self._errors.no_voucher()
         return self.by_code[code]
 
-    def reserve(self, voucher: Voucher, cents: int, currency: str, client_id: str, now: datetime) -> Reservation:
+    def reserve(
+        self, voucher: VoucherRecord, cents: int, currency: str, client_id: str, now: datetime
+    ) -> ReservationRecord:
         """Sets value aside and replaces the voucher's older reservation, whoever made it.
 
         Raises:
@@ -92,12 +94,12 @@ class Ledger:
         if voucher.reservation:
             voucher.reservation.replaced = True
         at = _to_seconds(now)
-        reservation = Reservation(self._new_id(), voucher.id, client_id, cents, at, at + RESERVATION_LASTS)
+        reservation = ReservationRecord(self._new_id(), voucher.id, client_id, cents, at, at + RESERVATION_LASTS)
         voucher.reservation = reservation
         self.reservations[reservation.id] = reservation
         return reservation
 
-    def charge(self, reservation_id: str, order_number: str, client_id: str, now: datetime) -> Movement:
+    def charge(self, reservation_id: str, order_number: str, client_id: str, now: datetime) -> MovementRecord:
         """Takes the whole reservation, once.
 
         Raises:
@@ -117,12 +119,12 @@ class Ledger:
         voucher.remaining -= reservation.cents
         return self._enter(
             voucher,
-            Movement(
+            MovementRecord(
                 self._new_id(), voucher.id, client_id, "charge", reservation.cents, order_number, _to_seconds(now)
             ),
         )
 
-    def refund(self, charge_id: str, cents: int, currency: str, client_id: str, now: datetime) -> Movement:
+    def refund(self, charge_id: str, cents: int, currency: str, client_id: str, now: datetime) -> MovementRecord:
         """Gives back part or all of a charge (the whole since changelog 1.7).
 
         Raises:
@@ -139,40 +141,44 @@ class Ledger:
         refunded = sum(each.cents for each in voucher.movements if each.refunds == charge.id)
         if refunded + cents > charge.cents:
             raise self._errors.against_rules("refund-exceeds-charge")
-        refund = Movement(self._new_id(), voucher.id, client_id, "refund", cents, None, _to_seconds(now), charge.id)
+        refund = MovementRecord(
+            self._new_id(), voucher.id, client_id, "refund", cents, None, _to_seconds(now), charge.id
+        )
         return self._give(voucher, refund)
 
     def recharge(
-        self, voucher: Voucher, cents: int, currency: str, order_number: str, client_id: str, now: datetime
-    ) -> Movement:
+        self, voucher: VoucherRecord, cents: int, currency: str, order_number: str, client_id: str, now: datetime
+    ) -> MovementRecord:
         """Adds value, also to a voucher that is inactive or expired: no page forbids it.
 
         Raises:
             Refused: 422 for another currency, or more value than a voucher can hold.
         """
         self._check_currency(voucher, currency)
-        recharge = Movement(self._new_id(), voucher.id, client_id, "recharge", cents, order_number, _to_seconds(now))
+        recharge = MovementRecord(
+            self._new_id(), voucher.id, client_id, "recharge", cents, order_number, _to_seconds(now)
+        )
         return self._give(voucher, recharge)
 
-    def _give(self, voucher: Voucher, movement: Movement) -> Movement:
+    def _give(self, voucher: VoucherRecord, movement: MovementRecord) -> MovementRecord:
         if voucher.remaining + movement.cents > LARGEST_CENTS:
             raise self._errors.against_rules("too-much-credit")
         voucher.remaining += movement.cents
         return self._enter(voucher, movement)
 
-    def _enter(self, voucher: Voucher, movement: Movement) -> Movement:
+    def _enter(self, voucher: VoucherRecord, movement: MovementRecord) -> MovementRecord:
         voucher.movements.append(movement)
         voucher.updated_at = movement.at
         self.movements[movement.id] = movement
         return movement
 
-    def _check_spendable(self, voucher: Voucher, now: datetime) -> None:
+    def _check_spendable(self, voucher: VoucherRecord, now: datetime) -> None:
         if not voucher.active:
             raise self._errors.against_rules("inactive")
         if voucher.valid_until is not None and now >= voucher.valid_until:
             raise self._errors.against_rules("expired")
 
-    def _check_currency(self, voucher: Voucher, currency: str) -> None:
+    def _check_currency(self, voucher: VoucherRecord, currency: str) -> None:
         if voucher.currency != currency:
             raise self._errors.against_rules("currency-mismatch")
 

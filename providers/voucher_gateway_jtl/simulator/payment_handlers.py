@@ -11,7 +11,7 @@ from voucher_gateway_jtl.simulator.validation import Fields
 
 if TYPE_CHECKING:
     from voucher_gateway_jtl.simulator.state import Counter
-    from voucher_gateway_jtl.simulator.vouchers import Movement, Voucher
+    from voucher_gateway_jtl.simulator.vouchers import MovementRecord, VoucherRecord
 
 
 @frozen
@@ -73,12 +73,12 @@ class ValueCalls:
         simulator = self.simulator
         return Fields(request, action, simulator.errors, known=known, strict=simulator.options.strict)
 
-    def _check_pin(self, voucher: Voucher, pin: str | None) -> None:
+    def _check_pin(self, voucher: VoucherRecord, pin: str | None) -> None:
         if voucher.pin is None or pin == voucher.pin:
             return
         if pin is not None or self.simulator.options.pin_required:
             raise self.simulator.errors.against_rules("wrong-pin")
 
-    def _movement_reply(self, movement: Movement) -> Reply:
+    def _movement_reply(self, movement: MovementRecord) -> Reply:
         voucher = self.simulator.ledger_book.vouchers[movement.voucher_id]
         return Reply(201, self.simulator.answers.movement(movement, voucher))

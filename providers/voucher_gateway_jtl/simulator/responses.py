@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from voucher_gateway.simulator import Request
-    from voucher_gateway_jtl.simulator.filters import Page
+    from voucher_gateway_jtl.simulator.filters import PageRequest
     from voucher_gateway_jtl.simulator.oauth_clients import Client
-    from voucher_gateway_jtl.simulator.vouchers import Movement, Reservation, Voucher
+    from voucher_gateway_jtl.simulator.vouchers import MovementRecord, ReservationRecord, VoucherRecord
 
 
 # Plain http, another host, and a first page whose previous one is the third: the seed's example is like that.
@@ -23,7 +23,7 @@ _SEED_HOST: Final = "http://vouchers.internal.example"
 _SEED_NUMBERS: Final = {"first": 1, "last": 5, "prev": 3, "next": 2}
 
 
-def links(request: Request, page: Page) -> tuple[str, dict[str, str | None]]:
+def links(request: Request, page: PageRequest) -> tuple[str, dict[str, str | None]]:
     """The address of the list as the client reached it, and the links; None where there is no such page."""
     target = f"http://{request.headers.get('Host', 'localhost')}{request.raw_path}"
     kept = [(name, value) for name, value in request.query.items(multi=True) if name != "page"]
@@ -63,7 +63,7 @@ class Answers:
     refunds_show_order: bool
     seed_links: bool
 
-    def voucher(self, voucher: Voucher) -> dict[str, Any]:
+    def voucher(self, voucher: VoucherRecord) -> dict[str, Any]:
         """A voucher without its secrets and its balance."""
         return self._without_unset(
             {
@@ -87,7 +87,7 @@ class Answers:
             }
         )
 
-    def voucher_with_balance(self, voucher: Voucher, now: datetime) -> dict[str, Any]:
+    def voucher_with_balance(self, voucher: VoucherRecord, now: datetime) -> dict[str, Any]:
         """A voucher as the list and `GET /vouchers/{id}` show it."""
         remaining = voucher.remaining
         if self.reserved_is_subtracted:
@@ -98,11 +98,11 @@ class Answers:
             "deletable": voucher.deletable,
         }
 
-    def voucher_with_secrets(self, voucher: Voucher) -> dict[str, Any]:
+    def voucher_with_secrets(self, voucher: VoucherRecord) -> dict[str, Any]:
         """A voucher as creation and `/complete` show it."""
         return {**self.voucher(voucher), **self._without_unset({"code": voucher.code, "pin": voucher.pin})}
 
-    def reservation(self, reservation: Reservation, voucher: Voucher) -> dict[str, Any]:
+    def reservation(self, reservation: ReservationRecord, voucher: VoucherRecord) -> dict[str, Any]:
         """A reservation, which shows neither code nor currency."""
         return self._without_unset(
             {
@@ -118,7 +118,7 @@ class Answers:
             }
         )
 
-    def movement(self, movement: Movement, voucher: Voucher) -> dict[str, Any]:
+    def movement(self, movement: MovementRecord, voucher: VoucherRecord) -> dict[str, Any]:
         """A movement; a refund does not tell its charge."""
         return self._without_unset(
             {
@@ -133,7 +133,7 @@ class Answers:
             }
         )
 
-    def order_number(self, movement: Movement, voucher: Voucher) -> str | None:
+    def order_number(self, movement: MovementRecord, voucher: VoucherRecord) -> str | None:
         """The order number that a movement shows and is found by."""
         if movement.refunds and self.refunds_show_order:
             return next(each.order_number for each in voucher.movements if each.id == movement.refunds)
@@ -155,7 +155,7 @@ class Answers:
             }
         )
 
-    def page(self, page: Page, request: Request, items: list[dict[str, Any]]) -> dict[str, Any]:
+    def page(self, page: PageRequest, request: Request, items: list[dict[str, Any]]) -> dict[str, Any]:
         """A page of a list."""
         target, to_pages = seed_links(request) if self.seed_links else links(request, page)
         return {

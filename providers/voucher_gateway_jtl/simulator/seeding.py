@@ -10,7 +10,7 @@ from attrs import frozen
 
 from voucher_gateway.simulator import ODD_TEXTS, random_text
 from voucher_gateway_jtl.simulator.validation import LARGEST_CENTS
-from voucher_gateway_jtl.simulator.vouchers import Movement, Voucher
+from voucher_gateway_jtl.simulator.vouchers import MovementRecord, VoucherRecord
 
 if TYPE_CHECKING:
     import random
@@ -45,7 +45,7 @@ class Seeder:
     client_ids: Collection[str]
     now: datetime
 
-    def vouchers(self, count: int, taken_ids: Collection[str], taken_codes: Collection[str]) -> list[Voucher]:
+    def vouchers(self, count: int, taken_ids: Collection[str], taken_codes: Collection[str]) -> list[VoucherRecord]:
         """That many vouchers of the last three years, oldest first, with ids and codes that are free."""
         ages = sorted((self.random.randrange(3 * 365 * 86400) for _ in range(count)), reverse=True)
         ids, codes = set(taken_ids), set(taken_codes)
@@ -65,7 +65,7 @@ class Seeder:
             vouchers.append(voucher)
         return vouchers
 
-    def voucher(self, created_at: datetime, odd: str | None = None) -> Voucher:
+    def voucher(self, created_at: datetime, odd: str | None = None) -> VoucherRecord:
         """One voucher that was created then, with a past, and with an odd text in its id and code if asked for."""
         draw = self.random
         currency = draw.choice(_CURRENCIES)
@@ -74,7 +74,7 @@ class Seeder:
             cents = -(-cents // 100) * 100
         medium = draw.choice(("digital", "digital", "print"))
         taxable = draw.random() < 0.3
-        voucher = Voucher(
+        voucher = VoucherRecord(
             id=f"{odd}{draw.randrange(1000)}" if odd else random_text(draw, 16),
             client_id=draw.choice(list(self.client_ids)),
             code=f"{draw.randrange(1000)}{odd}" if odd else _code(draw),
@@ -99,7 +99,7 @@ class Seeder:
         self._give_past(voucher)
         return voucher
 
-    def _give_past(self, voucher: Voucher) -> None:
+    def _give_past(self, voucher: VoucherRecord) -> None:
         draw = self.random
         moment = self._later(voucher.created_at)
         if draw.random() < 0.75:
@@ -112,7 +112,7 @@ class Seeder:
         if draw.random() < 0.1:
             voucher.deactivate()
 
-    def _move(self, voucher: Voucher, at: datetime) -> None:
+    def _move(self, voucher: VoucherRecord, at: datetime) -> None:
         draw = self.random
         step = 100 if voucher.currency == "JPY" else 1
         charges = [each for each in voucher.movements if each.type == "charge"]
@@ -126,11 +126,11 @@ class Seeder:
             cents = voucher.remaining if all_of_it else draw.randrange(step, voucher.remaining + 1, step)
             self._enter(voucher, "charge", cents, at)
 
-    def _enter(self, voucher: Voucher, kind: str, cents: int, at: datetime, refunds: str | None = None) -> None:
+    def _enter(self, voucher: VoucherRecord, kind: str, cents: int, at: datetime, refunds: str | None = None) -> None:
         order = None if refunds else f"ORDER-{self.random.randrange(100_000)}"
         client_id = self.random.choice(list(self.client_ids))
         voucher.movements.append(
-            Movement(random_hex(self.random, 21), voucher.id, client_id, kind, cents, order, at, refunds)
+            MovementRecord(random_hex(self.random, 21), voucher.id, client_id, kind, cents, order, at, refunds)
         )
         voucher.remaining += -cents if kind == "charge" else cents
         voucher.updated_at = at

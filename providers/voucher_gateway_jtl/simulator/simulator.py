@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import evolve
@@ -33,7 +34,7 @@ from voucher_gateway_jtl.simulator.validation import LARGEST_CENTS, Fields, from
 from voucher_gateway_jtl.simulator.voucher_handlers import VoucherCalls
 
 if TYPE_CHECKING:
-    from voucher_gateway_jtl.simulator.vouchers import Voucher
+    from voucher_gateway_jtl.simulator.vouchers import VoucherRecord
 
 
 class JtlSimulator(Simulator):
@@ -55,7 +56,7 @@ class JtlSimulator(Simulator):
             self.options.seed_links,
         )
         self.clients = Clients(
-            self.errors, self.clock.now, lambda: random_hex(self.random, 40), self.options.token_lifetime_s
+            self.errors, self.clock.now, partial(random_hex, self.random, 40), self.options.token_lifetime_s
         )
         self._add_clients()
 
@@ -81,7 +82,12 @@ class JtlSimulator(Simulator):
         look_ups = {"/v1/vouchers", "/v1/vouchers/{id}/charges"}
         return [
             *(
-                Route(method, template, self._with_scope(scope, call), method == "GET" and template in look_ups)
+                Route(
+                    method,
+                    template,
+                    partial(self._call_with_scope, scope, call),
+                    method == "GET" and template in look_ups,
+                )
                 for method, template, scope, call in secured
             ),
             Route("POST", "/v1/clients/connect", self._connect),
@@ -178,8 +184,8 @@ class JtlSimulator(Simulator):
         shop, _ = self.clients.by_id.values()
         shop.secret, shop.connected_at = random_hex(self.random, 40), now
 
-    def _with_scope(self, scope: str | None, call: Callable[[Request, str], Reply]) -> Callable[[Request], Reply]:
-        return lambda request: call(request, self.clients.caller(request, scope))
+    def _call_with_scope(self, scope: str | None, call: Callable[[Request, str], Reply], request: Request) -> Reply:
+        return call(request, self.clients.caller(request, scope))
 
     def _connect(self, request: Request) -> Reply:
         fields = Fields(request, "CLIENT.CONNECT", self.errors, known={"pin"}, strict=self.options.strict)
@@ -191,7 +197,7 @@ class JtlSimulator(Simulator):
         self.clients.disconnect(client_id)
         return Reply(204)
 
-    def _voucher_at_stake(self, request: Request) -> Voucher | None:
+    def _voucher_at_stake(self, request: Request) -> VoucherRecord | None:
         book = self.ledger_book
         if reservation := book.reservations.get(request.parts.get("id", "")):
             return book.vouchers[reservation.voucher_id]
@@ -201,7 +207,7 @@ class JtlSimulator(Simulator):
             return None
         return book.by_code.get(str(body.get("code"))) if isinstance(body, dict) else None
 
-    def _true_voucher(self, voucher: Voucher) -> dict[str, object]:
+    def _true_voucher(self, voucher: VoucherRecord) -> dict[str, object]:
         return LedgerVoucher(
             id=voucher.id,
             code=voucher.code,

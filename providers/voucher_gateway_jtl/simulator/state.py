@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from voucher_gateway.simulator import from_records, to_records
 from voucher_gateway_jtl.simulator.oauth_clients import Client
-from voucher_gateway_jtl.simulator.vouchers import Reservation, Voucher
+from voucher_gateway_jtl.simulator.vouchers import ReservationRecord, VoucherRecord
 
 if TYPE_CHECKING:
     import random
@@ -56,8 +56,8 @@ def dump_ledger(ledger: Ledger) -> dict[str, object]:
 
 def load_ledger(ledger: Ledger, state: dict[str, Any]) -> None:
     """Replaces all that the ledger holds."""
-    reservations = from_records(list[Reservation], state["reservations"])
-    vouchers = from_records(list[Voucher], state["vouchers"])
+    reservations = from_records(list[ReservationRecord], state["reservations"])
+    vouchers = from_records(list[VoucherRecord], state["vouchers"])
     for index in (ledger.vouchers, ledger.by_code, ledger.reservations, ledger.movements):
         index.clear()
     ledger.reservations.update((reservation.id, reservation) for reservation in reservations)

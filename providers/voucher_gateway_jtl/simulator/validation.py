@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from iso4217 import Currency
 
 from voucher_gateway.simulator import InvalidJson
-from voucher_gateway_jtl.simulator.errors import Errors, FieldError
+from voucher_gateway_jtl.simulator.errors import Errors, InvalidField
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -112,7 +112,7 @@ class Fields:
     ) -> None:
         self._action = action
         self._errors = errors
-        self._found: list[FieldError] = []
+        self._found: list[InvalidField] = []
         self._body = self._object(request)
         if strict:
             for name in self._body.keys() - set(known) - set(read_only):
@@ -133,7 +133,7 @@ class Fields:
         """Notes that a field breaks a rule, such as max:255."""
         code_name = _CODE_NAMES.get(self._action, {}).get(name, name.upper())
         code = f"{self._action}.{code_name}.{rule.upper()}"
-        self._found.append(FieldError(code, name, rule, f"The field {name} {message}."))
+        self._found.append(InvalidField(code, name, rule, f"The field {name} {message}."))
 
     def check(self) -> None:
         """Ends the reading.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
@@ -10,7 +10,7 @@ from attrs import frozen
 from voucher_gateway.simulator import Reply, Request, random_text
 from voucher_gateway_jtl.simulator.filters import ListQuery, pick
 from voucher_gateway_jtl.simulator.validation import Fields, from_cents
-from voucher_gateway_jtl.simulator.vouchers import INTERVALS, MEDIA, STATUSES, Movement, Voucher
+from voucher_gateway_jtl.simulator.vouchers import INTERVALS, MEDIA, STATUSES, VoucherRecord
 
 if TYPE_CHECKING:
     import random
@@ -47,13 +47,13 @@ _UI_VALIDITY: Final = (3, "years")
 """What the settings in the UI say where a client says nothing (seed: they do; the figures are ours)."""
 
 
-def new_voucher(fields: Fields, ledger: Ledger, client_id: str, now: datetime, draw: random.Random) -> Voucher:
+def new_voucher(fields: Fields, ledger: Ledger, client_id: str, now: datetime, draw: random.Random) -> VoucherRecord:
     """The voucher, not yet in the ledger.
 
     Raises:
         Refused: 422 when a field breaks its rule, or the id or code is taken.
     """
-    voucher = Voucher(
+    voucher = VoucherRecord(
         # an empty id or code counts as none, so that no path has an empty part (not documented)
         id=fields.text("id", longest=255) or random_text(draw, 16),
         client_id=client_id,
@@ -100,9 +100,9 @@ class VoucherCalls:
         query = ListQuery(request, "VOUCHER.LIST", self.simulator.errors)
         page = query.page(self.simulator.options.max_per_page)
         descending = query.descending()
-        candidates, conditions = self._candidates(query)
+        vouchers = self._filter_vouchers(query)
         query.check(strict=self.simulator.options.strict)
-        picked = pick(candidates, conditions, page, descending=descending)
+        picked = pick(vouchers, page, descending=descending)
         now = self.simulator.clock.now()
         items = [self.simulator.answers.voucher_with_balance(voucher, now) for voucher in picked.items]
         return Reply(200, self.simulator.answers.page(picked.page, request, items))
@@ -163,13 +163,16 @@ class VoucherCalls:
         query = ListQuery(request, "CHARGE.LIST", self.simulator.errors)
         page = query.page(self.simulator.options.max_per_page)
         order_number = query.text("filter[order_number]")
-        conditions: list[Callable[[Movement], bool]] = query.between("created", lambda each: each.at)
+        created = query.period("created")
         query.check(strict=self.simulator.options.strict)
         voucher = self._voucher(request)
         answers = self.simulator.answers
-        if order_number is not None:
-            conditions.append(lambda each: answers.order_number(each, voucher) == order_number)
-        picked = pick(voucher.movements, conditions, page, descending=True)
+        movements = [
+            movement
+            for movement in voucher.movements
+            if created.contains(movement.at) and order_number in (None, answers.order_number(movement, voucher))
+        ]
+        picked = pick(movements, page, descending=True)
         items = [answers.movement(movement, voucher) for movement in picked.items]
         return Reply(200, answers.page(picked.page, request, items))
 
@@ -187,39 +190,48 @@ class VoucherCalls:
             request, action, simulator.errors, known=known, read_only=READ_ONLY, strict=simulator.options.strict
         )
 
-    def _voucher(self, request: Request) -> Voucher:
+    def _voucher(self, request: Request) -> VoucherRecord:
         return self.simulator.ledger_book.voucher(request.parts["id"])
 
-    def _voucher_reply(self, voucher: Voucher) -> Reply:
+    def _voucher_reply(self, voucher: VoucherRecord) -> Reply:
         voucher.updated_at = self.simulator.moment()
         return Reply(200, self.simulator.answers.voucher(voucher))
 
-    def _candidates(self, query: ListQuery) -> tuple[list[Voucher], list[Callable[[Voucher], bool]]]:
-        book, clients = self.simulator.ledger_book, self.simulator.clients
-        conditions: list[Callable[[Voucher], bool]] = []
-
-        def expect(value: object, shown: Callable[[Voucher], object]) -> None:
-            if value is not None:
-                conditions.append(lambda voucher: shown(voucher) == value)
-
-        expect(query.text("filter[client_id]"), lambda voucher: voucher.client_id)
-        expect(query.text("filter[client.client_group_id]"), lambda voucher: clients.group_of(voucher.client_id))
-        expect(query.text("filter[sku]"), lambda voucher: voucher.sku)
-        expect(query.choice("filter[type]", MEDIA), lambda voucher: voucher.type)
-        expect(query.text("filter[amount]"), lambda voucher: from_cents(voucher.cents))
-        expect(query.text("filter[batch]"), lambda voucher: voucher.batch)
-        expect(query.flag("filter[remaining_amount]"), lambda voucher: voucher.remaining > 0)
-        expect(query.flag("filter[taxable]"), lambda voucher: voucher.taxable)
-        expect(query.text("filter[tax_rate]"), lambda voucher: voucher.tax_rate)
-        statuses = query.texts("filter[status]")
-        if statuses is not None:
-            conditions.append(lambda voucher: voucher.status in statuses)
-        conditions += query.between("created", lambda voucher: voucher.created_at)
-        conditions += query.between("valid_until", lambda voucher: voucher.valid_until)
+    def _filter_vouchers(self, query: ListQuery) -> list[VoucherRecord]:
+        """Return the vouchers that pass every filter of a query, in order of creation."""
+        ledger, clients = self.simulator.ledger_book, self.simulator.clients
         voucher_id, code = query.text("filter[id]"), query.text("filter[code]")
-        if voucher_id is None and code is None:
-            return list(book), conditions
-        # look-ups by id or code come by index, so that large ledgers answer as fast as small ones
-        candidate = book.by_code.get(code) if code is not None else book.vouchers.get(voucher_id or "")
-        expect(voucher_id, lambda voucher: voucher.id)
-        return [candidate] if candidate else [], conditions
+        texts = {
+            "id": voucher_id,
+            "code": code,
+            "client_id": query.text("filter[client_id]"),
+            "sku": query.text("filter[sku]"),
+            "type": query.choice("filter[type]", MEDIA),
+            "batch": query.text("filter[batch]"),
+            "taxable": query.flag("filter[taxable]"),
+            "tax_rate": query.text("filter[tax_rate]"),
+        }
+        wanted = {name: value for name, value in texts.items() if value is not None}
+        group, amount = query.text("filter[client.client_group_id]"), query.text("filter[amount]")
+        has_value, statuses = query.flag("filter[remaining_amount]"), query.texts("filter[status]")
+        created, valid_until = query.period("created"), query.period("valid_until")
+        # Looked up by id or code in an index, so that a large ledger answers as fast as a small one.
+        if code is not None:
+            candidates = [ledger.by_code[code]] if code in ledger.by_code else []
+        elif voucher_id is not None:
+            candidates = [ledger.vouchers[voucher_id]] if voucher_id in ledger.vouchers else []
+        else:
+            candidates = list(ledger)
+        if not query.has_filters:
+            return candidates
+        return [
+            voucher
+            for voucher in candidates
+            if all(getattr(voucher, name) == value for name, value in wanted.items())
+            and (group is None or group == clients.group_of(voucher.client_id))
+            and amount in (None, from_cents(voucher.cents))
+            and has_value in (None, voucher.remaining > 0)
+            and (statuses is None or voucher.status in statuses)
+            and created.contains(voucher.created_at)
+            and valid_until.contains(voucher.valid_until)
+        ]

@@ -15,7 +15,7 @@ INTERVALS: Final = ("days", "weeks", "months", "years")
 
 
 @define
-class Movement:
+class MovementRecord:
     """An entry about a voucher, which the vendor calls a charge; its type tells the direction.
 
     Attributes:
@@ -40,7 +40,7 @@ class Movement:
 
 
 @define
-class Reservation:
+class ReservationRecord:
     """Value set aside; live until it ends, is replaced by the next of its voucher, or is charged."""
 
     id: str
@@ -58,7 +58,7 @@ class Reservation:
 
 
 @define(kw_only=True)
-class Voucher:
+class VoucherRecord:
     """A voucher with its secrets; amounts in cents, texts as the client gave them."""
 
     id: str
@@ -81,8 +81,8 @@ class Voucher:
     data: str | None = None
     created_at: datetime
     updated_at: datetime
-    movements: list[Movement] = field(factory=list)
-    reservation: Reservation | None = None
+    movements: list[MovementRecord] = field(factory=list)
+    reservation: ReservationRecord | None = None
 
     @property
     def active(self) -> bool:

@@ -14,7 +14,7 @@ ORIGINS: Final = ("default", "shop", "import", "upgrade", "refund")
 
 
 @attrs.frozen
-class Redemption:
+class CheckoutRedemption:
     """One ticket checkout that took value off a voucher."""
 
     transaction_id: str
@@ -40,7 +40,7 @@ class StoredVoucher:
     product_id: str | None = None
     refund_id: str | None = None
     customer_id: str | None = None
-    redemptions: tuple[Redemption, ...] = ()
+    redemptions: tuple[CheckoutRedemption, ...] = ()
 
     @property
     def redeemed(self) -> int:

@@ -9,7 +9,7 @@ import attrs
 
 from voucher_gateway.simulator import ODD_TEXTS, random_text
 from voucher_gateway_ticketing.simulator.amounts import SellerCurrency
-from voucher_gateway_ticketing.simulator.ledger import ORIGINS, Redemption, StoredVoucher
+from voucher_gateway_ticketing.simulator.ledger import ORIGINS, CheckoutRedemption, StoredVoucher
 
 CODE_ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """What a code is drawn from when the caller chose none; the vendor's own alphabet is not documented."""
@@ -90,7 +90,7 @@ def _partly_redeemed(random: Random, voucher: StoredVoucher, now: datetime) -> S
         taken = left if random.randrange(4) == 0 else random.randrange(left + 1)
         if taken:
             at = voucher.created_at + (now - voucher.created_at) * random.random() / 2
-            redemptions.append(Redemption(random_id(random), taken, at))
+            redemptions.append(CheckoutRedemption(random_id(random), taken, at))
             left -= taken
     redemptions.sort(key=lambda redemption: redemption.at)
     updated = redemptions[-1].at if redemptions else voucher.updated_at

@@ -22,7 +22,7 @@ from voucher_gateway.simulator import (
     to_records,
 )
 from voucher_gateway_ticketing.simulator.amounts import SellerCurrency
-from voucher_gateway_ticketing.simulator.ledger import Redemption, StoredVoucher, ledger_entry
+from voucher_gateway_ticketing.simulator.ledger import CheckoutRedemption, StoredVoucher, ledger_entry
 from voucher_gateway_ticketing.simulator.options import TicketingOptions
 from voucher_gateway_ticketing.simulator.requests import (
     read_amount,
@@ -163,7 +163,7 @@ class TicketingSimulator(Simulator):
             voucher = next(iter(self._vouchers.with_code(code)), None)
             if voucher is None or voucher.message(now) == "expired" or not 0 < minor <= voucher.balance:
                 raise CheckoutRefused("the voucher is unknown, expired or worth less")
-            redemption = Redemption(random_id(self.random), minor, now)
+            redemption = CheckoutRedemption(random_id(self.random), minor, now)
             redemptions = (*voucher.redemptions, redemption)
             self._vouchers.put(attrs.evolve(voucher, redemptions=redemptions, updated_at=now))
             return redemption.transaction_id

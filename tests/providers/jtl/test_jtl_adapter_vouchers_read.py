@@ -22,7 +22,7 @@ from voucher_gateway.provider_api import (
     VoucherNotFound,
 )
 from voucher_gateway_jtl import PRODUCTION
-from voucher_gateway_jtl.shop_data import data_text
+from voucher_gateway_jtl.request_bodies import data_text
 
 if TYPE_CHECKING:
     import responses
