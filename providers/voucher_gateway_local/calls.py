@@ -17,9 +17,9 @@ from voucher_gateway.provider_api import (
     VoucherGatewayError,
 )
 from voucher_gateway_local import validation
-from voucher_gateway_local.ledger import Call, Row
+from voucher_gateway_local.ledger import Call
 from voucher_gateway_local.open import OpenDatabase
-from voucher_gateway_local.statements import OF_REFERENCE, SHOWN_BY_NUMBER
+from voucher_gateway_local.statements import OF_REFERENCE, SHOWN_BY_NUMBER, Row
 from voucher_gateway_local.transactions import commit_once
 
 T = TypeVar("T")
@@ -101,7 +101,11 @@ class Changes:
             ReferenceConflict: if that asked for something else.
         """
         with self._open().database.read() as connection:
-            entry = OF_REFERENCE.first(connection, {"reference": call.reference, "kind": call.kind.value})
+            entry = (
+                connection.execute(OF_REFERENCE, {"reference": call.reference, "kind": call.kind.value})
+                .mappings()
+                .first()
+            )
             if entry is None:
                 return None
             if entry["content"] != call.content:
@@ -109,6 +113,8 @@ class Changes:
                     f"the reference {call.reference!r} stands for another {call.kind.value} already: a new call needs"
                     " a new reference"
                 )
-            row = SHOWN_BY_NUMBER.first(connection, {"number": entry["voucher"], "now": call.moment})
+            row = (
+                connection.execute(SHOWN_BY_NUMBER, {"number": entry["voucher"], "now": call.moment}).mappings().first()
+            )
         assert row is not None  # an entry's voucher is never removed
         return row, entry

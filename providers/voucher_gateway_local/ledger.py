@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import attrs
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.provider_api import (
@@ -21,7 +22,6 @@ from voucher_gateway.provider_api import (
     VoucherNotFound,
     format_micros,
 )
-from voucher_gateway.storage.statement import Statement
 from voucher_gateway_local.statements import (
     HOLD,
     HOLDS,
@@ -30,11 +30,10 @@ from voucher_gateway_local.statements import (
     LOCKED_BY_ID,
     LOCKED_BY_NUMBER,
     UNHOLD,
+    Row,
     append,
 )
 from voucher_gateway_local.tables import LARGEST_MINOR
-
-Row = dict[str, Any]
 
 _LAPSE: Final = "lapse"
 """The end of a reservation by time alone, which no call asked for."""
@@ -110,11 +109,11 @@ class LockedVoucher:
         return locked
 
     @classmethod
-    def _of(cls, connection: Connection, lock: Statement, columns: Mapping[str, Any], what: str) -> LockedVoucher:
-        row = lock.first(connection, columns)
+    def _of(cls, connection: Connection, lock: sa.Select[Any], columns: Mapping[str, Any], what: str) -> LockedVoucher:
+        row = connection.execute(lock, columns).mappings().first()
         if row is None:
             raise VoucherNotFound(f"there is no voucher with this {what}")
-        last = LAST.first(connection, {"voucher": row["number"]})
+        last = connection.execute(LAST, {"voucher": row["number"]}).mappings().first()
         assert last is not None  # a voucher comes with its first entry
         return cls(connection, row, last["seq"], last["after"], last["held"])
 
@@ -122,7 +121,7 @@ class LockedVoucher:
         """End the reservations whose time is over, so that `held` holds for now."""
         if not self.held:
             return
-        for hold in HOLDS.all(self.connection, {"voucher": self.row["number"]}):
+        for hold in self.connection.execute(HOLDS, {"voucher": self.row["number"]}).mappings():
             if hold["ends_at"] <= moment:
                 self._end(hold, moment)
 
@@ -132,12 +131,12 @@ class LockedVoucher:
 
     def end_hold(self, seq: int) -> None:
         """Take a reservation off those that are open."""
-        UNHOLD.run(self.connection, {"voucher": self.row["number"], "seq": seq})
+        self.connection.execute(UNHOLD, {"voucher": self.row["number"], "seq": seq})
 
     def hold(self, amount: int, ends_at: str) -> None:
         """Put the entry that was just written on the list of open reservations."""
         values = {"voucher": self.row["number"], "seq": self.seq, "amount": amount, "ends_at": ends_at}
-        HOLD.run(self.connection, values)
+        self.connection.execute(HOLD, values)
 
     def check_spendable(self, money: Money, moment: str) -> None:
         """Make sure that so much can be taken or set aside now. Reservations that are over do not stand in the way.

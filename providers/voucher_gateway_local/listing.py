@@ -12,9 +12,8 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.provider_api import InvalidRequest, Listing, Page, Voucher, VoucherQuery, format_micros
 from voucher_gateway_local import validation
 from voucher_gateway_local.capabilities import NATIVE_FILTERS
-from voucher_gateway_local.ledger import Row
 from voucher_gateway_local.open import OpenDatabase
-from voucher_gateway_local.statements import LAST_REMAINING, SHOWN, THERE
+from voucher_gateway_local.statements import LAST_REMAINING, SHOWN, THERE, Row
 from voucher_gateway_local.tables import vouchers
 from voucher_gateway_local.vault import Vault
 

@@ -30,8 +30,7 @@ from voucher_gateway.provider_api import (
     exponent,
     metadata_of,
 )
-from voucher_gateway_local.ledger import Row
-from voucher_gateway_local.statements import CHANGEABLE
+from voucher_gateway_local.statements import CHANGEABLE, Row
 
 _ID: Final = re.compile(r"([1-9][0-9]{0,17})-([1-9][0-9]{0,8})", re.ASCII)
 _KINDS: Final = {

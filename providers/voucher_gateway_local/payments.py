@@ -21,9 +21,9 @@ from voucher_gateway.provider_api import (
     format_micros,
 )
 from voucher_gateway_local.calls import Written
-from voucher_gateway_local.ledger import Call, LockedVoucher, Row
+from voucher_gateway_local.ledger import Call, LockedVoucher
 from voucher_gateway_local.mapping import entry_of, money_of
-from voucher_gateway_local.statements import END_OF, ENTRY, GIVEN_BACK
+from voucher_gateway_local.statements import END_OF, ENTRY, GIVEN_BACK, Row
 from voucher_gateway_local.vault import Vault, same_pin
 
 
@@ -132,7 +132,7 @@ def _open_reservation(connection: Connection, id: str, voucher_id: str | None, c
     number, seq = entry_of(id, "reservation")
     voucher = _voucher(connection, number, voucher_id, "reservation")
     reserved = _entry(connection, number, seq, ("reserve",), "reservation")
-    end = END_OF.first(connection, {"voucher": number, "seq": seq})
+    end = connection.execute(END_OF, {"voucher": number, "seq": seq}).mappings().first()
     if end is not None and end["kind"] == "capture":
         raise AlreadyCaptured("the reservation was captured before")
     if end is not None and end["kind"] == "release":
@@ -151,13 +151,12 @@ def _voucher(connection: Connection, number: int, voucher_id: str | None, what: 
 
 
 def _entry(connection: Connection, number: int, seq: int, kinds: tuple[str, ...], what: str) -> Row:
-    entry = ENTRY.first(connection, {"voucher": number, "seq": seq})
+    entry = connection.execute(ENTRY, {"voucher": number, "seq": seq}).mappings().first()
     if entry is None or entry["kind"] not in kinds:
         raise VoucherNotFound(f"there is no {what} with this id")
     return entry
 
 
 def _refunded_amount(connection: Connection, number: int, seq: int) -> int:
-    row = GIVEN_BACK.first(connection, {"voucher": number, "seq": seq})
-    assert row is not None  # a sum has a row in any case
-    return int(row["amount"])
+    refunded: int = connection.execute(GIVEN_BACK, {"voucher": number, "seq": seq}).scalar_one()
+    return refunded

@@ -43,11 +43,11 @@ from voucher_gateway.storage.files import mode_warning
 from voucher_gateway_local import mapping, payments, resolution, validation, vouchers
 from voucher_gateway_local.calls import Changes, Written
 from voucher_gateway_local.capabilities import DECLARED, capabilities_of
-from voucher_gateway_local.ledger import Call, Row
+from voucher_gateway_local.ledger import Call
 from voucher_gateway_local.listing import Pages, check_query, listing
 from voucher_gateway_local.open import OpenDatabase, absolute_url, host_of, open_book
 from voucher_gateway_local.settings import LocalSettings
-from voucher_gateway_local.statements import MOVEMENTS, SHOWN_BY_FINGERPRINT, SHOWN_BY_ID
+from voucher_gateway_local.statements import MOVEMENTS, SHOWN_BY_FINGERPRINT, SHOWN_BY_ID, Row
 from voucher_gateway_local.vault import Vault
 
 
@@ -155,7 +155,7 @@ class LocalProvider(VoucherProvider):
         as_of = self._clock()
         row = self._read_row(Operation.HISTORY, "id", id)
         with self._open().database.read() as connection:
-            entries = MOVEMENTS.all(connection, {"voucher": row["number"]})
+            entries = connection.execute(MOVEMENTS, {"voucher": row["number"]}).mappings().all()
         movements = tuple(mapping.movement_of(self.account, row, entry) for entry in entries)
         return History(voucher_id=row["id"], movements=movements, complete=True, as_of=as_of)
 
@@ -321,7 +321,7 @@ class LocalProvider(VoucherProvider):
     def _read_row(self, operation: Operation, by: str, value: str) -> Row:
         statement = SHOWN_BY_ID if by == "id" else SHOWN_BY_FINGERPRINT
         with self._open().database.read() as connection:
-            row = statement.first(connection, {by: value, "now": format_micros(self._clock())})
+            row = connection.execute(statement, {by: value, "now": format_micros(self._clock())}).mappings().first()
         if row is None:
             what = "id" if by == "id" else "code"
             raise VoucherNotFound(

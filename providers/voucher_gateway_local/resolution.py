@@ -10,9 +10,8 @@ from typing import Any, Final
 
 from voucher_gateway.provider_api import Effect, Intent, Operation, Outcome, Voucher, format_micros
 from voucher_gateway_local import mapping
-from voucher_gateway_local.ledger import Row
 from voucher_gateway_local.open import OpenDatabase
-from voucher_gateway_local.statements import OF_REFERENCE, SHOWN_BY_NUMBER
+from voucher_gateway_local.statements import OF_REFERENCE, SHOWN_BY_NUMBER, Row
 from voucher_gateway_local.transactions import find_committed
 
 _MADE: Final[dict[str, Callable[[str, Row, Row], Any]]] = {
@@ -37,14 +36,20 @@ def resolve(book: OpenDatabase, intent: Intent, make_voucher: Callable[[Row], Vo
     if not intent.reference:
         return Outcome(effect=Effect.UNKNOWN, reason="the call has no reference by which it could be found")
     parameters = {"reference": intent.reference, "kind": intent.verb}
-    found = find_committed(book.database, intent, lambda connection: OF_REFERENCE.first(connection, parameters))
+    found = find_committed(
+        book.database, intent, lambda connection: connection.execute(OF_REFERENCE, parameters).mappings().first()
+    )
     if not found.certain:
         return Outcome(effect=Effect.UNKNOWN, reason=found.doubt)
     if found.entry is None:
         return Outcome(effect=Effect.NOT_EXECUTED, reason="it wrote no entry, and none of its transactions is left")
     entry = found.entry
     with book.database.read() as connection:
-        row = SHOWN_BY_NUMBER.first(connection, {"number": entry["voucher"], "now": format_micros(intent.sent_at)})
+        row = (
+            connection.execute(SHOWN_BY_NUMBER, {"number": entry["voucher"], "now": format_micros(intent.sent_at)})
+            .mappings()
+            .first()
+        )
     assert row is not None  # an entry's voucher is never removed
     result = result_of(intent, row, entry, make_voucher)
     if intent.money is not None and _money_of(result) not in (None, intent.money):

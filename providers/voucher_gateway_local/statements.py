@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.storage.statement import Statement
 from voucher_gateway_local.tables import entries, holds, keys, vouchers
+
+Row = Mapping[Any, Any]
+"""A row by the names of its columns."""
 
 _last: Final = entries.alias("last")
 _first: Final = entries.alias("first")
@@ -59,21 +62,21 @@ _BY_FINGERPRINT: Final = vouchers.c.fingerprint == sa.bindparam("fingerprint")
 _BY_ID: Final = (vouchers.c.id == sa.bindparam("id")) & THERE
 _BY_NUMBER: Final = vouchers.c.number == sa.bindparam("number")
 
-SHOWN_BY_FINGERPRINT: Final = Statement(SHOWN.where(_BY_FINGERPRINT))
-SHOWN_BY_ID: Final = Statement(SHOWN.where(_BY_ID))
-SHOWN_BY_NUMBER: Final = Statement(SHOWN.where(_BY_NUMBER))
+SHOWN_BY_FINGERPRINT: Final = SHOWN.where(_BY_FINGERPRINT)
+SHOWN_BY_ID: Final = SHOWN.where(_BY_ID)
+SHOWN_BY_NUMBER: Final = SHOWN.where(_BY_NUMBER)
 
 # SQLite holds the write lock of the whole file anyway, and ignores the clause.
 _LOCKED_COLUMNS: Final = ("number", "id", "currency", "sealed", "has_pin", "taxable", "tax_rate", "deleted_at")
 _LOCKED: Final = sa.select(*[vouchers.c[name] for name in (*_LOCKED_COLUMNS, *CHANGEABLE)]).with_for_update(
     key_share=True
 )
-LOCKED_BY_FINGERPRINT: Final = Statement(_LOCKED.where(_BY_FINGERPRINT))
-LOCKED_BY_ID: Final = Statement(_LOCKED.where(_BY_ID))
-LOCKED_BY_NUMBER: Final = Statement(_LOCKED.where(_BY_NUMBER))
+LOCKED_BY_FINGERPRINT: Final = _LOCKED.where(_BY_FINGERPRINT)
+LOCKED_BY_ID: Final = _LOCKED.where(_BY_ID)
+LOCKED_BY_NUMBER: Final = _LOCKED.where(_BY_NUMBER)
 
 # A statement of its own: only one that begins after the lock was given sees what the last holder committed.
-LAST: Final = Statement(
+LAST: Final = (
     sa.select(entries.c.seq, entries.c.after, entries.c.held)
     .where(entries.c.voucher == sa.bindparam("voucher"))
     .order_by(entries.c.seq.desc())
@@ -105,43 +108,39 @@ _TAKEN: Final = sa.exists().where(
 )
 _APPEND: Final = {
     # Asked for in the statement: a conflict comes too late, as a trigger refuses it beforehand.
-    "sqlite": Statement(
+    "sqlite": (
         sa.insert(entries).from_select(
             list(_GIVEN), sa.select(*[sa.bindparam(name, type_=entries.c[name].type) for name in _GIVEN]).where(~_TAKEN)
         )
     ),
-    "postgresql": Statement(
-        postgres_insert(entries).on_conflict_do_nothing(index_elements=_OF_REFERENCE), columns=_GIVEN
-    ),
+    "postgresql": postgres_insert(entries).on_conflict_do_nothing(index_elements=_OF_REFERENCE),
 }
 
 
-def append(connection: Connection, values: dict[str, object]) -> bool:
+def append(connection: Connection, values: Row) -> bool:
     """Write an entry, and say whether it is there: not if its reference has made one of its kind before."""
-    return _APPEND[connection.dialect.name].run(connection, values) == 1
+    return connection.execute(_APPEND[connection.dialect.name], values).rowcount == 1
 
 
-OF_REFERENCE: Final = Statement(
-    sa.select(entries).where(entries.c.reference == sa.bindparam("reference"), entries.c.kind == sa.bindparam("kind"))
+OF_REFERENCE: Final = sa.select(entries).where(
+    entries.c.reference == sa.bindparam("reference"), entries.c.kind == sa.bindparam("kind")
 )
-ENTRY: Final = Statement(
-    sa.select(entries).where(entries.c.voucher == sa.bindparam("voucher"), entries.c.seq == sa.bindparam("seq"))
+ENTRY: Final = sa.select(entries).where(
+    entries.c.voucher == sa.bindparam("voucher"), entries.c.seq == sa.bindparam("seq")
 )
-END_OF: Final = Statement(
-    sa.select(entries.c.kind).where(
-        entries.c.voucher == sa.bindparam("voucher"),
-        entries.c.subject == sa.bindparam("seq"),
-        entries.c.kind.in_(_END),
-    )
+END_OF: Final = sa.select(entries.c.kind).where(
+    entries.c.voucher == sa.bindparam("voucher"),
+    entries.c.subject == sa.bindparam("seq"),
+    entries.c.kind.in_(_END),
 )
-GIVEN_BACK: Final = Statement(
-    sa.select(sa.cast(sa.func.coalesce(sa.func.sum(entries.c.amount), 0), sa.BigInteger).label("amount")).where(
-        entries.c.voucher == sa.bindparam("voucher"),
-        entries.c.subject == sa.bindparam("seq"),
-        entries.c.kind == "refund",
-    )
+GIVEN_BACK: Final = sa.select(
+    sa.cast(sa.func.coalesce(sa.func.sum(entries.c.amount), 0), sa.BigInteger).label("amount")
+).where(
+    entries.c.voucher == sa.bindparam("voucher"),
+    entries.c.subject == sa.bindparam("seq"),
+    entries.c.kind == "refund",
 )
-MOVEMENTS: Final = Statement(
+MOVEMENTS: Final = (
     sa.select(entries)
     .where(
         entries.c.voucher == sa.bindparam("voucher"),
@@ -150,16 +149,12 @@ MOVEMENTS: Final = Statement(
     .order_by(entries.c.seq)
 )
 
-HOLD: Final = Statement(sa.insert(holds), columns=("voucher", "seq", "amount", "ends_at"))
-HOLDS: Final = Statement(sa.select(holds).where(holds.c.voucher == sa.bindparam("voucher")).order_by(holds.c.seq))
-UNHOLD: Final = Statement(
-    sa.delete(holds).where(holds.c.voucher == sa.bindparam("voucher"), holds.c.seq == sa.bindparam("seq"))
-)
+HOLD: Final = sa.insert(holds)
+HOLDS: Final = sa.select(holds).where(holds.c.voucher == sa.bindparam("voucher")).order_by(holds.c.seq)
+UNHOLD: Final = sa.delete(holds).where(holds.c.voucher == sa.bindparam("voucher"), holds.c.seq == sa.bindparam("seq"))
 
-CHANGE: Final = Statement(
-    sa.update(vouchers).where(_BY_NUMBER).values({name: sa.bindparam(f"new_{name}") for name in CHANGEABLE})
-)
-REMOVE: Final = Statement(
+CHANGE: Final = sa.update(vouchers).where(_BY_NUMBER).values({name: sa.bindparam(f"new_{name}") for name in CHANGEABLE})
+REMOVE: Final = (
     sa.update(vouchers)
     .where(_BY_NUMBER)
     .values(fingerprint=sa.null(), sealed=sa.null(), deleted_at=sa.bindparam("at"), updated_at=sa.bindparam("at"))
@@ -167,23 +162,19 @@ REMOVE: Final = Statement(
 
 _OF_A_VOUCHER: Final = tuple(column.name for column in vouchers.c if column.name not in ("number", "deleted_at"))
 _ISSUE: Final = {
-    "sqlite": Statement(
-        sqlite_insert(vouchers).on_conflict_do_nothing().returning(vouchers.c.number), columns=_OF_A_VOUCHER
-    ),
-    "postgresql": Statement(
-        postgres_insert(vouchers).on_conflict_do_nothing().returning(vouchers.c.number), columns=_OF_A_VOUCHER
-    ),
+    "sqlite": sqlite_insert(vouchers).on_conflict_do_nothing().returning(vouchers.c.number),
+    "postgresql": postgres_insert(vouchers).on_conflict_do_nothing().returning(vouchers.c.number),
 }
 
 
-def insert_voucher(connection: Connection, values: dict[str, object]) -> int | None:
+def insert_voucher(connection: Connection, values: Row) -> int | None:
     """Write the row of a voucher and return its number; None if its id or code is taken."""
-    row = _ISSUE[connection.dialect.name].first(connection, values)
-    return None if row is None else int(row["number"])
+    number: int | None = connection.scalar(_ISSUE[connection.dialect.name], values)
+    return number
 
 
 # One row, so that two of them cannot wait for each other.
-LOOKED: Final = Statement(
+LOOKED: Final = (
     sa.update(keys)
     .where(keys.c.number == sa.select(sa.func.max(keys.alias("every").c.number)).scalar_subquery())
     .values(looks=keys.c.looks + 1)

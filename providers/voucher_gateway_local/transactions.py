@@ -41,8 +41,7 @@ from voucher_gateway.provider_api import (
 )
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.locks import transaction_lock
-from voucher_gateway.storage.statement import execute
-from voucher_gateway_local.statements import LOOKED
+from voucher_gateway_local.statements import LOOKED, Row
 
 T = TypeVar("T")
 
@@ -53,7 +52,9 @@ LOOK_WAIT_S: Final = 3.0
 _POLL_S: Final = 0.02
 
 # The wait is limited first, in the same statement: a frozen holder must not freeze everybody else.
-_LOCK: Final = f"SELECT set_config('lock_timeout', '{LONGEST_WAIT_S:.0f}s', true), pg_advisory_xact_lock(%s)"
+_LOCK: Final = sa.text(
+    f"SELECT set_config('lock_timeout', '{LONGEST_WAIT_S:.0f}s', true), pg_advisory_xact_lock(:number)"
+)
 _TRY_LOCK: Final = sa.text("SELECT pg_try_advisory_xact_lock(:number)")
 
 # SQLSTATE classes with which PostgreSQL answers a COMMIT that it has undone: a constraint, a conflict, no room.
@@ -75,7 +76,7 @@ class FindResult:
     """
 
     certain: bool
-    entry: dict[str, object] | None = None
+    entry: Row | None = None
     doubt: str = ""
 
 
@@ -96,7 +97,7 @@ def commit_once(database: Database, intent: Intent, act: Callable[[Connection], 
                     done.append(act(connection))
         else:
             with database.write() as connection:
-                execute(connection, _LOCK, (transaction_lock(_name(intent)),))
+                connection.execute(_LOCK, {"number": transaction_lock(_name(intent))})
                 notify_before_send(intent)
                 done.append(act(connection))
     except DatabaseUnavailable as error:
@@ -114,9 +115,7 @@ def commit_once(database: Database, intent: Intent, act: Callable[[Connection], 
     )
 
 
-def find_committed(
-    database: Database, intent: Intent, look: Callable[[Connection], dict[str, object] | None]
-) -> FindResult:
+def find_committed(database: Database, intent: Intent, look: Callable[[Connection], Row | None]) -> FindResult:
     """Look for the entry of a call, where no transaction of it can commit any more; see this module's own text."""
     name = _name(intent)
     if database.is_sqlite:
@@ -143,11 +142,11 @@ def find_committed(
         time.sleep(_POLL_S)
 
 
-def _look_up(connection: Connection, look: Callable[[Connection], dict[str, object] | None]) -> FindResult:
+def _look_up(connection: Connection, look: Callable[[Connection], Row | None]) -> FindResult:
     """Return what is certain once the transaction is committed."""
     entry = look(connection)
     if entry is None:
-        LOOKED.run(connection, {})
+        connection.execute(LOOKED)
     return FindResult(True, entry)
 
 

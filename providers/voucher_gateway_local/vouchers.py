@@ -25,7 +25,7 @@ from voucher_gateway.provider_api import (
 )
 from voucher_gateway_local import validation
 from voucher_gateway_local.calls import Written
-from voucher_gateway_local.ledger import Call, LockedVoucher, Row
+from voucher_gateway_local.ledger import Call, LockedVoucher
 from voucher_gateway_local.mapping import state_of
 from voucher_gateway_local.settings import ALPHABET, LocalSettings
 from voucher_gateway_local.statements import (
@@ -34,6 +34,7 @@ from voucher_gateway_local.statements import (
     REMOVE,
     SHOWN_BY_FINGERPRINT,
     SHOWN_BY_NUMBER,
+    Row,
     insert_voucher,
 )
 from voucher_gateway_local.vault import Vault
@@ -112,7 +113,7 @@ class Issue:
 
     def _is_code_in_use(self, connection: Connection, code: Code) -> bool:
         parameters = {"fingerprint": self.vault.fingerprint(code), "now": self.call.moment}
-        return SHOWN_BY_FINGERPRINT.first(connection, parameters) is not None
+        return connection.execute(SHOWN_BY_FINGERPRINT, parameters).first() is not None
 
     def _make_code(self) -> Code:
         return Code(_random(self.settings.code_alphabet, self.settings.code_length))
@@ -124,7 +125,7 @@ def _random(alphabet: str, length: int) -> str:
 
 def read_row(connection: Connection, number: int, call: Call) -> Row:
     """Return a voucher as it is now, within a transaction."""
-    row = SHOWN_BY_NUMBER.first(connection, {"number": number, "now": call.moment})
+    row = connection.execute(SHOWN_BY_NUMBER, {"number": number, "now": call.moment}).mappings().first()
     assert row is not None
     return row
 
@@ -132,7 +133,7 @@ def read_row(connection: Connection, number: int, call: Call) -> Row:
 def change_columns(connection: Connection, voucher: LockedVoucher, call: Call, **values: Any) -> Written:
     """Change columns of a voucher, and write down what it is then."""
     row: Row = {**voucher.row, **values, "updated_at": call.moment}
-    CHANGE.run(connection, {"number": row["number"], **{f"new_{name}": row[name] for name in CHANGEABLE}})
+    connection.execute(CHANGE, {"number": row["number"], **{f"new_{name}": row[name] for name in CHANGEABLE}})
     row = {**read_row(connection, row["number"], call), "updated_at": call.moment}  # as the entry to come shows it
     return row, voucher.add(call, state=state_of(row))
 
@@ -209,7 +210,7 @@ def delete(id: str, reason: str, call: Call) -> Callable[[Connection], Written]:
             rule = "no movement and no reservation"
             raise Rejected(f"only a voucher with {rule} can be deleted", fields=(FieldError(field="id", rule=rule),))
         entry = voucher.add(call, -voucher.remaining, state=json.dumps({"reason": reason}))
-        REMOVE.run(connection, {"number": voucher.row["number"], "at": call.moment})
+        connection.execute(REMOVE, {"number": voucher.row["number"], "at": call.moment})
         return voucher.row, entry
 
     return act

@@ -123,7 +123,7 @@ def check_journal(config: Config) -> JournalState | None:
                 pass
             entries = journal.operations(states=(OperationState.OPEN, OperationState.UNKNOWN))
             return JournalState(
-                where=journal.database.shown,
+                where=journal.database.safe_url,
                 restored=journal.restoration.pending,
                 in_doubt=Counter(entry.key.account for entry in entries),
                 changed_references=noted_changed_references(journal),

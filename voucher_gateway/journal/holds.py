@@ -32,7 +32,6 @@ from voucher_gateway.models.results import Redemption, Release, Reservation
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Effect, Intent, Result
 from voucher_gateway.storage.locks import one_at_a_time
-from voucher_gateway.storage.statement import Statement
 
 
 class HoldState(enum.StrEnum):
@@ -55,43 +54,25 @@ _ENDED: Final = {
     HoldState.SUPERSEDED: (ReservationSuperseded, "a later reservation of ours has ended this one"),
 }
 
-_SELECT_ACTIVE: Final = Statement(
-    sa.select(holds.c.operation_id, holds.c.order_number).where(
-        holds.c.provider == sa.bindparam("provider"),
-        holds.c.host == sa.bindparam("host"),
-        holds.c.fingerprint == sa.bindparam("mark"),
-        holds.c.operation_id != sa.bindparam("mine"),
-        (holds.c.state == HoldState.REQUESTED.value) | (holds.c.state == HoldState.LIVE.value),
-        (holds.c.expires_at.is_(None)) | (holds.c.expires_at > sa.bindparam("at")),
-    )
+_SELECT_ACTIVE: Final = sa.select(holds.c.operation_id, holds.c.order_number).where(
+    holds.c.provider == sa.bindparam("provider"),
+    holds.c.host == sa.bindparam("host"),
+    holds.c.fingerprint == sa.bindparam("mark"),
+    holds.c.operation_id != sa.bindparam("mine"),
+    (holds.c.state == HoldState.REQUESTED.value) | (holds.c.state == HoldState.LIVE.value),
+    (holds.c.expires_at.is_(None)) | (holds.c.expires_at > sa.bindparam("at")),
 )
-_OWN: Final = Statement(sa.select(holds).where(holds.c.operation_id == sa.bindparam("mine")))
-_KNOWN: Final = Statement(
-    sa.select(holds.c.state, holds.c.expires_at).where(
-        holds.c.host == sa.bindparam("host"), holds.c.reservation_id == sa.bindparam("reservation")
-    )
+_OWN: Final = sa.select(holds).where(holds.c.operation_id == sa.bindparam("mine"))
+_KNOWN: Final = sa.select(holds.c.state, holds.c.expires_at).where(
+    holds.c.host == sa.bindparam("host"), holds.c.reservation_id == sa.bindparam("reservation")
 )
-_INSERT: Final = Statement(
-    sa.insert(holds),
-    columns=(
-        "operation_id",
-        "provider",
-        "host",
-        "fingerprint",
-        "order_number",
-        "amount",
-        "currency",
-        "expires_at",
-        "exclusive",
-        "state",
-    ),
-)
-_MARK_LIVE: Final = Statement(
+_INSERT: Final = sa.insert(holds)
+_MARK_LIVE: Final = (
     sa.update(holds)
     .where(holds.c.operation_id == sa.bindparam("mine"))
     .values(reservation_id=sa.bindparam("reservation"), expires_at=sa.bindparam("until"), state=HoldState.LIVE.value)
 )
-_END: Final = Statement(
+_END: Final = (
     sa.update(holds)
     .where(
         holds.c.host == sa.bindparam("host"),
@@ -163,16 +144,16 @@ class Holds:
         """Note what an operation that has come to an end means for holds."""
         if isinstance(result, Redemption) and result.reservation_id is not None:
             parameters = {"host": entry.target.host, "reservation": result.reservation_id}
-            _END.run(connection, {**parameters, "to": HoldState.CAPTURED.value})
+            connection.execute(_END, {**parameters, "to": HoldState.CAPTURED.value})
         elif isinstance(result, Release):
             parameters = {"host": entry.target.host, "reservation": result.reservation_id}
-            _END.run(connection, {**parameters, "to": HoldState.RELEASED.value})
+            connection.execute(_END, {**parameters, "to": HoldState.RELEASED.value})
 
     def on_request_finished(
         self, connection: Connection, operation_id: str, effect: Effect, reservation: Reservation | None
     ) -> None:
         """Note what became of the request that should make a hold."""
-        own = _OWN.first(connection, {"mine": operation_id})
+        own = connection.execute(_OWN, {"mine": operation_id}).mappings().first()
         if own is None:
             return
         # Before any row is changed: whoever has this lock may change ours too, and each would wait for the other.
@@ -222,7 +203,11 @@ class Holds:
         one_at_a_time(connection, target.provider, target.host, target.fingerprint)
         marks = keys.fingerprints(hold.code, provider=target.provider, host=target.host)
         voucher = {"provider": target.provider, "host": target.host, "mine": entry.id, "at": format_micros(vendor_now)}
-        standing = [row for mark in marks for row in _SELECT_ACTIVE.all(connection, {**voucher, "mark": mark})]
+        standing = [
+            row
+            for mark in marks
+            for row in connection.execute(_SELECT_ACTIVE, {**voucher, "mark": mark}).mappings().all()
+        ]
         foreign = [row for row in standing if hold.order is None or row["order_number"] != hold.order]
         refused = {"refuse": standing, "replace-own": foreign, "replace": []}[hold.if_held]
         if hold.exclusive and refused:
@@ -233,8 +218,8 @@ class Holds:
         assert intent.money is not None
         if again:
             connection.execute(sa.delete(holds).where(holds.c.operation_id == entry.id))
-        _INSERT.run(
-            connection,
+        connection.execute(
+            _INSERT,
             {
                 "operation_id": entry.id,
                 "provider": target.provider,
@@ -250,7 +235,7 @@ class Holds:
         )
 
     def _capture(self, connection: Connection, intent: Intent, vendor_now: datetime) -> None:
-        row = _KNOWN.first(connection, {"host": intent.host, "reservation": intent.subject})
+        row = connection.execute(_KNOWN, {"host": intent.host, "reservation": intent.subject}).mappings().first()
         if row is None:
             return
         if ended := _ENDED.get(HoldState(row["state"])):
@@ -258,12 +243,12 @@ class Holds:
         if row["expires_at"] is not None and row["expires_at"] <= format_micros(vendor_now):
             raise ReservationExpired("the reservation would be over before a capture could arrive")
 
-    def _on_reservation_made(self, connection: Connection, own: Mapping[str, Any], reservation: Reservation) -> None:
+    def _on_reservation_made(self, connection: Connection, own: Mapping[Any, Any], reservation: Reservation) -> None:
         operation_id = own["operation_id"]
         until = None if reservation.valid_until is None else format_micros(reservation.valid_until)
-        _MARK_LIVE.run(connection, {"mine": operation_id, "reservation": reservation.id, "until": until})
+        connection.execute(_MARK_LIVE, {"mine": operation_id, "reservation": reservation.id, "until": until})
         voucher = {"provider": own["provider"], "host": own["host"], "mark": own["fingerprint"], "mine": operation_id}
-        if not own["exclusive"] or _SELECT_ACTIVE.first(connection, {**voucher, "at": ""}) is None:
+        if not own["exclusive"] or connection.execute(_SELECT_ACTIVE, {**voucher, "at": ""}).first() is None:
             return
         rivals = (
             (holds.c.provider == own["provider"])

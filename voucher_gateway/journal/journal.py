@@ -84,7 +84,10 @@ class Journal:
     def requests_of(self, operation_id: str) -> list[RequestRecord]:
         """Return the requests of an operation, the oldest first."""
         with self.database.read() as connection:
-            return [RequestRecord.from_row(row) for row in statements.SENT.all(connection, {"id": operation_id})]
+            return [
+                RequestRecord.from_row(row)
+                for row in connection.execute(statements.SENT, {"id": operation_id}).mappings().all()
+            ]
 
     def operations(
         self,
@@ -261,7 +264,7 @@ class Journal:
                 self.names.confirm(connection, entry.key.account, intent)
             else:
                 mine = {"mine": entry.id, "seen": entry.epoch, "at": at, "voucher": intent.voucher_id}
-                _one(statements.REFRESH.run(connection, mine))
+                _one(connection.execute(statements.REFRESH, mine).rowcount)
             self._write_finished(connection, entry, finished, at)
             _no_rival(connection, entry, step, intent)
             if refund_limit is not None:
@@ -278,8 +281,8 @@ class Journal:
                 vendor_now=vendor_now,
                 again=again,
             )
-            row = statements.INSERT_REQUEST.first(
-                connection,
+            row: int = connection.scalar(
+                statements.INSERT_REQUEST,
                 {
                     "operation_id": entry.id,
                     "epoch": entry.epoch,
@@ -291,15 +294,14 @@ class Journal:
                     "sent_at": at,
                 },
             )
-            assert row is not None
-            return int(row["id"])
+            return row
 
     def _write_finished(
         self, connection: Connection, entry: OperationRecord, finished: Sequence[RequestResult], at: str
     ) -> None:
         for result in finished:
             values = {"row": result.row, "effect": result.effect.value, "reason": result.reason, "at": at}
-            statements.FINISH_REQUEST.run(connection, values)
+            connection.execute(statements.FINISH_REQUEST, values)
             if result.step == "reserve":
                 self.holds.on_request_finished(connection, entry.id, result.effect, result.reservation)
 
@@ -318,8 +320,8 @@ class Journal:
             return
         target = entry.target
         try:
-            statements.INSERT.run(
-                connection,
+            connection.execute(
+                statements.INSERT,
                 {
                     "id": entry.id,
                     "account": entry.key.account,
@@ -411,7 +413,7 @@ class Journal:
                 "person": decided_by,
                 "why": decision,
             }
-            _one(statements.SETTLE.run(connection, values))
+            _one(connection.execute(statements.SETTLE, values).rowcount)
             self.holds.on_operation_closed(connection, entry, result)
         return attrs.evolve(entry, state=state, result=payload, error=wrong)
 
@@ -433,12 +435,12 @@ class Journal:
 
 def _entry(connection: Connection, key: OperationKey) -> OperationRecord | None:
     fields = {"account": key.account, "verb": key.verb.value, "reference": key.reference}
-    row = statements.OF_KEY.first(connection, fields)
+    row = connection.execute(statements.OF_KEY, fields).mappings().first()
     return None if row is None else OperationRecord.from_row(row)
 
 
 def _of_id(connection: Connection, operation_id: str) -> OperationRecord | None:
-    row = statements.OF_ID.first(connection, {"id": operation_id})
+    row = connection.execute(statements.OF_ID, {"id": operation_id}).mappings().first()
     return None if row is None else OperationRecord.from_row(row)
 
 
@@ -463,7 +465,7 @@ def _no_rival(connection: Connection, entry: OperationRecord, step: str, intent:
         "subject": intent.subject,
         "mine": entry.id,
     }
-    if statements.COMPETING.first(connection, parameters) is not None:
+    if connection.execute(statements.COMPETING, parameters).first() is not None:
         raise OperationInProgress(f"another {step} of this is not settled yet: resolve that first")
 
 

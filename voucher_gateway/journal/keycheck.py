@@ -20,14 +20,13 @@ from voucher_gateway.journal.schema import facts, operations
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.key_file import key_file
 from voucher_gateway.storage.locks import one_at_a_time
-from voucher_gateway.storage.statement import Statement
 
 KEY_VARIABLE: Final = "VOUCHER_GATEWAY_JOURNAL_KEY"
 """The environment variable that holds the journal's key, where the configuration names none."""
 
 _PREFIX: Final = "key:"
-_SELECT: Final = Statement(sa.select(facts.c.name, facts.c.value).where(facts.c.name.startswith(_PREFIX)))
-_HAS_ENTRIES: Final = Statement(sa.select(operations.c.id).where(operations.c.key_id == sa.bindparam("key")).limit(1))
+_SELECT: Final = sa.select(facts.c.name, facts.c.value).where(facts.c.name.startswith(_PREFIX))
+_HAS_ENTRIES: Final = sa.select(operations.c.id).where(operations.c.key_id == sa.bindparam("key")).limit(1)
 
 
 def require_right_keys(database: Database, keys: JournalKeys) -> None:
@@ -71,14 +70,14 @@ def missing_key(key_id: str, remedy: str) -> ConfigurationError:
 
 
 def _check_values(connection: Connection) -> Mapping[str, str]:
-    return {row["name"].removeprefix(_PREFIX): row["value"] for row in _SELECT.all(connection, {})}
+    return {row["name"].removeprefix(_PREFIX): row["value"] for row in connection.execute(_SELECT).mappings()}
 
 
 def _compare(connection: Connection, check_values: Mapping[str, str], keys: JournalKeys, database: Database) -> None:
     for key_id in sorted(keys.keys.keys() & check_values.keys()):
         if not hmac.compare_digest(check_values[key_id], keys.check_value(key_id)):
             raise ConfigurationError(
-                f"journal key {key_id!r:.20} does not fit: the journal {database.shown} was written with another key"
+                f"journal key {key_id!r:.20} does not fit: the journal {database.safe_url} was written with another key"
                 f" of this id; restore that key (in journal_keys, {KEY_VARIABLE} or the key file), or add yours to"
                 " journal_keys under a new id, after the old one"
             )
@@ -90,5 +89,5 @@ def _compare(connection: Connection, check_values: Mapping[str, str], keys: Jour
 
 def _require_present(connection: Connection, check_values: Mapping[str, str], keys: JournalKeys, remedy: str) -> None:
     for key_id in sorted(check_values.keys() - keys.keys.keys()):
-        if _HAS_ENTRIES.first(connection, {"key": key_id}) is not None:
+        if connection.execute(_HAS_ENTRIES, {"key": key_id}).first() is not None:
             raise missing_key(key_id, remedy)

@@ -10,12 +10,11 @@ from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.journal.schema import holds, operations
 from voucher_gateway.masking import Code
 from voucher_gateway.outcome import Intent
-from voucher_gateway.storage.statement import Statement
 
 if TYPE_CHECKING:
     from voucher_gateway.journal.journal import Journal
 
-_LATEST: Final = Statement(
+_LATEST: Final = (
     sa.select(operations.c.id, operations.c.voucher_id)
     .where(
         operations.c.provider == sa.bindparam("provider"),
@@ -35,7 +34,7 @@ def known_voucher(journal: Journal, *, provider: str, host: str, login: str | No
     marks = journal.keys.fingerprints(code, provider=provider, host=host)
     named = {"provider": provider, "host": host, "login": login}
     with journal.database.read() as connection:
-        rows = [_LATEST.first(connection, {**named, "mark": mark}) for mark in marks]
+        rows = [connection.execute(_LATEST, {**named, "mark": mark}).mappings().first() for mark in marks]
     latest = max((row for row in rows if row is not None), key=lambda row: str(row["id"]), default=None)
     return None if latest is None else str(latest["voucher_id"])
 

@@ -20,7 +20,6 @@ from voucher_gateway.outcome import Intent
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.locks import one_at_a_time
-from voucher_gateway.storage.statement import Statement
 
 
 @attrs.frozen
@@ -60,12 +59,10 @@ _SAME_LOGIN: Final = (
     & (accounts.c.host == sa.bindparam("host"))
     & (accounts.c.login == sa.bindparam("login"))
 )
-_OF_LOGIN: Final = Statement(sa.select(accounts.c.name, accounts.c.known_as).where(_SAME_LOGIN))
-_IS_NAME: Final = Statement(sa.select(accounts.c.name).where(_SAME_LOGIN, accounts.c.name == sa.bindparam("name")))
-_FORMER: Final = Statement(
-    sa.select(accounts.c.known_as).where(
-        accounts.c.name == sa.bindparam("name"), accounts.c.known_as != accounts.c.name
-    )
+_OF_LOGIN: Final = sa.select(accounts.c.name, accounts.c.known_as).where(_SAME_LOGIN)
+_IS_NAME: Final = sa.select(accounts.c.name).where(_SAME_LOGIN, accounts.c.name == sa.bindparam("name"))
+_FORMER: Final = sa.select(accounts.c.known_as).where(
+    accounts.c.name == sa.bindparam("name"), accounts.c.known_as != accounts.c.name
 )
 
 
@@ -123,7 +120,7 @@ class AccountNames:
             OperationInProgress: if the account must be renamed first: the next call does that.
         """
         login = Login(at.provider, at.host, at.login)
-        if _IS_NAME.first(connection, {**login.key, "name": name}) is not None:
+        if connection.execute(_IS_NAME, {**login.key, "name": name}).first() is not None:
             return
         one_at_a_time(connection, "journal accounts")
         if self._former_names_in_use(connection, name, login):
@@ -131,13 +128,13 @@ class AccountNames:
                 f"the journal has operations of the account {name} under a former name; try again"
             )
         row = {**login.key, "name": name, "known_as": name}
-        if _IS_NAME.first(connection, {**login.key, "name": name}) is None:
+        if connection.execute(_IS_NAME, {**login.key, "name": name}).first() is None:
             connection.execute(sa.insert(accounts), row)
 
     def former_names(self, name: str) -> list[str]:
         """Return the names that an account had."""
         with self._database.read() as connection:
-            return [row["known_as"] for row in _FORMER.all(connection, {"name": name})]
+            return [row["known_as"] for row in connection.execute(_FORMER, {"name": name}).mappings()]
 
     def _former_names_in_use(self, connection: Connection, name: str, login: Login) -> list[str]:
         """Return the names that the journal still has for this account, and that are its former ones.
@@ -145,7 +142,7 @@ class AccountNames:
         Raises:
             ConfigurationError: if the journal knows the login under other names only, and nothing says whose they are.
         """
-        rows = _OF_LOGIN.all(connection, login.key)
+        rows = connection.execute(_OF_LOGIN, login.key).mappings().all()
         names = sorted({row["name"] for row in rows})
         account = self._configured.get(name)
         former = None if account is None else account.former_names

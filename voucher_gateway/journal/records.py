@@ -98,7 +98,7 @@ class OperationRecord:
     decision: str | None = None
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> OperationRecord:
+    def from_row(cls, row: Mapping[Any, Any]) -> OperationRecord:
         """Return the entry that a row of the table holds."""
         money = Money(row["amount"], row["currency"]) if row["amount"] is not None else None
         return cls(
@@ -171,7 +171,7 @@ class RequestRecord:
     reason: str | None = None
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> RequestRecord:
+    def from_row(cls, row: Mapping[Any, Any]) -> RequestRecord:
         """Return the request that a row of the table holds."""
         return cls(
             id=row["id"],

@@ -9,51 +9,17 @@ import sqlalchemy as sa
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway.journal.schema import operations, requests
-from voucher_gateway.storage.statement import Statement
 
-OF_KEY: Final = Statement(
-    sa.select(operations).where(
-        operations.c.account == sa.bindparam("account"),
-        operations.c.verb == sa.bindparam("verb"),
-        operations.c.reference == sa.bindparam("reference"),
-    )
+OF_KEY: Final = sa.select(operations).where(
+    operations.c.account == sa.bindparam("account"),
+    operations.c.verb == sa.bindparam("verb"),
+    operations.c.reference == sa.bindparam("reference"),
 )
-OF_ID: Final = Statement(sa.select(operations).where(operations.c.id == sa.bindparam("id")))
-SENT: Final = Statement(
-    sa.select(requests).where(requests.c.operation_id == sa.bindparam("id")).order_by(requests.c.id)
-)
-INSERT: Final = Statement(
-    sa.insert(operations),
-    columns=(
-        "id",
-        "account",
-        "verb",
-        "reference",
-        "order_number",
-        "provider",
-        "host",
-        "login",
-        "key_id",
-        "fingerprint",
-        "target",
-        "voucher_id",
-        "amount",
-        "currency",
-        "content",
-        "state",
-        "attempt",
-        "epoch",
-        "owner",
-        "created_at",
-        "updated_at",
-        "checks",
-    ),
-)
-INSERT_REQUEST: Final = Statement(
-    sa.insert(requests).returning(requests.c.id),
-    columns=("operation_id", "epoch", "attempt", "step", "decisive", "wire_reference", "intent", "sent_at"),
-)
-FINISH_REQUEST: Final = Statement(
+OF_ID: Final = sa.select(operations).where(operations.c.id == sa.bindparam("id"))
+SENT: Final = sa.select(requests).where(requests.c.operation_id == sa.bindparam("id")).order_by(requests.c.id)
+INSERT: Final = sa.insert(operations)
+INSERT_REQUEST: Final = sa.insert(requests).returning(requests.c.id)
+FINISH_REQUEST: Final = (
     sa.update(requests)
     .where(requests.c.id == sa.bindparam("row"))
     .values(effect=sa.bindparam("effect"), reason=sa.bindparam("reason"), finished_at=sa.bindparam("at"))
@@ -62,7 +28,7 @@ OWN_EPOCH: Final = (operations.c.id == sa.bindparam("mine")) & (operations.c.epo
 NOT_SETTLED: Final = (operations.c.state == OperationState.OPEN.value) | (
     operations.c.state == OperationState.UNKNOWN.value
 )
-REFRESH: Final = Statement(
+REFRESH: Final = (
     sa.update(operations)
     .where(OWN_EPOCH, operations.c.state == OperationState.OPEN.value)
     .values(
@@ -80,7 +46,7 @@ TAKE_OVER: Final = (
         updated_at=sa.bindparam("at"),
     )
 )
-SETTLE: Final = Statement(
+SETTLE: Final = (
     sa.update(operations)
     .where(OWN_EPOCH, NOT_SETTLED)
     .values(
@@ -98,16 +64,14 @@ SETTLE: Final = Statement(
 
 
 EXCLUSIVE_OPERATIONS: Final = (Operation.REFUND, Operation.CAPTURE)
-COMPETING: Final = Statement(
-    sa.select(operations.c.id).where(
-        operations.c.provider == sa.bindparam("provider"),
-        operations.c.host == sa.bindparam("host"),
-        operations.c.voucher_id == sa.bindparam("voucher"),
-        operations.c.verb == sa.bindparam("verb"),
-        NOT_SETTLED,
-        operations.c.id != sa.bindparam("mine"),
-        (operations.c.verb == Operation.REFUND.value) | (operations.c.target == sa.bindparam("subject")),
-    )
+COMPETING: Final = sa.select(operations.c.id).where(
+    operations.c.provider == sa.bindparam("provider"),
+    operations.c.host == sa.bindparam("host"),
+    operations.c.voucher_id == sa.bindparam("voucher"),
+    operations.c.verb == sa.bindparam("verb"),
+    NOT_SETTLED,
+    operations.c.id != sa.bindparam("mine"),
+    (operations.c.verb == Operation.REFUND.value) | (operations.c.target == sa.bindparam("subject")),
 )
 
 # An unknown one is begun again only where its provider says that a repeat is safe.

@@ -15,7 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable
 from voucher_gateway.fork_safety import register, renew_if_forked
-from voucher_gateway.storage.connections import BUSY_TIMEOUT_S, PooledTransaction, SharedConnection, SharedTransaction
+from voucher_gateway.storage.connections import BUSY_TIMEOUT_S, SharedConnection, pooled_transaction
 from voucher_gateway.storage.errors import database_errors
 from voucher_gateway.storage.files import DatabaseFile
 from voucher_gateway.storage.fork import track_session
@@ -29,30 +29,30 @@ _IDLE_S: Final = 5.0
 
 @hide_init_arguments  # the URL may hold a password
 class Database:
-    """A migrated database. It starts anew by itself after a fork.
+    """A database with the tables of one schema. It is usable in a forked child, too.
 
     Args:
         url: ``sqlite:///PATH`` or ``postgresql://...``; psycopg 3 is the driver.
-        schema: the tables that are to be there; those of other subjects are left alone.
+        schema: the tables to create or upgrade. Tables of other schemas are left alone.
 
     Attributes:
-        shown: what names it in messages, without any secret.
+        safe_url: the URL without any secret, for messages.
         is_sqlite: whether this is SQLite.
 
     Raises:
-        ConfigurationError: if the URL is none of these, or the driver is missing.
-        DatabaseUnavailable: if it cannot be opened or brought to the present schema.
+        ConfigurationError: if the URL is neither of these, or the driver is missing.
+        DatabaseUnavailable: if it cannot be opened, or its tables cannot be created or upgraded.
     """
 
     def __init__(self, url: str, schema: Schema) -> None:
-        renew_if_forked()  # SQLite must not open a file while it believes in locks of the parent process
+        renew_if_forked()  # SQLite must not open a file while it believes it holds locks of the parent process
         self._url = normalize(url, schema.subject)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
-        self.shown = safe_text(self._url)
+        self.safe_url = safe_text(self._url)
         self._file: DatabaseFile | None = None
         self._open()
         try:
-            with database_errors(self.shown):
+            with database_errors(self.safe_url):
                 upgrade_schema(schema, self.write, self.locks)
         except BaseException:
             self.close()
@@ -66,7 +66,7 @@ class Database:
 
     @property
     def locks(self) -> Locks:
-        """The locks of this process there."""
+        """The locks of this process in the database."""
         renew_if_forked()
         return self._locks
 
@@ -74,39 +74,43 @@ class Database:
         self._closed = False
         if self.is_sqlite:
             self._engine = _sqlite_engine(self._url)
-            # Once for this object and its copies in children: it never goes on with another file.
+            # Made once for this object and its copies in children: it never continues with another file.
             self._file = self._file or DatabaseFile(self._url.database or "")
-            locks = FileLocks.at(Path(f"{self._url.database}.locks"))
+            locks = FileLocks.open_shared(Path(f"{self._url.database}.locks"))
             self._locks: Locks = locks
-            self._shared = SharedConnection(self._engine, self.shown, self._file, locks.check_lock_file)
+            self._shared = SharedConnection(self._engine, self.safe_url, self._file, locks.check_lock_file)
         else:
             self._engine = _postgres_engine(self._url)
             self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-            self._locks = AdvisoryLocks(self._engine, self.shown)
+            self._locks = AdvisoryLocks(self._engine, self.safe_url)
 
     def write(self) -> AbstractContextManager[Connection]:
         """Give a connection in a transaction that is committed at the end.
 
-        In SQLite it holds the write lock from its begin on, and one thread of the process uses the file at a time.
+        In SQLite the transaction holds the write lock from its begin on, and one thread of the process uses the file
+        at a time.
+
+        Raises:
+            DatabaseUnavailable: if the transaction cannot begin, a statement failed, or the commit failed.
         """
         renew_if_forked()
-        return (
-            SharedTransaction(self._shared, immediate=True)
-            if self.is_sqlite
-            else PooledTransaction(self._engine, self.shown)
-        )
+        if self.is_sqlite:
+            return self._shared.transaction(immediate=True)
+        return pooled_transaction(self._engine, self.safe_url)
 
     def read(self) -> AbstractContextManager[Connection]:
-        """Give a connection for reading. Each statement sees all that was committed before it."""
+        """Give a connection for reading. Each statement sees everything that was committed before it.
+
+        Raises:
+            DatabaseUnavailable: if the database cannot be reached, or a statement failed.
+        """
         renew_if_forked()
-        return (
-            SharedTransaction(self._shared, immediate=False)
-            if self.is_sqlite
-            else PooledTransaction(self._reader, self.shown)
-        )
+        if self.is_sqlite:
+            return self._shared.transaction(immediate=False)
+        return pooled_transaction(self._reader, self.safe_url)
 
     def close(self) -> None:
-        """Close all connections and give up the locks; in SQLite, when the turn that is under way has ended."""
+        """Close all connections and free the locks. In SQLite a transaction of another thread may end first."""
         renew_if_forked()
         if self._closed:
             return
@@ -117,7 +121,7 @@ class Database:
         self._locks.close()
 
     def renew_after_fork(self) -> None:
-        """Open connections and locks of this process's own."""
+        """Open connections and locks for this process."""
         self._engine.dispose(close=False)
         if not self._closed:
             self._open()
@@ -126,38 +130,43 @@ class Database:
 def _sqlite_engine(url: sa.URL) -> Engine:
     path = Path(url.database or "")
     if not path.parent.is_dir():
-        raise DatabaseUnavailable(f"the folder of the database {path} does not exist")
+        raise DatabaseUnavailable(f"the folder of the database {path} does not exist: create it")
     engine = sa.create_engine(
         url,
         connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
-        poolclass=sa.pool.QueuePool,
-        pool_size=1,
-        max_overflow=4,
+        poolclass=sa.pool.NullPool,
+        hide_parameters=True,
     )
 
     @sa.event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _: Any) -> None:
-        # The driver's own transactions begin too late (DEFERRED); `Database.write` begins ours.
+    def _configure(connection: Any, _: Any) -> None:
+        # The driver's own transactions are DEFERRED: they take the write lock too late.
         connection.isolation_level = None
         _enable_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
 
+    @sa.event.listens_for(engine, "handle_error")
+    def _keep_for_rollback(context: sa.engine.ExceptionContext) -> None:
+        # On Ctrl-C SQLAlchemy would close the connection without a rollback. The traceback keeps the cursor alive, and
+        # the cursor keeps the write lock. `SharedConnection` rolls back and then closes it.
+        context.is_disconnect = False
+
     return engine
 
 
 def _enable_wal(connection: sqlite3.Connection) -> None:
-    """Switch to the write-ahead log, which the file then remembers.
+    """Switch to the write-ahead log, a setting that the file keeps.
 
-    When several processes do so at once for a new file, SQLite tells the losers at once that it is locked, without
-    the usual waiting.
+    If several processes switch a new file at the same time, SQLite reports a lock to the losers at once, without the
+    usual waiting.
     """
-    patience = time.monotonic() + BUSY_TIMEOUT_S
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= patience:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
                 raise
         else:
             return
@@ -166,8 +175,15 @@ def _enable_wal(connection: sqlite3.Connection) -> None:
 
 def _postgres_engine(url: sa.URL) -> Engine:
     try:
-        # Said in so many words: whatever the server's default is, a statement must see what was committed before it.
-        engine = sa.create_engine(url, pool_size=16, max_overflow=16, pool_timeout=30, isolation_level="READ COMMITTED")
+        # Explicit, whatever the server's default is: a statement must see what was committed before it.
+        engine = sa.create_engine(
+            url,
+            pool_size=16,
+            max_overflow=16,
+            pool_timeout=30,
+            isolation_level="READ COMMITTED",
+            hide_parameters=True,
+        )
     except ModuleNotFoundError:
         raise ConfigurationError("PostgreSQL needs the driver: pip install 'voucher-gateway[postgres]'") from None
 
@@ -176,12 +192,12 @@ def _postgres_engine(url: sa.URL) -> Engine:
         track_session(connection)
 
     @sa.event.listens_for(engine, "checkin")
-    def _put_back(_: Any, record: ConnectionPoolEntry) -> None:
+    def _note_idle_since(_: Any, record: ConnectionPoolEntry) -> None:
         record.info["idle_since"] = time.monotonic()
 
     @sa.event.listens_for(engine, "checkout")
     def _ping_if_idle(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
-        # Asking before each use would cost as much as a statement; what was used a moment ago is taken as it is.
+        # A ping before each use would cost as much as a statement. A connection that was just used is not tested.
         if time.monotonic() - record.info.get("idle_since", time.monotonic()) > _IDLE_S:
             _ping(engine, connection)
 
@@ -189,14 +205,14 @@ def _postgres_engine(url: sa.URL) -> Engine:
 
 
 def _ping(engine: Engine, connection: Any) -> None:
-    """Make sure that a connection still lives.
+    """Check that a connection still works.
 
     Raises:
-        DisconnectionError: if it does not; the pool then makes another.
+        DisconnectionError: if it does not. The pool then opens another.
     """
     try:
-        lives = engine.dialect.do_ping(connection)
+        works = engine.dialect.do_ping(connection)
     except engine.dialect.loaded_dbapi.Error:
-        lives = False
-    if not lives:
+        works = False
+    if not works:
         raise sa.exc.DisconnectionError

@@ -1,4 +1,4 @@
-"""What the caller hears when the database does not do its part."""
+"""Errors of the database driver as errors of this library."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from voucher_gateway.errors import DatabaseUnavailable
 
 
 @contextmanager
-def database_errors(url: str) -> Iterator[None]:
-    """Turn the driver's errors into `DatabaseUnavailable`.
+def database_errors(safe_url: str) -> Iterator[None]:
+    """Raise `DatabaseUnavailable` for each error of SQLAlchemy and the driver.
 
     Args:
-        url: the database's URL without its password, for the message.
+        safe_url: the database's URL without its password, for the message.
     """
     try:
         yield
     except SQLAlchemyError as error:
-        trouble = unavailable(error, url)
+        unavailable = _unavailable(error, safe_url)
     else:
         return
-    raise trouble
+    raise unavailable from None
 
 
-def unavailable(error: SQLAlchemyError, url: str) -> DatabaseUnavailable:
-    """Return what the caller is to hear of a driver's error, without statement and parameters.
+def _unavailable(error: SQLAlchemyError, safe_url: str) -> DatabaseUnavailable:
+    """Return the error for the caller, without statement and parameters.
 
-    Its `vendor_code` is SQLite's name of the error, such as ``SQLITE_FULL``, or PostgreSQL's SQLSTATE; None where the
-    database said nothing, as when the connection broke.
+    Its `vendor_code` is SQLite's name of the error, such as ``SQLITE_FULL``, or PostgreSQL's SQLSTATE. It is None if
+    the database reported nothing, as when the connection broke.
     """
     cause = getattr(error, "orig", None) or error
     reason = str(cause).splitlines()[0][:200] if str(cause) else type(cause).__name__
     code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
-    return DatabaseUnavailable(f"the database {url} did not do it: {reason}", vendor_code=code)
+    return DatabaseUnavailable(f"database error at {safe_url}: {reason}", vendor_code=code)

@@ -1,115 +1,225 @@
-"""What a forked child must not share with its parent.
+"""Keeps database connections from being shared between a parent process and a forked child.
 
-*SQLite*: it notes once for each file and process which locks are held. A child that inherits an open connection
-believes that it holds the parent's locks, for as long as it lives and through every connection of its own; the others,
-who see that nobody holds them, take the log from under it, and what it commits is lost. So no connection is carried
-over a fork: turns are kept waiting, and the connections closed, from right before a fork until right after. Where a
-fork in C runs no hooks, the child closes what it inherited before it opens anything.
+*SQLite* tracks file locks per process in memory. A forked child with an inherited connection believes it holds locks
+that it does not; other processes may then reset the write-ahead log, and the child's commits are lost. So no connection
+is open during a fork: from right before it until right after, transactions wait and connections are closed. A fork in C
+runs no hooks. After such a fork the child closes what it inherited before it opens anything.
 
-*PostgreSQL*: a session ends with the last copy of its socket. A child that kept one would keep a killed parent's
-transaction alive, and with it the locks.
+To close an inherited connection is dangerous: SQLite then tries for an exclusive lock, and whoever gets that moves the
+log into the file and deletes the log by its name, which may be another log by then. So the child first takes a lock of
+an open file description. The exclusive lock never passes that, not even in the same process.
+
+*PostgreSQL* ends a session when the last copy of its socket is closed. A child that kept a copy would keep a killed
+parent's transaction alive, and with it the locks.
 """
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
-import queue
+import struct
 import threading
 import time
 import weakref
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from voucher_gateway.fork_safety import call_after_fork
-from voucher_gateway.storage.inherited import close_inherited
+from voucher_gateway.storage.files import is_path_descriptor
 
-if TYPE_CHECKING:
-    from voucher_gateway.storage.connections import ConnectionToken, SharedConnection
+FORK_WAIT_S: Final = 5.0
+"""How long a fork waits for transactions, in seconds: less than a transaction waits for another."""
 
-PATIENCE_S: Final = 5.0
-"""How long a fork waits for the turns that are under way; less than a turn waits for another."""
+
+class SqliteConnection(Protocol):
+    """The connection of this process to an SQLite file: `voucher_gateway.storage.connections.SharedConnection`."""
+
+    path: str
+    had_error: bool
+    forked_mid_transaction: bool
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether the calling thread is in a transaction."""
+        ...
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection."""
+        ...
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether a thread is in a transaction, or the connection is paused."""
+        ...
+
+    def pause(self, timeout_s: float) -> bool:
+        """Close the connection and keep threads from using it; False if a transaction does not end in time."""
+        ...
+
+    def resume(self) -> None:
+        """Let threads use the database again."""
+        ...
+
+    def drop(self) -> None:
+        """Close the connection."""
+        ...
+
 
 _guard = threading.RLock()
-_files: weakref.WeakSet[SharedConnection] = weakref.WeakSet()
+_connections: weakref.WeakSet[SqliteConnection] = weakref.WeakSet()
 _sessions: weakref.WeakSet[Any] = weakref.WeakSet()
-_resting: dict[int, list[tuple[SharedConnection, ConnectionToken]]] = {}
-_torn: set[str] = set()
+_paused: dict[int, list[SqliteConnection]] = {}
+_unusable_paths: set[str] = set()
 _inherited: list[object] = []
 
 
-def track_sqlite(shared: SharedConnection) -> None:
-    """Let no fork carry over this connection to an SQLite file."""
+def track_sqlite(connection: SqliteConnection) -> None:
+    """Close a connection to an SQLite file before each fork."""
     with _guard:
-        _files.add(shared)
+        _connections.add(connection)
 
 
 def track_session(connection: Any) -> None:
-    """Let no child keep the socket of this connection of psycopg's."""
+    """Close the copy of the socket of a connection of psycopg's in each child."""
     _sessions.add(connection)
 
 
 def was_forked_mid_transaction(path: str) -> bool:
-    """Whether this process was forked in the midst of a turn at an SQLite file, and can never use it."""
-    return path in _torn
+    """Whether this process was forked during a transaction at an SQLite file, and can never use that file."""
+    return path in _unusable_paths
 
 
-def _before() -> None:
-    resting = _resting[threading.get_ident()] = []
-    deadline = time.monotonic() + PATIENCE_S
-    if not _guard.acquire(timeout=2 * PATIENCE_S):  # another thread forks at the same time, and waits too
+def _before_fork() -> None:
+    paused = _paused[threading.get_ident()] = []
+    deadline = time.monotonic() + FORK_WAIT_S
+    if not _guard.acquire(timeout=2 * FORK_WAIT_S):  # another thread forks at the same time, and waits too
         return
-    for shared in list(_files):
-        with suppress(queue.Empty):
-            if not shared.is_mine:
-                resting.append((shared, shared.free.get(timeout=max(0.0, deadline - time.monotonic()))))
-                shared.drop()
-    if any(shared.failed for shared in list(_files)):
+    connections = list(_connections)
+    others = [connection for connection in connections if not connection.is_mine]
+    paused += [connection for connection in others if connection.pause(deadline - time.monotonic())]
+    if any(connection.had_error for connection in connections):
         gc.collect()
-        for shared in list(_files):
-            shared.failed = False
+        for connection in connections:
+            connection.had_error = False
 
 
-def _after_in_parent() -> None:
-    for shared, right in _resting.pop(threading.get_ident(), ()):
-        shared.free.put(right)
-    with suppress(RuntimeError):  # it could not be had
+def _after_fork_in_parent() -> None:
+    for connection in _paused.pop(threading.get_ident(), ()):
+        connection.resume()
+    with suppress(RuntimeError):  # `_before_fork` did not get it
         _guard.release()
 
 
-def _renew_in_child() -> None:
+def _after_fork_in_child() -> None:
     global _guard
-    for rested in list(_resting.values()):
-        for shared, right in rested:
-            shared.free.put(right)
-    _resting.clear()
+    for paused in list(_paused.values()):
+        for connection in paused:
+            connection.resume()
+    _paused.clear()
     _guard = threading.RLock()
-    files = list(_files)
-    # What is neither free nor closed belongs to a thread that is not here.
-    _torn.update(shared.path for shared in files if shared.free.empty())
-    _torn.update(close_inherited([shared for shared in files if shared.is_connected and shared.path not in _torn]))
-    for shared in files:
-        if shared.free.empty() or shared.is_connected:
-            shared.torn = True
-            _torn.add(shared.path)
-            _inherited.append(shared)  # to close the connection would meddle with the parent's
-    _end_copies()
+    connections = list(_connections)
+    # A connection that is still in use belongs to a thread that does not exist in the child.
+    _unusable_paths.update(connection.path for connection in connections if connection.is_in_use)
+    idle = [connection for connection in connections if connection.path not in _unusable_paths]
+    _unusable_paths.update(_close_inherited([connection for connection in idle if connection.is_connected]))
+    for connection in connections:
+        if connection.is_in_use or connection.is_connected:
+            connection.forked_mid_transaction = True
+            _unusable_paths.add(connection.path)
+            _inherited.append(connection)  # kept: closing the connection would change the parent's locks
+    _replace_inherited_sockets()
 
 
-def _end_copies() -> None:
-    """Put nothing in the place of each inherited socket.
+def _replace_inherited_sockets() -> None:
+    """Replace each inherited socket by ``/dev/null``.
 
-    Not only closed, as its number could then be that of another file while somebody still writes to it.
+    If it were only closed, its number could become another file's while something still writes to it.
     """
-    nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     for connection in list(_sessions):
         with suppress(Exception):  # it is closed already
-            os.dup2(nothing, connection.fileno(), inheritable=False)
+            os.dup2(null, connection.fileno(), inheritable=False)
             _inherited.append(connection)
     _sessions.clear()
-    os.close(nothing)
+    os.close(null)
 
 
-call_after_fork(_renew_in_child)
+# --- inherited connections to SQLite files ---
+
+# The bytes that SQLite locks (its os.h): readers share a range, a last user takes it all.
+_SHARED_FIRST: Final = 0x40000000 + 2
+_SHARED_SIZE: Final = 510
+_LOCK_WAIT_S: Final = 5.0
+_POLL_S: Final = 0.005
+_OPEN_FILES: Final = "/proc/self/fd"
+
+
+def _close_inherited(connections: Sequence[SqliteConnection]) -> set[str]:
+    """Close connections that are not in a transaction, and return the paths of files that may still be open.
+
+    The parent keeps its locks, and no log is moved or deleted.
+    """
+    guards: dict[str, int] = {}
+    paths = {connection.path for connection in connections}
+    try:
+        for path in paths:
+            if (guard := _lock_out_exclusive(path)) is not None:
+                guards[path] = guard
+        for connection in connections:
+            if connection.path in guards:
+                connection.drop()
+        if any(map(_is_open_besides, guards.values())):
+            gc.collect()  # the error of a failed transaction may keep a cursor alive, and with it a closed connection
+        return {path for path in paths if path not in guards or _is_open_besides(guards[path])}
+    finally:
+        # SQLite has no lock in this process that this could end: all that it tracked is forgotten.
+        for guard in guards.values():
+            os.close(guard)
+
+
+def _lock_out_exclusive(path: str) -> int | None:
+    """Return a descriptor whose lock keeps everybody from the exclusive lock of a file; None if that is impossible."""
+    if not hasattr(fcntl, "F_OFD_SETLK"):
+        return None
+    try:
+        guard = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    shared_lock = struct.pack("hhqqi", fcntl.F_RDLCK, os.SEEK_SET, _SHARED_FIRST, _SHARED_SIZE, 0)
+    deadline = time.monotonic() + _LOCK_WAIT_S
+    while True:
+        try:
+            fcntl.fcntl(guard, fcntl.F_OFD_SETLK, shared_lock)
+        except OSError:  # a last user of the file holds the exclusive lock now
+            if time.monotonic() >= deadline:
+                os.close(guard)
+                return None
+            time.sleep(_POLL_S)
+        else:
+            return guard
+
+
+def _is_open_besides(guard: int) -> bool:
+    """Whether this process has the guarded file open by another descriptor, too."""
+    guarded = os.fstat(guard)
+    try:
+        numbers = [int(name) for name in os.listdir(_OPEN_FILES)]
+    except OSError:
+        return True  # it cannot be known
+    others = (number for number in numbers if number != guard and not is_path_descriptor(number))
+    return any(_is_descriptor_of(number, guarded) for number in others)
+
+
+def _is_descriptor_of(number: int, file: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.fstat(number), file)
+    except OSError:
+        return False
+
+
+call_after_fork(_after_fork_in_child)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before, after_in_parent=_after_in_parent)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent)

@@ -202,7 +202,7 @@ class FileLocks(Locks):
         self._closing = threading.Lock()
 
     @classmethod
-    def at(cls, path: Path) -> FileLocks:
+    def open_shared(cls, path: Path) -> FileLocks:
         """Return this process's locks in a file, which is made if it is not there; `close` gives them back.
 
         Raises:

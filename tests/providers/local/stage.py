@@ -61,7 +61,7 @@ class LocalVendor:
         self._made: list[LocalProvider] = []
         self._patch = pytest.MonkeyPatch()
         with closing(Database(self._url, VOUCHERS)) as database:
-            self._shown = database.shown
+            self._shown = database.safe_url
         self._stock(vouchers)
         self._ahead.write_text("0")
         self._watch()
@@ -160,7 +160,7 @@ class LocalVendor:
         @contextmanager
         def transaction(database: Database) -> Iterator[Any]:
             label = getattr(_here, "label", None)
-            if label == "" or database.shown != self._shown:
+            if label == "" or database.safe_url != self._shown:
                 with real(database) as connection:
                     yield connection
                 return

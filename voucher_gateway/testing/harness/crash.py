@@ -270,7 +270,7 @@ class JournalledCall:
         )
         require(times in (0, 1), seen)
         # A vendor may be a database, too: only the journal's own trouble is meant.
-        journal = self.rig.desk.journal.database.shown
+        journal = self.rig.desk.journal.database.safe_url
         troubled = isinstance(error, DatabaseUnavailable) and journal in error.message
         require(not troubled, f"{seen}: nothing was wrong with the journal")
         if error is None:

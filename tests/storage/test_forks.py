@@ -17,14 +17,13 @@ from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.provider_api import DatabaseUnavailable
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.files import is_path_descriptor
-from voucher_gateway.storage.statement import execute
 
 
 @pytest.fixture
 def words_url(sqlite_url: str) -> str:
     database = Database(sqlite_url, JOURNAL)
     with database.write() as connection:
-        execute(connection, "CREATE TABLE words (word TEXT NOT NULL)")
+        connection.exec_driver_sql("CREATE TABLE words (word TEXT NOT NULL)")
     database.close()
     return sqlite_url
 
@@ -49,7 +48,7 @@ def test_what_a_child_commits_stays_when_its_parent_has_died(words_url: str) -> 
         _add(database, "parent")
         if os.fork() == 0:
             with database.read() as connection:
-                execute(connection, "SELECT word FROM words")
+                connection.exec_driver_sql("SELECT word FROM words")
             os.write(writing, b"!")
             os.read(gate, 1)
             os.write(writing, _say_and_add(database, "child").encode())
@@ -77,7 +76,7 @@ def test_no_connection_is_carried_over_a_fork(
     _add(database, "one")
     del forgotten
     with pytest.raises(DatabaseUnavailable) as caught, failed.write() as connection:
-        execute(connection, "INSERT INTO words VALUES (NULL)")
+        connection.exec_driver_sql("INSERT INTO words VALUES (NULL)")
 
     def work() -> list[str]:
         numbers = [number for number in os.listdir("/proc/self/fd") if not is_path_descriptor(int(number))]
@@ -97,7 +96,7 @@ def test_a_fork_waits_for_another_threads_turn(words_url: str, monkeypatch: pyte
 
     def turn() -> None:
         with database.write() as connection:
-            execute(connection, "INSERT INTO words VALUES ('thread')")
+            connection.exec_driver_sql("INSERT INTO words VALUES ('thread')")
             inside.set()
             time.sleep(0.2)
 
@@ -111,17 +110,17 @@ def test_a_fork_waits_for_another_threads_turn(words_url: str, monkeypatch: pyte
     assert _words(words_url) == ["child", "parent", "thread"]
 
 
-def test_a_child_that_was_forked_in_the_midst_of_a_turn_is_refused(
+def test_a_child_that_was_forked_during_a_transaction_is_refused(
     words_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It can never use the file, as SQLite believes there that the parent's locks are its own."""
-    monkeypatch.setattr("voucher_gateway.storage.fork.PATIENCE_S", 0.1)
+    monkeypatch.setattr("voucher_gateway.storage.fork.FORK_WAIT_S", 0.1)
     database = Database(words_url, JOURNAL)
     inside, end = threading.Event(), threading.Event()
 
     def turn() -> None:
         with database.write() as connection:
-            execute(connection, "INSERT INTO words VALUES ('thread')")
+            connection.exec_driver_sql("INSERT INTO words VALUES ('thread')")
             inside.set()
             end.wait()
 
@@ -130,7 +129,7 @@ def test_a_child_that_was_forked_in_the_midst_of_a_turn_is_refused(
     inside.wait()
     for attempt in (lambda: _add(database, "child"), lambda: _add(Database(words_url, JOURNAL), "child")):
         with _child(attempt) as child:
-            assert "DatabaseUnavailable: this process was forked in the midst of a transaction" in child()
+            assert "DatabaseUnavailable: this process was forked during a transaction" in child()
     end.set()
     thread.join()
     assert _words(words_url) == ["thread"]
@@ -142,7 +141,7 @@ def test_a_fork_within_a_turn_ends_the_turn_for_the_parent_only(words_url: str) 
     child = -1
     try:
         with database.write() as connection:
-            execute(connection, "INSERT INTO words VALUES ('one')")
+            connection.exec_driver_sql("INSERT INTO words VALUES ('one')")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)
                 child = os.fork()
@@ -152,7 +151,7 @@ def test_a_fork_within_a_turn_ends_the_turn_for_the_parent_only(words_url: str) 
         if child == 0:
             os._exit(0)
     os.close(writing)
-    assert b"forked in the midst" in os.read(reading, 1000)
+    assert b"forked during" in os.read(reading, 1000)
     os.close(reading)
     os.waitpid(child, 0)
     _add(database, "two")
@@ -168,13 +167,13 @@ def test_a_killed_process_ends_its_transaction_though_its_child_lives_on(postgre
         killed = os.fork()
     if killed == 0:
         with database.read() as connection:  # a connection of this process's own
-            execute(connection, "SELECT 1")
+            connection.exec_driver_sql("SELECT 1")
         if os.fork() == 0:
             os.close(end)
             os.read(stop, 1)
             os._exit(0)
         with database.write() as connection:
-            execute(connection, "SELECT pg_advisory_xact_lock(1)")
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(1)")
             os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(killed, 0)
     with psycopg.connect(postgres_url, autocommit=True) as other:
@@ -187,7 +186,7 @@ def test_a_killed_process_ends_its_transaction_though_its_child_lives_on(postgre
 
 def _add(database: Database, word: str) -> None:
     with database.write() as connection:
-        execute(connection, f"INSERT INTO words VALUES ('{word}')")
+        connection.exec_driver_sql(f"INSERT INTO words VALUES ('{word}')")
 
 
 def _say_and_add(database: Database, word: str) -> str:
@@ -197,13 +196,13 @@ def _say_and_add(database: Database, word: str) -> str:
 
 def _say(database: Database) -> str:
     with database.read() as connection:
-        return " ".join(sorted(word for (word,) in execute(connection, "SELECT word FROM words").fetchall()))
+        return " ".join(sorted(word for (word,) in connection.exec_driver_sql("SELECT word FROM words").fetchall()))
 
 
 def _words(url: str) -> list[str]:
     database = Database(url, JOURNAL)
     with database.read() as connection:
-        found = sorted(word for (word,) in execute(connection, "SELECT word FROM words").fetchall())
+        found = sorted(word for (word,) in connection.exec_driver_sql("SELECT word FROM words").fetchall())
     database.close()
     return found
 

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.conftest import Shop
-from tests.database.shops import AlembicShop, DjangoShop, OwnTables
+from tests.storage.shop_tables import AlembicShop, DjangoShop, OwnTables
 from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.migration.run.schema import SCHEMA as MIGRATIONS
 from voucher_gateway.provider_api import DatabaseUnavailable

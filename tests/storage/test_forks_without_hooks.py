@@ -11,7 +11,6 @@ import pytest
 from tests.forking import CHILD_HOOKS_ONLY, WITH_HOOKS, WITHOUT_HOOKS, Child, run_in_master
 from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.storage.engine import Database
-from voucher_gateway.storage.statement import execute
 
 pytestmark = pytest.mark.parametrize("way", [WITHOUT_HOOKS, CHILD_HOOKS_ONLY])
 
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.parametrize("way", [WITHOUT_HOOKS, CHILD_HOOKS_ONLY])
 def words_url(sqlite_url: str) -> str:
     database = Database(sqlite_url, JOURNAL)
     with database.write() as connection:
-        execute(connection, "CREATE TABLE words (word TEXT NOT NULL)")
+        connection.exec_driver_sql("CREATE TABLE words (word TEXT NOT NULL)")
     database.close()
     return sqlite_url
 
@@ -106,11 +105,11 @@ def test_a_child_that_uses_nothing_leaves_the_log_alone(words_url: str, way: str
     assert words(words_url) == "killed parent"
 
 
-def test_a_child_that_was_forked_in_the_midst_of_a_turn_is_refused(words_url: str, way: str) -> None:
+def test_a_child_that_was_forked_during_a_transaction_is_refused(words_url: str, way: str) -> None:
     def master() -> str:
         database = Database(words_url, JOURNAL)
         with database.write() as connection:
-            execute(connection, "INSERT INTO words VALUES ('parent')")
+            connection.exec_driver_sql("INSERT INTO words VALUES ('parent')")
             children = [
                 Child(way, lambda: add(database, "child")),
                 Child(way, lambda: add(Database(words_url, JOURNAL), "new")),
@@ -119,7 +118,7 @@ def test_a_child_that_was_forked_in_the_midst_of_a_turn_is_refused(words_url: st
             child.begin()
         return "\n".join(child.answer() for child in children)
 
-    refused = "DatabaseUnavailable: this process was forked in the midst of a transaction"
+    refused = "DatabaseUnavailable: this process was forked during a transaction"
     assert run_in_master(master).count(refused) == 2
     assert words(words_url) == "parent"
 
@@ -147,7 +146,7 @@ def test_a_killed_parent_frees_its_locks_once_its_children_work(postgres_url: st
 
     def parent() -> None:
         with database.write() as connection:
-            execute(connection, "SELECT pg_advisory_xact_lock(1)")
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(1)")
             child = Child(way, lambda: (_session(database), os.write(writing, b"!"), os.read(os.pipe()[0], 1)))
             child.begin()
             os.write(writing, f"{child.pid} ".encode())
@@ -168,22 +167,22 @@ def test_a_killed_parent_frees_its_locks_once_its_children_work(postgres_url: st
 
 def add(database: Database, word: str) -> str:
     with database.write() as connection:
-        execute(connection, f"INSERT INTO words VALUES ('{word}')")
+        connection.exec_driver_sql(f"INSERT INTO words VALUES ('{word}')")
     with database.read() as connection:
-        return " ".join(sorted(word for (word,) in execute(connection, "SELECT word FROM words").fetchall()))
+        return " ".join(sorted(word for (word,) in connection.exec_driver_sql("SELECT word FROM words").fetchall()))
 
 
 def words(url: str) -> str:
     database = Database(url, JOURNAL)
     with database.read() as connection:
-        found = sorted(word for (word,) in execute(connection, "SELECT word FROM words").fetchall())
+        found = sorted(word for (word,) in connection.exec_driver_sql("SELECT word FROM words").fetchall())
     database.close()
     return " ".join(found)
 
 
 def _session(database: Database) -> str:
     with database.read() as connection:
-        return str(execute(connection, "SELECT pg_backend_pid()").fetchone()[0])
+        return str(connection.exec_driver_sql("SELECT pg_backend_pid()").fetchone()[0])
 
 
 def _add_and_die(url: str) -> None:
