@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voucher_gateway.errors import InvalidRequest, MalformedResponse, ProviderUnavailable
-from voucher_gateway.listing.listing import STALLED_BEYOND, STALLED_WITHIN, Listing
+from voucher_gateway.listing.listing import MAX_STALLED_PAGES_BEYOND_END, MAX_STALLED_PAGES_WITHIN, Listing
 from voucher_gateway.listing.page import Page
 
 sizes = st.integers(1, 5)
@@ -79,7 +79,9 @@ def test_insertions_anywhere_hide_nothing_from_one_worker_and_are_reported(
 
     def insert(vendor: Vendor) -> None:
         told.append(len(vendor.ids))
-        room = count + (STALLED_BEYOND - 1) * size - len(vendor.ids)  # more at once looks like a vendor gone mad
+        room = (
+            count + (MAX_STALLED_PAGES_BEYOND_END - 1) * size - len(vendor.ids)
+        )  # more at once looks like a vendor gone mad
         for _ in range(data.draw(st.integers(0, room))):
             vendor.ids.insert(data.draw(st.integers(0, len(vendor.ids))), next(new))
 
@@ -218,27 +220,27 @@ def test_a_vendor_that_always_gives_the_first_page_and_promises_more_is_stopped(
     with pytest.raises(MalformedResponse, match="nothing new"):
         list(entries)
     assert entries.report.seen == 2
-    assert len(asked) <= 2 + STALLED_BEYOND + 2 * workers
+    assert len(asked) <= 2 + MAX_STALLED_PAGES_BEYOND_END + 2 * workers
 
 
 def test_a_vendor_that_ignores_the_page_number_and_tells_no_total_is_stopped() -> None:
     entries = Listing(lambda _: Page(items=["a"], size=1), key=str, workers=1)
     with pytest.raises(MalformedResponse):
         list(entries)
-    assert entries.report.pages == 1 + STALLED_BEYOND
+    assert entries.report.pages == 1 + MAX_STALLED_PAGES_BEYOND_END
 
 
 def test_a_vendor_that_promises_a_million_million_and_gives_nothing_is_stopped() -> None:
     entries = Listing(lambda _: Page[str](items=[], total=10**12, size=1), key=str, workers=1)
     with pytest.raises(MalformedResponse):
         list(entries)
-    assert entries.report.pages == STALLED_WITHIN
+    assert entries.report.pages == MAX_STALLED_PAGES_WITHIN
 
 
 def test_repeated_pages_at_the_very_end_of_a_grown_list_are_no_error() -> None:
     entries = Listing(lambda index: Page(items=["a"], total=5 if index else 2, size=1), key=str, workers=1)
     assert list(entries) == ["a"]
-    assert entries.report.duplicates == 1 + STALLED_BEYOND
+    assert entries.report.duplicates == 1 + MAX_STALLED_PAGES_BEYOND_END
 
 
 @given(count=st.integers(0, 20), limit=st.integers(1, 25), size=sizes, workers=workers)

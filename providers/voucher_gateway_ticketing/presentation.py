@@ -165,7 +165,7 @@ def presentation(account: str, currency: str, info: TicketingInfo, raw: RawObjec
 def _rate(rate: Decimal) -> str:
     exponent = rate.as_tuple().exponent
     if not isinstance(exponent, int) or max(abs(exponent), abs(rate.adjusted())) > _LONGEST_RATE:
-        raise MalformedResponse("the tax rate is no percentage", problems=("seller.taxRate: a percentage is due",))
+        raise MalformedResponse("the tax rate is no percentage", problems=("seller.taxRate: expected a percentage",))
     text = f"{rate:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 

@@ -113,18 +113,18 @@ def test_every_wrong_field_is_named_at_once_by_its_path_in_the_vendors_words(con
     payload = {"data": [GOOD, wrong, SECRET, {**GOOD, "validUntil": 1}], "meta": {"lastPage": None}, "links": [None]}
     assert problems(converter, Page, payload) == {
         "data[1].id: is missing",
-        "data[1].amount: text of 1 to 6 ASCII digits, a point and exactly 2 decimals is due",
-        "data[1].currency: an active ISO 4217 currency is due",
-        "data[1].code: text is due",
-        "data[1].validUntil: an RFC 3339 timestamp is due",
-        "data[1].lasts: a whole number is due",
-        "data[1].taxable: true or false is due",
-        "data[1].rawData: an object is due",
-        "data[2]: an object is due",
-        "data[3].validUntil: an RFC 3339 timestamp is due",
+        "data[1].amount: expected a string of 1 to 6 ASCII digits, a point and exactly 2 decimals",
+        "data[1].currency: expected an active ISO 4217 currency",
+        "data[1].code: expected a string",
+        "data[1].validUntil: expected an RFC 3339 timestamp",
+        "data[1].lasts: expected an integer",
+        "data[1].taxable: expected a boolean",
+        "data[1].rawData: expected an object",
+        "data[2]: expected an object",
+        "data[3].validUntil: expected an RFC 3339 timestamp",
         "meta.total: is missing",
-        "meta.lastPage: a whole number is due",
-        "links[0]: text is due",
+        "meta.lastPage: expected an integer",
+        "links[0]: expected a string",
     }
 
 
@@ -134,24 +134,24 @@ def test_the_message_names_the_first_few_and_counts_the_rest(converter: cattrs.C
     assert len(caught.value.problems) == 1000
     assert str(caught.value) == (
         "the list breaks the vendor's contract: "
-        + "; ".join(f"[{index}].total: a whole number is due" for index in range(5))
+        + "; ".join(f"[{index}].total: expected an integer" for index in range(5))
         + " and 995 more"
     )
 
 
 @pytest.mark.parametrize("payload", [None, "{}", "data", [], [GOOD], 1, True])
 def test_what_is_no_object_at_all_is_one_problem(converter: cattrs.Converter, payload: object) -> None:
-    assert problems(converter, Page, payload) == {"the whole: an object is due"}
+    assert problems(converter, Page, payload) == {"the whole: expected an object"}
 
 
 @pytest.mark.parametrize("payload", [None, "abc", {}, {"0": GOOD}, 1])
 def test_what_is_no_array_is_one_problem(converter: cattrs.Converter, payload: object) -> None:
-    assert problems(converter, list[Voucher], payload) == {"the whole: an array is due"}
+    assert problems(converter, list[Voucher], payload) == {"the whole: expected an array"}
 
 
 @pytest.mark.parametrize("text", ["id", "idcodevalidUntil", ["id", "code"]])
 def test_a_text_that_contains_the_names_is_no_object(converter: cattrs.Converter, text: object) -> None:
-    assert problems(converter, Frozen, text) == {"the whole: an object is due"}
+    assert problems(converter, Frozen, text) == {"the whole: expected an object"}
 
 
 def test_a_validator_of_the_class_is_asked_and_not_quoted(converter: cattrs.Converter) -> None:
@@ -264,7 +264,7 @@ def test_all_objects_that_cannot_be_mapped_are_named(converter: cattrs.Converter
     yen = {"id": SECRET, "amount": "471.15", "currency": "JPY"}
     with pytest.raises(MalformedResponse) as caught:
         read_all(converter, [GOOD, yen, GOOD, yen])
-    rule = "an amount with at most the 0 decimals of JPY is due"
+    rule = "expected an amount with at most the 0 decimals of JPY"
     assert caught.value.problems == (f"data[1].amount: {rule}", f"data[3].amount: {rule}")
     assert "471" not in str(caught.value)
     assert caught.value.__context__ is None

@@ -1,1 +1,1 @@
-"""HTTP with a vendor: the only place that imports requests."""
+"""HTTP requests to vendors: the only package that imports requests."""

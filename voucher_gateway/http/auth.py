@@ -1,10 +1,10 @@
-"""How an account proves who it is: a static bearer key, or OAuth2 client credentials (RFC 6749, 4.4).
+"""The credentials of an account: a static bearer key, or OAuth2 client credentials (RFC 6749, 4.4).
 
-The OAuth2 part was weighed against oauthlib, requests-oauthlib and Authlib. What they would take over of this grant is
-four form fields and the reading of a flat JSON object. What makes it hard stays ours in any case: one refresh at a
-time for all threads within the caller's deadline, renewal before expiry, the total deadline, size limit and strict JSON
-of our own transport (they bring a session of their own), secrets that are read again when they rotate, error texts
-without the vendor's words, and a clean start after a fork. Authlib also pulls in cryptography.
+Why not oauthlib, requests-oauthlib or Authlib: of this grant, they would do four form fields and the reading of a flat
+JSON object. The difficult parts would remain: one refresh at a time for all threads within the caller's deadline,
+renewal before expiry, the total deadline, size limit and strict JSON of our transport (they bring their own session),
+secrets that are read again when they rotate, error texts without the vendor's words, and safety after a fork. Authlib
+also requires cryptography.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from voucher_gateway.masking import Masked, Secret
 from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.tracebacks import hide_frames
 
-# RFC 6750 calls it b64token; keys of other makers have other visible characters. A line break would forge a header.
+# RFC 6750 calls it b64token; keys of other vendors have other visible characters. A line break would add a header.
 _TOKEN: Final = re.compile(r"[!-~]+")
 
 LONGEST_MARGIN_S: Final = 60.0
-"""A token is renewed that long before it expires, or a tenth of its life before, if that is shorter."""
+"""A token is renewed this long before it expires, or a tenth of its lifetime before, if that is shorter."""
 
 _LONGEST_LIFE_S: Final = 10**9
-"""Some vendors mean "for ever" by a number that no clock can count to."""
+"""Some vendors write "for ever" as a number that no clock can reach."""
 
 Form = Mapping[str, str | Masked]
-"""Fields of a form; values that are masked are revealed only when sent."""
+"""Fields of a form; masked values are revealed only when sent."""
 
 PostForm = Callable[[Form, float], Response]
-"""Posts a form to the token URL before a deadline; raises `NotExecuted` if there is no usable answer."""
+"""Posts a form to the token URL before a deadline; raises `NotExecuted` if no usable reply comes."""
 
 
 def encode_form(form: Form) -> bytes:
@@ -48,14 +48,14 @@ def encode_form(form: Form) -> bytes:
 
 
 class Auth(Protocol):
-    """Gives the Authorization header."""
+    """The source of the Authorization header."""
 
     def header(self, deadline: float) -> Secret:
-        """Return the header's value, getting a token first where one is needed."""
+        """Return the header's value; get a token first where one is needed."""
         ...
 
     def renew(self, refused: Secret, deadline: float) -> bool:
-        """Take a 401 with this header into account; return whether another header is to be had now."""
+        """Handle a 401 with this header; return whether there is another header now."""
         ...
 
 
@@ -88,7 +88,7 @@ class ClientCredentials:
     """OAuth2 client credentials: a token for all threads, fetched by one of them while the others wait.
 
     Attributes:
-        granted: the scopes that the vendor granted with the last token, where it said so.
+        granted: the scopes that the vendor granted with the last token; None if it does not say them.
     """
 
     def __init__(
@@ -100,14 +100,14 @@ class ClientCredentials:
         scopes: tuple[str, ...] = (),
         extra: Mapping[str, str] | None = None,
     ) -> None:
-        """Make it; nothing is fetched before a header is needed.
+        """Make it; no token is requested before a header is needed.
 
         Args:
             client_id: the client's id.
-            client_secret: read anew for every token.
+            client_secret: read for every token.
             post: sends the form to the token URL.
-            scopes: the scopes to ask for; none asks for all that the client has.
-            extra: further form fields that a vendor wants.
+            scopes: the scopes to request; none requests all scopes of the client.
+            extra: further form fields that a vendor needs.
         """
         self.granted: frozenset[str] | None = None
         self._client_id = client_id
@@ -120,21 +120,21 @@ class ClientCredentials:
         fork_safety.register(self)
 
     def header(self, deadline: float) -> Secret:
-        """Return a header whose token will not expire within the next moments."""
+        """Return a header whose token does not expire soon."""
         token = self._token
         if token is None or time.monotonic() >= token.renew_at:
             token = self._renew_token(unlike=token, deadline=deadline)
         return token.header
 
     def renew(self, refused: Secret, deadline: float) -> bool:
-        """Get another token, unless another thread has already done so."""
+        """Get another token, unless another thread has done so."""
         token = self._token
         if token is None or token.header == refused:
             self._renew_token(unlike=token, deadline=deadline)
         return True
 
     def renew_after_fork(self) -> None:
-        """Make a new lock: one that another thread of the parent held would stay locked for ever."""
+        """Make a new lock: one that a thread of the parent held would stay locked."""
         self._lock = threading.Lock()
 
     def _renew_token(self, *, unlike: _Token | None, deadline: float) -> _Token:
@@ -159,32 +159,32 @@ class ClientCredentials:
         if self._scopes:
             form["scope"] = " ".join(self._scopes)
         form["client_secret"] = self._secret.get()
-        asked_at = time.monotonic()
+        requested_at = time.monotonic()
         reply = self._post(form, deadline)
         if not reply.ok:
             raise _authentication_error(reply)
-        return self._read(reply, asked_at)
+        return self._read(reply, requested_at)
 
-    def _read(self, reply: Response, asked_at: float) -> _Token:
-        answer = reply.json()
-        fields = answer if isinstance(answer, dict) else {}
+    def _read(self, reply: Response, requested_at: float) -> _Token:
+        body = reply.json()
+        fields = body if isinstance(body, dict) else {}
         token, lifetime, scope = fields.get("access_token"), fields.get("expires_in"), fields.get("scope")
         kind = fields.get("token_type", "bearer")
         if not isinstance(token, str) or not _TOKEN.fullmatch(token):
-            raise _malformed_token_reply("access_token", "visible ASCII text is due")
+            raise _token_reply_error("access_token", "expected visible ASCII text")
         if not isinstance(kind, str) or kind.lower() != "bearer":
-            raise _malformed_token_reply("token_type", "'bearer' is due")
+            raise _token_reply_error("token_type", "expected 'bearer'")
         if lifetime is not None and (isinstance(lifetime, bool) or not isinstance(lifetime, int) or lifetime < 0):
-            raise _malformed_token_reply("expires_in", "a whole number of seconds is due")
+            raise _token_reply_error("expires_in", "expected an integer of seconds")
         if isinstance(scope, str):
             self.granted = frozenset(scope.split())
         elif self._scopes:
-            # RFC 6749, 5.1: an answer without a scope grants what was asked for.
+            # RFC 6749, 5.1: a reply without a scope grants the requested scopes.
             self.granted = frozenset(self._scopes)
         renew_at = float("inf")
         if lifetime is not None:
             lifetime = min(lifetime, _LONGEST_LIFE_S)
-            renew_at = asked_at + lifetime - min(LONGEST_MARGIN_S, lifetime / 10)
+            renew_at = requested_at + lifetime - min(LONGEST_MARGIN_S, lifetime / 10)
         return _Token(Secret(f"Bearer {token}"), renew_at)
 
 
@@ -194,12 +194,12 @@ def _bearer(key: Secret) -> Secret:
     return Secret(f"Bearer {key.reveal()}")
 
 
-def _malformed_token_reply(field: str, rule: str) -> MalformedResponse:
+def _token_reply_error(field: str, rule: str) -> MalformedResponse:
     return MalformedResponse(f"the token endpoint's {field}: {rule}", problems=(f"{field}: {rule}",))
 
 
 def _authentication_error(reply: Response) -> AuthenticationFailed:
-    """Read RFC 6749, 5.2: the error's name is one of a few words, its description could say anything."""
+    """Return the error of a refused token request. Only its name is quoted (RFC 6749, 5.2), never its description."""
     try:
         answer = reply.json()
     except MalformedResponse:

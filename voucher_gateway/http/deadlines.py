@@ -1,8 +1,8 @@
-"""One request on the wire: how long it may still take, and whether a byte of it may have left.
+"""The total deadline of one request, and whether a byte of it may have left.
 
-requests alone waits for every byte anew, so a server that drips its headers could hold a call for hours. Here each
-wait on the socket is cut to what is left of the total, in the thread that makes the call: no watchdog thread is needed,
-and nothing survives a fork.
+The library requests waits for each byte with the full time-out, so a server that sends its headers slowly could hold a
+call for hours. Here each wait on the socket is cut to the rest of the total time, in the thread that makes the call. No
+watchdog thread is needed, and nothing survives a fork.
 
 A connection goes back to its pool only after the caller has read the reply to its proper end and nothing is left on
 the connection. Otherwise the rest of one reply would be read as the reply to the next request.
@@ -29,7 +29,7 @@ from urllib3.util.connection import allowed_gai_family
 from urllib3.util.wait import wait_for_read
 
 from voucher_gateway.fork_safety import call_after_fork
-from voucher_gateway.http.replies import TimedResponse
+from voucher_gateway.http.replies import DeadlineResponse
 
 
 class DeadlineExceeded(TimeoutError):
@@ -38,21 +38,21 @@ class DeadlineExceeded(TimeoutError):
 
 @attrs.define
 class RequestDeadline:
-    """The state of one request.
+    """The deadline and the state of one request.
 
     Attributes:
         deadline: when it must be over, by ``time.monotonic``.
         connect_s: how long making the connection may take, in seconds.
         read_s: how long one wait for bytes may take, in seconds.
-        sent: whether a byte of the request itself may have left this machine: None before a connection of ours took it,
-            False while the connection is being made.
+        sent: whether a byte of the request itself may have left this machine: None before one of our connections has
+            it, False while the connection is being made.
     """
 
     deadline: float
     connect_s: float
     read_s: float
     sent: bool | None = None
-    _held: list[tuple[_TimedPool, _Timed]] = attrs.field(factory=list, init=False)
+    _held: list[tuple[_DeadlinePool, _DeadlineConnection]] = attrs.field(factory=list, init=False)
 
     def wait(self, at_most: float) -> float:
         """Return how long the next wait on the socket may take.
@@ -65,12 +65,12 @@ class RequestDeadline:
             raise DeadlineExceeded
         return min(left, at_most)
 
-    def hold(self, pool: _TimedPool, connection: _Timed) -> None:
-        """Keep a connection that urllib3 gives back, until it is known whether its reply was read without an error."""
+    def hold(self, pool: _DeadlinePool, connection: _DeadlineConnection) -> None:
+        """Keep a connection that urllib3 returns, until it is known whether its reply was read without an error."""
         self._held.append((pool, connection))
 
     def give_back(self, *, reply_was_read: bool) -> None:
-        """Give the held connections back to their pools, and close those that must not be used again."""
+        """Return the held connections to their pools, and close those that must not be used again."""
         while self._held:
             pool, connection = self._held.pop()
             if not (reply_was_read and connection.can_be_used_again()):
@@ -78,33 +78,33 @@ class RequestDeadline:
             pool._put_conn(connection)
 
 
-# A wait of zero would mean "do not wait", which is an error of another kind.
+# A time-out of zero would mean "do not wait", and raise another error.
 _MOMENT_S: Final = 0.001
 
-_here = threading.local()
+_thread = threading.local()
 
 
 @contextmanager
-def request_deadline(exchange: RequestDeadline) -> Iterator[None]:
-    """Make `exchange` the one that this thread's sockets obey; an error inside closes the connection."""
-    _here.exchange = exchange
+def request_deadline(timing: RequestDeadline) -> Iterator[None]:
+    """Make the sockets of this thread keep this deadline; an error in the block closes the connection."""
+    _thread.timing = timing
     reply_was_read = False
     try:
         yield
         reply_was_read = True
     finally:
-        _here.exchange = None
-        exchange.give_back(reply_was_read=reply_was_read)
+        _thread.timing = None
+        timing.give_back(reply_was_read=reply_was_read)
 
 
-def _exchange() -> RequestDeadline | None:
-    return getattr(_here, "exchange", None)
+def _current() -> RequestDeadline | None:
+    return getattr(_thread, "timing", None)
 
 
-class _Timed:
-    """What both kinds of connection do differently from urllib3's."""
+class _DeadlineConnection:
+    """The difference of both kinds of connection from urllib3's."""
 
-    # http.client prints whole requests, codes and tokens included, when somebody sets this for all connections.
+    # If this is set for all connections, http.client prints whole requests, codes and tokens included.
     debuglevel = 0
     sock: Any
     port: Any
@@ -112,27 +112,27 @@ class _Timed:
     close: Any
     _dns_host: str
     _connecting = False
-    _reply: TimedResponse | None = None
+    _reply: DeadlineResponse | None = None
 
-    def _new_reply(self, sock: Any, *args: Any, **named: Any) -> TimedResponse:
-        self._reply = TimedResponse(sock, _exchange(), *args, **named)
+    def _new_reply(self, sock: Any, *args: Any, **named: Any) -> DeadlineResponse:
+        self._reply = DeadlineResponse(sock, _current(), *args, **named)
         return self._reply
 
     response_class: Any = _new_reply
 
     def can_be_used_again(self) -> bool:
-        """Whether the last reply was read to its proper end, and nothing more has arrived."""
+        """Return whether the last reply was read exactly to its end, and no more bytes arrived."""
         reply, self._reply = self._reply, None
-        if self.sock is None or reply is None or not reply.ended_properly:
+        if self.sock is None or reply is None or not reply.is_complete:
             return False
         # urllib3 looks at the socket before each request too, but not at what TLS has decrypted already.
         return not getattr(self.sock, "pending", int)() and not wait_for_read(self.sock, 0.0)
 
     def connect(self) -> None:
-        exchange = _exchange()
-        if exchange is not None:
-            self.timeout = exchange.wait(exchange.connect_s)
-            exchange.sent = False
+        timing = _current()
+        if timing is not None:
+            self.timeout = timing.wait(timing.connect_s)
+            timing.sent = False
         self._connecting = True
         try:
             super().connect()  # type: ignore[misc]  # mixed into urllib3's connections
@@ -140,18 +140,18 @@ class _Timed:
             self._connecting = False
 
     def _new_conn(self) -> Any:
-        """Connect to the first address that takes us, within one time-out for all of them and for TLS after it.
+        """Connect to the first address that accepts, within one time-out for all addresses and for TLS after it.
 
-        urllib3 grants the whole of it to each address of the host, and once more to the handshake.
+        urllib3 gives the full time-out to each address of the host, and again to the handshake.
         """
-        if _exchange() is None:
+        if _current() is None:
             return super()._new_conn()  # type: ignore[misc]  # mixed into urllib3's connections
-        by = time.monotonic() + self.timeout
+        end = time.monotonic() + self.timeout
         name = self._dns_host
         failed: Exception | None = None
         try:
             for address in _addresses(name, self.port, self):
-                self._dns_host, self.timeout = address, by - time.monotonic()
+                self._dns_host, self.timeout = address, end - time.monotonic()
                 if self.timeout <= 0:
                     break
                 try:
@@ -159,7 +159,7 @@ class _Timed:
                 except (ConnectTimeoutError, NewConnectionError) as error:
                     failed = error
                 else:
-                    sock.settimeout(max(_MOMENT_S, by - time.monotonic()))
+                    sock.settimeout(max(_MOMENT_S, end - time.monotonic()))
                     return sock
             raise failed or DeadlineExceeded
         finally:
@@ -169,11 +169,11 @@ class _Timed:
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
-        exchange = _exchange()
+        timing = _current()
         # A CONNECT to a proxy goes through here too, but is not our request yet.
-        if exchange is not None and not self._connecting:
-            self.sock.settimeout(exchange.wait(exchange.read_s))
-            exchange.sent = True
+        if timing is not None and not self._connecting:
+            self.sock.settimeout(timing.wait(timing.read_s))
+            timing.sent = True
         super().send(data)  # type: ignore[misc]  # see above
 
 
@@ -185,84 +185,85 @@ def _addresses(name: str, port: int, connection: Any) -> list[str]:
     return [str(where[0]) for *_, where in addresses]
 
 
-class _TimedHTTPConnection(_Timed, HTTPConnection):
+class _DeadlineHTTPConnection(_DeadlineConnection, HTTPConnection):
     pass
 
 
-class _TimedHTTPSConnection(_Timed, HTTPSConnection):
+class _DeadlineHTTPSConnection(_DeadlineConnection, HTTPSConnection):
     pass
 
 
-class _Idle(queue.LifoQueue[Any]):
+class ForkSafePoolQueue(queue.LifoQueue[Any]):
     """The idle connections of a pool. A forked child leaves them to its parent.
 
-    It must not even take the queue's lock to close them: if a thread of the parent held it, it stays locked for ever.
+    The child must not take the queue's lock to close them: if a thread of the parent held it, it stays locked.
     """
 
     def __init__(self, maxsize: int = 0) -> None:
         super().__init__(maxsize)
-        _all_idle.add(self)
+        _pool_queues.add(self)
 
-    def forget(self) -> None:
+    def clear_after_fork(self) -> None:
+        """Forget the connections without closing them, and without the queue's lock."""
         super().__init__(self.maxsize)
 
 
-_all_idle: Final[weakref.WeakSet[_Idle]] = weakref.WeakSet()
+_pool_queues: Final[weakref.WeakSet[ForkSafePoolQueue]] = weakref.WeakSet()
 
 
 def _forget_idle_connections() -> None:
-    for idle in list(_all_idle):
-        idle.forget()
+    for pool_queue in list(_pool_queues):
+        pool_queue.clear_after_fork()
 
 
 call_after_fork(_forget_idle_connections)
 
 
-class _TimedPool:
-    """What both kinds of pool do differently from urllib3's."""
+class _DeadlinePool:
+    """The difference of both kinds of pool from urllib3's."""
 
     def _put_conn(self, connection: Any) -> None:
-        exchange = _exchange()
-        if exchange is None or connection is None:
+        timing = _current()
+        if timing is None or connection is None:
             super()._put_conn(connection)  # type: ignore[misc]  # mixed into urllib3's pools
         else:
-            exchange.hold(self, connection)
+            timing.hold(self, connection)
 
 
-class _TimedHTTPPool(_TimedPool, HTTPConnectionPool):
-    ConnectionCls = _TimedHTTPConnection
-    QueueCls = _Idle
+class _DeadlineHTTPPool(_DeadlinePool, HTTPConnectionPool):
+    ConnectionCls = _DeadlineHTTPConnection
+    QueueCls = ForkSafePoolQueue
 
 
-class _TimedHTTPSPool(_TimedPool, HTTPSConnectionPool):
-    ConnectionCls = _TimedHTTPSConnection
-    QueueCls = _Idle
+class _DeadlineHTTPSPool(_DeadlinePool, HTTPSConnectionPool):
+    ConnectionCls = _DeadlineHTTPSConnection
+    QueueCls = ForkSafePoolQueue
 
 
-_POOLS: Final = {"http": _TimedHTTPPool, "https": _TimedHTTPSPool}
+_POOLS: Final = {"http": _DeadlineHTTPPool, "https": _DeadlineHTTPSPool}
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """requests' transport over connections that obey the exchange of their thread."""
+    """An adapter for requests whose connections keep the deadline of their thread."""
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        """Make the pools, of our kind."""
+        """Make the pools of our classes."""
         super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
-        """Make the pools behind a proxy, of our kind."""
+        """Make the pools behind a proxy of our classes."""
         manager = super().proxy_manager_for(proxy, **options)
         manager.pool_classes_by_scheme = _POOLS
         return manager
 
 
-class _NotOurs(logging.Filter):
-    """Drops urllib3's lines about our requests: they show paths and queries, and so codes."""
+class _HideUrllib3Debug(logging.Filter):
+    """Drops urllib3's log records of our requests: they contain paths and queries, and so codes."""
 
-    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - the thread says whose line it is
-        return _exchange() is None
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - the thread shows whose record it is
+        return _current() is None
 
 
 for _name in ("connectionpool", "connection", "poolmanager", "response", "util.retry"):
-    logging.getLogger(f"urllib3.{_name}").addFilter(_NotOurs())
+    logging.getLogger(f"urllib3.{_name}").addFilter(_HideUrllib3Debug())

@@ -1,4 +1,4 @@
-"""A request before it is sent, and the reply to it."""
+"""A request before it is sent, and its reply."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Path:
     """A path below the vendor's base URL, with every part percent-encoded.
 
     Attributes:
-        template: e.g. ``/vouchers/{id}``; this is what messages show, since a part may be a code.
-        encoded: what is sent.
+        template: for example ``/vouchers/{id}``. Messages show the template, because a part may be a code.
+        encoded: the path that is sent.
     """
 
     template: str
@@ -35,7 +35,7 @@ class Path:
         """Fill a template.
 
         Raises:
-            InvalidRequest: if a part is empty, ``.`` or ``..`` (which no encoding keeps from being a path step) or is
+            InvalidRequest: if a part is empty, ``.`` or ``..`` (which are steps of a path in any encoding) or is
                 not encodable.
         """
         register_template(template)
@@ -51,7 +51,7 @@ def _encode(name: str, part: str | Masked) -> str:
         raise InvalidRequest(f"{name} must not be empty, '.' or '..'", field=name, rule="not empty, not '.', not '..'")
     encoded = _percent_encode(part)
     if encoded is None:
-        raise InvalidRequest(f"{name} is no valid Unicode text", field=name, rule="valid Unicode")
+        raise InvalidRequest(f"{name} is not valid Unicode text", field=name, rule="valid Unicode")
     return encoded
 
 
@@ -60,7 +60,7 @@ def _plain(text: str | Masked) -> str:
 
 
 def _percent_encode(text: str | Masked) -> str | None:
-    # The error carries the whole text, so it must not be the context of ours.
+    # The error holds the whole text, so it must not become the context of ours.
     try:
         return quote(_plain(text), safe="")
     except UnicodeEncodeError:
@@ -74,9 +74,9 @@ class Request:
     Attributes:
         method: the HTTP method.
         path: below the base URL.
-        query: names and values; values that are masked are revealed only when sent.
-        json: the body to be sent as JSON, None for none; values that are masked are revealed only when sent.
-        anonymous: whether it goes without credentials.
+        query: names and values; masked values are revealed only when sent.
+        json: the body, sent as JSON; None for no body; masked values are revealed only when sent.
+        anonymous: whether it is sent without credentials.
         returns_page: whether the reply is a page of a list, which may be larger than a reply about one object.
     """
 
@@ -89,27 +89,27 @@ class Request:
 
     @property
     def safe_text(self) -> str:
-        """The request as messages show it."""
+        """The request without its parts, for messages."""
         return f"{self.method} {self.path.template}"
 
     def target(self) -> str:
         """Return path and query, encoded.
 
         Raises:
-            InvalidRequest: if a text of the query is no valid Unicode.
+            InvalidRequest: if a text of the query is not valid Unicode.
         """
         if not self.query:
             return self.path.encoded
-        encoded = _encoded_query(self.query)
+        encoded = _encode_query(self.query)
         if encoded is None:
-            raise InvalidRequest("a filter is no valid Unicode text", field="query", rule="valid Unicode")
+            raise InvalidRequest("a filter is not valid Unicode text", field="query", rule="valid Unicode")
         return f"{self.path.encoded}?{encoded}"
 
     def body(self) -> bytes | None:
         """Return the JSON body.
 
         Raises:
-            InvalidRequest: if a text is no valid Unicode.
+            InvalidRequest: if a text is not valid Unicode.
         """
         if self.json is None:
             return None
@@ -119,13 +119,13 @@ class Request:
         """Return the request in the form in which it is sent, without its headers.
 
         Raises:
-            InvalidRequest: if a text is no valid Unicode.
+            InvalidRequest: if a text is not valid Unicode.
         """
         return EncodedRequest(self.method, url=base_url + self.target(), body=self.body())
 
 
-def _encoded_query(query: Sequence[tuple[str, str | Masked]]) -> str | None:
-    """Return the query as it is sent; None if a text is no valid Unicode."""
+def _encode_query(query: Sequence[tuple[str, str | Masked]]) -> str | None:
+    """Return the query as it is sent; None if a text is not valid Unicode."""
     pairs = [(_percent_encode(name), _percent_encode(value)) for name, value in query]
     if any(None in pair for pair in pairs):
         return None
@@ -139,8 +139,8 @@ class EncodedRequest:
     Attributes:
         method: the HTTP method.
         url: encoded; it is sent as it is.
-        body: the body, None for none.
-        headers: all of them but the length.
+        body: the body; None for no body.
+        headers: all headers but the length.
     """
 
     method: str
@@ -151,13 +151,13 @@ class EncodedRequest:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Response:
-    """A complete answer.
+    """A complete reply.
 
     Attributes:
         status: the HTTP status.
-        headers: by lower-case or any other name.
+        headers: by name, in any case.
         body: the bytes, decompressed.
-        max_values: a JSON body with more values is refused; None for no limit.
+        max_values: the highest number of JSON values in the body; None for no limit.
     """
 
     status: int
@@ -172,7 +172,7 @@ class Response:
 
     @property
     def date(self) -> datetime | None:
-        """The vendor's clock when it answered, from its Date header; None if there is none that can be read."""
+        """The vendor's clock at its reply, from the Date header; None if it has none that can be read."""
         try:
             at = parsedate_to_datetime(self.headers["date"])
             return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
@@ -192,6 +192,6 @@ class Response:
         """Return the body as strict JSON, with exact numbers.
 
         Raises:
-            MalformedResponse: if it is none, or has more values than allowed.
+            MalformedResponse: if it is not JSON, or has more values than allowed.
         """
         return decode(self.body, max_values=self.max_values)

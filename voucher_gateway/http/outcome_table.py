@@ -1,10 +1,10 @@
-"""The one table that says what a request did, from what was seen of it.
+"""The table from which the effect of a request follows.
 
 ==========================================================  ==============
 seen                                                        effect
 ==========================================================  ==============
 name not resolved, refused, connect time-out, TLS handshake  not_executed
-proxy said no, before the request was sent                   not_executed
+refused by a proxy, before it was sent                   not_executed
 2xx that can be read                                         succeeded
 400, 403, 404, 422 in the vendor's body shape                declined
 401, 429                                                     not_executed
@@ -12,7 +12,7 @@ proxy said no, before the request was sent                   not_executed
 400, 403, 404, 422 in another shape                          unknown
 2xx that cannot be read                                      unknown
 anything that breaks after the first byte was sent           unknown
-anything that we do not recognise                            unknown
+every other failure                                          unknown
 ==========================================================  ==============
 
 A provider may narrow this where its vendor documents a status.
@@ -27,7 +27,7 @@ from voucher_gateway.outcome import Effect
 
 
 class TransportFailure(enum.StrEnum):
-    """Why no complete answer came. The value is the sentence for people."""
+    """Why no complete reply came. The value is the sentence for messages."""
 
     NAME_NOT_RESOLVED = "the host name could not be resolved"
     REFUSED = "the connection could not be made"
@@ -38,7 +38,7 @@ class TransportFailure(enum.StrEnum):
     TIMED_OUT = "no complete answer within the time allowed"
     BROKE_OFF = "the connection broke before a complete answer"
     TOO_LARGE = "the answer is larger than allowed"
-    NOT_RECOGNISED = "the exchange failed in a way not known here"
+    NOT_RECOGNISED = "the request failed for an unknown reason"
 
 
 # These happen only before a request can leave.
@@ -50,13 +50,13 @@ _ALWAYS_BEFORE: Final = frozenset(
         TransportFailure.PROXY_REFUSED,
     }
 )
-# These may also happen later, so they need our own connection's word for it.
+# These may also happen later, so our own connection must confirm that it was not ready.
 _BEFORE_IF_CONNECTING: Final = frozenset(
     {TransportFailure.HANDSHAKE_FAILED, TransportFailure.TIMED_OUT, TransportFailure.BROKE_OFF}
 )
 
 REFUSALS: Final = frozenset({400, 403, 404, 422})
-"""The statuses that say no, unless a provider's vendor documents others."""
+"""The statuses of a refusal, unless a vendor documents others."""
 
 _NOT_EXECUTED: Final = frozenset({401, 429})
 
@@ -65,7 +65,7 @@ def effect_of_failure(failure: TransportFailure, *, sent: bool | None) -> Effect
     """Return the effect of a request without a complete answer.
 
     Args:
-        failure: what was seen.
+        failure: why no complete reply came.
         sent: whether a byte of the request itself may have left (what a proxy or TLS needs first does not count): False
             if our connection was still being made, None if we never saw a connection.
     """
@@ -79,12 +79,12 @@ def effect_of_failure(failure: TransportFailure, *, sent: bool | None) -> Effect
 
 
 def effect_of_status(status: int, *, in_shape: bool, refusals: frozenset[int] = REFUSALS) -> Effect:
-    """Return the effect of a request that was answered.
+    """Return the effect of a request that got a reply.
 
     Args:
         status: the HTTP status.
-        in_shape: whether the body is what the vendor sends with such a status: for 2xx readable, for a refusal the
-            vendor's error body (and not, say, a proxy's HTML page).
+        in_shape: whether the body has the vendor's shape for this status: readable for 2xx, the vendor's error body
+            for a refusal (and not a proxy's HTML page).
         refusals: the statuses that this vendor documents for refusals.
     """
     if status in _NOT_EXECUTED:

@@ -1,4 +1,4 @@
-"""What every provider that speaks HTTP has in common."""
+"""The base of every provider that uses HTTP."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class ApiCalls:
 
 
 class HttpProvider(VoucherProvider):
-    """A provider whose vendor is asked over HTTP, with everything that follows from its client.
+    """A provider whose vendor has an HTTP API.
 
     Attributes:
         http: the account's client.
@@ -106,5 +106,5 @@ class HttpProvider(VoucherProvider):
         self.http.close()
 
     def vendor_now(self) -> datetime:
-        """Return the time by the vendor's clock, as its last answer told it; ours before the first one."""
+        """Return the time by the vendor's clock, from its last reply; by ours before the first reply."""
         return now() + (self.http.clock_skew or timedelta())

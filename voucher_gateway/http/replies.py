@@ -1,4 +1,4 @@
-"""Reads one reply from a socket: within the time of its exchange, past interim replies, and to its proper end."""
+"""Reads one reply from a socket: before its deadline, after interim replies, and exactly to its end."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from voucher_gateway.http.deadlines import RequestDeadline
 
 
-class _TimedReader(io.RawIOBase):
-    """Reads a socket, each time waiting no longer than the exchange has left.
+class _DeadlineReader(io.RawIOBase):
+    """Reads a socket, and never waits beyond the deadline of the request.
 
     Attributes:
         ended: whether the other side has closed the connection.
-        muted: whether it reads nothing more from the socket.
+        muted: whether it must not read from the socket again.
     """
 
-    def __init__(self, sock: Any, exchange: RequestDeadline | None) -> None:
+    def __init__(self, sock: Any, timing: RequestDeadline | None) -> None:
         self.ended = False
         self.muted = False
         self._sock = sock
         self._raw = sock.makefile("rb", buffering=0)
-        self._exchange = exchange
+        self._timing = timing
 
     def readable(self) -> bool:
         return True
@@ -35,8 +35,8 @@ class _TimedReader(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         if self.muted:
             return None
-        if self._exchange is not None:
-            self._sock.settimeout(self._exchange.wait(self._exchange.read_s))
+        if self._timing is not None:
+            self._sock.settimeout(self._timing.wait(self._timing.read_s))
         count: int | None = self._raw.readinto(buffer)
         self.ended = count == 0
         return count
@@ -58,29 +58,29 @@ class _ReplyReader(io.BufferedReader):
     def close(self) -> None:
         if not self.closed:
             reader: Any = self.raw
-            reader.muted = True  # so that peek looks into the buffer only
+            reader.muted = True  # so that peek reads only the buffer
             self.has_leftovers = bool(self.peek(1))
         super().close()
 
 
 @attrs.frozen
-class _TimedSocket:
-    """Stands for a socket where http.client asks it for a file to read the answer from."""
+class _DeadlineSocket:
+    """The part of a socket that http.client uses: it makes the file from which the reply is read."""
 
     sock: Any
-    exchange: RequestDeadline | None
+    timing: RequestDeadline | None
 
     def makefile(self, mode: str) -> _ReplyReader:  # noqa: ARG002 - http.client's signature
-        return _ReplyReader(_TimedReader(self.sock, self.exchange))
+        return _ReplyReader(_DeadlineReader(self.sock, self.timing))
 
 
-class TimedResponse(http.client.HTTPResponse):
-    """A reply that is read within the time of its exchange, and that knows whether it ended properly."""
+class DeadlineResponse(http.client.HTTPResponse):
+    """A reply that is read before its deadline, and that knows whether it ended correctly."""
 
     chunked: bool
 
-    def __init__(self, sock: Any, exchange: RequestDeadline | None, *args: Any, **named: Any) -> None:
-        super().__init__(_TimedSocket(sock, exchange), *args, **named)  # type: ignore[arg-type]  # all it does is makefile
+    def __init__(self, sock: Any, timing: RequestDeadline | None, *args: Any, **named: Any) -> None:
+        super().__init__(_DeadlineSocket(sock, timing), *args, **named)  # type: ignore[arg-type]  # only makefile is used
         self._reader: Any = self.fp
 
     def begin(self) -> None:
@@ -98,8 +98,8 @@ class TimedResponse(http.client.HTTPResponse):
             self.will_close = True  # makes http.client close the connection after this reply
 
     @property
-    def ended_properly(self) -> bool:
-        """Whether the reply was read to its end, and no byte beyond it."""
+    def is_complete(self) -> bool:
+        """Whether the reply was read exactly to its end."""
         return self.isclosed() and not self._reader.has_leftovers
 
     def _has_odd_framing(self) -> bool:

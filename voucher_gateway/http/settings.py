@@ -1,4 +1,4 @@
-"""What every provider that speaks HTTP can be told in the config."""
+"""The settings of every provider that uses HTTP."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _at_least_one(_: object, __: attrs.Attribute[Any], value: int) -> None:
 
 @attrs.frozen
 class ReplyLimits:
-    """How large an answer may be.
+    """How large a reply may be.
 
     Attributes:
         max_bytes: after decompression.
@@ -66,7 +66,7 @@ class HttpSettings:
     ca_bundle: str | None = None
 
     def reply_limits(self, *, page: bool) -> ReplyLimits:
-        """Return the limits of an answer about one object, or of a page of a list."""
+        """Return the limits of a reply about one object, or of a page of a list."""
         if page:
             return ReplyLimits(self.max_page_bytes, self.max_page_values)
         return ReplyLimits(self.max_reply_bytes, self.max_reply_values)

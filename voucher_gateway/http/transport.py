@@ -1,8 +1,7 @@
-"""Sends one request once: the session, its proxies and certificates, size limit, and what went wrong.
+"""Sends one request once: session, proxies and certificates, size limit, and the reason of a failure.
 
-`requests` is used below its convenience layer. Its `Session.request` looks the environment up for every call, which
-is the largest part of its cost, and rewrites percent-encoded paths; the environment is honoured here too, but read once
-for each session and host.
+The library requests is used below `Session.request`, which reads the environment for every call (the largest part of
+its cost) and rewrites percent-encoded paths. Here the environment is read once for each session and host.
 """
 
 from __future__ import annotations
@@ -35,10 +34,10 @@ USER_AGENT: Final = "voucher-gateway"
 
 
 class TransportError(Exception):
-    """No complete answer came.
+    """No complete reply came.
 
     Attributes:
-        failure: what was seen.
+        failure: the reason.
         sent: whether a byte of the request may have left; None if we cannot tell.
     """
 
@@ -50,7 +49,7 @@ class TransportError(Exception):
 
 @attrs.frozen
 class _Route:
-    """How a host is reached: what requests would look up in the environment for every single call."""
+    """How a host is reached: what requests would read from the environment for every call."""
 
     proxies: Mapping[str, str]
     verify: bool | str | None
@@ -66,10 +65,10 @@ class Transport:
         fork_safety.register(self)
 
     def renew_after_fork(self) -> None:
-        """Make connections of this process's own: two processes on one would read each other's answers."""
+        """Make new connections: two processes on one connection would read each other's replies."""
         self._session = requests.Session()
-        # With no retry at all, urllib3 raises the failure itself. With none left, it raises a `MaxRetryError`, whose
-        # message holds path and query, and a tracing library that wraps urllib3 records it.
+        # `total=False`: urllib3 raises the failure itself. With 0 it would raise a `MaxRetryError`, whose message
+        # contains path and query, and a tracing library that wraps urllib3 records it.
         adapter = DeadlineAdapter(
             pool_connections=4, pool_maxsize=max(self._settings.workers, 1), max_retries=Retry(total=False)
         )
@@ -86,8 +85,8 @@ class Transport:
         """Send one request once and read the whole answer.
 
         Args:
-            request: what to send.
-            deadline: the moment of ``time.monotonic`` when it must be over.
+            request: the request.
+            deadline: the moment of ``time.monotonic`` at which it ends.
             returns_page: whether the reply is a page of a list, which may be larger.
 
         Raises:
@@ -97,37 +96,37 @@ class Transport:
         fork_safety.renew_if_forked()
         route = self._route(request)
         limits = self._settings.reply_limits(page=returns_page)
-        exchange = RequestDeadline(deadline, self._settings.connect_timeout_s, self._settings.read_timeout_s)
-        callers = sys.exception()  # what our caller is handling just now says nothing about us
-        # Raised outside of the handlers: even as a hidden context, the library's own error would carry URL and token.
-        # The frames of an interruption would carry them, too, and the connection.
+        timing = RequestDeadline(deadline, self._settings.connect_timeout_s, self._settings.read_timeout_s)
+        handled = sys.exception()  # an error that our caller handles is not the reason of ours
+        # Raised outside of the handlers: as a context, the library's own error would keep URL and token. The frames of
+        # an interruption would keep them too, and the connection.
         interruption: BaseException | None = None
         try:
-            with request_deadline(exchange):
-                return self._send(_prepare_request(request), route, exchange, limits)
+            with request_deadline(timing):
+                return self._send(_prepare_request(request), route, timing, limits)
         except _TooLarge:
             failure = TransportFailure.TOO_LARGE
         except Exception as error:  # noqa: BLE001 - whatever it is, the request may have left
-            failure = _failure(error, besides=callers)
+            failure = _failure(error, besides=handled)
         except BaseException as error:  # noqa: BLE001 - raised again right below
             interruption = drop_frames(error)
         if interruption is not None:
             raise interruption
-        raise TransportError(_name_failure(failure, exchange.sent), sent=exchange.sent)
+        raise TransportError(_name_failure(failure, timing.sent), sent=timing.sent)
 
     def _send(
-        self, request: requests.PreparedRequest, route: _Route, exchange: RequestDeadline, limits: ReplyLimits
+        self, request: requests.PreparedRequest, route: _Route, timing: RequestDeadline, limits: ReplyLimits
     ) -> Response:
         response = self._session.get_adapter(request.url or "").send(
             request,
             stream=True,
-            timeout=(exchange.wait(exchange.connect_s), exchange.read_s),
+            timeout=(timing.wait(timing.connect_s), timing.read_s),
             verify=route.verify if route.verify is not None else True,
             cert=route.cert,
             proxies=route.proxies,
         )
         try:
-            body = _read_body(response.raw, exchange, limits.max_bytes)
+            body = _read_body(response.raw, timing, limits.max_bytes)
         except BaseException:
             response.close()
             raise
@@ -137,13 +136,15 @@ class Transport:
         host = urlsplit(request.url).netloc
         route = self._routes.get(host)
         if route is None:
-            found = self._session.merge_environment_settings(request.url, {}, True, self._settings.ca_bundle, None)
+            environment = self._session.merge_environment_settings(
+                request.url, {}, True, self._settings.ca_bundle, None
+            )
             # A proxy would see the token in plain http, and the proxy's own loopback is another machine's.
-            proxies = {} if is_this_machine(urlsplit(request.url).hostname or "") else found["proxies"]
+            proxies = {} if is_this_machine(urlsplit(request.url).hostname or "") else environment["proxies"]
             _check_proxy(select_proxy(request.url, proxies))
             if request.url.startswith("https:"):
-                _check_certificates(found["verify"])
-            route = self._routes[host] = _Route(proxies, found["verify"], found["cert"])
+                _check_certificates(environment["verify"])
+            route = self._routes[host] = _Route(proxies, environment["verify"], environment["cert"])
         return route
 
 
@@ -155,8 +156,8 @@ class _TooLarge(Exception):
 _PIECE_BYTES: Final = 64 * 1024
 
 
-def _read_body(raw: Any, exchange: RequestDeadline, max_bytes: int) -> bytes:
-    """Read and decompress a body, piece by piece, so that neither its size nor its time is without a limit."""
+def _read_body(raw: Any, timing: RequestDeadline, max_bytes: int) -> bytes:
+    """Return a body, read and decompressed piece by piece, with a limit of its size and of its time."""
     pieces: list[bytes] = []
     size = 0
     while piece := raw.read(min(_PIECE_BYTES, max_bytes + 1 - size), decode_content=True):
@@ -164,11 +165,11 @@ def _read_body(raw: Any, exchange: RequestDeadline, max_bytes: int) -> bytes:
         if size > max_bytes:
             raise _TooLarge
         pieces.append(piece)
-        exchange.wait(exchange.read_s)  # raises DeadlineExceeded if the total is used up
+        timing.wait(timing.read_s)  # raises DeadlineExceeded if the total is used up
     return b"".join(pieces)
 
 
-# Found out late, in requests, these two would be failures that we do not know, and leave a change's outcome open.
+# Checked early: if requests reported these two, the outcome of a changing request would be unknown.
 
 
 def _check_proxy(proxy: str | None) -> None:
@@ -186,11 +187,11 @@ def _check_proxy(proxy: str | None) -> None:
 def _check_certificates(verify: bool | str | None) -> None:
     if isinstance(verify, str) and not os.path.exists(verify):
         where = "ca_bundle, or REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the environment"
-        raise ConfigurationError(f"there is no such file of trusted certificates: {where}")
+        raise ConfigurationError(f"the file of trusted certificates does not exist: {where}")
 
 
 def _prepare_request(request: EncodedRequest) -> requests.PreparedRequest:
-    """Fill a prepared request by hand: requests' own preparation would decode and re-encode parts of the path."""
+    """Return a prepared request. requests' own preparation would decode and re-encode parts of the path."""
     prepared = requests.PreparedRequest()
     prepared.method = request.method
     prepared.url = request.url
@@ -202,7 +203,7 @@ def _prepare_request(request: EncodedRequest) -> requests.PreparedRequest:
 
 
 def _failure(error: BaseException, *, besides: BaseException | None) -> TransportFailure:
-    """Name what went wrong. requests wraps urllib3's errors, urllib3 wraps the system's: look at all of them."""
+    """Return the reason of an error. requests wraps urllib3's errors, and urllib3 those of the system."""
     causes = _causes(error, besides)
     for kinds, failure in _FAILURES:
         if any(isinstance(cause, kinds) for cause in causes):
@@ -211,7 +212,7 @@ def _failure(error: BaseException, *, besides: BaseException | None) -> Transpor
 
 
 def _causes(error: BaseException, besides: BaseException | None) -> list[BaseException]:
-    """Return the error and all that it wraps, but what was being handled `besides` before."""
+    """Return the error and all errors that it wraps, without the one that was handled before (`besides`)."""
     causes: list[BaseException] = []
     queue: list[object] = [error]
     while queue and len(causes) < 16:
@@ -222,8 +223,8 @@ def _causes(error: BaseException, besides: BaseException | None) -> list[BaseExc
     return causes
 
 
-# The first that fits counts: a connect time-out wraps a plain TimeoutError, a failed look-up is a NewConnectionError,
-# and that in turn is a ConnectTimeoutError in urllib3.
+# The first match counts: a connect time-out wraps a TimeoutError, and a failed look-up of a name is a
+# NewConnectionError, which is a ConnectTimeoutError in urllib3.
 _FAILURES: Final[tuple[tuple[tuple[type[BaseException], ...], TransportFailure], ...]] = (
     ((DeadlineExceeded,), TransportFailure.OUT_OF_TIME),
     ((broken.NameResolutionError,), TransportFailure.NAME_NOT_RESOLVED),
@@ -243,7 +244,7 @@ _FAILURES: Final[tuple[tuple[tuple[type[BaseException], ...], TransportFailure],
     ),
 )
 
-# The same error tells of something else before the request left than after it.
+# The same error has another meaning before the request left than after it.
 _WHILE_CONNECTING: Final = {
     TransportFailure.TIMED_OUT: TransportFailure.CONNECT_TIMED_OUT,
     TransportFailure.BROKE_OFF: TransportFailure.REFUSED,
@@ -256,12 +257,12 @@ _AFTER_SENDING: Final = {
 
 
 def _name_failure(failure: TransportFailure, sent: bool | None) -> TransportFailure:
-    """Return the failure by the name that fits the moment."""
+    """Return the failure that fits the moment at which it was seen."""
     if sent is None:
         return failure
     return (_AFTER_SENDING if sent else _WHILE_CONNECTING).get(failure, failure)
 
 
 def deadline_in(seconds: float) -> float:
-    """Return the moment of ``time.monotonic`` that many seconds from now."""
+    """Return the moment of ``time.monotonic`` in so many seconds."""
     return time.monotonic() + seconds

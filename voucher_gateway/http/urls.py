@@ -1,7 +1,7 @@
-"""URLs of requests as logs and traces may show them: with the template of the path, and without the query.
+"""URLs of requests for logs and traces: with the template of the path, and without the query.
 
-Libraries that watch all HTTP of a process (Sentry, OpenTelemetry) record URLs, and a vendor's URL may hold a code. What
-is shown instead consists of nothing but base URLs and templates, so it needs no rule that tells a code from an id.
+Libraries that record all HTTP of a process (Sentry, OpenTelemetry) record URLs, and a vendor's URL may contain a code.
+The URLs from here consist of base URLs and templates only, so no rule must tell a code from an id.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from voucher_gateway.masking import MASK
 PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 
 _MOST: Final = 1000
-"""The most templates and base URLs that are kept; the paths of all others are masked whole."""
+"""The highest number of templates and base URLs that are kept; all other paths are masked."""
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _URLS: Final = ("url.full", "http.url", "url")
@@ -60,7 +60,7 @@ def scrub_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     query and fragment under the names that OpenTelemetry and Sentry have for them. All else comes back as it is.
     """
     scrubbed = dict(attributes)
-    url = next((shown for name in _URLS if (shown := _scrub(attributes.get(name))) is not None), None)
+    url = next((safe_url for name in _URLS if (safe_url := _scrub(attributes.get(name))) is not None), None)
     if url is None:
         return scrubbed
     replacements = dict.fromkeys(_URLS, url) | dict.fromkeys(_PATHS, urlsplit(url).path) | dict.fromkeys(_QUERIES, "")
@@ -68,11 +68,11 @@ def scrub_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _scrub(url: object) -> str | None:
-    """Return what may be shown of a URL at the host of an account; None for every other one."""
+    """Return the safe form of a URL at the host of an account; None for every other URL."""
     try:
         parts = urlsplit(url) if isinstance(url, str) else None
         paths = None if parts is None else _bases.get(_origin_of(parts))
-    except ValueError:  # a port that is no number
+    except ValueError:  # a port that is not a number
         return None
     if parts is None or paths is None:
         return None

@@ -1,4 +1,4 @@
-"""The lazy listing itself."""
+"""The lazy listing: an iterator over the entries of all pages of a list."""
 
 from __future__ import annotations
 
@@ -10,51 +10,51 @@ from typing import Final, Self, TypeAlias, TypeVar
 from voucher_gateway.errors import InvalidRequest, MalformedResponse
 from voucher_gateway.listing.page import ListingReport, Page
 from voucher_gateway.listing.prefetch import Prefetcher
-from voucher_gateway.listing.resume_token import ResumePoint, digest
+from voucher_gateway.listing.resume_token import ResumePoint, key_digest
 
 T = TypeVar("T")
 
 Fetched: TypeAlias = Page[T] | Callable[[], Page[T]]
-"""What a fetch brings: a page, or what is left to do to make one."""
+"""The result of a fetch: a page, or a function that makes the page."""
 
-STALLED_BEYOND: Final = 3
-"""So many pages in a row without a new entry, past the end that the first page told, end a listing in an error.
+MAX_STALLED_PAGES_BEYOND_END: Final = 3
+"""This many pages in a row without a new entry, past the end that the first page showed, end a listing in an error.
 
-A list that grows in front of the reader as fast as it is read looks the same, and is not readable by pages either.
+A list that grows at its beginning as fast as it is read looks the same, and cannot be read by pages either.
 """
-STALLED_WITHIN: Final = 1000
-"""The same before that end, where holes may be honest (a vendor that filters after cutting its pages)."""
+MAX_STALLED_PAGES_WITHIN: Final = 1000
+"""The same before that end, where empty pages can be correct (a vendor that filters after it cuts the pages)."""
 
 
 class Listing(Iterator[T]):
-    """The entries of a paged list, one by one, each once.
+    """An iterator over the entries of a paged list; each entry comes once.
 
-    Creating one sends nothing. The first `next` reads a page; then up to `workers` pages are under way at a time, and
-    twice as many under way or waiting to be taken. Memory holds those, the page in hand and one small hash an entry.
-    A listing belongs to one thread at a time. Use it in a ``with`` block, or call `close`, when it may be left early;
-    a forgotten one stops when it is collected.
+    Creating a listing sends nothing. The first `next` reads a page. Then up to `workers` pages are requested at a time,
+    and up to twice that many are requested or wait to be read. Memory holds those, the current page and a hash of each
+    entry. Use a listing in one thread at a time. If you may leave it early, use it in a ``with`` block or call `close`;
+    otherwise it stops when it is garbage-collected.
 
-    The list ends where the totals say, and grows with them; an empty page before that does not end it. Without
-    totals the first empty page is the end. `STALLED_BEYOND` and `STALLED_WITHIN` keep a confused vendor from turning
-    it into an endless loop. Where entries are only appended (sorted by creation, ascending), every entry that was
-    there throughout is given; with one worker also where they are inserted. Deletions meanwhile may hide entries from
-    any reader of pages; `report` tells them by the total, and where pages overlap (`Page.overlap`) also by that: up to
-    as many deletions between two pages as they share are then made good, too.
+    The list ends where the totals say, and grows with them; an empty page before that does not end it. Without totals
+    the first empty page is the end. `MAX_STALLED_PAGES_BEYOND_END` and `MAX_STALLED_PAGES_WITHIN` prevent an endless
+    loop. Where entries are only appended (sorted by creation, ascending), every entry that existed throughout comes;
+    with one worker also where entries are inserted. Entries that are deleted during the reading can hide others from
+    any reader of pages. `report` detects this by the total and, where pages overlap (`Page.overlap`), by the overlap;
+    as many deletions between two pages as they have entries in common hide nothing.
 
-    An error of `fetch` is raised in its place, after the entries before it; the iterator is finished then, and
-    `resume_token` leads to a new one that goes on.
+    An error of `fetch` is raised after the entries before it. The iterator is finished then, and `resume_token` leads
+    to a new one that continues.
 
     Args:
-        fetch: reads the page with an index counted from 0; called from other threads too, except for the first
-            page, and from none with one worker. It must not refer to the listing. It may return a function that makes
-            the page of what it read, which is then called on the thread that reads the listing: the other threads then
-            hold the interpreter's lock only for moments, and so do not keep one another waiting for it.
-        key: the entry's identity: the vendor's id, never a code, as resume tokens hold a hash of one.
-        workers: how many pages may be under way at a time.
-        limit: at most so many entries from this object; no page is asked for that it does not need.
+        fetch: reads the page with an index counted from 0. It is called on other threads too, except for the first
+            page, and on none with one worker. It must not refer to the listing. It may return a function that makes
+            the page; that is called on the thread that reads the listing, so that the other threads hold the
+            interpreter's lock only briefly.
+        key: returns the entry's identity: the vendor's id, never a code, because resume tokens hold a hash of it.
+        workers: how many pages may be requested at a time.
+        limit: the highest number of entries from this object; no page is requested that it does not need.
         resume: the `resume_token` of an earlier listing, whose pages may have had another size.
         scope: a fingerprint of everything that decides which entries are listed in which order: account and query.
-        size: entries from one page to the next as `fetch` asks for them; only needed to resume.
+        size: entries from one page to the next as `fetch` requests them; only needed to resume.
 
     Raises:
         InvalidRequest: if `resume` is not a token of this scope, or `workers`, `limit` or `size` is below one.
@@ -76,37 +76,37 @@ class Listing(Iterator[T]):
             if value is not None and value < 1:
                 raise InvalidRequest(f"{name} must be above zero", field=name, rule="at least 1")
         self._scope = scope
-        mark = ResumePoint() if resume is None else ResumePoint.from_text(resume, scope)
-        # Where the last entry given was: page index, entries of the page passed, its hash, duplicates until then.
-        self._place = (mark.page, mark.offset, mark.anchor, mark.duplicates)
-        self._place_size = mark.size
+        point = ResumePoint() if resume is None else ResumePoint.from_text(resume, scope)
+        # The place of the last entry returned: page index, entries passed on it, its hash, duplicates until then.
+        self._place = (point.page, point.offset, point.anchor, point.duplicates)
+        self._place_size = point.size
         self._size = size
         self._fetch = fetch
         self._key = key
         self._workers = workers
         self._left = limit
-        self._ahead = Prefetcher(fetch)
+        self._prefetcher = Prefetcher(fetch)
         self._pending: deque[tuple[int, Future[Fetched[T]]]] = deque()
         self._closed = False
-        # The page in hand.
+        # The current page.
         self._page: Page[T] | None = None
         self._rest: Iterator[T] = iter(())
         self._index = 0
         self._offset = 0
-        self._expected = 0  # entries of the page in hand that the page before it ended with
-        # What is known of the whole.
+        self._expected = 0  # entries of the current page that the page before it ended with
+        # What is known of the whole list.
         self._known: set[int] = set()
         self._next = 0
         self._end: int | None = None
         self._first_end = 0
         self._stalled = 0
         self._fresh = False
-        # The report, going on where an earlier listing stopped.
-        self._seen = mark.seen
-        self._duplicates = mark.duplicates
-        self._pages = mark.pages
-        self._total = mark.total
-        self._problems = mark.problems
+        # The report, which continues that of an earlier listing.
+        self._seen = point.seen
+        self._duplicates = point.duplicates
+        self._pages = point.pages
+        self._total = point.total
+        self._problems = point.problems
         self._finished = False
 
     def __next__(self) -> T:
@@ -117,9 +117,9 @@ class Listing(Iterator[T]):
                 for item in self._rest:
                     if self._is_new(item):
                         return item
-                if not self._turn():
+                if not self._take_next_page():
                     break
-        except BaseException as error:  # an interrupt too: no thread goes on reading for nobody
+        except BaseException as error:  # an interrupt too: no thread must go on reading
             self.close()
             if isinstance(error, StopIteration):  # would look like the end of the list
                 raise RuntimeError("fetch or key raised StopIteration") from error
@@ -134,15 +134,15 @@ class Listing(Iterator[T]):
         self.close()
 
     def close(self) -> None:
-        """Stop fetching ahead; what is under way ends by itself, unseen. The report and the token stay."""
+        """Stop fetching ahead. Requests that were sent end by themselves. The report and the token stay."""
         self._closed = True
         self._pending.clear()
         self._rest = iter(())
-        self._ahead.stop()
+        self._prefetcher.stop()
 
     @property
     def report(self) -> ListingReport:
-        """What was seen up to now."""
+        """The report up to now."""
         consistent: bool | None = None
         if self._finished and (self._problems or self._total is not None):
             consistent = not self._problems
@@ -158,14 +158,14 @@ class Listing(Iterator[T]):
 
     @property
     def resume_token(self) -> str:
-        """Opaque text by which a new listing goes on after the last entry that this one gave.
+        """Opaque text with which a new listing continues after the last entry of this one.
 
-        The page of that entry is read again and the entry is looked for in it, then in the pages before it, so that
-        entries which moved up because others went are not lost. If it is gone altogether, the list begins anew and
-        entries come again. The new listing's report goes on from this one's.
+        The page of that entry is read again. The entry is looked for in it, then in the pages before it, so that
+        entries are not lost that moved up because others were deleted. If the entry was deleted, the list begins again
+        and entries come a second time. The new listing's report continues this one's.
         """
         page, offset, anchor, duplicates = self._place
-        mark = ResumePoint(
+        point = ResumePoint(
             page=page,
             size=self._place_size,
             offset=offset,
@@ -176,12 +176,12 @@ class Listing(Iterator[T]):
             total=self._total,
             problems=self._problems,
         )
-        return mark.to_text(self._scope)
+        return point.to_text(self._scope)
 
     def _is_new(self, item: T) -> bool:
-        """Pass one entry of the page in hand, and say whether it is to be given to the caller."""
+        """Pass an entry of the current page, and return whether the caller gets it."""
         self._offset += 1
-        identity = digest(self._key(item))
+        identity = key_digest(self._key(item))
         if identity in self._known:
             if self._offset <= self._expected:
                 return False
@@ -200,38 +200,38 @@ class Listing(Iterator[T]):
                 self.close()
         return True
 
-    def _turn(self) -> bool:
-        """Take the next page in hand; False at the end of the list."""
+    def _take_next_page(self) -> bool:
+        """Make the next page the current one; return False at the end of the list."""
         if self._page is None:
-            index, page, offset = self._begin()
+            index, page, offset = self._first_page()
             self._first_end = page.end or 0
             self._next = index + 1
         else:
             self._check_progress()
-            taken = self._take()
+            taken = self._next_page()
             if taken is None:
                 return False
             (index, page), offset = taken, 0
-        self._note(index, page)
+        self._record_page(index, page)
         self._expected = self._count_overlap(index, page)
         self._page, self._index, self._offset, self._fresh = page, index, offset, offset > 0
         self._rest = iter(page.items[offset:])
         if self._workers > 1:
-            # Twice as many, because they are taken in order: one that is late must not keep the workers idle.
-            while len(self._pending) < 2 * self._workers and self._more_wanted():
-                self._pending.append((self._next, self._ahead.submit(self._next, self._workers)))
+            # Twice as many, because pages are read in order: a slow page must not leave the workers idle.
+            while len(self._pending) < 2 * self._workers and self._needs_another_page():
+                self._pending.append((self._next, self._prefetcher.submit(self._next, self._workers)))
                 self._next += 1
         return True
 
-    def _begin(self) -> tuple[int, Page[T], int]:
-        """Read the first page, or find where an earlier listing stopped. Returns index, page and entries to skip."""
+    def _first_page(self) -> tuple[int, Page[T], int]:
+        """Return the first page, or that where an earlier listing stopped: its index, the page, the entries to skip."""
         index, passed, anchor, _ = self._place
         if anchor is None:
             return index, _materialize(self._fetch(index)), 0
         stopped = index * self._place_size + passed
         index = (stopped - 1) // (self._size or self._place_size)
         page = _materialize(self._fetch(index))
-        if (right := (stopped - 1) // page.size) != index:  # the vendor counts in pages of a size of its own
+        if (right := (stopped - 1) // page.size) != index:  # the vendor counts in pages of another size
             index, page = right, _materialize(self._fetch(right))
         digests = self._digests(page)
         while anchor not in digests and index:
@@ -246,33 +246,33 @@ class Listing(Iterator[T]):
         return index, page, offset
 
     def _digests(self, page: Page[T]) -> list[int]:
-        return [digest(self._key(item)) for item in page.items]
+        return [key_digest(self._key(item)) for item in page.items]
 
-    def _take(self) -> tuple[int, Page[T]] | None:
+    def _next_page(self) -> tuple[int, Page[T]] | None:
         while self._pending:
             index, coming = self._pending.popleft()
             try:
                 return index, _materialize(coming.result())
             except Exception:
-                # Asked for ahead, before an earlier page said that the list ends: its failure means nothing.
+                # It was requested before an earlier page showed that the list ends, so its failure means nothing.
                 if self._end is None or index < self._end:
                     raise
-        if not self._more_wanted():
+        if not self._needs_another_page():
             return None
         index = self._next
         self._next += 1
         return index, _materialize(self._fetch(index))
 
-    def _more_wanted(self) -> bool:
-        """Whether one more page should be asked for, on top of those under way."""
+    def _needs_another_page(self) -> bool:
+        """Return whether another page should be requested, besides those that were."""
         assert self._page is not None
         if self._end is not None and self._next >= self._end:
             return False
         coming = len(self._page.items) - self._offset + len(self._pending) * self._page.size
         return self._left is None or coming < self._left
 
-    def _note(self, index: int, page: Page[T]) -> None:
-        """Learn from a page how far the list goes, and whether it is still the same list."""
+    def _record_page(self, index: int, page: Page[T]) -> None:
+        """Record from a page where the list ends, and whether it is still the same list."""
         self._pages += 1
         if page.total is not None:
             if self._total not in (None, page.total):
@@ -286,11 +286,11 @@ class Listing(Iterator[T]):
             if page.end is not None or self._end is None:
                 self._end = index
         elif page.end is not None:
-            # Pages are read side by side, so a later one may know less: only an empty page makes the list shorter.
+            # Pages are requested together, so a later one may be older: only an empty page makes the list shorter.
             self._end = max(self._end or 0, page.end)
 
     def _count_overlap(self, index: int, page: Page[T]) -> int:
-        """Return how many entries the page shares with the one before, and note if they are not those that are due."""
+        """Return how many entries the page shares with the one before, and record if they are not the expected ones."""
         before = self._page
         if before is None or not before.overlap or index != self._index + 1:
             return 0
@@ -304,8 +304,10 @@ class Listing(Iterator[T]):
         if self._end is not None and self._index + 1 >= self._end:
             return
         beyond = min(self._stalled, self._index + 1 - self._first_end)
-        if beyond >= STALLED_BEYOND or self._stalled >= STALLED_WITHIN:
-            raise MalformedResponse(f"{self._stalled} pages in a row held nothing new, and the vendor promises more")
+        if beyond >= MAX_STALLED_PAGES_BEYOND_END or self._stalled >= MAX_STALLED_PAGES_WITHIN:
+            raise MalformedResponse(
+                f"{self._stalled} pages in a row had no new entry, although the vendor's total promises more"
+            )
 
     def _finish(self) -> None:
         self.close()

@@ -1,4 +1,4 @@
-"""What a fetch brings, and what a listing says of itself."""
+"""A page of a list, and the report of a listing."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ T = TypeVar("T")
 
 @attrs.frozen(kw_only=True)
 class Page(Generic[T]):
-    """One page as the vendor gave it.
+    """One page of a list.
 
     Attributes:
         items: its entries, in the vendor's order.
-        total: how many entries the whole query has, where the vendor says so.
-        pages: how many pages it has, where the vendor says so.
-        size: entries from the beginning of one page to that of the next, as the vendor really counts them, which may
-            differ from what was asked for.
+        total: how many entries the whole query has; None if the vendor does not say it.
+        pages: how many pages it has; None if the vendor does not say it.
+        size: entries from the beginning of one page to that of the next, as the vendor counts them, which may
+            differ from the request.
         overlap: how many entries more than that a page holds: those with which the next page begins. Where a vendor
-            pages by offset, they tell whether something moved between two pages, although its total may be the same.
+            pages by offset, they show whether entries moved between two pages, even if the total is the same.
 
     Raises:
         MalformedResponse: if one of the numbers makes no sense.
@@ -55,11 +55,11 @@ class Page(Generic[T]):
 
 @attrs.frozen(kw_only=True)
 class ListingReport:
-    """What a listing has seen so far, the part before a resumption included.
+    """What a listing has read so far, including the part before it was resumed.
 
     Attributes:
-        seen: entries given to the caller.
-        vendor_total: the vendor's latest total; None where it tells none.
+        seen: entries that the caller got.
+        vendor_total: the vendor's latest total; None if it has none.
         duplicates: entries that came again and were dropped.
         pages: pages read.
         finished: whether the vendor's list was read to its end; a limit, an error or `close` leaves it False.
@@ -67,7 +67,7 @@ class ListingReport:
             changed meanwhile, entries came twice or moved between two pages, or the counts do not add up. True when
             the vendor's total agrees.
             None until the listing is finished, and for a vendor without a total, where nothing can prove it.
-        problems: what contradicts, a sentence each.
+        problems: what contradicts it, a sentence each.
     """
 
     seen: int

@@ -1,4 +1,4 @@
-"""Fetching ahead on a few threads."""
+"""Fetches pages ahead, on a few threads."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ R = TypeVar("R")
 
 
 class Prefetcher(Generic[R]):
-    """A few daemon threads that fetch pages; they know nothing of the listing, so that it can be collected.
+    """A few daemon threads that fetch pages. They do not refer to the listing, so that it can be garbage-collected.
 
-    Not a ThreadPoolExecutor: the interpreter waits at its end for the threads of one, up to a vendor's whole deadline.
+    It is not a ThreadPoolExecutor: at its end, the interpreter would wait for its threads, up to a whole deadline.
     """
 
     def __init__(self, fetch: Callable[[int], R]) -> None:
@@ -25,18 +25,18 @@ class Prefetcher(Generic[R]):
 
     def submit(self, index: int, most: int) -> Future[R]:
         """Fetch a page as soon as one of at most `most` threads is free."""
-        coming: Future[R] = Future()
-        self._jobs.put((index, coming))
+        future: Future[R] = Future()
+        self._jobs.put((index, future))
         if self._threads < most:
             self._threads += 1
             threading.Thread(target=_work, args=(self._fetch, self._jobs), name="listing", daemon=True).start()
-        return coming
+        return future
 
     def stop(self) -> None:
-        """Drop what was not begun and let the threads end."""
+        """Drop the jobs that were not begun, and let the threads end."""
         threads, self._threads = self._threads, 0
         if not threads:
-            return  # stopped before: the queue holds the ends that the threads are waiting for
+            return  # it was stopped before, and the queue holds an end for each thread
         with contextlib.suppress(queue.Empty):
             while True:
                 self._jobs.get_nowait()
@@ -53,13 +53,13 @@ def _work(fetch: Callable[[int], R], jobs: queue.SimpleQueue[tuple[int, Future[R
 
 
 def _work_once(fetch: Callable[[int], R], jobs: queue.SimpleQueue[tuple[int, Future[R]] | None]) -> bool:
-    """Do one job, in a frame of its own: a thread that waits must not keep the last page alive."""
+    """Do one job. It is a function, so that a waiting thread does not keep the last page alive."""
     job = jobs.get()
     if job is None:
         return False
-    index, coming = job
+    index, future = job
     try:
-        coming.set_result(fetch(index))
+        future.set_result(fetch(index))
     except BaseException as error:  # noqa: BLE001 - handed to the thread that reads the listing, which raises it
-        coming.set_exception(error)
+        future.set_exception(error)
     return True

@@ -1,4 +1,4 @@
-"""The place where a listing stopped, as text that a later listing can go on from."""
+"""The place where a listing stopped, as text with which a later listing continues."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _DIGEST: Final = 8  # bytes; among a million ids two collide with a chance of 3 
 
 @attrs.frozen(kw_only=True)
 class ResumePoint:
-    """What a resume token says: where the last entry was, and the report until then.
+    """The content of a resume token: the place of the last entry, and the report until then.
 
     Attributes:
-        page: index of the page that the last entry given was on.
+        page: index of the page of the last entry that was returned.
         size: entries from one page to the next, so that a listing with pages of another size finds the place.
         offset: how many entries of that page were passed.
-        anchor: the `digest` of that entry; None before the first.
+        anchor: the `key_digest` of that entry; None before the first.
         seen: as in the report.
         duplicates: as in the report, up to that entry.
         pages: as in the report.
@@ -42,7 +42,7 @@ class ResumePoint:
     problems: dict[str, str] = attrs.field(factory=dict)
 
     def to_text(self, scope: str) -> str:
-        """Write a token that only a listing of this scope takes."""
+        """Return a token that only a listing of this scope accepts."""
         body = json.dumps(attrs.asdict(self)).encode()
         return base64.urlsafe_b64encode(_check(body, scope) + body).decode()
 
@@ -51,7 +51,7 @@ class ResumePoint:
         """Read a token.
 
         Raises:
-            InvalidRequest: if it was not written for this scope; the check sum covers both.
+            InvalidRequest: if it was not written for this scope, or was changed.
         """
         try:
             sealed = base64.b64decode(text, altchars=b"-_", validate=True)
@@ -60,7 +60,7 @@ class ResumePoint:
         body = sealed[_CHECK:]
         if sealed[:_CHECK] != _check(body, scope):
             raise InvalidRequest(
-                "the token to resume by is not of this listing", field="resume", rule="resume_token of the same listing"
+                "the resume token is not from this listing", field="resume", rule="resume_token of the same listing"
             )
         return cls(**json.loads(body))
 
@@ -70,6 +70,6 @@ def _check(body: bytes, scope: str) -> bytes:
     return blake2b(body, digest_size=_CHECK, key=key, person=b"voucher-list-1").digest()
 
 
-def digest(key: str) -> int:
-    """Return a hash that stands for an entry's key; 64 bits, so that a million vouchers take 70 MB and not more."""
+def key_digest(key: str) -> int:
+    """Return a hash of an entry's key. It has 64 bits, so that a million vouchers take only 70 MB."""
     return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=_DIGEST).digest())

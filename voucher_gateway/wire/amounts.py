@@ -103,7 +103,7 @@ class _Grid:
         else:
             return placed
         raise NotRepresentable(
-            f"an amount with at most the {self.places} decimals of {self.currency} is due", self.currency
+            f"expected an amount with at most the {self.places} decimals of {self.currency}", self.currency
         )
 
     def nearest(self, number: Decimal) -> Decimal:
@@ -116,7 +116,7 @@ class _Grid:
         return self.place(placed if low < number < high else number)
 
     def too_large(self) -> NoReturn:
-        raise NotRepresentable(f"an amount of at most {MAX_DIGITS} digits before the point is due", self.currency)
+        raise NotRepresentable(f"expected an amount of at most {MAX_DIGITS} digits before the point", self.currency)
 
 
 @cache
@@ -164,7 +164,8 @@ class DecimalText(AmountFormat):
 
     @_rule.default
     def _make_rule(self) -> str:
-        return f"text of 1 to {self.integer_digits_in} ASCII digits, a point and exactly {self.places} decimals is due"
+        digits = self.integer_digits_in
+        return f"expected a string of 1 to {digits} ASCII digits, a point and exactly {self.places} decimals"
 
     @_matches.default
     def _make_matches(self) -> Callable[[str], object]:
@@ -211,7 +212,7 @@ class JsonNumber(AmountFormat):
             return Decimal(value)
         if isinstance(value, float):
             raise TypeError("a float is no exact amount: read the JSON with decode()")
-        raise WireError("a number is due")
+        raise WireError("expected a number")
 
     def money(self, number: Decimal, currency: str) -> Money:
         """Return the money, or the nearest if the number is closer to it than `TOLERANCE`."""
@@ -242,7 +243,7 @@ class _WholeNumber(AmountFormat):
         """Return the whole number."""
         if type(value) is int:  # bool is an int to isinstance
             return Decimal(value)
-        raise WireError("a whole number is due")
+        raise WireError("expected an integer")
 
     def money(self, number: Decimal, currency: str) -> Money:
         """Return the money that so many units are."""

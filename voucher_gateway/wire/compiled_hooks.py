@@ -13,7 +13,7 @@ from cattrs.gen import make_dict_structure_fn
 from voucher_gateway.wire.amounts import WireError
 from voucher_gateway.wire.scalars import Hook
 
-_OBJECT_DUE: Final = "an object is due"
+_OBJECT_EXPECTED: Final = "expected an object"
 _AS_IT_IS: Final = (str, int, bool)
 """Types whose hook returns a value of exactly that class unchanged, so that it need not be called."""
 
@@ -55,7 +55,7 @@ def _by_cattrs(cls: type[Any], converter: cattrs.Converter, overrides: Mapping[s
         # Unchecked, a text or an array would do as an object all of whose fields may be missing.
         if type(value) is dict:
             return structured(value, cls)
-        raise WireError(_OBJECT_DUE)
+        raise WireError(_OBJECT_EXPECTED)
 
     return hook
 
@@ -81,7 +81,7 @@ def _compile_hook(cls: type[Any], converter: cattrs.Converter, overrides: Mappin
     """Write and compile the function that a careful person would: read, check and assign, field by field."""
     scope: dict[str, Any] = {"cls": cls, "new": cls.__new__, "WireError": WireError}
     lines = [
-        f"if value.__class__ is not dict: raise WireError({_OBJECT_DUE!r})",
+        f"if value.__class__ is not dict: raise WireError({_OBJECT_EXPECTED!r})",
         "get = value.get",
         # The constructor of such a class would do nothing more, and take a tenth of the time of a page.
         "made = new(cls)",

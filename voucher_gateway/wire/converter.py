@@ -174,7 +174,7 @@ def _raw_object_hook(_: Any) -> Hook:
     def hook(value: Any, _: Any) -> Mapping[str, Any]:
         if type(value) is dict:
             return value
-        raise WireError("an object is due")
+        raise WireError("expected an object")
 
     return hook
 
@@ -189,7 +189,7 @@ def _list_hook(kind: Any, converter: cattrs.Converter) -> Hook:
     def hook(value: Any, _: Any) -> Any:
         if type(value) is list:
             return structured(value, kind)
-        raise WireError("an array is due")
+        raise WireError("expected an array")
 
     return hook
 

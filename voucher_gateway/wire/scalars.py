@@ -16,7 +16,7 @@ from voucher_gateway.money import exponent
 from voucher_gateway.wire.amounts import WireError
 
 Hook = Callable[[Any, Any], Any]
-"""Takes a JSON value and, as cattrs has it, the type that is due; returns the object or raises WireError."""
+"""Takes a JSON value and, as cattrs has it, the type of the field; returns the object or raises WireError."""
 
 Currency = NewType("Currency", str)
 """A currency in a wire class: text that is an active ISO 4217 code."""
@@ -34,7 +34,7 @@ def enum_hook(kind: type[enum.Enum]) -> Hook:
     members = {member.value: member for member in kind}
     types = {type(value) for value in members}
     unknown = kind.__members__.get("UNKNOWN")
-    rule = f"one of {', '.join(map(str, members))} is due"
+    rule = f"expected one of {', '.join(map(str, members))}"
 
     def hook(value: Any, _: Any) -> enum.Enum:
         if type(value) in types:  # exactly: to a dict, True == 1
@@ -71,19 +71,19 @@ def _anything(value: Any, _: Any) -> Any:
 def _text(value: Any, _: Any) -> str:
     if type(value) is str:
         return value
-    raise WireError("text is due")
+    raise WireError("expected a string")
 
 
 def _whole_number(value: Any, _: Any) -> int:
     if type(value) is int:
         return value
-    raise WireError("a whole number is due")
+    raise WireError("expected an integer")
 
 
 def _flag(value: Any, _: Any) -> bool:
     if type(value) is bool:
         return value
-    raise WireError("true or false is due")
+    raise WireError("expected a boolean")
 
 
 def _number(value: Any, _: Any) -> Decimal:
@@ -91,7 +91,7 @@ def _number(value: Any, _: Any) -> Decimal:
         return value
     if type(value) is int:
         return Decimal(value)
-    raise WireError("a number is due")
+    raise WireError("expected a number")
 
 
 def _instant(value: Any, _: Any) -> datetime:
@@ -100,7 +100,7 @@ def _instant(value: Any, _: Any) -> datetime:
             return read_instant(value)
     except ValueError:
         pass
-    raise WireError("an RFC 3339 timestamp is due")
+    raise WireError("expected an RFC 3339 timestamp")
 
 
 def _currency(value: Any, _: Any) -> str:
@@ -110,14 +110,14 @@ def _currency(value: Any, _: Any) -> str:
             return value
     except InvalidRequest:
         pass
-    raise WireError("an active ISO 4217 currency is due")
+    raise WireError("expected an active ISO 4217 currency")
 
 
 def _masked_hook(kind: type[Masked]) -> Hook:
     def hook(value: Any, _: Any) -> Masked:
         if type(value) is str:
             return kind(value)
-        raise WireError("text is due")
+        raise WireError("expected a string")
 
     return hook
 

@@ -61,7 +61,7 @@ def money_from(amount_format: AmountFormat, number: Decimal, currency: str, fiel
         money = amount_format.money(number, currency)
         if money.amount >= 0:
             return money
-        rule = "an amount that is not negative is due"
+        rule = "expected an amount that is not negative"
     except NotRepresentable as error:
         rule = str(error)
     raise malformed_error("reply", [f"{field}: {rule}"])

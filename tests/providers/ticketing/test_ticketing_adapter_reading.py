@@ -135,18 +135,21 @@ def test_amounts_are_read_to_the_last_digit_and_float_noise_is_cleared_away(
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "an amount as text": ({"amount": "10.50"}, "amount: a number is due"),
-    "an amount as a flag": ({"amount": True}, "amount: a number is due"),
-    "no amount": ({"amount": None}, "amount: a number is due"),
-    "an amount between two cents": ({"amount": 10.505}, "amount: an amount with at most the 2 decimals of EUR is due"),
-    "an amount beyond all bounds": ({"amount": 10**30}, "amount: an amount of at most 18 digits"),
+    "an amount as text": ({"amount": "10.50"}, "amount: expected a number"),
+    "an amount as a flag": ({"amount": True}, "amount: expected a number"),
+    "no amount": ({"amount": None}, "amount: expected a number"),
+    "an amount between two cents": (
+        {"amount": 10.505},
+        "amount: expected an amount with at most the 2 decimals of EUR",
+    ),
+    "an amount beyond all bounds": ({"amount": 10**30}, "amount: expected an amount of at most 18 digits"),
     "no code": ({"code": ...}, "code: is missing"),
-    "a code as a number": ({"code": 12345678}, "code: text is due"),
+    "a code as a number": ({"code": 12345678}, "code: expected a string"),
     "no time of creation": ({"createdAt": ...}, "createdAt: is missing"),
-    "a naive time": ({"updatedAt": "2030-01-23T23:00:00"}, "updatedAt: an RFC 3339 timestamp is due"),
-    "an expiry in seconds": ({"validUntil": 1893456000}, "validUntil: an RFC 3339 timestamp is due"),
-    "an id as a number": ({"_id": 7}, "_id: text is due"),
-    "a balance as text": ({"balance": "1"}, "balance: a number is due"),
+    "a naive time": ({"updatedAt": "2030-01-23T23:00:00"}, "updatedAt: expected an RFC 3339 timestamp"),
+    "an expiry in seconds": ({"validUntil": 1893456000}, "validUntil: expected an RFC 3339 timestamp"),
+    "an id as a number": ({"_id": 7}, "_id: expected a string"),
+    "a balance as text": ({"balance": "1"}, "balance: expected a number"),
 }
 
 

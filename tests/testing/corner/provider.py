@@ -208,7 +208,7 @@ class CornerBase(VoucherProvider):
             body = self.body(reply)
             total = body.get("total")
             if type(total) is not int:
-                raise MalformedResponse("the list has no total", problems=("total: a whole number is due",))
+                raise MalformedResponse("the list has no total", problems=("total: expected an integer",))
             return Page(items=[self.voucher(_member(one)) for one in _list(body, "vouchers")], total=total, size=size)
 
         return self.calls.send_read(operation, request, read)
@@ -242,7 +242,7 @@ class CornerBase(VoucherProvider):
 
     def money(self, number: object, currency: str) -> Money:
         if type(number) not in (int, Decimal):
-            raise MalformedResponse("an amount is wrong", problems=("amount: a number is due",))
+            raise MalformedResponse("an amount is wrong", problems=("amount: expected a number",))
         assert isinstance(number, int | Decimal)
         if number < 0:
             raise MalformedResponse("an amount is wrong", problems=("amount: must not be negative",))

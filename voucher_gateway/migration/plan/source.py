@@ -12,7 +12,7 @@ from voucher_gateway.capabilities import Capabilities, Operation
 from voucher_gateway.errors import AccessDenied, VoucherNotFound
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.listing.listing import Listing
-from voucher_gateway.listing.resume_token import digest
+from voucher_gateway.listing.resume_token import key_digest
 from voucher_gateway.masking import Code
 from voucher_gateway.migration.run.rate_limit import Rates
 from voucher_gateway.models.requests import VoucherQuery
@@ -135,7 +135,7 @@ class IdSet:
     """Ids that are known, as one small hash each."""
 
     def __init__(self, ids: Iterable[str]) -> None:
-        self._known = {digest(voucher_id) for voucher_id in ids}
+        self._known = {key_digest(voucher_id) for voucher_id in ids}
 
     @classmethod
     def empty(cls) -> Self:
@@ -148,4 +148,4 @@ class IdSet:
         return cls(journal.moved_ids(account))
 
     def __contains__(self, id: str) -> bool:
-        return digest(id) in self._known
+        return key_digest(id) in self._known

@@ -10,7 +10,7 @@ import attrs
 
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.keys import JournalKeys
-from voucher_gateway.listing.resume_token import digest
+from voucher_gateway.listing.resume_token import key_digest
 from voucher_gateway.migration.plan.code_index import fingerprint
 from voucher_gateway.migration.plan.model import PlannedVoucher
 from voucher_gateway.migration.plan.plan_file import Plan
@@ -47,11 +47,11 @@ def changes_since_plan(gateway: Gateway, plan: Plan) -> Iterator[SourceChange]:
         plan: the plan.
     """
     keys = journal_of(gateway).keys
-    known = {digest(voucher.source_id): _hash_fields(_planned_fields(voucher, keys)) for voucher in plan.vouchers()}
+    known = {key_digest(voucher.source_id): _hash_fields(_planned_fields(voucher, keys)) for voucher in plan.vouchers()}
     with gateway.provider(plan.header.source.account).vouchers() as listing:
         for voucher in listing:
             code = None if voucher.code is None else str(voucher.code)
-            before = known.get(digest(voucher.id))
+            before = known.get(key_digest(voucher.id))
             if before is None:
                 yield SourceChange(source_id=voucher.id, code=code, explanation=_ADDED)
                 continue
