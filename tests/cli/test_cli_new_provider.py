@@ -35,9 +35,9 @@ def test_it_is_written_into_the_working_directory_by_default(
     ("arguments", "said"),
     [
         (("Gift House",), "did you mean gift-house?"),
-        (("jtl",), "the provider jtl is there already"),
+        (("jtl",), "the provider jtl already exists"),
         (("acme", "--title", 'A"'), "cannot be a title"),
-        (("acme", "--into", "no/such/folder"), "is no folder"),
+        (("acme", "--into", "no/such/folder"), "is not a folder"),
     ],
 )
 def test_what_cannot_be_is_wrong_usage_and_writes_nothing(
@@ -56,5 +56,5 @@ def test_a_second_time_nothing_is_overwritten(run: Any, tmp_path: Path) -> None:
     readme.write_text("changed since")
     ran = run("new-provider", "acme", "--into", str(tmp_path))
     assert ran.code == 2
-    assert "is there already, and nothing of it was changed" in ran.err
+    assert "already exists; nothing in it was changed" in ran.err
     assert readme.read_text() == "changed since"

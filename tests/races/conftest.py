@@ -8,8 +8,7 @@ from contextlib import ExitStack
 import attrs
 import pytest
 
-from tests.crash.vendors import KEYS, SETTINGS, Site
-from tests.crash.verbs import FACE
+from tests.races.site import FACE, KEYS, SETTINGS, Site
 from voucher_gateway import Gateway
 from voucher_gateway.journal.open import open_journal
 from voucher_gateway.provider_api import NewVoucher

@@ -10,8 +10,7 @@ from typing import TypeVar
 
 import attrs
 
-from tests.crash.vendors import Site
-from tests.crash.worker import PATIENCE_S, warm
+from tests.races.site import PATIENCE_S, Site, warm
 from voucher_gateway import Gateway
 from voucher_gateway.provider_api import Money, VoucherGatewayError
 

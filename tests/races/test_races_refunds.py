@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.crash.verbs import TEN
+from tests.races.site import TEN
 from voucher_gateway.http.messages import EncodedRequest, Response
 from voucher_gateway.http.transport import Transport
 from voucher_gateway.journal.records import OperationState

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import attrs
 
-from tests.crash.vendors import KEYS, Site
+from tests.races.site import KEYS, Site
 from voucher_gateway import Gateway
 from voucher_gateway.http import retry
 from voucher_gateway.journal.open import open_journal

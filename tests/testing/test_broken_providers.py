@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.testing.broken import wrong_lists, wrong_manners, wrong_vouchers
-from tests.testing.broken.registering import BROKEN
+from tests.testing.broken.registry import BROKEN
 from voucher_gateway.testing import PROMISES, Level
 
 CONTRACTS = Path(__file__).parent / "broken" / "contracts.py"
@@ -28,20 +28,20 @@ def test_every_broken_provider_is_caught_by_the_promise_meant_for_it(tmp_path: P
         timeout=110,
     )
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout[-4000:] + done.stderr[-2000:]
-    told: dict[str, str] = {}
+    failures: dict[str, str] = {}
     for case in ElementTree.parse(report).iter("testcase"):  # our own file
         failure = case.find("failure")
         name = case.attrib["classname"].rpartition(".Test")[2]
-        if told.get(name, "passed") == "passed":  # one of the tests of a promise is enough
-            told[name] = "passed" if failure is None else str(failure.text)  # the message alone is cut short
-    assert told.keys() == BROKEN.keys()
-    missed = [name for name, message in told.items() if message == "passed"]
+        if failures.get(name, "passed") == "passed":  # one of the tests of a promise is enough
+            failures[name] = "passed" if failure is None else str(failure.text)  # the message alone is cut short
+    assert failures.keys() == BROKEN.keys()
+    missed = [name for name, message in failures.items() if message == "passed"]
     assert missed == []
     for name, (_, number) in BROKEN.items():
         promise = PROMISES[number]
-        assert f"promise {number} (read level) is broken" in told[name], told[name]
-        assert promise.says in told[name]
-        assert f"To change: {promise.advice}" in told[name]
+        assert f"promise {number} (read level) is broken" in failures[name], failures[name]
+        assert promise.says in failures[name]
+        assert f"To change: {promise.advice}" in failures[name]
 
 
 def test_every_promise_of_the_read_level_is_broken_by_some_provider() -> None:

@@ -23,21 +23,21 @@ class AcmeProvider(CornerProvider):
     name = "acme"
     title = "Acme"
 """
-# A stage of its own, at which little can go wrong, so that a whole run takes a moment.
+# A vendor of its own, at which little can go wrong, so that a whole run takes a moment.
 CONTRACT = """
 from acme_vouchers import AcmeProvider
 from tests.testing.corner.simulator import CornerSimulator
-from voucher_gateway.testing import Level, ProviderContract, SimulatorVendor
+from voucher_gateway.testing import Level, ProviderContract, SimulatedVendor
 
-class CalmStage(SimulatorVendor):
+class CalmVendor(SimulatedVendor):
     faults = {"drop-before": False}
 
 class TestAcme(ProviderContract):
     provider = AcmeProvider
     level = Level.READ
 
-    def make_stage(self, **options):
-        return CalmStage(AcmeProvider, CornerSimulator, **{"vouchers": 9, **options})
+    def make_vendor(self, **options):
+        return CalmVendor(AcmeProvider, CornerSimulator, **{"vouchers": 9, **options})
 """
 
 
@@ -83,9 +83,9 @@ def test_a_whole_run_is_held_against_its_file_or_writes_it(project: Path, run: R
     told = Conformance.from_json(file.read_text("utf-8"))
     assert (told.provider, told.level, told.distribution) == ("acme", Level.READ, None)
     assert {"R1", "M1", "T1", "P1", "D1"} <= set(told.kept)
-    assert told.not_applicable["M4"] == "the stage has no replies that a test could change on their way"
+    assert told.not_applicable["M4"] == "a test cannot change the replies of the vendor"
     assert told.not_applicable["P8"] == "the order of the list cannot be asked for"
-    assert told.not_applicable["P5"] == "the stage knows no fault insert-while-paging"
+    assert told.not_applicable["P5"] == "the vendor does not have the fault insert-while-paging"
     assert f"acme: {told.summary}; written to {file}" in written.stdout
 
 

@@ -19,7 +19,7 @@ KEY = "secret-key-77-abc"
 
 
 class Books:
-    """As much of a stage as knows secrets."""
+    """As much of a vendor as knows secrets."""
 
     def ledger(self) -> list[Mapping[str, Any]]:
         return [{"code": CODE, "pin": PIN}, {"code": "abc"}]
@@ -32,7 +32,7 @@ def _raised(test: Callable[..., None], *arguments: object) -> BrokenPromise:
 
 
 def test_a_shortage_is_told_as_a_promise_that_could_not_be_tried() -> None:
-    def test(books: Books) -> None:
+    def test(snapshot: Books) -> None:
         raise MissingTestData(f"no voucher like {CODE} is left")
 
     told = str(_raised(test, Books()))
@@ -63,14 +63,14 @@ def test_any_other_error_is_told_as_none_of_ours() -> None:
     def test() -> None:
         raise KeyError("amount")
 
-    assert "Seen: KeyError was raised, which is no error of voucher_gateway: 'amount'" in str(_raised(test))
+    assert "Seen: KeyError was raised, which is not an error of voucher_gateway: 'amount'" in str(_raised(test))
 
 
 def test_codes_pins_and_secrets_are_masked_in_all_that_is_shown() -> None:
     settings = CornerSettings(base_url="http://127.0.0.1:1/v1", api_key=SecretSource.of(KEY))
 
-    def test(books: Books, provider: CornerProvider) -> None:
-        raise ValueError(" ".join(one["code"] + (one.get("pin") or "") for one in books.ledger()) + KEY)
+    def test(snapshot: Books, provider: CornerProvider) -> None:
+        raise ValueError(" ".join(one["code"] + (one.get("pin") or "") for one in snapshot.ledger()) + KEY)
 
     with CornerProvider("contract", settings) as provider:
         error = _raised(test, Books(), provider)

@@ -23,7 +23,6 @@ from voucher_gateway import (
     VoucherNotFound,
 )
 from voucher_gateway.capabilities import Capabilities, Operation, OperationSupport, Support
-from voucher_gateway.simulator import start
 from voucher_gateway.testing.pytest_fixtures import MakeGateway
 from voucher_gateway.testing.simulated_vendor import SimulatedVendor
 from voucher_gateway_jtl import JtlProvider
@@ -53,7 +52,7 @@ def test_a_lost_answer_takes_the_money_once_however_often_the_shop_tries(
 ) -> None:
     vendor = voucher_simulator("jtl")
     shop, gift = Checkout(voucher_gateway(shop=vendor)), vendor.voucher("50.00")
-    vendor.fault("commit-then-drop", CHARGE)
+    vendor.inject("commit-then-drop", CHARGE)
     assert [shop.pay(gift.code, "20.00", order="1001") for _ in range(3)] == ["open", "paid", "paid"]
     assert vendor.remaining(gift.code or "") == Money("30.00", "EUR")
 
@@ -63,7 +62,7 @@ def test_a_second_gateway_of_one_test_is_the_shop_after_a_restart(
 ) -> None:
     vendor = voucher_simulator("jtl")
     gift = vendor.voucher()
-    vendor.fault("commit-then-drop", CHARGE)
+    vendor.inject("commit-then-drop", CHARGE)
     assert Checkout(voucher_gateway(shop=vendor)).pay(gift.code, "20.00", order="1001") == "open"
 
     assert Checkout(voucher_gateway(shop=vendor)).pay(gift.code, "20.00", order="1001") == "paid"
@@ -120,7 +119,7 @@ def test_two_vendors_serve_one_shop_and_risks_are_accepted_by_name(
 def test_every_fault_can_be_told_to_stop(voucher_simulator: StartVendor, voucher_gateway: MakeGateway) -> None:
     vendor = voucher_simulator("jtl")
     gateway, gift = voucher_gateway(shop=vendor.account(tries=1)), vendor.voucher()
-    vendor.fault("error-before", "GET *", times=None, status=503)
+    vendor.inject("error-before", "GET *", times=None, status=503)
     with pytest.raises(Exception, match="503"):
         gateway.balance("shop", gift.code or "")
     vendor.clear_faults()
@@ -143,7 +142,7 @@ def test_what_arrived_and_the_ledger_tell_the_truth(
     assert gift.code is not None
     (true,) = [one for one in vendor.ledger() if one["code"] == gift.code.reveal()]
     assert (true["initial"], true["status"], true["pin"]) == ("50.00", "active", "1234")
-    assert vendor.requests[-1].startswith("POST /v1/vouchers")
+    assert vendor.request_lines[-1].startswith("POST /v1/vouchers")
     with pytest.raises(LookupError, match="no voucher with this code"):
         vendor.remaining("NOBODY-HAS-THIS")
 
@@ -162,9 +161,9 @@ def test_an_unknown_vendor_is_told_before_anything_listens(voucher_simulator: St
 
 
 def test_a_mistake_of_the_simulator_itself_fails_the_test() -> None:
-    vendor = SimulatedVendor(start("jtl"))
-    vendor.running._application.crashes.append("Traceback: KeyError")
-    with pytest.raises(RuntimeError, match="simulator of jtl made a mistake:\nTraceback"):
+    vendor = SimulatedVendor(JtlProvider)
+    vendor._application.crashes.append("Traceback: KeyError")
+    with pytest.raises(RuntimeError, match="simulator of jtl made a mistake, so this test proves nothing:\nTraceback"):
         vendor.close()
 
 
@@ -186,7 +185,7 @@ def test_where_nothing_can_be_issued_a_voucher_of_the_beginning_is_given(
     with pytest.raises(LookupError, match="start it with vouchers=100"):
         vendor.voucher("99999.00")
     with pytest.raises(VoucherNotFound):
-        vendor._provider().find("NOT-THERE")
+        vendor.provider().find("NOT-THERE")
 
 
 # --- a project that only has it installed ---

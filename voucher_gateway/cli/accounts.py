@@ -12,13 +12,12 @@ from voucher_gateway.capabilities import AmountRules, Capabilities, Operation, O
 from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import Column, details, print_rows
-from voucher_gateway.conformance import Conformance
+from voucher_gateway.conformance import Conformance, conformance_of
 from voucher_gateway.emulation.registry import with_emulations
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.registry import InstalledProvider
-from voucher_gateway.testing.conformance_run import load_conformance
 
 _NONE = "no contract run"
 _UNREADABLE = "unreadable"
@@ -40,7 +39,7 @@ class ConformanceOutput:
     def of(cls, provider: type[VoucherProvider]) -> ConformanceOutput:
         """Look for the file of a provider."""
         try:
-            return cls(conformance=load_conformance(provider))
+            return cls(conformance=conformance_of(provider))
         except ConfigurationError as error:
             return cls(error=f"{provider.name}: {error.message}")
 

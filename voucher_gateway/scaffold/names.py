@@ -63,7 +63,7 @@ class Naming:
             )
         rivals = [candidate.distribution for candidate in registry.list_installed() if candidate.name == name]
         if rivals:
-            raise ConfigurationError(f"the provider {name} is there already: {' and '.join(rivals)} brings it")
+            raise ConfigurationError(f"the provider {name} already exists: it comes with {' and '.join(rivals)}")
         if importlib.util.find_spec(names.package) is not None:
             raise ConfigurationError(f"a package {names.package} is installed already; choose another name")
         return names

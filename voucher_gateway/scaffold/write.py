@@ -29,15 +29,15 @@ def write_project(naming: Naming, into: Path) -> tuple[Path, ...]:
             is touched, and nothing is left of what could not be finished.
     """
     if not into.is_dir():
-        raise ConfigurationError(f"{into} is no folder")
+        raise ConfigurationError(f"{into} is not a folder")
     target = into / naming.distribution
     files = _render_files(naming)  # before anything is written
     try:
         target.mkdir()
     except FileExistsError:
-        problem = "is there already, and nothing of it was changed"
+        problem = "already exists; nothing in it was changed"
     except OSError as error:
-        problem = f"cannot be made: {error.strerror or 'not writable'}"
+        problem = f"cannot be created: {error.strerror or 'not writable'}"
     else:
         try:
             return (target, *(_write_file(target / path, text) for path, text in files.items()))

@@ -14,17 +14,9 @@ from voucher_gateway.simulator.ledger_view import LedgerMovement, LedgerVoucher
 from voucher_gateway.simulator.messages import RecordedRequest, Refused, Reply, Request
 from voucher_gateway.simulator.oauth import Login, Token, TokenServer
 from voucher_gateway.simulator.routing import Route
-from voucher_gateway.simulator.runner import (
-    GROUP,
-    RunningSimulator,
-    available,
-    from_records,
-    load,
-    serve,
-    start,
-    to_records,
-)
+from voucher_gateway.simulator.runner import GROUP, RunningSimulator, available, load, serve, start
 from voucher_gateway.simulator.simulator import Simulator, SimulatorOptions
+from voucher_gateway.simulator.state_file import from_records, to_records
 from voucher_gateway.simulator.strict_json import InvalidJson, read_json, write_json
 from voucher_gateway.simulator.voucher_store import CAPITALS_AND_DIGITS, ODD_TEXTS, VoucherStore, random_text
 

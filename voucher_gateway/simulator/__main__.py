@@ -1,4 +1,4 @@
-"""`python -m voucher_gateway.simulator jtl --port 8101`: a simulator as a program of its own."""
+"""`python -m voucher_gateway.simulator jtl --port 8101`: a simulator as a separate program."""
 
 from __future__ import annotations
 

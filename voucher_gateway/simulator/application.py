@@ -38,14 +38,14 @@ class RequestContext:
         request: with the parts of its path, if a route fits.
         match: where its path leads; None when the path is broken.
         faults: those still to be met.
-        picture: the ledger to answer from, when that is not the present one.
+        snapshot: the ledger to answer from, when that is not the present one.
     """
 
     application: Application
     request: Request
     match: Match | None
     faults: tuple[Fault, ...] = ()
-    picture: dict[str, object] | None = None
+    snapshot: dict[str, object] | None = None
 
     @property
     def simulator(self) -> Simulator:
@@ -77,12 +77,12 @@ class RequestContext:
             self.application.late.append((after_requests, self))
 
     def proceed_from_snapshot(self, lag_s: float, lag_requests: int | None) -> Reply:
-        """The same, a look-up being answered from an older picture of the ledger."""
+        """The same, a look-up being answered from an older snapshot of the ledger."""
         if self.match is None or self.match.route is None or not self.match.route.look_up:
             return self.proceed()
         with self.simulator.lock:
-            picture = self.application.pictures.older(lag_s, lag_requests)
-        return evolve(self, picture=picture).proceed()
+            snapshot = self.application.snapshots.older(lag_s, lag_requests)
+        return evolve(self, snapshot=snapshot).proceed()
 
     def proceed_with_body(self, body: bytes) -> Reply:
         """The same, as if this body had arrived."""
@@ -99,10 +99,10 @@ class RequestContext:
             _ = self.request.query
         except ValueError:
             return self.simulator.bad_query(self.request)
-        if self.picture is None:
+        if self.snapshot is None:
             return self._call_handler()
         present = self.simulator.dump()
-        self.simulator.load(self.picture)
+        self.simulator.load(self.snapshot)
         try:
             return self._call_handler()
         finally:
@@ -135,7 +135,7 @@ class Application:
         simulator: the vendor.
         closing: set when everything shall end.
         faults: those in wait.
-        pictures: of the ledger.
+        snapshots: snapshots of the ledger.
         late: requests that a fault keeps back, each with how many changing requests it still waits for.
         crashes: the tracebacks of mistakes in handlers; a test may insist that there are none.
         flask: the WSGI application.
@@ -145,7 +145,7 @@ class Application:
         self.simulator = simulator
         self.closing = threading.Event()
         self.faults = ArmedFaults(simulator.faults_without_meaning)
-        self.pictures = LedgerSnapshots(simulator)
+        self.snapshots = LedgerSnapshots(simulator)
         self.late: list[tuple[int, RequestContext]] = []
         self.crashes: list[str] = []
         self._routes = tuple(simulator.routes())
@@ -166,21 +166,21 @@ class Application:
         self.faults.arm(fault)
         if fault.name == "lagging-lookups":
             with self.simulator.lock:
-                self.pictures.begin()
+                self.snapshots.begin()
 
     def clear_faults(self) -> int:
         """Forgets the waiting faults and says how many there were."""
         with self.simulator.lock:
-            self.pictures.forget()
+            self.snapshots.forget()
             self.late.clear()
         return self.faults.clear()
 
     def note_change(self) -> None:
-        """Takes a picture of the ledger as long as a fault may need it. Used under the simulator's lock."""
+        """Takes a snapshot of the ledger as long as a fault may need it. Used under the simulator's lock."""
         if self.faults.waiting("lagging-lookups"):
-            self.pictures.note_change()
+            self.snapshots.note_change()
         else:
-            self.pictures.forget()
+            self.snapshots.forget()
 
     def deliver_due(self) -> None:
         """Counts a changing request that was answered, and carries out what waited for it. Used under the lock."""
@@ -201,7 +201,7 @@ class Application:
         _LOG.error("a handler of the simulator %s made a mistake", self.simulator.name, exc_info=True)
 
     def refusal(self, status: int, message: str) -> Reply:
-        """The vendor's answer to what is no proper HTTP request."""
+        """The vendor's answer to a malformed HTTP request."""
         return self.simulator.error_reply(status, message).with_header("Date", self.simulator.clock.http_date())
 
     def _answer(self) -> Response:

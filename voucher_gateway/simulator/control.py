@@ -1,4 +1,4 @@
-"""The control door: clock, faults, record and ledger over HTTP, for tests in any language.
+"""The control API: clock, faults, record and ledger over HTTP, for tests in any language.
 
 A web page in a browser of the same machine can send requests to it too, from its own host or after it has let its name
 point to 127.0.0.1. Such a request names the page's host, or has a type of content that a page may send without asking.
@@ -26,12 +26,12 @@ _OWN_HOST: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?", re.
 
 
 def control_refusal(status: int, message: str) -> Reply:
-    """The door's answer to what it cannot do."""
+    """The answer of the control API to a request that it cannot carry out."""
     return Reply(status, {"error": message})
 
 
 class ControlApi:
-    """The door's Flask application. It shows codes and secrets as they are: it listens on loopback only."""
+    """The Flask application of the control API. It shows codes and secrets as they are: it listens on loopback only."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -117,7 +117,7 @@ def _body(known: set[str] | None = None) -> dict[str, float | str | bool | None]
         raise ValueError("the body is a JSON object")
     if known is not None and not set(value) <= known:
         raise ValueError(f"the body has the members {sorted(known)}")
-    # the door takes plain numbers of seconds, so that Decimals for fractions would only be in the way
+    # the control API takes plain numbers of seconds, so that Decimals for fractions would only be in the way
     return {key: item if isinstance(item, str | bool | int | None) else _number(item) for key, item in value.items()}
 
 

@@ -47,7 +47,7 @@ class FaultContext(Protocol):
         ...
 
     def proceed_from_snapshot(self, lag_s: float, lag_requests: int | None) -> Reply:
-        """The same, a look-up being answered from an older picture of the ledger."""
+        """The same, a look-up being answered from an older snapshot of the ledger."""
         ...
 
     def proceed_with_body(self, body: bytes) -> Reply:
@@ -60,7 +60,7 @@ class FaultOption:
     """An option of a fault: a text without control characters, or a number within bounds.
 
     Attributes:
-        default: what it is when nobody says; None for a number that may be left out.
+        default: the value if none is given; None for a number that may be left out.
         least: the smallest number.
         most: the largest number.
         choices: the texts that it can be; any, where none is named.
@@ -348,7 +348,7 @@ def _replace_reservation(exchange: FaultContext) -> Reply:
 
 @_fault(
     "lagging-lookups",
-    "Look-ups answer from an older picture of the ledger: lag_s virtual seconds old, or lag_requests changing"
+    "Look-ups answer from an older snapshot of the ledger: lag_s virtual seconds old, or lag_requests changing"
     " requests old where that is given; nothing older than the fault itself.",
     commits=None,
     stacks=True,

@@ -23,14 +23,14 @@ class _Picture:
 
 
 class LedgerSnapshots:
-    """What the ledger looked like since `begin`, a picture for each change. Used under the simulator's lock."""
+    """What the ledger looked like since `begin`, a snapshot for each change. Used under the simulator's lock."""
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
         self._taken: list[_Picture] = []
 
     def begin(self) -> None:
-        """Takes the first picture, unless there is one."""
+        """Takes the first snapshot, unless there is one."""
         if not self._taken:
             self._take()
 
@@ -44,13 +44,13 @@ class LedgerSnapshots:
             self._take()
 
     def older(self, lag_s: float, lag_requests: int | None) -> dict[str, object] | None:
-        """The ledger as it was then, or the oldest picture if that is younger; None before `begin`."""
+        """The ledger as it was then, or the oldest snapshot if that is younger; None before `begin`."""
         if not self._taken:
             return None
         if lag_requests is not None:
             return self._taken[max(len(self._taken) - 1 - lag_requests, 0)].state
         due = self._simulator.clock.now() - timedelta(seconds=lag_s)
-        old_enough = [picture for picture in self._taken if picture.at <= due]
+        old_enough = [snapshot for snapshot in self._taken if snapshot.at <= due]
         return (old_enough or self._taken[:1])[-1].state
 
     def _take(self) -> None:

@@ -14,7 +14,7 @@ from voucher_gateway.simulator.strict_json import InvalidJson, write_json
 
 @register_fault(
     "foreign-404",
-    "An API gateway in front of the vendor answers 404 with JSON of its own; nothing happened.",
+    "An API gateway in front of the vendor answers 404 with its own JSON; nothing happened.",
     commits=False,
     code=FaultOption("ROUTE.NOT_FOUND"),
 )

@@ -22,7 +22,7 @@ def parse_options(options_type: type[SimulatorOptions], given: Sequence[str]) ->
     """Read options of one vendor, each ``NAME=VALUE``; ``none`` stands for None where that is allowed.
 
     Raises:
-        ValueError: for what is no option of this vendor, has a switch of its own, is given twice, or has another type.
+        ValueError: for what is not an option of this vendor, has its own switch, is given twice, or has another type.
     """
     hints = get_type_hints(options_type)
     known = {field.name: hints[field.name] for field in attrs.fields(options_type) if field.name not in _COMMON}
@@ -33,7 +33,7 @@ def parse_options(options_type: type[SimulatorOptions], given: Sequence[str]) ->
         if not equals:
             raise ValueError(f"an option is written NAME=VALUE, not {text[:40]!r}")
         if name in _COMMON:
-            raise ValueError(f"{name} has a switch of its own, --{name.replace('_', '-')}")
+            raise ValueError(f"{name} has its own switch, --{name.replace('_', '-')}")
         if name not in known:
             raise ValueError(f"there is no option {name[:40]!r}; there are {', '.join(sorted(known))}")
         if name in values:

@@ -30,7 +30,7 @@ class Route:
             for exactly one segment that is not empty.
         handler: answers; runs under the simulator's lock.
         look_up: a list, filter or history read, which the fault `lagging-lookups` may answer from an older
-            picture of the ledger.
+            snapshot of the ledger.
     """
 
     method: str

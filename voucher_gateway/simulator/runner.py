@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
-from decimal import Decimal
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, Final, Self, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 import attrs
-from cattrs.preconf.json import make_converter
 
 from voucher_gateway.simulator.application import Application
 from voucher_gateway.simulator.control import ControlApi, control_refusal
@@ -23,37 +18,13 @@ from voucher_gateway.simulator.fault_queue import Fault, OptionValue, parse_faul
 from voucher_gateway.simulator.options import parse_options
 from voucher_gateway.simulator.server import Server
 from voucher_gateway.simulator.simulator import Simulator, SimulatorOptions
-from voucher_gateway.simulator.strict_json import write_json
+from voucher_gateway.simulator.state_file import restore_state, save_state
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import TracebackType
 
     from voucher_gateway.simulator.clock import VirtualClock
     from voucher_gateway.simulator.messages import RecordedRequest
-
-
-T = TypeVar("T")
-
-# Plain errors instead of groups of them: the kit says of a state file only that it is none of this simulator's.
-_CONVERTER: Final = make_converter(detailed_validation=False)
-_CONVERTER.register_unstructure_hook(Decimal, str)
-_CONVERTER.register_structure_hook(Decimal, lambda text, _: Decimal(text))
-
-
-def to_records(value: object) -> Any:
-    """Return attrs objects, and lists and dicts of them, as fresh JSON values: instants and Decimals as text."""
-    return _CONVERTER.unstructure(value)
-
-
-def from_records(kind: type[T], value: Any) -> T:
-    """Return what `to_records` wrote, such as a ``list[StoredVoucher]``, by the annotations of its classes.
-
-    Raises:
-        LookupError, TypeError, ValueError: for anything else.
-    """
-    return _CONVERTER.structure(value, kind)
-
 
 GROUP = "voucher_gateway.simulators"
 """The entry-point group in which distributions name their simulators."""
@@ -68,7 +39,7 @@ def load(name: str) -> type[Simulator]:
     """Imports an installed simulator.
 
     Raises:
-        ValueError: when there is none of that name, when it is broken, or when there is more than one, so that nobody
+        ValueError: when there is none of that name, when it is broken, or when there is more than one, so that none
             can replace ours silently; the message names the distributions.
     """
     entries = list(entry_points(group=GROUP, name=name))
@@ -85,7 +56,7 @@ def load(name: str) -> type[Simulator]:
         raise ValueError(f"simulator {name} of {_distribution(entry)} cannot be imported: {reason}") from error
     if not (isinstance(simulator, type) and issubclass(simulator, Simulator)):
         raise ValueError(
-            f"simulator {name} of {_distribution(entry)}: {entry.value} is no class derived from Simulator"
+            f"simulator {name} of {_distribution(entry)}: {entry.value} is not a class derived from Simulator"
         )
     return simulator
 
@@ -97,7 +68,7 @@ def _distribution(entry: EntryPoint) -> str:
 
 
 class RunningSimulator:
-    """A simulator that listens, with its control door. Also a context manager that closes it.
+    """A simulator that listens, with its control API. Also a context manager that closes it.
 
     Attributes:
         simulator: the vendor, for tests that need more than this.
@@ -109,12 +80,12 @@ class RunningSimulator:
         self.simulator = simulator
         self._application = Application(simulator)
         options = simulator.options
-        if not _restore(simulator, options.state):
+        if not restore_state(simulator, options.state):
             simulator.seed(options.vouchers)
         self._server = Server(options.host, options.port, self._application.flask.wsgi_app, self._application.refusal)
         try:
-            door = ControlApi(self._application).flask.wsgi_app
-            self._control = Server("127.0.0.1", 0, door, control_refusal)
+            control_app = ControlApi(self._application).flask.wsgi_app
+            self._control = Server("127.0.0.1", 0, control_app, control_refusal)
         except BaseException:
             self._server.close()
             raise
@@ -166,8 +137,8 @@ class RunningSimulator:
         """Forgets the waiting faults."""
         self._application.clear_faults()
 
-    def ledger(self) -> list[dict[str, object]]:
-        """Every voucher with its true value and movements, as the control door shows it."""
+    def ledger(self) -> list[dict[str, Any]]:
+        """Every voucher with its true value and movements, as the control API shows it."""
         with self.simulator.lock:
             return self.simulator.ledger()
 
@@ -179,7 +150,7 @@ class RunningSimulator:
         self._application.closing.set()
         self._server.close()
         self._control.close()
-        _save(self.simulator, self.simulator.options.state)
+        save_state(self.simulator, self.simulator.options.state)
 
     def __enter__(self) -> Self:
         return self
@@ -244,34 +215,3 @@ def _stop_signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _restore(simulator: Simulator, path: Path | None) -> bool:
-    if path is None or not path.exists():
-        return False
-    saved: Any = json.loads(path.read_bytes() or "null", parse_float=Decimal)
-    try:
-        if saved["simulator"] != simulator.name:
-            raise ValueError("it is of another simulator")
-        simulator.load(saved["ledger"])
-        simulator.clock.move_to(datetime.fromisoformat(saved["now"]))
-    except (LookupError, TypeError, ValueError) as wrong:
-        raise ValueError(f"the state file is not one of the simulator {simulator.name}: {wrong}") from wrong
-    return True
-
-
-def _save(simulator: Simulator, path: Path | None) -> None:
-    if path is None:
-        return
-    saved = {"simulator": simulator.name, "now": simulator.clock.now().isoformat(), "ledger": simulator.dump()}
-    # mkstemp makes it readable by its owner only: it holds codes
-    handle, temporary = tempfile.mkstemp(dir=path.resolve().parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(write_json(saved))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from voucher_gateway.simulator.messages import Reply
 
 Refusal = Callable[[int, str], "Reply"]
-"""Makes the reply to what is no proper HTTP request, from a status and a sentence."""
+"""Makes the reply to a malformed HTTP request, from a status and a sentence."""
 
 TARGET_KEY: Final = "voucher_gateway.target"
 """In the WSGI environment: the request target without scheme and host, exactly as sent."""
@@ -50,7 +50,7 @@ class Server(ThreadedWSGIServer):
         port: 0 picks a free one.
         application: receives `TARGET_KEY` and `HEADERS_KEY`, and may raise ConnectionError to end the
             connection without an answer.
-        refusal: answers what is no proper HTTP request.
+        refusal: answers a malformed HTTP request.
 
     Raises:
         OSError: when the port is taken or the host unknown.
@@ -145,7 +145,7 @@ class _RequestHandler(WSGIRequestHandler):
             self.send_error(500, "The simulator made a mistake.")
 
     def send_error(self, code: int, message: str | None = None, *_: Any) -> None:
-        """Answers what is no proper HTTP request with the vendor's own body, and closes."""
+        """Answers a malformed HTTP request with the vendor's own body, and closes."""
         self.close_connection = True
         reply = self.server.refusal(code, message or "This is not a proper HTTP request.")
         body = reply.payload()
@@ -223,7 +223,7 @@ class _RequestHandler(WSGIRequestHandler):
             body += self._read_exactly(size)
             if self.rfile.readline(3) not in {b"\r\n", b"\n"}:
                 raise _BadBody(400, "A chunk is longer than its size.")
-        for _ in range(100):  # trailers, which nobody needs
+        for _ in range(100):  # trailers, which are not needed
             if self.rfile.readline(1000) in {b"\r\n", b"\n", b""}:
                 return body
         raise _BadBody(400, "There are too many trailers.")

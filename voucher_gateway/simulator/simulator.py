@@ -34,7 +34,7 @@ class SimulatorOptions:
     """How a simulator starts; a vendor may add options in a subclass.
 
     Attributes:
-        host: the interface that the vendor's API listens on; the control door is on loopback always.
+        host: the interface that the vendor's API listens on; the control API is always on loopback.
         port: 0 picks a free one.
         vouchers: how many are there at the start; none are added to a ledger that a state file brings.
         seed: of the random choices; the same seed and `start` make the same vouchers.
@@ -161,4 +161,4 @@ class Simulator(ABC):
         """Makes every access token invalid (fault `expire-token`)."""
 
     def replace_reservation(self, request: Request) -> None:  # noqa: B027 - as above
-        """Lets somebody else reserve the voucher that the request is about (fault `replace-reservation`)."""
+        """Lets another party reserve the voucher that the request is about (fault `replace-reservation`)."""

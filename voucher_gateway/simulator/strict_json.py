@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final, Never
 
 # Decimals pass through the encoder as marked strings and lose the mark and the quotes afterwards: the
-# standard encoder can write a number from nothing but a float. The mark is drawn anew in each process,
+# standard encoder can write a number from nothing but a float. The mark is drawn again in each process,
 # so no text of a caller can look like one.
 _MARK: Final = secrets.token_hex(16)
 _MARKED: Final = re.compile(f'"{_MARK}([^"]*)"')
@@ -19,7 +19,7 @@ _SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class InvalidJson(ValueError):
-    """A body that is no strict JSON text; the message says why and quotes nothing of it."""
+    """A body that is not strict JSON; the message says why and quotes nothing of it."""
 
 
 def read_json(body: bytes) -> object:

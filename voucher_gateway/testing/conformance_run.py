@@ -1,4 +1,7 @@
-"""The bookkeeping of contract runs: what was asked, what was kept, and whether the file says so. Knows no pytest."""
+"""The record of a contract run: which promises were tried and kept, and the conformance.json made of it.
+
+This module does not use pytest; `hooks` does.
+"""
 
 from __future__ import annotations
 
@@ -8,47 +11,11 @@ from pathlib import Path
 
 import attrs
 
-from voucher_gateway.conformance import FILE, SUITE, Conformance, Level, conformance_of, distribution_of, place
+from voucher_gateway.conformance import Conformance, Level, distribution_of, place
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.promise_checks import PROMISE_ATTRIBUTE
 from voucher_gateway.testing.promises import PROMISES
-
-
-def load_conformance(provider: type[VoucherProvider]) -> Conformance | None:
-    """Return what the file of a provider says; None if there is none.
-
-    Raises:
-        ConfigurationError: if it cannot be read, or if no whole run of this suite with this provider wrote it.
-    """
-    conformance = conformance_of(provider)
-    wrong = None if conformance is None else next(_flaws(conformance, provider), None)
-    if wrong is not None:
-        raise ConfigurationError(f"{FILE} is not what a contract run writes here: {wrong}. Run the contract again")
-    return conformance
-
-
-def _flaws(conformance: Conformance, provider: type[VoucherProvider]) -> Iterator[str]:
-    kept, without = set(conformance.kept), conformance.not_applicable.keys()
-    due = {number for number, promise in PROMISES.items() if promise.level <= conformance.level}
-    if len(kept) != len(conformance.kept) or kept & without:
-        yield "a promise is there twice"
-    if strange := sorted((kept | without) - due):
-        yield f"suite {SUITE} has no promise {strange[0]!r:.12} up to the {conformance.level.word} level"
-    if missing := [number for number in PROMISES if number in due - kept - without]:
-        yield f"{', '.join(missing)} of the {conformance.level.word} level are not there"
-    # What is declared may have changed since; the rest hangs on the stage of the run, which is not here.
-    for number in sorted(due):
-        promise = PROMISES[number]
-        why = promise.applies(provider.declared)
-        if number in kept and why is not None:
-            yield f"{number} was kept, and does not apply: {why}"
-        if number in without and why is None and not promise.wire and promise.fault is None:
-            yield f"{number} applies to what the provider declares"
-    installed = distribution_of(provider)
-    if None not in (conformance.distribution, installed) and conformance.distribution != installed:
-        yield f"it was written for the distribution {conformance.distribution!r:.40}, not {installed}"
 
 
 def promises_of(contract: type[Contract]) -> dict[str, str]:
@@ -59,7 +26,7 @@ def promises_of(contract: type[Contract]) -> dict[str, str]:
 
 @attrs.frozen(kw_only=True)
 class SelectedPromises:
-    """What one contract class is asked, as plain values: the process that reports may not be the one that ran.
+    """The promises that apply to one contract class, as plain values: another process may report than the one that ran.
 
     Attributes:
         contract: the class, as ``module:name``.
@@ -67,8 +34,8 @@ class SelectedPromises:
         distribution: the distribution that brings it, if it is installed.
         file: where its conformance.json belongs; None where it is in no package, or the class does not count.
         level: the number of the level that the class asks for.
-        tests: the number of the promise of each test that is asked, by the test's name.
-        not_applicable: those that are not, up to that level, with the reason.
+        tests: the number of the promise of each test that is run, by the test's name.
+        not_applicable: the promises up to that level that do not apply, with the reason.
         lacking: the promises of that level for which the class has no test: it is not the whole contract.
     """
 
@@ -83,12 +50,12 @@ class SelectedPromises:
 
     @property
     def promises(self) -> list[str]:
-        """The numbers of the promises that are asked, in the order of the table."""
+        """The numbers of the promises that are tried, in the order of the table."""
         return sorted(set(self.tests.values()), key=list(PROMISES).index)
 
     @classmethod
     def of(cls, contract: type[Contract]) -> SelectedPromises:
-        """Return what a class is asked."""
+        """Return the promises that apply to a class."""
         file = place(contract.provider) if contract.counts else None
         tests = promises_of(contract)
         due = [number for number, promise in PROMISES.items() if promise.level <= contract.level]
@@ -107,10 +74,10 @@ class SelectedPromises:
 
 @attrs.define
 class ContractRun:
-    """How one contract class did, as reports come in.
+    """The outcome of one contract class, as reports come in.
 
     Attributes:
-        asked: what it is asked.
+        asked: the promises that apply.
         passed: for each test that ran, by its name, whether it passed so far.
     """
 
@@ -118,12 +85,12 @@ class ContractRun:
     passed: dict[str, bool] = attrs.field(factory=dict)
 
     def note(self, test: str, *, passed: bool) -> None:
-        """Take note of the outcome of one phase of one test."""
+        """Record the outcome of one phase of one test."""
         self.passed[test] = self.passed.get(test, True) and passed
 
     @property
     def whole(self) -> bool:
-        """Whether every test that is asked ran, and the class has one for every promise."""
+        """Whether every test ran that applies, and the class has one for every promise."""
         return not self.asked.lacking and self.asked.tests.keys() <= self.passed.keys()
 
     def is_kept(self, number: str) -> bool:
@@ -142,7 +109,7 @@ class ContractRun:
         return reached
 
     def conformance(self) -> Conformance | None:
-        """Return what the file is to say; None where not even the read level was reached."""
+        """Return the content of the file; None if the read level was not reached."""
         level = self.level_reached
         if level is None:
             return None
@@ -158,43 +125,41 @@ class ContractRun:
 
 @attrs.frozen
 class Verdict:
-    """What is to be said of one contract at the end of a session.
+    """The result of one contract at the end of a session.
 
     Attributes:
         sentence: for people.
-        fails: whether the session fails because of it.
+        fails: whether it fails the session.
     """
 
     sentence: str
     fails: bool = False
 
 
-def compare_with_files(conducts: Mapping[str, ContractRun], *, write: bool) -> Iterator[Verdict]:
+def compare_with_files(runs: Mapping[str, ContractRun], *, write: bool) -> Iterator[Verdict]:
     """Compare each whole run with its file, or write the file.
 
     Args:
-        conducts: by contract.
+        runs: the runs, by contract.
         write: whether the files are to be written instead of compared.
     """
-    files = [conduct.asked.file for conduct in conducts.values()]
-    for conduct in conducts.values():
-        if conduct.asked.file is None:
+    files = [run.asked.file for run in runs.values()]
+    for run in runs.values():
+        if run.asked.file is None:
             continue
-        if files.count(conduct.asked.file) > 1:
-            sentence = "several classes count for one provider: say counts = False in all but one"
-            yield Verdict(f"{conduct.asked.contract}: {sentence}", fails=True)
+        if files.count(run.asked.file) > 1:
+            sentence = "several classes count for one provider: set counts = False in all but one"
+            yield Verdict(f"{run.asked.contract}: {sentence}", fails=True)
             continue
-        if not conduct.whole:
+        if not run.whole:
             if write:
-                yield Verdict(
-                    f"{conduct.asked.contract}: not every promise was tried, so nothing is written", fails=True
-                )
+                yield Verdict(f"{run.asked.contract}: not every promise was tried, so nothing is written", fails=True)
             continue
-        yield _write_file(conduct) if write else _compare_with_file(conduct)
+        yield _write_file(run) if write else _compare_with_file(run)
 
 
-def _write_file(conduct: ContractRun) -> Verdict:
-    conformance, asked = conduct.conformance(), conduct.asked
+def _write_file(run: ContractRun) -> Verdict:
+    conformance, asked = run.conformance(), run.asked
     assert asked.file is not None
     if conformance is None:
         return Verdict(f"{asked.contract}: the read level was not reached, so nothing is written", fails=True)
@@ -205,8 +170,8 @@ def _write_file(conduct: ContractRun) -> Verdict:
     return Verdict(f"{asked.provider}: {conformance.summary}; written to {asked.file}")
 
 
-def _compare_with_file(conduct: ContractRun) -> Verdict:
-    conformance, asked = conduct.conformance(), conduct.asked
+def _compare_with_file(run: ContractRun) -> Verdict:
+    conformance, asked = run.conformance(), run.asked
     assert asked.file is not None
     reached = "not even the read level" if conformance is None else conformance.summary
     try:
@@ -215,14 +180,21 @@ def _compare_with_file(conduct: ContractRun) -> Verdict:
         return Verdict(f"{asked.provider}: {reached}; --write-conformance would put that into conformance.json")
     except (ConfigurationError, OSError, ValueError) as error:
         why = error.message if isinstance(error, ConfigurationError) else "conformance.json cannot be read"
-        return Verdict(f"{asked.provider}: {why}; --write-conformance writes it anew", fails=True)
-    if conformance == claimed and conformance.not_applicable == claimed.not_applicable:
+        return Verdict(f"{asked.provider}: {why}; --write-conformance writes it again", fails=True)
+    if conformance is not None and _facts(conformance) == _facts(claimed):
         return Verdict(f"{asked.provider}: {reached}, as its conformance.json says")
     return Verdict(
         f"{asked.provider}: this run gave another result than conformance.json claims:"
         f" {_differences(conformance, claimed)}. "
-        "Mend the provider, or write the file anew with --write-conformance",
+        "Correct the provider, or write the file again with --write-conformance",
         fails=True,
+    )
+
+
+def _facts(conformance: Conformance) -> object:
+    """Return what two runs are compared by: the wording of the reasons does not count."""
+    return attrs.evolve(conformance, kept=tuple(sorted(conformance.kept)), not_applicable={}), set(
+        conformance.not_applicable
     )
 
 
@@ -243,6 +215,6 @@ def _differences(conformance: Conformance | None, claimed: Conformance) -> str:
     ):
         if missing := [number for number in case if number not in less]:
             sentences.append(f"{what}: {', '.join(missing)}")
-    if conformance.not_applicable != claimed.not_applicable:
-        sentences.append("other promises, or other reasons, are not applicable")
-    return "; ".join(sentences) or "the promises stand in another order"
+    if conformance.not_applicable.keys() != claimed.not_applicable.keys():
+        sentences.append("other promises are not applicable")
+    return "; ".join(sentences)

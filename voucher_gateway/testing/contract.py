@@ -2,47 +2,45 @@
 
 from __future__ import annotations
 
-from voucher_gateway.testing.contracts.amounts import MoneyContract
-from voucher_gateway.testing.contracts.availability import FailingContract
+from voucher_gateway.testing.contracts.amounts import AmountsContract
+from voucher_gateway.testing.contracts.availability import AvailabilityContract
 from voucher_gateway.testing.contracts.base import Contract
-from voucher_gateway.testing.contracts.capabilities import DeclaringContract
-from voucher_gateway.testing.contracts.changes import ChangingContract
-from voucher_gateway.testing.contracts.concurrency import SharingContract
+from voucher_gateway.testing.contracts.capabilities import CapabilitiesContract
+from voucher_gateway.testing.contracts.changes import ChangesContract
+from voucher_gateway.testing.contracts.concurrency import ConcurrencyContract
 from voucher_gateway.testing.contracts.connections import ConnectionsContract
 from voucher_gateway.testing.contracts.crash import CrashContract
-from voucher_gateway.testing.contracts.issuing import IssuingContract
-from voucher_gateway.testing.contracts.levels import ReachingContract
-from voucher_gateway.testing.contracts.listing import PagingContract
-from voucher_gateway.testing.contracts.malformed_replies import MisreadingContract
-from voucher_gateway.testing.contracts.reading import ReadingContract
-from voucher_gateway.testing.contracts.redemptions import SpendingContract
+from voucher_gateway.testing.contracts.issue import IssueContract
+from voucher_gateway.testing.contracts.listing import ListingContract
+from voucher_gateway.testing.contracts.lookups import LookupsContract
+from voucher_gateway.testing.contracts.malformed_replies import MalformedRepliesContract
+from voucher_gateway.testing.contracts.redemptions import RedemptionsContract
 from voucher_gateway.testing.contracts.references import ReferencesContract
-from voucher_gateway.testing.contracts.refunds import RefundingContract
-from voucher_gateway.testing.contracts.reservations import ReservingContract
-from voucher_gateway.testing.contracts.resolution import ResolvingContract
-from voucher_gateway.testing.contracts.secrecy import LeakingContract
-from voucher_gateway.testing.contracts.timestamps import TimesContract
+from voucher_gateway.testing.contracts.refunds import RefundsContract
+from voucher_gateway.testing.contracts.reservations import ReservationsContract
+from voucher_gateway.testing.contracts.resolution import ResolutionContract
+from voucher_gateway.testing.contracts.secrecy import SecrecyContract
+from voucher_gateway.testing.contracts.timestamps import TimestampsContract
 
 
 class ProviderContract(
-    ReadingContract,
-    FailingContract,
-    SharingContract,
-    LeakingContract,
-    MisreadingContract,
-    TimesContract,
-    MoneyContract,
-    PagingContract,
-    DeclaringContract,
-    ReachingContract,
-    IssuingContract,
-    ChangingContract,
-    ReservingContract,
-    SpendingContract,
-    RefundingContract,
+    LookupsContract,
+    AvailabilityContract,
+    ConcurrencyContract,
+    SecrecyContract,
+    MalformedRepliesContract,
+    TimestampsContract,
+    AmountsContract,
+    ListingContract,
+    CapabilitiesContract,
+    IssueContract,
+    ChangesContract,
+    ReservationsContract,
+    RedemptionsContract,
+    RefundsContract,
     ReferencesContract,
     ConnectionsContract,
-    ResolvingContract,
+    ResolutionContract,
     CrashContract,
     Contract,
 ):

@@ -1,4 +1,4 @@
-"""What pytest does with the contract: which promises are collected, and what becomes of the outcome.
+"""The pytest hooks of the contract: they select the promises that apply, and record the outcome.
 
 Imported in every run where the library is installed, so everything but pytest is imported when it is needed.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _BASE: Final = "voucher_gateway.testing.contracts.base"
 _REPORTED: Final = "voucher_gateway_contract"
-_conducts: Final[pytest.StashKey[dict[str, ContractRun]]] = pytest.StashKey()
+_runs: Final[pytest.StashKey[dict[str, ContractRun]]] = pytest.StashKey()
 _verdicts: Final[pytest.StashKey[list[Verdict]]] = pytest.StashKey()
 _asked: Final[pytest.StashKey[dict[str, Any]]] = pytest.StashKey()
 
@@ -96,11 +96,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         setattr(outcome.get_result(), _REPORTED, promise_asked)
 
 
-class Bookkeeper:
+class OutcomeRecorder:
     """Collects the outcomes of contract tests in the process that reports."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self._conducts = config.stash.setdefault(_conducts, {})
+        self._runs = config.stash.setdefault(_runs, {})
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take note of one phase of one test."""
@@ -110,25 +110,25 @@ class Bookkeeper:
         from voucher_gateway.testing.conformance_run import ContractRun, SelectedPromises
 
         contract = report_data["asked"]["contract"]
-        if contract not in self._conducts:
-            self._conducts[contract] = ContractRun(SelectedPromises(**report_data["asked"]))
-        self._conducts[contract].note(report_data["test"], passed=report.passed)
+        if contract not in self._runs:
+            self._runs[contract] = ContractRun(SelectedPromises(**report_data["asked"]))
+        self._runs[contract].note(report_data["test"], passed=report.passed)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin the bookkeeping, in the process that reports."""
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Bookkeeper(config), "voucher_gateway_bookkeeper")
+        config.pluginmanager.register(OutcomeRecorder(config), "voucher_gateway_bookkeeper")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Compare what was kept with what conformance.json claims, or write it."""
-    conducts = session.config.stash.get(_conducts, {})
-    if not conducts:
+    runs = session.config.stash.get(_runs, {})
+    if not runs:
         return
     from voucher_gateway.testing.conformance_run import compare_with_files
 
-    verdicts_ = list(compare_with_files(conducts, write=session.config.getoption("--write-conformance")))
+    verdicts_ = list(compare_with_files(runs, write=session.config.getoption("--write-conformance")))
     session.config.stash[_verdicts] = verdicts_
     if any(verdict.fails for verdict in verdicts_) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,4 +1,4 @@
-"""Promises: what each test of the contract holds a provider to, and the rules of which providers."""
+"""Promises: what the contract requires of a provider, and the rules for which providers they apply."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ class Promise:
         says: the promise.
         advice: what to change in a provider that breaks it.
         applies: why it cannot be asked of a provider with these capabilities; None where it can.
-        wire: whether the test must change replies on their way, which only a stage with a simulator can.
-        fault: what must be able to go wrong at the stage, or there is nothing to try.
+        wire: whether the test must change replies on their way, which only a vendor with a simulator can.
+        fault: what must be able to go wrong at the vendor, or there is nothing to try.
     """
 
     number: str

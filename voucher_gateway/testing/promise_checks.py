@@ -1,4 +1,4 @@
-"""Keeping promises: how a test says which one it is about, and how a broken one is told."""
+"""The marker that joins a test to its promise, and the error that reports a broken promise."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ PROMISE_ATTRIBUTE: Final = "__promise__"
 
 
 class PromiseViolation(AssertionError):
-    """What a test saw that breaks its promise; `stored_fields` adds the rest."""
+    """What a test saw that breaks its promise; `for_promise` makes a `BrokenPromise` of it."""
 
 
 class MissingTestData(PromiseViolation):
-    """What a test needed and the stage does not have, so that nothing was tried."""
+    """The vendor lacks what a test needs, so nothing was tried."""
 
 
 class BrokenPromise(AssertionError):
@@ -33,7 +33,7 @@ class BrokenPromise(AssertionError):
 
 
 class RedactedCause(Exception):
-    """What a provider or a test raised, in words that give no secret away; the traceback is the original one."""
+    """The original exception with secrets removed from its message; keeps the original traceback."""
 
 
 def require(holds: object, seen: str) -> None:
@@ -55,7 +55,7 @@ def fail(seen: str) -> NoReturn:
 
 
 def for_promise(number: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Mark a test as the one of a promise, and tell its failures as that promise broken.
+    """Mark a test as the test of a promise, and report its failures as that promise broken.
 
     Raises:
         LookupError: when the test runs, if there is no such promise.
@@ -68,12 +68,12 @@ def for_promise(number: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             try:
                 return test(*args, **kwargs)
             except Exception as error:  # noqa: BLE001 - whatever a stranger's provider raises breaks the promise
-                told = _explain_failure(number, error, secrets_in([*args, *kwargs.values()]))
-                behind = RedactedCause(
+                broken = _explain_failure(number, error, secrets_in([*args, *kwargs.values()]))
+                cause = RedactedCause(
                     _mask_secrets(f"{type(error).__name__}: {error}", secrets_in([*args, *kwargs.values()]))
                 )
-                behind.with_traceback(error.__traceback__)
-            raise told from behind
+                cause.with_traceback(error.__traceback__)
+            raise broken from cause
 
         setattr(run_test, PROMISE_ATTRIBUTE, number)
         return run_test
@@ -95,7 +95,7 @@ def _explain_failure(number: str, error: Exception, hidden: Iterable[str]) -> Br
     elif isinstance(error, VoucherGatewayError):
         seen = f"{type(error).__name__} was raised: {error}"
     else:
-        seen = f"{type(error).__name__} was raised, which is no error of voucher_gateway: {error}"
+        seen = f"{type(error).__name__} was raised, which is not an error of voucher_gateway: {error}"
     return BrokenPromise(
         f"promise {number} ({promise.level.word} level) is broken.\n"
         f"  Promise: {promise.says}\n"

@@ -1,9 +1,9 @@
-"""A simulated vendor in a shop's test: vouchers to spend, faults by name, a clock to move, and the truth."""
+"""A simulated vendor for tests: vouchers to spend, faults by name, a clock to move, and the true ledger."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -16,66 +16,79 @@ from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.voucher import Status, Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.simulator import RunningSimulator, VirtualClock, start
-from voucher_gateway.testing.harness.vendor import account_table, settings_for
+from voucher_gateway.simulator import FAULTS, RunningSimulator, Simulator, load
+from voucher_gateway.testing.harness.reply_rewriting import Change, tamperable
+from voucher_gateway.testing.harness.vendor import ACCOUNT, FAST, account_table, select_settings, settings_for
 
 PATIENCE: Final = {"connect_timeout_s": 2.0, "read_timeout_s": 2.0, "total_timeout_s": 6.0}
-"""How long an account waits for its simulator, in seconds, so that a test with a vendor who hangs ends soon."""
+"""How long an account of a shop's test waits for its simulator, in seconds, so that a test with a hang ends soon."""
 
 _ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
+_BY_NAME_ONLY: Final = frozenset({"deliver-late", "wrong-reading"})
+"""Faults that show only in what follows a call. Single promises inject them; the fault matrix does not."""
 
-class SimulatedVendor:
-    """One running simulator, and the provider that goes with it.
+_SHORT_FAULTS: Final[Mapping[str, Mapping[str, float]]] = {
+    "rate-limit": {"retry_after_s": 0},
+    "slow": {"delay_s": 0.02},
+    "slow-before": {"delay_s": 0.02},
+    "drip": {"interval_s": 0.05},
+    "drip-headers": {"interval_s": 0.05},
+    "huge": {"bytes": 3_000_000},
+    "huge-reply": {"bytes": 8_000_000},
+    "interim": {"delay_s": 0.05},
+    "no-content-with-body": {"delay_s": 0.02},
+}
+"""Options by which `SimulatedVendor.inject_fault` keeps a run short."""
+
+
+class SimulatedVendor(RunningSimulator):
+    """One running simulator, and the provider that goes with it. It is a `VendorUnderTest` of the contract too.
+
+    Args:
+        provider: the provider class.
+        simulator: the simulator, by name or class; None for the installed one of the provider's name.
+        settings: more settings of the accounts that `provider` makes.
+        options: options of the simulator, such as ``vouchers=10``; the seed is 1 unless they say otherwise.
 
     Attributes:
-        running: the simulator itself, for tests that need more than this.
-        name: the vendor's, which its simulator and its provider share.
-        provider_class: the provider.
+        name: the provider's name.
+        provider_class: the provider class.
+
+    Raises:
+        ValueError: if there is no such simulator, or an option has a wrong value.
+        TypeError: for an unknown option.
     """
 
-    def __init__(self, running: RunningSimulator) -> None:
-        self.running = running
-        self.name = running.simulator.name
-        self.provider_class: type[VoucherProvider] = registry.load(self.name)
-        self._till: VoucherProvider | None = None
+    def __init__(
+        self,
+        provider: type[VoucherProvider],
+        simulator: type[Simulator] | str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        name = provider.name if simulator is None else simulator
+        kind = tamperable(load(name) if isinstance(name, str) else name)
+        super().__init__(kind(kind.options_type(**{"seed": 1, **options})))
+        self.name = provider.name
+        self.provider_class = provider
+        self._settings = {**select_settings(provider, FAST), **(settings or {})}
+        self._providers: list[VoucherProvider] = []
+        self._issuer: VoucherProvider | None = None
         self._issued = 0
         self._given: set[str] = set()
 
     @property
-    def clock(self) -> VirtualClock:
-        """The vendor's clock: `advance(1800)` lets half an hour pass there, and its Date header says so."""
-        return self.running.clock
+    def request_lines(self) -> list[str]:
+        """The requests that arrived so far, in order, as ``METHOD /path``; a path may hold a code."""
+        return [f"{request.method} {request.path}" for request in self.requests]
 
-    @property
-    def requests(self) -> list[str]:
-        """What arrived so far, in order, as ``METHOD /path``; a path may hold a code."""
-        return [f"{request.method} {request.path}" for request in self.running.requests]
-
-    def fault(self, name: str, match: str = "* *", times: int | None = 1, **options: Any) -> None:
-        """Let something go wrong at the next matching request.
-
-        Args:
-            name: of the fault, such as ``commit-then-drop``; `voucher_gateway.simulator.FAULTS` has them all.
-            match: ``METHOD /path``, with ``*`` for anything.
-            times: how often; None for always.
-            options: of the fault, such as ``delay_s``.
-
-        Raises:
-            ValueError: for an unknown fault or option, or one without meaning at this vendor.
-        """
-        self.running.inject(name, match, times, **options)
-
-    def clear_faults(self) -> None:
-        """Let nothing go wrong any more."""
-        self.running.clear_faults()
-
-    def ledger(self) -> list[dict[str, Any]]:
-        """Return every voucher as it truly is, movements included. Codes are plain, amounts are text."""
-        return self.running.ledger()
+    def advance(self, seconds: float) -> None:
+        """Move the vendor's clock forward, as ``clock.advance`` does."""
+        self.clock.advance(seconds)
 
     def remaining(self, code: str | Code) -> Money:
-        """Return what is truly left on a voucher, whatever anybody was told.
+        """Return what is truly left on a voucher, whatever the shop was told.
 
         Raises:
             LookupError: if the vendor has no such voucher.
@@ -102,7 +115,7 @@ class SimulatedVendor:
                 asked for.
             TypeError: for a field that `NewVoucher` does not have.
         """
-        money, provider = Money(amount, currency), self._provider()
+        money, provider = Money(amount, currency), self._issuing_provider()
         declared = provider.capabilities
         if not declared.of(Operation.ISSUE).available:
             wanted = NewVoucher(initial=money, **fields)
@@ -135,34 +148,89 @@ class SimulatedVendor:
         """
         if isinstance(accept_risks, str):
             raise TypeError(f"accept_risks is a list, such as [{accept_risks!r}]")
-        announcement = self.running.announcement
-        table = account_table(self.provider_class, announcement, **{**self._patience(), **settings})
+        names = {field.alias for field in attrs.fields(self.provider_class.settings_type)}
+        patience = {name: seconds for name, seconds in PATIENCE.items() if name in names}
+        table = account_table(self.provider_class, self.announcement, **{**patience, **settings})
         pattern = {} if code_pattern is None else {"code_pattern": code_pattern}
         return {"provider": self.name, "accept_risks": list(accept_risks), **pattern, **table}
 
+    def provider(self, **settings: Any) -> VoucherProvider:
+        """Return a new provider with short time-outs and small pages; `settings` win over those of the vendor."""
+        table = {**self._settings, **settings}
+        provider_ = self.provider_class(ACCOUNT, settings_for(self.provider_class, self.announcement, **table))
+        self._providers.append(provider_)
+        return provider_
+
+    @property
+    def faults(self) -> Mapping[str, bool | None]:
+        """The faults that the fault matrix injects here, and whether the vendor then carries the request out."""
+        without = self.simulator.faults_without_meaning | _BY_NAME_ONLY
+        return {name: kind.commits for name, kind in FAULTS.items() if name not in without}
+
+    def inject_fault(self, fault: str, at: int) -> None:
+        """Inject a fault once, at the `at`-th request from now on, with options that keep a run short."""
+        options: dict[str, Any] = dict(_SHORT_FAULTS.get(fault, {}))
+        self.inject(fault, after=at, **options)
+
+    def clear_faults(self) -> None:
+        """Remove the injected faults, and stop rewriting replies."""
+        super().clear_faults()
+        self.tamper(None)
+        self.simulator.refusal = None  # type: ignore[attr-defined]  # of the class that `tamperable` made
+
+    def refuse(self, status: int, after: int) -> None:
+        """Answer with a refusal in the vendor's own words once so many more answers went out; log-ins do not count."""
+        self.simulator.refusal = (status, after)  # type: ignore[attr-defined]  # as above
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the refusals of `refuse` began."""
+        refusal: tuple[int, int] | None = self.simulator.refusal  # type: ignore[attr-defined]  # as above
+        return refusal is not None and refusal[1] == 0
+
+    def restock(self) -> None:
+        """Add as many vouchers to the vendor as it began with."""
+        with self.simulator.lock:
+            for _ in range(self.simulator.options.vouchers):
+                self.simulator.insert_voucher()
+
+    def tamper(self, change: Change | None) -> None:
+        """Rewrite the JSON document of every answer from now on; None stops it.
+
+        Refusals and documents that hold an access token are not rewritten.
+        """
+        self.simulator.change = change  # type: ignore[attr-defined]  # of the class that `tamperable` made
+
+    def secrets(self) -> set[str]:
+        """Return what the simulator announced as secret, and the tokens that arrived so far."""
+        secrets = {
+            text
+            for key, text in self.announcement.items()
+            if any(word in key for word in ("secret", "token", "key", "pin"))
+        }
+        for request in self.requests:
+            scheme, _, token = (request.header("Authorization") or "").partition(" ")
+            secrets.add(token or scheme)
+        return {text for text in secrets if text and "://" not in text}
+
     def close(self) -> None:
-        """Stop the simulator.
+        """Close the providers and stop the simulator.
 
         Raises:
-            RuntimeError: if it made a mistake of its own, so that what the test saw cannot be trusted.
+            RuntimeError: if the simulator made a mistake, so that the test proves nothing.
         """
-        if self._till is not None:
-            self._till.close()
-        self.running.close()
-        if self.running.crashes:
-            raise RuntimeError(f"the simulator of {self.name} made a mistake:\n{self.running.crashes[0]}")
-
-    def _provider(self) -> VoucherProvider:
-        if self._till is None:
-            announcement = self.running.announcement
-            self._till = self.provider_class(
-                "till", settings_for(self.provider_class, announcement, **self._patience())
+        for provider in self._providers:
+            provider.close()
+        super().close()
+        if self.crashes:
+            raise RuntimeError(
+                f"the simulator of {self.name} made a mistake, so this test proves nothing:\n{self.crashes[0]}"
             )
-        return self._till
 
-    def _patience(self) -> dict[str, float]:
-        names = {field.alias for field in attrs.fields(self.provider_class.settings_type)}
-        return {name: seconds for name, seconds in PATIENCE.items() if name in names}
+    def _issuing_provider(self) -> VoucherProvider:
+        if self._issuer is None:
+            self._issuer = self.provider()
+        return self._issuer
 
     def _one_of_the_ledger(self, provider: VoucherProvider, money: Money, beyond: list[str]) -> Voucher:
         if beyond:
@@ -202,9 +270,9 @@ def start_vendor(name: str, /, **options: Any) -> SimulatedVendor:
         options: of the simulator, such as ``vouchers=10``.
 
     Raises:
-        ValueError: if there is no such simulator, or an option cannot be.
+        ValueError: if there is no such simulator, or an option has a wrong value.
         TypeError: for an unknown option.
         ConfigurationError: if the provider cannot be loaded.
     """
-    registry.load(name)  # before anything listens
-    return SimulatedVendor(start(name, **options))
+    provider = registry.load(name)  # before anything listens
+    return SimulatedVendor(provider, name, **{"seed": None, **options})

@@ -16,10 +16,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Final
 
-from tests.crash.points import Points
 from tests.migration.run.scene import Side, gateway_of
 from voucher_gateway.migration import rollback_plan, run_plan
 from voucher_gateway.provider_api import VoucherGatewayError
+from voucher_gateway.testing.harness.child_process import CrashPoints
 
 _PATIENCE_S: Final = 60.0
 INTERRUPTED: Final = 130
@@ -41,9 +41,9 @@ def work(sides: tuple[Side, ...], url: str, plan: str, settings: dict[str, Any],
 def struck(sides: tuple[Side, ...], url: str, plan: str, rollback: bool, at: int | None, passed: Connection) -> None:
     """Run or roll back the plan with one worker, be killed at a point, or else tell how many points there are."""
     gc.disable()
-    points = Points(at)
+    points = CrashPoints(at)
     gateway = gateway_of(sides, url)
-    with points.watched():
+    with points.watching():
         if rollback:
             rollback_plan(gateway, Path(plan))
         else:

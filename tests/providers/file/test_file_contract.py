@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.providers.file.stage import FileVendor
+from tests.providers.file.vendor import FileVendor
 from voucher_gateway.testing import ProviderContract
 from voucher_gateway_file import FileProvider
 
 
 class TestJsonl(ProviderContract):
     provider = FileProvider
-    stage_faults = frozenset(FileVendor.faults)
+    vendor_faults = frozenset(FileVendor.faults)
 
-    def make_stage(self, **options: Any) -> FileVendor:
+    def make_vendor(self, **options: Any) -> FileVendor:
         return FileVendor("jsonl", options.get("vouchers", 25))
 
 
 class TestCsv(ProviderContract):
     provider = FileProvider
-    stage_faults = frozenset(FileVendor.faults)
+    vendor_faults = frozenset(FileVendor.faults)
     counts = False
 
-    def make_stage(self, **options: Any) -> FileVendor:
+    def make_vendor(self, **options: Any) -> FileVendor:
         return FileVendor("csv", options.get("vouchers", 25))

@@ -10,23 +10,23 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from tests.providers.local.stage import LocalVendor
+from tests.providers.local.vendor import LocalVendor
 from voucher_gateway.testing import ProviderContract
 from voucher_gateway_local import LocalProvider
 
 
 class TestLocal(ProviderContract):
     provider = LocalProvider
-    stage_faults = frozenset(LocalVendor.faults)
+    vendor_faults = frozenset(LocalVendor.faults)
 
-    def make_stage(self, **options: Any) -> LocalVendor:
+    def make_vendor(self, **options: Any) -> LocalVendor:
         return LocalVendor(options.get("vouchers", 25))
 
 
 @pytest.mark.slow
 class TestLocalOnPostgres(ProviderContract):
     provider = LocalProvider
-    stage_faults = frozenset(LocalVendor.faults)
+    vendor_faults = frozenset(LocalVendor.faults)
     counts = False
     server: ClassVar[str]
 
@@ -36,11 +36,11 @@ class TestLocalOnPostgres(ProviderContract):
         cls.server = postgres_server
         yield
         with psycopg.connect(cls.server, autocommit=True) as connection:
-            for (name,) in connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'stage\\_%'"):
+            for (name,) in connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'vendor\\_%'"):
                 connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
-    def make_stage(self, **options: Any) -> LocalVendor:
-        name = f"stage_{secrets.token_hex(8)}"
+    def make_vendor(self, **options: Any) -> LocalVendor:
+        name = f"vendor_{secrets.token_hex(8)}"
         with psycopg.connect(self.server, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
         url = make_url(self.server).set(database=name).render_as_string(hide_password=False)

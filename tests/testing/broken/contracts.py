@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.testing.broken import wrong_lists, wrong_manners, wrong_vouchers
-from tests.testing.broken.registering import BROKEN
+from tests.testing.broken.registry import BROKEN
 from tests.testing.corner.simulator import CornerSimulator
 from voucher_gateway.testing import Level, ProviderContract
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from tests.testing.broken.registering import breaks
+from tests.testing.broken.registry import breaks
 from tests.testing.corner.provider import DECLARED, CornerProvider
 from voucher_gateway.provider_api import (
     Listing,

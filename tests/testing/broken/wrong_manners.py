@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import attrs
 import requests
 
-from tests.testing.broken.registering import breaks
+from tests.testing.broken.registry import breaks
 from tests.testing.corner.provider import DECLARED, CornerBase, CornerProvider, CornerSettings
 from voucher_gateway.provider_api import (
     AccountCheck,

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from tests.testing.broken.registering import breaks
+from tests.testing.broken.registry import breaks
 from tests.testing.corner.provider import CornerProvider
 from voucher_gateway.provider_api import (
     Balance,

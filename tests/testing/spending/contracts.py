@@ -1,10 +1,10 @@
-"""The contract of every broken provider; run by `test_spending_contract_bites.py` in a process of its own."""
+"""The contract of every broken provider; run by `test_broken_providers.py` in a process of its own."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.providers.local.stage import LocalVendor
+from tests.providers.local.vendor import LocalVendor
 from tests.testing.spending import (
     wrong_crashes,
     wrong_effects,
@@ -13,7 +13,7 @@ from tests.testing.spending import (
     wrong_refunds,
     wrong_spending,
 )
-from tests.testing.spending.registering import BROKEN
+from tests.testing.spending.registry import BROKEN
 from voucher_gateway.provider_api import VoucherProvider
 from voucher_gateway.testing import ProviderContract
 from voucher_gateway_local import LocalProvider
@@ -21,7 +21,7 @@ from voucher_gateway_local import LocalProvider
 assert all((wrong_crashes, wrong_effects, wrong_issues, wrong_references, wrong_refunds, wrong_spending))
 
 
-class _StageOfOwn(LocalVendor):
+class _DatabaseVendor(LocalVendor):
     """A database of one's own vouchers behind a broken provider."""
 
     def __init__(self, kind: type[LocalProvider], vouchers: int) -> None:
@@ -30,17 +30,17 @@ class _StageOfOwn(LocalVendor):
 
     def provider(self, **settings: Any) -> LocalProvider:
         made = super().provider(**settings)
-        made.__class__ = self._kind  # the stage knows one class only, and these differ in methods alone
+        made.__class__ = self._kind  # the vendor knows one class only, and these differ in methods alone
         return made
 
 
-def _stage(kind: type[VoucherProvider]) -> dict[str, Any]:
-    """Return what a contract says of its stage, where the provider is no simulator's."""
+def _vendor_attributes(kind: type[VoucherProvider]) -> dict[str, Any]:
+    """Return what a contract says of its vendor, where the provider is no simulator's."""
     if not issubclass(kind, LocalProvider):
         return {}
     return {
-        "make_stage": lambda _, **options: _StageOfOwn(kind, options.get("vouchers", 25)),
-        "stage_faults": frozenset(LocalVendor.faults),
+        "make_vendor": lambda _, **options: _DatabaseVendor(kind, options.get("vouchers", 25)),
+        "vendor_faults": frozenset(LocalVendor.faults),
     }
 
 
@@ -48,5 +48,11 @@ for _name, (_provider, _number) in BROKEN.items():
     globals()[f"Test{_name}"] = type(
         f"Test{_name}",
         (ProviderContract,),
-        {"provider": _provider, "counts": False, "meant": _number, "__module__": __name__, **_stage(_provider)},
+        {
+            "provider": _provider,
+            "counts": False,
+            "meant": _number,
+            "__module__": __name__,
+            **_vendor_attributes(_provider),
+        },
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from tests.testing.spending.registering import breaks, claiming
+from tests.testing.spending.registry import breaks, claiming
 from tests.testing.spending.wrong_effects import Deaf
 from voucher_gateway.provider_api import (
     Code,

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import requests
 
-from tests.testing.spending.registering import breaks
+from tests.testing.spending.registry import breaks
 from voucher_gateway.provider_api import (
     Code,
     Deletion,
@@ -34,7 +34,7 @@ from voucher_gateway_ticketing import TicketingProvider
 
 
 class Deaf:
-    """A witness that keeps nothing."""
+    """A recorder that keeps nothing."""
 
     def before_send(self, intent: Intent) -> None:
         pass
@@ -171,7 +171,7 @@ class KeepsThePinInALocalVariable(JtlProvider):
 
 @breaks("E7")
 class TellsWhichCodeHoldsTooLittle(JtlProvider):
-    """A `Code` would hide itself in the message; what a till read in does not."""
+    """A `Code` would hide itself in the message; what a client read in does not."""
 
     def reserve(
         self,

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import attrs
 
-from tests.testing.spending.registering import breaks
+from tests.testing.spending.registry import breaks
 from voucher_gateway.provider_api import (
     Deletion,
     DuplicateCode,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from tests.testing.spending.registering import breaks, claiming
+from tests.testing.spending.registry import breaks, claiming
 from voucher_gateway.provider_api import (
     Code,
     Intent,

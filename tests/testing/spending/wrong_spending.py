@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from tests.testing.spending.registering import breaks, claiming, with_rules
+from tests.testing.spending.registry import breaks, claiming, with_rules
 from voucher_gateway.provider_api import (
     Code,
     Declined,

@@ -19,22 +19,23 @@ from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger import LedgerVoucher, can, check_money, ledger_vouchers, readings
 from voucher_gateway.testing.harness.reply_rewriting import each_leaf, one_word
-from voucher_gateway.testing.harness.vendor import SimulatorVendor, VendorUnderTest
+from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.promise_checks import fail, for_promise, require
+from voucher_gateway.testing.simulated_vendor import SimulatedVendor
 
 _SEVENTEEN_DIGITS: Final = Decimal("100000000000000.07")
 """More digits than a binary float can hold: it comes back as 100000000000000.06 or .08."""
 
 
-class MoneyContract(Contract):
+class AmountsContract(Contract):
     """Amounts are exact, and what is none is refused."""
 
     @for_promise("M1")
-    def test_every_amount_is_the_vendors(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+    def test_every_amount_is_the_vendors(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
         listed = {}
         if can(provider_, Operation.VOUCHERS):
             listed = {voucher.id: voucher for voucher in provider_.vouchers()}
-        for true in ledger_vouchers(stage):
+        for true in ledger_vouchers(vendor):
             values = dict(readings(provider_, true))
             if true.id in listed:
                 values["vouchers"] = listed[true.id]
@@ -43,12 +44,12 @@ class MoneyContract(Contract):
                 check_money(value.remaining, true.remaining, f"remaining of {true.id!r} by {by}")
             require(
                 any(value.initial is not None for value in values.values()),
-                f"nothing tells the initial value of {true.id!r}",
+                f"nothing shows the initial value of {true.id!r}",
             )
 
     @for_promise("M2")
-    def test_the_balance_is_what_is_left(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
-        for true in ledger_vouchers(stage):
+    def test_the_balance_is_what_is_left(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
+        for true in ledger_vouchers(vendor):
             balance = provider_.balance(true.code)
             require(balance.remaining is not None, f"the balance of {true.id!r} has no amount")
             check_money(balance.remaining, true.remaining, f"the balance of {true.id!r}")
@@ -61,9 +62,9 @@ class MoneyContract(Contract):
             )
 
     @for_promise("M3")
-    def test_no_amount_passes_through_a_float(self, stage: SimulatorVendor) -> None:
-        provider = stage.provider()
-        vouchers = _with_cents(stage)
+    def test_no_amount_passes_through_a_float(self, vendor: SimulatedVendor) -> None:
+        provider = vendor.provider()
+        vouchers = _with_cents(vendor)
         with _tripping(provider) as tripped:
             for true in vouchers[:6]:
                 for call in calls_of(provider, true).values():
@@ -71,48 +72,48 @@ class MoneyContract(Contract):
         require(not tripped, f"the provider calls float() on {' and '.join(sorted(set(tripped)))}")
         for true in vouchers[:6]:
             large = _in_digits(_SEVENTEEN_DIGITS, true.initial.currency)
-            for by, reading in _read_changed(stage, provider, true, large):
+            for by, reading in _read_changed(vendor, provider, true, large):
                 if reading is not None and reading not in (true.initial, true.remaining):
                     require(
                         reading.amount == large, f"{by} made {reading} of {large}, which has more digits than a float"
                     )
 
     @for_promise("M4")
-    def test_an_amount_off_the_grid_is_malformed(self, stage: SimulatorVendor) -> None:
-        provider = stage.provider()
-        for true in _with_cents(stage)[:8]:
+    def test_an_amount_off_the_grid_is_malformed(self, vendor: SimulatedVendor) -> None:
+        provider = vendor.provider()
+        for true in _with_cents(vendor)[:8]:
             places = exponent(true.initial.currency)
             wrong = true.initial.amount + Decimal(3).scaleb(-places - 1)
-            for by, reading in _read_changed(stage, provider, true, wrong, only=true.initial):
+            for by, reading in _read_changed(vendor, provider, true, wrong, only=true.initial):
                 require(reading in (None, true.remaining), f"{by} made {reading} of {wrong} {true.initial.currency}")
 
     @for_promise("R23")
-    def test_a_negative_amount_is_malformed(self, stage: SimulatorVendor) -> None:
-        provider = stage.provider()
-        for true in _with_cents(stage)[:8]:
+    def test_a_negative_amount_is_malformed(self, vendor: SimulatedVendor) -> None:
+        provider = vendor.provider()
+        for true in _with_cents(vendor)[:8]:
             amounts = list(dict.fromkeys([true.initial, true.remaining]))
             for money in filter(_has_cents, amounts):
-                others = [one for one in amounts if one != money]
-                for by, said in _read_changed(stage, provider, true, -money.amount, only=money):
-                    require(said is None or said in others, f"{by} made {said} of {-money}")
+                others = [amount for amount in amounts if amount != money]
+                for by, reading in _read_changed(vendor, provider, true, -money.amount, only=money):
+                    require(reading is None or reading in others, f"{by} made {reading} of {-money}")
 
     @for_promise("M5")
-    def test_float_noise_is_read_as_the_cent_it_means(self, stage: SimulatorVendor) -> None:
-        provider = stage.provider()
-        for true in _with_cents(stage)[:8]:
+    def test_float_noise_is_read_as_the_cent_it_means(self, vendor: SimulatedVendor) -> None:
+        provider = vendor.provider()
+        for true in _with_cents(vendor)[:8]:
             for noise in (Decimal("4E-15"), Decimal("-4E-15")):
                 noisy = true.initial.amount + noise
-                for by, reading in _read_changed(stage, provider, true, noisy, only=true.initial):
+                for by, reading in _read_changed(vendor, provider, true, noisy, only=true.initial):
                     exact = reading in (None, true.initial, true.remaining)
                     require(exact, f"{by} made {reading} of {noisy} {true.initial.currency}")
 
     @for_promise("M6")
-    def test_a_currency_that_does_not_exist_is_malformed(self, stage: SimulatorVendor) -> None:
-        provider = stage.provider()
-        for true in ledger_vouchers(stage)[:8]:
+    def test_a_currency_that_does_not_exist_is_malformed(self, vendor: SimulatedVendor) -> None:
+        provider = vendor.provider()
+        for true in ledger_vouchers(vendor)[:8]:
             # The first is ISO 4217's own code for "no currency", so no voucher can be in it.
             for wrong in ("XXX", "EURO", true.initial.currency.lower(), ""):
-                stage.tamper(one_word(true.initial.currency, wrong))
+                vendor.tamper(one_word(true.initial.currency, wrong))
                 for by, call in calls_of(provider, true).items():
                     try:
                         result = call()
@@ -120,11 +121,11 @@ class MoneyContract(Contract):
                         continue
                     for money in (result.initial if isinstance(result, Voucher) else None, result.remaining):
                         require(money is None, f"{by} made {money} of an amount in the currency {wrong!r}")
-            stage.tamper(None)
+            vendor.tamper(None)
 
 
 def calls_of(provider: VoucherProvider, true: LedgerVoucher) -> dict[str, Callable[[], Voucher | Balance]]:
-    """Return every call that tells what one voucher is worth, by its name."""
+    """Return every call that reads the value of one voucher, by its name."""
     calls: dict[str, Callable[[], Voucher | Balance]] = {
         "find": lambda: provider.find(true.code),
         "get": lambda: provider.get(true.id),
@@ -134,11 +135,11 @@ def calls_of(provider: VoucherProvider, true: LedgerVoucher) -> dict[str, Callab
     return calls
 
 
-def _with_cents(stage: VendorUnderTest) -> list[LedgerVoucher]:
-    """Return the vouchers whose amounts can be told from other numbers of a reply: they have cents."""
-    found = [truth for truth in ledger_vouchers(stage) if _has_cents(truth.initial)]
-    assert found, "the stage has no voucher with a value such as 10.53: seed some, or nothing exact can be shown"
-    return found
+def _with_cents(vendor: VendorUnderTest) -> list[LedgerVoucher]:
+    """Return the vouchers whose amounts differ from other numbers of a reply: they have cents."""
+    vouchers = [truth for truth in ledger_vouchers(vendor) if _has_cents(truth.initial)]
+    assert vouchers, "the vendor has no voucher with a value such as 10.53: seed some, or nothing exact can be shown"
+    return vouchers
 
 
 def _has_cents(money: Money) -> bool:
@@ -151,7 +152,7 @@ def _in_digits(amount: Decimal, currency: str) -> Decimal:
 
 
 def _read_changed(
-    stage: SimulatorVendor, provider: VoucherProvider, true: LedgerVoucher, to: Decimal, only: Money | None = None
+    vendor: SimulatedVendor, provider: VoucherProvider, true: LedgerVoucher, to: Decimal, only: Money | None = None
 ) -> Iterator[tuple[str, Money | None]]:
     """Yield what is read of a voucher when its initial value, in whatever spelling, is another number on the wire.
 
@@ -165,7 +166,7 @@ def _read_changed(
         changed = changed or other != value
         return other
 
-    stage.tamper(each_leaf(respelled))
+    vendor.tamper(each_leaf(respelled))
     for by, call in calls_of(provider, true).items():
         changed = False
         try:
@@ -179,7 +180,7 @@ def _read_changed(
         if isinstance(result, Voucher):
             yield f"initial by {by}", result.initial
         yield f"remaining by {by}", result.remaining
-    stage.tamper(None)
+    vendor.tamper(None)
 
 
 def _respell(value: Any, money: Money, to: Decimal) -> Any:
@@ -231,10 +232,10 @@ def _modules_of(provider: type[VoucherProvider]) -> list[ModuleType]:
 @contextmanager
 def _each_patched(modules: list[ModuleType], watched: type) -> Iterator[None]:
     patches = [patch.dict(vars(module), {"float": watched}) for module in modules]
-    for one in patches:
-        one.start()
+    for patcher in patches:
+        patcher.start()
     try:
         yield
     finally:
-        for one in reversed(patches):
-            one.stop()
+        for patcher in reversed(patches):
+            patcher.stop()

@@ -35,7 +35,7 @@ from voucher_gateway.testing.promise_checks import fail, for_promise, require
 _WAITING: Final = frozenset({"hang", "commit-then-hang", "drip", "drip-headers"})
 """Faults that last as long as the provider waits, and so are tried on one call only."""
 _CHANGES_THE_TRUTH: Final = frozenset({"wrong-echo", "wrong-voucher", "insert-while-paging", "replace-reservation"})
-"""Faults after which a wrong answer is the vendor's own, or the books have changed."""
+"""Faults after which a wrong answer is the vendor's own, or the ledger has changed."""
 _MOST_ARRIVALS: Final = 12
 _ENOUGH: Final = 40
 _LIMITS: Final = frozenset({"max_reply_bytes", "max_reply_values", "max_page_bytes", "max_page_values"})
@@ -45,26 +45,26 @@ _MOST_SECONDS: Final = 10.0
 Check = Callable[[Any], None]
 
 
-class FailingContract(Contract):
+class AvailabilityContract(Contract):
     """What a vendor in trouble brings is the truth or an honest error."""
 
     @for_promise("R13")
-    def test_the_answer_is_right_or_an_honest_error(self, stage: VendorUnderTest) -> None:
-        require(stage.faults, "nothing can go wrong at the stage: let its `faults` say what can")
-        true = ledger_vouchers(stage)[0]
-        hasty = select_settings(self.provider, IMPATIENT)
-        for fault in stage.faults:
+    def test_the_answer_is_right_or_an_honest_error(self, vendor: VendorUnderTest) -> None:
+        require(vendor.faults, "nothing can go wrong at the vendor: let its `faults` say what can")
+        true = ledger_vouchers(vendor)[0]
+        impatient = select_settings(self.provider, IMPATIENT)
+        for fault in vendor.faults:
             if fault in _CHANGES_THE_TRUTH:
                 continue
-            provider = stage.provider(**hasty)
+            provider = vendor.provider(**impatient)
             provider.get(true.id)  # a token is there, so that the fault meets the call itself
-            for name, call, check in _reads(provider, stage, true):
+            for name, call, check in _reads(provider, vendor, true):
                 if fault in _WAITING and name != "find":
                     continue
                 for at in range(2 if name in ("history", "presentation") else 1):
-                    stage.inject_fault(fault, at)
+                    vendor.inject_fault(fault, at)
                     self._try(f"{name} with {fault}", call, check)
-                    stage.clear_faults()
+                    vendor.clear_faults()
 
     def _try(self, where: str, call: Callable[[], Any], check: Check) -> None:
         try:
@@ -74,78 +74,78 @@ class FailingContract(Contract):
         except (NotExecuted, MalformedResponse, AccessDenied):
             return
         except VoucherGatewayError as error:
-            fail(f"{where} was told as {type(error).__name__}")
+            fail(f"{where} was reported as {type(error).__name__}")
         check(result)
 
     @for_promise("R22")
-    def test_a_404_of_an_api_gateway_is_not_a_missing_voucher(self, stage: VendorUnderTest) -> None:
-        true = ledger_vouchers(stage)[0]
-        provider = stage.provider()
+    def test_a_404_of_an_api_gateway_is_not_a_missing_voucher(self, vendor: VendorUnderTest) -> None:
+        true = ledger_vouchers(vendor)[0]
+        provider = vendor.provider()
         provider.get(true.id)  # a token is there, so that the fault meets the call itself
-        for name, call, _ in _reads(provider, stage, true):
+        for name, call, _ in _reads(provider, vendor, true):
             for at in range(_MOST_ARRIVALS):
-                stage.inject_fault("foreign-404", at)
+                vendor.inject_fault("foreign-404", at)
             try:
                 call()
             except (NotExecuted, MalformedResponse, AccessDenied):
                 pass
             except VoucherGatewayError as error:
-                fail(f"{name} told the 404 of an API gateway as {type(error).__name__}")
+                fail(f"{name} reported the 404 of an API gateway as {type(error).__name__}")
             else:
                 fail(f"{name} gave an answer although an API gateway answered 404 in the vendor's place")
-            stage.clear_faults()
+            vendor.clear_faults()
 
     @for_promise("R14")
-    def test_a_vendor_that_cannot_answer_is_not_asked_for_ever(self, stage: VendorUnderTest) -> None:
-        true = ledger_vouchers(stage)[0]
+    def test_a_vendor_that_cannot_answer_is_not_asked_for_ever(self, vendor: VendorUnderTest) -> None:
+        true = ledger_vouchers(vendor)[0]
         for fault in ("error-before", "drop-before", "html"):
-            if fault not in stage.faults:
+            if fault not in vendor.faults:
                 continue
-            provider = stage.provider()
+            provider = vendor.provider()
             provider.get(true.id)
-            for name, call, _ in _reads(provider, stage, true):
+            for name, call, _ in _reads(provider, vendor, true):
                 for at in range(_ENOUGH):
-                    stage.inject_fault(fault, at)
-                before = len(stage.requests())
+                    vendor.inject_fault(fault, at)
+                before = len(vendor.request_lines)
                 try:
                     call()
                 except (NotExecuted, MalformedResponse):
                     pass
                 else:
                     fail(f"{name} gave an answer while the vendor answered everything with {fault}")
-                count = len(stage.requests()) - before
+                count = len(vendor.request_lines) - before
                 require(count <= _MOST_ARRIVALS, f"{name} asked {count} times before it gave up")
-                stage.clear_faults()
+                vendor.clear_faults()
 
     @for_promise("R15")
-    def test_a_refused_login_is_said(self, stage: VendorUnderTest) -> None:
-        true = ledger_vouchers(stage)[0]
-        provider = stage.provider()
-        for name, call, _ in _reads(provider, stage, true):
+    def test_a_refused_login_is_said(self, vendor: VendorUnderTest) -> None:
+        true = ledger_vouchers(vendor)[0]
+        provider = vendor.provider()
+        for name, call, _ in _reads(provider, vendor, true):
             for at in range(_ENOUGH):
-                stage.inject_fault("unauthorized", at)
+                vendor.inject_fault("unauthorized", at)
             try:
                 call()
             except AccessDenied as error:
                 is_refusal = isinstance(error, AuthenticationFailed) or error.http_status in (401, 403)
-                require(is_refusal, f"{name} told a refused login as {type(error).__name__} without the status")
+                require(is_refusal, f"{name} reported a refused login as {type(error).__name__} without the status")
             else:
                 fail(f"{name} gave an answer although the vendor refused the login")
-            stage.clear_faults()
+            vendor.clear_faults()
         check_voucher(provider.find(true.code), true, "find, after the login was accepted again,")
 
     @for_promise("R21")
-    def test_a_reply_of_millions_of_values_costs_little(self, stage: VendorUnderTest) -> None:
-        true = ledger_vouchers(stage)[0]
-        provider = stage.provider(**_default_limits(self.provider))
+    def test_a_reply_of_millions_of_values_costs_little(self, vendor: VendorUnderTest) -> None:
+        true = ledger_vouchers(vendor)[0]
+        provider = vendor.provider(**_default_limits(self.provider))
         provider.get(true.id)
-        for name, call, _ in _reads(provider, stage, true):
+        for name, call, _ in _reads(provider, vendor, true):
             for at in range(2 if name == "history" else 1):
-                requests_before = len(stage.requests())
-                stage.inject_fault("huge-reply", at)
+                requests_before = len(vendor.request_lines)
+                vendor.inject_fault("huge-reply", at)
                 peak, seconds, error = _measure(call)
-                stage.clear_faults()
-                if len(stage.requests()) - requests_before <= at:
+                vendor.clear_faults()
+                if len(vendor.request_lines) - requests_before <= at:
                     continue  # no request met the fault
                 where = f"{name}, given a reply of millions of values at its request {at},"
                 refused = isinstance(error, NotExecuted | MalformedResponse)
@@ -155,11 +155,11 @@ class FailingContract(Contract):
 
 
 def _default_limits(provider: type[VoucherProvider]) -> dict[str, Any]:
-    """Return the limits of replies that an account has where nobody says otherwise, as far as the provider has them."""
+    """Return the limits of replies that an account has by default, as far as the provider has them."""
     return {
-        one.alias: one.default
-        for one in attrs.fields(provider.settings_type)
-        if one.alias in _LIMITS and type(one.default) is int
+        field.alias: field.default
+        for field in attrs.fields(provider.settings_type)
+        if field.alias in _LIMITS and type(field.default) is int
     }
 
 
@@ -182,7 +182,7 @@ def _measure(call: Callable[[], object]) -> tuple[int, float, Exception | None]:
 
 
 def _reads(
-    provider: VoucherProvider, stage: VendorUnderTest, true: LedgerVoucher
+    provider: VoucherProvider, vendor: VendorUnderTest, true: LedgerVoucher
 ) -> Iterator[tuple[str, Callable[[], Any], Check]]:
     """Yield every kind of reading call, and how its answer is held against the truth."""
 
@@ -190,8 +190,8 @@ def _reads(
         check_voucher(voucher, true, "a read in trouble")
 
     def has_all(vouchers: list[Voucher]) -> None:
-        held = {truth.id for truth in ledger_vouchers(stage)}
-        require({voucher.id for voucher in vouchers} == held, "a list in trouble was told as complete, and was not")
+        held = {truth.id for truth in ledger_vouchers(vendor)}
+        require({voucher.id for voucher in vouchers} == held, "a list in trouble was reported as complete, and was not")
 
     def has_movements(history: Any) -> None:
         require(len(history) == len(true.movements), "a history in trouble lost movements")

@@ -1,4 +1,4 @@
-"""What every part of the contract builds on: the class under test, its level and its stage."""
+"""The base of every part of the contract: the class under test, its level and its vendor."""
 
 from __future__ import annotations
 
@@ -10,34 +10,35 @@ import pytest
 from voucher_gateway.capabilities import Operation, Support
 from voucher_gateway.conformance import Level
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.testing.harness.vendor import SimulatorVendor, VendorUnderTest
+from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
 from voucher_gateway.testing.promise import Promise
+from voucher_gateway.testing.simulated_vendor import SimulatedVendor
 
 if TYPE_CHECKING:
     from voucher_gateway.simulator import Simulator
 
 
 VOUCHERS: Final = 25
-"""How many varied vouchers a stage begins with, unless a test asks for another number."""
+"""How many varied vouchers a vendor begins with, unless a test asks for another number."""
 
-_NO_WIRE: Final = "the stage has no replies that a test could change on their way"
+_NO_WIRE: Final = "a test cannot change the replies of the vendor"
 
 
 class Contract:
-    """What an author says of a provider, and what the tests are given.
+    """What an author declares about a provider, and the fixtures of the tests.
 
     Attributes:
         provider: the class under test.
-        simulator: what to try it against: the simulator's class or name; None for the installed one of the
-            provider's name. Another kind of vendor overrides `make_stage` instead.
-        level: how far the provider is meant to come; promises of higher levels are not run.
+        simulator: the simulator, by class or name; None for the installed one of the provider's name. For another
+            kind of vendor, override `make_vendor` instead.
+        level: the level that the provider should reach; promises of higher levels are not run.
         settings: more settings of the account.
-        wire: whether replies can be changed on their way, as at a `SimulatorVendor`; None: unless `make_stage` is
+        wire: whether replies can be changed on their way, as at a `SimulatedVendor`; None: unless `make_vendor` is
             overridden.
-        stage_faults: what can go wrong at the stage; None: what can at its simulator, and nothing where `make_stage` is
-            overridden.
-        counts: whether the run of this class is what conformance.json tells; one class of each provider at most.
+        vendor_faults: the faults that the vendor can have; None: those of its simulator, and none if `make_vendor`
+            is overridden.
+        counts: whether conformance.json is about the run of this class; at most one class of each provider.
     """
 
     provider: ClassVar[type[VoucherProvider]]
@@ -45,7 +46,7 @@ class Contract:
     level: ClassVar[Level] = Level.CRASH_SAFE
     settings: ClassVar[Mapping[str, Any]] = {}
     wire: ClassVar[bool | None] = None
-    stage_faults: ClassVar[frozenset[str] | None] = None
+    vendor_faults: ClassVar[frozenset[str] | None] = None
     counts: ClassVar[bool] = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -57,43 +58,43 @@ class Contract:
                 f"reach the {highest.word} level. Say level = Level.{highest.name}, or give a simulator"
             )
 
-    def make_stage(self, **options: Any) -> VendorUnderTest:
-        """Return a fresh stage.
+    def make_vendor(self, **options: Any) -> VendorUnderTest:
+        """Return a fresh vendor.
 
         Args:
             options: of the simulator. The suite gives ``vouchers``, how many varied vouchers are to be there, and
-                sometimes ``latency_ms``; a stage that knows neither may ignore them.
+                sometimes ``latency_ms``; a vendor that knows neither may ignore them.
         """
-        return SimulatorVendor(self.provider, self.simulator, self.settings, **{"vouchers": VOUCHERS, **options})
+        return SimulatedVendor(self.provider, self.simulator, self.settings, **{"vouchers": VOUCHERS, **options})
 
     @pytest.fixture
-    def stage(self) -> Iterator[VendorUnderTest]:
+    def vendor(self) -> Iterator[VendorUnderTest]:
         """A fresh vendor with varied vouchers."""
-        stage = self.make_stage()
+        vendor = self.make_vendor()
         try:
-            yield stage
+            yield vendor
         finally:
-            stage.close()
+            vendor.close()
 
     @pytest.fixture
-    def provider_(self, stage: VendorUnderTest) -> VoucherProvider:
-        """An instance of the provider on the stage."""
-        return stage.provider()
+    def provider_(self, vendor: VendorUnderTest) -> VoucherProvider:
+        """An instance of the provider on the vendor."""
+        return vendor.provider()
 
     @classmethod
     def why_not(cls, promise: Promise) -> str | None:
         """Return why a promise cannot be asked of this provider, in a sentence; None if it can."""
-        simulated = cls.make_stage is Contract.make_stage
+        simulated = cls.make_vendor is Contract.make_vendor
         if promise.wire and not (simulated if cls.wire is None else cls.wire):
             return _NO_WIRE
         if promise.fault is not None and promise.fault not in cls._faults(simulated):
-            return f"the stage knows no fault {promise.fault}"
+            return f"the vendor does not have the fault {promise.fault}"
         return promise.applies(cls.provider.declared)
 
     @classmethod
     def _faults(cls, simulated: bool, /) -> Collection[str]:
-        if cls.stage_faults is not None:
-            return cls.stage_faults
+        if cls.vendor_faults is not None:
+            return cls.vendor_faults
         if not simulated:
             return ()
         from voucher_gateway.simulator import FAULTS, load
@@ -103,13 +104,13 @@ class Contract:
         return FAULTS.keys() - kind.faults_without_meaning
 
 
-class SpendBase(Contract):
+class SpendContract(Contract):
     """Fixtures of the spend level."""
 
     @pytest.fixture
-    def scenes(self, stage: VendorUnderTest) -> VoucherFactory:
+    def factory(self, vendor: VendorUnderTest) -> VoucherFactory:
         """Vouchers of every kind, made by an instance of their own."""
-        return VoucherFactory(stage, stage.provider())
+        return VoucherFactory(vendor, vendor.provider())
 
 
 def changing(provider: type[VoucherProvider] | VoucherProvider) -> Iterator[Operation]:

@@ -33,7 +33,7 @@ _COMMON_FILTERS: Final = {field.name for field in attrs.fields(VoucherQuery)} - 
 }
 
 
-class DeclaringContract(Contract):
+class CapabilitiesContract(Contract):
     """What a provider declares is there, and what it does not declare is not."""
 
     @for_promise("D1")
@@ -51,7 +51,7 @@ class DeclaringContract(Contract):
         elif kind.interface_version != INTERFACE:
             wrong.append(f"interface is {kind.interface_version}, and this library's is {INTERFACE}")
         if not attrs.has(kind.settings_type):
-            wrong.append("settings_type is no attrs class")
+            wrong.append("settings_type is not an attrs class")
         require(not wrong, "; ".join(wrong))
 
     @for_promise("D2")
@@ -68,36 +68,36 @@ class DeclaringContract(Contract):
                 read_settings(kind, table, problems, (), folder=None, reserved=())
                 require(len(problems) or not required, f"{what} was taken")
         for secret in settings_secrets(provider_.settings):
-            shown = f"{provider_.settings!r} {provider_!r} {provider_}"
-            require(secret not in shown, "a secret of the settings shows in their repr or in the provider's")
-        for one in attrs.fields(kind):
-            secretive = any(word in one.name for word in ("secret", "password", "api_key", "token"))
-            value = getattr(provider_.settings, one.name)
+            text = f"{provider_.settings!r} {provider_!r} {provider_}"
+            require(secret not in text, "a secret of the settings shows in their repr or in the provider's")
+        for field in attrs.fields(kind):
+            secretive = any(word in field.name for word in ("secret", "password", "api_key", "token"))
+            value = getattr(provider_.settings, field.name)
             require(
-                not secretive or "url" in one.name or not isinstance(value, str),
-                f"{one.name} is plain text: use SecretSource",
+                not secretive or "url" in field.name or not isinstance(value, str),
+                f"{field.name} is plain text: use SecretSource",
             )
             if isinstance(value, SecretSource):
-                _check_from_code(provider_.settings, one)
+                _check_from_code(provider_.settings, field)
 
     @for_promise("D3")
-    def test_making_a_provider_sends_nothing(self, stage: VendorUnderTest) -> None:
-        before = len(stage.requests())
-        provider = stage.provider()
+    def test_making_a_provider_sends_nothing(self, vendor: VendorUnderTest) -> None:
+        before = len(vendor.request_lines)
+        provider = vendor.provider()
         capabilities, host, login = provider.capabilities, provider.host, provider.login
         provider.vendor_now()
-        require(isinstance(capabilities, Capabilities), "capabilities is no Capabilities")
-        require(type(host) is str and host, "host is no text, or empty: operations are kept apart by it")
+        require(isinstance(capabilities, Capabilities), "capabilities is not a Capabilities")
+        require(type(host) is str and host, "host is not a string, or is empty: it separates operations")
         require(login is None or (type(login) is str and login), "login is neither text nor None")
         for secret in settings_secrets(provider.settings):
             require(secret not in f"{host} {login}", "host or login holds a secret: both are stored and shown")
         require(provider.account == ACCOUNT, f"account is {provider.account!r}, not the one that was given")
-        require(stage.provider().host == host, "two instances on one account name different hosts")
-        require(len(stage.requests()) == before, "something was sent before any call was made")
+        require(vendor.provider().host == host, "two instances on one account name different hosts")
+        require(len(vendor.request_lines) == before, "something was sent before any call was made")
 
     @for_promise("D4")
-    def test_run_time_only_narrows_the_declaration(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
-        provider_.get(ledger_vouchers(stage)[0].id)
+    def test_run_time_only_narrows_the_declaration(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
+        provider_.get(ledger_vouchers(vendor)[0].id)
         capabilities, declared = provider_.capabilities, provider_.declared
         for operation in Operation:
             if capabilities.of(operation).support is Support.NATIVE:
@@ -113,11 +113,11 @@ class DeclaringContract(Contract):
         )
 
     @for_promise("D5")
-    def test_check_is_honest(self, stage: VendorUnderTest) -> None:
-        provider = stage.provider()
-        before = len(stage.requests())
+    def test_check_is_honest(self, vendor: VendorUnderTest) -> None:
+        provider = vendor.provider()
+        before = len(vendor.request_lines)
         checkup = provider.check()
-        asked = len(stage.requests()) > before
+        asked = len(vendor.request_lines) > before
         require(isinstance(checkup, AccountCheck), "check gave no AccountCheck")
         require(
             checkup.asked == asked,
@@ -126,23 +126,23 @@ class DeclaringContract(Contract):
         if not asked:
             return
         for fault in ("error-before", "unauthorized"):
-            if fault not in stage.faults:
+            if fault not in vendor.faults:
                 continue
-            hasty = stage.provider(**select_settings(self.provider, IMPATIENT))
+            impatient = vendor.provider(**select_settings(self.provider, IMPATIENT))
             for at in range(12):
-                stage.inject_fault(fault, at)
+                vendor.inject_fault(fault, at)
             try:
-                hasty.check()
+                impatient.check()
             except VoucherGatewayError as error:
                 denied = fault != "unauthorized" or isinstance(error, AccessDenied)
-                require(denied, f"check told a refused login as {type(error).__name__}")
+                require(denied, f"check reported a refused login as {type(error).__name__}")
             else:
                 fail(f"check found all well while the vendor answered everything with {fault}")
-            stage.clear_faults()
+            vendor.clear_faults()
 
     @for_promise("D6")
-    def test_what_is_not_declared_is_unsupported(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
-        calls = dict(_calls(provider_, stage))
+    def test_what_is_not_declared_is_unsupported(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
+        calls = dict(_calls(provider_, vendor))
         lacking = [
             operation.value
             for operation in Operation
@@ -151,7 +151,7 @@ class DeclaringContract(Contract):
         if not self.provider.declared.can_overwrite_value:
             lacking.append("read_value")
         for name in lacking:
-            before = len(stage.requests())
+            before = len(vendor.request_lines)
             try:
                 calls[name]()
             except UnsupportedOperation as error:
@@ -161,11 +161,22 @@ class DeclaringContract(Contract):
                 require(error.account == ACCOUNT, f"the error of {name} names the account {error.account!r}")
             else:
                 fail(f"{name} is not declared, and did not raise UnsupportedOperation")
-            require(len(stage.requests()) == before, f"{name} is not declared, and something was sent")
+            require(len(vendor.request_lines) == before, f"{name} is not declared, and something was sent")
+
+    @for_promise("L1")
+    def test_a_provider_of_the_spend_level_changes_something(self) -> None:
+        """Its declaration names a changing operation."""
+        declared = self.provider.declared
+        changing = [
+            operation
+            for operation in Operation
+            if operation.changes and declared.of(operation).support is Support.NATIVE
+        ]
+        require(changing, f"{self.provider.name} declares reading operations only")
 
 
 def _check_from_code(settings: Any, attribute: Any) -> None:
-    """Make sure that settings made by a program read a secret given as text, or refuse it at once."""
+    """Check that settings made by a program read a secret given as text, or refuse it at once."""
     try:
         changed = attrs.evolve(settings, **{attribute.alias: "a text"})
     except (ConfigurationError, TypeError):
@@ -177,8 +188,8 @@ def _check_from_code(settings: Any, attribute: Any) -> None:
     )
 
 
-def _calls(provider: VoucherProvider, stage: VendorUnderTest) -> Iterator[tuple[str, Callable[[], Any]]]:
-    true = ledger_vouchers(stage)[0]
+def _calls(provider: VoucherProvider, vendor: VendorUnderTest) -> Iterator[tuple[str, Callable[[], Any]]]:
+    true = ledger_vouchers(vendor)[0]
     money = Money.from_minor(100, true.initial.currency)
     reservation = Reservation(account=ACCOUNT, id="r", voucher_id=true.id, money=money)
     redemption = Redemption(account=ACCOUNT, id="m", voucher_id=true.id, money=money)
@@ -239,6 +250,6 @@ def _flaws_of_limits(declared: Capabilities) -> Iterator[str]:
     if listing.page_size < 1 or (listing.max_page_size or listing.page_size) < listing.page_size:
         yield "the usual page is larger than the largest, or empty"
     if unknown := sorted(listing.filters - _COMMON_FILTERS):
-        yield f"{', '.join(unknown)} are no common filters of VoucherQuery"
+        yield f"{', '.join(unknown)} are not common filters of VoucherQuery"
     if declared.max_reference_length < 1:
         yield "max_reference_length is below 1"

@@ -21,7 +21,7 @@ from voucher_gateway.models.requests import VoucherChanges
 from voucher_gateway.models.voucher import Status
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.testing.contracts.base import SpendBase
+from voucher_gateway.testing.contracts.base import SpendContract
 from voucher_gateway.testing.harness.calls import expect_error
 from voucher_gateway.testing.harness.ledger import GONE, VALUE
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
@@ -31,21 +31,21 @@ from voucher_gateway.testing.promise_checks import fail, for_promise, require
 _STATUS: Final = frozenset({"status", "valid_until"})  # a relative validity begins with the activation
 
 
-class ChangingContract(SpendBase):
+class ChangesContract(SpendContract):
     """Changes of a voucher."""
 
     @for_promise("V1")
     def test_activate_and_deactivate_do_that_and_nothing_else(
-        self, provider_: VoucherProvider, scenes: VoucherFactory
+        self, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
         for operation, status in ((Operation.ACTIVATE, Status.ACTIVE), (Operation.DEACTIVATE, Status.INACTIVE)):
-            if not scenes.native(operation):
+            if not factory.native(operation):
                 continue
-            subject = scenes.inactive() if status is Status.ACTIVE else scenes.spendable()
-            before, state = scenes.books(), provider_.get(subject.id).status
+            subject = factory.inactive() if status is Status.ACTIVE else factory.spendable()
+            before, state = factory.snapshot(), provider_.get(subject.id).status
             require(state is not status, f"a voucher is {status.value} before {operation.value} is called")
-            changed = getattr(provider_, operation.value)(subject.id, reference=scenes.reference())
-            after, state = scenes.books(), provider_.get(subject.id).status
+            changed = getattr(provider_, operation.value)(subject.id, reference=factory.reference())
+            after, state = factory.snapshot(), provider_.get(subject.id).status
             require(
                 after.entries[subject.id]["status"] != before.entries[subject.id]["status"],
                 f"{operation.value} changed nothing in the vendor's ledger",
@@ -53,30 +53,30 @@ class ChangingContract(SpendBase):
             require(state is status, f"after {operation.value}, `get` says {state}")
             require(changed.id == subject.id, f"the result of {operation.value} is another voucher")
             require(changed.status in (None, status), f"the result of {operation.value} says {changed.status}")
-            after.must_differ_only(before, operation.value, subject.id, _STATUS)
+            after.require_difference_only(before, operation.value, subject.id, _STATUS)
 
     @for_promise("V2")
     def test_update_changes_what_it_is_told_and_nothing_else(
-        self, provider_: VoucherProvider, scenes: VoucherFactory
+        self, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
-        subject, changes = scenes.unspent(), scenes.changes()
-        before, was = scenes.books(), provider_.get(subject.id)
-        result = provider_.update(subject.id, changes, reference=scenes.reference())
-        after, now = scenes.books(), provider_.get(subject.id)
+        subject, changes = factory.unspent(), factory.changes()
+        before, was = factory.snapshot(), provider_.get(subject.id)
+        result = provider_.update(subject.id, changes, reference=factory.reference())
+        after, now = factory.snapshot(), provider_.get(subject.id)
         for name, value in changes.fields_to_change().items():
             require(getattr(now, name) == value, f"{name} was to change, and `get` gives another value afterwards")
             require(getattr(result, name) == value, f"{name} was to change, and the result gives another value")
         for name in ("sku", "batch", "valid_until", "initial", "code", "pin", "status", "metadata"):
             kept = name in changes.fields_to_change() or getattr(now, name) == getattr(was, name)
             require(kept, f"{name} was not to change, and did")
-        after.must_differ_only(before, "update", subject.id, frozenset(changes.fields_to_change()))
+        after.require_difference_only(before, "update", subject.id, frozenset(changes.fields_to_change()))
 
     @for_promise("V3")
     def test_an_update_that_the_vendor_lacks_is_refused(
-        self, provider_: VoucherProvider, scenes: VoucherFactory
+        self, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
-        subject = scenes.unspent()
-        later = scenes.vendor_now().replace(year=2040)
+        subject = factory.unspent()
+        later = factory.vendor_now().replace(year=2040)
         for changes in (
             VoucherChanges(valid_until=later),
             VoucherChanges(sku="SKU-9"),
@@ -85,118 +85,118 @@ class ChangingContract(SpendBase):
             VoucherChanges(batch=None),
             VoucherChanges(valid_until=None),
         ):
-            before = scenes.books()
+            before = factory.snapshot()
             ((name, value),) = changes.fields_to_change().items()
             try:
-                provider_.update(subject.id, changes, reference=scenes.reference())
+                provider_.update(subject.id, changes, reference=factory.reference())
             except (InvalidRequest, UnsupportedOperation):
-                scenes.books().require_unchanged(before, f"a change of {name} was refused")
+                factory.snapshot().require_unchanged(before, f"a change of {name} was refused")
                 continue
             except Declined as error:
                 fail(f"a change of {name} to {'nothing' if value is None else 'a value'} was sent; the vendor: {error}")
             held = getattr(provider_.get(subject.id), name)
             require(held == value, f"a change of {name} was taken, and `get` gives another value")
-        before = scenes.books()
+        before = factory.snapshot()
         with suppress(InvalidRequest):
-            provider_.update(subject.id, VoucherChanges(), reference=scenes.reference())
-        scenes.books().require_unchanged(before, "an update of nothing")
+            provider_.update(subject.id, VoucherChanges(), reference=factory.reference())
+        factory.snapshot().require_unchanged(before, "an update of nothing")
 
     @for_promise("V4")
-    def test_top_up_adds_exactly_the_amount(self, provider_: VoucherProvider, scenes: VoucherFactory) -> None:
-        subject = scenes.spendable()
+    def test_top_up_adds_exactly_the_amount(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
+        subject = factory.spendable()
         for minor in (1, 29, 1007, 43_50):
-            money = scenes.money(minor)
-            before = scenes.books()
-            done = provider_.top_up(subject.id, money, reference=scenes.reference(), order="O-1")
-            after = scenes.books()
+            money = factory.money(minor)
+            before = factory.snapshot()
+            done = provider_.top_up(subject.id, money, reference=factory.reference(), order="O-1")
+            after = factory.snapshot()
             added = after.remaining(subject.id) - before.remaining(subject.id)
             require(added == money, f"{money} was to be added, and {added} was")
-            require(done.money == money, f"{money} was added, and the result tells of {done.money}")
+            require(done.money == money, f"{money} was added, and the result has {done.money}")
             require(done.voucher_id in (None, subject.id), "the result names another voucher")
             require(
                 done.remaining in (None, after.remaining(subject.id)),
                 f"the result says that {done.remaining} is left, and {after.remaining(subject.id)} is",
             )
-            after.must_differ_only(before, "top_up", subject.id, VALUE | {"initial"})
+            after.require_difference_only(before, "top_up", subject.id, VALUE | {"initial"})
 
     @for_promise("V5")
-    def test_a_top_up_in_another_currency_is_refused(self, provider_: VoucherProvider, scenes: VoucherFactory) -> None:
-        subject = scenes.spendable()
-        before = scenes.books()
+    def test_a_top_up_in_another_currency_is_refused(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
+        subject = factory.spendable()
+        before = factory.snapshot()
         expect_error(
-            lambda: provider_.top_up(subject.id, other_currency(scenes), reference=scenes.reference()),
+            lambda: provider_.top_up(subject.id, other_currency(factory), reference=factory.reference()),
             "a top-up in another currency",
             CurrencyMismatch,
             InvalidRequest,
             Rejected,
         )
-        scenes.books().require_unchanged(before, "a top-up in another currency was refused")
+        factory.snapshot().require_unchanged(before, "a top-up in another currency was refused")
 
     @for_promise("V6")
     def test_delete_removes_the_voucher_and_nothing_else(
-        self, provider_: VoucherProvider, scenes: VoucherFactory
+        self, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
-        subject = scenes.unspent()
-        before = scenes.books()
-        done = provider_.delete(subject.id, "a test of the contract", reference=scenes.reference())
-        require(scenes.books().differing(before) == {subject.id: {GONE}}, "delete did not remove the voucher alone")
+        subject = factory.unspent()
+        before = factory.snapshot()
+        done = provider_.delete(subject.id, "a test of the contract", reference=factory.reference())
+        require(factory.snapshot().differing(before) == {subject.id: {GONE}}, "delete did not remove the voucher alone")
         require(done.voucher_id == subject.id, "the result names another voucher")
-        for call in (provider_.get, partial(provider_.delete, reason="again", reference=scenes.reference())):
+        for call in (provider_.get, partial(provider_.delete, reason="again", reference=factory.reference())):
             expect_error(partial(call, subject.id), "a call about a deleted voucher", VoucherNotFound)
 
     @for_promise("V9")
     def test_one_wrong_reading_is_never_written_back(
-        self, stage: VendorUnderTest, provider_: VoucherProvider, scenes: VoucherFactory
+        self, vendor: VendorUnderTest, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
-        subject = scenes.spendable()
-        start = len(stage.requests())
+        subject = factory.spendable()
+        start = len(vendor.request_lines)
         value = provider_.read_value(id=subject.id)
-        for at in range(len(stage.requests()) - start):
-            stage.inject_fault("wrong-reading", at)
+        for at in range(len(vendor.request_lines) - start):
+            vendor.inject_fault("wrong-reading", at)
             with suppress(MalformedResponse):
                 read = provider_.read_value(id=subject.id)
                 require(read == value, f"`read_value` by id believed a wrong reading (its request {at})")
-            stage.clear_faults()
-        if not scenes.native(Operation.UPDATE):
+            vendor.clear_faults()
+        if not factory.native(Operation.UPDATE):
             return
-        start = len(stage.requests())
-        provider_.update(subject.id, scenes.changes(), reference=scenes.reference())
-        for at in range(len(stage.requests()) - start):
-            before = scenes.books()
-            stage.inject_fault("wrong-reading", at)
+        start = len(vendor.request_lines)
+        provider_.update(subject.id, factory.changes(), reference=factory.reference())
+        for at in range(len(vendor.request_lines) - start):
+            before = factory.snapshot()
+            vendor.inject_fault("wrong-reading", at)
             with suppress(VoucherGatewayError):
-                provider_.update(subject.id, scenes.changes(), reference=scenes.reference())
-            stage.clear_faults()
+                provider_.update(subject.id, factory.changes(), reference=factory.reference())
+            vendor.clear_faults()
             for part in ("initial", "remaining"):
-                was, now = before.part(subject.id, part), scenes.books().part(subject.id, part)
+                was, now = before.part(subject.id, part), factory.snapshot().part(subject.id, part)
                 require(was == now, f"`update` wrote {now} over {was} after a wrong reading (its request {at})")
 
     @for_promise("V7")
     def test_a_change_of_a_voucher_that_is_not_there_is_declined(
-        self, provider_: VoucherProvider, scenes: VoucherFactory
+        self, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
-        calls = _by_id(provider_, scenes)
-        before = scenes.books()
+        calls = _by_id(provider_, factory)
+        before = factory.snapshot()
         for operation, call in calls.items():
-            if scenes.native(operation):
+            if factory.native(operation):
                 expect_error(call, f"{operation.value} of an unknown voucher", VoucherNotFound)
-        scenes.books().require_unchanged(before, "calls about an unknown voucher")
+        factory.snapshot().require_unchanged(before, "calls about an unknown voucher")
 
 
-def other_currency(scenes: VoucherFactory, minor: int = 100) -> Money:
-    """Return an amount in a currency that the vouchers of the scenes are not in."""
-    return Money.from_minor(minor, "CHF" if scenes.currency != "CHF" else "EUR")
+def other_currency(factory: VoucherFactory, minor: int = 100) -> Money:
+    """Return an amount in a currency that the vouchers of the factory are not in."""
+    return Money.from_minor(minor, "CHF" if factory.currency != "CHF" else "EUR")
 
 
-def _by_id(provider: VoucherProvider, scenes: VoucherFactory) -> dict[Operation, Any]:
-    unknown, kwargs = "no-such-voucher", {"reference": scenes.reference()}
+def _by_id(provider: VoucherProvider, factory: VoucherFactory) -> dict[Operation, Any]:
+    unknown, kwargs = "no-such-voucher", {"reference": factory.reference()}
     calls: dict[Operation, Any] = {
         Operation.ACTIVATE: lambda: provider.activate(unknown, **kwargs),
         Operation.DEACTIVATE: lambda: provider.deactivate(unknown, **kwargs),
-        Operation.TOP_UP: lambda: provider.top_up(unknown, scenes.money(100), **kwargs),
+        Operation.TOP_UP: lambda: provider.top_up(unknown, factory.money(100), **kwargs),
         Operation.DELETE: lambda: provider.delete(unknown, "a test", **kwargs),
     }
-    if scenes.native(Operation.UPDATE):
-        changes = scenes.changes()
+    if factory.native(Operation.UPDATE):
+        changes = factory.changes()
         calls[Operation.UPDATE] = lambda: provider.update(unknown, changes, **kwargs)
     return calls

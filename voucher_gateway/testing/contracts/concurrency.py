@@ -24,14 +24,14 @@ THREADS: Final = 8
 _GRACE_S: Final = 2.0
 
 
-class SharingContract(Contract):
+class ConcurrencyContract(Contract):
     """Threads and processes share an instance and never each other's answers."""
 
     @for_promise("R16")
     def test_threads_share_an_instance(self) -> None:
-        with closing(self.make_stage(latency_ms=1)) as stage:
-            provider = stage.provider()
-            vouchers = ledger_vouchers(stage)
+        with closing(self.make_vendor(latency_ms=1)) as vendor:
+            provider = vendor.provider()
+            vouchers = ledger_vouchers(vendor)
             begin = threading.Barrier(THREADS)
 
             def work(number: int) -> None:
@@ -48,8 +48,8 @@ class SharingContract(Contract):
                 list(pool.map(work, range(THREADS)))
 
     @for_promise("R17")
-    def test_both_processes_go_on_after_a_fork(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
-        vouchers = ledger_vouchers(stage)[:8]
+    def test_both_processes_go_on_after_a_fork(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
+        vouchers = ledger_vouchers(vendor)[:8]
 
         def work() -> None:
             for true in vouchers:
@@ -66,14 +66,13 @@ class SharingContract(Contract):
         work()
 
     @for_promise("R19")
-    def test_close_closes(self, stage: VendorUnderTest) -> None:
+    def test_close_closes(self, vendor: VendorUnderTest) -> None:
         before = set(threading.enumerate())
-        provider = stage.provider()
-        true = ledger_vouchers(stage)[0]
+        provider = vendor.provider()
+        true = ledger_vouchers(vendor)[0]
         provider.find(true.code)
         if can(provider, Operation.VOUCHERS):
             list(provider.vouchers())  # to its end: what is under way would go on past `close`
-        connections: Callable[[], int] = getattr(stage, "connections", lambda: 0)
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always", ResourceWarning)
             provider.close()
@@ -82,6 +81,10 @@ class SharingContract(Contract):
             gc.collect()
         left = [str(warning.message) for warning in warned if issubclass(warning.category, ResourceWarning)]
         require(not left, "something was left open for the garbage collector to close")
+
+        def connections() -> int:
+            return int(getattr(vendor, "connections", 0))
+
         require(_soon(lambda: connections() == 0), f"{connections()} connections to the vendor are still open")
 
         def threads() -> list[threading.Thread]:
@@ -112,10 +115,10 @@ def _soon(holds: Callable[[], bool]) -> bool:
 
 
 def _run_in_child(work: Callable[[], None]) -> tuple[int, int]:
-    """Do something in a child process; returns its id, and where it tells of failure."""
+    """Do something in a child process; returns its id, and where it reports a failure."""
     reading, writing = os.pipe()
     with warnings.catch_warnings():
-        # Other threads are the stage's, of which the child uses nothing.
+        # Other threads are the vendor's, of which the child uses nothing.
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child:
@@ -124,7 +127,7 @@ def _run_in_child(work: Callable[[], None]) -> tuple[int, int]:
     text = ""
     try:
         work()
-    except BaseException as error:  # noqa: BLE001 - told to the parent; a child must not run on into the tests
+    except BaseException as error:  # noqa: BLE001 - reported to the parent; a child must not run on into the tests
         text = f"{type(error).__name__}: {error}"
     with suppress(OSError):
         os.write(writing, text.encode()[:4000])

@@ -27,11 +27,11 @@ class ConnectionsContract(Contract):
     """Every call gets its own reply, whatever came before on the connection."""
 
     @for_promise("R20")
-    def test_no_reply_becomes_the_answer_to_another_read(self, stage: VendorUnderTest) -> None:
-        vouchers = ledger_vouchers(stage)[:_MOST_VOUCHERS]
-        require(len(vouchers) > 1, "the stage has one voucher, so that no reply can be another voucher's: seed more")
-        for fault in _available(stage):
-            provider = stage.provider()
+    def test_no_reply_becomes_the_answer_to_another_read(self, vendor: VendorUnderTest) -> None:
+        vouchers = ledger_vouchers(vendor)[:_MOST_VOUCHERS]
+        require(len(vouchers) > 1, "the vendor has one voucher, so that no reply can be another voucher's: seed more")
+        for fault in _available(vendor):
+            provider = vendor.provider()
             provider.get(vouchers[0].id)  # a token is there, so that the fault meets the call itself
             for position, voucher in enumerate(vouchers):
                 other = vouchers[position - 1]
@@ -39,10 +39,10 @@ class ConnectionsContract(Contract):
                     _reads(provider, voucher), _reads(provider, other), strict=True
                 ):
                     where = f"{name} with {fault}"
-                    stage.inject_fault(fault, 0)
+                    vendor.inject_fault(fault, 0)
                     with suppress(NotExecuted, MalformedResponse, AccessDenied):
                         check_voucher(read(), voucher, where)
-                    stage.clear_faults()
+                    vendor.clear_faults()
                     where = f"{name} of another voucher, right after {where},"
                     try:
                         answer = read_other()
@@ -52,26 +52,26 @@ class ConnectionsContract(Contract):
 
     @for_promise("E8")
     def test_no_reply_becomes_the_answer_to_another_change(
-        self, stage: VendorUnderTest, provider_: VoucherProvider
+        self, vendor: VendorUnderTest, provider_: VoucherProvider
     ) -> None:
-        campaign = FaultMatrix(stage, thorough=False)
-        campaign.reading, scenes = campaign.requests_of_reads(), campaign.scenes
+        matrix = FaultMatrix(vendor, thorough=False)
+        matrix.reading, factory = matrix.requests_of_reads(), matrix.factory
         for operation in changing(provider_):
-            rehearsal = campaign.rehearse(operation)
-            if rehearsal.error is not None or not rehearsal.changing:
+            dry_run = matrix.run_without_fault(operation)
+            if dry_run.error is not None or not dry_run.changing:
                 continue  # promises E1 and E3 say so
-            for fault in _available(stage):
-                struck, following = make_case(operation, scenes), make_case(operation, scenes)
+            for fault in _available(vendor):
+                first, following = make_case(operation, factory), make_case(operation, factory)
                 where = f"{operation.value} with the fault {fault}"
-                with closing(stage.provider()) as provider:
-                    stage.inject_fault(fault, rehearsal.changing[-1])
-                    _make_the_struck_call(struck, provider, scenes.reference(), where)
-                    stage.clear_faults()
-                    _make_the_following_call(following, provider, scenes.reference(), where)
+                with closing(vendor.provider()) as provider:
+                    vendor.inject_fault(fault, dry_run.changing[-1])
+                    _make_the_interrupted_call(first, provider, factory.reference(), where)
+                    vendor.clear_faults()
+                    _make_the_following_call(following, provider, factory.reference(), where)
 
 
-def _available(stage: VendorUnderTest) -> list[str]:
-    return [fault for fault in _FAULTS if fault in stage.faults]
+def _available(vendor: VendorUnderTest) -> list[str]:
+    return [fault for fault in _FAULTS if fault in vendor.faults]
 
 
 def _reads(provider: VoucherProvider, voucher: LedgerVoucher) -> Iterator[tuple[str, Callable[[], Voucher]]]:
@@ -79,29 +79,29 @@ def _reads(provider: VoucherProvider, voucher: LedgerVoucher) -> Iterator[tuple[
     yield "get", lambda: provider.get(voucher.id)
 
 
-def _make_the_struck_call(deed: OperationCase, provider: VoucherProvider, reference: str, where: str) -> None:
+def _make_the_interrupted_call(case: OperationCase, provider: VoucherProvider, reference: str, where: str) -> None:
     try:
-        deed.call(provider, reference)
+        case.call(provider, reference)
     except VoucherGatewayError as error:
         require(
-            error.outcome == "unknown" or deed.times() == 0, f"{where} raised {type(error).__name__}, and it happened"
+            error.outcome == "unknown" or case.times() == 0, f"{where} raised {type(error).__name__}, and it happened"
         )
     else:
-        require(deed.times() == int(deed.visible_in_ledger), f"{where} succeeded, and happened {deed.times()} times")
+        require(case.times() == int(case.visible_in_ledger), f"{where} succeeded, and happened {case.times()} times")
 
 
-def _make_the_following_call(deed: OperationCase, provider: VoucherProvider, reference: str, where: str) -> None:
-    where = f"{deed.operation.value} of another voucher, right after {where},"
+def _make_the_following_call(case: OperationCase, provider: VoucherProvider, reference: str, where: str) -> None:
+    where = f"{case.operation.value} of another voucher, right after {where},"
     try:
-        result = deed.call(provider, reference)
+        result = case.call(provider, reference)
     except VoucherGatewayError as error:
         fail(f"{where} raised {type(error).__name__}, although nothing was wrong with it")
-    require(deed.times() == int(deed.visible_in_ledger), f"{where} succeeded, and happened {deed.times()} times")
-    if deed.operation is Operation.ISSUE:
-        require(result.initial == deed.money, f"{where} gave another voucher than the one asked for")
-    elif deed.voucher_id is not None:
+    require(case.times() == int(case.visible_in_ledger), f"{where} succeeded, and happened {case.times()} times")
+    if case.operation is Operation.ISSUE:
+        require(result.initial == case.money, f"{where} gave another voucher than the one asked for")
+    elif case.voucher_id is not None:
         voucher_id = _voucher_id_of(result)
-        require(voucher_id in (None, deed.voucher_id), f"{where} told of the voucher {voucher_id!r}")
+        require(voucher_id in (None, case.voucher_id), f"{where} named the voucher {voucher_id!r}")
 
 
 def _voucher_id_of(result: Any) -> str | None:

@@ -18,16 +18,16 @@ from voucher_gateway.errors import OperationInProgress, ReferenceConflict, Vouch
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway.money import exponent
 from voucher_gateway.reconcile import reconcile
-from voucher_gateway.testing.contracts.base import SpendBase
+from voucher_gateway.testing.contracts.base import SpendContract
 from voucher_gateway.testing.harness.calls import changing_of, expect_error
 from voucher_gateway.testing.harness.child_process import (
     ANSWERED,
     SENDING,
     GatewayProcess,
-    came_to,
-    must_have_struck,
+    outcome_name,
+    require_reached,
     run_forked,
-    run_until_killed,
+    run_with_signal,
 )
 from voucher_gateway.testing.harness.crash import SHARES, CrashHarness
 from voucher_gateway.testing.harness.vendor import ACCOUNT, VendorUnderTest
@@ -44,232 +44,249 @@ _LOST: Final = ("commit-then-drop", "commit-then-hang")
 """Faults after which a refund that happened is in doubt."""
 
 
-class CrashContract(SpendBase):
-    """Deaths, frozen processes, crowds."""
+class CrashContract(SpendContract):
+    """Killed processes, frozen processes, and many callers at once."""
 
     @pytest.fixture
-    def rig(self, stage: VendorUnderTest, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[CrashHarness]:
+    def harness(
+        self, vendor: VendorUnderTest, tmp_path: Path, request: pytest.FixtureRequest
+    ) -> Iterator[CrashHarness]:
         """A gateway on a journal in SQLite."""
         thorough = bool(request.config.getoption("--contract-thorough", default=False))
-        with closing(CrashHarness(stage, f"sqlite:///{tmp_path / 'contract.db'}", thorough=thorough)) as rig:
-            yield rig
+        with closing(CrashHarness(vendor, f"sqlite:///{tmp_path / 'contract.db'}", thorough=thorough)) as harness:
+            yield harness
 
     @for_promise("C1")
-    def test_a_killed_process_and_a_repeat_move_money_once(self, rig: CrashHarness) -> None:
-        for operation, at, label in rig.points():
-            with rig.kill_at(operation, at, label) as trial:
-                trial.repeat()
-                trial.check(after="repeated")
-        for operation, at in rig.waiting():
-            with rig.kill_while_waiting(operation, at) as trial:
-                trial.repeat()
-                trial.check(after="repeated")
+    def test_a_killed_process_and_a_repeat_move_money_once(self, harness: CrashHarness) -> None:
+        for operation, at, label in harness.points():
+            with harness.kill_at(operation, at, label) as attempt:
+                attempt.repeat()
+                attempt.check(after="repeated")
+        for operation, at in harness.waiting():
+            with harness.kill_while_waiting(operation, at) as attempt:
+                attempt.repeat()
+                attempt.check(after="repeated")
 
     @for_promise("C2")
-    def test_recovery_reads_only_and_finds_what_happened(self, rig: CrashHarness) -> None:
-        for operation, at, label in rig.points():
-            with rig.kill_at(operation, at, label) as trial:
-                before, times = len(rig.stage.requests()), trial.deed.times()
-                rig.recover()
-                sent = changing_of(rig.stage.requests()[before:], rig.reading)
-                require(not sent, f"{trial.name}: recovery sent a changing request: {', '.join(sent)}")
+    def test_recovery_reads_only_and_finds_what_happened(self, harness: CrashHarness) -> None:
+        for operation, at, label in harness.points():
+            with harness.kill_at(operation, at, label) as attempt:
+                before, times = len(harness.vendor.request_lines), attempt.case.times()
+                harness.recover()
+                sent = changing_of(harness.vendor.request_lines[before:], harness.reading)
+                require(not sent, f"{attempt.name}: recovery sent a changing request: {', '.join(sent)}")
                 # What was set aside is over by now, released or not.
-                moved = operation is not Operation.RELEASE and trial.deed.times() > times
-                require(not moved, f"{trial.name}: recovery moved money")
-                trial.check(after="recovered")
+                moved = operation is not Operation.RELEASE and attempt.case.times() > times
+                require(not moved, f"{attempt.name}: recovery moved money")
+                attempt.check(after="recovered")
 
     @for_promise("C3")
-    def test_what_the_gateway_says_under_a_fault_is_true(self, rig: CrashHarness) -> None:
-        for operation in rig.operations:
-            for fault, at in rig.selected_faults(operation):
-                trial = rig.start_case(operation, f"with the fault {fault} at its request {at}")
-                with rig.impatient_gateway() as desk:
-                    rig.stage.inject_fault(fault, at)
-                    error = _error_of(lambda: trial.deed.call(desk.till, trial.reference))  # noqa: B023 - called at once
-                    rig.stage.clear_faults()
-                trial.judge(error)
-                trial.repeat()
-                trial.check(after="repeated", loud=error is not None and error.outcome == "unknown")
+    def test_what_the_gateway_says_under_a_fault_is_true(self, harness: CrashHarness) -> None:
+        for operation in harness.operations:
+            for fault, at in harness.selected_faults(operation):
+                attempt = harness.start_case(operation, f"with the fault {fault} at its request {at}")
+                with harness.impatient_gateway() as process:
+                    harness.vendor.inject_fault(fault, at)
+                    error = _error_of(lambda: attempt.case.call(process.client, attempt.reference))  # noqa: B023 - called at once
+                    harness.vendor.clear_faults()
+                attempt.judge(error)
+                attempt.repeat()
+                attempt.check(after="repeated", loud=error is not None and error.outcome == "unknown")
 
     @for_promise("S22")
-    def test_a_reservation_whose_answer_is_lost_is_made_again_under_its_reference(self, rig: CrashHarness) -> None:
-        at, trial = rig.last_change(Operation.RESERVE), rig.start_case(Operation.RESERVE, "whose answer was lost")
-        voucher_id = trial.deed.voucher_id
+    def test_a_reservation_whose_answer_is_lost_is_made_again_under_its_reference(self, harness: CrashHarness) -> None:
+        at, attempt = (
+            harness.profile(Operation.RESERVE).changing[-1],
+            harness.start_case(Operation.RESERVE, "whose answer was lost"),
+        )
+        voucher_id = attempt.case.voucher_id
         assert voucher_id is not None
-        before = rig.scenes.books().remaining(voucher_id)
-        with rig.impatient_gateway() as desk:
-            rig.stage.inject_fault("commit-then-drop", at)
-            said = _error_of(lambda: trial.call(desk.till))
-            rig.stage.clear_faults()
+        before = harness.factory.snapshot().remaining(voucher_id)
+        with harness.impatient_gateway() as process:
+            harness.vendor.inject_fault("commit-then-drop", at)
+            error = _error_of(lambda: attempt.call(process.client))
+            harness.vendor.clear_faults()
             require(
-                said is not None and said.outcome == "unknown", f"{trial.name}: its outcome was not told as unknown"
+                error is not None and error.outcome == "unknown",
+                f"{attempt.name}: its outcome is not unknown",
             )
             try:
-                held = trial.call(desk.till)
+                held = attempt.call(process.client)
             except VoucherGatewayError as error:
-                fail(f"{trial.name}: the repeat raised {type(error).__name__}: {error.message}")
-            desk.till.capture(held, reference=rig.scenes.reference())
-        taken = before - rig.scenes.books().remaining(voucher_id)
-        require(taken == trial.deed.money, f"{trial.name}, made again and captured: {taken} was taken")
+                fail(f"{attempt.name}: the repeat raised {type(error).__name__}: {error.message}")
+            process.client.capture(held, reference=harness.factory.reference())
+        taken = before - harness.factory.snapshot().remaining(voucher_id)
+        require(taken == attempt.case.money, f"{attempt.name}, made again and captured: {taken} was taken")
 
     @for_promise("C4")
-    def test_a_frozen_process_keeps_its_operation(self, rig: CrashHarness) -> None:
-        operation = rig.main_operation
-        for at, label in enumerate(rig.labels(operation)):
+    def test_a_frozen_process_keeps_its_operation(self, harness: CrashHarness) -> None:
+        operation = harness.main_operation
+        for at, label in enumerate(harness.profile(operation).points):
             if label not in (SENDING, ANSWERED):
                 continue
-            trial = rig.start_case(operation, f"frozen {label}")
-            with run_until_killed(rig.stage, rig.url, trial.call, at, signal.SIGSTOP) as victim:
-                must_have_struck(victim, trial.name)
-                victim.wait_frozen()
-                expect_error(trial.perform, f"{trial.name}: a repeat by another process", OperationInProgress)
-                rig.recover(advancing=False)
-                require(trial.state is OperationState.OPEN, f"{trial.name}: recovery took it from a living process")
-                victim.resume()
-                message = victim.next_message()
-                require(message == {"over": "succeeded"}, f"{trial.name}: once awake it came to {message}")
-            trial.repeat()
-            trial.check(after="repeated")
+            attempt = harness.start_case(operation, f"frozen {label}")
+            with run_with_signal(harness.vendor, harness.url, attempt.call, at, signal.SIGSTOP) as child:
+                require_reached(child, attempt.name)
+                child.wait_frozen()
+                expect_error(attempt.perform, f"{attempt.name}: a repeat by another process", OperationInProgress)
+                harness.recover(advancing=False)
+                require(attempt.state is OperationState.OPEN, f"{attempt.name}: recovery took it from a living process")
+                child.resume()
+                message = child.next_message()
+                require(message == {"outcome": "succeeded"}, f"{attempt.name}: once awake it came to {message}")
+            attempt.repeat()
+            attempt.check(after="repeated")
 
     @for_promise("C5")
-    def test_a_repeat_replays_the_result_and_another_call_conflicts(self, rig: CrashHarness) -> None:
-        for operation in rig.operations:
-            trial = rig.start_case(operation, "repeated")
-            first = trial.perform()
-            before = rig.count_changes()
-            again = trial.perform()
-            require(rig.count_changes() == before, f"{trial.name}: a repeat sent something that changes")
-            require(getattr(again, "replayed", False), f"{trial.name}: a repeat does not say that it is one")
+    def test_a_repeat_replays_the_result_and_another_call_conflicts(self, harness: CrashHarness) -> None:
+        for operation in harness.operations:
+            attempt = harness.start_case(operation, "repeated")
+            first = attempt.perform()
+            before = harness.count_changes()
+            again = attempt.perform()
+            require(harness.count_changes() == before, f"{attempt.name}: a repeat sent something that changes")
+            require(getattr(again, "replayed", False), f"{attempt.name}: a repeat does not say that it is one")
             for part in _replayed_fields(first, operation):
                 values, was = getattr(again, part, None), getattr(first, part, None)
-                require(values == was, f"{trial.name}: a repeat tells another {part} than the first call")
+                require(values == was, f"{attempt.name}: a repeat has another {part} than the first call")
             require(
-                trial.deed.times() == int(trial.deed.visible_in_ledger),
-                f"{trial.name}: it happened {trial.deed.times()} times",
+                attempt.case.times() == int(attempt.case.visible_in_ledger),
+                f"{attempt.name}: it happened {attempt.case.times()} times",
             )
-            if (other := trial.deed.with_other_amount) is not None:
+            if (other := attempt.case.with_other_amount) is not None:
                 expect_error(
-                    lambda: other(rig.desk.till, trial.reference),  # noqa: B023 - called at once
-                    f"{trial.name}: another amount under its reference",
+                    lambda: other(harness.process.client, attempt.reference),  # noqa: B023 - called at once
+                    f"{attempt.name}: another amount under its reference",
                     ReferenceConflict,
                 )
 
     @for_promise("C6")
-    def test_threads_never_overspend_a_voucher(self, rig: CrashHarness) -> None:
-        scenes = rig.scenes
-        subject = scenes.spendable(SHARES * _SHARE + 21)
+    def test_threads_never_overspend_a_voucher(self, harness: CrashHarness) -> None:
+        factory = harness.factory
+        subject = factory.spendable(SHARES * _SHARE + 21)
         # One that was picked, because none can be issued, may be worth more than was asked for.
         whole = subject.value.amount.scaleb(exponent(subject.value.currency))
-        share = scenes.money(int(whole) // SHARES)
+        share = factory.money(int(whole) // SHARES)
         gate = threading.Barrier(_THREADS)
 
         def spend(number: int) -> str:
             gate.wait()
             reference = f"thread-{number}"
-            return came_to(lambda: rig.desk.till.redeem(subject.code, share, reference=reference, wait=20.0))
+            return outcome_name(
+                lambda: harness.process.client.redeem(subject.code, share, reference=reference, wait=20.0)
+            )
 
         with ThreadPoolExecutor(_THREADS) as pool:
             results = list(pool.map(spend, range(_THREADS)))
-        gone = subject.value - scenes.books().remaining(subject.id)
-        rig.require_sum(gone.amount / share.amount, results, "threads")
+        gone = subject.value - factory.snapshot().remaining(subject.id)
+        harness.require_sum(gone.amount / share.amount, results, "threads")
 
     @for_promise("C7")
-    def test_both_processes_spend_after_a_fork(self, rig: CrashHarness) -> None:
-        rig.start_case(rig.main_operation, "before the fork").perform()
+    def test_both_processes_spend_after_a_fork(self, harness: CrashHarness) -> None:
+        harness.start_case(harness.main_operation, "before the fork").perform()
         ours, theirs = (
-            rig.start_case(rig.main_operation, f"in the {reference} process") for reference in ("first", "forked")
+            harness.start_case(harness.main_operation, f"in the {reference} process")
+            for reference in ("first", "forked")
         )
 
         def work(say: Callable[[dict[str, str]], None]) -> None:
             # The very gateway and provider that were in use before the fork.
-            say({"over": came_to(lambda: theirs.deed.call(rig.desk.till, theirs.reference))})
+            say({"outcome": outcome_name(lambda: theirs.case.call(harness.process.client, theirs.reference))})
 
         with run_forked(work) as child:
             ours.perform()
             message = child.next_message()
-        require(message == {"over": "succeeded"}, f"in a forked process the same gateway came to {message['over']}")
-        for trial in (ours, theirs):
-            trial.check(after="repeated")
+        require(
+            message == {"outcome": "succeeded"}, f"in a forked process the same gateway came to {message['outcome']}"
+        )
+        for attempt in (ours, theirs):
+            attempt.check(after="repeated")
 
     @for_promise("C9")
-    def test_a_child_forked_without_hooks_keeps_nothing_of_its_parent(self, rig: CrashHarness) -> None:
+    def test_a_child_forked_without_hooks_keeps_nothing_of_its_parent(self, harness: CrashHarness) -> None:
         names = ("parent before", *(f"{one} {turn}" for turn in ("first", "second") for one in ("parent", "child")))
-        trials = {name: rig.start_case(rig.main_operation, f"in the {name} a fork without hooks") for name in names}
+        attempts = {
+            name: harness.start_case(harness.main_operation, f"in the {name} a fork without hooks") for name in names
+        }
 
         def server(say: Callable[[dict[str, str]], None]) -> None:
-            desk = GatewayProcess.open(rig.stage, rig.url)  # in a process of one thread, as servers fork their workers
+            process = GatewayProcess.open(
+                harness.vendor, harness.url
+            )  # in a process of one thread, as servers fork their workers
 
             def call(who: str) -> dict[str, str]:
-                mine = {name: trial for name, trial in trials.items() if name.startswith(who)}
+                mine = {name: attempt for name, attempt in attempts.items() if name.startswith(who)}
                 return {
-                    name: came_to(lambda: trial.deed.call(desk.till, trial.reference))  # noqa: B023 - called at once
-                    for name, trial in mine.items()
+                    name: outcome_name(lambda: attempt.case.call(process.client, attempt.reference))  # noqa: B023 - called at once
+                    for name, attempt in mine.items()
                 }
 
             before = call("parent before")
-            del trials["parent before"]
+            del attempts["parent before"]
             with run_forked(lambda tell: tell(call("child")), hooks=False) as child:
                 say({**before, **call("parent"), **child.next_message()})
 
-        begun = list(trials.values())
+        prepared = list(attempts.values())
         with run_forked(server) as process:
-            said = process.next_message()
-        wrong = {name: outcome for name, outcome in said.items() if outcome != "succeeded"}
+            outcomes = process.next_message()
+        wrong = {name: outcome for name, outcome in outcomes.items() if outcome != "succeeded"}
         require(
-            not wrong and said.keys() == trials.keys(), f"with a fork without hooks the same gateway came to {said}"
+            not wrong and outcomes.keys() == attempts.keys(),
+            f"with a fork without hooks the same gateway came to {outcomes}",
         )
-        for trial in begun:
-            trial.check(after="repeated")
+        for attempt in prepared:
+            attempt.check(after="repeated")
 
     @for_promise("V8")
-    def test_an_update_that_arrives_late_undoes_nothing(self, rig: CrashHarness) -> None:
-        scenes, till = rig.scenes, rig.desk.till
-        subject, changes, reference = scenes.spendable(), scenes.changes(), scenes.reference()
-        with rig.impatient_gateway() as desk:
-            rig.stage.inject_fault("deliver-late", rig.last_changing(Operation.UPDATE))
-            said = _error_of(lambda: desk.till.update(subject.id, changes, reference=reference))
-        require(said is not None and said.outcome == "unknown", "an update whose answer was lost is not unknown")
-        _error_of(lambda: till.update(subject.id, changes, reference=reference))
-        before, share = scenes.books().remaining(subject.id), scenes.money(_SHARE)
-        taken = _error_of(lambda: till.redeem(subject.code, share, reference=scenes.reference()))
+    def test_an_update_that_arrives_late_undoes_nothing(self, harness: CrashHarness) -> None:
+        factory, client = harness.factory, harness.process.client
+        subject, changes, reference = factory.spendable(), factory.changes(), factory.reference()
+        with harness.impatient_gateway() as process:
+            harness.vendor.inject_fault("deliver-late", harness.profile(Operation.UPDATE).changing[-1])
+            error = _error_of(lambda: process.client.update(subject.id, changes, reference=reference))
+        require(error is not None and error.outcome == "unknown", "an update whose answer was lost is not unknown")
+        _error_of(lambda: client.update(subject.id, changes, reference=reference))
+        before, share = factory.snapshot().remaining(subject.id), factory.money(_SHARE)
+        taken = _error_of(lambda: client.redeem(subject.code, share, reference=factory.reference()))
         for _ in range(_LATE_BY):
-            scenes.spendable()
-        rig.stage.clear_faults()
-        left = scenes.books().remaining(subject.id)
+            factory.spendable()
+        harness.vendor.clear_faults()
+        left = factory.snapshot().remaining(subject.id)
         due = before if taken is not None else before - share
         require(left == due, f"an update that arrived late left {left} on the voucher, where {due} was due")
 
     @for_promise("S24")
-    def test_all_refunds_together_give_back_no_more_than_was_taken(self, rig: CrashHarness) -> None:
-        scenes, till = rig.scenes, rig.desk.till
-        subject = scenes.spendable()
-        taken = till.redeem(subject.code, scenes.money(2000), reference=scenes.reference())
-        before = scenes.books().remaining(subject.id)
-        fault = next((one for one in _LOST if one in rig.stage.faults), None)
-        if fault is not None and Operation.REFUND in rig.can.resolvable:
-            with rig.impatient_gateway() as desk:
-                rig.stage.inject_fault(fault, rig.last_changing(Operation.REFUND))
-                _error_of(lambda: desk.till.refund(taken, scenes.money(500), reference="in-doubt"))
-                rig.stage.clear_faults()
+    def test_all_refunds_together_give_back_no_more_than_was_taken(self, harness: CrashHarness) -> None:
+        factory, client = harness.factory, harness.process.client
+        subject = factory.spendable()
+        taken = client.redeem(subject.code, factory.money(2000), reference=factory.reference())
+        before = factory.snapshot().remaining(subject.id)
+        fault = next((name for name in _LOST if name in harness.vendor.faults), None)
+        if fault is not None and Operation.REFUND in harness.can.resolvable:
+            with harness.impatient_gateway() as process:
+                harness.vendor.inject_fault(fault, harness.profile(Operation.REFUND).changing[-1])
+                _error_of(lambda: process.client.refund(taken, factory.money(500), reference="in-doubt"))
+                harness.vendor.clear_faults()
         for number, minor in enumerate((700, None, 2000, None, 1)):
-            money = None if minor is None else scenes.money(minor)
-            _error_of(lambda: till.refund(taken, money, reference=f"back-{number}"))  # noqa: B023 - called at once
-            rig.desk.gateway.recover(account=ACCOUNT, everything=True)
-            back = scenes.books().remaining(subject.id) - before
+            money = None if minor is None else factory.money(minor)
+            _error_of(lambda: client.refund(taken, money, reference=f"back-{number}"))  # noqa: B023 - called at once
+            harness.process.gateway.recover(account=ACCOUNT, everything=True)
+            back = factory.snapshot().remaining(subject.id) - before
             require(back <= taken.money, f"{taken.money} was taken, and {back} was given back")
         require(back == taken.money, f"{taken.money} was taken, and no more than {back} could be given back")
         require(
-            not rig.desk.gateway.refundable(taken), "all was given back, and the gateway says that something is left"
+            not harness.process.gateway.refundable(taken),
+            "all was given back, and the gateway says that something is left",
         )
 
     @for_promise("C8")
-    def test_journal_and_vendor_agree_in_the_end(self, rig: CrashHarness) -> None:
-        for operation in rig.operations:
-            if not rig.is_emulated(operation):
-                rig.start_case(operation, "reconciled").perform()
-        rig.recover()
-        rig.desk.gateway.provider(ACCOUNT).check()
-        reconciliation = reconcile(rig.desk.gateway, ACCOUNT)
+    def test_journal_and_vendor_agree_in_the_end(self, harness: CrashHarness) -> None:
+        for operation in harness.operations:
+            if not harness.is_emulated(operation):
+                harness.start_case(operation, "reconciled").perform()
+        harness.recover()
+        harness.process.gateway.provider(ACCOUNT).check()
+        reconciliation = reconcile(harness.process.gateway, ACCOUNT)
         explanations = [
             f"{difference.kind.value} {difference.verb} {difference.explanation}"
             for difference in reconciliation.differences

@@ -23,7 +23,7 @@ _LARGEST_USUAL: Final = 300
 """Usual pages of more vouchers are not filled either."""
 
 _LARGEST_TRIED: Final = 500
-"""Pages of more vouchers are not filled: a stage would be slow, and two small pages have a border too."""
+"""Pages of more vouchers are not filled: a vendor would be slow, and two small pages have a border too."""
 
 _FRACTION: Final = timedelta(milliseconds=300)
 """Added to a bound, it leaves out what is exactly on it, whatever grain the vendor's instants have."""
@@ -45,7 +45,7 @@ _SOME: Final[dict[str, Any]] = {
 """A value for every common filter."""
 
 
-class PagingContract(Contract):
+class ListingContract(Contract):
     """Lists are whole, in order, and filtered as was asked."""
 
     def page_size(self) -> int:
@@ -56,25 +56,25 @@ class PagingContract(Contract):
         return PAGE_SIZE if own else self.provider.declared.listing.page_size
 
     def usual_page_size(self) -> int:
-        """Return how many vouchers a page has where nobody says otherwise."""
+        """Return how many vouchers a page has by default."""
         for field in attrs.fields(self.provider.settings_type):
             if field.alias == "page_size" and type(field.default) is int:
                 return field.default
         return self.provider.declared.listing.page_size
 
     def full_stage(self, count: int = 1) -> VendorUnderTest:
-        """Return a stage with three pages of vouchers, and so many more."""
+        """Return a vendor with three pages of vouchers, and so many more."""
         size = self.page_size()
-        return self.make_stage(vouchers=(3 * size if size <= _LARGEST_TRIED else 20) + count)
+        return self.make_vendor(vouchers=(3 * size if size <= _LARGEST_TRIED else 20) + count)
 
     @for_promise("P1")
     def test_a_listing_gives_every_voucher_once(self) -> None:
         for extra in (0, 1):
-            with closing(self.full_stage(extra)) as stage:
-                listing = stage.provider().vouchers()
+            with closing(self.full_stage(extra)) as vendor:
+                listing = vendor.provider().vouchers()
                 given = list(listing)
-                held = {truth.id: truth for truth in ledger_vouchers(stage)}
-                require(len(held) > self.page_size(), "the stage has one page of vouchers, so no border: seed more")
+                held = {truth.id: truth for truth in ledger_vouchers(vendor)}
+                require(len(held) > self.page_size(), "the vendor has one page of vouchers, so no border: seed more")
                 _check_once(given)
                 missing = held.keys() - by_id(given).keys()
                 require(not missing, f"{len(missing)} of {len(held)} vouchers did not come")
@@ -89,9 +89,9 @@ class PagingContract(Contract):
         if size == self.page_size() or size > _LARGEST_USUAL:
             return
         own = select_settings(self.provider, {"page_size": size})
-        with closing(self.make_stage(vouchers=2 * size + 1)) as stage:
-            given = list(stage.provider(**own).vouchers())
-            held = {truth.id for truth in ledger_vouchers(stage)}
+        with closing(self.make_vendor(vouchers=2 * size + 1)) as vendor:
+            given = list(vendor.provider(**own).vouchers())
+            held = {truth.id for truth in ledger_vouchers(vendor)}
             _check_once(given)
             missing = held - by_id(given).keys()
             require(
@@ -100,47 +100,47 @@ class PagingContract(Contract):
 
     @for_promise("P2")
     def test_a_listing_is_lazy(self) -> None:
-        with closing(self.full_stage()) as stage:
-            provider = stage.provider()
-            provider.get(ledger_vouchers(stage)[0].id)  # whatever is asked only once is asked now
-            before = len(stage.requests())
+        with closing(self.full_stage()) as vendor:
+            provider = vendor.provider()
+            provider.get(ledger_vouchers(vendor)[0].id)  # whatever is asked only once is asked now
+            before = len(vendor.request_lines)
             listing = provider.vouchers()
-            require(len(stage.requests()) == before, "making a listing sent a request")
+            require(len(vendor.request_lines) == before, "making a listing sent a request")
             listing.close()
             with provider.vouchers(VoucherQuery(limit=1)) as limited:
                 list(limited)
-            requests_sent = len(stage.requests()) - before
+            requests_sent = len(vendor.request_lines) - before
             list(provider.vouchers())
-            everything = len(stage.requests()) - before - requests_sent
+            everything = len(vendor.request_lines) - before - requests_sent
             require(requests_sent <= everything, "a listing of one voucher takes more requests than the whole list")
 
     @for_promise("P3")
-    def test_a_limit_is_kept(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
-        count = len(ledger_vouchers(stage))
+    def test_a_limit_is_kept(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
+        count = len(ledger_vouchers(vendor))
         for limit in sorted({1, 2, self.page_size(), self.page_size() + 1, count, count + 3}):
             given = list(provider_.vouchers(VoucherQuery(limit=limit)))
             _check_once(given)
             require(len(given) == min(limit, count), f"limit={limit} gave {len(given)} of {count} vouchers")
 
     @for_promise("P4")
-    def test_a_listing_goes_on_where_it_stopped(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
-        held = {truth.id for truth in ledger_vouchers(stage)}
+    def test_a_listing_goes_on_where_it_stopped(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
+        held = {truth.id for truth in ledger_vouchers(vendor)}
         whole = [voucher.id for voucher in provider_.vouchers()]
         for stop in sorted({1, self.page_size(), self.page_size() + 2}):
             with provider_.vouchers() as listing:
                 first = [next(listing).id for _ in range(min(stop, len(whole)))]
                 token = listing.resume_token
-            rest = [voucher.id for voucher in stage.provider().vouchers(VoucherQuery(resume=token))]
+            rest = [voucher.id for voucher in vendor.provider().vouchers(VoucherQuery(resume=token))]
             require(not set(first) & set(rest), f"after a stop at {stop}, vouchers came again")
             require(set(first) | set(rest) == held, f"after a stop at {stop}, vouchers did not come")
-            for true in ledger_vouchers(stage):
+            for true in ledger_vouchers(vendor):
                 require(len(true.code) < 4 or true.code not in token, "the resume token holds a code")
         try:
             list(provider_.vouchers(VoucherQuery(resume="not-a-token")))
         except InvalidRequest:
             pass
         else:
-            fail("a text that is no resume token was taken for one")
+            fail("a text that is not a resume token was accepted as one")
         self._check_scope(provider_)
 
     def _check_scope(self, provider: VoucherProvider) -> None:
@@ -159,65 +159,66 @@ class PagingContract(Contract):
 
     @for_promise("P5")
     def test_vouchers_that_appear_hide_no_others(self) -> None:
-        with closing(self.full_stage(2)) as stage:
-            provider = stage.provider()
-            held = {truth.id for truth in ledger_vouchers(stage)}
+        with closing(self.full_stage(2)) as vendor:
+            provider = vendor.provider()
+            held = {truth.id for truth in ledger_vouchers(vendor)}
             list(provider.vouchers(VoucherQuery(limit=1)))
             for at in range(3):
-                stage.inject_fault("insert-while-paging", at)
+                vendor.inject_fault("insert-while-paging", at)
             listing = provider.vouchers()
             given = list(listing)
             _check_once(given)
             missing = held - by_id(given).keys()
             require(not missing, f"{len(missing)} vouchers that were there all the time did not come")
-            after = {truth.id for truth in ledger_vouchers(stage)}
+            after = {truth.id for truth in ledger_vouchers(vendor)}
             whole = by_id(given).keys() == after
             require(
                 whole or listing.report.consistent is not True, "vouchers are missing, and the report says consistent"
             )
 
     @for_promise("P6")
-    def test_every_declared_filter_filters(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+    def test_every_declared_filter_filters(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
         everything = list(provider_.vouchers())
-        held = {truth.id: truth for truth in ledger_vouchers(stage)}
+        held = {truth.id: truth for truth in ledger_vouchers(vendor)}
         codes = {id: true.code for id, true in held.items()}
         for name in sorted(provider_.declared.listing.filters):
             for value, fits in _filters(name, everything, codes):
                 given = by_id(provider_.vouchers(VoucherQuery(**{name: value})))
                 expected = {voucher.id for voucher in everything if fits(voucher)}
-                shown = name if name == "code" else f"{name}={value}"
+                filter_text = name if name == "code" else f"{name}={value}"
                 require(
-                    not given.keys() - expected, f"{shown} let {len(given.keys() - expected)} through that do not fit"
+                    not given.keys() - expected,
+                    f"{filter_text} let {len(given.keys() - expected)} through that do not fit",
                 )
-                require(not expected - given.keys(), f"{shown} kept {len(expected - given.keys())} back that fit")
+                require(not expected - given.keys(), f"{filter_text} kept {len(expected - given.keys())} back that fit")
 
     @for_promise("P7")
-    def test_other_filters_and_orders_are_refused(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+    def test_other_filters_and_orders_are_refused(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
         declared = provider_.declared.listing
         queries = {name: VoucherQuery(**{name: value}) for name, value in _SOME.items() if name not in declared.filters}
         queries["native"] = VoucherQuery(native={"x-no-such-filter": "1"})
         if not declared.sortable:
             queries["newest_first"] = VoucherQuery(newest_first=True)
         for name, query in queries.items():
-            before = len(stage.requests())
+            before = len(vendor.request_lines)
             try:
                 list(provider_.vouchers(query))
             except (UnsupportedOperation, InvalidRequest):
-                require(len(stage.requests()) == before, f"{name} was refused only after something had been sent")
+                require(len(vendor.request_lines) == before, f"{name} was refused only after something had been sent")
             else:
                 fail(f"{name} is not declared, and was not refused")
 
     @for_promise("P13")
     def test_a_native_filter_without_a_proper_value_is_refused(
-        self, stage: VendorUnderTest, provider_: VoucherProvider
+        self, vendor: VendorUnderTest, provider_: VoucherProvider
     ) -> None:
         for name in sorted(provider_.declared.listing.native_filters):
             for value in _IMPROPER:
-                before = len(stage.requests())
+                before = len(vendor.request_lines)
                 try:
                     list(provider_.vouchers(VoucherQuery(native={name: value})))
                 except (InvalidRequest, TypeError):
-                    sent = len(stage.requests()) != before
+                    sent = len(vendor.request_lines) != before
                     require(not sent, f"{name}={value!r} was refused only after something had been sent")
                 else:
                     fail(f"{name}={value!r} is not a value of a filter, and was not refused")
@@ -227,7 +228,7 @@ class PagingContract(Contract):
         for newest_first in (False, True):
             given = [voucher.created_at for voucher in provider_.vouchers(VoucherQuery(newest_first=newest_first))]
             instants = [at for at in given if at is not None]
-            require(len(instants) == len(given), "the order of creation is declared, and created_at is not told")
+            require(len(instants) == len(given), "the order of creation is declared, and created_at is missing")
             require(
                 instants == sorted(instants, reverse=newest_first),
                 f"newest_first={newest_first} did not sort by created_at",
@@ -235,38 +236,38 @@ class PagingContract(Contract):
 
     @for_promise("P9")
     def test_a_page_that_cannot_be_read_is_an_error(self) -> None:
-        with closing(self.full_stage()) as stage:
-            hasty = select_settings(self.provider, {**IMPATIENT, "workers": 1})
-            held = {truth.id for truth in ledger_vouchers(stage)}
+        with closing(self.full_stage()) as vendor:
+            impatient = select_settings(self.provider, {**IMPATIENT, "workers": 1})
+            held = {truth.id for truth in ledger_vouchers(vendor)}
             for fault in ("truncate", "error-before", "not-json", "empty"):
-                if fault not in stage.faults:
+                if fault not in vendor.faults:
                     continue
                 for at in range(1, 3):
-                    provider = stage.provider(**hasty)
-                    provider.get(ledger_vouchers(stage)[0].id)
-                    stage.inject_fault(fault, at)
+                    provider = vendor.provider(**impatient)
+                    provider.get(ledger_vouchers(vendor)[0].id)
+                    vendor.inject_fault(fault, at)
                     given: list[Voucher] = []
                     listing = provider.vouchers()
                     try:
                         given.extend(listing)
                     except VoucherGatewayError:
-                        rest = stage.provider().vouchers(VoucherQuery(resume=listing.resume_token))
+                        rest = vendor.provider().vouchers(VoucherQuery(resume=listing.resume_token))
                         given.extend(rest)
-                    stage.clear_faults()
+                    vendor.clear_faults()
                     require(
                         by_id(given).keys() == held, f"after {fault} on page {at + 1}, {len(given)} of {len(held)} came"
                     )
 
     @for_promise("P10")
-    def test_no_page_is_larger_than_the_vendors_limit(self, stage: VendorUnderTest) -> None:
+    def test_no_page_is_larger_than_the_vendors_limit(self, vendor: VendorUnderTest) -> None:
         most = self.provider.declared.listing.max_page_size
         assert most is not None
         if not select_settings(self.provider, {"page_size": most}):
             require(self.provider.declared.listing.page_size <= most, "the default page is larger than the largest")
             return
-        stage.provider(page_size=most)
+        vendor.provider(page_size=most)
         try:
-            stage.provider(page_size=most + 1)
+            vendor.provider(page_size=most + 1)
         except ConfigurationError:
             return
         fail(f"page_size = {most + 1} is taken, and the largest page is declared to be {most}")
@@ -283,7 +284,7 @@ def _check_report(report: Any, count: int) -> None:
     require(
         report.vendor_total in (None, count), f"the vendor counts {count}, and the report says {report.vendor_total}"
     )
-    require(report.duplicates == 0, f"the report tells of {report.duplicates} duplicates, and nothing was doubled")
+    require(report.duplicates == 0, f"the report has {report.duplicates} duplicates, and nothing was doubled")
     require(report.consistent is not False, "nothing changed while reading, and the report says that the list did")
 
 
@@ -291,7 +292,7 @@ Fits = Callable[[Voucher], bool]
 
 
 def _filters(name: str, everything: list[Voucher], codes: dict[str, str]) -> Iterator[tuple[Any, Fits]]:
-    """Yield values to filter by, and which vouchers fit each, by what the unfiltered list tells."""
+    """Yield values to filter by, and which vouchers fit each, by the unfiltered list."""
     match name:
         case "code":
             for id, code in list(codes.items())[:6]:

@@ -22,8 +22,8 @@ from voucher_gateway.testing.harness.ledger import (
     richest,
 )
 from voucher_gateway.testing.harness.reply_rewriting import leaves, one_leaf, one_word, with_objects
-from voucher_gateway.testing.harness.vendor import SimulatorVendor
 from voucher_gateway.testing.promise_checks import for_promise, require
+from voucher_gateway.testing.simulated_vendor import SimulatedVendor
 
 NEW_WORD: Final = "hibernating"
 EXTRA: Final = "x-contract-extra"
@@ -38,34 +38,34 @@ _BY_CODE: Final = frozenset({"find", "balance", "presentation"})
 """Reads for which a reply with another code in it may well mean that nothing was found."""
 
 
-class MisreadingContract(Contract):
+class MalformedRepliesContract(Contract):
     """What a vendor changes does no harm, and what it breaks is said."""
 
     @for_promise("R8")
-    def test_a_new_word_is_unknown_and_stays_readable(self, stage: SimulatorVendor) -> None:
-        provider = stage.provider()
-        for true in ledger_vouchers(stage)[:8]:
+    def test_a_new_word_is_unknown_and_stays_readable(self, vendor: SimulatedVendor) -> None:
+        provider = vendor.provider()
+        for true in ledger_vouchers(vendor)[:8]:
             for by, reading in list(readings(provider, true)):
                 for name, unknown in (("status", Status.UNKNOWN), ("medium", Medium.UNKNOWN)):
                     word: Status | Medium | None = getattr(reading, name)
                     if word is None or word is unknown:
                         continue
                     texts = {text for _, text in leaves(_plain(reading)) if isinstance(text, str)}
-                    # A vendor may have words of its own for what we call active: then it is one of its texts.
+                    # A vendor may have another word for what we call active: then it is one of its texts.
                     words = [word.value] if word.value in texts else sorted(texts)
-                    heard = [_with_new_word(stage, provider, true, by, word) for word in words]
+                    on_reach = [_with_new_word(vendor, provider, true, by, word) for word in words]
                     matching = [
-                        reading for reading in heard if reading is not None and getattr(reading, name) is unknown
+                        reading for reading in on_reach if reading is not None and getattr(reading, name) is unknown
                     ]
                     require(matching, f"{by} made something else than {unknown!s} of a {name} that it cannot know")
                     kept = [value for reading in matching for _, value in leaves(_plain(reading))]
                     require(NEW_WORD in kept, f"the new {name} is not in raw of what {by} gave")
 
     @for_promise("R9")
-    def test_nothing_that_the_vendor_sends_is_lost(self, stage: SimulatorVendor) -> None:
-        provider = stage.provider()
-        stage.tamper(lambda document: with_objects(document, lambda item: {**item, EXTRA: {"n": _EXACT}}))
-        for true in ledger_vouchers(stage):
+    def test_nothing_that_the_vendor_sends_is_lost(self, vendor: SimulatedVendor) -> None:
+        provider = vendor.provider()
+        vendor.tamper(lambda document: with_objects(document, lambda item: {**item, EXTRA: {"n": _EXACT}}))
+        for true in ledger_vouchers(vendor):
             for by, reading in readings(provider, true):
                 check_voucher(reading, true, f"{by}, of a reply with a new member,")
                 raw = _plain(reading)
@@ -76,34 +76,34 @@ class MisreadingContract(Contract):
                 require(EXTRA not in repr(reading), f"raw shows in the repr of what {by} gave")
 
     @for_promise("R10")
-    def test_a_broken_reply_is_malformed_or_does_no_harm(self, stage: SimulatorVendor) -> None:
-        provider = stage.provider()
-        true = richest(ledger_vouchers(stage))
+    def test_a_broken_reply_is_malformed_or_does_no_harm(self, vendor: SimulatedVendor) -> None:
+        provider = vendor.provider()
+        true = richest(ledger_vouchers(vendor))
         for name, call in _reads_of(provider, true).items():
             call()  # whatever is asked only once is asked now
-            for place in _places(stage, call):
+            for place in _places(vendor, call):
                 for wrong in _WRONG:
-                    stage.tamper(one_leaf(place, wrong))
+                    vendor.tamper(one_leaf(place, wrong))
                     where = f"{name} of a reply whose {'.'.join(map(str, place))} was {wrong!r}"
                     try:
-                        result = _call_within_limits(stage, call, where)
+                        result = _call_within_limits(vendor, call, where)
                     except MalformedResponse:
                         continue
                     except VoucherGatewayError as error:
                         honest = isinstance(error, VoucherNotFound) and name in _BY_CODE
-                        require(honest, f"{where} was told as {type(error).__name__}")
+                        require(honest, f"{where} was reported as {type(error).__name__}")
                     else:
                         _check_money_of(result, true, where)
-            stage.clear_faults()
+            vendor.clear_faults()
 
 
-def _call_within_limits(stage: SimulatorVendor, call: Callable[[], object], where: str) -> object:
+def _call_within_limits(vendor: SimulatedVendor, call: Callable[[], object], where: str) -> object:
     """Make a call that must come to an end, and not follow a wrong reply in circles."""
-    stage.refuse(400, _MOST)
+    vendor.refuse(400, _MOST)
     try:
         return call()
     finally:
-        require(not stage.refuses, f"{where} was followed by {_MOST} requests and more")
+        require(not vendor.refuses, f"{where} was followed by {_MOST} requests and more")
 
 
 def _plain(voucher: Voucher) -> Any:
@@ -124,7 +124,7 @@ def _reads_of(provider: VoucherProvider, true: LedgerVoucher) -> dict[str, Calla
     return reads
 
 
-def _places(stage: SimulatorVendor, call: Callable[[], object]) -> list[tuple[str | int, ...]]:
+def _places(vendor: SimulatedVendor, call: Callable[[], object]) -> list[tuple[str | int, ...]]:
     """Return every place of the replies that a call is given."""
     seen: dict[tuple[str | int, ...], None] = {}
 
@@ -132,7 +132,7 @@ def _places(stage: SimulatorVendor, call: Callable[[], object]) -> list[tuple[st
         seen.update(dict.fromkeys(place for place, _ in leaves(document)))
         return document
 
-    stage.tamper(note)
+    vendor.tamper(note)
     call()
     return list(seen)
 
@@ -145,13 +145,13 @@ def _check_money_of(result: object, true: LedgerVoucher, where: str) -> None:
 
 
 def _with_new_word(
-    stage: SimulatorVendor, provider: VoucherProvider, true: LedgerVoucher, by: str, word: str
+    vendor: SimulatedVendor, provider: VoucherProvider, true: LedgerVoucher, by: str, word: str
 ) -> Voucher | None:
     """Read a voucher while one text of the vendor's is another; None if nothing could be made of that."""
-    stage.tamper(one_word(word, NEW_WORD))
+    vendor.tamper(one_word(word, NEW_WORD))
     try:
         return provider.find(true.code) if by == "find" else provider.get(true.id)
     except (MalformedResponse, VoucherNotFound):
         return None
     finally:
-        stage.tamper(None)
+        vendor.tamper(None)

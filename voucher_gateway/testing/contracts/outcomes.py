@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from contextlib import closing
-from functools import partial
 from typing import Any, Final
 
 import pytest
@@ -16,27 +14,26 @@ from voucher_gateway.integrity import voucher_id_of
 from voucher_gateway.outcome import Intent
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_before_send_hook
-from voucher_gateway.testing.contracts.base import SpendBase, changing
-from voucher_gateway.testing.contracts.declined import calls_that_fail
+from voucher_gateway.testing.contracts.base import SpendContract, changing
 from voucher_gateway.testing.harness.calls import BeforeSendRecorder, changing_of
-from voucher_gateway.testing.harness.canary import LONG_ENOUGH, Canary
 from voucher_gateway.testing.harness.cases import ORDER, make_case
 from voucher_gateway.testing.harness.fault_matrix import FaultMatrix
 from voucher_gateway.testing.harness.reply_rewriting import each_leaf
-from voucher_gateway.testing.harness.vendor import ACCOUNT, SimulatorVendor, VendorUnderTest
+from voucher_gateway.testing.harness.vendor import ACCOUNT, VendorUnderTest
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
-from voucher_gateway.testing.promise_checks import for_promise, require, secrets_in
+from voucher_gateway.testing.promise_checks import for_promise, require
+from voucher_gateway.testing.simulated_vendor import SimulatedVendor
 
-_CAMPAIGN: Final = "_campaign_of_strikes"
+_MATRIX: Final = "_fault_matrix"
 
 
 class _Renaming:
-    """A witness from whose first announcement on every reply names another voucher."""
+    """A recorder from whose first announcement on every reply names another voucher."""
 
-    def __init__(self, stage: SimulatorVendor, voucher_id: str) -> None:
+    def __init__(self, vendor: SimulatedVendor, voucher_id: str) -> None:
         self.other = f"not-{voucher_id}"
         self.named = 0
-        self._stage, self._voucher_id = stage, voucher_id
+        self._stage, self._voucher_id = vendor, voucher_id
 
     def before_send(self, _: Intent) -> None:
         self._stage.tamper(each_leaf(self._renamed))
@@ -49,11 +46,11 @@ class _Renaming:
 
 
 class _Refusal(Exception):
-    """What a witness raises that will not have the request sent."""
+    """What a recorder raises that will not have the request sent."""
 
 
 class _Refusing:
-    """A witness that lets nothing be sent."""
+    """A recorder that lets nothing be sent."""
 
     def __init__(self) -> None:
         self.intents: list[Intent] = []
@@ -63,224 +60,187 @@ class _Refusing:
         raise _Refusal
 
 
-class EffectsContract(SpendBase):
+class EffectsContract(SpendContract):
     """Effects under every fault."""
 
     @pytest.fixture
-    def campaign(self, request: pytest.FixtureRequest) -> Callable[[], FaultMatrix]:
-        """Gives the strikes, which are made once for a class; the promises only look at what came of them."""
+    def matrix(self, request: pytest.FixtureRequest) -> Callable[[], FaultMatrix]:
+        """Gives the results, which are made once for a class; the promises only look at what came of them."""
 
         def create() -> FaultMatrix:
-            matrix = request.cls.__dict__.get(_CAMPAIGN)
+            matrix = request.cls.__dict__.get(_MATRIX)
             if matrix is None:
                 thorough = bool(request.config.getoption("--contract-thorough", default=False))
-                with closing(self.make_stage()) as stage:
-                    matrix = FaultMatrix(stage, thorough=thorough).run()
-                setattr(request.cls, _CAMPAIGN, matrix)
+                with closing(self.make_vendor()) as vendor:
+                    matrix = FaultMatrix(vendor, thorough=thorough).run()
+                setattr(request.cls, _MATRIX, matrix)
             assert isinstance(matrix, FaultMatrix)
             return matrix
 
         return create
 
     @for_promise("E1")
-    def test_what_is_said_of_a_call_is_true(self, campaign: Callable[[], FaultMatrix]) -> None:
-        for rehearsal in campaign().rehearsals.values():
-            name = rehearsal.deed.operation.value
-            require(rehearsal.error is None, f"{name} fails although nothing is wrong: {_error_text(rehearsal.error)}")
+    def test_what_is_said_of_a_call_is_true(self, matrix: Callable[[], FaultMatrix]) -> None:
+        for dry_run in matrix().dry_runs.values():
+            name = dry_run.case.operation.value
+            require(dry_run.error is None, f"{name} fails although nothing is wrong: {_error_text(dry_run.error)}")
             require(
-                rehearsal.times == int(rehearsal.deed.visible_in_ledger),
-                f"{name} succeeded, and happened {rehearsal.times} times",
+                dry_run.times == int(dry_run.case.visible_in_ledger),
+                f"{name} succeeded, and happened {dry_run.times} times",
             )
-        require(campaign().strikes, "nothing can go wrong at the stage: let its `faults` say what can")
-        for strike in campaign().strikes:
-            happened = f"{strike.where}: {strike.reply_text}, and it happened {strike.times} times"
-            require(strike.times in (0, 1), happened)
-            if strike.error is None:
-                require(strike.times == 1, happened)
+        require(matrix().results, "nothing can go wrong at the vendor: let its `faults` say what can")
+        for result in matrix().results:
+            happened = f"{result.where}: {result.reply_text}, and it happened {result.times} times"
+            require(result.times in (0, 1), happened)
+            if result.error is None:
+                require(result.times == 1, happened)
                 continue
-            known = isinstance(strike.error, VoucherGatewayError)
+            known = isinstance(result.error, VoucherGatewayError)
             require(
-                known, f"{strike.where}: {_error_text(strike.error)} was raised, which is no error of voucher_gateway"
+                known,
+                f"{result.where}: {_error_text(result.error)} was raised, not an error of voucher_gateway",
             )
-            if not strike.unknown:
-                require(strike.times == 0, happened)
+            if not result.unknown:
+                require(result.times == 0, happened)
             else:
-                require(strike.intents, f"{strike.where}: {strike.reply_text}, although nothing had been sent yet")
+                require(result.intents, f"{result.where}: {result.reply_text}, although nothing had been sent yet")
 
     @for_promise("E2")
-    def test_a_call_that_may_have_happened_is_not_sent_again(self, campaign: Callable[[], FaultMatrix]) -> None:
-        for strike in campaign().strikes:
-            if strike.changing and not strike.repeatable:
-                require(not strike.repeats, f"{strike.where}: it was sent {strike.repeats + 1} times")
+    def test_a_call_that_may_have_happened_is_not_sent_again(self, matrix: Callable[[], FaultMatrix]) -> None:
+        for result in matrix().results:
+            if result.changing and not result.repeatable:
+                require(not result.repeats, f"{result.where}: it was sent {result.repeats + 1} times")
 
     @for_promise("E3")
-    def test_every_changing_request_is_announced_right_before(self, campaign: Callable[[], FaultMatrix]) -> None:
-        for rehearsal in campaign().rehearsals.values():
-            name = rehearsal.deed.operation.value
+    def test_every_changing_request_is_announced_right_before(self, matrix: Callable[[], FaultMatrix]) -> None:
+        for dry_run in matrix().dry_runs.values():
+            name = dry_run.case.operation.value
             require(
-                rehearsal.changing,
-                f"{name} sent nothing that changes anything: {len(rehearsal.arrived)} requests arrived",
+                dry_run.changing,
+                f"{name} sent nothing that changes anything: {len(dry_run.arrived)} requests arrived",
             )
             require(
-                rehearsal.announced == rehearsal.changing,
-                f"{name} sent its changing requests as number {_number_list(rehearsal.changing)} and announced"
+                dry_run.announced == dry_run.changing,
+                f"{name} sent its changing requests as number {_number_list(dry_run.changing)} and announced"
                 " those of number"
-                f" {_number_list(rehearsal.announced)}",
+                f" {_number_list(dry_run.announced)}",
             )
 
     @for_promise("E4")
     def test_nothing_is_sent_that_the_journal_refuses(
         self,
-        campaign: Callable[[], FaultMatrix],
-        stage: VendorUnderTest,
+        matrix: Callable[[], FaultMatrix],
+        vendor: VendorUnderTest,
         provider_: VoucherProvider,
-        scenes: VoucherFactory,
+        factory: VoucherFactory,
     ) -> None:
         for operation in changing(provider_):
-            deed, witness, start = make_case(operation, scenes), _Refusing(), len(stage.requests())
+            case, recorder, start = make_case(operation, factory), _Refusing(), len(vendor.request_lines)
             error_: BaseException | None = None
-            with use_before_send_hook(witness):
+            with use_before_send_hook(recorder):
                 try:
-                    deed.call(provider_, scenes.reference())
+                    case.call(provider_, factory.reference())
                 except Exception as error:  # noqa: BLE001 - whatever a stranger's provider makes of it
                     error_ = error
-            sent = changing_of(stage.requests()[start:], campaign().reading)
+            sent = changing_of(vendor.request_lines[start:], matrix().reading)
             name = operation.value
             require(
                 isinstance(error_, _Refusal),
                 f"{name} went on after its announcement was refused ({_error_text(error_)})",
             )
-            require(not sent and deed.times() == 0, f"{name} was sent although its announcement was refused")
+            require(not sent and case.times() == 0, f"{name} was sent although its announcement was refused")
 
     @for_promise("E5")
-    def test_the_ticket_of_an_unknown_outcome_is_whole(self, campaign: Callable[[], FaultMatrix]) -> None:
-        unknown = [strike for strike in campaign().strikes if strike.unknown]
-        if any(strike.changing and strike.commits for strike in campaign().strikes):
+    def test_the_ticket_of_an_unknown_outcome_is_whole(self, matrix: Callable[[], FaultMatrix]) -> None:
+        unknown = [result for result in matrix().results if result.unknown]
+        if any(result.changing and result.commits for result in matrix().results):
             require(unknown, "no fault left an outcome unknown, so that nothing shows what a ticket holds")
-        provider = campaign().scenes.provider
-        for strike in unknown:
-            ticket = strike.ticket
-            require(isinstance(ticket, Ticket), f"{strike.where}: the error has no ticket")
+        provider = matrix().factory.provider
+        for result in unknown:
+            ticket = result.ticket
+            require(isinstance(ticket, Ticket), f"{result.where}: the error has no ticket")
             assert ticket is not None
             copy = Ticket.from_json(ticket.to_json())
-            require(copy == ticket, f"{strike.where}: the ticket is another one when it was written as JSON and read")
+            require(copy == ticket, f"{result.where}: the ticket is another one when it was written as JSON and read")
             expected: dict[str, Any] = {
                 "account": ACCOUNT,
                 "provider": provider.name,
                 "host": provider.host,
                 "login": provider.login,
-                "verb": strike.operation.value,
+                "verb": result.operation.value,
                 "order": ORDER,
             }
-            if strike.deed.money is not None:
-                expected |= {"amount": f"{strike.deed.money.amount:f}", "currency": strike.deed.money.currency}
+            if result.case.money is not None:
+                expected |= {"amount": f"{result.case.money.amount:f}", "currency": result.case.money.currency}
             for name, value in expected.items():
-                require(getattr(ticket, name) == value, f"{strike.where}: the ticket has another {name} than the call")
-            require(ticket.reference, f"{strike.where}: the ticket has no reference")
-            require(ticket.sent_at, f"{strike.where}: the ticket does not say when it was sent")
-            if strike.operation is not Operation.ISSUE:
-                known = ticket.voucher_id in (None, strike.deed.voucher_id)
-                require(known, f"{strike.where}: the ticket names another voucher")
-            code = "" if strike.deed.code is None else strike.deed.code.reveal()
-            require(not code or code not in ticket.to_json(), f"{strike.where}: the ticket holds the voucher's code")
+                require(getattr(ticket, name) == value, f"{result.where}: the ticket has another {name} than the call")
+            require(ticket.reference, f"{result.where}: the ticket has no reference")
+            require(ticket.sent_at, f"{result.where}: the ticket does not say when it was sent")
+            if result.operation is not Operation.ISSUE:
+                known = ticket.voucher_id in (None, result.case.voucher_id)
+                require(known, f"{result.where}: the ticket names another voucher")
+            code = "" if result.case.code is None else result.case.code.reveal()
+            require(not code or code not in ticket.to_json(), f"{result.where}: the ticket holds the voucher's code")
             again = Intent.from_ticket(copy)
             for name in ("verb", "reference", "order", "voucher_id", "subject", "money"):
-                was = getattr(strike.intents[-1], name) if strike.intents else None
+                was = getattr(result.intents[-1], name) if result.intents else None
                 require(
-                    getattr(again, name) == was, f"{strike.where}: the ticket has another {name} than was announced"
+                    getattr(again, name) == was, f"{result.where}: the ticket has another {name} than was announced"
                 )
 
     @for_promise("E6")
-    def test_a_wrong_echo_is_no_success(self, campaign: Callable[[], FaultMatrix]) -> None:
-        for strike in campaign().strikes:
-            if strike.fault != "wrong-echo" or not strike.changing or strike.error is not None:
+    def test_a_wrong_echo_is_no_success(self, matrix: Callable[[], FaultMatrix]) -> None:
+        for result in matrix().results:
+            if result.fault != "wrong-echo" or not result.changing or result.error is not None:
                 continue
             require(
-                strike.deed.money is None,
-                f"{strike.where}: the vendor's reply told of another amount than was asked for, and it succeeded",
+                result.case.money is None,
+                f"{result.where}: the vendor's reply had another amount than was asked for, and it succeeded",
             )
 
     @for_promise("E10")
     def test_a_reply_about_another_voucher_is_no_success(
-        self, stage: SimulatorVendor, provider_: VoucherProvider, scenes: VoucherFactory
+        self, vendor: SimulatedVendor, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
         for operation in changing(provider_):
-            deed = make_case(operation, scenes)
-            if deed.voucher_id is None:
+            case = make_case(operation, factory)
+            if case.voucher_id is None:
                 continue
-            renaming, said, result = _Renaming(stage, deed.voucher_id), None, None
+            renaming, raised, result = _Renaming(vendor, case.voucher_id), None, None
             try:
                 with use_before_send_hook(renaming):
-                    result = deed.call(provider_, scenes.reference())
+                    result = case.call(provider_, factory.reference())
             except Exception as error:  # noqa: BLE001 - whatever a stranger's provider makes of it
-                said = error
-            stage.tamper(None)
-            if not renaming.named or (said is not None and not deed.times()):
+                raised = error
+            vendor.tamper(None)
+            if not renaming.named or (raised is not None and not case.times()):
                 continue  # the reply names no voucher, or nothing was sent
             seen = f"the reply to {operation.value} named another voucher, and"
-            if said is None and operation in (Operation.RESERVE, Operation.REDEEM):
+            if raised is None and operation in (Operation.RESERVE, Operation.REDEEM):
                 # What is called by its code alone can be about any voucher; a journal may know which.
                 named = voucher_id_of(result)
                 require(named == renaming.other, f"{seen} the result names {'none' if named is None else 'the first'}")
                 continue
-            require(getattr(said, "outcome", None) == "unknown", f"{seen} it came to: {_error_text(said)}")
+            require(getattr(raised, "outcome", None) == "unknown", f"{seen} it came to: {_error_text(raised)}")
 
     @for_promise("E11")
     def test_a_404_of_an_api_gateway_is_no_refusal(
-        self, campaign: Callable[[], FaultMatrix], stage: VendorUnderTest, scenes: VoucherFactory
+        self, matrix: Callable[[], FaultMatrix], vendor: VendorUnderTest, factory: VoucherFactory
     ) -> None:
-        for operation, rehearsal in campaign().rehearsals.items():
-            deed, provider, said = make_case(operation, scenes), stage.provider(), None
-            stage.inject_fault("foreign-404", rehearsal.changing[-1])
-            with BeforeSendRecorder(stage).watching():
+        for operation, dry_run in matrix().dry_runs.items():
+            case, provider, raised = make_case(operation, factory), vendor.provider(), None
+            vendor.inject_fault("foreign-404", dry_run.changing[-1])
+            with BeforeSendRecorder(vendor).watching():
                 try:
-                    deed.call(provider, scenes.reference())
+                    case.call(provider, factory.reference())
                 except Exception as error:  # noqa: BLE001 - whatever a stranger's provider makes of it
-                    said = error
-            stage.clear_faults()
+                    raised = error
+            vendor.clear_faults()
             require(
-                getattr(said, "outcome", None) == "unknown",
+                getattr(raised, "outcome", None) == "unknown",
                 f"an API gateway answered {operation.value} with 404 in the vendor's place, and it came to:"
-                f" {_error_text(said)}",
+                f" {_error_text(raised)}",
             )
-
-    @for_promise("E7")
-    def test_no_error_and_no_log_gives_a_code_away(
-        self,
-        stage: VendorUnderTest,
-        provider_: VoucherProvider,
-        scenes: VoucherFactory,
-        caplog: pytest.LogCaptureFixture,
-    ) -> None:
-        caplog.set_level(logging.DEBUG)
-        canary = Canary()
-        canary.packages.add(type(provider_).__module__.partition(".")[0])
-
-        def attempt(call: Callable[[], object]) -> None:
-            try:
-                call()
-            except Exception as error:  # noqa: BLE001 - whatever a stranger's provider raises is looked at
-                canary.saw(error)
-
-        for operation in changing(provider_):
-            for fault in (None, "commit-then-drop", "error-after-commit"):
-                deed = make_case(operation, scenes)
-                if deed.code is not None:
-                    canary.plant(deed.code.reveal())
-                if fault in stage.faults and fault is not None:
-                    stage.inject_fault(fault, 0)
-                for _ in range(2):  # the second time it is declined, where the vendor knows the first
-                    attempt(partial(deed.call, provider_, scenes.reference()))
-                stage.clear_faults()
-        for call in calls_that_fail(provider_, scenes, canary.plant):
-            attempt(call)
-        for record in caplog.records:
-            canary.emit(record)
-        for text in secrets_in([stage, provider_]):
-            if len(text) >= LONG_ENOUGH:
-                canary.plant(text)
-        where = canary.find_leak()
-        require(where is None, f"{where}")
 
 
 def _number_list(numbers: list[int]) -> str:

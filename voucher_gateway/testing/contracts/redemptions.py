@@ -21,7 +21,7 @@ from voucher_gateway.models.results import Redemption, Reservation
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.testing.contracts.base import SpendBase
+from voucher_gateway.testing.contracts.base import SpendContract
 from voucher_gateway.testing.contracts.changes import other_currency
 from voucher_gateway.testing.harness.calls import expect_error, expect_no_request
 from voucher_gateway.testing.harness.ledger import VALUE, LedgerSnapshot
@@ -32,141 +32,143 @@ from voucher_gateway.testing.promise_checks import for_promise, require
 Spend = Callable[["str | Code", Money, "Pin | None"], object]
 
 
-class SpendingContract(SpendBase):
+class RedemptionsContract(SpendContract):
     """Redeeming, and what is declined."""
 
     @for_promise("S9")
-    def test_redeem_takes_exactly_the_amount(self, provider_: VoucherProvider, scenes: VoucherFactory) -> None:
+    def test_redeem_takes_exactly_the_amount(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
         for minor in (1007, 29, 435, 5321):
-            subject = scenes.spendable()
-            before = scenes.books()
-            done = provider_.redeem(subject.code, scenes.money(minor), reference=scenes.reference(), order="O-1")
-            must_have_taken(scenes.money(minor), done, subject, before, scenes.books())
+            subject = factory.spendable()
+            before = factory.snapshot()
+            done = provider_.redeem(subject.code, factory.money(minor), reference=factory.reference(), order="O-1")
+            must_have_taken(factory.money(minor), done, subject, before, factory.snapshot())
             must_tell_the_tax_of(provider_.get(subject.id), done, "redeem")
 
     @for_promise("S10")
-    def test_more_than_there_is_is_declined(self, provider_: VoucherProvider, scenes: VoucherFactory) -> None:
-        subject = scenes.spendable()
-        for name, spend in ways_to_spend(provider_, scenes).items():
-            before = scenes.books()
+    def test_more_than_there_is_is_declined(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
+        subject = factory.spendable()
+        for name, spend in ways_to_spend(provider_, factory).items():
+            before = factory.snapshot()
             expect_error(
-                partial(spend, subject.code, subject.value + scenes.money(1), None),
+                partial(spend, subject.code, subject.value + factory.money(1), None),
                 f"{name} of more than is left",
                 InsufficientValue,
                 Rejected,
             )
-            scenes.books().require_unchanged(before, f"{name} of more than is left was declined")
+            factory.snapshot().require_unchanged(before, f"{name} of more than is left was declined")
 
     @for_promise("S11")
-    def test_an_unknown_code_is_declined(self, provider_: VoucherProvider, scenes: VoucherFactory) -> None:
-        for name, spend in ways_to_spend(provider_, scenes).items():
+    def test_an_unknown_code_is_declined(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
+        for name, spend in ways_to_spend(provider_, factory).items():
             expect_error(
-                partial(spend, scenes.code(), scenes.money(100), None), f"{name} of nobody's code", VoucherNotFound
+                partial(spend, factory.code(), factory.money(100), None), f"{name} of an unknown code", VoucherNotFound
             )
 
     @for_promise("S12")
-    def test_another_currency_is_declined(self, provider_: VoucherProvider, scenes: VoucherFactory) -> None:
-        subject = scenes.spendable()
-        for name, spend in ways_to_spend(provider_, scenes).items():
-            before = scenes.books()
+    def test_another_currency_is_declined(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
+        subject = factory.spendable()
+        for name, spend in ways_to_spend(provider_, factory).items():
+            before = factory.snapshot()
             expect_error(
-                partial(spend, subject.code, other_currency(scenes), None),
+                partial(spend, subject.code, other_currency(factory), None),
                 f"{name} in another currency",
                 CurrencyMismatch,
                 InvalidRequest,
                 Rejected,
             )
-            scenes.books().require_unchanged(before, f"{name} in another currency was declined")
+            factory.snapshot().require_unchanged(before, f"{name} in another currency was declined")
 
     @for_promise("S13")
-    def test_an_inactive_voucher_cannot_be_spent(self, provider_: VoucherProvider, scenes: VoucherFactory) -> None:
-        subject = scenes.inactive()
-        for name, spend in ways_to_spend(provider_, scenes).items():
-            before = scenes.books()
+    def test_an_inactive_voucher_cannot_be_spent(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
+        subject = factory.inactive()
+        for name, spend in ways_to_spend(provider_, factory).items():
+            before = factory.snapshot()
             expect_error(
-                partial(spend, subject.code, scenes.money(100), None),
+                partial(spend, subject.code, factory.money(100), None),
                 f"{name} of an inactive voucher",
                 VoucherInactive,
                 Rejected,
             )
-            scenes.books().require_unchanged(before, f"{name} of an inactive voucher was declined")
+            factory.snapshot().require_unchanged(before, f"{name} of an inactive voucher was declined")
 
     @for_promise("S14")
-    def test_an_expired_voucher_cannot_be_spent(self, provider_: VoucherProvider, scenes: VoucherFactory) -> None:
-        subject = scenes.expired_voucher()
-        for name, spend in ways_to_spend(provider_, scenes).items():
-            before = scenes.books()
+    def test_an_expired_voucher_cannot_be_spent(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
+        subject = factory.expired_voucher()
+        for name, spend in ways_to_spend(provider_, factory).items():
+            before = factory.snapshot()
             expect_error(
-                partial(spend, subject.code, scenes.money(100), None),
+                partial(spend, subject.code, factory.money(100), None),
                 f"{name} of an expired voucher",
                 VoucherExpired,
                 Rejected,
             )
-            scenes.books().require_unchanged(before, f"{name} of an expired voucher was declined")
+            factory.snapshot().require_unchanged(before, f"{name} of an expired voucher was declined")
 
     @for_promise("S15")
     def test_a_wrong_pin_is_declined_and_the_right_one_taken(
-        self, provider_: VoucherProvider, scenes: VoucherFactory
+        self, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
-        subject, pin = scenes.with_pin("4815162342")
-        for name, spend in ways_to_spend(provider_, scenes).items():
-            before = scenes.books()
+        subject, pin = factory.with_pin("4815162342")
+        for name, spend in ways_to_spend(provider_, factory).items():
+            before = factory.snapshot()
             expect_error(
-                partial(spend, subject.code, scenes.money(100), Pin(f"{pin}-not")),
+                partial(spend, subject.code, factory.money(100), Pin(f"{pin}-not")),
                 f"{name} with a wrong PIN",
                 WrongPin,
                 Rejected,
             )
-            scenes.books().require_unchanged(before, f"{name} with a wrong PIN was declined")
-            spend(subject.code, scenes.money(100), Pin(pin))
-            require(scenes.books().available(subject.id) < before.available(subject.id), f"{name} moved nothing")
+            factory.snapshot().require_unchanged(before, f"{name} with a wrong PIN was declined")
+            spend(subject.code, factory.money(100), Pin(pin))
+            require(factory.snapshot().available(subject.id) < before.available(subject.id), f"{name} moved nothing")
 
     @for_promise("S16")
     def test_only_amounts_above_zero_move(
-        self, stage: VendorUnderTest, provider_: VoucherProvider, scenes: VoucherFactory
+        self, vendor: VendorUnderTest, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
-        subject = scenes.spendable()
+        subject = factory.spendable()
         calls: dict[str, Callable[[Money], object]] = {
             name: lambda money, spend=spend: spend(subject.code, money, None)  # type: ignore[misc]  # bound at once
-            for name, spend in ways_to_spend(provider_, scenes).items()
+            for name, spend in ways_to_spend(provider_, factory).items()
         }
-        if scenes.native(Operation.TOP_UP):
-            calls["top_up"] = lambda money: provider_.top_up(subject.id, money, reference=scenes.reference())
-        if scenes.native(Operation.REFUND):
-            done = scenes.voucher_with_redemption().redemption
+        if factory.native(Operation.TOP_UP):
+            calls["top_up"] = lambda money: provider_.top_up(subject.id, money, reference=factory.reference())
+        if factory.native(Operation.REFUND):
+            done = factory.voucher_with_redemption().redemption
             assert done is not None
-            calls["refund"] = lambda money: provider_.refund(done, money, reference=scenes.reference())
+            calls["refund"] = lambda money: provider_.refund(done, money, reference=factory.reference())
         for name, call in calls.items():
             for minor in (0, -100):
-                with expect_no_request(stage, f"{name} of {scenes.money(minor)}"):
-                    expect_error(partial(call, scenes.money(minor)), f"{name} of {scenes.money(minor)}", InvalidRequest)
+                with expect_no_request(vendor, f"{name} of {factory.money(minor)}"):
+                    expect_error(
+                        partial(call, factory.money(minor)), f"{name} of {factory.money(minor)}", InvalidRequest
+                    )
 
 
-def ways_to_spend(provider: VoucherProvider, scenes: VoucherFactory) -> dict[str, Spend]:
+def ways_to_spend(provider: VoucherProvider, factory: VoucherFactory) -> dict[str, Spend]:
     """Return the first steps of spending that a provider has, by name."""
     ways: dict[str, Spend] = {}
-    if scenes.native(Operation.RESERVE):
-        ways["reserve"] = lambda code, money, pin: provider.reserve(code, money, pin, reference=scenes.reference())
-    if scenes.native(Operation.REDEEM):
-        ways["redeem"] = lambda code, money, pin: provider.redeem(code, money, pin, reference=scenes.reference())
+    if factory.native(Operation.RESERVE):
+        ways["reserve"] = lambda code, money, pin: provider.reserve(code, money, pin, reference=factory.reference())
+    if factory.native(Operation.REDEEM):
+        ways["redeem"] = lambda code, money, pin: provider.redeem(code, money, pin, reference=factory.reference())
     return ways
 
 
 def must_tell_the_tax_of(voucher: Voucher, done: Reservation | Redemption, by: str) -> None:
-    """Make sure that a result tells the tax of its voucher, or nothing of it."""
+    """Check that a result has the tax of its voucher, or none."""
     for name in ("taxable", "tax_rate"):
-        told, held = getattr(done, name), getattr(voucher, name)
-        require(told in (None, held), f"{by} tells {told!r} as {name}, and the voucher {held!r}")
+        reported, held = getattr(done, name), getattr(voucher, name)
+        require(reported in (None, held), f"{by} has {reported!r} as {name}, and the voucher {held!r}")
 
 
 def must_have_taken(
     money: Money, done: Redemption, subject: VoucherUnderTest, before: LedgerSnapshot, after: LedgerSnapshot
 ) -> None:
-    """Make sure that exactly an amount left a voucher, and that the result says so."""
+    """Check that exactly an amount left a voucher, and that the result says so."""
     gone = before.remaining(subject.id) - after.remaining(subject.id)
     require(gone == money, f"{money} was to be taken, and {gone} was")
-    require(done.money == money, f"{money} was taken, and the result tells of {done.money}")
+    require(done.money == money, f"{money} was taken, and the result has {done.money}")
     require(done.voucher_id in (None, subject.id), "the result names another voucher")
     left = after.remaining(subject.id)
     require(done.remaining in (None, left), f"the result says that {done.remaining} is left, and {left} is")
-    after.must_differ_only(before, "taking value", subject.id, VALUE | {"initial"})
+    after.require_difference_only(before, "taking value", subject.id, VALUE | {"initial"})

@@ -7,7 +7,7 @@ from typing import Any, Final
 from voucher_gateway.capabilities import Operation, RepeatSafety
 from voucher_gateway.errors import Declined, DuplicateCode, InvalidRequest, ReferenceConflict
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.testing.contracts.base import SpendBase, changing
+from voucher_gateway.testing.contracts.base import SpendContract, changing
 from voucher_gateway.testing.harness.calls import expect_error
 from voucher_gateway.testing.harness.cases import ORDER, OperationCase, make_case
 from voucher_gateway.testing.harness.ledger import times_moved
@@ -18,23 +18,23 @@ MONEY: Final = (Operation.CAPTURE, Operation.REDEEM, Operation.REFUND, Operation
 """What the vendor enters into a voucher's history."""
 
 
-class ReferencesContract(SpendBase):
+class ReferencesContract(SpendContract):
     """References and orders."""
 
     @for_promise("N1")
-    def test_a_reference_reaches_the_vendor_whole(self, provider_: VoucherProvider, scenes: VoucherFactory) -> None:
+    def test_a_reference_reaches_the_vendor_whole(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
         longest = provider_.declared.max_reference_length
         for operation in MONEY:
-            if not scenes.native(operation):
+            if not factory.native(operation):
                 continue
-            for reference in (_long(scenes, longest), f"Nr. 7/ü~{scenes.reference()}.1.1"[-longest:]):
-                deed = make_case(operation, scenes)
-                assert deed.voucher_id is not None
-                before = scenes.books()
-                done = deed.call(provider_, reference)
+            for reference in (_long(factory, longest), f"Nr. 7/ü~{factory.reference()}.1.1"[-longest:]):
+                case = make_case(operation, factory)
+                assert case.voucher_id is not None
+                before = factory.snapshot()
+                done = case.call(provider_, reference)
                 require(done.reference == reference, f"the result of {operation.value} has another reference")
                 require(done.order == ORDER, f"the result of {operation.value} has another order")
-                entered = scenes.books().new_movements(deed.voucher_id, before)
+                entered = factory.snapshot().new_movements(case.voucher_id, before)
                 require(len(entered) == 1, f"{operation.value} made {len(entered)} entries in the vendor's history")
                 kept = entered[0]["reference"]
                 require(
@@ -42,29 +42,31 @@ class ReferencesContract(SpendBase):
                     f"{operation.value} under a reference of {len(reference)} characters reached the vendor with"
                     f" another of {len(str(kept))}",
                 )
-                if scenes.native(Operation.HISTORY):
-                    _must_find(provider_, deed, entered[0])
+                if factory.native(Operation.HISTORY):
+                    _must_find(provider_, case, entered[0])
 
     @for_promise("N2")
     def test_a_reference_that_is_too_long_is_never_cut(
-        self, provider_: VoucherProvider, scenes: VoucherFactory
+        self, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
         for operation in MONEY:
-            if not scenes.native(operation):
+            if not factory.native(operation):
                 continue
-            deed, reference = make_case(operation, scenes), "L" * 1000
-            assert deed.voucher_id is not None
-            before = scenes.books()
+            case, reference = make_case(operation, factory), "L" * 1000
+            assert case.voucher_id is not None
+            before = factory.snapshot()
             try:
-                deed.call(provider_, reference)
+                case.call(provider_, reference)
             except (InvalidRequest, Declined):
-                scenes.books().require_unchanged(before, f"{operation.value} under an endless reference was refused")
+                factory.snapshot().require_unchanged(
+                    before, f"{operation.value} under an endless reference was refused"
+                )
                 continue
-            (entered,) = scenes.books().new_movements(deed.voucher_id, before)
+            (entered,) = factory.snapshot().new_movements(case.voucher_id, before)
             require(entered["reference"] in (None, reference), f"{operation.value} cut a reference of 1000 characters")
 
     @for_promise("N3")
-    def test_a_repeated_call_is_as_safe_as_declared(self, provider_: VoucherProvider, scenes: VoucherFactory) -> None:
+    def test_a_repeated_call_is_as_safe_as_declared(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
         for operation in changing(provider_):
             safety = provider_.declared.of(operation).repeat
             require(safety is not None, f"{operation.value} is declared without a word on what makes its repeat safe")
@@ -74,45 +76,45 @@ class ReferencesContract(SpendBase):
                     f"a look-up is to make the repeat of {operation.value} safe, and `resolvable` does not name it",
                 )
             elif safety is RepeatSafety.VENDOR_KEY:
-                _must_replay(make_case(operation, scenes), provider_, scenes)
+                _must_replay(make_case(operation, factory), provider_, factory)
             elif safety is RepeatSafety.NATURAL_KEY:
-                deed = make_case(operation, scenes)
-                deed.call(provider_, scenes.reference())
+                case = make_case(operation, factory)
+                case.call(provider_, factory.reference())
                 what = f"a repeat of {operation.value}, which a natural key is declared to stop,"
-                expect_error(lambda: deed.call(provider_, scenes.reference()), what, DuplicateCode)  # noqa: B023 - at once
-                require(deed.times() == 1, f"a repeat of {operation.value} happened {deed.times()} times")
+                expect_error(lambda: case.call(provider_, factory.reference()), what, DuplicateCode)  # noqa: B023 - at once
+                require(case.times() == 1, f"a repeat of {operation.value} happened {case.times()} times")
 
 
-def _must_find(provider: VoucherProvider, deed: OperationCase, entered: Any) -> None:
-    assert deed.voucher_id is not None
-    assert deed.money is not None
-    movements = [movement for movement in provider.history(deed.voucher_id) if movement.id == entered["id"]]
-    require(len(movements) == 1, f"`history` shows the entry of {deed.operation.value} {len(movements)} times")
-    require(movements[0].reference == entered["reference"], "`history` tells another reference than the vendor keeps")
+def _must_find(provider: VoucherProvider, case: OperationCase, entered: Any) -> None:
+    assert case.voucher_id is not None
+    assert case.money is not None
+    movements = [movement for movement in provider.history(case.voucher_id) if movement.id == entered["id"]]
+    require(len(movements) == 1, f"`history` shows the entry of {case.operation.value} {len(movements)} times")
+    require(movements[0].reference == entered["reference"], "`history` has another reference than the vendor keeps")
     require(
-        times_moved(movements[0].money, deed.money) == 1,
-        f"`history` says that {movements[0].money} moved, not {deed.money}",
+        times_moved(movements[0].money, case.money) == 1,
+        f"`history` says that {movements[0].money} moved, not {case.money}",
     )
 
 
-def _must_replay(deed: OperationCase, provider: VoucherProvider, scenes: VoucherFactory) -> None:
-    name, reference = deed.operation.value, scenes.reference()
-    first = deed.call(provider, reference)
-    before = scenes.books()
-    again = deed.call(provider, reference)
-    scenes.books().require_unchanged(before, f"{name} was repeated under the same reference")
+def _must_replay(case: OperationCase, provider: VoucherProvider, factory: VoucherFactory) -> None:
+    name, reference = case.operation.value, factory.reference()
+    first = case.call(provider, reference)
+    before = factory.snapshot()
+    again = case.call(provider, reference)
+    factory.snapshot().require_unchanged(before, f"{name} was repeated under the same reference")
     for part in ("id", "voucher_id", "money", "reservation_id"):
         values, was = getattr(again, part, None), getattr(first, part, None)
-        require(values == was, f"a repeat of {name} under the same reference tells another {part}")
-    if deed.with_other_amount is not None:
-        other = deed.with_other_amount
+        require(values == was, f"a repeat of {name} under the same reference has another {part}")
+    if case.with_other_amount is not None:
+        other = case.with_other_amount
         expect_error(
             lambda: other(provider, reference),
             f"{name} of another amount under a reference that is taken",
             ReferenceConflict,
         )
-        scenes.books().require_unchanged(before, f"{name} under a taken reference was refused")
+        factory.snapshot().require_unchanged(before, f"{name} under a taken reference was refused")
 
 
-def _long(scenes: VoucherFactory, longest: int) -> str:
-    return f"{scenes.reference()}-{'x' * longest}"[:longest]
+def _long(factory: VoucherFactory, longest: int) -> str:
+    return f"{factory.reference()}-{'x' * longest}"[:longest]

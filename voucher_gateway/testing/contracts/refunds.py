@@ -12,7 +12,7 @@ from voucher_gateway.errors import AlreadyRefunded, InsufficientValue, InvalidRe
 from voucher_gateway.models.results import Redemption, Refund
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.testing.contracts.base import SpendBase, changing
+from voucher_gateway.testing.contracts.base import SpendContract, changing
 from voucher_gateway.testing.harness.calls import BeforeSendRecorder, expect_error, expect_no_request
 from voucher_gateway.testing.harness.cases import make_case
 from voucher_gateway.testing.harness.ledger import VALUE, LedgerSnapshot
@@ -21,44 +21,46 @@ from voucher_gateway.testing.harness.vouchers import VoucherFactory, VoucherUnde
 from voucher_gateway.testing.promise_checks import for_promise, require
 
 
-class RefundingContract(SpendBase):
+class RefundsContract(SpendContract):
     """Refunds, and values that are overwritten."""
 
     @for_promise("S17")
-    def test_refund_gives_exactly_the_redemption_back(self, provider_: VoucherProvider, scenes: VoucherFactory) -> None:
+    def test_refund_gives_exactly_the_redemption_back(
+        self, provider_: VoucherProvider, factory: VoucherFactory
+    ) -> None:
         for minor in (1007, 29, 435):
-            subject = scenes.voucher_with_redemption(minor)
-            before = scenes.books()
-            done = provider_.refund(_redemption_of(subject), reference=scenes.reference(), order="O-1")
-            _must_have_given(scenes.money(minor), done, subject, before, scenes.books())
+            subject = factory.voucher_with_redemption(minor)
+            before = factory.snapshot()
+            done = provider_.refund(_redemption_of(subject), reference=factory.reference(), order="O-1")
+            _must_have_given(factory.money(minor), done, subject, before, factory.snapshot())
 
     @for_promise("S18")
     def test_refunding_a_part_is_as_declared(
-        self, stage: VendorUnderTest, provider_: VoucherProvider, scenes: VoucherFactory
+        self, vendor: VendorUnderTest, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
-        subject = scenes.voucher_with_redemption(1007)
-        first, second = scenes.money(407), scenes.money(600)
+        subject = factory.voucher_with_redemption(1007)
+        first, second = factory.money(407), factory.money(600)
         if not provider_.declared.of(Operation.REFUND).partial:
-            with expect_no_request(stage, "the refund of a part"):
+            with expect_no_request(vendor, "the refund of a part"):
                 expect_error(
-                    lambda: provider_.refund(_redemption_of(subject), first, reference=scenes.reference()),
+                    lambda: provider_.refund(_redemption_of(subject), first, reference=factory.reference()),
                     "the refund of a part",
                     UnsupportedOperation,
                     InvalidRequest,
                 )
             return
         for part in (first, second):
-            before = scenes.books()
-            done = provider_.refund(_redemption_of(subject), part, reference=scenes.reference())
-            _must_have_given(part, done, subject, before, scenes.books())
+            before = factory.snapshot()
+            done = provider_.refund(_redemption_of(subject), part, reference=factory.reference())
+            _must_have_given(part, done, subject, before, factory.snapshot())
 
     @for_promise("S19")
     def test_nothing_is_refunded_beyond_the_redemption(
-        self, provider_: VoucherProvider, scenes: VoucherFactory
+        self, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
-        subject = scenes.voucher_with_redemption(1007)
-        beyond = partial(provider_.refund, _redemption_of(subject), scenes.money(1008), reference=scenes.reference())
-        before = scenes.books()
+        subject = factory.voucher_with_redemption(1007)
+        beyond = partial(provider_.refund, _redemption_of(subject), factory.money(1008), reference=factory.reference())
+        before = factory.snapshot()
         expect_error(
             beyond,
             "a refund of more than was taken",
@@ -68,51 +70,51 @@ class RefundingContract(SpendBase):
             AlreadyRefunded,
             InsufficientValue,
         )
-        scenes.books().require_unchanged(before, "a refund of more than was taken was refused")
-        provider_.refund(_redemption_of(subject), reference=scenes.reference())
-        before = scenes.books()
-        again = partial(provider_.refund, _redemption_of(subject), reference=scenes.reference())
+        factory.snapshot().require_unchanged(before, "a refund of more than was taken was refused")
+        provider_.refund(_redemption_of(subject), reference=factory.reference())
+        before = factory.snapshot()
+        again = partial(provider_.refund, _redemption_of(subject), reference=factory.reference())
         expect_error(again, "a second refund of the whole", AlreadyRefunded, Rejected)
-        scenes.books().require_unchanged(before, "a second refund was refused")
+        factory.snapshot().require_unchanged(before, "a second refund was refused")
 
     @for_promise("S21")
-    def test_no_amount_becomes_a_float(self, provider_: VoucherProvider, scenes: VoucherFactory) -> None:
-        scenes.wrap_money = _tripping
+    def test_no_amount_becomes_a_float(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
+        factory.wrap_money = _tripping
         for operation in changing(provider_):
-            deed = make_case(operation, scenes)
-            if deed.money is None:
+            case = make_case(operation, factory)
+            if case.money is None:
                 continue
-            deed.call(provider_, scenes.reference())
-            require(deed.times() == 1, f"{operation.value} moved {deed.times()} times {deed.money}")
+            case.call(provider_, factory.reference())
+            require(case.times() == 1, f"{operation.value} moved {case.times()} times {case.money}")
 
     @for_promise("S20")
     def test_a_value_is_read_and_overwritten_as_it_is(
-        self, stage: VendorUnderTest, provider_: VoucherProvider, scenes: VoucherFactory
+        self, vendor: VendorUnderTest, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
-        absolute = scenes.native(Operation.ISSUE) and provider_.declared.expiry.takes_instants
-        fields: dict[str, Any] = {"valid_until": scenes.vendor_now() + timedelta(days=400)} if absolute else {}
-        subject = scenes.spendable(**fields)
+        absolute = factory.native(Operation.ISSUE) and provider_.declared.expiry.takes_instants
+        fields: dict[str, Any] = {"valid_until": factory.vendor_now() + timedelta(days=400)} if absolute else {}
+        subject = factory.spendable(**fields)
         read = provider_.read_value(subject.code)
-        books = scenes.books()
+        snapshot = factory.snapshot()
         require(read.voucher_id == subject.id, "`read_value` gives another voucher")
         require(read == provider_.read_value(id=subject.id), "`read_value` says other things by id than by code")
-        require(read.remaining == books.remaining(subject.id), f"`read_value` says that {read.remaining} is left")
-        require(read.value == books.part(subject.id, "initial"), f"`read_value` says that the value is {read.value}")
-        for step in (scenes.money(-1007), scenes.money(435), scenes.money(29)):
-            before, old = scenes.books(), provider_.read_value(id=subject.id)
-            witness = BeforeSendRecorder(stage)
+        require(read.remaining == snapshot.remaining(subject.id), f"`read_value` says that {read.remaining} is left")
+        require(read.value == snapshot.part(subject.id, "initial"), f"`read_value` says that the value is {read.value}")
+        for step in (factory.money(-1007), factory.money(435), factory.money(29)):
+            before, old = factory.snapshot(), provider_.read_value(id=subject.id)
+            recorder = BeforeSendRecorder(vendor)
             intent = provider_.intent(
-                Operation.REDEEM, reference=scenes.reference(), voucher_id=subject.id, subject=subject.id
+                Operation.REDEEM, reference=factory.reference(), voucher_id=subject.id, subject=subject.id
             )
-            with witness.watching():
+            with recorder.watching():
                 provider_.write_value(old, old.value + step, intent=intent)
-            after = scenes.books()
+            after = factory.snapshot()
             moved = after.remaining(subject.id) - before.remaining(subject.id)
             require(moved == step, f"the value was overwritten with {step} more, and {moved} more is left")
             require(
-                witness.intents == [intent], "`write_value` did not announce its request under the intent it was given"
+                recorder.intents == [intent], "`write_value` did not announce its request under the intent it was given"
             )
-            after.must_differ_only(before, "write_value", subject.id, VALUE | {"initial"})
+            after.require_difference_only(before, "write_value", subject.id, VALUE | {"initial"})
 
 
 class _Tripping(Decimal):
@@ -136,8 +138,8 @@ def _must_have_given(
 ) -> None:
     back = after.remaining(subject.id) - before.remaining(subject.id)
     require(back == money, f"{money} was to be given back, and {back} was")
-    require(done.money == money, f"{money} was given back, and the result tells of {done.money}")
+    require(done.money == money, f"{money} was given back, and the result has {done.money}")
     require(done.voucher_id in (None, subject.id), "the result names another voucher")
     left = after.remaining(subject.id)
     require(done.remaining in (None, left), f"the result says that {done.remaining} is left, and {left} is")
-    after.must_differ_only(before, "the refund", subject.id, VALUE | {"initial"})
+    after.require_difference_only(before, "the refund", subject.id, VALUE | {"initial"})

@@ -26,121 +26,121 @@ _LAPSES: Final = frozenset({Operation.RESERVE})
 
 
 class _Stop(Exception):
-    """Raised by a witness instead of sending."""
+    """Raised by a recorder instead of sending."""
 
 
 class _Keeping(BeforeSendRecorder):
-    """A witness that keeps the intent and lets nothing be sent."""
+    """A recorder that keeps the intent and lets nothing be sent."""
 
     def before_send(self, intent: Intent) -> None:
         super().before_send(intent)
         raise _Stop
 
 
-class ResolvingContract(EffectsContract):
+class ResolutionContract(EffectsContract):
     """Resolution of unknown outcomes."""
 
     @for_promise("U1")
-    def test_what_happened_is_found(self, campaign: Callable[[], FaultMatrix]) -> None:
-        for strike, outcome in _outcomes(campaign().strikes):
-            declared = strike.operation in campaign().scenes.declared.resolvable
-            if strike.times_then != 1 or not declared or strike.operation in _LAPSES:
+    def test_what_happened_is_found(self, matrix: Callable[[], FaultMatrix]) -> None:
+        for result, outcome in _outcomes(matrix().results):
+            declared = result.operation in matrix().factory.declared.resolvable
+            if result.times_then != 1 or not declared or result.operation in _LAPSES:
                 continue
             require(
                 outcome.effect is Effect.SUCCEEDED,
-                f"{strike.where}: it happened, `resolvable` names it, and `resolve` says {outcome.effect.value}:"
+                f"{result.where}: it happened, `resolvable` names it, and `resolve` says {outcome.effect.value}:"
                 f" {outcome.reason}",
             )
 
     @for_promise("U2")
-    def test_nothing_is_proved_that_is_not_so(self, campaign: Callable[[], FaultMatrix]) -> None:
-        for strike, outcome in _outcomes(campaign().strikes):
+    def test_nothing_is_proved_that_is_not_so(self, matrix: Callable[[], FaultMatrix]) -> None:
+        for result, outcome in _outcomes(matrix().results):
             if outcome.effect is Effect.SUCCEEDED:
-                require(strike.times_then == 1, f"{strike.where}: `resolve` says that it happened, and it did not")
+                require(result.times_then == 1, f"{result.where}: `resolve` says that it happened, and it did not")
             elif outcome.effect is not Effect.UNKNOWN:
                 require(
-                    strike.times_then == 0,
-                    f"{strike.where}: `resolve` says {outcome.effect.value}, and it happened: {outcome.reason}",
+                    result.times_then == 0,
+                    f"{result.where}: `resolve` says {outcome.effect.value}, and it happened: {outcome.reason}",
                 )
 
     @for_promise("U3")
-    def test_a_look_up_that_lags_or_fails_proves_nothing(self, campaign: Callable[[], FaultMatrix]) -> None:
-        for strike, outcome in _outcomes(campaign().lagging):
+    def test_a_look_up_that_lags_or_fails_proves_nothing(self, matrix: Callable[[], FaultMatrix]) -> None:
+        for result, outcome in _outcomes(matrix().lagging):
             if outcome.effect in (Effect.NOT_EXECUTED, Effect.DECLINED):
                 require(
-                    strike.times_then == 0,
-                    f"{strike.operation.value} happened, the look-up lagged behind, and `resolve` says"
+                    result.times_then == 0,
+                    f"{result.operation.value} happened, the look-up lagged behind, and `resolve` says"
                     f" {outcome.effect.value}: {outcome.reason}",
                 )
-        for lookup in campaign().blinded:
-            seen = f"{lookup.verb} happened, its look-up met {lookup.met}, and `resolve`"
+        for lookup in matrix().failed_lookups:
+            seen = f"{lookup.operation} happened, its look-up met {lookup.met}, and `resolve`"
             if isinstance(lookup.raised, Exception):
                 known = isinstance(lookup.raised, VoucherGatewayError)
-                require(known, f"{seen} raised {type(lookup.raised).__name__}, which is no error of voucher_gateway")
+                require(known, f"{seen} raised {type(lookup.raised).__name__}, not an error of voucher_gateway")
             else:
                 honest = lookup.raised.effect not in (Effect.NOT_EXECUTED, Effect.DECLINED)
                 require(honest, f"{seen} says {lookup.raised.effect.value}: {lookup.raised.reason}")
 
     @for_promise("U4")
     def test_a_call_that_was_never_sent_is_not_found(
-        self, stage: VendorUnderTest, provider_: VoucherProvider, scenes: VoucherFactory
+        self, vendor: VendorUnderTest, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
         for operation in sorted(provider_.declared.resolvable):
-            if not scenes.native(operation):
+            if not factory.native(operation):
                 continue
-            witness, deed = _Keeping(stage), make_case(operation, scenes)
-            # The witness stops it, and E4 is about how that is told.
-            with use_before_send_hook(witness), suppress(Exception):
-                deed.call(provider_, scenes.reference())
-            require(witness.intents, f"{operation.value} announced nothing")
-            _must_not_be_found(provider_, witness.intents[-1], deed, "was never sent")
-            if operation in MONEY and deed.voucher_id is not None:
-                before = scenes.books()
-                deed.call(provider_, scenes.reference())
-                (entered,) = scenes.books().new_movements(deed.voucher_id, before)
+            recorder, case = _Keeping(vendor), make_case(operation, factory)
+            # The recorder stops it, and E4 is about the error.
+            with use_before_send_hook(recorder), suppress(Exception):
+                case.call(provider_, factory.reference())
+            require(recorder.intents, f"{operation.value} announced nothing")
+            _must_not_be_found(provider_, recorder.intents[-1], case, "was never sent")
+            if operation in MONEY and case.voucher_id is not None:
+                before = factory.snapshot()
+                case.call(provider_, factory.reference())
+                (entered,) = factory.snapshot().new_movements(case.voucher_id, before)
                 if entered["reference"] is not None:  # by which the vendor tells the two apart
-                    _must_not_be_found(provider_, witness.intents[-1], deed, "was sent under another reference only")
+                    _must_not_be_found(provider_, recorder.intents[-1], case, "was sent under another reference only")
 
     @for_promise("U5")
     def test_a_reservation_in_doubt_is_over_in_the_end(
-        self, stage: VendorUnderTest, provider_: VoucherProvider, scenes: VoucherFactory
+        self, vendor: VendorUnderTest, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
         rules = provider_.declared.reservations
         assert rules is not None
         assert rules.time_to_live is not None
-        witness = BeforeSendRecorder(stage)
-        with witness.watching():
-            make_case(Operation.RESERVE, scenes).call(provider_, scenes.reference())
-        first = provider_.resolve(witness.intents[-1])
+        recorder = BeforeSendRecorder(vendor)
+        with recorder.watching():
+            make_case(Operation.RESERVE, factory).call(provider_, factory.reference())
+        first = provider_.resolve(recorder.intents[-1])
         require(first.effect is not Effect.NOT_EXECUTED, "a reservation stands, and `resolve` says that there is none")
-        stage.advance(rules.time_to_live.total_seconds() + 150)
-        then = provider_.resolve(witness.intents[-1])
+        vendor.advance(rules.time_to_live.total_seconds() + 150)
+        then = provider_.resolve(recorder.intents[-1])
         require(
             then.effect is not Effect.UNKNOWN, f"long after its end, `resolve` says of a reservation: {then.reason}"
         )
 
     @for_promise("U6")
     def test_a_changed_reference_is_not_taken_for_absence(
-        self, campaign: Callable[[], FaultMatrix], stage: VendorUnderTest, scenes: VoucherFactory
+        self, matrix: Callable[[], FaultMatrix], vendor: VendorUnderTest, factory: VoucherFactory
     ) -> None:
-        rules = scenes.declared.reservations
+        rules = factory.declared.reservations
         life = rules.time_to_live if rules is not None else None
         for operation in MONEY:
-            if not scenes.native(operation) or operation not in scenes.declared.resolvable:
+            if not factory.native(operation) or operation not in factory.declared.resolvable:
                 continue
-            at = campaign().rehearsals[operation].changing[-1]
-            deed, witness = make_case(operation, scenes), BeforeSendRecorder(stage)
-            provider = stage.provider()
-            stage.inject_fault("rewrite-reference", at)
-            stage.inject_fault("commit-then-drop", at)
-            with witness.watching(), suppress(VoucherGatewayError):
-                deed.call(provider, scenes.reference())
-            stage.clear_faults()
+            at = matrix().dry_runs[operation].changing[-1]
+            case, recorder = make_case(operation, factory), BeforeSendRecorder(vendor)
+            provider = vendor.provider()
+            vendor.inject_fault("rewrite-reference", at)
+            vendor.inject_fault("commit-then-drop", at)
+            with recorder.watching(), suppress(VoucherGatewayError):
+                case.call(provider, factory.reference())
+            vendor.clear_faults()
             require(
-                deed.times() == 1, f"{operation.value} under a changed reference did not happen, although it was sent"
+                case.times() == 1, f"{operation.value} under a changed reference did not happen, although it was sent"
             )
-            stage.advance((life or timedelta(days=1)).total_seconds() + 150)
-            outcome = provider.resolve(witness.intents[-1], deed.code)
+            vendor.advance((life or timedelta(days=1)).total_seconds() + 150)
+            outcome = provider.resolve(recorder.intents[-1], case.code)
             require(
                 outcome.effect not in (Effect.NOT_EXECUTED, Effect.DECLINED),
                 f"{operation.value} happened, the vendor keeps it under a changed reference, and `resolve` says"
@@ -148,20 +148,20 @@ class ResolvingContract(EffectsContract):
             )
 
 
-def _must_not_be_found(provider: VoucherProvider, intent: Intent, deed: OperationCase, what: str) -> None:
-    outcome = provider.resolve(intent, deed.code)
-    seen = f"{deed.operation.value} {what}, and `resolve` says {outcome.effect.value}: {outcome.reason}"
+def _must_not_be_found(provider: VoucherProvider, intent: Intent, case: OperationCase, what: str) -> None:
+    outcome = provider.resolve(intent, case.code)
+    seen = f"{case.operation.value} {what}, and `resolve` says {outcome.effect.value}: {outcome.reason}"
     require(outcome.effect is not Effect.SUCCEEDED, seen)
 
 
-def _outcomes(strikes: list[FaultResult]) -> Iterator[tuple[FaultResult, Outcome]]:
-    """Yield the strikes that left an outcome unknown, with what `resolve` made of it."""
-    for strike in strikes:
-        if strike.resolved is None:
+def _outcomes(results: list[FaultResult]) -> Iterator[tuple[FaultResult, Outcome]]:
+    """Yield the results that left an outcome unknown, with what `resolve` made of it."""
+    for result in results:
+        if result.resolved is None:
             continue
-        outcome = strike.resolved
+        outcome = result.resolved
         if isinstance(outcome, VoucherGatewayError):
             continue  # a read that failed; the gateway takes it for unknown
-        require(not isinstance(outcome, Exception), f"{strike.where}: `resolve` raised {type(outcome).__name__}")
+        require(not isinstance(outcome, Exception), f"{result.where}: `resolve` raised {type(outcome).__name__}")
         assert isinstance(outcome, Outcome)
-        yield strike, outcome
+        yield result, outcome

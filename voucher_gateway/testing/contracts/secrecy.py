@@ -1,41 +1,51 @@
-"""The read level: what must not be seen is not seen."""
+"""Codes, PINs and secrets do not show: not while reading, and not in calls that change something."""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import pickle
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 import attrs
+import pytest
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import VoucherGatewayError
+from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.testing.contracts.base import Contract
+from voucher_gateway.testing.contracts.base import SpendContract, changing
+from voucher_gateway.testing.contracts.changes import other_currency
+from voucher_gateway.testing.contracts.redemptions import ways_to_spend
 from voucher_gateway.testing.harness.canary import LONG_ENOUGH, Canary, listening
+from voucher_gateway.testing.harness.cases import make_case
 from voucher_gateway.testing.harness.ledger import LedgerVoucher, can, ledger_vouchers
 from voucher_gateway.testing.harness.vendor import IMPATIENT, VendorUnderTest, select_settings
+from voucher_gateway.testing.harness.vouchers import VoucherFactory
 from voucher_gateway.testing.promise_checks import for_promise, require, secrets_in
 
+_WRONG_PIN: Final = "2718281828-wrong"
 _UNKNOWN: Final = "KANARIENVOGEL-47-11/x y"
 _FAULTS: Final = ("error-before", "html", "not-json", "truncate", "drop-before", "unauthorized", "redirect")
 
 
-class LeakingContract(Contract):
-    """Codes, PINs, secrets and tokens are nobody's to see."""
+class SecrecyContract(SpendContract):
+    """Codes, PINs, secrets and tokens do not show."""
 
     @for_promise("R18")
-    def test_no_secret_shows_anywhere(self, stage: VendorUnderTest) -> None:
+    def test_no_secret_shows_anywhere(self, vendor: VendorUnderTest) -> None:
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), listening() as canary:
-            provider = stage.provider()
+            provider = vendor.provider()
             canary.packages.add(type(provider).__module__.partition(".")[0])
-            everything = [true for true in ledger_vouchers(stage) if len(true.code) >= LONG_ENOUGH]
-            require(everything, f"the stage has no code of {LONG_ENOUGH} characters to look for: seed some")
+            everything = [true for true in ledger_vouchers(vendor) if len(true.code) >= LONG_ENOUGH]
+            require(everything, f"the vendor has no code of {LONG_ENOUGH} characters to look for: seed some")
             for true in everything[:6]:
                 for call in _reads(provider, true):
                     _note_result(canary, call)
@@ -44,21 +54,59 @@ class LeakingContract(Contract):
                 _note_result(canary, lambda: provider.find(other))  # noqa: B023 - called at once
             _note_result(canary, lambda: provider.find(_UNKNOWN))
             _note_result(canary, lambda: provider.check())
-            hasty = stage.provider(**select_settings(self.provider, IMPATIENT))
+            impatient = vendor.provider(**select_settings(self.provider, IMPATIENT))
             for fault in _FAULTS:
-                if fault in stage.faults:
+                if fault in vendor.faults:
                     for at in range(2):
-                        for call in _reads(hasty, everything[0]):
-                            stage.inject_fault(fault, at)
+                        for call in _reads(impatient, everything[0]):
+                            vendor.inject_fault(fault, at)
                             _note_result(canary, call)
-                            stage.clear_faults()
+                            vendor.clear_faults()
             for value in (provider, provider.settings, VoucherQuery(code=everything[0].code)):
                 canary.note(f"the repr of a {type(value).__name__}", f"{value} {value!r}")
         canary.note("what was printed", printed.getvalue())
         canary.plant(_UNKNOWN)
-        for secret in secrets_in([stage, provider]):
+        for secret in secrets_in([vendor, provider]):
             if len(secret) >= LONG_ENOUGH:
                 canary.plant(secret)
+        where = canary.find_leak()
+        require(where is None, f"{where}")
+
+    @for_promise("E7")
+    def test_no_error_and_no_log_gives_a_code_away(
+        self,
+        vendor: VendorUnderTest,
+        provider_: VoucherProvider,
+        factory: VoucherFactory,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        canary = Canary()
+        canary.packages.add(type(provider_).__module__.partition(".")[0])
+
+        def attempt(call: Callable[[], object]) -> None:
+            try:
+                call()
+            except Exception as error:  # noqa: BLE001 - whatever a stranger's provider raises is looked at
+                canary.saw(error)
+
+        for operation in changing(provider_):
+            for fault in (None, "commit-then-drop", "error-after-commit"):
+                case = make_case(operation, factory)
+                if case.code is not None:
+                    canary.plant(case.code.reveal())
+                if fault in vendor.faults and fault is not None:
+                    vendor.inject_fault(fault, 0)
+                for _ in range(2):  # the second time it is declined, where the vendor knows the first
+                    attempt(partial(case.call, provider_, factory.reference()))
+                vendor.clear_faults()
+        for call in calls_that_fail(provider_, factory, canary.plant):
+            attempt(call)
+        for record in caplog.records:
+            canary.emit(record)
+        for text in secrets_in([vendor, provider_]):
+            if len(text) >= LONG_ENOUGH:
+                canary.plant(text)
         where = canary.find_leak()
         require(where is None, f"{where}")
 
@@ -92,3 +140,41 @@ def _note_result(canary: Canary, call: Callable[[], Any]) -> None:
         if isinstance(result, Voucher):  # the vendor's own object is kept as it came, and holds what it holds
             plain = attrs.evolve(result, raw=None)
             canary.note("the pickle of a Voucher", pickle.dumps(plain).decode("latin-1"))
+
+
+def calls_that_fail(
+    provider: VoucherProvider, factory: VoucherFactory, plant: Callable[[str], str]
+) -> Iterator[Callable[[], object]]:
+    """Yield calls that are declined for every reason that can be made to happen here.
+
+    Args:
+        provider: makes them.
+        factory: makes the vouchers.
+        plant: is called with every code and PIN before it is used.
+    """
+    for code, money, pin in _reasons(provider, factory):
+        plant(code.reveal())
+        if pin is not None:
+            plant(pin)
+        for spend in ways_to_spend(provider, factory).values():
+            for written in (code, code.reveal()):
+                yield partial(spend, written, money, pin if pin is None else Pin(pin))
+        if provider.declared.of(Operation.BALANCE).available:
+            yield partial(provider.balance, code.reveal(), pin)
+
+
+def _reasons(provider: VoucherProvider, factory: VoucherFactory) -> Iterator[tuple[Code, Money, str | None]]:
+    """Yield code, amount and PIN of what cannot be spent: by its amount, currency, PIN, code, status and validity."""
+    small, declared = factory.money(100), provider.declared
+    if not ways_to_spend(provider, factory):
+        return
+    subject = factory.spendable()
+    yield subject.code, subject.value + factory.money(1), None
+    yield subject.code, other_currency(factory), None
+    yield factory.code(), small, None
+    if "pin" in declared.stored_fields:
+        yield factory.with_pin("4815162342")[0].code, small, _WRONG_PIN
+    if factory.has_statuses:
+        yield factory.inactive().code, small, None
+    if declared.expiry.takes_instants or declared.expiry.takes_lengths:
+        yield factory.expired_voucher().code, small, None

@@ -14,16 +14,17 @@ from voucher_gateway.testing.contracts.amounts import calls_of
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger import can, ledger_vouchers, readings
 from voucher_gateway.testing.harness.reply_rewriting import each_leaf
-from voucher_gateway.testing.harness.vendor import SimulatorVendor, VendorUnderTest
+from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.promise_checks import for_promise, require
+from voucher_gateway.testing.simulated_vendor import SimulatedVendor
 
 
-class TimesContract(Contract):
+class TimestampsContract(Contract):
     """Instants are moments that everybody agrees on."""
 
     @for_promise("T1")
-    def test_every_instant_is_aware_and_in_utc(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
-        for true in ledger_vouchers(stage):
+    def test_every_instant_is_aware_and_in_utc(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
+        for true in ledger_vouchers(vendor):
             for by, reading in readings(provider_, true):
                 for name in ("valid_until", "created_at", "updated_at"):
                     _check_utc(getattr(reading, name), f"{name} of {true.id!r} by {by}")
@@ -39,8 +40,8 @@ class TimesContract(Contract):
         _check_utc(provider_.vendor_now(), "vendor_now()")
 
     @for_promise("T2")
-    def test_the_end_of_validity_is_the_vendors(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
-        for true in ledger_vouchers(stage):
+    def test_the_end_of_validity_is_the_vendors(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
+        for true in ledger_vouchers(vendor):
             values = dict(readings(provider_, true))
             for by, value in values.items():
                 require(
@@ -49,24 +50,24 @@ class TimesContract(Contract):
                     f" {true.valid_until}",
                 )
             has_end = true.valid_until is None or any(value.valid_until is not None for value in values.values())
-            require(has_end, f"{true.id!r} is valid until {true.valid_until}, and neither find nor get tells so")
+            require(has_end, f"{true.id!r} is valid until {true.valid_until}, and neither find nor get shows it")
 
     @for_promise("T3")
-    def test_a_timestamp_without_an_offset_is_malformed(self, stage: SimulatorVendor) -> None:
-        _check_malformed(stage, _without_offset, "without an offset")
+    def test_a_timestamp_without_an_offset_is_malformed(self, vendor: SimulatedVendor) -> None:
+        _check_malformed(vendor, _without_offset, "without an offset")
 
     @for_promise("T4")
-    def test_a_second_60_that_cannot_be_a_leap_second_is_malformed(self, stage: SimulatorVendor) -> None:
-        _check_malformed(stage, _with_second_60, "with a second 60 that is not a leap second")
+    def test_a_second_60_that_cannot_be_a_leap_second_is_malformed(self, vendor: SimulatedVendor) -> None:
+        _check_malformed(vendor, _with_second_60, "with a second 60 that is not a leap second")
 
 
-def _check_malformed(stage: SimulatorVendor, change: Callable[[Any], Any], what: str) -> None:
-    """Make sure that no instant is made of changed timestamps."""
-    provider = stage.provider()
-    for true in [one for one in ledger_vouchers(stage) if one.valid_until is not None][:6]:
-        stage.tamper(None)
+def _check_malformed(vendor: SimulatedVendor, change: Callable[[Any], Any], what: str) -> None:
+    """Check that no instant is made of changed timestamps."""
+    provider = vendor.provider()
+    for true in [voucher for voucher in ledger_vouchers(vendor) if voucher.valid_until is not None][:6]:
+        vendor.tamper(None)
         right_results = {by: call() for by, call in calls_of(provider, true).items()}
-        stage.tamper(each_leaf(change))
+        vendor.tamper(each_leaf(change))
         for by, call in calls_of(provider, true).items():
             try:
                 result = call()

@@ -1,4 +1,4 @@
-"""Calls as the contract makes them: refused ones, silent ones, and those of a gateway."""
+"""Calls of the contract: those that must fail or send nothing, and those through a gateway."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def expect_error(call: Callable[[], object], what: str, *kinds: type[VoucherGate
 
 
 @contextmanager
-def expect_no_request(stage: VendorUnderTest, what: str) -> Iterator[None]:
-    """Make sure that no request arrives meanwhile."""
-    before = len(stage.requests())
+def expect_no_request(vendor: VendorUnderTest, what: str) -> Iterator[None]:
+    """Check that no request arrives inside the block."""
+    before = len(vendor.request_lines)
     yield
-    arrived = stage.requests()[before:]
+    arrived = vendor.request_lines[before:]
     require(
         not arrived,
         f"{what} sent {', '.join(request.partition(' ')[0] or request for request in arrived)} to the vendor",
@@ -48,37 +48,37 @@ def expect_no_request(stage: VendorUnderTest, what: str) -> Iterator[None]:
 
 
 class AccountClient:
-    """The verbs of a gateway for the one account of a contract run, so that they look like a provider's."""
+    """The operations of a gateway for the one account of a contract run, so that they look like a provider's."""
 
     def __init__(self, gateway: Any) -> None:
         self._gateway = gateway
 
-    def __getattr__(self, verb: str) -> Any:
-        return partial(getattr(self._gateway, verb), ACCOUNT)
+    def __getattr__(self, operation: str) -> Any:
+        return partial(getattr(self._gateway, operation), ACCOUNT)
 
 
 @attrs.define
 class BeforeSendRecorder:
-    """A witness that counts what it is told, as a journal would write it.
+    """A before-send hook that records the intents, as a journal would.
 
     Attributes:
-        stage: the vendor.
-        intents: of each announced request.
-        after: how many requests had arrived when each was announced.
+        vendor: the vendor.
+        intents: the intents, in order.
+        after: how many requests had arrived before each.
     """
 
-    stage: VendorUnderTest
+    vendor: VendorUnderTest
     intents: list[Intent] = attrs.field(factory=list)
     after: list[int] = attrs.field(factory=list)
 
     def before_send(self, intent: Intent) -> None:
-        """Take note of a request that is about to be sent."""
+        """Record a request that is about to be sent."""
         self.intents.append(intent)
-        self.after.append(len(self.stage.requests()))
+        self.after.append(len(self.vendor.request_lines))
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Be the witness meanwhile."""
+        """Use this hook inside the block."""
         with use_before_send_hook(self):
             yield
 

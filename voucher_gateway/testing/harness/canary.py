@@ -1,4 +1,4 @@
-"""The canary: planted secrets that must not show up in anything a person or a log could see."""
+"""The canary: planted secrets that must not appear in anything that a person or a log could see."""
 
 from __future__ import annotations
 
@@ -57,17 +57,19 @@ class Canary(logging.Handler):
 
     def saw(self, error: BaseException) -> None:
         """Take note of an error: all that hangs on to it, even what a traceback would leave out."""
-        known: list[BaseException] = []
+        visited: list[BaseException] = []
         queue: list[BaseException | None] = [error]
         while queue:
-            one = queue.pop()
-            if one is None or one in known:
+            current = queue.pop()
+            if current is None or current in visited:
                 continue
-            known.append(one)
-            queue += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
-            shown = "".join(traceback.format_exception(one, chain=False))
-            self.note(f"the error {type(one).__name__}", f"{shown}\n{one!r}\n{one.args!r}\n{vars(one)!r}")
-            for frame in self._frames(one.__traceback__):
+            visited.append(current)
+            queue += [current.__cause__, current.__context__, *getattr(current, "exceptions", ())]
+            text = "".join(traceback.format_exception(current, chain=False))
+            self.note(
+                f"the error {type(current).__name__}", f"{text}\n{current!r}\n{current.args!r}\n{vars(current)!r}"
+            )
+            for frame in self._frames(current.__traceback__):
                 where = f"{frame.f_globals.get('__name__', frame.f_code.co_filename)}.{frame.f_code.co_qualname}"
                 for name, value in list(frame.f_locals.items()):
                     self.note(f"the local variable {name} of {where}", "\n".join(_local_texts(value)))
@@ -104,7 +106,7 @@ class Canary(logging.Handler):
         return None
 
     def look(self) -> None:
-        """Make sure that no planted secret was seen anywhere.
+        """Check that no planted secret was seen anywhere.
 
         Raises:
             AssertionError: naming where, and in which form.

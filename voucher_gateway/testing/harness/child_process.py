@@ -1,4 +1,4 @@
-"""Processes that die or freeze in the middle of a call: forked children with a gateway of their own on one journal."""
+"""Forked processes that die, freeze or are interrupted in the middle of a call, each with its own gateway."""
 
 from __future__ import annotations
 
@@ -11,19 +11,25 @@ import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Final
+from unittest.mock import patch
+from urllib.parse import urlsplit
 
 import attrs
+from sqlalchemy.engine import Connection
 
 from voucher_gateway.capabilities import RISKS
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.http.messages import EncodedRequest, Response
+from voucher_gateway.http.transport import Transport
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.open import open_journal
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.setting_types import SecretSource
+from voucher_gateway.storage.engine import Database
 from voucher_gateway.testing.harness.calls import AccountClient
 from voucher_gateway.testing.harness.vendor import ACCOUNT, VendorUnderTest
 from voucher_gateway.testing.promise_checks import require
@@ -33,8 +39,16 @@ PATIENCE_S: Final = 30.0
 
 KEYS: Final = {"1": SecretSource.of("a key that only contract runs have")}
 
-POINTS: Final = ("record_request", "close_operation", "record_without_request")
-"""The methods of a journal that write: each is come by twice, before it and after it."""
+SENDING: Final = "right before a request is sent"
+ANSWERED: Final = "after the last answer, before the result is recorded"
+BEFORE_COMMIT: Final = "before a commit"
+
+_JOURNAL_POINTS: Final = {
+    "record_request": ("before a request is recorded", SENDING),
+    "close_operation": (ANSWERED, "after the result is recorded"),
+    "record_without_request": (ANSWERED, "after the result is recorded"),
+}
+"""The methods of a journal that write, and the points before and after each."""
 
 
 @attrs.frozen
@@ -50,18 +64,18 @@ class GatewayProcess:
     journal: Journal
 
     @classmethod
-    def open(cls, stage: VendorUnderTest, url: str) -> GatewayProcess:
+    def open(cls, vendor: VendorUnderTest, url: str) -> GatewayProcess:
         """Open the journal with a provider that has sent nothing yet; every risk is accepted."""
         journal = open_journal(url, KEYS)
-        return cls(Gateway([_account(stage.provider())], journal=journal), journal)
+        return cls(Gateway([_account(vendor.provider())], journal=journal), journal)
 
     def with_provider(self, provider: VoucherProvider) -> GatewayProcess:
-        """Return a gateway with another provider on the same journal; closing that one is the caller's business."""
+        """Return a gateway with another provider on the same journal; the caller closes the provider."""
         return GatewayProcess(Gateway([_account(provider)], journal=self.journal), self.journal)
 
     @property
-    def till(self) -> AccountClient:
-        """The gateway's verbs for the account."""
+    def client(self) -> AccountClient:
+        """The gateway's operations for the account."""
         return AccountClient(self.gateway)
 
     def close(self) -> None:
@@ -74,39 +88,69 @@ def _account(provider: VoucherProvider) -> Account:
 
 
 class CrashPoints:
-    """Counts the points that a journal comes by, and strikes its process at one of them.
+    """Counts the points of a call at which a process can die, and sends this process a signal at one of them.
+
+    Points lie before and after each record in the journal, before each of its commits, and before and after each HTTP
+    request that this library sends.
 
     Args:
         at: the number of the point, from 0; None only counts.
-        strike: the signal that the process sends itself there.
-        heard: told of the point right before.
+        signal_number: the signal that the process sends itself there.
+        on_reach: called with the point right before.
     """
 
     def __init__(
         self,
         at: int | None = None,
-        strike: int = signal.SIGKILL,
-        heard: Callable[[str], None] = lambda _: None,
+        signal_number: int = signal.SIGKILL,
+        on_reach: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.passed: list[str] = []
         self._at = at
-        self._strike = strike
-        self._heard = heard
-
-    def watch(self, journal: Journal) -> None:
-        """Watch what a journal writes, from now on."""
-        for name in POINTS:
-            setattr(journal, name, self._watch(name, getattr(journal, name)))
+        self._signal_number = signal_number
+        self._on_reach = on_reach
 
     def reach(self, label: str) -> None:
-        """Come by a point."""
+        """Count a point, and send the signal if it is the one."""
         self.passed.append(label)
         if len(self.passed) - 1 == self._at:
-            self._heard(label)
-            os.kill(os.getpid(), self._strike)
+            self._on_reach(label)
+            os.kill(os.getpid(), self._signal_number)
 
-    def _watch(self, name: str, write: Callable[..., Any]) -> Callable[..., Any]:
-        before, after = _LABELS[name]
+    @contextmanager
+    def watching(self, journal: Journal | None = None) -> Iterator[None]:
+        """Count the points inside the block.
+
+        Args:
+            journal: the journal whose records and commits count; None for the commits of every database.
+        """
+        write, send = Database.write, Transport.send
+
+        @contextmanager
+        def watched_write(database: Database) -> Iterator[Connection]:
+            with write(database) as connection:
+                yield connection
+                if journal is None or database is journal.database:
+                    self.reach(BEFORE_COMMIT)
+            if journal is None:
+                self.reach("after a commit")
+
+        def watched_send(transport: Transport, request: EncodedRequest, **options: Any) -> Response:
+            where = f"{request.method} {_without_ids(urlsplit(request.url).path)}"
+            self.reach(f"before {where}")
+            response = send(transport, request, **options)
+            self.reach(f"after {where}")
+            return response
+
+        with ExitStack() as patches:
+            patches.enter_context(patch.object(Database, "write", watched_write))
+            patches.enter_context(patch.object(Transport, "send", watched_send))
+            for name in _JOURNAL_POINTS if journal is not None else ():
+                patches.enter_context(patch.object(journal, name, self._watched(name, getattr(journal, name))))
+            yield
+
+    def _watched(self, name: str, write: Callable[..., Any]) -> Callable[..., Any]:
+        before, after = _JOURNAL_POINTS[name]
 
         def call(*args: Any, **kwargs: Any) -> Any:
             self.reach(before)
@@ -117,14 +161,10 @@ class CrashPoints:
         return call
 
 
-SENDING: Final = "right before a request is sent"
-ANSWERED: Final = "after the last answer, before the result is written down"
-
-_LABELS: Final = {
-    "record_request": ("before a request is written down", SENDING),
-    "close_operation": (ANSWERED, "after the result is written down"),
-    "record_without_request": (ANSWERED, "after the result is written down"),
-}
+def _without_ids(path: str) -> str:
+    """Return a path without its ids, which differ from process to process."""
+    parts = path.split("/")
+    return "/".join("*" if len(part) > 8 and any(map(str.isdigit, part)) else part for part in parts)
 
 
 class ChildProcess:
@@ -132,18 +172,18 @@ class ChildProcess:
 
     def __init__(self, pid: int, descriptor: int) -> None:
         self.pid = pid
-        self._told = descriptor
+        self._descriptor = descriptor
         self._text = b""
-        self._gone = False
+        self._ended = False
 
     def next_message(self) -> dict[str, str]:
-        """Return the next thing that it says: the point where it is struck, or what it came to."""
+        """Return the next message of the child: the point that it reached, or the outcome of its call."""
         deadline = time.monotonic() + PATIENCE_S
         while b"\n" not in self._text:
-            ready, _, _ = select.select([self._told], [], [], max(0.0, deadline - time.monotonic()))
-            assert ready, "a process of the contract run says nothing"
-            block = os.read(self._told, 65536)
-            assert block, "a process of the contract run ended without a word"
+            ready, _, _ = select.select([self._descriptor], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, "a process of the contract run sends no message"
+            block = os.read(self._descriptor, 65536)
+            assert block, "a process of the contract run ended without a message"
             self._text += block
         line, _, self._text = self._text.partition(b"\n")
         message: dict[str, str] = json.loads(line)
@@ -152,8 +192,8 @@ class ChildProcess:
     def wait_killed(self) -> None:
         """Wait until SIGKILL has ended it."""
         _, status = os.waitpid(self.pid, 0)
-        self._gone = True
-        assert os.WIFSIGNALED(status), "a process of the contract run outlived its death"
+        self._ended = True
+        assert os.WIFSIGNALED(status), "a process of the contract run was not killed"
 
     def wait_frozen(self) -> None:
         """Wait until it is stopped."""
@@ -161,29 +201,31 @@ class ChildProcess:
         assert os.WIFSTOPPED(status), "a process of the contract run does not freeze"
 
     def resume(self) -> None:
-        """Let a frozen one go on."""
+        """Let a frozen process go on."""
         os.kill(self.pid, signal.SIGCONT)
 
     def end(self) -> None:
-        """Make sure that it is gone."""
-        if not self._gone:
+        """Kill it, unless it has ended."""
+        if not self._ended:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
-            self._gone = True
-        os.close(self._told)
+            self._ended = True
+        os.close(self._descriptor)
+
+
+Say = Callable[[dict[str, str]], None]
+"""Sends a message from a child to the process that forked it."""
 
 
 @contextmanager
-def run_forked(
-    work: Callable[[Callable[[dict[str, str]], None]], None], *, hooks: bool = True
-) -> Iterator[ChildProcess]:
-    """Run something in a forked child, which can say things; it is gone at the end.
+def run_forked(work: Callable[[Say], None], *, hooks: bool = True) -> Iterator[ChildProcess]:
+    """Run something in a forked child, which can send messages. The child is killed at the end of the block.
 
-    The child starts anew with its own connections: the library's clients and databases do so after a fork.
+    The child starts with its own connections: the library's clients and databases see to that after a fork.
 
     Args:
-        work: what to run, given how to say something.
+        work: what to run, with the function that sends a message.
         hooks: whether Python's fork hooks run. Without them this process must have one thread: where another waits for
             the interpreter's lock at that moment, the child waits for it for ever.
     """
@@ -195,71 +237,67 @@ def run_forked(
     if pid == 0:
         _in_child(work, writing)
     os.close(writing)
-    victim = ChildProcess(pid, reading)
+    child = ChildProcess(pid, reading)
     try:
-        yield victim
+        yield child
     finally:
-        victim.end()
+        child.end()
 
 
-def _in_child(work: Callable[[Callable[[dict[str, str]], None]], None], writing: int) -> None:
+def _in_child(work: Callable[[Say], None], writing: int) -> None:
     code = 1
     try:
         gc.disable()  # it would copy every page that is shared with the parent
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
-        def say(what: dict[str, str]) -> None:
-            os.write(writing, json.dumps(what).encode() + b"\n")
+        def say(message: dict[str, str]) -> None:
+            os.write(writing, json.dumps(message).encode() + b"\n")
 
         try:
             work(say)
             code = 0
-        except BaseException as error:  # noqa: BLE001 - told to the parent, and never returned into the test
-            say({"over": type(error).__name__})
+        except BaseException as error:  # noqa: BLE001 - reported to the parent, and never raised into the test
+            say({"outcome": type(error).__name__})
     finally:
         os._exit(code)
 
 
 @contextmanager
-def run_until_killed(
-    stage: VendorUnderTest, url: str, call: Callable[[AccountClient], object], at: int, strike: int = signal.SIGKILL
+def run_with_signal(
+    vendor: VendorUnderTest,
+    url: str,
+    call: Callable[[AccountClient], object],
+    at: int | None,
+    signal_number: int = signal.SIGKILL,
 ) -> Iterator[ChildProcess]:
-    """Make a call in a child, which strikes itself at a point; a child that comes to an end says what it came to."""
+    """Make a call in a child that sends itself a signal at a point. It says that point, and the outcome if it lives on.
 
-    def work(say: Callable[[dict[str, str]], None]) -> None:
-        desk = GatewayProcess.open(stage, url)
-        CrashPoints(at, strike, lambda label: say({"struck": label})).watch(desk.journal)
-        say({"over": came_to(lambda: call(desk.till))})
+    A child that lives on keeps its gateway open until the end of the block.
+    """
 
-    with run_forked(work) as victim:
-        yield victim
+    def work(say: Say) -> None:
+        process = GatewayProcess.open(vendor, url)
+        points = CrashPoints(at, signal_number, lambda label: say({"reached": label}))
+        with points.watching(process.journal):
+            outcome = outcome_name(lambda: call(process.client))
+        say({"outcome": outcome})
+        time.sleep(PATIENCE_S)
 
-
-@contextmanager
-def working(stage: VendorUnderTest, url: str, call: Callable[[AccountClient], object]) -> Iterator[ChildProcess]:
-    """Make a call in a child that is killed at the end of the block."""
-
-    def work(say: Callable[[dict[str, str]], None]) -> None:
-        desk = GatewayProcess.open(stage, url)
-        say({"over": came_to(lambda: call(desk.till))})
-
-    with run_forked(work) as victim:
-        yield victim
+    with run_forked(work) as child:
+        yield child
 
 
-def came_to(call: Callable[[], object]) -> str:
-    """Make a call, and return what it came to, in a word."""
+def outcome_name(call: Callable[[], object]) -> str:
+    """Make a call, and return its outcome: "succeeded", or the name of the error."""
     try:
         call()
-    except VoucherGatewayError as error:
+    except (VoucherGatewayError, KeyboardInterrupt) as error:
         return type(error).__name__
     return "succeeded"
 
 
-def must_have_struck(victim: ChildProcess, name: str) -> str:
-    """Return the point where a child was struck."""
-    message = victim.next_message()
-    require(
-        "struck" in message, f"{name}: another process came by other points than the first: it {message.get('over')}"
-    )
-    return message["struck"]
+def require_reached(child: ChildProcess, name: str) -> str:
+    """Return the point that a child reached; break the promise if its call ended before."""
+    message = child.next_message()
+    require("reached" in message, f"{name}: another process passed fewer points than the first: {message}")
+    return message["reached"]

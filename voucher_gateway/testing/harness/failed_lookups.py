@@ -1,4 +1,4 @@
-"""Look-ups that fail: what `resolve` makes of a call that happened when it cannot see whether it did."""
+"""Look-ups that fail: what `resolve` returns for a call that happened if it cannot see that."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 
 _FAULTS: Final = ("error-before", "unauthorized", "not-json", "truncate")
-"""What a look-up meets, where a stage has it."""
+"""The faults of look-ups, if the vendor has them."""
 
 _REFUSALS: Final = (404, 403)
-"""With which status the vendor refuses to show anything, where replies can be changed on their way."""
+"""The statuses of refusals to show anything, if replies can be changed on their way."""
 
 _ALL: Final = 8
 """How many requests meet the fault one after another: the first and whatever the provider tries instead."""
@@ -32,23 +32,23 @@ class FailedLookup:
     """One look-up of what happened, while the vendor did not show it.
 
     Attributes:
-        verb: what had happened.
-        met: what the look-up met.
-        said: what `resolve` said, or raised.
+        operation: the operation that had happened.
+        met: the fault of the look-up.
+        raised: what `resolve` returned or raised.
     """
 
-    verb: str
+    operation: str
     met: str
     raised: Outcome | Exception
 
 
 def with_failing_lookups(
-    stage: VendorUnderTest, provider: VoucherProvider, intent: Intent, code: Code | None, draw: random.Random | None
+    vendor: VendorUnderTest, provider: VoucherProvider, intent: Intent, code: Code | None, draw: random.Random | None
 ) -> Iterator[FailedLookup]:
     """Look for a call again and again, each time with another fault at another of the requests.
 
     Args:
-        stage: the vendor.
+        vendor: the vendor.
         provider: an impatient one, which repeats nothing.
         intent: the call, which the vendor carried out.
         code: as the caller knows it.
@@ -62,15 +62,15 @@ def with_failing_lookups(
             return error
 
     try_resolve()  # logs in, so that only look-ups are counted
-    start = len(stage.requests())
+    start = len(vendor.request_lines)
     try_resolve()
-    reads = len(stage.requests()) - start
-    for met, begin in _sample([(way, at) for at in range(reads) for way in _ways(stage)], draw, len(_ways(stage))):
-        name, strike = met
-        strike(begin)
+    reads = len(vendor.request_lines) - start
+    for met, begin in _sample([(way, at) for at in range(reads) for way in _ways(vendor)], draw, len(_ways(vendor))):
+        name, inject = met
+        inject(begin)
         result = try_resolve()
-        stage.clear_faults()
-        yield FailedLookup(verb=intent.verb, met=f"{name} from its request {begin} on", raised=result)
+        vendor.clear_faults()
+        yield FailedLookup(operation=intent.verb, met=f"{name} from its request {begin} on", raised=result)
 
 
 def _sample(everything: list[Any], draw: random.Random | None, first: int) -> list[Any]:
@@ -81,18 +81,18 @@ def _sample(everything: list[Any], draw: random.Random | None, first: int) -> li
     return everything[:first] + draw.sample(rest, min(_SOME, len(rest)))
 
 
-def _ways(stage: VendorUnderTest) -> list[tuple[str, Callable[[int], None]]]:
-    """Return what a look-up can meet at a stage, each with what lets it happen from a request on."""
+def _ways(vendor: VendorUnderTest) -> list[tuple[str, Callable[[int], None]]]:
+    """Return what a look-up can meet at a vendor, each with what lets it happen from a request on."""
 
     def fault(name: str) -> Callable[[int], None]:
-        def strike(begin: int) -> None:
+        def inject(begin: int) -> None:
             for at in range(begin, begin + _ALL):
-                stage.inject_fault(name, at)
+                vendor.inject_fault(name, at)
 
-        return strike
+        return inject
 
-    ways = [(f"the fault {name}", fault(name)) for name in _FAULTS if name in stage.faults]
-    refuse = getattr(stage, "refuse", None)
+    ways = [(f"the fault {name}", fault(name)) for name in _FAULTS if name in vendor.faults]
+    refuse = getattr(vendor, "refuse", None)
     if callable(refuse):
         ways += [(f"the status {status}", partial(refuse, status)) for status in _REFUSALS]
     return ways

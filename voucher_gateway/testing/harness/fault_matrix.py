@@ -1,6 +1,6 @@
-"""Calls that are struck: every fault of the vendor at the requests of every changing verb, and what was said then.
+"""Calls with faults: every fault of the vendor at the requests of every changing operation, and the results.
 
-The strikes are made once for each contract class; several promises look at them.
+The calls are made once for each contract class; several promises check the results.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from voucher_gateway.testing.harness.vendor import IMPATIENT, VendorUnderTest, s
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
 
 LAGGING: Final = "lagging-lookups"
-"""The fault by which look-ups answer from the past, where a stage has it."""
+"""The fault by which look-ups answer from the past, where a vendor has it."""
 
 _ALWAYS: Final = ("commit-then-drop", "wrong-echo", "error-before")
-"""Drawn at the changing request of every verb, where a stage has them."""
+"""Drawn at the changing request of every operation, if the vendor has them."""
 
 _SURE: Final = frozenset({"rate-limit", "unauthorized"})
 """Refusals by which a client knows that nothing was done, so that it may send again."""
@@ -39,20 +39,20 @@ _LAGS: Final = 8
 
 @attrs.frozen(kw_only=True)
 class DryRun:
-    """One verb without any fault.
+    """One operation without a fault.
 
     Attributes:
-        deed: what was done.
+        case: the call.
         arrived: the requests, in order.
-        changing: those of them that change something, by what reads were seen not to send.
-        announced: before which of the requests an announcement was made, by their positions.
-        intents: what was announced.
+        changing: the positions of those that change something: reads do not send them.
+        announced: the positions of the requests before which the before-send hook was called.
+        intents: what the hook was given.
         times: how often it happened.
         result: what the call returned.
-        said: the error, if it failed all the same.
+        error: the error, if it failed all the same.
     """
 
-    deed: OperationCase
+    case: OperationCase
     arrived: list[str]
     changing: list[int]
     announced: list[int]
@@ -67,20 +67,20 @@ class FaultResult:
     """One call that met a fault.
 
     Attributes:
-        operation: the verb.
+        operation: the operation.
         fault: the fault.
         at: the position of the request that met it.
         changing: whether that request changes something.
         commits: whether the vendor did what was asked in spite of the fault; None: as it would have.
-        said: the error that was raised; None for a result.
+        error: the error that was raised; None for a result.
         result: what was returned.
         times: how often it happened, by the ledger.
         intents: what was announced.
         repeats: how often the very request was sent again.
         repeatable: whether the provider declares that a repeat is safe.
-        resolved: what `resolve` said right afterwards, without any fault; None where nothing was unknown.
+        resolved: what `resolve` returned or raised right afterwards, without a fault; None if nothing was unknown.
         times_then: how often it had happened by then.
-        deed: the call.
+        case: the call.
     """
 
     operation: Operation
@@ -96,22 +96,22 @@ class FaultResult:
     repeatable: bool
     resolved: Outcome | Exception | None
     times_then: Decimal
-    deed: OperationCase
+    case: OperationCase
 
     @property
     def where(self) -> str:
-        """What was struck, for messages."""
+        """The call and its fault, for messages."""
         kind = "changing" if self.changing else "reading"
         return f"{self.operation.value} with the fault {self.fault} at its request {self.at} (a {kind} one)"
 
     @property
     def reply_text(self) -> str:
-        """What the call said, for messages."""
+        """The outcome of the call, for messages."""
         return "it succeeded" if self.error is None else f"{type(self.error).__name__} was raised"
 
     @property
     def unknown(self) -> bool:
-        """Whether it was said that the outcome is not known."""
+        """Whether the outcome was reported as unknown."""
         return isinstance(self.error, VoucherGatewayError) and self.error.outcome == "unknown"
 
     @property
@@ -121,65 +121,65 @@ class FaultResult:
 
 
 class FaultMatrix:
-    """Strikes one verb after another on one stage.
+    """Runs the operations of a provider at one vendor, without and with faults.
 
     Args:
-        stage: the vendor.
-        thorough: whether every fault strikes every request.
+        vendor: the vendor.
+        thorough: whether every fault is injected at every request.
     """
 
-    def __init__(self, stage: VendorUnderTest, *, thorough: bool) -> None:
-        self.stage = stage
-        self.scenes = VoucherFactory(stage, stage.provider())
+    def __init__(self, vendor: VendorUnderTest, *, thorough: bool) -> None:
+        self.vendor = vendor
+        self.factory = VoucherFactory(vendor, vendor.provider())
         self._thorough = thorough
-        self._hasty = {key: value for key, value in IMPATIENT.items() if key != "tries"}
-        self._random = random.Random(f"strikes at {self.scenes.provider.name}")  # noqa: S311 - the same in every run
+        self._impatient = {key: value for key, value in IMPATIENT.items() if key != "tries"}
+        self._random = random.Random(f"faults at {self.factory.provider.name}")  # noqa: S311 - the same in every run
         self.reading: frozenset[str] = frozenset()
-        self.rehearsals: dict[Operation, DryRun] = {}
-        self.strikes: list[FaultResult] = []
+        self.dry_runs: dict[Operation, DryRun] = {}
+        self.results: list[FaultResult] = []
         self.lagging: list[FaultResult] = []
-        self.blinded: list[FailedLookup] = []
+        self.failed_lookups: list[FailedLookup] = []
 
     def run(self) -> FaultMatrix:
-        """Rehearse and strike every changing verb of the provider."""
+        """Run every changing operation of the provider without and with faults."""
         self.reading = self.requests_of_reads()
-        for operation in changing(self.scenes.provider):
-            rehearsal = self.rehearse(operation)
-            self.rehearsals[operation] = rehearsal
-            if rehearsal.error is not None or not rehearsal.arrived:
+        for operation in changing(self.factory.provider):
+            dry_run = self.run_without_fault(operation)
+            self.dry_runs[operation] = dry_run
+            if dry_run.error is not None or not dry_run.arrived:
                 continue
-            for fault, at in self._selected_faults(rehearsal):
-                self.strikes.append(self._strike(rehearsal, fault, at))
-            if operation in self.scenes.declared.resolvable:
-                if LAGGING in self.stage.faults:
-                    self.lagging.extend(self._lag(rehearsal))
-                self.blinded.extend(self._blind(rehearsal))
+            for fault, at in self._selected_faults(dry_run):
+                self.results.append(self._run_with_fault(dry_run, fault, at))
+            if operation in self.factory.declared.resolvable:
+                if LAGGING in self.vendor.faults:
+                    self.lagging.extend(self._run_lagging(dry_run))
+                self.failed_lookups.extend(self._fail_lookups(dry_run))
         return self
 
-    def rehearse(self, operation: Operation) -> DryRun:
-        """Do a verb once with a provider that has sent nothing yet, not even for a log-in."""
-        deed = make_case(operation, self.scenes)
-        with self.fresh(hasty=False) as provider:
-            start, witness = len(self.stage.requests()), BeforeSendRecorder(self.stage)
-            error, result = self._call(deed, provider, witness)
-            arrived = self.stage.requests()[start:]
+    def run_without_fault(self, operation: Operation) -> DryRun:
+        """Make a call once, with a provider that has sent nothing yet, not even for a log-in."""
+        case = make_case(operation, self.factory)
+        with self.fresh(impatient=False) as provider:
+            start, recorder = len(self.vendor.request_lines), BeforeSendRecorder(self.vendor)
+            error, result = self._call(case, provider, recorder)
+            arrived = self.vendor.request_lines[start:]
         changes = changing_of(arrived, self.reading)
         return DryRun(
-            deed=deed,
+            case=case,
             arrived=arrived,
             changing=[index for index, request in enumerate(arrived) if request in changes],
-            announced=[request - start for request in witness.after],
-            intents=witness.intents,
-            times=deed.times(),
+            announced=[request - start for request in recorder.after],
+            intents=recorder.intents,
+            times=case.times(),
             result=result,
             error=error,
         )
 
     @contextlib.contextmanager
-    def fresh(self, *, hasty: bool = True) -> Iterator[VoucherProvider]:
-        """Give a provider that has sent nothing yet, an impatient one unless nothing is to go wrong."""
-        settings = select_settings(type(self.scenes.provider), self._hasty) if hasty else {}
-        provider = self.stage.provider(**settings)
+    def fresh(self, *, impatient: bool = True) -> Iterator[VoucherProvider]:
+        """Give a provider that has sent nothing yet; an impatient one if a fault is to be injected."""
+        settings = select_settings(type(self.factory.provider), self._impatient) if impatient else {}
+        provider = self.vendor.provider(**settings)
         try:
             yield provider
         finally:
@@ -187,19 +187,19 @@ class FaultMatrix:
 
     def requests_of_reads(self) -> frozenset[str]:
         """Return what reads send, log-ins included, so that what else is sent changes something."""
-        start = len(self.stage.requests())
-        with self.fresh(hasty=False) as provider:
-            for entry in self.stage.ledger()[:1]:
+        start = len(self.vendor.request_lines)
+        with self.fresh(impatient=False) as provider:
+            for entry in self.vendor.ledger()[:1]:
                 provider.get(str(entry["id"]))
                 provider.find(str(entry["code"]))
-        return frozenset(self.stage.requests()[start:])
+        return frozenset(self.vendor.request_lines[start:])
 
-    def _selected_faults(self, rehearsal: DryRun) -> Sequence[tuple[str, int]]:
-        faults, count = self.stage.faults, len(rehearsal.arrived)
+    def _selected_faults(self, dry_run: DryRun) -> Sequence[tuple[str, int]]:
+        faults, count = self.vendor.faults, len(dry_run.arrived)
         everything = [(fault, at) for at in range(count) for fault in sorted(faults)]
         if self._thorough:
             return everything
-        at = rehearsal.changing[-1] if rehearsal.changing else count - 1
+        at = dry_run.changing[-1] if dry_run.changing else count - 1
         drawn = [(fault, at) for fault in _ALWAYS if fault in faults]
         for commits, many in ((True, 2), (False, 1), (None, 1)):
             others = sorted(name for name in faults if faults[name] is commits and (name, at) not in drawn)
@@ -207,77 +207,78 @@ class FaultMatrix:
         others_at = [pair for pair in everything if pair not in drawn]
         return drawn + self._random.sample(others_at, min(2, len(others_at)))
 
-    def _strike(self, rehearsal: DryRun, fault: str, at: int, *, lagging: bool = False) -> FaultResult:
-        operation = rehearsal.deed.operation
-        deed = make_case(operation, self.scenes)
+    def _run_with_fault(self, dry_run: DryRun, fault: str, at: int, *, lagging: bool = False) -> FaultResult:
+        operation = dry_run.case.operation
+        case = make_case(operation, self.factory)
         with self.fresh() as provider:
-            start, witness = len(self.stage.requests()), BeforeSendRecorder(self.stage)
-            self.stage.inject_fault(fault, at)
+            start, recorder = len(self.vendor.request_lines), BeforeSendRecorder(self.vendor)
+            self.vendor.inject_fault(fault, at)
             if lagging:
                 for lag in range(_LAGS):
-                    self.stage.inject_fault(LAGGING, at + 1 + lag)
-            error, result = self._call(deed, provider, witness)
-            struck = self.stage.requests()[start:]
+                    self.vendor.inject_fault(LAGGING, at + 1 + lag)
+            error, result = self._call(case, provider, recorder)
+            arrived = self.vendor.request_lines[start:]
             if lagging:  # counting may read too, and only the look-up is to be shown the past
-                resolved = self._resolve(error, deed, provider)
-            self.stage.clear_faults()
-            times = deed.times()
+                resolved = self._resolve(error, case, provider)
+            self.vendor.clear_faults()
+            times = case.times()
             if not lagging:
-                resolved = self._resolve(error, deed, provider)
-        repeats = struck[at + 1 :].count(struck[at]) if at < len(struck) else 0
-        again = rehearsal.arrived[at + 1 :].count(rehearsal.arrived[at])
-        surely_not = fault in _SURE or self.stage.faults[fault] is None
+                resolved = self._resolve(error, case, provider)
+        repeats = arrived[at + 1 :].count(arrived[at]) if at < len(arrived) else 0
+        again = dry_run.arrived[at + 1 :].count(dry_run.arrived[at])
+        surely_not = fault in _SURE or self.vendor.faults[fault] is None
         return FaultResult(
             operation=operation,
             fault=fault,
             at=at,
-            changing=at in rehearsal.changing,
-            commits=self.stage.faults[fault],
+            changing=at in dry_run.changing,
+            commits=self.vendor.faults[fault],
             error=error,
             result=result,
             times=times,
-            intents=witness.intents,
+            intents=recorder.intents,
             repeats=0 if surely_not else max(0, repeats - again),
-            repeatable=self.scenes.declared.of(operation).repeat in (RepeatSafety.VENDOR_KEY, RepeatSafety.NATURAL_KEY),
+            repeatable=self.factory.declared.of(operation).repeat
+            in (RepeatSafety.VENDOR_KEY, RepeatSafety.NATURAL_KEY),
             resolved=resolved,
-            times_then=deed.times(),
-            deed=deed,
+            times_then=case.times(),
+            case=case,
         )
 
-    def _lag(self, rehearsal: DryRun) -> Iterator[FaultResult]:
-        """Let the vendor do it, tell nobody, and show the past to whoever looks."""
-        fault = next((name for name in _ALWAYS if self.stage.faults.get(name) is True), None)
-        if fault is not None and rehearsal.changing:
-            yield self._strike(rehearsal, fault, rehearsal.changing[-1], lagging=True)
+    def _run_lagging(self, dry_run: DryRun) -> Iterator[FaultResult]:
+        """Let the vendor carry the request out, lose the answer, and answer look-ups from the past."""
+        fault = next((name for name in _ALWAYS if self.vendor.faults.get(name) is True), None)
+        if fault is not None and dry_run.changing:
+            yield self._run_with_fault(dry_run, fault, dry_run.changing[-1], lagging=True)
 
-    def _blind(self, rehearsal: DryRun) -> Iterator[FailedLookup]:
-        """Let the vendor do it, tell nobody, and show nothing to whoever looks."""
-        fault = next((name for name in _ALWAYS if self.stage.faults.get(name) is True), None)
-        if fault is None or not rehearsal.changing:
+    def _fail_lookups(self, dry_run: DryRun) -> Iterator[FailedLookup]:
+        """Let the vendor carry the request out, lose the answer, and let look-ups fail."""
+        fault = next((name for name in _ALWAYS if self.vendor.faults.get(name) is True), None)
+        if fault is None or not dry_run.changing:
             return
-        strike = self._strike(rehearsal, fault, rehearsal.changing[-1])
-        if strike.ticket is None or strike.times_then != 1:
+        result = self._run_with_fault(dry_run, fault, dry_run.changing[-1])
+        if result.ticket is None or result.times_then != 1:
             return  # nothing is in doubt, or E1 tells what is wrong with it
-        intent, settings = Intent.from_ticket(strike.ticket), select_settings(type(self.scenes.provider), IMPATIENT)
-        with contextlib.closing(self.stage.provider(**settings)) as provider:
+        intent, settings = Intent.from_ticket(result.ticket), select_settings(type(self.factory.provider), IMPATIENT)
+        with contextlib.closing(self.vendor.provider(**settings)) as provider:
             draw = None if self._thorough else self._random
-            yield from with_failing_lookups(self.stage, provider, intent, strike.deed.code, draw)
+            yield from with_failing_lookups(self.vendor, provider, intent, result.case.code, draw)
 
     def _call(
-        self, deed: OperationCase, provider: VoucherProvider, witness: BeforeSendRecorder
+        self, case: OperationCase, provider: VoucherProvider, recorder: BeforeSendRecorder
     ) -> tuple[Exception | None, Any]:
-        with witness.watching():
+        with recorder.watching():
             try:
-                return None, deed.call(provider, self.scenes.reference())
+                return None, case.call(provider, self.factory.reference())
             except Exception as error:  # noqa: BLE001 - whatever a stranger's provider raises is looked at
                 return error, None
 
     def _resolve(
-        self, exception: Exception | None, deed: OperationCase, provider: VoucherProvider
+        self, exception: Exception | None, case: OperationCase, provider: VoucherProvider
     ) -> Outcome | Exception | None:
         if not isinstance(exception, OutcomeUnknown):
             return None
         try:
-            return provider.resolve(Intent.from_ticket(exception.ticket), deed.code)
+            return provider.resolve(Intent.from_ticket(exception.ticket), case.code)
         except Exception as error:  # noqa: BLE001 - as above
             return error

@@ -1,4 +1,4 @@
-"""The vendor's ledger at one moment, and what is different at another."""
+"""The vendor's ledger at one moment, and the differences to another moment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from voucher_gateway.testing.promise_checks import require
 
 @attrs.frozen(kw_only=True)
 class LedgerVoucher:
-    """One voucher as the ledger of a stage has it.
+    """One voucher as the ledger of a vendor has it.
 
     Attributes:
         id: the vendor's id.
@@ -59,10 +59,10 @@ class LedgerVoucher:
         )
 
 
-def ledger_vouchers(stage: VendorUnderTest) -> list[LedgerVoucher]:
-    """Return all vouchers as they truly are. A stage without any proves nothing, and is refused."""
-    vouchers = [LedgerVoucher.of(entry) for entry in stage.ledger()]
-    assert vouchers, "the stage has no vouchers: seed some (a simulator's `seed`), or the contract proves nothing"
+def ledger_vouchers(vendor: VendorUnderTest) -> list[LedgerVoucher]:
+    """Return all vouchers as they truly are. A vendor without any proves nothing, and is refused."""
+    vouchers = [LedgerVoucher.of(entry) for entry in vendor.ledger()]
+    assert vouchers, "the vendor has no vouchers: seed some (a simulator's `seed`), or the contract proves nothing"
     return vouchers
 
 
@@ -145,9 +145,9 @@ class LedgerSnapshot:
     entries: Mapping[str, Mapping[str, Any]]
 
     @classmethod
-    def of(cls, stage: VendorUnderTest) -> LedgerSnapshot:
+    def of(cls, vendor: VendorUnderTest) -> LedgerSnapshot:
         """Read the ledger."""
-        return cls({str(voucher["id"]): dict(voucher) for voucher in stage.ledger()})
+        return cls({str(voucher["id"]): dict(voucher) for voucher in vendor.ledger()})
 
     def part(self, id: str, part: str) -> Money:
         """Return one part of a voucher's value: initial, remaining or reserved."""
@@ -188,18 +188,18 @@ class LedgerSnapshot:
         return differences
 
     def require_unchanged(self, before: LedgerSnapshot, after: str) -> None:
-        """Make sure that nothing is different from before.
+        """Check that nothing is different from before.
 
         Args:
             before: the ledger then.
             after: what was done since, for the message.
         """
-        self.must_differ_only(before, after)
+        self.require_difference_only(before, after)
 
-    def must_differ_only(
+    def require_difference_only(
         self, before: LedgerSnapshot, after: str, id: str | None = None, parts: frozenset[str] = frozenset()
     ) -> None:
-        """Make sure that nothing but some parts of one voucher is different from before."""
+        """Check that nothing but some parts of one voucher is different from before."""
         for item, differing in self.differing(before).items():
             unwanted = differing - parts if item == id else differing
             which = "the voucher's" if item == id else "another voucher's"

@@ -69,7 +69,7 @@ def _logs_in(reply: Reply) -> bool:
 
 
 def leaves(document: Any, at: Place = ()) -> Iterator[tuple[Place, Any]]:
-    """Yield every value of a JSON document that is no object and no list, with its place."""
+    """Yield every value of a JSON document that is neither an object nor an array, with its place."""
     if isinstance(document, dict):
         for name, value in document.items():
             yield from leaves(value, (*at, name))
@@ -81,7 +81,7 @@ def leaves(document: Any, at: Place = ()) -> Iterator[tuple[Place, Any]]:
 
 
 def with_leaves(document: Any, change: Callable[[Any], Any]) -> Any:
-    """Return a JSON document with every value changed that is no object and no list."""
+    """Return a JSON document with every value changed that is neither an object nor an array."""
     if isinstance(document, dict):
         return {name: with_leaves(value, change) for name, value in document.items()}
     if isinstance(document, list):

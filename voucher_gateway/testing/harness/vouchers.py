@@ -1,11 +1,14 @@
-"""How the vouchers of the contract come about: by the provider's own verbs, else out of those the vendor began with."""
+"""Creates the vouchers that contract tests need: issued through the provider, or picked from the vendor's own.
+
+The provider issues them if it can. Otherwise they are picked from those that the simulator began with.
+"""
 
 from __future__ import annotations
 
 import itertools
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -55,18 +58,18 @@ class VoucherFactory:
     """Makes vouchers of every kind that a test needs, each time another one.
 
     Args:
-        stage: the vendor.
-        verbs: what they are made with: a provider, or a `Till`.
-        provider: the provider that `verbs` are of.
+        vendor: the vendor.
+        client: what makes them: a provider, or an `AccountClient`.
+        provider: the provider of `client`.
     """
 
-    def __init__(self, stage: VendorUnderTest, provider: VoucherProvider, verbs: Any = None) -> None:
-        self.stage = stage
+    def __init__(self, vendor: VendorUnderTest, provider: VoucherProvider, client: Any = None) -> None:
+        self.vendor = vendor
         self.provider = provider
-        self.verbs = provider if verbs is None else verbs
+        self.client = provider if client is None else client
         self.declared = provider.declared
         self._numbers = itertools.count(1)
-        self._random = random.Random(f"scenes of {provider.name}")  # noqa: S311 - the same vouchers in every run
+        self._random = random.Random(f"vouchers of {provider.name}")  # noqa: S311 - the same vouchers in every run
         self._used: set[str] = set()
         self._unfit: dict[str, set[str]] = {}
         self._update: Callable[[], VoucherChanges] | None = None
@@ -91,7 +94,7 @@ class VoucherFactory:
         return Code("".join(self._random.choice(letters) for _ in range(length)))
 
     def money(self, minor: int) -> Money:
-        """Return an amount in the currency of the scenes."""
+        """Return an amount in the currency of this factory."""
         return self.wrap_money(Money.from_minor(minor, self.currency))
 
     def native(self, *operations: Operation) -> bool:
@@ -100,16 +103,16 @@ class VoucherFactory:
 
     @property
     def through_gateway(self) -> bool:
-        """Whether the verbs are a gateway's."""
-        return self.verbs is not self.provider
+        """Whether a gateway makes the calls."""
+        return self.client is not self.provider
 
-    def ledger(self) -> list[Mapping[str, Any]]:
-        """Return the stage's ledger, whose codes must not show in messages."""
-        return self.stage.ledger()
+    def ledger(self) -> Sequence[Mapping[str, Any]]:
+        """Return the vendor's ledger, whose codes must not show in messages."""
+        return self.vendor.ledger()
 
-    def books(self) -> LedgerSnapshot:
+    def snapshot(self) -> LedgerSnapshot:
         """Read the ledger."""
-        return LedgerSnapshot.of(self.stage)
+        return LedgerSnapshot.of(self.vendor)
 
     # --- vouchers ---
 
@@ -124,7 +127,7 @@ class VoucherFactory:
                 "a new voucher is inactive, and the provider declares nothing that makes it spendable",
             )
             self.provider.activate(issued.id, reference=self.reference())
-        return self._subject(issued.id)
+        return self._voucher_under_test(issued.id)
 
     def inactive(self, minor: int = FACE, **fields: Any) -> VoucherUnderTest:
         """Return a voucher that was never made spendable, or was stopped."""
@@ -137,10 +140,10 @@ class VoucherFactory:
                 "a new voucher that is to be inactive is not, and the provider declares nothing that stops it",
             )
             self.provider.deactivate(issued.id, reference=self.reference())
-        return self._subject(issued.id)
+        return self._voucher_under_test(issued.id)
 
     def unspent(self) -> VoucherUnderTest:
-        """Return a voucher that nobody spends yet, for changes that a vendor may refuse of an active one."""
+        """Return a voucher that is not spent yet, for changes that a vendor may refuse of an active one."""
         return self.inactive() if self.has_statuses else self.spendable()
 
     def expired_voucher(self, minor: int = FACE) -> VoucherUnderTest:
@@ -153,20 +156,20 @@ class VoucherFactory:
         else:
             until = self.vendor_now() + timedelta(hours=1)
             subject, lasts = self.spendable(minor, valid_until=until), 2 * 3600
-        self.stage.advance(lasts)
+        self.vendor.advance(lasts)
         return subject
 
     def with_pin(self, pin: str) -> tuple[VoucherUnderTest, str]:
         """Return a voucher with a PIN, and the PIN."""
         if self.native(Operation.ISSUE):
             return self.spendable(pin=pin), pin
-        for books in self._ledger_with_restock():
-            for id, entry in books.entries.items():
+        for snapshot in self._ledger_with_restock():
+            for id, entry in snapshot.entries.items():
                 if entry.get("pin") and id not in self._used and self._is_spendable(self.provider.get(id)):
                     self._used.add(id)
-                    return self._subject(id), str(entry["pin"])
+                    return self._voucher_under_test(id), str(entry["pin"])
         raise MissingTestData(
-            "the stage has no active voucher with a PIN, and the provider cannot make one: let the simulator begin"
+            "the vendor has no active voucher with a PIN, and the provider cannot make one: let the simulator begin"
             " with some (its method `seed`)"
         )
 
@@ -176,12 +179,12 @@ class VoucherFactory:
         return self.native(Operation.ACTIVATE) or self.native(Operation.DEACTIVATE)
 
     def vendor_now(self) -> datetime:
-        """Return the vendor's time, in whole seconds, as its latest answer tells it."""
+        """Return the vendor's time, in whole seconds, by its latest answer."""
         self._any_answer()
         return self.provider.vendor_now().replace(microsecond=0)
 
     def _any_answer(self) -> None:
-        for id in self.books().entries:
+        for id in self.snapshot().entries:
             self.provider.get(id)
             return
 
@@ -190,7 +193,7 @@ class VoucherFactory:
     def voucher_with_reservation(self, minor: int = 1007) -> VoucherUnderTest:
         """Return a voucher of which an amount is set aside."""
         subject = self.spendable()
-        reservation = self.verbs.reserve(subject.code, self.money(minor), reference=self.reference(), order="O-1")
+        reservation = self.client.reserve(subject.code, self.money(minor), reference=self.reference(), order="O-1")
         return attrs.evolve(subject, reservation=reservation)
 
     def voucher_with_redemption(self, minor: int = 1007) -> VoucherUnderTest:
@@ -202,10 +205,10 @@ class VoucherFactory:
         """Take an amount off a voucher, in one step or two."""
         money = self.money(minor)
         if self.through_gateway or self.native(Operation.REDEEM):
-            done = self.verbs.redeem(subject.code, money, reference=self.reference(), order="O-1")
+            done = self.client.redeem(subject.code, money, reference=self.reference(), order="O-1")
         else:
-            hold = self.verbs.reserve(subject.code, money, reference=self.reference(), order="O-1")
-            done = self.verbs.capture(hold, reference=self.reference(), order="O-1")
+            hold = self.client.reserve(subject.code, money, reference=self.reference(), order="O-1")
+            done = self.client.capture(hold, reference=self.reference(), order="O-1")
         assert isinstance(done, Redemption)
         return done
 
@@ -252,39 +255,39 @@ class VoucherFactory:
             fields["active"] = active
         return self.provider.issue(self.new(minor, **fields), reference=self.reference())
 
-    def _subject(self, id: str) -> VoucherUnderTest:
-        books = self.books()
-        return VoucherUnderTest(id, Code(str(books.entries[id]["code"])), books.remaining(id))
+    def _voucher_under_test(self, id: str) -> VoucherUnderTest:
+        snapshot = self.snapshot()
+        return VoucherUnderTest(id, Code(str(snapshot.entries[id]["code"])), snapshot.remaining(id))
 
     def _pick_existing(self, kind: str, minor: int, fits: Callable[[Voucher], bool]) -> VoucherUnderTest:
         # Only time could make one fit that does not, and it makes no voucher fit but the expired ones.
         unfit: set[str] = set() if fits == self._is_expired else self._unfit.setdefault(kind, set())
-        for books in self._ledger_with_restock():
-            for id, entry in books.entries.items():
+        for snapshot in self._ledger_with_restock():
+            for id, entry in snapshot.entries.items():
                 if id in self._used or id in unfit or entry["currency"] != self.currency:
                     continue
-                if books.available(id) < self.money(minor) or books.reserved_amount(id).amount != 0:
+                if snapshot.available(id) < self.money(minor) or snapshot.reserved_amount(id).amount != 0:
                     continue
                 if fits(self.provider.get(id)):
                     self._used.add(id)
-                    return self._subject(id)
+                    return self._voucher_under_test(id)
                 unfit.add(id)
         raise MissingTestData(
-            f"the stage has no {kind} of {self.money(minor)} or more that is not used yet, and the provider cannot make"
-            " one: let the simulator begin with some (its method `seed`)"
+            f"the vendor has no unused {kind} of {self.money(minor)} or more, and the provider cannot make one:"
+            " let the simulator begin with some (its method `seed`)"
         )
 
     def _ledger_with_restock(self) -> Iterator[LedgerSnapshot]:
-        """Yield what the vendor has, and again after it got more, where a stage can give it more."""
-        yield (books := self.books())
-        restock = getattr(self.stage, "restock", None)
+        """Yield what the vendor has, and again after it got more, where a vendor can give it more."""
+        yield (snapshot := self.snapshot())
+        restock = getattr(self.vendor, "restock", None)
         for _ in range(_RESTOCKED if callable(restock) else 0):
             assert callable(restock)
             restock()
-            before, books = books, self.books()
-            if len(books.entries) == len(before.entries):
+            before, snapshot = snapshot, self.snapshot()
+            if len(snapshot.entries) == len(before.entries):
                 return
-            yield books
+            yield snapshot
 
     def _is_spendable(self, voucher: Voucher) -> bool:
         over = voucher.valid_until is not None and voucher.valid_until <= self.provider.vendor_now()
@@ -297,7 +300,7 @@ class VoucherFactory:
     def _currency(self) -> str:
         """Return a currency that the vendor's vouchers have, and that its amounts can carry whole."""
         decimals = self.declared.amounts.decimals
-        counts = Counter(str(entry["currency"]) for entry in self.stage.ledger())
+        counts = Counter(str(entry["currency"]) for entry in self.vendor.ledger())
         fitting = [
             currency for currency, _ in counts.most_common() if decimals is None or exponent(currency) <= decimals
         ]

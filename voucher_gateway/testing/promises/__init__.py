@@ -8,10 +8,11 @@ from typing import Final
 
 from voucher_gateway.testing.promise import Promise
 from voucher_gateway.testing.promises.crash import CRASH
-from voucher_gateway.testing.promises.reaching import REACHING
-from voucher_gateway.testing.promises.reading import READING
-from voucher_gateway.testing.promises.spending import SPENDING
+from voucher_gateway.testing.promises.effects import EFFECTS
+from voucher_gateway.testing.promises.payments import PAYMENTS
+from voucher_gateway.testing.promises.read_level import READ_LEVEL
+from voucher_gateway.testing.promises.vouchers import VOUCHERS
 
 PROMISES: Final[Mapping[str, Promise]] = {
-    promise.number: promise for promise in chain(READING, REACHING, SPENDING, CRASH)
+    promise.number: promise for promise in chain(READ_LEVEL, VOUCHERS, PAYMENTS, EFFECTS, CRASH)
 }

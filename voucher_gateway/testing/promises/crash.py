@@ -10,7 +10,7 @@ from voucher_gateway.capabilities import RISKS, Capabilities, Operation
 from voucher_gateway.conformance import Level
 from voucher_gateway.emulation.registry import with_emulations
 from voucher_gateway.testing.promise import Applies, Promise, both, has, that
-from voucher_gateway.testing.promises.issuing import WRITES_VALUE
+from voucher_gateway.testing.promises.vouchers import WRITES_VALUE
 
 
 def _changes(declared: Capabilities) -> str | None:

@@ -21,7 +21,7 @@ from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.voucher import Interval, Medium, Status, Validity, Voucher
 from voucher_gateway.money import Money, exponent
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.testing.contracts.base import SpendBase
+from voucher_gateway.testing.contracts.base import SpendContract
 from voucher_gateway.testing.harness.calls import expect_error, expect_no_request
 from voucher_gateway.testing.harness.ledger import NEW, LedgerSnapshot, is_near
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
@@ -49,15 +49,15 @@ _WITH: Final[Mapping[str, Mapping[str, Any]]] = {"tax_rate": {"taxable": True}}
 """What a field makes sense with only."""
 
 
-class IssuingContract(SpendBase):
+class IssueContract(SpendContract):
     """Issuing."""
 
     @for_promise("I1")
-    def test_issue_makes_one_voucher_of_the_value(self, provider_: VoucherProvider, scenes: VoucherFactory) -> None:
-        before = scenes.books()
-        new = scenes.new(FACE)
-        issued = provider_.issue(new, reference=scenes.reference(), order="O-1")
-        after = scenes.books()
+    def test_issue_makes_one_voucher_of_the_value(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
+        before = factory.snapshot()
+        new = factory.new(FACE)
+        issued = provider_.issue(new, reference=factory.reference(), order="O-1")
+        after = factory.snapshot()
         require(after.differing(before) == {issued.id: {NEW}}, "issuing did something else than add the one voucher")
         for part in ("initial", "remaining"):
             held = after.part(issued.id, part)
@@ -65,49 +65,47 @@ class IssuingContract(SpendBase):
         _must_tell(issued, after, new)
         require(issued.account == provider_.account, "the result names another account")
         status = provider_.get(issued.id).status
-        require(
-            issued.status in (None, status), f"the result tells the status {issued.status}, and `get` tells {status}"
-        )
+        require(issued.status in (None, status), f"the result has the status {issued.status}, and `get` has {status}")
 
     @for_promise("I2")
     def test_a_chosen_code_is_kept_as_it_is(
-        self, stage: VendorUnderTest, provider_: VoucherProvider, scenes: VoucherFactory
+        self, vendor: VendorUnderTest, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
         rules = provider_.declared.codes
         if not rules.choosable:
-            with expect_no_request(stage, "a code that cannot be chosen"):
-                new = NewVoucher(initial=scenes.money(FACE), code="CONTRACT-1")
-                _cannot(lambda: provider_.issue(new, reference=scenes.reference()), "a code that cannot be chosen")
+            with expect_no_request(vendor, "a code that cannot be chosen"):
+                new = NewVoucher(initial=factory.money(FACE), code="CONTRACT-1")
+                _cannot(lambda: provider_.issue(new, reference=factory.reference()), "a code that cannot be chosen")
             return
         kept = 0
-        for text in (*ODD_CODES, *_of_length(scenes, rules.max_length), *_of_length(scenes, rules.min_length)):
+        for text in (*ODD_CODES, *_of_length(factory, rules.max_length), *_of_length(factory, rules.min_length)):
             if not rules.min_length <= len(text) <= (rules.max_length or len(text)):
                 continue
             if any(character in rules.forbidden for character in text):
                 continue
-            issued = provider_.issue(NewVoucher(initial=scenes.money(FACE), code=text), reference=scenes.reference())
-            require(scenes.books().entries[issued.id]["code"] == text, "a chosen code reached the vendor changed")
-            require(issued.code in (None, Code(text)), "the result tells of another code than the chosen one")
+            issued = provider_.issue(NewVoucher(initial=factory.money(FACE), code=text), reference=factory.reference())
+            require(factory.snapshot().entries[issued.id]["code"] == text, "a chosen code reached the vendor changed")
+            require(issued.code in (None, Code(text)), "the result has another code than the chosen one")
             kept += 1
         require(kept, "the declared rules leave no code that could be chosen")
 
     @for_promise("I3")
     def test_a_code_outside_of_the_rules_is_refused_before_it_is_sent(
-        self, stage: VendorUnderTest, provider_: VoucherProvider, scenes: VoucherFactory
+        self, vendor: VendorUnderTest, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
         rules = provider_.declared.codes
         wrong = {
-            f"the forbidden {character!r}": f"{scenes.code().reveal()}{character}" for character in rules.forbidden
+            f"the forbidden {character!r}": f"{factory.code().reveal()}{character}" for character in rules.forbidden
         }
         if rules.min_length > 1:
-            wrong["too few characters"] = scenes.code().reveal()[: rules.min_length - 1]
+            wrong["too few characters"] = factory.code().reveal()[: rules.min_length - 1]
         if rules.max_length is not None:
-            wrong["too many characters"] = (scenes.code().reveal() * rules.max_length)[: rules.max_length + 1]
+            wrong["too many characters"] = (factory.code().reveal() * rules.max_length)[: rules.max_length + 1]
         for what, text in wrong.items():
-            new = NewVoucher(initial=scenes.money(FACE), code=text)
-            with expect_no_request(stage, f"a code with {what}"):
+            new = NewVoucher(initial=factory.money(FACE), code=text)
+            with expect_no_request(vendor, f"a code with {what}"):
                 error = expect_error(
-                    partial(provider_.issue, new, reference=scenes.reference()),
+                    partial(provider_.issue, new, reference=factory.reference()),
                     f"a code with {what}",
                     InvalidRequest,
                 )
@@ -116,33 +114,33 @@ class IssuingContract(SpendBase):
             require(error.rule, "the refusal names no rule")
 
     @for_promise("I4")
-    def test_a_code_or_id_that_is_taken_is_refused(self, provider_: VoucherProvider, scenes: VoucherFactory) -> None:
+    def test_a_code_or_id_that_is_taken_is_refused(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
         codes = provider_.declared.codes
-        taken = scenes.unspent()
-        again = [("code", NewVoucher(initial=scenes.money(FACE), code=taken.code))]
+        taken = factory.unspent()
+        again = [("code", NewVoucher(initial=factory.money(FACE), code=taken.code))]
         if codes.ids_choosable:
-            again.append(("id", scenes.new(FACE, id=taken.id)))
+            again.append(("id", factory.new(FACE, id=taken.id)))
         for what, new in again:
-            before = scenes.books()
+            before = factory.snapshot()
             expect_error(
-                partial(provider_.issue, new, reference=scenes.reference()),
+                partial(provider_.issue, new, reference=factory.reference()),
                 f"a voucher with a {what} that is taken",
                 DuplicateCode,
             )
-            scenes.books().require_unchanged(before, f"a {what} that is taken was refused")
+            factory.snapshot().require_unchanged(before, f"a {what} that is taken was refused")
 
     @for_promise("I5")
     def test_what_a_new_voucher_is_to_have_is_kept_or_refused(
-        self, stage: VendorUnderTest, provider_: VoucherProvider, scenes: VoucherFactory
+        self, vendor: VendorUnderTest, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
         for fields in _KEPT:
-            new, names = scenes.new(FACE, **fields), " and ".join(fields)
+            new, names = factory.new(FACE, **fields), " and ".join(fields)
             if not fields.keys() <= provider_.declared.stored_fields:
                 what = f"{names} of a new voucher, which `stored_fields` does not name,"
-                with expect_no_request(stage, what):
-                    _cannot(partial(provider_.issue, new, reference=scenes.reference()), what)
+                with expect_no_request(vendor, what):
+                    _cannot(partial(provider_.issue, new, reference=factory.reference()), what)
                 continue
-            issued = provider_.issue(new, reference=scenes.reference())
+            issued = provider_.issue(new, reference=factory.reference())
             held = provider_.get(issued.id, secrets=True)
             for name, value in fields.items():
                 kept = _same(getattr(held, name), value)
@@ -150,29 +148,29 @@ class IssuingContract(SpendBase):
 
     @for_promise("I9")
     def test_texts_are_kept_up_to_the_declared_length(
-        self, stage: VendorUnderTest, provider_: VoucherProvider, scenes: VoucherFactory
+        self, vendor: VendorUnderTest, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
         for name, longest in provider_.declared.max_text_lengths.items():
             if name == "code":
                 continue  # its rules are those of codes
             fitting = {name: _text(longest, name), **_WITH.get(name, {})}
-            issued = provider_.issue(scenes.new(FACE, **fitting), reference=scenes.reference())
+            issued = provider_.issue(factory.new(FACE, **fitting), reference=factory.reference())
             kept = _same(getattr(provider_.get(issued.id, secrets=True), name), fitting[name])
             require(kept, f"{name} of {longest} characters is declared to be kept, and `get` does not give it back")
-            new = scenes.new(FACE, **{**fitting, name: _text(longest + 1, name)})
+            new = factory.new(FACE, **{**fitting, name: _text(longest + 1, name)})
             what = f"{name} of {longest + 1} characters"
-            with expect_no_request(stage, what):
-                _cannot(partial(provider_.issue, new, reference=scenes.reference()), what)
+            with expect_no_request(vendor, what):
+                _cannot(partial(provider_.issue, new, reference=factory.reference()), what)
 
     @for_promise("I6")
     def test_amounts_outside_of_the_rules_are_refused_before_they_are_sent(
-        self, stage: VendorUnderTest, provider_: VoucherProvider, scenes: VoucherFactory
+        self, vendor: VendorUnderTest, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
-        for what, money, kind in _outside(provider_, scenes.currency):
-            new = _of(scenes, money)
-            with expect_no_request(stage, f"an amount {what}"):
+        for what, money, kind in _outside(provider_, factory.currency):
+            new = _of(factory, money)
+            with expect_no_request(vendor, f"an amount {what}"):
                 error = expect_error(
-                    partial(provider_.issue, new, reference=scenes.reference()),
+                    partial(provider_.issue, new, reference=factory.reference()),
                     f"an amount {what} ({money})",
                     kind,
                 )
@@ -181,67 +179,68 @@ class IssuingContract(SpendBase):
             require(error.rule, f"the refusal of {money} names no rule")
 
     @for_promise("I7")
-    def test_the_declared_amounts_can_be_issued(self, provider_: VoucherProvider, scenes: VoucherFactory) -> None:
+    def test_the_declared_amounts_can_be_issued(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
         rules = provider_.declared.amounts
-        grid = Decimal(1).scaleb(-exponent(scenes.currency))
-        smallest = Money(max(rules.minimum.quantize(grid), rules.minimum), scenes.currency)
-        amounts = [smallest, *([Money(rules.maximum, scenes.currency)] if rules.maximum is not None else [])]
+        grid = Decimal(1).scaleb(-exponent(factory.currency))
+        smallest = Money(max(rules.minimum.quantize(grid), rules.minimum), factory.currency)
+        amounts = [smallest, *([Money(rules.maximum, factory.currency)] if rules.maximum is not None else [])]
         for money in amounts:
-            issued = provider_.issue(_of(scenes, money), reference=scenes.reference())
-            held = scenes.books().part(issued.id, "initial")
+            issued = provider_.issue(_of(factory, money), reference=factory.reference())
+            held = factory.snapshot().part(issued.id, "initial")
             require(held == money, f"{money} is within the declared amounts, and became {held} at the vendor")
 
     @for_promise("I8")
     def test_an_expiry_is_kept_or_refused_as_declared(
-        self, stage: VendorUnderTest, provider_: VoucherProvider, scenes: VoucherFactory
+        self, vendor: VendorUnderTest, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
         expiry = provider_.declared.expiry
         grain = provider_.declared.expiry_resolution
-        until = scenes.vendor_now() + timedelta(days=400, hours=3, microseconds=123_456)
-        absolute, relative = scenes.new(FACE, valid_until=until), scenes.new(FACE, validity=Validity(3, Interval.DAYS))
+        until = factory.vendor_now() + timedelta(days=400, hours=3, microseconds=123_456)
+        absolute, relative = (
+            factory.new(FACE, valid_until=until),
+            factory.new(FACE, validity=Validity(3, Interval.DAYS)),
+        )
         if not expiry.takes_instants:
-            with expect_no_request(stage, "a date of expiry"):
-                _cannot(lambda: provider_.issue(absolute, reference=scenes.reference()), "a date of expiry")
+            with expect_no_request(vendor, "a date of expiry"):
+                _cannot(lambda: provider_.issue(absolute, reference=factory.reference()), "a date of expiry")
         else:
-            issued = provider_.issue(absolute, reference=scenes.reference())
-            held = _until(scenes.books(), issued.id)
+            issued = provider_.issue(absolute, reference=factory.reference())
+            held = _until(factory.snapshot(), issued.id)
             right = held is not None and held <= until < held + grain
             require(right, f"a date of expiry reached the vendor changed: {until} became {held}")
         if not expiry.takes_lengths:
-            with expect_no_request(stage, "a validity in days"):
-                _cannot(lambda: provider_.issue(relative, reference=scenes.reference()), "a validity in days")
+            with expect_no_request(vendor, "a validity in days"):
+                _cannot(lambda: provider_.issue(relative, reference=factory.reference()), "a validity in days")
         else:
-            issued = provider_.issue(relative, reference=scenes.reference())
+            issued = provider_.issue(relative, reference=factory.reference())
             if issued.status is Status.INACTIVE:
-                provider_.activate(issued.id, reference=scenes.reference())
-            held = _until(scenes.books(), issued.id)
-            due = scenes.vendor_now() + timedelta(days=3)
+                provider_.activate(issued.id, reference=factory.reference())
+            held = _until(factory.snapshot(), issued.id)
+            due = factory.vendor_now() + timedelta(days=3)
             require(
                 held is not None and is_near(held, due, timedelta(days=1, minutes=5)),
                 "a validity of three days did not end three days after the activation",
             )
 
 
-def _of(scenes: VoucherFactory, money: Money) -> NewVoucher:
-    return NewVoucher(initial=money, code=scenes.code() if scenes.declared.codes.choosable else None)
+def _of(factory: VoucherFactory, money: Money) -> NewVoucher:
+    return NewVoucher(initial=money, code=factory.code() if factory.declared.codes.choosable else None)
 
 
 def _must_tell(voucher: Voucher, after: LedgerSnapshot, new: NewVoucher) -> None:
-    require(
-        voucher.initial in (None, new.initial), f"the result tells of {voucher.initial}, and {new.initial} was issued"
-    )
+    require(voucher.initial in (None, new.initial), f"the result has {voucher.initial}, and {new.initial} was issued")
     held = after.remaining(voucher.id)
     require(voucher.remaining in (None, held), f"the result says that {voucher.remaining} is left, and {held} is")
     code = Code(str(after.entries[voucher.id]["code"]))
-    require(voucher.code in (None, code), "the result tells of another code than the voucher has")
+    require(voucher.code in (None, code), "the result has another code than the voucher has")
 
 
 def _cannot(call: Any, what: str) -> None:
     expect_error(call, what, InvalidRequest, UnsupportedOperation)
 
 
-def _of_length(scenes: VoucherFactory, length: int | None) -> list[str]:
-    return [] if length is None else [(scenes.code().reveal() * length)[-length:]]
+def _of_length(factory: VoucherFactory, length: int | None) -> list[str]:
+    return [] if length is None else [(factory.code().reveal() * length)[-length:]]
 
 
 def _text(length: int, name: str) -> str:
@@ -267,6 +266,6 @@ def _outside(provider: VoucherProvider, currency: str) -> list[tuple[str, Money,
     return problems
 
 
-def _until(books: LedgerSnapshot, id: str) -> datetime | None:
-    held = books.entries[id]["valid_until"]
+def _until(snapshot: LedgerSnapshot, id: str) -> datetime | None:
+    held = snapshot.entries[id]["valid_until"]
     return None if held is None else parse_instant(str(held)).astimezone(UTC)

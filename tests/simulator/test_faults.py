@@ -252,9 +252,9 @@ def test_pictures_are_kept_only_as_long_as_a_fault_waits_for_them(
     jar.inject("lagging-lookups", "GET *", times=1)
     _add(jar, session)
     session.get(jar.announcement["base_url"] + "/jars")
-    assert jar._application.pictures.older(0, None) == {"jars": {"a": 1}}
+    assert jar._application.snapshots.older(0, None) == {"jars": {"a": 1}}
     _add(jar, session)
-    assert jar._application.pictures.older(0, None) is None
+    assert jar._application.snapshots.older(0, None) is None
 
 
 def test_faults_wait_for_their_own_requests_and_as_often_as_said(

@@ -65,7 +65,8 @@ class FileVendor:
             return [_entry(json.loads(line)) for line in text.splitlines()]
         return [_entry(_object(row)) for row in csv.DictReader(io.StringIO(text, newline=""))]
 
-    def requests(self) -> list[str]:
+    @property
+    def request_lines(self) -> list[str]:
         return self._arrived.read_text().splitlines()
 
     def advance(self, seconds: float) -> None:
@@ -73,7 +74,7 @@ class FileVendor:
 
     def inject_fault(self, fault: str, at: int) -> None:
         with self._waiting.open("a") as waiting:
-            waiting.write(f"{len(self.requests()) + at} {fault}\n")
+            waiting.write(f"{len(self.request_lines) + at} {fault}\n")
 
     def clear_faults(self) -> None:
         self._waiting.write_text("")

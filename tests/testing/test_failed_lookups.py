@@ -19,7 +19,8 @@ from voucher_gateway.provider_api import (
     VoucherNotFound,
 )
 from voucher_gateway.testing.harness.failed_lookups import with_failing_lookups
-from voucher_gateway.testing.harness.vendor import IMPATIENT, SimulatorVendor, select_settings
+from voucher_gateway.testing.harness.vendor import IMPATIENT, select_settings
+from voucher_gateway.testing.simulated_vendor import SimulatedVendor
 from voucher_gateway_ticketing import TicketingProvider
 
 
@@ -46,11 +47,11 @@ class TakesOneErrorForAbsence(TicketingProvider):
 )
 def test_an_error_that_is_taken_for_absence_comes_to_light(kind: type[VoucherGatewayError], met: str) -> None:
     broken = type("Broken", (TakesOneErrorForAbsence,), {"kind": kind})
-    with closing(SimulatorVendor(broken, vouchers=3)) as stage:
-        provider = stage.provider(**select_settings(broken, IMPATIENT))
-        id = str(stage.ledger()[0]["id"])
+    with closing(SimulatedVendor(broken, vouchers=3)) as vendor:
+        provider = vendor.provider(**select_settings(broken, IMPATIENT))
+        id = str(vendor.ledger()[0]["id"])
         intent = provider.intent(Operation.UPDATE, reference="r-1", voucher_id=id)
-        found = {one.met: one.raised for one in with_failing_lookups(stage, provider, intent, None, None)}
+        found = {one.met: one.raised for one in with_failing_lookups(vendor, provider, intent, None, None)}
         said = found[f"{met} from its request 0 on"]
         assert isinstance(said, Outcome)
         assert said.effect is Effect.NOT_EXECUTED

@@ -40,12 +40,12 @@ ODD_TEXTS: Final = (
     "quo'te\"s",
     "a;b,c",
 )
-"""Codes and ids that no stage has, and that go wrong where a path or a query is glued together."""
+"""Codes and ids that no vendor has, and that go wrong where a path or a query is glued together."""
 ODD_ENDS: Final = ("?x=1", "&x=1", "#x", "/", "/.", "%00", "%20", ";x=1")
 """What makes an unknown code or id of a known one, unless its characters are taken for the URL's own."""
 
 _BESIDE_THE_VALUE: Final = ("taxable", "tax_rate", "order", "login", "origin", "links")
-"""What a vendor tells of a voucher that is not what it is worth, nor of what it was made."""
+"""What a vendor says about a voucher besides its value and its origin."""
 
 _READS: Final = frozenset(operation.value for operation in Operation if not operation.changes)
 _KNOWN_DIRECTIONS: Final = {
@@ -55,12 +55,12 @@ _KNOWN_DIRECTIONS: Final = {
 }
 
 
-class ReadingContract(Contract):
-    """Vouchers are found, told and remembered as the vendor has them."""
+class LookupsContract(Contract):
+    """Vouchers and their histories are as the vendor has them."""
 
     @for_promise("R1")
-    def test_find_gives_the_voucher_with_the_code(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
-        for true in ledger_vouchers(stage):
+    def test_find_gives_the_voucher_with_the_code(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
+        for true in ledger_vouchers(vendor):
             voucher = provider_.find(true.code)
             require(isinstance(voucher, Voucher), f"find gave a {type(voucher).__name__}, not a Voucher")
             check_voucher(voucher, true, "find")
@@ -68,8 +68,10 @@ class ReadingContract(Contract):
             check_voucher(provider_.find(Code(true.code)), true, "find with a Code")
 
     @for_promise("R2")
-    def test_a_code_finds_nothing_but_its_own_voucher(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
-        everything = ledger_vouchers(stage)
+    def test_a_code_finds_nothing_but_its_own_voucher(
+        self, vendor: VendorUnderTest, provider_: VoucherProvider
+    ) -> None:
+        everything = ledger_vouchers(vendor)
         codes = {true.code for true in everything}
         for true in everything[:12]:
             for how, other in _variants(true.code):
@@ -82,13 +84,13 @@ class ReadingContract(Contract):
                 fail(f"{how} of the code of {true.id!r} found the voucher {voucher.id!r}")
 
     @for_promise("R3")
-    def test_codes_and_ids_of_any_characters(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
-        for true in ledger_vouchers(stage):
+    def test_codes_and_ids_of_any_characters(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
+        for true in ledger_vouchers(vendor):
             if not (true.code + true.id).isalnum():
                 check_voucher(provider_.find(true.code), true, "find with an unusual code")
                 check_voucher(provider_.get(true.id), true, "get with an unusual id")
-        known = {text for true in ledger_vouchers(stage) for text in (true.code, true.id)}
-        for true in ledger_vouchers(stage)[:4]:
+        known = {text for true in ledger_vouchers(vendor) for text in (true.code, true.id)}
+        for true in ledger_vouchers(vendor)[:4]:
             for name, call, text in (("find", provider_.find, true.code), ("get", provider_.get, true.id)):
                 for odd in (*ODD_TEXTS, *(f"{text}{end}" for end in ODD_ENDS), f"../vouchers/{text}", f"x/../{text}"):
                     if odd in known:
@@ -97,12 +99,12 @@ class ReadingContract(Contract):
                         result = call(odd)
                     except (VoucherNotFound, InvalidRequest):
                         continue
-                    shown = odd.replace(text, "...")
-                    fail(f"{name} of {shown!r} gave the voucher {result.id!r}; nothing has this code or id")
+                    printable = odd.replace(text, "...")
+                    fail(f"{name} of {printable!r} gave the voucher {result.id!r}; nothing has this code or id")
 
     @for_promise("R4")
-    def test_get_gives_the_voucher_with_the_id(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
-        for true in ledger_vouchers(stage):
+    def test_get_gives_the_voucher_with_the_id(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
+        for true in ledger_vouchers(vendor):
             by_code, got = provider_.find(true.code), provider_.get(true.id)
             check_voucher(got, true, "get")
             require(got.account == ACCOUNT, f"get named the account {got.account!r}, not {ACCOUNT!r}")
@@ -128,33 +130,33 @@ class ReadingContract(Contract):
                 fail(f"{name} of an unknown code or id did not raise")
 
     @for_promise("R6")
-    def test_codes_and_pins_can_be_read_back(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
-        for true in ledger_vouchers(stage):
+    def test_codes_and_pins_can_be_read_back(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
+        for true in ledger_vouchers(vendor):
             got = provider_.get(true.id, secrets=True)
             require(got.code == Code(true.code), f"get(secrets=True) did not give the code of {true.id!r}")
-            require(type(got.code) is Code, "the code is no Code, so it would show itself")
+            require(type(got.code) is Code, "the code is not a Code, so it would not mask itself")
             if true.pin is not None:
                 require(got.pin == Pin(true.pin), f"get(secrets=True) did not give the PIN of {true.id!r}")
 
     @for_promise("R7")
-    def test_the_status_is_the_vendors(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
+    def test_the_status_is_the_vendors(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
         seen = set()
-        for true in ledger_vouchers(stage):
+        for true in ledger_vouchers(vendor):
             for by, reading in readings(provider_, true):
                 seen.add(reading.status)
                 require(
                     reading.status is None or (type(reading.status) is Status and reading.status.value == true.status),
                     f"{by} says {reading.status!s} of {true.id!r}; the vendor's word is {true.status!r}",
                 )
-        statuses = {true.status for true in ledger_vouchers(stage)} & {Status.ACTIVE.value, Status.INACTIVE.value}
+        statuses = {true.status for true in ledger_vouchers(vendor)} & {Status.ACTIVE.value, Status.INACTIVE.value}
         require(
             len(statuses) < 2 or None not in seen,
-            "the vendor tells active from inactive vouchers; the provider does not",
+            "the vendor has active and inactive vouchers; the provider does not distinguish them",
         )
 
     @for_promise("R11")
-    def test_the_history_is_the_vendors(self, stage: VendorUnderTest, provider_: VoucherProvider) -> None:
-        for true in ledger_vouchers(stage):
+    def test_the_history_is_the_vendors(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
+        for true in ledger_vouchers(vendor):
             history = provider_.history(true.id)
             require(
                 history.voucher_id == true.id, f"the history of {true.id!r} is said to be of {history.voucher_id!r}"
@@ -163,8 +165,7 @@ class ReadingContract(Contract):
             held = sorted(Decimal(movement["amount"]) for movement in true.movements)
             require(
                 amounts == held,
-                f"the history of {true.id!r} tells of {len(amounts)} movements, the vendor of {len(held)}, or of"
-                " others",
+                f"the history of {true.id!r} has {len(amounts)} movements, the vendor of {len(held)}, or of others",
             )
             for movement in history:
                 require(
@@ -190,15 +191,15 @@ class ReadingContract(Contract):
 
     @for_promise("R12")
     def test_the_history_says_whether_it_is_whole_and_of_when(
-        self, stage: VendorUnderTest, provider_: VoucherProvider
+        self, vendor: VendorUnderTest, provider_: VoucherProvider
     ) -> None:
-        true = richest(ledger_vouchers(stage))
+        true = richest(ledger_vouchers(vendor))
         before = provider_.history(true.id)
         require(isinstance(before.complete, bool), "complete is neither True nor False")
-        stage.advance(7200)
+        vendor.advance(7200)
         after = provider_.history(true.id)
         if before.as_of is not None or after.as_of is not None:
-            require(None not in (before.as_of, after.as_of), "as_of is told only now and then")
+            require(None not in (before.as_of, after.as_of), "as_of is missing from some answers")
             assert before.as_of is not None
             assert after.as_of is not None
             require(
@@ -208,42 +209,52 @@ class ReadingContract(Contract):
 
     @for_promise("R24")
     def test_what_the_vendor_says_beside_the_value_has_its_place(
-        self, stage: VendorUnderTest, provider_: VoucherProvider
+        self, vendor: VendorUnderTest, provider_: VoucherProvider
     ) -> None:
         lists = can(provider_, Operation.VOUCHERS)
         listed = by_id(provider_.vouchers()) if lists else {}
-        for true in ledger_vouchers(stage):
-            told = [*readings(provider_, true), *([("the list", listed[true.id])] if lists else [])]
+        for true in ledger_vouchers(vendor):
+            voucher_readings = [*readings(provider_, true), *([("the list", listed[true.id])] if lists else [])]
             for name in _BESIDE_THE_VALUE:
-                said = {by: value for by, voucher in told if (value := getattr(voucher, name)) not in (None, {})}
-                first = next(iter(said.values()), None)
+                values = {
+                    by: value for by, voucher in voucher_readings if (value := getattr(voucher, name)) not in (None, {})
+                }
+                first = next(iter(values.values()), None)
                 require(
-                    all(value == first for value in said.values()),
-                    f"of {true.id!r}, {' and '.join(said)} tell different {name}",
+                    all(value == first for value in values.values()),
+                    f"of {true.id!r}, {' and '.join(values)} tell different {name}",
                 )
                 plain = type(first) is bool or all(type(text) is str for text in _texts(first))
                 require(plain, f"{name} of {true.id!r} is a {type(first).__name__}, which no journal brings back")
 
     @for_promise("R24")
     def test_a_presentation_shows_the_voucher_that_has_the_code(
-        self, stage: VendorUnderTest, provider_: VoucherProvider
+        self, vendor: VendorUnderTest, provider_: VoucherProvider
     ) -> None:
         if not can(provider_, Operation.PRESENTATION):
             return
-        everything = ledger_vouchers(stage)
+        everything = ledger_vouchers(vendor)
         for true, other in zip(everything, [*everything[1:], everything[0]], strict=True):
-            for shown in (provider_.presentation(true.code), provider_.presentation(Code(true.code), id=true.id)):
-                require(isinstance(shown, Presentation), f"presentation gave a {type(shown).__name__}")
-                check_voucher(shown.voucher, true, "presentation")
-                require(shown.voucher.code == Code(true.code), "presentation lacks the code, which is to be printed")
-                require(shown.account == ACCOUNT, f"presentation named the account {shown.account!r}, not {ACCOUNT!r}")
+            for presentation in (
+                provider_.presentation(true.code),
+                provider_.presentation(Code(true.code), id=true.id),
+            ):
+                require(isinstance(presentation, Presentation), f"presentation gave a {type(presentation).__name__}")
+                check_voucher(presentation.voucher, true, "presentation")
+                require(
+                    presentation.voucher.code == Code(true.code), "presentation lacks the code, which is to be printed"
+                )
+                require(
+                    presentation.account == ACCOUNT,
+                    f"presentation named the account {presentation.account!r}, not {ACCOUNT!r}",
+                )
             if other.id == true.id:
                 continue
             try:
-                shown = provider_.presentation(true.code, id=other.id)
+                presentation = provider_.presentation(true.code, id=other.id)
             except (VoucherNotFound, InvalidRequest):
                 continue
-            fail(f"presentation of the code of {true.id!r} with the id {other.id!r} gave {shown.voucher.id!r}")
+            fail(f"presentation of the code of {true.id!r} with the id {other.id!r} gave {presentation.voucher.id!r}")
 
 
 def _texts(value: object) -> list[object]:

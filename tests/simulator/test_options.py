@@ -61,8 +61,8 @@ def test_several_are_read_together_and_hyphens_will_do() -> None:
         (["start=2030-01-31T12:00:00"], "is a moment with its offset"),
         (["odd=1"], "can be given in Python only"),
         (["colour=red", "colour=blue"], "is given twice"),
-        (["port=1"], "has a switch of its own, --port"),
-        (["latency-ms=1"], "has a switch of its own, --latency-ms"),
+        (["port=1"], "has its own switch, --port"),
+        (["latency-ms=1"], "has its own switch, --latency-ms"),
         (["size=1"], "there is no option 'size'; there are colour, currency, factor, most, noisy, odd, start"),
     ],
 )

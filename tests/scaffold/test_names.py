@@ -54,7 +54,7 @@ def test_what_was_probably_meant_is_said(name: str, meant: str) -> None:
 
 
 def test_a_name_that_is_installed_is_refused_with_the_distribution_that_has_it() -> None:
-    assert refusal("jtl") == "the provider jtl is there already: voucher-gateway brings it"
+    assert refusal("jtl") == "the provider jtl already exists: it comes with voucher-gateway"
 
 
 def test_a_package_that_is_there_under_another_providers_name_is_refused(

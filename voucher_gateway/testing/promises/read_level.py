@@ -55,7 +55,7 @@ def _lacks_something(declared: Capabilities) -> str | None:
     return None if lacking or not declared.can_overwrite_value else "everything is declared native"
 
 
-READING: Final = (
+READ_LEVEL: Final = (
     _read(
         "R1",
         "`find` gives the voucher that has the code.",

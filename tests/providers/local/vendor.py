@@ -66,7 +66,7 @@ class LocalVendor:
         self._ahead.write_text("0")
         self._watch()
 
-    # --- the stage ---
+    # --- the vendor ---
 
     def provider(self, **settings: Any) -> LocalProvider:
         told = {"url": self._url, "key": KEY, "page_size": PAGE_SIZE}
@@ -75,7 +75,7 @@ class LocalVendor:
         return self._made[-1]
 
     def now(self) -> datetime:
-        """Return the time of the stage."""
+        """Return the time of the vendor."""
         return datetime.now(UTC) + timedelta(seconds=float(self._ahead.read_text()))
 
     def ledger(self) -> list[Mapping[str, Any]]:
@@ -85,7 +85,8 @@ class LocalVendor:
             rows = _rows(connection, "SELECT * FROM local_vouchers WHERE deleted_at IS NULL ORDER BY number")
             return [self._entry(connection, row, cipher) for row in rows]
 
-    def requests(self) -> list[str]:
+    @property
+    def request_lines(self) -> list[str]:
         return self._arrived.read_text().splitlines()
 
     def advance(self, seconds: float) -> None:
@@ -93,7 +94,7 @@ class LocalVendor:
 
     def inject_fault(self, fault: str, at: int) -> None:
         with self._waiting.open("a") as waiting:
-            waiting.write(f"{len(self.requests()) + at} {fault}\n")
+            waiting.write(f"{len(self.request_lines) + at} {fault}\n")
 
     def clear_faults(self) -> None:
         self._waiting.write_text("")

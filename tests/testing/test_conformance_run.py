@@ -46,15 +46,15 @@ def kept(asked: SelectedPromises) -> ContractRun:
 
 
 def _run(asked: SelectedPromises, *broken: str) -> ContractRun:
-    conduct = ContractRun(asked)
+    run = ContractRun(asked)
     for test, number in asked.tests.items():
-        conduct.note(test, passed=True)
-        conduct.note(test, passed=number not in broken)
-    return conduct
+        run.note(test, passed=True)
+        run.note(test, passed=number not in broken)
+    return run
 
 
-def _verdict(conduct: ContractRun, *, write: bool = False) -> Verdict:
-    [verdict] = compare_with_files({"a contract": conduct}, write=write)
+def _verdict(run: ContractRun, *, write: bool = False) -> Verdict:
+    [verdict] = compare_with_files({"a contract": run}, write=write)
     return verdict
 
 
@@ -108,7 +108,7 @@ def test_a_promise_that_no_longer_applies_contradicts_the_file(kept: ContractRun
         _run(attrs.evolve(asked, tests=fewer, not_applicable={"P6": "no filters", **asked.not_applicable}))
     )
     assert verdict.fails
-    assert "claimed, and not kept: P6; other promises, or other reasons, are not applicable" in verdict.sentence
+    assert "claimed, and not kept: P6; other promises are not applicable" in verdict.sentence
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_class_that_does_not_count_is_not_written(asked: SelectedPromises) -> 
 def test_only_one_class_counts_for_a_provider(kept: ContractRun) -> None:
     said = list(compare_with_files({"one": kept, "other": kept}, write=True))
     assert [one.fails for one in said] == [True, True]
-    assert "say counts = False in all but one" in said[0].sentence
+    assert "set counts = False in all but one" in said[0].sentence
 
 
 def test_a_folder_that_cannot_be_written_is_said(asked: SelectedPromises, tmp_path: Path) -> None:

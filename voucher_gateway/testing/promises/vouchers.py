@@ -1,4 +1,4 @@
-"""The promises of the spend level about vouchers as such: I issuing, V changes."""
+"""The promises of the spend level about vouchers themselves: L the level, I issue, V changes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,15 @@ def _spend(number: str, says: str, advice: str, applies: Applies) -> Promise:
     return Promise(number, Level.SPEND, says, advice, applies)
 
 
-ISSUING: Final = (
+VOUCHERS: Final = (
+    Promise(
+        "L1",
+        Level.SPEND,
+        "A provider of the spend level changes something: at least one changing operation is declared native.",
+        "Declare what the vendor can do, such as Operation.ISSUE or Operation.REDEEM with native(...), and override "
+        "the method of that name. Start with one; its promises then say what else it needs. A vendor that can only be "
+        "read stays at Level.READ.",
+    ),
     _spend(
         "I1",
         "`issue` makes one voucher of exactly the value and currency asked for, and tells of it as the vendor has it.",

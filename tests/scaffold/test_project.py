@@ -79,14 +79,14 @@ def test_what_is_there_already_is_never_touched(tmp_path: Path) -> None:
     there = tmp_path / "voucher-gateway-acme"
     there.mkdir()
     there.joinpath("mine.txt").write_text("mine")
-    with pytest.raises(ConfigurationError, match="is there already, and nothing of it was changed"):
+    with pytest.raises(ConfigurationError, match="already exists; nothing in it was changed"):
         write_project(Naming.of("acme"), tmp_path)
     assert texts(there) == {"mine.txt": "mine"}
 
 
 def test_a_file_in_the_way_is_not_touched_either(tmp_path: Path) -> None:
     tmp_path.joinpath("voucher-gateway-acme").write_text("mine")
-    with pytest.raises(ConfigurationError, match="is there already"):
+    with pytest.raises(ConfigurationError, match="already exists"):
         write_project(Naming.of("acme"), tmp_path)
     assert tmp_path.joinpath("voucher-gateway-acme").read_text() == "mine"
 

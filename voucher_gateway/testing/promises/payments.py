@@ -1,4 +1,4 @@
-"""The promises of the spend level: S spending, and those about vouchers as such and about effects."""
+"""The promises of the spend level about payments: S reservations, redemptions and refunds."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import Final
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.conformance import Level
 from voucher_gateway.testing.promise import Applies, Promise, both, has, has_any, takes, that
-from voucher_gateway.testing.promises.effects import EFFECTS
-from voucher_gateway.testing.promises.issuing import ISSUING
 
 _RESERVES: Final = both(
     has(Operation.RESERVE),
@@ -27,7 +25,7 @@ def _spend(number: str, says: str, advice: str, applies: Applies) -> Promise:
     return Promise(number, Level.SPEND, says, advice, applies)
 
 
-_SPENDING: Final = (
+PAYMENTS: Final = (
     _spend(
         "S1",
         "`reserve` sets exactly the amount aside, takes nothing, and tells when it ends as declared; what is set aside"
@@ -168,9 +166,6 @@ _SPENDING: Final = (
         "Write amounts with an `AmountFormat`, or from the `Decimal`'s own digits.",
         _AMOUNTS,
     ),
-)
-
-_EXPIRING: Final = (
     _spend(
         "S23",
         "The capture of a reservation that is over is `ReservationExpired`, even where the instance has not heard the"
@@ -186,5 +181,3 @@ _EXPIRING: Final = (
         ),
     ),
 )
-
-SPENDING: Final = (*ISSUING, *_SPENDING, *_EXPIRING, *EFFECTS)
