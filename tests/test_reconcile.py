@@ -109,7 +109,7 @@ def test_another_amount_at_the_vendor_differs(shop: Shop) -> None:
 def test_two_movements_under_one_name_of_ours_are_found(shop: Shop) -> None:
     voucher_id, code = shop.voucher()
     shop.redeem(code)
-    movement = shop.running.ledger()[0]["movements"][0]  # type: ignore[index]  # a list of movements
+    movement = shop.running.ledger()[0]["movements"][0]
     reservation = shop.till("POST", "/reservations", {"code": code, "amount": "10.00", "currency": "EUR"})
     shop.till("POST", f"/reservations/{reservation['id']}/charge", {"order_number": movement["reference"]})
     found = reconcile(shop.gateway, "shop")

@@ -68,6 +68,6 @@ def test_the_vendor_sees_what_the_journal_holds(shop: Shop) -> None:
     shop.redeem(code, order="Bestellung 1001")
     entry = shop.gateway.operations()[0]
     sent = shop.journal.requests_of(entry.id)
-    movement = shop.running.ledger()[0]["movements"][0]  # type: ignore[index]  # a list of movements
+    movement = shop.running.ledger()[0]["movements"][0]
     assert movement["reference"] == sent[-1].intent.reference
     assert movement["reference"].startswith("Bestellung 1001~")

@@ -182,7 +182,7 @@ def words(url: str) -> str:
 
 def _session(database: Database) -> str:
     with database.read() as connection:
-        return str(connection.exec_driver_sql("SELECT pg_backend_pid()").fetchone()[0])
+        return str(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
 
 
 def _add_and_die(url: str) -> None:

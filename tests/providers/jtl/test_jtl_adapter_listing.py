@@ -65,7 +65,7 @@ def test_the_histories_say_what_the_ledger_says(start_jtl: StartJtl, make_adapte
         times = [one.created_at for one in history if one.created_at is not None]
         assert times == sorted(times)
         assert history.complete
-    assert max(len(voucher["movements"]) for voucher in jtl.ledger()) > 2  # type: ignore[arg-type]  # a list
+    assert max(len(voucher["movements"]) for voucher in jtl.ledger()) > 2
 
 
 def test_the_vendor_may_give_shorter_pages_than_asked_for(start_jtl: StartJtl, make_adapter: MakeAdapter) -> None:

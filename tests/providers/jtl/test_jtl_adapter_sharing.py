@@ -71,7 +71,7 @@ def test_a_token_that_ends_is_replaced_once_and_the_call_succeeds(jtl: RunningSi
     jtl.inject("expire-token", "POST /v1/reservations/*/charge")
     assert adapter.capture(reservation, reference="c").money == EUR
     assert _tokens(jtl) == 3
-    assert [movement["reference"] for movement in jtl.ledger()[0]["movements"]] == ["c"]  # type: ignore[attr-defined]  # a list
+    assert [movement["reference"] for movement in jtl.ledger()[0]["movements"]] == ["c"]
 
 
 def test_twenty_threads_replace_a_token_that_ends_once(start_jtl: StartJtl, make_adapter: MakeAdapter) -> None:

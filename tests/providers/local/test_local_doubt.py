@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 from tests.providers.local.conftest import KEY, MakeTill, Till, eur
 from voucher_gateway.provider_api import (
@@ -362,7 +363,7 @@ def test_a_commit_that_the_database_says_to_have_undone_did_nothing(
 def test_a_voucher_that_another_holds_for_too_long_is_given_up(
     make_till: MakeTill, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transactions, "_LOCK", transactions._LOCK.replace("'10s'", "'200ms'"))
+    monkeypatch.setattr(transactions, "_LOCK", sa.text(transactions._LOCK.text.replace("'10s'", "'200ms'")))
     till = make_till(postgres_url)
     code = till.code()
     with psycopg.connect(postgres_url) as other:
