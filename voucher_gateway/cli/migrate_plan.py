@@ -16,7 +16,7 @@ from voucher_gateway.cli.errors import DECLINED, DONE
 from voucher_gateway.cli.migrate_progress import progress_printer
 from voucher_gateway.cli.tables import Column, count_text, print_rows
 from voucher_gateway.errors import InvalidRequest
-from voucher_gateway.migration.file_accounts import file_accounts, is_file_name
+from voucher_gateway.migration.file_accounts import add_file_accounts, is_file_name
 from voucher_gateway.migration.plan.losses import REPORTED, find_unaccepted_risks
 from voucher_gateway.migration.plan.make import make_plan
 from voucher_gateway.migration.plan.model import Action
@@ -88,7 +88,7 @@ def plan(
         _require_writable(html, out)
     with (
         session.gateway() as configured,
-        file_accounts(configured, source, target, reveal=reveal) as gateway,
+        add_file_accounts(configured, source, target, reveal=reveal) as gateway,
         progress_printer(session.output) as printer,
     ):
         summary = make_plan(

@@ -16,7 +16,7 @@ from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import Column, count_text, print_rows
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
-from voucher_gateway.migration.file_accounts import file_accounts, is_file_name
+from voucher_gateway.migration.file_accounts import add_file_accounts, is_file_name
 from voucher_gateway.migration.plan.plan_file import Plan, open_plan
 from voucher_gateway.migration.run.progress import RunReport
 from voucher_gateway.migration.run.rollback import RollbackReport, rollback_plan
@@ -164,7 +164,7 @@ def _require_codes(plan: Plan, *, reveal: bool) -> None:
 @contextmanager
 def _gateway(session: CliContext, plan: Plan, *, reveal: bool = False) -> Iterator[Gateway]:
     source, target = plan.header.source.account, plan.header.target.account
-    with session.gateway() as configured, file_accounts(configured, source, target, reveal=reveal) as gateway:
+    with session.gateway() as configured, add_file_accounts(configured, source, target, reveal=reveal) as gateway:
         yield gateway
 
 

@@ -1,4 +1,4 @@
-from voucher_gateway.migration.file_accounts import file_accounts as file_accounts
+from voucher_gateway.migration.file_accounts import add_file_accounts as add_file_accounts
 from voucher_gateway.migration.plan.losses import LOSSES as LOSSES
 from voucher_gateway.migration.plan.losses import RISKS as RISKS
 from voucher_gateway.migration.plan.losses import find_unaccepted_risks as find_unaccepted_risks

@@ -29,7 +29,7 @@ def is_file_name(name: str) -> bool:
 
 
 @contextmanager
-def file_accounts(
+def add_file_accounts(
     gateway: Gateway, *names: str, reveal: bool = False, mask: bool = False, file_format: FileFormat | None = None
 ) -> Iterator[Gateway]:
     """Give a gateway that has all accounts of another one, and an account for each name that is the path of a file.

@@ -17,7 +17,7 @@ import attrs
 
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
-from voucher_gateway.migration.file_accounts import FILE_SUFFIXES, FileFormat, file_accounts, is_file_name
+from voucher_gateway.migration.file_accounts import FILE_SUFFIXES, FileFormat, add_file_accounts, is_file_name
 from voucher_gateway.migration.plan.losses import LOSSES, find_unaccepted_risks, require_accepted_risks
 from voucher_gateway.migration.plan.make import make_plan
 from voucher_gateway.migration.plan.model import Action
@@ -116,10 +116,12 @@ def export_vouchers(
             field="file",
             rule="a new file",
         )
-    with file_accounts(gateway, account, target, reveal=reveal, mask=not reveal, file_format=file_format) as with_file:
+    with add_file_accounts(
+        gateway, account, target, reveal=reveal, mask=not reveal, file_format=file_format
+    ) as extended:
         if file.exists():
-            _require_same_form(with_file, target, file, reveal=reveal)
-        transfer = _Transfer(with_file, account, target, plan, workers, on_read)
+            _require_same_form(extended, target, file, reveal=reveal)
+        transfer = _Transfer(extended, account, target, plan, workers, on_read)
         return transfer.carry_out(None, _EVERYTHING, on_progress, readable=reveal)
 
 
@@ -165,14 +167,14 @@ def import_vouchers(
     """
     _require_format(file, file_format)
     source = str(file.absolute())
-    with file_accounts(gateway, account, source, file_format=file_format) as with_file, ExitStack() as stack:
-        _require_readable_codes(with_file, source, file)
+    with add_file_accounts(gateway, account, source, file_format=file_format) as extended, ExitStack() as stack:
+        _require_readable_codes(extended, source, file)
         if dry_run:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="voucher-gateway-"))
-            transfer = _Transfer(with_file, source, account, Path(folder) / "plan.jsonl", workers, on_read)
+            transfer = _Transfer(extended, source, account, Path(folder) / "plan.jsonl", workers, on_read)
             return TransferReport(plan=transfer.make_plan(policy or Policy()), dry_run=True)
         plan = plan or Path(f"{source}.{account}.plan.jsonl")
-        transfer = _Transfer(with_file, source, account, plan, workers, on_read)
+        transfer = _Transfer(extended, source, account, plan, workers, on_read)
         return transfer.carry_out(policy, Policy(), on_progress, readable=True)
 
 

@@ -14,8 +14,8 @@ from voucher_gateway.migration import (
     Policy,
     Progress,
     TransferReport,
+    add_file_accounts,
     export_vouchers,
-    file_accounts,
     import_vouchers,
     load_policy,
     make_plan,
@@ -119,7 +119,7 @@ def test_an_export_never_replaces_a_file(shop: Scene, tmp_path: Path) -> None:
 
 def test_a_file_can_be_the_target_of_a_migration(shop: Scene, tmp_path: Path) -> None:
     file = str(tmp_path / "estate.csv")
-    with file_accounts(shop.gateway, "source", file, reveal=True) as gateway:
+    with add_file_accounts(shop.gateway, "source", file, reveal=True) as gateway:
         make_plan(gateway, "source", file, shop.path, policy=accepting(), copy=True)
         assert run_plan(gateway, shop.path).error is None
         assert status_of(gateway, shop.path).target == file
@@ -129,7 +129,7 @@ def test_a_file_can_be_the_target_of_a_migration(shop: Scene, tmp_path: Path) ->
 def test_a_name_that_is_neither_an_account_nor_a_file_is_not_repeated(shop: Scene) -> None:
     with (
         pytest.raises(ConfigurationError, match="there is no account of this name") as caught,
-        file_accounts(shop.gateway, SPRING),
+        add_file_accounts(shop.gateway, SPRING),
     ):
         pass
     assert SPRING not in str(caught.value)
