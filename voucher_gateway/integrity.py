@@ -1,4 +1,4 @@
-"""Whether an answer is about the voucher that was asked about."""
+"""Checks whether a reply is about the requested voucher."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from voucher_gateway.errors import IntegrityMismatch
 from voucher_gateway.models.results import Redemption, Refund, Reservation, TopUp
 from voucher_gateway.models.voucher import Voucher
 
-OTHER_VOUCHER: Final = "it tells of another voucher"
-"""What is said, and recorded of a request, where its answer names another voucher than the expected one."""
+OTHER_VOUCHER: Final = "the reply is about another voucher"
+"""The reason of an error, and of a request record, if the reply names another voucher than the expected one."""
 
 
 def voucher_id_of(result: object) -> str | None:
@@ -20,11 +20,11 @@ def voucher_id_of(result: object) -> str | None:
 
 
 def require_voucher(voucher_id: str | None, result: object) -> None:
-    """Make sure that a result names no other voucher than the expected one, as far as both are known.
+    """Check that a result does not name another voucher than the expected one, as far as both are known.
 
     Raises:
-        IntegrityMismatch: if it does.
+        IntegrityMismatch: if it names another one.
     """
-    named = voucher_id_of(result)
-    if voucher_id is not None and named is not None and named != voucher_id:
+    result_id = voucher_id_of(result)
+    if voucher_id is not None and result_id is not None and result_id != voucher_id:
         raise IntegrityMismatch(OTHER_VOUCHER)

@@ -25,7 +25,7 @@ forms, and the minus sign."""
 _BETWEEN: Final = "[^\\S\\t\\r\\n]|[\"'`´‘’‚“”„«»‹›\\u200b-\\u200f\\u2060\\ufeff\\x00-\\x08\\x0e-\\x1f]"
 """What may stand before it and be overlooked: blanks, quotes, characters without width, control characters."""
 
-# Runs are possessive (``*+``): going back into one never helps, and a long one would take for ever.
+# Runs are possessive (``*+``): backtracking never helps, and would take very long for a long run.
 _STARTS: Final = re.compile(
     f"\\A(?P<first>'*+)(?=(?:{_BETWEEN})*+[{_SIGNS}\\t\\r\\n]|\\Z)"
     f"|(?P<separator>[;,|\\t\\r\\n])(?P<later>'*+)(?=(?:{_BETWEEN})*+[{_SIGNS}])"
@@ -95,12 +95,12 @@ class CsvFormat:
         """Return the names of the columns.
 
         Raises:
-            MalformedResponse: if one is unknown or there twice, or the line is no header at all.
+            MalformedResponse: if one is unknown or there twice, or the line is not a header at all.
         """
         names, problems = _cells(body)
         if not problems and not set(names) & set(COLUMNS):
             separators = " (the columns must be separated by commas)" if b";" in body or b"\t" in body else ""
-            problems = [("", f"is no header{separators}; the columns are {', '.join(COLUMNS)}")]
+            problems = [("", f"is not a header{separators}; the columns are {', '.join(COLUMNS)}")]
         elif not problems:
             problems = [problem for place, name in enumerate(names, 1) if (problem := _wrong_name(name, place, names))]
         if problems:

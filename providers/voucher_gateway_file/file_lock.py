@@ -34,7 +34,7 @@ def lock_file(path: Path, *, writing: bool) -> Iterator[int | None]:
         writing: whether to hold it alone, and to be able to write.
 
     Raises:
-        ConfigurationError: if it is no plain file.
+        ConfigurationError: if it is not a regular file.
         ProviderUnavailable: if it cannot be opened, or another process keeps it for `WAIT_S`.
     """
     fork_safety.renew_if_forked()
@@ -74,7 +74,7 @@ def _open_file(path: Path, *, writing: bool) -> int | None:
         if stat.S_ISREG(os.fstat(file).st_mode):
             return file
         os.close(file)
-        raise ConfigurationError(f"{path.name} is no plain file")
+        raise ConfigurationError(f"{path.name} is not a regular file")
     raise ProviderUnavailable(f"{path.name} cannot be opened: {reason}")
 
 

@@ -29,7 +29,7 @@ class JsonLines:
         except MalformedResponse as error:
             return {}, [("", error.message.removeprefix("the line "))]
         if not isinstance(record, dict):
-            return {}, [("", "is no JSON object")]
+            return {}, [("", "is not a JSON object")]
         return record, []
 
     def place(self, where: str) -> str:
@@ -37,7 +37,7 @@ class JsonLines:
         return where
 
     def could_be_cut_off(self, body: bytes) -> bool:
-        """Whether this can be the beginning of a line of ours: what else is incomplete is somebody's mistake."""
+        """Whether this can be the beginning of a line of ours: any other incomplete line is a mistake."""
         return body.startswith(_BEGINNING) or _BEGINNING.startswith(body) or not body.strip(b"\0")
 
     def top(self) -> bytes:

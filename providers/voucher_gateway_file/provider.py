@@ -43,7 +43,7 @@ would look like a list without end."""
 
 
 class FileProvider(VoucherProvider):
-    """One file of vouchers, JSONL or CSV: a source or a target like any vendor, that nobody can spend at.
+    """One file of vouchers, JSONL or CSV: a source or a target like any vendor, but its vouchers cannot be spent.
 
     A file is read through before anything else is done with it, and refused as a whole if anything is wrong with it.
     A file that is not there is an empty one. Writing appends: under the file's lock, one record at a time, and on the
@@ -104,7 +104,7 @@ class FileProvider(VoucherProvider):
         *,
         secrets: bool = False,  # noqa: ARG002 - the file shows code and PIN in any case, or never
     ) -> Voucher:
-        """Return the voucher with this id. One that has no id of its own has that of its line, ``line:7``."""
+        """Return the voucher with this id. One without an id has that of its line, ``line:7``."""
         with self._file.open(Operation.GET) as file:
             voucher = None if file is None else self._file.index.with_id(file, id)
             if voucher is None:
@@ -146,7 +146,7 @@ class FileProvider(VoucherProvider):
     def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
         """Append a voucher, with all its fields. Its remaining value is its initial value.
 
-        Without an id in `new` it gets one of its own; without a code it has none. The disk has it before this returns.
+        Without an id in `new` it gets one; without a code it has none. It is on the disk before this returns.
 
         Raises:
             InvalidRequest: if the file cannot keep all of it, or may not hold its code or PIN.

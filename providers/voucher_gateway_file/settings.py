@@ -1,4 +1,4 @@
-"""What an account is told that is a file of vouchers."""
+"""The settings of an account that is a file of vouchers."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ MASKED: Final = str(Pin("0"))
 """What the mask of a code or PIN begins with. No code of a file begins so."""
 
 LIKE_A_NAME: Final = re.compile(r"[A-Za-z_ ]{1,40}", re.ASCII)
-"""Of what stands where the name of a field or column is due, only this is repeated: it may be somebody's code."""
+"""Only such a text is quoted where the name of a field or column is expected: any other may be a code."""
 
 _SECRETS: Final = ("code", "pin")
 """The fields in whose place a mask may stand."""
@@ -56,12 +56,12 @@ class FieldProblem(ValueError):
 
 
 def voucher_from(account: str, given: Object, *, id: str) -> Voucher:
-    """Return the voucher that an object tells of. A masked code or PIN is none, and named as not read.
+    """Return the voucher that an object tells of. A masked code or PIN is None, and listed in `unread`.
 
     Args:
         account: the account's name.
         given: the object; its ``account`` stays in `Voucher.raw`.
-        id: the id of a voucher that has none of its own.
+        id: the id of a voucher without one.
 
     Raises:
         ExceptionGroup: of `Wrong`, one for each field that breaks a rule; ``problems_of`` tells them.

@@ -106,14 +106,14 @@ def read_history(calls: JtlCalls, account: str, voucher_id: str, currency: str, 
 def _read_movements(
     account: str, voucher_id: str, currency: str, reply: Response
 ) -> tuple[Page[Movement], datetime | None]:
-    """Return a page of a voucher's movements, which have no currency of their own, and the vendor's clock.
+    """Return a page of a voucher's movements, which have no currency themselves, and the vendor's clock.
 
     Raises:
         IntegrityMismatch: if one is of another voucher.
     """
     page = wire.read_charges(reply)
     if any(charge.voucher_id not in (None, voucher_id) for charge in page.data):
-        raise IntegrityMismatch("the answer tells of another voucher")
+        raise IntegrityMismatch("the reply is about another voucher")
     make = partial(mapping.movement, account, currency)
     items = map_page(make, page.data, page.raw, what="charge list", at="data")
     size = page.meta.per_page or MOVEMENTS_A_PAGE

@@ -125,11 +125,11 @@ def check_issued(account: str, new: NewVoucher, created: JtlVoucher, raw: RawObj
     """Return the voucher that was created, if it is the one that was asked for."""
     issued = voucher(account, None, created, raw)
     if issued.initial != new.initial:
-        raise IntegrityMismatch(f"it tells of {issued.initial}, not of {new.initial}")
+        raise IntegrityMismatch(f"the reply has {issued.initial} instead of {new.initial}")
     if new.id is not None and issued.id != new.id:
-        raise IntegrityMismatch("it tells of another id than the one asked for")
+        raise IntegrityMismatch("the reply has another id than the request")
     if new.code is not None and issued.code is not None and issued.code != new.code:
-        raise IntegrityMismatch("it tells of another code than the one asked for")
+        raise IntegrityMismatch("the reply has another code than the request")
     return issued
 
 
@@ -153,11 +153,11 @@ def _check_moved(charge: JtlCharge, intent: Intent, kind: str) -> Money:
     assert intent.money is not None
     money = money_from(AMOUNT, charge.amount, intent.money.currency, "amount")
     if money != intent.money:
-        raise IntegrityMismatch(f"it tells of {money}, not of {intent.money}")
+        raise IntegrityMismatch(f"the reply has {money} instead of {intent.money}")
     if charge.type != kind:
-        raise IntegrityMismatch(f"it is no {kind}")
+        raise IntegrityMismatch(f"the reply is not a {kind}")
     if intent.voucher_id is not None and charge.voucher_id is not None and charge.voucher_id != intent.voucher_id:
-        raise IntegrityMismatch("it tells of another voucher")
+        raise IntegrityMismatch("the reply is about another voucher")
     return money
 
 
@@ -166,7 +166,7 @@ def reservation(account: str, intent: Intent, reservation: JtlReservation, raw: 
     assert intent.money is not None
     money = money_from(AMOUNT, reservation.amount, intent.money.currency, "amount")
     if money != intent.money:
-        raise IntegrityMismatch(f"it tells of {money}, not of {intent.money}")
+        raise IntegrityMismatch(f"the reply has {money} instead of {intent.money}")
     return Reservation(
         account=account,
         id=reservation.id,
@@ -249,7 +249,7 @@ def require_id(id: str, answer: V) -> V:
         IntegrityMismatch: if it has another one.
     """
     if answer.id != id:
-        raise IntegrityMismatch("the answer tells of another voucher")
+        raise IntegrityMismatch("the reply is about another voucher")
     return answer
 
 
@@ -260,7 +260,7 @@ def require_code(code: Code, answer: JtlVoucher) -> JtlVoucher:
         IntegrityMismatch: if it does.
     """
     if answer.code not in (None, code):
-        raise IntegrityMismatch("the answer tells of another code than the one asked for")
+        raise IntegrityMismatch("the reply has another code than the request")
     return answer
 
 

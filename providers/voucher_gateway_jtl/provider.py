@@ -168,7 +168,7 @@ class JtlProvider(HttpProvider):
         return self._calls.change(request, intent, read)
 
     def activate(self, id: str, *, reference: str, order: str | None = None) -> Voucher:
-        """Make a voucher spendable and start its validity (JTL: status). A second time may start the validity anew."""
+        """Make a voucher spendable and start its validity (JTL: status). A second call may start the validity again."""
         return self._set_status(Operation.ACTIVATE, id, "active", reference, order)
 
     def deactivate(self, id: str, *, reference: str, order: str | None = None) -> Voucher:

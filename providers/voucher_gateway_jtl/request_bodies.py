@@ -37,7 +37,7 @@ def _validate_text(text: str, field: str, longest: int = _LONGEST) -> str:
         rule = f"1 to {longest} characters"
         raise InvalidRequest(f"{field} must have {rule} at JTL, not {len(text)}", field=field, rule=rule)
     if _HALF_A_CHARACTER.search(text):
-        raise InvalidRequest(f"{field} is no valid Unicode text", field=field, rule="valid Unicode")
+        raise InvalidRequest(f"{field} is not valid Unicode text", field=field, rule="valid Unicode")
     return text
 
 

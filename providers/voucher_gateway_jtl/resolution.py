@@ -14,7 +14,7 @@ top-up              A recharge under our order number proves it. Nothing proves 
 refund              Refunds carry no reference and name no charge. Exactly one refund of our login and amount that was
                     not there before is ours; anything else a person must decide.
 reserve             Moves nothing. After the longest life of a reservation none can be standing.
-activate            The voucher's status. A repeat could start the validity anew, so it is read first.
+activate            The voucher's status. A repeat could start the validity again, so it is read first.
 deactivate, update  What was asked for is there, or is not; a repeat writes the same again. The first request may still
                     arrive after a later call that undoes it: nothing at JTL tells or prevents that.
 issue               The id is ours: a voucher of that id and value proves it. A repeat with that id cannot make two.
@@ -267,7 +267,7 @@ def _find_movement(provider: Records, intent: Intent, kind: MovementKind) -> Mov
 
 
 def _is(movement: Movement, intent: Intent, kind: MovementKind) -> bool:
-    # Not by the amount: money that moved under our reference is no proof of absence, whatever the amount.
+    # Not by the amount: money that moved under our reference does not prove absence, whatever its amount.
     return movement.kind is kind and movement.reference == intent.reference
 
 

@@ -1,4 +1,4 @@
-"""What an account at JTL is told in the config."""
+"""The settings of an account at JTL."""
 
 from __future__ import annotations
 

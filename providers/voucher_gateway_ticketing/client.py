@@ -41,7 +41,7 @@ class SellerLookup:
         fork_safety.register(self)
 
     def renew_after_fork(self) -> None:
-        """Make a new lock: one that another thread of the parent held would stay locked for ever."""
+        """Make a new lock: one that a thread of the parent held would stay locked."""
         self._lock = threading.RLock()
 
     def id(self) -> str:

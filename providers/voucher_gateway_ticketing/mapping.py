@@ -65,7 +65,7 @@ def check_new_code(code: Code) -> Code:
     except UnicodeEncodeError:
         valid = False  # raised below, as the error itself would carry the code along
     if not valid:
-        raise InvalidRequest("code is no valid Unicode text", field="code", rule="valid Unicode")
+        raise InvalidRequest("code is not valid Unicode text", field="code", rule="valid Unicode")
     return code
 
 
@@ -104,7 +104,7 @@ def check_range(money: Money) -> None:
 
 
 def check_currency(money: Money, currency: str) -> None:
-    """Make sure that money is in the currency of the account, as a voucher has none of its own.
+    """Make sure that money is in the currency of the account, because a voucher has no currency itself.
 
     Raises:
         InvalidRequest: if it is not.
@@ -176,7 +176,7 @@ def amount(currency: str, voucher: TicketingVoucher) -> Money:
 
 
 def with_id(voucher: TicketingVoucher, id: str) -> TicketingVoucher:
-    """Return the wire object with the id that it was asked for by, if it shows none of its own."""
+    """Return the wire object with the id of the request, if it shows no id itself."""
     return voucher if voucher.own_id else attrs.evolve(voucher, id=id)
 
 
@@ -187,7 +187,7 @@ def same_voucher(voucher: TicketingVoucher, id: str) -> TicketingVoucher:
         IntegrityMismatch: if it shows another.
     """
     if voucher.own_id not in (None, id):
-        raise IntegrityMismatch("it tells of another voucher")
+        raise IntegrityMismatch("the reply is about another voucher")
     return with_id(voucher, id)
 
 
@@ -198,7 +198,7 @@ def check_issued(new: NewVoucher, code: Code, voucher: TicketingVoucher) -> None
         IntegrityMismatch: naming what is different.
     """
     if voucher.code != code:
-        raise IntegrityMismatch("it tells of another code than the one asked for")
+        raise IntegrityMismatch("the reply has another code than the request")
     _check_amount_of(voucher, new.initial)
     if new.valid_until is not None:
         _check_expiry_of(voucher, expiry(new.valid_until))
@@ -232,19 +232,19 @@ def check_same_reading(currency: str, single: TicketingVoucher, listed: Ticketin
 def _check_amount_of(voucher: TicketingVoucher, money: Money) -> None:
     shown_amount = amount(money.currency, voucher)
     if shown_amount != money:
-        raise IntegrityMismatch(f"it tells of {shown_amount}, not of {money}")
+        raise IntegrityMismatch(f"the reply has {shown_amount} instead of {money}")
 
 
 def _check_expiry_of(voucher: TicketingVoucher, until: str | None) -> None:
     if expiry(voucher.valid_until) != until:
-        raise IntegrityMismatch("it tells of another expiry than the one asked for")
+        raise IntegrityMismatch("the reply has another expiry than the request")
 
 
 def history(account: str, currency: str, id: str, history: TicketingHistory) -> History:
     """Return a voucher's transactions as its history, oldest first.
 
     They are redemptions, whatever their sign, which is not documented. If there are both signs, one of them gives back
-    what the other took; which does which nobody can say, so the kind is unknown then.
+    what the other took; it is not known which, so the kind is unknown then.
     """
     signs = {entry.amount > 0 for entry in history.entries if entry.amount}
     kind = MovementKind.UNKNOWN if len(signs) > 1 else MovementKind.REDEMPTION

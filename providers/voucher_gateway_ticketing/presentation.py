@@ -125,7 +125,7 @@ def check_info(info: TicketingInfo, id: str, code: Code) -> None:
     """
     info.voucher = mapping.same_voucher(info.voucher, id)
     if info.voucher.code != code:
-        raise IntegrityMismatch("it tells of another code than the one asked for")
+        raise IntegrityMismatch("the reply has another code than the request")
 
 
 def presentation(account: str, currency: str, info: TicketingInfo, raw: RawObject) -> Presentation:
@@ -165,7 +165,7 @@ def presentation(account: str, currency: str, info: TicketingInfo, raw: RawObjec
 def _rate(rate: Decimal) -> str:
     exponent = rate.as_tuple().exponent
     if not isinstance(exponent, int) or max(abs(exponent), abs(rate.adjusted())) > _LONGEST_RATE:
-        raise MalformedResponse("the tax rate is no percentage", problems=("seller.taxRate: expected a percentage",))
+        raise MalformedResponse("the tax rate is not a percentage", problems=("seller.taxRate: expected a percentage",))
     text = f"{rate:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 

@@ -77,7 +77,7 @@ class TicketingProvider(HttpProvider):
         self._reads = Reads(account, settings, self.http)
 
     def check(self) -> AccountCheck:
-        """Look at the seller and the list of vouchers, and say what was told.
+        """Read the seller and the list of vouchers, and return the currency and the clock skew.
 
         Raises:
             ConfigurationError: if the seller has another currency than the config says, or the key has no seller.
@@ -224,8 +224,8 @@ class TicketingProvider(HttpProvider):
     def update(self, id: str, changes: VoucherChanges, *, reference: str, order: str | None = None) -> Voucher:
         """Change the expiry. The vendor overwrites amount and expiry together, so the amount is read and sent back.
 
-        It is read twice, by id and from the list, and read again afterwards. A change of the amount in between, by
-        somebody else, is undone by that.
+        It is read twice, by id and from the list, and read again afterwards. If another program changes the amount
+        in between, this call undoes that change.
 
         Raises:
             MalformedResponse: if the two readings disagree; nothing was sent.
@@ -248,7 +248,7 @@ class TicketingProvider(HttpProvider):
             valid_until_before=resolution.note(mapping.expiry(before.valid_until)),
             amount_written=str(value),
         )
-        # In the vendor's own digits, 29.999999999999996 included: whatever it means by them, it goes on meaning it.
+        # In the vendor's own digits, such as 29.999999999999996, so that the amount does not change.
         body = {"amount": before.amount, "validUntil": until}
 
         def make(voucher: wire.TicketingVoucher, raw: RawObject) -> Voucher:

@@ -1,4 +1,4 @@
-"""What an account at the ticketing vendor (vivenu) is told in the config."""
+"""The settings of an account at the ticketing vendor (vivenu)."""
 
 from __future__ import annotations
 

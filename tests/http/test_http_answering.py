@@ -202,7 +202,7 @@ def stumble(error: Exception) -> Callable[[Response], object]:
     "error",
     [
         MalformedResponse("the amount is missing"),
-        IntegrityMismatch("it tells of 1.00 EUR, not of 10.53 EUR"),
+        IntegrityMismatch("the reply has 1.00 EUR instead of 10.53 EUR"),
         KeyError("amount"),
         RecursionError(),
         # Were this taken at its word, the charge would be sent again.

@@ -233,7 +233,7 @@ def test_what_is_no_json_number_is_refused(value: object) -> None:
 
 
 def test_a_float_trips_the_wire() -> None:
-    with pytest.raises(TypeError, match="no exact amount"):
+    with pytest.raises(TypeError, match="not an exact amount"):
         NUMBER.read(10.5, "EUR")
 
 

@@ -160,7 +160,7 @@ def test_a_validator_of_the_class_is_asked_and_not_quoted(converter: cattrs.Conv
 
 
 def test_a_mistake_of_ours_is_not_blamed_on_the_vendor() -> None:
-    with pytest.raises(TypeError, match="a float is no exact amount"):
+    with pytest.raises(TypeError, match="a float is not an exact amount"):
         structure(strict_converter(), Numbered, {"amount": 1.5}, what="thing")
 
 

@@ -136,7 +136,7 @@ def test_the_callers_decimal_context_changes_nothing() -> None:
 def test_what_is_no_strict_json_is_malformed_and_not_quoted(body: bytes) -> None:
     with pytest.raises(MalformedResponse) as caught:
         decode(body, what="voucher list")
-    assert str(caught.value).startswith("the voucher list is no strict JSON: ")
+    assert str(caught.value).startswith("the voucher list is not strict JSON: ")
     assert "SECRET" not in str(caught.value)
     assert len(str(caught.value)) < 120
     assert caught.value.__context__ is None, "the context would carry the payload into tracebacks"

@@ -39,7 +39,7 @@ class Branding:
     """The seller's logos, as URLs, and colours. What the vendor did not say is None.
 
     Attributes:
-        customized: whether the seller has a branding of its own.
+        customized: whether the seller has its own branding.
         shop_logo: for the shop.
         event_logo: for events.
         mail_logo: for e-mails.

@@ -139,7 +139,7 @@ class VoucherQuery:
         batch: this campaign or group.
         has_value: True for those with value left, False for those used up.
         native: the vendor's own filters, by the vendor's names. The provider checks the values.
-        newest_first: the order by creation; None takes whatever pages most safely.
+        newest_first: the order by creation; None takes the order that pages most safely.
         limit: at most so many vouchers.
         resume: the `resume_token` of an earlier listing of the same query, to go on where that one stopped.
     """

@@ -182,7 +182,7 @@ class Voucher:
         deletable: whether the vendor would delete it now.
         raw: the vendor's own object.
         replayed: whether the journal told this from an earlier call, without asking the vendor.
-        unread: the fields that are None although the vendor has something there, which is no such thing as ours.
+        unread: the fields that are None although the vendor has a value, because it is not a value of this interface.
     """
 
     account: str

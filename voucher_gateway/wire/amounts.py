@@ -126,7 +126,7 @@ def _grid(currency: str) -> _Grid:
     except InvalidRequest:
         places = None
     if places is None:
-        raise NotRepresentable("the currency is no active one of ISO 4217", currency)
+        raise NotRepresentable("the currency is not an active one of ISO 4217", currency)
     # Quantizing in this context raises instead of rounding, and instead of writing out an absurd exponent.
     exact = Context(prec=MAX_DIGITS + places, traps=[InvalidOperation, Inexact])
     return _Grid(currency, places, Decimal((0, (1,), -places)), Decimal((0, (0,), -places)), exact)
@@ -204,14 +204,14 @@ class JsonNumber(AmountFormat):
 
         Raises:
             TypeError: for a float, which `decode` never makes: exactness was lost before.
-            WireError: for anything else that is no number.
+            WireError: for everything that is not a number.
         """
         if type(value) is Decimal and value.is_finite():
             return value
         if type(value) is int:
             return Decimal(value)
         if isinstance(value, float):
-            raise TypeError("a float is no exact amount: read the JSON with decode()")
+            raise TypeError("a float is not an exact amount: read the JSON with decode()")
         raise WireError("expected a number")
 
     def money(self, number: Decimal, currency: str) -> Money:

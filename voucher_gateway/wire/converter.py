@@ -6,7 +6,7 @@ that takes exactly its JSON form; a field of any other type is refused when its 
 ========================================== ==========================================================
 type in a wire class                       takes
 ========================================== ==========================================================
-``str``, ``int``, ``bool``                 exactly that; a bool is no int
+``str``, ``int``, ``bool``                 exactly that; a bool is not an int
 ``Decimal``                                a number, with a point or without
 ``Annotated[Decimal, format]``             whatever the `AmountFormat` parses
 ``datetime``                               an RFC 3339 timestamp; becomes UTC
@@ -112,7 +112,7 @@ def rename_to_camel(cls: type[Any], **vendor_names: str) -> dict[str, Any]:
 
     Args:
         cls: the wire class.
-        **vendor_names: the vendor's names of fields that are no plain camel case.
+        **vendor_names: the vendor's names of fields that are not plain camel case.
 
     Raises:
         ConfigurationError: if the class lacks a field that is named.

@@ -38,7 +38,7 @@ class _Refused(ValueError):
 
 
 def _constant(name: str) -> NoReturn:
-    raise _Refused(f"{name} is no JSON number")
+    raise _Refused(f"{name} is not a JSON number")
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -83,7 +83,7 @@ def decode(body: bytes, *, what: str = "reply", max_values: int | None = None) -
     # Raised out here so that no exception with the whole text inside hangs on to this one as its context.
     problem = value.text
     del body, value
-    raise MalformedResponse(f"the {what} is no strict JSON: {problem}")
+    raise MalformedResponse(f"the {what} is not strict JSON: {problem}")
 
 
 @attrs.frozen
@@ -135,7 +135,8 @@ def encode(value: object) -> bytes:
     """Write a value as compact UTF-8 JSON; a `Decimal` becomes a plain number of its own digits, never ``1E+1``.
 
     Raises:
-        TypeError: for a float anywhere, a name that is no str, and whatever JSON does not know (masked text, too).
+        TypeError: for a float, a name that is not a str, and every other value that JSON does not have (also masked
+            text).
         ValueError: for NaN, infinities and exponents beyond those that `decode` reads.
         InvalidRequest: for text with half a surrogate pair, which no caller meant to send.
     """

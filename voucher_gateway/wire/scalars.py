@@ -23,7 +23,7 @@ Currency = NewType("Currency", str)
 
 
 def scalar_hook(kind: Any) -> Hook | None:
-    """Return the hook of a type that stands for a single value; None if it is no such type."""
+    """Return the hook of a type that stands for a single value; None for every other type."""
     return enum_hook(kind) if isinstance(kind, enum.EnumMeta) else _HOOKS.get(kind)
 
 

@@ -39,7 +39,7 @@ def structure(converter: cattrs.Converter, cls: type[T], payload: object, *, wha
         value: T = converter.get_structure_hook(cls)(payload, cls)
         return value
     except (KeyError, ValueError):
-        pass  # once more and slowly, to find out all that is wrong; outside, lest the value hang on as context
+        pass  # the problems are collected below: in the handler, the error's context would keep the value
     problems = _problems(converter, cls, payload)
     del payload
     raise malformed_error(what, problems)

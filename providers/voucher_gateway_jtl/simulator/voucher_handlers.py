@@ -145,7 +145,7 @@ class VoucherCalls:
         return Reply(204)
 
     def set_status(self, request: Request, _: str) -> Reply:
-        """`PATCH /vouchers/{id}/status`: activates, which starts the validity anew, or deactivates."""
+        """`PATCH /vouchers/{id}/status`: activates, which starts the validity again, or deactivates."""
         fields = self._fields(request, "VOUCHER.STATUS", {"status", "comment"})
         status = fields.non_empty_text("status")
         fields.choice("status", STATUSES)

@@ -99,7 +99,7 @@ class VoucherRecord:
         return self.reservation.cents if self.reservation and self.reservation.live(now) else 0
 
     def activate(self, now: datetime) -> None:
-        """Makes it spendable; the validity starts anew each time."""
+        """Makes it spendable; the validity starts again each time."""
         self.status = "active"
         self.valid_until = end_of_validity(now, self.validity_value, self.validity_interval)
 

@@ -138,7 +138,7 @@ def test_a_file_that_is_not_there_is_an_empty_one_and_is_not_made_by_looking(ope
 
 def test_a_folder_is_no_file_of_vouchers(open_file: Open, tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(ConfigurationError, match="no plain file"):
+    with pytest.raises(ConfigurationError, match="not a regular file"):
         list(open_file("folder.csv").vouchers())
 
 
@@ -234,7 +234,7 @@ def test_a_file_full_of_mistakes_is_not_told_of_without_end(open_file: Open) -> 
         ("id,vouchercode", "line 1, column vouchercode: is unknown"),
         ("id,code,id", "line 1, column id: is there twice"),
         ("code;remaining", "separated by commas"),
-        ("GIFT-0001,10.00", "line 1: is no header"),
+        ("GIFT-0001,10.00", "line 1: is not a header"),
         ("id,GIFT-0001", "line 1, column 2: is unknown"),
     ],
 )

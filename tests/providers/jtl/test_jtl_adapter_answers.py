@@ -175,7 +175,7 @@ def test_a_voucher_in_another_currency_than_asked_for_leaves_the_outcome_unknown
 def test_a_voucher_with_another_id_or_code_than_asked_for_leaves_the_outcome_unknown(
     vendor: responses.RequestsMock, lone_adapter: JtlProvider, field: str
 ) -> None:
-    with pytest.raises(OutcomeUnknown, match=f"another {field} than the one asked for"):
+    with pytest.raises(OutcomeUnknown, match=f"another {field} than the request"):
         _make(vendor, lone_adapter, "issue", **{field: "other"})
 
 

@@ -114,7 +114,7 @@ def test_an_answer_about_anything_else_leaves_the_outcome_unknown(
 def test_a_created_voucher_with_another_code_leaves_the_outcome_unknown(
     vendor: responses.RequestsMock, lone_adapter: TicketingProvider
 ) -> None:
-    with pytest.raises(OutcomeUnknown, match="another code than the one asked for"):
+    with pytest.raises(OutcomeUnknown, match="another code than the request"):
         make(vendor, lone_adapter, "issue", code="String")
 
 

@@ -129,7 +129,7 @@ class TakesTheEchoForWhatMoved(TicketingProvider):
         try:
             return super().issue(new, reference=reference, order=order)
         except OutcomeUnknown as error:
-            if "tells of" not in error.message:
+            if "the reply" not in error.message:
                 raise
             return Voucher(account=self.account, id="there", code=new.code, initial=new.initial)
 
