@@ -1,7 +1,7 @@
 """The index of a file of vouchers: where its records are, and which of them has an id or a code.
 
 A file is read through once before it is used, and every problem in it is reported at once. What this process appends is
-added to the index; a file that changed otherwise is read again. About 500 bytes a voucher are kept.
+added to the index; a file that changed otherwise is read again. About 250 bytes a voucher are kept.
 """
 
 from __future__ import annotations
