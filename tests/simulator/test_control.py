@@ -1,4 +1,4 @@
-"""The control door, as a test in any language sees it."""
+"""The control API, as a test in any language sees it."""
 
 from __future__ import annotations
 

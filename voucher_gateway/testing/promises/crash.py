@@ -80,7 +80,7 @@ CRASH: Final = (
     ),
     _crash(
         "C4",
-        "A process that is frozen in a call keeps it: nobody else makes it meanwhile, and it goes on when it wakes.",
+        "A process that is frozen in a call keeps it: no other process makes it, and it continues when it resumes.",
         "Announce right before sending, in the thread that sends, and send nothing afterwards by itself.",
     ),
     _crash(
@@ -91,14 +91,14 @@ CRASH: Final = (
     ),
     _crash(
         "C6",
-        "Sixteen threads on one voucher take what they are told, and together no more than it holds.",
+        "Sixteen threads on one voucher take what is reported to them, and together no more than it holds.",
         "Share nothing between calls but the HTTP client; keep what belongs to one call in local variables.",
         _redeems,
     ),
     _crash(
         "C7",
         "After a fork both processes go on with the same gateway, and each call happens once.",
-        "Keep connections in `HttpClient` or `Database`, which start anew in a forked process.",
+        "Keep connections in `HttpClient` or `Database`, which reconnect in a forked process.",
     ),
     Promise(
         "V8",
@@ -114,7 +114,7 @@ CRASH: Final = (
         Level.CRASH_SAFE,
         "Through the gateway all refunds of a redemption, in parts, of the rest and in doubt, give no more back than it"
         " took.",
-        "Give back exactly the amount that `refund` is told, or write exactly the value that `write_value` is told.",
+        "Give back exactly the amount that `refund` is given, or write exactly the value that `write_value` is given.",
         _refunds,
     ),
     _crash(

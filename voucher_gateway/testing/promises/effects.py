@@ -61,8 +61,8 @@ EFFECTS: Final = (
         "E1",
         "Under every fault a call succeeds only if it happened, is declined or not executed only if it did not, and is"
         " otherwise unknown.",
-        "Send through `HttpClient.change`, or raise `OutcomeUnknown` for everything after the first byte that is no"
-        " documented refusal. Swallow no error.",
+        "Send through `HttpClient.change`, or raise `OutcomeUnknown` for everything after the first byte that is not"
+        " a documented refusal. Swallow no error.",
         _changes,
     ),
     _spend(
@@ -92,7 +92,7 @@ EFFECTS: Final = (
     ),
     _spend(
         "E6",
-        "A reply that tells of another amount than was asked for is no success, but an unknown outcome.",
+        "A reply with another amount than was asked for is not a success, but an unknown outcome.",
         "Compare what the reply says with the intent, and raise `IntegrityMismatch` while you read it.",
         _changes,
     ),
@@ -113,7 +113,8 @@ EFFECTS: Final = (
     ),
     _spend(
         "E10",
-        "A reply that names another voucher than the one that the call is about is no success, but an unknown outcome;"
+        "A reply that names another voucher than the one that the call is about is not a success, but an unknown"
+        " outcome;"
         " where only the code is known, the result names the voucher that the reply names.",
         "Put `voucher_id` into the intent, and give the result the voucher that the reply names: `HttpClient.change`"
         " compares the two. Never take `voucher_id` from the request or an earlier look-up.",
@@ -122,7 +123,7 @@ EFFECTS: Final = (
     ),
     _spend(
         "E11",
-        "A 404 of something in front of the vendor is no refusal of the vendor's: the outcome of a change is unknown.",
+        "A 404 of something in front of the vendor is not the vendor's refusal: the outcome of a change is unknown.",
         "Accept a 404 only in the shape and with the codes that the vendor documents: let `explain` return None for any"
         " other body, and raise nothing else instead of `OutcomeUnknown`.",
         _changes,
@@ -150,7 +151,7 @@ EFFECTS: Final = (
     _spend(
         "U4",
         "A call that was never sent is not found, whatever else happened to the voucher.",
-        "Match the reference exactly, or ids that were not there before; an equal amount is no proof.",
+        "Match the reference exactly, or ids that were not there before; an equal amount does not prove anything.",
         _RESOLVES,
     ),
     _spend(

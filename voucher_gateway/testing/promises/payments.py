@@ -28,7 +28,7 @@ def _spend(number: str, says: str, advice: str, applies: Applies) -> Promise:
 PAYMENTS: Final = (
     _spend(
         "S1",
-        "`reserve` sets exactly the amount aside, takes nothing, and tells when it ends as declared; what is set aside"
+        "`reserve` sets exactly the amount aside, takes nothing, and returns its end as declared; what is set aside"
         " still remains on the voucher.",
         "Make the result of the vendor's reply; declare `time_to_live` as the vendor has it; give as `remaining` what"
         " was not taken yet, and not what is free.",
@@ -36,8 +36,8 @@ PAYMENTS: Final = (
     ),
     _spend(
         "S2",
-        "`capture` takes exactly what was set aside, tells what the vendor took, and what the reservation told of the"
-        " tax.",
+        "`capture` takes exactly what was set aside, and returns what the vendor took, with the tax of the"
+        " reservation.",
         "Write amounts from the `Decimal` itself; make the result of the reply, and carry `taxable` and `tax_rate` over"
         " from the reservation, in the notes of the intent, where the reply lacks them.",
         _CAPTURES,
@@ -82,7 +82,7 @@ PAYMENTS: Final = (
     ),
     _spend(
         "S9",
-        "`redeem` takes exactly the amount, tells what the vendor took, and no other tax than the voucher's.",
+        "`redeem` takes exactly the amount, returns what the vendor took, and no other tax than the voucher's.",
         "Write amounts from the `Decimal` itself; make the result of the reply.",
         has(Operation.REDEEM),
     ),
@@ -95,7 +95,7 @@ PAYMENTS: Final = (
     ),
     _spend(
         "S11",
-        "Spending with a code that nobody has is a `VoucherNotFound`.",
+        "Spending with a code that no voucher has is a `VoucherNotFound`.",
         "Map the vendor's documented error for an unknown code to `VoucherNotFound`.",
         _SPENDS,
     ),
@@ -137,7 +137,7 @@ PAYMENTS: Final = (
     ),
     _spend(
         "S17",
-        "`refund` gives exactly the redemption back, and tells what the vendor gave.",
+        "`refund` gives exactly the redemption back, and returns what the vendor gave.",
         "Write amounts from the `Decimal` itself; make the result of the reply.",
         _REFUNDS,
     ),
@@ -155,7 +155,8 @@ PAYMENTS: Final = (
     ),
     _spend(
         "S20",
-        "`read_value` tells the value and what is left as they are, and `write_value` moves both by the difference and"
+        "`read_value` returns the value and what is left as they are, and `write_value` moves both by the difference"
+        " and"
         " nothing else, announced under the intent that it was given.",
         "Send back everything else as it was read; hand the given intent to `HttpClient.change`.",
         that(lambda declared: declared.can_overwrite_value, "the vendor has no value that can be overwritten"),
@@ -168,8 +169,8 @@ PAYMENTS: Final = (
     ),
     _spend(
         "S23",
-        "The capture of a reservation that is over is `ReservationExpired`, even where the instance has not heard the"
-        " vendor's clock before: the refusal itself tells it.",
+        "The capture of a reservation that is over is `ReservationExpired`, even if the instance did not see the"
+        " vendor's clock before: the refusal itself shows it.",
         "Map the vendor's documented error to `ReservationExpired`; where it is undocumented, compare the reservation's"
         " end with the Date of the refusal (`vendor_now` right after it).",
         both(

@@ -59,7 +59,7 @@ READ_LEVEL: Final = (
     _read(
         "R1",
         "`find` gives the voucher that has the code.",
-        "Return the vendor's own id, the account's name, and the code where the vendor tells it.",
+        "Return the vendor's own id, the account's name, and the code if the vendor shows it.",
     ),
     _read(
         "R2",
@@ -75,7 +75,7 @@ READ_LEVEL: Final = (
     ),
     _read(
         "R4",
-        "`get` gives the voucher with the id, and tells of it what `find` tells.",
+        "`get` returns the voucher with the id, with the same content as `find`.",
         "Map the replies of both calls with one function.",
     ),
     _read(
@@ -118,7 +118,7 @@ READ_LEVEL: Final = (
     ),
     _read(
         "R11",
-        "`history` tells every movement of a voucher: amounts, directions, references and sums are the vendor's.",
+        "`history` returns every movement of a voucher: amounts, directions, references and sums are the vendor's.",
         "Read every page, map each kind to its MovementKind, keep amounts positive and references as they are.",
         has(Operation.HISTORY),
     ),
@@ -126,7 +126,7 @@ READ_LEVEL: Final = (
         "R12",
         "`history` says whether it is whole, and when by the vendor's clock it was.",
         "Set complete only after every page was read and fitted; take as_of from the reply's own Date header "
-        "(`Reply.date`), never from this machine's clock.",
+        "(`Response.date`), never from this machine's clock.",
         has(Operation.HISTORY),
     ),
     _read(
@@ -138,7 +138,7 @@ READ_LEVEL: Final = (
     ),
     _read(
         "R22",
-        "A 404 of something in front of the vendor is not read as the vendor's word that there is no voucher.",
+        'A 404 of something in front of the vendor is not read as "no such voucher".',
         "Accept a 404 only in the shape and with the codes that the vendor documents: let `explain` return None for any"
         " other body.",
         fault="foreign-404",
@@ -164,7 +164,7 @@ READ_LEVEL: Final = (
     _read(
         "R17",
         "After a fork both processes go on, and neither disturbs the other.",
-        "Open no connection of your own outside `HttpClient` or `Database`, which start anew in a child; what else is "
+        "Open no connection of your own outside `HttpClient` or `Database`, which reconnect in a child; what else is "
         "open, as to an SQLite file, must be closed before the fork (`os.register_at_fork(before=...)`).",
     ),
     _read(
@@ -188,7 +188,7 @@ READ_LEVEL: Final = (
     _read(
         "R21",
         "A reply that is small on the wire and has millions of values is refused soon, and costs little memory.",
-        "Send through `HttpClient` and read with `Reply.json`: both refuse more bytes and values than the settings "
+        "Send through `HttpClient` and read with `Response.json`: both refuse more bytes and values than the settings "
         "allow. Say `returns_page=True` for lists only.",
         fault="huge-reply",
     ),
@@ -212,13 +212,13 @@ READ_LEVEL: Final = (
     _read(
         "M2",
         "`balance` is what is left on the voucher, now.",
-        "Give `remaining` from the reply that tells it; where `find` does not tell it, override `balance`.",
+        "Give `remaining` from the reply that has it; if the reply of `find` does not have it, override `balance`.",
         has(Operation.BALANCE),
     ),
     _read(
         "M3",
         "No amount ever passes through a binary float.",
-        "Decode JSON with `Reply.json` or `decode`, which give Decimal; never call float() on an amount.",
+        "Decode JSON with `Response.json` or `decode`, which give Decimal; never call float() on an amount.",
         wire=True,
     ),
     _read(
@@ -248,11 +248,11 @@ READ_LEVEL: Final = (
     _read(
         "T2",
         "The end of validity is the vendor's, to the last digit that it shows; none is None.",
-        "Map the vendor's expiry to valid_until everywhere where it is told, without cutting it to a day.",
+        "Map the vendor's expiry to valid_until in every reply that has it, without cutting it to a day.",
     ),
     _read(
         "T3",
-        "A timestamp without an offset is MalformedResponse: nobody can say which moment it means.",
+        "A timestamp without an offset is MalformedResponse: it is not known which moment it means.",
         "Read timestamps with `parse_instant`, never with `datetime.fromisoformat` alone.",
         wire=True,
     ),

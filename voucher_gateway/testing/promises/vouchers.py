@@ -31,7 +31,7 @@ VOUCHERS: Final = (
     ),
     _spend(
         "I1",
-        "`issue` makes one voucher of exactly the value and currency asked for, and tells of it as the vendor has it.",
+        "`issue` makes one voucher of exactly the value and currency asked for, and returns it as the vendor has it.",
         "Send the amount in the vendor's format, once; make the result of the vendor's reply, not of the request.",
         has(Operation.ISSUE),
     ),
@@ -96,7 +96,7 @@ VOUCHERS: Final = (
     ),
     _spend(
         "V2",
-        "`update` changes what it is told, and neither the value nor anything else.",
+        "`update` changes what it is given, and neither the value nor anything else.",
         "Where the vendor overwrites a whole object, read it first and send the rest back as it was.",
         has(Operation.UPDATE),
     ),
@@ -108,7 +108,7 @@ VOUCHERS: Final = (
     ),
     _spend(
         "V4",
-        "`top_up` adds exactly the amount, and tells what the vendor added.",
+        "`top_up` adds exactly the amount, and returns what the vendor added.",
         "Write amounts from the `Decimal` itself, never through a float; make the result of the reply.",
         has(Operation.TOP_UP),
     ),
