@@ -19,10 +19,9 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 import attrs
 
 from voucher_gateway import errors, registry
-from voucher_gateway.capabilities import RISKS
 from voucher_gateway.cli.errors import exit_code
 from voucher_gateway.conformance import Level, conformance_of
-from voucher_gateway.emulation.registry import with_emulations
+from voucher_gateway.emulation.registry import RISKS, with_emulations
 from voucher_gateway.migration.plan.losses import LOSSES, REPORTED
 from voucher_gateway.migration.plan.policy import Retire
 from voucher_gateway.migration.plan.possible_losses import possible_losses

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from voucher_gateway import Gateway
-from voucher_gateway.execution.resolution import FIRST_WAIT, LONGEST_WAIT
+from voucher_gateway.execution.resolution import FIRST_LOOKUP_INTERVAL, MAX_LOOKUP_INTERVAL
 from voucher_gateway.http.client import HttpClient
 from voucher_gateway.journal.records import OperationKey, OperationState
 from voucher_gateway.provider_api import (
@@ -104,8 +104,8 @@ def test_look_ups_in_vain_grow_rare(shop: Shop) -> None:
         assert entry.check_at is not None
         waits.append(round((entry.check_at - now()) / timedelta(minutes=1)))
     assert waits[:4] == [1, 2, 4, 8]
-    assert timedelta(minutes=1) == FIRST_WAIT
-    assert waits[-1] == LONGEST_WAIT / timedelta(minutes=1)
+    assert timedelta(minutes=1) == FIRST_LOOKUP_INTERVAL
+    assert waits[-1] == MAX_LOOKUP_INTERVAL / timedelta(minutes=1)
     before = len(shop.running.requests)
     assert shop.gateway.recover() == []  # nothing is due yet
     assert len(shop.running.requests) == before

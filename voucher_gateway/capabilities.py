@@ -292,25 +292,3 @@ class AccountCheck:
     currency: str | None = None
     clock_skew: timedelta | None = None
     warnings: tuple[str, ...] = ()
-
-
-RISKS: Final[Mapping[str, str]] = {
-    "redeem-by-update": (
-        "the voucher's value is overwritten: a change that somebody else makes at the same moment can be lost, an equal"
-        " one cannot even be seen, and the vendor keeps no history of it"
-    ),
-    "refund-by-update": (
-        "the voucher's value is overwritten: a change that somebody else makes at the same moment can be lost, the"
-        " vendor keeps no history of it, and does not count refunds: the journal does, and without a journal nothing"
-        " stops refunds that together are more than was redeemed"
-    ),
-    "top-up-by-update": (
-        "the voucher's value is overwritten: a change that somebody else makes at the same moment can be lost, and the"
-        " vendor keeps no history of it"
-    ),
-    "reserve-by-redeem": (
-        "the value is taken at once and given back on release: a crash in between leaves the customer without it, and"
-        " nothing ends the reservation by itself"
-    ),
-}
-"""The emulations that can go wrong, which an account must accept by name in ``accept_risks``, and how."""

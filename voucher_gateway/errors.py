@@ -328,7 +328,8 @@ class Ticket:
 
     def to_json(self) -> str:
         """Return the ticket as one line of JSON, without the parts that are not known."""
-        return json.dumps(attrs.asdict(self, filter=lambda _, value: value not in (None, {}, "")), ensure_ascii=False)
+        fields = {name: value for name, value in attrs.asdict(self).items() if value not in (None, {}, "")}
+        return json.dumps(fields, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:

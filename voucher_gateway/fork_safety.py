@@ -1,9 +1,9 @@
-"""What a forked child must not share with its parent is renewed before the child uses it.
+"""Renews, in a forked child, what the child must not share with its parent.
 
-A child inherits sockets and database connections that are still its parent's, locks that a thread of the parent may
-have held, and the name by which other processes know its parent. Python calls hooks (`os.register_at_fork`) for a fork
-of its own. A server that forks in C calls none of them unless it is told to: uWSGI does not by default. So each use of
-such an object compares the id of the process first, which costs less than a microsecond.
+A child inherits sockets and database connections that still belong to its parent, locks that a thread of the parent may
+have held, and the name by which other processes know its parent. Python calls hooks (`os.register_at_fork`) when it
+forks itself. A server that forks in C does not call them unless it is configured to; uWSGI is not by default. So each
+use of such an object compares the process id first, which takes less than a microsecond.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Renewable(Protocol):
     """An object that holds something of its process."""
 
     def renew_after_fork(self) -> None:
-        """Forget what is the parent's, without a word to anybody outside, and take no lock that it held."""
+        """Forget what belongs to the parent. Send nothing to other systems, and take no lock that the parent held."""
         ...
 
 
@@ -37,12 +37,12 @@ _renewing = 0
 
 
 def call_after_fork(renew: Callable[[], None]) -> None:
-    """Have a function called once in each child that uses the library. Functions come before objects, in this order."""
+    """Call a function once in each child that uses the library: before the registered objects, in this order."""
     _functions.append(renew)
 
 
 def register(renewable: Renewable) -> None:
-    """Have an object renewed in each child that uses the library, for as long as the object lives.
+    """Renew an object in each child that uses the library, for as long as the object lives.
 
     The object calls `renew_if_forked` before each use of what it holds.
     """
@@ -69,7 +69,7 @@ def _renew() -> None:
     global _process, _renewing
     process = os.getpid()
     with _locks.setdefault(process, threading.RLock()):
-        # A renewal may itself use what was renewed before it.
+        # A renewal may use an object that was renewed before it.
         if process in (_process, _renewing):
             return
         _renewing = process
@@ -89,8 +89,8 @@ def _renew() -> None:
 def _try(renew: Callable[[], None]) -> None:
     try:
         renew()
-    except Exception:  # one that fails must not keep the others from being renewed
-        log.exception("after a fork, something of the parent process could not be renewed")
+    except Exception:  # the others must be renewed even if one fails
+        log.exception("after a fork, an object of the parent process could not be renewed")
 
 
 if hasattr(os, "register_at_fork"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from voucher_gateway.errors import IntegrityMismatch
-from voucher_gateway.models.results import Redemption, Refund, Reservation, TopUp
+from voucher_gateway.models.results import ValueResult
 from voucher_gateway.models.voucher import Voucher
 
 OTHER_VOUCHER: Final = "the reply is about another voucher"
@@ -16,7 +16,7 @@ def voucher_id_of(result: object) -> str | None:
     """Return the id of the voucher that a result names; None if it names none."""
     if isinstance(result, Voucher):
         return result.id
-    return result.voucher_id if isinstance(result, Reservation | Redemption | Refund | TopUp) else None
+    return result.voucher_id if isinstance(result, ValueResult) else None
 
 
 def require_voucher(voucher_id: str | None, result: object) -> None:

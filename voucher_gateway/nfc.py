@@ -1,19 +1,19 @@
-"""References and order numbers in one normal form: two spellings that look the same are the same name.
+"""References and order numbers: what they may contain, and one normal form for them.
 
-"ü" can be one character or two. A keyboard, a database and a file system may each write it in another way, so the
-name of an order may come back in another form than it was sent. Unicode's normal form C (NFC) makes both the same.
+"ü" can be one character or two. A keyboard, a database and a file system may each write it in another way, so an order
+number may come back in another form than it was sent. Unicode's normal form C (NFC) makes both the same.
 """
 
 from __future__ import annotations
 
-import functools
 import re
 import unicodedata
-from collections.abc import Callable
-from typing import Final, ParamSpec, TypeVar
+from typing import Final
 
-P = ParamSpec("P")
-R = TypeVar("R")
+from voucher_gateway.errors import InvalidRequest
+
+MAX_REFERENCE_LENGTH: Final = 200
+"""Characters of a reference or an order. The name that a vendor sees is derived and has the vendor's own limit."""
 
 # Unicode's Default_Ignorable_Code_Point, as far as `str.isprintable` calls it printable.
 _IGNORABLE: Final = re.compile(
@@ -22,32 +22,35 @@ _IGNORABLE: Final = re.compile(
 
 
 def nfc(text: str) -> str:
-    """Return a text in normal form C; what is not a text stays as it is, for others to refuse."""
+    """Return a text in normal form C, and anything else unchanged: `require_name` rejects that."""
     given: object = text
     return unicodedata.normalize("NFC", text) if isinstance(given, str) else text
 
 
 def nfc_or_none(text: str | None) -> str | None:
-    """Return a text in normal form C; None for None."""
+    """Return a text in normal form C, and None for None."""
     return None if text is None else nfc(text)
 
 
 def is_visible(text: str) -> bool:
-    """Whether each character of a text shows: none is a control, and none is one that displays ignore."""
+    """Whether each character of a text is visible: not a control, and not one that displays ignore."""
     return text.isprintable() and _IGNORABLE.search(text) is None
 
 
-def with_names_in_nfc(verb: Callable[P, R]) -> Callable[P, R]:
-    """Make a verb take its keywords ``reference`` and ``order`` in normal form C."""
+def require_name(name: str, field: str) -> None:
+    """Make sure that a text can be a reference or an order.
 
-    @functools.wraps(verb)
-    def call(*args: P.args, **keywords: P.kwargs) -> R:
-        for name in ("reference", "order"):
-            if name in keywords:
-                keywords[name] = nfc(keywords[name])  # type: ignore[arg-type]
-        try:
-            return verb(*args, **keywords)
-        finally:
-            del args, keywords  # they may hold a code, and the frame stays with an error
+    Args:
+        name: the text.
+        field: the argument that it was given for.
 
-    return call
+    Raises:
+        TypeError: if it is not a str.
+        InvalidRequest: if it is empty, longer than `MAX_REFERENCE_LENGTH`, or has invisible characters or white space
+            around it.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"{field} is a str, not {type(name).__name__}")
+    if not 1 <= len(name) <= MAX_REFERENCE_LENGTH or not is_visible(name) or name != name.strip():
+        rule = f"1 to {MAX_REFERENCE_LENGTH} printable characters without white space around"
+        raise InvalidRequest(f"{field} must have {rule}", field=field, rule=rule)

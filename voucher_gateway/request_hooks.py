@@ -1,8 +1,7 @@
-"""Who is told before a changing request is sent.
+"""Hooks that run before a request is sent: the journal's record of it, and the rate limit.
 
-A journal commits a row about each request before it leaves. Between the journal, which knows operations, and the HTTP
-client, which knows requests, lies the adapter, which need not know of either; so the witness travels in a context
-variable.
+A journal commits a row about each changing request before it is sent. The journal knows operations, and the HTTP client
+knows requests. The adapter is between them and should know neither, so the hook is passed in a context variable.
 """
 
 from __future__ import annotations
@@ -16,56 +15,54 @@ from voucher_gateway.outcome import Intent
 
 
 class BeforeSendHook(Protocol):
-    """Told of every changing request."""
+    """Called before each changing request."""
 
     def before_send(self, intent: Intent) -> None:
-        """Take note of a request that is about to be sent. It is not sent if this raises."""
+        """Record a request that is about to be sent. It is not sent if this raises."""
         ...
 
 
-_witness: ContextVar[BeforeSendHook | None] = ContextVar("witness", default=None)
+_before_send_hook: ContextVar[BeforeSendHook | None] = ContextVar("before_send_hook", default=None)
+_rate_limiter: ContextVar[Callable[[str], None] | None] = ContextVar("rate_limiter", default=None)
 
 
 def notify_before_send(intent: Intent) -> None:
-    """Tell the witness, if there is one. Whatever sends a changing request calls this right before.
+    """Call the hook of this context, if there is one. Whatever sends a changing request calls this right before.
 
-    `HttpClient.change` does so for every adapter that speaks HTTP.
+    `HttpClient.change` does so for every adapter that uses HTTP.
     """
-    witness = _witness.get()
-    if witness is not None:
-        witness.before_send(intent)
+    hook = _before_send_hook.get()
+    if hook is not None:
+        hook.before_send(intent)
 
 
 def has_before_send_hook() -> bool:
-    """Whether somebody will keep the notes of an intent, so that it is worth a request to take them."""
-    return _witness.get() is not None
+    """Whether the notes of an intent will be recorded, so that it is worth a request to make them."""
+    return _before_send_hook.get() is not None
 
 
 @contextmanager
-def use_before_send_hook(witness: BeforeSendHook) -> Iterator[None]:
-    """Make `witness` the one that requests of this context are told to."""
-    token = _witness.set(witness)
+def use_before_send_hook(hook: BeforeSendHook) -> Iterator[None]:
+    """Call this hook before each changing request of this context."""
+    token = _before_send_hook.set(hook)
     try:
         yield
     finally:
-        _witness.reset(token)
-
-
-_pace: ContextVar[Callable[[str], None] | None] = ContextVar("pace", default=None)
+        _before_send_hook.reset(token)
 
 
 def wait_for_rate_limit(account: str) -> None:
-    """Wait until another request of an account may go out. `HttpClient` calls this before each."""
-    wait = _pace.get()
+    """Wait until an account may send another request. `HttpClient` calls this before each request."""
+    wait = _rate_limiter.get()
     if wait is not None:
         wait(account)
 
 
 @contextmanager
 def use_rate_limiter(wait: Callable[[str], None]) -> Iterator[None]:
-    """Let the requests of this context wait for `wait`, which is given the account's name."""
-    token = _pace.set(wait)
+    """Call a function, with the account's name, before each request of this context. It waits until one may be sent."""
+    token = _rate_limiter.set(wait)
     try:
         yield
     finally:
-        _pace.reset(token)
+        _rate_limiter.reset(token)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from voucher_gateway.capabilities import RISKS
 from voucher_gateway.config.loader import default_config_path, load_config
+from voucher_gateway.emulation.registry import RISKS
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.setting_types import SecretSource
 

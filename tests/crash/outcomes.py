@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Final
 
-from voucher_gateway.capabilities import RISKS, Operation
-from voucher_gateway.emulation.registry import with_emulations
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.emulation.registry import RISKS, with_emulations
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.reconcile import reconcile

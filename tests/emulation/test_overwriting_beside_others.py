@@ -24,8 +24,8 @@ from voucher_gateway import (
     Ticket,
     VoucherNotFound,
 )
-from voucher_gateway.capabilities import RISKS
-from voucher_gateway.emulation.steps import KeyedLocks
+from voucher_gateway.emulation.registry import RISKS
+from voucher_gateway.execution.direct import KeyedLocks
 
 if TYPE_CHECKING:
     from tests.emulation.conftest import Slate

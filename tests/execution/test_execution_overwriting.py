@@ -171,7 +171,7 @@ def test_where_somebody_else_wrote_at_the_same_time_only_a_person_decides(
     assert caught.value.ticket is not None
     monkeypatch.undo()
     before = len(box.running.requests)
-    with pytest.raises(OutcomeUnknown, match="somebody else"):
+    with pytest.raises(OutcomeUnknown, match="another party"):
         box.redeem(voucher)
     assert box.gateway.resolve(caught.value.ticket).state is OperationState.UNKNOWN
     assert box.another().recover(everything=True)[0].state is OperationState.UNKNOWN

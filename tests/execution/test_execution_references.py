@@ -17,26 +17,26 @@ ID = "0123456789abcdef0123456789"
 
 
 def test_the_readable_order_comes_first() -> None:
-    assert wire_reference("1001", ID, 1, 2, longest=64) == "1001~cdef0123456789.1.2"
+    assert wire_reference("1001", ID, 1, 2, max_length=64) == "1001~cdef0123456789.1.2"
 
 
 def test_an_order_that_is_too_long_is_cut_and_the_mark_is_kept() -> None:
-    assert wire_reference("A" * 80, ID, 3, 1, longest=30) == "A" * 11 + "~cdef0123456789.3.1"
+    assert wire_reference("A" * 80, ID, 3, 1, max_length=30) == "A" * 11 + "~cdef0123456789.3.1"
 
 
 def test_without_an_order_the_mark_stands_alone() -> None:
-    assert wire_reference(None, ID, 1, 1, longest=64) == "~cdef0123456789.1.1"
+    assert wire_reference(None, ID, 1, 1, max_length=64) == "~cdef0123456789.1.1"
 
 
 @given(
     order=st.none() | st.text(min_size=1, max_size=200),
     attempt=st.integers(1, 10_000),
     step=st.integers(1, 99),
-    longest=st.integers(24, 255),
+    max_length=st.integers(24, 255),
 )
-def test_none_is_longer_than_the_vendor_takes(order: str | None, attempt: int, step: int, longest: int) -> None:
-    made = wire_reference(order, ID, attempt, step, longest=longest)
-    assert 0 < len(made) <= longest
+def test_none_is_longer_than_the_vendor_takes(order: str | None, attempt: int, step: int, max_length: int) -> None:
+    made = wire_reference(order, ID, attempt, step, max_length=max_length)
+    assert 0 < len(made) <= max_length
     assert made.endswith(f"{ID[-14:]}.{attempt}.{step}")
 
 
@@ -45,7 +45,7 @@ def test_none_is_longer_than_the_vendor_takes(order: str | None, attempt: int, s
     st.none() | st.text("ab", max_size=90),
 )
 def test_no_two_attempts_or_steps_share_one(places: list[tuple[int, int]], order: str | None) -> None:
-    made = {wire_reference(order, ID, attempt, step, longest=40) for attempt, step in places}
+    made = {wire_reference(order, ID, attempt, step, max_length=40) for attempt, step in places}
     assert len(made) == len(places)
 
 

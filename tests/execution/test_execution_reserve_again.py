@@ -64,7 +64,7 @@ def test_a_repeat_that_is_refused_leaves_the_first_in_doubt(shop: Shop) -> None:
     voucher_id, code = shop.voucher()
     _lose(shop, code, "commit-then-drop")
     shop.till("PATCH", f"/vouchers/{voucher_id}/status", {"status": "inactive", "comment": "stolen"})
-    with pytest.raises(OutcomeUnknown, match="an earlier attempt is in doubt"):
+    with pytest.raises(OutcomeUnknown, match="the outcome of an earlier attempt is unknown"):
         _reserve(shop, code)
     shop.till("PATCH", f"/vouchers/{voucher_id}/status", {"status": "active", "comment": "found"})
     with pytest.raises(VoucherHeld):
@@ -80,7 +80,7 @@ def test_a_first_request_that_arrives_after_its_repeat_has_superseded_it(shop: S
     _lose(shop, code)
     held = _reserve(shop, code)
     shop.till("POST", "/reservations", {"amount": "10.00", "currency": "EUR", "code": code})
-    with pytest.raises(ReservationSuperseded, match="may have arrived since") as caught:
+    with pytest.raises(ReservationSuperseded, match="may have arrived later") as caught:
         shop.gateway.capture("shop", held, reference="1001-a")
     assert (caught.value.outcome, caught.value.http_status) == ("declined", 404)
     assert shop.remaining(voucher_id) == "50.00"

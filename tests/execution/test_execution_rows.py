@@ -180,14 +180,14 @@ def test_an_interrupt_between_the_answer_and_its_note_leaves_no_false_word(
 ) -> None:
     """The interrupt comes at the worst moment: the money has moved, and nobody has taken note of it yet."""
     _, code = shop.voucher()
-    real = attempts._RequestRecorder.finish
+    real = attempts.RequestRecorder.finish
 
     def interrupted(self: Any, effect: Effect, *more: Any) -> None:
-        if self.name == "capture":
+        if self.step == "capture":
             raise KeyboardInterrupt
         real(self, effect, *more)
 
-    monkeypatch.setattr(attempts._RequestRecorder, "finish", interrupted)
+    monkeypatch.setattr(attempts.RequestRecorder, "finish", interrupted)
     with pytest.raises(KeyboardInterrupt):
         shop.redeem(code)
     monkeypatch.undo()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from voucher_gateway import Gateway, Operation, Support
-from voucher_gateway.capabilities import RISKS
+from voucher_gateway.emulation.registry import RISKS
 from voucher_gateway.simulator import RunningSimulator
 
 BY_UPDATE = {

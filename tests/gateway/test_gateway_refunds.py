@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from voucher_gateway import AlreadyRefunded, Gateway, Money, NewVoucher, OutcomeUnknown, Redemption
-from voucher_gateway.capabilities import RISKS
+from voucher_gateway.emulation.registry import RISKS
 from voucher_gateway.errors import ReferenceConflict
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.records import OperationKey, OperationState

@@ -19,7 +19,7 @@ from voucher_gateway import (
     VoucherNotFound,
     VoucherProvider,
 )
-from voucher_gateway.emulation.steps import KeyedLocks
+from voucher_gateway.execution.direct import KeyedLocks
 from voucher_gateway.provider_api import CodeRules, Expiry, ListingRules, native
 from voucher_gateway.simulator import RunningSimulator
 

@@ -30,11 +30,12 @@ from voucher_gateway.cli.errors import (
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import details
 from voucher_gateway.config.loader import Config, load_config
+from voucher_gateway.emulation.registry import emulated_operation
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.journal.changed_references import fact_name, noted_changed_references
 from voucher_gateway.journal.records import OperationState
-from voucher_gateway.journal.resolution_queries import fact_name, noted_changed_references
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.storage.files import mode_warning
 
@@ -42,13 +43,6 @@ NO_JOURNAL: Final = (
     'a repeated command is carried out again; journal = "sqlite:///voucher-gateway.db" at the head of the config'
     " makes it remember"
 )
-
-# What an emulation sends and is decided by, where that is another operation; release-by-expiry sends nothing.
-_DECIDED_BY: Final[Mapping[str, Operation]] = {
-    "redeem-by-capture": Operation.CAPTURE,
-    "reserve-by-redeem": Operation.REDEEM,
-}
-_SENDS_NOTHING: Final = "release-by-expiry"
 
 
 @attrs.frozen(kw_only=True)
@@ -141,11 +135,12 @@ def by_resolution(capabilities: Capabilities) -> tuple[list[Operation], list[Ope
     looked_up: list[Operation] = []
     by_hand: list[Operation] = []
     for operation in Operation:
-        support = capabilities.of(operation)
-        if not operation.changes or not support.available or support.emulation == _SENDS_NOTHING:
+        if not operation.changes or not capabilities.of(operation).available:
             continue
-        decided_by = _DECIDED_BY.get(support.emulation or "", operation)
-        (looked_up if decided_by in capabilities.resolvable else by_hand).append(operation)
+        emulated = emulated_operation(capabilities, operation)
+        decided_by = operation if emulated is None else emulated.decided_by
+        if decided_by is not None:
+            (looked_up if decided_by in capabilities.resolvable else by_hand).append(operation)
     return looked_up, by_hand
 
 

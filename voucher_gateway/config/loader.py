@@ -29,8 +29,8 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway import registry
-from voucher_gateway.capabilities import RISKS
 from voucher_gateway.config.provider_settings import Problems, Where, did_you_mean, read_settings, toml_type_name
+from voucher_gateway.emulation.registry import RISKS
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.setting_types import DatabaseUrl, SecretSource

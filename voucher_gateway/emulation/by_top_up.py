@@ -1,45 +1,23 @@
-"""Giving back on a voucher that was moved to another account since it was redeemed: refund-by-top-up.
+"""Refund by top-up: give back on a voucher that was moved to another account after it was redeemed.
 
-The vendor that redeemed it has no say any more; the one that has the voucher now adds value.
+The vendor that redeemed the voucher does not have it any more. The vendor that has it now adds the value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from voucher_gateway.models.results import Redemption, Refund, TopUp
-from voucher_gateway.money import Money
+from voucher_gateway.capabilities import Operation, Support
+from voucher_gateway.commands import RefundMovedVoucher, TopUpVoucher
+from voucher_gateway.emulation.by_update import top_up_by_update
+from voucher_gateway.models.results import Refund, convert_result
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.steps import StepRunner
 
 
-def refund_by_top_up(
-    provider: VoucherProvider,
-    redemption: Redemption,
-    money: Money,
-    order: str | None,
-    *,
-    top_up: Callable[[], TopUp],
-) -> Refund:
-    """Give back by topping the voucher up where it is now.
-
-    Args:
-        provider: the vendor where the voucher is now.
-        redemption: what was redeemed before the move.
-        money: how much comes back.
-        order: the shop's order.
-        top_up: tops the voucher up, in steps of its own.
-    """
-    top_up_ = top_up()
-    return Refund(
-        account=provider.account,
-        id=top_up_.id,
-        redemption_id=redemption.id,
-        voucher_id=top_up_.voucher_id,
-        money=money,
-        reference=top_up_.reference,
-        order=order,
-        remaining=top_up_.remaining,
-        login=top_up_.login,
-        created_at=top_up_.created_at,
-        raw=top_up_.raw,
-    )
+def refund_by_top_up(command: RefundMovedVoucher, steps: StepRunner, provider: VoucherProvider) -> Refund:
+    """Refund by adding the value where the voucher is now, natively or by an update."""
+    top_up = command.derive(TopUpVoucher, voucher_id=command.voucher_id, money=command.money)
+    if provider.capabilities.of(Operation.TOP_UP).support is Support.NATIVE:
+        added = steps.run(top_up)
+    else:
+        added = top_up_by_update(top_up, steps, provider)
+    return convert_result(added, Refund, money=command.money, order=command.order, redemption_id=command.redemption.id)

@@ -1,7 +1,7 @@
-"""How a changing call is carried out, with a journal or without.
+"""How a changing call is executed, with a journal or without.
 
-Every changing verb of `Gateway` becomes a `Call` and goes through an `Executor`. There is one step for each request
-that changes something at a vendor. `DirectExecutor` runs the steps and remembers nothing. `JournalExecutor` records
-each step before it is sent, replays what succeeded, and never repeats what may have run. It has a module of its own
-because it needs SQLAlchemy.
+`Gateway` makes a command of each changing call, and an executor executes it. There is one step for each request that
+changes something at a vendor. `DirectExecutor` runs the steps and remembers nothing. `JournalExecutor` records each
+step before it is sent, replays what succeeded, and never repeats what may have run. It has a module of its own because
+it needs SQLAlchemy.
 """

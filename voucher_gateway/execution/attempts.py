@@ -1,16 +1,17 @@
-"""The steps of one attempt at a call, each written to the journal before it is sent."""
+"""One attempt at a command: each of its steps is written to the journal before it is sent."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
-from typing import Final, TypeVar
+from typing import Final
 
 import attrs
 
 from voucher_gateway.capabilities import Operation
+from voucher_gateway.commands import Command, SpendCommand
 from voucher_gateway.errors import (
     ConcurrentModification,
     DatabaseUnavailable,
@@ -22,264 +23,269 @@ from voucher_gateway.errors import (
     VoucherGatewayError,
     VoucherNotFound,
 )
-from voucher_gateway.execution.call import Call
 from voucher_gateway.execution.voucher_check import is_other_voucher
 from voucher_gateway.integrity import OTHER_VOUCHER, voucher_id_of
+from voucher_gateway.journal.changed_references import note_changed_reference
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import tag_of
 from voucher_gateway.journal.records import HoldRequest, OperationRecord, RequestResult
-from voucher_gateway.journal.resolution_queries import note_changed_reference
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.results import Redemption, Reservation, TopUp
-from voucher_gateway.outcome import Effect, Intent
+from voucher_gateway.outcome import Effect, Intent, Result
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_before_send_hook
+from voucher_gateway.steps import Step, T
 
 log: Final = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-LOCK_WAIT_S: Final = 30.0
-"""How long an emulation waits for the voucher's lock."""
+VOUCHER_LOCK_TIMEOUT_S: Final = 30.0
+"""How long an attempt waits for the voucher's lock."""
 
 HOLD_MARGIN: Final = timedelta(minutes=1)
-"""Added to a reservation's life when nobody knows whether it was made: a request can be under way for a while."""
-
-_MARK: Final = 12
+"""Added to a reservation's life if it is unknown whether it was made: a request can be on its way for some time."""
 
 
-def wire_reference(order: str | None, operation_id: str, attempt: int, step: int, *, longest: int) -> str:
-    """Return the name of one request at the vendor: readable order first, then what makes it unlike any other.
+def wire_reference(order: str | None, operation_id: str, attempt: int, step: int, *, max_length: int) -> str:
+    """Return the name of one request at the vendor: the readable order, and what makes the name unique.
 
-    The rule: the order, a tilde, the operation's mark (56 bits, in 14 characters), the attempt and the step; the order
-    is cut where all of it would be longer than the vendor takes.
+    It is the order, a tilde, the operation's tag (56 bits in 14 characters), the attempt and the step. The order is cut
+    if the whole would be longer than the vendor accepts.
     """
-    mark = f"~{tag_of(operation_id)}.{attempt}.{step}"
-    return f"{(order or '')[: max(0, longest - len(mark))]}{mark}"
+    tag = f"~{tag_of(operation_id)}.{attempt}.{step}"
+    return f"{(order or '')[: max(0, max_length - len(tag))]}{tag}"
 
 
 @attrs.define
 class Attempt:
-    """The steps of one attempt.
+    """Runs the steps of one attempt at a command.
 
     Attributes:
-        journal: where they are written.
-        call: the call.
-        provider: at which vendor.
-        entry: the operation, as this worker holds it.
-        new: whether the operation, or this attempt at it, is still to be written.
-        doubt: whether an earlier attempt may have been carried out.
-        finished: what became of requests, to be written with the next commit.
-        decisive: by row, the effects of this attempt's requests whose success is the operation's.
-        held: the locks of the attempt; whoever runs it closes this once the operation is settled.
+        journal: where the steps are written.
+        command: what the caller asks for.
+        provider: the vendor.
+        record: the operation, as this worker owns it.
+        unsaved: whether the operation, or this attempt at it, is not written yet.
+        earlier_attempt_unknown: whether an earlier attempt may have been carried out.
+        finished: results of requests, to be written with the next commit.
+        effects: by row, the effects of this attempt's requests that decide the operation's outcome.
+        locks: the locks of the attempt. The executor closes this when the operation is closed.
     """
 
     journal: Journal
-    call: Call
+    command: Command[Result]
     provider: VoucherProvider
-    entry: OperationRecord
-    new: bool
-    doubt: bool = False
+    record: OperationRecord
+    unsaved: bool
+    earlier_attempt_unknown: bool = False
     finished: list[RequestResult] = attrs.field(factory=list)
-    decisive: dict[int, Effect] = attrs.field(factory=dict)
-    held: ExitStack = attrs.field(factory=ExitStack)
-    _count: int = 0
+    effects: dict[int, Effect] = attrs.field(factory=dict)
+    locks: ExitStack = attrs.field(factory=ExitStack)
+    _step_count: int = 0
 
     @property
-    def uncertain(self) -> bool:
-        """Whether something may have been done for good."""
-        return self.doubt or not {Effect.UNKNOWN, Effect.SUCCEEDED}.isdisjoint(self.decisive.values())
+    def may_have_taken_effect(self) -> bool:
+        """Whether this operation may have changed something for good."""
+        return self.earlier_attempt_unknown or not {Effect.UNKNOWN, Effect.SUCCEEDED}.isdisjoint(self.effects.values())
 
-    def run(self, name: str, send: Callable[[str], T], *, decisive: bool = True) -> T:
-        """Make one changing request under a name of its own at the vendor."""
-        self._count += 1
-        longest = self.provider.capabilities.max_reference_length
-        reference = wire_reference(self.entry.order, self.entry.id, self.entry.attempt, self._count, longest=longest)
-        step = _RequestRecorder(self, name, decisive)
+    def run(self, step: Step[T], *, decides_outcome: bool = True) -> T:
+        """Send one step under its own name at the vendor, and return its result."""
+        self._step_count += 1
+        max_length = self.provider.capabilities.max_reference_length
+        record = self.record
+        reference = wire_reference(record.order, record.id, record.attempt, self._step_count, max_length=max_length)
+        recorder = RequestRecorder(self, step.name, decides_outcome)
         superseded: VoucherGatewayError | None = None
         try:
-            with use_before_send_hook(step):
-                result = send(reference)
+            with use_before_send_hook(recorder):
+                result = step.send(self.provider, reference)
         except VoucherGatewayError as error:
-            step.finish(Effect(error.outcome), error.message)
-            if not self._is_superseded(step, error):
+            recorder.finish(Effect(error.outcome), error.message)
+            if not self._may_be_superseded(recorder, error):
                 raise
             superseded = error
         except BaseException as error:
-            step.finish(Effect.UNKNOWN, f"interrupted by {type(error).__name__}")
+            recorder.finish(Effect.UNKNOWN, f"interrupted by {type(error).__name__}")
             raise
         if superseded is not None:
-            raise _superseding_error(superseded)
-        self._check_voucher(step, result)
-        step.finish(Effect.SUCCEEDED, None, result if isinstance(result, Reservation) else None)
+            raise _superseded_error(superseded)
+        self._require_right_voucher(recorder, result)
+        recorder.finish(Effect.SUCCEEDED, None, result if isinstance(result, Reservation) else None)
         if isinstance(result, Redemption | TopUp) and result.reference not in (None, reference):
             self._note_changed_reference()
         return result
 
-    def _is_superseded(self, step: _RequestRecorder, error: VoucherGatewayError) -> bool:
+    def _may_be_superseded(self, recorder: RequestRecorder, error: VoucherGatewayError) -> bool:
         """Whether a capture was refused without a reason, and an earlier request may have ended its reservation."""
-        intent = step.intent
-        unexplained = isinstance(error, Rejected | VoucherNotFound)
-        if step.name != Operation.CAPTURE or not unexplained or intent is None or intent.subject is None:
+        intent = recorder.intent
+        is_unexplained = isinstance(error, Rejected | VoucherNotFound)
+        if recorder.step != Operation.CAPTURE or not is_unexplained or intent is None or intent.subject is None:
             return False
         try:
-            with self.journal.database.read() as connection:
-                return self.journal.holds.may_be_superseded(connection, intent.host, intent.subject)
+            return self.journal.may_be_superseded(intent.host, intent.subject)
         except DatabaseUnavailable:
             return False
 
-    def _check_voucher(self, step: _RequestRecorder, made: object) -> None:
-        """Make sure that an answer names the voucher that the request was about, as far as that is known.
+    def _require_right_voucher(self, recorder: RequestRecorder, result: object) -> None:
+        """Make sure that an answer names the voucher of the request, as far as that is known.
 
         Raises:
             OutcomeUnknown: if it names another one.
         """
-        named, intent, code = voucher_id_of(made), step.intent, self.call.code
-        if named is None or intent is None or step.name == Operation.ISSUE or named == intent.voucher_id:
+        voucher_id, intent, code = voucher_id_of(result), recorder.intent, self.command.code
+        if voucher_id is None or intent is None or recorder.step == Operation.ISSUE or voucher_id == intent.voucher_id:
             return
         if intent.voucher_id is None and (
-            code is None or not is_other_voucher(self.journal, self.provider, code, named)
+            code is None or not is_other_voucher(self.journal, self.provider, code, voucher_id)
         ):
             return
         reason = f"the answer cannot be trusted: {OTHER_VOUCHER}"
-        step.finish(Effect.UNKNOWN, reason)
+        recorder.finish(Effect.UNKNOWN, reason)
         raise OutcomeUnknown(
             f"{reason}; it may have been carried out",
             ticket=intent.ticket(reason),
-            account=self.call.account,
+            account=self.command.account,
             operation=intent.verb,
         )
 
     def _note_changed_reference(self) -> None:
-        """Note that the vendor keeps another reference than it was sent. The result stands even if this fails."""
+        """Record that the vendor stores another reference than it was sent. The result stands even if this fails."""
         provider = self.provider
         try:
             note_changed_reference(self.journal, provider=provider.name, host=provider.host, login=provider.login)
         except DatabaseUnavailable as error:
             log.warning("it could not be recorded that %s changes references: %s", provider.title, error)
 
-    def name_ticket(self, error: BaseException) -> None:
-        """Let the ticket of an error name the operation too, where it knows only the request so far."""
-        if (
-            isinstance(error, OutcomeUnknown | ConcurrentModification)
-            and error.ticket
-            and not error.ticket.operation_id
-        ):
-            error.ticket = attrs.evolve(
-                error.ticket,
-                verb=self.call.operation.value,
-                reference=self.call.reference,
-                order=self.call.order,
-                operation_id=self.entry.id,
-                step=error.ticket.verb,
-            )
+    def complete_ticket(self, error: BaseException) -> None:
+        """Add the operation to the ticket of an error, if the ticket names only the request."""
+        if not isinstance(error, OutcomeUnknown | ConcurrentModification):
+            return
+        if error.ticket is None or error.ticket.operation_id:
+            return
+        error.ticket = attrs.evolve(
+            error.ticket,
+            verb=self.command.operation.value,
+            reference=self.command.reference,
+            order=self.command.order,
+            operation_id=self.record.id,
+            step=error.ticket.verb,
+        )
 
     @contextmanager
     def lock(self, host: str, voucher_id: str) -> Iterator[None]:
-        """Keep everybody who shares the journal off the voucher.
+        """Keep all others who share the journal away from the voucher.
 
         Raises:
-            OperationInProgress: if it cannot be had, or if a request may still overwrite the voucher's value.
-            IntegrityMismatch: if the code of the call stands for another voucher.
+            OperationInProgress: if another worker holds the lock, or if a request may still overwrite the value.
+            IntegrityMismatch: if the command's code belongs to another voucher.
         """
-        code = self.call.code
+        code = self.command.code
         if code is not None and is_other_voucher(self.journal, self.provider, code, voucher_id):
             raise IntegrityMismatch(
                 "the vendor named another voucher for this code than before; nothing was sent",
-                account=self.call.account,
-                operation=self.call.operation.value,
+                account=self.command.account,
+                operation=self.command.operation.value,
             )
-        # Held until the operation is settled: who has it next must find this one done.
-        self.held.enter_context(self.journal.database.locks.hold(f"{host}\0{voucher_id}", wait_s=LOCK_WAIT_S))
-        # Where an update leaves the value alone, one that arrives late cannot undo anything of it.
+        # Held until the operation is closed: the next owner of the lock must find this operation closed.
+        lock = self.journal.database.locks.hold(f"{host}\0{voucher_id}", wait_s=VOUCHER_LOCK_TIMEOUT_S)
+        self.locks.enter_context(lock)
+        # Where an update leaves the value unchanged, an update that arrives late cannot undo anything.
         if self.provider.capabilities.can_overwrite_value:
-            other = self.journal.unresolved_overwrite(self.entry, voucher_id)
-            if other is not None:
-                raise OperationInProgress(str(other))
+            overwrite = self.journal.unresolved_overwrite(self.record, voucher_id)
+            if overwrite is not None:
+                raise OperationInProgress(str(overwrite))
         yield
 
     def with_generated_id(self, new: NewVoucher) -> NewVoucher:
-        """Choose the id, or else the code, of a new voucher from the operation's id, so that it can be found again."""
+        """Return a new voucher with an id, or else a code, made from the operation's id, so that it is found again."""
         codes = self.provider.capabilities.codes
         if codes.ids_choosable:
-            return new if new.id is not None else attrs.evolve(new, id=f"vg{tag_of(self.entry.id)}")
+            return new if new.id is not None else attrs.evolve(new, id=f"vg{tag_of(self.record.id)}")
         if codes.choosable and new.code is None:
-            key_id = self.entry.target.key_id
-            return attrs.evolve(new, code=self.journal.keys.derive_code(tag_of(self.entry.id), key_id=key_id))
+            key_id = self.record.target.key_id
+            return attrs.evolve(new, code=self.journal.keys.derive_code(tag_of(self.record.id), key_id=key_id))
         return new
 
-    def hold(self) -> HoldRequest | None:
-        """Return what the reservation of this call does to others on the voucher."""
+    def hold_request(self) -> HoldRequest | None:
+        """Return what the reservation of this command does to other reservations on the voucher."""
         rules = self.provider.capabilities.reservations
-        if self.call.code is None or rules is None:
+        if not isinstance(self.command, SpendCommand) or rules is None:
             return None
         lasts = None if rules.time_to_live is None else self.provider.vendor_now() + rules.time_to_live + HOLD_MARGIN
         return HoldRequest(
-            code=self.call.code,
-            order=self.call.order,
+            code=self.command.code,
+            order=self.command.order,
             exclusive=rules.superseded_by_next,
-            if_held=self.call.if_held,
+            if_held=self.command.if_held,
             lasts_until=lasts,
         )
 
 
 @attrs.define
-class _RequestRecorder:
-    """One step: the witness of its requests, which are several where a try surely was not executed."""
+class RequestRecorder:
+    """Records the requests of one step: there are several if a try was certainly not executed and is repeated.
 
-    steps: Attempt
-    name: str
-    decisive: bool
+    Attributes:
+        attempt: the attempt.
+        step: the step's name.
+        decides_outcome: whether the operation succeeds when this step does.
+        row: the last request's row in the journal.
+        intent: the last request.
+    """
+
+    attempt: Attempt
+    step: str
+    decides_outcome: bool
     row: int | None = None
     intent: Intent | None = None
 
     def before_send(self, intent: Intent) -> None:
         """Commit that a request is about to be sent."""
-        steps = self.steps
+        attempt = self.attempt
         if self.row is not None:
-            steps.finished.append(
-                RequestResult(self.row, Effect.NOT_EXECUTED, "surely not executed; tried again", self.name)
+            not_executed = RequestResult(
+                self.row, Effect.NOT_EXECUTED, "certainly not executed; tried again", self.step
             )
+            attempt.finished.append(not_executed)
             self._set_effect(Effect.NOT_EXECUTED)
             self.row = None
-        row = steps.journal.record_request(
-            steps.entry,
-            new=steps.new,
-            step=self.name,
-            decisive=self.decisive,
+        row = attempt.journal.record_request(
+            attempt.record,
+            new=attempt.unsaved,
+            step=self.step,
+            decisive=self.decides_outcome,
             intent=intent,
-            finished=steps.finished,
-            hold=steps.hold() if self.name == Operation.RESERVE else None,
-            vendor_now=steps.provider.vendor_now(),
-            refund_limit=steps.call.refund_limit,
+            finished=attempt.finished,
+            hold=attempt.hold_request() if self.step == Operation.RESERVE else None,
+            vendor_now=attempt.provider.vendor_now(),
+            refund_limit=attempt.command.refund_limit,
         )
-        steps.new = False
-        steps.finished = []
+        attempt.unsaved = False
+        attempt.finished = []
         self.row, self.intent = row, intent
-        self._set_effect(Effect.UNKNOWN)  # until it is known better: an interrupt can come at any moment
-        if self.name == Operation.REFUND and steps.journal.is_forgotten_refund(intent):
+        self._set_effect(Effect.UNKNOWN)  # until more is known: an interrupt can come at any moment
+        if self.step == Operation.REFUND and attempt.journal.is_forgotten_refund(intent):
             reason = "the vendor shows a refund of this amount that the restored journal does not know: decide by hand"
             raise OutcomeUnknown(reason, ticket=intent.ticket(reason))
 
     def finish(self, effect: Effect, reason: str | None, reservation: Reservation | None = None) -> None:
-        """Note what became of the last request."""
+        """Note the effect of the last request."""
         if self.row is None:
             return
-        self.steps.finished.append(RequestResult(self.row, effect, reason, self.name, reservation))
+        self.attempt.finished.append(RequestResult(self.row, effect, reason, self.step, reservation))
         self._set_effect(effect)
 
     def _set_effect(self, effect: Effect) -> None:
-        if self.decisive and self.row is not None:
-            self.steps.decisive[self.row] = effect
+        if self.decides_outcome and self.row is not None:
+            self.attempt.effects[self.row] = effect
 
 
-def _superseding_error(refused: VoucherGatewayError) -> ReservationSuperseded:
+def _superseded_error(refusal: VoucherGatewayError) -> ReservationSuperseded:
     return ReservationSuperseded(
         "the vendor refuses the capture; the first request for this reservation, whose answer was lost, may have"
-        " arrived since and ended it: reserve under a new reference",
-        account=refused.account,
-        operation=refused.operation,
-        http_status=refused.http_status,
-        vendor_code=refused.vendor_code,
-        request_id=refused.request_id,
+        " arrived later and ended it: reserve under a new reference",
+        account=refusal.account,
+        operation=refusal.operation,
+        http_status=refusal.http_status,
+        vendor_code=refusal.vendor_code,
+        request_id=refusal.request_id,
     )

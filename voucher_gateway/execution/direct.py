@@ -1,44 +1,85 @@
-"""Calls without a journal: nothing is remembered, and nothing replayed."""
+"""Commands without a journal: nothing is remembered, and nothing is replayed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Final, TypeVar
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Final, cast
 
 import attrs
 
-from voucher_gateway.emulation.steps import KeyedLocks, StepRunner
-from voucher_gateway.execution.call import Call, R
+from voucher_gateway import fork_safety
+from voucher_gateway.commands import Command, R
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.steps import Step, Strategy, T
 
-Sent = TypeVar("Sent")
 
-# One for the process: two gateways in it may share a vendor.
+class KeyedLocks:
+    """A lock for each voucher, among the threads of one process. An unused lock takes no memory."""
+
+    def __init__(self) -> None:
+        self.renew_after_fork()
+        fork_safety.register(self)
+
+    def renew_after_fork(self) -> None:
+        """Make new locks. A lock that another thread of the parent held would stay locked for ever."""
+        self._guard = threading.Lock()
+        self._locks: dict[tuple[str, str], tuple[threading.Lock, int]] = {}
+
+    @contextmanager
+    def hold(self, host: str, voucher_id: str) -> Iterator[None]:
+        """Hold the voucher's lock."""
+        fork_safety.renew_if_forked()
+        key = (host, voucher_id)
+        with self._guard:
+            lock, users = self._locks.get(key, (threading.Lock(), 0))
+            self._locks[key] = (lock, users + 1)
+        try:
+            with lock:
+                yield
+        finally:
+            with self._guard:
+                _, users = self._locks.get(key, (lock, 1))  # absent in a process that was forked inside the block
+                if users == 1:
+                    self._locks.pop(key, None)
+                else:
+                    self._locks[key] = (lock, users - 1)
+
+
+# One for the process: two of its gateways may use the same vendor.
 _LOCKS: Final = KeyedLocks()
 
 
 class DirectExecutor:
-    """Carries out calls at once, under the caller's own reference."""
+    """Executes commands at once, under the caller's own reference."""
 
-    def run(self, call: Call, provider: VoucherProvider, perform: Callable[[StepRunner], R]) -> R:  # noqa: ARG002
-        """Carry out a call and return its result."""
-        return perform(_DirectSteps(call.reference))
+    def execute(self, command: Command[R], provider: VoucherProvider, strategy: Strategy) -> R:
+        """Execute a command and return its result."""
+        return cast(R, strategy(command, DirectSteps(provider, command.reference), provider))
 
 
 @attrs.frozen
-class _DirectSteps:
+class DirectSteps:
+    """Sends each step at once.
+
+    Attributes:
+        provider: the vendor.
+        reference: the caller's reference, under which every step is sent.
+    """
+
+    provider: VoucherProvider
     reference: str
 
-    def run(self, name: str, send: Callable[[str], Sent], *, decisive: bool = True) -> Sent:  # noqa: ARG002
-        """Send at once."""
-        return send(self.reference)
+    def run(self, step: Step[T], *, decides_outcome: bool = True) -> T:  # noqa: ARG002 - nothing is recorded
+        """Send one step, and return its result."""
+        return step.send(self.provider, self.reference)
 
     def lock(self, host: str, voucher_id: str) -> AbstractContextManager[None]:
-        """Keep other threads of this process off the voucher."""
+        """Keep other threads of this process away from the voucher."""
         return _LOCKS.hold(host, voucher_id)
 
     def with_generated_id(self, new: NewVoucher) -> NewVoucher:
-        """Leave the choice of an id or code to the adapter and the vendor."""
+        """Return the voucher unchanged: the adapter and the vendor choose its id or code."""
         return new

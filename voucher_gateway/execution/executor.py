@@ -1,17 +1,16 @@
-"""Calls with a journal: money moves once."""
+"""Commands with a journal: money moves once."""
 
 from __future__ import annotations
 
 import json
 import logging
 import time
-from collections.abc import Callable
 from typing import Any, Final, cast
 
 import attrs
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.emulation.steps import StepRunner
+from voucher_gateway.commands import Command, R
 from voucher_gateway.errors import (
     AccessDenied,
     ConcurrentModification,
@@ -27,7 +26,6 @@ from voucher_gateway.errors import (
     VoucherGatewayError,
 )
 from voucher_gateway.execution.attempts import Attempt
-from voucher_gateway.execution.call import Call, R
 from voucher_gateway.execution.resolution import (
     ask_provider,
     close_abandoned,
@@ -40,89 +38,100 @@ from voucher_gateway.execution.resolution import (
 from voucher_gateway.instants import now
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import new_id
-from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState, RequestResult
-from voucher_gateway.models.results import Redemption, Refund, Reservation, TopUp
-from voucher_gateway.outcome import Effect
+from voucher_gateway.journal.records import (
+    OperationKey,
+    OperationRecord,
+    OperationState,
+    OperationTarget,
+    RequestResult,
+)
+from voucher_gateway.models.results import ValueResult
+from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.outcome import Effect, Result
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.steps import Strategy
 
 log: Final = logging.getLogger(__name__)
 
-_POLL_S: Final = 0.05
+POLL_INTERVAL_S: Final = 0.05
+"""How often a call that waits for another worker looks again."""
 
 
 class JournalExecutor:
-    """Carries out calls on a journal. One for all threads of a process."""
+    """Executes commands on a journal. All threads of a process share one."""
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
 
-    def run(self, call: Call, provider: VoucherProvider, perform: Callable[[StepRunner], R]) -> R:
-        """Carry out a call, or replay it.
+    def execute(self, command: Command[R], provider: VoucherProvider, strategy: Strategy) -> R:
+        """Execute a command, or replay its result, and return that.
 
         Raises:
-            ReferenceConflict: if its reference stands for another call.
-            OperationInProgress: if another worker is still on it after `Call.wait_s`.
+            ReferenceConflict: if its reference was already used for another call.
+            OperationInProgress: if another worker still runs it after `Command.wait_s`.
             OutcomeUnknown: if it may have run, now or earlier.
         """
-        patience = time.monotonic() + call.wait_s
+        deadline = time.monotonic() + command.wait_s
         while True:
             try:
-                return self._run_once(call, provider, perform)
+                return cast(R, self._run_once(command, provider, strategy))
             except OperationInProgress as error:
-                error.with_context(account=call.account, operation=call.operation.value)
-                if time.monotonic() >= patience:
+                error.with_context(account=command.account, operation=command.operation.value)
+                if time.monotonic() >= deadline:
                     raise
-            time.sleep(_POLL_S)
+            time.sleep(POLL_INTERVAL_S)
 
-    def _run_once(self, call: Call, provider: VoucherProvider, perform: Callable[[StepRunner], R]) -> R:
-        self.journal.names.admit(call.account, provider)
-        entry = self.journal.find(OperationKey(call.account, call.operation, call.reference))
-        if entry is None:
-            new = self._new(call, provider)
-            if (result := self.journal.find_forgotten_result(new)) is not None:
-                self.journal.record_without_request(new, result)
-                return cast(R, attrs.evolve(_with_caller_reference(call, result), replayed=True))
-            return self._start_attempt(new, call, provider, perform)
-        self._require_same_request(entry, call, provider)
-        if entry.state is OperationState.OPEN:
-            entry = self.take_over_abandoned(entry)
-        if entry.state is OperationState.UNKNOWN:
-            entry, repeatable = resolve_unknown(self.journal, entry, provider, call.code)
-            if entry.state is OperationState.UNKNOWN and not repeatable:
-                raise _stored_unknown_error(entry)
-        if entry.state is OperationState.SUCCEEDED:
-            return cast(R, self._replay(entry, call, provider))
-        again = attrs.evolve(
-            entry, attempt=entry.attempt + 1, epoch=entry.epoch + 1, owner=self.journal.database.locks.owner()
-        )
-        return self._start_attempt(again, call, provider, perform)
+    def _run_once(self, command: Command[Any], provider: VoucherProvider, strategy: Strategy) -> Result:
+        self.journal.names.admit(command.account, provider)
+        record = self.journal.find(OperationKey(command.account, command.operation, command.reference))
+        if record is None:
+            record = self._new_record(command, provider)
+            if (result := self.journal.find_forgotten_result(record)) is not None:
+                self.journal.record_without_request(record, result)
+                return attrs.evolve(_with_caller_reference(command, result), replayed=True)
+            return self._run_attempt(Attempt(self.journal, command, provider, record, unsaved=True), strategy)
+        self._require_same_request(record, command, provider)
+        if record.state is OperationState.OPEN:
+            record = self.take_over_abandoned(record)
+        if record.state is OperationState.UNKNOWN:
+            record, is_repeatable = resolve_unknown(self.journal, record, provider, command.code)
+            if record.state is OperationState.UNKNOWN and not is_repeatable:
+                raise _stored_unknown_error(record)
+        if record.state is OperationState.SUCCEEDED:
+            return self._replay(record, command, provider)
+        # An unknown operation comes here only if its provider says that a repeated request does no harm.
+        is_unknown = record.state is OperationState.UNKNOWN
+        owner = self.journal.database.locks.owner()
+        record = attrs.evolve(record, attempt=record.attempt + 1, epoch=record.epoch + 1, owner=owner)
+        attempt = Attempt(self.journal, command, provider, record, unsaved=True, earlier_attempt_unknown=is_unknown)
+        return self._run_attempt(attempt, strategy)
 
-    def take_over_abandoned(self, entry: OperationRecord) -> OperationRecord:
-        """Take an open operation over from a dead worker, and write down what that left behind.
+    def take_over_abandoned(self, record: OperationRecord) -> OperationRecord:
+        """Take an open operation over from a crashed worker, and close what that worker left.
 
         Raises:
-            OperationInProgress: if the worker lives.
+            OperationInProgress: if the worker is alive.
         """
         locks = self.journal.database.locks
-        mine = locks.owner()
-        if locks.is_active_here(entry.id) or (entry.owner != mine and self.journal.is_owner_alive(entry)):
-            raise OperationInProgress("another worker is on this very call")
-        return close_abandoned(self.journal, self.journal.take_over(entry, owner=mine))
+        own_name = locks.owner()
+        if locks.is_active_here(record.id) or (record.owner != own_name and self.journal.is_owner_alive(record)):
+            raise OperationInProgress("another worker runs this call")
+        return close_abandoned(self.journal, self.journal.take_over(record, owner=own_name))
 
-    def _new(self, call: Call, provider: VoucherProvider) -> OperationRecord:
-        at = now()
+    def _new_record(self, command: Command[Any], provider: VoucherProvider) -> OperationRecord:
+        created_at = now()
         return OperationRecord(
-            id=new_id(self.journal.keys.tag(call.account, call.operation.value, call.reference)),
-            key=OperationKey(call.account, call.operation, call.reference),
-            order=call.order,
+            id=new_id(self.journal.keys.tag(command.account, command.operation.value, command.reference)),
+            key=OperationKey(command.account, command.operation, command.reference),
+            order=command.order,
             target=self.journal.describe_target(
                 provider=provider.name,
                 host=provider.host,
                 login=provider.login,
-                code=call.code,
-                id=call.id,
-                money=call.money,
-                content=call.content,
+                code=command.code,
+                id=command.subject,
+                money=command.amount,
+                content=command.content,
             ),
             voucher_id=None,
             state=OperationState.OPEN,
@@ -131,182 +140,184 @@ class JournalExecutor:
             owner=self.journal.database.locks.owner(),
             result=None,
             error=None,
-            created_at=at,
-            updated_at=at,
+            created_at=created_at,
+            updated_at=created_at,
         )
 
-    def _require_same_request(self, entry: OperationRecord, call: Call, provider: VoucherProvider) -> None:
-        meant = self.journal.describe_target(
+    def _require_same_request(self, record: OperationRecord, command: Command[Any], provider: VoucherProvider) -> None:
+        target = self.journal.describe_target(
             provider=provider.name,
             host=provider.host,
-            # Some logins are known only after the first request: what is not known is not another login.
-            login=provider.login if provider.login and entry.target.login else entry.target.login,
-            code=call.code,
-            like=entry.target,
-            id=call.id,
-            money=call.money,
-            content=call.content,
+            # Some logins are known only after the first request: an unknown login is not another login.
+            login=provider.login if provider.login and record.target.login else record.target.login,
+            code=command.code,
+            like=record.target,
+            id=command.subject,
+            money=command.amount,
+            content=command.content,
         )
-        if meant != entry.target:
-            differs = ", ".join(
-                {"fingerprint": "code", "money": "amount"}.get(field.name, field.name)
-                for field in attrs.fields(type(meant))
-                if getattr(meant, field.name) != getattr(entry.target, field.name)
-            )
-            raise ReferenceConflict(
-                f"the reference {call.reference!r} stands for another {call.operation.value} already (another"
-                f" {differs}): a new call needs a new reference",
-                account=call.account,
-                operation=call.operation.value,
-            )
+        if target == record.target:
+            return
+        labels = {"fingerprint": "code", "money": "amount"}
+        names = [field.name for field in attrs.fields(OperationTarget)]
+        differing = [name for name in names if getattr(target, name) != getattr(record.target, name)]
+        raise ReferenceConflict(
+            f"the reference {command.reference!r} stands for another {command.operation.value} already (another"
+            f" {', '.join(labels.get(name, name) for name in differing)}): a new call needs a new reference",
+            account=command.account,
+            operation=command.operation.value,
+        )
 
-    def _start_attempt(
-        self, entry: OperationRecord, call: Call, provider: VoucherProvider, perform: Callable[[StepRunner], R]
-    ) -> R:
-        # An unknown operation is begun again only where its provider says that a repeat does no harm.
-        steps = Attempt(self.journal, call, provider, entry, new=True, doubt=entry.state is OperationState.UNKNOWN)
-        with self.journal.database.locks.mark_active(entry.id), steps.held:
+    def _run_attempt(self, attempt: Attempt, strategy: Strategy) -> Result:
+        """Run an attempt under the locks that show that this process works on it, and record how it ended."""
+        with self.journal.database.locks.mark_active(attempt.record.id), attempt.locks:
             try:
-                result = self._run_attempt(steps, perform)
-                self._record_success(steps, result)
+                result = self._run_steps(attempt, strategy)
+                self._record_success(attempt, result)
             except BaseException as error:
                 if not isinstance(error, Exception):
-                    self._record_interruption(steps)
+                    self._record_interruption(attempt)
                 raise
         return result
 
-    def _record_interruption(self, steps: Attempt) -> None:
-        """Leave no operation open that this process, which may live on, was interrupted at: within a commit even."""
+    def _run_steps(self, attempt: Attempt, strategy: Strategy) -> Result:
+        """Run the steps. If they fail, record what that means for the operation as a whole."""
         try:
-            entry = self.journal.get(steps.entry.id)
-            if entry is not None and entry.state is OperationState.OPEN and entry.epoch == steps.entry.epoch:
-                close_abandoned(self.journal, entry)
-        except (DatabaseUnavailable, OperationInProgress) as trouble:
-            log.warning("the interruption of operation %s could not be recorded: %s", steps.entry.id, trouble)
-
-    def _run_attempt(self, steps: Attempt, perform: Callable[[StepRunner], R]) -> R:
-        """Make the steps; if they fail, write down what that means for the operation as a whole."""
-        try:
-            return cast(R, _with_caller_reference(steps.call, perform(steps)))
+            return _with_caller_reference(attempt.command, strategy(attempt.command, attempt, attempt.provider))
         except (Declined, AccessDenied, NotExecuted) as error:
-            # `new`: nothing was sent, so that no earlier attempt can be to blame
-            if not steps.doubt and (steps.new or not _created_before_restore(steps, error)):
-                self._record_failure(steps, error)
+            # If nothing was sent (`unsaved`), an earlier attempt cannot be the reason.
+            if not attempt.earlier_attempt_unknown and (
+                attempt.unsaved or not _was_created_before_restore(attempt, error)
+            ):
+                self._record_failure(attempt, error)
                 raise
-            refused: VoucherGatewayError = error
+            refusal: VoucherGatewayError = error
         except BaseException as error:
-            steps.name_ticket(error)
-            self._record_failure(steps, error)
-            if not isinstance(error, OutcomeUnknown) or steps.new or steps.uncertain:
+            attempt.complete_ticket(error)
+            self._record_failure(attempt, error)
+            if not isinstance(error, OutcomeUnknown) or attempt.unsaved or attempt.may_have_taken_effect:
                 raise
-            raise _as_unavailable(error, steps.call) from None
-        return cast(R, self._resolve_earlier_attempts(steps, refused))
+            raise _as_unavailable(error, attempt.command) from None
+        return self._resolve_earlier_attempts(attempt, refusal)
 
-    def _resolve_earlier_attempts(self, steps: Attempt, refused: VoucherGatewayError) -> Any:
-        """Return what an earlier attempt brought about, where this one was refused: perhaps for that very reason.
+    def _resolve_earlier_attempts(self, attempt: Attempt, refusal: VoucherGatewayError) -> Result:
+        """Return the result of an earlier attempt, where this one was refused: perhaps for that very reason.
 
         Raises:
-            OutcomeUnknown: if that cannot be seen. That this attempt did nothing says nothing of the earlier one.
+            OutcomeUnknown: if no reading proves it. This attempt's refusal says nothing about the earlier one.
         """
-        sent = undecided_requests(self.journal, steps.entry)
-        code = voucher_code(self.journal, steps.entry, steps.provider, steps.call.code)
-        for request in sent:
-            outcome = ask_provider(steps.provider, request.intent, code)
+        requests = undecided_requests(self.journal, attempt.record)
+        code = voucher_code(self.journal, attempt.record, attempt.provider, attempt.command.code)
+        for request in requests:
+            outcome = ask_provider(attempt.provider, request.intent, code)
             if outcome.effect is Effect.SUCCEEDED:
-                steps.finished.append(RequestResult(request.id, Effect.SUCCEEDED, outcome.reason, request.step))
-                return result_from_request(steps.entry, request, outcome)
-        error = unknown_error(steps.entry, sent[-1].intent, f"an earlier attempt is in doubt; now {refused.message}")
-        self._record_failure(steps, error)
+                attempt.finished.append(RequestResult(request.id, Effect.SUCCEEDED, outcome.reason, request.step))
+                return result_from_request(attempt.record, request, outcome)
+        reason = f"the outcome of an earlier attempt is unknown; now {refusal.message}"
+        error = unknown_error(attempt.record, requests[-1].intent, reason)
+        self._record_failure(attempt, error)
         raise error
 
-    def _record_success(self, steps: Attempt, result: Any) -> None:
-        """Write the result down. If that fails the vendor has still done it: the caller must hear the truth."""
+    def _record_success(self, attempt: Attempt, result: Result) -> None:
+        """Record the result. If that fails, the vendor has still done it, so the caller gets the result."""
         try:
-            if steps.new:  # nothing was sent, but a release, say, must still be remembered
-                self.journal.record_without_request(steps.entry, result)
+            if attempt.unsaved:  # nothing was sent, but a release, for example, must be remembered too
+                self.journal.record_without_request(attempt.record, result)
                 return
-            self.journal.close_operation(steps.entry, OperationState.SUCCEEDED, result=result, finished=steps.finished)
-        except (DatabaseUnavailable, OperationInProgress) as error:
-            log.warning("the result of operation %s could not be recorded: %s", steps.entry.id, error)
-
-    def _record_failure(self, steps: Attempt, error: BaseException) -> None:
-        """Write down how an attempt failed, as far as that can be done."""
-        if steps.new:
-            return
-        if steps.uncertain or isinstance(error, ConcurrentModification):
-            state = OperationState.UNKNOWN
-        else:
-            state = (
-                OperationState.DECLINED if isinstance(error, Declined | AccessDenied) else OperationState.NOT_EXECUTED
+            self.journal.close_operation(
+                attempt.record, OperationState.SUCCEEDED, result=result, finished=attempt.finished
             )
-        known = error if isinstance(error, VoucherGatewayError) else None
-        try:
-            self.journal.close_operation(steps.entry, state, error=known, finished=steps.finished)
-        except (DatabaseUnavailable, OperationInProgress) as trouble:
-            log.warning("the end of operation %s could not be recorded: %s", steps.entry.id, trouble)
+        except (DatabaseUnavailable, OperationInProgress) as error:
+            log.warning("the result of operation %s could not be recorded: %s", attempt.record.id, error)
 
-    def _replay(self, entry: OperationRecord, call: Call, provider: VoucherProvider) -> Any:
-        """Return the recorded result, with the code of an issued voucher, which the journal never holds."""
-        result: Any = entry.replay()
-        if call.operation is not Operation.ISSUE:
+    def _record_failure(self, attempt: Attempt, error: BaseException) -> None:
+        """Record how an attempt failed, as far as that is possible."""
+        if attempt.unsaved:
+            return
+        if attempt.may_have_taken_effect or isinstance(error, ConcurrentModification):
+            state = OperationState.UNKNOWN
+        elif isinstance(error, Declined | AccessDenied):
+            state = OperationState.DECLINED
+        else:
+            state = OperationState.NOT_EXECUTED
+        own_error = error if isinstance(error, VoucherGatewayError) else None
+        try:
+            self.journal.close_operation(attempt.record, state, error=own_error, finished=attempt.finished)
+        except (DatabaseUnavailable, OperationInProgress) as failure:
+            log.warning("the end of operation %s could not be recorded: %s", attempt.record.id, failure)
+
+    def _record_interruption(self, attempt: Attempt) -> None:
+        """Close the operation after an interrupt, even one inside a commit: this process may continue to run."""
+        try:
+            record = self.journal.get(attempt.record.id)
+            if record is not None and record.state is OperationState.OPEN and record.epoch == attempt.record.epoch:
+                close_abandoned(self.journal, record)
+        except (DatabaseUnavailable, OperationInProgress) as failure:
+            log.warning("the interruption of operation %s could not be recorded: %s", attempt.record.id, failure)
+
+    def _replay(self, record: OperationRecord, command: Command[Any], provider: VoucherProvider) -> Result:
+        """Return the recorded result, with the code of an issued voucher, which the journal never stores."""
+        result = record.replay()
+        if not isinstance(result, Voucher) or command.operation is not Operation.ISSUE:
             return result
-        code = voucher_code(self.journal, entry, provider, call.code)
-        return self._with_vendors_code(result, provider) if code is None else attrs.evolve(result, code=code)
-
-    def _with_vendors_code(self, voucher: Any, provider: VoucherProvider) -> Any:
-        try:
-            full_voucher = provider.get(voucher.id, secrets=True)
-        except VoucherGatewayError:
-            return voucher
-        return attrs.evolve(voucher, code=full_voucher.code, pin=full_voucher.pin)
+        code = voucher_code(self.journal, record, provider, command.code)
+        return _with_vendors_code(result, provider) if code is None else attrs.evolve(result, code=code)
 
 
-def _created_before_restore(steps: Attempt, error: VoucherGatewayError) -> bool:
-    """Whether a voucher is there already under the id that this very operation chose: a restored journal forgot it."""
-    chosen = steps.call.id is None and steps.provider.capabilities.codes.ids_choosable
-    return isinstance(error, DuplicateCode) and steps.call.operation is Operation.ISSUE and chosen
+def _with_vendors_code(voucher: Voucher, provider: VoucherProvider) -> Voucher:
+    try:
+        current = provider.get(voucher.id, secrets=True)
+    except VoucherGatewayError:
+        return voucher
+    return attrs.evolve(voucher, code=current.code, pin=current.pin)
 
 
-def _with_caller_reference(call: Call, result: Any) -> Any:
-    """Return the result under the caller's reference; what the vendor knows is the wire reference."""
-    if isinstance(result, Reservation | Redemption | Refund | TopUp):
-        return attrs.evolve(result, reference=call.reference, order=call.order)
+def _was_created_before_restore(attempt: Attempt, error: VoucherGatewayError) -> bool:
+    """Whether a voucher already exists under the id that this operation chose: a restored journal forgot it."""
+    is_generated = attempt.command.subject is None and attempt.provider.capabilities.codes.ids_choosable
+    return isinstance(error, DuplicateCode) and attempt.command.operation is Operation.ISSUE and is_generated
+
+
+def _with_caller_reference(command: Command[Any], result: Result) -> Result:
+    """Return the result under the caller's reference. The vendor knows the wire reference."""
+    if isinstance(result, ValueResult):
+        return attrs.evolve(result, reference=command.reference, order=command.order)
     return result
 
 
-def _as_unavailable(error: OutcomeUnknown, call: Call) -> ProviderUnavailable:
+def _as_unavailable(error: OutcomeUnknown, command: Command[Any]) -> ProviderUnavailable:
     """Return the error for an unknown outcome of a request that takes nothing, such as a redemption's reservation."""
     step = error.ticket.step or error.ticket.verb
     return ProviderUnavailable(
         f"nothing was taken: the outcome of the {step} before it is not known ({error.ticket.reason or error.message})",
         account=error.account,
-        operation=call.operation.value,
+        operation=command.operation.value,
         http_status=error.http_status,
         request_id=error.request_id,
     )
 
 
-def _stored_unknown_error(entry: OperationRecord) -> VoucherGatewayError:
+def _stored_unknown_error(record: OperationRecord) -> VoucherGatewayError:
     """Return the error of an operation that stays unknown."""
-    kept = json.loads(entry.error) if entry.error else {}
-    ticket = Ticket.from_json(json.dumps(kept["ticket"])) if "ticket" in kept else _minimal_ticket(entry)
-    ticket = attrs.evolve(ticket, account=entry.key.account)  # which may have been renamed since
-    message = kept.get("message") or "it is not known whether it was carried out"
-    return OutcomeUnknown(message, ticket=ticket, account=entry.key.account, operation=entry.key.verb.value)
+    stored = json.loads(record.error) if record.error else {}
+    ticket = Ticket.from_json(json.dumps(stored["ticket"])) if "ticket" in stored else _minimal_ticket(record)
+    ticket = attrs.evolve(ticket, account=record.key.account)  # the account may have another name now
+    message = stored.get("message") or "it is not known whether it was carried out"
+    return OutcomeUnknown(message, ticket=ticket, account=record.key.account, operation=record.key.verb.value)
 
 
-def _minimal_ticket(entry: OperationRecord) -> Ticket:
-    money = entry.target.money
+def _minimal_ticket(record: OperationRecord) -> Ticket:
+    money = record.target.money
     return Ticket(
-        account=entry.key.account,
-        provider=entry.target.provider,
-        host=entry.target.host,
-        login=entry.target.login,
-        verb=entry.key.verb.value,
-        reference=entry.key.reference,
-        order=entry.order,
-        voucher_id=entry.voucher_id,
+        account=record.key.account,
+        provider=record.target.provider,
+        host=record.target.host,
+        login=record.target.login,
+        verb=record.key.verb.value,
+        reference=record.key.reference,
+        order=record.order,
+        voucher_id=record.voucher_id,
         amount=None if money is None else f"{money.amount:f}",
         currency=None if money is None else money.currency,
-        operation_id=entry.id,
+        operation_id=record.id,
     )

@@ -1,8 +1,8 @@
-"""Finding out later what became of operations. Everything here only reads at the vendors."""
+"""Finds out later what became of operations. Everything here only reads at the vendors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import attrs
@@ -16,7 +16,7 @@ from voucher_gateway.journal.records import OperationKey, OperationRecord, Opera
 from voucher_gateway.outcome import Effect, Intent, Result
 from voucher_gateway.provider import VoucherProvider
 
-_BATCH: Final = 100
+_BATCH_SIZE: Final = 100
 
 ProviderOf = Callable[[str], VoucherProvider]
 
@@ -29,10 +29,10 @@ class Resolution:
         account: the account's name.
         verb: the operation.
         reference: the caller's reference.
-        state: succeeded, declined, not_executed or unknown; open while a worker is on it.
-        result: what it brought about.
-        reason: on what that rests, or why it is still unknown.
-        operation_id: the journal's name of it.
+        state: succeeded, declined, not_executed or unknown; open while a worker runs it.
+        result: its result, if it succeeded.
+        reason: what proves the state, or why it is still unknown.
+        operation_id: the journal's id of it.
     """
 
     account: str
@@ -53,7 +53,7 @@ def resolve_ticket(provider: VoucherProvider, ticket: Ticket) -> Resolution:
     if (ticket.host, ticket.login) != (provider.host, provider.login):
         raise ConfigurationError(f"the ticket is of {ticket.host}, the account {provider.account} of {provider.host}")
     outcome = provider.resolve(Intent.from_ticket(ticket))
-    known = {
+    states = {
         Effect.SUCCEEDED: OperationState.SUCCEEDED,
         Effect.DECLINED: OperationState.DECLINED,
         Effect.NOT_EXECUTED: OperationState.NOT_EXECUTED,
@@ -62,141 +62,147 @@ def resolve_ticket(provider: VoucherProvider, ticket: Ticket) -> Resolution:
         account=ticket.account,
         verb=ticket.verb,
         reference=ticket.reference,
-        state=known.get(outcome.effect, OperationState.UNKNOWN),
+        state=states.get(outcome.effect, OperationState.UNKNOWN),
         result=outcome.result,
         reason=outcome.reason,
         operation_id=ticket.operation_id,
     )
 
 
-def resolve_operation(execution: JournalExecutor, provider_of: ProviderOf, doubt: Ticket | OperationKey) -> Resolution:
+def resolve_operation(executor: JournalExecutor, provider_of: ProviderOf, subject: Ticket | OperationKey) -> Resolution:
     """Resolve one operation of the journal.
 
     Raises:
-        InvalidRequest: if the journal has no operation of that key.
-        OperationInProgress: if a worker is on it.
+        InvalidRequest: if the journal has no operation with that key.
+        OperationInProgress: if a worker runs it.
     """
-    entry = _find_record(execution, doubt)
-    if entry is None and isinstance(doubt, Ticket):  # from a call without a journal, or with another
-        return resolve_ticket(provider_of(doubt.account), doubt)
-    looked_up = _refresh(execution, provider_of, _require_record(entry))
-    return _resolution(looked_up, reason=_last_reason(execution, provider_of, looked_up))
+    record = _find_record(executor, subject)
+    if record is None and isinstance(subject, Ticket):  # of a call without a journal, or with another journal
+        return resolve_ticket(provider_of(subject.account), subject)
+    record = _refresh(executor, provider_of, _require_record(record))
+    return _resolution(record, reason=_last_reason(executor, provider_of, record))
 
 
 def recover(
-    execution: JournalExecutor, provider_of: ProviderOf, *, account: str | None, everything: bool
+    executor: JournalExecutor, provider_of: ProviderOf, *, account: str | None, everything: bool
 ) -> list[Resolution]:
-    """Resolve all that is due; operations of live workers are left to them."""
+    """Resolve all operations that are due. Operations of living workers are left to those."""
     resolutions: list[Resolution] = []
-    after = None
+    for record in _undecided_operations(executor, account=account, everything=everything):
+        try:
+            refreshed = _refresh(executor, provider_of, record)
+            resolutions.append(_resolution(refreshed, reason=_last_reason(executor, provider_of, refreshed)))
+        except OperationInProgress:
+            continue
+        except ConfigurationError as error:  # of this account only: the others' operations can still be resolved
+            resolutions.append(_resolution(attrs.evolve(record, state=OperationState.UNKNOWN), reason=error.message))
+    return resolutions
+
+
+def _undecided_operations(
+    executor: JournalExecutor, *, account: str | None, everything: bool
+) -> Iterator[OperationRecord]:
+    last_id = None
     while True:
-        batch = execution.journal.operations(
+        batch = executor.journal.operations(
             states=(OperationState.OPEN, OperationState.UNKNOWN),
             account=account,
             due=None if everything else now(),
-            limit=_BATCH,
-            after=after,
+            limit=_BATCH_SIZE,
+            after=last_id,
         )
-        for entry in batch:
-            try:
-                looked_up = _refresh(execution, provider_of, entry)
-                resolutions.append(_resolution(looked_up, reason=_last_reason(execution, provider_of, looked_up)))
-            except OperationInProgress:
-                continue
-            except ConfigurationError as error:  # of this one account: the others' operations can still be found
-                resolutions.append(_resolution(attrs.evolve(entry, state=OperationState.UNKNOWN), reason=error.message))
-        if len(batch) < _BATCH:
-            return resolutions
-        after = batch[-1].id
+        yield from batch
+        if len(batch) < _BATCH_SIZE:
+            return
+        last_id = batch[-1].id
 
 
 def decide(
-    execution: JournalExecutor, provider_of: ProviderOf, key: OperationKey, *, succeeded: bool, by: str, reason: str
+    executor: JournalExecutor, provider_of: ProviderOf, key: OperationKey, *, succeeded: bool, by: str, reason: str
 ) -> Resolution:
-    """Write a person's decision down.
+    """Record a person's decision.
 
-    Of an operation that succeeded when it was repeated, what is decided is whether its earlier request, which may still
+    For an operation that succeeded when it was repeated, the decision is whether its earlier request, which may still
     overwrite a value, arrived.
 
     Raises:
-        InvalidRequest: if nothing of the operation is unknown, or a name or reason is missing.
+        InvalidRequest: if nothing of the operation is unknown, or if a name or reason is missing.
     """
     if not by.strip() or not reason.strip():
         raise InvalidRequest("a decision needs a name and a reason", field="by", rule="not empty")
-    entry = _refresh(execution, provider_of, _require_record(_find_record(execution, key)))
+    record = _refresh(executor, provider_of, _require_record(_find_record(executor, key)))
     effect = Effect.SUCCEEDED if succeeded else Effect.NOT_EXECUTED
-    if waiting := _late_requests(execution, provider_of, entry):
-        finished = [RequestResult(one.id, effect, f"decided by {by}", one.step) for one in waiting]
-        execution.journal.close_requests(entry, finished, decided_by=by.strip(), decision=reason.strip())
-        return _resolution(entry, reason=f"decided by {by}: {reason}")
-    if entry.state is not OperationState.UNKNOWN:
+    if late := _late_requests(executor, provider_of, record):
+        finished = [RequestResult(request.id, effect, f"decided by {by}", request.step) for request in late]
+        executor.journal.close_requests(record, finished, decided_by=by.strip(), decision=reason.strip())
+        return _resolution(record, reason=f"decided by {by}: {reason}")
+    if record.state is not OperationState.UNKNOWN:
         raise InvalidRequest(
-            f"the operation is {entry.state.value}, there is nothing to decide",
+            f"the operation is {record.state.value}, there is nothing to decide",
             field="key",
             rule="an unknown operation",
         )
-    sent = undecided_requests(execution.journal, entry)
-    settled = execution.journal.close_operation(
-        entry,
+    requests = undecided_requests(executor.journal, record)
+    closed = executor.journal.close_operation(
+        record,
         OperationState.SUCCEEDED if succeeded else OperationState.NOT_EXECUTED,
-        result=minimal_result(entry, sent[-1]) if succeeded and sent else None,
-        finished=[RequestResult(request.id, effect, f"decided by {by}", request.step) for request in sent],
+        result=minimal_result(record, requests[-1]) if succeeded and requests else None,
+        finished=[RequestResult(request.id, effect, f"decided by {by}", request.step) for request in requests],
         decided_by=by.strip(),
         decision=reason.strip(),
     )
-    return _resolution(settled, reason=f"decided by {by}: {reason}")
+    return _resolution(closed, reason=f"decided by {by}: {reason}")
 
 
-def _find_record(execution: JournalExecutor, doubt: Ticket | OperationKey) -> OperationRecord | None:
-    if isinstance(doubt, OperationKey):
-        return execution.journal.find(doubt)
-    return execution.journal.get(doubt.operation_id) if doubt.operation_id else None
+def _find_record(executor: JournalExecutor, subject: Ticket | OperationKey) -> OperationRecord | None:
+    if isinstance(subject, OperationKey):
+        return executor.journal.find(subject)
+    return executor.journal.get(subject.operation_id) if subject.operation_id else None
 
 
-def _require_record(entry: OperationRecord | None) -> OperationRecord:
-    if entry is None:
+def _require_record(record: OperationRecord | None) -> OperationRecord:
+    if record is None:
         raise InvalidRequest(
             "the journal has no such operation", field="reference", rule="of an operation that was sent"
         )
-    return entry
+    return record
 
 
-def _refresh(execution: JournalExecutor, provider_of: ProviderOf, entry: OperationRecord) -> OperationRecord:
-    if entry.state is OperationState.OPEN:
-        entry = execution.take_over_abandoned(entry)
-    if entry.state is OperationState.UNKNOWN:
-        entry, _ = resolve_unknown(execution.journal, entry, provider_of(entry.key.account))
-    return entry
+def _refresh(executor: JournalExecutor, provider_of: ProviderOf, record: OperationRecord) -> OperationRecord:
+    if record.state is OperationState.OPEN:
+        record = executor.take_over_abandoned(record)
+    if record.state is OperationState.UNKNOWN:
+        record, _ = resolve_unknown(executor.journal, record, provider_of(record.key.account))
+    return record
 
 
-def _last_reason(execution: JournalExecutor, provider_of: ProviderOf, entry: OperationRecord) -> str:
-    """Return on what it rests that an operation happened or not, as its last deciding request tells it."""
-    if entry.state is OperationState.UNKNOWN:
+def _last_reason(executor: JournalExecutor, provider_of: ProviderOf, record: OperationRecord) -> str:
+    """Return what proves that an operation happened or not, as its last deciding request says."""
+    if record.state is OperationState.UNKNOWN:
         return ""
-    if _late_requests(execution, provider_of, entry):
+    if _late_requests(executor, provider_of, record):
         return MAY_STILL_ARRIVE
-    reasons = [
-        request.reason for request in execution.journal.requests_of(entry.id) if request.decisive and request.reason
-    ]
+    requests = executor.journal.requests_of(record.id)
+    reasons = [request.reason for request in requests if request.decisive and request.reason]
     return reasons[-1] if reasons else ""
 
 
-def _late_requests(execution: JournalExecutor, provider_of: ProviderOf, entry: OperationRecord) -> list[RequestRecord]:
-    """Return the requests of an operation that succeeded that may still overwrite its voucher's value."""
-    if entry.state is not OperationState.SUCCEEDED:
+def _late_requests(executor: JournalExecutor, provider_of: ProviderOf, record: OperationRecord) -> list[RequestRecord]:
+    """Return the requests of a succeeded operation that may still arrive and overwrite the voucher's value."""
+    if record.state is not OperationState.SUCCEEDED:
         return []
-    waiting = open_requests(execution.journal.requests_of(entry.id))
-    # At other vendors an update leaves the value alone, and nothing waits for a person.
-    return waiting if waiting and provider_of(entry.key.account).capabilities.can_overwrite_value else []
+    late = open_requests(executor.journal.requests_of(record.id))
+    # At other vendors an update leaves the value unchanged, and no decision is needed.
+    return late if late and provider_of(record.key.account).capabilities.can_overwrite_value else []
 
 
-def _resolution(entry: OperationRecord, reason: str = "") -> Resolution:
+def _resolution(record: OperationRecord, reason: str = "") -> Resolution:
     return Resolution(
-        account=entry.key.account,
-        verb=entry.key.verb.value,
-        reference=entry.key.reference,
-        state=entry.state,
-        result=entry.replay() if entry.result else None,
-        reason=reason or entry.reason,
-        operation_id=entry.id,
+        account=record.key.account,
+        verb=record.key.verb.value,
+        reference=record.key.reference,
+        state=record.state,
+        result=record.replay() if record.result else None,
+        reason=reason or record.reason,
+        operation_id=record.id,
     )

@@ -1,4 +1,4 @@
-"""One account as the gateway holds it."""
+"""One account of a gateway."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from collections.abc import Collection
 
 import attrs
 
-from voucher_gateway.capabilities import Capabilities
-from voucher_gateway.emulation.registry import with_emulations
+from voucher_gateway.capabilities import Capabilities, Operation
+from voucher_gateway.commands import run_natively
+from voucher_gateway.emulation.registry import emulated_operation, unsupported_error, with_emulations
 from voucher_gateway.masking import Code
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.steps import Strategy
 
 
 @attrs.frozen(kw_only=True)
 class Account:
-    """A provider and what the user said about its use.
+    """A provider and the user's rules for its use.
 
     Attributes:
         name: the account's name.
         provider: the vendor, seen through this account.
-        code_pattern: matches the codes that may be this account's; None where the user gave none.
+        code_pattern: matches the codes that may belong to this account; None if the user gave no pattern.
         accept_risks: the emulations whose risks are accepted.
-        former_names: the names that the account had; the journal gives its operations the new name. None where nothing
-            is said of them.
+        former_names: earlier names of the account. The journal moves their operations to the new name. None if the
+            user said nothing about them.
     """
 
     name: str
@@ -34,9 +36,33 @@ class Account:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What can be done with this account, emulations included."""
+        """What this account can do, including emulations."""
         return with_emulations(self.provider.capabilities, self.accept_risks)
 
-    def may_have(self, code: Code) -> bool:
-        """Whether the pattern lets the code be one of this account's; False without a pattern."""
+    def matches_code(self, code: Code) -> bool:
+        """Whether the code matches the account's pattern; False without a pattern."""
         return self.code_pattern is not None and self.code_pattern.search(code.reveal()) is not None
+
+
+def require_available(account: Account, operation: Operation) -> VoucherProvider:
+    """Return an account's provider, if the account can do an operation.
+
+    Raises:
+        UnsupportedOperation: if the operation is neither native nor emulated.
+        MissingScope: if the login does not have the right.
+    """
+    support = account.capabilities.of(operation)
+    if not support.available:
+        raise unsupported_error(account.provider, operation, support)
+    return account.provider
+
+
+def strategy_for(account: Account, operation: Operation) -> Strategy:
+    """Return how an account runs an operation: natively, or by an emulation.
+
+    Raises:
+        UnsupportedOperation, MissingScope: as `require_available`.
+    """
+    require_available(account, operation)
+    emulated = emulated_operation(account.capabilities, operation)
+    return run_natively if emulated is None else emulated.run

@@ -16,13 +16,13 @@ from voucher_gateway.models.voucher import Voucher
 
 @attrs.frozen(kw_only=True)
 class FindResult:
-    """What asking several accounts for one code gave.
+    """What several accounts answered about one code.
 
     Attributes:
-        vouchers: what was found; more than one if two vendors have a voucher with this code.
+        vouchers: the vouchers with this code. More than one if two vendors have such a voucher.
         asked: the accounts that answered.
         failed: the accounts that could not be asked, and why.
-        left_out: the accounts that were not asked because no pattern of theirs matches.
+        left_out: the accounts that were not asked because their pattern does not match.
     """
 
     vouchers: tuple[Voucher, ...]
@@ -32,42 +32,39 @@ class FindResult:
 
     @property
     def state(self) -> Literal["found", "not_found", "incomplete"]:
-        """``incomplete`` means: not found, but somebody who may have it could not be asked."""
+        """``incomplete`` means: not found, but an account that may have it could not be asked."""
         if self.vouchers:
             return "found"
         return "incomplete" if self.failed else "not_found"
 
     @property
     def voucher(self) -> Voucher | None:
-        """The voucher, if exactly one was found."""
+        """The voucher, if there is exactly one."""
         return self.vouchers[0] if len(self.vouchers) == 1 else None
 
 
 def find_in_accounts(accounts: Sequence[Account], code: Code, pin: Pin | None, *, broadcast: bool) -> FindResult:
-    """Ask the accounts that may have the code, side by side.
+    """Ask the accounts that may have the code, in parallel.
 
     Args:
         accounts: all accounts.
         code: the code.
         pin: the PIN, if there is one.
-        broadcast: whether to ask accounts whose pattern does not match, or that have none, too. That shows the code,
-            which is bearer money, to vendors that it may have nothing to do with.
+        broadcast: whether to ask also the accounts that have no pattern, or whose pattern does not match. That shows
+            the code, which can be spent like cash, to vendors that may have nothing to do with it.
     """
-    asked = [account for account in accounts if broadcast or account.may_have(code)]
+    asked = [account for account in accounts if broadcast or account.matches_code(code)]
     left_out = tuple(account.name for account in accounts if account not in asked)
     if not asked:
         return FindResult(vouchers=(), asked=(), left_out=left_out)
     with ThreadPoolExecutor(max_workers=len(asked), thread_name_prefix="voucher-lookup") as pool:
-        answers = list(pool.map(lambda account: _ask(account, code, pin), asked))
-    answers_by_account = list(zip(asked, answers, strict=True))
+        futures = [pool.submit(_ask, account, code, pin) for account in asked]
+    answers = {account.name: future.result() for account, future in zip(asked, futures, strict=True)}
+    errors = {name: answer for name, answer in answers.items() if isinstance(answer, VoucherGatewayError)}
     return FindResult(
-        vouchers=tuple(answer for _, answer in answers_by_account if isinstance(answer, Voucher)),
-        asked=tuple(
-            account.name for account, answer in answers_by_account if not isinstance(answer, VoucherGatewayError)
-        ),
-        failed={
-            account.name: answer for account, answer in answers_by_account if isinstance(answer, VoucherGatewayError)
-        },
+        vouchers=tuple(answer for answer in answers.values() if isinstance(answer, Voucher)),
+        asked=tuple(name for name in answers if name not in errors),
+        failed=errors,
         left_out=left_out,
     )
 
@@ -78,6 +75,6 @@ def _ask(account: Account, code: Code, pin: Pin | None) -> Voucher | VoucherGate
     except VoucherNotFound:
         return None
     except InvalidRequest as error:
-        return None if error.field == "code" else error  # a code that the vendor could not have, it has not
+        return None if error.field == "code" else error  # the vendor cannot have a code that it does not allow
     except VoucherGatewayError as error:
         return error

@@ -1,42 +1,129 @@
-"""The gateway: the verbs of `VoucherProvider` with the account's name first."""
+"""The gateway: the verbs of every account, with the account's name first.
+
+This file is longer than others because each public verb has its whole documentation here. The code of a verb is a few
+lines: it makes a command of its arguments, and `_execute` gives that to the executor.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any, Self
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+import attrs
+
+from voucher_gateway.capabilities import Capabilities, Operation
+from voucher_gateway.commands import (
+    ActivateVoucher,
+    CaptureReservation,
+    Command,
+    DeactivateVoucher,
+    DeleteVoucher,
+    IssueVoucher,
+    RedeemVoucher,
+    ReleaseReservation,
+    ReserveValue,
+    TopUpVoucher,
+    UpdateVoucher,
+)
 from voucher_gateway.config.loader import Config, load_config
-from voucher_gateway.gateway.account import Account
-from voucher_gateway.gateway.doubt import Doubt
-from voucher_gateway.gateway.issuing import Issuing
-from voucher_gateway.gateway.reading import Reading
-from voucher_gateway.gateway.spending import Spending
+from voucher_gateway.emulation.by_top_up import refund_by_top_up
+from voucher_gateway.errors import ConfigurationError, IntegrityMismatch, InvalidRequest, Ticket
+from voucher_gateway.execution.direct import DirectExecutor
+from voucher_gateway.gateway.account import Account, require_available, strategy_for
+from voucher_gateway.gateway.find import FindResult, find_in_accounts
+from voucher_gateway.gateway.moved_refunds import find_move, moved_refund_command, pending_move
+from voucher_gateway.gateway.refunds import refund_command, refundable_amount
+from voucher_gateway.listing.listing import Listing
+from voucher_gateway.masking import Code, Pin
+from voucher_gateway.models.presentation import Presentation
+from voucher_gateway.models.requests import NewVoucher, VoucherChanges, VoucherQuery
+from voucher_gateway.models.results import (
+    Balance,
+    Deletion,
+    History,
+    Redemption,
+    Refund,
+    Release,
+    Reservation,
+    TopUp,
+)
+from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.money import Money, positive
+from voucher_gateway.nfc import nfc
+from voucher_gateway.outcome import Result
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.tracebacks import hide_arguments
 
+if TYPE_CHECKING:
+    # A journal needs SQLAlchemy, which takes longer to import than everything else. What needs it is imported late.
+    from voucher_gateway.execution.executor import JournalExecutor
+    from voucher_gateway.execution.recovery import Resolution
+    from voucher_gateway.journal.journal import Journal
+    from voucher_gateway.journal.moves import VoucherMove
+    from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState
 
-class Gateway(Reading, Issuing, Spending, Doubt):
-    """Every account of a shop behind one set of verbs. May be shared by all threads.
+R = TypeVar("R", bound=Result)
 
-    Changing verbs take `reference`, the caller's own name for this one operation, and `order`, the shop's number; make
-    a reference, and keep it, before the call. An operation that the vendor lacks is emulated where that is safe, or
-    where the account accepts the risk; otherwise it raises `UnsupportedOperation` before anything is sent.
 
-    With a journal, a call that succeeded is replayed when its reference comes again, and one that may have run is never
-    sent again. Without one nothing is remembered: a repeated call is sent again, whatever its reference.
+class Gateway:
+    """Every account of a shop behind one set of verbs. All threads of a process may share it.
+
+        with Gateway.from_config("voucher-gateway.toml") as gateway:
+            gateway.redeem("shop", code, Money("10.53", "EUR"), reference="1001-a", order="1001")
+
+    Changing verbs take these arguments:
+
+    - `reference`: an idempotency key, your own name for this one operation, of 1 to 200 characters. Make it and store
+      it before the call.
+    - `order`: the shop's order number.
+    - `wait`: how long to wait, in seconds, if another worker runs the same call; then it raises `OperationInProgress`.
+
+    With a journal, a call that succeeded is replayed when its reference comes again, and a call that may have run is
+    never sent again. Without a journal nothing is remembered: a repeated call is sent again.
+
+    An operation that the vendor lacks is emulated if that is safe, or if the account accepts the risk. Otherwise it
+    raises `UnsupportedOperation` before anything is sent.
+
+    Every verb can raise the errors of `voucher_gateway.errors`. A changing verb raises `OutcomeUnknown` if it may have
+    run without our knowledge: keep its ticket and `resolve` it.
 
     Args:
         accounts: the accounts, or providers by account name.
-        journal: the journal, or the URL of one in SQLite; None for none.
+        journal: the journal, or the URL of an SQLite journal; None for no journal.
+
+    Raises:
+        ConfigurationError: if two accounts have the same name, or a former name is still in use.
     """
+
+    def __init__(
+        self, accounts: Iterable[Account] | Mapping[str, VoucherProvider], *, journal: Journal | str | None = None
+    ) -> None:
+        if isinstance(accounts, Mapping):
+            accounts = [Account(name=name, provider=provider) for name, provider in accounts.items()]
+        accounts = list(accounts)
+        self._accounts = {account.name: account for account in accounts}
+        if len(self._accounts) < len(accounts):
+            raise ConfigurationError("two accounts have the same name")
+        for account in accounts:
+            for former in account.former_names or ():
+                if former in self._accounts:
+                    raise ConfigurationError(
+                        f"former_names of {account.name}: {former} is still the name of an account"
+                    )
+        self._journal_executor = None if journal is None else _open_executor(journal, accounts)
+        self._executor = self._journal_executor or DirectExecutor()
 
     @classmethod
     @hide_arguments
     def from_config(cls, source: str | os.PathLike[str] | Mapping[str, Any] | Config) -> Self:
-        """Make the gateway that a configuration describes: a TOML file, a dict of its shape, or one read already.
+        """Make the gateway that a configuration describes.
+
+        Args:
+            source: the path of a TOML file, a dict with the same content, or a configuration that was read before.
 
         Raises:
-            ConfigurationError: naming everything that is wrong with it.
+            ConfigurationError: with everything that is wrong with it.
         """
         config = source if isinstance(source, Config) else load_config(source)
         accounts = [
@@ -51,7 +138,7 @@ class Gateway(Reading, Issuing, Spending, Doubt):
         ]
         if config.journal is None:
             return cls(accounts)
-        from voucher_gateway.journal.open import open_journal  # late, see `voucher_gateway.gateway.accounts`
+        from voucher_gateway.journal.open import open_journal
 
         journal = open_journal(config.journal, config.journal_keys)
         try:
@@ -59,3 +146,673 @@ class Gateway(Reading, Issuing, Spending, Doubt):
         except BaseException:
             journal.close()
             raise
+
+    def close(self) -> None:
+        """Close all connections. A ``with`` block does the same at its end."""
+        for account in self._accounts.values():
+            account.provider.close()
+        if self.journal is not None:
+            self.journal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- accounts ---
+
+    @property
+    def journal(self) -> Journal | None:
+        """The journal; None if there is none."""
+        return None if self._journal_executor is None else self._journal_executor.journal
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """All accounts, in the order of the configuration."""
+        return tuple(self._accounts.values())
+
+    def account(self, name: str) -> Account:
+        """Return an account.
+
+        Raises:
+            ConfigurationError: if there is no account with this name.
+        """
+        if name in self._accounts:
+            return self._accounts[name]
+        for account in self._accounts.values():
+            if name in (account.former_names or ()):
+                raise ConfigurationError(f"the account {name} is called {account.name} now")
+        known = ", ".join(self._accounts) or "none"
+        raise ConfigurationError(f"there is no account {name!r:.80}; there are: {known}")
+
+    def provider(self, account: str) -> VoucherProvider:
+        """Return the provider of an account, for calls without a journal and without emulations."""
+        return self.account(account).provider
+
+    def capabilities(self, account: str) -> Capabilities:
+        """Return what an account can do: natively, by a safe emulation, or by an emulation that it accepts."""
+        return self.account(account).capabilities
+
+    # --- reading ---
+
+    def find(self, code: str | Code, pin: str | Pin | None = None, *, broadcast: bool = False) -> FindResult:
+        """Look for a code, in parallel, in all accounts whose `code_pattern` matches it.
+
+            voucher = gateway.find("JTL-SPRING-0042").voucher
+
+        Args:
+            code: the voucher's code.
+            pin: the PIN, if there is one.
+            broadcast: whether to show the code to the vendors of the other accounts too.
+
+        Returns:
+            the vouchers, the accounts that answered, and the errors of the accounts that did not.
+        """
+        code, pin = Code.of(code), Pin.of_given(pin)
+        result = find_in_accounts(self.accounts, code, pin, broadcast=broadcast)
+        mismatches = {
+            voucher.account: _other_voucher_error(voucher.account, Operation.FIND)
+            for voucher in result.vouchers
+            if self._is_other_voucher(voucher.account, code, voucher.id)
+        }
+        return attrs.evolve(
+            result,
+            vouchers=tuple(voucher for voucher in result.vouchers if voucher.account not in mismatches),
+            asked=tuple(name for name in result.asked if name not in mismatches),
+            failed={**result.failed, **mismatches},
+        )
+
+    def get(self, account: str, id: str, *, secrets: bool = False) -> Voucher:
+        """Return the voucher with an id.
+
+            voucher = gateway.get("shop", "4711")
+
+        Args:
+            account: the account's name.
+            id: the vendor's id of the voucher.
+            secrets: whether to read the code and the PIN, where the vendor shows them only in a request of their own.
+
+        Raises:
+            VoucherNotFound: if the vendor does not know it.
+        """
+        return self._require(account, Operation.GET).get(id, secrets=secrets)
+
+    def balance(self, account: str, code: str | Code, pin: str | Pin | None = None) -> Balance:
+        """Return what a voucher is worth now.
+
+            print(gateway.balance("shop", code).remaining)
+
+        Args:
+            account: the account's name.
+            code: the voucher's code.
+            pin: the PIN, if there is one.
+
+        Raises:
+            VoucherNotFound: if the vendor does not know it.
+            IntegrityMismatch: if the vendor names another voucher for this code than before.
+        """
+        code, pin = Code.of(code), Pin.of_given(pin)
+        balance = self._require(account, Operation.BALANCE).balance(code, pin)
+        if self._is_other_voucher(account, code, balance.voucher_id):
+            raise _other_voucher_error(account, Operation.BALANCE)
+        return balance
+
+    def vouchers(self, account: str, query: VoucherQuery | None = None) -> Listing[Voucher]:
+        """List vouchers lazily, page by page.
+
+            for voucher in gateway.vouchers("shop", VoucherQuery(status=Status.ACTIVE)):
+                print(voucher.id)
+
+        Args:
+            account: the account's name.
+            query: which vouchers; None for all.
+
+        Raises:
+            InvalidRequest: if the vendor does not have a filter of the query.
+        """
+        return self._require(account, Operation.VOUCHERS).vouchers(query)
+
+    def history(self, account: str, id: str) -> History:
+        """Return what happened to a voucher, the oldest movement first as far as the vendor orders them.
+
+            for movement in gateway.history("shop", "4711"):
+                print(movement.kind, movement.money)
+
+        Args:
+            account: the account's name.
+            id: the vendor's id of the voucher.
+        """
+        return self._require(account, Operation.HISTORY).history(id)
+
+    def presentation(self, account: str, code: str | Code, *, id: str | None = None) -> Presentation:
+        """Return how the seller presents a voucher to its owner, for printing it.
+
+        Args:
+            account: the account's name.
+            code: the voucher's code.
+            id: the vendor's id of the voucher, if the caller knows it. It saves a look-up.
+        """
+        return self._require(account, Operation.PRESENTATION).presentation(Code.of(code), id=id)
+
+    # --- vouchers ---
+
+    def issue(
+        self, account: str, new: NewVoucher, *, reference: str, order: str | None = None, wait: float = 0.0
+    ) -> Voucher:
+        """Issue a new voucher (vendors: create).
+
+            voucher = gateway.issue("shop", NewVoucher(initial=Money("50", "EUR")), reference="1002-issue")
+
+        Args:
+            account: the account's name.
+            new: the voucher. What is None is left to the vendor.
+            reference: the idempotency key of this call.
+            order: the shop's order number.
+            wait: how long to wait for another worker on the same call, in seconds.
+
+        Raises:
+            DuplicateCode: if its code or id is already in use.
+            InvalidRequest: if the vendor cannot store a field of it.
+        """
+        return self._execute(IssueVoucher(account=account, reference=reference, order=order, wait_s=wait, new=new))
+
+    def activate(
+        self, account: str, id: str, *, reference: str, order: str | None = None, wait: float = 0.0
+    ) -> Voucher:
+        """Make a voucher spendable.
+
+            gateway.activate("shop", voucher.id, reference="1002-activate")
+
+        Args:
+            account: the account's name.
+            id: the vendor's id of the voucher.
+            reference: the idempotency key of this call.
+            order: the shop's order number.
+            wait: how long to wait for another worker on the same call, in seconds.
+        """
+        return self._execute(
+            ActivateVoucher(account=account, reference=reference, order=order, wait_s=wait, voucher_id=id)
+        )
+
+    def deactivate(
+        self, account: str, id: str, *, reference: str, order: str | None = None, wait: float = 0.0
+    ) -> Voucher:
+        """Stop a voucher from being spent.
+
+            gateway.deactivate("shop", voucher.id, reference="1002-stop")
+
+        Args:
+            account: the account's name.
+            id: the vendor's id of the voucher.
+            reference: the idempotency key of this call.
+            order: the shop's order number.
+            wait: how long to wait for another worker on the same call, in seconds.
+        """
+        return self._execute(
+            DeactivateVoucher(account=account, reference=reference, order=order, wait_s=wait, voucher_id=id)
+        )
+
+    def update(
+        self,
+        account: str,
+        id: str,
+        changes: VoucherChanges,
+        *,
+        reference: str,
+        order: str | None = None,
+        wait: float = 0.0,
+    ) -> Voucher:
+        """Change a voucher's data, never its value.
+
+            gateway.update("shop", voucher.id, VoucherChanges(valid_until=None), reference="1002-update")
+
+        Args:
+            account: the account's name.
+            id: the vendor's id of the voucher.
+            changes: the fields to change.
+            reference: the idempotency key of this call.
+            order: the shop's order number.
+            wait: how long to wait for another worker on the same call, in seconds.
+        """
+        return self._execute(
+            UpdateVoucher(
+                account=account, reference=reference, order=order, wait_s=wait, voucher_id=id, changes=changes
+            )
+        )
+
+    def top_up(
+        self, account: str, id: str, money: Money, *, reference: str, order: str | None = None, wait: float = 0.0
+    ) -> TopUp:
+        """Add value to a voucher (JTL: recharge).
+
+            gateway.top_up("shop", voucher.id, Money("20", "EUR"), reference="1003-top-up")
+
+        Args:
+            account: the account's name.
+            id: the vendor's id of the voucher.
+            money: how much; above zero.
+            reference: the idempotency key of this call.
+            order: the shop's order number.
+            wait: how long to wait for another worker on the same call, in seconds.
+        """
+        return self._execute(
+            TopUpVoucher(account=account, reference=reference, order=order, wait_s=wait, voucher_id=id, money=money)
+        )
+
+    def delete(
+        self, account: str, id: str, reason: str, *, reference: str, order: str | None = None, wait: float = 0.0
+    ) -> Deletion:
+        """Remove a voucher for good.
+
+            gateway.delete("shop", voucher.id, "printed twice", reference="1002-delete")
+
+        Args:
+            account: the account's name.
+            id: the vendor's id of the voucher.
+            reason: the reason, which the vendor may store.
+            reference: the idempotency key of this call.
+            order: the shop's order number.
+            wait: how long to wait for another worker on the same call, in seconds.
+        """
+        return self._execute(
+            DeleteVoucher(account=account, reference=reference, order=order, wait_s=wait, voucher_id=id, reason=reason)
+        )
+
+    # --- payments ---
+
+    def reserve(
+        self,
+        account: str,
+        code: str | Code,
+        money: Money,
+        pin: str | Pin | None = None,
+        *,
+        reference: str,
+        order: str | None = None,
+        wait: float = 0.0,
+        if_held: str = "replace-own",
+    ) -> Reservation:
+        """Set value aside, to be captured or released.
+
+            reservation = gateway.reserve("shop", code, Money("10.53", "EUR"), reference="1001-reserve", order="1001")
+
+        Args:
+            account: the account's name.
+            code: the voucher's code.
+            money: how much; above zero.
+            pin: the PIN, if there is one.
+            reference: the idempotency key of this call.
+            order: the shop's order number.
+            wait: how long to wait for another worker on the same call, in seconds.
+            if_held: what to do about our other reservations that this one would end at the vendor: ``refuse``,
+                ``replace-own`` (replace those of the same order) or ``replace``. Needs a journal.
+
+        Raises:
+            InsufficientValue: if the voucher holds less.
+            VoucherHeld: if a reservation that may not be replaced stands on the voucher.
+        """
+        code, pin = Code.of(code), Pin.of_given(pin)
+        return self._execute(
+            ReserveValue(
+                account=account,
+                reference=reference,
+                order=order,
+                wait_s=wait,
+                code=code,
+                money=money,
+                pin=pin,
+                if_held=if_held,
+            )
+        )
+
+    def capture(
+        self,
+        account: str,
+        reservation: Reservation,
+        money: Money | None = None,
+        *,
+        reference: str,
+        order: str | None = None,
+        wait: float = 0.0,
+    ) -> Redemption:
+        """Take the value that was set aside.
+
+            redemption = gateway.capture("shop", reservation, reference="1001-capture", order="1001")
+
+        Args:
+            account: the account's name.
+            reservation: the result of `reserve`, or one from `reservation`.
+            money: how much, above zero; None for all of it. Not every vendor can take a part.
+            reference: the idempotency key of this call.
+            order: the shop's order number.
+            wait: how long to wait for another worker on the same call, in seconds.
+
+        Raises:
+            ReservationExpired, ReservationSuperseded, ReservationReleased: if the reservation has ended.
+            AlreadyCaptured: if it was captured before, under another reference.
+        """
+        money = None if money is None else positive(money, field="money")
+        return self._execute(
+            CaptureReservation(
+                account=account, reference=reference, order=order, wait_s=wait, reservation=reservation, money=money
+            )
+        )
+
+    def release(
+        self, account: str, reservation: Reservation, *, reference: str, order: str | None = None, wait: float = 0.0
+    ) -> Release:
+        """Give a reservation up. If the vendor has no request for that, the result says when the value is free.
+
+            gateway.release("shop", reservation, reference="1001-release")
+
+        Args:
+            account: the account's name.
+            reservation: the result of `reserve`, or one from `reservation`.
+            reference: the idempotency key of this call.
+            order: the shop's order number.
+            wait: how long to wait for another worker on the same call, in seconds.
+        """
+        return self._execute(
+            ReleaseReservation(account=account, reference=reference, order=order, wait_s=wait, reservation=reservation)
+        )
+
+    def redeem(
+        self,
+        account: str,
+        code: str | Code,
+        money: Money,
+        pin: str | Pin | None = None,
+        *,
+        reference: str,
+        order: str | None = None,
+        wait: float = 0.0,
+        if_held: str = "replace-own",
+    ) -> Redemption:
+        """Take value in one step.
+
+            redemption = gateway.redeem("shop", code, Money("10.53", "EUR"), reference="1001-a", order="1001")
+
+        Args:
+            account: the account's name.
+            code: the voucher's code.
+            money: how much; above zero.
+            pin: the PIN, if there is one.
+            reference: the idempotency key of this call.
+            order: the shop's order number.
+            wait: how long to wait for another worker on the same call, in seconds.
+            if_held: as in `reserve`.
+
+        Raises:
+            InsufficientValue: if the voucher holds less.
+            VoucherHeld: if a reservation that may not be replaced stands on the voucher.
+        """
+        code, pin = Code.of(code), Pin.of_given(pin)
+        return self._execute(
+            RedeemVoucher(
+                account=account,
+                reference=reference,
+                order=order,
+                wait_s=wait,
+                code=code,
+                money=money,
+                pin=pin,
+                if_held=if_held,
+            )
+        )
+
+    def refund(
+        self,
+        account: str,
+        redemption: Redemption,
+        money: Money | None = None,
+        *,
+        reference: str,
+        order: str | None = None,
+        wait: float = 0.0,
+    ) -> Refund:
+        """Give a redemption back.
+
+            gateway.refund("shop", redemption, Money("5", "EUR"), reference="1001-refund", order="1001")
+
+        With a journal, all refunds of a redemption together, including those whose outcome is unknown, give back at
+        most what it took. Without a journal nothing is summed.
+
+        If the voucher was moved to another account since, the value is added to it there (refund-by-top-up), and the
+        result names that account; see `find_moved`.
+
+        Args:
+            account: the name of the account that redeemed.
+            redemption: the result of `redeem` or `capture`, or one from `redemption`.
+            money: how much, above zero; None for what is left to give back.
+            reference: the idempotency key of this call.
+            order: the shop's order number.
+            wait: how long to wait for another worker on the same call, in seconds.
+
+        Raises:
+            AlreadyRefunded: if less is left to give back; `refundable` returns how much.
+            OperationInProgress: if an earlier refund with an unknown outcome decides whether that much is left.
+        """
+        reference = nfc(reference)
+        money = None if money is None else positive(money, field="money")
+        move = None if self.journal is None else pending_move(self.journal, account, redemption, reference)
+        if self.journal is None or move is None:
+            return self._execute(
+                refund_command(
+                    self.journal,
+                    self._accounts,
+                    account,
+                    redemption,
+                    money,
+                    reference=reference,
+                    order=order,
+                    wait=wait,
+                )
+            )
+        command = moved_refund_command(
+            self.journal,
+            self._accounts,
+            move,
+            account,
+            redemption,
+            money,
+            reference=reference,
+            order=order,
+            wait=wait,
+        )
+        refund = self._executor.execute(command, self.provider(command.account), refund_by_top_up)
+        return attrs.evolve(refund, reference=reference)
+
+    def refundable(self, redemption: Redemption) -> Money:
+        """Return how much of a redemption is left to give back, as far as the journal knows.
+
+        A refund whose outcome is unknown counts as given back. So does a refund at another account, where the voucher
+        was moved.
+
+        Args:
+            redemption: the result of `redeem` or `capture`, or one from `redemption`.
+
+        Raises:
+            ConfigurationError: if there is no journal.
+        """
+        return refundable_amount(self.journal, self._accounts, redemption)
+
+    def find_moved(self, account: str, voucher_id: str) -> VoucherMove | None:
+        """Return where a migration moved a voucher of an account, or that it is being moved now.
+
+        Args:
+            account: the account where it was.
+            voucher_id: its id there.
+
+        Returns:
+            where it is now, after its last move; None if it was never moved, or if there is no journal.
+        """
+        return None if self.journal is None else find_move(self.journal, account, voucher_id)
+
+    # --- operations of the journal ---
+
+    def operation(self, account: str, verb: Operation | str, reference: str) -> OperationRecord | None:
+        """Return what the journal records of an operation; None if it never sent anything.
+
+        Args:
+            account: the account's name.
+            verb: the operation, e.g. ``redeem``.
+            reference: the reference of the call.
+
+        Raises:
+            ConfigurationError: if there is no journal.
+        """
+        journal = self._require_journal().journal
+        from voucher_gateway.journal.records import OperationKey
+
+        return journal.find(OperationKey(account, Operation(verb), reference))
+
+    def operations(
+        self, *, states: Iterable[OperationState] = (), account: str | None = None, limit: int | None = None
+    ) -> list[OperationRecord]:
+        """Return the journal's operations, the oldest first.
+
+        Args:
+            states: only operations in these states; all if there is none.
+            account: only operations of this account.
+            limit: at most this many.
+
+        Raises:
+            ConfigurationError: if there is no journal.
+        """
+        return self._require_journal().journal.operations(states=states, account=account, limit=limit)
+
+    def reservation(self, account: str, reference: str) -> Reservation:
+        """Return the reservation that was made under a reference.
+
+        Raises:
+            InvalidRequest: if the journal has no such reservation.
+            ConfigurationError: if there is no journal.
+        """
+        return self._recorded_result(Reservation, account, reference, Operation.RESERVE)
+
+    def redemption(self, account: str, reference: str) -> Redemption:
+        """Return the redemption that a `capture` or a `redeem` made under a reference.
+
+        Raises:
+            InvalidRequest: if the journal has no such redemption, or one of each verb.
+            ConfigurationError: if there is no journal.
+        """
+        return self._recorded_result(Redemption, account, reference, Operation.CAPTURE, Operation.REDEEM)
+
+    def resolve(self, doubt: Ticket | str | OperationKey) -> Resolution:
+        """Find out what became of a call. It only reads at the vendor.
+
+            try:
+                gateway.redeem("shop", code, money, reference="1001-a")
+            except OutcomeUnknown as error:
+                resolution = gateway.resolve(error.ticket)
+
+        Args:
+            doubt: the ticket of an `OutcomeUnknown`, as object or JSON, or an operation's key.
+
+        Raises:
+            OperationInProgress: if a worker still runs the call.
+            ConfigurationError: if the account leads to another host or login than the call ran at.
+            InvalidRequest: if there is no such operation.
+        """
+        from voucher_gateway.execution.recovery import resolve_operation, resolve_ticket
+
+        subject = Ticket.from_json(doubt) if isinstance(doubt, str) else doubt
+        if self._journal_executor is not None:
+            return resolve_operation(self._journal_executor, self.provider, subject)
+        if not isinstance(subject, Ticket):
+            raise ConfigurationError("without a journal only a ticket can be resolved")
+        return resolve_ticket(self.provider(subject.account), subject)
+
+    def recover(self, *, account: str | None = None, everything: bool = False) -> list[Resolution]:
+        """Ask the vendors about every operation that is unknown or that a crashed worker left open.
+
+            for resolution in gateway.recover():
+                print(resolution.reference, resolution.state)
+
+        An operation that stays unknown is looked up at longer and longer intervals. Several machines may run this at
+        the same time, for example from cron. It moves no money.
+
+        Args:
+            account: only operations of this account.
+            everything: whether to look up operations that are not due yet, too.
+
+        Raises:
+            ConfigurationError: if there is no journal.
+        """
+        executor = self._require_journal()
+        from voucher_gateway.execution.recovery import recover
+
+        return recover(executor, self.provider, account=account, everything=everything)
+
+    def decide(self, key: OperationKey, *, succeeded: bool, by: str, reason: str) -> Resolution:
+        """Record what a person found out about an operation that no reading can decide. It cannot be undone.
+
+        Args:
+            key: the operation.
+            succeeded: whether it happened.
+            by: the person's name.
+            reason: how that person knows.
+
+        Raises:
+            InvalidRequest: if the outcome of the operation is known, or if a name or reason is missing.
+            ConfigurationError: if there is no journal.
+        """
+        executor = self._require_journal()
+        from voucher_gateway.execution.recovery import decide
+
+        return decide(executor, self.provider, key, succeeded=succeeded, by=by, reason=reason)
+
+    # --- helpers ---
+
+    def _execute(self, command: Command[R]) -> R:
+        account = self.account(command.account)
+        return self._executor.execute(command, account.provider, strategy_for(account, command.operation))
+
+    def _require(self, account: str, operation: Operation) -> VoucherProvider:
+        return require_available(self.account(account), operation)
+
+    def _require_journal(self) -> JournalExecutor:
+        if self._journal_executor is None:
+            raise ConfigurationError("there is no journal: name one in the configuration")
+        return self._journal_executor
+
+    def _is_other_voucher(self, account: str, code: Code, voucher_id: str) -> bool:
+        if self.journal is None:
+            return False
+        from voucher_gateway.execution.voucher_check import is_other_voucher
+
+        return is_other_voucher(self.journal, self.provider(account), code, voucher_id)
+
+    def _recorded_result(self, kind: type[R], account: str, reference: str, *verbs: Operation) -> R:
+        records = [self.operation(account, verb, reference) for verb in verbs]
+        results = [record.replay() for record in records if record is not None and record.result is not None]
+        matches = [result for result in results if isinstance(result, kind)]
+        if len(matches) == 1:
+            return matches[0]
+        words = " and a ".join(verb.value for verb in verbs) if matches else " or ".join(verb.value for verb in verbs)
+        raise InvalidRequest(
+            f"the journal has {'a' if matches else 'no'} {words} under the reference {reference!r:.200}",
+            field="reference",
+            rule="of exactly one operation that succeeded",
+        )
+
+
+def _open_executor(journal: Journal | str, accounts: Iterable[Account]) -> JournalExecutor:
+    from voucher_gateway.execution.executor import JournalExecutor
+    from voucher_gateway.journal.names import NamedAccount
+    from voucher_gateway.journal.open import open_journal
+
+    if isinstance(journal, str):
+        journal = open_journal(journal)
+    journal.names.configure(
+        {account.name: NamedAccount(account.provider, account.former_names) for account in accounts}
+    )
+    return JournalExecutor(journal)
+
+
+def _other_voucher_error(account: str, operation: Operation) -> IntegrityMismatch:
+    return IntegrityMismatch(
+        "the vendor named another voucher for this code than before", account=account, operation=operation.value
+    )

@@ -1,164 +1,130 @@
-"""Vouchers that were moved to another account, and refunds that have to follow them."""
+"""Vouchers that were moved to another account, and refunds that must follow them."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import attrs
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.emulation.by_top_up import refund_by_top_up
-from voucher_gateway.emulation.by_update import top_up_by_update
+from voucher_gateway.commands import RefundMovedVoucher
 from voucher_gateway.emulation.registry import unsupported_error
-from voucher_gateway.emulation.steps import StepRunner
 from voucher_gateway.errors import ConfigurationError, UnsupportedOperation
-from voucher_gateway.execution.call import LONGEST_REFERENCE, Call
-from voucher_gateway.gateway.refunds import Refunds
-from voucher_gateway.models.results import Redemption, Refund
+from voucher_gateway.gateway.account import Account
+from voucher_gateway.gateway.refunds import amount_to_refund, refund_limit
+from voucher_gateway.models.results import Redemption
 from voucher_gateway.money import Money
-from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.nfc import MAX_REFERENCE_LENGTH
 
 if TYPE_CHECKING:
-    # With the journal comes SQLAlchemy, see `voucher_gateway.gateway.accounts`.
+    # A journal needs SQLAlchemy, which is imported only when a journal is opened.
+    from voucher_gateway.journal.journal import Journal
     from voucher_gateway.journal.moves import VoucherMove
 
 
-class Moving(Refunds):
-    """Where vouchers went."""
+def find_move(journal: Journal, account: str, voucher_id: str) -> VoucherMove | None:
+    """Return where a voucher of an account is now, after its last move; None if it was never moved."""
+    moves = journal.move_chain(account, voucher_id)
+    return attrs.evolve(moves[-1], account=account, voucher_id=voucher_id) if moves else None
 
-    def find_moved(self, account: str, voucher_id: str) -> VoucherMove | None:
-        """Return where a voucher of an account was moved by a migration, or that it is being moved just now.
 
-        Args:
-            account: the account where it was.
-            voucher_id: its id there.
+def pending_move(journal: Journal, account: str, redemption: Redemption, reference: str) -> VoucherMove | None:
+    """Return the move that a refund must follow; None if the refund belongs to the account that redeemed.
 
-        Returns:
-            where it is now, after its last move; None if it was never moved, or there is no journal.
-        """
-        moves = self._moves(account, voucher_id)
-        return attrs.evolve(moves[-1], account=account, voucher_id=voucher_id) if moves else None
+    A refund that began under the same reference before the last move is completed where it began. While a voucher is
+    being moved the result is None: the journal then rejects the refund before it is sent.
+    """
+    if redemption.voucher_id is None:
+        return None
+    moves = journal.move_chain(account, redemption.voucher_id)
+    if not moves or moves[-1].in_progress or _may_have_refunded(journal, account, reference):
+        return None
+    references = _moved_references(journal, account, reference)
+    for move in moves:
+        if move.to_account and any(_may_have_refunded(journal, move.to_account, name) for name in references):
+            return move
+    return moves[-1]
 
-    def _moves(self, account: str, voucher_id: str) -> list[VoucherMove]:
-        if self.journal is None:
-            return []
-        from voucher_gateway.journal.moves import move_chain
 
-        with self.journal.database.read() as connection:
-            return move_chain(connection, account, voucher_id)
+def moved_refund_command(
+    journal: Journal,
+    accounts: Mapping[str, Account],
+    move: VoucherMove,
+    account: str,
+    redemption: Redemption,
+    money: Money | None,
+    *,
+    reference: str,
+    order: str | None,
+    wait: float,
+) -> RefundMovedVoucher:
+    """Return the command of a refund at the account that has the voucher now.
 
-    def _pending_move(self, account: str, redemption: Redemption, reference: str) -> VoucherMove | None:
-        """Return the move that a refund has to follow, if any.
+    Raises:
+        UnsupportedOperation: if that account cannot add value. The message says where the voucher is.
+        ConfigurationError: if that account is not configured.
+        InvalidRequest: if it is more than was redeemed.
+        OperationInProgress, AlreadyRefunded: if nothing is left.
+    """
+    assert move.to_account is not None
+    assert move.to_voucher_id is not None
+    _require_top_up(accounts, move)
+    references = _moved_references(journal, account, reference)
+    recorded = (name for name in references if _may_have_refunded(journal, move.to_account, name))
+    moved_reference = next(recorded, references[0])
+    limit = refund_limit(journal, accounts, account, redemption)
+    back, content = amount_to_refund(journal, move.to_account, moved_reference, redemption, money, limit)
+    return RefundMovedVoucher(
+        account=move.to_account,
+        reference=moved_reference,
+        order=order,
+        wait_s=wait,
+        redemption=redemption,
+        voucher_id=move.to_voucher_id,
+        money=back,
+        content=content,
+        refund_limit=limit,
+    )
 
-        A refund that was begun under the same reference before the last move is settled where it was begun. While a
-        voucher is under way there is none: the journal then refuses the refund when it is announced.
-        """
-        if redemption.voucher_id is None:
-            return None
-        moves = self._moves(account, redemption.voucher_id)
-        if not moves or moves[-1].in_progress or self._has_open_refund(account, reference):
-            return None
-        names = self._names(account, reference)
-        for move in moves:
-            if move.to_account and any(self._has_open_refund(move.to_account, name) for name in names):
-                return move
-        return moves[-1]
 
-    def _names(self, account: str, reference: str) -> list[str]:
-        """Return the references that a refund may have at the account that has the voucher now, the newest first."""
-        assert self.journal is not None
-        return [_name(name, reference) for name in (account, *self.journal.names.former_names(account))]
-
-    def _has_open_refund(self, account: str, reference: str) -> bool:
-        assert self.journal is not None
-        from voucher_gateway.journal.records import OperationKey, OperationState
-
-        entry = self.journal.find(OperationKey(account, Operation.REFUND, reference))
-        return entry is not None and entry.state in (
-            OperationState.SUCCEEDED,
-            OperationState.UNKNOWN,
-            OperationState.OPEN,
+def _require_top_up(accounts: Mapping[str, Account], move: VoucherMove) -> None:
+    where = f"the voucher was moved to the account {move.to_account}, where its id is {move.to_voucher_id}"
+    target = accounts.get(move.to_account or "")
+    if target is None:
+        raise ConfigurationError(f"{where}; this account is not configured", account=move.account)
+    support = target.capabilities.of(Operation.TOP_UP)
+    if not support.available:
+        why = unsupported_error(target.provider, Operation.TOP_UP, support).message
+        raise UnsupportedOperation(
+            f"{where}; a refund would have to add value there, and {why}",
+            emulation=support.emulation,
+            account=move.account,
+            operation="refund",
         )
 
-    def _refund_there(
-        self,
-        account: str,
-        move: VoucherMove,
-        redemption: Redemption,
-        money: Money | None,
-        *,
-        reference: str,
-        order: str | None,
-        wait: float,
-    ) -> Refund:
-        """Top a moved voucher up by what is to be given back."""
-        assert move.to_account is not None
-        assert move.to_voucher_id is not None
-        new_account, id = move.to_account, move.to_voucher_id
-        emulation = self._way_to_top_up(move)
-        names = self._names(account, reference)
-        name = next((name for name in names if self._has_open_refund(new_account, name)), names[0])
-        limit = self._refund_limit(account, redemption)
-        back, content = self._amount_to_refund(new_account, name, redemption, money, limit)
-        call = Call(
-            new_account,
-            Operation.REFUND,
-            name,
-            order,
-            wait_s=wait,
-            id=redemption.id,
-            money=back,
-            content=content,
-            refund_limit=limit,
-        )
 
-        def perform(steps: StepRunner, provider: VoucherProvider) -> Refund:
-            return refund_by_top_up(
-                provider,
-                redemption,
-                back,
-                order,
-                top_up=lambda: (
-                    top_up_by_update(steps, provider, id, back, order)
-                    if emulation
-                    else steps.run(
-                        Operation.TOP_UP.value, lambda ref: provider.top_up(id, back, reference=ref, order=order)
-                    )
-                ),
-            )
+def _may_have_refunded(journal: Journal, account: str, reference: str) -> bool:
+    """Whether a refund under this reference succeeded, or may still succeed."""
+    from voucher_gateway.journal.records import OperationKey, OperationState
 
-        provider = self.provider(new_account)
-        top_up = self._execution.run(call, provider, lambda steps: perform(steps, provider))
-        return attrs.evolve(top_up, reference=reference)
-
-    def _way_to_top_up(self, move: VoucherMove) -> str | None:
-        """Return the emulation by which the voucher can be topped up where it is; None where that is native.
-
-        Raises:
-            UnsupportedOperation: if it cannot, saying where the voucher is.
-            ConfigurationError: if its account is not configured.
-        """
-        where = f"the voucher was moved to the account {move.to_account}, where its id is {move.to_voucher_id}"
-        assert move.to_account is not None
-        if move.to_account not in self._accounts:
-            raise ConfigurationError(f"{where}; this account is not configured", account=move.account)
-        target = self.account(move.to_account)
-        support = target.capabilities.of(Operation.TOP_UP)
-        if not support.available:
-            why = unsupported_error(target.provider, Operation.TOP_UP, support).message
-            raise UnsupportedOperation(
-                f"{where}; a refund would have to add value there, and {why}",
-                emulation=support.emulation,
-                account=move.account,
-                operation="refund",
-            )
-        return support.emulation if support.support.value == "emulated" else None
+    record = journal.find(OperationKey(account, Operation.REFUND, reference))
+    return record is not None and record.state in (
+        OperationState.SUCCEEDED,
+        OperationState.UNKNOWN,
+        OperationState.OPEN,
+    )
 
 
-def _name(account: str, reference: str) -> str:
-    """Return the reference of a refund at the account that has the voucher now, unlike any of that account's own."""
+def _moved_references(journal: Journal, account: str, reference: str) -> list[str]:
+    """Return the references that a refund may have at the account that has the voucher now, the newest first."""
+    return [_moved_reference(name, reference) for name in (account, *journal.names.former_names(account))]
+
+
+def _moved_reference(account: str, reference: str) -> str:
+    """Return a refund's reference at the other account, which is different from that account's own references."""
     name = f"{account}/{reference}"
-    if len(name) <= LONGEST_REFERENCE:
+    if len(name) <= MAX_REFERENCE_LENGTH:
         return name
     return f"{account[:64]}/{hashlib.sha256(reference.encode('utf-8', 'surrogatepass')).hexdigest()}"

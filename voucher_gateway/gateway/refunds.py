@@ -1,105 +1,122 @@
-"""How much of a redemption a refund gives back, and how much is left to give back."""
+"""How much a refund gives back, how much of a redemption is left, and the command of a refund."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from voucher_gateway.capabilities import Operation
+from voucher_gateway.commands import RefundRedemption
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
-from voucher_gateway.gateway.accounts import Accounts
-from voucher_gateway.models.results import Redemption
+from voucher_gateway.gateway.account import Account
+from voucher_gateway.models.results import Redemption, RefundLimit
 from voucher_gateway.money import Money
 
 if TYPE_CHECKING:
-    # With the journal comes SQLAlchemy, see `voucher_gateway.gateway.accounts`.
-    from voucher_gateway.journal.refunds import RefundLimit, RefundSums
+    # A journal needs SQLAlchemy, which is imported only when a journal is opened.
+    from voucher_gateway.journal.journal import Journal
 
 REST: Final = "rest"
 """The recorded content of a refund whose caller named no amount."""
 
 
-class Refunds(Accounts):
-    """The bound of refunds."""
+def refundable_amount(journal: Journal | None, accounts: Mapping[str, Account], redemption: Redemption) -> Money:
+    """Return how much of a redemption is left to give back, as far as the journal knows.
 
-    def refundable(self, redemption: Redemption) -> Money:
-        """Return how much of a redemption is left to give back, as far as the journal knows.
+    Raises:
+        ConfigurationError: if there is no journal.
+    """
+    if journal is None:
+        raise ConfigurationError(
+            "there is no journal, and only a journal knows what was given back: name one in the configuration",
+            account=redemption.account,
+            operation="refund",
+        )
+    return journal.refund_sums(refund_limit(journal, accounts, redemption.account, redemption)).left
 
-        Refunds that are not settled count as given back, those at another account, where the voucher was moved, too.
 
-        Args:
-            redemption: the result of `redeem` or `capture`, or one from `redemption`.
+def refund_limit(
+    journal: Journal, accounts: Mapping[str, Account], account: str, redemption: Redemption
+) -> RefundLimit:
+    """Return what limits the refunds of a redemption that was made at an account."""
+    vendor = None
+    if account in accounts:
+        provider = accounts[account].provider
+        journal.names.admit(account, provider)  # its refunds may be recorded under a former name of the account
+        vendor = (provider.name, provider.host)
+    return RefundLimit(account=account, redemption=redemption, vendor=vendor)
 
-        Raises:
-            ConfigurationError: if there is no journal.
-        """
-        if self.journal is None:
-            raise ConfigurationError(
-                "there is no journal, and only a journal knows what was given back: name one in the configuration",
-                account=redemption.account,
-                operation="refund",
+
+def refund_command(
+    journal: Journal | None,
+    accounts: Mapping[str, Account],
+    account: str,
+    redemption: Redemption,
+    money: Money | None,
+    *,
+    reference: str,
+    order: str | None,
+    wait: float,
+) -> RefundRedemption:
+    """Return the command of a refund at the account that redeemed.
+
+    Raises:
+        InvalidRequest: if it is more than was redeemed.
+        OperationInProgress, AlreadyRefunded: if nothing is left.
+    """
+    if journal is None:
+        back = redemption.money if money is None else money
+        if back > redemption.money:
+            raise InvalidRequest(
+                f"{back} is more than the {redemption.money} redeemed", field="money", rule="at most what was redeemed"
             )
-        return self._sums(self._refund_limit(redemption.account, redemption)).left
+        return RefundRedemption(
+            account=account, reference=reference, order=order, wait_s=wait, redemption=redemption, money=back
+        )
+    limit = refund_limit(journal, accounts, account, redemption)
+    back, content = amount_to_refund(journal, account, reference, redemption, money, limit)
+    return RefundRedemption(
+        account=account,
+        reference=reference,
+        order=order,
+        wait_s=wait,
+        redemption=redemption,
+        money=back,
+        content=content,
+        refund_limit=limit,
+    )
 
-    def _refund_limit(self, account: str, redemption: Redemption) -> RefundLimit | None:
-        """Return what bounds the refunds of a redemption; None without a journal."""
-        if self.journal is None:
-            return None
-        from voucher_gateway.journal.refunds import RefundLimit
 
-        provider = self._accounts[account].provider if account in self._accounts else None
-        if provider is not None:
-            self.journal.names.admit(account, provider)  # its refunds may be recorded under a former name
-        vendor = None if provider is None else (provider.name, provider.host)
-        return RefundLimit(account=account, redemption=redemption, vendor=vendor)
+def amount_to_refund(
+    journal: Journal, account: str, reference: str, redemption: Redemption, money: Money | None, limit: RefundLimit
+) -> tuple[Money, str | None]:
+    """Return how much a refund gives back, and the content under which the journal records that.
 
-    def _amount_to_refund(
-        self, account: str, reference: str, redemption: Redemption, money: Money | None, limit: RefundLimit | None
-    ) -> tuple[Money, str | None]:
-        """Return how much a refund gives back, and the content under which the journal records that.
+    Without an amount it is the rest. A repeated call under the same reference stands for the amount that was recorded.
 
-        Without an amount it is the rest. A call that is repeated under its reference stands for the amount that it
-        was recorded with.
+    Args:
+        journal: the journal.
+        account: the account that the refund is recorded at.
+        reference: its reference there.
+        redemption: the redemption.
+        money: what the caller asked for; None for the rest.
+        limit: what limits the refunds of the redemption.
 
-        Args:
-            account: the account that the refund is recorded at.
-            reference: its reference there.
-            redemption: the redemption.
-            money: what the caller asked for; None for the rest.
-            limit: what bounds the refunds of the redemption.
+    Raises:
+        InvalidRequest: if it is more than was redeemed.
+        OperationInProgress, AlreadyRefunded: if nothing is left.
+    """
+    from voucher_gateway.journal.records import OperationKey
 
-        Raises:
-            InvalidRequest: if it is more than was redeemed.
-            OperationInProgress, AlreadyRefunded: if nothing is left.
-        """
-        if limit is None:
-            back = redemption.money if money is None else money
-            if back > redemption.money:
-                raise InvalidRequest(
-                    f"{back} is more than the {redemption.money} redeemed",
-                    field="money",
-                    rule="at most what was redeemed",
-                )
-            return back, None
-        assert self.journal is not None
-        from voucher_gateway.journal.records import OperationKey
-
-        entry = self.journal.find(OperationKey(account, Operation.REFUND, reference))
-        if money is not None:
-            return money, entry.target.content if entry is not None and entry.target.money == money else None
-        if entry is not None:
-            recorded = entry.target.money
-            if recorded is not None and (entry.target.content == REST or recorded == redemption.money):
-                return recorded, entry.target.content
-            return redemption.money, REST  # the journal then says which conflict that is
-        sums = self._sums(limit)
-        back = min(redemption.money, sums.left)
-        sums.check(back)
-        return back, REST
-
-    def _sums(self, limit: RefundLimit | None) -> RefundSums:
-        assert self.journal is not None
-        assert limit is not None
-        from voucher_gateway.journal.refunds import refund_sums
-
-        with self.journal.database.read() as connection:
-            return refund_sums(connection, limit)
+    record = journal.find(OperationKey(account, Operation.REFUND, reference))
+    if money is not None:
+        return money, record.target.content if record is not None and record.target.money == money else None
+    if record is not None:
+        recorded = record.target.money
+        if recorded is not None and (record.target.content == REST or recorded == redemption.money):
+            return recorded, record.target.content
+        return redemption.money, REST  # the journal then reports the conflict
+    sums = journal.refund_sums(limit)
+    rest = min(redemption.money, sums.left)
+    sums.check(rest)
+    return rest, REST

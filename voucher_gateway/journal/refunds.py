@@ -18,26 +18,11 @@ from voucher_gateway.journal.moves import move_chain
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.journal.results import read_result
 from voucher_gateway.journal.schema import operations
-from voucher_gateway.models.results import Redemption
+from voucher_gateway.models.results import Redemption, RefundLimit
 from voucher_gateway.money import Money
-from voucher_gateway.storage.locks import lock_in_transaction
+from voucher_gateway.storage.locks import one_at_a_time
 
 _OPEN_STATES: Final = (OperationState.OPEN.value, OperationState.UNKNOWN.value)
-
-
-@attrs.frozen(kw_only=True)
-class RefundLimit:
-    """What bounds the refunds of one redemption.
-
-    Attributes:
-        account: the account that redeemed.
-        redemption: the redemption, as the caller has it. The amount that the journal recorded wins over its amount.
-        vendor: the provider's name and host of that account; None where the account is not configured.
-    """
-
-    account: str
-    redemption: Redemption
-    vendor: tuple[str, str] | None
 
 
 @attrs.frozen(kw_only=True)
@@ -127,7 +112,7 @@ def check_refund(connection: Connection, entry: OperationRecord, limit: RefundLi
         InvalidRequest, OperationInProgress, AlreadyRefunded: as `RefundSums.check`.
     """
     assert entry.target.money is not None
-    lock_in_transaction(connection, "refunds", limit.redemption.id)
+    one_at_a_time(connection, "refunds", limit.redemption.id)
     refund_sums(connection, limit, besides=entry.id).check(entry.target.money)
 
 

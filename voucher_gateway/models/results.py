@@ -1,14 +1,17 @@
-"""What a call brought about, and what a vendor tells of a voucher's past."""
+"""What calls return, and what a vendor records of a voucher's past."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any, TypeVar
 
 import attrs
 
 from voucher_gateway.models.voucher import MovementKind, RawObject, Status
 from voucher_gateway.money import Money
+
+V = TypeVar("V", bound="ValueResult")
 
 
 @attrs.frozen(kw_only=True)
@@ -20,7 +23,7 @@ class Balance:
         voucher_id: the vendor's id.
         remaining: the value that is left.
         valid_until: the end of validity, if there is one.
-        status: active or not, where the vendor says so.
+        status: active or not, where the vendor tells it.
     """
 
     account: str
@@ -31,38 +34,123 @@ class Balance:
 
 
 @attrs.frozen(kw_only=True)
-class Reservation:
-    """Value set aside for a while, to be captured or released (loosely: a hold).
+class ValueResult:
+    """What a call that moved or reserved value returns.
 
     Attributes:
         account: the account's name.
-        id: the vendor's id of the reservation.
-        voucher_id: the voucher.
-        money: what is set aside.
-        valid_until: when it lapses by itself, by the vendor's clock.
-        reference: the reference it was made under.
-        order: the shop's order.
-        taxable: the tax flag of the voucher, where the vendor told it; carried and not interpreted.
-        tax_rate: the tax rate of the voucher in percent, the vendor's text.
+        id: the vendor's id of the reservation or movement.
+        voucher_id: the vendor's id of the voucher.
+        money: the amount that the vendor moved or reserved.
+        reference: the reference of the call.
+        order: the shop's order number.
         login: the vendor-side login that made it, where the vendor tells it.
-        created_at: in UTC.
+        created_at: when, in UTC.
         raw: the vendor's own object.
-        replayed: whether the journal told this from an earlier call, without asking the vendor.
+        replayed: whether the journal returned this from an earlier call, without asking the vendor.
     """
 
     account: str
     id: str
     voucher_id: str | None = None
     money: Money
-    valid_until: datetime | None = None
     reference: str | None = None
     order: str | None = None
-    taxable: bool | None = None
-    tax_rate: str | None = None
     login: str | None = None
     created_at: datetime | None = None
     raw: RawObject | None = attrs.field(default=None, repr=False, eq=False)
     replayed: bool = attrs.field(default=False, eq=False)
+
+
+@attrs.frozen(kw_only=True)
+class Reservation(ValueResult):
+    """Value set aside for a while, to be captured or released (informally: a hold).
+
+    It has the attributes of `ValueResult` and these:
+
+    Attributes:
+        valid_until: when it ends by itself, by the vendor's clock.
+        taxable: the tax flag of the voucher, where the vendor told it; passed on and not interpreted.
+        tax_rate: the tax rate of the voucher in percent, in the vendor's words.
+    """
+
+    valid_until: datetime | None = None
+    taxable: bool | None = None
+    tax_rate: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Redemption(ValueResult):
+    """Value taken from a voucher.
+
+    It has the attributes of `ValueResult` and these:
+
+    Attributes:
+        reservation_id: the reservation that it captured, if any.
+        remaining: what is left on the voucher, where the vendor told it.
+        taxable: the tax flag of the voucher, where the vendor told it; passed on and not interpreted.
+        tax_rate: the tax rate of the voucher in percent, in the vendor's words.
+    """
+
+    reservation_id: str | None = None
+    remaining: Money | None = None
+    taxable: bool | None = None
+    tax_rate: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Refund(ValueResult):
+    """Value given back to a voucher.
+
+    It has the attributes of `ValueResult` and these:
+
+    Attributes:
+        redemption_id: the redemption that was given back.
+        remaining: what is on the voucher now, where the vendor told it.
+    """
+
+    redemption_id: str | None = None
+    remaining: Money | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RefundLimit:
+    """What limits the refunds of one redemption.
+
+    Attributes:
+        account: the account that redeemed.
+        redemption: the redemption, as the caller has it. An amount that the journal recorded counts instead of its own.
+        vendor: the provider's name and host of that account; None if the account is not configured.
+    """
+
+    account: str
+    redemption: Redemption
+    vendor: tuple[str, str] | None
+
+
+@attrs.frozen(kw_only=True)
+class TopUp(ValueResult):
+    """Value added to a voucher (JTL: recharge).
+
+    It has the attributes of `ValueResult` and this:
+
+    Attributes:
+        remaining: what is on the voucher now, where the vendor told it.
+    """
+
+    remaining: Money | None = None
+
+
+def convert_result(result: ValueResult, kind: type[V], **fields: Any) -> V:
+    """Return a result as another kind: an emulation does one operation by another.
+
+    Args:
+        result: the result.
+        kind: the class of the new result. It gets the fields that both classes have.
+        fields: its other fields, and those that differ.
+    """
+    shared = attrs.fields_dict(type(result)).keys() & attrs.fields_dict(kind).keys()
+    return kind(**{name: getattr(result, name) for name in shared} | fields)
 
 
 @attrs.frozen(kw_only=True)
@@ -71,10 +159,10 @@ class Release:
 
     Attributes:
         account: the account's name.
-        reservation_id: the reservation.
+        reservation_id: the vendor's id of the reservation.
         freed: whether the value is available again now.
-        frees_at: when it will be, if not now.
-        replayed: whether the journal told this from an earlier call, without asking the vendor.
+        frees_at: when it will be available, if not now.
+        replayed: whether the journal returned this from an earlier call, without asking the vendor.
     """
 
     account: str
@@ -85,114 +173,13 @@ class Release:
 
 
 @attrs.frozen(kw_only=True)
-class Redemption:
-    """Value taken from a voucher.
-
-    Attributes:
-        account: the account's name.
-        id: the vendor's id of the movement.
-        voucher_id: the voucher.
-        money: what moved at the vendor.
-        reference: the reference it was made under.
-        order: the shop's order.
-        reservation_id: the reservation it captured, if any.
-        remaining: what is left on the voucher, where the vendor said so.
-        taxable: the tax flag of the voucher, where the vendor told it; carried and not interpreted.
-        tax_rate: the tax rate of the voucher in percent, the vendor's text.
-        login: the vendor-side login that made it, where the vendor tells it.
-        created_at: in UTC.
-        raw: the vendor's own object.
-        replayed: whether the journal told this from an earlier call, without asking the vendor.
-    """
-
-    account: str
-    id: str
-    voucher_id: str | None = None
-    money: Money
-    reference: str | None = None
-    order: str | None = None
-    reservation_id: str | None = None
-    remaining: Money | None = None
-    taxable: bool | None = None
-    tax_rate: str | None = None
-    login: str | None = None
-    created_at: datetime | None = None
-    raw: RawObject | None = attrs.field(default=None, repr=False, eq=False)
-    replayed: bool = attrs.field(default=False, eq=False)
-
-
-@attrs.frozen(kw_only=True)
-class Refund:
-    """Value given back to a voucher.
-
-    Attributes:
-        account: the account's name.
-        id: the vendor's id of the movement.
-        redemption_id: what was given back.
-        voucher_id: the voucher.
-        money: what moved at the vendor.
-        reference: the reference it was made under.
-        order: the shop's order.
-        remaining: what is on the voucher now, where the vendor said so.
-        login: the vendor-side login that made it, where the vendor tells it.
-        created_at: in UTC.
-        raw: the vendor's own object.
-        replayed: whether the journal told this from an earlier call, without asking the vendor.
-    """
-
-    account: str
-    id: str
-    redemption_id: str | None = None
-    voucher_id: str | None = None
-    money: Money
-    reference: str | None = None
-    order: str | None = None
-    remaining: Money | None = None
-    login: str | None = None
-    created_at: datetime | None = None
-    raw: RawObject | None = attrs.field(default=None, repr=False, eq=False)
-    replayed: bool = attrs.field(default=False, eq=False)
-
-
-@attrs.frozen(kw_only=True)
-class TopUp:
-    """Value added to a voucher (JTL: recharge).
-
-    Attributes:
-        account: the account's name.
-        id: the vendor's id of the movement.
-        voucher_id: the voucher.
-        money: what moved at the vendor.
-        reference: the reference it was made under.
-        order: the shop's order.
-        remaining: what is on the voucher now, where the vendor said so.
-        login: the vendor-side login that made it, where the vendor tells it.
-        created_at: in UTC.
-        raw: the vendor's own object.
-        replayed: whether the journal told this from an earlier call, without asking the vendor.
-    """
-
-    account: str
-    id: str
-    voucher_id: str | None = None
-    money: Money
-    reference: str | None = None
-    order: str | None = None
-    remaining: Money | None = None
-    login: str | None = None
-    created_at: datetime | None = None
-    raw: RawObject | None = attrs.field(default=None, repr=False, eq=False)
-    replayed: bool = attrs.field(default=False, eq=False)
-
-
-@attrs.frozen(kw_only=True)
 class Deletion:
-    """A voucher that is gone at the vendor.
+    """A voucher that was removed at the vendor.
 
     Attributes:
         account: the account's name.
-        voucher_id: the voucher.
-        replayed: whether the journal told this from an earlier call, without asking the vendor.
+        voucher_id: the vendor's id of the voucher.
+        replayed: whether the journal returned this from an earlier call, without asking the vendor.
     """
 
     account: str
@@ -202,17 +189,17 @@ class Deletion:
 
 @attrs.frozen(kw_only=True)
 class Movement:
-    """One entry of a voucher's history, as the vendor tells it.
+    """One entry of a voucher's history, as the vendor records it.
 
     Attributes:
         account: the account's name.
         id: the vendor's id of the entry; None where it has none.
-        voucher_id: the voucher.
+        voucher_id: the vendor's id of the voucher.
         kind: what happened.
-        money: how much moved, positive.
-        reference: the name under which it was made, where the vendor keeps one (JTL: order_number).
+        money: how much moved; positive.
+        reference: the reference of the call, where the vendor stores one (JTL: order_number).
         login: the vendor-side login that made it.
-        created_at: in UTC.
+        created_at: when, in UTC.
         raw: the vendor's own object.
     """
 
@@ -229,13 +216,13 @@ class Movement:
 
 @attrs.frozen(kw_only=True)
 class History:
-    """All that happened to a voucher, oldest first as far as the vendor orders it.
+    """Everything that happened to a voucher, the oldest first as far as the vendor orders it.
 
     Attributes:
-        voucher_id: the voucher.
+        voucher_id: the vendor's id of the voucher.
         movements: the entries.
-        complete: whether every page was read and they fitted together; only then does absence mean anything.
-        as_of: the vendor's clock when it gave the earliest part, where it has one.
+        complete: whether every page was read and the pages fit together. Only then does absence prove something.
+        as_of: the vendor's clock when it sent the earliest part, where it shows one.
     """
 
     voucher_id: str

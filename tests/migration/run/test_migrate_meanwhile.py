@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from tests.migration.run.scene import ANYTHING, Scene, Truth, entry
 from tests.migration.run.test_migrate_points import prepared
-from voucher_gateway.execution.attempts import _RequestRecorder
+from voucher_gateway.execution.attempts import RequestRecorder
 from voucher_gateway.journal.records import OperationKey
 from voucher_gateway.journal.schema import moved
 from voucher_gateway.migration import PlanState, RowState, rollback_plan, run_plan, status_of
@@ -104,7 +104,7 @@ def test_what_was_announced_before_and_lands_while_the_source_is_read_does_not_s
     redemption = redeemed_before(scene)
     till = scene.another_gateway()
     announced, go = threading.Event(), threading.Event()
-    sending, read = _RequestRecorder.before_send, MigrationContext.read
+    sending, read = RequestRecorder.before_send, MigrationContext.read
 
     def hesitate(step: Any, intent: Any) -> None:
         sending(step, intent)
@@ -120,7 +120,7 @@ def test_what_was_announced_before_and_lands_while_the_source_is_read_does_not_s
         return seen
 
     refund = threading.Thread(target=lambda: till.refund("source", redemption, reference="return"))
-    monkeypatch.setattr(_RequestRecorder, "before_send", hesitate)
+    monkeypatch.setattr(RequestRecorder, "before_send", hesitate)
     monkeypatch.setattr(MigrationContext, "read", read_and_let_go)
     refund.start()
     assert announced.wait(10)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from voucher_gateway.capabilities import RISKS
 from voucher_gateway.cli.demo.stage import EVENTS_CODE, SHOP_CODE, Stage
 from voucher_gateway.cli.demo.story import Story
+from voucher_gateway.emulation.registry import RISKS
 from voucher_gateway.models.results import Redemption
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money

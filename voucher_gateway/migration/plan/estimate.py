@@ -9,14 +9,9 @@ from typing import Final
 import attrs
 
 from voucher_gateway.capabilities import Capabilities, Operation
+from voucher_gateway.emulation.registry import emulated_operation
 from voucher_gateway.migration.plan.model import Step
 from voucher_gateway.migration.plan.policy import Retire
-
-_EMULATED: Final[Mapping[str, int]] = {
-    "redeem-by-capture": 2,
-    "redeem-by-update": 4,
-}
-"""How many requests redeeming takes where it is emulated (see `voucher_gateway.emulation`)."""
 
 _RETIRING: Final[Mapping[Retire, Operation]] = {
     Retire.EXPIRE: Operation.UPDATE,
@@ -112,5 +107,5 @@ def _reading(capabilities: Capabilities) -> int:
 
 
 def _cost(capabilities: Capabilities, operation: Operation) -> int:
-    usual = _EMULATED.get(capabilities.of(operation).emulation or "", 1)
-    return capabilities.requests_per_operation.get(operation, usual)
+    emulated = emulated_operation(capabilities, operation)
+    return capabilities.requests_per_operation.get(operation, 1 if emulated is None else emulated.requests)

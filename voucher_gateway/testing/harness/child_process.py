@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import attrs
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.capabilities import RISKS
+from voucher_gateway.emulation.registry import RISKS
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.gateway.gateway import Gateway

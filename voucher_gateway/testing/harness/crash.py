@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.capabilities import RISKS, Capabilities, Operation, Support
-from voucher_gateway.emulation.registry import with_emulations
+from voucher_gateway.capabilities import Capabilities, Operation, Support
+from voucher_gateway.emulation.registry import RISKS, emulated_operation, with_emulations
 from voucher_gateway.errors import DatabaseUnavailable, Declined, NotExecuted, OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway.testing.harness.calls import AccountClient, changing_of
@@ -104,12 +104,9 @@ class CrashHarness:
 
     def start_case(self, operation: Operation, what: str) -> JournalledCall:
         """Prepare a call of an operation, and name it for messages."""
-        emulation = self.can.of(operation).emulation if self.is_emulated(operation) else None
-        # The vendor never hears of these: what is set aside lapses, or was taken before.
-        silent = emulation == "release-by-expiry" or (
-            emulation == "reserve-by-redeem" and operation is Operation.CAPTURE
-        )
-        case = attrs.evolve(make_case(operation, self.factory), visible_in_ledger=not silent)
+        emulated = emulated_operation(self.can, operation)
+        sends_nothing = emulated is not None and emulated.requests == 0
+        case = attrs.evolve(make_case(operation, self.factory), visible_in_ledger=not sends_nothing)
         return JournalledCall(self, case, self.factory.reference(), f"{operation.value} {what}")
 
     def profile(self, operation: Operation) -> CallProfile:

@@ -6,9 +6,9 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.capabilities import RISKS, Capabilities, Operation
+from voucher_gateway.capabilities import Capabilities, Operation
 from voucher_gateway.conformance import Level
-from voucher_gateway.emulation.registry import with_emulations
+from voucher_gateway.emulation.registry import RISKS, with_emulations
 from voucher_gateway.testing.promise import Applies, Promise, both, has, that
 from voucher_gateway.testing.promises.vouchers import WRITES_VALUE
 
