@@ -12,7 +12,7 @@ from voucher_gateway.simulator.simulator import SimulatorOptions
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the program; returns its exit code."""
+    """Run the program and return its exit code."""
     parser = _parser()
     given = parser.parse_args(arguments)
     try:

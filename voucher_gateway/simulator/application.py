@@ -53,7 +53,7 @@ class RequestContext:
         return self.application.simulator
 
     def pause(self, seconds: float) -> None:
-        """Waits in real time.
+        """Wait in real time.
 
         Raises:
             ConnectionGone: when the simulator closes meanwhile.
@@ -62,7 +62,7 @@ class RequestContext:
             raise ConnectionGone
 
     def proceed(self) -> Reply:
-        """Meets the next fault or, when none is left, lets the vendor do it."""
+        """Apply the next fault, or let the vendor carry the request out if none is left."""
         if not self.faults:
             with self.simulator.lock:
                 return self._perform()
@@ -72,12 +72,12 @@ class RequestContext:
         return kind.action(evolve(self, faults=tuple(rest)), **options)
 
     def proceed_later(self, after_requests: int) -> None:
-        """Lets the vendor carry it out once so many further changing requests were answered."""
+        """Let the vendor carry the request out after so many further changing requests."""
         with self.simulator.lock:
             self.application.late.append((after_requests, self))
 
     def proceed_from_snapshot(self, lag_s: float, lag_requests: int | None) -> Reply:
-        """The same, a look-up being answered from an older snapshot of the ledger."""
+        """Proceed, and answer a look-up from an older snapshot of the ledger."""
         if self.match is None or self.match.route is None or not self.match.route.look_up:
             return self.proceed()
         with self.simulator.lock:
@@ -85,7 +85,7 @@ class RequestContext:
         return evolve(self, snapshot=snapshot).proceed()
 
     def proceed_with_body(self, body: bytes) -> Reply:
-        """The same, as if this body had arrived."""
+        """Proceed as if this body had arrived."""
         return evolve(self, request=evolve(self.request, body=body)).proceed()
 
     def _perform(self) -> Reply:
@@ -158,7 +158,7 @@ class Application:
         self.flask.before_request(self._answer)
 
     def inject(self, fault: Fault) -> None:
-        """Lets a fault wait.
+        """Inject a fault.
 
         Raises:
             ValueError: when it has no meaning at this vendor.
@@ -169,21 +169,21 @@ class Application:
                 self.snapshots.begin()
 
     def clear_faults(self) -> int:
-        """Forgets the waiting faults and says how many there were."""
+        """Remove the injected faults and return how many there were."""
         with self.simulator.lock:
             self.snapshots.forget()
             self.late.clear()
         return self.faults.clear()
 
     def note_change(self) -> None:
-        """Takes a snapshot of the ledger as long as a fault may need it. Used under the simulator's lock."""
+        """Take a snapshot of the ledger while a fault may need it. Call it under the simulator's lock."""
         if self.faults.waiting("lagging-lookups"):
             self.snapshots.note_change()
         else:
             self.snapshots.forget()
 
     def deliver_due(self) -> None:
-        """Counts a changing request that was answered, and carries out what waited for it. Used under the lock."""
+        """Count an answered changing request, and carry out the requests that are due. Call it under the lock."""
         waiting = [(count - 1, exchange) for count, exchange in self.late]
         self.late = [(count, exchange) for count, exchange in waiting if count > 0]
         for count, exchange in waiting:
@@ -191,17 +191,17 @@ class Application:
                 exchange.proceed()
 
     def requests(self) -> list[RecordedRequest]:
-        """What arrived, in order; of more than 100,000 requests the latest."""
+        """Return the requests that arrived, in order; of more than 100,000 the latest."""
         with self._record_lock:
             return list(self._records.values())
 
     def note_crash(self) -> None:
-        """Keeps and logs the exception in flight."""
+        """Keep and log the exception that is being handled."""
         self.crashes.append(traceback.format_exc())
         _LOG.error("a handler of the simulator %s made a mistake", self.simulator.name, exc_info=True)
 
     def refusal(self, status: int, message: str) -> Reply:
-        """The vendor's answer to a malformed HTTP request."""
+        """Return the vendor's answer to a malformed HTTP request."""
         return self.simulator.error_reply(status, message).with_header("Date", self.simulator.clock.http_date())
 
     def _answer(self) -> Response:

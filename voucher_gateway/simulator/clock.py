@@ -26,12 +26,12 @@ class VirtualClock:
         self._read_at = time.monotonic()
 
     def now(self) -> datetime:
-        """The aware UTC instant that the clock shows, with microseconds."""
+        """Return the aware UTC instant that the clock shows, with microseconds."""
         with self._lock:
             return self._shown + timedelta(seconds=time.monotonic() - self._read_at)
 
     def advance(self, seconds: float) -> datetime:
-        """Puts the clock forward and returns the instant that it shows then.
+        """Put the clock forward and return the instant that it then shows.
 
         Raises:
             ValueError: for a step backwards, one that is not finite, or one of more than 1e9 seconds.
@@ -43,11 +43,11 @@ class VirtualClock:
         return self.now()
 
     def move_to(self, instant: datetime) -> None:
-        """Shows this aware instant from now on, unless the clock is already past it."""
+        """Show this aware instant from now on, unless the clock is already past it."""
         with self._lock:
             elapsed = timedelta(seconds=time.monotonic() - self._read_at)
             self._shown = max(self._shown, instant.astimezone(UTC) - elapsed)
 
     def http_date(self, skew_s: float = 0) -> str:
-        """The text of a Date header (RFC 9110), optionally wrong by that many seconds."""
+        """Return the text of a Date header (RFC 9110), optionally wrong by that many seconds."""
         return format_datetime(self.now() + timedelta(seconds=skew_s), usegmt=True)

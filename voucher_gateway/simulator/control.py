@@ -26,7 +26,7 @@ _OWN_HOST: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?", re.
 
 
 def control_refusal(status: int, message: str) -> Reply:
-    """The answer of the control API to a request that it cannot carry out."""
+    """Return the answer of the control API to a request that it cannot carry out."""
     return Reply(status, {"error": message})
 
 
@@ -90,11 +90,11 @@ class ControlApi:
         return {"cleared": self._application.clear_faults()}
 
     def _requests(self) -> object:
-        """What arrived, in order. Nothing is masked: codes, secrets and tokens show."""
+        """Return the requests that arrived, in order. Nothing is masked: codes, secrets and tokens show."""
         return [_as_json(record) for record in self._application.requests()]
 
     def _ledger(self) -> object:
-        """Every voucher with its true value and movements. Nothing is masked."""
+        """Return every voucher with its true value and movements. Nothing is masked."""
         with self._application.simulator.lock:
             return self._application.simulator.ledger()
 

@@ -63,12 +63,12 @@ class Fault:
                 raise ValueError(f"the option {name} of {self.name} must be {known[name]}")
 
     def fits(self, method: str, raw_path: str) -> bool:
-        """Whether it waits for a request like this."""
+        """Return whether it matches this request."""
         return self._pattern.fullmatch(f"{method} {raw_path}") is not None
 
 
 def parse_fault(text: str) -> Fault:
-    """Reads `NAME[:MATCH[:TIMES[:AFTER]]]` as the command line writes it, TIMES and AFTER being digits.
+    """Read `NAME[:MATCH[:TIMES[:AFTER]]]` as the command line writes it, TIMES and AFTER being digits.
 
     Raises:
         ValueError: when it cannot be read so, or as `Fault` says.
@@ -98,7 +98,7 @@ class ArmedFaults:
         self._armed: list[_Waiting] = []
 
     def arm(self, fault: Fault) -> None:
-        """Lets one more fault wait.
+        """Add a fault.
 
         Raises:
             ValueError: when it has no meaning at this vendor.
@@ -109,19 +109,19 @@ class ArmedFaults:
             self._armed.append(_Waiting(fault, fault.after, fault.times))
 
     def clear(self) -> int:
-        """Forgets all of them and says how many there were."""
+        """Remove all of them and return how many there were."""
         with self._lock:
             count = len(self._armed)
             self._armed.clear()
             return count
 
     def waiting(self, name: str) -> bool:
-        """Whether a fault of that name waits."""
+        """Return whether a fault of that name is injected."""
         with self._lock:
             return any(waiting.fault.name == name for waiting in self._armed)
 
     def take(self, method: str, raw_path: str) -> list[Fault]:
-        """The faults that this request meets, each used once.
+        """Return the faults that this request meets, each used once.
 
         Those that stack (they change the circumstances) all apply; of the others, which answer in the
         vendor's place, the first applies and the rest keep waiting. A request that a fault lets pass

@@ -47,11 +47,11 @@ class FaultContext(Protocol):
         ...
 
     def proceed_from_snapshot(self, lag_s: float, lag_requests: int | None) -> Reply:
-        """The same, a look-up being answered from an older snapshot of the ledger."""
+        """Proceed, and answer a look-up from an older snapshot of the ledger."""
         ...
 
     def proceed_with_body(self, body: bytes) -> Reply:
-        """The same, as if this body had arrived."""
+        """Proceed as if this body had arrived."""
         ...
 
 
@@ -72,7 +72,7 @@ class FaultOption:
     choices: tuple[str, ...] = ()
 
     def admits(self, value: object) -> bool:
-        """Whether the option can have this value."""
+        """Return whether the option can have this value."""
         if isinstance(self.default, str):
             return isinstance(value, str) and value.isprintable() and (not self.choices or value in self.choices)
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -380,7 +380,7 @@ def _clock_skew(exchange: FaultContext, seconds: float) -> Reply:
 
 @lru_cache(maxsize=4)
 def _compressed_empty_lists(count: int) -> bytes:
-    """A gzipped list of so many empty lists, made without the whole of it in memory."""
+    """Return a gzipped list of so many empty lists, made without the whole of it in memory."""
     packing = zlib.compressobj(wbits=31)
     lists = (b"[]," * min(20_000, count - 1 - start) for start in range(0, count - 1, 20_000))
     return b"".join([*map(packing.compress, chain([b"["], lists, [b"[]]"])), packing.flush()])

@@ -30,21 +30,21 @@ class LedgerSnapshots:
         self._taken: list[_Picture] = []
 
     def begin(self) -> None:
-        """Takes the first snapshot, unless there is one."""
+        """Take the first snapshot, unless there is one."""
         if not self._taken:
             self._take()
 
     def forget(self) -> None:
-        """Takes none any more until the next `begin`."""
+        """Take no snapshots until the next `begin`."""
         self._taken.clear()
 
     def note_change(self) -> None:
-        """Notes that the ledger may have changed."""
+        """Record that the ledger may have changed."""
         if self._taken:
             self._take()
 
     def older(self, lag_s: float, lag_requests: int | None) -> dict[str, object] | None:
-        """The ledger as it was then, or the oldest snapshot if that is younger; None before `begin`."""
+        """Return the ledger as it was then, or the oldest snapshot if that is younger; None before `begin`."""
         if not self._taken:
             return None
         if lag_requests is not None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from voucher_gateway.simulator.socket_writer import Outgoing
 
 Delivery = Callable[["Outgoing"], None]
-"""Sends a reply in its own way and raises `ConnectionGone` or `ReplySent`; see `delivery.py`.
+"""Sends a reply in its own way and raises `ConnectionGone` or `ReplySent`; see `socket_writer`.
 
 One that returns has only sent something before the reply, which then leaves as usual.
 """
@@ -53,7 +53,7 @@ class Request:
         return MultiDict(_fields(self.raw_query))
 
     def form(self) -> MultiDict[str, str]:
-        """The decoded form of an `application/x-www-form-urlencoded` body.
+        """Return the decoded form of an `application/x-www-form-urlencoded` body.
 
         Raises:
             ValueError: as for `query`.
@@ -66,7 +66,7 @@ class Request:
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     def json(self) -> object:
-        """The body as strict JSON, with `Decimal` for fractions.
+        """Return the body as strict JSON, with `Decimal` for fractions.
 
         Raises:
             InvalidJson: when it is none; see `read_json`.
@@ -92,16 +92,16 @@ class Reply:
     delivery: Delivery | None = None
 
     def payload(self) -> bytes:
-        """The bytes of the body."""
+        """Return the bytes of the body."""
         return self.body if isinstance(self.body, bytes) else write_json(self.body)
 
     def with_header(self, name: str, value: str) -> Reply:
-        """The same reply with one header set, in place of any of that name."""
+        """Return the same reply with one header set, in place of any of that name."""
         kept = tuple(item for item in self.headers if item[0].lower() != name.lower())
         return evolve(self, headers=(*kept, (name, value)))
 
     def all_headers(self, date: str) -> list[tuple[str, str]]:
-        """Every header apart from Content-Length, which the delivery decides."""
+        """Return every header apart from Content-Length, which the delivery decides."""
         given = {name.lower() for name, _ in self.headers}
         headers = [] if "date" in given else [("Date", date)]
         headers.extend(self.headers)
@@ -144,7 +144,7 @@ class RecordedRequest:
     faults: tuple[str, ...] = ()
 
     def json(self) -> object:
-        """The body as strict JSON.
+        """Return the body as strict JSON.
 
         Raises:
             InvalidJson: when it is none.
@@ -152,7 +152,7 @@ class RecordedRequest:
         return read_json(self.body)
 
     def header(self, name: str) -> str | None:
-        """The first header of that name, whatever its case."""
+        """Return the first header of that name, whatever its case."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
 

@@ -44,7 +44,7 @@ class Route:
         return tuple(self.template.split("/"))
 
     def parts(self, segments: Sequence[str]) -> dict[str, str] | None:
-        """The named parts if these decoded segments fit the template, otherwise None."""
+        """Return the named parts if these decoded segments fit the template, otherwise None."""
         if len(segments) != len(self.segments):
             return None
         parts = {}
@@ -68,7 +68,7 @@ class Match:
 
 
 def find_route(routes: Sequence[Route], method: str, raw_path: str) -> Match:
-    """Finds the first route that fits; a vendor lists literal paths before those with parts.
+    """Return the first route that fits; a vendor lists literal paths before those with parts.
 
     Raises:
         BadPath: when a segment is not percent-encoded UTF-8.

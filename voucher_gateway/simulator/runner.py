@@ -31,12 +31,12 @@ GROUP = "voucher_gateway.simulators"
 
 
 def available() -> list[str]:
-    """The names of the installed simulators, sorted; nothing is imported."""
+    """Return the names of the installed simulators, sorted; nothing is imported."""
     return sorted({entry.name for entry in entry_points(group=GROUP)})
 
 
 def load(name: str) -> type[Simulator]:
-    """Imports an installed simulator.
+    """Import an installed simulator.
 
     Raises:
         ValueError: when there is none of that name, when it is broken, or when there is more than one, so that none
@@ -119,7 +119,7 @@ class RunningSimulator:
     def inject(
         self, name: str, match: str = "* *", times: int | None = 1, *, after: int = 0, **options: OptionValue
     ) -> None:
-        """Lets a fault wait for matching requests.
+        """Inject a fault at matching requests.
 
         Args:
             name: a key of `FAULTS`.
@@ -134,16 +134,16 @@ class RunningSimulator:
         self._application.inject(Fault(name, match, times or 0, options, after))
 
     def clear_faults(self) -> None:
-        """Forgets the waiting faults."""
+        """Remove the injected faults."""
         self._application.clear_faults()
 
     def ledger(self) -> list[dict[str, Any]]:
-        """Every voucher with its true value and movements, as the control API shows it."""
+        """Return every voucher with its true value and movements, as the control API shows it."""
         with self.simulator.lock:
             return self.simulator.ledger()
 
     def close(self) -> None:
-        """Stops, frees both ports and the threads, and saves the state if there is a file for it."""
+        """Stop, free both ports and the threads, and save the state if there is a file for it."""
         if self._closed:
             return
         self._closed = True
@@ -162,7 +162,7 @@ class RunningSimulator:
 
 
 def start(simulator: str | type[Simulator], **options: Any) -> RunningSimulator:
-    """Starts a simulator in this process, on a free port unless one is given.
+    """Start a simulator in this process, on a free port unless one is given.
 
     Args:
         simulator: the name of an installed one, or its class.
@@ -180,7 +180,7 @@ def start(simulator: str | type[Simulator], **options: Any) -> RunningSimulator:
 def serve(
     name: str, options: SimulatorOptions, faults: Sequence[str], out: TextIO, own_options: Sequence[str] = ()
 ) -> None:
-    """Runs a simulator until SIGINT or SIGTERM, then saves its state. For the main thread.
+    """Run a simulator until SIGINT or SIGTERM, then save its state. Call it in the main thread.
 
     The first line on `out` is the announcement as a JSON object; there is no other.
 

@@ -82,7 +82,7 @@ class Server(ThreadedWSGIServer):
             return len(self._live)
 
     def close(self) -> None:
-        """Stops listening, breaks open connections and waits for their threads."""
+        """Stop listening, break open connections and wait for their threads."""
         self.shutdown()
         self._acceptor.join(_JOIN_S)
         with self._live_lock:
@@ -96,14 +96,14 @@ class Server(ThreadedWSGIServer):
             thread.join(_JOIN_S)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Starts a thread for a connection and remembers both."""
+        """Start a thread for a connection and keep both."""
         thread = threading.Thread(target=self.process_request_thread, args=(request, client_address), daemon=True)
         with self._live_lock:
             self._live[thread] = request
         thread.start()
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serves a connection to its end."""
+        """Serve a connection to its end."""
         try:
             super().process_request_thread(request, client_address)
         finally:
@@ -111,7 +111,7 @@ class Server(ThreadedWSGIServer):
                 del self._live[threading.current_thread()]
 
     def handle_error(self, *_: Any) -> None:
-        """Stays silent about clients that leave."""
+        """Ignore clients that leave."""
         if not isinstance(sys.exception(), OSError):
             _LOG.exception("the simulator's server made a mistake")
 
@@ -124,7 +124,7 @@ class _RequestHandler(WSGIRequestHandler):
     disable_nagle_algorithm = True
 
     def run_wsgi(self) -> None:
-        """Answers one request."""
+        """Answer one request."""
         try:
             body = self._read_body()
         except _BadBody as bad:
@@ -145,7 +145,7 @@ class _RequestHandler(WSGIRequestHandler):
             self.send_error(500, "The simulator made a mistake.")
 
     def send_error(self, code: int, message: str | None = None, *_: Any) -> None:
-        """Answers a malformed HTTP request with the vendor's own body, and closes."""
+        """Answer a malformed HTTP request with the vendor's own body, and close."""
         self.close_connection = True
         reply = self.server.refusal(code, message or "This is not a proper HTTP request.")
         body = reply.payload()
@@ -153,10 +153,10 @@ class _RequestHandler(WSGIRequestHandler):
         self._send(reply.status, [*reply.all_headers(date), ("Content-Length", str(len(body)))], body)
 
     def log(self, type: str, message: str, *args: Any) -> None:
-        """Says nothing: paths hold codes, and tests want silence."""
+        """Log nothing: paths hold codes."""
 
     def _call(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-        """Runs the application and returns status, headers and body."""
+        """Run the application and return status, headers and body."""
         target = re.sub("^[hH][tT][tT][pP][sS]?://[^/?]*", "", self.requestline.split()[1])
         self.path = "/"  # the target goes its own way: werkzeug would decode it and merge its slashes
         environ = self.make_environ()
@@ -235,7 +235,7 @@ class _RequestHandler(WSGIRequestHandler):
         return data
 
     def _discard_input(self) -> None:
-        """Reads on for a while, or the client would see a reset instead of the refusal."""
+        """Read on for a while; otherwise the client would see a reset instead of the refusal."""
         try:
             self.connection.shutdown(socket.SHUT_WR)
             self.connection.settimeout(0.5)

@@ -91,39 +91,39 @@ class Simulator(ABC):
 
     @abstractmethod
     def routes(self) -> Sequence[Route]:
-        """Every operation; asked once. Literal paths come before those with parts."""
+        """Return every operation; called once. Literal paths come before those with parts."""
 
     @abstractmethod
     def error_reply(self, status: int, message: str) -> Reply:
-        """The vendor's own error reply for a status that no rule of the vendor names.
+        """Return the vendor's own error reply for a status that no rule of the vendor names.
 
         The kit asks for 400, 404, 405, 408, 411, 413, 414, 431 and 500 on its own behalf, for 401, 429 and
         5xx on behalf of faults.
         """
 
     def not_found(self, request: Request) -> Reply:  # noqa: ARG002 - for vendors whose answer depends on it
-        """No route has this path."""
+        """Return the reply for a path without a route."""
         return self.error_reply(404, "There is nothing at this path.")
 
     def method_not_allowed(self, request: Request, allowed: Sequence[str]) -> Reply:  # noqa: ARG002 - as above
-        """The path exists, but not with this method."""
+        """Return the reply for a path that exists, but not with this method."""
         return self.error_reply(405, "This method is not allowed here.").with_header("Allow", ", ".join(allowed))
 
     def bad_path(self, request: Request) -> Reply:  # noqa: ARG002 - as above
-        """A path part is not percent-encoded UTF-8."""
+        """Return the reply for a path that is not percent-encoded UTF-8."""
         return self.error_reply(400, "The path is not percent-encoded UTF-8.")
 
     def bad_query(self, request: Request) -> Reply:  # noqa: ARG002 - as above
-        """The query is not percent-encoded UTF-8 or too long."""
+        """Return the reply for a query that is not percent-encoded UTF-8, or too long."""
         return self.error_reply(400, "The query is not percent-encoded UTF-8.")
 
     def crash_reply(self, request: Request) -> Reply:  # noqa: ARG002 - as above
-        """A handler raised: a mistake in the simulator, never the client's."""
+        """Return the reply after a handler raised: a mistake of the simulator, not of the client."""
         return self.error_reply(500, "The simulator made a mistake.")
 
     @abstractmethod
     def announcement(self, base: str) -> dict[str, str]:
-        """What a client needs, such as base_url and credentials.
+        """Return what a client needs, such as base_url and credentials.
 
         Args:
             base: where the server listens, such as "http://127.0.0.1:8101", without a slash at the end.
@@ -131,11 +131,11 @@ class Simulator(ABC):
 
     @abstractmethod
     def seed(self, count: int) -> None:
-        """Adds that many varied vouchers, drawn from `random`."""
+        """Add that many varied vouchers, drawn from `random`."""
 
     @abstractmethod
     def ledger(self) -> list[dict[str, object]]:
-        """Every voucher with its true value and movements, for tests: nothing masked, amounts as strings.
+        """Return every voucher with its true value and movements, for tests: nothing masked, amounts as strings.
 
         Each has id, code, currency, initial, remaining, reserved, status, valid_until and movements, a list
         of id, kind, amount, reference and at.
@@ -143,22 +143,22 @@ class Simulator(ABC):
 
     @abstractmethod
     def dump(self) -> dict[str, object]:
-        """The ledger as fresh JSON values, complete enough for `load`; no tokens."""
+        """Return the ledger as fresh JSON values, complete enough for `load`; no tokens."""
 
     @abstractmethod
     def load(self, state: dict[str, object]) -> None:
-        """Replaces the ledger by one from `dump`, without keeping parts of `state`."""
+        """Replace the ledger by one from `dump`, without keeping parts of `state`."""
 
     @abstractmethod
     def insert_voucher(self) -> None:
-        """Adds one voucher behind everybody's back (fault `insert-while-paging`)."""
+        """Add one voucher that no request asked for (fault `insert-while-paging`)."""
 
     @abstractmethod
     def distort(self, reply: Reply) -> Reply:
-        """The same reply with another amount in it (fault `wrong-echo`)."""
+        """Return the same reply with another amount in it (fault `wrong-echo`)."""
 
     def expire_tokens(self) -> None:  # noqa: B027 - vendors without tokens have nothing to do
-        """Makes every access token invalid (fault `expire-token`)."""
+        """Make every access token invalid (fault `expire-token`)."""
 
     def replace_reservation(self, request: Request) -> None:  # noqa: B027 - as above
-        """Lets another party reserve the voucher that the request is about (fault `replace-reservation`)."""
+        """Let another party reserve the voucher that the request is about (fault `replace-reservation`)."""

@@ -28,7 +28,7 @@ class ReplySent(Exception):
 
 
 def encode_head(status: int, headers: Sequence[tuple[str, str]]) -> bytes:
-    """The status line and the headers of an HTTP/1.1 reply, up to and with the empty line."""
+    """Return the status line and the headers of an HTTP/1.1 reply, up to and with the empty line."""
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:
@@ -69,7 +69,7 @@ class Outgoing:
         return encode_head(self.status, [*self.headers, ("Content-Length", str(len(self.body))), *more])
 
     def send(self, data: bytes) -> None:
-        """Sends all of it.
+        """Send all bytes.
 
         Raises:
             ConnectionError: when the client has gone.
@@ -77,7 +77,7 @@ class Outgoing:
         self.socket.sendall(data)
 
     def pause(self, seconds: float) -> None:
-        """Waits in real time.
+        """Wait in real time.
 
         Raises:
             ConnectionGone: when the simulator closes meanwhile.
@@ -86,7 +86,7 @@ class Outgoing:
             raise ConnectionGone
 
     def wait_for_client_to_leave(self) -> None:
-        """Returns when the client has closed its end.
+        """Return when the client has closed its end.
 
         Raises:
             ConnectionGone: when the simulator closes meanwhile.
@@ -103,24 +103,24 @@ class Outgoing:
         raise ConnectionGone
 
     def reset(self) -> None:
-        """Closes with a TCP reset, past the `shutdown` of the server, which would send a FIN first."""
+        """Close with a TCP reset, past the `shutdown` of the server, which would send a FIN first."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         os.close(self.socket.detach())
 
 
 def drop(_: Outgoing) -> None:
-    """Sends nothing and closes."""
+    """Send nothing and close."""
     raise ConnectionGone
 
 
 def reset(outgoing: Outgoing) -> None:
-    """Sends nothing but a TCP reset."""
+    """Send nothing but a TCP reset."""
     outgoing.reset()
     raise ConnectionGone
 
 
 def hang(outgoing: Outgoing) -> None:
-    """Sends nothing and waits until the client leaves."""
+    """Send nothing and wait until the client leaves."""
     outgoing.wait_for_client_to_leave()
     raise ConnectionGone
 
@@ -133,7 +133,7 @@ class Drip:
     head_too: bool = False
 
     def __call__(self, outgoing: Outgoing) -> None:
-        """Sends slowly and closes."""
+        """Send slowly and close."""
         slowly = outgoing.body
         if self.head_too:
             slowly = outgoing.head + outgoing.body
@@ -146,7 +146,7 @@ class Drip:
 
 
 def truncate(outgoing: Outgoing) -> None:
-    """Sends the head, which promises the whole body, and half of the body."""
+    """Send the head, which promises the whole body, and half of the body."""
     outgoing.send(outgoing.head + outgoing.body[: len(outgoing.body) // 2])
     raise ConnectionGone
 
@@ -158,7 +158,7 @@ class Flood:
     size: int
 
     def __call__(self, outgoing: Outgoing) -> None:
-        """Sends until the client leaves, the simulator closes or all is sent."""
+        """Send until the client leaves, the simulator closes or all is sent."""
         headers = [("Content-Type", "application/json"), ("Content-Length", str(self.size))]
         outgoing.send(encode_head(200, headers))
         left = self.size
@@ -176,7 +176,7 @@ class Interim:
     delay_s: float
 
     def __call__(self, outgoing: Outgoing) -> None:
-        """Sends the interim reply only."""
+        """Send the interim reply only."""
         outgoing.send(encode_head(self.status, [("Link", "</style.css>; rel=preload; as=style")]))
         outgoing.pause(self.delay_s)
 
@@ -188,7 +188,7 @@ class LateBody:
     delay_s: float
 
     def __call__(self, outgoing: Outgoing) -> None:
-        """Sends the reply in two pieces."""
+        """Send the reply in two pieces."""
         outgoing.send(outgoing.open_head)
         outgoing.pause(self.delay_s)
         outgoing.send(outgoing.body)
@@ -196,6 +196,6 @@ class LateBody:
 
 
 def send_twice(outgoing: Outgoing) -> None:
-    """Sends the whole reply twice in one piece; the connection stays open."""
+    """Send the whole reply twice in one piece; the connection stays open."""
     outgoing.send(2 * (outgoing.open_head + outgoing.body))
     raise ReplySent

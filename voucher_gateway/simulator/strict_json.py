@@ -23,7 +23,7 @@ class InvalidJson(ValueError):
 
 
 def read_json(body: bytes) -> object:
-    """Reads a JSON text of any kind; numbers with a fraction or exponent become `Decimal`, others `int`.
+    """Read a JSON text of any kind; numbers with a fraction or exponent become `Decimal`, others `int`.
 
     Raises:
         InvalidJson: for anything but UTF-8, a key that is given twice, NaN and the infinities, lone surrogates,
@@ -44,7 +44,7 @@ def read_json(body: bytes) -> object:
 
 
 def write_json(value: object) -> bytes:
-    """Writes ASCII JSON; a `Decimal` appears with its own digits, without an exponent up to a thousand places."""
+    """Write ASCII JSON; a `Decimal` appears with its own digits, without an exponent up to a thousand places."""
     text = json.dumps(value, default=_mark_decimal, separators=(",", ":"), allow_nan=False)
     if _MARK in text:
         text = _MARKED.sub(r"\1", text)
