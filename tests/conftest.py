@@ -10,13 +10,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
-import hypothesis
 import psycopg
 import pytest
 import requests
 from sqlalchemy import make_url
 
 from tests.postgres import running_postgres
+from tests.support.examples import register_profiles
+from tests.support.long import mark_long_tests
+from tests.support.schemas import repeated_schemas
 from voucher_gateway import Gateway
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.open import open_journal
@@ -25,13 +27,22 @@ from voucher_gateway.simulator import RunningSimulator, start
 from voucher_gateway.testing.harness.canary import Canary, listening
 from voucher_gateway_jtl import JtlProvider, JtlSettings
 
-# A machine under load may take longer over one example than Hypothesis' 200 ms; nothing here measures time.
-hypothesis.settings.register_profile("unhurried", deadline=None)
-hypothesis.settings.load_profile("unhurried")
+register_profiles()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-outside", action="store_true", help="write tests/outside/recorded anew")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    mark_long_tests(items)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _schemas() -> Iterator[None]:
+    with repeated_schemas():
+        yield
 
 
 @pytest.fixture

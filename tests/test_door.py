@@ -211,6 +211,7 @@ def test_the_adapters_door_has_whatever_the_interface_takes_or_gives() -> None:
 # --- the public typing ---
 
 
+@pytest.mark.long
 def test_a_type_checker_agrees_with_what_users_may_expect(tmp_path: Path) -> None:
     # Outside of the repository and without its configuration: what counts is what an installed package tells.
     shutil.copy(Path(__file__).parent / "typing" / "api.py", tmp_path)

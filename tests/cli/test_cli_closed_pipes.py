@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.long import first
 from voucher_gateway.simulator import RunningSimulator
 
 CODE = "JTL-7K2M-9QXD-4HTP"
@@ -35,7 +36,7 @@ def run_unread(folder: Path, *arguments: str, stderr_too: bool = False) -> tuple
 
 
 @pytest.mark.parametrize("json_form", [False, True], ids=["people", "json"])
-@pytest.mark.parametrize("stderr_too", [False, True], ids=["stdout", "both"])
+@pytest.mark.parametrize("stderr_too", first([False, True]), ids=["stdout", "both"])
 def test_a_voucher_is_issued_and_activated(
     kept: RunningSimulator, tmp_path: Path, json_form: bool, stderr_too: bool
 ) -> None:
@@ -63,7 +64,7 @@ def test_a_new_login_is_written_down(jtl: RunningSimulator, tmp_path: Path) -> N
     assert list(tomllib.loads((tmp_path / "till.toml").read_text())["accounts"]) == ["till"]
 
 
-@pytest.mark.parametrize("form", [[], ["--json"]], ids=["people", "json"])
+@pytest.mark.parametrize("form", first([[], ["--json"]]), ids=["people", "json"])
 def test_a_new_secret_that_nobody_read_is_no_success(jtl: RunningSimulator, tmp_path: Path, form: list[str]) -> None:
     told = jtl.announcement
     connect = ["connect", "jtl", "--base-url", told["base_url"], "--pin", told["connect_pin"], "--reveal"]
@@ -72,6 +73,7 @@ def test_a_new_secret_that_nobody_read_is_no_success(jtl: RunningSimulator, tmp_
     assert "nobody read the new secret" in err
 
 
+@pytest.mark.long
 def test_a_new_code_that_nobody_read_and_nobody_can_read_again_is_no_success(
     kept: RunningSimulator, tmp_path: Path
 ) -> None:
@@ -84,6 +86,7 @@ def test_a_new_code_that_nobody_read_and_nobody_can_read_again_is_no_success(
     assert f"voucher {issued} was issued" in err
 
 
+@pytest.mark.long
 def test_every_account_is_adopted_after_a_restore_and_changes_are_allowed_again(
     kept: RunningSimulator, tmp_path: Path, run: Any
 ) -> None:
@@ -105,6 +108,7 @@ def test_what_stays_in_doubt_is_told_by_the_exit_code_of_recover(
     assert [one["outcome"] for one in told if one["reference"] == "a"] == ["not_executed"]
 
 
+@pytest.mark.long
 def test_a_snapshot_is_taken_of_every_account(
     simulate: Callable[..., RunningSimulator], configure: Any, tmp_path: Path, run: Any
 ) -> None:
@@ -116,6 +120,7 @@ def test_a_snapshot_is_taken_of_every_account(
     assert {one["account"] for one in told if "account" in one} == {"shop", "events"}
 
 
+@pytest.mark.long
 def test_vouchers_are_exported_and_imported(
     kept: RunningSimulator, simulate: Callable[..., RunningSimulator], configure: Any, tmp_path: Path
 ) -> None:
@@ -130,6 +135,7 @@ def test_vouchers_are_exported_and_imported(
     assert [voucher["code"] for voucher in target.ledger()] == [CODE]
 
 
+@pytest.mark.long
 def test_vouchers_are_planned_moved_and_verified(
     kept: RunningSimulator, simulate: Callable[..., RunningSimulator], configure: Any, tmp_path: Path
 ) -> None:
@@ -144,6 +150,7 @@ def test_vouchers_are_planned_moved_and_verified(
     assert run_unread(tmp_path, "migrate", "verify", "move.plan", stderr_too=True) == (0, "")
 
 
+@pytest.mark.long
 def test_the_worst_problem_is_told_by_the_exit_code_of_doctor(
     both: dict[str, RunningSimulator], tmp_path: Path
 ) -> None:
@@ -151,7 +158,7 @@ def test_the_worst_problem_is_told_by_the_exit_code_of_doctor(
     assert run_unread(tmp_path, "doctor", stderr_too=True)[0] == 3
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["issue", "--help"]])
+@pytest.mark.parametrize("arguments", first([["--help"], ["--version"], ["issue", "--help"]]))
 def test_help_that_nobody_reads_is_no_error(tmp_path: Path, arguments: list[str]) -> None:
     assert run_unread(tmp_path, *arguments) == (0, "")
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
+from tests.support.long import first
 from voucher_gateway import Code, Gateway, Money, NewVoucher
 
 if TYPE_CHECKING:
@@ -350,7 +351,7 @@ def test_a_name_that_is_neither_an_account_nor_a_file_is_not_repeated(
     assert "no path that ends in .jsonl or .csv" in ran.err
 
 
-@pytest.mark.parametrize("seed", [0.0, 0.3, 0.8])
+@pytest.mark.parametrize("seed", first([0.3, 0.0, 0.8]))
 def test_a_killed_export_and_import_go_on_with_the_same_command(
     accounts: dict[str, RunningSimulator], run: Run, tmp_path: Path, seed: float
 ) -> None:

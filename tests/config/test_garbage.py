@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from voucher_gateway.config.loader import load_config
 from voucher_gateway.errors import ConfigurationError
 
@@ -49,7 +50,7 @@ CONFIGS = st.dictionaries(NAMES, VALUES, max_size=3) | st.fixed_dictionaries(
 
 
 @pytest.mark.filterwarnings("ignore:Possible nested set:FutureWarning")
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=300)
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=examples(300))
 @given(CONFIGS)
 @example({"accounts": {"shop": {**MINIMAL, "code_pattern": "[["}}})
 def test_garbage_is_refused_line_by_line_without_repeating_a_secret(source: Mapping[str, Any]) -> None:
@@ -64,7 +65,7 @@ def test_garbage_is_refused_line_by_line_without_repeating_a_secret(source: Mapp
     assert all(line.startswith("config: ") for line in lines)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(50))
 @given(st.binary(max_size=60) | st.text("[]{}=\"'\n.#,\\a1 -:", max_size=60).map(str.encode))
 def test_a_garbage_file_is_refused_with_its_name(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "vg.toml"

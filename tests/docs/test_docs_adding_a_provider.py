@@ -115,6 +115,7 @@ def test_what_the_page_adds_is_in_order_but_for_the_sorting_of_imports(project: 
     assert python(project, "-m", "ruff", "check", "--no-cache", "--ignore", "I,D", ".") == "All checks passed!\n"
 
 
+@pytest.mark.long
 def test_the_spending_that_the_page_adds_is_exact_and_honest(project: Path) -> None:
     follow(project)
     put(project / "tests" / "test_contract.py", "Level.READ", "Level.SPEND")
@@ -133,6 +134,7 @@ def test_the_provider_of_the_page_reaches_the_highest_level(project: Path) -> No
     assert "acme: crash-safe, " in ran
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("right", "wrong", "promise"),
     [
@@ -147,16 +149,19 @@ def test_the_tests_lead_to_what_the_page_says_they_lead_to(project: Path, right:
     assert f"promise {promise} (spend level) is broken" in contract(project, "--promise", promise)
 
 
+@pytest.mark.long
 def test_declaring_the_list_alone_is_refused_as_the_page_says(project: Path) -> None:
     put(project / "src/voucher_gateway_acme/provider.py", "operations={", "operations={Operation.VOUCHERS: native(), ")
     assert said(python(project, "-c", "import voucher_gateway_acme.provider"))
 
 
+@pytest.mark.long
 def test_the_spend_level_says_what_the_page_says(project: Path) -> None:
     put(project / "tests" / "test_contract.py", "Level.READ", "Level.SPEND")
     assert said(contract(project, "--promise", "L1"))
 
 
+@pytest.mark.long
 def test_a_wrong_balance_is_told_as_the_page_says(project: Path) -> None:
     provider = project / "src" / "voucher_gateway_acme" / "provider.py"
     put(provider, "money_from(wire.AMOUNT, voucher.balance", "money_from(wire.AMOUNT, voucher.initial")

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from voucher_gateway import AlreadyRefunded, Gateway, Money, NewVoucher, OutcomeUnknown, Redemption
 from voucher_gateway.emulation.registry import RISKS
 from voucher_gateway.errors import ReferenceConflict
@@ -239,7 +240,7 @@ CALLS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(calls=CALLS)
 def test_no_sequence_of_refunds_sums_above_the_redemption(
     calls: list[tuple[str, int | None, str, str]], counter_at: Callable[[str, str], Counter]

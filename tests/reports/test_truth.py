@@ -15,6 +15,7 @@ import requests
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from voucher_gateway import Gateway
 from voucher_gateway.provider_api import (
     Declined,
@@ -34,7 +35,7 @@ KEY: Final = "a-key-for-the-tests-of-reports"
 RISKS: Final = ["redeem-by-update", "refund-by-update", "top-up-by-update"]
 
 PATIENT: Final = settings(
-    max_examples=25,
+    max_examples=examples(25),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking days of HTTP calls takes longer than a suite may
 )

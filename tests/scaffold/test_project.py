@@ -131,6 +131,7 @@ def test_it_is_discovered_and_passes_its_first_tests_at_once(installed: Python) 
     assert "acme: read, " in ran.stdout
 
 
+@pytest.mark.long
 def test_raising_the_level_says_what_to_do_next(installed: Python, project: Path) -> None:
     contract = project / "tests" / "test_contract.py"
     contract.write_text(contract.read_text("utf-8").replace("Level.READ", "Level.SPEND"), "utf-8")
@@ -153,6 +154,7 @@ def test_declaring_without_doing_is_refused_by_name(installed: Python, project: 
     assert "AcmeProvider: redeem is declared native but not overridden" in ran.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("before", "after", "promise"),
     [
@@ -175,6 +177,7 @@ def test_a_mistake_in_the_adapter_is_told_by_the_promise_it_breaks(
     assert (f"promise {promise} (read level) is broken" in ran.stdout) == (promise is not None), ran.stdout
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fallback", ["UNKNOWN", "INACTIVE"])
 def test_a_vendor_may_have_words_of_its_own(installed: Python, project: Path, fallback: str) -> None:
     """The promise about new words holds, and bites, where the vendor says "blocked" for what we call inactive."""

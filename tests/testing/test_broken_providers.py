@@ -19,6 +19,7 @@ assert wrong_manners is not None
 assert wrong_vouchers is not None
 
 
+@pytest.mark.long
 def test_every_broken_provider_is_caught_by_the_promise_meant_for_it(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     done = subprocess.run(

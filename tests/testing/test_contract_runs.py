@@ -68,6 +68,7 @@ def run(project: Path) -> Run:
     return run
 
 
+@pytest.mark.long
 def test_a_whole_run_is_held_against_its_file_or_writes_it(project: Path, run: Run) -> None:
     file = project / "acme_vouchers" / "conformance.json"
     claim = Conformance(provider="acme", distribution=None, level=Level.SPEND, kept=("R1", "M4"), not_applicable={})
@@ -98,6 +99,7 @@ def test_one_promise_can_be_run_by_its_number_and_writes_nothing(project: Path, 
     assert not (project / "acme_vouchers" / "conformance.json").exists()
 
 
+@pytest.mark.long
 def test_a_broken_promise_keeps_its_level_out_of_the_file(project: Path, run: Run) -> None:
     package = project / "acme_vouchers" / "__init__.py"
     trims = "\n    def find(self, code, pin=None):\n        return super().find(code.strip(), pin)\n"

@@ -6,6 +6,8 @@ import gc
 import tracemalloc
 from pathlib import Path
 
+import pytest
+
 from voucher_gateway import Gateway
 from voucher_gateway.migration import Action, make_plan
 from voucher_gateway.provider_api import (
@@ -91,6 +93,7 @@ def _peak(count: int, folder: Path) -> int:
     return peak
 
 
+@pytest.mark.long
 def test_memory_grows_by_two_small_hashes_a_voucher_and_by_nothing_else(tmp_path: Path) -> None:
     few, many = 1_000, 6_000
     _peak(few, tmp_path)  # what is made once, is there from now on

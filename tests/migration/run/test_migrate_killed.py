@@ -14,6 +14,7 @@ import pytest
 
 from tests.migration.run.mover_process import INTERRUPTED, killed_after, running
 from tests.migration.run.scene import Scene, Truth
+from tests.support.long import first
 from voucher_gateway.migration import MigrationStatus, PlanState, RowState, status_of, verify_plan
 from voucher_gateway.provider_api import VoucherGatewayError
 
@@ -100,7 +101,7 @@ def kill_and_finish(make_scene: Callable[..., Scene], url: str, seed: int, *, ki
     check_verified(scene, seen)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", first(range(3)))
 def test_killed_at_random_points_and_run_again_nothing_is_doubled_or_lost(
     make_scene: Callable[..., Scene], sqlite_url: str, seed: int
 ) -> None:
@@ -120,7 +121,7 @@ def test_killed_fifty_times_nothing_is_doubled_or_lost(
     kill_and_finish(make_scene, either_url, seed, kills=6, vouchers=200)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", first(range(4)))
 def test_faults_on_both_sides_double_and_lose_nothing(make_scene: Callable[..., Scene], seed: int) -> None:
     faulty(make_scene, seed, vouchers=60, faults=12)
 

@@ -10,6 +10,7 @@ import pytest
 from tests.migration.run.mover_process import points_of
 from tests.migration.run.scene import ANYTHING, Scene, Truth
 from tests.migration.run.test_migrate_killed import check_never_more, finish, wait_until_free
+from tests.support.long import first
 from voucher_gateway.migration import RowState, load_policy, rollback_plan, status_of, verify_plan
 from voucher_gateway.provider_api import Money, NewVoucher
 
@@ -85,7 +86,7 @@ def rollback_of_run_killed_at(make_scene: Callable[..., Scene], way: tuple[str, 
     return True
 
 
-@pytest.mark.parametrize("at", range(5, 60, 17))
+@pytest.mark.parametrize("at", first(range(5, 60, 17)))
 @pytest.mark.parametrize("way", _WAYS, ids=str)
 def test_killed_at_some_points_of_a_move(
     make_scene: Callable[..., Scene], way: tuple[str, str, str | None], at: int
@@ -93,6 +94,7 @@ def test_killed_at_some_points_of_a_move(
     move_killed_at(make_scene, way, at)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("at", [4, 17])
 @pytest.mark.parametrize("way", _WAYS, ids=str)
 def test_killed_at_some_points_of_a_rollback(
@@ -101,6 +103,7 @@ def test_killed_at_some_points_of_a_rollback(
     rollback_killed_at(make_scene, way, at)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("way", "at"), [(_WAYS[0], 23), (_WAYS[0], 47), (_WAYS[1], 41), (_WAYS[2], 41)], ids=str)
 def test_rolled_back_after_a_run_that_was_killed_at_some_points(
     make_scene: Callable[..., Scene], way: tuple[str, str, str | None], at: int

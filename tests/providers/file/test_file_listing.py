@@ -141,6 +141,7 @@ def test_a_last_line_that_was_cut_off_is_left_out_and_said(
     assert len(caplog.records) == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 def test_memory_grows_by_a_few_hundred_bytes_a_voucher_at_most(tmp_path: Path, open_file: Open, form: str) -> None:
     taken = []

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from voucher_gateway import Interval, InvalidRequest, Medium, Money, NewVoucher, Status, Validity
 from voucher_gateway_file import FileProvider, FileSettings
 
@@ -46,7 +47,7 @@ VOUCHERS = st.builds(
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(vouchers=st.lists(VOUCHERS, min_size=1, max_size=4))
 def test_every_field_of_every_voucher_comes_back_exactly(form: str, vouchers: list[NewVoucher]) -> None:
     vouchers = _unlike(vouchers)

@@ -13,6 +13,7 @@ import responses
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from voucher_gateway.provider_api import (
     AccessDenied,
     Declined,
@@ -105,7 +106,7 @@ def test_a_change_that_was_answered_with_success_is_believed_only_if_all_fits() 
     with _vendor() as (shop, answers):
 
         @given(st.sampled_from(list(CHANGES)), CHANGED)
-        @settings(max_examples=300, deadline=None)
+        @settings(max_examples=examples(300), deadline=None)
         def holds(verb: str, changed: dict[str, Any]) -> None:
             kind = {"type": verb} if verb in ("recharge", "charge", "refund") else {}
             answers.body = json.dumps({**GOOD, **kind, **changed}).encode()
@@ -129,7 +130,7 @@ def test_a_change_ends_by_the_table_whatever_comes_back() -> None:
         @given(
             st.sampled_from(list(CHANGES)), STATUS, ANYTHING.map(json.dumps).map(str.encode) | st.binary(max_size=30)
         )
-        @settings(max_examples=300, deadline=None)
+        @settings(max_examples=examples(300), deadline=None)
         def holds(verb: str, status: int, body: bytes) -> None:
             answers.status, answers.body = status, body
             outcome = "succeeded"
@@ -164,7 +165,7 @@ def test_a_read_ends_in_a_result_or_in_an_error_of_ours() -> None:
         )
 
         @given(st.sampled_from(READS), CHANGED.map(lambda changed: {**GOOD, **changed}) | page | ANYTHING, STATUS)
-        @settings(max_examples=400, deadline=None)
+        @settings(max_examples=examples(400), deadline=None)
         def holds(read: Callable[[JtlProvider], Any], body: Any, status: int) -> None:
             answers.status, answers.body = status, json.dumps(body).encode()
             error: VoucherGatewayError | None = None

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openapi_core.contrib.requests import RequestsOpenAPIRequest
 
+from tests.support.examples import examples
 from voucher_gateway.provider_api import (
     Code,
     Interval,
@@ -95,7 +96,7 @@ def test_every_amount_goes_out_as_text_with_two_decimals_and_comes_back_equal() 
     with _echo() as (shop, echo):
 
         @given(MONEY)
-        @settings(max_examples=150, deadline=None)
+        @settings(max_examples=examples(150), deadline=None)
         def holds(money: Money) -> None:
             assert shop.top_up("V", money, reference="r").money == money
             _expect_written(echo, money)
@@ -113,7 +114,7 @@ def test_a_capture_gives_the_amount_that_was_reserved() -> None:
     with _echo() as (shop, echo):
 
         @given(MONEY)
-        @settings(max_examples=50, deadline=None)
+        @settings(max_examples=examples(50), deadline=None)
         def holds(money: Money) -> None:
             echo.more["amount"] = f"{money.amount.quantize(Decimal('0.01')):f}"
             reservation = Reservation(account="shop", id="R1", money=money)
@@ -152,7 +153,7 @@ def test_the_body_of_every_new_voucher_keeps_the_contract(jtl_document: OpenAPI)
     with _echo() as (shop, echo):
 
         @given(_new_vouchers())
-        @settings(max_examples=60, deadline=None)
+        @settings(max_examples=examples(60), deadline=None)
         def holds(new: NewVoucher) -> None:
             made = shop.issue(new, reference="r")
             headers = {"Content-Type": "application/json", "Authorization": "Bearer t"}
@@ -167,7 +168,7 @@ def test_the_body_of_every_new_voucher_keeps_the_contract(jtl_document: OpenAPI)
 
 def test_every_new_voucher_arrives_at_the_vendor_whole(jtl: RunningSimulator, adapter: JtlProvider) -> None:
     @given(_new_vouchers())
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=examples(40), deadline=None)
     def holds(new: NewVoucher) -> None:
         taken = {(voucher["id"], voucher["code"]) for voucher in jtl.ledger()}
         if any(new.id == id or (new.code and new.code.reveal() == code) for id, code in taken):
@@ -223,7 +224,7 @@ _IN_RAW_ONLY = ("something new",)
 
 
 @given(st.fixed_dictionaries({"id": st.just("V")}, optional={name: st.none() | one for name, one in _SHOWN.items()}))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_everything_that_the_vendor_says_of_a_voucher_is_in_the_domain(shown: dict[str, Any]) -> None:
     sent = {
         name: value.isoformat(timespec="seconds") if isinstance(value, datetime) else value

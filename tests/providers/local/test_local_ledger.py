@@ -30,6 +30,7 @@ from hypothesis.stateful import (
 from sqlalchemy import make_url
 
 from tests.providers.local.conftest import KEY, Clock, MakeTill, Till, eur
+from tests.support.examples import examples
 from voucher_gateway.provider_api import Declined, InvalidRequest, NewVoucher, Redemption, Reservation
 from voucher_gateway_local import LocalProvider, LocalSettings
 from voucher_gateway_local.tables import VOUCHERS, metadata, vouchers
@@ -372,6 +373,6 @@ def test_random_lives_of_vouchers_add_up(either_url: str) -> None:
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=12, stateful_step_count=25, suppress_health_check=list(HealthCheck), deadline=None
+            max_examples=examples(12), stateful_step_count=25, suppress_health_check=list(HealthCheck), deadline=None
         ),
     )

@@ -16,6 +16,7 @@ from voucher_gateway.testing import PROMISES, Level
 CONTRACTS = str(contracts.__file__)
 
 
+@pytest.mark.long
 def test_every_broken_provider_is_caught_by_the_promise_meant_for_it(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     done = subprocess.run(

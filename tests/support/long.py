@@ -1,0 +1,42 @@
+"""Which whole groups of tests are `long`: `make test` leaves them out, `make test-all` runs them.
+
+A single long test says so itself, by `@pytest.mark.long`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, TypeVar
+
+import pytest
+
+Value = TypeVar("Value")
+
+_TESTS: Final = Path(__file__).parents[1]
+_FOLDERS: Final = (_TESTS / "crash", _TESTS / "migration" / "whole")
+"""Every test there ends processes again and again. `make test` shows the same once for each promise of the contract."""
+
+_OF_THE_FAULT_MATRIX: Final = ("E1", "E2", "E3", "E5", "E6", "U1", "U2", "U3")
+_PROMISES: Final = frozenset({"C1", "C2", "C3", *_OF_THE_FAULT_MATRIX, "E4", "E10", "R10", "R21"})
+"""Promises that are tried with many points, faults or values. `make test` tries them for JTL."""
+_QUICK_CONTRACT: Final = "TestJtl"
+
+
+def mark_long_tests(items: Sequence[pytest.Item]) -> None:
+    """Mark the tests of the long groups."""
+    for item in items:
+        if any(item.path.is_relative_to(folder) for folder in _FOLDERS) or _tries_every_point(item):
+            item.add_marker(pytest.mark.long)
+
+
+def _tries_every_point(item: pytest.Item) -> bool:
+    promise = getattr(getattr(item, "function", None), "__promise__", None)
+    contract = getattr(getattr(item, "cls", None), "__name__", None)
+    return promise in _PROMISES and contract != _QUICK_CONTRACT
+
+
+def first(values: Sequence[Value], count: int = 1) -> list[Value]:
+    """Return parameters of which `make test` runs the first `count`, and `make test-all` runs each."""
+    rest = [pytest.param(value, marks=pytest.mark.long) for value in values[count:]]
+    return [*values[:count], *rest]  # type: ignore[list-item]  # pytest takes both
