@@ -41,4 +41,4 @@ def test_a_snapshot_that_is_not_there_is_told_with_those_that_are(run: Any, kept
 
 def test_a_decision_without_a_name_is_a_matter_of_the_arguments(run: Any, kept: RunningSimulator) -> None:
     ran = run("operations", "decide", "shop", "redeem", "never", "--happened", "--by", " ", "--reason", "seen")
-    assert ran.err.splitlines()[-1] == "Mend the command; with --help it describes its arguments."
+    assert ran.err.splitlines()[-1] == "Correct the command; with --help it describes its arguments."

@@ -51,7 +51,7 @@ def test_a_wrong_config_is_2(run: Any, tmp_path: Path, monkeypatch: pytest.Monke
     assert ran.code == 2
     assert "client_id: is missing" in ran.err
     for command in ("accounts", "doctor", "report", "export shop out.csv"):
-        assert "Mend the configuration" in run("--config", str(other), *command.split()).err
+        assert "Correct the configuration" in run("--config", str(other), *command.split()).err
 
 
 def test_a_voucher_that_is_inactive_may_have_been_moved_and_that_is_said(run: Any, shop: RunningSimulator) -> None:

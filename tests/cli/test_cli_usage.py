@@ -42,3 +42,50 @@ def test_the_options_that_may_be_meant_are_named(run: Any, arguments: list[str],
     assert ran.code == 2
     assert hint in ran.err
     assert arguments[1] not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["opertions"], "No such command 'opertions'. Did you mean 'operations'?"),
+        (["operations", "shwo"], "No such command 'shwo'. Did you mean 'show'?"),
+        (["list", "shop", "--status", "actve"], "'actve' is not one of 'active', 'inactive'"),
+        (["balence", "shop", CODE], "No such command 'balence'. Did you mean 'balance'?"),
+    ],
+)
+def test_a_mistyped_word_is_repeated_with_what_may_be_meant(run: Any, arguments: list[str], sentence: str) -> None:
+    ran = run(*arguments)
+    assert ran.code == 2
+    assert sentence in ran.err
+    assert CODE not in ran.err
+
+
+@pytest.mark.parametrize("code", [CODE, "springtime", "list-4711", "LISST", "showshowshow", "redeem1"])
+def test_a_word_that_could_be_a_code_is_not_repeated(run: Any, code: str) -> None:
+    ran = run(code)
+    assert ran.code == 2
+    assert code not in ran.err
+
+
+def test_a_mistyped_account_is_repeated_and_a_code_in_its_place_is_not(run: Any, shop: Any) -> None:
+    del shop
+    ran = run("balance", "shpo", CODE)
+    assert ran.code == 2
+    assert "there is no account 'shpo'; did you mean shop? The accounts are: shop" in ran.err
+    ran = run("balance", CODE, "shop")
+    assert "there is no account of this name. The accounts are: shop" in ran.err
+    assert CODE not in ran.err
+
+
+def test_the_place_where_a_missing_configuration_was_looked_for_is_named(
+    run: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VOUCHER_GATEWAY_CONFIG", raising=False)
+    default = run("accounts")
+    assert default.code == 2
+    assert f"There is no file {tmp_path / 'voucher-gateway.toml'} (neither --config nor $VOUCHER" in default.err
+    assert "`voucher-gateway init` writes a first configuration." in default.err
+    assert f"There is no file {tmp_path / 'a.toml'} (--config names it)" in run("--config", "a.toml", "accounts").err
+    monkeypatch.setenv("VOUCHER_GATEWAY_CONFIG", "b.toml")
+    assert f"There is no file {tmp_path / 'b.toml'} ($VOUCHER_GATEWAY_CONFIG names it)" in run("accounts").err

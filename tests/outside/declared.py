@@ -15,8 +15,8 @@ from sqlalchemy import MetaData
 from typer.main import get_command
 
 from voucher_gateway.cli.app import app
-from voucher_gateway.cli.errors import (
-    _MORE,
+from voucher_gateway.cli.errors import _OPTIONAL_FIELDS, exit_code
+from voucher_gateway.cli.exit_codes import (
     DECLINED,
     DIFFERENT,
     DONE,
@@ -26,7 +26,6 @@ from voucher_gateway.cli.errors import (
     UNKNOWN,
     UNREADABLE,
     WRONG,
-    exit_code,
 )
 from voucher_gateway.config.loader import _COMMON_KEYS, _TOP_KEYS
 from voucher_gateway.errors import VoucherGatewayError
@@ -95,7 +94,7 @@ def errors() -> str:
         bases = ", ".join(base.__name__ for base in kind.__bases__)
         safe = "safe to retry" if kind.retry_safe else "not safe to retry"
         lines.append(f"{name}({bases}): exit {exit_code(kind.__new__(kind))}, {kind.outcome}, {safe}")
-    return _text({"errors": lines, "keys that the JSON of an error may add": sorted(_MORE)})
+    return _text({"errors": lines, "keys that the JSON of an error may add": sorted(_OPTIONAL_FIELDS)})
 
 
 def exit_codes() -> list[str]:

@@ -67,9 +67,14 @@ class ConformanceOutput:
 
 
 def accounts(context: typer.Context) -> None:
-    """List the accounts of the config: provider, host, login, the codes they own, and the risks they accept.
+    """List the accounts of the configuration, with their providers and logins.
 
-    Nothing is sent; `doctor` tries them. Amounts and limits of each provider: see `providers`.
+    Each account is shown with its host, the codes it owns and the risks that it accepts. Nothing is sent; `doctor`
+    tests the accounts. For the amounts and limits of each provider see `providers`.
+
+    Examples:
+        voucher-gateway accounts
+        voucher-gateway --config shop.toml accounts
     """
     session = cli_context_of(context)
     with session.gateway() as gateway:
@@ -118,9 +123,14 @@ class _Found:
 
 
 def providers(context: typer.Context) -> None:
-    """List the installed providers, how far each keeps the contract, and what each vendor can do.
+    """List the installed providers, and what each vendor can do.
 
-    Limits: amounts by their number of decimals and their range in major units. What a login may do, `doctor` says.
+    It also says how far each provider keeps the contract. Limits: amounts by their number of decimals and their range
+    in major units. For the rights of a login see `doctor`.
+
+    Examples:
+        voucher-gateway providers
+        voucher-gateway providers --json
     """
     output = cli_context_of(context).output
     providers_found = [_load(installed) for installed in registry.list_installed()]

@@ -15,6 +15,7 @@ import typer
 
 from voucher_gateway import registry
 from voucher_gateway.cli import options as given
+from voucher_gateway.cli.completion import complete_provider_or_account
 from voucher_gateway.cli.context import CliContext, cli_context_of
 from voucher_gateway.cli.parsing import pin_from
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
@@ -30,8 +31,9 @@ def connect(
         str,
         typer.Argument(
             metavar="PROVIDER|ACCOUNT",
-            help="A provider, such as jtl, or an account of the config whose login is to be replaced.",
+            help="A provider, such as jtl, or an account of the configuration whose login is to be replaced.",
             show_default=False,
+            autocompletion=complete_provider_or_account,
         ),
     ],
     pin: given.PinText = None,
@@ -52,10 +54,15 @@ def connect(
     ] = None,
     reveal: Annotated[bool, typer.Option("--reveal", help="Print the secret.")] = False,
 ) -> None:
-    """Swap the PIN that a vendor shows for a login, and print the account for the config (TOML).
+    """Exchange the PIN that a vendor shows for a login, and print the account.
 
-    JTL's Admin UI shows the PIN for 30 minutes, and it works once. The secret comes once, too: it goes into
-    --secret-file, or is printed with --reveal; without either nothing is sent.
+    The account is printed as TOML for the configuration. JTL's Admin UI shows the PIN for 30 minutes, and it works
+    once. The secret comes once, too: it goes into --secret-file, or is printed with --reveal; without either nothing
+    is sent.
+
+    Examples:
+        voucher-gateway connect shop --pin 4711 --secret-file shop.secret
+        voucher-gateway connect jtl --base-url https://... --pin - --reveal
     """
     session = cli_context_of(context)
     secret = pin_from(pin, pin_file)

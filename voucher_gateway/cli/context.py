@@ -1,45 +1,38 @@
-"""What one run of the command line has: the configuration, the output, and what it is about to change."""
+"""What one run of the command line has: the configuration, the output, and the change that is being made."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import attrs
 import typer
 
 from voucher_gateway.cli.output import Output
-from voucher_gateway.config.loader import Config, default_config_path
-from voucher_gateway.errors import ConfigurationError, InvalidRequest, VoucherGatewayError
-from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.cli.usage import find_similar
+
+if TYPE_CHECKING:  # imported late, so that the help and the version cost nothing of it
+    from voucher_gateway.config.loader import Config
+    from voucher_gateway.gateway.gateway import Gateway
 
 LOOK: Final = "Look before you repeat it."
 """What to do about a change that may have happened, where no journal knows of it."""
 
-
-_MEND: Final = "Mend the configuration; `voucher-gateway doctor` then says whether it works."
-
-
-@contextmanager
-def configuring() -> Iterator[None]:
-    """Note on an error that the configuration is what is to be mended: elsewhere it may be a plan or a policy."""
-    try:
-        yield
-    except ConfigurationError as error:
-        error.add_note(_MEND)
-        raise
+_CORRECT: Final = "Correct the configuration; `voucher-gateway doctor` then says whether it works."
 
 
 @contextmanager
 def advising(sentence: str, *fields: str) -> Iterator[None]:
-    """Note on an `InvalidRequest` what to do about it, where the command is written right and something is not there.
+    """Note on an `InvalidRequest` what to do about it, where the command is correct and what it names does not exist.
 
     Args:
         sentence: the advice.
         *fields: the fields of the errors that it is for.
     """
+    from voucher_gateway.errors import InvalidRequest
+
     try:
         yield
     except InvalidRequest as error:
@@ -48,27 +41,69 @@ def advising(sentence: str, *fields: str) -> Iterator[None]:
         raise
 
 
-@attrs.define
 class CliContext:
     """One run.
 
+    Args:
+        output: where results and notes go.
+
     Attributes:
-        output: where results and remarks go.
+        output: the same.
         config: the configuration file that was asked for.
-        sent: the changing call that is under way, for people; None while nothing can have been sent.
+        sent: the changing call that is being made, for people; None while nothing can have been sent.
         remedy: the sentence that says how to find out what became of it.
     """
 
-    output: Output
-    config: Path | None = None
-    sent: str | None = None
-    remedy: str = LOOK
-    _remarked: set[str] = attrs.field(factory=set, init=False)
+    def __init__(self, output: Output) -> None:
+        self.output = output
+        self.config: Path | None = None
+        self.sent: str | None = None
+        self.remedy = LOOK
+        self._notes: set[str] = set()
 
     @property
     def config_path(self) -> Path:
         """The configuration file."""
+        from voucher_gateway.config.loader import default_config_path
+
         return self.config or default_config_path()
+
+    @contextmanager
+    def reading_config(self) -> Iterator[None]:
+        """Note on an error what to do about the configuration: elsewhere it may be a plan or a policy.
+
+        Where the file does not exist, the note says where it was looked for.
+        """
+        from voucher_gateway.errors import ConfigurationError
+
+        try:
+            yield
+        except ConfigurationError as error:
+            error.add_note(_CORRECT if self.config_path.exists() else self._missing_config_sentence())
+            raise
+
+    def _missing_config_sentence(self) -> str:
+        from voucher_gateway.config.loader import CONFIG_VARIABLE
+
+        if self.config is not None:
+            source = "--config names it"
+        elif os.environ.get(CONFIG_VARIABLE):
+            source = f"${CONFIG_VARIABLE} names it"
+        else:
+            source = f"neither --config nor ${CONFIG_VARIABLE} is given"
+        path = self.config_path.absolute()
+        return f"There is no file {path} ({source}). `voucher-gateway init` writes a first configuration."
+
+    def load_config(self) -> Config:
+        """Read the configuration.
+
+        Raises:
+            ConfigurationError: if it is wrong.
+        """
+        from voucher_gateway.config.loader import load_config
+
+        with self.reading_config():
+            return load_config(self.config_path)
 
     @contextmanager
     def gateway(self, account: str | None = None, config: Config | None = None) -> Iterator[Gateway]:
@@ -81,16 +116,14 @@ class CliContext:
         Raises:
             ConfigurationError: if the configuration is wrong, or has no such account.
         """
-        with configuring():
+        from voucher_gateway.errors import VoucherGatewayError
+        from voucher_gateway.gateway.gateway import Gateway
+
+        with self.reading_config():
             opened = Gateway.from_config(config or self.config_path)
         with opened as gateway:
-            names = [account.name for account in gateway.accounts]
-            if account is not None and account not in names:
-                for configured in gateway.accounts:
-                    if account in (configured.former_names or ()):
-                        raise ConfigurationError(f"the account {account} is called {configured.name} now")
-                # the name is not repeated: a code given in the account's place would show
-                raise ConfigurationError(f"there is no account of this name; there are: {', '.join(names)}")
+            if account is not None:
+                require_accounts(gateway, [account])
             try:
                 yield gateway
             except VoucherGatewayError as error:
@@ -100,20 +133,41 @@ class CliContext:
 
     @contextmanager
     def changing(self, what: str, remedy: str = LOOK) -> Iterator[None]:
-        """Remember that an interruption leaves open whether `what` happened, until the block has ended well."""
+        """Record that an interruption leaves it unknown whether `what` happened, until the block has ended."""
         self.sent, self.remedy = what, remedy
         yield
         self.sent = None
 
     def note_once(self, sentence: str) -> None:
-        """Print a remark, unless this run has printed it already."""
-        if sentence not in self._remarked:
-            self._remarked.add(sentence)
+        """Print a note, unless this run has printed it already."""
+        if sentence not in self._notes:
+            self._notes.add(sentence)
             self.output.note(sentence)
 
 
+def require_accounts(gateway: Gateway, names: Sequence[str]) -> None:
+    """Make sure that a gateway has these accounts.
+
+    Raises:
+        ConfigurationError: if one does not exist. A name is repeated only if it is similar to that of an account: a
+            code that was given in its place must not show.
+    """
+    from voucher_gateway.errors import ConfigurationError
+
+    known = [account.name for account in gateway.accounts]
+    for name in names:
+        if name in known:
+            continue
+        for account in gateway.accounts:
+            if name in (account.former_names or ()):
+                raise ConfigurationError(f"the account {name} is called {account.name} now")
+        similar = find_similar(name, known)
+        mistyped = f" '{name}'; did you mean {similar}?" if similar else " of this name."
+        raise ConfigurationError(f"there is no account{mistyped} The accounts are: {', '.join(known)}")
+
+
 def cli_context_of(context: typer.Context) -> CliContext:
-    """Return the session of a command."""
+    """Return the run that a command belongs to."""
     session = context.obj
     assert isinstance(session, CliContext)
     return session

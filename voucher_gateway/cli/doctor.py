@@ -14,22 +14,13 @@ import typer
 
 from voucher_gateway.capabilities import AccountCheck, Capabilities, Operation, Support
 from voucher_gateway.cli.accounts import command_of, operations_object
-from voucher_gateway.cli.context import cli_context_of, configuring
-from voucher_gateway.cli.errors import (
-    DECLINED,
-    DONE,
-    NOT_DONE,
-    OUR_BUG,
-    UNKNOWN,
-    UNREADABLE,
-    WRONG,
-    error_lines,
-    error_object,
-    exit_code,
-)
+from voucher_gateway.cli.completion import complete_account
+from voucher_gateway.cli.context import cli_context_of
+from voucher_gateway.cli.errors import error_lines, error_object, exit_code
+from voucher_gateway.cli.exit_codes import DECLINED, DONE, NOT_DONE, OUR_BUG, UNKNOWN, UNREADABLE, WRONG
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import details
-from voucher_gateway.config.loader import Config, load_config
+from voucher_gateway.config.loader import Config
 from voucher_gateway.emulation.registry import emulated_operation
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.gateway.account import Account
@@ -202,21 +193,28 @@ class _Finding:
 def doctor(
     context: typer.Context,
     account: Annotated[
-        str | None, typer.Argument(metavar="[ACCOUNT]", help="Only this account.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="[ACCOUNT]", help="Only this account.", show_default=False, autocompletion=complete_account
+        ),
     ] = None,
 ) -> None:
-    """Try the accounts side by side: reachable, credentials, rights, clock, currency, and what can be done.
+    """Test the accounts and the journal: reachable, credentials, rights, clock.
 
-    `resolves` names what can be looked up when its outcome is not known, `by hand` what only a person can decide then.
-    The journal is opened, and made if there is none yet.
+    It also shows the currency and what can be done. `resolves` names the operations that can be looked up when their
+    outcome is not known, `by hand` those that only a person can decide then. The journal is opened, and created if it
+    does not exist.
 
-    Each is asked for one voucher and changes nothing. The exit code is that of the worst problem. A clock more than 5
-    seconds away from the vendor's is a warning; an account that does not answer takes its total_timeout_s (30 seconds
-    unless set).
+    All accounts are tested at the same time. Each is asked for one voucher, and nothing is changed. The exit code is
+    that of the worst problem. A clock more than 5 seconds away from the vendor's is a warning; an account that does
+    not answer takes its total_timeout_s (30 seconds unless set).
+
+    Examples:
+        voucher-gateway doctor
+        voucher-gateway doctor shop --json
     """
     session = cli_context_of(context)
-    with configuring():
-        config = load_config(session.config_path)
+    config = session.load_config()
     journal = check_journal(config)
     with session.gateway(account, attrs.evolve(config, journal=None)) as gateway:
         tried = [configured for configured in gateway.accounts if account in (None, configured.name)]

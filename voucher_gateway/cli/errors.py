@@ -1,50 +1,27 @@
-"""How a failed command says so on stderr."""
+"""What a failed command prints on stderr, and its exit code."""
 
 from __future__ import annotations
 
 import os
 import shlex
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
 import typer
 
+from voucher_gateway import errors
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.cli.context import CliContext
+from voucher_gateway.cli.exit_codes import DECLINED, INTERRUPTED, NOT_DONE, OUR_BUG, UNKNOWN, UNREADABLE, WRONG
 from voucher_gateway.cli.output import Output
-from voucher_gateway.errors import (
-    AccessDenied,
-    AlreadyCaptured,
-    AlreadyRefunded,
-    AuthenticationFailed,
-    ConcurrentModification,
-    ConfigurationError,
-    DatabaseUnavailable,
-    Declined,
-    InvalidRequest,
-    MalformedResponse,
-    NotExecuted,
-    OperationInProgress,
-    OutcomeUnknown,
-    RateLimited,
-    ReferenceConflict,
-    Rejected,
-    ReservationExpired,
-    ReservationReleased,
-    ReservationSuperseded,
-    Ticket,
-    UnsupportedOperation,
-    VoucherGatewayError,
-    VoucherHeld,
-    VoucherInactive,
-    VoucherMoved,
-    VoucherNotFound,
-)
-from voucher_gateway.masking import MASK
+from voucher_gateway.cli.usage import help_hint, usage_sentence
+from voucher_gateway.errors import Ticket, VoucherGatewayError
+
+T = TypeVar("T")
 
 DEBUG_VARIABLE: Final = "VOUCHER_GATEWAY_DEBUG"
 """The environment variable that, set to 1, adds a traceback to what we say of our own bugs."""
@@ -52,18 +29,48 @@ DEBUG_VARIABLE: Final = "VOUCHER_GATEWAY_DEBUG"
 _PACKAGE: Final = Path(__file__).parents[2]
 
 
+def failure_code(error: BaseException) -> int:
+    """Return the exit code of a command that ended with an exception."""
+    if isinstance(error, VoucherGatewayError):
+        return exit_code(error)
+    if isinstance(error, typer.TyperException):
+        return WRONG
+    return INTERRUPTED if isinstance(error, KeyboardInterrupt | typer.Abort) else OUR_BUG
+
+
+def print_failure(session: CliContext, error: BaseException, arguments: Sequence[str]) -> None:
+    """Print why a command failed.
+
+    Args:
+        session: the run.
+        error: the exception that ended it.
+        arguments: those of the command.
+    """
+    if isinstance(error, VoucherGatewayError):
+        print_error(session.output, error)
+    elif isinstance(error, typer.TyperException):
+        lines = [usage_sentence(error, arguments), help_hint(error)]
+        _print_lines(session.output, "WrongUsage", lines, left_open=False)
+    elif isinstance(error, KeyboardInterrupt | typer.Abort):
+        left_open = session.sent is not None
+        sentences = [_open_sentence(session)] if left_open else []
+        _print_lines(session.output, "Interrupted", ["Interrupted.", *sentences], left_open=left_open)
+    else:
+        print_bug(session, error)
+
+
 def print_error(output: Output, error: VoucherGatewayError) -> None:
-    """Tell of an error of the library: what is wrong, what it means for the money, what to do, and the ticket."""
+    """Print an error of the library: what is wrong, what it means for the money, what to do, and the ticket."""
     if output.as_json:
         output.error_object(error_object(error))
         return
-    _tell(output, error_lines(error))
+    _print_sentences(output, error_lines(error), style="bold magenta" if error.outcome == "unknown" else "red")
     if (line := ticket_line(error)) is not None:
         output.ticket(line)
 
 
 def print_warnings(output: Output, sentences: Sequence[str]) -> None:
-    """Say what must not be overlooked; with JSON as one object on stderr."""
+    """Print what must not be overlooked; with JSON as one object on stderr."""
     if output.as_json:
         if sentences:
             output.error_object({"warnings": list(sentences)})
@@ -72,32 +79,24 @@ def print_warnings(output: Output, sentences: Sequence[str]) -> None:
         output.note(f"Warning: {sentence}", "bold yellow")
 
 
-def print_usage_error(output: Output, error: typer.TyperException, arguments: list[str]) -> None:
-    """Tell of a command that was written wrong."""
-    _fail(output, "WrongUsage", [usage_sentence(error, arguments), help_hint(error)], left_open=False)
-
-
-def print_interruption(session: CliContext) -> None:
-    """Tell that the command was interrupted, and whether it may have done something."""
-    left_open = session.sent is not None
-    sentences = [f"{session.sent}: it is not known whether it happened. {session.remedy}"] if left_open else []
-    _fail(session.output, "Interrupted", ["Interrupted.", *sentences], left_open=left_open)
+def _open_sentence(session: CliContext) -> str:
+    return f"{session.sent}: it is not known whether it happened. {session.remedy}"
 
 
 def print_bug(session: CliContext, error: BaseException) -> None:
-    """Tell of an error that should not be. Its own text is left out: it may hold anything."""
+    """Print an error that should not happen. Its own text is left out: it may hold anything."""
     frames = traceback.extract_tb(error.__traceback__)
     where = _place(frames[-1].filename, frames[-1].lineno) if frames else "an unknown place"
     lines = [f"This is a bug of voucher-gateway: {type(error).__name__} at {where}."]
     if isinstance(error, OSError) and error.strerror:
         lines = [f"The system refused to read or write something: {error.strerror}."]
     if session.sent is not None:
-        lines.append(f"{session.sent}: it is not known whether it happened. {session.remedy}")
+        lines.append(_open_sentence(session))
     if os.environ.get(DEBUG_VARIABLE) == "1":
         lines += [f"{_place(frame.filename, frame.lineno)} in {frame.name}" for frame in frames]
     else:
         lines.append(f"With {DEBUG_VARIABLE}=1 it shows a traceback; please report it.")
-    _fail(session.output, "InternalError", lines, left_open=session.sent is not None)
+    _print_lines(session.output, "InternalError", lines, left_open=session.sent is not None)
 
 
 def _place(file: str, line: int | None) -> str:
@@ -105,81 +104,77 @@ def _place(file: str, line: int | None) -> str:
     return f"{path.relative_to(_PACKAGE) if path.is_relative_to(_PACKAGE) else path.name}:{line}"
 
 
-def _fail(output: Output, name: str, lines: list[str], *, left_open: bool) -> None:
+def _print_lines(output: Output, name: str, lines: list[str], *, left_open: bool) -> None:
     if output.as_json:
         outcome = "unknown" if left_open else "not_executed"
         fields = {"outcome": outcome, "retry_safe": not left_open, "ticket": None}
         output.error_object({"error": name, "message": " ".join(lines), **fields})
     else:
-        _tell(output, lines)
+        _print_sentences(output, lines)
 
 
-def _tell(output: Output, lines: list[str]) -> None:
+def _print_sentences(output: Output, lines: list[str], style: str = "red") -> None:
     first, *rest = lines
-    output.note(first, "red")
+    output.note(first, style)
     output.notes(rest)
 
 
-DONE: Final = 0
-DECLINED: Final = 1
-"""Declined or unsupported."""
-WRONG: Final = 2
-"""Wrong usage, request, configuration, access or reference."""
-NOT_DONE: Final = 3
-"""Surely not executed, or in progress: try again."""
-UNKNOWN: Final = 4
-"""Outcome unknown, or changed by somebody else meanwhile."""
-DIFFERENT: Final = 5
-"""Differences were found."""
-UNREADABLE: Final = 6
-"""The vendor's answer to a read is outside of its contract."""
-OUR_BUG: Final = 70
-INTERRUPTED: Final = 130
+_EXIT_CODES: Final[Mapping[type[Exception], int]] = {
+    errors.ConfigurationError: WRONG,
+    errors.UnsupportedOperation: DECLINED,
+    errors.InvalidRequest: WRONG,
+    errors.Declined: DECLINED,
+    errors.AccessDenied: WRONG,
+    errors.NotExecuted: NOT_DONE,
+    errors.OutcomeUnknown: UNKNOWN,
+    errors.MalformedResponse: UNREADABLE,
+    errors.ReferenceConflict: WRONG,
+    errors.OperationInProgress: NOT_DONE,
+    errors.ConcurrentModification: UNKNOWN,
+}
+"""Exit codes by base class; an error that is derived from one of these needs no line of its own."""
 
-_CODES: Final[tuple[tuple[type[VoucherGatewayError], int], ...]] = (
-    (ConfigurationError, WRONG),
-    (UnsupportedOperation, DECLINED),
-    (InvalidRequest, WRONG),
-    (Declined, DECLINED),
-    (AccessDenied, WRONG),
-    (NotExecuted, NOT_DONE),
-    (OutcomeUnknown, UNKNOWN),
-    (MalformedResponse, UNREADABLE),
-    (ReferenceConflict, WRONG),
-    (OperationInProgress, NOT_DONE),
-    (ConcurrentModification, UNKNOWN),
-)
-
-_NEXT: Final[tuple[tuple[type[VoucherGatewayError], str], ...]] = (
-    (UnsupportedOperation, "`voucher-gateway doctor ACCOUNT` shows what the account can do."),
-    (InvalidRequest, "Mend the command; with --help it describes its arguments."),
-    (VoucherNotFound, "Check the code or id, and that it is this account's."),
-    (VoucherInactive, "`voucher-gateway activate` makes it spendable, unless it was moved to another account."),
-    (VoucherHeld, "Capture or release that reservation first, or reserve with --if-held replace, which ends it."),
-    (VoucherMoved, "Go on with it where it is now; `voucher-gateway migrate rollback` brings vouchers back."),
-    (ReservationExpired, "Reserve again, under a new reference."),
-    (ReservationSuperseded, "Reserve again, under a new reference; --if-held refuse keeps others from ending it."),
-    (ReservationReleased, "Reserve again, under a new reference."),
-    (AlreadyCaptured, "`voucher-gateway history` shows when; `refund` gives it back."),
-    (AlreadyRefunded, "`voucher-gateway history` shows when; a refund gives back no more than was redeemed."),
-    (Rejected, "The vendor documents no reason for this refusal; `voucher-gateway show` may tell one."),
-    (AuthenticationFailed, "Check the account's credentials; `voucher-gateway doctor ACCOUNT` tries them."),
-    (AccessDenied, "Give the login the right at the vendor; `voucher-gateway doctor ACCOUNT` shows what is missing."),
-    (RateLimited, "Wait, then give the same command again."),
-    (DatabaseUnavailable, "Without the journal nothing is sent. Mend that, then give the same command again."),
-    (NotExecuted, "Give the same command again."),
-    (OutcomeUnknown, "Do not repeat it: no journal remembers it. Find out with: voucher-gateway resolve --ticket FILE"),
-    (MalformedResponse, "Nothing can be concluded from it; if it lasts, the vendor or its adapter is at fault."),
-    (
-        ReferenceConflict,
-        "Take a new reference for a new operation; `voucher-gateway operations show` shows the old one.",
+_ADVICE: Final[Mapping[type[Exception], str]] = {
+    errors.UnsupportedOperation: "`voucher-gateway doctor ACCOUNT` shows what the account can do.",
+    errors.InvalidRequest: "Correct the command; with --help it describes its arguments.",
+    errors.VoucherNotFound: "Check the code or id, and that it belongs to this account.",
+    errors.VoucherInactive: ("`voucher-gateway activate` makes it spendable, unless it was moved to another account."),
+    errors.VoucherHeld: (
+        "Capture or release that reservation first, or reserve with --if-held replace, which ends it."
     ),
-    (
-        OperationInProgress,
-        "Give the same command again once that is settled; with --wait SECONDS it waits for another worker.",
+    errors.VoucherMoved: ("Use it where it is now; `voucher-gateway migrate rollback` brings vouchers back."),
+    errors.ReservationExpired: "Reserve again, under a new reference.",
+    errors.ReservationSuperseded: (
+        "Reserve again, under a new reference; --if-held refuse keeps others from ending it."
     ),
-    (ConcurrentModification, "Do not simply repeat it. Compare the readings; a person must decide what is right."),
-)
+    errors.ReservationReleased: "Reserve again, under a new reference.",
+    errors.AlreadyCaptured: "`voucher-gateway history` shows when; `refund` gives it back.",
+    errors.AlreadyRefunded: ("`voucher-gateway history` shows when; a refund gives back no more than was redeemed."),
+    errors.Rejected: "The vendor documents no reason for this refusal; `voucher-gateway show` may show one.",
+    errors.AuthenticationFailed: ("Check the credentials of the account; `voucher-gateway doctor ACCOUNT` tries them."),
+    errors.AccessDenied: (
+        "Give the login the right at the vendor; `voucher-gateway doctor ACCOUNT` shows what is missing."
+    ),
+    errors.RateLimited: "Wait, then give the same command again.",
+    errors.DatabaseUnavailable: (
+        "Without the journal nothing is sent. Repair the database, then give the same command again."
+    ),
+    errors.NotExecuted: "Give the same command again.",
+    errors.OutcomeUnknown: (
+        "Do not repeat it: no journal remembers it. Find out with: voucher-gateway resolve --ticket FILE"
+    ),
+    errors.MalformedResponse: ("Nothing can be concluded from it; if it lasts, the vendor or its adapter is at fault."),
+    errors.ReferenceConflict: (
+        "Take a new reference for a new operation; `voucher-gateway operations show` shows the old one."
+    ),
+    errors.OperationInProgress: (
+        "Give the same command again once that is settled; with --wait SECONDS it waits for another worker."
+    ),
+    errors.ConcurrentModification: (
+        "Do not simply repeat it. Compare the readings; a person must decide what is right."
+    ),
+}
+"""What to do about an error, by its class or base class."""
 
 _MONEY: Final = {
     "declined": "Nothing moved: the vendor said no.",
@@ -188,8 +183,8 @@ _MONEY: Final = {
     "pending": "The vendor has taken it on and answers later.",
 }
 
-# what errors may carry beyond what all of them have
-_MORE: Final = (
+# what some errors have beyond what all of them have
+_OPTIONAL_FIELDS: Final = (
     "account",
     "operation",
     "http_status",
@@ -208,7 +203,12 @@ _MORE: Final = (
 
 def exit_code(error: VoucherGatewayError) -> int:
     """Return the exit code that stands for an error."""
-    return next((code for kind, code in _CODES if isinstance(error, kind)), OUR_BUG)
+    return _for_class(_EXIT_CODES, error) or OUR_BUG
+
+
+def _for_class(table: Mapping[type[Exception], T], error: Exception) -> T | None:
+    """Return what a table holds for the class of an error, or for the nearest of its base classes."""
+    return next((table[kind] for kind in type(error).__mro__ if kind in table), None)
 
 
 def error_object(error: VoucherGatewayError) -> dict[str, Any]:
@@ -220,7 +220,7 @@ def error_object(error: VoucherGatewayError) -> dict[str, Any]:
         "retry_safe": error.retry_safe,
         "ticket": _ticket(error),
     }
-    for name in _MORE:
+    for name in _OPTIONAL_FIELDS:
         value = getattr(error, name, None)
         if value not in (None, (), {}):
             fields[name] = Decimal(repr(value)) if isinstance(value, float) else value
@@ -228,29 +228,29 @@ def error_object(error: VoucherGatewayError) -> dict[str, Any]:
 
 
 def error_lines(error: VoucherGatewayError) -> list[str]:
-    """Return what people are told of an error: what is wrong, what it means for the money, and what to do."""
+    """Return the lines about an error for people: what is wrong, what it means for the money, and what to do."""
     text = f"{error} ({type(error).__name__})"
-    # A configuration is told everything that is wrong with it, a line each; a vendor's line breaks stay escaped.
-    lines = text.split("\n") if isinstance(error, ConfigurationError) else [text]
+    # An error of the configuration has a line for each problem; line breaks of a vendor stay escaped.
+    lines = text.split("\n") if isinstance(error, errors.ConfigurationError) else [text]
     if vendor := _vendor(error):
         lines.append(vendor)
     if _changes(error):
-        # without an answer of the vendor it was we who refused
+        # without a reply of the vendor this library refused it
         ours = error.outcome == "declined" and error.http_status is None
         lines.append("Nothing moved." if ours else _MONEY[error.outcome])
-    if isinstance(error, ConcurrentModification):
+    if isinstance(error, errors.ConcurrentModification):
         lines += [f"{name}: {reading}" for name, reading in error.evidence.items()]
     return lines + _next(error)
 
 
 def _next(error: VoucherGatewayError) -> list[str]:
     """Return what to do about an error."""
-    if isinstance(error, RateLimited) and error.retry_after is not None:
+    if isinstance(error, errors.RateLimited) and error.retry_after is not None:
         return [f"Wait {error.retry_after:g} seconds, then give the same command again."]
     ticket: Ticket | None = getattr(error, "ticket", None)
     if ticket is not None and ticket.operation_id is not None and ticket.reference is not None:
         arguments = (ticket.account, ticket.verb, ticket.reference)
-        if isinstance(error, ConcurrentModification):
+        if isinstance(error, errors.ConcurrentModification):
             return [
                 "Compare the readings; no look-up can tell what is right, a person must.",
                 decide_sentence(*arguments),
@@ -259,10 +259,11 @@ def _next(error: VoucherGatewayError) -> list[str]:
             f"Find out with: {resolve_command(*arguments)}",
             "The same command does that too before anything else, and never does it twice.",
         ]
-    # who raised it, or let it pass, may know better than its kind can tell
+    # a note of the code that raised it, or let it pass, is more exact than the advice for its class
     if notes := list(getattr(error, "__notes__", ())):
         return notes
-    return [sentence for kind, sentence in _NEXT if isinstance(error, kind)][:1]
+    advice = _for_class(_ADVICE, error)
+    return [] if advice is None else [advice]
 
 
 def resolve_command(account: str, verb: str, reference: str) -> str:
@@ -298,7 +299,7 @@ def _ticket(error: VoucherGatewayError) -> dict[str, Any] | None:
 
 
 def _changes(error: VoucherGatewayError) -> bool:
-    """Whether the error is about something that changes something, so that the money is worth a sentence."""
+    """Return whether the error is about a changing operation, so that a sentence about the money is needed."""
     if error.outcome == "unknown":
         return True
     return error.operation in [operation.value for operation in Operation] and Operation(error.operation).changes
@@ -310,42 +311,3 @@ def _vendor(error: VoucherGatewayError) -> str:
     if error.request_id:
         text += f" (request {error.request_id})"
     return f"The vendor's answer: {text}" if text else ""
-
-
-_EXTRA: Final = "Got unexpected extra argument"
-_UNKNOWN_OPTION: Final = "No such option"
-_SHORTEST: Final = 4
-"""What is shorter is no code of any vendor that we know of, and worth repeating: `lst`, `abc`."""
-
-
-def usage_sentence(error: typer.TyperException, arguments: Sequence[str]) -> str:
-    """Return what is wrong with the arguments, masked where it repeats one of them.
-
-    Args:
-        error: what Typer says.
-        arguments: those that were given.
-    """
-    message = error.format_message().strip().replace("Value error, ", "")  # pydantic's words, through Typer
-    if not message:  # Typer has shown the help of a group of commands
-        return "A command is missing."
-    if message.startswith(_EXTRA):
-        return "There are more arguments than the command takes."
-    if message.startswith(_UNKNOWN_OPTION):  # a code may begin with -
-        similar = sorted(getattr(error, "possibilities", None) or ())
-        hint = f"Did you mean {' or '.join(similar)}?" if similar else "A value that begins with - comes after --."
-        return f"There is no such option. {hint}"
-    for value in sorted(_values(arguments), key=len, reverse=True):
-        message = message.replace(f"'{value}'", f"'{MASK}'").replace(f'"{value}"', f'"{MASK}"')
-    return message if message.endswith((".", "?", "!")) else f"{message}."
-
-
-def _values(arguments: Sequence[str]) -> set[str]:
-    values = {argument.partition("=")[2] if argument.startswith("-") else argument for argument in arguments}
-    return {value for value in values if len(value) >= _SHORTEST}
-
-
-def help_hint(error: typer.TyperException) -> str:
-    """Return the sentence that leads to the help of the command at fault."""
-    context = getattr(error, "ctx", None)
-    command = getattr(context, "command_path", None) or "voucher-gateway"
-    return f"`{command} --help` describes it."

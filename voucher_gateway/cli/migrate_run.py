@@ -10,7 +10,8 @@ from typing import Annotated, Final
 import typer
 
 from voucher_gateway.cli.context import CliContext, cli_context_of
-from voucher_gateway.cli.errors import DIFFERENT, DONE, UNKNOWN, exit_code, print_error
+from voucher_gateway.cli.errors import exit_code, print_error
+from voucher_gateway.cli.exit_codes import DIFFERENT, DONE, UNKNOWN
 from voucher_gateway.cli.migrate_progress import progress_printer
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import Column, count_text, print_rows
@@ -119,13 +120,13 @@ def pause(context: typer.Context, plan: _PlanFile) -> None:
 
 
 def verify(context: typer.Context, plan: _PlanFile) -> None:
-    """Read both sides again and prove it, without asking the run's own records: every planned voucher is at the target
-    once, with its value, currency, code and end; nothing can be spent at the source; and the sums agree to the cent.
+    """Read both sides again and prove it, without asking the run's own records.
 
-    After `migrate rollback` it proves that the source is whole again.
+    Every planned voucher is at the target once, with its value, currency, code and end; nothing can be spent at the
+    source; and the sums agree to the cent. After `migrate rollback` it proves that the source is whole again.
 
     Exit code 0: proved. 5: there are differences; they are listed.
-    """  # noqa: D205 - one sentence for the help
+    """
     session = cli_context_of(context)
     with open_plan(plan) as opened, _gateway(session, opened) as gateway:
         verification = verify_plan(gateway, opened)

@@ -23,10 +23,14 @@ def new_provider(
         str | None, typer.Option("--title", metavar="TEXT", help="The vendor's name for people.", show_default=False)
     ] = None,
 ) -> None:
-    """Begin a provider for another vendor: a distribution of its own that installs, is found and passes its tests.
+    """Create a project for a provider of another vendor.
 
-    It speaks a made-up API to the simulator beside it and can read vouchers. Its README says what to change, and its
-    tests, which are the contract of every provider, what is still missing. Nothing that is there is overwritten.
+    The project is a distribution of its own: it can be installed, is found, and passes its tests. It speaks a made-up
+    API to the simulator beside it and can read vouchers. Its README says what to change. Its tests, the contract of
+    every provider, say what is still missing. No file is overwritten.
+
+    Examples:
+        voucher-gateway new-provider gift-house --title "Gift House"
     """
     require_templates()
     from voucher_gateway.scaffold.names import Naming

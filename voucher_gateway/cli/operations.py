@@ -13,7 +13,6 @@ from voucher_gateway.capabilities import Operation, Support
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import advising, cli_context_of
 from voucher_gateway.cli.errors import decide_sentence
-from voucher_gateway.cli.helptext import paragraphs
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import Column, details, fields_of, minute_of, print_rows, text_of
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
@@ -24,16 +23,6 @@ from voucher_gateway.journal.overwrites import MAY_STILL_ARRIVE, open_requests
 from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Result
-
-Verb = Annotated[
-    str,
-    typer.Argument(
-        metavar="VERB", help="The operation: redeem, capture, refund, top-up, issue, ...", show_default=False
-    ),
-]
-OperationReference = Annotated[
-    str, typer.Argument(metavar="REFERENCE", help="The reference it was made under.", show_default=False)
-]
 
 LOOK_INTO_THE_JOURNAL: Final = "`voucher-gateway operations list` shows what the journal holds."
 """What to do about an operation that the journal does not have."""
@@ -216,8 +205,6 @@ def command_name(verb: str) -> str:
     return str(verb).replace("_", "-")
 
 
-app = typer.Typer(help="The journal's operations: what was sent, and what became of it.", no_args_is_help=True)
-
 _COLUMNS: Final = (
     Column[OperationOutput]("since (UTC)", lambda record: minute_of(record.updated_at)),
     Column[OperationOutput]("account", lambda record: record.account),
@@ -235,12 +222,16 @@ def list_operations(
         OperationState | None,
         typer.Option("--outcome", help="Only those that ended so; `open` ones have a worker, or had one that died."),
     ] = None,
-    account: Annotated[str | None, typer.Option("--account", metavar="ACCOUNT", help="Only this account's.")] = None,
+    account: given.AccountOption = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many, the oldest first.")] = None,
 ) -> None:
-    """List the journal's operations, the oldest first, with their amounts and since when (UTC) they stand so.
+    """List the operations of the journal, the oldest first.
 
-    Nothing is sent. Those in doubt: --outcome unknown; `recover` looks them up.
+    It shows their amounts, their outcomes and since when (UTC) they have them. Nothing is sent. Those in doubt:
+    --outcome unknown; `recover` looks them up.
+
+    Examples:
+        voucher-gateway operations list --outcome unknown
     """
     session = cli_context_of(context)
     with session.gateway(account) as gateway:
@@ -254,9 +245,15 @@ def list_operations(
 
 
 def show_operation(
-    context: typer.Context, account: given.AccountName, verb: Verb, reference: OperationReference
+    context: typer.Context, account: given.AccountName, verb: given.Verb, reference: given.OperationReference
 ) -> None:
-    """Show one operation: its outcome, its attempts, its result or the reason of its doubt. Moments are in UTC."""
+    """Show one operation: its outcome, its attempts and its result.
+
+    Of an operation that is unknown it shows the reason. Moments are in UTC.
+
+    Examples:
+        voucher-gateway operations show shop redeem 1002-a
+    """
     session = cli_context_of(context)
     with session.gateway(account) as gateway:
         entry = gateway.operation(account, operation_from(verb), reference)
@@ -279,8 +276,8 @@ def show_operation(
 def decide(
     context: typer.Context,
     account: given.AccountName,
-    verb: Verb,
-    reference: OperationReference,
+    verb: given.Verb,
+    reference: given.OperationReference,
     by: Annotated[
         str, typer.Option("--by", metavar="NAME", help="Who decides; kept in the journal.", show_default=False)
     ],
@@ -291,11 +288,15 @@ def decide(
         bool, typer.Option("--happened/--did-not-happen", help="What you found out at the vendor.", show_default=False)
     ],
 ) -> None:
-    """Write down what a person found out about an operation that stays unknown. It cannot be undone.
+    """Record what a person found out about an operation that stays unknown.
 
-    The vendor is looked at once more first; only an operation that no reading decides can be decided by hand. When it
-    did not happen, the same command is carried out again; when it happened, it is never sent. An update that succeeded
-    when it was repeated can be decided, too: its first request is closed, and it stays succeeded.
+    It cannot be undone. The vendor is asked once more first; only an operation that no reading decides can be decided
+    by hand. If it did not happen, the same command is carried out again; if it happened, it is never sent. An update
+    that succeeded when it was repeated can be decided, too: its first request is closed, and it stays succeeded.
+
+    Examples:
+        voucher-gateway operations decide shop redeem 1002-a --did-not-happen
+            --by Ann --reason 'support case 4711'
     """
     session = cli_context_of(context)
     with session.gateway(account) as gateway, advising(LOOK_INTO_THE_JOURNAL, "reference", "key"):
@@ -310,8 +311,11 @@ def backup(
 ) -> None:
     """Copy an SQLite journal into a file, while it is in use.
 
-    Who restores the copy must run `recover --after-restore` before anything else is sent. The key file beside the
-    journal is not in it: keep that elsewhere.
+    Whoever restores the copy must run `recover --after-restore` before anything else is sent. The key file beside the
+    journal is not in the copy: store it elsewhere.
+
+    Examples:
+        voucher-gateway operations backup journal-backup.db
     """
     session = cli_context_of(context)
     with session.gateway() as gateway:
@@ -319,7 +323,3 @@ def backup(
             raise ConfigurationError("there is no journal: name one in the configuration")
         copy_journal(gateway.journal, file)
     session.output.note(f"The journal is in {file}; its key file is not.")
-
-
-for _name, _command in (("list", list_operations), ("show", show_operation), ("decide", decide), ("backup", backup)):
-    app.command(_name, help=paragraphs(_command))(_command)

@@ -7,8 +7,36 @@ from typing import Annotated, Literal
 
 import typer
 
+from voucher_gateway.cli.completion import complete_account, complete_operation
+
 AccountName = Annotated[
-    str, typer.Argument(metavar="ACCOUNT", help="The account, by its name in the config.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="ACCOUNT",
+        help="The account, by its name in the configuration.",
+        show_default=False,
+        autocompletion=complete_account,
+    ),
+]
+AccountNames = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ACCOUNT]...", help="The accounts; all by default.", autocompletion=complete_account),
+]
+AccountOption = Annotated[
+    str | None,
+    typer.Option("--account", metavar="ACCOUNT", help="Only this account.", autocompletion=complete_account),
+]
+Verb = Annotated[
+    str,
+    typer.Argument(
+        metavar="VERB",
+        help="The operation: redeem, capture, refund, top-up, issue, ...",
+        show_default=False,
+        autocompletion=complete_operation,
+    ),
+]
+OperationReference = Annotated[
+    str, typer.Argument(metavar="REFERENCE", help="The reference under which it was made.", show_default=False)
 ]
 CodeText = Annotated[
     str,

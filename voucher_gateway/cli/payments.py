@@ -211,10 +211,13 @@ def reserve(
     if_held: given.IfHeld = None,
     wait: given.Wait = 0,
 ) -> None:
-    """Set value aside, to be captured or released (loosely: a hold).
+    """Reserve value, to be captured or released later (loosely: a hold).
 
     At JTL a reservation lasts 30 minutes, and any later one of the same voucher ends it; --if-held says what to do
     then. The amount is above zero.
+
+    Examples:
+        voucher-gateway reserve shop - 30.00 EUR --reference 1001-a < code.txt
     """
     where, secret, money = require_code(code, code_file), pin_from(pin, pin_file), money_from(amount, currency)
 
@@ -239,10 +242,13 @@ def capture(
     order: given.Order = None,
     wait: given.Wait = 0,
 ) -> None:
-    """Take what was reserved (JTL: charge).
+    """Take the value that was reserved (JTL: charge).
 
     JTL captures a reservation whole, within its 30 minutes. --amount is above zero; beside --reservation-id it is
-    needed, and what `reserve` set aside. The order is that of the reservation unless --order gives another.
+    required, and is what `reserve` set aside. The order is that of the reservation unless --order gives another.
+
+    Examples:
+        voucher-gateway capture shop --reservation 1001-a --reference 1001-c
     """
     earlier = PriorOperation(
         word="reservation",
@@ -285,9 +291,12 @@ def release(
 ) -> None:
     """Give a reservation up.
 
-    JTL has no call for that: the result then says `freed: no`, and when the value is free (beside --reservation-id only
-    if --reserved-until is given), at most 30 minutes after it was reserved. With a journal no later capture of it is
-    sent. --amount, beside --reservation-id, is what was reserved.
+    JTL has no call for that: the result then says `freed: no`, and when the value is free (beside --reservation-id
+    only if --reserved-until is given), at most 30 minutes after it was reserved. With a journal no later capture of
+    it is sent. --amount, beside --reservation-id, is what was reserved.
+
+    Examples:
+        voucher-gateway release shop --reservation 1001-a --reference 1001-r
     """
     if reservation is not None and amount is not None:
         rule = "only beside --reservation-id"
@@ -324,10 +333,13 @@ def redeem(
     if_held: given.IfHeld = None,
     wait: given.Wait = 0,
 ) -> None:
-    """Take value in one step. The amount is above zero, in major units, and no more than what is left.
+    """Take value in one step.
 
-    At JTL the gateway makes it out of a reservation and its capture; at ticketing only an account that accepts the risk
-    `redeem-by-update` can do it.
+    The amount is above zero, in major units, and not more than what is left. At JTL the gateway makes it of a
+    reservation and its capture; at ticketing only an account that accepts the risk `redeem-by-update` can do it.
+
+    Examples:
+        voucher-gateway redeem shop - 10.53 EUR --reference 1002-a < code.txt
     """
     where, secret, money = require_code(code, code_file), pin_from(pin, pin_file), money_from(amount, currency)
 
@@ -357,8 +369,12 @@ def refund(
     """Give a redemption back, all of it or a part.
 
     --amount is what goes back, from 0.01 at JTL; without it, what is left to give back. Several refunds give back no
-    more than was redeemed; without a journal only the vendor sees to that. The order is that of the redemption unless
-    --order gives another.
+    more than was redeemed; without a journal only the vendor can enforce that. The order is that of the redemption
+    unless --order gives another.
+
+    Examples:
+        voucher-gateway refund shop --redemption 1002-a --reference 1002-r
+        voucher-gateway refund shop --redemption 1002-a --amount 5 --reference r
     """
     earlier = PriorOperation(
         word="redemption",
@@ -388,9 +404,13 @@ def refundable(
     currency: given.CurrencyOption = None,
     voucher_id: given.VoucherOption = None,
 ) -> None:
-    """Say how much of a redemption is left to give back, as the journal knows it. Nothing is sent.
+    """Show how much of a redemption is left to give back.
 
-    Refunds that are not settled count as given back. It needs a journal.
+    It is read from the journal, which is required; nothing is sent. Refunds whose outcome is not known count as given
+    back.
+
+    Examples:
+        voucher-gateway refundable shop --redemption 1002-a
     """
     if redemption is not None and amount is not None:
         rule = "only beside --redemption-id"

@@ -6,12 +6,12 @@ from typing import Annotated, Final
 
 import typer
 
-from voucher_gateway.cli.context import cli_context_of
-from voucher_gateway.cli.errors import DIFFERENT, DONE, NOT_DONE
+from voucher_gateway.cli import options as given
+from voucher_gateway.cli.context import cli_context_of, require_accounts
+from voucher_gateway.cli.exit_codes import DIFFERENT, DONE, NOT_DONE
 from voucher_gateway.cli.operations import command_name
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import Column, count_text, print_rows, text_of
-from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.reconcile import Finding, Reconciliation, reconcile
 
 _COLUMNS: Final = (
@@ -26,24 +26,24 @@ _COLUMNS: Final = (
 
 def reconcile_accounts(
     context: typer.Context,
-    account: Annotated[
-        list[str] | None, typer.Argument(metavar="[ACCOUNT]...", help="The accounts; all by default.")
-    ] = None,
+    account: given.AccountNames = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Look at every voucher, not only at those that the journal touched.")
     ] = False,
 ) -> None:
-    """Compare the journal with what the vendors show, for a nightly job. Only reads.
+    """Compare the journal with what the vendors show.
 
-    Exit code 0 if they agree, 5 if they differ, 3 if something could not be checked. Movements of other channels
-    (tills, say) are listed and are no difference.
+    It only reads, and is meant for a nightly job. Exit code 0 if they agree, 5 if they differ, 3 if something could
+    not be checked. Movements of other channels (tills, say) are listed and are not a difference.
+
+    Examples:
+        voucher-gateway reconcile
+        voucher-gateway reconcile shop --all
     """
     session = cli_context_of(context)
     with session.gateway() as gateway:
-        known = [account.name for account in gateway.accounts]
-        names = account or known
-        if not set(names) <= set(known):  # not repeated: a code given in the account's place would show
-            raise ConfigurationError(f"there is no account of this name; there are: {', '.join(known)}")
+        names = account or [account.name for account in gateway.accounts]
+        require_accounts(gateway, names)
         reconciliations = [reconcile(gateway, name, everything=everything) for name in names]
     for reconciliation in reconciliations:
         _print(session.output, reconciliation)

@@ -11,12 +11,14 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from voucher_gateway.cli.context import CliContext, advising, cli_context_of, configuring
-from voucher_gateway.cli.errors import DIFFERENT, DONE, NOT_DONE, error_lines, error_object, exit_code, print_warnings
+from voucher_gateway.cli import options as given
+from voucher_gateway.cli.context import CliContext, advising, cli_context_of, require_accounts
+from voucher_gateway.cli.errors import error_lines, error_object, exit_code, print_warnings
+from voucher_gateway.cli.exit_codes import DIFFERENT, DONE, NOT_DONE
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.parsing import INSTANT, instant_from
 from voucher_gateway.cli.tables import Column, count_text, print_rows
-from voucher_gateway.config.loader import Config, load_config
+from voucher_gateway.config.loader import Config
 from voucher_gateway.errors import ConfigurationError, InvalidRequest, VoucherGatewayError
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.html.document import Page, Table
@@ -42,7 +44,6 @@ from voucher_gateway.serialization import to_json
 _TAKE_SNAPSHOTS: Final = "`voucher-gateway snapshot ACCOUNT` takes one; run it every night."
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
-_Accounts = Annotated[list[str] | None, typer.Argument(metavar="[ACCOUNT]...", help="The accounts; all by default.")]
 _Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write an HTML page with charts there too.")]
 _RULE: Final = f"a day such as 2026-12-31, or {INSTANT}"
 _WHEN = "A day like 2026-12-31, meant to its end in UTC, or a moment like 2026-12-31T12:00:00Z."
@@ -50,7 +51,7 @@ _WHEN = "A day like 2026-12-31, meant to its end in UTC, or a moment like 2026-1
 
 def report(
     context: typer.Context,
-    account: _Accounts = None,
+    account: given.AccountNames = None,
     html: _Html = None,
     as_of: Annotated[
         str | None,
@@ -72,14 +73,18 @@ def report(
         ),
     ] = False,
 ) -> None:
-    """Tell what is owed on vouchers: what can still be spent, by account, currency, month of expiry and age.
+    """Report what is owed on vouchers, by account, currency, expiry and age.
 
-    Inactive and expired vouchers are shown apart, and currencies are never added together. With --from it is a
-    roll-forward between two snapshots: opening + issued + topped up - redeemed + refunded - expired, and what
-    nobody wrote down as unexplained, = closing.
+    This is what can still be spent, by month of expiry. Inactive and expired vouchers are shown apart, and currencies
+    are never added together. With --from it is a roll-forward between two snapshots: opening + issued + topped up -
+    redeemed + refunded - expired, and what nobody wrote down as unexplained, = closing.
 
-    Exit code 0 if nothing speaks against the numbers, 3 if a vendor's list changed while it was read, or it would not
-    say what is left on a voucher, which is then in no sum, 5 if a roll-forward has something unexplained.
+    Exit code 0 if nothing contradicts the numbers. 3 if a vendor's list changed while it was read, or if the vendor
+    did not say what is left on a voucher, which is then in no sum. 5 if a roll-forward has something unexplained.
+
+    Examples:
+        voucher-gateway report shop --html report.html
+        voucher-gateway report --from 2026-11-30 --to 2026-12-31
     """
     opening, closing, past = (
         moment_from(text, option) for text, option in ((begin, "--from"), (end, "--to"), (as_of, "--as-of"))
@@ -91,8 +96,7 @@ def report(
     if every_history and opening is None:
         raise InvalidRequest("--every-history needs --from", field="--every-history", rule="only beside --from")
     session = cli_context_of(context)
-    with configuring():
-        config = load_config(session.config_path)
+    config = session.load_config()
     with ExitStack() as stack:
         stack.enter_context(advising(_TAKE_SNAPSHOTS, "snapshots"))
         gateway = stack.enter_context(session.gateway(config=config))
@@ -117,7 +121,7 @@ def report(
 
 def snapshot(
     context: typer.Context,
-    account: _Accounts = None,
+    account: given.AccountNames = None,
     keep_days: Annotated[
         int | None,
         typer.Option(
@@ -125,15 +129,19 @@ def snapshot(
         ),
     ] = None,
 ) -> None:
-    """Keep the balances of all vouchers as they are now, for reports about this moment later. Meant for every night.
+    """Store the balances of all vouchers as they are now, for later reports.
 
-    They are kept in the journal's database, without codes. One that was not finished is used by no report. If one
-    account cannot be read, the others are, and the exit code is that of the first failure; 3 if a vendor's list
-    changed while it was read, or it would not say what is left on a voucher.
+    Run it every night. The balances are stored in the journal's database, without codes. A snapshot that was not
+    finished is used by no report. If one account cannot be read, the others are, and the exit code is that of the
+    first failure; 3 if a vendor's list changed while it was read, or if the vendor did not say what is left on a
+    voucher.
+
+    Examples:
+        voucher-gateway snapshot
+        voucher-gateway snapshot shop --keep-days 400
     """
     session = cli_context_of(context)
-    with configuring():
-        config = load_config(session.config_path)
+    config = session.load_config()
     with session.gateway(config=config) as gateway, _snapshots(config) as kept:
         codes = [_take_snapshot(session.output, gateway, kept, name, keep_days) for name in _names(gateway, account)]
     raise typer.Exit(next((code for code in codes if code != DONE), DONE))
@@ -153,8 +161,7 @@ def moment_from(text: str | None, option: str) -> datetime | None:
 def _names(gateway: Gateway, given: Sequence[str] | None) -> list[str]:
     known = [account.name for account in gateway.accounts]
     names = list(dict.fromkeys(given or known))
-    if not set(names) <= set(known):  # not repeated: a code given in the account's place would show
-        raise ConfigurationError(f"there is no account of this name; there are: {', '.join(known)}")
+    require_accounts(gateway, names)
     return names
 
 

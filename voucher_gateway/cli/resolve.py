@@ -9,8 +9,11 @@ from typing import Annotated, Final
 
 import typer
 
+from voucher_gateway.cli import options as given
+from voucher_gateway.cli.completion import complete_account, complete_operation
 from voucher_gateway.cli.context import advising, cli_context_of
-from voucher_gateway.cli.errors import DONE, NOT_DONE, UNKNOWN, print_warnings
+from voucher_gateway.cli.errors import print_warnings
+from voucher_gateway.cli.exit_codes import DONE, NOT_DONE, UNKNOWN
 from voucher_gateway.cli.operations import (
     LOOK_INTO_THE_JOURNAL,
     ResolutionOutput,
@@ -37,10 +40,18 @@ _LONGEST_TICKET: Final = 100_000
 
 def resolve(
     context: typer.Context,
-    account: Annotated[str | None, typer.Argument(metavar="[ACCOUNT", help="The account.", show_default=False)] = None,
+    account: Annotated[
+        str | None,
+        typer.Argument(metavar="[ACCOUNT", help="The account.", show_default=False, autocompletion=complete_account),
+    ] = None,
     verb: Annotated[
         str | None,
-        typer.Argument(metavar="VERB", help="The operation: redeem, capture, refund, ...", show_default=False),
+        typer.Argument(
+            metavar="VERB",
+            help="The operation: redeem, capture, refund, ...",
+            show_default=False,
+            autocompletion=complete_operation,
+        ),
     ] = None,
     reference: Annotated[
         str | None,
@@ -55,10 +66,14 @@ def resolve(
         ),
     ] = None,
 ) -> None:
-    """Find out what became of an operation, only reading at the vendor.
+    """Find out what became of one operation.
 
-    It is named by account, verb and reference, or by its ticket. Exit code 0 once it is known, whatever it was; 4 while
-    it stays unknown, 3 while a worker is on it.
+    It only reads at the vendor. The operation is named by account, verb and reference, or by its ticket. Exit code 0
+    once the outcome is known, whatever it is; 4 while it stays unknown, 3 while a worker is on it.
+
+    Examples:
+        voucher-gateway resolve shop redeem 1002-a
+        voucher-gateway resolve --ticket ticket.json
     """
     session = cli_context_of(context)
     if ticket is not None and account is None:
@@ -102,7 +117,7 @@ _COLUMNS: Final = (
 
 def recover(
     context: typer.Context,
-    account: Annotated[str | None, typer.Option("--account", metavar="ACCOUNT", help="Only this account.")] = None,
+    account: given.AccountOption = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Look even at operations whose next look-up is not due yet.")
     ] = False,
@@ -115,10 +130,15 @@ def recover(
         ),
     ] = False,
 ) -> None:
-    """Find out what became of every operation that is unknown, or was left behind by a worker that died.
+    """Find out what became of every operation that is in doubt.
 
-    Only reads at the vendors, and may run from cron on several machines at once. What was looked up in vain is looked
-    up less and less often, from a minute to six hours. Exit code 4 if some stay unknown.
+    These are the operations that are unknown, and those of a worker that crashed. It only reads at the vendors, and
+    may run from cron on several machines at once. An operation that stays unknown is looked up less and less often,
+    from a minute to six hours. Exit code 4 if some stay unknown.
+
+    Examples:
+        voucher-gateway recover
+        voucher-gateway recover --all --account shop
     """
     session = cli_context_of(context)
     with session.gateway(account) as gateway:

@@ -9,11 +9,17 @@ from typing import Annotated
 
 import typer
 
+from voucher_gateway.cli.completion import complete_provider
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 
 
 def simulate(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The vendor, such as jtl.", show_default=False)],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="The vendor, such as jtl.", show_default=False, autocompletion=complete_provider
+        ),
+    ],
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Where to listen; 0 picks a free one.")] = 0,
     host: Annotated[str, typer.Option("--host", help="The interface to listen on.")] = "127.0.0.1",
     vouchers: Annotated[int, typer.Option("--vouchers", min=0, help="How many there are at the start.")] = 0,
@@ -42,10 +48,15 @@ def simulate(
         ),
     ] = None,
 ) -> None:
-    """Speak a vendor's wire API on this machine until interrupted (Ctrl-C or SIGTERM).
+    """Run a simulator of a vendor's API on this machine until interrupted.
 
-    The first line is JSON: base_url, credentials, a ready token, and control_url, by which tests move the clock, inject
-    faults, and read what arrived and what each voucher is truly worth. Everything in it is made up.
+    Ctrl-C or SIGTERM ends it. The first line is JSON: base_url, credentials, a ready token, and control_url. Through
+    the control_url tests move the clock, inject faults, and read what arrived and what each voucher is truly worth.
+    All its data is made up.
+
+    Examples:
+        voucher-gateway simulate jtl --vouchers 100
+        voucher-gateway simulate ticketing --port 8102 --latency-ms 30
     """
     require_simulators()
     from voucher_gateway.simulator import SimulatorOptions, serve

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import cli_context_of
-from voucher_gateway.cli.errors import DECLINED, NOT_DONE, error_object
+from voucher_gateway.cli.errors import error_object
+from voucher_gateway.cli.exit_codes import DECLINED, NOT_DONE
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.parsing import code_from, filters_from, instant_from, pin_from, require_code
 from voucher_gateway.cli.tables import MOVEMENT_COLUMNS, details, fields_of, print_rows, text_of, voucher_columns
@@ -38,7 +39,11 @@ def show(
 ) -> None:
     """Show everything that is known of one voucher, by --id or by --code.
 
-    Amounts are in the voucher's currency, moments in UTC. What the vendor did not say is left out (JSON: null).
+    Amounts are in the voucher's currency, moments in UTC. What the vendor does not say is left out (JSON: null).
+
+    Examples:
+        voucher-gateway show shop --id 4711
+        voucher-gateway show shop --code - --json < code.txt
     """
     session = cli_context_of(context)
     found_by = code_from(code, code_file)
@@ -85,10 +90,14 @@ def find(
     ] = False,
     reveal: given.Reveal = False,
 ) -> None:
-    """Find out whose voucher a code is, by asking all accounts whose code_pattern matches it.
+    """Find out which account a code belongs to.
 
-    Exit code 0 if it is found, 1 if nobody has it, 3 if not all could be asked. The time limit is each account's own
-    (total_timeout_s, 30 seconds unless set).
+    All accounts whose code_pattern matches the code are asked. Exit code 0 if it is found, 1 if no account has it, 3
+    if not all could be asked. The time limit is that of each account (total_timeout_s, 30 seconds unless set).
+
+    Examples:
+        voucher-gateway find - < code.txt
+        voucher-gateway find - --code-file code.txt --broadcast
     """
     session = cli_context_of(context)
     wanted, secret = require_code(code, code_file), pin_from(pin, pin_file)
@@ -133,7 +142,13 @@ def balance(
     pin: given.PinText = None,
     pin_file: given.PinFile = None,
 ) -> None:
-    """Say what a voucher is worth now, in its currency, and until when (UTC)."""
+    """Show what a voucher is worth now, and until when.
+
+    The amount is in the voucher's currency, the moment in UTC.
+
+    Examples:
+        voucher-gateway balance shop - < code.txt
+    """
     session = cli_context_of(context)
     wanted, secret = require_code(code, code_file), pin_from(pin, pin_file)
     with session.gateway(account) as gateway:
@@ -145,9 +160,13 @@ def balance(
 
 
 def history(context: typer.Context, account: given.AccountName, id: given.VoucherId) -> None:
-    """List what happened to a voucher, oldest first (JTL: charges; ticketing: transactions).
+    """List what happened to a voucher, the oldest first.
 
-    Amounts are positive, in the voucher's currency; the kind says which way they went. Moments are in UTC.
+    JTL shows charges, ticketing shows transactions. Amounts are positive, in the voucher's currency; the kind says in
+    which direction they moved. Moments are in UTC.
+
+    Examples:
+        voucher-gateway history shop 4711
     """
     session = cli_context_of(context)
     with session.gateway(account) as gateway:
@@ -203,10 +222,16 @@ def list_vouchers(
         str | None, typer.Option("--resume", metavar="TOKEN", help="Go on where an earlier listing stopped.")
     ] = None,
 ) -> None:
-    """List vouchers as the vendor gives them, page by page; amounts in each voucher's currency, moments in UTC.
+    """List the vouchers of an account.
 
-    MOMENT is like 2026-12-31T23:59:59Z. A filter that the vendor lacks is refused. At the end stderr says how many
-    there were and whether they agree with the vendor's total, or, if it stopped early, how to go on.
+    They are printed as the vendor gives them, page by page; amounts in each voucher's currency, moments in UTC.
+    MOMENT is like 2026-12-31T23:59:59Z. A filter that the vendor does not have is refused. At the end stderr says how
+    many vouchers there were and whether they agree with the vendor's total, or, if the list stopped early, how to go
+    on.
+
+    Examples:
+        voucher-gateway list shop --status active --has-value
+        voucher-gateway list events --limit 100 --json
     """
     query = VoucherQuery(
         status=None if status is None else Status(status),
@@ -309,10 +334,14 @@ def presentation(
     ] = None,
     reveal: given.Reveal = False,
 ) -> None:
-    """Show how the seller presents a voucher, for printing it: disclaimer, address, logos and colours.
+    """Show how the seller presents a voucher, for printing it.
 
-    Amounts are in the voucher's currency, moments in UTC; print the end of validity in the seller's time zone. Pictures
-    are URLs. What the vendor did not say is left out (JSON: null). Only some vendors have it.
+    This is the disclaimer, address, logos and colours. Amounts are in the voucher's currency, moments in UTC; print
+    the end of validity in the seller's time zone. Pictures are URLs. What the vendor does not say is left out (JSON:
+    null). Only some vendors have it.
+
+    Examples:
+        voucher-gateway presentation events - < code.txt
     """
     session = cli_context_of(context)
     wanted = require_code(code, code_file)

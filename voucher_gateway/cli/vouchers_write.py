@@ -153,9 +153,13 @@ def issue(
 ) -> None:
     """Issue a voucher (vendors: create).
 
-    What the vendor cannot keep is refused, never dropped. JTL takes 0.00 to 99999.99, two decimals, and a validity
-    counted from activation; ticketing takes an absolute end of validity. Without --code the vendor or its adapter makes
-    one, which shows only with --reveal, here or in `show`.
+    What the vendor cannot store is refused, never dropped. JTL takes 0.00 to 99999.99, two decimals, and a validity
+    counted from activation; ticketing takes an absolute end of validity. Without --code the vendor or its adapter
+    makes one, which shows only with --reveal, here or in `show`.
+
+    Examples:
+        voucher-gateway issue shop 50.00 EUR --activate --reference order-7
+        voucher-gateway issue shop 50.00 EUR --code - --reference order-8
     """
     session = cli_context_of(context)
     new = NewVoucher(
@@ -255,7 +259,11 @@ def activate(
 ) -> None:
     """Make a voucher spendable (JTL: status).
 
-    Where the validity is a length of time, such as JTL's 3 years, it starts now; a second activation may start it anew.
+    Where the validity is a length of time, such as JTL's 3 years, it starts now; a second activation may start it
+    again.
+
+    Examples:
+        voucher-gateway activate shop 4711 --reference order-7
     """
     _set_status(cli_context_of(context), Operation.ACTIVATE, account, id, reference, order, wait)
 
@@ -268,7 +276,13 @@ def deactivate(
     order: given.Order = None,
     wait: given.Wait = 0,
 ) -> None:
-    """Stop a voucher from being spent (JTL: status). Its value stays; `activate` undoes it."""
+    """Stop a voucher from being spent (JTL: status).
+
+    Its value stays; `activate` undoes it.
+
+    Examples:
+        voucher-gateway deactivate shop 4711 --reference order-7
+    """
     _set_status(cli_context_of(context), Operation.DEACTIVATE, account, id, reference, order, wait)
 
 
@@ -314,9 +328,13 @@ def update(
     order: given.Order = None,
     wait: given.Wait = 0,
 ) -> None:
-    """Change a voucher's data, never its value.
+    """Change the data of a voucher, never its value.
 
     JTL changes the SKU (255 characters) and the batch (30), ticketing the end of validity.
+
+    Examples:
+        voucher-gateway update shop 4711 --batch spring --reference order-7
+        voucher-gateway update events 12 --valid-until never --reference o-8
     """
     never = valid_until == _NEVER
     moment = None if never else instant_from(valid_until, "--valid-until")
@@ -345,7 +363,13 @@ def top_up(
     order: given.Order = None,
     wait: given.Wait = 0,
 ) -> None:
-    """Add value to a voucher (JTL: recharge). JTL takes 0.01 to 99999.99; it is not meant for undoing a redemption."""
+    """Add value to a voucher (JTL: recharge).
+
+    JTL takes 0.01 to 99999.99. To undo a redemption use `refund`.
+
+    Examples:
+        voucher-gateway top-up shop 4711 12.50 EUR --reference order-9
+    """
     money = money_from(amount, currency)
     run_changing_call(
         cli_context_of(context),
@@ -369,7 +393,13 @@ def delete(
     order: given.Order = None,
     wait: given.Wait = 0,
 ) -> None:
-    """Remove a voucher for good. JTL removes only what is inactive and was never charged."""
+    """Delete a voucher permanently.
+
+    JTL deletes only what is inactive and was never charged.
+
+    Examples:
+        voucher-gateway delete shop 4711 --reason misprint --reference order-7
+    """
     run_changing_call(
         cli_context_of(context),
         Operation.DELETE,

@@ -11,15 +11,18 @@ from voucher_gateway.cli.demo.spending import give_back, redeem_by_update, repea
 from voucher_gateway.cli.demo.stage import open_stage
 from voucher_gateway.cli.demo.story import Story
 from voucher_gateway.cli.demo.trouble import lose_an_answer, refuse_early, show_refusals
-from voucher_gateway.cli.errors import DIFFERENT, DONE
+from voucher_gateway.cli.exit_codes import DIFFERENT, DONE
 from voucher_gateway.cli.simulate import require_simulators
 
 
 def demo(context: typer.Context) -> None:
-    """Show the whole promise on two simulated vendors, in a few seconds.
+    """Show what this library promises, on two simulated vendors, in a few seconds.
 
-    Nothing leaves this machine and nothing is kept. Exit code 0 if every cent is where it should be, 5 if not. Amounts
-    are in major units of their currency.
+    Nothing leaves this machine and nothing is kept. Amounts are in major units of their currency. Exit code 0 if
+    every cent is where it should be, 5 if not.
+
+    Examples:
+        voucher-gateway demo
     """
     require_simulators()
     story = Story(cli_context_of(context).output)

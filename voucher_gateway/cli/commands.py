@@ -1,0 +1,210 @@
+"""The table of all commands, and how the module of a command is imported when the command is used.
+
+The table holds the line of help that ``voucher-gateway --help`` shows: the first sentence of the command's docstring. A
+test keeps both equal. So the help, the version and the completion of command names import no command.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, ClassVar, Final, cast
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+Panels = Mapping[str, Mapping[str, tuple[str, str]]]
+"""Commands by the heading that they stand under in the help: ``module:function`` and the line of help of each."""
+
+_OPERATIONS: Final[Panels] = {
+    "Commands": {
+        "list": ("operations:list_operations", "List the operations of the journal, the oldest first."),
+        "show": ("operations:show_operation", "Show one operation: its outcome, its attempts and its result."),
+        "decide": ("operations:decide", "Record what a person found out about an operation that stays unknown."),
+        "backup": ("operations:backup", "Copy an SQLite journal into a file, while it is in use."),
+    }
+}
+_MIGRATE: Final[Panels] = {
+    "Commands": {
+        "plan": (
+            "migrate_plan:plan",
+            "Plan how the vouchers of SOURCE go to TARGET, and say what becomes of each.",
+        ),
+        "run": (
+            "migrate_run:run",
+            "Carry a plan out, or go on where it was broken off: killed at any moment, nothing is moved twice or lost.",
+        ),
+        "status": (
+            "migrate_run:status",
+            "Say how far a plan is: what stands where, in money, what is in doubt, and who works on it now.",
+        ),
+        "pause": (
+            "migrate_run:pause",
+            "Let everybody who works on a plan, on whatever machine, stop after the vouchers that are under way.",
+        ),
+        "verify": (
+            "migrate_run:verify",
+            "Read both sides again and prove it, without asking the run's own records.",
+        ),
+        "rollback": (
+            "migrate_run:rollback",
+            "Bring back to the source what was moved, and list what cannot be brought back and why: spent since, say.",
+        ),
+    }
+}
+GROUPS: Final[Mapping[str, Panels]] = {"operations": _OPERATIONS, "migrate": _MIGRATE}
+"""Commands that have commands."""
+
+COMMANDS: Final[Panels] = {
+    "Start here": {
+        "demo": ("demo:demo", "Show what this library promises, on two simulated vendors, in a few seconds."),
+        "accounts": ("accounts:accounts", "List the accounts of the configuration, with their providers and logins."),
+        "providers": ("accounts:providers", "List the installed providers, and what each vendor can do."),
+        "doctor": ("doctor:doctor", "Test the accounts and the journal: reachable, credentials, rights, clock."),
+        "connect": ("connect:connect", "Exchange the PIN that a vendor shows for a login, and print the account."),
+        "simulate": ("simulate:simulate", "Run a simulator of a vendor's API on this machine until interrupted."),
+        "new-provider": ("new_provider:new_provider", "Create a project for a provider of another vendor."),
+    },
+    "Look": {
+        "list": ("vouchers_read:list_vouchers", "List the vouchers of an account."),
+        "show": ("vouchers_read:show", "Show everything that is known of one voucher, by --id or by --code."),
+        "find": ("vouchers_read:find", "Find out which account a code belongs to."),
+        "balance": ("vouchers_read:balance", "Show what a voucher is worth now, and until when."),
+        "history": ("vouchers_read:history", "List what happened to a voucher, the oldest first."),
+        "presentation": ("vouchers_read:presentation", "Show how the seller presents a voucher, for printing it."),
+        "report": ("report:report", "Report what is owed on vouchers, by account, currency, expiry and age."),
+        "snapshot": ("report:snapshot", "Store the balances of all vouchers as they are now, for later reports."),
+    },
+    "Issue": {
+        "issue": ("vouchers_write:issue", "Issue a voucher (vendors: create)."),
+        "activate": ("vouchers_write:activate", "Make a voucher spendable (JTL: status)."),
+        "deactivate": ("vouchers_write:deactivate", "Stop a voucher from being spent (JTL: status)."),
+        "update": ("vouchers_write:update", "Change the data of a voucher, never its value."),
+        "top-up": ("vouchers_write:top_up", "Add value to a voucher (JTL: recharge)."),
+        "delete": ("vouchers_write:delete", "Delete a voucher permanently."),
+    },
+    "Spend": {
+        "reserve": ("payments:reserve", "Reserve value, to be captured or released later (loosely: a hold)."),
+        "capture": ("payments:capture", "Take the value that was reserved (JTL: charge)."),
+        "release": ("payments:release", "Give a reservation up."),
+        "redeem": ("payments:redeem", "Take value in one step."),
+        "refund": ("payments:refund", "Give a redemption back, all of it or a part."),
+        "refundable": ("payments:refundable", "Show how much of a redemption is left to give back."),
+    },
+    "Move": {
+        "export": (
+            "transfer:export_vouchers",
+            "Write all vouchers of ACCOUNT into FILE: plan it, do it, read both again and compare.",
+        ),
+        "import": (
+            "transfer:import_vouchers",
+            "Issue the vouchers of FILE at ACCOUNT: plan it, do it, read both again and compare.",
+        ),
+        "migrate": ("", "Move the vouchers of one account to another: plan it, run it, verify it."),
+    },
+    "In doubt": {
+        "resolve": ("resolve:resolve", "Find out what became of one operation."),
+        "recover": ("resolve:recover", "Find out what became of every operation that is in doubt."),
+        "reconcile": ("reconcile:reconcile_accounts", "Compare the journal with what the vendors show."),
+        "operations": ("", "List, show and decide the operations of the journal, and copy the journal."),
+    },
+}
+
+PROGRAM: Final = "voucher-gateway"
+HELP_OPTIONS: Final = {"help_option_names": ["-h", "--help"]}
+_EXAMPLES: Final = "\n\nExamples:\n"
+_HEADING: Final = re.compile(r"^(Usage:|[A-Z][A-Za-z ]*:$)", re.MULTILINE)
+_TERM: Final = re.compile(r"^  (\*?-[\w-]+(?:, --[\w-]+)*|[a-z][a-z-]*)(?=  |$| [A-Z\[<])", re.MULTILINE)
+
+
+def split_docstring(function: Callable[..., Any]) -> tuple[str, str]:
+    """Return the help of a command and its examples, from the docstring of its function.
+
+    The examples are the lines after ``Examples:``; they are printed as they stand.
+    """
+    text, _, examples = (inspect.getdoc(function) or "").partition(_EXAMPLES)
+    return text, f"\b{_EXAMPLES[1:]}{examples}" if examples else ""
+
+
+class HelpCommand(TyperCommand):
+    """A command whose help has colours on a terminal."""
+
+    def get_help(self, ctx: Any) -> str:
+        """Return the help."""
+        return _with_colours(super().get_help(ctx))
+
+
+class LazyCommand(HelpCommand):
+    """A command that imports its module when it is used, not when its line of help is printed."""
+
+    target = ""
+
+    def load(self) -> TyperCommand:
+        """Import the module and return the real command."""
+        module, _, function = self.target.partition(":")
+        callback = getattr(import_module(f"voucher_gateway.cli.{module}"), function)
+        text, examples = split_docstring(callback)
+        app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+        app.command(self.name, cls=HelpCommand, help=text, epilog=examples, context_settings=HELP_OPTIONS)(callback)
+        command = typer.main.get_command(app)
+        assert isinstance(command, TyperCommand)
+        return command
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Parse the arguments for the real command, which is the one of the context."""
+        return self.load().make_context(*args, **kwargs)
+
+    def get_params(self, ctx: Any) -> Any:
+        """Return the parameters of the real command."""
+        return self.load().get_params(ctx)
+
+
+class LazyGroup(TyperGroup):
+    """A group of commands from a table."""
+
+    panels: ClassVar[Panels] = {}
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for commands in self.panels.values():
+            for name, (target, line) in commands.items():
+                self.add_command(_command(name, target, line))
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's
+        """Write the commands under their headings."""
+        width = max(map(len, self.commands))
+        for heading, commands in self.panels.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(width), line) for name, (_, line) in commands.items()])
+
+    def get_help(self, ctx: Any) -> str:
+        """Return the help."""
+        return _with_colours(super().get_help(ctx))
+
+
+def _command(name: str, target: str, line: str) -> TyperCommand | TyperGroup:
+    settings: dict[str, Any] = {"name": name, "help": line, "rich_markup_mode": None}
+    if name in GROUPS and not target:
+        group = type("Group", (LazyGroup,), {"panels": GROUPS[name]})
+        return cast(TyperGroup, group(**settings, context_settings=HELP_OPTIONS, no_args_is_help=True))
+    command = LazyCommand(**settings)
+    command.target = target
+    return command
+
+
+class RootGroup(LazyGroup):
+    """The group of all commands."""
+
+    panels: ClassVar[Panels] = COMMANDS
+
+
+def _with_colours(text: str) -> str:
+    """Return a help text with its headings and terms in colour, where stdout is a terminal that wants colours."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    text = _HEADING.sub(lambda match: typer.style(match[1], bold=True), text)
+    return _TERM.sub(lambda match: "  " + typer.style(match[1], fg="cyan"), text)
