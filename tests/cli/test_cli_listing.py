@@ -160,7 +160,10 @@ def test_an_interrupted_list_goes_on_without_losing_a_voucher(
     assert len(ids) <= 701  # the one that was under way may come again
 
 
-def test_a_terminal_shows_progress_while_the_rows_go_elsewhere(run: Any, full: RunningSimulator) -> None:
+def test_a_terminal_shows_progress_while_the_rows_go_elsewhere(
+    run: Any, full: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voucher_gateway.cli.output.PROGRESS_AFTER_S", 0.0)
     watched = run("list", "shop", progress=True).done()
     assert " of 250" in watched.err
     assert " of 250" not in run("list", "shop", progress=True, terminal=True).done().err

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 from rich.cells import cell_len
 
-from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.tables import details, fields_of, print_rows, voucher_columns
+from voucher_gateway.cli.output import Output, json_line
+from voucher_gateway.cli.tables import (
+    Column,
+    details,
+    fields_of,
+    group_digits,
+    print_rows,
+    text_of,
+    voucher_columns,
+)
 from voucher_gateway.provider_api import Code, Money, Status, Voucher
 
 
@@ -51,16 +60,16 @@ def columns(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_amounts_stand_at_the_right_with_their_currencies(columns: int) -> None:
     lines = printed(voucher("a"), voucher("b", "99999.99"), voucher("c", "5000", "JPY"), terminal=True)
-    ends = {re.search(r"(\d|\.)+ (EUR|JPY)", line).end() for line in lines[1:]}  # type: ignore[union-attr]  # or it fails
+    ends = {re.search(r"(\d|\.|\u00a0)+ (EUR|JPY)", line).end() for line in lines[1:]}  # type: ignore[union-attr]  # or it fails
     assert len(ends) == 1
-    assert "99999.99 EUR" in lines[2]
+    assert "99\u00a0999.99 EUR" in lines[2]
     assert "2029-11-20 22:53" in lines[1]
 
 
 def test_a_table_fits_into_its_terminal_by_folding_ids_never_amounts(columns: int) -> None:
     lines = printed(voucher("0123456789" * 10, "99999.99", code="JTL-7K2M-9QXD-4HTP"), terminal=True)
     assert max(map(cell_len, lines)) <= columns
-    assert "99999.99 EUR" in lines[1]
+    assert any("99\u00a0999.99 EUR" in line for line in lines)
     assert "".join(re.findall(r"[0-9]{8,}", "".join(line[5:45].strip() for line in lines)))
 
 
@@ -129,3 +138,101 @@ def test_links_are_told_by_their_names_and_a_voucher_without_any_has_no_line_for
     fields = fields_of(voucher)
     assert (fields["origin"], fields["links"]) == ("shop", "customer id c-1, refund id r-1")
     assert fields_of(Voucher(account="events", id="V1"))["links"] == ""
+
+
+Sums = tuple[str, str, str, str]
+SUMS = (
+    Column[Sums]("account", lambda row: row[0]),
+    Column[Sums]("vouchers with value", lambda row: row[1], right=True),
+    Column[Sums]("outstanding", lambda row: row[2], right=True),
+    Column[Sums]("state", lambda row: row[3]),
+)
+ROW: Sums = ("shop", "1234567", "123456789.01", "lost")
+
+
+def sums(width: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the lines of a table with numbers in a terminal of some width."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    out = Terminal()
+    print_rows(Output(out=out, err=io.StringIO()), [ROW, ROW], SUMS)
+    return re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue()).splitlines()
+
+
+@pytest.mark.parametrize("width", [100, 80, 60, 40, 30])
+def test_no_terminal_is_too_narrow_for_a_number(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = sums(width, monkeypatch)
+    assert max(map(cell_len, lines)) <= width
+    for number in ("1\u00a0234\u00a0567", "123\u00a0456\u00a0789.01"):
+        assert sum(number in line for line in lines) == 2
+
+
+def test_a_heading_of_numbers_is_folded_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sums(80, monkeypatch)[0].split("  ")[1].strip() == "vouchers with value"
+    folded = sums(46, monkeypatch)
+    assert [line.split() for line in folded[:3]] == [
+        ["vouchers"],
+        ["with"],
+        ["account", "value", "outstanding", "state"],
+    ]
+
+
+def test_what_is_done_in_doubt_or_lost_has_colours_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    words = ["succeeded", "moved", "open", "unknown", "in-doubt", "lost", "spendable-twice"]
+    out = Terminal()
+    print_rows(Output(out=out, err=io.StringIO()), words, [Column[str]("state", str)])
+    styles = {word: code for code, word in re.findall(r"\x1b\[([0-9;]+)m([a-z-]+) *\x1b", out.getvalue())}
+    assert styles["succeeded"] == styles["moved"]
+    assert styles["unknown"] == styles["in-doubt"]
+    assert styles["lost"] == styles["spendable-twice"]
+    assert len({styles["moved"], styles["open"], styles["unknown"], styles["lost"]}) == 4
+    monkeypatch.setenv("NO_COLOR", "1")
+    out = Terminal()
+    print_rows(Output(out=out, err=io.StringIO()), words, [Column[str]("state", str)])
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]", out.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("text", "grouped"),
+    [
+        ("1234567.89 EUR", "1\u00a0234\u00a0567.89 EUR"),
+        ("- 42000", "- 42\u00a0000"),
+        ("999.99 EUR", "999.99 EUR"),
+        ("2026-12-31", "2026-12-31"),
+        ("0012345", "0012345"),
+        ("a1234567", "a1234567"),
+    ],
+)
+def test_only_numbers_are_grouped(text: str, grouped: str) -> None:
+    assert group_digits(text) == grouped
+
+
+def test_money_is_grouped_for_people_and_never_in_json() -> None:
+    assert text_of(Money("1234567.89", "EUR")) == "1\u00a0234\u00a0567.89 EUR"
+    assert '"1234567.89"' in json_line(Money("1234567.89", "EUR"))
+
+
+def test_progress_shows_after_a_while_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voucher_gateway.cli.output.PROGRESS_AFTER_S", 0.01)
+    monkeypatch.setenv("TERM", "xterm")
+    for err in (Terminal(), io.StringIO()):
+        output = Output(out=io.StringIO(), err=err)
+        with output.progress("reading the vouchers of shop") as line:
+            line.update(1200, 5000)
+            limit = time.monotonic() + 10
+            while isinstance(err, Terminal) and "1\u00a0200 of 5\u00a0000" not in err.getvalue():
+                assert time.monotonic() < limit
+                time.sleep(0.01)
+        output.note("Done.")
+        assert ("reading the vouchers of shop" in err.getvalue()) == isinstance(err, Terminal)
+        assert err.getvalue().endswith("Done.\n")
+
+
+def test_a_quick_command_shows_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    err = Terminal()
+    with Output(out=io.StringIO(), err=err).progress("reading"):
+        pass
+    assert err.getvalue() == ""

@@ -23,49 +23,6 @@ _NONE = "no contract run"
 _UNREADABLE = "unreadable"
 
 
-@attrs.frozen(kw_only=True)
-class ConformanceOutput:
-    """What the conformance.json of one provider told.
-
-    Attributes:
-        conformance: what it says; None where there is none, or none that can be read.
-        error: why it cannot be read, in a sentence.
-    """
-
-    conformance: Conformance | None = None
-    error: str | None = None
-
-    @classmethod
-    def of(cls, provider: type[VoucherProvider]) -> ConformanceOutput:
-        """Look for the file of a provider."""
-        try:
-            return cls(conformance=conformance_of(provider))
-        except ConfigurationError as error:
-            return cls(error=f"{provider.name}: {error.message}")
-
-    @property
-    def line(self) -> str:
-        """For people: level and figures."""
-        if self.error is not None:
-            return _UNREADABLE
-        return _NONE if self.conformance is None else self.conformance.summary
-
-    @property
-    def object(self) -> dict[str, Any] | None:
-        """For programs; None where there was no contract run."""
-        if self.error is not None:
-            return {"error": self.error}
-        if self.conformance is None:
-            return None
-        return {
-            "suite": self.conformance.suite,
-            "level": self.conformance.level.word,
-            "kept": list(self.conformance.kept),
-            "not_applicable": dict(self.conformance.not_applicable),
-            "error": None,
-        }
-
-
 def accounts(context: typer.Context) -> None:
     """List the accounts of the configuration, with their providers and logins.
 
@@ -113,13 +70,22 @@ def _account_object(account: Account) -> dict[str, Any]:
 
 
 @attrs.frozen(kw_only=True)
-class _Found:
-    """An installed provider, and what loading it gave."""
+class _ProviderReading:
+    """An installed provider, and what loading it gave.
+
+    Attributes:
+        installed: the provider as its distribution declares it.
+        loaded: its class; None if it cannot be loaded.
+        error: why it cannot be loaded.
+        conformance: what its contract run proved; None where there is no record, or none that can be read.
+        conformance_error: why the record cannot be read.
+    """
 
     installed: InstalledProvider
     loaded: type[VoucherProvider] | None = None
-    proven: ConformanceOutput = attrs.field(factory=ConformanceOutput)
     error: str | None = None
+    conformance: Conformance | None = None
+    conformance_error: str | None = None
 
 
 def providers(context: typer.Context) -> None:
@@ -133,36 +99,63 @@ def providers(context: typer.Context) -> None:
         voucher-gateway providers --json
     """
     output = cli_context_of(context).output
-    providers_found = [_load(installed) for installed in registry.list_installed()]
+    readings = [_read_provider(installed) for installed in registry.list_installed()]
     if output.as_json:
-        for entry in providers_found:
-            output.object(_provider_object(entry))
+        for reading in readings:
+            output.object(_provider_object(reading))
         return
-    print_rows(output, providers_found, _PROVIDER_COLUMNS)
-    for entry in providers_found:
-        for error in (entry.error, entry.proven.error):
+    print_rows(output, readings, _PROVIDER_COLUMNS)
+    for reading in readings:
+        for error in (reading.error, reading.conformance_error):
             if error is not None:
                 output.note(error, "red")
-    _print_operations(
-        output, {entry.installed.name: entry.loaded for entry in providers_found if entry.loaded is not None}
-    )
+    _print_operations(output, {reading.installed.name: reading.loaded for reading in readings if reading.loaded})
 
 
-def _load(installed: InstalledProvider) -> _Found:
+def _read_provider(installed: InstalledProvider) -> _ProviderReading:
     try:
         loaded = registry.load(installed.name)
-        return _Found(installed=installed, loaded=loaded, proven=ConformanceOutput.of(loaded))
     except ConfigurationError as error:
-        return _Found(installed=installed, error=error.message)
+        return _ProviderReading(installed=installed, error=error.message)
+    try:
+        return _ProviderReading(installed=installed, loaded=loaded, conformance=conformance_of(loaded))
+    except ConfigurationError as error:
+        problem = f"{loaded.name}: {error.message}"
+    return _ProviderReading(installed=installed, loaded=loaded, conformance_error=problem)
+
+
+def _conformance_text(reading: _ProviderReading) -> str:
+    """Return level and figures of the contract run."""
+    if reading.loaded is None:
+        return ""
+    if reading.conformance_error is not None:
+        return _UNREADABLE
+    return _NONE if reading.conformance is None else reading.conformance.summary
+
+
+def _conformance_object(reading: _ProviderReading) -> dict[str, Any] | None:
+    if reading.conformance_error is not None:
+        return {"error": reading.conformance_error}
+    if reading.conformance is None:
+        return None
+    return {
+        "suite": reading.conformance.suite,
+        "level": reading.conformance.level.word,
+        "kept": list(reading.conformance.kept),
+        "not_applicable": dict(reading.conformance.not_applicable),
+        "error": None,
+    }
 
 
 _PROVIDER_COLUMNS = (
-    Column[_Found]("provider", lambda entry: entry.installed.name),
-    Column[_Found]("title", lambda entry: "broken" if entry.loaded is None else entry.loaded.title),
-    Column[_Found]("distribution", lambda entry: entry.installed.distribution),
-    Column[_Found]("version", lambda entry: entry.installed.version),
-    Column[_Found]("amounts", lambda entry: "" if entry.loaded is None else _amounts(entry.loaded.declared)),
-    Column[_Found]("contract", lambda entry: "" if entry.loaded is None else entry.proven.line),
+    Column[_ProviderReading]("provider", lambda reading: reading.installed.name),
+    Column[_ProviderReading]("title", lambda reading: "broken" if reading.loaded is None else reading.loaded.title),
+    Column[_ProviderReading]("distribution", lambda reading: reading.installed.distribution),
+    Column[_ProviderReading]("version", lambda reading: reading.installed.version),
+    Column[_ProviderReading](
+        "amounts", lambda reading: "" if reading.loaded is None else _amounts(reading.loaded.declared)
+    ),
+    Column[_ProviderReading]("contract", _conformance_text),
 )
 
 
@@ -208,16 +201,16 @@ def _amounts_object(rules: AmountRules) -> dict[str, Any]:
     return {"decimals": rules.decimals, "minimum": f"{rules.minimum:f}", "maximum": most}
 
 
-def _provider_object(entry: _Found) -> dict[str, Any]:
-    loaded = entry.loaded
+def _provider_object(reading: _ProviderReading) -> dict[str, Any]:
+    loaded = reading.loaded
     return {
-        "provider": entry.installed.name,
+        "provider": reading.installed.name,
         "title": None if loaded is None else loaded.title,
-        "distribution": entry.installed.distribution,
-        "version": entry.installed.version,
-        "entry_point": entry.installed.entry_point,
-        "error": entry.error,
-        "conformance": entry.proven.object,
+        "distribution": reading.installed.distribution,
+        "version": reading.installed.version,
+        "entry_point": reading.installed.entry_point,
+        "error": reading.error,
+        "conformance": _conformance_object(reading),
         "amounts": None if loaded is None else _amounts_object(loaded.declared.amounts),
         "operations": None if loaded is None else operations_object(with_emulations(loaded.declared, ())),
     }

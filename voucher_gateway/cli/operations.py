@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-import attrs
 import typer
+from rich.text import Text
 
 from voucher_gateway.capabilities import Operation, Support
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import advising, cli_context_of
 from voucher_gateway.cli.errors import decide_sentence
-from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.tables import Column, details, fields_of, minute_of, print_rows, text_of
+from voucher_gateway.cli.output import Output, printable
+from voucher_gateway.cli.tables import Column, details, fields_of, minute_of, print_rows, text_of, texts_of
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.execution.recovery import Resolution
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.backup import copy_journal
 from voucher_gateway.journal.overwrites import MAY_STILL_ARRIVE, open_requests
 from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState
-from voucher_gateway.money import Money
-from voucher_gateway.outcome import Result
 
 LOOK_INTO_THE_JOURNAL: Final = "`voucher-gateway operations list` shows what the journal holds."
 """What to do about an operation that the journal does not have."""
@@ -34,156 +32,112 @@ _SENTENCES: Final = {
     OperationState.NOT_EXECUTED: "was not executed: nothing moved",
     OperationState.UNKNOWN: "is still unknown",
 }
+_STYLES: Final = {
+    OperationState.OPEN: "yellow",
+    OperationState.SUCCEEDED: "green",
+    OperationState.DECLINED: "yellow",
+    OperationState.NOT_EXECUTED: "yellow",
+    OperationState.UNKNOWN: "bold magenta",
+}
 _NO_DETAILS: Final = ("account", "reference", "order")
 _IN_TITLE: Final = ("account", "verb", "reference", "outcome", "result")
 
 
-@attrs.frozen(kw_only=True)
-class ResolutionOutput:
-    """What is known of an operation that was in doubt, as it is printed.
+def resolution_fields(resolution: Resolution) -> dict[str, Any]:
+    """Return what is printed of an operation that was in doubt."""
+    return {
+        "account": resolution.account,
+        "verb": str(resolution.verb),
+        "reference": resolution.reference,
+        "outcome": resolution.state,
+        "reason": resolution.reason,
+        "result": resolution.result,
+        "operation_id": resolution.operation_id,
+    }
 
-    Attributes:
-        account: the account's name.
-        verb: the operation.
-        reference: the caller's name for it.
-        outcome: what became of it.
-        reason: on what that rests, or why it is still unknown.
-        result: what it brought about.
-        operation_id: the journal's name of it.
+
+def operation_fields(record: OperationRecord, *, late: bool = False) -> dict[str, Any]:
+    """Return what is printed of an operation of the journal.
+
+    Args:
+        record: the operation.
+        late: whether an earlier request of it may still arrive, which is then the reason.
     """
-
-    account: str
-    verb: str
-    reference: str | None
-    outcome: OperationState
-    reason: str
-    result: Result | None
-    operation_id: str | None
-
-    @classmethod
-    def of(cls, resolution: Resolution) -> ResolutionOutput:
-        """Return a resolution as it is printed."""
-        return cls(
-            account=resolution.account,
-            verb=str(resolution.verb),
-            reference=resolution.reference,
-            outcome=resolution.state,
-            reason=resolution.reason,
-            result=resolution.result,
-            operation_id=resolution.operation_id,
-        )
+    return {
+        "account": record.key.account,
+        "verb": record.key.verb,
+        "reference": record.key.reference,
+        "order": record.order,
+        "outcome": record.state,
+        "money": record.target.money,
+        "voucher_id": record.voucher_id,
+        "attempt": record.attempt,
+        "created_at": record.created_at,
+        "updated_at": record.updated_at,
+        "checks": record.checks,
+        "decided_by": record.decided_by,
+        "decision": record.decision,
+        "reason": MAY_STILL_ARRIVE if late else record.reason,
+        "operation_id": record.id,
+        "result": record.replay() if record.result else None,
+    }
 
 
-@attrs.frozen(kw_only=True)
-class OperationOutput:
-    """An operation of the journal, as it is printed.
+def print_one(output: Output, fields: Mapping[str, Any], *, replaceable: bool) -> None:
+    """Print one operation, and while it is unknown what to do about it.
 
-    Attributes:
-        account: the account's name.
-        verb: the operation.
-        reference: the caller's name for it.
-        order: the shop's order.
-        outcome: where it stands.
-        money: the amount that was to move.
-        voucher_id: the voucher.
-        attempt: how many times it was begun.
-        created_at: when it was first begun.
-        updated_at: when it last changed.
-        checks: how often its outcome was looked up in vain.
-        decided_by: the person who decided it.
-        decision: how that person knew.
-        reason: what the last error said, or that an earlier request may still arrive.
-        operation_id: the journal's name of it.
-        result: what it brought about.
+    Args:
+        output: where it is printed.
+        fields: those of `resolution_fields` or `operation_fields`.
+        replaceable: whether it is a reservation that can be made again.
     """
-
-    account: str
-    verb: Operation
-    reference: str
-    order: str | None
-    outcome: OperationState
-    money: Money | None
-    voucher_id: str | None
-    attempt: int
-    created_at: datetime
-    updated_at: datetime
-    checks: int
-    decided_by: str | None
-    decision: str | None
-    reason: str
-    operation_id: str
-    result: Result | None
-
-    @classmethod
-    def of(cls, entry: OperationRecord) -> OperationOutput:
-        """Return an entry as it is printed."""
-        return cls(
-            account=entry.key.account,
-            verb=entry.key.verb,
-            reference=entry.key.reference,
-            order=entry.order,
-            outcome=entry.state,
-            money=entry.target.money,
-            voucher_id=entry.voucher_id,
-            attempt=entry.attempt,
-            created_at=entry.created_at,
-            updated_at=entry.updated_at,
-            checks=entry.checks,
-            decided_by=entry.decided_by,
-            decision=entry.decision,
-            reason=entry.reason,
-            operation_id=entry.id,
-            result=entry.replay() if entry.result else None,
-        )
-
-
-def print_one(output: Output, shown_object: OperationOutput | ResolutionOutput, *, replaceable: bool) -> None:
-    """Print one operation, and what to do about it while it is unknown, which `advise` says."""
     if output.as_json:
-        output.object(shown_object)
+        output.object(fields)
         return
-    fields = {} if shown_object.result is None else fields_of(shown_object.result, without=_NO_DETAILS)
+    account, verb, reference = fields["account"], fields["verb"], fields["reference"] or ""
+    outcome, result = fields["outcome"], fields["result"]
     # what the operation meant gives way to what the vendor said of the same name
-    fields = {**fields_of(shown_object, without=_IN_TITLE), **fields}
-    title = (
-        f"{shown_object.account}: {command_name(shown_object.verb)} {shown_object.reference or ''}"
-        f" {_SENTENCES[shown_object.outcome]}"
-    )
-    output.show(title, details(fields))
-    if shown_object.reason == MAY_STILL_ARRIVE:
-        output.note(decide_sentence(shown_object.account, shown_object.verb, shown_object.reference or ""))
-    if shown_object.outcome is OperationState.UNKNOWN:
-        print_next_steps(output, shown_object, replaceable=replaceable)
+    texts = texts_of(fields, without=_IN_TITLE)
+    texts |= {} if result is None else fields_of(result, without=_NO_DETAILS)
+    title = f"{account}: {command_name(verb)} {reference} {_SENTENCES[outcome]}"
+    output.show(Text(printable(title), _STYLES[outcome]), details(texts))
+    if fields["reason"] == MAY_STILL_ARRIVE:
+        output.note(decide_sentence(account, verb, reference))
+    if outcome is OperationState.UNKNOWN:
+        print_next_steps(output, fields, replaceable=replaceable)
 
 
 def is_replaceable(gateway: Gateway, account: str, verb: str) -> bool:
-    """Whether an operation is a reservation that can be made again while its outcome is unknown."""
-    if verb != Operation.RESERVE.value or account not in {one.name for one in gateway.accounts}:
+    """Return whether an operation is a reservation that can be made again while its outcome is unknown."""
+    if verb != Operation.RESERVE.value or account not in _account_names(gateway):
         return False
     capabilities = gateway.capabilities(account)
     native = capabilities.of(Operation.RESERVE).support is Support.NATIVE
     return native and capabilities.reservations is not None and capabilities.reservations.superseded_by_next
 
 
-def may_still_arrive(gateway: Gateway, entry: OperationRecord) -> bool:
-    """Whether an earlier request of an operation that succeeded may still overwrite its voucher's value."""
-    account = entry.key.account
-    if entry.state is not OperationState.SUCCEEDED or account not in {one.name for one in gateway.accounts}:
+def may_still_arrive(gateway: Gateway, record: OperationRecord) -> bool:
+    """Return whether an earlier request of an operation that succeeded may still overwrite its voucher's value."""
+    account, journal = record.key.account, gateway.journal
+    if record.state is not OperationState.SUCCEEDED or account not in _account_names(gateway) or journal is None:
         return False
-    writes_value, journal = gateway.capabilities(account).can_overwrite_value, gateway.journal
-    return writes_value and journal is not None and bool(open_requests(journal.requests_of(entry.id)))
+    return gateway.capabilities(account).can_overwrite_value and bool(open_requests(journal.requests_of(record.id)))
 
 
-def print_next_steps(output: Output, shown_object: OperationOutput | ResolutionOutput, *, replaceable: bool) -> None:
+def _account_names(gateway: Gateway) -> set[str]:
+    return {account.name for account in gateway.accounts}
+
+
+def print_next_steps(output: Output, fields: Mapping[str, Any], *, replaceable: bool) -> None:
     """Say what to do about an operation that is unknown; `replaceable` names a reservation that can be made again."""
-    if shown_object.operation_id is None or shown_object.reference is None:
+    if fields["operation_id"] is None or fields["reference"] is None:
         return
     if replaceable:
         output.note("A reservation moves no money and lapses by itself: nobody needs to decide it.")
         output.note("To reserve again at once, give the same reserve command with the same reference.")
         return
     output.note("`voucher-gateway recover` looks again whenever it is due.")
-    output.note(decide_sentence(shown_object.account, shown_object.verb, shown_object.reference))
+    output.note(decide_sentence(fields["account"], fields["verb"], fields["reference"]))
 
 
 def operation_from(verb: str) -> Operation:
@@ -206,13 +160,13 @@ def command_name(verb: str) -> str:
 
 
 _COLUMNS: Final = (
-    Column[OperationOutput]("since (UTC)", lambda record: minute_of(record.updated_at)),
-    Column[OperationOutput]("account", lambda record: record.account),
-    Column[OperationOutput]("verb", lambda record: command_name(record.verb)),
-    Column[OperationOutput]("reference", lambda record: record.reference),
-    Column[OperationOutput]("order", lambda record: record.order or "", optional=True),
-    Column[OperationOutput]("amount", lambda record: text_of(record.money), right=True),
-    Column[OperationOutput]("outcome", lambda record: text_of(record.outcome)),
+    Column[OperationRecord]("since (UTC)", lambda record: minute_of(record.updated_at)),
+    Column[OperationRecord]("account", lambda record: record.key.account),
+    Column[OperationRecord]("verb", lambda record: command_name(record.key.verb)),
+    Column[OperationRecord]("reference", lambda record: record.key.reference),
+    Column[OperationRecord]("order", lambda record: record.order or "", optional=True),
+    Column[OperationRecord]("amount", lambda record: text_of(record.target.money), right=True),
+    Column[OperationRecord]("outcome", lambda record: text_of(record.state)),
 )
 
 
@@ -235,11 +189,10 @@ def list_operations(
     """
     session = cli_context_of(context)
     with session.gateway(account) as gateway:
-        entries = gateway.operations(states=() if outcome is None else (outcome,), account=account, limit=limit)
-    records = [OperationOutput.of(entry) for entry in entries]
+        records = gateway.operations(states=() if outcome is None else (outcome,), account=account, limit=limit)
     if session.output.as_json:
         for record in records:
-            session.output.object(record)
+            session.output.object(operation_fields(record))
     elif not print_rows(session.output, records, _COLUMNS):
         session.output.note("There are none.")
 
@@ -256,10 +209,10 @@ def show_operation(
     """
     session = cli_context_of(context)
     with session.gateway(account) as gateway:
-        entry = gateway.operation(account, operation_from(verb), reference)
+        record = gateway.operation(account, operation_from(verb), reference)
         replaceable = is_replaceable(gateway, account, operation_from(verb).value)
-        late = entry is not None and may_still_arrive(gateway, entry)
-    if entry is None:
+        late = record is not None and may_still_arrive(gateway, record)
+    if record is None:
         error = InvalidRequest(
             "the journal has no such operation: under this reference it sent nothing",
             field="REFERENCE",
@@ -267,10 +220,7 @@ def show_operation(
         )
         error.add_note(LOOK_INTO_THE_JOURNAL)
         raise error
-    told = OperationOutput.of(entry)
-    if late:
-        told = attrs.evolve(told, reason=MAY_STILL_ARRIVE)
-    print_one(session.output, told, replaceable=replaceable)
+    print_one(session.output, operation_fields(record, late=late), replaceable=replaceable)
 
 
 def decide(
@@ -302,7 +252,7 @@ def decide(
     with session.gateway(account) as gateway, advising(LOOK_INTO_THE_JOURNAL, "reference", "key"):
         key = OperationKey(account, operation_from(verb), reference)
         resolution = gateway.decide(key, succeeded=happened, by=by, reason=reason)
-    print_one(session.output, ResolutionOutput.of(resolution), replaceable=False)
+    print_one(session.output, resolution_fields(resolution), replaceable=False)
 
 
 def backup(

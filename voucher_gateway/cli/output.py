@@ -58,21 +58,27 @@ class PipeStream:
         return getattr(self._stream, name)
 
 
+GAP: Final = "\u00a0"
+"""Stands between groups of digits: a no-break space."""
+
+
 def printable(text: str) -> str:
     """Return text that may come from a vendor so that it cannot control a terminal: odd characters become escapes."""
     if text.isprintable():
         return text
     return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+        character if character.isprintable() or character == GAP else character.encode("unicode_escape").decode()
+        for character in text
     )
 
 
 def grouped(number: int | Decimal) -> str:
     """Return a number with a gap after every three digits before the point.
 
-    The gap is a no-break space, never a comma or a point, which half of the world reads the other way.
+    The gap is never a comma or a point, which half of the world reads the other way.
     """
-    return f"{number:,}".replace(",", "\u00a0")
+    text = f"{number:,f}" if isinstance(number, Decimal) else f"{number:,}"
+    return text.replace(",", GAP)
 
 
 def json_line(value: Any, *, reveal: bool = False) -> str:

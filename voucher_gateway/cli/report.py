@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import ExitStack
 from datetime import UTC, datetime, time
+from operator import itemgetter
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
 from voucher_gateway.cli import options as given
-from voucher_gateway.cli.context import CliContext, advising, cli_context_of, require_accounts
+from voucher_gateway.cli.context import advising, cli_context_of, require_accounts
 from voucher_gateway.cli.errors import error_lines, error_object, exit_code, print_warnings
 from voucher_gateway.cli.exit_codes import DIFFERENT, DONE, NOT_DONE
 from voucher_gateway.cli.output import Output
@@ -97,25 +97,26 @@ def report(
         raise InvalidRequest("--every-history needs --from", field="--every-history", rule="only beside --from")
     session = cli_context_of(context)
     config = session.load_config()
-    with ExitStack() as stack:
-        stack.enter_context(advising(_TAKE_SNAPSHOTS, "snapshots"))
-        gateway = stack.enter_context(session.gateway(config=config))
+    with advising(_TAKE_SNAPSHOTS, "snapshots"), session.gateway(config=config) as gateway:
         names = _names(gateway, account)
-        kept = None
-        if past is not None or opening is not None:
-            kept = stack.enter_context(_snapshots(config))
-        if opening is not None and kept is not None:
-            rolls = [
-                recall_roll_forward(gateway, kept, name, opening, closing, every_history=every_history)
-                for name in names
-            ]
-            code = _tell_rolls(session, rolls, html, _incomplete_snapshots(kept, names))
-        elif past is not None and kept is not None:
-            code = _tell_liability(
-                session, liability_as_of(gateway, kept, names, past), html, _incomplete_snapshots(kept, names)
-            )
+        if past is None and opening is None:
+            with session.output.progress(f"reading the vouchers of {', '.join(names)}"):
+                liability = read_liability(gateway, names)
+            code = _print_liability(session.output, liability, html, [])
         else:
-            code = _tell_liability(session, read_liability(gateway, names), html, [])
+            with _snapshots(config) as kept:
+                notes = _incomplete_snapshots(kept, names)
+                if opening is None:
+                    assert past is not None
+                    liability = liability_as_of(gateway, kept, names, past)
+                    code = _print_liability(session.output, liability, html, notes)
+                else:
+                    with session.output.progress("reading the histories of changed vouchers"):
+                        rolls = [
+                            recall_roll_forward(gateway, kept, name, opening, closing, every_history=every_history)
+                            for name in names
+                        ]
+                    code = _print_rolls(session.output, rolls, html, notes)
     raise typer.Exit(code)
 
 
@@ -178,7 +179,8 @@ def _incomplete_snapshots(kept: Snapshots, names: Sequence[str]) -> list[str]:
 def _take_snapshot(output: Output, gateway: Gateway, kept: Snapshots, name: str, keep_days: int | None) -> int:
     """Take one account's snapshot, and return the exit code that it stands for."""
     try:
-        taken = kept.take(gateway, name)
+        with output.progress(f"reading the vouchers of {name}"):
+            taken = kept.take(gateway, name)
         pruned = 0 if keep_days is None else kept.prune(name, keep_days=keep_days)
     except VoucherGatewayError as error:
         error.with_context(account=name)
@@ -201,8 +203,7 @@ def _snapshot_sentence(taken: Snapshot, pruned: int) -> str:
     return f"{taken.account}: {count_text(taken.vouchers, 'voucher')} at {to_second(taken.began_at)}{removed}"
 
 
-def _tell_liability(session: CliContext, liability: Liability, html: Path | None, notes: Sequence[str]) -> int:
-    output = session.output
+def _print_liability(output: Output, liability: Liability, html: Path | None, notes: Sequence[str]) -> int:
     if output.as_json:
         for account in liability.accounts:
             output.object(account_object(account))
@@ -212,12 +213,12 @@ def _tell_liability(session: CliContext, liability: Liability, html: Path | None
         _show(output, liability_tables(liability))
         output.notes([*notes, *liability_notes(liability)])
     print_warnings(output, liability_warnings(liability))
-    _write(output, html, lambda: liability_page(liability, now(), notes))
+    if html is not None:
+        _write_page(output, html, liability_page(liability, now(), notes))
     return NOT_DONE if liability.inconsistent or liability.unknown else DONE
 
 
-def _tell_rolls(session: CliContext, rolls: Sequence[RollForward], html: Path | None, notes: Sequence[str]) -> int:
-    output = session.output
+def _print_rolls(output: Output, rolls: Sequence[RollForward], html: Path | None, notes: Sequence[str]) -> int:
     for roll in rolls:
         if output.as_json:
             output.object(roll_object(roll))
@@ -227,7 +228,8 @@ def _tell_rolls(session: CliContext, rolls: Sequence[RollForward], html: Path | 
         _show(output, roll_tables(roll))
     output.notes(notes)
     print_warnings(output, [sentence for roll in rolls for sentence in roll_warnings(roll)])
-    _write(output, html, lambda: roll_page(rolls, now(), notes))
+    if html is not None:
+        _write_page(output, html, roll_page(rolls, now(), notes))
     if any(roll.unexplained_count for roll in rolls):
         return DIFFERENT
     return NOT_DONE if any(roll.inconsistent or roll.silent for roll in rolls) else DONE
@@ -236,17 +238,14 @@ def _tell_rolls(session: CliContext, rolls: Sequence[RollForward], html: Path | 
 def _show(output: Output, tables: Sequence[Table]) -> None:
     for table in tables:
         output.show(table.title)
-        columns = [_column(place, column.name, right=column.numeric) for place, column in enumerate(table.columns)]
+        columns = [
+            Column[tuple[str, ...]](column.name, itemgetter(place), right=column.numeric)
+            for place, column in enumerate(table.columns)
+        ]
         print_rows(output, [*table.rows, *([table.total] if table.total else [])], columns)
         output.show("")
 
 
-def _column(place: int, title: str, *, right: bool) -> Column[tuple[str, ...]]:
-    return Column(title, lambda row: row[place], right=right)
-
-
-def _write(output: Output, html: Path | None, page: Any) -> None:
-    if html is not None:
-        content: Page = page()
-        write(content, html)
-        output.note(f"The page is {html}.")
+def _write_page(output: Output, html: Path, page: Page) -> None:
+    write(page, html)
+    output.note(f"The page is {html}.")

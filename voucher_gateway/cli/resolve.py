@@ -16,16 +16,17 @@ from voucher_gateway.cli.errors import print_warnings
 from voucher_gateway.cli.exit_codes import DONE, NOT_DONE, UNKNOWN
 from voucher_gateway.cli.operations import (
     LOOK_INTO_THE_JOURNAL,
-    ResolutionOutput,
     command_name,
     is_replaceable,
     operation_from,
     print_next_steps,
     print_one,
+    resolution_fields,
 )
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import Column, count_text, print_rows, text_of
 from voucher_gateway.errors import ConfigurationError, InvalidRequest, Ticket
+from voucher_gateway.execution.recovery import Resolution
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.backup import import_missing_movements, mark_restored
 from voucher_gateway.journal.records import OperationKey, OperationState
@@ -84,9 +85,9 @@ def resolve(
         rule = "ACCOUNT VERB REFERENCE, or --ticket FILE"
         raise InvalidRequest(f"give {rule}", field="REFERENCE", rule=rule)
     with session.gateway(doubt.account) as gateway, advising(LOOK_INTO_THE_JOURNAL, "reference"):
-        resolution = ResolutionOutput.of(gateway.resolve(doubt))
+        resolution = gateway.resolve(doubt)
         replaceable = is_replaceable(gateway, resolution.account, resolution.verb)
-    print_one(session.output, resolution, replaceable=replaceable)
+    print_one(session.output, resolution_fields(resolution), replaceable=replaceable)
     raise typer.Exit(_code([resolution]))
 
 
@@ -107,11 +108,11 @@ def _ticket_from(file: Path) -> Ticket:
 
 
 _COLUMNS: Final = (
-    Column[ResolutionOutput]("account", lambda resolution: resolution.account),
-    Column[ResolutionOutput]("verb", lambda resolution: command_name(resolution.verb)),
-    Column[ResolutionOutput]("reference", lambda resolution: resolution.reference or ""),
-    Column[ResolutionOutput]("outcome", lambda resolution: text_of(resolution.outcome)),
-    Column[ResolutionOutput]("reason", lambda resolution: resolution.reason, optional=True),
+    Column[Resolution]("account", lambda resolution: resolution.account),
+    Column[Resolution]("verb", lambda resolution: command_name(resolution.verb)),
+    Column[Resolution]("reference", lambda resolution: resolution.reference or ""),
+    Column[Resolution]("outcome", lambda resolution: text_of(resolution.state)),
+    Column[Resolution]("reason", lambda resolution: resolution.reason, optional=True),
 )
 
 
@@ -144,20 +145,19 @@ def recover(
     with session.gateway(account) as gateway:
         if after_restore:
             _adopt(gateway, session.output)
-        resolutions = [
-            ResolutionOutput.of(resolution) for resolution in gateway.recover(account=account, everything=everything)
-        ]
-        unknown = [resolution for resolution in resolutions if resolution.outcome is OperationState.UNKNOWN]
+        with session.output.progress("looking up what is in doubt"):
+            resolutions = gateway.recover(account=account, everything=everything)
+        unknown = [resolution for resolution in resolutions if resolution.state is OperationState.UNKNOWN]
         lapsing = [resolution for resolution in unknown if is_replaceable(gateway, resolution.account, resolution.verb)]
     if session.output.as_json:
-        for one in resolutions:
-            session.output.object(one)
+        for resolution in resolutions:
+            session.output.object(resolution_fields(resolution))
     elif not print_rows(session.output, resolutions, _COLUMNS):
         session.output.note("Nothing is in doubt." if everything else "Nothing that is due is in doubt.")
-    if undecided := [one for one in unknown if one not in lapsing]:
-        print_next_steps(session.output, undecided[0], replaceable=False)
+    if undecided := [resolution for resolution in unknown if resolution not in lapsing]:
+        print_next_steps(session.output, resolution_fields(undecided[0]), replaceable=False)
     elif lapsing:
-        print_next_steps(session.output, lapsing[0], replaceable=True)
+        print_next_steps(session.output, resolution_fields(lapsing[0]), replaceable=True)
     raise typer.Exit(_code(resolutions))
 
 
@@ -165,7 +165,9 @@ def _adopt(gateway: Gateway, output: Output) -> None:
     if gateway.journal is None:
         raise ConfigurationError("there is no journal: name one in the configuration")
     mark_restored(gateway.journal)
-    for summary in import_missing_movements(gateway.journal, [account.provider for account in gateway.accounts]):
+    with output.progress("reading the histories of all vouchers"):
+        summaries = list(import_missing_movements(gateway.journal, [account.provider for account in gateway.accounts]))
+    for summary in summaries:
         if output.as_json:
             output.object({"adoption": summary})
         else:
@@ -175,8 +177,8 @@ def _adopt(gateway: Gateway, output: Output) -> None:
     print_warnings(output, [_FORGOTTEN_MOVES])
 
 
-def _code(resolutions: Sequence[ResolutionOutput]) -> int:
-    states = {resolution.outcome for resolution in resolutions}
+def _code(resolutions: Sequence[Resolution]) -> int:
+    states = {resolution.state for resolution in resolutions}
     if OperationState.UNKNOWN in states:
         return UNKNOWN
     return NOT_DONE if OperationState.OPEN in states else DONE

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import enum
+import re
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 import attrs
 from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from voucher_gateway.cli.output import Output, json_line, printable
+from voucher_gateway.cli.output import Output, grouped, json_line, printable
 from voucher_gateway.masking import Masked, Secret
 from voucher_gateway.models.results import Movement
 from voucher_gateway.models.voucher import Links, Validity, Voucher
@@ -22,9 +24,24 @@ from voucher_gateway.serialization import compared_fields
 T = TypeVar("T")
 
 _ROWS_AT_A_TIME: Final = 100
-_NARROWEST: Final = 12
-"""A terminal too narrow for a table folds its widest columns, down to this width."""
-_STYLES: Final = {"active": "green", "inactive": "yellow"}
+_MIN_TEXT_WIDTH: Final = 12
+"""A terminal too narrow for a table folds the texts in it, down to this width; below it rows become lists."""
+
+_NUMBER: Final = re.compile(r"([+-] ?)?([1-9][0-9]{3,})((\.[0-9]+)?( [A-Z]{3})?)", re.ASCII)
+_DONE: Final = "green"
+_WAITING: Final = "yellow"
+_IN_DOUBT: Final = "bold magenta"
+_WRONG: Final = "bold red"
+STYLES: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("active", "succeeded", "moved", "undone"), _DONE),
+    **dict.fromkeys(("inactive", "open", "declined", "not executed", "kept", "refused", "changed"), _WAITING),
+    **dict.fromkeys(("unknown", "in-doubt", "unresolved", "unverifiable"), _IN_DOUBT),
+    **dict.fromkeys(
+        ("lost", "doubled", "spendable-twice", "not-moved", "not-back", "missing-at-vendor", "missing-here"), _WRONG
+    ),
+    **dict.fromkeys(("amount-differs", "duplicate-reference", "orphan-hold"), _WRONG),
+}
+"""Colours of words that say how something stands. Done, in doubt and lost are never alike."""
 
 
 @attrs.frozen
@@ -34,7 +51,7 @@ class Column(Generic[T]):
     Attributes:
         title: its heading.
         cell: the text of a row in it; empty for nothing.
-        right: whether it is aligned at the right, as amounts are.
+        right: whether it holds numbers: they are aligned at the right, grouped, and never folded.
         optional: whether it is left out where none of the first rows has anything in it.
     """
 
@@ -42,6 +59,11 @@ class Column(Generic[T]):
     cell: Callable[[T], str]
     right: bool = False
     optional: bool = False
+
+    def text(self, row: T) -> str:
+        """Return the text of a row for people."""
+        text = printable(self.cell(row))
+        return group_digits(text) if self.right else text
 
 
 def voucher_columns(*, reveal: bool = False, account: bool = False) -> list[Column[Voucher]]:
@@ -74,77 +96,74 @@ MOVEMENT_COLUMNS: Final[Sequence[Column[Movement]]] = (
 
 
 def print_rows(output: Output, items: Iterable[T], columns: Sequence[Column[T]]) -> int:
-    """Print rows as they come, a hundred at a time, under one heading; return how many.
+    """Print rows as they come, a hundred at a time; return how many.
 
-    Rows that came before an error of `items` are printed before it goes on. In a terminal the first hundred settle the
-    widths, and longer cells are folded; elsewhere nothing is folded or cut.
+    Rows that came before an error of `items` are printed before it is raised. A terminal gets a heading for each
+    hundred, and texts are folded where it is too narrow. Elsewhere there is one heading, and nothing is folded.
     """
-    rows = _Rows(output, columns)
-    waiting: list[T] = []
+    rows: list[T] = []
     count = 0
     try:
         for item in items:
-            waiting.append(item)
+            rows.append(item)
             count += 1
-            if len(waiting) == _ROWS_AT_A_TIME:
-                rows.print(waiting)
-                waiting = []
+            if len(rows) == _ROWS_AT_A_TIME:
+                columns = _print_batch(output, rows, columns, first=count == _ROWS_AT_A_TIME)
+                rows = []
     finally:
-        if waiting:
-            rows.print(waiting)
+        if rows:
+            _print_batch(output, rows, columns, first=count == len(rows))
     return count
 
 
-class _Rows(Generic[T]):
-    """A table that is printed in parts."""
+def _print_batch(
+    output: Output, rows: Sequence[T], columns: Sequence[Column[T]], *, first: bool
+) -> Sequence[Column[T]]:
+    """Print some rows, and return the columns that later ones have, too."""
+    if first:
+        columns = [column for column in columns if not column.optional or any(column.cell(row) for row in rows)]
+    cells = [[column.text(row) for column in columns] for row in rows]
+    widths = [max(cell_len(line[place]) for line in cells) for place in range(len(columns))]
+    room = output.out.width
+    full = [max(width, cell_len(column.title)) for width, column in zip(widths, columns, strict=True)]
+    fits = sum(full) + 2 * len(full) - 2 <= room
+    titles = [
+        column.title if fits or not column.right else _fold_words(column.title, width)
+        for width, column in zip(widths, columns, strict=True)
+    ]
+    least = [
+        max(width, *map(cell_len, title.split("\n"))) if column.right else min(width, _MIN_TEXT_WIDTH)
+        for width, title, column in zip(widths, titles, columns, strict=True)
+    ]
+    if sum(least) + len(least) - 1 > room:
+        for line in cells:
+            output.show(details({column.title: cell for column, cell in zip(columns, line, strict=True)}), "")
+        return columns
+    table = Table(
+        box=None,
+        show_header=first or output.out.is_terminal,
+        pad_edge=False,
+        padding=(0, 2 if fits else 1, 0, 0),
+        header_style="bold",
+    )
+    for title, column in zip(titles, columns, strict=True):
+        justify: Literal["left", "right"] = "right" if column.right else "left"
+        table.add_column(Text(title), justify=justify, overflow="fold", no_wrap=column.right, vertical="bottom")
+    for line in cells:
+        table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in line))
+    output.show(table)
+    return columns
 
-    def __init__(self, output: Output, columns: Sequence[Column[T]]) -> None:
-        self._output = output
-        self._columns = columns
-        self._widths: list[int] | None = None
-        self._gap = 2
 
-    def print(self, items: Sequence[T]) -> None:
-        rows = [[printable(column.cell(item)) for column in self._columns] for item in items]
-        begins = self._widths is None
-        if self._widths is None:
-            kept = [i for i, column in enumerate(self._columns) if not column.optional or any(r[i] for r in rows)]
-            self._columns = [self._columns[i] for i in kept]
-            rows = [[row[i] for i in kept] for row in rows]
-            self._widths = [cell_len(column.title) for column in self._columns]
-            self._grow(rows)
-            self._fit()
-        elif not self._output.out.is_terminal:
-            self._grow(rows)
-        self._output.show(self._table(rows, header=begins))
+def _fold_words(title: str, width: int) -> str:
+    """Return a heading in several lines that are no wider than the numbers below it, where its words allow that."""
+    return "\n".join(textwrap.wrap(title, max(width, *map(len, title.split())), break_long_words=False))
 
-    def _grow(self, rows: list[list[str]]) -> None:
-        assert self._widths is not None
-        self._widths = [max(width, *(cell_len(row[i]) for row in rows)) for i, width in enumerate(self._widths)]
 
-    def _fit(self) -> None:
-        """Give up blanks, then fold the widest columns of text, until the table fits into the terminal."""
-        assert self._widths is not None
-        foldable = [i for i, column in enumerate(self._columns) if not column.right]
-        while sum(self._widths) + self._gap * (len(self._widths) - 1) > self._output.out.width:
-            widest = max(foldable, key=self._widths.__getitem__)
-            if self._gap > 1:
-                self._gap = 1
-            elif self._widths[widest] > _NARROWEST:
-                self._widths[widest] -= 1
-            else:
-                break
-
-    def _table(self, rows: list[list[str]], *, header: bool) -> Table:
-        assert self._widths is not None
-        table = Table(box=None, show_header=header, pad_edge=False, padding=(0, self._gap, 0, 0), header_style="bold")
-        for column, width in zip(self._columns, self._widths, strict=True):
-            table.add_column(
-                Text(column.title), width=width, justify="right" if column.right else "left", overflow="fold"
-            )
-        for row in rows:
-            table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
-        return table
+def group_digits(text: str) -> str:
+    """Return a number, or an amount with its currency, with a gap after every three digits; other text as it is."""
+    match = _NUMBER.fullmatch(text)
+    return text if match is None else f"{match[1] or ''}{grouped(int(match[2]))}{match[3]}"
 
 
 def details(fields: Mapping[str, str]) -> Table:
@@ -154,14 +173,21 @@ def details(fields: Mapping[str, str]) -> Table:
     table.add_column(overflow="fold")
     for name, text in fields.items():
         if text:
-            table.add_row(Text(f"  {name}"), Text(printable(text), style=_STYLES.get(text, "")))
+            table.add_row(Text(f"  {name}"), Text(printable(text), style=STYLES.get(text, "")))
     return table
 
 
 def fields_of(value: Any, *, reveal: bool = False, without: Sequence[str] = ()) -> dict[str, str]:
     """Return the fields of an attrs object for people, by names for people."""
-    fields = {name: getattr(value, name) for name in compared_fields(type(value)) if name not in without}
-    texts = {name.replace("_", " "): text_of(field, reveal=reveal) for name, field in fields.items()}
+    fields = {name: getattr(value, name) for name in compared_fields(type(value))}
+    return texts_of(fields, reveal=reveal, without=without)
+
+
+def texts_of(fields: Mapping[str, Any], *, reveal: bool = False, without: Sequence[str] = ()) -> dict[str, str]:
+    """Return fields for people, by names for people."""
+    texts = {
+        name.replace("_", " "): text_of(field, reveal=reveal) for name, field in fields.items() if name not in without
+    }
     if fields.get("metadata") is not None:
         texts["metadata"] = json_line(fields["metadata"])
     return texts
@@ -179,7 +205,7 @@ def text_of(value: Any, *, reveal: bool = False) -> str:
         case Masked():
             return value.reveal() if reveal and not isinstance(value, Secret) else str(value)
         case Money():
-            return str(value)
+            return f"{grouped(value.amount)} {value.currency}"
         case datetime():
             return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
         case Validity():
@@ -195,7 +221,7 @@ def text_of(value: Any, *, reveal: bool = False) -> str:
 
 def count_text(number: int, word: str) -> str:
     """Return a number of things, such as ``2 vouchers``."""
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+    return f"{grouped(number)} {word}" if number == 1 else f"{grouped(number)} {word}s"
 
 
 def minute_of(instant: datetime | None) -> str:

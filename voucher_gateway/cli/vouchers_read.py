@@ -7,15 +7,22 @@ from typing import Annotated, Final, Literal
 
 import attrs
 import typer
-from rich.text import Text
 
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.errors import error_object
 from voucher_gateway.cli.exit_codes import DECLINED, NOT_DONE
-from voucher_gateway.cli.output import Output
+from voucher_gateway.cli.output import Output, grouped
 from voucher_gateway.cli.parsing import code_from, filters_from, instant_from, pin_from, require_code
-from voucher_gateway.cli.tables import MOVEMENT_COLUMNS, details, fields_of, print_rows, text_of, voucher_columns
+from voucher_gateway.cli.tables import (
+    MOVEMENT_COLUMNS,
+    count_text,
+    details,
+    fields_of,
+    print_rows,
+    text_of,
+    voucher_columns,
+)
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.gateway.find import FindResult
 from voucher_gateway.gateway.gateway import Gateway
@@ -279,16 +286,13 @@ class _ResumableRows:
         self.token = listing.resume_token
 
     def __iter__(self) -> Iterator[Voucher]:
-        err = self._output.err
-        if not err.is_terminal or self._output.out.is_terminal:
+        if self._output.out.is_terminal:  # the rows themselves show how far it is
             yield from self._iterate()
             return
-        # a line of progress, on a terminal that the rows do not go to
-        with err.status("listing") as line:
+        with self._output.progress("listing") as line:
             for number, voucher in enumerate(self._iterate(), 1):
                 if number % _REPORTED_EVERY == 0:
-                    total = self._listing.report.vendor_total
-                    line.update(Text(f"{number:,} vouchers" + (f" of {total:,}" if total is not None else "")))
+                    line.update(number, self._listing.report.vendor_total)
                 yield voucher
 
     def _iterate(self) -> Iterator[Voucher]:
@@ -312,9 +316,9 @@ def _report(output: Output, report: ListingReport, resume_token: str) -> None:
 
 
 def _sentences(report: ListingReport) -> list[str]:
-    seen = "1 voucher" if report.seen == 1 else f"{report.seen:,} vouchers"
+    seen = count_text(report.seen, "voucher")
     if not report.finished:
-        total = "" if report.vendor_total is None else f" of {report.vendor_total:,}"
+        total = "" if report.vendor_total is None else f" of {grouped(report.vendor_total)}"
         return [f"{seen}{total}; the list was not read to its end."]
     if report.consistent:
         return [f"{seen}, as many as the vendor counts."]

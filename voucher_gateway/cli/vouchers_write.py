@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Final, Literal, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, Literal, TypeVar
 
-import attrs
 import typer
+from rich.text import Text
 
 from voucher_gateway.capabilities import Operation, Support
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import LOOK, CliContext, cli_context_of
 from voucher_gateway.cli.errors import resolve_command
-from voucher_gateway.cli.output import Output
+from voucher_gateway.cli.output import Output, printable
 from voucher_gateway.cli.parsing import code_from, instant_from, metadata_from, money_from, pin_from, validity_from
 from voucher_gateway.cli.tables import details, fields_of, text_of
 from voucher_gateway.emulation.registry import unsupported_error
@@ -28,29 +28,6 @@ R = TypeVar("R", bound=Result)
 _FORGOTTEN: Final = (
     "No journal is configured, so nothing remembers this: the same command would be carried out once more."
 )
-
-
-@attrs.frozen(kw_only=True)
-class CallOutput:
-    """A changing call that succeeded, as it is printed.
-
-    Attributes:
-        account: the account's name.
-        verb: the operation.
-        reference: the caller's name for it.
-        order: the shop's order.
-        outcome: always ``succeeded``; everything else is an error.
-        replayed: whether the result is that of an earlier call under the same reference.
-        result: what it brought about.
-    """
-
-    account: str
-    verb: Operation
-    reference: str
-    order: str | None
-    outcome: str = "succeeded"
-    replayed: bool
-    result: Result
 
 
 def run_changing_call(
@@ -81,15 +58,16 @@ def run_changing_call(
         remedy = f"Find out with: {resolve_command(account, verb.value, reference)}" if kept else LOOK
         with session.changing(what, remedy):
             result = call(gateway)
-            done = CallOutput(
-                account=account,
-                verb=verb,
-                reference=reference,
-                order=order or _order_of(result),
-                replayed=result.replayed,
-                result=result,
-            )
-            print_operation(session.output, done, reveal=reveal)
+            fields = {
+                "account": account,
+                "verb": verb,
+                "reference": reference,
+                "order": order or _order_of(result),
+                "outcome": "succeeded",
+                "replayed": result.replayed,
+                "result": result,
+            }
+            _print_success(session.output, fields, result, reveal=reveal)
             session.output.flush()
     if not kept:
         session.note_once(_FORGOTTEN)
@@ -101,17 +79,18 @@ def _order_of(result: Result) -> str | None:
     return result.order if isinstance(result, Redemption | Refund) else None
 
 
-def print_operation(output: Output, done: CallOutput, *, reveal: bool) -> None:
-    """Print an operation that succeeded."""
+def _print_success(output: Output, fields: Mapping[str, Any], result: Result, *, reveal: bool) -> None:
+    """Print an operation that succeeded, and its result."""
     if output.as_json:
-        output.object(done, reveal=reveal)
+        output.object(fields, reveal=reveal)
         return
-    fields = fields_of(done.result, reveal=reveal, without=("account", "reference", "order"))
-    if isinstance(done.result, Voucher):
-        fields["order"] = text_of(done.result.order)
-    rows = {"reference": done.reference, "for order": done.order or ""}
-    when = "had succeeded before; nothing was sent" if done.replayed else "succeeded"
-    output.show(f"{done.account}: {_words(done.verb)} {when}", details({**fields, **rows}))
+    texts = fields_of(result, reveal=reveal, without=("account", "reference", "order"))
+    if isinstance(result, Voucher):
+        texts["order"] = text_of(result.order)
+    texts |= {"reference": fields["reference"], "for order": fields["order"] or ""}
+    sentence = "had succeeded before; nothing was sent" if result.replayed else "succeeded"
+    title = f"{fields['account']}: {_words(fields['verb'])} {sentence}"
+    output.show(Text(printable(title), "green"), details(texts))
 
 
 def _words(verb: Operation) -> str:
