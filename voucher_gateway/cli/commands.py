@@ -62,6 +62,7 @@ GROUPS: Final[Mapping[str, Panels]] = {"operations": _OPERATIONS, "migrate": _MI
 COMMANDS: Final[Panels] = {
     "Start here": {
         "demo": ("demo:demo", "Show what this library promises, on two simulated vendors, in a few seconds."),
+        "init": ("init:init", "Write a first configuration, with comments."),
         "accounts": ("accounts:accounts", "List the accounts of the configuration, with their providers and logins."),
         "providers": ("accounts:providers", "List the installed providers, and what each vendor can do."),
         "doctor": ("doctor:doctor", "Test the accounts and the journal: reachable, credentials, rights, clock."),
