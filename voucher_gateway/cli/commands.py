@@ -99,11 +99,11 @@ COMMANDS: Final[Panels] = {
     "Move": {
         "export": (
             "transfer:export_vouchers",
-            "Write all vouchers of ACCOUNT into FILE: plan it, do it, read both again and compare.",
+            "Write all vouchers of ACCOUNT into FILE, read both again and compare them.",
         ),
         "import": (
             "transfer:import_vouchers",
-            "Issue the vouchers of FILE at ACCOUNT: plan it, do it, read both again and compare.",
+            "Issue the vouchers of FILE at ACCOUNT, read both again and compare them.",
         ),
         "migrate": ("", "Move the vouchers of one account to another: plan it, run it, verify it."),
     },
