@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from tests.html.browser import Reader
-from voucher_gateway.cli.report import moment_from
+from voucher_gateway.cli.report import parse_moment
 from voucher_gateway.provider_api import parse_instant
 from voucher_gateway.simulator import RunningSimulator
 
@@ -247,9 +247,9 @@ def test_days_that_make_no_sense_are_refused(
 
 
 def test_a_day_is_meant_to_its_end_in_utc_and_a_moment_as_it_is() -> None:
-    assert moment_from("2026-12-31", "--as-of") == parse_instant("2026-12-31T23:59:59.999999Z")
-    assert moment_from("2026-12-31T12:00:00+01:00", "--as-of") == parse_instant("2026-12-31T11:00:00Z")
-    assert moment_from(None, "--as-of") is None
+    assert parse_moment("2026-12-31", "--as-of") == parse_instant("2026-12-31T23:59:59.999999Z")
+    assert parse_moment("2026-12-31T12:00:00+01:00", "--as-of") == parse_instant("2026-12-31T11:00:00Z")
+    assert parse_moment(None, "--as-of") is None
 
 
 def test_no_code_shows_anywhere(run: Any, estate: RunningSimulator, canary: Any, tmp_path: Path) -> None:

@@ -89,3 +89,22 @@ def test_the_place_where_a_missing_configuration_was_looked_for_is_named(
     assert f"There is no file {tmp_path / 'a.toml'} (--config names it)" in run("--config", "a.toml", "accounts").err
     monkeypatch.setenv("VOUCHER_GATEWAY_CONFIG", "b.toml")
     assert f"There is no file {tmp_path / 'b.toml'} ($VOUCHER_GATEWAY_CONFIG names it)" in run("accounts").err
+
+
+def test_a_mistyped_file_is_repeated_if_a_similar_one_is_there_and_a_code_in_its_place_is_not(
+    run: Any, shop: Any, tmp_path: Any
+) -> None:
+    del shop
+    (tmp_path / "ticket.json").write_text("{}")
+    (tmp_path / "code.txt").write_text(CODE)
+    ran = run("resolve", "--ticket", "tikcet.json")
+    assert "there is no file 'tikcet.json'; did you mean ticket.json?" in ran.err
+    ran = run("balance", "shop", "-", "--code-file", "kode.txt")
+    assert "there is no file 'kode.txt'; did you mean code.txt?" in ran.err
+    assert (
+        "There is no file 'voucher-gatewy.toml'; did you mean voucher-gateway.toml?"
+        in run("--config", "voucher-gatewy.toml", "accounts").err
+    )
+    ran = run("balance", "shop", "-", "--code-file", CODE)
+    assert ran.code == 2
+    assert CODE not in ran.err

@@ -53,7 +53,7 @@ _ACCOUNT_COLUMNS = (
     Column[Account]("login", lambda account: account.provider.login or "", optional=True),
     Column[Account]("code pattern", _pattern, optional=True),
     Column[Account]("accepted risks", lambda account: ", ".join(sorted(account.accept_risks)), optional=True),
-    Column[Account]("former names", lambda one: ", ".join(one.former_names or ()), optional=True),
+    Column[Account]("former names", lambda account: ", ".join(account.former_names or ()), optional=True),
 )
 
 

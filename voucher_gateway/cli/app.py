@@ -42,8 +42,8 @@ def json_first(arguments: Sequence[str]) -> list[str]:
     return rest if len(rest) == len(arguments) else ["--json", *rest]
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(asked_for: bool) -> None:
+    if asked_for:
         from importlib import metadata
 
         typer.echo(f"{PROGRAM} {metadata.version(PROGRAM)}")

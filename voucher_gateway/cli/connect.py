@@ -17,7 +17,7 @@ from voucher_gateway import registry
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.completion import complete_provider_or_account
 from voucher_gateway.cli.context import CliContext, cli_context_of
-from voucher_gateway.cli.parsing import pin_from
+from voucher_gateway.cli.parsing import parse_pin
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.masking import Pin, Secret
 from voucher_gateway.provider import VoucherProvider
@@ -46,7 +46,9 @@ def connect(
     ] = None,
     secret_file: Annotated[
         Path | None,
-        typer.Option("--secret-file", metavar="FILE", help="Takes the secret; made anew, for your eyes only (0600)."),
+        typer.Option(
+            "--secret-file", metavar="FILE", help="Takes the secret; a new file, which only you can read (0600)."
+        ),
     ] = None,
     write: Annotated[
         Path | None,
@@ -65,7 +67,7 @@ def connect(
         voucher-gateway connect jtl --base-url https://... --pin - --reveal
     """
     session = cli_context_of(context)
-    secret = pin_from(pin, pin_file)
+    secret = parse_pin(pin, pin_file)
     if secret is None:
         raise InvalidRequest("the PIN is missing: give --pin or --pin-file", field="pin", rule="given")
     if secret_file is None and (write is not None or not reveal):
@@ -83,9 +85,11 @@ def connect(
         with write.open("a", encoding="utf-8") as file:
             file.write(f"\n{snippet}")
     if session.output.as_json:
-        shown = {key: value.reveal() if reveal and isinstance(value, Secret) else value for key, value in login.items()}
-        values = {"account": account, "provider": provider.name, "base_url": url, **shown}
-        session.output.object({**values, "secret_file": None if secret_file is None else str(secret_file.absolute())})
+        values = {
+            key: value.reveal() if reveal and isinstance(value, Secret) else value for key, value in login.items()
+        }
+        fields = {"account": account, "provider": provider.name, "base_url": url, **values}
+        session.output.object({**fields, "secret_file": None if secret_file is None else str(secret_file.absolute())})
     elif write is None:
         session.output.text(snippet.rstrip())
     else:
@@ -136,7 +140,7 @@ def _secret_file(path: Path | None) -> Iterator[_SecretFile]:
     try:
         file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8")
     except OSError as error:
-        problem = f"the secret's file cannot be made: {error.strerror}"
+        problem = f"the file of the secret cannot be created: {error.strerror}"
     else:
         keeper = _SecretFile(file)
         try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.usage import find_similar
+from voucher_gateway.cli.usage import did_you_mean_file, find_similar
 
 if TYPE_CHECKING:  # imported late, so that the help and the version cost nothing of it
     from voucher_gateway.config.loader import Config
@@ -91,6 +91,8 @@ class CliContext:
             source = f"${CONFIG_VARIABLE} names it"
         else:
             source = f"neither --config nor ${CONFIG_VARIABLE} is given"
+        if question := did_you_mean_file(self.config_path):
+            return question[0].upper() + question[1:]
         path = self.config_path.absolute()
         return f"There is no file {path} ({source}). `voucher-gateway init` writes a first configuration."
 

@@ -106,11 +106,11 @@ def check_journal(config: Config) -> JournalState | None:
             assert journal is not None
             with journal.database.write():
                 pass
-            entries = journal.operations(states=(OperationState.OPEN, OperationState.UNKNOWN))
+            records = journal.operations(states=(OperationState.OPEN, OperationState.UNKNOWN))
             return JournalState(
                 where=journal.database.safe_url,
                 restored=journal.restoration.pending,
-                in_doubt=Counter(entry.key.account for entry in entries),
+                in_doubt=Counter(record.key.account for record in records),
                 changed_references=noted_changed_references(journal),
                 warning=None if journal.database.path is None else mode_warning(journal.database.path),
             )
@@ -118,7 +118,7 @@ def check_journal(config: Config) -> JournalState | None:
         return JournalState(error=error)
 
 
-def by_resolution(capabilities: Capabilities) -> tuple[list[Operation], list[Operation]]:
+def split_by_resolution(capabilities: Capabilities) -> tuple[list[Operation], list[Operation]]:
     """Return the changing operations that can be had: those whose unknown outcome can be looked up, and the others.
 
     Of the others only a person can decide what became of them.
@@ -174,20 +174,20 @@ class _Finding:
 
     @property
     def warnings(self) -> list[str]:
-        found = [] if self.checkup is None else [*self.checkup.warnings]
+        warnings = [] if self.checkup is None else [*self.checkup.warnings]
         skew = self.skew_s
         if skew is not None and abs(skew) > _SKEW_S:
             way = "ahead of" if skew > 0 else "behind"
-            found.append(
-                f"the vendor's clock is {abs(skew)} seconds {way} this machine's: set this machine's clock right"
+            warnings.append(
+                f"the vendor's clock is {abs(skew)} seconds {way} this machine's: correct this machine's clock"
             )
-        _, by_hand = by_resolution(self.capabilities)
+        _, by_hand = split_by_resolution(self.capabilities)
         if moving := [command_of(operation) for operation in by_hand if operation in _MOVING]:
             words = " or ".join(moving)
-            found.append(
+            warnings.append(
                 f"this login cannot look up what became of a {words} that stays unknown: a person must decide it"
             )
-        return found
+        return warnings
 
 
 def doctor(
@@ -217,9 +217,9 @@ def doctor(
     config = session.load_config()
     journal = check_journal(config)
     with session.gateway(account, attrs.evolve(config, journal=None)) as gateway:
-        tried = [configured for configured in gateway.accounts if account in (None, configured.name)]
-        with ThreadPoolExecutor(max_workers=len(tried), thread_name_prefix="voucher-doctor") as pool:
-            findings = list(pool.map(_try, tried))
+        accounts = [configured for configured in gateway.accounts if account in (None, configured.name)]
+        with ThreadPoolExecutor(max_workers=len(accounts), thread_name_prefix="voucher-doctor") as pool:
+            findings = list(pool.map(_test_account, accounts))
     for finding in findings:
         if session.output.as_json:
             session.output.object(_object(finding, journal))
@@ -231,7 +231,7 @@ def doctor(
     raise typer.Exit(min(codes, key=_WORST_FIRST.index))
 
 
-def _try(account: Account) -> _Finding:
+def _test_account(account: Account) -> _Finding:
     began = time.monotonic()
     checkup, error = None, None
     try:
@@ -248,7 +248,7 @@ def _try(account: Account) -> _Finding:
 
 
 def _object(finding: _Finding, journal: JournalState | None) -> dict[str, Any]:
-    looked_up, by_hand = by_resolution(finding.capabilities)
+    looked_up, by_hand = split_by_resolution(finding.capabilities)
     provider, checkup = finding.account.provider, finding.checkup or AccountCheck(asked=False)
     return {
         "account": finding.account.name,
@@ -308,7 +308,7 @@ def _print_journal(output: Output, journal: JournalState | None) -> None:
 
 
 def _clock(skew: int) -> str:
-    """Say how the vendor's clock goes. It is told in whole seconds, cut off, and the answer was under way."""
+    """Return how the clock of the vendor differs from ours. Its reading is in whole seconds, and took some time."""
     return "agrees with ours" if abs(skew) <= 1 else f"{abs(skew)} s {'behind' if skew < 0 else 'ahead of'} ours"
 
 
@@ -325,7 +325,7 @@ def _abilities(capabilities: Capabilities) -> dict[str, str]:
             abilities["not allowed"].append(f"{name} ({support.note})")
         else:
             abilities["cannot"].append(f"{name} (at a risk: {support.emulation})" if support.risk else name)
-    looked_up, by_hand = by_resolution(capabilities)
+    looked_up, by_hand = split_by_resolution(capabilities)
     abilities["resolves"] = [command_of(operation) for operation in looked_up]
     abilities["by hand"] = [command_of(operation) for operation in by_hand]
     return {name: ", ".join(operations) for name, operations in abilities.items()}

@@ -42,12 +42,12 @@ def new_provider(
     except ConfigurationError as error:
         problem = error.message
     else:
-        _tell(cli_context_of(context).output, naming.name, naming.distribution, target, files)
+        _print_project(cli_context_of(context).output, naming.name, naming.distribution, target, files)
         return
     raise typer.BadParameter(problem)
 
 
-def _tell(output: Output, name: str, distribution: str, target: Path, files: list[Path]) -> None:
+def _print_project(output: Output, name: str, distribution: str, target: Path, files: list[Path]) -> None:
     if output.as_json:
         output.object({"provider": name, "distribution": distribution, "folder": str(target)})
         return

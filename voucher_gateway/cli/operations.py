@@ -140,7 +140,7 @@ def print_next_steps(output: Output, fields: Mapping[str, Any], *, replaceable: 
     output.note(decide_sentence(fields["account"], fields["verb"], fields["reference"]))
 
 
-def operation_from(verb: str) -> Operation:
+def parse_operation(verb: str) -> Operation:
     """Return the operation that a word stands for.
 
     Raises:
@@ -209,8 +209,8 @@ def show_operation(
     """
     session = cli_context_of(context)
     with session.gateway(account) as gateway:
-        record = gateway.operation(account, operation_from(verb), reference)
-        replaceable = is_replaceable(gateway, account, operation_from(verb).value)
+        record = gateway.operation(account, parse_operation(verb), reference)
+        replaceable = is_replaceable(gateway, account, parse_operation(verb).value)
         late = record is not None and may_still_arrive(gateway, record)
     if record is None:
         error = InvalidRequest(
@@ -250,7 +250,7 @@ def decide(
     """
     session = cli_context_of(context)
     with session.gateway(account) as gateway, advising(LOOK_INTO_THE_JOURNAL, "reference", "key"):
-        key = OperationKey(account, operation_from(verb), reference)
+        key = OperationKey(account, parse_operation(verb), reference)
         resolution = gateway.decide(key, succeeded=happened, by=by, reason=reason)
     print_one(session.output, resolution_fields(resolution), replaceable=False)
 

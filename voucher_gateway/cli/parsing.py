@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from voucher_gateway.cli.usage import did_you_mean_file
 from voucher_gateway.errors import InvalidRequest, MalformedResponse
 from voucher_gateway.instants import parse_instant
 from voucher_gateway.masking import Code, Pin
@@ -31,7 +32,7 @@ _LONGEST_LINE: Final = 4096
 _LASTING: Final = re.compile(r"([0-9]{1,4}) *(days|weeks|months|years)", re.ASCII)
 
 
-def code_from(given: str | None, file: Path | None) -> Code | None:
+def parse_code(given: str | None, file: Path | None) -> Code | None:
     """Return the code that was given as text, as ``-`` or in a file; None if there is none."""
     text = _text_from(given, file, "code")
     return None if text is None else Code(text)
@@ -39,12 +40,12 @@ def code_from(given: str | None, file: Path | None) -> Code | None:
 
 def require_code(given: str, file: Path | None) -> Code:
     """Return the code that was given as text or as ``-``."""
-    code = code_from(given, file)
+    code = parse_code(given, file)
     assert code is not None
     return code
 
 
-def pin_from(given: str | None, file: Path | None) -> Pin | None:
+def parse_pin(given: str | None, file: Path | None) -> Pin | None:
     """Return the PIN that was given as text, as ``-`` or in a file; None if there is none."""
     text = _text_from(given, file, "pin")
     return None if text is None else Pin(text)
@@ -67,7 +68,7 @@ def _line_of(file: Path, name: str) -> str:
         with file.open(encoding="utf-8-sig", newline="\n") as lines:
             return lines.readline(_LONGEST_LINE)
     except OSError as error:
-        reason = error.strerror or "unreadable"
+        reason = did_you_mean_file(file) or error.strerror or "unreadable"
     except UnicodeDecodeError:
         reason = "it is not text in UTF-8"
     raise InvalidRequest(f"the file of the {name} cannot be read: {reason}", field=name, rule="a file of text in UTF-8")
@@ -90,7 +91,7 @@ def _strip_line_break(line: str | None, name: str) -> str:
     return text
 
 
-def money_from(amount: str, currency: str) -> Money:
+def parse_money(amount: str, currency: str) -> Money:
     """Return an amount in a currency.
 
     Raises:
@@ -103,7 +104,7 @@ def money_from(amount: str, currency: str) -> Money:
     raise kind(f"{field.upper()} breaks the rule: {rule}", field=field, rule=rule)
 
 
-def instant_from(text: str | None, option: str, *, rule: str = INSTANT) -> datetime | None:
+def parse_instant_option(text: str | None, option: str, *, rule: str = INSTANT) -> datetime | None:
     """Return the instant that an option gives; `rule` says what it may be, for who gives something else."""
     if text is None:
         return None
@@ -112,7 +113,7 @@ def instant_from(text: str | None, option: str, *, rule: str = INSTANT) -> datet
     raise InvalidRequest(f"{option} must be {rule}", field=option, rule=rule)
 
 
-def validity_from(text: str | None) -> Validity | None:
+def parse_validity(text: str | None) -> Validity | None:
     """Return the length of time that ``--valid-for`` gives."""
     if text is None:
         return None
@@ -123,7 +124,7 @@ def validity_from(text: str | None) -> Validity | None:
     return Validity(int(match[1]), Interval(match[2]))
 
 
-def filters_from(given: Sequence[str]) -> dict[str, str]:
+def parse_filters(given: Sequence[str]) -> dict[str, str]:
     """Return the filters that were given as NAME=VALUE."""
     filters: dict[str, str] = {}
     for text_ in given:
@@ -135,7 +136,7 @@ def filters_from(given: Sequence[str]) -> dict[str, str]:
     return filters
 
 
-def metadata_from(text: str | None) -> Metadata | None:
+def parse_metadata(text: str | None) -> Metadata | None:
     """Return the JSON value that ``--metadata`` gives, its numbers exact."""
     if text is None:
         return None

@@ -9,7 +9,7 @@ import typer
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import cli_context_of
-from voucher_gateway.cli.parsing import money_from, pin_from, require_code
+from voucher_gateway.cli.parsing import parse_money, parse_pin, require_code
 from voucher_gateway.cli.prior_operation import PriorOperation
 from voucher_gateway.cli.vouchers_write import run_changing_call
 from voucher_gateway.errors import InvalidRequest
@@ -100,11 +100,17 @@ def reserve(
     Examples:
         voucher-gateway reserve shop - 30.00 EUR --reference 1001-a < code.txt
     """
-    where, secret, money = require_code(code, code_file), pin_from(pin, pin_file), money_from(amount, currency)
+    voucher_code, voucher_pin, money = (
+        require_code(code, code_file),
+        parse_pin(pin, pin_file),
+        parse_money(amount, currency),
+    )
 
     def call(gateway: Gateway) -> Reservation:
         held = _if_held(gateway, if_held)
-        return gateway.reserve(account, where, money, secret, reference=reference, order=order, wait=wait, if_held=held)
+        return gateway.reserve(
+            account, voucher_code, money, voucher_pin, reference=reference, order=order, wait=wait, if_held=held
+        )
 
     run_changing_call(cli_context_of(context), Operation.RESERVE, account, reference, order, call)
 
@@ -131,7 +137,7 @@ def capture(
     Examples:
         voucher-gateway capture shop --reservation 1001-a --reference 1001-c
     """
-    earlier = PriorOperation(
+    prior = PriorOperation(
         word="reservation",
         reference=reservation,
         id=reservation_id,
@@ -144,11 +150,11 @@ def capture(
     )
 
     def call(gateway: Gateway) -> Redemption:
-        held = earlier.reservation(gateway, account)
+        held = prior.reservation(gateway, account)
         return gateway.capture(
             account,
             held,
-            earlier.part(held.money),
+            prior.part(held.money),
             reference=reference,
             order=order or held.order,
             wait=wait,
@@ -182,7 +188,7 @@ def release(
     if reservation is not None and amount is not None:
         rule = "only beside --reservation-id"
         raise InvalidRequest("a reservation is given up as a whole: leave --amount away", field="--amount", rule=rule)
-    earlier = PriorOperation(
+    prior = PriorOperation(
         word="reservation",
         reference=reservation,
         id=reservation_id,
@@ -194,7 +200,7 @@ def release(
     )
 
     def call(gateway: Gateway) -> Release:
-        held = earlier.reservation(gateway, account)
+        held = prior.reservation(gateway, account)
         return gateway.release(account, held, reference=reference, order=order or held.order, wait=wait)
 
     run_changing_call(cli_context_of(context), Operation.RELEASE, account, reference, order, call)
@@ -222,11 +228,17 @@ def redeem(
     Examples:
         voucher-gateway redeem shop - 10.53 EUR --reference 1002-a < code.txt
     """
-    where, secret, money = require_code(code, code_file), pin_from(pin, pin_file), money_from(amount, currency)
+    voucher_code, voucher_pin, money = (
+        require_code(code, code_file),
+        parse_pin(pin, pin_file),
+        parse_money(amount, currency),
+    )
 
     def call(gateway: Gateway) -> Redemption:
         held = _if_held(gateway, if_held)
-        return gateway.redeem(account, where, money, secret, reference=reference, order=order, wait=wait, if_held=held)
+        return gateway.redeem(
+            account, voucher_code, money, voucher_pin, reference=reference, order=order, wait=wait, if_held=held
+        )
 
     run_changing_call(cli_context_of(context), Operation.REDEEM, account, reference, order, call)
 
@@ -257,7 +269,7 @@ def refund(
         voucher-gateway refund shop --redemption 1002-a --reference 1002-r
         voucher-gateway refund shop --redemption 1002-a --amount 5 --reference r
     """
-    earlier = PriorOperation(
+    prior = PriorOperation(
         word="redemption",
         reference=redemption,
         id=redemption_id,
@@ -269,9 +281,9 @@ def refund(
     )
 
     def call(gateway: Gateway) -> Refund:
-        taken = earlier.redemption(gateway, account)
-        money = None if amount is None else money_from(amount, currency or taken.money.currency)
-        return gateway.refund(account, taken, money, reference=reference, order=order or taken.order, wait=wait)
+        original = prior.redemption(gateway, account)
+        money = None if amount is None else parse_money(amount, currency or original.money.currency)
+        return gateway.refund(account, original, money, reference=reference, order=order or original.order, wait=wait)
 
     run_changing_call(cli_context_of(context), Operation.REFUND, account, reference, order, call)
 
@@ -296,7 +308,7 @@ def refundable(
     if redemption is not None and amount is not None:
         rule = "only beside --redemption-id"
         raise InvalidRequest("the journal knows what was redeemed: leave --amount away", field="--amount", rule=rule)
-    earlier = PriorOperation(
+    prior = PriorOperation(
         word="redemption",
         reference=redemption,
         id=redemption_id,
@@ -306,14 +318,19 @@ def refundable(
     )
     session = cli_context_of(context)
     with session.gateway(account) as gateway:
-        taken = earlier.redemption(gateway, account)
-        left = gateway.refundable(taken)
+        original = prior.redemption(gateway, account)
+        left = gateway.refundable(original)
     if session.output.as_json:
         session.output.object(
-            {"account": account, "redemption_id": taken.id, "redeemed": taken.money, "refundable": left}
+            {
+                "account": account,
+                "redemption_id": original.id,
+                "redeemed": original.money,
+                "refundable": left,
+            }
         )
     else:
-        session.output.show(f"{account}: {left} of {taken.money} are left to give back")
+        session.output.show(f"{account}: {left} of {original.money} are left to give back")
 
 
 def _if_held(gateway: Gateway, given: str | None) -> str:

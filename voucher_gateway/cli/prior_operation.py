@@ -10,7 +10,7 @@ import attrs
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.cli.operations import LOOK_INTO_THE_JOURNAL
-from voucher_gateway.cli.parsing import instant_from, money_from
+from voucher_gateway.cli.parsing import parse_instant_option, parse_money
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.models.results import Redemption, Reservation
@@ -84,15 +84,15 @@ class PriorOperation:
 
     def part(self, whole: Money) -> Money | None:
         """Return the money to be passed on: None where it is the whole, which every vendor can do."""
-        money = whole if self.amount is None else money_from(self.amount, self.currency or whole.currency)
+        money = whole if self.amount is None else parse_money(self.amount, self.currency or whole.currency)
         return None if money == whole else money
 
     def _lapses(self) -> datetime | None:
-        return instant_from(self.until, "--reserved-until")
+        return parse_instant_option(self.until, "--reserved-until")
 
     def _fields_from_options(self, account: str) -> dict[str, Any]:
         whole = None if self.whole is None else self.whole[1]
-        money = money_from(whole or self.amount or "", self.currency or "")
+        money = parse_money(whole or self.amount or "", self.currency or "")
         return {
             "account": account,
             "id": self.id,

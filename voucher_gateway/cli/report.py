@@ -16,7 +16,7 @@ from voucher_gateway.cli.context import advising, cli_context_of, require_accoun
 from voucher_gateway.cli.errors import error_lines, error_object, exit_code, print_warnings
 from voucher_gateway.cli.exit_codes import DIFFERENT, DONE, NOT_DONE
 from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.parsing import INSTANT, instant_from
+from voucher_gateway.cli.parsing import INSTANT, parse_instant_option
 from voucher_gateway.cli.tables import Column, count_text, print_rows
 from voucher_gateway.config.loader import Config
 from voucher_gateway.errors import ConfigurationError, InvalidRequest, VoucherGatewayError
@@ -87,7 +87,7 @@ def report(
         voucher-gateway report --from 2026-11-30 --to 2026-12-31
     """
     opening, closing, past = (
-        moment_from(text, option) for text, option in ((begin, "--from"), (end, "--to"), (as_of, "--as-of"))
+        parse_moment(text, option) for text, option in ((begin, "--from"), (end, "--to"), (as_of, "--as-of"))
     )
     if past is not None and (begin or end):
         raise InvalidRequest("give --as-of or --from, not both", field="--as-of", rule="not beside --from and --to")
@@ -104,16 +104,16 @@ def report(
                 liability = read_liability(gateway, names)
             code = _print_liability(session.output, liability, html, [])
         else:
-            with _snapshots(config) as kept:
-                notes = _incomplete_snapshots(kept, names)
+            with _snapshots(config) as snapshots:
+                notes = _incomplete_snapshots(snapshots, names)
                 if opening is None:
                     assert past is not None
-                    liability = liability_as_of(gateway, kept, names, past)
+                    liability = liability_as_of(gateway, snapshots, names, past)
                     code = _print_liability(session.output, liability, html, notes)
                 else:
                     with session.output.progress("reading the histories of changed vouchers"):
                         rolls = [
-                            recall_roll_forward(gateway, kept, name, opening, closing, every_history=every_history)
+                            recall_roll_forward(gateway, snapshots, name, opening, closing, every_history=every_history)
                             for name in names
                         ]
                     code = _print_rolls(session.output, rolls, html, notes)
@@ -143,15 +143,17 @@ def snapshot(
     """
     session = cli_context_of(context)
     config = session.load_config()
-    with session.gateway(config=config) as gateway, _snapshots(config) as kept:
-        codes = [_take_snapshot(session.output, gateway, kept, name, keep_days) for name in _names(gateway, account)]
+    with session.gateway(config=config) as gateway, _snapshots(config) as snapshots:
+        codes = [
+            _take_snapshot(session.output, gateway, snapshots, name, keep_days) for name in _names(gateway, account)
+        ]
     raise typer.Exit(next((code for code in codes if code != DONE), DONE))
 
 
-def moment_from(text: str | None, option: str) -> datetime | None:
+def parse_moment(text: str | None, option: str) -> datetime | None:
     """Return the moment that an option means: for a day its last microsecond in UTC."""
     if text is None or not _DAY.fullmatch(text):
-        return instant_from(text, option, rule=_RULE)
+        return parse_instant_option(text, option, rule=_RULE)
     try:
         return datetime.combine(datetime.fromisoformat(text), time.max, UTC)
     except ValueError:
@@ -168,20 +170,20 @@ def _names(gateway: Gateway, given: Sequence[str] | None) -> list[str]:
 
 def _snapshots(config: Config) -> Snapshots:
     if config.journal is None:
-        raise ConfigurationError("snapshots are kept in the journal's database: name a journal in the configuration")
+        raise ConfigurationError("snapshots are stored in the journal's database: name a journal in the configuration")
     return Snapshots(config.journal)
 
 
-def _incomplete_snapshots(kept: Snapshots, names: Sequence[str]) -> list[str]:
-    return incomplete_snapshot_notes(snapshot for name in names for snapshot in kept.list_incomplete(name))
+def _incomplete_snapshots(snapshots: Snapshots, names: Sequence[str]) -> list[str]:
+    return incomplete_snapshot_notes(snapshot for name in names for snapshot in snapshots.list_incomplete(name))
 
 
-def _take_snapshot(output: Output, gateway: Gateway, kept: Snapshots, name: str, keep_days: int | None) -> int:
+def _take_snapshot(output: Output, gateway: Gateway, snapshots: Snapshots, name: str, keep_days: int | None) -> int:
     """Take one account's snapshot, and return the exit code that it stands for."""
     try:
         with output.progress(f"reading the vouchers of {name}"):
-            taken = kept.take(gateway, name)
-        pruned = 0 if keep_days is None else kept.prune(name, keep_days=keep_days)
+            new_snapshot = snapshots.take(gateway, name)
+        pruned = 0 if keep_days is None else snapshots.prune(name, keep_days=keep_days)
     except VoucherGatewayError as error:
         error.with_context(account=name)
         if output.as_json:
@@ -190,17 +192,18 @@ def _take_snapshot(output: Output, gateway: Gateway, kept: Snapshots, name: str,
             output.notes(error_lines(error))
         return exit_code(error)
     if output.as_json:
-        output.object({**to_json(taken), "pruned": pruned})
+        output.object({**to_json(new_snapshot), "pruned": pruned})
     else:
-        output.show(_snapshot_sentence(taken, pruned))
-    print_warnings(output, snapshot_warnings(taken))
-    return NOT_DONE if taken.consistent is False or taken.unknown else DONE
+        output.show(_snapshot_sentence(new_snapshot, pruned))
+    print_warnings(output, snapshot_warnings(new_snapshot))
+    return NOT_DONE if new_snapshot.consistent is False or new_snapshot.unknown else DONE
 
 
-def _snapshot_sentence(taken: Snapshot, pruned: int) -> str:
-    assert taken.vouchers is not None
+def _snapshot_sentence(new_snapshot: Snapshot, pruned: int) -> str:
+    assert new_snapshot.vouchers is not None
+    vouchers, instant = count_text(new_snapshot.vouchers, "voucher"), to_second(new_snapshot.began_at)
     removed = f"; {count_text(pruned, 'older snapshot')} removed" if pruned else ""
-    return f"{taken.account}: {count_text(taken.vouchers, 'voucher')} at {to_second(taken.began_at)}{removed}"
+    return f"{new_snapshot.account}: {vouchers} at {instant}{removed}"
 
 
 def _print_liability(output: Output, liability: Liability, html: Path | None, notes: Sequence[str]) -> int:

@@ -18,13 +18,14 @@ from voucher_gateway.cli.operations import (
     LOOK_INTO_THE_JOURNAL,
     command_name,
     is_replaceable,
-    operation_from,
+    parse_operation,
     print_next_steps,
     print_one,
     resolution_fields,
 )
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import Column, count_text, print_rows, text_of
+from voucher_gateway.cli.usage import did_you_mean_file
 from voucher_gateway.errors import ConfigurationError, InvalidRequest, Ticket
 from voucher_gateway.execution.recovery import Resolution
 from voucher_gateway.gateway.gateway import Gateway
@@ -80,7 +81,7 @@ def resolve(
     if ticket is not None and account is None:
         doubt: Ticket | OperationKey = _ticket_from(ticket)
     elif ticket is None and account is not None and verb is not None and reference is not None:
-        doubt = OperationKey(account, operation_from(verb), reference)
+        doubt = OperationKey(account, parse_operation(verb), reference)
     else:
         rule = "ACCOUNT VERB REFERENCE, or --ticket FILE"
         raise InvalidRequest(f"give {rule}", field="REFERENCE", rule=rule)
@@ -99,7 +100,7 @@ def _ticket_from(file: Path) -> Ticket:
             with file.open(encoding="utf-8") as lines:
                 text = lines.read(_LONGEST_TICKET)
     except OSError as error:
-        problem = error.strerror or "unreadable"
+        problem = did_you_mean_file(file) or error.strerror or "unreadable"
     except UnicodeDecodeError:
         problem = "it is not text in UTF-8"
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Final
 
 import typer
@@ -68,6 +69,21 @@ def find_similar(value: str, words: Iterable[str]) -> str | None:
 
     near = [word for word in words if abs(len(word) - len(value)) <= _LENGTH_DIFFERENCE]
     return next(iter(get_close_matches(value, near, n=1, cutoff=_SIMILARITY)), None)
+
+
+def did_you_mean_file(path: Path) -> str:
+    """Return a question about a file that does not exist and a similar one beside it; empty if there is none.
+
+    The name is repeated only then: something else in its place may be a code.
+    """
+    from difflib import get_close_matches
+
+    try:
+        names = [] if path.exists() else [file.name for file in path.absolute().parent.iterdir() if file.is_file()]
+    except OSError:
+        return ""
+    similar = get_close_matches(path.name, names, n=1, cutoff=_SIMILARITY)
+    return f"there is no file '{path}'; did you mean {path.with_name(similar[0])}?" if similar else ""
 
 
 def help_hint(error: typer.TyperException) -> str:

@@ -13,7 +13,7 @@ from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.errors import error_object
 from voucher_gateway.cli.exit_codes import DECLINED, NOT_DONE
 from voucher_gateway.cli.output import Output, grouped
-from voucher_gateway.cli.parsing import code_from, filters_from, instant_from, pin_from, require_code
+from voucher_gateway.cli.parsing import parse_code, parse_filters, parse_instant_option, parse_pin, require_code
 from voucher_gateway.cli.tables import (
     MOVEMENT_COLUMNS,
     count_text,
@@ -53,16 +53,16 @@ def show(
         voucher-gateway show shop --code - --json < code.txt
     """
     session = cli_context_of(context)
-    found_by = code_from(code, code_file)
-    if (id is None) == (found_by is None):
+    voucher_code = parse_code(code, code_file)
+    if (id is None) == (voucher_code is None):
         raise InvalidRequest("give either --id or --code", field="id", rule="one of --id and --code")
-    secret = pin_from(pin, pin_file)
+    voucher_pin = parse_pin(pin, pin_file)
     with session.gateway(account) as gateway:
-        if found_by is None:
+        if voucher_code is None:
             assert id is not None
             voucher = _with_value(gateway, gateway.get(account, id, secrets=reveal))
         else:
-            voucher = gateway.provider(account).find(found_by, secret)
+            voucher = gateway.provider(account).find(voucher_code, voucher_pin)
             if reveal:
                 voucher = _with_secrets(gateway, voucher)
     if session.output.as_json:
@@ -107,9 +107,9 @@ def find(
         voucher-gateway find - --code-file code.txt --broadcast
     """
     session = cli_context_of(context)
-    wanted, secret = require_code(code, code_file), pin_from(pin, pin_file)
+    voucher_code, voucher_pin = require_code(code, code_file), parse_pin(pin, pin_file)
     with session.gateway() as gateway:
-        lookup = gateway.find(wanted, secret, broadcast=broadcast)
+        lookup = gateway.find(voucher_code, voucher_pin, broadcast=broadcast)
     if session.output.as_json:
         session.output.object(_lookup_object(lookup), reveal=reveal)
     else:
@@ -157,9 +157,9 @@ def balance(
         voucher-gateway balance shop - < code.txt
     """
     session = cli_context_of(context)
-    wanted, secret = require_code(code, code_file), pin_from(pin, pin_file)
+    voucher_code, voucher_pin = require_code(code, code_file), parse_pin(pin, pin_file)
     with session.gateway(account) as gateway:
-        result = gateway.balance(account, wanted, secret)
+        result = gateway.balance(account, voucher_code, voucher_pin)
     if session.output.as_json:
         session.output.object(result)
     else:
@@ -242,14 +242,14 @@ def list_vouchers(
     """
     query = VoucherQuery(
         status=None if status is None else Status(status),
-        created_from=instant_from(created_from, "--created-from"),
-        created_to=instant_from(created_to, "--created-to"),
-        valid_until_from=instant_from(valid_until_from, "--valid-until-from"),
-        valid_until_to=instant_from(valid_until_to, "--valid-until-to"),
+        created_from=parse_instant_option(created_from, "--created-from"),
+        created_to=parse_instant_option(created_to, "--created-to"),
+        valid_until_from=parse_instant_option(valid_until_from, "--valid-until-from"),
+        valid_until_to=parse_instant_option(valid_until_to, "--valid-until-to"),
         sku=sku,
         batch=batch,
         has_value=has_value,
-        native=filters_from(native or ()),
+        native=parse_filters(native or ()),
         newest_first=newest_first,
         limit=limit,
         resume=resume,
@@ -348,26 +348,30 @@ def presentation(
         voucher-gateway presentation events - < code.txt
     """
     session = cli_context_of(context)
-    wanted = require_code(code, code_file)
+    voucher_code = require_code(code, code_file)
     with session.gateway(account) as gateway:
-        shown = gateway.presentation(account, wanted, id=id)
+        result = gateway.presentation(account, voucher_code, id=id)
     if session.output.as_json:
-        session.output.object(shown, reveal=reveal)
+        session.output.object(result, reveal=reveal)
     else:
-        _print(session.output, shown, reveal=reveal)
+        _print_presentation(session.output, result, reveal=reveal)
 
 
-def _print(output: Output, shown: Presentation, *, reveal: bool) -> None:
-    voucher = {"voucher id": shown.voucher.id, "code": text_of(shown.voucher.code, reveal=reveal)}
-    voucher |= {"initial": text_of(shown.voucher.initial), "valid until": text_of(shown.voucher.valid_until)}
-    whole = fields_of(shown, without=("account", "voucher", "seller", "branding", "document"))
-    document = fields_of(shown.document, without=("footer",))
-    document |= {f"footer {place}": _column_text(one) for place, one in enumerate(shown.document.footer, 1)}
-    output.show(f"{shown.account}: presentation", details({**voucher, **whole}))
+def _print_presentation(output: Output, presentation: Presentation, *, reveal: bool) -> None:
+    voucher, document = presentation.voucher, presentation.document
+    head = {
+        "voucher id": voucher.id,
+        "code": text_of(voucher.code, reveal=reveal),
+        "initial": text_of(voucher.initial),
+        "valid until": text_of(voucher.valid_until),
+    }
+    head |= fields_of(presentation, without=("account", "voucher", "seller", "branding", "document"))
+    footer = {f"footer {place}": _column_text(column) for place, column in enumerate(document.footer, 1)}
+    output.show(f"{presentation.account}: presentation", details(head))
     for title, fields in (
-        ("seller", fields_of(shown.seller)),
-        ("branding", fields_of(shown.branding)),
-        ("document", document),
+        ("seller", fields_of(presentation.seller)),
+        ("branding", fields_of(presentation.branding)),
+        ("document", fields_of(document, without=("footer",)) | footer),
     ):
         if any(fields.values()):
             output.show(title, details(fields))

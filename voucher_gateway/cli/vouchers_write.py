@@ -1,4 +1,4 @@
-"""The way of every command that changes something: one call, and its operation printed."""
+"""Commands that issue vouchers and change them, and how every changing command makes its call and prints it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import LOOK, CliContext, cli_context_of
 from voucher_gateway.cli.errors import resolve_command
 from voucher_gateway.cli.output import Output, printable
-from voucher_gateway.cli.parsing import code_from, instant_from, metadata_from, money_from, pin_from, validity_from
+from voucher_gateway.cli.parsing import (
+    parse_code,
+    parse_instant_option,
+    parse_metadata,
+    parse_money,
+    parse_pin,
+    parse_validity,
+)
 from voucher_gateway.cli.tables import details, fields_of, text_of
 from voucher_gateway.emulation.registry import unsupported_error
 from voucher_gateway.errors import InvalidRequest
@@ -54,8 +61,8 @@ def run_changing_call(
     # Printing is inside: a result that nobody could read is as open as one that never came.
     what = f"{_words(verb)} at {account}, reference {reference}"
     with session.gateway(account) as gateway:
-        kept = gateway.journal is not None
-        remedy = f"Find out with: {resolve_command(account, verb.value, reference)}" if kept else LOOK
+        has_journal = gateway.journal is not None
+        remedy = f"Find out with: {resolve_command(account, verb.value, reference)}" if has_journal else LOOK
         with session.changing(what, remedy):
             result = call(gateway)
             fields = {
@@ -69,7 +76,7 @@ def run_changing_call(
             }
             _print_success(session.output, fields, result, reveal=reveal)
             session.output.flush()
-    if not kept:
+    if not has_journal:
         session.note_once(_FORGOTTEN)
     return result
 
@@ -142,18 +149,18 @@ def issue(
     """
     session = cli_context_of(context)
     new = NewVoucher(
-        initial=money_from(amount, currency),
+        initial=parse_money(amount, currency),
         id=id,
-        code=code_from(code, code_file),
-        pin=pin_from(pin, pin_file),
+        code=parse_code(code, code_file),
+        pin=parse_pin(pin, pin_file),
         medium=None if medium is None else Medium(medium),
-        valid_until=instant_from(valid_until, "--valid-until"),
-        validity=validity_from(valid_for),
+        valid_until=parse_instant_option(valid_until, "--valid-until"),
+        validity=parse_validity(valid_for),
         taxable=taxable,
         tax_rate=tax_rate,
         sku=sku,
         batch=batch,
-        metadata=metadata_from(metadata),
+        metadata=parse_metadata(metadata),
     )
     _refuse_early(session, new, account, activate=activate, reveal=reveal)
     voucher = run_changing_call(
@@ -316,7 +323,7 @@ def update(
         voucher-gateway update events 12 --valid-until never --reference o-8
     """
     never = valid_until == _NEVER
-    moment = None if never else instant_from(valid_until, "--valid-until")
+    moment = None if never else parse_instant_option(valid_until, "--valid-until")
     changes = VoucherChanges(
         sku=KEEP if sku is None else sku,
         batch=KEEP if batch is None else batch,
@@ -349,7 +356,7 @@ def top_up(
     Examples:
         voucher-gateway top-up shop 4711 12.50 EUR --reference order-9
     """
-    money = money_from(amount, currency)
+    money = parse_money(amount, currency)
     run_changing_call(
         cli_context_of(context),
         Operation.TOP_UP,
