@@ -22,9 +22,8 @@ from voucher_gateway import errors, registry
 from voucher_gateway.cli.errors import exit_code
 from voucher_gateway.conformance import Level, conformance_of
 from voucher_gateway.emulation.registry import RISKS, with_emulations
-from voucher_gateway.migration.plan.losses import LOSSES, REPORTED
+from voucher_gateway.migration.plan.losses import LOSSES, REPORTED, possible_losses
 from voucher_gateway.migration.plan.policy import Retire
-from voucher_gateway.migration.plan.possible_losses import possible_losses
 from voucher_gateway.migration.plan.route import choose_route
 from voucher_gateway.provider_api import (
     Capabilities,

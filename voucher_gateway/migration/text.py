@@ -1,4 +1,4 @@
-"""What a plan says, in words for people."""
+"""Sentences about a plan, for people."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _RETIRED: Final[Mapping[Retire, str]] = {
 
 
 def steps_sentence(header: PlanHeader) -> str:
-    """Say what is done with each voucher that is carried."""
+    """Return what is done with each voucher that is carried."""
     steps = ", ".join(_STEPS[step] for step in header.steps)
     return f"{steps[0].upper()}{steps[1:]}; the source voucher {_RETIRED[Retire(header.retire)]}."
 
 
 def window_sentence(header: PlanHeader, totals: Totals) -> str:
-    """Say how much money can be spent twice."""
+    """Return how much money can be spent twice."""
     if not totals.double_spendable:
         return "At no moment can a voucher be spent at both ends."
     amounts = amounts_of(totals.double_spendable)
@@ -51,7 +51,7 @@ def window_sentence(header: PlanHeader, totals: Totals) -> str:
 
 
 def drift_sentence(totals: Totals) -> str:
-    """Say how much later vouchers end at the target."""
+    """Return how much later vouchers end at the target."""
     if not totals.longest_drift:
         return "No voucher ends later than before."
     # Absolute ends are only rounded; lengths of time begin when the target activates.
@@ -60,7 +60,7 @@ def drift_sentence(totals: Totals) -> str:
 
 
 def listing_sentences(report: ListingReport) -> list[str]:
-    """Say whether all vouchers of the source were seen."""
+    """Return whether all vouchers of the source were listed."""
     seen = "1 listed voucher" if report.seen == 1 else f"{report.seen} listed vouchers"
     if report.consistent:
         return [f"{seen}, as many as the vendor counts, and nothing moved meanwhile."]
@@ -70,7 +70,7 @@ def listing_sentences(report: ListingReport) -> list[str]:
 
 
 def time_sentence(summary: PlanSummary, window: timedelta | None = None) -> str:
-    """Say how long carrying the vouchers takes, and whether that fits a window."""
+    """Return how long the run takes, and whether that fits a window."""
     estimate = summary.estimate
     costs = "; ".join(_cost(load) for load in (estimate.source, estimate.target))
     sentence = (
@@ -84,7 +84,7 @@ def time_sentence(summary: PlanSummary, window: timedelta | None = None) -> str:
 
 
 def _cost(load: AccountLoad) -> str:
-    """Say what an account has to do for each voucher."""
+    """Return the requests that each voucher needs at an account."""
     rate = "" if load.rate is None else f", at most {load.rate:g} a second"
     milliseconds = load.latency // timedelta(milliseconds=1)
     return f"{load.requests} requests a voucher at {load.account}, {milliseconds} ms each{rate}"

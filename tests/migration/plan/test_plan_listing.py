@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from tests.migration.plan.conftest import Vendors
-from voucher_gateway.migration.plan.source import SecretReader
+from voucher_gateway.migration.plan.scan import SecretReader
 from voucher_gateway.migration.run.rate_limit import Rates
 from voucher_gateway.provider_api import Money, Voucher, VoucherQuery
 

@@ -31,7 +31,7 @@ from voucher_gateway.migration import (
     run_plan,
 )
 from voucher_gateway.migration.plan.code_index import fingerprint
-from voucher_gateway.migration.plan.source import listing_of
+from voucher_gateway.migration.plan.scan import listing_of
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.provider_api import Code, ConfigurationError, InvalidRequest, Money, VoucherGatewayError
 from voucher_gateway.testing.harness.canary import Canary

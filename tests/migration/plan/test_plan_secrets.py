@@ -12,7 +12,7 @@ import pytest
 from tests.migration.plan.conftest import Vendors
 from voucher_gateway import Gateway, Money, NewVoucher
 from voucher_gateway.migration import Action, PlannedVoucher, Policy, make_plan, read_vouchers
-from voucher_gateway.migration.plan.source import pins_are_asked_for
+from voucher_gateway.migration.plan.scan import pins_are_asked_for
 from voucher_gateway_file import FileProvider, FileSettings
 from voucher_gateway_jtl import JtlProvider
 from voucher_gateway_local import LocalProvider, LocalSettings

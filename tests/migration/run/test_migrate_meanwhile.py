@@ -129,7 +129,7 @@ def test_what_was_announced_before_and_lands_while_the_source_is_read_does_not_s
     refund.join(20)
     assert report.counts == {RowState.MOVED: 1, RowState.CHANGED: 1}
     (noted,) = report.noted
-    assert noted.reason.startswith("its refund 'return' is not settled: resolve that first")
+    assert noted.reason.startswith("its refund 'return' has an unknown outcome; resolve it first")
     assert str(Truth.of(scene).all[FIRST][0]) == "10.53"
 
 

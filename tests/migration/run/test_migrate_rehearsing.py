@@ -81,7 +81,7 @@ def test_what_somebody_has_thawed_since_has_changed(scene: Scene, monkeypatch: p
     scene.gateway.provider("source").activate(planned.source_id, reference="by-hand")
     (noted,) = scene.run(dry_run=True).noted
     assert (noted.source_id, noted.state) == (planned.source_id, RowState.CHANGED)
-    assert noted.reason.startswith("it was frozen, and somebody has thawed it")
+    assert noted.reason.startswith("it was frozen, and has been activated by hand since")
 
 
 @pytest.mark.parametrize("at", range(5, 60, 11))

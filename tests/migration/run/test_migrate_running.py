@@ -152,7 +152,7 @@ def test_a_held_voucher_is_left_alone(scene: Scene) -> None:
     report = scene.run()
     (noted,) = report.noted
     assert (noted.source_id, noted.state) == (source_id, RowState.CHANGED)
-    assert noted.reason.startswith("a reservation of ours stands on it")
+    assert noted.reason.startswith("a reservation of ours is held on it")
     assert scene.gateway.capture("source", held, reference="checkout").money == Money("0.01", value.currency)
 
 

@@ -1,4 +1,4 @@
-"""What becomes of one voucher, by what both ends can do and what the policy says. Nothing is read or sent here."""
+"""Decides what becomes of one voucher, by the capabilities of both accounts and the policy. Sends no request."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from voucher_gateway.money import Money
 
 _DAY: Final = timedelta(days=1)
 _TEXTS: Final = {"batch": "batch", "order": "order", "sku": "sku", "pin": "pin", "tax_rate": "tax"}
-"""The texts of a voucher that a target may lack or keep only shorter ones of, and the loss that this is."""
+"""The texts that a target may not store, or only up to a length; and the name of the loss."""
 _LEFT: Final = {**_TEXTS, "metadata": "metadata", "medium": "medium", "validity": "validity", "taxable": "tax"}
-"""The fields that a voucher leaves behind if the source shows that there is something, and not what; and the loss."""
+"""The fields that are lost if the source shows that they have a value but not the value; and the name of the loss."""
 _NO_DATA: Final[tuple[object, ...]] = (None, JSON_NULL, "", {}, [])
-"""Data of the shop's own that nobody would miss."""
+"""Metadata whose loss is not a loss."""
 _DAYS: Final[Mapping[Interval, int]] = {Interval.DAYS: 1, Interval.WEEKS: 7, Interval.MONTHS: 28, Interval.YEARS: 365}
-"""How many days an interval has at least."""
+"""The smallest number of days of each interval."""
 
 
 @attrs.frozen(kw_only=True)
@@ -36,7 +36,7 @@ class Target:
 
     Attributes:
         capabilities: what it can do.
-        currency: the only currency of its vouchers; None where each has its own.
+        currency: the only currency of its vouchers; None if each voucher has its own.
         at: its clock, from which relative validities are counted.
     """
 
@@ -70,7 +70,7 @@ def kind_of(voucher: Voucher, at: datetime, *, held: bool = False) -> Kind:
     Args:
         voucher: as the source shows it.
         at: the moment.
-        held: whether a reservation of ours stands on it.
+        held: whether a reservation of ours is held on it.
     """
     if voucher.remaining is None:
         return Kind.UNREADABLE
@@ -82,7 +82,7 @@ def kind_of(voucher: Voucher, at: datetime, *, held: bool = False) -> Kind:
         return Kind.INACTIVE
     if held:
         return Kind.RESERVED
-    # A rest without a known beginning is a rest.
+    # If the initial value is not known, the voucher counts as unused.
     return Kind.UNUSED if voucher.initial in (voucher.remaining, None) else Kind.PARTLY_USED
 
 
@@ -104,7 +104,7 @@ def assess(
         policy: what its owner decided.
         at: the source's clock.
         retire: how it is made unspendable at the source.
-        held: whether a reservation of ours stands on it.
+        held: whether a reservation of ours is held on it.
         taken: whether the target has its code already.
     """
     kind = kind_of(voucher, at, held=held)
@@ -114,19 +114,19 @@ def assess(
     if held and policy.reserved is not Action.CARRY:
         return Assessment(kind, policy.reserved, (_WHY[Kind.RESERVED],))
     if held and retire is not Retire.LEAVE:
-        # Moved, it could be captured at the source no more, or would be spent there and at the target.
+        # After a move the reservation could not be captured at the source, or the money would be spent twice.
         return Assessment(kind, Action.REFUSE, ("a reservation stands on it, and only a copy can take it along",))
     if voucher.code is None:
         return Assessment(Kind.UNREADABLE, policy.unreadable, ("its code cannot be read",))
     money = voucher.remaining
     assert money is not None
     fit = _TargetFit(voucher, target, policy)
-    fit.value(money)
-    fit.code(voucher.code, taken=taken)
-    fit.retiring(retire, kind)
-    fit.texts()
-    fit.status()
-    validity = fit.validity(at)
+    fit.check_value(money)
+    fit.check_code(voucher.code, taken=taken)
+    fit.check_retire(retire, kind)
+    fit.check_texts()
+    fit.check_status()
+    validity = fit.find_validity(at)
     refused = tuple(dict.fromkeys(fit.reasons))
     losses = tuple(sorted(fit.losses))
     if refused:
@@ -146,7 +146,7 @@ _WHY: Final = {
 
 
 class _TargetFit:
-    """How one voucher fits into the target: what stands against it, and what it would lose."""
+    """Checks how one voucher fits the target: the reasons to refuse it, and what it would lose."""
 
     def __init__(self, voucher: Voucher, target: Target, policy: Policy) -> None:
         self._voucher = voucher
@@ -158,7 +158,7 @@ class _TargetFit:
         self.active: bool | None = None
         self.new_code = False
 
-    def value(self, money: Money) -> None:
+    def check_value(self, money: Money) -> None:
         if self._target.currency not in (None, money.currency):
             self.reasons.append(f"it is in {money.currency}, and the target has {self._target.currency} only")
         try:
@@ -166,50 +166,52 @@ class _TargetFit:
         except InvalidRequest as error:
             self.reasons.append(f"its value is outside of what the target takes: {error.rule}")
         if self._voucher.initial not in (money, None):  # what is not known cannot be lost
-            self._lose("initial")
+            self._add_loss("initial")
 
-    def code(self, code: Code, *, taken: bool) -> None:
+    def check_code(self, code: Code, *, taken: bool) -> None:
         rules, text = self._can.codes, code.reveal()
         if taken:
-            self._recode(self._policy.code_taken, "the target has its code already")
+            self._require_new_code(self._policy.code_taken, "the target has its code already")
         if not rules.choosable:
-            self._recode(self._policy.code_unfit, "the target cannot be given its code")
+            self._require_new_code(self._policy.code_unfit, "the target cannot be given its code")
         elif len(text) < rules.min_length or (rules.max_length is not None and len(text) > rules.max_length):
             most = "or more" if rules.max_length is None else f"to {rules.max_length}"
-            self._recode(self._policy.code_unfit, f"the target takes codes of {rules.min_length} {most} characters")
+            self._require_new_code(
+                self._policy.code_unfit, f"the target takes codes of {rules.min_length} {most} characters"
+            )
         elif any(character in text for character in rules.forbidden):
-            self._recode(self._policy.code_unfit, f"the target takes no codes with {rules.forbidden!r}")
+            self._require_new_code(self._policy.code_unfit, f"the target takes no codes with {rules.forbidden!r}")
 
-    def retiring(self, retire: Retire, kind: Kind) -> None:
+    def check_retire(self, retire: Retire, kind: Kind) -> None:
         if retire is Retire.EMPTY and kind in (Kind.INACTIVE, Kind.EXPIRED):
             self.reasons.append(f"{_WHY[kind]}, and only what can be redeemed can be emptied at the source")
         used = self._voucher.initial != self._voucher.remaining
         if retire is Retire.DELETE and used:
             self.reasons.append("it was used, and a used voucher cannot be deleted at the source")
 
-    def texts(self) -> None:
+    def check_texts(self) -> None:
         copied, keeps = self._voucher, self._can.stored_fields
         for field, loss in _TEXTS.items():
             text = getattr(copied, field)
             if text and not self._stores(field, text if isinstance(text, str) else text.reveal()):
-                self._lose(loss)
+                self._add_loss(loss)
         for field in copied.unread & _LEFT.keys():
-            self._lose(_LEFT[field])
+            self._add_loss(_LEFT[field])
         if copied.taxable and "taxable" not in keeps:
-            self._lose("tax")
+            self._add_loss("tax")
         if copied.metadata not in _NO_DATA and "metadata" not in keeps:
-            self._lose("metadata")
+            self._add_loss("metadata")
         if copied.medium is Medium.UNKNOWN or (copied.medium is not None and "medium" not in keeps):
-            self._lose("medium")
+            self._add_loss("medium")
 
-    def status(self) -> None:
+    def check_status(self) -> None:
         active = not is_not_spendable(self._voucher.status)
         if can_activate_later(self._target.capabilities) or "active" in self._can.stored_fields:
             self.active = active
         elif not active:
-            self._lose("status")
+            self._add_loss("status")
 
-    def validity(self, at: datetime) -> Destination:
+    def find_validity(self, at: datetime) -> Destination:
         """Return the validity, in a destination that is otherwise empty."""
         until, ends = self._voucher.valid_until, self._can.expiry
         nothing = Destination(value=Money.zero(self._currency))
@@ -220,13 +222,13 @@ class _TargetFit:
             self.reasons.append("it has expired, and the target cannot hold an expired voucher")
             return nothing
         if ends is Expiry.NONE:
-            self._lose("end")
+            self._add_loss("end")
             return nothing
         if not ends.takes_instants:
-            self._lose("expiry")
+            self._add_loss("expiry")
         try:
             if ends.takes_instants:
-                rounded = _up_to_grain(until, self._can.expiry_resolution)
+                rounded = _round_up(until, self._can.expiry_resolution)
                 return attrs.evolve(nothing, valid_until=rounded, drift=rounded - until)
             # Counted from the target's clock now: activated later, it ends later, which favours the customer too.
             days = max(1, -(-(until - self._target.at) // _DAY))
@@ -244,17 +246,17 @@ class _TargetFit:
         validity, ends = self._voucher.validity, self._can.expiry
         if validity is not None and is_not_spendable(self._voucher.status):  # activation would set its end
             if not ends.takes_lengths or validity.interval is Interval.UNKNOWN:
-                self._lose("validity")
+                self._add_loss("validity")
             elif not self._is_length(validity):
                 self.reasons.append("its validity is no length of time, or ends beyond the year 9999")
             return
         if validity is not None:  # it may run already, and nobody knows since when
-            self._lose("validity")
+            self._add_loss("validity")
         if not ends.takes_instants and ends is not Expiry.NONE:
-            self._lose("no-end")
+            self._add_loss("no-end")
 
     def _is_length(self, validity: Validity) -> bool:
-        """Whether a validity is longer than nothing, and can end at all if it begins now."""
+        """Return whether a validity is longer than zero, and ends before the year 10000 if it begins now."""
         try:
             self._target.at + timedelta(days=validity.value * _DAYS[validity.interval])
         except OverflowError:
@@ -265,12 +267,12 @@ class _TargetFit:
         longest = self._can.max_text_lengths.get(field)
         return field in self._can.stored_fields and (longest is None or len(text) <= longest)
 
-    def _lose(self, name: str) -> None:
+    def _add_loss(self, name: str) -> None:
         self.losses.add(name)
         if name not in REPORTED and name not in self._policy.losses:
             self.reasons.append(f"the policy does not name a loss: {name}")
 
-    def _recode(self, decision: Recode, reason: str) -> None:
+    def _require_new_code(self, decision: Recode, reason: str) -> None:
         if decision is Recode.REFUSE:
             self.reasons.append(reason)
         else:
@@ -278,10 +280,10 @@ class _TargetFit:
             self.losses.add("code")
 
 
-def _up_to_grain(until: datetime, grain: timedelta) -> datetime:
-    """Return the next moment that the target can hold; never an earlier one."""
-    beyond = (until - _EPOCH) % grain
-    return until + (grain - beyond) if beyond else until
+def _round_up(until: datetime, resolution: timedelta) -> datetime:
+    """Return the next moment that the target can store; never an earlier one."""
+    beyond = (until - _EPOCH) % resolution
+    return until + (resolution - beyond) if beyond else until
 
 
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

@@ -1,4 +1,4 @@
-"""Codes that are there twice: at the target already, or twice at the source.
+"""Finds codes that the target has already, or that the source has twice.
 
 Codes are compared by keyed fingerprints, of which 64 bits are kept: one small hash a voucher. Two different codes that
 share them, a chance of one in tens of millions among a million vouchers, are taken for the same, which at worst refuses
@@ -16,42 +16,42 @@ from voucher_gateway.masking import Code
 from voucher_gateway.migration.run.rate_limit import Rates
 from voucher_gateway.provider import VoucherProvider
 
-_SPACE: Final = "move"
-"""In place of provider and host: a fingerprint that is to be compared across vendors must not hold either."""
+FINGERPRINT_SCOPE: Final = "move"
+"""In the place of provider and host, so that fingerprints can be compared between vendors."""
 _DIGITS: Final = 16
 
 
 def fingerprint(keys: JournalKeys, code: Code, key_id: str | None = None) -> str:
-    """Return the fingerprint of a code by which plan, run and verification know it, at any vendor."""
-    return keys.fingerprint(code, provider=_SPACE, host=_SPACE, key_id=key_id)
+    """Return the fingerprint by which plan, run and verification compare a code, at any vendor."""
+    return keys.fingerprint(code, provider=FINGERPRINT_SCOPE, host=FINGERPRINT_SCOPE, key_id=key_id)
 
 
 class SourceCodes:
-    """The codes of the source, to notice one that comes twice."""
+    """The codes of the source, to find codes that it has twice."""
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
         self._twice: set[int] = set()
 
     def add(self, mark: str) -> None:
-        """Note the fingerprint of a code."""
+        """Add the fingerprint of a code."""
         short = _short(mark)
         (self._twice if short in self._seen else self._seen).add(short)
 
     def twice(self, mark: str | None) -> bool:
-        """Whether this fingerprint came twice."""
+        """Return whether this fingerprint was added twice."""
         return mark is not None and _short(mark) in self._twice
 
     def __bool__(self) -> bool:
-        """Whether any came twice."""
+        """Return whether any fingerprint was added twice."""
         return bool(self._twice)
 
 
 class TargetCodes:
-    """The codes that the target has already.
+    """The codes that the target has already. Several threads may use it.
 
-    Where its list shows codes, it is read once; where it hides them (JTL), each code is looked up, unless there are no
-    vouchers at all. May be asked by several threads.
+    If the list of the target shows codes, it is read once. If it hides them (JTL), each code is looked up, unless the
+    target has no vouchers.
 
     Args:
         provider: the target.
@@ -67,7 +67,7 @@ class TargetCodes:
         self._look_up = not self._read_list()
 
     def has(self, code: Code, mark: str) -> bool:
-        """Whether the target has a voucher with this code.
+        """Return whether the target has a voucher with this code.
 
         Args:
             code: the code, for a look-up.
@@ -87,7 +87,7 @@ class TargetCodes:
         return True
 
     def _read_list(self) -> bool:
-        """Read the target's list. Says whether it told all codes."""
+        """Read the list of the target. Return whether it showed all codes."""
         if not self._provider.capabilities.of(Operation.VOUCHERS).available:
             return False
         with self._provider.vouchers() as listing:

@@ -1,4 +1,4 @@
-"""How long a plan takes, from what each step costs and what a call was measured to take."""
+"""Estimates how long a plan takes, from the requests of each step and the measured time of a request."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _RETIRING: Final[Mapping[Retire, Operation]] = {
 }
 
 ALLOWANCE_PERCENT: Final = 130
-"""Of what latency and rates alone would take: the journal's commits and this machine's own work come on top."""
+"""In percent of the time for requests alone: the commits of the journal and the work of this machine are added."""
 
 
 @attrs.frozen(kw_only=True)
 class AccountLoad:
-    """What one end has to do.
+    """The requests of one account.
 
     Attributes:
         account: its name.
@@ -42,7 +42,7 @@ class AccountLoad:
 
 @attrs.frozen(kw_only=True)
 class Estimate:
-    """How long carrying the vouchers takes.
+    """How long a run takes.
 
     Attributes:
         vouchers: how many are carried.
@@ -58,7 +58,7 @@ class Estimate:
 
     @property
     def least(self) -> timedelta:
-        """What latency and the limits of rates alone take."""
+        """The time that the requests take by latency and rate limits alone."""
         waiting = self.source.requests * self.source.latency + self.target.requests * self.target.latency
         bounds = [waiting * -(-self.vouchers // self.workers)]
         bounds += [
@@ -70,16 +70,16 @@ class Estimate:
 
     @property
     def likely(self) -> timedelta:
-        """What it will take, by all that is known: the least, and an allowance."""
+        """The time that the run will probably take: the least time and an allowance."""
         return self.least * ALLOWANCE_PERCENT // 100
 
     def fits(self, window: timedelta) -> bool:
-        """Whether it will likely be done within a window."""
+        """Return whether the run will probably end within a window."""
         return self.likely <= window
 
 
 def requests_of(steps: tuple[Step, ...], retire: Retire, source: Capabilities, target: Capabilities) -> tuple[int, int]:
-    """Return how many requests the steps of one voucher cost at the source and at the target."""
+    """Return the number of requests of the steps of one voucher, at the source and at the target."""
     at_source = at_target = 0
     for step in steps:
         match step:
@@ -101,7 +101,7 @@ def requests_of(steps: tuple[Step, ...], retire: Retire, source: Capabilities, t
 
 
 def _reading(capabilities: Capabilities) -> int:
-    """Return how many requests it takes to read a voucher, its secrets and what is left of it."""
+    """Return the number of requests that read a voucher, its secrets and what is left on it."""
     find = 0 if capabilities.get_returns_balance else _cost(capabilities, Operation.FIND)
     return _cost(capabilities, Operation.GET) + find
 

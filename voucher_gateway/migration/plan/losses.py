@@ -1,10 +1,11 @@
-"""What a voucher can lose on its way, by name."""
+"""The losses and the risks of a migration, by name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from voucher_gateway.capabilities import Capabilities, Expiry
 from voucher_gateway.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -28,11 +29,11 @@ LOSSES: Final[Mapping[str, str]] = {
     "tax": "The target keeps no tax flag or no tax rate.",
     "validity": "The length of time that activation would start, or has started at an unknown moment, is lost.",
 }
-"""Each with a sentence for people. A voucher that would lose one is refused unless the policy accepts it by name."""
+"""Each with a sentence for people. A voucher with a loss is refused unless the policy accepts the loss by name."""
 
 REPORTED: Final = frozenset({"code", "expiry", "initial"})
-"""Those that need no name in ``losses``: a later end favours the customer, and the policy speaks of the other two
-elsewhere (``code_taken``, ``code_unfit``, ``partly_used``)."""
+"""The losses that a policy need not accept by name: a later end favours the customer, and the policy decides the other
+two elsewhere (``code_taken``, ``code_unfit``, ``partly_used``)."""
 
 
 RISKS: Final[Mapping[str, str]] = {
@@ -77,3 +78,45 @@ def find_unaccepted_risks(header: PlanHeader, totals: Totals, *accepted: str) ->
         problems = "; ".join(totals.listing.problems)
         risks["inconsistent-listing"] = f"{RISKS['inconsistent-listing']} What was noticed: {problems}."
     return {name: sentence for name, sentence in risks.items() if name not in header.accepted and name not in accepted}
+
+
+_FIELDS: Final = {
+    "batch": "batch",
+    "medium": "medium",
+    "metadata": "metadata",
+    "order": "order",
+    "pin": "pin",
+    "sku": "sku",
+    "tax_rate": "tax",
+    "taxable": "tax",
+}
+"""The fields of a voucher, and the name of the loss if the target does not store one that the source has."""
+
+
+def possible_losses(source: Capabilities, target: Capabilities) -> tuple[str, ...]:
+    """Return the names of the losses, as in `LOSSES`, that are possible between two accounts; sorted.
+
+    Texts that are too long for the target, codes that it has already, and data that cannot be read are only seen when
+    each voucher is read.
+    """
+    losses = {
+        loss for field, loss in _FIELDS.items() if field in source.stored_fields and field not in target.stored_fields
+    }
+    if not target.codes.choosable or _has_unfit_codes(source, target):
+        losses.add("code")
+    if target.expiry is Expiry.NONE:
+        losses.add("end")
+    elif not target.expiry.takes_instants:
+        losses |= {"expiry", "no-end"}
+    if source.expiry.takes_lengths and not target.expiry.takes_lengths:
+        losses.add("validity")
+    if source.can_issue_inactive and not (target.can_issue_inactive or "active" in target.stored_fields):
+        losses.add("status")
+    return tuple(sorted({*losses, "initial"}))
+
+
+def _has_unfit_codes(source: Capabilities, target: Capabilities) -> bool:
+    """Return whether the source can have codes that the target does not accept."""
+    ours, theirs = source.codes, target.codes
+    shorter = theirs.max_length is not None and (ours.max_length is None or ours.max_length > theirs.max_length)
+    return theirs.min_length > ours.min_length or shorter or not set(theirs.forbidden) <= set(ours.forbidden)

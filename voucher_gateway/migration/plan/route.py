@@ -1,8 +1,8 @@
-"""What the two ends of a migration can do, by their capabilities and never by their names.
+"""Chooses the steps of a migration by the capabilities of both accounts, never by the names of their vendors.
 
-Beside the operations, a provider declares these capabilities: ``stored_fields``, the fields of a new voucher that it
+Besides the operations, a provider declares these capabilities: ``stored_fields``, the fields of a new voucher that it
 stores; ``max_text_lengths``; ``can_issue_inactive``; ``expiry_resolution``; ``requests_per_operation``; and
-``record``, which a file sets. Without these, a target is taken to store only the value and the end of validity.
+``record``, which a file sets. Without them a target is assumed to store only the value and the end of validity.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ class Route:
     """How each voucher goes from the source to the target.
 
     Attributes:
-        steps: what is done, in order.
+        steps: the steps, in order.
         retire: how the source voucher is made unspendable for good.
-        twice: whether a voucher can be spent at both ends between two of the steps.
-        permanently: whether it stays so.
+        double_spendable: whether a voucher can be spent at both accounts between two of the steps.
+        permanently: whether it can be spent at both accounts for ever.
     """
 
     steps: tuple[Step, ...]
@@ -33,41 +33,41 @@ class Route:
 
 
 def can_freeze(source: Capabilities) -> bool:
-    """Whether a voucher of the source can be stopped, and started again."""
+    """Return whether a voucher of the source can be deactivated and activated again."""
     return all(_native(source, operation) for operation in (Operation.DEACTIVATE, Operation.ACTIVATE))
 
 
 def can_activate_later(target: Capabilities) -> bool:
-    """Whether a voucher can be at the target before it is spendable there."""
+    """Return whether a voucher can be issued at the target before it is spendable there."""
     return target.can_issue_inactive and _native(target, Operation.ACTIVATE)
 
 
 def retire_options(source: Capabilities) -> tuple[Retire, ...]:
-    """Return how vouchers of the source can be made unspendable for good, the best way first."""
+    """Return how vouchers of the source can be made unspendable for good, the best option first."""
     if source.record:
         return (Retire.LEAVE,)
-    ways = []
+    options = []
     if can_freeze(source):
-        ways.append(Retire.KEEP_FROZEN)
+        options.append(Retire.KEEP_FROZEN)
     if _native(source, Operation.UPDATE) and source.expiry.takes_instants:
-        ways.append(Retire.EXPIRE)
+        options.append(Retire.EXPIRE)
     if source.of(Operation.REDEEM).available:
-        ways.append(Retire.EMPTY)
+        options.append(Retire.EMPTY)
     if _native(source, Operation.DELETE):
-        ways.append(Retire.DELETE)
-    return tuple(ways)
+        options.append(Retire.DELETE)
+    return tuple(options)
 
 
 def choose_route(
     source: Capabilities, target: Capabilities, *, copy: bool = False, retire: Retire | None = None
 ) -> Route:
-    """Return the steps between two accounts, in an order that lets no voucher be spent twice, where there is one.
+    """Return the steps between two accounts, in an order in which no voucher can be spent twice, if there is one.
 
     Args:
-        source: what the source can do.
-        target: what the target can do.
-        copy: whether the source is to stay as it is.
-        retire: how its vouchers are to end; None for the best way.
+        source: the capabilities of the source.
+        target: the capabilities of the target.
+        copy: whether the source stays as it is.
+        retire: how its vouchers are retired; None for the best option.
 
     Raises:
         UnsupportedOperation: if the source cannot be listed, the target cannot be issued at, or the source's vouchers
@@ -97,21 +97,21 @@ def choose_route(
 
 
 def _choose_retire_option(source: Capabilities, retire: Retire | None) -> Retire:
-    ways = retire_options(source)
-    if retire in ways:
+    options = retire_options(source)
+    if retire in options:
         return retire
-    names = ", ".join(ways) or "none"
+    names = ", ".join(options) or "none"
     if retire is not None:
         raise UnsupportedOperation(
-            f"the source's vouchers cannot be retired by {retire.value}; what it can do: {names}", operation="migrate"
+            f"the source's vouchers cannot be retired by {retire.value}; its options: {names}", operation="migrate"
         )
-    if not ways:
+    if not options:
         raise UnsupportedOperation(
-            "the source's vouchers cannot be made unspendable, so they could be spent twice for good:"
+            "the source's vouchers cannot be made unspendable, so they could be spent twice for good;"
             " accept a risk of redeeming there, or copy them",
             operation="migrate",
         )
-    return ways[0]
+    return options[0]
 
 
 def _require(capabilities: Capabilities, operation: Operation, sentence: str) -> None:

@@ -1,4 +1,4 @@
-"""What a plan comes to."""
+"""The totals of a plan."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from voucher_gateway.migration.plan.model import Action, Kind, PlannedVoucher
 from voucher_gateway.money import Money
 
 NO_END: Final = "none"
-"""In place of the month of those that do not end, or of which no end is known yet."""
+"""In the place of the month, for vouchers that do not end or whose end is not known yet."""
 
 
 @attrs.frozen(kw_only=True)
 class Tally:
-    """A number of vouchers and what is left on them.
+    """A number of vouchers, and what is left on them.
 
     Attributes:
         count: how many.
-        money: what is left, by currency; those of which that is unknown are in the count alone.
+        money: what is left, by currency; vouchers for which that is unknown are only counted.
     """
 
     count: int = 0
@@ -32,20 +32,20 @@ class Tally:
 
 @attrs.frozen(kw_only=True)
 class Totals:
-    """What a plan comes to.
+    """The totals of a plan.
 
     Attributes:
         all: all vouchers of the source.
-        actions: by what becomes of them.
-        kinds: by what they are.
-        fates: by what they are and what becomes of them, as ``partly-used/carry``.
-        losses: by the name of what is lost; only those that are carried.
+        actions: by action.
+        kinds: by kind.
+        by_kind_and_action: by kind and action, as ``partly-used/carry``.
+        losses: by the name of the loss; only vouchers that are carried.
         losses_of_refused: by the name of what is lost; those that are refused, whatever for.
-        reasons: by the sentence that says why they are skipped or refused.
-        months: by the month (UTC) in which they end, as ``2026-12``, and what becomes of them: ``2026-12/carry``.
-        twice: by currency, what can be spent twice at any moment, at most; empty where nothing can.
-        longest_drift: by how much a carried voucher ends later at the target, at most.
-        listing: what the listing of the source says of itself.
+        reasons: by the reason why they are skipped or refused.
+        months: by the month (UTC) of the end of validity and the action, as ``2026-12/carry``.
+        double_spendable: the most that can be spent twice at any moment, by currency; empty if nothing can.
+        longest_drift: the longest time by which a carried voucher ends later at the target.
+        listing: the report of the listing of the source.
     """
 
     all: Tally
@@ -61,12 +61,12 @@ class Totals:
     listing: ListingReport
 
     def of(self, action: Action) -> Tally:
-        """Return how many vouchers have this coming, and their value."""
+        """Return the vouchers with this action."""
         return self.actions.get(action, Tally())
 
 
 class _RunningTotal:
-    """A tally that grows, in whole minor units."""
+    """A tally that is added to, in whole minor units."""
 
     __slots__ = ("count", "units")
 
@@ -85,11 +85,11 @@ class _RunningTotal:
 
 
 class TotalsBuilder:
-    """Adds up a plan as it is written.
+    """Adds up the totals while a plan is written.
 
     Args:
-        workers: how many vouchers are under way at a time, for what can be spent twice; None where nothing can be.
-        whole: whether all that is carried can be spent twice, for good.
+        workers: how many vouchers are moved at a time, for what can be spent twice; None if nothing can.
+        whole: whether everything that is carried can be spent twice for ever.
     """
 
     def __init__(self, *, workers: int | None = None, whole: bool = False) -> None:
@@ -101,7 +101,7 @@ class TotalsBuilder:
         self._drift = timedelta()
 
     def add(self, planned: PlannedVoucher) -> None:
-        """Count one voucher."""
+        """Add one voucher."""
         money = planned.remaining
         self._all.add(money)
         month = NO_END if planned.valid_until is None else f"{planned.valid_until:%Y-%m}"
@@ -115,16 +115,16 @@ class TotalsBuilder:
             self._in("reasons", reason, money)
         if planned.action is not Action.CARRY:
             return
-        self._note_window(money)
-        self._note_drift(planned)
+        self._add_double_spendable(money)
+        self._add_drift(planned)
 
     @property
     def carried(self) -> int:
-        """How many are carried so far."""
+        """The number of carried vouchers so far."""
         return self._groups.get("actions", {}).get(Action.CARRY, _RunningTotal()).count
 
     def totals(self, listing: ListingReport) -> Totals:
-        """Return the sums."""
+        """Return the totals."""
         return Totals(
             all=self._all.tally(),
             actions={Action(name): count for name, count in self._group("actions").items()},
@@ -134,7 +134,7 @@ class TotalsBuilder:
             losses_of_refused=self._group("at_stake"),
             reasons=self._group("reasons"),
             months=self._group("months"),
-            double_spendable=self._twice(),
+            double_spendable=self._double_spendable(),
             longest_drift=self._drift,
             listing=listing,
         )
@@ -146,8 +146,8 @@ class TotalsBuilder:
     def _group(self, group: str) -> dict[str, Tally]:
         return {name: count.tally() for name, count in sorted(self._groups.get(group, {}).items())}
 
-    def _note_window(self, money: Money | None) -> None:
-        """Remember the largest vouchers: no more of them than there are workers can be between two steps at a time."""
+    def _add_double_spendable(self, money: Money | None) -> None:
+        """Keep the largest vouchers, one for each worker: not more can be between two steps at a time."""
         if self._workers is None or not money:
             return
         largest = self._largest.setdefault(money.currency, [])
@@ -156,13 +156,13 @@ class TotalsBuilder:
         else:
             heapq.heappushpop(largest, money.minor)
 
-    def _twice(self) -> dict[str, Money]:
+    def _double_spendable(self) -> dict[str, Money]:
         if self._whole:
             carried = self._groups.get("actions", {}).get(Action.CARRY, _RunningTotal()).tally().money
             return {currency: money for currency, money in carried.items() if money}
         return {currency: Money.from_minor(sum(units), currency) for currency, units in sorted(self._largest.items())}
 
-    def _note_drift(self, planned: PlannedVoucher) -> None:
+    def _add_drift(self, planned: PlannedVoucher) -> None:
         destination = planned.destination
         if destination is not None and destination.drift is not None:
             self._drift = max(self._drift, destination.drift)

@@ -1,4 +1,4 @@
-"""What the moves of one plan have in common: both ends, the names of their operations, and patience."""
+"""What the moves of one plan have in common: both accounts, the references of their operations, and retries."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Result = TypeVar("Result")
 _PAUSES_S: Final = (0.2, 1.0, 4.0)
 _LONGEST_PAUSE_S: Final = 300.0
 _WAIT_S: Final = 5.0
-"""For another worker that is on the very same operation: one that died a moment ago, say."""
+"""How long a call waits for another worker on the same operation, such as one that died a moment ago."""
 
 
 @attrs.frozen(kw_only=True)
@@ -38,8 +38,8 @@ class VoucherReading:
     """A voucher as it was just read.
 
     Attributes:
-        voucher: with its code and PIN, where they can be read.
-        remaining: what is left of it.
+        voucher: the voucher, with its code and PIN if they can be read.
+        remaining: what is left on it; None if that cannot be read.
     """
 
     voucher: Voucher
@@ -47,16 +47,17 @@ class VoucherReading:
 
 
 class MigrationContext:
-    """The moves of one plan.
+    """What the moves of one plan have in common. It may be shared by all threads.
 
     Args:
-        gateway: with a journal, and both accounts.
+        gateway: has a journal and both accounts.
         plan_id: the plan's hash.
         header: what holds for all vouchers of the plan.
-        stop: set when nothing new is to be begun.
+        stop: is set when no new move may begin.
 
     Raises:
-        ConfigurationError: if there is no journal, or an account leads elsewhere than when the plan was made.
+        ConfigurationError: if there is no journal, or an account is at another vendor or login than when the plan was
+            made.
     """
 
     def __init__(self, gateway: Gateway, plan_id: str, header: PlanHeader, stop: threading.Event | None = None) -> None:
@@ -97,24 +98,24 @@ class MigrationContext:
 
     @property
     def order(self) -> str:
-        """What the vendors are shown as the order of all operations of the plan but the issuing ones."""
+        """The order that is sent with all operations of the plan except those that issue."""
         return f"move-{self.plan_id[:12]}"
 
     def reference(self, row: VoucherRow, step: str) -> str:
-        """Return the reference of one operation: the same one in every run, so that it happens once."""
+        """Return the reference of one operation. It is the same in every run, so the operation happens once."""
         return move_reference(self.plan_id, f"{row.number}.{row.generation}-{step}")
 
     def entry(self, account: str, verb: Operation, row: VoucherRow, step: str) -> OperationRecord | None:
-        """Return what the journal holds of one operation."""
+        """Return the record of one operation in the journal; None if there is none."""
         return self.gateway.operation(account, verb, self.reference(row, step))
 
     def has_succeeded(self, account: str, verb: Operation, row: VoucherRow, step: str) -> bool:
-        """Whether one operation has surely succeeded."""
+        """Return whether one operation is known to have succeeded."""
         entry = self.entry(account, verb, row, step)
         return entry is not None and entry.state is OperationState.SUCCEEDED
 
     def may_have_run(self, account: str, verb: Operation, row: VoucherRow, step: str) -> bool:
-        """Whether one operation may have been carried out."""
+        """Return whether one operation may have been executed."""
         entry = self.entry(account, verb, row, step)
         return entry is not None and entry.state in (
             OperationState.SUCCEEDED,
@@ -123,11 +124,11 @@ class MigrationContext:
         )
 
     def resolved_record(self, account: str, verb: Operation, row: VoucherRow, step: str) -> OperationRecord | None:
-        """Return what the journal holds of one operation, after a look at the vendor if that is not settled.
+        """Return the record of one operation, after a look-up at the vendor if its outcome is unknown.
 
         Raises:
-            Unsettled: if it stays unknown.
-            OperationInProgress: if somebody is on it.
+            OutcomeNotResolved: if the outcome stays unknown.
+            OperationInProgress: if another worker executes it.
         """
         entry = self.entry(account, verb, row, step)
         if entry is None or entry.state not in (OperationState.OPEN, OperationState.UNKNOWN):
@@ -139,14 +140,14 @@ class MigrationContext:
         return entry
 
     def call_kwargs(self, row: VoucherRow, step: str) -> dict[str, Any]:
-        """Return the keywords of a changing call."""
+        """Return the keyword arguments of a changing call."""
         return {"reference": self.reference(row, step), "order": self.order, "wait": _WAIT_S}
 
     def retry_while_safe(self, call: Callable[[], T]) -> T:
-        """Make a call, and again after a while as long as it surely did nothing, or was a read that went wrong.
+        """Make a call, and repeat it after a pause if it is known to have done nothing, or was a read that failed.
 
         Raises:
-            NotExecuted, OperationInProgress, MalformedResponse: if that does not help.
+            NotExecuted, OperationInProgress, MalformedResponse: if the last try fails, too.
         """
         for pause in _PAUSES_S:
             try:
@@ -161,7 +162,7 @@ class MigrationContext:
         return call()
 
     def read(self, account: str, voucher_id: str) -> VoucherReading:
-        """Read a voucher with all that can be known of it: code, PIN, and what is left."""
+        """Read a voucher with all that can be read of it: code, PIN, and what is left."""
         can = self.source_can if account == self.source else self.target_can
         voucher = self.retry_while_safe(lambda: self.gateway.get(account, voucher_id, secrets=can.codes.readable))
         remaining = voucher.remaining
@@ -171,29 +172,29 @@ class MigrationContext:
         return VoucherReading(voucher=voucher, remaining=remaining)
 
     def past_date(self) -> datetime:
-        """Return a moment that is over for every clock: the end of validity of a voucher that is to be expired."""
+        """Return a moment that has passed by every clock: the end of validity for a voucher that is to be expired."""
         planned_at = self.header.made_at
         return planned_at.replace(year=planned_at.year - 1, month=1, day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 class OutcomeNotResolved(Exception):
-    """Nobody knows yet whether an operation happened; the text names it, for people."""
+    """It is unknown whether an operation happened; the text names it, for people."""
 
 
 def operation_of(entry: OperationRecord) -> str:
-    """Name an operation as a person has to, who decides it."""
+    """Return how a person names an operation to decide it."""
     return f"the operation is {entry.key.account} {entry.key.verb} {entry.key.reference}"
 
 
 def journal_of(gateway: Gateway) -> Journal:
-    """Return the journal, without which nothing is moved.
+    """Return the journal of a gateway.
 
     Raises:
         ConfigurationError: if there is none.
     """
     if gateway.journal is None:
         raise ConfigurationError(
-            "a migration needs a journal, so that nothing is moved twice: name one in the configuration"
+            "a migration needs a journal, so that nothing is moved twice; name one in the configuration"
         )
     return gateway.journal
 
@@ -203,7 +204,7 @@ def _check_end(gateway: Gateway, end: End) -> None:
     now_there = (provider.name, provider.host, provider.login)
     if now_there != (end.provider, end.host, end.login):
         raise ConfigurationError(
-            f"the plan was made for {end.account} at {end.host} as {end.login or 'its login'}, and the account now"
-            f" leads to {provider.host} as {provider.login or 'its login'}: make a new plan",
+            f"the plan was made for {end.account} at {end.host} as {end.login or 'its login'}, but the account is at"
+            f" {provider.host} now, as {provider.login or 'its login'}; make a new plan",
             account=end.account,
         )

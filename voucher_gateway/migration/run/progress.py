@@ -1,4 +1,4 @@
-"""How far a run is, and what came of it."""
+"""The progress of a run, and its report."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from voucher_gateway.migration.run.rows import MoveResult, ReportedVoucher, RowS
 from voucher_gateway.money import Money
 
 MOST_NOTED: Final = 1000
-"""So many vouchers are named in a report; `migrate status` and the state have them all."""
+"""The largest number of vouchers that a report names."""
 
 
 @attrs.frozen(kw_only=True)
 class Progress:
-    """How far a run is.
+    """The progress of a run or a rollback.
 
     Attributes:
-        total: how many vouchers it has before it, as far as is known.
-        counts: how many vouchers of this run stand where.
-        moved: the money that this run has moved, or this rollback brought back, by currency.
-        elapsed_s: since it began, in whole seconds.
-        eta_s: until it is over at this rate, in whole seconds; None while nothing can be said.
+        total: how many vouchers it has to do, as far as that is known.
+        counts: how many vouchers it has done, by their state.
+        moved: the money that it has moved or brought back, by currency.
+        elapsed_s: the time since it began, in whole seconds.
+        eta_s: the time until it ends at this rate, in whole seconds; None as long as that is not known.
     """
 
     total: int
@@ -37,7 +37,7 @@ class Progress:
 
     @property
     def finished(self) -> int:
-        """How many vouchers it is through with."""
+        """How many vouchers are done."""
         return sum(self.counts.values())
 
 
@@ -50,14 +50,14 @@ class RunReport:
 
     Attributes:
         plan_id: the plan.
-        dry_run: whether it only looked; then ``moved`` is what would have moved.
-        counts: how many vouchers of this run stand where.
+        dry_run: whether it only predicted the run; then ``moved`` is what would move.
+        counts: how many vouchers it has done, by their state.
         moved: the money that it moved, by currency.
-        left: how many vouchers nobody has set about yet.
-        noted: vouchers that did not simply move, `MOST_NOTED` at most.
+        left: how many vouchers of the plan are still to be moved.
+        noted: the vouchers that did not simply move; at most `MOST_NOTED`.
         in_doubt: how many vouchers of the whole plan are in doubt.
-        stopped: why it ended before the plan was through: ``paused``, ``rolled-back``, ``limit`` or ``error``.
-        error: the error that kept it from going on.
+        stopped: why it ended before the plan was completed: ``paused``, ``rolled-back``, ``limit`` or ``error``.
+        error: the error that stopped it.
     """
 
     plan_id: str
@@ -72,10 +72,10 @@ class RunReport:
 
 
 class RunCounter:
-    """Adds up what comes of vouchers.
+    """Counts the results of vouchers.
 
     Args:
-        total: how many there will be.
+        total: how many vouchers there will be.
         success_state: their state if all goes well.
     """
 
@@ -97,11 +97,11 @@ class RunCounter:
             self.noted.append(ReportedVoucher.of(ended.row, ended.state, ended.reason))
 
     def money_by_currency(self) -> dict[str, Money]:
-        """Return the money of those that stand where they are to."""
+        """Return the money of the vouchers in the state of success, by currency."""
         return {currency: Money.from_minor(minor, currency) for currency, minor in sorted(self._minor.items())}
 
     def progress(self) -> Progress:
-        """Return how far the run is."""
+        """Return the progress."""
         elapsed, done = time.monotonic() - self._began, self.counts.total()
         eta = round(elapsed / done * max(0, self.total - done)) if done else None
         return Progress(

@@ -1,7 +1,6 @@
-"""At most so many calls a second, by account.
+"""Limits the requests to each account per second.
 
-A bucket of tokens in thirty lines: the libraries for it keep state in databases or wait in their own ways, and what is
-needed here is one that an interruption ends at once.
+The libraries for this keep state in databases, or wait in a way that cannot be ended. This one ends all waits at once.
 """
 
 from __future__ import annotations
@@ -12,11 +11,11 @@ from collections.abc import Mapping
 
 
 class Rates:
-    """Keeps the calls of all threads of this process to each account's rate.
+    """Keeps the requests of all threads of this process to the rate of each account.
 
     Args:
-        limits: calls a second, by account; others go unhindered.
-        stop: ends all waiting.
+        limits: the requests per second, by account; other accounts are not limited.
+        stop: ends all waits when it is set.
     """
 
     def __init__(self, limits: Mapping[str, float], stop: threading.Event) -> None:
@@ -24,14 +23,14 @@ class Rates:
         self._stop = stop
 
     def wait(self, account: str) -> None:
-        """Wait until the account may be called once more."""
+        """Wait until the next request may be sent to the account."""
         bucket = self._buckets.get(account)
         if bucket is not None and (due := bucket.take()) > 0:
             self._stop.wait(due)
 
 
 class _Bucket:
-    """Calls at even distances."""
+    """Spaces requests evenly."""
 
     def __init__(self, rate: float) -> None:
         self._apart_s = 1 / rate
@@ -39,7 +38,7 @@ class _Bucket:
         self._next = 0.0
 
     def take(self) -> float:
-        """Take the next place, and return how long it is until then, in seconds."""
+        """Take the next slot, and return how many seconds there are until then."""
         with self._lock:
             now = time.monotonic()
             mine = max(self._next, now)

@@ -1,4 +1,4 @@
-"""What the state of a migration holds, as objects; and planned vouchers as JSON text for its rows."""
+"""The objects in the state of a migration, and the JSON text of planned vouchers."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ from voucher_gateway.wire.json import decode
 
 
 class PlanState(enum.StrEnum):
-    """Where a migration stands."""
+    """The state of a migration."""
 
     RUNNING = "running"
     PAUSED = "paused"
-    """Nobody begins with another voucher until it is run again."""
+    """No move begins until the plan is run again."""
     DONE = "done"
     ROLLED_BACK = "rolled-back"
-    """It is being undone, or was; it is never run again."""
+    """It is being undone, or was undone. It cannot be run again."""
 
 
 RUNNABLE: Final = (PlanState.RUNNING, PlanState.PAUSED, PlanState.DONE)
-"""All states but the one that nothing leads out of."""
+"""The states in which a plan can be run."""
 
 
 class RowState(enum.StrEnum):
-    """Where one voucher stands."""
+    """The state of one voucher."""
 
     PLANNED = "planned"
-    """Nobody is on it. Something may have been done already, before a break."""
+    """It is to be moved. Some steps may have been done before an interruption."""
     WORKING = "working"
-    """A process is on it, or died on it."""
+    """A process is moving it, or died while it did."""
     MOVED = "moved"
     CHANGED = "changed"
-    """It is no longer as it was planned: not moved, to be planned anew."""
+    """It is no longer what was planned. It was not moved; make a new plan for it."""
     REFUSED = "refused"
-    """A vendor, or a rule, did not let it be moved; whatever had been done was undone."""
+    """A vendor or a rule refused the move. Everything that had been done was undone."""
     IN_DOUBT = "in-doubt"
-    """Something may have been done without our knowing; the next run looks again."""
+    """The outcome of a step is unknown; the next run looks it up."""
     UNDONE = "undone"
     """It was moved, and rolled back."""
     KEPT = "kept"
-    """It was moved, and cannot be rolled back."""
+    """It was moved, and could not be rolled back."""
 
 
 @attrs.frozen(kw_only=True)
@@ -76,7 +76,7 @@ class VoucherRow:
 
     @property
     def number(self) -> int:
-        """Its place in the plan."""
+        """Its number in the plan."""
         return self.planned.number
 
     @property
@@ -134,12 +134,12 @@ class ReportedVoucher:
     """A voucher that did not simply move, for people.
 
     Attributes:
-        number: its place in the plan.
-        source_id: the source's id.
+        number: its number in the plan.
+        source_id: its id at the source.
         code: its masked code.
-        state: where it stands.
+        state: its state.
         value: the money.
-        reason: why.
+        reason: why it is in this state.
     """
 
     number: int

@@ -1,20 +1,16 @@
-"""Whether a voucher is still what was planned, and nothing of ours is under way on it."""
+"""Checks that a voucher is still what was planned, and that no operation of ours is under way on it."""
 
 from __future__ import annotations
 
-from typing import Final
-
 from voucher_gateway.masking import Code
+from voucher_gateway.migration.plan.code_index import fingerprint
 from voucher_gateway.migration.plan.model import PlannedVoucher
 from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
 from voucher_gateway.models.voucher import Status, Voucher
 
-MOVE: Final = "move"
-"""In place of provider and host in fingerprints by which a code is compared between vendors."""
-
 
 class SourceChanged(Exception):
-    """The voucher is no longer as it was planned; the text says how, for people."""
+    """The voucher is no longer what was planned; the text says how it differs, for people."""
 
 
 class SourceCheck:
@@ -26,12 +22,12 @@ class SourceCheck:
         self._holds = context.source_can.reservations is not None
 
     def require_as_planned(self, seen: VoucherReading, planned: PlannedVoucher, *, frozen: bool) -> None:
-        """Make sure that a voucher is what was planned.
+        """Check that a voucher is what was planned.
 
         Args:
-            seen: what was just read.
+            seen: the voucher as it was just read.
             planned: what the plan says.
-            frozen: whether it was stopped by us before it was read.
+            frozen: whether we deactivated it before it was read.
 
         Raises:
             SourceChanged: if it is not.
@@ -42,13 +38,13 @@ class SourceCheck:
             self._check_journal(seen, planned)
 
     def require_no_open_operations(self, planned: PlannedVoucher) -> None:
-        """Make sure, before a voucher is read, that nothing of ours may still land on it.
+        """Check, before a voucher is read, that no operation of ours may still change it.
 
-        From the claim on nothing new is announced that would bring value. So what is settled by now is in what is read,
-        and what is not would stay behind.
+        After the voucher is claimed, the journal rejects new operations that add value to it. Closed operations are
+        therefore included in the next read; an open one could still add value after it.
 
         Raises:
-            SourceChanged: if something may.
+            SourceChanged: if one may.
         """
         if self._context.leaves_source:
             return
@@ -59,13 +55,13 @@ class SourceCheck:
             provider=self._provider.name, host=self._provider.host, voucher_id=planned.source_id
         )
         if key is not None:
-            raise SourceChanged(f"its {key.verb} {key.reference!r} is not settled: resolve that first")
+            raise SourceChanged(f"its {key.verb} {key.reference!r} has an unknown outcome; resolve it first")
 
     def require_unchanged_status(self, voucher: Voucher, planned: PlannedVoucher) -> None:
-        """Make sure, before a voucher is frozen, that its status and its end are what was planned.
+        """Check, before a voucher is frozen, that its status and its end of validity are what was planned.
 
         Raises:
-            SourceChanged: if they are not. Frozen, it would not show that any more.
+            SourceChanged: if they are not. A frozen voucher would not show it any more.
         """
         if voucher.status is not planned.status:
             raise SourceChanged(f"it is {_status_text(voucher.status)}, not {_status_text(planned.status)}")
@@ -77,7 +73,7 @@ class SourceCheck:
         if seen.remaining != planned.remaining:
             differences.append(f"it has {seen.remaining} left, not {planned.remaining}")
         if frozen and voucher.status is not Status.INACTIVE:
-            differences.append("it was frozen, and somebody has thawed it")
+            differences.append("it was frozen, and has been activated by hand since")
         elif not frozen and voucher.status is not planned.status:
             differences.append(f"it is {_status_text(voucher.status)}, not {_status_text(planned.status)}")
         # A vendor whose validities are relative may show no end for what is inactive (JTL).
@@ -91,16 +87,16 @@ class SourceCheck:
         return differences
 
     def _has_expired_since_plan(self, planned: PlannedVoucher) -> bool:
-        """Whether it would come to life again at a target that counts its validity anew."""
+        """Return whether it has expired since the plan. A target that counts validity from today would revive it."""
         until = planned.valid_until
         return until is not None and self._context.header.made_at < until <= self._provider.vendor_now()
 
     def same_code(self, code: Code | None, planned: PlannedVoucher, *, hidden: bool = False) -> bool:
-        """Whether a code is the planned one; what of a code that cannot be read, `hidden` says."""
+        """Return whether a code is the planned one; `hidden` is the answer for a code that cannot be read."""
         if code is None or planned.fingerprint is None:
             return hidden or planned.fingerprint is None
         keys = self._context.journal.keys
-        return keys.fingerprint(code, provider=MOVE, host=MOVE, key_id=planned.key_id) == planned.fingerprint
+        return fingerprint(keys, code, planned.key_id) == planned.fingerprint
 
     def _check_journal(self, seen: VoucherReading, planned: PlannedVoucher) -> None:
         self._check_unsettled(planned)
@@ -110,7 +106,7 @@ class SourceCheck:
         if self._context.journal.is_reserved(
             code, provider=provider.name, host=provider.host, at=provider.vendor_now()
         ):
-            raise SourceChanged("a reservation of ours stands on it")
+            raise SourceChanged("a reservation of ours is held on it")
 
 
 def _status_text(status: Status | None) -> str:

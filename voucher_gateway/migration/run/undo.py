@@ -1,6 +1,6 @@
-"""The way back of one voucher: unspendable at the target, spendable at the source.
+"""Undoes the move of one voucher: it becomes unspendable at the target, and spendable at the source.
 
-What is to be undone is read from the journal, so that it is the same after a crash.
+The steps to undo are read from the journal, so they are the same after a crash.
 """
 
 from __future__ import annotations
@@ -20,48 +20,50 @@ from voucher_gateway.models.results import Redemption
 from voucher_gateway.models.voucher import Status, Voucher
 
 FREEZE, CREATE, ACTIVATE, RETIRE = "freeze", "create", "activate", "retire"
-"""The steps in references."""
-RESTORE, REFILL, THAW = "restore", "refill", "thaw"
-"""Those that make a source what it was."""
+"""The names of the steps of a move, in references."""
+RESTORE, REFUND, REACTIVATE = "restore", "refund", "reactivate"
+"""The names of the steps that restore the source, in references."""
 
 
 class CannotUndo(Exception):
-    """Something stands against undoing a move; the text says what, for people."""
+    """A move cannot be undone; the text says why, for people."""
 
 
 class Undo:
-    """Undoes moves of a context."""
+    """Undoes moves of a plan."""
 
     def __init__(self, context: MigrationContext) -> None:
         self._context = context
 
     def check_source(self, row: VoucherRow) -> None:
-        """Make sure, before anything is undone, that the source can be made what it was.
+        """Check, before anything is undone, that the source can be restored.
 
-        Whatever was begun there is settled first: what may still happen cannot be undone.
+        Steps with an unknown outcome are resolved first: what may still happen cannot be undone.
 
         Raises:
-            CannotUndo: if it cannot.
+            CannotUndo: if it cannot be restored.
         """
         can = self._context.source_can
-        self._settle(row, Operation.DEACTIVATE, FREEZE)
-        self._settle(row, Operation.UPDATE, RETIRE)
-        if self._settle(row, Operation.DELETE, RETIRE):
+        self._resolve(row, Operation.DEACTIVATE, FREEZE)
+        self._resolve(row, Operation.UPDATE, RETIRE)
+        if self._resolve(row, Operation.DELETE, RETIRE):
             raise CannotUndo("it was deleted at the source, and cannot be brought back there")
-        if self._settle(row, Operation.REDEEM, RETIRE) and not can.of(Operation.REFUND).available:
+        if self._resolve(row, Operation.REDEEM, RETIRE) and not can.of(Operation.REFUND).available:
             raise CannotUndo("it was emptied at the source, where nothing can be given back")
 
-    def _settle(self, row: VoucherRow, verb: Operation, step: str) -> bool:
-        """Find out whether a step at the source happened; one that may be repeated is."""
+    def _resolve(self, row: VoucherRow, verb: Operation, step: str) -> bool:
+        """Return whether a step at the source happened. If that is unknown, a step that may be repeated is repeated."""
         context, id = self._context, row.planned.source_id
         try:
             entry = context.resolved_record(context.source, verb, row, step)
         except OutcomeNotResolved as unknown:
             if verb is Operation.DEACTIVATE:
-                self._again(lambda kwargs: context.gateway.deactivate(context.source, id, **kwargs), row, step, unknown)
+                self._repeat(
+                    lambda kwargs: context.gateway.deactivate(context.source, id, **kwargs), row, step, unknown
+                )
             elif verb is Operation.UPDATE:
                 past = VoucherChanges(valid_until=context.past_date())
-                self._again(
+                self._repeat(
                     lambda kwargs: context.gateway.update(context.source, id, past, **kwargs), row, step, unknown
                 )
             else:
@@ -69,7 +71,7 @@ class Undo:
             return True
         return entry is not None and entry.state is OperationState.SUCCEEDED
 
-    def _again(
+    def _repeat(
         self, call: Callable[[dict[str, Any]], object], row: VoucherRow, step: str, unknown: OutcomeNotResolved
     ) -> None:
         try:
@@ -80,10 +82,10 @@ class Undo:
         raise CannotUndo(str(unknown))
 
     def target_voucher_id(self, row: VoucherRow) -> str | None:
-        """Return the id of the voucher that was made at the target; None if there surely is none.
+        """Return the id of the voucher that was issued at the target; None if it is known that none was.
 
         Raises:
-            CannotUndo: if that is not known.
+            CannotUndo: if that is unknown.
         """
         context = self._context
         try:
@@ -95,7 +97,7 @@ class Undo:
         return self.id_of(row, entry)
 
     def id_of(self, row: VoucherRow, created: OperationRecord) -> str:
-        """Return the id of the voucher at the target; where a person decided that it is there, it is found by its code.
+        """Return the id of the voucher at the target. If a person decided that it was issued, it is found by its code.
 
         Raises:
             CannotUndo: if it cannot be found.
@@ -109,23 +111,23 @@ class Undo:
         if code is not None and row.planned.destination is not None and not row.planned.destination.new_code:
             with suppress(VoucherNotFound):
                 return context.retry_while_safe(lambda: context.gateway.provider(context.target).find(code)).id
-        raise CannotUndo(f"somebody decided that it is at the target, but it is not found: {operation_of(created)}")
+        raise CannotUndo(f"it was decided by hand that the target has it, but it is not found: {operation_of(created)}")
 
     def withdraw_from_target(self, row: VoucherRow, target_id: str, step: str = "back") -> None:
-        """Make the voucher at the target unspendable, if nothing was spent of it.
+        """Make the voucher at the target unspendable, if nothing was spent from it.
 
         Raises:
-            CannotUndo: if something was, or there is no way.
+            CannotUndo: if something was spent, or the target has no operation for it.
         """
         seen = self.require_unspent(row, target_id, step)
         if seen is not None:
-            self._stop(row, target_id, seen, step)
+            self._make_unspendable(row, target_id, seen, step)
 
     def require_unspent(self, row: VoucherRow, target_id: str, step: str = "back") -> VoucherReading | None:
-        """Make sure that nothing was spent of the voucher at the target, unless it was taken back already.
+        """Check that nothing was spent from the voucher at the target, unless it was withdrawn already.
 
         Returns:
-            the voucher; None if it was deleted by us.
+            the voucher; None if we deleted it.
 
         Raises:
             CannotUndo: if something was spent, or the voucher is gone.
@@ -145,28 +147,28 @@ class Undo:
         context = self._context
         return context.may_have_run(context.target, Operation.REDEEM, row, f"{step}-empty")
 
-    def _stop(self, row: VoucherRow, target_id: str, seen: VoucherReading, step: str) -> None:
+    def _make_unspendable(self, row: VoucherRow, target_id: str, seen: VoucherReading, step: str) -> None:
         context, can = self._context, self._context.target_can
         if can.of(Operation.DEACTIVATE).available:
             if seen.voucher.status is not Status.INACTIVE:
                 self._change(Operation.DEACTIVATE, context.target, target_id, row, f"{step}-stop")
-                self._check_at_rest(row, target_id, step)
+                self._require_stopped(row, target_id, step)
             self._delete(row, target_id, step)
         elif _expires(can):
             self._expire(row, target_id, context.past_date(), f"{step}-stop")
-            self._check_at_rest(row, target_id, step, before=seen.voucher.valid_until)
+            self._require_stopped(row, target_id, step, before=seen.voucher.valid_until)
         elif can.of(Operation.REDEEM).available and seen.voucher.code is not None:
             self._empty(row, seen.voucher, f"{step}-empty")
         else:
-            raise CannotUndo("the target has no way to make a voucher unspendable")
+            raise CannotUndo("the target has no operation that makes a voucher unspendable")
 
-    def _check_at_rest(self, row: VoucherRow, target_id: str, step: str, before: datetime | None = None) -> None:
-        """Look at a voucher that was stopped: only now does its value stand still. If it was spent of, it is freed."""
+    def _require_stopped(self, row: VoucherRow, target_id: str, step: str, before: datetime | None = None) -> None:
+        """Read a voucher that was stopped: its value cannot change now. If it was used, make it spendable again."""
         context = self._context
         seen = context.read(context.target, target_id)
         until = seen.voucher.valid_until
         if seen.voucher.status is not Status.INACTIVE and (until is None or until > context.header.made_at):
-            raise CannotUndo(f"it is spendable at {context.target} again: somebody has changed it there")
+            raise CannotUndo(f"it is spendable at {context.target} again: it was changed there by hand")
         try:
             _check_unspent(seen, row, context.target)
         except CannotUndo:
@@ -191,24 +193,24 @@ class Undo:
             )
 
     def _delete(self, row: VoucherRow, target_id: str, step: str) -> None:
-        """Delete what is inactive already, where that is possible, so that its code is free again."""
+        """Delete the inactive voucher if the target can, so that its code is free again."""
         context = self._context
         if not context.target_can.of(Operation.DELETE).available:
             return
         kwargs = context.call_kwargs(row, f"{step}-delete")
-        with suppress(Declined):  # it was charged once, say; inactive it stays in any case
+        with suppress(Declined):  # such as a voucher that was used once; it stays inactive
             context.retry_while_safe(
                 lambda: context.gateway.delete(context.target, target_id, "its move was undone", **kwargs)
             )
 
     def restoring(self, row: VoucherRow) -> bool:
-        """Whether something was done already that makes the voucher spendable at the source."""
+        """Return whether a step that restores the source may have run already."""
         context = self._context
-        steps = ((Operation.UPDATE, RESTORE), (Operation.REFUND, REFILL), (Operation.ACTIVATE, THAW))
+        steps = ((Operation.UPDATE, RESTORE), (Operation.REFUND, REFUND), (Operation.ACTIVATE, REACTIVATE))
         return any(context.may_have_run(context.source, verb, row, step) for verb, step in steps)
 
     def restore_source(self, row: VoucherRow) -> str:
-        """Make the source what it was, as far as it was changed, and return what of that is worth telling."""
+        """Restore the source as far as it was changed, and return what is worth telling of that."""
         context = self._context
         gateway, source, id = context.gateway, context.source, row.planned.source_id
         if context.has_succeeded(source, Operation.UPDATE, row, RETIRE):
@@ -217,13 +219,13 @@ class Undo:
             context.retry_while_safe(lambda: gateway.update(source, id, changes, **kwargs))
         entry = context.entry(source, Operation.REDEEM, row, RETIRE)
         if entry is not None and entry.state is OperationState.SUCCEEDED:
-            emptied = entry.replay()
-            assert isinstance(emptied, Redemption)
-            again = context.call_kwargs(row, REFILL)
-            context.retry_while_safe(lambda: gateway.refund(source, emptied, **again))
+            redemption = entry.replay()
+            assert isinstance(redemption, Redemption)
+            kwargs = context.call_kwargs(row, REFUND)
+            context.retry_while_safe(lambda: gateway.refund(source, redemption, **kwargs))
         if context.has_succeeded(source, Operation.DEACTIVATE, row, FREEZE):
-            thawed = self._change(Operation.ACTIVATE, source, id, row, THAW)
-            return _validity_change_text(row.planned.valid_until, thawed.valid_until)
+            reactivated = self._change(Operation.ACTIVATE, source, id, row, REACTIVATE)
+            return _validity_change_text(row.planned.valid_until, reactivated.valid_until)
         return ""
 
     def _change(self, verb: Operation, account: str, id: str, row: VoucherRow, step: str) -> Any:
@@ -243,10 +245,10 @@ def _check_unspent(seen: VoucherReading, row: VoucherRow, account: str) -> None:
 
 
 def _validity_change_text(before: datetime | None, after: datetime | None) -> str:
-    """Say so where activation gave a voucher another end of validity than it had (JTL counts anew)."""
+    """Return a sentence if activation changed the end of validity (JTL counts again from activation)."""
     if after is None or _day(before) == _day(after):
         return ""
-    return f"thawed, it is valid until {_day(after)}, before it was {_day(before)}"
+    return f"since its activation it is valid until {_day(after)}, before it was {_day(before)}"
 
 
 def _day(moment: datetime | None) -> str:

@@ -1,4 +1,4 @@
-"""Reading both sides of a migration as a whole, for its verification."""
+"""Reads both sides of a migration completely, for its verification."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from datetime import timedelta
 from typing import Final
 
 from voucher_gateway.errors import VoucherNotFound
+from voucher_gateway.migration.plan.code_index import fingerprint
 from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
-from voucher_gateway.migration.run.source_check import MOVE
 from voucher_gateway.migration.verify.store import ListedVoucher, VerificationStore, ends_text
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Voucher
 
 _CLOCKS_APART: Final = timedelta(days=1)
-"""What was made at the target that long before the plan is surely none of its vouchers."""
+"""A voucher that was created at the target this long before the plan is not one of the plan."""
 
 
-def read_target(context: MigrationContext, evidence: VerificationStore) -> None:
+def read_target(context: MigrationContext, store: VerificationStore) -> None:
     """Read all vouchers of the target that may be those of the plan, with their codes."""
-    evidence.add_issued_ids(_issued_by_plan(context))
-    with context.gateway.vouchers(context.target, _lately(context)) as listing:
-        evidence.target(_with_codes(context, listing, evidence.key_id))
-    evidence.match_vouchers()
+    store.add_issued_ids(_issued_by_plan(context))
+    with context.gateway.vouchers(context.target, _created_since_plan(context)) as listing:
+        store.target(_with_codes(context, listing, store.key_id))
+    store.match_vouchers()
 
 
 def _issued_by_plan(context: MigrationContext) -> Iterator[tuple[int, str]]:
-    """Give what the plan has issued by the journal: the voucher's number and its id at the target, in that order."""
+    """Yield the number and the id at the target of each voucher that the plan has issued, as the journal knows."""
     for step, voucher_id in context.journal.issued_by_plan(context.target, context.plan_id):
         yield int(step.partition(".")[0]), voucher_id
 
 
-def _lately(context: MigrationContext) -> VoucherQuery | None:
-    """Leave out what was there long before, where the vendor can: its codes would take a request each."""
+def _created_since_plan(context: MigrationContext) -> VoucherQuery | None:
+    """Return a query for recent vouchers, if the vendor can filter them: each code may take a request."""
     if "created_from" not in context.target_can.listing.filters:
         return None
     return VoucherQuery(created_from=context.header.made_at - _CLOCKS_APART)
@@ -43,7 +43,7 @@ def _with_codes(
 ) -> Iterator[tuple[ListedVoucher, str | None]]:
     keys = context.journal.keys
 
-    def whole(voucher: Voucher) -> tuple[ListedVoucher, str | None] | None:
+    def read_with_code(voucher: Voucher) -> tuple[ListedVoucher, str | None] | None:
         seen = VoucherReading(voucher=voucher, remaining=voucher.remaining)
         if (voucher.code is None and context.target_can.codes.readable) or voucher.remaining is None:
             try:
@@ -51,26 +51,26 @@ def _with_codes(
             except VoucherNotFound:
                 return None
         code = seen.voucher.code
-        mark = None if code is None else keys.fingerprint(code, provider=MOVE, host=MOVE, key_id=key_id)
+        mark = None if code is None else fingerprint(keys, code, key_id)
         return _listed_voucher(seen), mark
 
-    yield from (reading for reading in context.ordered_map(whole, listed) if reading is not None)
+    yield from (reading for reading in context.ordered_map(read_with_code, listed) if reading is not None)
 
 
-def read_source(context: MigrationContext, evidence: VerificationStore) -> None:
-    """Read the planned vouchers at the source: from its list, and those that are not in it one by one."""
+def read_source(context: MigrationContext, store: VerificationStore) -> None:
+    """Read the planned vouchers at the source: from its list, and one by one if they are not in it."""
     with context.gateway.vouchers(context.source) as listing:
         seen = (VoucherReading(voucher=voucher, remaining=voucher.remaining) for voucher in listing)
-        evidence.source(_listed_voucher(reading) for reading in seen if reading.remaining is not None)
+        store.source(_listed_voucher(reading) for reading in seen if reading.remaining is not None)
 
-    def one_by_one(id: str) -> ListedVoucher | None:
+    def read_one(id: str) -> ListedVoucher | None:
         try:
             return _listed_voucher(context.read(context.source, id))
         except VoucherNotFound:
-            return None  # deleted: nobody can spend it
+            return None  # deleted, so it cannot be spent
 
-    missing = context.ordered_map(one_by_one, evidence.not_at_source())
-    evidence.source(voucher for voucher in missing if voucher is not None)
+    missing = context.ordered_map(read_one, store.not_at_source())
+    store.source(voucher for voucher in missing if voucher is not None)
 
 
 def _listed_voucher(seen: VoucherReading) -> ListedVoucher:

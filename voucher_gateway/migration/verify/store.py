@@ -1,4 +1,4 @@
-"""What a plan says and what both sides show, in a temporary file, to be joined there."""
+"""Keeps a plan and what was read from both sides in a temporary file, and joins them there."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ CREATE TABLE joined (number INTEGER, id TEXT, PRIMARY KEY (number, id));
 
 @attrs.frozen(kw_only=True)
 class ListedVoucher:
-    """A voucher as one side shows it.
+    """A voucher as it was read from one side.
 
     Attributes:
-        id: the vendor's.
-        initial: its value at first, as far as it is told.
-        remaining: what is left of it.
+        id: the vendor's id.
+        initial: its initial value; None if the vendor does not say.
+        remaining: what is left on it.
         ends: the end of its validity, as sortable text.
-        status: active or not, where the vendor says so.
+        status: its status; None if the vendor has none.
     """
 
     id: str
@@ -49,21 +49,21 @@ class ListedVoucher:
 
 
 class VerificationStore:
-    """A temporary database. It holds no codes, and is gone when it is closed or the process ends."""
+    """A temporary database. It holds no codes, and is deleted when it is closed or the process ends."""
 
     def __init__(self) -> None:
-        # Without a name SQLite makes a temporary file that nobody else sees.
+        # Without a name SQLite creates a temporary file that no other process sees.
         self._connection = sqlite3.connect("")
         self._connection.executescript(_TABLES)
         self.key_id: str | None = None
         """The key of the plan's fingerprints."""
 
     def close(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
         self._connection.close()
 
     def plan(self, planned: Iterable[PlannedVoucher]) -> None:
-        """Take down what was planned."""
+        """Store the planned vouchers."""
 
         def row(voucher: PlannedVoucher) -> tuple[Any, ...]:
             self.key_id = self.key_id or voucher.key_id
@@ -83,12 +83,12 @@ class VerificationStore:
         )
 
     def add_issued_ids(self, issued: Iterable[tuple[int, str]]) -> None:
-        """Take down under which ids vouchers were issued at the target: pairs of number and id, the last one counts."""
+        """Store the ids of issued vouchers at the target: pairs of number and id; the last pair of a number counts."""
         rows = ((target_id, number) for number, target_id in issued)
         self._insert("UPDATE planned SET target_id = ? WHERE number = ?", rows)
 
     def target(self, rows: Iterable[tuple[ListedVoucher, str | None]]) -> None:
-        """Take down what the target shows: vouchers, with the fingerprint of the code where it could be read."""
+        """Store the vouchers of the target, each with the fingerprint of its code if that could be read."""
         self._insert(
             "INSERT OR REPLACE INTO target (id, fingerprint, currency, initial, remaining, ends, status)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -99,7 +99,7 @@ class VerificationStore:
         )
 
     def source(self, rows: Iterable[ListedVoucher]) -> None:
-        """Take down what the source shows."""
+        """Store the vouchers of the source that are planned."""
         self._insert(
             "INSERT OR REPLACE INTO source (id, currency, remaining, ends, status)"
             " SELECT ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM planned WHERE source_id = ?)",
@@ -107,12 +107,12 @@ class VerificationStore:
         )
 
     def not_at_source(self) -> list[str]:
-        """Return the planned vouchers that the source has not shown so far."""
+        """Return the source ids of the planned vouchers that are not stored for the source yet."""
         query = "SELECT source_id FROM planned WHERE source_id NOT IN (SELECT id FROM source) ORDER BY number"
         return [str(row[0]) for row in self._connection.execute(query)]
 
     def match_vouchers(self) -> None:
-        """Put the two sides together: by their codes, and by their ids where one of the codes is not known."""
+        """Match planned vouchers with the target: by code, and by id if one of the codes is not known."""
         self._connection.execute(
             "INSERT INTO joined SELECT planned.number, target.id FROM planned JOIN target USING (fingerprint)"
         )
@@ -122,7 +122,7 @@ class VerificationStore:
         )
 
     def each(self) -> Iterator[tuple[PlannedVoucher, list[ListedVoucher], ListedVoucher | None]]:
-        """Give every planned voucher with what the target and the source show of it."""
+        """Yield every planned voucher with its vouchers at the target and at the source."""
         for number, text, source_id in self._connection.execute(
             "SELECT number, json, source_id FROM planned ORDER BY number"
         ):
@@ -141,16 +141,16 @@ class VerificationStore:
             )
 
     def record_usage(self, target_id: str, issued: Money, used: Money) -> None:
-        """Take down what was issued for a voucher, and what was used of it since."""
+        """Store what was issued for a voucher, and what was used of it since."""
         values = (issued.minor, used.minor, target_id)
         self._connection.execute("UPDATE target SET initial = ?, used = ? WHERE id = ?", values)
 
     def note_unspendable(self, side: Literal["source", "target"], id: str) -> None:
-        """Take down that nobody can spend a voucher at one side, whatever is on it."""
+        """Store that a voucher cannot be spent at one side, whatever is left on it."""
         self._connection.execute(f"UPDATE {side} SET remaining = 0 WHERE id = ?", (id,))  # noqa: S608 - one of two
 
     def count_unmatched_codes(self) -> int:
-        """Return how many vouchers were to keep their codes, and the target does not show them."""
+        """Return how many vouchers keep their codes, but the target does not show them."""
         query = (
             "SELECT count(*) FROM joined JOIN planned USING (number) JOIN target ON target.id = joined.id"
             " WHERE planned.fingerprint IS NOT NULL AND target.fingerprint IS NULL"
@@ -158,11 +158,11 @@ class VerificationStore:
         return int(self._connection.execute(query).fetchone()[0])
 
     def count(self) -> int:
-        """Return how many vouchers are planned."""
+        """Return the number of planned vouchers."""
         return int(self._connection.execute("SELECT count(*) FROM planned").fetchone()[0])
 
     def totals(self) -> dict[str, dict[str, Money]]:
-        """Return the sums by currency, by the names of `verifying.Total`."""
+        """Return the sums by currency, under the names of the attributes of `Total`."""
         sums = self._connection.execute(
             "SELECT currency, sum(minor), 'before' FROM planned GROUP BY currency"
             " UNION ALL SELECT currency, sum(initial), 'at_target' FROM target"
@@ -181,8 +181,8 @@ class VerificationStore:
         return dict(sorted(totals.items()))
 
     def _insert(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        waiting = iter(rows)
-        while batch := list(itertools.islice(waiting, _BATCH)):
+        rest = iter(rows)
+        while batch := list(itertools.islice(rest, _BATCH)):
             self._connection.executemany(statement, batch)
 
 

@@ -1,9 +1,8 @@
-"""Proving what a migration came to, by reading both sides again; the run's own records are not asked.
+"""Proves the result of a migration by reading both sides again. The records of the run are not used.
 
-The plan says what was to be. The source and the target are listed, what is found is joined with the plan in a file of
-its own, and every difference is named. A voucher at the target is recognised by its code's fingerprint. Only where it
-got a new code, which the plan cannot know, or the target does not show its code, the journal's record of its issuing
-says which one it is.
+The source and the target are listed, and the vouchers are joined with the plan in a temporary file. A voucher at the
+target is recognised by the fingerprint of its code. If it got a new code, which the plan cannot know, or if the target
+does not show its code, it is recognised by the id in the journal's record of its issue.
 """
 
 from __future__ import annotations
@@ -28,15 +27,14 @@ from voucher_gateway.money import Money
 
 @attrs.frozen(kw_only=True)
 class Total:
-    """What one currency came to.
+    """The sums of one currency.
 
     Attributes:
         before: the planned value.
         at_target: what was issued for it at the target.
-        used: what was spent, given back or added there since, as the target's records tell it: negative where more
-            was spent.
-        left: what is on those vouchers now, without those that should be spendable and are not.
-        at_source: what could still be spent at the source; after a rollback, what is there as it was before.
+        used: what was spent, refunded or added there since, by the records of the target; negative if more was spent.
+        left: what is on those vouchers now, without vouchers that should be spendable and are not.
+        at_source: what can still be spent at the source; after a rollback, what is there as it was before.
     """
 
     before: Money
@@ -46,7 +44,7 @@ class Total:
     at_source: Money
 
     def is_balanced(self, *, source_whole: bool, copied: bool) -> bool:
-        """Whether it adds up to the cent."""
+        """Return whether the sums agree to the last digit."""
         nothing = Money.zero(self.before.currency)
         if source_whole:
             return self.at_source == self.before and self.left == nothing
@@ -56,16 +54,16 @@ class Total:
 
 @attrs.frozen(kw_only=True)
 class Verification:
-    """What reading both sides again showed.
+    """The result of reading both sides again.
 
     Attributes:
         plan_id: the plan.
-        rolled_back: whether the source is expected whole, as the plan was rolled back.
+        rolled_back: whether the plan was rolled back, so that the vouchers are expected at the source.
         vouchers: how many vouchers the plan carries.
         as_expected: how many of them are as they should be.
-        codes_not_compared: how many of them were recognised at the target by their ids, as it shows no code of theirs.
-        totals: by currency.
-        differences: everything that is not as it should be.
+        codes_not_compared: how many were recognised at the target by their ids, as the target does not show the codes.
+        totals: the sums by currency.
+        differences: all differences.
     """
 
     plan_id: str
@@ -78,7 +76,7 @@ class Verification:
 
     @property
     def proved(self) -> bool:
-        """Whether everything is as it should be."""
+        """Whether there are no differences."""
         return not self.differences
 
 
@@ -95,16 +93,16 @@ def verify_plan(gateway: Gateway, plan: Path | Plan) -> Verification:
         ConfigurationError: if the plan was changed, or is for other accounts.
         VoucherGatewayError: if a side cannot be read.
     """
-    with open_plan(plan) as opened, closing(VerificationStore()) as evidence:
+    with open_plan(plan) as opened, closing(VerificationStore()) as store:
         context = MigrationContext(gateway, opened.id, opened.header)
         state = MigrationState(context.journal.database, opened.id, opened.header)
         rolled_back = state.plan_state() is PlanState.ROLLED_BACK
-        evidence.plan(opened.carried_vouchers())
-        read_target(context, evidence)
-        read_source(context, evidence)
-        differences = tuple(check_all(context, evidence, rolled_back=rolled_back))
-        totals = {currency: Total(**parts) for currency, parts in evidence.totals().items()}
-        vouchers, not_compared = evidence.count(), evidence.count_unmatched_codes()
+        store.plan(opened.carried_vouchers())
+        read_target(context, store)
+        read_source(context, store)
+        differences = tuple(check_all(context, store, rolled_back=rolled_back))
+        totals = {currency: Total(**parts) for currency, parts in store.totals().items()}
+        vouchers, not_compared = store.count(), store.count_unmatched_codes()
     wrong = Counter(difference.number for difference in differences if difference.number is not None)
     unbalanced = tuple(
         Difference.of_total(currency, attrs.asdict(total, recurse=False))

@@ -1,0 +1,269 @@
+"""Reads the vouchers of the source as far as a plan needs them, and decides what becomes of each."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from functools import partial
+from typing import Final, Self
+
+import attrs
+
+from voucher_gateway.capabilities import Capabilities, Operation
+from voucher_gateway.concurrency import ordered_map
+from voucher_gateway.errors import AccessDenied, VoucherNotFound
+from voucher_gateway.journal.journal import Journal
+from voucher_gateway.listing.listing import Listing
+from voucher_gateway.listing.page import ListingReport
+from voucher_gateway.listing.resume_token import key_digest
+from voucher_gateway.masking import Code
+from voucher_gateway.migration.plan.assess import Assessment, Target, assess, kind_of
+from voucher_gateway.migration.plan.code_index import SourceCodes, TargetCodes, fingerprint
+from voucher_gateway.migration.plan.model import Action, Kind, PlanHeader, PlannedVoucher
+from voucher_gateway.migration.plan.policy import Policy, Recode, Retire
+from voucher_gateway.migration.run.rate_limit import Rates
+from voucher_gateway.models.requests import VoucherQuery
+from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.provider import VoucherProvider
+
+_TWICE: Final = "its code is there twice at the source"
+_MOVED: Final = "another plan has moved it already, or is moving it"
+_CLOCK_MARGIN: Final = timedelta(seconds=2)
+"""The clock of a vendor is known from a header with whole seconds, from the time when a response was made."""
+
+
+def listing_of(provider: VoucherProvider, *, dated: bool) -> Listing[Voucher]:
+    """Return the list of the source.
+
+    If the vendor can filter by creation, vouchers that are created during the scan are left out. The list can then only
+    shrink, and a total that stays the same proves that nothing changed. Otherwise a deleted and a new voucher could
+    hide each other behind the same total.
+
+    Args:
+        provider: the source.
+        dated: whether its clock is known.
+    """
+    query = None
+    if dated and "created_to" in provider.capabilities.listing.filters:
+        query = VoucherQuery(created_to=provider.vendor_now() + _CLOCK_MARGIN)
+    return provider.vouchers(query)
+
+
+class SecretReader:
+    """Reads what a list does not show: the code, the PIN and what is left.
+
+    Args:
+        provider: the source.
+        rates: its rate limit.
+        pins: whether to read PINs also if the list shows the code.
+
+    Attributes:
+        gone: the ids of vouchers that were listed, but did not exist any more when they were read.
+    """
+
+    def __init__(self, provider: VoucherProvider, rates: Rates, *, pins: bool = False) -> None:
+        self._provider = provider
+        self._rates = rates
+        self._pins = pins
+        self._requests = provider.capabilities.requests_per_operation.get(Operation.GET, 1)
+        self.gone: list[str] = []
+
+    def complete(self, voucher: Voucher) -> Voucher:
+        """Return the voucher with its secrets, as far as they may be read. Several threads may call this."""
+        if self._is_hidden(voucher) and self._provider.capabilities.codes.readable:
+            for _ in range(self._requests):
+                self._rates.wait(self._provider.account)
+            try:
+                shown = self._provider.get(voucher.id, secrets=True)
+            except AccessDenied:
+                return voucher  # the login may not read it: the voucher is reported as unreadable
+            except VoucherNotFound:
+                self.gone.append(voucher.id)
+                return attrs.evolve(voucher, remaining=None)
+            voucher = _merge_readings(voucher, shown)
+        if voucher.remaining is None and voucher.code is not None:
+            self._rates.wait(self._provider.account)
+            try:
+                voucher = _merge_readings(voucher, self._provider.find(voucher.code))
+            except VoucherNotFound:
+                self.gone.append(voucher.id)
+        return voucher
+
+    def _is_hidden(self, voucher: Voucher) -> bool:
+        return voucher.code is None or (self._pins and voucher.pin is None)
+
+
+def pins_are_asked_for(source: Capabilities, target: Capabilities) -> bool:
+    """Return whether the plan must read PINs that the list does not show, because the target may lose them."""
+    if source.record or "pin" not in source.stored_fields:  # a record has only what it shows
+        return False
+    ours, theirs = source.max_text_lengths.get("pin"), target.max_text_lengths.get("pin")
+    shorter = theirs is not None and (ours is None or ours > theirs)
+    return "pin" not in target.stored_fields or shorter
+
+
+def _merge_readings(listed: Voucher, shown: Voucher) -> Voucher:
+    """Return both readings of a voucher as one; the later one has precedence."""
+    fields = (field for field in attrs.fields(Voucher) if field.eq and field.name not in ("account", "id"))
+    known_fields = {
+        field.name: getattr(shown, field.name) for field in fields if getattr(shown, field.name) is not None
+    }
+    unread = (listed.unread | shown.unread) - {*known_fields}
+    return attrs.evolve(listed, **known_fields, unread=unread)
+
+
+class ReservedVouchers:
+    """The vouchers of an account that have reservations, as far as the journal knows.
+
+    The journal does not know reservations of other systems.
+    """
+
+    def __init__(self, journal: Journal, provider: VoucherProvider) -> None:
+        self._journal = journal
+        self._provider = provider
+        self._ids: set[str] = set()
+        self._marks: dict[str, set[str]] = {}
+        for _, entry in journal.standing_holds(account=provider.account, at=provider.vendor_now()):
+            if entry.voucher_id is not None:
+                self._ids.add(entry.voucher_id)
+            if entry.target.fingerprint is not None:
+                self._marks.setdefault(entry.target.key_id, set()).add(entry.target.fingerprint)
+
+    def on(self, voucher_id: str, code: Code | None) -> bool:
+        """Return whether this voucher has a reservation."""
+        if voucher_id in self._ids:
+            return True
+        provider, keys = self._provider, self._journal.keys
+        return code is not None and any(
+            keys.fingerprint(code, provider=provider.name, host=provider.host, key_id=key_id) in marks
+            for key_id, marks in self._marks.items()
+        )
+
+
+class IdSet:
+    """A set of ids that keeps one small hash of each."""
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self._known = {key_digest(voucher_id) for voucher_id in ids}
+
+    @classmethod
+    def empty(cls) -> Self:
+        """Return an empty set."""
+        return cls(())
+
+    @classmethod
+    def of_moves_from(cls, journal: Journal, account: str) -> Self:
+        """Return the ids of an account that plans move or have moved."""
+        return cls(journal.moved_ids(account))
+
+    def __contains__(self, id: str) -> bool:
+        return key_digest(id) in self._known
+
+
+class SourceScanner:
+    """Reads the source and decides what becomes of each voucher.
+
+    Args:
+        journal: has the keys of fingerprints, the reservations and the earlier moves.
+        source: the source.
+        goal: what is known of the target.
+        target: the target.
+        policy: what the owner decided.
+        header: the header of the plan.
+        left_out: the ids of vouchers that are left out of the plan.
+
+    Attributes:
+        codes: the codes that were read.
+        report: the report of the listing; it is set when `plan` has ended.
+    """
+
+    report: ListingReport
+
+    def __init__(
+        self,
+        journal: Journal,
+        source: VoucherProvider,
+        goal: Target,
+        target: VoucherProvider,
+        policy: Policy,
+        header: PlanHeader,
+        left_out: IdSet,
+    ) -> None:
+        self._keys = journal.keys
+        self._source = source
+        self._goal = goal
+        self._policy = policy
+        self._header = header
+        self._retire = Retire(header.retire)
+        self._left_out = left_out
+        rates = Rates(header.rates, threading.Event())
+        self._secrets = SecretReader(source, rates, pins=pins_are_asked_for(source.capabilities, goal.capabilities))
+        self._held = ReservedVouchers(journal, source)
+        self._moved = IdSet.empty() if header.copy else IdSet.of_moves_from(journal, source.account)
+        self._taken = TargetCodes(target, journal.keys, rates)
+        self.codes = SourceCodes()
+
+    def plan(self, *, dated: bool) -> Iterator[PlannedVoucher]:
+        """Yield every voucher of the source, in the order of its list.
+
+        Args:
+            dated: whether the clock of the source is known.
+        """
+        with listing_of(self._source, dated=dated) as listing:
+            wanted = (voucher for voucher in listing if voucher.id not in self._left_out)
+            for number, planned in enumerate(ordered_map(self._plan_voucher, wanted, self._header.workers), 1):
+                if planned.fingerprint is not None:
+                    self.codes.add(planned.fingerprint)
+                yield attrs.evolve(planned, number=number)
+            self.report = _with_gone(listing.report, len(self._secrets.gone))
+
+    def resolve_duplicate_code(self, planned: PlannedVoucher) -> PlannedVoucher:
+        """Return what becomes of a voucher, now that all codes are known: its code may be there twice."""
+        if planned.destination is None or not self.codes.twice(planned.fingerprint):
+            return planned
+        if self._policy.code_taken is Recode.REFUSE:
+            return attrs.evolve(planned, action=Action.REFUSE, reasons=(_TWICE,), destination=None)
+        losses = tuple(sorted({*planned.losses, "code"}))
+        return attrs.evolve(planned, losses=losses, destination=attrs.evolve(planned.destination, new_code=True))
+
+    def _plan_voucher(self, voucher: Voucher) -> PlannedVoucher:
+        """Return what becomes of one voucher. Reads what is needed for that; several threads call this."""
+        at = self._header.made_at
+        kind = kind_of(voucher, at)
+        if kind is Kind.UNREADABLE or self._policy.action(kind) is Action.CARRY:
+            voucher = self._secrets.complete(voucher)
+        held = self._held.on(voucher.id, voucher.code)
+        decide = partial(assess, voucher, self._goal, self._policy, at=at, retire=self._retire, held=held)
+        assessment = decide()
+        mark = None if voucher.code is None else fingerprint(self._keys, voucher.code)
+        if assessment.action is Action.CARRY and voucher.id in self._moved:
+            assessment = attrs.evolve(assessment, action=Action.REFUSE, reasons=(_MOVED,), destination=None)
+        elif assessment.action is Action.CARRY and voucher.code is not None and mark is not None:
+            assessment = decide(taken=True) if self._taken.has(voucher.code, mark) else assessment
+        return self._line(voucher, assessment, mark)
+
+    def _line(self, voucher: Voucher, assessment: Assessment, mark: str | None) -> PlannedVoucher:
+        return PlannedVoucher(
+            number=0,
+            source_id=voucher.id,
+            code=None if voucher.code is None else str(voucher.code),
+            fingerprint=mark,
+            key_id=None if mark is None else self._keys.newest,
+            kind=assessment.kind,
+            initial=voucher.initial,
+            remaining=voucher.remaining,
+            status=voucher.status,
+            valid_until=voucher.valid_until,
+            action=assessment.action,
+            reasons=assessment.reasons,
+            losses=assessment.losses,
+            destination=assessment.destination,
+        )
+
+
+def _with_gone(report: ListingReport, gone: int) -> ListingReport:
+    if not gone:
+        return report
+    problem = f"{gone} of the listed vouchers were gone when they were looked at"
+    return attrs.evolve(report, consistent=False, problems=(*report.problems, problem))
