@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from voucher_gateway.capabilities import RISKS
+from voucher_gateway.emulation.registry import RISKS
 from voucher_gateway.errors import Declined, OutcomeUnknown, UnsupportedOperation
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.instants import now
