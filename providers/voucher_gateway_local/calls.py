@@ -114,7 +114,9 @@ class Changes:
                     " a new reference"
                 )
             row = (
-                connection.execute(SHOWN_BY_NUMBER, {"number": entry["voucher"], "now": call.moment}).mappings().first()
+                connection.execute(SHOWN_BY_NUMBER, {"voucher_number": entry["voucher"], "now": call.moment})
+                .mappings()
+                .first()
             )
         assert row is not None  # an entry's voucher is never removed
         return row, entry

@@ -103,7 +103,7 @@ class LockedVoucher:
         Raises:
             VoucherNotFound: if there is none.
         """
-        locked = cls._of(connection, LOCKED_BY_NUMBER, {"number": number}, "number")
+        locked = cls._of(connection, LOCKED_BY_NUMBER, {"voucher_number": number}, "number")
         if locked.row["deleted_at"] is not None:
             raise VoucherNotFound("the voucher was deleted")
         return locked

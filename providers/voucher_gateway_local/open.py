@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, make_url
 from voucher_gateway.provider_api import ConfigurationError, DatabaseUrl, Secret, format_micros, now
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.key_file import MIN_KEY_BYTES, key_file, make_key, read_key
-from voucher_gateway.storage.locks import one_at_a_time
+from voucher_gateway.storage.locks import lock_in_transaction
 from voucher_gateway_local.settings import LocalSettings
 from voucher_gateway_local.tables import VOUCHERS, keys, vouchers
 from voucher_gateway_local.vault import Vault, require_cryptography
@@ -123,7 +123,7 @@ def _vault(database: Database, settings: LocalSettings) -> Vault:
     key = _key(database, settings, used=used)
     former = [_long_enough(source.get(), "a former key") for source in settings.former_keys]
     with database.write() as connection:
-        one_at_a_time(connection, "local keys")
+        lock_in_transaction(connection, "local keys")
         return _open_vault(connection, key, former)
 
 

@@ -46,7 +46,9 @@ def resolve(book: OpenDatabase, intent: Intent, make_voucher: Callable[[Row], Vo
     entry = found.entry
     with book.database.read() as connection:
         row = (
-            connection.execute(SHOWN_BY_NUMBER, {"number": entry["voucher"], "now": format_micros(intent.sent_at)})
+            connection.execute(
+                SHOWN_BY_NUMBER, {"voucher_number": entry["voucher"], "now": format_micros(intent.sent_at)}
+            )
             .mappings()
             .first()
         )

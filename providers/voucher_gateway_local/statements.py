@@ -60,7 +60,7 @@ LAST_REMAINING: Final = _last.c.after
 THERE: Final = vouchers.c.deleted_at.is_(None)
 _BY_FINGERPRINT: Final = vouchers.c.fingerprint == sa.bindparam("fingerprint")
 _BY_ID: Final = (vouchers.c.id == sa.bindparam("id")) & THERE
-_BY_NUMBER: Final = vouchers.c.number == sa.bindparam("number")
+_BY_NUMBER: Final = vouchers.c.number == sa.bindparam("voucher_number")
 
 SHOWN_BY_FINGERPRINT: Final = SHOWN.where(_BY_FINGERPRINT)
 SHOWN_BY_ID: Final = SHOWN.where(_BY_ID)

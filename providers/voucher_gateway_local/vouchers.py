@@ -125,7 +125,7 @@ def _random(alphabet: str, length: int) -> str:
 
 def read_row(connection: Connection, number: int, call: Call) -> Row:
     """Return a voucher as it is now, within a transaction."""
-    row = connection.execute(SHOWN_BY_NUMBER, {"number": number, "now": call.moment}).mappings().first()
+    row = connection.execute(SHOWN_BY_NUMBER, {"voucher_number": number, "now": call.moment}).mappings().first()
     assert row is not None
     return row
 
@@ -133,7 +133,7 @@ def read_row(connection: Connection, number: int, call: Call) -> Row:
 def change_columns(connection: Connection, voucher: LockedVoucher, call: Call, **values: Any) -> Written:
     """Change columns of a voucher, and write down what it is then."""
     row: Row = {**voucher.row, **values, "updated_at": call.moment}
-    connection.execute(CHANGE, {"number": row["number"], **{f"new_{name}": row[name] for name in CHANGEABLE}})
+    connection.execute(CHANGE, {"voucher_number": row["number"], **{f"new_{name}": row[name] for name in CHANGEABLE}})
     row = {**read_row(connection, row["number"], call), "updated_at": call.moment}  # as the entry to come shows it
     return row, voucher.add(call, state=state_of(row))
 
@@ -210,7 +210,7 @@ def delete(id: str, reason: str, call: Call) -> Callable[[Connection], Written]:
             rule = "no movement and no reservation"
             raise Rejected(f"only a voucher with {rule} can be deleted", fields=(FieldError(field="id", rule=rule),))
         entry = voucher.add(call, -voucher.remaining, state=json.dumps({"reason": reason}))
-        connection.execute(REMOVE, {"number": voucher.row["number"], "at": call.moment})
+        connection.execute(REMOVE, {"voucher_number": voucher.row["number"], "at": call.moment})
         return voucher.row, entry
 
     return act

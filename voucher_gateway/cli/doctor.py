@@ -25,8 +25,8 @@ from voucher_gateway.emulation.registry import emulated_operation
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.gateway.gateway import Gateway
-from voucher_gateway.journal.changed_references import fact_name, noted_changed_references
 from voucher_gateway.journal.records import OperationState
+from voucher_gateway.journal.resolution_queries import fact_name, noted_changed_references
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.storage.files import mode_warning
 

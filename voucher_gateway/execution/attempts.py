@@ -25,10 +25,10 @@ from voucher_gateway.errors import (
 )
 from voucher_gateway.execution.voucher_check import is_other_voucher
 from voucher_gateway.integrity import OTHER_VOUCHER, voucher_id_of
-from voucher_gateway.journal.changed_references import note_changed_reference
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import tag_of
 from voucher_gateway.journal.records import HoldRequest, OperationRecord, RequestResult
+from voucher_gateway.journal.resolution_queries import note_changed_reference
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.results import Redemption, Reservation, TopUp
 from voucher_gateway.outcome import Effect, Intent, Result

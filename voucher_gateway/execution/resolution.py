@@ -12,12 +12,11 @@ from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import ConfigurationError, OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.execution.voucher_check import may_concern_other_voucher
 from voucher_gateway.instants import now
-from voucher_gateway.journal.changed_references import changes_references
-from voucher_gateway.journal.duplicates import all_claimed_by_others, is_result_of_another
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import tag_of
 from voucher_gateway.journal.overwrites import OVERWRITE
 from voucher_gateway.journal.records import OperationRecord, OperationState, RequestRecord, RequestResult
+from voucher_gateway.journal.resolution_queries import all_claimed_by_others, changes_references, is_result_of_another
 from voucher_gateway.masking import Code
 from voucher_gateway.models.results import (
     Deletion,

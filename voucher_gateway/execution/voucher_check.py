@@ -5,8 +5,8 @@ from __future__ import annotations
 from voucher_gateway.errors import AccessDenied, UnsupportedOperation, VoucherGatewayError
 from voucher_gateway.integrity import OTHER_VOUCHER
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.known_vouchers import code_fingerprints, known_voucher
 from voucher_gateway.journal.records import OperationRecord, RequestRecord
+from voucher_gateway.journal.resolution_queries import code_fingerprints, known_voucher
 from voucher_gateway.masking import Code
 from voucher_gateway.provider import VoucherProvider
 

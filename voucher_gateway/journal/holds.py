@@ -31,7 +31,7 @@ from voucher_gateway.journal.schema import holds, requests
 from voucher_gateway.models.results import Redemption, Release, Reservation
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Effect, Intent, Result
-from voucher_gateway.storage.locks import one_at_a_time
+from voucher_gateway.storage.locks import lock_in_transaction
 
 
 class HoldState(enum.StrEnum):
@@ -75,10 +75,10 @@ _MARK_LIVE: Final = (
 _END: Final = (
     sa.update(holds)
     .where(
-        holds.c.host == sa.bindparam("host"),
+        holds.c.host == sa.bindparam("vendor_host"),
         holds.c.reservation_id == sa.bindparam("reservation"),
     )
-    .values(state=sa.bindparam("to"))
+    .values(state=sa.bindparam("new_state"))
 )
 
 
@@ -143,11 +143,11 @@ class Holds:
     def on_operation_closed(self, connection: Connection, entry: OperationRecord, result: Result | None) -> None:
         """Note what an operation that has come to an end means for holds."""
         if isinstance(result, Redemption) and result.reservation_id is not None:
-            parameters = {"host": entry.target.host, "reservation": result.reservation_id}
-            connection.execute(_END, {**parameters, "to": HoldState.CAPTURED.value})
+            parameters = {"vendor_host": entry.target.host, "reservation": result.reservation_id}
+            connection.execute(_END, {**parameters, "new_state": HoldState.CAPTURED.value})
         elif isinstance(result, Release):
-            parameters = {"host": entry.target.host, "reservation": result.reservation_id}
-            connection.execute(_END, {**parameters, "to": HoldState.RELEASED.value})
+            parameters = {"vendor_host": entry.target.host, "reservation": result.reservation_id}
+            connection.execute(_END, {**parameters, "new_state": HoldState.RELEASED.value})
 
     def on_request_finished(
         self, connection: Connection, operation_id: str, effect: Effect, reservation: Reservation | None
@@ -157,7 +157,7 @@ class Holds:
         if own is None:
             return
         # Before any row is changed: whoever has this lock may change ours too, and each would wait for the other.
-        one_at_a_time(connection, own["provider"], own["host"], own["fingerprint"])
+        lock_in_transaction(connection, own["provider"], own["host"], own["fingerprint"])
         if reservation is not None:
             self._on_reservation_made(connection, own, reservation)
         elif effect in (Effect.DECLINED, Effect.NOT_EXECUTED) and not _in_doubt(connection, operation_id):
@@ -200,7 +200,7 @@ class Holds:
         target = entry.target
         assert target.fingerprint is not None
         require_all_keys(connection, keys)
-        one_at_a_time(connection, target.provider, target.host, target.fingerprint)
+        lock_in_transaction(connection, target.provider, target.host, target.fingerprint)
         marks = keys.fingerprints(hold.code, provider=target.provider, host=target.host)
         voucher = {"provider": target.provider, "host": target.host, "mine": entry.id, "at": format_micros(vendor_now)}
         standing = [

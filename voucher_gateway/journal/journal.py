@@ -11,13 +11,11 @@ from datetime import datetime
 from typing import Any, Final
 
 import attrs
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.errors import OperationInProgress, VoucherGatewayError
+from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.instants import format_micros, now
-from voucher_gateway.journal import queries, statements
-from voucher_gateway.journal.errors import error_json
+from voucher_gateway.journal import queries, rows
 from voucher_gateway.journal.holds import Hold, Holds
 from voucher_gateway.journal.keycheck import require_right_keys
 from voucher_gateway.journal.keys import JournalKeys
@@ -35,15 +33,13 @@ from voucher_gateway.journal.records import (
 )
 from voucher_gateway.journal.refunds import RefundSums, check_refund, refund_sums
 from voucher_gateway.journal.restore_guard import RestoreGuard
-from voucher_gateway.journal.results import read_result, write_result
-from voucher_gateway.journal.schema import operations
+from voucher_gateway.journal.results import read_result, write_error, write_result
 from voucher_gateway.masking import Code
 from voucher_gateway.models.results import RefundLimit, Release
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Intent, Result
 from voucher_gateway.storage.engine import Database
-from voucher_gateway.storage.locks import one_at_a_time
 
 _BATCH: Final = 1000
 
@@ -74,20 +70,17 @@ class Journal:
     def find(self, key: OperationKey) -> OperationRecord | None:
         """Return the operation of a key."""
         with self.database.read() as connection:
-            return _entry(connection, key)
+            return rows.select_operation(connection, key)
 
     def get(self, operation_id: str) -> OperationRecord | None:
         """Return the operation of this id."""
         with self.database.read() as connection:
-            return _of_id(connection, operation_id)
+            return rows.select_operation_by_id(connection, operation_id)
 
     def requests_of(self, operation_id: str) -> list[RequestRecord]:
         """Return the requests of an operation, the oldest first."""
         with self.database.read() as connection:
-            return [
-                RequestRecord.from_row(row)
-                for row in connection.execute(statements.SENT, {"id": operation_id}).mappings().all()
-            ]
+            return rows.select_requests(connection, operation_id)
 
     def operations(
         self,
@@ -107,19 +100,8 @@ class Journal:
             limit: at most so many.
             after: only those after this id.
         """
-        query = sa.select(operations).order_by(operations.c.id)
-        if wanted := [state.value for state in states]:
-            query = query.where(operations.c.state.in_(wanted))
-        if account is not None:
-            query = query.where(operations.c.account == account)
-        if due is not None:
-            query = query.where((operations.c.check_at.is_(None)) | (operations.c.check_at <= format_micros(due)))
-        if after is not None:
-            query = query.where(operations.c.id > after)
-        if limit is not None:
-            query = query.limit(limit)
         with self.database.read() as connection:
-            return [OperationRecord.from_row(dict(row)) for row in connection.execute(query).mappings()]
+            return rows.select_operations(connection, states=states, account=account, due=due, limit=limit, after=after)
 
     def standing_holds(self, *, account: str, at: datetime) -> list[tuple[Hold, OperationRecord]]:
         """Return the reservations of an account that may still hold value at a moment of the vendor's clock."""
@@ -127,7 +109,8 @@ class Journal:
             return [
                 (hold, entry)
                 for hold in self.holds.active(connection, at)
-                if (entry := _of_id(connection, hold.operation_id)) is not None and entry.key.account == account
+                if (entry := rows.select_operation_by_id(connection, hold.operation_id)) is not None
+                and entry.key.account == account
             ]
 
     def find_forgotten_result(self, entry: OperationRecord) -> Result | None:
@@ -263,10 +246,9 @@ class Journal:
                 self._write_new(connection, entry, intent.voucher_id, at)
                 self.names.confirm(connection, entry.key.account, intent)
             else:
-                mine = {"mine": entry.id, "seen": entry.epoch, "at": at, "voucher": intent.voucher_id}
-                _one(connection.execute(statements.REFRESH, mine).rowcount)
+                rows.refresh_operation(connection, entry, intent.voucher_id, at)
             self._write_finished(connection, entry, finished, at)
-            _no_rival(connection, entry, step, intent)
+            rows.reject_competing(connection, entry, step, intent)
             if refund_limit is not None:
                 check_refund(connection, entry, refund_limit)
             reject_if_moved(connection, entry, intent)
@@ -281,78 +263,21 @@ class Journal:
                 vendor_now=vendor_now,
                 again=again,
             )
-            row: int = connection.scalar(
-                statements.INSERT_REQUEST,
-                {
-                    "operation_id": entry.id,
-                    "epoch": entry.epoch,
-                    "attempt": entry.attempt,
-                    "step": step,
-                    "decisive": decisive,
-                    "wire_reference": intent.reference or "",
-                    "intent": intent.ticket("").to_json(),
-                    "sent_at": at,
-                },
-            )
-            return row
+            return rows.insert_request(connection, entry, step=step, decisive=decisive, intent=intent, at=at)
 
     def _write_finished(
         self, connection: Connection, entry: OperationRecord, finished: Sequence[RequestResult], at: str
     ) -> None:
         for result in finished:
-            values = {"row": result.row, "effect": result.effect.value, "reason": result.reason, "at": at}
-            connection.execute(statements.FINISH_REQUEST, values)
+            rows.finish_request(connection, result, at)
             if result.step == "reserve":
                 self.holds.on_request_finished(connection, entry.id, result.effect, result.reservation)
 
     def _write_new(self, connection: Connection, entry: OperationRecord, voucher_id: str | None, at: str) -> None:
-        if entry.attempt > 1:  # begun before, and known to have moved nothing
-            taken = {
-                "mine": entry.id,
-                "seen": entry.epoch - 1,
-                "more": 1,
-                "to": OperationState.OPEN.value,
-                "by": entry.owner,
-                "at": at,
-            }
-            again = statements.TAKE_OVER.where(operations.c.state.in_(statements.RESTARTABLE))
-            _one(connection.execute(again, taken).rowcount)
-            return
-        target = entry.target
-        try:
-            connection.execute(
-                statements.INSERT,
-                {
-                    "id": entry.id,
-                    "account": entry.key.account,
-                    "verb": entry.key.verb.value,
-                    "reference": entry.key.reference,
-                    "order_number": entry.order,
-                    "provider": target.provider,
-                    "host": target.host,
-                    "login": target.login,
-                    "key_id": target.key_id,
-                    "fingerprint": target.fingerprint,
-                    "target": target.id,
-                    "voucher_id": voucher_id,
-                    "amount": None if target.money is None else f"{target.money.amount:f}",
-                    "currency": None if target.money is None else target.money.currency,
-                    "content": target.content,
-                    "state": OperationState.OPEN.value,
-                    "attempt": 1,
-                    "epoch": 1,
-                    "owner": entry.owner,
-                    "created_at": at,
-                    "updated_at": at,
-                    "checks": 0,
-                },
-            )
-        except sa.exc.IntegrityError:
-            taken_meanwhile = True
+        if entry.attempt > 1:
+            rows.restart_operation(connection, entry, at)
         else:
-            taken_meanwhile = False
-        if taken_meanwhile:
-            raise OperationInProgress("another worker has begun this very call")
+            rows.insert_operation(connection, entry, voucher_id, at)
 
     def record_without_request(self, entry: OperationRecord, result: Result) -> None:
         """Write down an operation that succeeded without any request: a release by expiry, say."""
@@ -371,9 +296,7 @@ class Journal:
         """
         at = now()
         with self.database.write() as connection:
-            taken = {"mine": entry.id, "seen": entry.epoch, "more": 0, "to": OperationState.OPEN.value, "by": owner}
-            open_still = statements.TAKE_OVER.where(operations.c.state == OperationState.OPEN.value)
-            _one(connection.execute(open_still, {**taken, "at": format_micros(at)}).rowcount)
+            rows.take_over_operation(connection, entry, owner, format_micros(at))
         return attrs.evolve(entry, epoch=entry.epoch + 1, owner=owner, updated_at=at)
 
     def close_operation(
@@ -397,25 +320,23 @@ class Journal:
         """
         at = format_micros(now())
         payload = None if result is None else write_result(result)
-        wrong = None if error is None else error_json(error)
+        error_text = None if error is None else write_error(error)
         with self.database.write() as connection:
             self._write_finished(connection, entry, finished, at)
             values = {
-                "mine": entry.id,
-                "seen": entry.epoch,
-                "to": state.value,
-                "made": payload,
-                "wrong": wrong,
-                "voucher": getattr(result, "voucher_id", None),
+                "new_state": state.value,
+                "new_result": payload,
+                "new_error": error_text,
+                "new_voucher_id": getattr(result, "voucher_id", None),
                 "at": at,
-                "next": None if check_at is None else format_micros(check_at),
-                "count": checks,
+                "next_check": None if check_at is None else format_micros(check_at),
+                "check_count": checks,
                 "person": decided_by,
-                "why": decision,
+                "person_reason": decision,
             }
-            _one(connection.execute(statements.SETTLE, values).rowcount)
+            rows.close_operation(connection, entry, values)
             self.holds.on_operation_closed(connection, entry, result)
-        return attrs.evolve(entry, state=state, result=payload, error=wrong)
+        return attrs.evolve(entry, state=state, result=payload, error=error_text)
 
     def close_requests(
         self, entry: OperationRecord, finished: Sequence[RequestResult], *, decided_by: str, decision: str
@@ -427,48 +348,6 @@ class Journal:
             DatabaseUnavailable: if it cannot be committed.
         """
         at = format_micros(now())
-        decided = sa.update(operations).where(statements.OWN_EPOCH).values(decided_by=decided_by, decision=decision)
         with self.database.write() as connection:
             self._write_finished(connection, entry, finished, at)
-            _one(connection.execute(decided, {"mine": entry.id, "seen": entry.epoch}).rowcount)
-
-
-def _entry(connection: Connection, key: OperationKey) -> OperationRecord | None:
-    fields = {"account": key.account, "verb": key.verb.value, "reference": key.reference}
-    row = connection.execute(statements.OF_KEY, fields).mappings().first()
-    return None if row is None else OperationRecord.from_row(row)
-
-
-def _of_id(connection: Connection, operation_id: str) -> OperationRecord | None:
-    row = connection.execute(statements.OF_ID, {"id": operation_id}).mappings().first()
-    return None if row is None else OperationRecord.from_row(row)
-
-
-def _no_rival(connection: Connection, entry: OperationRecord, step: str, intent: Intent) -> None:
-    """Refuse a refund while another one of the voucher is not settled, and a capture while another one is.
-
-    Where refunds carry no reference, two open ones could not be told apart (JTL); and whether a reservation can be
-    captured twice is not documented there.
-
-    Raises:
-        OperationInProgress: if there is such an operation.
-    """
-    if step not in statements.EXCLUSIVE_OPERATIONS or step != entry.key.verb or intent.voucher_id is None:
-        return
-    target = entry.target
-    one_at_a_time(connection, target.provider, target.host, intent.voucher_id)
-    parameters = {
-        "provider": target.provider,
-        "host": target.host,
-        "voucher": intent.voucher_id,
-        "verb": step,
-        "subject": intent.subject,
-        "mine": entry.id,
-    }
-    if connection.execute(statements.COMPETING, parameters).first() is not None:
-        raise OperationInProgress(f"another {step} of this is not settled yet: resolve that first")
-
-
-def _one(count: int) -> None:
-    if count != 1:
-        raise OperationInProgress("another worker has taken this call over")
+            rows.write_decision(connection, entry, decided_by, decision)

@@ -19,7 +19,7 @@ from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.journal.schema import facts, operations
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.key_file import key_file
-from voucher_gateway.storage.locks import one_at_a_time
+from voucher_gateway.storage.locks import lock_in_transaction
 
 KEY_VARIABLE: Final = "VOUCHER_GATEWAY_JOURNAL_KEY"
 """The environment variable that holds the journal's key, where the configuration names none."""
@@ -41,7 +41,7 @@ def require_right_keys(database: Database, keys: JournalKeys) -> None:
     if keys.keys.keys() <= check_values.keys():
         return  # without writing, so that a standby can be read
     with database.write() as connection:
-        one_at_a_time(connection, "journal keys")
+        lock_in_transaction(connection, "journal keys")
         check_values = _check_values(connection)
         _compare(connection, check_values, keys, database)
         for key_id in keys.keys.keys() - check_values.keys():

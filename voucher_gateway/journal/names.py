@@ -19,7 +19,7 @@ from voucher_gateway.journal.schema import accounts, adopted, moved, operations
 from voucher_gateway.outcome import Intent
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.storage.engine import Database
-from voucher_gateway.storage.locks import one_at_a_time
+from voucher_gateway.storage.locks import lock_in_transaction
 
 
 @attrs.frozen
@@ -122,7 +122,7 @@ class AccountNames:
         login = Login(at.provider, at.host, at.login)
         if connection.execute(_IS_NAME, {**login.key, "name": name}).first() is not None:
             return
-        one_at_a_time(connection, "journal accounts")
+        lock_in_transaction(connection, "journal accounts")
         if self._former_names_in_use(connection, name, login):
             raise OperationInProgress(
                 f"the journal has operations of the account {name} under a former name; try again"
@@ -186,7 +186,7 @@ def rename_account(connection: Connection, former: Iterable[str], name: str, log
     if connection.dialect.name == "postgresql":
         # Waits for the transactions that have inserted an operation. Later ones see the new name, and are refused.
         connection.execute(sa.text(f"LOCK TABLE {operations.name}, {moved.name} IN SHARE ROW EXCLUSIVE MODE"))
-    one_at_a_time(connection, "journal accounts")
+    lock_in_transaction(connection, "journal accounts")
     for old in former:
         _require_distinct(connection, old, name, login)
         at_login = (

@@ -13,11 +13,11 @@ from voucher_gateway.capabilities import Operation
 from voucher_gateway.instants import format_micros
 from voucher_gateway.journal.holds import HoldState
 from voucher_gateway.journal.records import OperationKey, OperationState
+from voucher_gateway.journal.rows import UNRESOLVED_STATES
 from voucher_gateway.journal.schema import holds, moved, operations
 from voucher_gateway.money import Money
 
 _ACTIVE_HOLDS: Final = (HoldState.REQUESTED.value, HoldState.LIVE.value)
-_UNRESOLVED: Final = (OperationState.OPEN.value, OperationState.UNKNOWN.value)
 _TAKES: Final = (Operation.REDEEM.value, Operation.CAPTURE.value)
 _GIVES: Final = (Operation.REFUND.value, Operation.TOP_UP.value)
 
@@ -30,7 +30,7 @@ def select_unresolved(connection: Connection, *, provider: str, host: str, vouch
             operations.c.provider == provider,
             operations.c.host == host,
             operations.c.voucher_id == voucher_id,
-            operations.c.state.in_(_UNRESOLVED),
+            operations.c.state.in_(UNRESOLVED_STATES),
         )
         .limit(1)
     )

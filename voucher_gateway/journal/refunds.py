@@ -20,7 +20,7 @@ from voucher_gateway.journal.results import read_result
 from voucher_gateway.journal.schema import operations
 from voucher_gateway.models.results import Redemption, RefundLimit
 from voucher_gateway.money import Money
-from voucher_gateway.storage.locks import one_at_a_time
+from voucher_gateway.storage.locks import lock_in_transaction
 
 _OPEN_STATES: Final = (OperationState.OPEN.value, OperationState.UNKNOWN.value)
 
@@ -112,7 +112,7 @@ def check_refund(connection: Connection, entry: OperationRecord, limit: RefundLi
         InvalidRequest, OperationInProgress, AlreadyRefunded: as `RefundSums.check`.
     """
     assert entry.target.money is not None
-    one_at_a_time(connection, "refunds", limit.redemption.id)
+    lock_in_transaction(connection, "refunds", limit.redemption.id)
     refund_sums(connection, limit, besides=entry.id).check(entry.target.money)
 
 

@@ -1,4 +1,4 @@
-"""Results as JSON, for the journal: without codes and PINs, and without the vendor's raw object."""
+"""Results and errors as JSON, for the journal: without codes, PINs and the vendor's raw objects."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Final
 import cattrs
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
+from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.results import Deletion, Redemption, Refund, Release, Reservation, TopUp
 from voucher_gateway.models.voucher import Links, Voucher
@@ -52,3 +53,16 @@ def _make() -> cattrs.Converter:
 
 
 _CONVERTER: Final = _make()
+
+
+def write_error(error: VoucherGatewayError) -> str:
+    """Return an error as one line of JSON: without payloads and codes."""
+    ticket = getattr(error, "ticket", None)
+    fields = {
+        "error": type(error).__name__,
+        "message": error.message,
+        "http_status": error.http_status,
+        "vendor_code": error.vendor_code,
+        "ticket": None if ticket is None else json.loads(ticket.to_json()),
+    }
+    return json.dumps({name: value for name, value in fields.items() if value is not None}, ensure_ascii=False)

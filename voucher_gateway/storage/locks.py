@@ -163,7 +163,7 @@ class _Held:
                 self._locks._leave(self._number)
 
 
-def one_at_a_time(connection: Connection, *names: str) -> None:
+def lock_in_transaction(connection: Connection, *names: str) -> None:
     """Keep other transactions that name the same waiting until this one ends; in SQLite they wait anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": transaction_lock(*names)})

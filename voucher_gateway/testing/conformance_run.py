@@ -1,6 +1,6 @@
 """The record of a contract run: which promises were tried and kept, and the conformance.json made of it.
 
-This module does not use pytest; `hooks` does.
+This module does not use pytest; `plugin` does.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from voucher_gateway.migration.run.rows import MoveResult, PlanState, ReportedVo
 from voucher_gateway.migration.run.schema import SCHEMA, plans, vouchers
 from voucher_gateway.money import Money
 from voucher_gateway.storage.engine import Database
-from voucher_gateway.storage.locks import one_at_a_time
+from voucher_gateway.storage.locks import lock_in_transaction
 from voucher_gateway.storage.schema_upgrade import upgrade_schema
 
 _BATCH: Final = 1000
@@ -255,7 +255,7 @@ class MigrationState:
     def _claim_moves(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         if self.header.copy or not rows:
             return {}
-        one_at_a_time(connection, "moved", self.header.source.account)
+        lock_in_transaction(connection, "moved", self.header.source.account)
         ids = [row["source_id"] for row in rows]
         return claim_moves(connection, self.header.source.account, ids, self.plan_id)
 

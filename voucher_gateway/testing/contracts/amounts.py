@@ -17,7 +17,7 @@ from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money, exponent
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
-from voucher_gateway.testing.harness.ledger import LedgerVoucher, can, check_money, ledger_vouchers, readings
+from voucher_gateway.testing.harness.ledger import ExpectedVoucher, can, check_money, ledger_vouchers, readings
 from voucher_gateway.testing.harness.reply_rewriting import each_leaf, one_word
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.promise_checks import fail, for_promise, require
@@ -124,7 +124,7 @@ class AmountsContract(Contract):
             vendor.tamper(None)
 
 
-def calls_of(provider: VoucherProvider, true: LedgerVoucher) -> dict[str, Callable[[], Voucher | Balance]]:
+def calls_of(provider: VoucherProvider, true: ExpectedVoucher) -> dict[str, Callable[[], Voucher | Balance]]:
     """Return every call that reads the value of one voucher, by its name."""
     calls: dict[str, Callable[[], Voucher | Balance]] = {
         "find": lambda: provider.find(true.code),
@@ -135,7 +135,7 @@ def calls_of(provider: VoucherProvider, true: LedgerVoucher) -> dict[str, Callab
     return calls
 
 
-def _with_cents(vendor: VendorUnderTest) -> list[LedgerVoucher]:
+def _with_cents(vendor: VendorUnderTest) -> list[ExpectedVoucher]:
     """Return the vouchers whose amounts differ from other numbers of a reply: they have cents."""
     vouchers = [truth for truth in ledger_vouchers(vendor) if _has_cents(truth.initial)]
     assert vouchers, "the vendor has no voucher with a value such as 10.53: seed some, or nothing exact can be shown"
@@ -152,7 +152,7 @@ def _in_digits(amount: Decimal, currency: str) -> Decimal:
 
 
 def _read_changed(
-    vendor: SimulatedVendor, provider: VoucherProvider, true: LedgerVoucher, to: Decimal, only: Money | None = None
+    vendor: SimulatedVendor, provider: VoucherProvider, true: ExpectedVoucher, to: Decimal, only: Money | None = None
 ) -> Iterator[tuple[str, Money | None]]:
     """Yield what is read of a voucher when its initial value, in whatever spelling, is another number on the wire.
 

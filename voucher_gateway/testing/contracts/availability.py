@@ -23,7 +23,7 @@ from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger import (
-    LedgerVoucher,
+    ExpectedVoucher,
     can,
     check_money,
     check_voucher,
@@ -182,7 +182,7 @@ def _measure(call: Callable[[], object]) -> tuple[int, float, Exception | None]:
 
 
 def _reads(
-    provider: VoucherProvider, vendor: VendorUnderTest, true: LedgerVoucher
+    provider: VoucherProvider, vendor: VendorUnderTest, true: ExpectedVoucher
 ) -> Iterator[tuple[str, Callable[[], Any], Check]]:
     """Yield every kind of reading call, and how its answer is held against the truth."""
 

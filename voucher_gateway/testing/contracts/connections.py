@@ -13,7 +13,7 @@ from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract, changing
 from voucher_gateway.testing.harness.cases import OperationCase, make_case
 from voucher_gateway.testing.harness.fault_matrix import FaultMatrix
-from voucher_gateway.testing.harness.ledger import LedgerVoucher, check_voucher, ledger_vouchers
+from voucher_gateway.testing.harness.ledger import ExpectedVoucher, check_voucher, ledger_vouchers
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.promise_checks import fail, for_promise, require
 
@@ -74,7 +74,7 @@ def _available(vendor: VendorUnderTest) -> list[str]:
     return [fault for fault in _FAULTS if fault in vendor.faults]
 
 
-def _reads(provider: VoucherProvider, voucher: LedgerVoucher) -> Iterator[tuple[str, Callable[[], Voucher]]]:
+def _reads(provider: VoucherProvider, voucher: ExpectedVoucher) -> Iterator[tuple[str, Callable[[], Voucher]]]:
     yield "find", lambda: provider.find(voucher.code)
     yield "get", lambda: provider.get(voucher.id)
 

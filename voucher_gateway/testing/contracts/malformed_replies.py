@@ -13,7 +13,7 @@ from voucher_gateway.models.voucher import Medium, Status, Voucher
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger import (
-    LedgerVoucher,
+    ExpectedVoucher,
     can,
     check_money,
     check_voucher,
@@ -110,7 +110,7 @@ def _plain(voucher: Voucher) -> Any:
     return None if voucher.raw is None else dict(voucher.raw)
 
 
-def _reads_of(provider: VoucherProvider, true: LedgerVoucher) -> dict[str, Callable[[], object]]:
+def _reads_of(provider: VoucherProvider, true: ExpectedVoucher) -> dict[str, Callable[[], object]]:
     reads: dict[str, Callable[[], object]] = {
         "find": lambda: provider.find(true.code),
         "get": lambda: provider.get(true.id),
@@ -137,7 +137,7 @@ def _places(vendor: SimulatedVendor, call: Callable[[], object]) -> list[tuple[s
     return list(seen)
 
 
-def _check_money_of(result: object, true: LedgerVoucher, where: str) -> None:
+def _check_money_of(result: object, true: ExpectedVoucher, where: str) -> None:
     if isinstance(result, Voucher):
         check_money(result.initial, true.initial, f"initial by {where}")
     if isinstance(result, Voucher | Balance):
@@ -145,7 +145,7 @@ def _check_money_of(result: object, true: LedgerVoucher, where: str) -> None:
 
 
 def _with_new_word(
-    vendor: SimulatedVendor, provider: VoucherProvider, true: LedgerVoucher, by: str, word: str
+    vendor: SimulatedVendor, provider: VoucherProvider, true: ExpectedVoucher, by: str, word: str
 ) -> Voucher | None:
     """Read a voucher while one text of the vendor's is another; None if nothing could be made of that."""
     vendor.tamper(one_word(word, NEW_WORD))

@@ -25,7 +25,7 @@ from voucher_gateway.testing.contracts.changes import other_currency
 from voucher_gateway.testing.contracts.redemptions import ways_to_spend
 from voucher_gateway.testing.harness.canary import LONG_ENOUGH, Canary, listening
 from voucher_gateway.testing.harness.cases import make_case
-from voucher_gateway.testing.harness.ledger import LedgerVoucher, can, ledger_vouchers
+from voucher_gateway.testing.harness.ledger import ExpectedVoucher, can, ledger_vouchers
 from voucher_gateway.testing.harness.vendor import IMPATIENT, VendorUnderTest, select_settings
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
 from voucher_gateway.testing.promise_checks import for_promise, require, secrets_in
@@ -111,7 +111,7 @@ class SecrecyContract(SpendContract):
         require(where is None, f"{where}")
 
 
-def _reads(provider: VoucherProvider, true: LedgerVoucher) -> Iterator[Callable[[], Any]]:
+def _reads(provider: VoucherProvider, true: ExpectedVoucher) -> Iterator[Callable[[], Any]]:
     yield lambda: provider.find(true.code)
     yield lambda: provider.find(f"{true.code}x")
     yield lambda: provider.get(true.id, secrets=True)

@@ -20,7 +20,7 @@ from voucher_gateway.testing.promise_checks import require
 
 
 @attrs.frozen(kw_only=True)
-class LedgerVoucher:
+class ExpectedVoucher:
     """One voucher as the ledger of a vendor has it.
 
     Attributes:
@@ -44,7 +44,7 @@ class LedgerVoucher:
     movements: tuple[Mapping[str, Any], ...]
 
     @classmethod
-    def of(cls, entry: Mapping[str, Any]) -> LedgerVoucher:
+    def of(cls, entry: Mapping[str, Any]) -> ExpectedVoucher:
         """Read one entry of a ledger."""
         until = entry["valid_until"]
         return cls(
@@ -59,9 +59,9 @@ class LedgerVoucher:
         )
 
 
-def ledger_vouchers(vendor: VendorUnderTest) -> list[LedgerVoucher]:
+def ledger_vouchers(vendor: VendorUnderTest) -> list[ExpectedVoucher]:
     """Return all vouchers as they truly are. A vendor without any proves nothing, and is refused."""
-    vouchers = [LedgerVoucher.of(entry) for entry in vendor.ledger()]
+    vouchers = [ExpectedVoucher.of(entry) for entry in vendor.ledger()]
     assert vouchers, "the vendor has no vouchers: seed some (a simulator's `seed`), or the contract proves nothing"
     return vouchers
 
@@ -71,7 +71,7 @@ def can(provider: VoucherProvider | type[VoucherProvider], operation: Operation)
     return provider.declared.of(operation).support is Support.NATIVE
 
 
-def check_voucher(voucher: Voucher, true: LedgerVoucher, by: str) -> None:
+def check_voucher(voucher: Voucher, true: ExpectedVoucher, by: str) -> None:
     """Compare all that a provider says of a voucher's value and validity with the truth.
 
     What it does not say is None and passes here; single promises insist on more.
@@ -100,7 +100,7 @@ def check_money(money: Money | None, true: Money, what: str) -> None:
     require(money == true, f"{what} is {money}, and {true} at the vendor")
 
 
-def readings(provider: VoucherProvider, true: LedgerVoucher) -> Iterator[tuple[str, Voucher]]:
+def readings(provider: VoucherProvider, true: ExpectedVoucher) -> Iterator[tuple[str, Voucher]]:
     """Yield what each way of reading one voucher says of it."""
     yield "find", provider.find(true.code)
     yield "get", provider.get(true.id)
@@ -119,7 +119,7 @@ def is_near(instant: datetime, true: datetime, within: timedelta = _SHOWN) -> bo
     return abs(instant - true) <= within
 
 
-def richest(everything: list[LedgerVoucher]) -> LedgerVoucher:
+def richest(everything: list[ExpectedVoucher]) -> ExpectedVoucher:
     """Return the voucher with the most to tell: value left, an end, and as many movements as possible."""
     return max(
         everything,

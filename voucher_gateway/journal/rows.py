@@ -1,0 +1,289 @@
+"""The rows of operations and requests: each statement on them as a function within the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from voucher_gateway.capabilities import Operation
+from voucher_gateway.errors import OperationInProgress
+from voucher_gateway.instants import format_micros
+from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState, RequestRecord, RequestResult
+from voucher_gateway.journal.schema import operations, requests
+from voucher_gateway.outcome import Intent
+from voucher_gateway.storage.locks import lock_in_transaction
+
+UNRESOLVED_STATES: Final = (OperationState.OPEN.value, OperationState.UNKNOWN.value)
+"""The states of operations whose outcome is not known yet."""
+
+_RESTARTABLE: Final = (
+    OperationState.DECLINED.value,
+    OperationState.NOT_EXECUTED.value,
+    OperationState.UNKNOWN.value,  # only if its provider says that a repeat is safe
+)
+_EXCLUSIVE_OPERATIONS: Final = (Operation.REFUND, Operation.CAPTURE)
+
+# Built once: SQLAlchemy then compiles each of them once.
+_BY_KEY: Final = sa.select(operations).where(
+    operations.c.account == sa.bindparam("account"),
+    operations.c.verb == sa.bindparam("verb"),
+    operations.c.reference == sa.bindparam("reference"),
+)
+_BY_ID: Final = sa.select(operations).where(operations.c.id == sa.bindparam("operation_id"))
+_REQUESTS_OF: Final = (
+    sa.select(requests).where(requests.c.operation_id == sa.bindparam("operation")).order_by(requests.c.id)
+)
+_INSERT: Final = sa.insert(operations)
+_INSERT_REQUEST: Final = sa.insert(requests).returning(requests.c.id)
+_FINISH_REQUEST: Final = (
+    sa.update(requests)
+    .where(requests.c.id == sa.bindparam("row"))
+    .values(effect=sa.bindparam("effect"), reason=sa.bindparam("reason"), finished_at=sa.bindparam("at"))
+)
+_OWN_EPOCH: Final = (operations.c.id == sa.bindparam("operation_id")) & (
+    operations.c.epoch == sa.bindparam("known_epoch")
+)
+_IS_OPEN: Final = operations.c.state == OperationState.OPEN.value
+_IS_UNRESOLVED: Final = _IS_OPEN | (operations.c.state == OperationState.UNKNOWN.value)
+_NEW_VOUCHER_ID: Final[sa.Function[str | None]] = sa.func.coalesce(
+    sa.bindparam("new_voucher_id"), operations.c.voucher_id
+)
+_REFRESH: Final = (
+    sa.update(operations).where(_OWN_EPOCH, _IS_OPEN).values(updated_at=sa.bindparam("at"), voucher_id=_NEW_VOUCHER_ID)
+)
+_NEW_EPOCH: Final = (
+    sa.update(operations)
+    .where(_OWN_EPOCH)
+    .values(
+        epoch=operations.c.epoch + 1,
+        attempt=operations.c.attempt + sa.bindparam("added_attempts"),
+        state=OperationState.OPEN.value,
+        owner=sa.bindparam("new_owner"),
+        updated_at=sa.bindparam("at"),
+    )
+)
+_TAKE_OVER: Final = _NEW_EPOCH.where(_IS_OPEN)
+_RESTART: Final = _NEW_EPOCH.where(operations.c.state.in_(_RESTARTABLE))
+_CLOSE: Final = (
+    sa.update(operations)
+    .where(_OWN_EPOCH, _IS_UNRESOLVED)
+    .values(
+        state=sa.bindparam("new_state"),
+        result=sa.bindparam("new_result"),
+        error=sa.bindparam("new_error"),
+        voucher_id=_NEW_VOUCHER_ID,
+        updated_at=sa.bindparam("at"),
+        check_at=sa.bindparam("next_check"),
+        checks=sa.bindparam("check_count"),
+        decided_by=sa.bindparam("person"),
+        decision=sa.bindparam("person_reason"),
+    )
+)
+_DECIDE: Final = (
+    sa.update(operations)
+    .where(_OWN_EPOCH)
+    .values(decided_by=sa.bindparam("person"), decision=sa.bindparam("person_reason"))
+)
+_COMPETING: Final = sa.select(operations.c.id).where(
+    operations.c.provider == sa.bindparam("provider"),
+    operations.c.host == sa.bindparam("host"),
+    operations.c.voucher_id == sa.bindparam("voucher"),
+    operations.c.verb == sa.bindparam("verb"),
+    _IS_UNRESOLVED,
+    operations.c.id != sa.bindparam("operation"),
+    (operations.c.verb == Operation.REFUND.value) | (operations.c.target == sa.bindparam("subject")),
+)
+
+
+def select_operation(connection: Connection, key: OperationKey) -> OperationRecord | None:
+    """Return the operation of a key; None if there is none."""
+    fields = {"account": key.account, "verb": key.verb.value, "reference": key.reference}
+    row = connection.execute(_BY_KEY, fields).mappings().first()
+    return None if row is None else OperationRecord.from_row(row)
+
+
+def select_operation_by_id(connection: Connection, operation_id: str) -> OperationRecord | None:
+    """Return the operation of an id; None if there is none."""
+    row = connection.execute(_BY_ID, {"operation_id": operation_id}).mappings().first()
+    return None if row is None else OperationRecord.from_row(row)
+
+
+def select_operations(
+    connection: Connection,
+    *,
+    states: Iterable[OperationState],
+    account: str | None,
+    due: datetime | None,
+    limit: int | None,
+    after: str | None,
+) -> list[OperationRecord]:
+    """Return operations by id; the arguments are those of `Journal.operations`."""
+    query = sa.select(operations).order_by(operations.c.id)
+    if values := [state.value for state in states]:
+        query = query.where(operations.c.state.in_(values))
+    if account is not None:
+        query = query.where(operations.c.account == account)
+    if due is not None:
+        query = query.where((operations.c.check_at.is_(None)) | (operations.c.check_at <= format_micros(due)))
+    if after is not None:
+        query = query.where(operations.c.id > after)
+    if limit is not None:
+        query = query.limit(limit)
+    return [OperationRecord.from_row(row) for row in connection.execute(query).mappings()]
+
+
+def select_requests(connection: Connection, operation_id: str) -> list[RequestRecord]:
+    """Return the requests of an operation, the oldest first."""
+    rows = connection.execute(_REQUESTS_OF, {"operation": operation_id}).mappings()
+    return [RequestRecord.from_row(row) for row in rows]
+
+
+def insert_operation(connection: Connection, operation: OperationRecord, voucher_id: str | None, at: str) -> None:
+    """Write a new operation in its first attempt.
+
+    Raises:
+        OperationInProgress: if another worker has written an operation of the same key.
+    """
+    target = operation.target
+    values = {
+        "id": operation.id,
+        "account": operation.key.account,
+        "verb": operation.key.verb.value,
+        "reference": operation.key.reference,
+        "order_number": operation.order,
+        "provider": target.provider,
+        "host": target.host,
+        "login": target.login,
+        "key_id": target.key_id,
+        "fingerprint": target.fingerprint,
+        "target": target.id,
+        "voucher_id": voucher_id,
+        "amount": None if target.money is None else f"{target.money.amount:f}",
+        "currency": None if target.money is None else target.money.currency,
+        "content": target.content,
+        "state": OperationState.OPEN.value,
+        "attempt": 1,
+        "epoch": 1,
+        "owner": operation.owner,
+        "created_at": at,
+        "updated_at": at,
+        "checks": 0,
+    }
+    try:
+        connection.execute(_INSERT, values)
+    except sa.exc.IntegrityError:
+        is_taken = True
+    else:
+        is_taken = False
+    if is_taken:
+        raise OperationInProgress("another worker has begun this very call")
+
+
+def restart_operation(connection: Connection, operation: OperationRecord, at: str) -> None:
+    """Open an operation for its next attempt; it is known that the earlier ones moved nothing.
+
+    Raises:
+        OperationInProgress: if another worker has the operation.
+    """
+    epoch = operation.epoch - 1
+    values = {"added_attempts": 1, "new_owner": operation.owner, "at": at}
+    _require_own(connection, _RESTART, operation.id, epoch, values)
+
+
+def refresh_operation(connection: Connection, operation: OperationRecord, voucher_id: str | None, at: str) -> None:
+    """Note that an operation goes on, and its voucher if that is known by now.
+
+    Raises:
+        OperationInProgress: if another worker has the operation.
+    """
+    _require_own(connection, _REFRESH, operation.id, operation.epoch, {"new_voucher_id": voucher_id, "at": at})
+
+
+def take_over_operation(connection: Connection, operation: OperationRecord, owner: str, at: str) -> None:
+    """Give an open operation to another worker under the next epoch.
+
+    Raises:
+        OperationInProgress: if another worker was faster.
+    """
+    values = {"added_attempts": 0, "new_owner": owner, "at": at}
+    _require_own(connection, _TAKE_OVER, operation.id, operation.epoch, values)
+
+
+def close_operation(connection: Connection, operation: OperationRecord, values: Mapping[str, object]) -> None:
+    """Write the state of an operation that is not closed yet.
+
+    Raises:
+        OperationInProgress: if another worker has the operation.
+    """
+    _require_own(connection, _CLOSE, operation.id, operation.epoch, values)
+
+
+def write_decision(connection: Connection, operation: OperationRecord, person: str, reason: str) -> None:
+    """Write who decided about an operation, and why.
+
+    Raises:
+        OperationInProgress: if another worker has the operation.
+    """
+    values = {"person": person, "person_reason": reason}
+    _require_own(connection, _DECIDE, operation.id, operation.epoch, values)
+
+
+def _require_own(
+    connection: Connection, statement: sa.Update, operation_id: str, epoch: int, values: Mapping[str, object]
+) -> None:
+    rows = connection.execute(statement, {"operation_id": operation_id, "known_epoch": epoch, **values}).rowcount
+    if rows != 1:
+        raise OperationInProgress("another worker has taken this call over")
+
+
+def insert_request(
+    connection: Connection, operation: OperationRecord, *, step: str, decisive: bool, intent: Intent, at: str
+) -> int:
+    """Write a request that is about to be sent, and return the number of its row."""
+    values = {
+        "operation_id": operation.id,
+        "epoch": operation.epoch,
+        "attempt": operation.attempt,
+        "step": step,
+        "decisive": decisive,
+        "wire_reference": intent.reference or "",
+        "intent": intent.ticket("").to_json(),
+        "sent_at": at,
+    }
+    number: int = connection.execute(_INSERT_REQUEST, values).scalar_one()
+    return number
+
+
+def finish_request(connection: Connection, result: RequestResult, at: str) -> None:
+    """Write what became of a request."""
+    values: dict[str, Any] = {"row": result.row, "effect": result.effect.value, "reason": result.reason, "at": at}
+    connection.execute(_FINISH_REQUEST, values)
+
+
+def reject_competing(connection: Connection, operation: OperationRecord, step: str, intent: Intent) -> None:
+    """Refuse a refund while another one of the voucher is not resolved, and a capture while another one is not.
+
+    Where refunds carry no reference, two open ones could not be told apart (JTL). Whether a reservation can be captured
+    twice is not documented there.
+
+    Raises:
+        OperationInProgress: if there is such an operation.
+    """
+    if step not in _EXCLUSIVE_OPERATIONS or step != operation.key.verb or intent.voucher_id is None:
+        return
+    target = operation.target
+    lock_in_transaction(connection, target.provider, target.host, intent.voucher_id)
+    parameters = {
+        "provider": target.provider,
+        "host": target.host,
+        "voucher": intent.voucher_id,
+        "verb": step,
+        "subject": intent.subject,
+        "operation": operation.id,
+    }
+    if connection.execute(_COMPETING, parameters).first() is not None:
+        raise OperationInProgress(f"the outcome of another {step} of this voucher is not known: resolve that first")
