@@ -175,8 +175,16 @@ class Gateway:
     def account(self, name: str) -> Account:
         """Return an account.
 
+        Args:
+            name: the account's name.
+
         Raises:
             ConfigurationError: if there is no account with this name.
+
+        Example:
+            ```python
+            print(gateway.account("shop").name)  # shop
+            ```
         """
         if name in self._accounts:
             return self._accounts[name]
@@ -187,11 +195,24 @@ class Gateway:
         raise ConfigurationError(f"there is no account {name!r:.80}; there are: {known}")
 
     def provider(self, account: str) -> VoucherProvider:
-        """Return the provider of an account, for calls without a journal and without emulations."""
+        """Return the provider of an account, for calls without a journal and without emulations.
+
+        Args:
+            account: the account's name.
+        """
         return self.account(account).provider
 
     def capabilities(self, account: str) -> Capabilities:
-        """Return what an account can do: natively, by a safe emulation, or by an emulation that it accepts."""
+        """Return what an account can do: natively, by a safe emulation, or by an emulation that it accepts.
+
+        Args:
+            account: the account's name.
+
+        Example:
+            ```python
+            print(gateway.capabilities("shop").amounts.minimum)  # 0...
+            ```
+        """
         return self.account(account).capabilities
 
     # --- reading ---
@@ -208,6 +229,12 @@ class Gateway:
 
         Returns:
             the vouchers, the accounts that answered, and the errors of the accounts that did not.
+
+        Example:
+            ```python
+            result = gateway.find("JTL-SPRING-0042")
+            print(result.state, result.voucher.account)  # found shop
+            ```
         """
         code, pin = Code.of(code), Pin.of_given(pin)
         result = find_in_accounts(self.accounts, code, pin, broadcast=broadcast)
@@ -235,6 +262,12 @@ class Gateway:
 
         Raises:
             VoucherNotFound: if the vendor does not know it.
+
+        Example:
+            ```python
+            voucher = gateway.find("JTL-SPRING-0042").voucher
+            print(gateway.get("shop", voucher.id).remaining)  # 100.00 EUR
+            ```
         """
         return self._require(account, Operation.GET).get(id, secrets=secrets)
 
@@ -251,6 +284,11 @@ class Gateway:
         Raises:
             VoucherNotFound: if the vendor does not know it.
             IntegrityMismatch: if the vendor names another voucher for this code than before.
+
+        Example:
+            ```python
+            print(gateway.balance("shop", "JTL-SPRING-0042").remaining)  # 100.00 EUR
+            ```
         """
         code, pin = Code.of(code), Pin.of_given(pin)
         balance = self._require(account, Operation.BALANCE).balance(code, pin)
@@ -270,6 +308,12 @@ class Gateway:
 
         Raises:
             InvalidRequest: if the vendor does not have a filter of the query.
+
+        Example:
+            ```python
+            vouchers = list(gateway.vouchers("shop", VoucherQuery(status=Status.ACTIVE)))
+            print(vouchers[0].remaining)  # 100.00 EUR
+            ```
         """
         return self._require(account, Operation.VOUCHERS).vouchers(query)
 
@@ -282,6 +326,12 @@ class Gateway:
         Args:
             account: the account's name.
             id: the vendor's id of the voucher.
+
+        Example:
+            ```python
+            voucher = gateway.find("JTL-SPRING-0042").voucher
+            print(len(gateway.history("shop", voucher.id)))  # 0
+            ```
         """
         return self._require(account, Operation.HISTORY).history(id)
 
@@ -292,6 +342,11 @@ class Gateway:
             account: the account's name.
             code: the voucher's code.
             id: the vendor's id of the voucher, if the caller knows it. It saves a look-up.
+
+        Example:
+            ```python
+            print(gateway.presentation("events", "EVENT-2F8C-6WJN").seller.currency)  # EUR
+            ```
         """
         return self._require(account, Operation.PRESENTATION).presentation(Code.of(code), id=id)
 
@@ -314,6 +369,12 @@ class Gateway:
         Raises:
             DuplicateCode: if its code or id is already in use.
             InvalidRequest: if the vendor cannot store a field of it.
+
+        Example:
+            ```python
+            voucher = gateway.issue("shop", NewVoucher(initial=Money(50, "EUR")), reference="2001-card-1", order="2001")
+            print(voucher.initial)  # 50.00 EUR
+            ```
         """
         return self._execute(IssueVoucher(account=account, reference=reference, order=order, wait_s=wait, new=new))
 
@@ -330,6 +391,13 @@ class Gateway:
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+
+        Example:
+            ```python
+            card = gateway.issue("shop", NewVoucher(initial=Money(50, "EUR"), active=False), reference="2001-card-1")
+            voucher = gateway.activate("shop", card.id, reference="2001-activate-1")
+            print(voucher.status)  # active
+            ```
         """
         return self._execute(
             ActivateVoucher(account=account, reference=reference, order=order, wait_s=wait, voucher_id=id)
@@ -348,6 +416,12 @@ class Gateway:
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+
+        Example:
+            ```python
+            card = gateway.find("JTL-SPRING-0042").voucher
+            print(gateway.deactivate("shop", card.id, reference="lost-card-17").status)  # inactive
+            ```
         """
         return self._execute(
             DeactivateVoucher(account=account, reference=reference, order=order, wait_s=wait, voucher_id=id)
@@ -374,6 +448,13 @@ class Gateway:
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+
+        Example:
+            ```python
+            card = gateway.find("JTL-SPRING-0042").voucher
+            changed = gateway.update("shop", card.id, VoucherChanges(batch="Goodwill"), reference="batch-17")
+            print(changed.batch)  # Goodwill
+            ```
         """
         return self._execute(
             UpdateVoucher(
@@ -395,6 +476,13 @@ class Gateway:
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+
+        Example:
+            ```python
+            card = gateway.find("JTL-SPRING-0042").voucher
+            top_up = gateway.top_up("shop", card.id, Money(25, "EUR"), reference="2002-top-up")
+            print(top_up.money)  # 25.00 EUR
+            ```
         """
         return self._execute(
             TopUpVoucher(account=account, reference=reference, order=order, wait_s=wait, voucher_id=id, money=money)
@@ -414,6 +502,12 @@ class Gateway:
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+
+        Example:
+            ```python
+            card = gateway.issue("shop", NewVoucher(initial=Money(50, "EUR")), reference="2001-card-1")
+            gateway.delete("shop", card.id, "sold by mistake", reference="2001-undo")
+            ```
         """
         return self._execute(
             DeleteVoucher(account=account, reference=reference, order=order, wait_s=wait, voucher_id=id, reason=reason)
@@ -451,6 +545,13 @@ class Gateway:
         Raises:
             InsufficientValue: if the voucher holds less.
             VoucherHeld: if a reservation that may not be replaced stands on the voucher.
+
+        Example:
+            ```python
+            due = Money(10, "EUR")
+            reservation = gateway.reserve("shop", "JTL-SPRING-0042", due, reference="1001-hold", order="1001")
+            print(reservation.money)  # 10.00 EUR
+            ```
         """
         code, pin = Code.of(code), Pin.of_given(pin)
         return self._execute(
@@ -491,6 +592,13 @@ class Gateway:
         Raises:
             ReservationExpired, ReservationSuperseded, ReservationReleased: if the reservation has ended.
             AlreadyCaptured: if it was captured before, under another reference.
+
+        Example:
+            ```python
+            reservation = gateway.reserve("shop", "JTL-SPRING-0042", Money(10, "EUR"), reference="1001-hold")
+            redemption = gateway.capture("shop", reservation, reference="1001-take")
+            print(redemption.money)  # 10.00 EUR
+            ```
         """
         money = None if money is None else positive(money, field="money")
         return self._execute(
@@ -512,6 +620,12 @@ class Gateway:
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+
+        Example:
+            ```python
+            reservation = gateway.reserve("shop", "JTL-SPRING-0042", Money(10, "EUR"), reference="1001-hold")
+            gateway.release("shop", reservation, reference="1001-cancel")
+            ```
         """
         return self._execute(
             ReleaseReservation(account=account, reference=reference, order=order, wait_s=wait, reservation=reservation)
@@ -546,6 +660,13 @@ class Gateway:
         Raises:
             InsufficientValue: if the voucher holds less.
             VoucherHeld: if a reservation that may not be replaced stands on the voucher.
+
+        Example:
+            ```python
+            due = Money("10.53", "EUR")
+            redemption = gateway.redeem("shop", "JTL-SPRING-0042", due, reference="1001-card-1", order="1001")
+            print(redemption.money, redemption.replayed)  # 10.53 EUR False
+            ```
         """
         code, pin = Code.of(code), Pin.of_given(pin)
         return self._execute(
@@ -592,6 +713,13 @@ class Gateway:
         Raises:
             AlreadyRefunded: if less is left to give back; `refundable` returns how much.
             OperationInProgress: if an earlier refund with an unknown outcome decides whether that much is left.
+
+        Example:
+            ```python
+            redemption = gateway.redeem("shop", "JTL-SPRING-0042", Money(10, "EUR"), reference="1001-card-1")
+            refund = gateway.refund("shop", redemption, Money(4, "EUR"), reference="1001-return-1")
+            print(refund.money)  # 4.00 EUR
+            ```
         """
         reference = nfc(reference)
         money = None if money is None else positive(money, field="money")
@@ -634,6 +762,12 @@ class Gateway:
 
         Raises:
             ConfigurationError: if there is no journal.
+
+        Example:
+            ```python
+            redemption = gateway.redeem("shop", "JTL-SPRING-0042", Money(10, "EUR"), reference="1001-card-1")
+            print(gateway.refundable(redemption))  # 10.00 EUR
+            ```
         """
         return refundable_amount(self.journal, self._accounts, redemption)
 
@@ -661,6 +795,12 @@ class Gateway:
 
         Raises:
             ConfigurationError: if there is no journal.
+
+        Example:
+            ```python
+            gateway.redeem("shop", "JTL-SPRING-0042", Money(10, "EUR"), reference="1001-card-1")
+            print(gateway.operation("shop", "redeem", "1001-card-1").state)  # succeeded
+            ```
         """
         journal = self._require_journal().journal
         from voucher_gateway.journal.records import OperationKey
@@ -679,24 +819,53 @@ class Gateway:
 
         Raises:
             ConfigurationError: if there is no journal.
+
+        Example:
+            ```python
+            gateway.redeem("shop", "JTL-SPRING-0042", Money(10, "EUR"), reference="1001-card-1")
+            records = gateway.operations(states=[OperationState.SUCCEEDED])
+            print([record.key.verb for record in records])  # [...REDEEM...]
+            ```
         """
         return self._require_journal().journal.operations(states=states, account=account, limit=limit)
 
     def reservation(self, account: str, reference: str) -> Reservation:
         """Return the reservation that was made under a reference.
 
+        Args:
+            account: the account's name.
+            reference: the reference of the `reserve`.
+
         Raises:
             InvalidRequest: if the journal has no such reservation.
             ConfigurationError: if there is no journal.
+
+        Example:
+            ```python
+            gateway.reserve("shop", "JTL-SPRING-0042", Money(10, "EUR"), reference="1001-hold")
+            reservation = gateway.reservation("shop", "1001-hold")  # later, in another process
+            print(gateway.capture("shop", reservation, reference="1001-take").money)  # 10.00 EUR
+            ```
         """
         return self._recorded_result(Reservation, account, reference, Operation.RESERVE)
 
     def redemption(self, account: str, reference: str) -> Redemption:
         """Return the redemption that a `capture` or a `redeem` made under a reference.
 
+        Args:
+            account: the account's name.
+            reference: the reference of the `redeem` or `capture`.
+
         Raises:
             InvalidRequest: if the journal has no such redemption, or one of each verb.
             ConfigurationError: if there is no journal.
+
+        Example:
+            ```python
+            gateway.redeem("shop", "JTL-SPRING-0042", Money(10, "EUR"), reference="1001-card-1")
+            redemption = gateway.redemption("shop", "1001-card-1")  # later, in another process
+            print(gateway.refund("shop", redemption, reference="1001-return-1").money)  # 10.00 EUR
+            ```
         """
         return self._recorded_result(Redemption, account, reference, Operation.CAPTURE, Operation.REDEEM)
 
@@ -715,6 +884,15 @@ class Gateway:
             OperationInProgress: if a worker still runs the call.
             ConfigurationError: if the account leads to another host or login than the call ran at.
             InvalidRequest: if there is no such operation.
+
+        Example:
+            ```python
+            try:
+                gateway.redeem("shop", "JTL-SPRING-0042", Money(10, "EUR"), reference="1001-card-1")
+            except OutcomeUnknown as error:
+                resolution = gateway.resolve(error.ticket)
+                print(resolution.outcome)
+            ```
         """
         from voucher_gateway.execution.recovery import resolve_operation, resolve_ticket
 
@@ -740,6 +918,12 @@ class Gateway:
 
         Raises:
             ConfigurationError: if there is no journal.
+
+        Example:
+            ```python
+            for resolution in gateway.recover():
+                print(resolution.outcome)
+            ```
         """
         executor = self._require_journal()
         from voucher_gateway.execution.recovery import recover
