@@ -100,7 +100,7 @@ def test_without_reveal_no_code_is_in_the_file_or_the_plan_and_it_is_no_source(
     assert "••••0001" in Path("out.csv").read_text()
     refused = run("import", "events", "out.csv")
     assert refused.code == 2
-    assert "masks in the place of codes" in refused.err
+    assert "out.csv has masked codes" in refused.err
     assert _changes(accounts["events"]) == 0
 
 
@@ -204,7 +204,7 @@ def test_a_repeated_import_issues_nothing_twice(accounts: dict[str, RunningSimul
     run("import", "events", "out.csv", "--policy", _policy('losses = ["medium"]'))
     before = _changes(accounts["events"])
     again = run("import", "events", "out.csv")
-    assert "Going on with the plan" in again.err
+    assert "Continued with the plan" in again.err
     assert "3 vouchers went to events, compared and found right" in again.out
     assert _changes(accounts["events"]) == before
 
@@ -223,7 +223,7 @@ def test_another_policy_for_a_plan_that_is_begun_is_refused(accounts: dict[str, 
     before = _changes(accounts["events"])
     refused = run("import", "events", "in.csv", "--policy", _policy(SKIPPING))
     assert refused.code == 2
-    assert "was begun under another policy: go on with it without --policy" in refused.err
+    assert "was begun with another policy: continue it without a policy" in refused.err
     run("import", "events", "in.csv", "--policy", _policy(LOSING)).done()
     run("import", "events", "in.csv").done()
     assert _changes(accounts["events"]) == before
@@ -275,7 +275,7 @@ def test_an_export_goes_on_in_the_form_in_which_it_was_begun(
     run("export", "shop", "out.csv", *ways[first]).done()
     refused = run("export", "shop", "out.csv", *ways[not first])
     assert refused.code == 2
-    assert f"out.csv holds {'codes' if first else 'masks'}" in refused.err
+    assert f"out.csv holds {'codes' if first else 'masked codes'}" in refused.err
 
 
 def test_a_file_that_is_mended_can_be_imported_after_it_was_refused(
@@ -287,7 +287,7 @@ def test_a_file_that_is_mended_can_be_imported_after_it_was_refused(
         refused = run("import", "events", "in.csv", *more)
         assert refused.code == 2
         assert "1 entries came, the vendor counts 2" in refused.err
-        assert 'Mend the file, or accept them by a policy: accept = ["inconsistent-listing"]' in refused.err
+        assert 'Correct the file, or accept the risks in the policy: accept = ["inconsistent-listing"]' in refused.err
     Path("in.csv").write_text(whole)
     assert "2 vouchers went to events" in run("import", "events", "in.csv").done().out
 
@@ -348,7 +348,7 @@ def test_a_name_that_is_neither_an_account_nor_a_file_is_not_repeated(
     ran = run("migrate", "plan", "shop", "GIFT-SECRET-0001", "--out", "p.jsonl")
     assert ran.code == 2
     assert "GIFT-SECRET-0001" not in ran.err
-    assert "no path that ends in .jsonl or .csv" in ran.err
+    assert "not a path that ends in .jsonl or .csv" in ran.err
 
 
 @pytest.mark.parametrize("seed", first([0.3, 0.0, 0.8]))

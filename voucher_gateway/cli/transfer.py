@@ -8,8 +8,8 @@ from typing import Annotated, Any, Final, Literal
 import typer
 
 from voucher_gateway.cli import options as given
-from voucher_gateway.cli.context import cli_context_of
-from voucher_gateway.cli.errors import exit_code, print_error
+from voucher_gateway.cli.context import advising, cli_context_of
+from voucher_gateway.cli.errors import DECLINED, DIFFERENT, DONE, NOT_DONE, UNKNOWN, exit_code, print_error
 from voucher_gateway.cli.exit_codes import DECLINED, DIFFERENT, DONE, NOT_DONE, UNKNOWN
 from voucher_gateway.cli.migrate_progress import progress_printer
 from voucher_gateway.cli.output import Output
@@ -36,6 +36,8 @@ _Plan = Annotated[
     typer.Option("--plan", metavar="PLAN", help="Where the plan is kept; beside the file by default."),
 ]
 _Workers = Annotated[int, typer.Option("--workers", metavar="N", min=1, max=256, help="So many vouchers at a time.")]
+
+_GIVE_FORMAT: Final = "Give it with --format jsonl or --format csv."
 
 _REASONS: Final = (
     Column[tuple[str, Tally]]("left out", lambda row: row[0]),
@@ -79,7 +81,7 @@ def export_vouchers(
     """
     session = cli_context_of(context)
     output = session.output
-    with session.gateway() as gateway, progress_printer(output) as printer:
+    with session.gateway() as gateway, progress_printer(output) as printer, advising(_GIVE_FORMAT, "file_format"):
         report = run_export(
             gateway,
             account,
@@ -123,7 +125,7 @@ def import_vouchers(
     session = cli_context_of(context)
     output = session.output
     rules = None if policy is None else load_policy(policy)
-    with session.gateway() as gateway, progress_printer(output) as printer:
+    with session.gateway() as gateway, progress_printer(output) as printer, advising(_GIVE_FORMAT, "file_format"):
         report = run_import(
             gateway,
             account,
