@@ -28,7 +28,7 @@ class OperationCase:
 
     Attributes:
         operation: the operation.
-        call: makes it, with a provider or a `Till`, under a reference.
+        call: makes it, with a provider or an `AccountClient`, under a reference.
         count: returns how often it happened, by the ledger; not a whole number if another amount moved.
         money: the amount, where there is one.
         voucher_id: the voucher, where it is there before.
