@@ -9,7 +9,7 @@ import typer
 
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import advising, cli_context_of
-from voucher_gateway.cli.errors import DECLINED, DIFFERENT, DONE, NOT_DONE, UNKNOWN, exit_code, print_error
+from voucher_gateway.cli.errors import exit_code, print_error
 from voucher_gateway.cli.exit_codes import DECLINED, DIFFERENT, DONE, NOT_DONE, UNKNOWN
 from voucher_gateway.cli.migrate_progress import progress_printer
 from voucher_gateway.cli.output import Output
