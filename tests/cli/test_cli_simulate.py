@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import tomllib
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -43,3 +44,19 @@ def test_an_unknown_simulator_fault_or_port_is_wrong_usage(run: Any) -> None:
     ):
         assert run("simulate", *arguments).code == 2
     assert "there are jtl, ticketing" in run("simulate", "nobody").err
+
+
+def test_a_configuration_is_written_for_the_simulator_and_never_over_another_file(tmp_path: Path) -> None:
+    target = tmp_path / "voucher-gateway.toml"
+    command = [sys.executable, "-c", "from voucher_gateway.cli import main; main()", "simulate", "ticketing"]
+    options = ["--write-config", str(target), "--account", "events"]
+    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        announcement = json.loads(running.stdout.readline())
+        running.terminate()
+    account = tomllib.loads(target.read_text("utf-8"))["accounts"]["events"]
+    assert (account["provider"], account["base_url"]) == ("ticketing", announcement["base_url"])
+    assert target.stat().st_mode & 0o777 == 0o600
+    again = subprocess.run([*command, *options], capture_output=True, text=True, timeout=60, check=False)
+    assert again.returncode == 2
+    assert f"{target} exists already" in again.stderr

@@ -73,11 +73,9 @@ def init(
         voucher-gateway --config till.toml init ticketing --account events
     """
     session = cli_context_of(context)
-    if not _ACCOUNT.fullmatch(account):
-        rule = "1 to 64 letters, digits, - and _"
-        raise InvalidRequest(f"--account must be {rule}", field="--account", rule=rule)
+    require_account_name(account)
     path = session.config_path
-    _write_new(path, first_config(None if provider is None else registry.load(provider), account))
+    write_new_config(path, first_config(None if provider is None else registry.load(provider), account))
     problems = _find_problems(path)
     if session.output.as_json:
         session.output.object({"config": str(path), "account": account, "provider": provider, "problems": problems})
@@ -138,7 +136,18 @@ def _descriptions(settings: type) -> Iterator[tuple[str, str]]:
             yield match[1], " ".join(match[2].split())
 
 
-def _write_new(path: Path, text: str) -> None:
+def require_account_name(name: str) -> None:
+    """Check a name for an account.
+
+    Raises:
+        InvalidRequest: if it is not one. Its field is ``--account``.
+    """
+    if not _ACCOUNT.fullmatch(name):
+        rule = "1 to 64 letters, digits, - and _"
+        raise InvalidRequest(f"--account must be {rule}", field="--account", rule=rule)
+
+
+def write_new_config(path: Path, text: str) -> None:
     """Write a file that only its owner can read.
 
     Raises:
@@ -148,7 +157,7 @@ def _write_new(path: Path, text: str) -> None:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        problem = "exists already, and is never overwritten: give another file with --config FILE, before the command"
+        problem = "exists already, and is never overwritten: give the name of another file"
     except OSError as error:
         problem = f"cannot be created: {error.strerror}"
     else:

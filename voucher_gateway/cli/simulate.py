@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
+import attrs
 import typer
 
+from voucher_gateway import registry
 from voucher_gateway.cli.completion import complete_provider
+from voucher_gateway.cli.init import require_account_name, write_new_config
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 
 
@@ -47,6 +52,13 @@ def simulate(
             help="One of the vendor's own options, such as seller_currency=CHF of ticketing. May be repeated.",
         ),
     ] = None,
+    write_config: Annotated[
+        Path | None,
+        typer.Option("--write-config", metavar="FILE", help="Write a configuration with this login into a new file."),
+    ] = None,
+    account: Annotated[
+        str, typer.Option("--account", metavar="NAME", help="The account's name in that configuration.")
+    ] = "shop",
 ) -> None:
     """Run a simulator of a vendor's API on this machine until interrupted.
 
@@ -57,20 +69,41 @@ def simulate(
     Examples:
         voucher-gateway simulate jtl --vouchers 100
         voucher-gateway simulate ticketing --port 8102 --latency-ms 30
+        voucher-gateway simulate jtl --write-config voucher-gateway.toml
     """
     require_simulators()
+    require_account_name(account)
     from voucher_gateway.simulator import SimulatorOptions, serve
+
+    def write_account(announcement: Mapping[str, str]) -> None:
+        if write_config is not None:
+            write_new_config(write_config, simulator_config(name, account, announcement))
 
     try:
         options = SimulatorOptions(
             host=host, port=port, vouchers=vouchers, seed=seed, latency_ms=latency_ms, strict=strict, state=state
         )
-        serve(name, options, fault or [], sys.stdout, option or [])
+        serve(name, options, fault or [], sys.stdout, option or [], on_start=write_account)
     except (ValueError, OSError) as error:
         problem = str(error)
     else:
         return
     raise InvalidRequest(problem, field="simulate", rule="a simulator, options and faults that there are")
+
+
+def simulator_config(name: str, account: str, announcement: Mapping[str, str]) -> str:
+    """Return a configuration, in TOML, with one account at a simulator that runs.
+
+    Args:
+        name: the name of the provider and of its simulator.
+        account: the account's name.
+        announcement: the simulator's address and credentials.
+    """
+    settings = {field.alias for field in attrs.fields(registry.load(name).settings_type)}
+    lines = ['journal = "sqlite:///voucher-gateway.db"', "", f"[accounts.{account}]", f"provider = {json.dumps(name)}"]
+    lines += [f"{key} = {json.dumps(value)}" for key, value in announcement.items() if key in settings]
+    lines.append('code_pattern = ".*"  # any code may belong to this account')
+    return "\n".join(lines) + "\n"
 
 
 def require_simulators() -> None:

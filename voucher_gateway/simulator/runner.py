@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Self, TextIO
@@ -178,7 +178,12 @@ def start(simulator: str | type[Simulator], **options: Any) -> RunningSimulator:
 
 
 def serve(
-    name: str, options: SimulatorOptions, faults: Sequence[str], out: TextIO, own_options: Sequence[str] = ()
+    name: str,
+    options: SimulatorOptions,
+    faults: Sequence[str],
+    out: TextIO,
+    own_options: Sequence[str] = (),
+    on_start: Callable[[Mapping[str, str]], None] | None = None,
 ) -> None:
     """Run a simulator until SIGINT or SIGTERM, then save its state. Call it in the main thread.
 
@@ -190,6 +195,7 @@ def serve(
         faults: as `NAME[:MATCH[:TIMES[:AFTER]]]`, injected before anything can arrive.
         out: where to announce.
         own_options: the vendor's own options, as `NAME=VALUE`.
+        on_start: called with the announcement before it is written to `out`. What it raises ends the simulator.
 
     Raises:
         ValueError: for an unknown simulator, option or fault.
@@ -201,6 +207,8 @@ def serve(
     with _stop_signals() as stop, start(kind, **given) as running:
         for fault in parsed:
             running.inject(fault.name, fault.match, fault.times, after=fault.after, **fault.options)
+        if on_start is not None:
+            on_start(running.announcement)
         out.write(json.dumps(running.announcement) + "\n")
         out.flush()
         stop.wait()
