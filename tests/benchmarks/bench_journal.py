@@ -41,7 +41,7 @@ from voucher_gateway.provider_api import Effect, Intent, Money, Operation, Secre
 from voucher_gateway_jtl import JtlProvider, JtlSettings
 
 CALLS: Final = 60
-TO_RAW: Final = 1.6
+TO_RAW: Final = 2.0
 REDEMPTIONS: Final = 12
 LATENCY_MS: Final = 30
 TO_BARE: Final = 1.1

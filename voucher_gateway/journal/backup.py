@@ -85,10 +85,10 @@ def copy_journal(journal: Journal, target: Path) -> None:
             " `voucher-gateway recover --after-restore`"
         )
     try:
-        made = make_private(target)
+        is_new = make_private(target)
     except OSError as failed:
         raise DatabaseUnavailable(f"the backup {target} could not be written: {failed.strerror}") from None
-    if not made:
+    if not is_new:
         raise InvalidRequest(f"{target} exists already", field="file", rule="a new file")
     try:
         with (

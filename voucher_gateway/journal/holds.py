@@ -1,4 +1,4 @@
-"""Reservations as the journal knows them, so that one does not silently kill another.
+"""Reservations as the journal knows them, so that one does not silently end another.
 
 At some vendors a second reservation of a voucher ends the first without a word. The journal knows those made through
 it, by the fingerprint of the code, and keeps later captures from being sent for nothing.
@@ -35,16 +35,16 @@ from voucher_gateway.storage.locks import lock_in_transaction
 
 
 class HoldState(enum.StrEnum):
-    """Where a hold stands."""
+    """The state of a hold."""
 
     REQUESTED = "asked"
-    """Sent, and nothing heard of it: it counts as live until it would be over at the latest."""
+    """Sent, and its outcome is unknown: it counts as live until its latest possible end."""
     LIVE = "live"
     CAPTURED = "captured"
     RELEASED = "released"
     SUPERSEDED = "superseded"
     NOT_MADE = "gone"
-    """Never came about."""
+    """The vendor did not make the reservation."""
 
 
 _ACTIVE_STATES: Final = [HoldState.REQUESTED.value, HoldState.LIVE.value]
@@ -119,7 +119,7 @@ class Holds:
         """Refuse a request that a hold stands against, and note one that makes a hold.
 
         `again` says that the operation sent something before: in an earlier attempt, or in a try of this one that was
-        surely not executed. Its hold is then noted anew.
+        surely not executed. Its hold is then written again.
 
         Raises:
             VoucherHeld: if a reservation would end another that is not to be replaced.
@@ -136,8 +136,8 @@ class Holds:
         Raises:
             AlreadyCaptured: if it was.
         """
-        known = (holds.c.host == entry.target.host) & (holds.c.reservation_id == reservation_id)
-        if connection.scalar(sa.select(holds.c.state).where(known)) == HoldState.CAPTURED.value:
+        of_reservation = (holds.c.host == entry.target.host) & (holds.c.reservation_id == reservation_id)
+        if connection.scalar(sa.select(holds.c.state).where(of_reservation)) == HoldState.CAPTURED.value:
             raise AlreadyCaptured("the reservation was captured already")
 
     def on_operation_closed(self, connection: Connection, entry: OperationRecord, result: Result | None) -> None:
@@ -174,8 +174,8 @@ class Holds:
 
     def active(self, connection: Connection, at: datetime) -> list[Hold]:
         """Return the holds that may still stand at a moment of the vendor's clock."""
-        standing = (holds.c.expires_at.is_(None)) | (holds.c.expires_at > format_micros(at))
-        query = sa.select(holds).where(holds.c.state.in_(_ACTIVE_STATES), standing)
+        unexpired = (holds.c.expires_at.is_(None)) | (holds.c.expires_at > format_micros(at))
+        query = sa.select(holds).where(holds.c.state.in_(_ACTIVE_STATES), unexpired)
         return [
             Hold(
                 operation_id=row.operation_id,
@@ -203,13 +203,13 @@ class Holds:
         lock_in_transaction(connection, target.provider, target.host, target.fingerprint)
         marks = keys.fingerprints(hold.code, provider=target.provider, host=target.host)
         voucher = {"provider": target.provider, "host": target.host, "mine": entry.id, "at": format_micros(vendor_now)}
-        standing = [
+        active = [
             row
             for mark in marks
             for row in connection.execute(_SELECT_ACTIVE, {**voucher, "mark": mark}).mappings().all()
         ]
-        foreign = [row for row in standing if hold.order is None or row["order_number"] != hold.order]
-        refused = {"refuse": standing, "replace-own": foreign, "replace": []}[hold.if_held]
+        foreign = [row for row in active if hold.order is None or row["order_number"] != hold.order]
+        refused = {"refuse": active, "replace-own": foreign, "replace": []}[hold.if_held]
         if hold.exclusive and refused:
             raise VoucherHeld(
                 "another reservation stands on this voucher and would be lost; it lapses by itself, or say"

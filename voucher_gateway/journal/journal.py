@@ -1,7 +1,7 @@
 """The journal: every changing call and every request of it, committed before it is sent.
 
-An operation is written together with its first request, so that a call of one request costs two commits: one before it
-is sent, one after. What is not written surely was not sent.
+An operation is recorded together with its first request, so a call with one request costs two commits: one before the
+request is sent, one after. A request that is not recorded was not sent.
 """
 
 from __future__ import annotations
@@ -49,7 +49,10 @@ class Journal:
 
     Args:
         database: where it is.
-        keys: its secret keys. `ConfigurationError` if one is missing or is not the one that entries were made with.
+        keys: its secret keys.
+
+    Raises:
+        ConfigurationError: if a key is missing, or is not the one that operations were recorded with.
     """
 
     def __init__(self, database: Database, keys: JournalKeys) -> None:
@@ -230,12 +233,12 @@ class Journal:
         vendor_now: datetime,
         refund_limit: RefundLimit | None = None,
     ) -> int:
-        """Write that a request is about to be sent, and return its row.
+        """Record that a request is about to be sent, and return the number of its row.
 
-        The operation is written with it where it is new, or begun anew where an earlier attempt moved nothing.
+        A new operation is recorded with it. An operation whose earlier attempts moved nothing is opened again.
 
         Raises:
-            OperationInProgress: if somebody else has the operation by now. Nothing may be sent then.
+            OperationInProgress: if another worker has the operation. Nothing may be sent then.
             Declined: if a hold stands against it, or less is left to give back.
             DatabaseUnavailable: if it cannot be committed. Nothing may be sent then.
         """
@@ -280,7 +283,7 @@ class Journal:
             rows.insert_operation(connection, entry, voucher_id, at)
 
     def record_without_request(self, entry: OperationRecord, result: Result) -> None:
-        """Write down an operation that succeeded without any request: a release by expiry, say."""
+        """Record an operation that succeeded without any request, such as a release by expiry."""
         with self.database.write() as connection:
             if isinstance(result, Release):
                 self.holds.check_release(connection, entry, result.reservation_id)
@@ -289,10 +292,10 @@ class Journal:
         self.close_operation(entry, OperationState.SUCCEEDED, result=result)
 
     def take_over(self, entry: OperationRecord, *, owner: str) -> OperationRecord:
-        """Take an operation whose worker died, so that the worker, should it wake up, can send nothing more.
+        """Take an operation over from a dead worker. If that worker was only frozen, it can send nothing more.
 
         Raises:
-            OperationInProgress: if somebody else was faster.
+            OperationInProgress: if another worker was faster.
         """
         at = now()
         with self.database.write() as connection:
@@ -312,10 +315,10 @@ class Journal:
         decided_by: str | None = None,
         decision: str | None = None,
     ) -> OperationRecord:
-        """Write where an operation stands now.
+        """Write the state of an operation, and its result or error.
 
         Raises:
-            OperationInProgress: if somebody else has it by now.
+            OperationInProgress: if another worker has the operation.
             DatabaseUnavailable: if it cannot be committed; the operation stays as it was.
         """
         at = format_micros(now())
@@ -341,10 +344,10 @@ class Journal:
     def close_requests(
         self, entry: OperationRecord, finished: Sequence[RequestResult], *, decided_by: str, decision: str
     ) -> None:
-        """Write what a person found out about requests of an operation that is settled already.
+        """Write what a person found out about requests of an operation that is closed already.
 
         Raises:
-            OperationInProgress: if somebody else has the operation by now.
+            OperationInProgress: if another worker has the operation.
             DatabaseUnavailable: if it cannot be committed.
         """
         at = format_micros(now())

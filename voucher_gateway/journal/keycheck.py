@@ -1,4 +1,4 @@
-"""Notices that a key of the journal was lost or exchanged.
+"""Detects that a key of the journal was lost or exchanged.
 
 The table of facts keeps a check value for each key id: a digest that is made with the key and does not reveal it. With
 another key the journal would derive other codes from its entries, and would recognise no voucher: it would replay codes
@@ -60,8 +60,8 @@ def require_all_keys(connection: Connection, keys: JournalKeys) -> None:
 
 def must_have_a_key(connection: Connection) -> str | None:
     """Return the id of a key that the journal was used with; None if any key can be its first."""
-    known = sorted(_check_values(connection))
-    return known[0] if known else connection.scalar(sa.select(operations.c.key_id).limit(1))
+    key_ids = sorted(_check_values(connection))
+    return key_ids[0] if key_ids else connection.scalar(sa.select(operations.c.key_id).limit(1))
 
 
 def missing_key(key_id: str, remedy: str) -> ConfigurationError:

@@ -69,10 +69,10 @@ def open_overwrite(connection: Connection, entry: OperationRecord, voucher_id: s
     row = connection.execute(query).mappings().first()
     if row is None:
         return None
-    found = OperationRecord.from_row(dict(row))
-    return OpenOverwrite(found.key, settled=found.state.value not in _UNSETTLED)
+    operation = OperationRecord.from_row(row)
+    return OpenOverwrite(operation.key, settled=operation.state.value not in _UNSETTLED)
 
 
 def open_requests(sent: Iterable[RequestRecord]) -> list[RequestRecord]:
     """Return those of an operation's requests that may still overwrite a value."""
-    return [one for one in sent if one.step == OVERWRITE and one.effect in (None, Effect.UNKNOWN)]
+    return [request for request in sent if request.step == OVERWRITE and request.effect in (None, Effect.UNKNOWN)]

@@ -65,15 +65,15 @@ class OperationRecord:
         order: the shop's order.
         target: what it is meant to do.
         voucher_id: the voucher at the vendor, once it is known.
-        state: where it stands.
+        state: its state.
         attempt: how many times it was begun.
         epoch: raised by every take-over.
         owner: the process that is, or was last, on it.
-        result: what it brought about.
+        result: its result, as JSON text.
         error: the last error, as JSON text.
         created_at: when it was first begun.
         updated_at: when it last changed.
-        checks: how often its outcome was looked up in vain.
+        checks: how often its outcome was looked up and stayed unknown.
         check_at: when to look again.
         decided_by: the person who decided it.
         decision: that person's reason.
@@ -137,7 +137,7 @@ class OperationRecord:
 
     @property
     def needs_decision(self) -> bool:
-        """Whether somebody else changed the voucher at the same moment, so that only a person can decide it."""
+        """Whether another system changed the voucher at the same moment, so that only a person can decide it."""
         return bool(self.error) and json.loads(self.error or "{}").get("error") == "ConcurrentModification"
 
     def replay(self) -> Result:
@@ -157,7 +157,7 @@ class RequestRecord:
         step: which request of the operation.
         decisive: whether its success is the operation's.
         intent: what was sent, under its wire reference.
-        effect: what became of it; None if nobody lived to say.
+        effect: what it did; None if the process died before that was known.
         reason: how that is known, or why it is not.
     """
 
@@ -194,7 +194,7 @@ class HoldRequest:
         order: whose reservations are one's own.
         exclusive: whether the vendor ends the others when it makes this one.
         if_held: ``refuse`` any other, ``replace-own`` of the same order, or ``replace`` any.
-        lasts_until: when it would be over at the latest, if nobody hears of it again.
+        lasts_until: its latest possible end, if its outcome stays unknown.
     """
 
     code: Code
@@ -206,14 +206,14 @@ class HoldRequest:
 
 @attrs.frozen
 class RequestResult:
-    """What became of a request, to be written with the next commit.
+    """The outcome of a request, to be written with the next commit.
 
     Attributes:
         row: the request's number.
         effect: what it did.
         reason: a sentence, where the effect is not success.
         step: which request of the operation it was.
-        made: the reservation that it made, if it did.
+        reservation: the reservation that it made; None if it made none.
     """
 
     row: int

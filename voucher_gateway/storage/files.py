@@ -1,4 +1,4 @@
-"""The file of an SQLite database: made for its owner only, and held against the file that is there later."""
+"""The file of an SQLite database: private to its owner, and checked before each use for having been replaced."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _path_descriptors: Final[set[int]] = set()
 
 
 def make_private(path: str | os.PathLike[str]) -> bool:
-    """Make an empty file that only its owner may use; False if there is a file already, which stays as it is.
+    """Create an empty file that only its owner may use. Return False if a file exists; it stays as it is.
 
     SQLite gives its log and its index the mode of the database file.
 
@@ -44,9 +44,9 @@ def mode_warning(path: str | os.PathLike[str]) -> str | None:
 class DatabaseFile:
     """The file of a database, and the log beside it, as this process has them open.
 
-    Where another file is in its place, this process would go on in a file that nobody else finds. What it writes there
-    is lost, and others take its references for new ones. So it refuses to go on, and to use the other file too: what it
-    knows belongs to the first one.
+    If the file is replaced, this process would continue with a file that other processes cannot find. What it writes
+    there is lost, and other processes take its references for new ones. So it refuses to continue. It does not use the
+    other file either: what it knows belongs to the first one.
 
     Args:
         path: the file, which is made if it is not there.
@@ -59,13 +59,13 @@ class DatabaseFile:
         self._path = path
         try:
             make_private(path)
-            found = os.lstat(path)
+            status = os.lstat(path)
         except OSError as error:
             reason = error.strerror
         else:
-            _require_single_name(path, found)
+            _require_single_name(path, status)
             self._keep_number_in_use()
-            self._identity: _Identity = found.st_dev, found.st_ino
+            self._identity: _Identity = status.st_dev, status.st_ino
             self._logs: dict[str, _Identity] = {}
             return
         raise DatabaseUnavailable(f"the database {path} cannot be opened: {reason}")
@@ -83,7 +83,7 @@ class DatabaseFile:
         weakref.finalize(self, _close, descriptor)
 
     def must_be_in_place(self) -> None:
-        """Make sure that others who look for the file find this one.
+        """Check that other processes that open the path find this file.
 
         Raises:
             DatabaseUnavailable: if they do not.
@@ -100,17 +100,17 @@ class DatabaseFile:
         self._logs.clear()
 
     def logs_must_be_in_place(self) -> None:
-        """Make sure that the log is the one that the open connection writes: nobody deletes it meanwhile.
+        """Check that the log is the one that the open connection writes, and was not deleted.
 
         Raises:
             DatabaseUnavailable: if it is not.
         """
         for name in _LOGS:
-            found = _identity(self._path + name)
-            known = self._logs.get(name)
-            if known is None and found is not None:
-                self._logs[name] = found
-            elif known != found:
+            identity = _identity(self._path + name)
+            first_identity = self._logs.get(name)
+            if first_identity is None and identity is not None:
+                self._logs[name] = identity
+            elif first_identity != identity:
                 raise DatabaseUnavailable(
                     f"{self._path}{name} was deleted or replaced while this process used the database: other processes"
                     " no longer see what this one has written. Stop all processes that use it, and start them again;"
@@ -128,14 +128,14 @@ def _close(descriptor: int) -> None:
     os.close(descriptor)
 
 
-def _require_single_name(path: str, found: os.stat_result) -> None:
+def _require_single_name(path: str, status: os.stat_result) -> None:
     """Refuse a file with several names. SQLite's log and the lock file go by the name of the database.
 
     Processes that open the file by different names do not see what the others write, and damage it.
     """
-    if found.st_nlink > 1:
+    if status.st_nlink > 1:
         raise DatabaseUnavailable(
-            f"the database {path} cannot be opened: the file has {found.st_nlink} names (hard links). Processes that"
+            f"the database {path} cannot be opened: the file has {status.st_nlink} names (hard links). Processes that"
             " use different names would damage it. Remove the other names, or copy the file"
         )
 
@@ -146,7 +146,7 @@ def _identity(path: str) -> _Identity | None:
     Whoever opens the database through the link writes the log beside the file that the link leads to.
     """
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

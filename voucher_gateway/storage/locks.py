@@ -1,7 +1,7 @@
-"""Locks that the system frees when their holder dies, whatever it died of.
+"""Locks that the system frees when their holder dies, for whatever reason.
 
-A time-out cannot tell a dead worker from a slow one; a lock that vanishes with the process can. SQLite's machine has a
-file of byte locks, PostgreSQL has advisory locks of a session.
+A time-out cannot tell a dead worker from a slow one. A lock that ends with the process can. For SQLite it is a byte
+lock in a file, for PostgreSQL an advisory lock of a session.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Locks(abc.ABC):
 
     @contextmanager
     def mark_active(self, operation_id: str) -> Iterator[None]:
-        """Say that a thread of this process is on an operation."""
+        """Note that a thread of this process works on an operation."""
         with self._guard:
             self._work[operation_id] += 1
         try:
@@ -62,17 +62,17 @@ class Locks(abc.ABC):
                     del self._work[operation_id]
 
     def is_active_here(self, operation_id: str) -> bool:
-        """Whether a thread of this process is on an operation."""
+        """Whether a thread of this process works on an operation."""
         with self._guard:
             return operation_id in self._work
 
     def owner(self) -> str:
-        """Return this process's name, which is alive as long as the process is."""
+        """Return the name of this process. Its lock is held for as long as the process lives."""
         with self._guard:
             if self._owner is None or not self._still_held(_number_of(self._owner)):
                 name = secrets.token_hex(8)
                 if not self._try(_number_of(name)):
-                    raise DatabaseUnavailable("this process could not be named; try again")
+                    raise DatabaseUnavailable("could not acquire the process lock; try again")
                 self._owner = name
             return self._owner
 
@@ -85,9 +85,9 @@ class Locks(abc.ABC):
         """Hold the lock of a name against all other threads, processes and (PostgreSQL) machines.
 
         Raises:
-            OperationInProgress: if it cannot be had in that time.
+            OperationInProgress: if it cannot be acquired in that time.
         """
-        return _Held(self, _NAMES + _lock_number(name), wait_s)
+        return _HeldLock(self, _NAMES + _lock_number(name), wait_s)
 
     def _enter(self, number: int) -> threading.Lock:
         with self._guard:
@@ -101,7 +101,7 @@ class Locks(abc.ABC):
             if users > 1:
                 self._threads[number] = (lock, users - 1)
 
-    def _let_go(self, number: int) -> None:
+    def _release(self, number: int) -> None:
         # What was done under the lock is done: that it could not be freed must not look as if it had failed.
         renew_if_forked()
         try:
@@ -126,7 +126,7 @@ class Locks(abc.ABC):
     def _still_held(self, number: int) -> bool: ...
 
 
-class _Held:
+class _HeldLock:
     """A lock that is held for the length of a ``with``. No generator, as it is taken for each call."""
 
     def __init__(self, locks: Locks, number: int, wait_s: float) -> None:
@@ -155,7 +155,7 @@ class _Held:
 
     def __exit__(self, *_: object) -> None:
         try:
-            self._locks._let_go(self._number)
+            self._locks._release(self._number)
         finally:
             try:
                 self._lock.release()
@@ -187,9 +187,9 @@ class FileLocks(Locks):
 
     Such a lock belongs to the process: a forked child does not inherit it, and the system frees it at death. It would
     also be freed if the process closed any other descriptor of the file, and never stands against the process itself.
-    So all who use the file in one process share one object, with one descriptor: get it by `at`.
+    So all users of the file in one process share one object with one descriptor: get it by `open_shared`.
 
-    Where the file was deleted or replaced since, others lock another one: a lock means nothing then, and is refused.
+    If the file was deleted or replaced, other processes lock another one. A lock has no meaning then, and is refused.
     """
 
     def __init__(self, path: Path) -> None:
@@ -209,24 +209,24 @@ class FileLocks(Locks):
             DatabaseUnavailable: if the file cannot be opened.
         """
         renew_if_forked()
-        with _sharing.guard:
-            known = next((locks for locks in _sharing.open if locks.is_at(path)), None)
-            if known is None:
-                known = cls(path)
-                _sharing.open.append(known)
-            known.users += 1
-            return known
+        with _open_files.guard:
+            locks = next((locks for locks in _open_files.open if locks.is_at(path)), None)
+            if locks is None:
+                locks = cls(path)
+                _open_files.open.append(locks)
+            locks.users += 1
+            return locks
 
     def close(self) -> None:
-        """Close the file, if nobody else in this process uses it."""
-        with _sharing.guard:
+        """Close the file, unless another user in this process needs it."""
+        with _open_files.guard:
             self.users -= 1
-            if self.users == 0 and self in _sharing.open:
-                _sharing.open.remove(self)
+            if self.users == 0 and self in _open_files.open:
+                _open_files.open.remove(self)
                 with self._closing:
-                    self.let_go()
+                    self.close_descriptor()
 
-    def let_go(self) -> None:
+    def close_descriptor(self) -> None:
         """Close the descriptor. Its number may be another file's soon, and is forgotten."""
         file, self.file = self.file, _CLOSED
         if file != _CLOSED:
@@ -247,7 +247,7 @@ class FileLocks(Locks):
             DatabaseUnavailable: if they do not, or it is closed.
         """
         if not self.is_at(self.path):
-            why = "was closed" if self.file == _CLOSED else "was deleted or replaced; start this process anew"
+            why = "was closed" if self.file == _CLOSED else "was deleted or replaced: restart this process"
             raise DatabaseUnavailable(f"the lock file {self.path} {why}")
 
     def _try(self, number: int) -> bool:
@@ -279,7 +279,7 @@ class FileLocks(Locks):
         return self.is_at(self.path)
 
 
-class _Sharing:
+class _OpenLockFiles:
     """The lock files that this process has open."""
 
     def __init__(self) -> None:
@@ -295,15 +295,15 @@ def _open_lock_file(path: Path) -> int:
     raise DatabaseUnavailable(f"the lock file {path} cannot be opened: {reason}")
 
 
-_sharing = _Sharing()
+_open_files = _OpenLockFiles()
 
 
 def _forget_inherited() -> None:
     # The descriptors are copies of the parent's; closing them here frees none of the parent's locks.
-    global _sharing
-    inherited, _sharing = _sharing, _Sharing()
+    global _open_files
+    inherited, _open_files = _open_files, _OpenLockFiles()
     for locks in inherited.open:
-        locks.let_go()
+        locks.close_descriptor()
 
 
 call_after_fork(_forget_inherited)
@@ -314,13 +314,13 @@ class AdvisoryLocks(Locks):
 
     Args:
         engine: the database.
-        shown: the database's URL without its password, for messages.
+        safe_url: the database's URL without its password, for messages.
     """
 
-    def __init__(self, engine: Engine, shown: str) -> None:
+    def __init__(self, engine: Engine, safe_url: str) -> None:
         super().__init__()
         self._engine = engine
-        self._shown = shown
+        self._safe_url = safe_url
         self._kept: Connection | None = None
         self._session = threading.Lock()
         self._held_until = 0.0
@@ -346,7 +346,7 @@ class AdvisoryLocks(Locks):
 
     def _is_free(self, number: int) -> bool:
         # In a transaction of its own session, so that trying leaves nothing behind.
-        with database_errors(self._shown), self._engine.connect() as connection, connection.begin():
+        with database_errors(self._safe_url), self._engine.connect() as connection, connection.begin():
             return bool(connection.scalar(sa.text("SELECT pg_try_advisory_xact_lock(:number)"), {"number": number}))
 
     def _still_held(self, number: int) -> bool:
@@ -365,7 +365,7 @@ class AdvisoryLocks(Locks):
         return bool(held)
 
     def _ask(self, question: str, number: int) -> object:
-        with self._session, database_errors(self._shown):
+        with self._session, database_errors(self._safe_url):
             try:
                 if self._kept is None:
                     self._kept = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
