@@ -78,6 +78,9 @@ def plan(
 
     Exit code 0: everything is provided for. 1: the plan is made, and vouchers are refused, a risk must be accepted by
     its name in the policy, or it does not fit into the window.
+
+    Examples:
+        voucher-gateway migrate plan shop events --out move.plan
     """
     session = cli_context_of(context)
     length = None if window is None else length_from(window)

@@ -77,6 +77,9 @@ def run(
     Exit code 0: what was set about has moved. 4: vouchers are in doubt; run it again, it looks first. 5: vouchers had
     changed since they were planned, or were refused; they are where they were, plan them anew with --after. Others as
     everywhere.
+
+    Examples:
+        voucher-gateway migrate run move.plan --limit 10
     """
     session = cli_context_of(context)
     with open_plan(plan) as opened:
@@ -99,6 +102,9 @@ def status(context: typer.Context, plan: _PlanFile) -> None:
     """Say how far a plan is: what stands where, in money, what is in doubt, and who works on it now.
 
     Exit code 4 if vouchers are in doubt, else 0.
+
+    Examples:
+        voucher-gateway migrate status move.plan
     """
     session = cli_context_of(context)
     with open_plan(plan) as opened, _gateway(session, opened) as gateway:
@@ -111,6 +117,9 @@ def pause(context: typer.Context, plan: _PlanFile) -> None:
     """Let everybody who works on a plan, on whatever machine, stop after the vouchers that are under way.
 
     `migrate run` goes on with it.
+
+    Examples:
+        voucher-gateway migrate pause move.plan
     """
     session = cli_context_of(context)
     with open_plan(plan) as opened, _gateway(session, opened) as gateway:
@@ -126,6 +135,9 @@ def verify(context: typer.Context, plan: _PlanFile) -> None:
     source; and the sums agree to the cent. After `migrate rollback` it proves that the source is whole again.
 
     Exit code 0: proved. 5: there are differences; they are listed.
+
+    Examples:
+        voucher-gateway migrate verify move.plan
     """
     session = cli_context_of(context)
     with open_plan(plan) as opened, _gateway(session, opened) as gateway:
@@ -139,6 +151,9 @@ def rollback(context: typer.Context, plan: _PlanFile) -> None:
 
     Exit code 0: all is back. 4: vouchers are in doubt; give the command again. 5: vouchers stay at the target. Others
     as everywhere.
+
+    Examples:
+        voucher-gateway migrate rollback move.plan
     """
     session = cli_context_of(context)
     with (

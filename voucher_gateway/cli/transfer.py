@@ -78,6 +78,10 @@ def export_vouchers(
 
     Exit code 0: all vouchers are in the file. 1: some could not be read, and were left out. 5: there are differences,
     or vouchers were added or used since the plan was made; a new file would have them. Others as everywhere.
+
+    Examples:
+        voucher-gateway export shop vouchers.csv
+        voucher-gateway export shop vouchers.jsonl --reveal
     """
     session = cli_context_of(context)
     output = session.output
@@ -121,6 +125,10 @@ def import_vouchers(
 
     Exit code 0: all vouchers are there. 1: some were refused, and left out. 5: there are differences, or FILE was
     changed since it was planned. Others as everywhere.
+
+    Examples:
+        voucher-gateway import events vouchers.csv --dry-run
+        voucher-gateway import events vouchers.csv --policy policy.toml
     """
     session = cli_context_of(context)
     output = session.output
