@@ -146,9 +146,11 @@ def _print_batch(
         padding=(0, 2 if fits else 1, 0, 0),
         header_style="bold",
     )
+    height = max(title.count("\n") for title in titles)
     for title, column in zip(titles, columns, strict=True):
         justify: Literal["left", "right"] = "right" if column.right else "left"
-        table.add_column(Text(title), justify=justify, overflow="fold", no_wrap=column.right, vertical="bottom")
+        heading = Text("\n" * (height - title.count("\n")) + title)  # all headings end on one line
+        table.add_column(heading, justify=justify, overflow="fold", no_wrap=column.right)
     for line in cells:
         table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in line))
     output.show(table)
