@@ -217,7 +217,7 @@ def test_a_vendor_that_always_gives_the_first_page_and_promises_more_is_stopped(
         return Page(items=["a", "b"], total=4 + 2 * index, size=2)
 
     entries = Listing(fetch, key=str, workers=workers)
-    with pytest.raises(MalformedResponse, match="nothing new"):
+    with pytest.raises(MalformedResponse, match="no new entry"):
         list(entries)
     assert entries.report.seen == 2
     assert len(asked) <= 2 + MAX_STALLED_PAGES_BEYOND_END + 2 * workers

@@ -102,7 +102,7 @@ class FileIndex:
         self._starts = array("Q")
         self._lines = array("Q")
         self._ids: dict[str, int] = {}
-        self._codes: dict[Code, int] = {}
+        self._codes: dict[str, int] = {}  # plain text, half the size of `Code`; no repr shows it
         self._loaded: tuple[int, ...] = ()
 
     def __len__(self) -> int:
@@ -144,7 +144,7 @@ class FileIndex:
 
     def with_code(self, file: BinaryIO, code: Code) -> Voucher | None:
         """Return the voucher with a code."""
-        place = self._codes.get(code)
+        place = self._codes.get(code.reveal())
         return None if place is None else self.page(file, place, 1)[0]
 
     def check_free(self, voucher: Voucher) -> None:
@@ -222,7 +222,7 @@ class FileIndex:
         self._lines.append(record.line)
         self._ids.setdefault(voucher.id, place)
         if voucher.code is not None:
-            self._codes.setdefault(voucher.code, place)
+            self._codes.setdefault(voucher.code.reveal(), place)
             self.readable = self.readable or record.line
         elif "code" in voucher.unread:
             self.masked = self.masked or record.line
@@ -236,7 +236,7 @@ class FileIndex:
         """Return which of id and code another voucher has, and the line of that voucher."""
         places = {"id": self._ids.get(voucher.id)}
         if voucher.code is not None:
-            places["code"] = self._codes.get(voucher.code)
+            places["code"] = self._codes.get(voucher.code.reveal())
         return [(name, self._lines[place]) for name, place in places.items() if place is not None]
 
     def _end_of(self, place: int) -> int:

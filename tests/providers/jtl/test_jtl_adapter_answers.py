@@ -167,7 +167,7 @@ def test_an_amount_that_its_currency_does_not_have_leaves_the_outcome_unknown(
 def test_a_voucher_in_another_currency_than_asked_for_leaves_the_outcome_unknown(
     vendor: responses.RequestsMock, lone_adapter: JtlProvider
 ) -> None:
-    with pytest.raises(OutcomeUnknown, match=r"10\.53 USD, not of 10\.53 EUR"):
+    with pytest.raises(OutcomeUnknown, match=r"10\.53 USD instead of 10\.53 EUR"):
         _make(vendor, lone_adapter, "issue", currency="USD")
 
 
@@ -185,7 +185,7 @@ def test_a_movement_of_another_kind_leaves_the_outcome_unknown(
 ) -> None:
     kinds = {"top_up": "recharge", "capture": "charge", "refund": "refund"}
     for kind in {*kinds.values(), "cancel"} - {kinds[verb]}:
-        with pytest.raises(OutcomeUnknown, match=f"is no {kinds[verb]}"):
+        with pytest.raises(OutcomeUnknown, match=f"is not a {kinds[verb]}"):
             _make(vendor, lone_adapter, verb, type=kind)
 
 

@@ -84,8 +84,8 @@ def test_an_answer_that_says_what_was_asked_for_is_believed(
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"amount": 10.51}, "10.51 EUR, not of 10.50 EUR"),
-        ({"amount": 0}, "0.00 EUR, not of 10.50 EUR"),
+        ({"amount": 10.51}, "10.51 EUR instead of 10.50 EUR"),
+        ({"amount": 0}, "0.00 EUR instead of 10.50 EUR"),
         ({"amount": -10.5}, "amount"),
         ({"amount": 1050}, "1050.00 EUR"),
         ({"amount": "10.5"}, "amount"),
