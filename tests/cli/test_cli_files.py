@@ -307,7 +307,7 @@ def test_a_file_with_mistakes_is_refused_before_anything_is_asked(
     assert ran.code == 6
     assert "line 3, column remaining" in ran.err
     assert "line 4, column code: duplicate code: line 2 has the same code" in ran.err
-    assert "Mend the file where it says so" in ran.err
+    assert "Correct the file at these places" in ran.err
     assert "GIFT-0001" not in ran.err
     assert len(accounts["events"].requests) == 0
 
