@@ -109,17 +109,21 @@ _TAKEN: Final = sa.exists().where(
 _APPEND: Final = {
     # Asked for in the statement: a conflict comes too late, as a trigger refuses it beforehand.
     "sqlite": (
-        sa.insert(entries).from_select(
+        sa.insert(entries)
+        .from_select(
             list(_GIVEN), sa.select(*[sa.bindparam(name, type_=entries.c[name].type) for name in _GIVEN]).where(~_TAKEN)
         )
+        .returning(entries.c.seq)
     ),
-    "postgresql": postgres_insert(entries).on_conflict_do_nothing(index_elements=_OF_REFERENCE),
+    "postgresql": postgres_insert(entries)
+    .on_conflict_do_nothing(index_elements=_OF_REFERENCE)
+    .returning(entries.c.seq),
 }
 
 
 def append(connection: Connection, values: Row) -> bool:
     """Write an entry, and say whether it is there: not if its reference has made one of its kind before."""
-    return connection.execute(_APPEND[connection.dialect.name], values).rowcount == 1
+    return connection.execute(_APPEND[connection.dialect.name], values).first() is not None
 
 
 OF_REFERENCE: Final = sa.select(entries).where(
