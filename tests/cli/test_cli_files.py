@@ -232,7 +232,8 @@ def test_another_policy_for_a_plan_that_is_begun_is_refused(accounts: dict[str, 
 def test_a_plan_of_which_nothing_was_begun_is_made_anew(accounts: dict[str, RunningSimulator], run: Run) -> None:
     assert run("import", "events", _file("GIFT-0001")).code == 1  # the strictest policy refuses all of it
     ran = run("--json", "import", "events", _file("GIFT-0001", "GIFT-0002"), "--policy", _policy(LOSING)).done()
-    assert (ran.object["resumed"], ran.object["carried"]["count"]) == (False, 2)
+    done = ran.objects[-1]
+    assert (done["resumed"], done["carried"]["count"]) == (False, 2)
     assert {one["code"] for one in accounts["events"].ledger()} == {"GIFT-0001", "GIFT-0002"}
 
 
@@ -248,7 +249,7 @@ def test_what_came_to_a_file_after_its_import_is_named_and_has_the_exit_code_of_
     assert "line:3   ••••03  it was planned with another code" in ran.out
     assert "line:4   ••••04  it was not there when the plan was made" in ran.out
     assert "Import them from a file that has nothing else." in ran.err
-    told = run("--json", "import", "events", "in.csv").object
+    told = run("--json", "import", "events", "in.csv").objects[-1]
     assert (told["resumed"], [one["source_id"] for one in told["since"]]) == (True, ["line:3", "line:4"])
     assert {one["code"] for one in accounts["events"].ledger()} == {"GIFT-0001", "GIFT-0002"}
 
@@ -257,7 +258,7 @@ def test_an_account_that_changed_after_its_export_is_not_said_to_be_all_in_the_f
     accounts: dict[str, RunningSimulator], run: Run
 ) -> None:
     run("export", "shop", "out.jsonl", "--reveal").done()
-    assert run("--json", "export", "shop", "out.jsonl", "--reveal").done().object["since"] == []
+    assert run("--json", "export", "shop", "out.jsonl", "--reveal").done().objects[-1]["since"] == []
     run("issue", "shop", "1.00", "EUR", "--id", "late", "--reference", "late").done()
     run("redeem", "shop", code_of("full"), "50.00", "EUR", "--reference", "all").done()
     ran = run("export", "shop", "out.jsonl", "--reveal")
