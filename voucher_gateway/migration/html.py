@@ -150,10 +150,14 @@ def _place(label: str) -> tuple[int, str]:
 
 
 def _tally_tables(totals: Totals) -> list[Table]:
-    losses = loss_table(totals)
+    reasons, losses = _largest_first(reason_table(totals)), _largest_first(loss_table(totals))
     explained = tuple((f"{name}: {LOSSES.get(name, '')}", tally) for name, tally in losses.rows)
-    tables = (kind_table(totals), reason_table(totals), attrs.evolve(losses, rows=explained))
+    tables = (kind_table(totals), reasons, attrs.evolve(losses, rows=explained))
     return [_tally_table(table, list(totals.all.money)) for table in tables if table.rows]
+
+
+def _largest_first(table: TallyTable) -> TallyTable:
+    return attrs.evolve(table, rows=tuple(sorted(table.rows, key=lambda row: -row[1].count)))
 
 
 def _tally_table(table: TallyTable, currencies: list[str]) -> Table:

@@ -54,21 +54,17 @@ def kind_table(totals: Totals) -> TallyTable:
 
 
 def reason_table(totals: Totals) -> TallyTable:
-    """Return the reasons why vouchers are skipped or refused, the most frequent one first."""
+    """Return the reasons why vouchers are skipped or refused."""
     note = "A voucher can be refused for several reasons, and is then counted with each of them."
-    return TallyTable("Why vouchers stay", "why they stay", _largest_first(totals.reasons), note)
+    return TallyTable("Why vouchers stay", "why they stay", tuple(totals.reasons.items()), note)
 
 
 def loss_table(totals: Totals) -> TallyTable:
-    """Return what the carried vouchers lose, by the name of the loss, the most frequent one first."""
+    """Return what the carried vouchers lose, by the name of the loss."""
     note = "Of the vouchers that are carried; one can lose several things, and is then counted with each of them."
-    return TallyTable("What is lost or changed", "what is lost or changed", _largest_first(totals.losses), note)
+    return TallyTable("What is lost or changed", "what is lost or changed", tuple(totals.losses.items()), note)
 
 
 def _kind_name(name: str) -> str:
     kind, _, action = name.partition("/")
     return f"{kind.replace('-', ' ')}: {ACTION_RESULTS[Action(action)]}"
-
-
-def _largest_first(tallies: Mapping[str, Tally]) -> tuple[tuple[str, Tally], ...]:
-    return tuple(sorted(tallies.items(), key=lambda row: -row[1].count))
