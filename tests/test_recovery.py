@@ -80,8 +80,10 @@ def test_recover_takes_over_from_a_worker_that_was_killed(either_shop: Shop, die
                 return sent(self, request, *rest)
 
             HttpClient._send_once = dying  # type: ignore[assignment,method-assign]  # dies between the row and the request
-        either_shop.redeem(code)
-        os._exit(1)
+        try:
+            either_shop.redeem(code)
+        finally:
+            os._exit(1)  # an error must not let the child go on as a second pytest
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     gateway = either_shop.another_gateway()
     found = gateway.recover()

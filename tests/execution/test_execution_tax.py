@@ -80,8 +80,10 @@ def test_a_redemption_has_the_tax_after_the_worker_died_in_it(either_shop: Shop,
             os.kill(os.getpid(), signal.SIGKILL)
 
         provider.capture = dying  # type: ignore[method-assign]  # in the child alone
-        either_shop.redeem(code, order="1001")
-        os._exit(1)
+        try:
+            either_shop.redeem(code, order="1001")
+        finally:
+            os._exit(1)  # an error must not let the child go on as a second pytest
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     gateway = either_shop.another_gateway()
     gateway.recover()
