@@ -44,25 +44,25 @@ class Account:
         return self.code_pattern is not None and self.code_pattern.search(code.reveal()) is not None
 
 
-def require_available(account: Account, operation: Operation) -> VoucherProvider:
-    """Return an account's provider, if the account can do an operation.
+def require_capability(account: Account, operation: Operation) -> Capabilities:
+    """Return what an account can do, if it can do an operation.
 
     Raises:
         UnsupportedOperation: if the operation is neither native nor emulated.
         MissingScope: if the login does not have the right.
     """
-    support = account.capabilities.of(operation)
+    capabilities = account.capabilities
+    support = capabilities.of(operation)
     if not support.available:
         raise unsupported_error(account.provider, operation, support)
-    return account.provider
+    return capabilities
 
 
 def strategy_for(account: Account, operation: Operation) -> Strategy:
     """Return how an account runs an operation: natively, or by an emulation.
 
     Raises:
-        UnsupportedOperation, MissingScope: as `require_available`.
+        UnsupportedOperation, MissingScope: as `require_capability`.
     """
-    require_available(account, operation)
-    emulated = emulated_operation(account.capabilities, operation)
+    emulated = emulated_operation(require_capability(account, operation), operation)
     return run_natively if emulated is None else emulated.run

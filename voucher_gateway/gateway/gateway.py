@@ -30,7 +30,7 @@ from voucher_gateway.config.loader import Config, load_config
 from voucher_gateway.emulation.by_top_up import refund_by_top_up
 from voucher_gateway.errors import ConfigurationError, IntegrityMismatch, InvalidRequest, Ticket
 from voucher_gateway.execution.direct import DirectExecutor
-from voucher_gateway.gateway.account import Account, require_available, strategy_for
+from voucher_gateway.gateway.account import Account, require_capability, strategy_for
 from voucher_gateway.gateway.find import FindResult, find_in_accounts
 from voucher_gateway.gateway.moved_refunds import find_move, moved_refund_command, pending_move
 from voucher_gateway.gateway.refunds import refund_command, refundable_amount
@@ -269,7 +269,7 @@ class Gateway:
             print(gateway.get("shop", voucher.id).remaining)  # 100.00 EUR
             ```
         """
-        return self._require(account, Operation.GET).get(id, secrets=secrets)
+        return self._provider_for(account, Operation.GET).get(id, secrets=secrets)
 
     def balance(self, account: str, code: str | Code, pin: str | Pin | None = None) -> Balance:
         """Return what a voucher is worth now.
@@ -291,7 +291,7 @@ class Gateway:
             ```
         """
         code, pin = Code.of(code), Pin.of_given(pin)
-        balance = self._require(account, Operation.BALANCE).balance(code, pin)
+        balance = self._provider_for(account, Operation.BALANCE).balance(code, pin)
         if self._is_other_voucher(account, code, balance.voucher_id):
             raise _other_voucher_error(account, Operation.BALANCE)
         return balance
@@ -315,7 +315,7 @@ class Gateway:
             print(vouchers[0].remaining)  # 100.00 EUR
             ```
         """
-        return self._require(account, Operation.VOUCHERS).vouchers(query)
+        return self._provider_for(account, Operation.VOUCHERS).vouchers(query)
 
     def history(self, account: str, id: str) -> History:
         """Return what happened to a voucher, the oldest movement first as far as the vendor orders them.
@@ -333,7 +333,7 @@ class Gateway:
             print(len(gateway.history("shop", voucher.id)))  # 0
             ```
         """
-        return self._require(account, Operation.HISTORY).history(id)
+        return self._provider_for(account, Operation.HISTORY).history(id)
 
     def presentation(self, account: str, code: str | Code, *, id: str | None = None) -> Presentation:
         """Return how the seller presents a voucher to its owner, for printing it.
@@ -348,7 +348,7 @@ class Gateway:
             print(gateway.presentation("events", "EVENT-2F8C-6WJN").seller.currency)  # EUR
             ```
         """
-        return self._require(account, Operation.PRESENTATION).presentation(Code.of(code), id=id)
+        return self._provider_for(account, Operation.PRESENTATION).presentation(Code.of(code), id=id)
 
     # --- vouchers ---
 
@@ -954,8 +954,10 @@ class Gateway:
         account = self.account(command.account)
         return self._executor.execute(command, account.provider, strategy_for(account, command.operation))
 
-    def _require(self, account: str, operation: Operation) -> VoucherProvider:
-        return require_available(self.account(account), operation)
+    def _provider_for(self, account: str, operation: Operation) -> VoucherProvider:
+        configured = self.account(account)
+        require_capability(configured, operation)
+        return configured.provider
 
     def _require_journal(self) -> JournalExecutor:
         if self._journal_executor is None:
