@@ -36,6 +36,9 @@ SHARES: Final = 5
 
 _MARGIN_S: Final = 120.0
 
+_REPEATS: Final = 5
+"""How often a shop repeats a call at the most."""
+
 _HANG: Final = "commit-then-hang"
 """The fault at which the vendor carries the request out and never answers, if the vendor has it."""
 
@@ -251,7 +254,7 @@ class JournalledCall:
 
     def repeat(self) -> None:
         """Repeat the call as a shop does: until it succeeds, is declined, or waiting does not help any more."""
-        for _ in range(3):
+        for _ in range(_REPEATS):
             try:
                 self.perform()
             except OutcomeUnknown:
