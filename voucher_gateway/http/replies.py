@@ -6,12 +6,22 @@ import http
 import http.client
 import io
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import attrs
 
-if TYPE_CHECKING:
-    from voucher_gateway.http.deadlines import RequestDeadline
+
+class ReadTimer(Protocol):
+    """Says how long one wait for bytes may take; `deadlines.RequestDeadline` is one.
+
+    Attributes:
+        read_s: how long at most, in seconds.
+    """
+
+    read_s: float
+
+    def wait(self, at_most: float) -> float:
+        """Return how long the next wait may take; raise if the total time is used up."""
 
 
 class _DeadlineReader(io.RawIOBase):
@@ -22,7 +32,7 @@ class _DeadlineReader(io.RawIOBase):
         muted: whether it must not read from the socket again.
     """
 
-    def __init__(self, sock: Any, timing: RequestDeadline | None) -> None:
+    def __init__(self, sock: Any, timing: ReadTimer | None) -> None:
         self.ended = False
         self.muted = False
         self._sock = sock
@@ -68,7 +78,7 @@ class _DeadlineSocket:
     """The part of a socket that http.client uses: it makes the file from which the reply is read."""
 
     sock: Any
-    timing: RequestDeadline | None
+    timing: ReadTimer | None
 
     def makefile(self, mode: str) -> _ReplyReader:  # noqa: ARG002 - http.client's signature
         return _ReplyReader(_DeadlineReader(self.sock, self.timing))
@@ -79,7 +89,7 @@ class DeadlineResponse(http.client.HTTPResponse):
 
     chunked: bool
 
-    def __init__(self, sock: Any, timing: RequestDeadline | None, *args: Any, **named: Any) -> None:
+    def __init__(self, sock: Any, timing: ReadTimer | None, *args: Any, **named: Any) -> None:
         super().__init__(_DeadlineSocket(sock, timing), *args, **named)  # type: ignore[arg-type]  # only makefile is used
         self._reader: Any = self.fp
 
