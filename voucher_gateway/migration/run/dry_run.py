@@ -14,7 +14,7 @@ from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.migration.plan.plan_file import Plan
 from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.load import vouchers_not_loaded
-from voucher_gateway.migration.run.mover import CODE_TAKEN, RETIRING, TargetDiffers, VoucherMove
+from voucher_gateway.migration.run.mover import CODE_TAKEN, RETIRING, TargetDiffers, VoucherMover
 from voucher_gateway.migration.run.progress import OnProgress, RunCounter, RunReport
 from voucher_gateway.migration.run.rows import MoveResult, RowState, VoucherRow
 from voucher_gateway.migration.run.state import MigrationState
@@ -66,7 +66,7 @@ def _rows_to_move(state: MigrationState, plan: Plan, limit: int | None) -> Itera
     return (attrs.evolve(row, attempts=row.attempts + 1) for row in itertools.islice(rows, limit))
 
 
-class PredictedMove(VoucherMove):
+class PredictedMove(VoucherMover):
     """The steps of a move, without the requests that change something."""
 
     def run(self) -> MoveResult:

@@ -54,7 +54,7 @@ class TargetDiffers(Exception):
     """The voucher at the target is not what was asked for; the text says in what, for people."""
 
 
-class VoucherMove:
+class VoucherMover:
     """The move of one voucher by one worker.
 
     Args:

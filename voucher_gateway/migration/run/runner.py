@@ -24,7 +24,7 @@ from voucher_gateway.migration.plan.plan_file import Plan, open_plan
 from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.dry_run import predict_run
 from voucher_gateway.migration.run.load import load_vouchers
-from voucher_gateway.migration.run.mover import VoucherMove
+from voucher_gateway.migration.run.mover import VoucherMover
 from voucher_gateway.migration.run.progress import OnProgress, RunCounter, RunReport
 from voucher_gateway.migration.run.rate_limit import Rates
 from voucher_gateway.migration.run.rows import RUNNABLE, MoveResult, PlanState, RowState, VoucherRow
@@ -209,7 +209,7 @@ class _MigrationRun:
         if self._stop.is_set():
             return None
         with use_rate_limiter(self._rates.wait):
-            return VoucherMove(self._context, self._state, row).run()
+            return VoucherMover(self._context, self._state, row).run()
 
     # --- results ---
 
