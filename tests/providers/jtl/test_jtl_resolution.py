@@ -184,7 +184,7 @@ def test_a_voucher_has_one_open_refund(shop: Shop) -> None:
     with pytest.raises(OutcomeUnknown):
         shop.gateway.refund("shop", one, reference="x")
     before = shop.changes()
-    with pytest.raises(OperationInProgress, match="not settled"):
+    with pytest.raises(OperationInProgress, match="not known"):
         shop.gateway.refund("shop", other, reference="y")
     assert shop.changes() == before
     shop.gateway.decide(
