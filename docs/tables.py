@@ -292,7 +292,7 @@ def _conformance_row(provider: type[VoucherProvider]) -> list[str]:
     for number, why in found.not_applicable.items():
         reasons.setdefault(why, []).append(number)
     said = "; ".join(f"{', '.join(numbers)}: {why}" for why, numbers in reasons.items())
-    return [f"`{provider.name}`", found.level.word, str(len(found.kept)), said]
+    return [f"`{provider.name}`", found.level.label, str(len(found.kept)), said]
 
 
 def blocks() -> Mapping[str, Callable[[], str]]:
@@ -307,7 +307,7 @@ def blocks() -> Mapping[str, Callable[[], str]]:
         "losses": _losses_table,
         "directions": _directions_table,
         "conformance": _conformance_table,
-        **{f"promises-{level.word}": partial(_promises_table, level) for level in Level},
+        **{f"promises-{level.label}": partial(_promises_table, level) for level in Level},
     }
     for provider in _providers():
         made[f"operations-{provider.name}"] = partial(_operations_table, provider)

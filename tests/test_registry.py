@@ -151,7 +151,7 @@ def test_an_entry_point_that_names_nothing_importable_breaks_only_itself(install
 @pytest.mark.parametrize("value", ["acme_odd:number", "acme_odd:Plain", "acme_odd"])
 def test_what_is_no_provider_class_is_refused(install: Install, value: str) -> None:
     install("odd-vouchers", "acme_odd", "number = 7\nclass Plain: pass", odd=value)
-    assert refusal("odd") == f"provider odd of odd-vouchers 1.2: {value} is no class derived from VoucherProvider"
+    assert refusal("odd") == f"provider odd of odd-vouchers 1.2: {value} is not a class derived from VoucherProvider"
 
 
 def test_a_class_must_have_the_name_of_its_entry_point(install: Install) -> None:
@@ -173,11 +173,21 @@ def test_a_provider_for_an_older_interface_must_be_upgraded_itself(install: Inst
     assert refusal("acme").endswith("upgrade acme-vouchers")
 
 
+def test_a_provider_for_the_interface_before_is_accepted_with_a_warning(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("acme-vouchers", "acme_before", GOOD, acme="acme_before:Acme")
+    monkeypatch.setattr(registry, "INTERFACE", INTERFACE + 1)
+    monkeypatch.setattr(registry, "OLDEST_INTERFACE", INTERFACE)
+    with pytest.warns(DeprecationWarning, match=f"accepts only interface {INTERFACE + 1}: upgrade acme-vouchers"):
+        assert registry.load("acme").name == "acme"
+
+
 def test_a_provider_that_does_not_say_its_interface_is_refused(install: Install) -> None:
     silent = GOOD.replace("interface_version = 1", "")
     install("acme-vouchers", "acme_silent", silent, acme="acme_silent:Acme")
     message = refusal("acme")
-    assert message.startswith("provider acme of acme-vouchers 1.2 does not say for which interface it was built")
+    assert message.startswith("provider acme of acme-vouchers 1.2 does not declare its interface version")
     assert f"interface_version = {INTERFACE}" in message
 
 
@@ -191,7 +201,7 @@ def test_a_base_of_the_author_may_say_the_interface(install: Install) -> None:
 def test_an_interface_that_is_no_number_is_refused(install: Install, version: str) -> None:
     odd = GOOD.replace("interface_version = 1", f"interface_version = {version}")
     install("acme-vouchers", "acme_odd", odd, acme="acme_odd:Acme")
-    assert "interface must be a whole number" in refusal("acme")
+    assert "interface_version must be an integer" in refusal("acme")
 
 
 def test_everything_that_a_class_fails_to_declare_is_named(install: Install) -> None:
@@ -204,7 +214,7 @@ def test_everything_that_a_class_fails_to_declare_is_named(install: Install) -> 
     assert message.startswith("provider bare of bare-vouchers 1.2: find, get, host must be implemented; ")
     for complaint in (
         "its class must have the entry point's name, 'bare'",
-        "title must be text",
+        "title must be a string",
         "declared must be Capabilities",
         "settings_type must be an attrs class",
     ):

@@ -152,7 +152,7 @@ def test_a_plugin_for_another_interface_is_refused_with_a_sentence_that_says_wha
         "upgrade voucher-gateway"
     )
     assert told["old", "past-vouchers"]["error"].endswith(
-        f"is built for interface {INTERFACE - 1}, and this voucher-gateway's is newer, {INTERFACE}: "
+        f"is built for interface {INTERFACE - 1}, and this voucher-gateway accepts only {INTERFACE}: "
         "upgrade past-vouchers"
     )
 

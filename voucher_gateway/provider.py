@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 INTERFACE: Final = 1
 """The version of this interface. A provider declares the one that it was built for."""
 
+OLDEST_INTERFACE: Final = 1
+"""The oldest version for which a provider may be built. A version is accepted for one release after it was replaced."""
+
 _ALWAYS: Final = frozenset({Operation.FIND, Operation.GET})
 
 

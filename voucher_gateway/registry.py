@@ -1,13 +1,14 @@
-"""Which providers are installed, and their classes by name.
+"""Finds the installed providers, and loads their classes by name.
 
-A provider is found by its entry point in the group `GROUP`. Looking at what is installed imports nothing, and what
-is wrong with one provider keeps no other from working.
+A provider is found by its entry point in the group `GROUP`. `list_installed` imports none of
+them, and an error of one provider does not affect the others.
 """
 
 from __future__ import annotations
 
 import difflib
 import inspect
+import warnings
 from importlib import metadata
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ import attrs
 
 from voucher_gateway.capabilities import Capabilities
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.provider import INTERFACE, VoucherProvider
+from voucher_gateway.provider import INTERFACE, OLDEST_INTERFACE, VoucherProvider
 
 GROUP: Final = "voucher_gateway.providers"
 """The entry-point group in which a distribution names its provider classes."""
@@ -25,12 +26,12 @@ _LIBRARY: Final = __name__.partition(".")[0]
 
 @attrs.frozen(order=True)
 class InstalledProvider:
-    """One provider as its distribution announces it. Nothing of it has been imported yet.
+    """A provider as its distribution declares it, before it is imported.
 
     Attributes:
         name: the provider's name in configs.
-        distribution: the distribution that brings it.
-        version: of the distribution.
+        distribution: the distribution that contains it.
+        version: the version of the distribution.
         entry_point: where the class is, as ``module:Class``.
     """
 
@@ -41,7 +42,7 @@ class InstalledProvider:
 
 
 def list_installed() -> tuple[InstalledProvider, ...]:
-    """Return all providers that are installed, by name; a name may be there more than once."""
+    """Return all installed providers, sorted by name. Several may have the same name."""
     return tuple(
         sorted(
             InstalledProvider(
@@ -56,9 +57,9 @@ def list_installed() -> tuple[InstalledProvider, ...]:
 
 
 def _metadata_field(point: metadata.EntryPoint, field: str) -> str:
-    """Return a field of the metadata of the distribution that an entry point comes from; empty if it is not there.
+    """Return a metadata field of the distribution of an entry point; empty if it is missing.
 
-    Looked up with care: from Python 3.12 on a mere look at a field that a broken installation lacks warns.
+    From Python 3.12 on, reading a missing field causes a warning. Broken installations lack fields.
     """
     fields = None if point.dist is None else point.dist.metadata
     return fields[field] if fields is not None and field in fields else ""
@@ -69,11 +70,14 @@ def load(name: str, among: tuple[InstalledProvider, ...] | None = None) -> type[
 
     Args:
         name: the provider's name.
-        among: what is installed, where the caller has looked already.
+        among: the installed providers, if the caller has listed them.
 
     Raises:
-        ConfigurationError: if none is installed, if several distributions bring one, or if it is broken or built for
-            another version of the interface; the message names the distribution at fault.
+        ConfigurationError: if no provider or more than one has this name, or if it is broken or built for a version
+            of the interface that is not accepted. The message names the distribution.
+
+    Warns:
+        DeprecationWarning: if it is built for an older version of the interface.
     """
     everything = list_installed() if among is None else among
     matches = [provider for provider in everything if provider.name == name]
@@ -81,12 +85,12 @@ def load(name: str, among: tuple[InstalledProvider, ...] | None = None) -> type[
         raise ConfigurationError(_unknown(name, everything))
     if len(matches) > 1:
         rivals = " and ".join(f"{match.distribution} ({match.entry_point})" for match in matches)
-        raise ConfigurationError(f"provider {name} is brought by {rivals}: uninstall all but one")
+        raise ConfigurationError(f"several distributions contain a provider {name}: {rivals}; uninstall all but one")
     provider = matches[0]
     where = f"provider {name} of {provider.distribution} {provider.version}".rstrip()
     loaded = _import_class(provider, where)
     if not (inspect.isclass(loaded) and issubclass(loaded, VoucherProvider)):
-        raise ConfigurationError(f"{where}: {provider.entry_point} is no class derived from VoucherProvider")
+        raise ConfigurationError(f"{where}: {provider.entry_point} is not a class derived from VoucherProvider")
     _check_interface(loaded, where, provider.distribution)
     wrong = _find_class_problems(loaded, name)
     if wrong:
@@ -107,15 +111,15 @@ def _import_class(provider: InstalledProvider, where: str) -> Any:
         raise ConfigurationError(f"{where}: its entry point must be module:Class, not {point.value[:64]!a}")
     try:
         return point.load()
-    except (Exception, SystemExit) as error:  # a stranger's module may raise anything
+    except (Exception, SystemExit) as error:  # a module of somebody else may raise anything
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ConfigurationError(f"{where} cannot be imported: {reason}") from error
 
 
 def declares_interface(provider: type[VoucherProvider]) -> bool:
-    """Whether a class, or a base of its that is not the library's, says for which interface it was built.
+    """Return whether a class, or a base class outside of this library, sets ``interface_version``.
 
-    What it inherits from the library says for which one the library is, whichever that may be one day.
+    The value that it inherits from the library is the version of the library.
     """
     return any(
         "interface_version" in vars(kind) for kind in provider.__mro__ if kind.__module__.split(".")[0] != _LIBRARY
@@ -125,22 +129,33 @@ def declares_interface(provider: type[VoucherProvider]) -> bool:
 def _check_interface(loaded: type[VoucherProvider], where: str, distribution: str) -> None:
     if not declares_interface(loaded):
         raise ConfigurationError(
-            f"{where} does not say for which interface it was built: its class must have a line of its own, such as "
-            f"interface_version = {INTERFACE}"
+            f"{where} does not declare its interface version: add a line such as interface_version = {INTERFACE} to its"
+            " class"
         )
     version: object = loaded.interface_version
-    if type(version) is not int:  # True is one to isinstance, and would pass for version 1
-        raise ConfigurationError(f"{where}: interface must be a whole number")
+    if type(version) is not int:  # isinstance would accept True as version 1
+        raise ConfigurationError(f"{where}: interface_version must be an integer")
     if version > INTERFACE:
         raise ConfigurationError(
             f"{where} is built for interface {version}, which is newer than this voucher-gateway's {INTERFACE}: "
             "upgrade voucher-gateway"
         )
-    if version < INTERFACE:
+    if version < OLDEST_INTERFACE:
         raise ConfigurationError(
-            f"{where} is built for interface {version}, and this voucher-gateway's is newer, {INTERFACE}: "
+            f"{where} is built for interface {version}, and this voucher-gateway accepts {_accepted()}: "
             f"upgrade {distribution}"
         )
+    if version < INTERFACE:
+        warnings.warn(
+            f"{where} is built for interface {version}; the next release of voucher-gateway accepts only interface "
+            f"{INTERFACE}: upgrade {distribution}",
+            DeprecationWarning,
+            stacklevel=3,
+        )
+
+
+def _accepted() -> str:
+    return f"only {INTERFACE}" if OLDEST_INTERFACE == INTERFACE else f"{OLDEST_INTERFACE} to {INTERFACE}"
 
 
 def _find_class_problems(loaded: type[VoucherProvider], name: str) -> list[str]:
@@ -150,7 +165,7 @@ def _find_class_problems(loaded: type[VoucherProvider], name: str) -> list[str]:
     if getattr(loaded, "name", None) != name:
         wrong.append(f"its class must have the entry point's name, {name!r}")
     if not isinstance(getattr(loaded, "title", None), str):
-        wrong.append("title must be text")
+        wrong.append("title must be a string")
     if not isinstance(getattr(loaded, "declared", None), Capabilities):
         wrong.append("declared must be Capabilities")
     settings_type = getattr(loaded, "settings_type", None)

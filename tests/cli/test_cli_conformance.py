@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from voucher_gateway.conformance import Conformance, Level, conformance_of, place
+from voucher_gateway.conformance import Conformance, Level, conformance_of, conformance_path
 from voucher_gateway.testing import PROMISES
 from voucher_gateway_jtl import JtlProvider
 from voucher_gateway_ticketing import TicketingProvider
@@ -69,31 +69,22 @@ def test_a_provider_without_a_contract_run_says_so(run: Any, acme: Path) -> None
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "conformance.json is not what a contract run writes"),
-        ("[" * 100_000, "conformance.json is not what a contract run writes"),
-        ("{}", "conformance.json is not what a contract run writes"),
-        (json.dumps({"suite": 1, "interface": 1, "kept": None}), "conformance.json is not what a contract run writes"),
-        (KEPT.to_json().replace('"kept": [', '"kept": "R1", "was": ['), "conformance.json is not what a contract run"),
-        (KEPT.to_json().replace("crash-safe", "perfect"), "conformance.json is not what a contract run writes"),
-        (KEPT.to_json().replace('"suite": 1', '"suite": 7'), "written for contract suite 7 and interface 1"),
-        (KEPT.to_json().replace('"interface": 1', '"interface": 9'), "run the contract again"),
-        (KEPT.to_json().replace('"acme"', '"jtl"'), "conformance.json is about another provider, 'jtl'"),
+        ("{", "conformance.json is not a file that a contract run"),
+        ("[" * 100_000, "conformance.json is not a file that a contract run"),
+        ("{}", "conformance.json is not a file that a contract run"),
+        (
+            json.dumps({"suite": 1, "interface": 1, "kept": None}),
+            "conformance.json is not a file that a contract run",
+        ),
+        (
+            KEPT.to_json().replace("crash-safe", "perfect"),
+            "conformance.json is not a file that a contract run",
+        ),
         ("\x00\udcff", "conformance.json cannot be read"),
     ],
-    ids=[
-        "broken",
-        "deep",
-        "empty",
-        "short",
-        "no list",
-        "a level",
-        "a suite",
-        "an interface",
-        "another's",
-        "no text",
-    ],
+    ids=["broken", "deep", "empty", "short", "a level", "no text"],
 )
-def test_a_file_that_cannot_count_is_said_and_breaks_nothing(run: Any, acme: Path, text: str, said: str) -> None:
+def test_an_unreadable_file_is_reported_and_breaks_nothing(run: Any, acme: Path, text: str, said: str) -> None:
     acme.write_bytes(text.encode("utf-8", "surrogateescape"))
     assert said in _told(run)["error"]
     shown = run("providers").done()
@@ -103,12 +94,12 @@ def test_a_file_that_cannot_count_is_said_and_breaks_nothing(run: Any, acme: Pat
 
 
 def test_the_file_of_a_provider_lies_in_the_package_of_its_class() -> None:
-    where = place(JtlProvider)
+    where = conformance_path(JtlProvider)
     assert where is not None
     assert (where.parent.name, where.name) == ("voucher_gateway_jtl", "conformance.json")
 
 
 def test_a_class_of_no_package_has_no_file() -> None:
     lone = type("Lone", (JtlProvider,), {"__module__": "no_such_module"})
-    assert place(lone) is None
+    assert conformance_path(lone) is None
     assert conformance_of(lone) is None

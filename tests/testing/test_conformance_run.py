@@ -114,10 +114,10 @@ def test_a_promise_that_no_longer_applies_contradicts_the_file(kept: ContractRun
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"suite": 99}, "written for contract suite 99"),
-        ({"interface": 2}, "and interface 2; here are suite"),
-        ({"level": "divine"}, "is not what a contract run writes"),
-        ({"kept": 7}, "is not what a contract run writes"),
+        ({"suite": 99}, "suite 1, not 99"),
+        ({"interface": 2}, "interface 1, not 2"),
+        ({"level": "divine"}, "is not a file that a contract run writes"),
+        ({"kept": 7}, "is not a file that a contract run writes"),
     ],
 )
 def test_a_file_that_cannot_count_fails_the_session(kept: ContractRun, change: dict[str, object], said: str) -> None:

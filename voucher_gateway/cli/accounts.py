@@ -140,7 +140,7 @@ def _conformance_object(reading: _ProviderReading) -> dict[str, Any] | None:
         return None
     return {
         "suite": reading.conformance.suite,
-        "level": reading.conformance.level.word,
+        "level": reading.conformance.level.label,
         "kept": list(reading.conformance.kept),
         "not_applicable": dict(reading.conformance.not_applicable),
         "error": None,

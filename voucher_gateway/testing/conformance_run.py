@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 
-from voucher_gateway.conformance import Conformance, Level, distribution_of, place
+from voucher_gateway.conformance import Conformance, Level, conformance_path, distribution_of
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.promise_checks import PROMISE_ATTRIBUTE
@@ -56,7 +56,7 @@ class SelectedPromises:
     @classmethod
     def of(cls, contract: type[Contract]) -> SelectedPromises:
         """Return the promises that apply to a class."""
-        file = place(contract.provider) if contract.counts else None
+        file = conformance_path(contract.provider) if contract.counts else None
         tests = promises_of(contract)
         due = [number for number, promise in PROMISES.items() if promise.level <= contract.level]
         reasons = {number: contract.why_not(PROMISES[number]) for number in due}
@@ -203,7 +203,9 @@ def _differences(conformance: Conformance | None, claimed: Conformance) -> str:
         return "a promise of the read level is broken"
     sentences = []
     for what, ours, theirs in (
-        ("level", conformance.level.word, claimed.level.word),
+        ("suite", conformance.suite, claimed.suite),
+        ("interface", conformance.interface, claimed.interface),
+        ("level", conformance.level.label, claimed.level.label),
         ("provider", conformance.provider, claimed.provider),
         ("distribution", conformance.distribution, claimed.distribution),
     ):

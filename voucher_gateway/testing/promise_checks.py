@@ -85,7 +85,7 @@ def _explain_failure(number: str, error: Exception, hidden: Iterable[str]) -> Br
     promise = PROMISES[number]
     if isinstance(error, MissingTestData):
         return BrokenPromise(
-            f"promise {number} ({promise.level.word} level) could not be tried.\n"
+            f"promise {number} ({promise.level.label} level) could not be tried.\n"
             f"  Promise: {promise.says}\n"
             f"  Lacking: {_mask_secrets(str(error), hidden)}\n"
             f"  More: docs/contract.md, the vouchers to spend"
@@ -97,7 +97,7 @@ def _explain_failure(number: str, error: Exception, hidden: Iterable[str]) -> Br
     else:
         seen = f"{type(error).__name__} was raised, which is not an error of voucher_gateway: {error}"
     return BrokenPromise(
-        f"promise {number} ({promise.level.word} level) is broken.\n"
+        f"promise {number} ({promise.level.label} level) is broken.\n"
         f"  Promise: {promise.says}\n"
         f"  Seen: {_mask_secrets(seen, hidden)}\n"
         f"  To change: {promise.advice}\n"

@@ -36,7 +36,7 @@ def test_every_broken_provider_is_caught_by_the_promise_meant_for_it(tmp_path: P
     assert missed == []
     for name, (_, number) in BROKEN.items():
         promise = PROMISES[number]
-        assert f"promise {number} ({promise.level.word} level) is broken" in failures[name], failures[name]
+        assert f"promise {number} ({promise.level.label} level) is broken" in failures[name], failures[name]
         assert promise.says in failures[name]
         assert f"To change: {promise.advice}" in failures[name]
 

@@ -54,8 +54,8 @@ class Contract:
         highest = Level(getattr(cls.simulator, "highest_level", Level.CRASH_SAFE))
         if cls.level > highest:
             raise TypeError(
-                f"{cls.__name__} asks for the {cls.level.word} level, and recorded replies cannot be spent: they "
-                f"reach the {highest.word} level. Say level = Level.{highest.name}, or give a simulator"
+                f"{cls.__name__} asks for the {cls.level.label} level, and recorded replies cannot be spent: they "
+                f"reach the {highest.label} level. Say level = Level.{highest.name}, or give a simulator"
             )
 
     def make_vendor(self, **options: Any) -> VendorUnderTest:
