@@ -161,7 +161,7 @@ def test_what_cannot_name_a_variable_is_refused(name: str) -> None:
     [{"env": "HOME", "file": "b"}, {"file": __file__, "mode": "r"}, {"env": 7}, {"ENV": "HOME"}, {"text": CANARY}],
 )
 def test_a_table_of_another_shape_is_answered_with_the_right_ones(shape: dict[str, Any]) -> None:
-    assert refusal(shape) == 'must be text, { env = "NAME" } or { file = "PATH" }'
+    assert refusal(shape) == 'must be a string, { env = "NAME" } or { file = "PATH" }'
 
 
 def test_a_source_shows_nothing_anywhere() -> None:

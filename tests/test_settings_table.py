@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 import pytest
 
-from voucher_gateway.config.provider_settings import Problems, read_settings
+from voucher_gateway.config.provider_settings import ConfigProblems, read_settings
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.setting_types import SecretSource, parse_base_url
 
@@ -58,7 +58,7 @@ RIGHT = {"base_url": "https://acme.example/v1/", "client_id": "shop-1", "client_
 
 def read(settings_type: type[Any], table: dict[Any, Any], folder: Path | None = None) -> Any:
     """The settings, or all complaints, each without the place of the account."""
-    problems = Problems("file")
+    problems = ConfigProblems("file")
     settings = read_settings(settings_type, table, problems, ("a",), folder=folder, reserved=("provider",))
     try:
         problems.raise_if_any()
@@ -109,34 +109,38 @@ def test_the_file_of_a_secret_lies_beside_the_config(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("base_ulr", "x", "is no key of this provider; did you mean base_url?; its keys: timeout, base_url, client_id"),
-        ("CLIENT_ID", "x", "is no key of this provider; did you mean client_id?"),
-        ("zzz", "x", "is no key of this provider; its keys: "),
-        ("derived", 1, "is no key of this provider"),
+        (
+            "base_ulr",
+            "x",
+            "is not a key of this provider; did you mean base_url?; its keys: timeout, base_url,",
+        ),
+        ("CLIENT_ID", "x", "is not a key of this provider; did you mean client_id?"),
+        ("zzz", "x", "is not a key of this provider; its keys: "),
+        ("derived", 1, "is not a key of this provider"),
         ("client_id", "", "must not be empty"),
         ("client_id", " \t", "must not be empty"),
-        ("client_id", 7, "must be text, not a whole number"),
-        ("client_id", None, "must be text, not nothing"),
-        ("client_id", [CANARY], "must be text, not a list"),
-        ("client_id", {"env": CANARY}, "must be text, not a table"),
-        ("client_id", datetime.date(2026, 1, 1), "must be text, not a date or time"),
+        ("client_id", 7, "must be a string, not an integer"),
+        ("client_id", None, "must be a string, not nothing"),
+        ("client_id", [CANARY], "must be a string, not an array"),
+        ("client_id", {"env": CANARY}, "must be a string, not a table"),
+        ("client_id", datetime.date(2026, 1, 1), "must be a string, not a date or time"),
         ("base_url", "http://acme.example", "must begin with https:// "),
         ("base_url", f"https://{CANARY}@acme.example", "must not hold a user name"),
-        ("base_url", 7, "must be text"),
-        ("workers", "8", "must be a whole number, not text"),
-        ("workers", 8.0, "must be a whole number, not a number with a point"),
-        ("workers", True, "must be a whole number, not true or false"),
+        ("base_url", 7, "must be a string"),
+        ("workers", "8", "must be an integer, not a string"),
+        ("workers", 8.0, "must be an integer, not a float"),
+        ("workers", True, "must be an integer, not a boolean"),
         ("workers", 0, "breaks the rule in_ validator with options range(1, 65)"),
         ("most_workers", 2, "must be at least workers"),
-        ("verify", "false", "must be true or false, not text"),
-        ("verify", 0, "must be true or false, not a whole number"),
+        ("verify", "false", "must be a boolean, not a string"),
+        ("verify", 0, "must be a boolean, not an integer"),
         ("mode", "dead", "must be one of live, test"),
         ("mode", ["live"], "must be one of live, test"),
         ("level", True, "must be one of 1, 2"),
-        ("scopes", "use", "must be a list, not text"),
+        ("scopes", "use", "must be an array, not a string"),
         ("scopes", ["use", ""], "must not be empty"),
-        ("timeout", "5", "must be a number, not text"),
-        ("timeout", True, "must be a number, not true or false"),
+        ("timeout", "5", "must be a number, not a string"),
+        ("timeout", True, "must be a number, not a boolean"),
         ("timeout", float("inf"), "must be a finite number"),
         ("timeout", float("nan"), "must be a finite number"),
         ("timeout", 10**400, "must be a finite number"),
@@ -144,8 +148,8 @@ def test_the_file_of_a_secret_lies_beside_the_config(tmp_path: Path) -> None:
         ("client_secret", "", "must not be empty"),
         ("client_secret", {"env": "NO_SUCH_VARIABLE"}, "needs the environment variable NO_SUCH_VARIABLE"),
         ("client_secret", {"file": CANARY}, "cannot be read from its file: No such file"),
-        ("client_secret", {"enw": "A"}, 'must be text, { env = "NAME" } or { file = "PATH" }'),
-        ("old_secret", 7, "must be text, { env"),
+        ("client_secret", {"enw": "A"}, 'must be a string, { env = "NAME" } or { file = "PATH" }'),
+        ("old_secret", 7, "must be a string, { env"),
     ],
 )
 def test_a_wrong_value_is_answered_with_its_key_and_rule(key: str, value: Any, said: str) -> None:
@@ -158,7 +162,7 @@ def test_odd_keys_are_shown_without_breaking_the_line() -> None:
     assert [line.split(": ")[0] for line in said] == [
         ".'two\\nlines'",
         ".'\\xe4\\udc80'",
-        ".(a whole number)",
+        ".(an integer)",
         f".'{'x' * 64}'",
     ]
 
@@ -187,7 +191,7 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
 
 def test_a_rule_between_two_keys_waits_until_both_are_right() -> None:
     assert read(Settings, {**RIGHT, "workers": "many", "most_workers": 2}) == [
-        ".workers: must be a whole number, not text"
+        ".workers: must be an integer, not a string"
     ]
 
 
@@ -231,7 +235,7 @@ def test_a_class_whose_annotations_cannot_be_read_is_a_problem_of_its_account() 
 def test_what_a_class_declares_wrongly_is_said_beside_its_keys() -> None:
     assert read(Odd, {"rate": 1, "fragile": "x", "wordy": "x"}) == [
         ".provider: is a key of every account, so Odd must not declare it",
-        ".rate: is declared by the provider with a type that no configuration can give",
+        ".rate: has a type in the settings class of the provider that a configuration cannot express",
         ".wordy: must be anything else",
         ".fragile: breaks the rule <lambda>",
     ]
@@ -250,13 +254,13 @@ class WithPath:
 
 def test_a_relative_path_begins_at_the_folder_of_the_configuration(tmp_path: Path) -> None:
     table = {"path": "in/vouchers.csv"}
-    read = read_settings(WithPath, table, Problems("config"), ("accounts", "a"), folder=tmp_path, reserved=())
+    read = read_settings(WithPath, table, ConfigProblems("config"), ("accounts", "a"), folder=tmp_path, reserved=())
     assert read == WithPath(path=tmp_path / "in" / "vouchers.csv")
 
 
 @pytest.mark.parametrize("given", ["", 5, None])
 def test_a_path_is_text(given: object) -> None:
-    problems = Problems("config")
+    problems = ConfigProblems("config")
     read_settings(WithPath, {"path": given}, problems, ("accounts", "a"), folder=None, reserved=())
     with pytest.raises(ConfigurationError, match=r"accounts\.a\.path"):
         problems.raise_if_any()

@@ -81,7 +81,7 @@ class SecretSource:
                 return cls((folder or Path.cwd()) / path)
         if callable(given):
             return cls(given)
-        raise ConfigurationError('must be text, { env = "NAME" } or { file = "PATH" }')
+        raise ConfigurationError('must be a string, { env = "NAME" } or { file = "PATH" }')
 
     def get(self) -> Secret:
         """Read the secret now. A file may end in one line break, which is not part of the secret.

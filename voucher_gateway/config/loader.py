@@ -29,7 +29,7 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway import registry
-from voucher_gateway.config.provider_settings import Problems, Where, did_you_mean, read_settings, toml_type_name
+from voucher_gateway.config.provider_settings import ConfigProblems, Where, did_you_mean, read_settings, toml_type_name
 from voucher_gateway.emulation.registry import RISKS
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.provider import VoucherProvider
@@ -105,9 +105,9 @@ def load_config(source: str | os.PathLike[str] | Mapping[str, Any]) -> Config:
         ConfigurationError: with one line for each thing that is wrong: file, account, key and the rule it breaks.
     """
     if isinstance(source, Mapping):
-        return _config(source, Problems("config"), None)
+        return _config(source, ConfigProblems("config"), None)
     path = Path(source)
-    return _config(_parse_toml(path), Problems(str(path)), path.absolute().parent)
+    return _config(_parse_toml(path), ConfigProblems(str(path)), path.absolute().parent)
 
 
 def _parse_toml(path: Path) -> dict[str, Any]:
@@ -133,10 +133,10 @@ def _safe_parser_message(error: str) -> str:
     return f"{sentence if _PLAIN_WORDS.fullmatch(sentence) else 'syntax error'} (at {place}"
 
 
-def _config(table: Mapping[str, Any], problems: Problems, folder: Path | None) -> Config:
+def _config(table: Mapping[str, Any], problems: ConfigProblems, folder: Path | None) -> Config:
     for key in table:
         if key not in _TOP_KEYS:
-            problems.add((key,), f"is no key of a configuration{did_you_mean(key, _TOP_KEYS)}")
+            problems.add((key,), f"is not a key of a configuration{did_you_mean(key, _TOP_KEYS)}")
     journal = _journal(table["journal"], problems, folder) if "journal" in table else None
     journal_keys = _journal_keys(table.get("journal_keys", {}), problems, folder)
     accounts = {}
@@ -155,23 +155,23 @@ def _config(table: Mapping[str, Any], problems: Problems, folder: Path | None) -
     return Config(journal=journal, journal_keys=journal_keys, accounts=accounts)
 
 
-def _journal(given: Any, problems: Problems, folder: Path | None) -> str | None:
+def _journal(given: Any, problems: ConfigProblems, folder: Path | None) -> str | None:
     """Read the URL, which may be given like a secret, because it may hold a password."""
     if callable(given):
         given = None  # the URL is read now, and no callable is called while loading
     journal = None
-    with problems.at(("journal",)):
+    with problems.collect(("journal",)):
         journal = DatabaseUrl.of(given, folder=folder).get()
     return journal  # noqa: RET504 - still None where the block noted a problem
 
 
-def _journal_keys(given: Any, problems: Problems, folder: Path | None) -> dict[str, SecretSource]:
+def _journal_keys(given: Any, problems: ConfigProblems, folder: Path | None) -> dict[str, SecretSource]:
     if not isinstance(given, Mapping):
         problems.add(("journal_keys",), f"must be a table of keys by id, not {toml_type_name(given)}")
         return {}
     keys = {}
     for name, key in given.items():
-        with problems.at(("journal_keys", name)):
+        with problems.collect(("journal_keys", name)):
             if not isinstance(name, str) or not _KEY_ID.fullmatch(name):
                 raise ConfigurationError("must be named with 1 to 16 letters and digits")
             keys[name] = SecretSource.of(key, folder=folder)
@@ -179,7 +179,7 @@ def _journal_keys(given: Any, problems: Problems, folder: Path | None) -> dict[s
     return keys
 
 
-def _account(name: Any, table: Any, problems: Problems, folder: Path | None) -> AccountConfig | None:
+def _account(name: Any, table: Any, problems: ConfigProblems, folder: Path | None) -> AccountConfig | None:
     where = ("accounts", name)
     if not isinstance(name, str) or not _ACCOUNT_NAME.fullmatch(name):
         problems.add(where, "must be named with letters, digits and _ . - (64 at most, a letter or digit first)")
@@ -194,7 +194,7 @@ def _account(name: Any, table: Any, problems: Problems, folder: Path | None) -> 
         for key in table:
             # without the provider its keys are not known, but a slip in one of ours is worth saying
             if key not in _COMMON_KEYS and (meant := did_you_mean(key, _COMMON_KEYS)) and "provider" not in table:
-                problems.add((*where, key), f"is no key of an account{meant}")
+                problems.add((*where, key), f"is not a key of an account{meant}")
         return None
     own = {key: value for key, value in table.items() if key not in _COMMON_KEYS}
     settings = read_settings(provider_type.settings_type, own, problems, where, folder=folder, reserved=_COMMON_KEYS)
@@ -209,27 +209,27 @@ def _account(name: Any, table: Any, problems: Problems, folder: Path | None) -> 
     )
 
 
-def _provider_type(table: Mapping[str, Any], problems: Problems, where: Where) -> type[VoucherProvider] | None:
+def _provider_type(table: Mapping[str, Any], problems: ConfigProblems, where: Where) -> type[VoucherProvider] | None:
     where = (*where, "provider")
     provider = table.get("provider")
     everything = registry.list_installed()
     names = sorted({candidate.name for candidate in everything})
     provider_type = None
-    with problems.at(where):
+    with problems.collect(where):
         if isinstance(provider, str) and provider in names:
             provider_type = registry.load(provider, everything)
         elif isinstance(provider, str) or "provider" not in table:
             rule = "is missing" if provider is None else f"is no installed provider{did_you_mean(provider, names)}"
             problems.add(where, f"{rule}; installed: {', '.join(names) or 'none'}")
         else:
-            problems.add(where, f"must be text, not {toml_type_name(provider)}")
+            problems.add(where, f"must be a string, not {toml_type_name(provider)}")
     return provider_type
 
 
-def _code_pattern(given: Any, problems: Problems, where: Where) -> re.Pattern[str] | None:
+def _code_pattern(given: Any, problems: ConfigProblems, where: Where) -> re.Pattern[str] | None:
     where = (*where, "code_pattern")
     if not isinstance(given, str):
-        problems.add(where, f"must be text, not {toml_type_name(given)}")
+        problems.add(where, f"must be a string, not {toml_type_name(given)}")
     elif not given:
         problems.add(where, "must not be empty")
     else:
@@ -243,10 +243,10 @@ def _code_pattern(given: Any, problems: Problems, where: Where) -> re.Pattern[st
     return None
 
 
-def _accept_risks(given: Any, problems: Problems, where: Where) -> frozenset[str]:
+def _accept_risks(given: Any, problems: ConfigProblems, where: Where) -> frozenset[str]:
     where = (*where, "accept_risks")
     if not isinstance(given, list | tuple | set | frozenset):
-        problems.add(where, f"must be a list of names, not {toml_type_name(given)}")
+        problems.add(where, f"must be an array of names, not {toml_type_name(given)}")
         return frozenset()
     for risk in given:
         if not isinstance(risk, str):
@@ -257,10 +257,10 @@ def _accept_risks(given: Any, problems: Problems, where: Where) -> frozenset[str
     return frozenset(risk for risk in given if isinstance(risk, str))
 
 
-def _former_names(given: Any, problems: Problems, where: Where) -> tuple[str, ...]:
+def _former_names(given: Any, problems: ConfigProblems, where: Where) -> tuple[str, ...]:
     where = (*where, "former_names")
     if not isinstance(given, list | tuple):
-        problems.add(where, f"must be a list of names, not {toml_type_name(given)}")
+        problems.add(where, f"must be an array of names, not {toml_type_name(given)}")
         return ()
     if any(not isinstance(name, str) or not _ACCOUNT_NAME.fullmatch(name) for name in given):
         problems.add(where, "must hold names of accounts: letters, digits and _ . - (64 at most)")
@@ -268,7 +268,7 @@ def _former_names(given: Any, problems: Problems, where: Where) -> tuple[str, ..
     return tuple(dict.fromkeys(given))
 
 
-def _check_former_names(accounts: Mapping[str, AccountConfig], problems: Problems) -> None:
+def _check_former_names(accounts: Mapping[str, AccountConfig], problems: ConfigProblems) -> None:
     """Make sure that a former name belongs to one account only, and is not an account any more."""
     taken: dict[str, str] = {}
     for account in accounts.values():

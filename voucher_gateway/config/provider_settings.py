@@ -1,8 +1,12 @@
-"""Reads the settings of a provider from an account's table, and collects all that is wrong on the way.
+"""Reads the settings of a provider from the table of an account, and collects all problems.
 
-The attributes of a settings class may be ``str``, ``int``, ``bool``, ``float`` (seconds: whole numbers are taken too),
-`SecretSource`, a ``Literal``, ``tuple[X, ...]`` of these, and each of them ``| None``. Text is never empty. The
-converter and validator of every attribute run even where another one is wrong, so that all problems show at once.
+The attributes of a settings class may be ``str`` (never empty), ``int``, ``bool``, ``float`` (seconds; an
+integer is accepted too), ``Path``, `SecretSource`, `DatabaseUrl`, a ``Literal``, ``tuple[X, ...]`` of these, and each
+of them ``| None``. The converter and validator of each attribute run even if another attribute is wrong, so that all
+problems are reported at once.
+
+cattrs is not used here: it would need a hook of ours for each of these types, because its own would convert values or
+quote them in errors, and it would accept types that we do not document.
 """
 
 from __future__ import annotations
@@ -28,28 +32,28 @@ Where = tuple[Any, ...]
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
-class Problems:
-    """What is wrong with one configuration, in the order in which it was found."""
+class ConfigProblems:
+    """The problems of one configuration, in the order in which they were found."""
 
     def __init__(self, source: str) -> None:
-        """Start with none.
+        """Start without problems.
 
         Args:
-            source: the file's path, or what else the configuration is called.
+            source: the path of the file, or another name of the configuration.
         """
         self._source = source
         self._lines: list[str] = []
 
     def add(self, where: Where, rule: str) -> None:
-        """Note that the value at this place breaks this rule."""
+        """Record that the value at this place breaks this rule."""
         path = ".".join(_quote_key(key) for key in where)
         self._lines.append(f"{self._source}: {path}: {' '.join(rule.splitlines())}")
 
     @contextmanager
-    def at(self, where: Where, rule: str = "is refused by the provider") -> Iterator[None]:
-        """Note an error of the block as a problem of this place.
+    def collect(self, where: Where, rule: str = "is refused by the provider") -> Iterator[None]:
+        """Record an error that the block raises as a problem of this place.
 
-        The text of a stranger's error is left out, because it may quote the value; `rule` stands for it.
+        The message of an error that is not ours is replaced by `rule`, because it may quote the value.
         """
         try:
             yield
@@ -74,26 +78,26 @@ def _quote_key(key: Any) -> str:
 
 
 def did_you_mean(given: Any, known: Collection[str]) -> str:
-    """Return the end of a sentence that names the most similar of the known words; empty if none is."""
+    """Return the end of a sentence that names the most similar known word; empty if no word is similar."""
     close = difflib.get_close_matches(given[:64].lower(), known, n=1) if isinstance(given, str) else []
     return f"; did you mean {close[0]}?" if close else ""
 
 
 def toml_type_name(value: Any) -> str:
-    """Return what kind of value this is, in words for people who write TOML."""
+    """Return the type of a value, as TOML calls it."""
     match value:
         case bool():
-            return "true or false"
+            return "a boolean"
         case str():
-            return "text"
+            return "a string"
         case int():
-            return "a whole number"
+            return "an integer"
         case float():
-            return "a number with a point"
+            return "a float"
         case Mapping():
             return "a table"
         case list() | tuple():
-            return "a list"
+            return "an array"
         case date() | time():
             return "a date or time"
         case None:
@@ -104,7 +108,7 @@ def toml_type_name(value: Any) -> str:
 def read_settings(
     settings_type: type[Any],
     table: Mapping[Any, Any],
-    problems: Problems,
+    problems: ConfigProblems,
     where: Where,
     *,
     folder: Path | None,
@@ -114,29 +118,31 @@ def read_settings(
 
     Args:
         settings_type: the provider's attrs class.
-        table: the provider's keys of the account.
-        problems: takes what is wrong.
-        where: the account's place.
-        folder: where relative paths begin; None for the working directory.
-        reserved: keys of every account, which a provider cannot have for itself.
+        table: the keys of the provider in the table of the account.
+        problems: receives the problems.
+        where: the place of the account.
+        folder: the folder of relative paths; None for the working directory.
+        reserved: keys that every account has. A provider cannot declare them.
     """
     count = len(problems)
     attributes = {field.alias: field for field in attrs.fields(settings_type) if field.init}
     for key in sorted(attributes.keys() & reserved):
-        problems.add((*where, key), f"is a key of every account, so {settings_type.__name__} must not declare it")
+        problems.add((*where, key), f"is a key of every account: {settings_type.__name__} must not declare it")
     for key in table:
         if key not in attributes:
             known = ", ".join(attributes) or "none"
-            problems.add((*where, key), f"is no key of this provider{did_you_mean(key, attributes)}; its keys: {known}")
+            problems.add(
+                (*where, key), f"is not a key of this provider{did_you_mean(key, attributes)}; its keys: {known}"
+            )
     for key, attribute in attributes.items():
         if key not in table and attribute.default is attrs.NOTHING:
             problems.add((*where, key), "is missing")
     typed = {}
-    with problems.at(where, f"cannot be read, because the annotations of {settings_type.__name__} are wrong"):
+    with problems.collect(where, f"cannot be read, because the annotations of {settings_type.__name__} are wrong"):
         hints = get_type_hints(settings_type)
         for key, attribute in attributes.items():
             if key in table:
-                with problems.at((*where, key)):
+                with problems.collect((*where, key)):
                     typed[key] = _convert(hints.get(attribute.name), table[key], folder)
     defaults = {
         key: attribute.default
@@ -145,7 +151,7 @@ def read_settings(
     }
     _apply_rules(attributes, defaults | typed, settings_type, problems, where)
     if len(problems) == count:
-        with problems.at(where):
+        with problems.collect(where):
             return settings_type(**typed)
     return None
 
@@ -154,30 +160,30 @@ def _apply_rules(
     attributes: Mapping[str, attrs.Attribute[Any]],
     values: Mapping[str, Any],
     settings_type: type[Any],
-    problems: Problems,
+    problems: ConfigProblems,
     where: Where,
 ) -> None:
-    """Run the converter and validator of each attribute; the constructor alone would stop at the first problem."""
+    """Run the converter and validator of each attribute. The constructor would stop at the first problem."""
     probe = object.__new__(settings_type)
     converted = []
     for key, attribute in attributes.items():
         if key not in values:
             continue
         value = values[key]
-        with problems.at((*where, key)):
+        with problems.collect((*where, key)):
             converter: Any = attribute.converter
-            # an attrs.Converter may want the instance, which is the constructor's business
+            # an attrs.Converter may need the instance, which only the constructor has
             if converter is not None and not isinstance(converter, attrs.Converter):
                 value = converter(value)
             object.__setattr__(probe, attribute.name, value)
             converted.append((key, attribute, value))
     for key, attribute, value in converted:
         if attribute.validator is not None:
-            with problems.at((*where, key), f"breaks the rule {_validator_text(attribute.validator)}"):
+            with problems.collect((*where, key), f"breaks the rule {_validator_text(attribute.validator)}"):
                 try:
                     attribute.validator(probe, attribute, value)
                 except AttributeError:
-                    continue  # it looks at another key, which is not there; the constructor asks again
+                    continue  # it reads another attribute, which is missing; the constructor runs it again
 
 
 def _is_factory(default: Any) -> bool:
@@ -185,12 +191,12 @@ def _is_factory(default: Any) -> bool:
 
 
 def _validator_text(validator: Any) -> str:
-    """Return a validator's own words: those of attrs state the rule, a function has a name."""
+    """Return the text of a validator: the rule of one of attrs, or the name of a function."""
     return getattr(validator, "__name__", None) or repr(validator).strip("<>")
 
 
 def _convert(hint: Any, value: Any, folder: Path | None) -> Any:
-    """Return the value if it is of the annotated type, without coercing it."""
+    """Return the value if it has the annotated type. Values are not converted to other types."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType) and len(arguments) == 2 and types.NoneType in arguments:
         (inner,) = (argument for argument in arguments if argument is not types.NoneType)
@@ -201,28 +207,28 @@ def _convert(hint: Any, value: Any, folder: Path | None) -> Any:
         return value
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
         if not isinstance(value, list | tuple):
-            raise ConfigurationError(f"must be a list, not {toml_type_name(value)}")
+            raise ConfigurationError(f"must be an array, not {toml_type_name(value)}")
         return tuple(_convert(arguments[0], element, folder) for element in value)
     if hint is SecretSource or hint is DatabaseUrl:
         source: SecretSource | DatabaseUrl = hint.of(value, folder=folder)
         source.check()
         return source
     if hint is Path:
-        return (folder or Path.cwd()) / _text(value)
+        return (folder or Path.cwd()) / _require_string(value)
     if hint is str:
-        return _text(value)
+        return _require_string(value)
     if hint is bool:
-        return _require_exact_type(bool, value, "true or false")
+        return _require_exact_type(bool, value, "a boolean")
     if hint is int:
-        return _require_exact_type(int, value, "a whole number")
+        return _require_exact_type(int, value, "an integer")
     if hint is float:
         return _seconds(value)
-    raise ConfigurationError("is declared by the provider with a type that no configuration can give")
+    raise ConfigurationError("has a type in the settings class of the provider that a configuration cannot express")
 
 
-def _text(value: Any) -> str:
+def _require_string(value: Any) -> str:
     if not isinstance(value, str):
-        raise ConfigurationError(f"must be text, not {toml_type_name(value)}")
+        raise ConfigurationError(f"must be a string, not {toml_type_name(value)}")
     if not value.strip():
         raise ConfigurationError("must not be empty")
     return value

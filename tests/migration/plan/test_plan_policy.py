@@ -85,7 +85,7 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         "vouchers.inactiv: is no key here; did you mean inactive?",
         "vouchers.unreadable: must be one of skip, refuse",
         "vouchers.empty: must be one of carry, skip, refuse",
-        "codes: must be a table, not a whole number",
+        "codes: must be a table, not an integer",
     ):
         assert any(part in line for line in lines), part
 

@@ -33,7 +33,7 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
-from voucher_gateway.config.provider_settings import Problems, did_you_mean, toml_type_name
+from voucher_gateway.config.provider_settings import ConfigProblems, did_you_mean, toml_type_name
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.migration.plan.losses import LOSSES, RISKS
 from voucher_gateway.migration.plan.model import Action, Kind
@@ -112,7 +112,7 @@ class Policy:
     retire: Retire | None = None
 
     def __attrs_post_init__(self) -> None:
-        problems = Problems("policy")
+        problems = ConfigProblems("policy")
         if self.unreadable is Action.CARRY:
             problems.add(("unreadable",), "must be skip or refuse: what cannot be read cannot be carried")
         _require_known_names(self.losses, LOSSES, problems, ("losses",))
@@ -147,7 +147,7 @@ def load_policy(source: str | os.PathLike[str] | Mapping[str, Any]) -> Policy:
         name, table = "policy", source
     else:
         name, table = str(Path(source)), _toml(Path(source))
-    problems = Problems(name)
+    problems = ConfigProblems(name)
     _check_keys(table, _TOP, problems, ())
     given: dict[str, Any] = {
         "losses": _names(table.get("losses", ()), LOSSES, problems, ("losses",)),
@@ -182,20 +182,22 @@ def _toml(path: Path) -> Mapping[str, Any]:
     raise ConfigurationError(f"{path}: {reason}")
 
 
-def _table(given: Any, problems: Problems, where: tuple[str, ...]) -> Mapping[str, Any]:
+def _table(given: Any, problems: ConfigProblems, where: tuple[str, ...]) -> Mapping[str, Any]:
     if isinstance(given, Mapping):
         return given
     problems.add(where, f"must be a table, not {toml_type_name(given)}")
     return {}
 
 
-def _check_keys(table: Mapping[str, Any], known: Collection[str], problems: Problems, where: tuple[str, ...]) -> None:
+def _check_keys(
+    table: Mapping[str, Any], known: Collection[str], problems: ConfigProblems, where: tuple[str, ...]
+) -> None:
     for key in table:
         if key not in known:
             problems.add((*where, key), f"is no key here{did_you_mean(key, known)}; known: {', '.join(known)}")
 
 
-def _one_of(given: Any, choices: Collection[E], problems: Problems, where: tuple[str, ...]) -> E | None:
+def _one_of(given: Any, choices: Collection[E], problems: ConfigProblems, where: tuple[str, ...]) -> E | None:
     choice = next((choice for choice in choices if isinstance(given, str) and choice.value == given), None)
     if choice is None:
         names = [choice.value for choice in choices]
@@ -203,7 +205,7 @@ def _one_of(given: Any, choices: Collection[E], problems: Problems, where: tuple
     return choice
 
 
-def _names(given: Any, known: Mapping[str, str], problems: Problems, where: tuple[str, ...]) -> frozenset[str]:
+def _names(given: Any, known: Mapping[str, str], problems: ConfigProblems, where: tuple[str, ...]) -> frozenset[str]:
     if not isinstance(given, list | tuple | set | frozenset) or not all(isinstance(name, str) for name in given):
         problems.add(where, "must be a list of names")
         return frozenset()
@@ -212,7 +214,7 @@ def _names(given: Any, known: Mapping[str, str], problems: Problems, where: tupl
 
 
 def _require_known_names(
-    given: Collection[str], known: Mapping[str, str], problems: Problems, where: tuple[str, ...]
+    given: Collection[str], known: Mapping[str, str], problems: ConfigProblems, where: tuple[str, ...]
 ) -> None:
     for name in sorted(given):
         if name not in known:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway.capabilities import AccountCheck, AmountRules, Capabilities, Operation, Support
-from voucher_gateway.config.provider_settings import Problems, read_settings
+from voucher_gateway.config.provider_settings import ConfigProblems, read_settings
 from voucher_gateway.errors import AccessDenied, ConfigurationError, UnsupportedOperation, VoucherGatewayError
 from voucher_gateway.models.requests import NewVoucher, VoucherChanges, VoucherQuery
 from voucher_gateway.models.results import Redemption, Reservation
@@ -64,7 +64,7 @@ class CapabilitiesContract(Contract):
             (dict.fromkeys(required, 7), "numbers in place of texts"),
         ):
             if table or required:
-                problems = Problems("settings")
+                problems = ConfigProblems("settings")
                 read_settings(kind, table, problems, (), folder=None, reserved=())
                 require(len(problems) or not required, f"{what} was taken")
         for secret in settings_secrets(provider_.settings):

@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 
 import attrs
 
-from voucher_gateway.config.provider_settings import Problems, read_settings
+from voucher_gateway.config.provider_settings import ConfigProblems, read_settings
 from voucher_gateway.provider import VoucherProvider
 
 
@@ -31,7 +31,7 @@ def settings_for(provider: type[VoucherProvider], announcement: Mapping[str, str
     Raises:
         ConfigurationError: if a setting is missing, unknown or wrong; it has a line for each.
     """
-    problems = Problems(f"settings of {provider.name} for its simulator")
+    problems = ConfigProblems(f"settings of {provider.name} for its simulator")
     table = account_table(provider, announcement, **options)
     settings = read_settings(provider.settings_type, table, problems, ("settings",), folder=None, reserved=())
     problems.raise_if_any()
