@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import enum
 import importlib
 import importlib.metadata
 import inspect
@@ -223,3 +224,19 @@ def test_a_type_checker_agrees_with_what_users_may_expect(tmp_path: Path) -> Non
         text=True,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_help_explains_every_member_of_a_public_enumeration() -> None:
+    members = [
+        (kind, member)
+        for name in voucher_gateway.__all__
+        if inspect.isclass(kind := getattr(voucher_gateway, name)) and issubclass(kind, enum.Enum)
+        for member in kind
+    ]
+    assert members
+    assert [str(member) for kind, member in members if f"    {member.name}: " not in (kind.__doc__ or "")] == []
+
+
+def test_the_package_shows_its_public_names_and_its_version() -> None:
+    assert set(dir(voucher_gateway)) == {*voucher_gateway.__all__, "__version__"}
+    assert voucher_gateway.__version__ == importlib.metadata.version("voucher-gateway")

@@ -15,7 +15,27 @@ from voucher_gateway.money import Money
 
 
 class Operation(enum.StrEnum):
-    """One verb of `VoucherProvider`; the value is the method's name."""
+    """A method of `VoucherProvider`; the value is its name.
+
+    Attributes:
+        FIND: read a voucher by its code.
+        GET: read a voucher by its id.
+        BALANCE: read what is left on a voucher.
+        VOUCHERS: list vouchers.
+        HISTORY: read the movements of a voucher.
+        PRESENTATION: read how the seller presents a voucher.
+        ISSUE: create a voucher.
+        ACTIVATE: let a voucher be spent.
+        DEACTIVATE: stop a voucher from being spent.
+        UPDATE: change fields of a voucher.
+        TOP_UP: add value.
+        DELETE: delete a voucher.
+        RESERVE: hold value for a later capture.
+        CAPTURE: take value that a reservation holds.
+        RELEASE: end a reservation without taking value.
+        REDEEM: take value in one step.
+        REFUND: give back value of a redemption.
+    """
 
     FIND = "find"
     GET = "get"
@@ -54,36 +74,50 @@ _READING: Final = frozenset(
 
 
 class Support(enum.StrEnum):
-    """How an operation is to be had."""
+    """How an operation is supported.
+
+    Attributes:
+        NATIVE: the vendor has it.
+        EMULATED: the gateway combines other operations; `OperationSupport.emulation` names the way.
+        DENIED: the vendor has it, but this login may not use it; `OperationSupport.note` says what is missing.
+        UNSUPPORTED: it is not available.
+    """
 
     NATIVE = "native"
     EMULATED = "emulated"
-    """The gateway makes it out of other operations; `OperationSupport.emulation` names how."""
     DENIED = "denied"
-    """The vendor has it, this login may not use it; `OperationSupport.note` says what is missing."""
     UNSUPPORTED = "unsupported"
 
 
 class RepeatSafety(enum.StrEnum):
-    """What makes it safe to repeat a call whose outcome was not known."""
+    """What makes it safe to repeat a call whose outcome is unknown.
+
+    Attributes:
+        VENDOR_KEY: the vendor accepts an idempotency key.
+        NATURAL_KEY: what the call creates has an id or code that we choose and that cannot exist twice.
+        LOOK_UP: the records of the vendor can prove that the call was executed.
+        NONE: nothing.
+    """
 
     VENDOR_KEY = "vendor-key"
-    """The vendor takes an idempotency key."""
     NATURAL_KEY = "natural-key"
-    """The thing made has an id or code of our choice, which cannot be there twice."""
     LOOK_UP = "look-up"
-    """The vendor's records can prove that it happened."""
     NONE = "none"
 
 
 class Expiry(enum.StrEnum):
-    """How the end of validity can be set."""
+    """How the end of validity can be set.
+
+    Attributes:
+        ABSOLUTE: as an instant.
+        RELATIVE: as a length of time that begins with activation.
+        BOTH: in either way.
+        NONE: not at all.
+    """
 
     ABSOLUTE = "absolute"
     RELATIVE = "relative"
-    """As a length of time, counted from activation."""
     BOTH = "both"
-    """Either way, as the caller likes."""
     NONE = "none"
 
     @property

@@ -28,14 +28,17 @@ FILE: Final = "conformance.json"
 
 
 class Level(enum.IntEnum):
-    """The level of the contract that a provider keeps. Each level includes those before it."""
+    """The level of the contract that a provider keeps. Each level includes those before it.
+
+    Attributes:
+        READ: vouchers, amounts, times, lists and histories are read exactly. What is unknown is None.
+        SPEND: each change moves exactly the amount that its result says. An unknown outcome is reported as unknown.
+        CRASH_SAFE: money moves once or not at all, even if the process crashes at any point.
+    """
 
     READ = 1
-    """Vouchers, amounts, times, lists and histories are read exactly. What is unknown is None."""
     SPEND = 2
-    """Each change moves exactly the amount that its result says. An unknown outcome is reported as unknown."""
     CRASH_SAFE = 3
-    """Money moves once or not at all, even if the process crashes at any point."""
 
     @property
     def label(self) -> str:

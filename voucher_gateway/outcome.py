@@ -18,7 +18,15 @@ Result = Voucher | Reservation | Redemption | Refund | TopUp | Release | Deletio
 
 
 class Effect(enum.StrEnum):
-    """What a call did to the voucher."""
+    """What a call did to the voucher.
+
+    Attributes:
+        SUCCEEDED: the vendor executed it.
+        DECLINED: the vendor refused it, and nothing changed.
+        NOT_EXECUTED: it did not reach the vendor or was not carried out, and nothing changed.
+        UNKNOWN: it may have been executed.
+        PENDING: it may still be executed; look again later.
+    """
 
     SUCCEEDED = "succeeded"
     DECLINED = "declined"

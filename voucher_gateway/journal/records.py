@@ -22,10 +22,17 @@ from voucher_gateway.outcome import Effect, Intent, Result
 
 
 class OperationState(enum.StrEnum):
-    """The state of an operation."""
+    """The state of an operation.
+
+    Attributes:
+        OPEN: a worker executes it, or crashed while it did.
+        SUCCEEDED: the vendor executed it.
+        DECLINED: the vendor refused it, and nothing changed.
+        NOT_EXECUTED: it was not carried out, and nothing changed.
+        UNKNOWN: it may have been executed; it has to be resolved.
+    """
 
     OPEN = "open"
-    """A worker is on it, or died on it."""
     SUCCEEDED = "succeeded"
     DECLINED = "declined"
     NOT_EXECUTED = "not_executed"

@@ -104,16 +104,27 @@ RawObject = Mapping[str, Any]
 
 
 class Status(enum.StrEnum):
-    """Whether a voucher can be spent, as far as the vendor says it in one word."""
+    """The status of a voucher, as the vendor reports it.
+
+    Attributes:
+        ACTIVE: it can be spent, unless it has expired or is empty.
+        INACTIVE: it cannot be spent until it is activated.
+        UNKNOWN: the vendor reported a status that we do not know; it is in ``raw``.
+    """
 
     ACTIVE = "active"
     INACTIVE = "inactive"
     UNKNOWN = "unknown"
-    """The vendor said something that we do not know; it is in ``raw``."""
 
 
 class Medium(enum.StrEnum):
-    """What a voucher is made of."""
+    """The form in which a voucher was handed out.
+
+    Attributes:
+        DIGITAL: as a code, such as in an e-mail.
+        PRINT: as a printed card.
+        UNKNOWN: the vendor reported a form that we do not know.
+    """
 
     DIGITAL = "digital"
     PRINT = "print"
@@ -121,7 +132,15 @@ class Medium(enum.StrEnum):
 
 
 class Interval(enum.StrEnum):
-    """The unit of a `Validity`."""
+    """The unit of a `Validity`.
+
+    Attributes:
+        DAYS: calendar days.
+        WEEKS: seven days.
+        MONTHS: calendar months.
+        YEARS: calendar years.
+        UNKNOWN: the vendor reported a unit that we do not know.
+    """
 
     DAYS = "days"
     WEEKS = "weeks"
@@ -131,7 +150,14 @@ class Interval(enum.StrEnum):
 
 
 class MovementKind(enum.StrEnum):
-    """The direction and reason of a `Movement`."""
+    """The direction and reason of a `Movement`.
+
+    Attributes:
+        REDEMPTION: value was taken from the voucher.
+        REFUND: value of a redemption was given back.
+        TOP_UP: value was added.
+        UNKNOWN: the vendor reported a reason that we do not know.
+    """
 
     REDEMPTION = "redemption"
     REFUND = "refund"
