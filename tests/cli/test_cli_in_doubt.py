@@ -186,7 +186,7 @@ def test_recover_looks_everything_up_and_ends_with_4_while_something_stays_unkno
     taken.clock.advance(1900)
     found = run("recover", "--all").done().out.splitlines()[1]
     assert found.split()[:5] == ["shop", "redeem", "b", "not", "executed"]
-    assert "no movement that could be this one but those of other operations" in " ".join(found.split())
+    assert "every movement that could be this one belongs to another operation" in " ".join(found.split())
     assert run("recover", "--all").done().err == "Nothing is in doubt.\n"
     assert outcomes(run) == [("a", "succeeded"), ("b", "not_executed")]
 

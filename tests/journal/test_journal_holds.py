@@ -180,7 +180,7 @@ def test_a_second_capture_waits_until_the_first_is_known(held: tuple[Shop, str, 
     shop.running.inject("drop-before", "POST /v1/reservations/*/charge")
     with pytest.raises(OutcomeUnknown):
         shop.gateway.capture("shop", first, reference="1001-a")
-    with pytest.raises(OperationInProgress, match="not known"):
+    with pytest.raises(OperationInProgress, match="is not known"):
         shop.gateway.capture("shop", first, reference="1001-b")
     assert shop.charges() == 1
 
