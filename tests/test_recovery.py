@@ -14,7 +14,7 @@ import pytest
 
 from voucher_gateway import Gateway
 from voucher_gateway.execution.resolution import FIRST_LOOKUP_INTERVAL, MAX_LOOKUP_INTERVAL
-from voucher_gateway.http.client import HttpClient
+from voucher_gateway.http.transport import Transport
 from voucher_gateway.journal.records import OperationKey, OperationState
 from voucher_gateway.provider_api import (
     ConfigurationError,
@@ -72,14 +72,14 @@ def test_recover_takes_over_from_a_worker_that_was_killed(either_shop: Shop, die
         if dies == "after":
             provider.capture = killed  # type: ignore[method-assign]  # dies with the answer in its hands
         else:
-            sent = HttpClient._send_once
+            send = Transport.send
 
-            def dying(self: Any, request: Any, *rest: Any) -> Any:
-                if request.path.template.endswith("/charge"):
+            def dying(self: Any, request: Any, **options: Any) -> Any:
+                if request.url.endswith("/charge"):
                     os.kill(os.getpid(), signal.SIGKILL)
-                return sent(self, request, *rest)
+                return send(self, request, **options)
 
-            HttpClient._send_once = dying  # type: ignore[assignment,method-assign]  # dies between the row and the request
+            Transport.send = dying  # type: ignore[assignment,method-assign]  # dies between the row and the request
         try:
             either_shop.redeem(code)
         finally:
