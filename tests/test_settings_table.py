@@ -234,7 +234,7 @@ def test_a_class_whose_annotations_cannot_be_read_is_a_problem_of_its_account() 
 
 def test_what_a_class_declares_wrongly_is_said_beside_its_keys() -> None:
     assert read(Odd, {"rate": 1, "fragile": "x", "wordy": "x"}) == [
-        ".provider: is a key of every account, so Odd must not declare it",
+        ".provider: is a key of every account: Odd must not declare it",
         ".rate: has a type in the settings class of the provider that a configuration cannot express",
         ".wordy: must be anything else",
         ".fragile: breaks the rule <lambda>",
