@@ -62,7 +62,7 @@ def _rows_to_move(state: MigrationState, plan: Plan, limit: int | None) -> Itera
         for row in state.rows(RowState.PLANNED, RowState.IN_DOUBT, RowState.WORKING)
         if row.state is not RowState.WORKING or row.number in abandoned
     )
-    rows = itertools.chain(loaded, vouchers_not_loaded(state, plan.carried_vouchers()))
+    rows = itertools.chain(loaded, vouchers_not_loaded(state, plan.vouchers()))
     return (attrs.evolve(row, attempts=row.attempts + 1) for row in itertools.islice(rows, limit))
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.instants import format_micros, now
-from voucher_gateway.migration.plan.model import PlannedVoucher
+from voucher_gateway.migration.plan.model import Action, PlannedVoucher
 from voucher_gateway.migration.run.rows import PlanState, RowState, VoucherRow, value_of, write_planned
 from voucher_gateway.migration.run.schema import plans, vouchers
 from voucher_gateway.migration.run.state import MigrationState
@@ -19,12 +19,12 @@ _BATCH: Final = 1000
 _LOADING_WAIT_S: Final = 3600.0
 
 
-def load_vouchers(state: MigrationState, carried: Iterable[PlannedVoucher]) -> None:
-    """Insert the vouchers of a plan into the database. Resumes if an earlier load was interrupted.
+def load_vouchers(state: MigrationState, planned: Iterable[PlannedVoucher]) -> None:
+    """Insert the vouchers to carry into the database. Resumes if an earlier load was interrupted.
 
     Args:
         state: the state of the plan.
-        carried: the vouchers that are carried to the target, in the order of the plan.
+        planned: the vouchers of the plan, in its order.
     """
     with state.database.locks.hold(f"migration\0{state.plan_id}", wait_s=_LOADING_WAIT_S):
         with state.database.write() as connection:
@@ -34,7 +34,7 @@ def load_vouchers(state: MigrationState, carried: Iterable[PlannedVoucher]) -> N
             last = _last_number(connection, state.plan_id)
         if loaded:
             return
-        rest = (voucher for voucher in carried if voucher.number > last)
+        rest = (voucher for voucher in planned if voucher.action is Action.CARRY and voucher.number > last)
         while batch := list(itertools.islice(rest, _BATCH)):
             with state.database.write() as connection:
                 connection.execute(sa.insert(vouchers), [_voucher_row(state.plan_id, voucher) for voucher in batch])
@@ -42,13 +42,13 @@ def load_vouchers(state: MigrationState, carried: Iterable[PlannedVoucher]) -> N
             connection.execute(sa.update(plans).where(plans.c.id == state.plan_id).values(loaded=True))
 
 
-def vouchers_not_loaded(state: MigrationState, carried: Iterable[PlannedVoucher]) -> Iterator[VoucherRow]:
-    """Yield the vouchers of a plan that are not in the database yet, as `load_vouchers` would insert them."""
+def vouchers_not_loaded(state: MigrationState, planned: Iterable[PlannedVoucher]) -> Iterator[VoucherRow]:
+    """Yield the vouchers to carry that are not in the database yet, as `load_vouchers` would insert them."""
     with state.database.read() as connection:
         loaded = _is_loaded(connection, state.plan_id)
         last = _last_number(connection, state.plan_id)
-    for voucher in () if loaded else carried:
-        if voucher.number > last:
+    for voucher in () if loaded else planned:
+        if voucher.action is Action.CARRY and voucher.number > last:
             yield VoucherRow(planned=voucher, state=RowState.PLANNED, attempts=0, generation=0)
 
 

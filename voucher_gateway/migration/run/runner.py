@@ -89,7 +89,7 @@ def run_plan(
         if opened.totals.double_spendable and not context.leaves_source:
             locks.enter_context(state.one_process("window", _ONE_PROCESS))
             workers = min(workers, opened.header.workers)
-        load_vouchers(state, opened.carried_vouchers())
+        load_vouchers(state, opened.vouchers())
         if not state.set_plan_state(PlanState.RUNNING, only_from=RUNNABLE):
             raise ConfigurationError(_ROLLED_BACK)
         return _MigrationRun(context, state, limit=limit, workers=workers).run(on_progress)
