@@ -79,7 +79,7 @@ def test_recover_takes_over_from_a_worker_that_was_killed(either_shop: Shop, die
                     os.kill(os.getpid(), signal.SIGKILL)
                 return send(self, request, **options)
 
-            Transport.send = dying  # type: ignore[assignment,method-assign]  # dies between the row and the request
+            Transport.send = dying  # type: ignore[method-assign]  # dies between the row and the request
         try:
             either_shop.redeem(code)
         finally:
