@@ -24,9 +24,11 @@ from voucher_gateway.models.results import (
     Movement,
     Redemption,
     Refund,
+    RefundLimit,
     Release,
     Reservation,
     TopUp,
+    ValueResult,
 )
 from voucher_gateway.models.voucher import Interval, Medium, MovementKind, Status, Validity, Voucher
 from voucher_gateway.money import Money
@@ -87,6 +89,7 @@ def test_every_class_that_has_a_raw_object_is_looked_at_here() -> None:
     classes = {
         kind for kind in classes if inspect.isclass(kind) and kind.__module__.startswith("voucher_gateway.models")
     }
+    classes -= {ValueResult, RefundLimit}  # a base class, and a value of the journal
     have_raw = {kind for kind in classes if attrs.has(kind) and "raw" in attrs.fields_dict(kind)}
     assert have_raw == {type(make()) for make in WITH_RAW}
     values = {kind for kind in classes if attrs.has(kind)}
