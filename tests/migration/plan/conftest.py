@@ -91,7 +91,7 @@ def make_vendors(tmp_path: Path) -> Iterator[Callable[..., Vendors]]:
             started.append(stack.enter_context(start(name, **{"seed": 3, **own})))
             return started[-1]
 
-        def make(*, scopes: tuple[str, ...] = (), page_size: int = 100, **options: Any) -> Vendors:
+        def make(*, scopes: tuple[str, ...] = (), page_size: int = 100, workers: int = 4, **options: Any) -> Vendors:
             jtl, ticketing = begin("jtl", options), begin("ticketing", options)
             said = jtl.announcement
             one = JtlProvider(
@@ -108,7 +108,10 @@ def make_vendors(tmp_path: Path) -> Iterator[Callable[..., Vendors]]:
             other = TicketingProvider(
                 "events",
                 TicketingSettings(
-                    base_url=said["base_url"], api_key=SecretSource.of(said["api_key"]), page_size=page_size
+                    base_url=said["base_url"],
+                    api_key=SecretSource.of(said["api_key"]),
+                    page_size=page_size,
+                    workers=workers,
                 ),
             )
             accounts = [
