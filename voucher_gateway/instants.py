@@ -65,7 +65,7 @@ def require_aware(instant: datetime, field: str) -> datetime:
     """Return the instant in UTC.
 
     Raises:
-        TypeError: if it is no datetime.
+        TypeError: if it is not a datetime.
         InvalidRequest: if it is naive, so that nobody could say which moment it means, or if it lies outside the
             years 1 to 9999 in UTC.
     """

@@ -20,7 +20,7 @@ _EXACT: Final = Context(prec=64, Emin=-999, Emax=999, traps=[InvalidOperation, I
 # Plain ASCII digits, an optional sign and one point: no exponent, no underscore, no white space, no NaN.
 _PLAIN: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
-# What somebody may well have meant as an amount or a currency.
+# What a caller may have meant as an amount or a currency.
 _HARMLESS: Final = re.compile(r"[-+]?[0-9][0-9., _]{0,12}(?:[eE][-+]?[0-9]{1,4})?|[A-Za-z]{1,4}|-?Infinity")
 
 MAX_DIGITS: Final = 18
@@ -32,7 +32,7 @@ def exponent(currency: str) -> int:
     """Return how many decimals the currency has by ISO 4217 (EUR 2, JPY 0, BHD 3).
 
     Raises:
-        InvalidRequest: if it is no active ISO 4217 code in capitals, or one without a minor unit (gold, say).
+        InvalidRequest: if it is not an active ISO 4217 code in capitals, or one without a minor unit (gold, say).
     """
     # Imported at first use: the table costs 10 ms, which an import of this package should not.
     from iso4217 import Currency
@@ -64,7 +64,7 @@ class Money:
 
     Raises:
         TypeError: if the amount is a float, a bool or anything else.
-        InvalidRequest: if the text is no plain decimal number or the currency is unknown.
+        InvalidRequest: if the text is not a plain decimal number or the currency is unknown.
         AmountPrecisionError: if the amount has more decimals than the currency.
         AmountOutOfRange: if it has more than 18 digits before the point.
     """
@@ -159,7 +159,7 @@ def positive(money: Money, *, field: str = "amount") -> Money:
     """Return the money if it is above zero.
 
     Raises:
-        TypeError: if it is no Money.
+        TypeError: if it is not a Money.
         AmountOutOfRange: if it is zero or negative.
     """
     if not isinstance(money, Money):

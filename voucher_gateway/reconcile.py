@@ -50,7 +50,7 @@ class FindingKind(enum.StrEnum):
 
     @property
     def differs(self) -> bool:
-        """Whether somebody must look into it."""
+        """Whether a person must look into it."""
         return self not in (FindingKind.UNVERIFIABLE, FindingKind.FOREIGN)
 
 
@@ -101,7 +101,7 @@ class Reconciliation:
 
     @property
     def differences(self) -> tuple[Finding, ...]:
-        """The findings that somebody must look into."""
+        """The findings that a person must look into."""
         return tuple(finding for finding in self.findings if finding.kind.differs)
 
 

@@ -111,7 +111,7 @@ def _import_class(provider: InstalledProvider, where: str) -> Any:
         raise ConfigurationError(f"{where}: its entry point must be module:Class, not {point.value[:64]!a}")
     try:
         return point.load()
-    except (Exception, SystemExit) as error:  # a module of somebody else may raise anything
+    except (Exception, SystemExit) as error:  # another author's module may raise anything
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ConfigurationError(f"{where} cannot be imported: {reason}") from error
 

@@ -45,7 +45,7 @@ class _Variable:
 @final
 @attrs.frozen
 class SecretSource:
-    """Where a secret comes from. It is read anew by each `get`, so that a rotated one is seen.
+    """Where a secret comes from. It is read again by each `get`, so that a rotated one is seen.
 
     Make one with `of`. Pickling keeps the name of a variable or file, but only the mask of a text.
     """
@@ -160,7 +160,7 @@ class DatabaseUrl:
         """Read the URL now.
 
         Raises:
-            ConfigurationError: if it cannot be read, or is no URL.
+            ConfigurationError: if it cannot be read, or is not a URL.
         """
         with hide_frames():
             return self._read()
@@ -218,7 +218,7 @@ def _call(function: Callable[[], str | Secret]) -> str:
         if isinstance(given, str | Secret):
             return Secret.of(given).reveal()
         wrong = "did not return text"
-    # raised out here, so that the function's own error, whose text may hold the secret, is no part of ours
+    # raised out here, so that the function's own error, whose text may hold the secret, is not a part of ours
     raise ConfigurationError(f"cannot be had: its function {wrong}")
 
 
@@ -236,7 +236,7 @@ def parse_base_url(value: str) -> str:
         ConfigurationError: if it is not https (http is taken for this machine itself), or has user information, a
             query, a fragment, a bad host or port, or a path that is not in its normal form.
     """
-    given = Secret(value)  # somebody will write a password into it
+    given = Secret(value)  # a caller may write a password into it
     del value
     with hide_frames():
         return _normal_base_url(given.reveal())

@@ -103,7 +103,7 @@ class Pages:
         self._expected: int | None = None
 
     def page(self, index: int) -> Page[Voucher]:
-        """Read one page. The first one and those from the expected end on count anew how many there are."""
+        """Read one page. The first one and those from the expected end on count again how many there are."""
         book = self._open()
         wanted = conditions(self._query, book.vault)
         with book.database.read() as connection:

@@ -46,7 +46,7 @@ def host_of(url: DatabaseUrl) -> str:
     """Return the database's name without login and password: the file, or all hosts with their ports and its name.
 
     Raises:
-        ConfigurationError: if it is no URL of a database, or one that leaves it to another file which one that is.
+        ConfigurationError: if it is not a URL of a database, or one that leaves it to another file which one that is.
     """
     parsed = _parse_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -59,12 +59,12 @@ def absolute_url(url: DatabaseUrl) -> DatabaseUrl:
     """Return the URL with the path of an SQLite file made absolute: it stays that file wherever the program goes.
 
     Raises:
-        ConfigurationError: if it is no URL of a database, or the folder's name cannot stand in one.
+        ConfigurationError: if it is not a URL of a database, or the folder's name cannot stand in one.
     """
     parsed = _parse_url(url)
     path = parsed.database or ""
     if parsed.get_backend_name() != "sqlite" or path in ("", ":memory:") or path.startswith("file:"):
-        return url  # what is no file is refused when it is opened
+        return url  # what is not a file is refused when it is opened
     file = str(Path(path).resolve())
     absolute = parsed.set(database=file).render_as_string(hide_password=False)
     if make_url(absolute).database != file:
@@ -128,7 +128,7 @@ def _vault(database: Database, settings: LocalSettings) -> Vault:
 
 
 def _open_vault(connection: Connection, key: Secret, former: list[Secret]) -> Vault:
-    """Open the keys of the database; make them if it is new, and wrap them anew if they are under a former key."""
+    """Open the keys of the database; make them if it is new, and wrap them again if they are under a former key."""
     rows = connection.execute(sa.select(keys.c.number, keys.c.wrapped).order_by(keys.c.number)).all()
     if not rows:
         return _first(connection, key)

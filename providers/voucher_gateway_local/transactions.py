@@ -155,7 +155,7 @@ def _name(intent: Intent) -> str:
 
 
 def _undone(code: str | None) -> bool:
-    """Whether a failed commit surely did not happen, as far as the database said why it failed."""
+    """Whether a failed commit certainly did not happen, as far as the database said why it failed."""
     if code is None:
         return False
     return code.startswith(("SQLITE_FULL", "SQLITE_BUSY", "SQLITE_CONSTRAINT")) or code[:2] in _UNDONE

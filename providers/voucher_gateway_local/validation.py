@@ -40,7 +40,7 @@ def text(value: str, field: str, longest: int = LONGEST_TEXT) -> str:
     """Return a text that can be kept as it is.
 
     Raises:
-        TypeError: if it is no str.
+        TypeError: if it is not a str.
         InvalidRequest: if it is empty, too long, or holds what no database keeps.
     """
     if not isinstance(value, str):

@@ -2,7 +2,7 @@
 
 Both take keys of their own, made at random for each database and stored in it only wrapped: sealed under the key that
 the settings give, which is not in the database. So who steals the database alone can neither read a code nor try out
-guesses, and the settings' key can be changed without touching a single voucher: the keys are wrapped anew.
+guesses, and the settings' key can be changed without touching a single voucher: the keys are wrapped again.
 """
 
 from __future__ import annotations

@@ -139,7 +139,7 @@ def change_columns(connection: Connection, voucher: LockedVoucher, call: Call, *
 
 
 def activate(id: str, call: Call) -> Callable[[Connection], Written]:
-    """Return what makes a voucher spendable. A relative validity starts the first time, and never anew."""
+    """Return what makes a voucher spendable. A relative validity starts the first time, and never again."""
 
     def act(connection: Connection) -> Written:
         voucher = LockedVoucher.by_id(connection, id)

@@ -52,7 +52,7 @@ def test_the_help_names_every_command_and_every_exit_code(run: Any) -> None:
     for name in UNITS:
         assert re.search(rf"^  {name} +[A-Z]", out, re.MULTILINE), name
     text = " ".join(out.split())
-    for meaning in ("0 done", "1 declined", "2 wrong usage", "3 surely not", "4 outcome unknown", "5 differences"):
+    for meaning in ("0 done", "1 declined", "2 wrong usage", "3 certainly not", "4 outcome unknown", "5 differences"):
         assert meaning in text
     assert "6 unreadable vendor answer; 70 our bug; 130 interrupted" in text
 

@@ -77,7 +77,7 @@ def _begin(
     masked unless --reveal is given, and can be read from a file or, as -, from stdin. A code that begins with - comes
     after --.
 
-    Exit codes: 0 done; 1 declined or unsupported; 2 wrong usage, configuration or access; 3 surely not executed, try
+    Exit codes: 0 done; 1 declined or unsupported; 2 wrong usage, configuration or access; 3 certainly not executed, try
     again; 4 outcome unknown, the ticket is printed; 5 differences found; 6 unreadable vendor answer; 70 our bug; 130
     interrupted.
     """

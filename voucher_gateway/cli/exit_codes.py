@@ -12,7 +12,7 @@ WRONG: Final = 2
 NOT_DONE: Final = 3
 """Surely not executed, or in progress: try again."""
 UNKNOWN: Final = 4
-"""Outcome unknown, or changed by somebody else meanwhile."""
+"""Outcome unknown, or changed by another party at the same time."""
 DIFFERENT: Final = 5
 """Differences were found."""
 UNREADABLE: Final = 6

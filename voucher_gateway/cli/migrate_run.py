@@ -75,7 +75,7 @@ def run(
     it after the vouchers that are under way.
 
     Exit code 0: what was set about has moved. 4: vouchers are in doubt; run it again, it looks first. 5: vouchers had
-    changed since they were planned, or were refused; they are where they were, plan them anew with --after. Others as
+    changed since they were planned, or were refused; they are where they were, plan them again with --after. Others as
     everywhere.
 
     Examples:

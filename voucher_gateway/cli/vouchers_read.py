@@ -276,7 +276,7 @@ class _ResumableRows:
     """Gives the vouchers on, and remembers how far they were taken.
 
     Attributes:
-        token: resumes after the last voucher that was surely taken. An interruption can come between one that the
+        token: resumes after the last voucher that was certainly taken. An interruption can come between one that the
             listing gave and its line; the listing's own token would pass over it.
     """
 

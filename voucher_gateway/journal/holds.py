@@ -119,7 +119,7 @@ class Holds:
         """Refuse a request that a hold stands against, and note one that makes a hold.
 
         `again` says that the operation sent something before: in an earlier attempt, or in a try of this one that was
-        surely not executed. Its hold is then written again.
+        certainly not executed. Its hold is then written again.
 
         Raises:
             VoucherHeld: if a reservation would end another that is not to be replaced.

@@ -84,7 +84,7 @@ def sum_movements(
         for end in ends:
             if start <= end and sums[end] - sums[start] == change:
                 return _sums_by_kind(placed[start:end], explained=True)
-    # No cut fits: what was surely between the two readings is told, and the rest stays unexplained.
+    # No cut fits: what was certainly between the two readings is told, and the rest stays unexplained.
     return _sums_by_kind(placed[max(starts) : max(min(ends), max(starts))], explained=False)
 
 

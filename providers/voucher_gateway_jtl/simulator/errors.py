@@ -24,7 +24,7 @@ class InvalidField:
 
 
 class UndocumentedCodes:
-    """Codes that the vendor surely has and does not document, drawn again at each start.
+    """Codes that the vendor certainly has and does not document, drawn again at each start.
 
     So no adapter can learn our inventions; the messages say nothing for the same reason.
     """

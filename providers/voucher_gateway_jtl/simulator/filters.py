@@ -47,7 +47,7 @@ class Picked(Generic[T]):
 
 @frozen
 class Period:
-    """A period of time. Both bounds belong to it, and None is no bound."""
+    """A period of time. Both bounds belong to it, and None is not a bound."""
 
     since: datetime | None
     until: datetime | None

@@ -128,7 +128,7 @@ class Ledger:
         """Gives back part or all of a charge (the whole since changelog 1.7).
 
         Raises:
-            Refused: 404 when there is no such movement; 422 when it is no charge, its currency differs, or its refunds
+            Refused: 404 when there is no such movement; 422 when it is not a charge, the currency differs, or refunds
                 would exceed it.
         """
         charge = self.movements.get(charge_id)

@@ -8,7 +8,7 @@ For whoever carries a plan out:
 
 - The steps hold for all vouchers, with two exceptions. One that is inactive at the source is neither frozen nor thawed.
   One whose `Destination.active` is not True is not activated.
-- Where the source is retired without being frozen first, somebody may spend between the re-reading and the retiring:
+- Where the source is retired without being frozen first, a customer may spend between the re-reading and the retiring:
   what is left has to be read once more after it.
 - A carried voucher leaves out at the target what its losses name; everything else that it has goes along.
 - `voucher_gateway.migration.plan.losses.unaccepted` names what has to be accepted before anything is done.

@@ -55,9 +55,9 @@ vouchers: Final = Table(
     Column("planned", Text, nullable=False),
     Column("state", String(16), nullable=False),
     Column("owner", String(32)),
-    # How often somebody set about it; all but the first time the journal is asked what was done already.
+    # How often it was attempted; all but the first time the journal is asked what was done already.
     Column("attempts", Integer, nullable=False),
-    # Raised when everything was undone and it is to be tried anew, so that the references are new.
+    # Raised when everything was undone and it is to be tried again, so that the references are new.
     Column("generation", Integer, nullable=False),
     # What it ends as once everything is undone; while that is under way.
     Column("undo_target_state", String(16)),
