@@ -64,10 +64,10 @@ model: $(READY)
 	@$(BIN)/python -m tests.model_check
 
 contract: $(READY)
-	@$(BIN)/python -m pytest --contract-thorough --timeout 3600 tests/providers/*/test_*_contract.py
+	@$(BIN)/python -m pytest --contract-thorough --timeout 3600 tests/providers/*/test_contract.py
 
 conformance: $(READY)
-	@$(BIN)/python -m pytest --write-conformance --quiet tests/providers/*/test_*_contract.py
+	@$(BIN)/python -m pytest --write-conformance --quiet tests/providers/*/test_contract.py
 	@$(BIN)/python docs/tables.py
 
 lint: $(READY)

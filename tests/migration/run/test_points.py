@@ -9,7 +9,7 @@ import pytest
 
 from tests.migration.run.mover_process import points_of
 from tests.migration.run.scene import ANYTHING, Scene, Truth
-from tests.migration.run.test_migrate_killed import check_never_more, finish, wait_until_free
+from tests.migration.run.test_killed import check_never_more, finish, wait_until_free
 from tests.support.long import first
 from voucher_gateway.migration import RowState, load_policy, rollback_plan, status_of, verify_plan
 from voucher_gateway.provider_api import Money, NewVoucher

@@ -12,8 +12,8 @@ from typing import Final
 import pytest
 
 import voucher_gateway
-from tests.docs.test_docs_examples import Reader
-from tests.docs.test_docs_examples import vendors as vendors  # the fixture
+from tests.docs.test_examples import Reader
+from tests.docs.test_examples import vendors as vendors  # the fixture
 from voucher_gateway import Gateway
 from voucher_gateway.simulator import RunningSimulator
 
