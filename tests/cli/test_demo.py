@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from voucher_gateway.cli import demo_script
-from voucher_gateway.cli.demo_runner import Demo
+from voucher_gateway.cli.commands import demo_script
+from voucher_gateway.cli.commands.demo import Demo
 from voucher_gateway.provider_api import Money
 
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import pytest
 
 from tests.cli.conftest import Terminal
-from voucher_gateway.cli import migrate_progress
-from voucher_gateway.cli.migrate_progress import progress_printer, progress_sentence
+from voucher_gateway.cli import progress as progress_module
 from voucher_gateway.cli.output import Output
+from voucher_gateway.cli.progress import progress_printer, progress_sentence
 from voucher_gateway.migration import Progress, RowState
 from voucher_gateway.provider_api import Money
 
@@ -52,7 +52,7 @@ def test_a_bar_on_a_terminal_tells_money_count_and_time() -> None:
 
 
 def test_reading_for_a_plan_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(migrate_progress, "_LINE_EVERY_S", 0)
+    monkeypatch.setattr(progress_module, "_LINE_EVERY_S", 0)
     terminal, out, err = Terminal(), io.StringIO(), io.StringIO()
     with progress_printer(Output(out=out, err=terminal)) as printer:
         printer.print_read(1200)
@@ -66,8 +66,8 @@ def test_reading_for_a_plan_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_log_and_a_program_are_told_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(migrate_progress, "_LINE_EVERY_S", 0)
-    monkeypatch.setattr(migrate_progress, "_OBJECT_EVERY_S", 0)
+    monkeypatch.setattr(progress_module, "_LINE_EVERY_S", 0)
+    monkeypatch.setattr(progress_module, "_OBJECT_EVERY_S", 0)
     one = progress({RowState.MOVED: 4}, Money("12.50", "EUR"))
     out, err = io.StringIO(), io.StringIO()
     with progress_printer(Output(out=out, err=err)) as printer:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from tests.html.browser import Reader
-from voucher_gateway.cli.report import parse_moment
+from voucher_gateway.cli.commands.report import parse_moment
 from voucher_gateway.provider_api import parse_instant
 from voucher_gateway.simulator import RunningSimulator
 

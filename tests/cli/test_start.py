@@ -16,7 +16,7 @@ import pytest
 import typer
 
 from voucher_gateway.cli.app import app
-from voucher_gateway.cli.commands import COMMANDS, GROUPS, HELP_OPTIONS, LazyCommand, split_docstring
+from voucher_gateway.cli.command_table import COMMANDS, GROUPS, HELP_OPTIONS, LazyCommand, split_docstring
 
 CHILD = """
 import json, sys
@@ -55,16 +55,16 @@ def test_help_and_version_import_neither_a_library_nor_a_room_of_the_core(argume
 
 def test_a_command_imports_no_other_command() -> None:
     modules = imported("show", "--help")
-    assert "voucher_gateway.cli.vouchers_read" in modules
+    assert "voucher_gateway.cli.commands.vouchers_read" in modules
     others = ("payments", "report", "migrate_run", "doctor", "simulate", "demo")
-    assert not {f"voucher_gateway.cli.{name}" for name in others} & set(modules)
+    assert not {f"voucher_gateway.cli.commands.{name}" for name in others} & set(modules)
     assert not any(module.startswith(("voucher_gateway.migration", "voucher_gateway.reports")) for module in modules)
 
 
 @pytest.mark.parametrize(("name", "target", "line"), list(commands()))
 def test_the_line_of_help_is_the_first_sentence_of_the_docstring(name: str, target: str, line: str) -> None:
     module, _, function = target.partition(":")
-    text, examples = split_docstring(getattr(import_module(f"voucher_gateway.cli.{module}"), function))
+    text, examples = split_docstring(getattr(import_module(f"voucher_gateway.cli.commands.{module}"), function))
     assert " ".join(text.split()).startswith(line), name
     assert line.endswith(".")
     for example in re.findall(r"^ *voucher-gateway .*$", examples, re.MULTILINE):
@@ -79,7 +79,7 @@ def test_every_command_has_an_example_that_the_command_accepts(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "vouchers.csv").touch()  # `import` looks for its file
     module, _, function = target.partition(":")
-    _, examples = split_docstring(getattr(import_module(f"voucher_gateway.cli.{module}"), function))
+    _, examples = split_docstring(getattr(import_module(f"voucher_gateway.cli.commands.{module}"), function))
     written = re.findall(r"^ *voucher-gateway (.*(?:\n {8,}.*)*)$", examples, re.MULTILINE)
     assert written, name
     for example in written:

@@ -15,8 +15,7 @@ from sqlalchemy import MetaData
 from typer.main import get_command
 
 from voucher_gateway.cli.app import app
-from voucher_gateway.cli.errors import _OPTIONAL_FIELDS, exit_code
-from voucher_gateway.cli.exit_codes import (
+from voucher_gateway.cli.context import (
     DECLINED,
     DIFFERENT,
     DONE,
@@ -27,6 +26,7 @@ from voucher_gateway.cli.exit_codes import (
     UNREADABLE,
     WRONG,
 )
+from voucher_gateway.cli.errors import _OPTIONAL_FIELDS, exit_code
 from voucher_gateway.config.loader import _COMMON_KEYS, _TOP_KEYS
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.journal.schema import metadata as journal_tables

@@ -14,9 +14,8 @@ from typing import Annotated, Final
 
 import typer
 
-from voucher_gateway.cli.commands import HELP_OPTIONS, PROGRAM, RootGroup
-from voucher_gateway.cli.context import CliContext
-from voucher_gateway.cli.exit_codes import DONE, INTERRUPTED, OUR_BUG, WRONG
+from voucher_gateway.cli.command_table import HELP_OPTIONS, PROGRAM, RootGroup
+from voucher_gateway.cli.context import DONE, INTERRUPTED, OUR_BUG, WRONG, CliContext
 from voucher_gateway.cli.output import NobodyReads, Output
 
 COMPLETION_VARIABLE: Final = "_VOUCHER_GATEWAY_COMPLETE"

@@ -1,4 +1,4 @@
-"""What one run of the command line has: the configuration, the output, and the change that is being made."""
+"""One run of the command line: its configuration, its output, the change that is being made, and its exit codes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,31 @@ import typer
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.usage import did_you_mean_file, find_similar
 
-if TYPE_CHECKING:  # imported late, so that the help and the version cost nothing of it
+if TYPE_CHECKING:  # imported late, so that the help and the version import none of it
     from voucher_gateway.config.loader import Config
     from voucher_gateway.gateway.gateway import Gateway
 
+DONE: Final = 0
+DECLINED: Final = 1
+"""Declined or unsupported."""
+WRONG: Final = 2
+"""Wrong usage, request, configuration, access or reference."""
+NOT_DONE: Final = 3
+"""Surely not executed, or in progress: try again."""
+UNKNOWN: Final = 4
+"""Outcome unknown, or changed by another party at the same time."""
+DIFFERENT: Final = 5
+"""Differences were found."""
+UNREADABLE: Final = 6
+"""The vendor's answer to a read is outside of its contract."""
+OUR_BUG: Final = 70
+INTERRUPTED: Final = 130
+
 LOOK: Final = "Look before you repeat it."
 """What to do about a change that may have happened, where no journal knows of it."""
+
+LOOK_INTO_THE_JOURNAL: Final = "`voucher-gateway operations list` shows what the journal holds."
+"""What to do about an operation that the journal does not have."""
 
 _CORRECT: Final = "Correct the configuration; `voucher-gateway doctor` then says whether it works."
 

@@ -15,8 +15,7 @@ import typer
 
 from voucher_gateway import errors
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.cli.context import CliContext
-from voucher_gateway.cli.exit_codes import DECLINED, INTERRUPTED, NOT_DONE, OUR_BUG, UNKNOWN, UNREADABLE, WRONG
+from voucher_gateway.cli.context import DECLINED, INTERRUPTED, NOT_DONE, OUR_BUG, UNKNOWN, UNREADABLE, WRONG, CliContext
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.usage import help_hint, usage_sentence
 from voucher_gateway.errors import Ticket, VoucherGatewayError

@@ -1,13 +1,48 @@
-"""Arguments and options that several commands share, with their help."""
+"""Arguments and options that several commands share, with their help, and the words that a shell completes for them.
+
+A completion sends nothing, loads no provider and shows no error: a shell has no place for one.
+"""
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from voucher_gateway.cli.completion import complete_account, complete_operation
+
+def complete_account(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the accounts of the configuration whose names begin so."""
+    from voucher_gateway.config.loader import default_config_path
+
+    path = context.find_root().params.get("config") or default_config_path()
+    try:
+        accounts = tomllib.loads(Path(path).read_text("utf-8")).get("accounts", {})
+    except (OSError, ValueError):
+        return []
+    return [name for name in accounts if name.startswith(incomplete)]
+
+
+def complete_provider(incomplete: str) -> list[str]:
+    """Return the installed providers whose names begin so."""
+    from voucher_gateway import registry
+
+    return [provider.name for provider in registry.list_installed() if provider.name.startswith(incomplete)]
+
+
+def complete_provider_or_account(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the providers and the accounts whose names begin so."""
+    return [*complete_provider(incomplete), *complete_account(context, incomplete)]
+
+
+def complete_operation(incomplete: str) -> list[str]:
+    """Return the commands of changing operations that begin so."""
+    from voucher_gateway.capabilities import Operation
+
+    names = [operation.value.replace("_", "-") for operation in Operation if operation.changes]
+    return [name for name in names if name.startswith(incomplete)]
+
 
 AccountName = Annotated[
     str,

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import attrs
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.cli.operations import LOOK_INTO_THE_JOURNAL
+from voucher_gateway.cli.context import LOOK_INTO_THE_JOURNAL
 from voucher_gateway.cli.parsing import parse_instant_option, parse_money
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway

@@ -9,7 +9,7 @@ from typing import Final
 
 import typer
 
-from voucher_gateway.cli.commands import COMMANDS, GROUPS
+from voucher_gateway.cli.command_table import COMMANDS, GROUPS
 
 _EXTRA: Final = "Got unexpected extra argument"
 _UNKNOWN_OPTION: Final = "No such option"

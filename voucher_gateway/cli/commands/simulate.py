@@ -13,8 +13,8 @@ import attrs
 import typer
 
 from voucher_gateway import registry
-from voucher_gateway.cli.completion import complete_provider
-from voucher_gateway.cli.init import require_account_name, write_new_config
+from voucher_gateway.cli.commands.accounts import require_account_name, write_new_config
+from voucher_gateway.cli.options import complete_provider
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 
 

@@ -1,4 +1,4 @@
-"""Commands that find out what became of operations. They only read at the vendors."""
+"""Commands that compare the journal with the vendors: what became of operations, and what differs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from voucher_gateway.cli import options as given
-from voucher_gateway.cli.completion import complete_account, complete_operation
-from voucher_gateway.cli.context import advising, cli_context_of
-from voucher_gateway.cli.errors import print_warnings
-from voucher_gateway.cli.exit_codes import DONE, NOT_DONE, UNKNOWN
-from voucher_gateway.cli.operations import (
-    LOOK_INTO_THE_JOURNAL,
+from voucher_gateway.cli.commands.operations import (
     command_name,
     is_replaceable,
     parse_operation,
@@ -23,6 +18,18 @@ from voucher_gateway.cli.operations import (
     print_one,
     resolution_fields,
 )
+from voucher_gateway.cli.context import (
+    DIFFERENT,
+    DONE,
+    LOOK_INTO_THE_JOURNAL,
+    NOT_DONE,
+    UNKNOWN,
+    advising,
+    cli_context_of,
+    require_accounts,
+)
+from voucher_gateway.cli.errors import print_warnings
+from voucher_gateway.cli.options import complete_account, complete_operation
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import Column, count_text, print_rows, text_of
 from voucher_gateway.cli.usage import did_you_mean_file
@@ -31,6 +38,7 @@ from voucher_gateway.execution.recovery import Resolution
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.backup import import_missing_movements, mark_restored
 from voucher_gateway.journal.records import OperationKey, OperationState
+from voucher_gateway.reconcile import Finding, Reconciliation, reconcile
 
 _FORGOTTEN_MOVES: Final = (
     "which vouchers were moved since the backup is forgotten for good: nothing refuses any more to make them spendable"
@@ -89,7 +97,7 @@ def resolve(
         resolution = gateway.resolve(doubt)
         replaceable = is_replaceable(gateway, resolution.account, resolution.verb)
     print_one(session.output, resolution_fields(resolution), replaceable=replaceable)
-    raise typer.Exit(_code([resolution]))
+    raise typer.Exit(_resolve_code([resolution]))
 
 
 def _ticket_from(file: Path) -> Ticket:
@@ -108,7 +116,7 @@ def _ticket_from(file: Path) -> Ticket:
     raise InvalidRequest(f"the ticket cannot be read: {problem}", field="--ticket", rule="a file of text in UTF-8")
 
 
-_COLUMNS: Final = (
+_RESOLUTION_COLUMNS: Final = (
     Column[Resolution]("account", lambda resolution: resolution.account),
     Column[Resolution]("verb", lambda resolution: command_name(resolution.verb)),
     Column[Resolution]("reference", lambda resolution: resolution.reference or ""),
@@ -153,13 +161,13 @@ def recover(
     if session.output.as_json:
         for resolution in resolutions:
             session.output.object(resolution_fields(resolution))
-    elif not print_rows(session.output, resolutions, _COLUMNS):
+    elif not print_rows(session.output, resolutions, _RESOLUTION_COLUMNS):
         session.output.note("Nothing is in doubt." if everything else "Nothing that is due is in doubt.")
     if undecided := [resolution for resolution in unknown if resolution not in lapsing]:
         print_next_steps(session.output, resolution_fields(undecided[0]), replaceable=False)
     elif lapsing:
         print_next_steps(session.output, resolution_fields(lapsing[0]), replaceable=True)
-    raise typer.Exit(_code(resolutions))
+    raise typer.Exit(_resolve_code(resolutions))
 
 
 def _adopt(gateway: Gateway, output: Output) -> None:
@@ -178,8 +186,65 @@ def _adopt(gateway: Gateway, output: Output) -> None:
     print_warnings(output, [_FORGOTTEN_MOVES])
 
 
-def _code(resolutions: Sequence[Resolution]) -> int:
+def _resolve_code(resolutions: Sequence[Resolution]) -> int:
     states = {resolution.state for resolution in resolutions}
     if OperationState.UNKNOWN in states:
         return UNKNOWN
     return NOT_DONE if OperationState.OPEN in states else DONE
+
+
+_FINDING_COLUMNS: Final = (
+    Column[Finding]("found", lambda finding: finding.kind.value),
+    Column[Finding]("voucher", lambda finding: finding.voucher_id or "", optional=True),
+    Column[Finding]("verb", lambda finding: command_name(finding.verb or "")),
+    Column[Finding]("reference", lambda finding: finding.reference or "", optional=True),
+    Column[Finding]("amount", lambda finding: text_of(finding.money), right=True),
+    Column[Finding]("explanation", lambda finding: finding.explanation),
+)
+
+
+def reconcile_accounts(
+    context: typer.Context,
+    account: given.AccountNames = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Look at every voucher, not only at those that the journal touched.")
+    ] = False,
+) -> None:
+    """Compare the journal with what the vendors show.
+
+    It only reads, and is meant for a nightly job. Exit code 0 if they agree, 5 if they differ, 3 if something could
+    not be checked. Movements of other channels (tills, say) are listed and are not a difference.
+
+    Examples:
+        voucher-gateway reconcile
+        voucher-gateway reconcile shop --all
+    """
+    session = cli_context_of(context)
+    with session.gateway() as gateway:
+        names = account or [account.name for account in gateway.accounts]
+        require_accounts(gateway, names)
+        reconciliations = [reconcile(gateway, name, everything=everything) for name in names]
+    for reconciliation in reconciliations:
+        _print_reconciliation(session.output, reconciliation)
+    raise typer.Exit(_reconcile_code(reconciliations))
+
+
+def _reconcile_code(reconciliations: list[Reconciliation]) -> int:
+    if any(reconciliation.differences for reconciliation in reconciliations):
+        return DIFFERENT
+    return NOT_DONE if any(reconciliation.unchecked for reconciliation in reconciliations) else DONE
+
+
+def _print_reconciliation(output: Output, reconciliation: Reconciliation) -> None:
+    if output.as_json:
+        output.object(reconciliation)
+        return
+    output.show(
+        f"{reconciliation.account}: {count_text(reconciliation.vouchers, 'voucher')},"
+        f" {count_text(reconciliation.operations, 'operation')},"
+        f" {count_text(len(reconciliation.differences), 'difference')}, {len(reconciliation.unchecked)} not checked"
+    )
+    if reconciliation.findings:
+        print_rows(output, reconciliation.findings, _FINDING_COLUMNS)
+    for voucher_id, reason in reconciliation.unchecked:
+        output.note(f"Not checked: {voucher_id}: {reason}", "yellow")

@@ -1,4 +1,4 @@
-"""The command that writes a first configuration."""
+"""Commands about the configuration: write a first one, and list its accounts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ import attrs
 import typer
 
 from voucher_gateway import registry
-from voucher_gateway.cli.completion import complete_provider
 from voucher_gateway.cli.context import cli_context_of
+from voucher_gateway.cli.options import complete_provider
+from voucher_gateway.cli.tables import Column, print_rows
 from voucher_gateway.config.loader import load_config
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
+from voucher_gateway.gateway.account import Account
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.setting_types import SecretSource
 
@@ -172,3 +174,49 @@ def _find_problems(path: Path) -> list[str]:
     except ConfigurationError as error:
         return error.message.split("\n")
     return []
+
+
+def accounts(context: typer.Context) -> None:
+    """List the accounts of the configuration, with their providers and logins.
+
+    Each account is shown with its host, the codes it owns and the risks that it accepts. Nothing is sent; `doctor`
+    tests the accounts. For the amounts and limits of each provider see `providers`.
+
+    Examples:
+        voucher-gateway accounts
+        voucher-gateway --config shop.toml accounts
+    """
+    session = cli_context_of(context)
+    with session.gateway() as gateway:
+        if session.output.as_json:
+            for account in gateway.accounts:
+                session.output.object(_account_object(account))
+        else:
+            print_rows(session.output, gateway.accounts, _ACCOUNT_COLUMNS)
+
+
+def _pattern(account: Account) -> str:
+    return "" if account.code_pattern is None else account.code_pattern.pattern
+
+
+_ACCOUNT_COLUMNS = (
+    Column[Account]("account", lambda account: account.name),
+    Column[Account]("provider", lambda account: account.provider.name),
+    Column[Account]("host", lambda account: account.provider.host),
+    Column[Account]("login", lambda account: account.provider.login or "", optional=True),
+    Column[Account]("code pattern", _pattern, optional=True),
+    Column[Account]("accepted risks", lambda account: ", ".join(sorted(account.accept_risks)), optional=True),
+    Column[Account]("former names", lambda account: ", ".join(account.former_names or ()), optional=True),
+)
+
+
+def _account_object(account: Account) -> dict[str, Any]:
+    return {
+        "account": account.name,
+        "provider": account.provider.name,
+        "host": account.provider.host,
+        "login": account.provider.login,
+        "code_pattern": _pattern(account) or None,
+        "accept_risks": sorted(account.accept_risks),
+        "former_names": list(account.former_names or ()),
+    }

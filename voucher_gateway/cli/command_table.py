@@ -62,13 +62,13 @@ GROUPS: Final[Mapping[str, Panels]] = {"operations": _OPERATIONS, "migrate": _MI
 COMMANDS: Final[Panels] = {
     "Start here": {
         "demo": ("demo:demo", "Show what this library promises, on two simulated vendors, in a few seconds."),
-        "init": ("init:init", "Write a first configuration, with comments."),
+        "init": ("accounts:init", "Write a first configuration, with comments."),
         "accounts": ("accounts:accounts", "List the accounts of the configuration, with their providers and logins."),
-        "providers": ("accounts:providers", "List the installed providers, and what each vendor can do."),
+        "providers": ("providers:providers", "List the installed providers, and what each vendor can do."),
         "doctor": ("doctor:doctor", "Test the accounts and the journal: reachable, credentials, rights, clock."),
         "connect": ("connect:connect", "Exchange the PIN that a vendor shows for a login, and print the account."),
         "simulate": ("simulate:simulate", "Run a simulator of a vendor's API on this machine until interrupted."),
-        "new-provider": ("new_provider:new_provider", "Create a project for a provider of another vendor."),
+        "new-provider": ("providers:new_provider", "Create a project for a provider of another vendor."),
     },
     "Look": {
         "list": ("vouchers_read:list_vouchers", "List the vouchers of an account."),
@@ -110,7 +110,7 @@ COMMANDS: Final[Panels] = {
     "In doubt": {
         "resolve": ("resolve:resolve", "Find out what became of one operation."),
         "recover": ("resolve:recover", "Find out what became of every operation that is in doubt."),
-        "reconcile": ("reconcile:reconcile_accounts", "Compare the journal with what the vendors show."),
+        "reconcile": ("resolve:reconcile_accounts", "Compare the journal with what the vendors show."),
         "operations": ("", "List, show and decide the operations of the journal, and copy the journal."),
     },
 }
@@ -147,7 +147,7 @@ class LazyCommand(HelpCommand):
     def load(self) -> TyperCommand:
         """Import the module and return the real command."""
         module, _, function = self.target.partition(":")
-        callback = getattr(import_module(f"voucher_gateway.cli.{module}"), function)
+        callback = getattr(import_module(f"voucher_gateway.cli.commands.{module}"), function)
         text, examples = split_docstring(callback)
         app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
         app.command(self.name, cls=HelpCommand, help=text, epilog=examples, context_settings=HELP_OPTIONS)(callback)

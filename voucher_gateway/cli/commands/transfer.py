@@ -8,11 +8,10 @@ from typing import Annotated, Any, Final, Literal
 import typer
 
 from voucher_gateway.cli import options as given
-from voucher_gateway.cli.context import advising, cli_context_of
+from voucher_gateway.cli.context import DECLINED, DIFFERENT, DONE, NOT_DONE, UNKNOWN, advising, cli_context_of
 from voucher_gateway.cli.errors import exit_code, print_error
-from voucher_gateway.cli.exit_codes import DECLINED, DIFFERENT, DONE, NOT_DONE, UNKNOWN
-from voucher_gateway.cli.migrate_progress import progress_printer
 from voucher_gateway.cli.output import Output
+from voucher_gateway.cli.progress import progress_printer
 from voucher_gateway.cli.tables import Column, count_text, print_rows
 from voucher_gateway.migration.plan.losses import REPORTED
 from voucher_gateway.migration.plan.model import Action

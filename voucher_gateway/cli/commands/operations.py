@@ -11,7 +11,7 @@ from rich.text import Text
 
 from voucher_gateway.capabilities import Operation, Support
 from voucher_gateway.cli import options as given
-from voucher_gateway.cli.context import advising, cli_context_of
+from voucher_gateway.cli.context import LOOK_INTO_THE_JOURNAL, advising, cli_context_of
 from voucher_gateway.cli.errors import decide_sentence
 from voucher_gateway.cli.output import Output, printable
 from voucher_gateway.cli.tables import Column, details, fields_of, minute_of, print_rows, text_of, texts_of
@@ -21,9 +21,6 @@ from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.backup import copy_journal
 from voucher_gateway.journal.overwrites import MAY_STILL_ARRIVE, open_requests
 from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState
-
-LOOK_INTO_THE_JOURNAL: Final = "`voucher-gateway operations list` shows what the journal holds."
-"""What to do about an operation that the journal does not have."""
 
 _SENTENCES: Final = {
     OperationState.OPEN: "is open: a worker is on it, or died on it",

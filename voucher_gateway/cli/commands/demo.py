@@ -1,4 +1,4 @@
-"""Runs the steps of the demo: shows each statement, runs it, and compares the sums with the ledgers of the vendors."""
+"""The command that shows what this library promises, on two simulated vendors."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ import textwrap
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
+import typer
 from rich.padding import Padding
 from rich.text import Text
 
+from voucher_gateway.cli.commands import demo_script
+from voucher_gateway.cli.commands.simulate import require_simulators
+from voucher_gateway.cli.context import DIFFERENT, DONE, cli_context_of
 from voucher_gateway.cli.errors import error_object
 from voucher_gateway.cli.output import Output, printable
 from voucher_gateway.cli.tables import Column, print_rows, voucher_columns
@@ -25,6 +30,7 @@ from voucher_gateway.money import Money
 
 if TYPE_CHECKING:
     from voucher_gateway.simulator import RunningSimulator
+
 
 _WIDTH: Final = 100
 """Of sentences, in columns, where the terminal is wider or there is none."""
@@ -237,3 +243,52 @@ def _source_of(source: str, statement: ast.stmt) -> str:
     """Return the source of a statement, as it stands in a function, without the indentation of that function."""
     lines = source.split("\n")[statement.lineno - 1 : statement.end_lineno]
     return textwrap.dedent("\n".join(lines)).partition("  # ")[0]
+
+
+def demo(context: typer.Context) -> None:
+    """Show what this library promises, on two simulated vendors, in a few seconds.
+
+    Nothing leaves this machine and nothing is kept. Amounts are in major units of their currency. Exit code 0 if
+    every cent is where it should be, 5 if not.
+
+    Examples:
+        voucher-gateway demo
+    """
+    require_simulators()
+    from voucher_gateway.simulator import start
+
+    with TemporaryDirectory(prefix="voucher-gateway-") as folder, start("jtl") as jtl, start("ticketing") as ticketing:
+        demo = Demo(cli_context_of(context).output, {"shop": jtl, "events": ticketing})
+        names = {**vars(demo_script), "demo": demo, "config": _config(folder, jtl, ticketing)}
+        try:
+            for step in demo_script.STEPS:
+                demo.run(step, names)
+        finally:
+            if "gateway" in names:
+                names["gateway"].close()
+        agrees = demo.compare()
+    demo.say_what_next()
+    raise typer.Exit(DONE if agrees else DIFFERENT)
+
+
+def _config(folder: str, jtl: RunningSimulator, ticketing: RunningSimulator) -> Mapping[str, Any]:
+    shop, events = jtl.announcement, ticketing.announcement
+    return {
+        "journal": f"sqlite:///{folder}/journal.db",
+        "accounts": {
+            "shop": {
+                "provider": "jtl",
+                "base_url": shop["base_url"],
+                "client_id": shop["client_id"],
+                "client_secret": shop["client_secret"],
+                "code_pattern": "^SHOP-",
+            },
+            "events": {
+                "provider": "ticketing",
+                "base_url": events["base_url"],
+                "api_key": events["api_key"],
+                "code_pattern": "^EVENT-",
+                "accept_risks": ["redeem-by-update"],
+            },
+        },
+    }

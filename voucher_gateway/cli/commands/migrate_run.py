@@ -9,11 +9,10 @@ from typing import Annotated, Final
 
 import typer
 
-from voucher_gateway.cli.context import CliContext, cli_context_of
+from voucher_gateway.cli.context import DIFFERENT, DONE, UNKNOWN, CliContext, cli_context_of
 from voucher_gateway.cli.errors import exit_code, print_error
-from voucher_gateway.cli.exit_codes import DIFFERENT, DONE, UNKNOWN
-from voucher_gateway.cli.migrate_progress import progress_printer
 from voucher_gateway.cli.output import Output
+from voucher_gateway.cli.progress import progress_printer
 from voucher_gateway.cli.tables import Column, count_text, print_rows
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway

@@ -12,9 +12,8 @@ from typing import Annotated, Final
 import typer
 
 from voucher_gateway.cli import options as given
-from voucher_gateway.cli.context import advising, cli_context_of, require_accounts
+from voucher_gateway.cli.context import DIFFERENT, DONE, NOT_DONE, advising, cli_context_of, require_accounts
 from voucher_gateway.cli.errors import error_lines, error_object, exit_code, print_warnings
-from voucher_gateway.cli.exit_codes import DIFFERENT, DONE, NOT_DONE
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.parsing import INSTANT, parse_instant_option
 from voucher_gateway.cli.tables import Column, count_text, print_rows

@@ -9,9 +9,8 @@ import attrs
 import typer
 
 from voucher_gateway.cli import options as given
-from voucher_gateway.cli.context import cli_context_of
+from voucher_gateway.cli.context import DECLINED, NOT_DONE, cli_context_of
 from voucher_gateway.cli.errors import error_object
-from voucher_gateway.cli.exit_codes import DECLINED, NOT_DONE
 from voucher_gateway.cli.output import Output, grouped
 from voucher_gateway.cli.parsing import parse_code, parse_filters, parse_instant_option, parse_pin, require_code
 from voucher_gateway.cli.tables import (

@@ -8,10 +8,10 @@ import typer
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.cli import options as given
+from voucher_gateway.cli.commands.vouchers_write import run_changing_call
 from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.parsing import parse_money, parse_pin, require_code
 from voucher_gateway.cli.prior_operation import PriorOperation
-from voucher_gateway.cli.vouchers_write import run_changing_call
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.models.results import Redemption, Refund, Release, Reservation

@@ -1,8 +1,10 @@
-"""Commands that tell which accounts and providers there are."""
+"""Commands about providers: list those that are installed, and begin a new one."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+import importlib.util
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import attrs
 import typer
@@ -15,58 +17,11 @@ from voucher_gateway.cli.tables import Column, details, print_rows
 from voucher_gateway.conformance import Conformance, conformance_of
 from voucher_gateway.emulation.registry import with_emulations
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.gateway.account import Account
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.registry import InstalledProvider
 
 _NONE = "no contract run"
 _UNREADABLE = "unreadable"
-
-
-def accounts(context: typer.Context) -> None:
-    """List the accounts of the configuration, with their providers and logins.
-
-    Each account is shown with its host, the codes it owns and the risks that it accepts. Nothing is sent; `doctor`
-    tests the accounts. For the amounts and limits of each provider see `providers`.
-
-    Examples:
-        voucher-gateway accounts
-        voucher-gateway --config shop.toml accounts
-    """
-    session = cli_context_of(context)
-    with session.gateway() as gateway:
-        if session.output.as_json:
-            for account in gateway.accounts:
-                session.output.object(_account_object(account))
-        else:
-            print_rows(session.output, gateway.accounts, _ACCOUNT_COLUMNS)
-
-
-def _pattern(account: Account) -> str:
-    return "" if account.code_pattern is None else account.code_pattern.pattern
-
-
-_ACCOUNT_COLUMNS = (
-    Column[Account]("account", lambda account: account.name),
-    Column[Account]("provider", lambda account: account.provider.name),
-    Column[Account]("host", lambda account: account.provider.host),
-    Column[Account]("login", lambda account: account.provider.login or "", optional=True),
-    Column[Account]("code pattern", _pattern, optional=True),
-    Column[Account]("accepted risks", lambda account: ", ".join(sorted(account.accept_risks)), optional=True),
-    Column[Account]("former names", lambda account: ", ".join(account.former_names or ()), optional=True),
-)
-
-
-def _account_object(account: Account) -> dict[str, Any]:
-    return {
-        "account": account.name,
-        "provider": account.provider.name,
-        "host": account.provider.host,
-        "login": account.provider.login,
-        "code_pattern": _pattern(account) or None,
-        "accept_risks": sorted(account.accept_risks),
-        "former_names": list(account.former_names or ()),
-    }
 
 
 @attrs.frozen(kw_only=True)
@@ -244,3 +199,59 @@ def _short(support: OperationSupport) -> str:
     if support.support is Support.UNSUPPORTED and support.risk is not None:
         return f"at a risk ({support.emulation})"
     return "-" if support.support is Support.UNSUPPORTED else support.support.value
+
+
+def new_provider(
+    context: typer.Context,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="What configs call it, such as gift-house.", show_default=False)
+    ],
+    into: Annotated[Path, typer.Option("--into", metavar="DIR", help="Where its folder is made.")] = Path(),
+    title: Annotated[
+        str | None, typer.Option("--title", metavar="TEXT", help="The vendor's name for people.", show_default=False)
+    ] = None,
+) -> None:
+    """Create a project for a provider of another vendor.
+
+    The project is a distribution of its own: it can be installed, is found, and passes its tests. It speaks a made-up
+    API to the simulator beside it and can read vouchers. Its README says what to change. Its tests, the contract of
+    every provider, say what is still missing. No file is overwritten.
+
+    Examples:
+        voucher-gateway new-provider gift-house --title "Gift House"
+    """
+    require_templates()
+    from voucher_gateway.scaffold.names import Naming
+    from voucher_gateway.scaffold.write import write_project
+
+    try:
+        naming = Naming.of(name, title)
+        target, *files = write_project(naming, into)
+    except ConfigurationError as error:
+        problem = error.message
+    else:
+        _print_project(cli_context_of(context).output, naming.name, naming.distribution, target, files)
+        return
+    raise typer.BadParameter(problem)
+
+
+def _print_project(output: Output, name: str, distribution: str, target: Path, files: list[Path]) -> None:
+    if output.as_json:
+        output.object({"provider": name, "distribution": distribution, "folder": str(target)})
+        return
+    for file in files:
+        output.text(str(file))
+    output.note(
+        f"Next, in {target}: pip install --editable '.[test]', then pytest. It passes as it is; its README says "
+        "how to make it yours."
+    )
+
+
+def require_templates() -> None:
+    """Make sure that templates can be rendered.
+
+    Raises:
+        ConfigurationError: saying what to install.
+    """
+    if importlib.util.find_spec("jinja2") is None:
+        raise ConfigurationError("new-provider needs Jinja2: pip install 'voucher-gateway[cli]'")

@@ -13,11 +13,10 @@ import attrs
 import typer
 
 from voucher_gateway.capabilities import AccountCheck, Capabilities, Operation, Support
-from voucher_gateway.cli.accounts import command_of, operations_object
-from voucher_gateway.cli.completion import complete_account
-from voucher_gateway.cli.context import cli_context_of
+from voucher_gateway.cli.commands.providers import command_of, operations_object
+from voucher_gateway.cli.context import DECLINED, DONE, NOT_DONE, OUR_BUG, UNKNOWN, UNREADABLE, WRONG, cli_context_of
 from voucher_gateway.cli.errors import error_lines, error_object, exit_code
-from voucher_gateway.cli.exit_codes import DECLINED, DONE, NOT_DONE, OUR_BUG, UNKNOWN, UNREADABLE, WRONG
+from voucher_gateway.cli.options import complete_account
 from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import details
 from voucher_gateway.config.loader import Config

@@ -11,9 +11,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from voucher_gateway.cli.context import CliContext, cli_context_of
-from voucher_gateway.cli.exit_codes import DECLINED, DONE
-from voucher_gateway.cli.migrate_progress import progress_printer
+from voucher_gateway.cli.context import DECLINED, DONE, CliContext, cli_context_of
+from voucher_gateway.cli.progress import progress_printer
 from voucher_gateway.cli.tables import Column, count_text, print_rows
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.migration.file_accounts import add_file_accounts, is_file_name
