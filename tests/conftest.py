@@ -20,8 +20,7 @@ from tests.support.examples import register_profiles
 from tests.support.long import mark_long_tests
 from tests.support.schemas import repeated_schemas
 from voucher_gateway import Gateway
-from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.open import open_journal
+from voucher_gateway.journal.journal import Journal, open_journal
 from voucher_gateway.provider_api import Money, Redemption, SecretSource
 from voucher_gateway.simulator import RunningSimulator, start
 from voucher_gateway.testing.harness.canary import Canary, listening

@@ -34,8 +34,7 @@ from tests.benchmarks.ratio import Ratio, print_table
 from tests.benchmarks.taking_turns import compared
 from tests.postgres import running_postgres
 from voucher_gateway import Gateway
-from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.open import open_journal
+from voucher_gateway.journal.journal import Journal, open_journal
 from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState, RequestResult
 from voucher_gateway.provider_api import Effect, Intent, Money, Operation, SecretSource, TopUp, now
 from voucher_gateway_jtl import JtlProvider, JtlSettings

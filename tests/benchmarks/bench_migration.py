@@ -32,8 +32,7 @@ from tests.benchmarks.canned_estate import VALUE, code_of, serving_estate
 from tests.benchmarks.ratio import Ratio, print_table
 from voucher_gateway import Gateway
 from voucher_gateway.gateway.account import Account
-from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.open import open_journal
+from voucher_gateway.journal.journal import Journal, open_journal
 from voucher_gateway.migration import (
     Action,
     Destination,

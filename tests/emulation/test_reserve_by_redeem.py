@@ -24,8 +24,8 @@ from voucher_gateway import (
     UnsupportedOperation,
     VoucherMoved,
 )
+from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.journal.moves import claim_moves, complete_moves
-from voucher_gateway.journal.open import open_journal
 from voucher_gateway.provider_api import SecretSource
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 from voucher_gateway import Gateway
 from voucher_gateway.gateway.account import Account
-from voucher_gateway.journal.open import open_journal
+from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.journal.records import OperationKey, OperationState
 from voucher_gateway.provider_api import (
     Code,

@@ -8,7 +8,7 @@ import pytest
 
 from voucher_gateway import Gateway
 from voucher_gateway.gateway.account import Account
-from voucher_gateway.journal.open import open_journal
+from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.provider_api import Code, IntegrityMismatch, Money, NewVoucher, NotExecuted, SecretSource
 from voucher_gateway.simulator import RunningSimulator, start
 from voucher_gateway_ticketing import TicketingProvider, TicketingSettings

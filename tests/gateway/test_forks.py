@@ -12,7 +12,7 @@ import pytest
 
 from tests.forking import CHILD_HOOKS_ONLY, WAYS, WITHOUT_HOOKS, Child, run_in_master
 from voucher_gateway import Gateway
-from voucher_gateway.journal.open import open_journal
+from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.provider_api import Money, NewVoucher, SecretSource
 from voucher_gateway.setting_types import DatabaseUrl
 from voucher_gateway_file import FileProvider, FileSettings

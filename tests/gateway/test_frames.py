@@ -12,7 +12,7 @@ import pytest
 
 from voucher_gateway import Code, Gateway, Money, NewVoucher, Secret, VoucherGatewayError, VoucherQuery
 from voucher_gateway.config.loader import load_config
-from voucher_gateway.journal.open import open_journal
+from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.provider_api import SecretSource, parse_base_url
 from voucher_gateway.reports import Snapshots

@@ -10,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from tests.conftest import JOURNAL_KEYS, Shop
-from voucher_gateway.journal.open import KEY_VARIABLE, open_journal
+from voucher_gateway.journal.journal import open_journal
+from voucher_gateway.journal.keys import KEY_VARIABLE
 from voucher_gateway.provider_api import ConfigurationError, Money, SecretSource
 
 TEN = Money("10.00", "EUR")

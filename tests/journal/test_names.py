@@ -15,7 +15,7 @@ from voucher_gateway import Gateway
 from voucher_gateway.errors import ReferenceConflict, VoucherHeld
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.journal.backup import copy_journal, import_missing_movements
-from voucher_gateway.journal.open import open_journal
+from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.provider_api import ConfigurationError, Money, NewVoucher, OutcomeUnknown, Redemption, SecretSource
 from voucher_gateway.reconcile import reconcile
 from voucher_gateway.simulator import start

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from voucher_gateway.journal.results import read_result, write_result
+from voucher_gateway.journal.records import read_result, write_result
 from voucher_gateway.outcome import Result
 from voucher_gateway.provider_api import Money, Redemption, Refund, Reservation, TopUp, Voucher
 

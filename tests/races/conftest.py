@@ -10,7 +10,7 @@ import pytest
 
 from tests.races.site import FACE, KEYS, SETTINGS, Site
 from voucher_gateway import Gateway
-from voucher_gateway.journal.open import open_journal
+from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.provider_api import NewVoucher
 from voucher_gateway.simulator import RunningSimulator, start
 

@@ -13,8 +13,7 @@ import attrs
 
 from voucher_gateway import Gateway
 from voucher_gateway.gateway.account import Account
-from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.open import open_journal
+from voucher_gateway.journal.journal import Journal, open_journal
 from voucher_gateway.provider_api import Money, SecretSource, VoucherProvider
 from voucher_gateway_jtl import JtlProvider, JtlSettings
 from voucher_gateway_ticketing import TicketingProvider, TicketingSettings

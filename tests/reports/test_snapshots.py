@@ -19,7 +19,7 @@ from alembic.script import ScriptDirectory
 from tests.reports.shelf import NOON, Shelf
 from voucher_gateway import Gateway
 from voucher_gateway.gateway.account import Account
-from voucher_gateway.journal.open import open_journal
+from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.provider_api import Code, ConfigurationError, InvalidRequest, Pin, ProviderUnavailable, Status
 from voucher_gateway.reports import (
     SNAPSHOTS,

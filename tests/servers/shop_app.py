@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from voucher_gateway import Gateway
-from voucher_gateway.journal.open import open_journal
+from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.provider_api import Money, SecretSource, VoucherGatewayError
 from voucher_gateway_jtl import JtlProvider, JtlSettings
 

@@ -15,7 +15,7 @@ import attrs
 from tests.races.site import KEYS, Site
 from voucher_gateway import Gateway
 from voucher_gateway.http import retry
-from voucher_gateway.journal.open import open_journal
+from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.provider_api import Money, NewVoucher, Operation, Redemption, Reservation, VoucherGatewayError
 from voucher_gateway.reconcile import reconcile

@@ -165,7 +165,7 @@ def redeem_in_a_new_process(shop: Shop, code: str) -> str:
 import json, sys
 from voucher_gateway import Gateway
 from voucher_gateway.provider_api import Money, SecretSource
-from voucher_gateway.journal.open import open_journal
+from voucher_gateway.journal.journal import open_journal
 from voucher_gateway_jtl import JtlProvider, JtlSettings
 url, key, vendor, code = json.loads(sys.argv[1])
 secret = SecretSource.of(vendor["client_secret"])
@@ -229,7 +229,7 @@ def test_nobody_else_may_read_a_database_from_its_first_byte(tmp_path: Path) -> 
 import os, sys
 os.umask(0o022)
 from pathlib import Path
-from voucher_gateway.journal.open import open_journal
+from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.journal.backup import copy_journal
 from voucher_gateway.setting_types import DatabaseUrl
 from voucher_gateway_local import LocalProvider, LocalSettings

@@ -12,14 +12,14 @@ from typing import Final
 import attrs
 
 from voucher_gateway.capabilities import Capabilities, Operation, OperationSupport, RepeatSafety, Support
-from voucher_gateway.emulation.by_capture import (
+from voucher_gateway.emulation.by_other_operations import (
     capture_already_redeemed,
     redeem_by_capture,
+    refund_by_top_up,
     release_already_redeemed,
     release_by_expiry,
     reserve_by_redeem,
 )
-from voucher_gateway.emulation.by_top_up import refund_by_top_up
 from voucher_gateway.emulation.by_update import redeem_by_update, refund_by_update, top_up_by_update
 from voucher_gateway.errors import MissingScope, UnsupportedOperation
 from voucher_gateway.provider import VoucherProvider

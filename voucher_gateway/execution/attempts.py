@@ -23,7 +23,7 @@ from voucher_gateway.errors import (
     VoucherGatewayError,
     VoucherNotFound,
 )
-from voucher_gateway.execution.voucher_check import is_other_voucher
+from voucher_gateway.execution.resolution import is_other_voucher
 from voucher_gateway.integrity import OTHER_VOUCHER, voucher_id_of
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import tag_of

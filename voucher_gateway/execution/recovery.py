@@ -11,7 +11,7 @@ from voucher_gateway.errors import ConfigurationError, InvalidRequest, Operation
 from voucher_gateway.execution.executor import JournalExecutor
 from voucher_gateway.execution.resolution import minimal_result, resolve_unknown, undecided_requests
 from voucher_gateway.instants import now
-from voucher_gateway.journal.overwrites import MAY_STILL_ARRIVE, open_requests
+from voucher_gateway.journal.queries import MAY_STILL_ARRIVE, open_requests
 from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState, RequestRecord, RequestResult
 from voucher_gateway.outcome import Effect, Intent, Result
 from voucher_gateway.provider import VoucherProvider

@@ -9,14 +9,26 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors import ConfigurationError, OutcomeUnknown, VoucherGatewayError
-from voucher_gateway.execution.voucher_check import may_concern_other_voucher
+from voucher_gateway.errors import (
+    AccessDenied,
+    ConfigurationError,
+    OutcomeUnknown,
+    UnsupportedOperation,
+    VoucherGatewayError,
+)
 from voucher_gateway.instants import now
+from voucher_gateway.integrity import OTHER_VOUCHER
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import tag_of
-from voucher_gateway.journal.overwrites import OVERWRITE
+from voucher_gateway.journal.queries import OVERWRITE
 from voucher_gateway.journal.records import OperationRecord, OperationState, RequestRecord, RequestResult
-from voucher_gateway.journal.resolution_queries import all_claimed_by_others, changes_references, is_result_of_another
+from voucher_gateway.journal.resolution_queries import (
+    all_claimed_by_others,
+    changes_references,
+    code_fingerprints,
+    is_result_of_another,
+    known_voucher,
+)
 from voucher_gateway.masking import Code
 from voucher_gateway.models.results import (
     Deletion,
@@ -257,3 +269,48 @@ def minimal_result(record: OperationRecord, request: RequestRecord) -> Result:
     if money is not None and verb is Operation.TOP_UP:
         return TopUp(**fields, money=money)
     return Voucher(account=record.key.account, id=intent.voucher_id or intent.subject or "", initial=money)
+
+
+# --- the voucher that an answer names for a code, and the voucher that the journal knows ---
+
+
+def is_other_voucher(journal: Journal, provider: VoucherProvider, code: Code, voucher_id: str) -> bool:
+    """Whether an answer about a code names another voucher than the code has.
+
+    The journal knows the voucher of the last operation on the code. A code can change its voucher: the voucher was
+    deleted and the code issued again, or the first answer was wrong. So if the two differ, the vendor is asked once
+    more, and two equal answers count.
+    """
+    known = known_voucher(journal, provider=provider.name, host=provider.host, login=provider.login, code=code)
+    if known is None or known == voucher_id:
+        return False
+    try:
+        return provider.find(code).id != voucher_id
+    except VoucherGatewayError:
+        return True
+
+
+def may_concern_other_voucher(
+    journal: Journal, provider: VoucherProvider, record: OperationRecord, request: RequestRecord, code: Code | None
+) -> bool:
+    """Whether a request may have moved the value of another voucher than the journal names.
+
+    The journal may have the voucher's id from only one answer, that to the reservation. If that answer was wrong, the
+    history of the named voucher proves nothing. So the vendor is asked which voucher has the code, or which code the
+    named voucher has. If it shows neither, at least the answers to the request itself must not have differed.
+    """
+    voucher_id = request.intent.voucher_id
+    if voucher_id is None:
+        return False
+    try:
+        if code is not None:
+            return provider.find(code).id != voucher_id
+        fingerprints = code_fingerprints(journal, record, request.intent)
+        vendors_code = provider.get(voucher_id, secrets=True).code if fingerprints else None
+    except (AccessDenied, UnsupportedOperation):
+        vendors_code = None
+    except VoucherGatewayError:
+        return True  # asked again at the next look-up
+    if vendors_code is None:
+        return OTHER_VOUCHER in (request.reason or "")
+    return fingerprints.isdisjoint(journal.keys.fingerprints(vendors_code, provider=provider.name, host=provider.host))

@@ -27,13 +27,18 @@ from voucher_gateway.commands import (
     UpdateVoucher,
 )
 from voucher_gateway.config.loader import Config, load_config
-from voucher_gateway.emulation.by_top_up import refund_by_top_up
+from voucher_gateway.emulation.by_other_operations import refund_by_top_up
 from voucher_gateway.errors import ConfigurationError, IntegrityMismatch, InvalidRequest, Ticket
 from voucher_gateway.execution.direct import DirectExecutor
 from voucher_gateway.gateway.account import Account, require_capability, strategy_for
 from voucher_gateway.gateway.find import FindResult, find_in_accounts
-from voucher_gateway.gateway.moved_refunds import find_move, moved_refund_command, pending_move
-from voucher_gateway.gateway.refunds import refund_command, refundable_amount
+from voucher_gateway.gateway.refunds import (
+    find_move,
+    moved_refund_command,
+    pending_move,
+    refund_command,
+    refundable_amount,
+)
 from voucher_gateway.listing.listing import Listing
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.presentation import Presentation
@@ -138,7 +143,7 @@ class Gateway:
         ]
         if config.journal is None:
             return cls(accounts)
-        from voucher_gateway.journal.open import open_journal
+        from voucher_gateway.journal.journal import open_journal
 
         journal = open_journal(config.journal, config.journal_keys)
         try:
@@ -967,7 +972,7 @@ class Gateway:
     def _is_other_voucher(self, account: str, code: Code, voucher_id: str) -> bool:
         if self.journal is None:
             return False
-        from voucher_gateway.execution.voucher_check import is_other_voucher
+        from voucher_gateway.execution.resolution import is_other_voucher
 
         return is_other_voucher(self.journal, self.provider(account), code, voucher_id)
 
@@ -987,8 +992,8 @@ class Gateway:
 
 def _open_executor(journal: Journal | str, accounts: Iterable[Account]) -> JournalExecutor:
     from voucher_gateway.execution.executor import JournalExecutor
+    from voucher_gateway.journal.journal import open_journal
     from voucher_gateway.journal.names import NamedAccount
-    from voucher_gateway.journal.open import open_journal
 
     if isinstance(journal, str):
         journal = open_journal(journal)

@@ -1,20 +1,27 @@
-"""How much a refund gives back, how much of a redemption is left, and the command of a refund."""
+"""Refunds: how much of a redemption is left, how much one gives back, its command, and where a moved voucher is."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+import attrs
+
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.commands import RefundRedemption
-from voucher_gateway.errors import ConfigurationError, InvalidRequest
+from voucher_gateway.commands import RefundMovedVoucher, RefundRedemption
+from voucher_gateway.emulation.registry import unsupported_error
+from voucher_gateway.errors import ConfigurationError, InvalidRequest, UnsupportedOperation
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.models.results import Redemption, RefundLimit
 from voucher_gateway.money import Money
+from voucher_gateway.nfc import MAX_REFERENCE_LENGTH
 
 if TYPE_CHECKING:
     # A journal needs SQLAlchemy, which is imported only when a journal is opened.
     from voucher_gateway.journal.journal import Journal
+    from voucher_gateway.journal.moves import VoucherMove
+
 
 REST: Final = "rest"
 """The recorded content of a refund whose caller named no amount."""
@@ -120,3 +127,112 @@ def amount_to_refund(
     rest = min(redemption.money, sums.left)
     sums.check(rest)
     return rest, REST
+
+
+# --- vouchers that were moved to another account ---
+
+
+def find_move(journal: Journal, account: str, voucher_id: str) -> VoucherMove | None:
+    """Return where a voucher of an account is now, after its last move; None if it was never moved."""
+    moves = journal.move_chain(account, voucher_id)
+    return attrs.evolve(moves[-1], account=account, voucher_id=voucher_id) if moves else None
+
+
+def pending_move(journal: Journal, account: str, redemption: Redemption, reference: str) -> VoucherMove | None:
+    """Return the move that a refund must follow; None if the refund belongs to the account that redeemed.
+
+    A refund that began under the same reference before the last move is completed where it began. While a voucher is
+    being moved the result is None: the journal then rejects the refund before it is sent.
+    """
+    if redemption.voucher_id is None:
+        return None
+    moves = journal.move_chain(account, redemption.voucher_id)
+    if not moves or moves[-1].in_progress or _may_have_refunded(journal, account, reference):
+        return None
+    references = _moved_references(journal, account, reference)
+    for move in moves:
+        if move.to_account and any(_may_have_refunded(journal, move.to_account, name) for name in references):
+            return move
+    return moves[-1]
+
+
+def moved_refund_command(
+    journal: Journal,
+    accounts: Mapping[str, Account],
+    move: VoucherMove,
+    account: str,
+    redemption: Redemption,
+    money: Money | None,
+    *,
+    reference: str,
+    order: str | None,
+    wait: float,
+) -> RefundMovedVoucher:
+    """Return the command of a refund at the account that has the voucher now.
+
+    Raises:
+        UnsupportedOperation: if that account cannot add value. The message says where the voucher is.
+        ConfigurationError: if that account is not configured.
+        InvalidRequest: if it is more than was redeemed.
+        OperationInProgress, AlreadyRefunded: if nothing is left.
+    """
+    assert move.to_account is not None
+    assert move.to_voucher_id is not None
+    _require_top_up(accounts, move)
+    references = _moved_references(journal, account, reference)
+    recorded = (name for name in references if _may_have_refunded(journal, move.to_account, name))
+    moved_reference = next(recorded, references[0])
+    limit = refund_limit(journal, accounts, account, redemption)
+    back, content = amount_to_refund(journal, move.to_account, moved_reference, redemption, money, limit)
+    return RefundMovedVoucher(
+        account=move.to_account,
+        reference=moved_reference,
+        order=order,
+        wait_s=wait,
+        redemption=redemption,
+        voucher_id=move.to_voucher_id,
+        money=back,
+        content=content,
+        refund_limit=limit,
+    )
+
+
+def _require_top_up(accounts: Mapping[str, Account], move: VoucherMove) -> None:
+    where = f"the voucher was moved to the account {move.to_account}, where its id is {move.to_voucher_id}"
+    target = accounts.get(move.to_account or "")
+    if target is None:
+        raise ConfigurationError(f"{where}; this account is not configured", account=move.account)
+    support = target.capabilities.of(Operation.TOP_UP)
+    if not support.available:
+        why = unsupported_error(target.provider, Operation.TOP_UP, support).message
+        raise UnsupportedOperation(
+            f"{where}; a refund would have to add value there, and {why}",
+            emulation=support.emulation,
+            account=move.account,
+            operation="refund",
+        )
+
+
+def _may_have_refunded(journal: Journal, account: str, reference: str) -> bool:
+    """Whether a refund under this reference succeeded, or may still succeed."""
+    from voucher_gateway.journal.records import OperationKey, OperationState
+
+    record = journal.find(OperationKey(account, Operation.REFUND, reference))
+    return record is not None and record.state in (
+        OperationState.SUCCEEDED,
+        OperationState.UNKNOWN,
+        OperationState.OPEN,
+    )
+
+
+def _moved_references(journal: Journal, account: str, reference: str) -> list[str]:
+    """Return the references that a refund may have at the account that has the voucher now, the newest first."""
+    return [_moved_reference(name, reference) for name in (account, *journal.names.former_names(account))]
+
+
+def _moved_reference(account: str, reference: str) -> str:
+    """Return a refund's reference at the other account, which is different from that account's own references."""
+    name = f"{account}/{reference}"
+    if len(name) <= MAX_REFERENCE_LENGTH:
+        return name
+    return f"{account[:64]}/{hashlib.sha256(reference.encode('utf-8', 'surrogatepass')).hexdigest()}"

@@ -24,8 +24,7 @@ from voucher_gateway.errors import (
     VoucherHeld,
 )
 from voucher_gateway.instants import format_micros, parse_instant
-from voucher_gateway.journal.keycheck import require_all_keys
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys import JournalKeys, require_all_keys
 from voucher_gateway.journal.records import HoldRequest, OperationRecord
 from voucher_gateway.journal.schema import holds, requests
 from voucher_gateway.models.results import Redemption, Release, Reservation
@@ -47,7 +46,9 @@ class HoldState(enum.StrEnum):
     """The vendor did not make the reservation."""
 
 
-_ACTIVE_STATES: Final = [HoldState.REQUESTED.value, HoldState.LIVE.value]
+ACTIVE_STATES: Final = (HoldState.REQUESTED.value, HoldState.LIVE.value)
+"""The states of holds that may hold value."""
+
 _ENDED: Final = {
     HoldState.CAPTURED: (AlreadyCaptured, "the reservation was captured already"),
     HoldState.RELEASED: (ReservationReleased, "the reservation was released"),
@@ -175,7 +176,7 @@ class Holds:
     def active(self, connection: Connection, at: datetime) -> list[Hold]:
         """Return the holds that may still stand at a moment of the vendor's clock."""
         unexpired = (holds.c.expires_at.is_(None)) | (holds.c.expires_at > format_micros(at))
-        query = sa.select(holds).where(holds.c.state.in_(_ACTIVE_STATES), unexpired)
+        query = sa.select(holds).where(holds.c.state.in_(ACTIVE_STATES), unexpired)
         return [
             Hold(
                 operation_id=row.operation_id,
@@ -257,7 +258,7 @@ class Holds:
             & (holds.c.operation_id != operation_id)
         )
         if until is None:  # nothing tells which came last, so it is ours
-            _set(connection, rivals & holds.c.state.in_(_ACTIVE_STATES), HoldState.SUPERSEDED)
+            _set(connection, rivals & holds.c.state.in_(ACTIVE_STATES), HoldState.SUPERSEDED)
             return
         live = holds.c.state == HoldState.LIVE.value
         later = holds.c.expires_at > until

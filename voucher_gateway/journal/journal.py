@@ -6,7 +6,7 @@ request is sent, one after. A request that is not recorded was not sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,11 +17,10 @@ from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.journal import queries, rows
 from voucher_gateway.journal.holds import Hold, Holds
-from voucher_gateway.journal.keycheck import require_right_keys
-from voucher_gateway.journal.keys import JournalKeys
+from voucher_gateway.journal.keys import JournalKeys, load_keys, require_right_keys
 from voucher_gateway.journal.moves import VoucherMove, move_chain, move_reference, reject_if_moved
 from voucher_gateway.journal.names import AccountNames
-from voucher_gateway.journal.overwrites import OpenOverwrite, open_overwrite
+from voucher_gateway.journal.queries import OpenOverwrite, open_overwrite
 from voucher_gateway.journal.records import (
     HoldRequest,
     OperationKey,
@@ -30,16 +29,21 @@ from voucher_gateway.journal.records import (
     OperationTarget,
     RequestRecord,
     RequestResult,
+    read_result,
+    write_error,
+    write_result,
 )
 from voucher_gateway.journal.refunds import RefundSums, check_refund, refund_sums
 from voucher_gateway.journal.restore_guard import RestoreGuard
-from voucher_gateway.journal.results import read_result, write_error, write_result
+from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.masking import Code
 from voucher_gateway.models.results import RefundLimit, Release
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Intent, Result
+from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.storage.engine import Database
+from voucher_gateway.tracebacks import hide_arguments
 
 _BATCH: Final = 1000
 
@@ -354,3 +358,25 @@ class Journal:
         with self.database.write() as connection:
             self._write_finished(connection, entry, finished, at)
             rows.write_decision(connection, entry, decided_by, decision)
+
+
+@hide_arguments
+def open_journal(url: str, keys: Mapping[str, SecretSource] | None = None) -> Journal:
+    """Open the journal in a database, creating it if it is not there yet.
+
+    Args:
+        url: ``sqlite:///PATH`` or ``postgresql://...``.
+        keys: the journal's keys by id, the newest last. Without any, the environment variable `KEY_VARIABLE` is one;
+            without that too, SQLite has a key file beside the database.
+
+    Raises:
+        ConfigurationError: if PostgreSQL has no key, the URL is wrong, or a key is missing or another than the one that
+            the journal was written with.
+        DatabaseUnavailable: if the database cannot be opened.
+    """
+    database = Database(url, JOURNAL)
+    try:
+        return Journal(database, load_keys(database, keys))
+    except BaseException:
+        database.close()
+        raise

@@ -1,4 +1,4 @@
-"""The journal's secret keys: what makes a code recognisable without storing it.
+"""The journal's secret keys: they recognise a code that is not stored.
 
 A code itself is never stored. A keyed fingerprint (HMAC-SHA256) recognises it again, and cannot be guessed back by who
 has the database alone. A code of our own choice is derived from the key and the operation's id, so that a replay can
@@ -9,28 +9,24 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import attrs
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.instants import now
+from voucher_gateway.journal.schema import facts, operations
 from voucher_gateway.masking import Code, Secret
+from voucher_gateway.setting_types import SecretSource
+from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.key_file import MIN_KEY_BYTES, key_file, make_key, read_key
+from voucher_gateway.storage.locks import lock_in_transaction
 from voucher_gateway.tracebacks import hide_frames
-
-
-def new_id(mark: str) -> str:
-    """Return an id for the operation of a mark: 26 characters that sort by time of making and end in the mark."""
-    return f"{int(now().timestamp() * 1000):012x}{mark}"
-
-
-def tag_of(operation_id: str) -> str:
-    """Return the mark that an operation's id ends in."""
-    return operation_id[-MARK_LENGTH:]
-
 
 ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """For codes of our own: 32 characters that are not mistaken for one another."""
@@ -41,7 +37,23 @@ CODE_LENGTH: Final = 16
 MARK_LENGTH: Final = 14
 """Of a mark, in characters: 56 bits."""
 
+KEY_VARIABLE: Final = "VOUCHER_GATEWAY_JOURNAL_KEY"
+"""The environment variable that holds the journal's key, where the configuration names none."""
+
 _FIRST_ID: Final = "1"
+_CHECK_VALUE_PREFIX: Final = "key:"
+_CHECK_VALUES: Final = sa.select(facts.c.name, facts.c.value).where(facts.c.name.startswith(_CHECK_VALUE_PREFIX))
+_HAS_OPERATIONS: Final = sa.select(operations.c.id).where(operations.c.key_id == sa.bindparam("key")).limit(1)
+
+
+def new_id(mark: str) -> str:
+    """Return an id for the operation of a mark: 26 characters that sort by time of making and end in the mark."""
+    return f"{int(now().timestamp() * 1000):012x}{mark}"
+
+
+def tag_of(operation_id: str) -> str:
+    """Return the mark that an operation's id ends in."""
+    return operation_id[-MARK_LENGTH:]
 
 
 @attrs.frozen
@@ -118,3 +130,102 @@ class JournalKeys:
             )
         text = "\0".join(f"{len(part)}:{part}" for part in parts)
         return hmac.digest(key.reveal().encode(), text.encode("utf-8", "surrogatepass"), hashlib.sha256)
+
+
+def load_keys(database: Database, keys: Mapping[str, SecretSource] | None) -> JournalKeys:
+    """Return the keys of a journal: those configured, else that of the environment, else that of the key file.
+
+    Raises:
+        ConfigurationError: if there is none, or the key file of a journal that was used is gone.
+    """
+    if keys:
+        return JournalKeys.of({name: source.get() for name, source in keys.items()})
+    if os.environ.get(KEY_VARIABLE):
+        return JournalKeys.of({"1": Secret(os.environ[KEY_VARIABLE])})
+    if database.path is None:
+        raise ConfigurationError(
+            f"a journal in PostgreSQL needs journal_keys in the configuration, or {KEY_VARIABLE} in the environment:"
+            " the same for every machine"
+        )
+    path = key_file(database.path)
+    if not path.exists():
+        # A new key would not recognise what was written under the old one.
+        with database.read() as connection:
+            needed = must_have_a_key(connection)
+        if needed is not None:
+            raise missing_key(needed, f"the file {path} is gone; restore it from its backup, or configure journal_keys")
+    return JournalKeys.from_key_file(database.path)
+
+
+# --- whether a key was lost or exchanged ---
+#
+# The table of facts keeps a check value for each key id: a digest that is made with the key and does not reveal it.
+# With another key the journal would derive other codes from its operations and would recognise no voucher: it would
+# replay codes that no voucher has, and let one reservation end another.
+
+
+def require_right_keys(database: Database, keys: JournalKeys) -> None:
+    """Compare the keys with their check values, and keep the check values of new keys.
+
+    Raises:
+        ConfigurationError: if a key is another than the one of its id, or if entries need a key that is not there.
+    """
+    with database.read() as connection:
+        check_values = _check_values(connection)
+        _compare(connection, check_values, keys, database)
+    if keys.keys.keys() <= check_values.keys():
+        return  # without writing, so that a standby can be read
+    with database.write() as connection:
+        lock_in_transaction(connection, "journal keys")
+        check_values = _check_values(connection)
+        _compare(connection, check_values, keys, database)
+        for key_id in keys.keys.keys() - check_values.keys():
+            value = keys.check_value(key_id)
+            connection.execute(sa.insert(facts).values(name=f"{_CHECK_VALUE_PREFIX}{key_id}", value=value))
+
+
+def require_all_keys(connection: Connection, keys: JournalKeys) -> None:
+    """Make sure that a process that is running has the keys which others configured since it started.
+
+    Raises:
+        ConfigurationError: if entries need a key that is not there.
+    """
+    _require_present(connection, _check_values(connection), keys, "configure it here too, and restart this process")
+
+
+def must_have_a_key(connection: Connection) -> str | None:
+    """Return the id of a key that the journal was used with; None if any key can be its first."""
+    key_ids = sorted(_check_values(connection))
+    return key_ids[0] if key_ids else connection.scalar(sa.select(operations.c.key_id).limit(1))
+
+
+def missing_key(key_id: str, remedy: str) -> ConfigurationError:
+    """Return the error of a key that is needed and is not there."""
+    return ConfigurationError(f"journal key {key_id!r:.20} is missing, and the journal has entries of it: {remedy}")
+
+
+def _check_values(connection: Connection) -> Mapping[str, str]:
+    return {
+        row["name"].removeprefix(_CHECK_VALUE_PREFIX): row["value"]
+        for row in connection.execute(_CHECK_VALUES).mappings()
+    }
+
+
+def _compare(connection: Connection, check_values: Mapping[str, str], keys: JournalKeys, database: Database) -> None:
+    for key_id in sorted(keys.keys.keys() & check_values.keys()):
+        if not hmac.compare_digest(check_values[key_id], keys.check_value(key_id)):
+            raise ConfigurationError(
+                f"journal key {key_id!r:.20} does not fit: the journal {database.safe_url} was written with another key"
+                f" of this id; restore that key (in journal_keys, {KEY_VARIABLE} or the key file), or add yours to"
+                " journal_keys under a new id, after the old one"
+            )
+    remedy = "add it to journal_keys before the others"
+    if database.path is not None and key_file(database.path).exists():
+        remedy = f'{remedy}, as {{ file = "{key_file(database.path)}" }} if it is the key of that file'
+    _require_present(connection, check_values, keys, remedy)
+
+
+def _require_present(connection: Connection, check_values: Mapping[str, str], keys: JournalKeys, remedy: str) -> None:
+    for key_id in sorted(check_values.keys() - keys.keys.keys()):
+        if connection.execute(_HAS_OPERATIONS, {"key": key_id}).first() is not None:
+            raise missing_key(key_id, remedy)

@@ -1,4 +1,4 @@
-"""What other parts of the library ask the journal about vouchers and accounts. `Journal` has a method for each."""
+"""Reads what the journal knows of vouchers and accounts. `Journal` has a method for most of these functions."""
 
 from __future__ import annotations
 
@@ -6,18 +6,27 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
+import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.instants import format_micros
-from voucher_gateway.journal.holds import HoldState
-from voucher_gateway.journal.records import OperationKey, OperationState
+from voucher_gateway.journal.holds import ACTIVE_STATES
+from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState, RequestRecord
 from voucher_gateway.journal.rows import UNRESOLVED_STATES
-from voucher_gateway.journal.schema import holds, moved, operations
+from voucher_gateway.journal.schema import holds, moved, operations, requests
 from voucher_gateway.money import Money
+from voucher_gateway.outcome import Effect
 
-_ACTIVE_HOLDS: Final = (HoldState.REQUESTED.value, HoldState.LIVE.value)
+OVERWRITE: Final = "update"
+"""The step of every request that overwrites a value: the native update's and the emulations'."""
+
+MAY_STILL_ARRIVE: Final = (
+    "it is done, but an earlier request of it may still arrive and overwrite the value; a person must decide"
+)
+"""The advice for an operation that succeeded when it was repeated."""
+
 _TAKES: Final = (Operation.REDEEM.value, Operation.CAPTURE.value)
 _GIVES: Final = (Operation.REFUND.value, Operation.TOP_UP.value)
 
@@ -46,7 +55,7 @@ def has_active_hold(
         holds.c.provider == provider,
         holds.c.host == host,
         holds.c.fingerprint.in_(list(fingerprints)),
-        holds.c.state.in_(_ACTIVE_HOLDS),
+        holds.c.state.in_(ACTIVE_STATES),
         holds.c.expires_at.is_(None) | (holds.c.expires_at > format_micros(at)),
     )
     return connection.execute(query.limit(1)).first() is not None
@@ -98,3 +107,61 @@ def select_issued(
         .limit(limit)
     )
     return list(connection.execute(query))
+
+
+# --- requests that may still overwrite a voucher's value ---
+#
+# A request that was sent and not answered can arrive at any later time, also after the same operation was repeated and
+# succeeded. It then writes the value that was read before it was sent, and removes every change since. Time does not
+# make such a request harmless: only a reading that shows it, or a person, closes it.
+
+
+@attrs.frozen
+class OpenOverwrite:
+    """An operation of which a request may still overwrite the voucher's value.
+
+    Attributes:
+        key: the operation.
+        settled: whether the operation itself is settled, and only an earlier request of it is not.
+    """
+
+    key: OperationKey
+    settled: bool
+
+    def __str__(self) -> str:
+        operation = f"the {self.key.verb.value} {self.key.reference!r} of this voucher"
+        if not self.settled:
+            return f"{operation} is not settled: resolve that first"
+        return (
+            f"{operation} is done, but an earlier request of it may still arrive and write an old value back: close it"
+            " with `operations decide` once the vendor says that it did not receive that request, or that it did"
+        )
+
+
+def open_overwrite(connection: Connection, entry: OperationRecord, voucher_id: str) -> OpenOverwrite | None:
+    """Return another operation that may still overwrite this voucher's value; None if there is none."""
+    query = (
+        sa.select(operations)
+        .join(requests, requests.c.operation_id == operations.c.id)
+        .where(
+            operations.c.provider == entry.target.provider,
+            operations.c.host == entry.target.host,
+            operations.c.voucher_id == voucher_id,
+            operations.c.id != entry.id,
+            requests.c.step == OVERWRITE,
+            operations.c.state.in_(UNRESOLVED_STATES)
+            | requests.c.effect.is_(None)
+            | (requests.c.effect == Effect.UNKNOWN),
+        )
+        .limit(1)
+    )
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        return None
+    operation = OperationRecord.from_row(row)
+    return OpenOverwrite(operation.key, settled=operation.state.value not in UNRESOLVED_STATES)
+
+
+def open_requests(sent: Iterable[RequestRecord]) -> list[RequestRecord]:
+    """Return those of an operation's requests that may still overwrite a value."""
+    return [request for request in sent if request.step == OVERWRITE and request.effect in (None, Effect.UNKNOWN)]

@@ -1,4 +1,4 @@
-"""What the journal holds, as objects."""
+"""What the journal holds, as objects and as JSON."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ import enum
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import attrs
+import cattrs
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors import Ticket
+from voucher_gateway.errors import Ticket, VoucherGatewayError
 from voucher_gateway.instants import parse_instant
-from voucher_gateway.journal.results import read_result
-from voucher_gateway.masking import Code
-from voucher_gateway.models.results import Reservation
+from voucher_gateway.masking import Code, Pin
+from voucher_gateway.models.results import Deletion, Redemption, Refund, Release, Reservation, TopUp
+from voucher_gateway.models.voucher import Links, Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.nfc import nfc
 from voucher_gateway.outcome import Effect, Intent, Result
+from voucher_gateway.serialization import make_converter
+from voucher_gateway.wire.json import decode
 
 
 class OperationState(enum.StrEnum):
@@ -228,3 +232,56 @@ class RequestResult:
     reason: str | None = None
     step: str = ""
     reservation: Reservation | None = None
+
+
+# --- results and errors as JSON: without codes, PINs and the vendor's raw objects ---
+
+_KINDS: Final[Mapping[str, type[Any]]] = {
+    kind.__name__: kind for kind in (Voucher, Reservation, Redemption, Refund, TopUp, Release, Deletion)
+}
+
+
+def write_result(result: Result) -> str:
+    """Return a result as one line of JSON."""
+    return json.dumps({"kind": type(result).__name__, **_CONVERTER.unstructure(result)}, ensure_ascii=False)
+
+
+def read_result(text: str) -> Result:
+    """Return the result that `write_result` wrote; codes and PINs in it are None."""
+    fields: Any = decode(text.encode())
+    result: Result = _CONVERTER.structure(fields, _KINDS[fields.pop("kind")])
+    return result
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = make_converter()
+    converter.register_unstructure_hook(Links, dict)
+    for secret in (Code, Pin):
+        converter.register_structure_hook(secret, lambda *_: None)
+        converter.register_unstructure_hook(secret, lambda _: None)
+    for kind in _KINDS.values():
+        left_out: dict[str, Any] = {"raw": override(omit=True), "replayed": override(omit=True)}
+        if kind is Voucher:
+            # Metadata is the shop's own and may be large; a replayed voucher can be read again.
+            left_out |= {name: override(omit=True) for name in ("code", "pin", "metadata", "unread")}
+        if kind in (Release, Deletion):
+            left_out.pop("raw")
+        converter.register_unstructure_hook(kind, make_dict_unstructure_fn(kind, converter, True, **left_out))
+        converter.register_structure_hook(kind, make_dict_structure_fn(kind, converter, **left_out))
+    return converter
+
+
+_CONVERTER: Final = _make_converter()
+
+
+def write_error(error: VoucherGatewayError) -> str:
+    """Return an error as one line of JSON: without payloads and codes."""
+    ticket = getattr(error, "ticket", None)
+    fields = {
+        "error": type(error).__name__,
+        "message": error.message,
+        "http_status": error.http_status,
+        "vendor_code": error.vendor_code,
+        "ticket": None if ticket is None else json.loads(ticket.to_json()),
+    }
+    return json.dumps({name: value for name, value in fields.items() if value is not None}, ensure_ascii=False)

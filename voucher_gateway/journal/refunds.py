@@ -6,7 +6,7 @@ two processes cannot both give the same rest back.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import attrs
 import sqlalchemy as sa
@@ -15,14 +15,12 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import AlreadyRefunded, InvalidRequest, OperationInProgress
 from voucher_gateway.journal.moves import move_chain
-from voucher_gateway.journal.records import OperationRecord, OperationState
-from voucher_gateway.journal.results import read_result
+from voucher_gateway.journal.records import OperationRecord, OperationState, read_result
+from voucher_gateway.journal.rows import UNRESOLVED_STATES
 from voucher_gateway.journal.schema import operations
 from voucher_gateway.models.results import Redemption, RefundLimit
 from voucher_gateway.money import Money
 from voucher_gateway.storage.locks import lock_in_transaction
-
-_OPEN_STATES: Final = (OperationState.OPEN.value, OperationState.UNKNOWN.value)
 
 
 @attrs.frozen(kw_only=True)
@@ -88,7 +86,7 @@ def refund_sums(connection: Connection, limit: RefundLimit, *, besides: str | No
         operations.c.verb == Operation.REFUND.value,
         operations.c.target == redemption.id,
         operations.c.account.in_(accounts) | _at_vendor(limit),
-        operations.c.state.in_([OperationState.SUCCEEDED.value, *_OPEN_STATES]),
+        operations.c.state.in_([OperationState.SUCCEEDED.value, *UNRESOLVED_STATES]),
     )
     if besides is not None:
         query = query.where(operations.c.id != besides)
@@ -97,7 +95,7 @@ def refund_sums(connection: Connection, limit: RefundLimit, *, besides: str | No
     unsettled: list[str] = []
     for row in connection.execute(query.order_by(operations.c.id)):
         money = Money(row.amount, row.currency)
-        if row.state in _OPEN_STATES:
+        if row.state in UNRESOLVED_STATES:
             in_doubt += money
             unsettled.append(row.reference)
         else:

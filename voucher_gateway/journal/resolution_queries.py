@@ -16,8 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.records import OperationRecord, OperationState
-from voucher_gateway.journal.results import read_result
+from voucher_gateway.journal.records import OperationRecord, OperationState, read_result
 from voucher_gateway.journal.schema import facts, holds, operations, requests
 from voucher_gateway.masking import Code
 from voucher_gateway.models.results import Movement, Redemption, Refund, TopUp

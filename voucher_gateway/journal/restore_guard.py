@@ -19,8 +19,7 @@ from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import DatabaseUnavailable, ReferenceConflict
 from voucher_gateway.instants import format_micros, parse_instant
 from voucher_gateway.journal.keys import MARK_LENGTH
-from voucher_gateway.journal.records import OperationRecord
-from voucher_gateway.journal.results import read_result
+from voucher_gateway.journal.records import OperationRecord, read_result
 from voucher_gateway.journal.schema import adopted, facts, operations
 from voucher_gateway.models.results import Movement, Redemption, TopUp
 from voucher_gateway.models.voucher import MovementKind

@@ -14,7 +14,7 @@ import attrs
 
 from voucher_gateway import Gateway
 from voucher_gateway.gateway.account import Account
-from voucher_gateway.journal.open import open_journal
+from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.migration import LOSSES, PlanSummary, Policy, RowState, load_policy, make_plan, run_plan
 from voucher_gateway.provider_api import SecretSource, VoucherProvider
 from voucher_gateway.simulator import RunningSimulator

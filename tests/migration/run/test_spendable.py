@@ -14,7 +14,7 @@ from tests.migration.run.test_points import prepared
 from tests.migration.run.test_verifying import at_target, code_of, first_carried, kinds, redeem_there
 from voucher_gateway import Gateway
 from voucher_gateway.gateway.account import Account
-from voucher_gateway.journal.open import open_journal
+from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.migration import (
     Action,
     DifferenceKind,

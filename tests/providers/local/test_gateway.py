@@ -18,7 +18,7 @@ from tests.conftest import JOURNAL_KEYS
 from tests.providers.local.conftest import KEY, eur
 from voucher_gateway import Gateway
 from voucher_gateway.cli.app import run as run_command
-from voucher_gateway.journal.open import open_journal
+from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.journal.records import OperationKey
 from voucher_gateway.provider_api import (
     InsufficientValue,

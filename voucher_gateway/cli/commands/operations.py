@@ -19,7 +19,7 @@ from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.execution.recovery import Resolution
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.backup import copy_journal
-from voucher_gateway.journal.overwrites import MAY_STILL_ARRIVE, open_requests
+from voucher_gateway.journal.queries import MAY_STILL_ARRIVE, open_requests
 from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState
 
 _SENTENCES: Final = {

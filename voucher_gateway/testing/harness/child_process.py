@@ -25,8 +25,7 @@ from voucher_gateway.gateway.account import Account
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.http.messages import EncodedRequest, Response
 from voucher_gateway.http.transport import Transport
-from voucher_gateway.journal.journal import Journal
-from voucher_gateway.journal.open import open_journal
+from voucher_gateway.journal.journal import Journal, open_journal
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.storage.engine import Database

@@ -1,18 +1,22 @@
-"""Emulations by other operations: redeem by capture, release by expiry, reserve by redeem."""
+"""Emulations by other operations: redeem by capture, release by expiry, reserve by redeem, refund by top-up."""
 
 from __future__ import annotations
 
 import attrs
 
+from voucher_gateway.capabilities import Operation, Support
 from voucher_gateway.commands import (
     CaptureReservation,
     RedeemVoucher,
+    RefundMovedVoucher,
     RefundRedemption,
     ReleaseReservation,
     ReserveValue,
+    TopUpVoucher,
 )
+from voucher_gateway.emulation.by_update import top_up_by_update
 from voucher_gateway.errors import InvalidRequest
-from voucher_gateway.models.results import Redemption, Release, Reservation, convert_result
+from voucher_gateway.models.results import Redemption, Refund, Release, Reservation, convert_result
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.steps import StepRunner
 
@@ -65,3 +69,16 @@ def release_already_redeemed(command: ReleaseReservation, steps: StepRunner, pro
 
 def _redemption_of(reservation: Reservation) -> Redemption:
     return convert_result(reservation, Redemption, reservation_id=reservation.id)
+
+
+def refund_by_top_up(command: RefundMovedVoucher, steps: StepRunner, provider: VoucherProvider) -> Refund:
+    """Refund by a top-up at the account that has the voucher now, natively or by an update.
+
+    The voucher was moved there after it was redeemed, so the vendor that redeemed it does not have it any more.
+    """
+    top_up = command.derive(TopUpVoucher, voucher_id=command.voucher_id, money=command.money)
+    if provider.capabilities.of(Operation.TOP_UP).support is Support.NATIVE:
+        added = steps.run(top_up)
+    else:
+        added = top_up_by_update(top_up, steps, provider)
+    return convert_result(added, Refund, money=command.money, order=command.order, redemption_id=command.redemption.id)
