@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from voucher_gateway.simulator import FAULTS, Fault, parse_fault
-from voucher_gateway.simulator.fault_queue import ArmedFaults
+from voucher_gateway.simulator.faults.queue import ArmedFaults
 
 if TYPE_CHECKING:
     from voucher_gateway.simulator import RunningSimulator

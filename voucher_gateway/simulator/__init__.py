@@ -6,18 +6,19 @@ Everything that a vendor's simulator and a test need is here. A vendor subclasse
 
 from __future__ import annotations
 
-from voucher_gateway.simulator import misleading_faults as misleading_faults
 from voucher_gateway.simulator.clock import VirtualClock
-from voucher_gateway.simulator.fault_queue import Fault, parse_fault
-from voucher_gateway.simulator.faults import FAULTS, FaultKind
+from voucher_gateway.simulator.faults.kinds import FaultKind
+from voucher_gateway.simulator.faults.queue import Fault, parse_fault
+from voucher_gateway.simulator.faults.table import FAULTS
+from voucher_gateway.simulator.http.messages import RecordedRequest, Refused, Reply, Request
+from voucher_gateway.simulator.http.routing import Route
+from voucher_gateway.simulator.http.strict_json import InvalidJson, read_json, write_json
 from voucher_gateway.simulator.ledger_view import LedgerMovement, LedgerVoucher
-from voucher_gateway.simulator.messages import RecordedRequest, Refused, Reply, Request
 from voucher_gateway.simulator.oauth import Login, Token, TokenServer
-from voucher_gateway.simulator.routing import Route
+from voucher_gateway.simulator.options import SimulatorOptions
 from voucher_gateway.simulator.runner import GROUP, RunningSimulator, available, load, serve, start
-from voucher_gateway.simulator.simulator import Simulator, SimulatorOptions
+from voucher_gateway.simulator.simulator import Simulator
 from voucher_gateway.simulator.state_file import from_records, to_records
-from voucher_gateway.simulator.strict_json import InvalidJson, read_json, write_json
 from voucher_gateway.simulator.voucher_store import CAPITALS_AND_DIGITS, ODD_TEXTS, VoucherStore, random_text
 
 __all__ = [

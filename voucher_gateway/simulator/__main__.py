@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from voucher_gateway.simulator.faults import FAULTS
+from voucher_gateway.simulator.faults.table import FAULTS
+from voucher_gateway.simulator.options import SimulatorOptions
 from voucher_gateway.simulator.runner import available, serve
-from voucher_gateway.simulator.simulator import SimulatorOptions
 
 
 def main(arguments: list[str] | None = None) -> int:

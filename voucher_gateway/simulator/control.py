@@ -14,12 +14,12 @@ from flask import Flask, Response
 from flask import request as flask_request
 from werkzeug.exceptions import HTTPException
 
-from voucher_gateway.simulator.fault_queue import Fault
-from voucher_gateway.simulator.messages import RecordedRequest, Reply
-from voucher_gateway.simulator.strict_json import read_json, write_json
+from voucher_gateway.simulator.faults.queue import Fault
+from voucher_gateway.simulator.http.messages import RecordedRequest, Reply
+from voucher_gateway.simulator.http.strict_json import read_json, write_json
 
 if TYPE_CHECKING:
-    from voucher_gateway.simulator.application import Application
+    from voucher_gateway.simulator.http.application import Application
 
 
 _OWN_HOST: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?", re.ASCII | re.IGNORECASE)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from attrs import field, frozen
 
-from voucher_gateway.simulator.messages import Refused, Reply, Request
+from voucher_gateway.simulator.http.messages import Refused, Reply, Request
 
 FormRule = Callable[[Mapping[str, str]], bool]
 """Whether a vendor takes a token request's form, beyond what the standard says."""

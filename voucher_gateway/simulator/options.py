@@ -1,4 +1,4 @@
-"""A vendor's own simulator options as the command line gives them: NAME=VALUE, typed by the options class."""
+"""The options of a simulator, and the text NAME=VALUE by which the command line sets those of one vendor."""
 
 from __future__ import annotations
 
@@ -6,13 +6,49 @@ import re
 import types
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 import attrs
+from attrs import field, frozen, validators
 
-from voucher_gateway.simulator.simulator import SimulatorOptions
 
-_COMMON: Final = frozenset(field.name for field in attrs.fields(SimulatorOptions)) - {"start"}
+def _aware(_: object, __: object, value: datetime | None) -> None:
+    if value is not None and value.tzinfo is None:
+        raise ValueError("start must be an aware instant")
+
+
+def _path(value: str | Path | None) -> Path | None:
+    return None if value is None else Path(value)
+
+
+@frozen(kw_only=True)
+class SimulatorOptions:
+    """How a simulator starts; a vendor may add options in a subclass.
+
+    Attributes:
+        host: the interface that the vendor's API listens on; the control API is always on loopback.
+        port: 0 picks a free one.
+        vouchers: how many are there at the start; none are added to a ledger that a state file brings.
+        seed: of the random choices; the same seed and `start` make the same vouchers.
+        latency_ms: real milliseconds before each answer.
+        strict: refuse request fields that the vendor does not document, instead of ignoring them.
+        state: a JSON file that keeps the ledger between runs; read at the start, written at the end. It
+            holds codes and secrets and is readable by its owner only.
+        start: what the virtual clock shows at the start; the real time by default.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = field(default=0, validator=[validators.ge(0), validators.le(65535)])
+    vouchers: int = field(default=0, validator=validators.ge(0))
+    seed: int | None = None
+    latency_ms: float = field(default=0, validator=validators.ge(0))
+    strict: bool = False
+    state: Path | None = field(default=None, converter=_path)
+    start: datetime | None = field(default=None, validator=_aware)
+
+
+_COMMON: Final = frozenset(option.name for option in attrs.fields(SimulatorOptions)) - {"start"}
 _TRUTH: Final = {"true": True, "false": False}
 _WHOLE: Final = re.compile("-?[0-9]{1,18}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
@@ -25,7 +61,7 @@ def parse_options(options_type: type[SimulatorOptions], given: Sequence[str]) ->
         ValueError: for what is not an option of this vendor, has its own switch, is given twice, or has another type.
     """
     hints = get_type_hints(options_type)
-    known = {field.name: hints[field.name] for field in attrs.fields(options_type) if field.name not in _COMMON}
+    known = {option.name: hints[option.name] for option in attrs.fields(options_type) if option.name not in _COMMON}
     values: dict[str, Any] = {}
     for text in given:
         name, equals, value = text.partition("=")
@@ -47,10 +83,10 @@ def _convert(name: str, hint: Any, text: str) -> Any:
     if origin in (Union, types.UnionType):
         if types.NoneType in inner and text.lower() == "none":
             return None
-        (hint,) = (field for field in inner if field is not types.NoneType)
+        (hint,) = (member for member in inner if member is not types.NoneType)
         return _convert(name, hint, text)
     if origin is Literal:
-        allowed = {str(field): field for field in inner}
+        allowed = {str(member): member for member in inner}
         if text not in allowed:
             raise ValueError(f"the option {name} is one of {', '.join(allowed)}")
         return allowed[text]

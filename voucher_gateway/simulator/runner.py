@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 
 import attrs
 
-from voucher_gateway.simulator.application import Application
 from voucher_gateway.simulator.control import ControlApi, control_refusal
-from voucher_gateway.simulator.fault_queue import Fault, OptionValue, parse_fault
-from voucher_gateway.simulator.options import parse_options
-from voucher_gateway.simulator.server import Server
-from voucher_gateway.simulator.simulator import Simulator, SimulatorOptions
+from voucher_gateway.simulator.faults.queue import Fault, OptionValue, parse_fault
+from voucher_gateway.simulator.http.application import Application
+from voucher_gateway.simulator.http.server import Server
+from voucher_gateway.simulator.options import SimulatorOptions, parse_options
+from voucher_gateway.simulator.simulator import Simulator
 from voucher_gateway.simulator.state_file import restore_state, save_state
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from voucher_gateway.simulator.clock import VirtualClock
-    from voucher_gateway.simulator.messages import RecordedRequest
+    from voucher_gateway.simulator.http.messages import RecordedRequest
 
 GROUP = "voucher_gateway.simulators"
 """The entry-point group in which distributions name their simulators."""

@@ -5,54 +5,16 @@ from __future__ import annotations
 import random
 import threading
 from abc import ABC, abstractmethod
-from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from attrs import field, frozen, validators
-
 from voucher_gateway.simulator.clock import VirtualClock
+from voucher_gateway.simulator.options import SimulatorOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from voucher_gateway.simulator.messages import Reply, Request
-    from voucher_gateway.simulator.routing import Route
-
-
-def _aware(_: object, __: object, value: datetime | None) -> None:
-    if value is not None and value.tzinfo is None:
-        raise ValueError("start must be an aware instant")
-
-
-def _path(value: str | Path | None) -> Path | None:
-    return None if value is None else Path(value)
-
-
-@frozen(kw_only=True)
-class SimulatorOptions:
-    """How a simulator starts; a vendor may add options in a subclass.
-
-    Attributes:
-        host: the interface that the vendor's API listens on; the control API is always on loopback.
-        port: 0 picks a free one.
-        vouchers: how many are there at the start; none are added to a ledger that a state file brings.
-        seed: of the random choices; the same seed and `start` make the same vouchers.
-        latency_ms: real milliseconds before each answer.
-        strict: refuse request fields that the vendor does not document, instead of ignoring them.
-        state: a JSON file that keeps the ledger between runs; read at the start, written at the end. It
-            holds codes and secrets and is readable by its owner only.
-        start: what the virtual clock shows at the start; the real time by default.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = field(default=0, validator=[validators.ge(0), validators.le(65535)])
-    vouchers: int = field(default=0, validator=validators.ge(0))
-    seed: int | None = None
-    latency_ms: float = field(default=0, validator=validators.ge(0))
-    strict: bool = False
-    state: Path | None = field(default=None, converter=_path)
-    start: datetime | None = field(default=None, validator=_aware)
+    from voucher_gateway.simulator.http.messages import Reply, Request
+    from voucher_gateway.simulator.http.routing import Route
 
 
 class Simulator(ABC):

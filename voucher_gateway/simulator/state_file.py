@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from cattrs.preconf.json import make_converter
 
-from voucher_gateway.simulator.strict_json import write_json
+from voucher_gateway.simulator.http.strict_json import write_json
 
 if TYPE_CHECKING:
     from pathlib import Path

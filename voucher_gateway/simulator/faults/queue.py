@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
-from voucher_gateway.simulator.faults import FAULTS
+from voucher_gateway.simulator.faults.table import FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Collection

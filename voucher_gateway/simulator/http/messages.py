@@ -9,12 +9,12 @@ from urllib.parse import parse_qsl
 from attrs import evolve, field, frozen
 from werkzeug.datastructures import Headers, MultiDict
 
-from voucher_gateway.simulator.strict_json import read_json, write_json
+from voucher_gateway.simulator.http.strict_json import read_json, write_json
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from voucher_gateway.simulator.socket_writer import Outgoing
+    from voucher_gateway.simulator.http.socket_writer import Outgoing
 
 Delivery = Callable[["Outgoing"], None]
 """Sends a reply in its own way and raises `ConnectionGone` or `ReplySent`; see `socket_writer`.

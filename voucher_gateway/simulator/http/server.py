@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
-from voucher_gateway.simulator.socket_writer import ConnectionGone, ReplySent, encode_head
+from voucher_gateway.simulator.http.socket_writer import ConnectionGone, ReplySent, encode_head
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
-    from voucher_gateway.simulator.messages import Reply
+    from voucher_gateway.simulator.http.messages import Reply
 
 Refusal = Callable[[int, str], "Reply"]
 """Makes the reply to a malformed HTTP request, from a status and a sentence."""

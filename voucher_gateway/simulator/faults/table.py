@@ -6,106 +6,14 @@ import zlib
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
-from voucher_gateway.simulator import socket_writer
-from voucher_gateway.simulator.messages import Reply
-from voucher_gateway.simulator.strict_json import write_json
-
-if TYPE_CHECKING:
-    from voucher_gateway.simulator.messages import Request
-    from voucher_gateway.simulator.simulator import Simulator
-
-Action = Callable[..., Reply]
-
-
-class FaultContext(Protocol):
-    """A request on its way to the vendor's handler, as a fault meets it."""
-
-    @property
-    def simulator(self) -> Simulator:
-        """The vendor."""
-        ...
-
-    @property
-    def request(self) -> Request:
-        """What arrived."""
-        ...
-
-    def pause(self, seconds: float) -> None:
-        """Wait in real time."""
-        ...
-
-    def proceed(self) -> Reply:
-        """Let it meet the next fault or, when none is left, the vendor."""
-        ...
-
-    def proceed_later(self, after_requests: int) -> None:
-        """Let the vendor carry it out once so many further changing requests were answered."""
-        ...
-
-    def proceed_from_snapshot(self, lag_s: float, lag_requests: int | None) -> Reply:
-        """Proceed, and answer a look-up from an older snapshot of the ledger."""
-        ...
-
-    def proceed_with_body(self, body: bytes) -> Reply:
-        """Proceed as if this body had arrived."""
-        ...
-
-
-@frozen
-class FaultOption:
-    """An option of a fault: a text without control characters, or a number within bounds.
-
-    Attributes:
-        default: the value if none is given; None for a number that may be left out.
-        least: the smallest number.
-        most: the largest number.
-        choices: the texts that it can be; any, where none is named.
-    """
-
-    default: float | str | None
-    least: float = 0
-    most: float = 1e9
-    choices: tuple[str, ...] = ()
-
-    def admits(self, value: object) -> bool:
-        """Return whether the option can have this value."""
-        if isinstance(self.default, str):
-            return isinstance(value, str) and value.isprintable() and (not self.choices or value in self.choices)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return False
-        return self.least <= value <= self.most
-
-    def __str__(self) -> str:
-        if self.choices:
-            return f"one of {', '.join(self.choices)}"
-        if isinstance(self.default, str):
-            return "a text without control characters"
-        return f"a number from {self.least:g} to {self.most:g}"
-
-
-@frozen
-class FaultKind:
-    """What one fault is.
-
-    Attributes:
-        name: as callers write it.
-        sentence: what happens, for people.
-        commits: whether the vendor does what was asked; None where the fault is about something else.
-        options: their names and defaults; times are real seconds unless the sentence says otherwise.
-        stacks: whether it changes the circumstances and leaves the answer to the vendor or another fault.
-    """
-
-    name: str
-    sentence: str
-    commits: bool | None
-    options: Mapping[str, FaultOption] = field(factory=dict)
-    stacks: bool = False
-    action: Action = field(kw_only=True, repr=False, eq=False)
-
+from voucher_gateway.simulator.faults.kinds import Action, FaultContext, FaultKind, FaultOption
+from voucher_gateway.simulator.http import socket_writer
+from voucher_gateway.simulator.http.messages import Reply
+from voucher_gateway.simulator.http.strict_json import InvalidJson, write_json
 
 FAULTS: Final[dict[str, FaultKind]] = {}
 
@@ -122,10 +30,6 @@ def _fault(
         return action
 
     return register
-
-
-register_fault: Final = _fault
-"""Registers what it decorates, for the modules that hold more faults."""
 
 
 @_fault("drop-before", "The connection closes without an answer; nothing happened.", commits=False)
@@ -376,6 +280,83 @@ def _insert_while_paging(exchange: FaultContext) -> Reply:
 )
 def _clock_skew(exchange: FaultContext, seconds: float) -> Reply:
     return exchange.proceed().with_header("Date", exchange.simulator.clock.http_date(seconds))
+
+
+@_fault(
+    "foreign-404",
+    "An API gateway in front of the vendor answers 404 with its own JSON; nothing happened.",
+    commits=False,
+    code=FaultOption("ROUTE.NOT_FOUND"),
+)
+def _foreign_404(_: FaultContext, code: str) -> Reply:
+    return Reply(404, {"status": 404, "code": code, "message": "no route matched with those values"})
+
+
+@_fault(
+    "rewrite-reference",
+    "The vendor keeps another reference than it was sent: cut at 20 characters (cut), in capitals (upper), with ~ and -"
+    " replaced by _ (replace), or without ~, - and . (strip).",
+    commits=None,
+    stacks=True,
+    how=FaultOption("upper", choices=("cut", "upper", "replace", "strip")),
+)
+def _rewrite_reference(exchange: FaultContext, how: str) -> Reply:
+    member = exchange.simulator.reference_member
+    try:
+        body = exchange.request.json()
+    except InvalidJson:
+        return exchange.proceed()
+    if not isinstance(body, dict) or member is None or not isinstance(body.get(member), str):
+        return exchange.proceed()
+    return exchange.proceed_with_body(write_json({**body, member: _REWRITES[how](body[member])}))
+
+
+_REWRITES: Final[Mapping[str, Callable[[str], str]]] = {
+    "cut": lambda reference: reference[:20],
+    "upper": str.upper,
+    "replace": lambda reference: reference.replace("~", "_").replace("-", "_"),
+    "strip": lambda reference: "".join(character for character in reference if character not in "~-."),
+}
+
+
+@_fault("wrong-voucher", "The vendor does it; the reply names another voucher.", commits=True)
+def _wrong_voucher(exchange: FaultContext) -> Reply:
+    reply = exchange.proceed()
+    with exchange.simulator.lock:
+        ids = [str(voucher["id"]) for voucher in exchange.simulator.ledger()]
+    if isinstance(reply.body, bytes) or not 200 <= reply.status < 300:
+        return reply
+    others = {id: next((other for other in ids if other != id), f"not-{id}") for id in ids}
+    return evolve(reply, body=_rename_ids(reply.body, others))
+
+
+def _rename_ids(document: object, names: Mapping[str, str]) -> object:
+    if isinstance(document, dict):
+        return {key: _rename_ids(value, names) for key, value in document.items()}
+    if isinstance(document, list):
+        return [_rename_ids(value, names) for value in document]
+    return names.get(document, document) if isinstance(document, str) else document
+
+
+@_fault(
+    "wrong-reading",
+    "The reply to a reading request shows another amount; others are answered as usual.",
+    commits=None,
+    stacks=True,
+)
+def _wrong_reading(exchange: FaultContext) -> Reply:
+    reply = exchange.proceed()
+    if exchange.request.method != "GET" or not isinstance(reply.body, dict):
+        return reply
+    distort = exchange.simulator.distort
+
+    def distort_part(part: object) -> object:
+        return distort(evolve(reply, body=part)).body if isinstance(part, dict) else part
+
+    lists = {
+        name: [distort_part(part) for part in value] for name, value in reply.body.items() if isinstance(value, list)
+    }
+    return distort(evolve(reply, body={**reply.body, **lists}))
 
 
 @lru_cache(maxsize=4)

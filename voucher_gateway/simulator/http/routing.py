@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 from attrs import field, frozen
 
-from voucher_gateway.simulator.messages import Reply, Request
+from voucher_gateway.simulator.http.messages import Reply, Request
 
 Handler = Callable[[Request], Reply]
 

@@ -13,13 +13,13 @@ from flask import Flask, Response
 from flask import request as flask_request
 from werkzeug.datastructures import Headers
 
-from voucher_gateway.simulator.fault_queue import ArmedFaults, Fault
-from voucher_gateway.simulator.faults import FAULTS
+from voucher_gateway.simulator.faults.queue import ArmedFaults, Fault
+from voucher_gateway.simulator.faults.table import FAULTS
+from voucher_gateway.simulator.http.messages import RecordedRequest, Refused, Reply, Request
+from voucher_gateway.simulator.http.routing import BadPath, Match, find_route
+from voucher_gateway.simulator.http.server import HEADERS_KEY, TARGET_KEY
+from voucher_gateway.simulator.http.socket_writer import ConnectionGone, Outgoing
 from voucher_gateway.simulator.ledger_view import LedgerSnapshots
-from voucher_gateway.simulator.messages import RecordedRequest, Refused, Reply, Request
-from voucher_gateway.simulator.routing import BadPath, Match, find_route
-from voucher_gateway.simulator.server import HEADERS_KEY, TARGET_KEY
-from voucher_gateway.simulator.socket_writer import ConnectionGone, Outgoing
 
 if TYPE_CHECKING:
     from voucher_gateway.simulator.simulator import Simulator

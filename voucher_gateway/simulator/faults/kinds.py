@@ -1,0 +1,102 @@
+"""What a fault is: its name, its sentence, its options, and the request that it acts on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from attrs import field, frozen
+
+from voucher_gateway.simulator.http.messages import Reply
+
+if TYPE_CHECKING:
+    from voucher_gateway.simulator.http.messages import Request
+    from voucher_gateway.simulator.simulator import Simulator
+
+Action = Callable[..., Reply]
+
+
+class FaultContext(Protocol):
+    """A request on its way to the vendor's handler, as a fault meets it."""
+
+    @property
+    def simulator(self) -> Simulator:
+        """The vendor."""
+        ...
+
+    @property
+    def request(self) -> Request:
+        """What arrived."""
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """Wait in real time."""
+        ...
+
+    def proceed(self) -> Reply:
+        """Let it meet the next fault or, when none is left, the vendor."""
+        ...
+
+    def proceed_later(self, after_requests: int) -> None:
+        """Let the vendor carry it out once so many further changing requests were answered."""
+        ...
+
+    def proceed_from_snapshot(self, lag_s: float, lag_requests: int | None) -> Reply:
+        """Proceed, and answer a look-up from an older snapshot of the ledger."""
+        ...
+
+    def proceed_with_body(self, body: bytes) -> Reply:
+        """Proceed as if this body had arrived."""
+        ...
+
+
+@frozen
+class FaultOption:
+    """An option of a fault: a text without control characters, or a number within bounds.
+
+    Attributes:
+        default: the value if none is given; None for a number that may be left out.
+        least: the smallest number.
+        most: the largest number.
+        choices: the texts that it can be; any, where none is named.
+    """
+
+    default: float | str | None
+    least: float = 0
+    most: float = 1e9
+    choices: tuple[str, ...] = ()
+
+    def admits(self, value: object) -> bool:
+        """Return whether the option can have this value."""
+        if isinstance(self.default, str):
+            return isinstance(value, str) and value.isprintable() and (not self.choices or value in self.choices)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        return self.least <= value <= self.most
+
+    def __str__(self) -> str:
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        if isinstance(self.default, str):
+            return "a text without control characters"
+        return f"a number from {self.least:g} to {self.most:g}"
+
+
+@frozen
+class FaultKind:
+    """What one fault is.
+
+    Attributes:
+        name: as callers write it.
+        sentence: what happens, for people.
+        commits: whether the vendor does what was asked; None where the fault is about something else.
+        options: their names and defaults; times are real seconds unless the sentence says otherwise.
+        stacks: whether it changes the circumstances and leaves the answer to the vendor or another fault.
+    """
+
+    name: str
+    sentence: str
+    commits: bool | None
+    options: Mapping[str, FaultOption] = field(factory=dict)
+    stacks: bool = False
+    action: Action = field(kw_only=True, repr=False, eq=False)

@@ -1,0 +1,1 @@
+"""HTTP of a simulator: server, application, routes, messages, strict JSON, and replies sent in unusual ways."""
