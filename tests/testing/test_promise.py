@@ -11,7 +11,7 @@ import pytest
 from tests.testing.corner.provider import CornerProvider, CornerSettings
 from voucher_gateway.provider_api import SecretSource, VoucherNotFound
 from voucher_gateway.testing import PROMISES, BrokenPromise, for_promise
-from voucher_gateway.testing.promise_checks import MissingTestData, fail, require
+from voucher_gateway.testing.promises.checks import MissingTestData, fail, require
 
 CODE = "SECRET-CODE-4711"
 PIN = "secret-pin-99"

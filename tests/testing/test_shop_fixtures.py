@@ -23,7 +23,7 @@ from voucher_gateway import (
     VoucherNotFound,
 )
 from voucher_gateway.capabilities import Capabilities, Operation, OperationSupport, Support
-from voucher_gateway.testing.pytest_fixtures import MakeGateway
+from voucher_gateway.testing.plugin import MakeGateway
 from voucher_gateway.testing.simulated_vendor import SimulatedVendor
 from voucher_gateway_jtl import JtlProvider
 

@@ -14,8 +14,8 @@ import attrs
 from voucher_gateway.conformance import Conformance, Level, conformance_path, distribution_of
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.testing.contracts.base import Contract
-from voucher_gateway.testing.promise_checks import PROMISE_ATTRIBUTE
 from voucher_gateway.testing.promises import PROMISES
+from voucher_gateway.testing.promises.checks import PROMISE_ATTRIBUTE
 
 
 def promises_of(contract: type[Contract]) -> dict[str, str]:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from voucher_gateway.testing.contracts.amounts import AmountsContract
-from voucher_gateway.testing.contracts.availability import AvailabilityContract
 from voucher_gateway.testing.contracts.base import Contract
-from voucher_gateway.testing.contracts.capabilities import CapabilitiesContract
-from voucher_gateway.testing.contracts.changes import ChangesContract
-from voucher_gateway.testing.contracts.concurrency import ConcurrencyContract
-from voucher_gateway.testing.contracts.connections import ConnectionsContract
 from voucher_gateway.testing.contracts.crash import CrashContract
-from voucher_gateway.testing.contracts.issue import IssueContract
-from voucher_gateway.testing.contracts.listing import ListingContract
-from voucher_gateway.testing.contracts.lookups import LookupsContract
-from voucher_gateway.testing.contracts.malformed_replies import MalformedRepliesContract
-from voucher_gateway.testing.contracts.redemptions import RedemptionsContract
-from voucher_gateway.testing.contracts.references import ReferencesContract
-from voucher_gateway.testing.contracts.refunds import RefundsContract
-from voucher_gateway.testing.contracts.reservations import ReservationsContract
-from voucher_gateway.testing.contracts.resolution import ResolutionContract
-from voucher_gateway.testing.contracts.secrecy import SecrecyContract
-from voucher_gateway.testing.contracts.timestamps import TimestampsContract
+from voucher_gateway.testing.contracts.effects.connections import ConnectionsContract
+from voucher_gateway.testing.contracts.effects.references import ReferencesContract
+from voucher_gateway.testing.contracts.effects.resolution import ResolutionContract
+from voucher_gateway.testing.contracts.payments.redemptions import RedemptionsContract
+from voucher_gateway.testing.contracts.payments.refunds import RefundsContract
+from voucher_gateway.testing.contracts.payments.reservations import ReservationsContract
+from voucher_gateway.testing.contracts.read_level.amounts import AmountsContract
+from voucher_gateway.testing.contracts.read_level.availability import AvailabilityContract
+from voucher_gateway.testing.contracts.read_level.capabilities import CapabilitiesContract
+from voucher_gateway.testing.contracts.read_level.concurrency import ConcurrencyContract
+from voucher_gateway.testing.contracts.read_level.listing import ListingContract
+from voucher_gateway.testing.contracts.read_level.lookups import LookupsContract
+from voucher_gateway.testing.contracts.read_level.malformed_replies import MalformedRepliesContract
+from voucher_gateway.testing.contracts.read_level.secrecy import SecrecyContract
+from voucher_gateway.testing.contracts.read_level.timestamps import TimestampsContract
+from voucher_gateway.testing.contracts.vouchers.changes import ChangesContract
+from voucher_gateway.testing.contracts.vouchers.issue import IssueContract
 
 
 class ProviderContract(

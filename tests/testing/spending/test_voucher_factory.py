@@ -10,7 +10,7 @@ import pytest
 
 from voucher_gateway.provider_api import Operation, OperationSupport, Support
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
-from voucher_gateway.testing.promise_checks import MissingTestData
+from voucher_gateway.testing.promises.checks import MissingTestData
 from voucher_gateway.testing.simulated_vendor import SimulatedVendor
 from voucher_gateway_jtl import JtlProvider
 

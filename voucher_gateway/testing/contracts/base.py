@@ -12,7 +12,7 @@ from voucher_gateway.conformance import Level
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
-from voucher_gateway.testing.promise import Promise
+from voucher_gateway.testing.promises.promise import Promise
 from voucher_gateway.testing.simulated_vendor import SimulatedVendor
 
 if TYPE_CHECKING:

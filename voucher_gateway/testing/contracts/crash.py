@@ -31,7 +31,7 @@ from voucher_gateway.testing.harness.child_process import (
 )
 from voucher_gateway.testing.harness.crash import SHARES, CrashHarness
 from voucher_gateway.testing.harness.vendor import ACCOUNT, VendorUnderTest
-from voucher_gateway.testing.promise_checks import fail, for_promise, require
+from voucher_gateway.testing.promises.checks import fail, for_promise, require
 
 _THREADS: Final = 16
 _SHARE: Final = 1000

@@ -13,7 +13,7 @@ from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.outcome import Intent
 from voucher_gateway.request_hooks import use_before_send_hook
 from voucher_gateway.testing.harness.vendor import ACCOUNT, VendorUnderTest
-from voucher_gateway.testing.promise_checks import PromiseViolation, require
+from voucher_gateway.testing.promises.checks import PromiseViolation, require
 
 
 def expect_error(call: Callable[[], object], what: str, *kinds: type[VoucherGatewayError]) -> VoucherGatewayError:

@@ -31,7 +31,7 @@ from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.testing.harness.calls import AccountClient
 from voucher_gateway.testing.harness.vendor import ACCOUNT, VendorUnderTest
-from voucher_gateway.testing.promise_checks import require
+from voucher_gateway.testing.promises.checks import require
 
 PATIENCE_S: Final = 30.0
 """How long a process may take over anything, in real seconds."""

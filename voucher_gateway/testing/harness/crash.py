@@ -29,7 +29,7 @@ from voucher_gateway.testing.harness.child_process import (
 from voucher_gateway.testing.harness.fault_matrix import FaultMatrix
 from voucher_gateway.testing.harness.vendor import ACCOUNT, IMPATIENT, VendorUnderTest, select_settings
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
-from voucher_gateway.testing.promise_checks import require
+from voucher_gateway.testing.promises.checks import require
 
 SHARES: Final = 5
 """How many shares a voucher holds that many threads spend at once."""

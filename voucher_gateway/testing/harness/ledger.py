@@ -16,7 +16,7 @@ from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
-from voucher_gateway.testing.promise_checks import require
+from voucher_gateway.testing.promises.checks import require
 
 
 @attrs.frozen(kw_only=True)

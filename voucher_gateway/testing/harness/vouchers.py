@@ -24,7 +24,7 @@ from voucher_gateway.money import Money, exponent
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.harness.ledger import LedgerSnapshot
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
-from voucher_gateway.testing.promise_checks import MissingTestData, fail, require
+from voucher_gateway.testing.promises.checks import MissingTestData, fail, require
 
 FACE: Final = 5321
 """What a voucher holds unless a test says otherwise, in minor units."""

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Final
 
-from voucher_gateway.testing.promise import Promise
 from voucher_gateway.testing.promises.crash import CRASH
 from voucher_gateway.testing.promises.effects import EFFECTS
 from voucher_gateway.testing.promises.payments import PAYMENTS
+from voucher_gateway.testing.promises.promise import Promise
 from voucher_gateway.testing.promises.read_level import READ_LEVEL
 from voucher_gateway.testing.promises.vouchers import VOUCHERS
 

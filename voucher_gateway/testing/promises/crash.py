@@ -9,7 +9,7 @@ import attrs
 from voucher_gateway.capabilities import Capabilities, Operation
 from voucher_gateway.conformance import Level
 from voucher_gateway.emulation.registry import RISKS, with_emulations
-from voucher_gateway.testing.promise import Applies, Promise, both, has, that
+from voucher_gateway.testing.promises.promise import Applies, Promise, both, has, that
 from voucher_gateway.testing.promises.vouchers import WRITES_VALUE
 
 

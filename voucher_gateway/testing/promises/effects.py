@@ -6,7 +6,7 @@ from typing import Final
 
 from voucher_gateway.capabilities import Capabilities, Operation, Support
 from voucher_gateway.conformance import Level
-from voucher_gateway.testing.promise import Applies, Promise, both, has, has_any, that
+from voucher_gateway.testing.promises.promise import Applies, Promise, both, has, has_any, that
 
 _MOVES: Final = (Operation.CAPTURE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP)
 _MONEY: Final = has_any(*_MOVES)

@@ -6,7 +6,7 @@ from typing import Final
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.conformance import Level
-from voucher_gateway.testing.promise import Applies, Promise, both, has, has_any, takes, that
+from voucher_gateway.testing.promises.promise import Applies, Promise, both, has, has_any, takes, that
 
 _RESERVES: Final = both(
     has(Operation.RESERVE),

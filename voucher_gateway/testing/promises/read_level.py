@@ -6,7 +6,7 @@ from typing import Final
 
 from voucher_gateway.capabilities import Capabilities, Operation, Support
 from voucher_gateway.conformance import Level
-from voucher_gateway.testing.promise import Applies, Promise, always, has
+from voucher_gateway.testing.promises.promise import Applies, Promise, always, has
 
 
 def _read(

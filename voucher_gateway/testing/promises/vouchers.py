@@ -6,7 +6,7 @@ from typing import Final
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.conformance import Level
-from voucher_gateway.testing.promise import Applies, Promise, both, has, has_any, that
+from voucher_gateway.testing.promises.promise import Applies, Promise, both, has, has_any, that
 
 _CHOOSES: Final = both(has(Operation.ISSUE), that(lambda declared: declared.codes.choosable, "codes cannot be chosen"))
 

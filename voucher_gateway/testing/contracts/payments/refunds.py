@@ -18,7 +18,7 @@ from voucher_gateway.testing.harness.cases import make_case
 from voucher_gateway.testing.harness.ledger import VALUE, LedgerSnapshot
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.harness.vouchers import VoucherFactory, VoucherUnderTest
-from voucher_gateway.testing.promise_checks import for_promise, require
+from voucher_gateway.testing.promises.checks import for_promise, require
 
 
 class RefundsContract(SpendContract):

@@ -26,7 +26,7 @@ from voucher_gateway.testing.harness.calls import expect_error
 from voucher_gateway.testing.harness.ledger import GONE, VALUE
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
-from voucher_gateway.testing.promise_checks import fail, for_promise, require
+from voucher_gateway.testing.promises.checks import fail, for_promise, require
 
 _STATUS: Final = frozenset({"status", "valid_until"})  # a relative validity begins with the activation
 

@@ -21,14 +21,14 @@ from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import SpendContract, changing
-from voucher_gateway.testing.contracts.changes import other_currency
-from voucher_gateway.testing.contracts.redemptions import ways_to_spend
+from voucher_gateway.testing.contracts.payments.redemptions import ways_to_spend
+from voucher_gateway.testing.contracts.vouchers.changes import other_currency
 from voucher_gateway.testing.harness.canary import LONG_ENOUGH, Canary, listening
 from voucher_gateway.testing.harness.cases import make_case
 from voucher_gateway.testing.harness.ledger import ExpectedVoucher, can, ledger_vouchers
 from voucher_gateway.testing.harness.vendor import IMPATIENT, VendorUnderTest, select_settings
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
-from voucher_gateway.testing.promise_checks import for_promise, require, secrets_in
+from voucher_gateway.testing.promises.checks import for_promise, require, secrets_in
 
 _WRONG_PIN: Final = "2718281828-wrong"
 _UNKNOWN: Final = "KANARIENVOGEL-47-11/x y"

@@ -30,7 +30,7 @@ from voucher_gateway.testing.harness.ledger import (
     ledger_vouchers,
 )
 from voucher_gateway.testing.harness.vendor import IMPATIENT, VendorUnderTest, select_settings
-from voucher_gateway.testing.promise_checks import fail, for_promise, require
+from voucher_gateway.testing.promises.checks import fail, for_promise, require
 
 _WAITING: Final = frozenset({"hang", "commit-then-hang", "drip", "drip-headers"})
 """Faults that last as long as the provider waits, and so are tried on one call only."""

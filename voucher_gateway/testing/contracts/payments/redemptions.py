@@ -22,12 +22,12 @@ from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import SpendContract
-from voucher_gateway.testing.contracts.changes import other_currency
+from voucher_gateway.testing.contracts.vouchers.changes import other_currency
 from voucher_gateway.testing.harness.calls import expect_error, expect_no_request
 from voucher_gateway.testing.harness.ledger import VALUE, LedgerSnapshot
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.harness.vouchers import VoucherFactory, VoucherUnderTest
-from voucher_gateway.testing.promise_checks import for_promise, require
+from voucher_gateway.testing.promises.checks import for_promise, require
 
 Spend = Callable[["str | Code", Money, "Pin | None"], object]
 

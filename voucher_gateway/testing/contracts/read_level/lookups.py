@@ -24,7 +24,7 @@ from voucher_gateway.testing.harness.ledger import (
     richest,
 )
 from voucher_gateway.testing.harness.vendor import ACCOUNT, VendorUnderTest
-from voucher_gateway.testing.promise_checks import fail, for_promise, require
+from voucher_gateway.testing.promises.checks import fail, for_promise, require
 
 ODD_TEXTS: Final = (
     "no/such/voucher",

@@ -21,7 +21,7 @@ from voucher_gateway.testing.harness.fault_matrix import FaultMatrix
 from voucher_gateway.testing.harness.reply_rewriting import each_leaf
 from voucher_gateway.testing.harness.vendor import ACCOUNT, VendorUnderTest
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
-from voucher_gateway.testing.promise_checks import for_promise, require
+from voucher_gateway.testing.promises.checks import for_promise, require
 from voucher_gateway.testing.simulated_vendor import SimulatedVendor
 
 _MATRIX: Final = "_fault_matrix"

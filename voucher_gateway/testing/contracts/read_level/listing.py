@@ -17,7 +17,7 @@ from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger import by_id, check_voucher, ledger_vouchers
 from voucher_gateway.testing.harness.vendor import IMPATIENT, PAGE_SIZE, VendorUnderTest, select_settings
-from voucher_gateway.testing.promise_checks import fail, for_promise, require
+from voucher_gateway.testing.promises.checks import fail, for_promise, require
 
 _LARGEST_USUAL: Final = 300
 """Usual pages of more vouchers are not filled either."""

@@ -12,14 +12,14 @@ from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.outcome import Effect, Intent, Outcome
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_before_send_hook
-from voucher_gateway.testing.contracts.outcomes import EffectsContract
-from voucher_gateway.testing.contracts.references import MONEY
+from voucher_gateway.testing.contracts.effects.outcomes import EffectsContract
+from voucher_gateway.testing.contracts.effects.references import MONEY
 from voucher_gateway.testing.harness.calls import BeforeSendRecorder
 from voucher_gateway.testing.harness.cases import OperationCase, make_case
 from voucher_gateway.testing.harness.fault_matrix import FaultMatrix, FaultResult
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
-from voucher_gateway.testing.promise_checks import for_promise, require
+from voucher_gateway.testing.promises.checks import for_promise, require
 
 _LAPSES: Final = frozenset({Operation.RESERVE})
 """What moves nothing: it need not be found, only known to be over in the end."""

@@ -20,7 +20,7 @@ from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger import ledger_vouchers
 from voucher_gateway.testing.harness.vendor import ACCOUNT, IMPATIENT, VendorUnderTest, select_settings
-from voucher_gateway.testing.promise_checks import fail, for_promise, require, settings_secrets
+from voucher_gateway.testing.promises.checks import fail, for_promise, require, settings_secrets
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}", re.ASCII)
 _SECRETIVE: Final = re.compile("secret|password|api_key|token")

@@ -18,7 +18,7 @@ from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger import can, check_money, check_voucher, ledger_vouchers
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
-from voucher_gateway.testing.promise_checks import for_promise, require
+from voucher_gateway.testing.promises.checks import for_promise, require
 
 THREADS: Final = 8
 _GRACE_S: Final = 2.0

@@ -20,7 +20,7 @@ from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger import ExpectedVoucher, can, check_money, ledger_vouchers, readings
 from voucher_gateway.testing.harness.reply_rewriting import each_leaf, one_word
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
-from voucher_gateway.testing.promise_checks import fail, for_promise, require
+from voucher_gateway.testing.promises.checks import fail, for_promise, require
 from voucher_gateway.testing.simulated_vendor import SimulatedVendor
 
 _SEVENTEEN_DIGITS: Final = Decimal("100000000000000.07")

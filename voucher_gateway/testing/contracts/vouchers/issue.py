@@ -26,7 +26,7 @@ from voucher_gateway.testing.harness.calls import expect_error, expect_no_reques
 from voucher_gateway.testing.harness.ledger import NEW, LedgerSnapshot, is_near
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.harness.vouchers import FACE, VoucherFactory
-from voucher_gateway.testing.promise_checks import for_promise, require
+from voucher_gateway.testing.promises.checks import for_promise, require
 
 ODD_CODES: Final = ("ODD CODE 1", "ODD/..%2F?#&+", "odd'\"\\<>", "ÖDD-ß-€-礼", "OD:D=1@2~")
 """Codes that a careless path, query or form would change."""

@@ -23,12 +23,12 @@ from voucher_gateway.errors import (
 from voucher_gateway.models.results import Reservation
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import SpendContract
-from voucher_gateway.testing.contracts.redemptions import must_have_taken, must_tell_the_tax_of
+from voucher_gateway.testing.contracts.payments.redemptions import must_have_taken, must_tell_the_tax_of
 from voucher_gateway.testing.harness.calls import expect_error, expect_no_request
 from voucher_gateway.testing.harness.ledger import VALUE, can, check_money, is_near, ledger_vouchers, readings
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.harness.vouchers import VoucherFactory, VoucherUnderTest
-from voucher_gateway.testing.promise_checks import for_promise, require
+from voucher_gateway.testing.promises.checks import for_promise, require
 
 
 class ReservationsContract(SpendContract):

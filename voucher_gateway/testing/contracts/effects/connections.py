@@ -15,7 +15,7 @@ from voucher_gateway.testing.harness.cases import OperationCase, make_case
 from voucher_gateway.testing.harness.fault_matrix import FaultMatrix
 from voucher_gateway.testing.harness.ledger import ExpectedVoucher, check_voucher, ledger_vouchers
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
-from voucher_gateway.testing.promise_checks import fail, for_promise, require
+from voucher_gateway.testing.promises.checks import fail, for_promise, require
 
 _FAULTS: Final = ("interim", "no-content-with-body", "answer-twice")
 """Faults that leave something on a connection that stays open."""

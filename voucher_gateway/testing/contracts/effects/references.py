@@ -12,7 +12,7 @@ from voucher_gateway.testing.harness.calls import expect_error
 from voucher_gateway.testing.harness.cases import ORDER, OperationCase, make_case
 from voucher_gateway.testing.harness.ledger import times_moved
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
-from voucher_gateway.testing.promise_checks import for_promise, require
+from voucher_gateway.testing.promises.checks import for_promise, require
 
 MONEY: Final = (Operation.CAPTURE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP)
 """What the vendor enters into a voucher's history."""

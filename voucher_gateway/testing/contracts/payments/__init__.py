@@ -1,0 +1,1 @@
+"""Tests of the promises about reservations, redemptions and refunds."""

@@ -1,0 +1,1 @@
+"""Tests of the promises of the read level."""

@@ -1,0 +1,1 @@
+"""Tests of the promises about vouchers that are issued and changed."""
