@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from voucher_gateway_jtl.simulator.options import JtlOptions
-from voucher_gateway_jtl.simulator.simulator import JtlSimulator
+from voucher_gateway_jtl.simulator.simulator import JtlOptions, JtlSimulator
 
 __all__ = ["JtlOptions", "JtlSimulator"]

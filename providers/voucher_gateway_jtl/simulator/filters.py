@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from attrs import define, frozen
 
 from voucher_gateway_jtl.simulator.errors import Errors, InvalidField
-from voucher_gateway_jtl.simulator.validation import from_text
+from voucher_gateway_jtl.simulator.scalars import from_text
 
 if TYPE_CHECKING:
     from voucher_gateway.simulator import Request

@@ -1,19 +1,122 @@
-"""The ledger and the rules by which value moves in it."""
+"""The vouchers, reservations and movements that the vendor keeps, and the rules by which value moves."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
-from voucher_gateway_jtl.simulator.validation import LARGEST_CENTS
-from voucher_gateway_jtl.simulator.vouchers import MovementRecord, ReservationRecord, VoucherRecord
+from attrs import define, field
+
+from voucher_gateway.simulator import from_records, to_records
+from voucher_gateway_jtl.simulator.scalars import LARGEST_CENTS, end_of_validity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
     from voucher_gateway_jtl.simulator.errors import Errors
+
+
+STATUSES: Final = ("active", "inactive")
+MEDIA: Final = ("print", "digital")
+INTERVALS: Final = ("days", "weeks", "months", "years")
+
+
+@define
+class MovementRecord:
+    """An entry about a voucher, which the vendor calls a charge; its type tells the direction.
+
+    Attributes:
+        id: the vendor's.
+        voucher_id: of its voucher.
+        client_id: who moved the value.
+        type: charge, recharge or refund.
+        cents: always positive.
+        order_number: as the client gave it; a refund is given none.
+        at: with whole seconds.
+        refunds: for a refund, the id of its charge; never shown on the wire.
+    """
+
+    id: str
+    voucher_id: str
+    client_id: str
+    type: str
+    cents: int
+    order_number: str | None
+    at: datetime
+    refunds: str | None = None
+
+
+@define
+class ReservationRecord:
+    """Value set aside; live until it ends, is replaced by the next of its voucher, or is charged."""
+
+    id: str
+    voucher_id: str
+    client_id: str
+    cents: int
+    created_at: datetime
+    valid_until: datetime
+    replaced: bool = False
+    charged: bool = False
+
+    def live(self, now: datetime) -> bool:
+        """Whether it can be charged now."""
+        return not self.replaced and not self.charged and now < self.valid_until
+
+
+@define(kw_only=True)
+class VoucherRecord:
+    """A voucher with its secrets; amounts in cents, texts as the client gave them."""
+
+    id: str
+    client_id: str
+    code: str
+    pin: str | None = None
+    sku: str | None = None
+    batch: str | None = None
+    cents: int
+    remaining: int
+    currency: str
+    valid_until: datetime | None = None
+    validity_value: int
+    validity_interval: str
+    status: str = "inactive"
+    type: str = "digital"
+    taxable: bool = False
+    tax_rate: str | None = None
+    order_number: str | None = None
+    data: str | None = None
+    created_at: datetime
+    updated_at: datetime
+    movements: list[MovementRecord] = field(factory=list)
+    reservation: ReservationRecord | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether its status allows spending."""
+        return self.status == "active"
+
+    @property
+    def deletable(self) -> bool:
+        """Never charged (vendor page) and not active (vendor changelog 1.4)."""
+        return not self.active and all(movement.type != "charge" for movement in self.movements)
+
+    def reserved_cents(self, now: datetime) -> int:
+        """The cents of its live reservation."""
+        return self.reservation.cents if self.reservation and self.reservation.live(now) else 0
+
+    def activate(self, now: datetime) -> None:
+        """Makes it spendable; the validity starts again each time."""
+        self.status = "active"
+        self.valid_until = end_of_validity(now, self.validity_value, self.validity_interval)
+
+    def deactivate(self) -> None:
+        """Stops it; an inactive voucher has no end of validity (seed)."""
+        self.status = "inactive"
+        self.valid_until = None
+
 
 RESERVATION_LASTS: Final = timedelta(minutes=30)
 """Seed: a reservation expires after 30 minutes, or when the next one is requested for its voucher."""
@@ -37,6 +140,25 @@ class Ledger:
 
     def __iter__(self) -> Iterator[VoucherRecord]:
         return iter(self.vouchers.values())
+
+    def dump(self) -> dict[str, Any]:
+        """Return every voucher and reservation as new JSON values."""
+        return {
+            "vouchers": to_records(list(self)),
+            "reservations": to_records(list(self.reservations.values())),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Replace everything in the ledger by what `dump` returned."""
+        reservations = from_records(list[ReservationRecord], state["reservations"])
+        vouchers = from_records(list[VoucherRecord], state["vouchers"])
+        for index in (self.vouchers, self.by_code, self.reservations, self.movements):
+            index.clear()
+        self.reservations.update((reservation.id, reservation) for reservation in reservations)
+        for voucher in vouchers:
+            if voucher.reservation is not None:  # the same object, so that a charge changes both places
+                voucher.reservation = self.reservations[voucher.reservation.id]
+            self.add(voucher)
 
     def add(self, voucher: VoucherRecord) -> None:
         """Adds a voucher with its movements; its id and code are new."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define
 
-from voucher_gateway.simulator import Login, Reply, Request, TokenServer
+from voucher_gateway.simulator import Login, Reply, Request, TokenServer, from_records, to_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,6 +56,15 @@ class Clients:
         self.tokens = TokenServer(
             now, self._login, lifetime_s=token_lifetime_s, draw=new_secret, form_rule=_short_client_type
         )
+
+    def dump(self) -> list[dict[str, Any]]:
+        """Return every client with its secret as new JSON values."""
+        records: list[dict[str, Any]] = to_records(list(self.by_id.values()))
+        return records
+
+    def load(self, state: list[dict[str, Any]]) -> None:
+        """Replace every client by what `dump` returned."""
+        self.by_id = {client.id: client for client in from_records(list[Client], state)}
 
     def add(self, client: Client) -> Client:
         """Adds a client as the Admin UI does."""

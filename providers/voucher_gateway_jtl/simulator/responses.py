@@ -7,15 +7,15 @@ from urllib.parse import urlencode
 
 from attrs import frozen
 
-from voucher_gateway_jtl.simulator.validation import from_cents, to_text
+from voucher_gateway_jtl.simulator.scalars import from_cents, to_text
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from voucher_gateway.simulator import Request
     from voucher_gateway_jtl.simulator.filters import PageRequest
+    from voucher_gateway_jtl.simulator.ledger import MovementRecord, ReservationRecord, VoucherRecord
     from voucher_gateway_jtl.simulator.oauth_clients import Client
-    from voucher_gateway_jtl.simulator.vouchers import MovementRecord, ReservationRecord, VoucherRecord
 
 
 # Plain http, another host, and a first page whose previous one is the third: the seed's example is like that.

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from voucher_gateway.simulator import ODD_TEXTS, random_text
-from voucher_gateway_jtl.simulator.validation import LARGEST_CENTS
-from voucher_gateway_jtl.simulator.vouchers import MovementRecord, VoucherRecord
+from voucher_gateway_jtl.simulator.ledger import MovementRecord, VoucherRecord
+from voucher_gateway_jtl.simulator.scalars import LARGEST_CENTS
 
 if TYPE_CHECKING:
     import random

@@ -1,4 +1,4 @@
-"""The JTL simulator: who may call what, and the hooks of the kit."""
+"""The JTL simulator: its options, its routes, and the hooks of the kit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from attrs import evolve
+from attrs import evolve, field, frozen, validators
 
 from voucher_gateway.simulator import (
     InvalidJson,
@@ -23,18 +23,44 @@ from voucher_gateway.simulator import (
     random_text,
 )
 from voucher_gateway_jtl.simulator.errors import Errors
+from voucher_gateway_jtl.simulator.handlers import ValueCalls, VoucherCalls
 from voucher_gateway_jtl.simulator.ledger import Ledger
 from voucher_gateway_jtl.simulator.oauth_clients import CONNECT_PIN_LASTS, SCOPES, Client, Clients
-from voucher_gateway_jtl.simulator.options import JtlOptions
-from voucher_gateway_jtl.simulator.payment_handlers import ValueCalls
 from voucher_gateway_jtl.simulator.responses import Answers
+from voucher_gateway_jtl.simulator.scalars import LARGEST_CENTS, from_cents, to_cents
 from voucher_gateway_jtl.simulator.seeding import Seeder, random_hex
-from voucher_gateway_jtl.simulator.state import dump_clients, dump_ledger, load_clients, load_ledger
-from voucher_gateway_jtl.simulator.validation import LARGEST_CENTS, Fields, from_cents, to_cents
-from voucher_gateway_jtl.simulator.voucher_handlers import VoucherCalls
+from voucher_gateway_jtl.simulator.validation import Fields
 
 if TYPE_CHECKING:
-    from voucher_gateway_jtl.simulator.vouchers import VoucherRecord
+    from voucher_gateway_jtl.simulator.ledger import VoucherRecord
+
+
+@frozen(kw_only=True)
+class JtlOptions(SimulatorOptions):
+    """What the vendor leaves open, so that adapters can be tried against either reading.
+
+    Attributes:
+        token_lifetime_s: of access tokens; the one of the announcement does not end by time.
+        pin_required: whether a voucher with a PIN can be reserved without it.
+        reserved_is_subtracted: whether remaining_amount leaves out what is reserved.
+        update_inactive_only: whether sku and batch of an active voucher are fixed (changelog 1.1 says so, the page's
+            example is active).
+        omit_unset: whether fields without a value are left out of answers, as the vendor's schema has no null for
+            them; otherwise they are null.
+        seed_links: whether the links of lists are the nonsense of the vendor's example: another host, and the same
+            pages whatever page was asked for.
+        refunds_show_order: whether a refund repeats the order number of its charge.
+        max_per_page: the longest page that clients get, whatever they ask for.
+    """
+
+    token_lifetime_s: int = field(default=3600, validator=validators.ge(1))
+    pin_required: bool = True
+    reserved_is_subtracted: bool = False
+    update_inactive_only: bool = False
+    omit_unset: bool = True
+    seed_links: bool = False
+    refunds_show_order: bool = False
+    max_per_page: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
 
 
 class JtlSimulator(Simulator):
@@ -131,12 +157,12 @@ class JtlSimulator(Simulator):
 
     def dump(self) -> dict[str, object]:
         """Vouchers, reservations and clients with their secrets."""
-        return {**dump_ledger(self.ledger_book), "clients": dump_clients(self.clients.by_id)}
+        return {**self.ledger_book.dump(), "clients": self.clients.dump()}
 
     def load(self, state: dict[str, Any]) -> None:
         """Takes them back."""
-        load_ledger(self.ledger_book, state)
-        self.clients.by_id = load_clients(state["clients"])
+        self.ledger_book.load(state)
+        self.clients.load(state["clients"])
 
     def distort(self, reply: Reply) -> Reply:
         """One cent more in the amount of the reply, or less where more would not fit."""

@@ -2,82 +2,19 @@
 
 from __future__ import annotations
 
-import calendar
 import re
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from iso4217 import Currency
 
 from voucher_gateway.simulator import InvalidJson
 from voucher_gateway_jtl.simulator.errors import Errors, InvalidField
+from voucher_gateway_jtl.simulator.scalars import from_cents, to_cents
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from voucher_gateway.simulator import Request
-
-
-LARGEST_CENTS: Final = 99_999_999
-"""999999.99: nine characters (seed: string length 4 to 9), although the seed's prose says five digits."""
-
-# ASCII digits: `\d` of the seed's pattern would admit others in Python.
-_AMOUNT: Final = re.compile(r"[0-9]+\.[0-9]{2}")
-
-
-def to_cents(text: str) -> int | None:
-    """The cents of an amount such as "10.53", or None when the text is none."""
-    if not 4 <= len(text) <= 9 or _AMOUNT.fullmatch(text) is None:
-        return None
-    return int(text.replace(".", ""))
-
-
-def from_cents(cents: int) -> str:
-    """An amount such as "10.53"."""
-    return f"{cents // 100}.{cents % 100:02d}"
-
-
-_RFC3339: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
-_LAST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-
-
-def to_text(instant: datetime) -> str:
-    """RFC 3339 in UTC with seconds and the offset `+00:00`, as in the seeds."""
-    return instant.astimezone(UTC).isoformat(timespec="seconds")
-
-
-def from_text(text: str) -> datetime | None:
-    """The instant of an RFC 3339 text, or None when it is none; a text without an offset is none."""
-    if _RFC3339.fullmatch(text) is None:
-        return None
-    seconds, offset = text[:19].upper(), re.sub("[zZ]$", "+00:00", text[19:])
-    fraction, offset = (offset[:-6], offset[-6:])
-    try:
-        instant = datetime.fromisoformat(seconds + offset)
-        return instant.astimezone(UTC) + timedelta(microseconds=int(fraction[1:7].ljust(6, "0")) if fraction else 0)
-    except (ValueError, OverflowError):
-        return None
-
-
-def end_of_validity(start: datetime, value: int, interval: str) -> datetime:
-    """When a validity ends that starts then; months and years by the calendar, ends of months kept.
-
-    Args:
-        start: the activation.
-        value: how many intervals, at least 1.
-        interval: days, weeks, months or years.
-    """
-    try:
-        if interval in {"days", "weeks"}:
-            return start + timedelta(**{interval: value})
-        months = start.month - 1 + (value if interval == "months" else 12 * value)
-        year, month = start.year + months // 12, months % 12 + 1
-        day = min(start.day, calendar.monthrange(year, month)[1])
-        return start.replace(year=year, month=month, day=day)
-    except (OverflowError, ValueError):  # the calendar of Python ends with the year 9999
-        return _LAST
 
 
 _CURRENCIES: Final = frozenset(currency.code for currency in Currency)

@@ -8,25 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voucher_gateway_jtl.simulator import validation
+from voucher_gateway_jtl.simulator import scalars
 
 
-@given(st.integers(0, validation.LARGEST_CENTS))
+@given(st.integers(0, scalars.LARGEST_CENTS))
 def test_every_amount_survives_writing_and_reading(cents: int) -> None:
-    assert validation.to_cents(validation.from_cents(cents)) == cents
+    assert scalars.to_cents(scalars.from_cents(cents)) == cents
 
 
 @given(st.text("0123456789.-+eE_ \n٣", max_size=12))
 def test_a_text_is_an_amount_only_if_it_reads_back_as_the_same_value(text: str) -> None:
-    cents = validation.to_cents(text)
+    cents = scalars.to_cents(text)
     if cents is not None:
         expected = text.lstrip("0")
-        assert validation.from_cents(cents) == (f"0{expected}" if expected.startswith(".") else expected)
+        assert scalars.from_cents(cents) == (f"0{expected}" if expected.startswith(".") else expected)
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_every_instant_survives_writing_and_reading_with_whole_seconds(instant: datetime) -> None:
-    assert validation.from_text(validation.to_text(instant)) == instant.replace(microsecond=0)
+    assert scalars.from_text(scalars.to_text(instant)) == instant.replace(microsecond=0)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_every_instant_survives_writing_and_reading_with_whole_seconds(instant: 
     ],
 )
 def test_rfc_3339_is_understood_with_offsets_and_fractions(text: str, seconds: float) -> None:
-    instant = validation.from_text(text)
+    instant = scalars.from_text(text)
     assert instant is not None
     assert instant.timestamp() == datetime(2017, 7, 21, 17, 32, tzinfo=UTC).timestamp() + seconds
 
@@ -57,4 +57,4 @@ def test_rfc_3339_is_understood_with_offsets_and_fractions(text: str, seconds: f
     ],
 )
 def test_anything_else_is_no_instant(text: str) -> None:
-    assert validation.from_text(text) is None
+    assert scalars.from_text(text) is None
