@@ -44,7 +44,7 @@ from voucher_gateway.provider_api import (
     hide_arguments,
     map_page,
 )
-from voucher_gateway_ticketing import mapping, resolution, wire
+from voucher_gateway_ticketing import mapping, request_bodies, resolution, wire
 from voucher_gateway_ticketing.capabilities import DECLARED
 from voucher_gateway_ticketing.client import Reads
 from voucher_gateway_ticketing.errors import explain
@@ -200,12 +200,12 @@ class TicketingProvider(HttpProvider):
         Without a code in `new`, one of 16 characters is made here. It is nowhere but in the request and the result,
         so if the outcome is unknown it is lost: choose the code, keep it before the call, and `find` tells.
         """
-        mapping.check_new(new)
-        code = mapping.make_code() if new.code is None else mapping.check_new_code(new.code)
+        request_bodies.check_new(new)
+        code = request_bodies.make_code() if new.code is None else request_bodies.check_new_code(new.code)
         currency = self._reads.currency(Operation.ISSUE)
-        mapping.check_currency(new.initial, currency)
+        request_bodies.check_currency(new.initial, currency)
         intent = self.intent(Operation.ISSUE, reference=reference, order=order, money=new.initial)
-        request = Request(method="POST", path=Path.of("/api/vouchers"), json=mapping.creation(new, code))
+        request = Request(method="POST", path=Path.of("/api/vouchers"), json=request_bodies.creation(new, code))
 
         def read(reply: Response) -> wire.Shown:
             voucher, raw = wire.read_voucher(reply)
@@ -231,7 +231,7 @@ class TicketingProvider(HttpProvider):
             MalformedResponse: if the two readings disagree; nothing was sent.
             OutcomeUnknown: if the voucher cannot be read back as it was written.
         """
-        until = mapping.expiry(mapping.new_expiry(changes))
+        until = request_bodies.expiry(request_bodies.new_expiry(changes))
         currency = self._reads.currency(Operation.UPDATE)
         before, _, _ = self._read_twice(Operation.UPDATE, id)
         # An amount that could not be read back afterwards is found out now, before anything is changed.
@@ -245,7 +245,7 @@ class TicketingProvider(HttpProvider):
             voucher_id=id,
             subject=id,
             valid_until=resolution.note(until),
-            valid_until_before=resolution.note(mapping.expiry(before.valid_until)),
+            valid_until_before=resolution.note(request_bodies.expiry(before.valid_until)),
             amount_written=str(value),
         )
         # In the vendor's own digits, such as 29.999999999999996, so that the amount does not change.
@@ -287,9 +287,9 @@ class TicketingProvider(HttpProvider):
 
         That the vendor moves the balance along with the amount is taken to be so, and not documented.
         """
-        mapping.check_range(value)
+        request_bodies.check_range(value)
         body = {"amount": wire.AMOUNT.write(value), "validUntil": before.passthrough}
-        until = mapping.expiry(before.valid_until)
+        until = request_bodies.expiry(before.valid_until)
 
         def check(voucher: wire.TicketingVoucher, _: RawObject) -> None:
             mapping.check_overwritten(value, until, voucher)

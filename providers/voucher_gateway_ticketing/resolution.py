@@ -26,7 +26,7 @@ from voucher_gateway.provider_api import (
     VoucherGatewayError,
     VoucherNotFound,
 )
-from voucher_gateway_ticketing.mapping import expiry
+from voucher_gateway_ticketing.request_bodies import expiry
 
 _NEVER: Final = "never"
 

@@ -6,8 +6,7 @@ from typing import Final
 import attrs
 
 from voucher_gateway.simulator import LedgerMovement, LedgerVoucher
-from voucher_gateway_ticketing.simulator.amounts import SellerCurrency
-from voucher_gateway_ticketing.simulator.instants import write_instant
+from voucher_gateway_ticketing.simulator.scalars import SellerCurrency, write_instant
 
 ORIGINS: Final = ("default", "shop", "import", "upgrade", "refund")
 """How a voucher can come to be (vendor page; the seed shows only `default`)."""

@@ -10,9 +10,8 @@ from typing import Any, Final, Literal
 import attrs
 
 from voucher_gateway.simulator import Refused, Reply
-from voucher_gateway_ticketing.simulator.amounts import SellerCurrency
-from voucher_gateway_ticketing.simulator.instants import write_instant
 from voucher_gateway_ticketing.simulator.ledger import StoredVoucher
+from voucher_gateway_ticketing.simulator.scalars import SellerCurrency, write_instant
 
 RefusalBodies = Literal["described", "message", "text", "empty"]
 

@@ -8,8 +8,8 @@ from typing import Final
 import attrs
 
 from voucher_gateway.simulator import ODD_TEXTS, random_text
-from voucher_gateway_ticketing.simulator.amounts import SellerCurrency
 from voucher_gateway_ticketing.simulator.ledger import ORIGINS, CheckoutRedemption, StoredVoucher
+from voucher_gateway_ticketing.simulator.scalars import SellerCurrency
 
 CODE_ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """What a code is drawn from when the caller chose none; the vendor's own alphabet is not documented."""

@@ -1,14 +1,17 @@
 """The ticketing vendor: routes, rules and the checkout that takes place outside its voucher API."""
 
+from __future__ import annotations
+
 import hmac
 import secrets
 import string
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 import attrs
+from attrs import field, frozen, validators
 
 from voucher_gateway.simulator import (
     Refused,
@@ -21,10 +24,18 @@ from voucher_gateway.simulator import (
     from_records,
     to_records,
 )
-from voucher_gateway_ticketing.simulator.amounts import SellerCurrency
 from voucher_gateway_ticketing.simulator.ledger import CheckoutRedemption, StoredVoucher, ledger_entry
-from voucher_gateway_ticketing.simulator.options import TicketingOptions
-from voucher_gateway_ticketing.simulator.requests import (
+from voucher_gateway_ticketing.simulator.responses import (
+    Document,
+    DocumentWriter,
+    RefusalBodies,
+    bad_request,
+    http_error,
+    with_body,
+)
+from voucher_gateway_ticketing.simulator.scalars import SellerCurrency
+from voucher_gateway_ticketing.simulator.seeding import make_vouchers, random_code, random_id
+from voucher_gateway_ticketing.simulator.validation import (
     read_amount,
     read_code,
     read_fields,
@@ -32,8 +43,44 @@ from voucher_gateway_ticketing.simulator.requests import (
     read_valid_until,
     single,
 )
-from voucher_gateway_ticketing.simulator.responses import Document, DocumentWriter, bad_request, http_error, with_body
-from voucher_gateway_ticketing.simulator.seeding import make_vouchers, random_code, random_id
+
+CodeFilter = Literal["exact", "prefix", "case-insensitive"]
+ListOrder = Literal["oldest-first", "newest-first"]
+
+
+def _require_currency(_owner: object, _attribute: object, code: str) -> None:
+    SellerCurrency.of(code)
+
+
+@frozen(kw_only=True)
+class TicketingOptions(SimulatorOptions):
+    """The common options and this vendor's own.
+
+    Attributes:
+        seller_currency: ISO 4217 code of the seller's currency, which prices every voucher.
+        show_id: vouchers carry an `_id`, which no document shows; otherwise only the look-up by code does.
+        float_noise: balances are computed in binary floating point, such as 29.999999999999996.
+        allow_duplicate_codes: a code can be created twice; what the vendor does is not documented.
+        code_filter: how the list compares codes; not documented.
+        list_order: not documented either.
+        negative_redemptions: transactions show amounts with a minus; their sign is not documented.
+        refusal_bodies: what a 400 or 404 has for a body, which no document says of the voucher calls: the shape that is
+            described elsewhere, another JSON object, a text, or nothing.
+        unknown_code_is_invalid: the look-up answers 200 with `invalid` for a code that does not exist, not 404.
+    """
+
+    seller_currency: str = field(default="EUR", validator=_require_currency)
+    show_id: bool = True
+    float_noise: bool = False
+    allow_duplicate_codes: bool = False
+    code_filter: CodeFilter = field(default="exact", validator=validators.in_(("exact", "prefix", "case-insensitive")))
+    list_order: ListOrder = field(default="oldest-first", validator=validators.in_(("oldest-first", "newest-first")))
+    negative_redemptions: bool = False
+    refusal_bodies: RefusalBodies = field(
+        default="described", validator=validators.in_(("described", "message", "text", "empty"))
+    )
+    unknown_code_is_invalid: bool = False
+
 
 _NEW_FIELDS: Final = ("amount", "code", "validUntil")
 _UPDATE_FIELDS: Final = ("amount", "validUntil")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voucher_gateway_ticketing.simulator.amounts import LARGEST_MINOR_UNITS, NotAnAmount, SellerCurrency
+from voucher_gateway_ticketing.simulator.scalars import LARGEST_MINOR_UNITS, NotAnAmount, SellerCurrency
 
 if TYPE_CHECKING:
     import requests

@@ -1,5 +1,9 @@
-"""The seller's currency: amounts as whole minor units inside, as JSON numbers with exact digits outside."""
+"""Amounts and instants as this vendor writes them."""
 
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import attrs
@@ -21,7 +25,7 @@ class SellerCurrency:
     places: int
 
     @classmethod
-    def of(cls, code: str) -> "SellerCurrency":
+    def of(cls, code: str) -> SellerCurrency:
         """The currency of an ISO 4217 code such as `EUR`; raises ValueError for anything else."""
         places = Currency(code).exponent
         if places is None:
@@ -67,3 +71,30 @@ class SellerCurrency:
         sign = "-" if minor < 0 else ""
         whole, rest = divmod(abs(minor), 10**self.places)
         return f"{sign}{whole}.{rest:0{self.places}d}"
+
+
+_DATE_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.(?P<fraction>[0-9]+))?"
+    r"(?P<offset>[Zz]|[+-][0-9]{2}:[0-5][0-9])"
+)
+
+
+def parse_instant(text: str) -> datetime:
+    """The instant, cut to milliseconds, in UTC; raises ValueError for a naive one and for anything else.
+
+    The schema says `date-time`, which is RFC 3339 with an offset; that others are refused is not documented.
+    """
+    match = _DATE_TIME.fullmatch(text)
+    if match is None:
+        raise ValueError("not an RFC 3339 date-time with an offset")
+    milliseconds = (match["fraction"] or "").ljust(3, "0")[:3]
+    offset = "+00:00" if match["offset"] in "Zz" else match["offset"]
+    try:
+        return datetime.fromisoformat(f"{text[:19]}.{milliseconds}{offset}").astimezone(UTC)
+    except OverflowError:  # 9999-12-31T23:59:59-01:00 lies in the year 10000
+        raise ValueError("outside the years 1 to 9999") from None
+
+
+def write_instant(moment: datetime) -> str:
+    """The instant with exactly three decimals of a second and Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

@@ -1,5 +1,7 @@
 """What a client sent, read by the limits that the vendor documents; anything else is refused with 400."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Collection
 from datetime import datetime
@@ -9,9 +11,8 @@ from typing import Final, cast
 import attrs
 
 from voucher_gateway.simulator import InvalidJson, Request
-from voucher_gateway_ticketing.simulator.amounts import NotAnAmount, SellerCurrency
-from voucher_gateway_ticketing.simulator.instants import parse_instant
 from voucher_gateway_ticketing.simulator.responses import bad_request
+from voucher_gateway_ticketing.simulator.scalars import NotAnAmount, SellerCurrency, parse_instant
 
 DEFAULT_TOP: Final = 25  # vendor page
 LARGEST_TOP: Final = 1000  # seed; the vendor's introduction says 100
