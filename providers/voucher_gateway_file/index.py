@@ -9,61 +9,94 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final
+
+import attrs
 
 from voucher_gateway.provider_api import Code, DuplicateCode, MalformedResponse, Voucher
-from voucher_gateway_file.records import LONGEST, Record, records
-from voucher_gateway_file.voucher_record import Object, Problem, problems_of, voucher_from
+from voucher_gateway_file.formats import FileFormat, file_error
+from voucher_gateway_file.voucher_record import problems_of, voucher_from
+
+LONGEST: Final = 1 << 20
+"""The most bytes of one record; an unclosed quote must not swallow a whole file."""
+
+BOM: Final = b"\xef\xbb\xbf"
+
+
+@attrs.frozen
+class Record:
+    """One record.
+
+    Attributes:
+        line: the number of its first line, from 1.
+        start: where it begins in the file, in bytes.
+        end: where the next one begins.
+        body: its bytes, the line break included if it has one.
+        closed: whether it is complete as far as line breaks and quotes tell.
+    """
+
+    line: int
+    start: int
+    end: int
+    body: bytes
+    closed: bool
+
+
+@attrs.frozen
+class NewLine:
+    """A record that is to be written. Its repr does not show the record.
+
+    Attributes:
+        body: its bytes, the line break included.
+    """
+
+    body: bytes = attrs.field(repr=False)
+
+
+def records(file: BinaryIO, *, start: int, line: int, quoted: bool) -> Iterator[Record]:
+    """Give the records of a file from a place on. Blank lines and a byte order mark are passed over.
+
+    Args:
+        file: is read from `start` on, record by record.
+        start: where a record begins, in bytes.
+        line: the number of that line.
+        quoted: whether line breaks within double quotes belong to the record (CSV).
+    """
+    file.seek(start)
+    if start == 0 and file.read(len(BOM)) == BOM:
+        start = len(BOM)
+    file.seek(start)
+    while body := _next(file, quoted):
+        end = start + len(body)
+        if body.strip(b" \t\r\n"):
+            closed = body.endswith(b"\n") and not (quoted and _is_open(body))
+            yield Record(line, start, end, body, closed)
+        line += body.count(b"\n")
+        start = end
+
+
+def _next(file: BinaryIO, quoted: bool) -> bytes:
+    body = file.readline(LONGEST + 1)
+    if not quoted or not _is_open(body):
+        return body
+    parts = [body]
+    length, is_open = len(body), True
+    while is_open and length <= LONGEST and (rest := file.readline(LONGEST + 1)):
+        parts.append(rest)
+        length += len(rest)
+        is_open ^= _is_open(rest)
+    return b"".join(parts)
+
+
+def _is_open(body: bytes) -> bool:
+    """Whether a quote is left open: RFC 4180 writes quotes within a cell twice."""
+    return body.count(b'"') % 2 == 1
+
 
 MAX_PROBLEMS: Final = 200
 """The most problems of a file that are reported."""
 _MAX_QUOTED: Final = 20
 """The most of them that the message itself has; `MalformedResponse.problems` has them all."""
-
-
-def file_error(message: str, problems: Sequence[str]) -> MalformedResponse:
-    """Return the error of a file that its owner has to correct: no vendor and no adapter is at fault."""
-    error = MalformedResponse(message, problems=tuple(problems))
-    error.add_note("Correct the file at these places, then run the same command again.")
-    return error
-
-
-class FileFormat(Protocol):
-    """One of the two formats of a file."""
-
-    @property
-    def allows_quoted_line_breaks(self) -> bool:
-        """Whether line breaks within double quotes belong to a record."""
-        ...
-
-    @property
-    def header(self) -> bool:
-        """Whether a file begins with the names of its columns."""
-        ...
-
-    def columns(self, body: bytes) -> Sequence[str]:
-        """Return the names of the columns in a header."""
-        ...
-
-    def parse(self, body: bytes, columns: Sequence[str]) -> tuple[Object, list[Problem]]:
-        """Return the object of a record, and its problems."""
-        ...
-
-    def place(self, where: str) -> str:
-        """Return the words of a message for a place in an object."""
-        ...
-
-    def could_be_cut_off(self, body: bytes) -> bool:
-        """Return whether this can be the beginning of a record that a killed writer left."""
-        ...
-
-    def top(self) -> bytes:
-        """Return the beginning of a new file."""
-        ...
-
-    def line(self, given: Object, columns: Sequence[str]) -> bytes:
-        """Return an object as a record."""
-        ...
 
 
 class FileIndex:

@@ -11,8 +11,8 @@ from typing import Final
 import attrs
 
 from voucher_gateway.provider_api import Interval, InvalidRequest, NewVoucher, Status, Validity, Voucher, now
-from voucher_gateway_file.index import FileFormat
-from voucher_gateway_file.records import LONGEST, NewLine
+from voucher_gateway_file.formats import FileFormat
+from voucher_gateway_file.index import LONGEST, NewLine
 from voucher_gateway_file.voucher_record import Object, object_from, problems_of, voucher_from
 
 _DAYS: Final = {Interval.DAYS: 1, Interval.WEEKS: 7}

@@ -76,7 +76,7 @@ def test_a_record_that_is_not_there_was_not_written(open_file: Open, either_name
 def test_while_a_writer_holds_the_lock_absence_proves_nothing(
     open_file: Open, new: New, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("voucher_gateway_file.file_lock.WAIT_S", 0.05)
+    monkeypatch.setattr("voucher_gateway_file.file_store.WAIT_S", 0.05)
     provider = open_file(reveal=True)
     intent = _issued(provider, new(), kill=True)
     with (tmp_path / "vouchers.jsonl").open("rb") as writer:

@@ -66,7 +66,7 @@ def test_only_one_of_many_processes_gets_a_code(
 def test_a_file_that_somebody_keeps_locked_is_surely_not_written(
     open_file: Open, new: New, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("voucher_gateway_file.file_lock.WAIT_S", 0.05)
+    monkeypatch.setattr("voucher_gateway_file.file_store.WAIT_S", 0.05)
     provider = open_file(text=WHOLE["vouchers.jsonl"], reveal=True)
     with (tmp_path / "vouchers.jsonl").open("rb") as other:
         fcntl.flock(other, fcntl.LOCK_SH)

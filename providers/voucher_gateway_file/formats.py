@@ -1,10 +1,4 @@
-"""The CSV form: RFC 4180 in UTF-8, a header, and flat columns.
-
-An amount is a column of its own, ``initial`` and ``remaining``, both in the one ``currency``; a ``validity`` is text
-such as ``3 years``, a flag ``true`` or ``false``, ``metadata`` is a JSON value and ``links`` a JSON object. A cell
-without anything is a field that is not known. Every cell is written in quotes, and harmless to a spreadsheet, see
-`voucher_gateway_file.csv_format`.
-"""
+"""The two formats of a file of vouchers."""
 
 from __future__ import annotations
 
@@ -12,11 +6,97 @@ import csv
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from voucher_gateway.provider_api import InvalidRequest, MalformedResponse, decode, encode
-from voucher_gateway_file.index import file_error
 from voucher_gateway_file.voucher_record import LIKE_A_NAME, FieldProblem, Object, Problem
+
+
+def file_error(message: str, problems: Sequence[str]) -> MalformedResponse:
+    """Return the error of a file that its owner has to correct: no vendor and no adapter is at fault."""
+    error = MalformedResponse(message, problems=tuple(problems))
+    error.add_note("Correct the file at these places, then run the same command again.")
+    return error
+
+
+class FileFormat(Protocol):
+    """One of the two formats of a file."""
+
+    @property
+    def allows_quoted_line_breaks(self) -> bool:
+        """Whether line breaks within double quotes belong to a record."""
+        ...
+
+    @property
+    def header(self) -> bool:
+        """Whether a file begins with the names of its columns."""
+        ...
+
+    def columns(self, body: bytes) -> Sequence[str]:
+        """Return the names of the columns in a header."""
+        ...
+
+    def parse(self, body: bytes, columns: Sequence[str]) -> tuple[Object, list[Problem]]:
+        """Return the object of a record, and its problems."""
+        ...
+
+    def place(self, where: str) -> str:
+        """Return the words of a message for a place in an object."""
+        ...
+
+    def could_be_cut_off(self, body: bytes) -> bool:
+        """Return whether this can be the beginning of a record that a killed writer left."""
+        ...
+
+    def top(self) -> bytes:
+        """Return the beginning of a new file."""
+        ...
+
+    def line(self, given: Object, columns: Sequence[str]) -> bytes:
+        """Return an object as a record."""
+        ...
+
+
+_BEGINNING: Final = b'{"id":"'
+"""What all lines of ours begin with: the id comes first, and nothing is spaced out."""
+
+
+class JsonLines:
+    """Reads and writes lines of JSON."""
+
+    allows_quoted_line_breaks: Final = False
+    header: Final = False
+
+    def columns(self, body: bytes) -> Sequence[str]:
+        """Return the names of the columns: JSON has none."""
+        raise AssertionError(body)
+
+    def parse(self, body: bytes, columns: Sequence[str]) -> tuple[Object, list[Problem]]:  # noqa: ARG002 - see `CsvFormat`
+        """Return the object of a line, and what is wrong with it."""
+        try:
+            record = decode(body, what="line")
+        except MalformedResponse as error:
+            return {}, [("", error.message.removeprefix("the line "))]
+        if not isinstance(record, dict):
+            return {}, [("", "is not a JSON object")]
+        return record, []
+
+    def place(self, where: str) -> str:
+        """Return a place in an object as it is: a path of names."""
+        return where
+
+    def could_be_cut_off(self, body: bytes) -> bool:
+        """Whether this can be the beginning of a line of ours: any other incomplete line is a mistake."""
+        return body.startswith(_BEGINNING) or _BEGINNING.startswith(body) or not body.strip(b"\0")
+
+    def top(self) -> bytes:
+        """Return what a new file begins with."""
+        return b""
+
+    def line(self, given: Object, columns: Sequence[str]) -> bytes:  # noqa: ARG002 - see `CsvFormat`
+        """Return an object as a line."""
+        return encode(given) + b"\n"
+
 
 _SIGNS: Final = "=+\\-@＝＋－＠﹦﹢﹣﹫⁼⁺⁻₌₊₋−"
 """What a formula begins with, and what some program or other reads as that: full-width, small, raised and lowered
@@ -86,7 +166,13 @@ _OURS: Final = re.compile(rb'(?:"(?:[^"]|"")*+",)*+(?:"(?:[^"]|"")*+"?\r?)?\x00*
 
 
 class CsvFormat:
-    """Reads and writes rows."""
+    """Reads and writes rows of CSV: RFC 4180 in UTF-8, a header, and flat columns.
+
+    The amounts have a column each, ``initial`` and ``remaining``, and share one column ``currency``. A ``validity`` is
+    text such as ``3 years``, a flag is ``true`` or ``false``, ``metadata`` is a JSON value and ``links`` a JSON object.
+    An empty cell is a field that is not known. Every cell is written in quotes, and a spreadsheet does not read it as a
+    formula (`escape_formula`).
+    """
 
     allows_quoted_line_breaks: Final = True
     header: Final = True
