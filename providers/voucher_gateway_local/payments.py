@@ -20,10 +20,10 @@ from voucher_gateway.provider_api import (
     WrongPin,
     format_micros,
 )
-from voucher_gateway_local.calls import Written
 from voucher_gateway_local.ledger import Call, LockedVoucher
 from voucher_gateway_local.mapping import entry_of, money_of
 from voucher_gateway_local.statements import END_OF, ENTRY, GIVEN_BACK, Row
+from voucher_gateway_local.transactions import Written
 from voucher_gateway_local.vault import Vault, same_pin
 
 

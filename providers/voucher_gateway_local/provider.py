@@ -41,13 +41,13 @@ from voucher_gateway.provider_api import (
 )
 from voucher_gateway.storage.files import mode_warning
 from voucher_gateway_local import mapping, payments, resolution, validation, vouchers
-from voucher_gateway_local.calls import Changes, Written
 from voucher_gateway_local.capabilities import DECLARED, capabilities_of
 from voucher_gateway_local.ledger import Call
 from voucher_gateway_local.listing import Pages, check_query, listing
 from voucher_gateway_local.open import OpenDatabase, absolute_url, host_of, open_book
 from voucher_gateway_local.settings import LocalSettings
 from voucher_gateway_local.statements import MOVEMENTS, SHOWN_BY_FINGERPRINT, SHOWN_BY_ID, Row
+from voucher_gateway_local.transactions import Changes, Written
 from voucher_gateway_local.vault import Vault
 
 

@@ -24,7 +24,6 @@ from voucher_gateway.provider_api import (
     format_micros,
 )
 from voucher_gateway_local import validation
-from voucher_gateway_local.calls import Written
 from voucher_gateway_local.ledger import Call, LockedVoucher
 from voucher_gateway_local.mapping import state_of
 from voucher_gateway_local.settings import ALPHABET, LocalSettings
@@ -37,6 +36,7 @@ from voucher_gateway_local.statements import (
     Row,
     insert_voucher,
 )
+from voucher_gateway_local.transactions import Written
 from voucher_gateway_local.vault import Vault
 
 _ID_LENGTH: Final = 20

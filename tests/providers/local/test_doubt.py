@@ -55,7 +55,7 @@ def test_every_changing_call_is_announced_once_before_anything_is_written(either
     held, other = either_till.reserve("GIFT-1"), either_till.reserve("GIFT-1")
     taken = either_till.redeem("GIFT-1")
     spare = either_till.issue("5.00")
-    calls: dict[str, Callable[[], Any]] = {
+    transactions: dict[str, Callable[[], Any]] = {
         "issue": lambda: either_till.issue(reference="x"),
         "activate": lambda: own.activate(made.id, reference="x"),
         "deactivate": lambda: own.deactivate(spare.id, reference="x"),
@@ -67,7 +67,7 @@ def test_every_changing_call_is_announced_once_before_anything_is_written(either
         "redeem": lambda: either_till.redeem("GIFT-1", "3.00", reference="x"),
         "refund": lambda: own.refund(taken, eur("2.00"), reference="x"),
     }
-    for name, call in calls.items():
+    for name, call in transactions.items():
         before = len(either_till.rows("local_entries"))
         seen: list[int] = []
         told = Told(lambda seen=seen: seen.append(len(either_till.rows("local_entries"))))  # type: ignore[misc]  # bound
@@ -153,9 +153,7 @@ def held_open(till: Till, code: str, reference: str) -> Iterator[int]:
 
             return real(database, intent, acted)
 
-        from voucher_gateway_local import calls
-
-        vars(calls)["commit_once"] = freezing
+        vars(transactions)["commit_once"] = freezing
         try:
             till.provider.redeem(code, eur("10.00"), reference=reference)
         finally:
@@ -253,12 +251,12 @@ def test_a_database_that_is_away_did_nothing(make_till: MakeTill, postgres_url: 
     code = till.code()
     with psycopg.connect(postgres_url, autocommit=True) as admin:
         admin.execute("ALTER TABLE local_entries RENAME TO away")
-        calls: list[Callable[[], object]] = [
+        transactions: list[Callable[[], object]] = [
             lambda: till.redeem(code),
             lambda: till.provider.find(code),
             lambda: list(till.provider.vouchers()),
         ]
-        for call in calls:
+        for call in transactions:
             with pytest.raises(DatabaseUnavailable) as caught:
                 call()
             assert (caught.value.outcome, caught.value.retry_safe) == ("not_executed", True)

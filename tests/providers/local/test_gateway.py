@@ -108,9 +108,9 @@ def test_a_killed_worker_is_found_out_about_for_certain(make_gateway: MakeGatewa
         warnings.simplefilter("ignore", DeprecationWarning)  # the child starts no thread of the parent's
         child = os.fork()
     if child == 0:
-        from voucher_gateway_local import calls
+        from voucher_gateway_local import transactions
 
-        real = vars(calls)["commit_once"]
+        real = vars(transactions)["commit_once"]
 
         def dying(database: Any, intent: Any, act: Callable[[Any], Any]) -> Any:
             def acted(connection: Any) -> Any:
@@ -122,7 +122,7 @@ def test_a_killed_worker_is_found_out_about_for_certain(make_gateway: MakeGatewa
             real(database, intent, acted)
             os.kill(os.getpid(), signal.SIGKILL)
 
-        vars(calls)["commit_once"] = dying
+        vars(transactions)["commit_once"] = dying
         gateway.redeem("own", code, eur("10.00"), reference="a")
         os._exit(1)
     os.waitpid(child, 0)

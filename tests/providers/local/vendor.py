@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from voucher_gateway.provider_api import DatabaseUnavailable, Intent, Money, NewVoucher, exponent, format_micros
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.testing.harness.vendor import ACCOUNT, PAGE_SIZE, select_settings
-from voucher_gateway_local import LocalProvider, LocalSettings, calls, provider, resolution
+from voucher_gateway_local import LocalProvider, LocalSettings, provider, resolution, transactions
 from voucher_gateway_local.tables import VOUCHERS
 
 KEY: Final = "a-key-for-the-contract-of-own-vouchers"
@@ -115,7 +115,7 @@ class LocalVendor:
         self._patch.setattr(
             provider, "open_book", self._labelled("GET the keys", vars(provider)["open_book"], once=True)
         )
-        self._patch.setattr(calls, "commit_once", self._changing(vars(calls)["commit_once"]))
+        self._patch.setattr(transactions, "commit_once", self._changing(vars(transactions)["commit_once"]))
         self._patch.setattr(
             resolution, "find_committed", self._labelled("GET a reference", vars(resolution)["find_committed"])
         )
