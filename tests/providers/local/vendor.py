@@ -60,9 +60,14 @@ class LocalVendor:
         self.clear_faults()
         self._made: list[LocalProvider] = []
         self._patch = pytest.MonkeyPatch()
+        if url is None and vouchers in _stocked_files:
+            (self._folder / "own.db").write_bytes(_stocked_files[vouchers])
         with closing(Database(self._url, VOUCHERS)) as database:
             self._shown = database.safe_url
-        self._stock(vouchers)
+        if url is not None or vouchers not in _stocked_files:
+            self._stock(vouchers)
+        if url is None:
+            _stocked_files.setdefault(vouchers, (self._folder / "own.db").read_bytes())
         self._ahead.write_text("0")
         self._watch()
 
@@ -83,7 +88,18 @@ class LocalVendor:
             (wrapped,) = _rows(connection, "SELECT wrapped FROM local_keys ORDER BY number")
             cipher = AESGCM(_opened(_wrapping(), wrapped["wrapped"], b"")[32:])
             rows = _rows(connection, "SELECT * FROM local_vouchers WHERE deleted_at IS NULL ORDER BY number")
-            return [self._entry(connection, row, cipher) for row in rows]
+            entries: dict[int, list[_Row]] = {row["number"]: [] for row in rows}
+            for entry in _rows(connection, "SELECT * FROM local_entries ORDER BY voucher, seq"):
+                entries.setdefault(entry["voucher"], []).append(entry)
+            held = _rows(
+                connection,
+                "SELECT voucher, sum(amount) AS amount FROM local_holds WHERE ends_at > :now GROUP BY voucher",
+                now=format_micros(self.now()),
+            )
+        amounts_held = {row["voucher"]: int(row["amount"]) for row in held}
+        return [
+            describe_voucher(row, entries[row["number"]], amounts_held.get(row["number"], 0), cipher) for row in rows
+        ]
 
     @property
     def request_lines(self) -> list[str]:
@@ -218,47 +234,13 @@ class LocalVendor:
                 taken = own.redeem(new.code or "", spent, new.pin, reference=f"stock-redeem-{number}")
                 if number % 6 == 0:
                     own.refund(taken, reference=f"stock-refund-{number}")
-
-    def _entry(self, connection: sa.Connection, row: _Row, cipher: AESGCM) -> dict[str, Any]:
-        number = row["number"]
-        entries = _rows(connection, "SELECT * FROM local_entries WHERE voucher = :number ORDER BY seq", number=number)
-        (held,) = _rows(
-            connection,
-            "SELECT coalesce(sum(amount), 0) AS amount FROM local_holds WHERE voucher = :number AND ends_at > :now",
-            number=number,
-            now=format_micros(self.now()),
-        )
-        code, pin = json.loads(_opened(cipher, row["sealed"], row["id"].encode()))
-
-        def text(minor: int) -> str:
-            return f"{Decimal(minor).scaleb(-exponent(row['currency'])):f}"
-
-        return {
-            "id": row["id"],
-            "code": code,
-            "pin": pin,
-            "currency": row["currency"],
-            "initial": text(entries[0]["amount"]),
-            "remaining": text(sum(one["amount"] for one in entries)),
-            "reserved": text(int(held["amount"])),
-            "status": row["status"],
-            "valid_until": row["valid_until"],
-            "movements": [
-                {
-                    "id": f"{one['voucher']}-{one['seq']}",
-                    "kind": one["kind"],
-                    "amount": text(abs(one["amount"])),
-                    "reference": one["reference"],
-                    "at": one["at"],
-                }
-                for one in entries
-                if one["kind"] in ("top_up", "redeem", "capture", "refund")
-            ],
-        }
+        own.close()
 
 
 _CHANGE: Final = "a change"
 _here: Final = threading.local()
+_stocked_files: Final[dict[int, bytes]] = {}
+"""The SQLite file of a new vendor, by the number of its vouchers. A later vendor begins with a copy."""
 
 
 def _rows(connection: sa.Connection, question: str, **values: object) -> list[_Row]:
@@ -280,3 +262,34 @@ def _wrapping() -> AESGCM:
 def _opened(cipher: AESGCM, sealed: str, about: bytes) -> bytes:
     raw = base64.b64decode(sealed)
     return cipher.decrypt(raw[:12], raw[12:], about)
+
+
+def describe_voucher(row: _Row, entries: list[_Row], held: int, cipher: AESGCM) -> dict[str, Any]:
+    """Return a voucher as the ledger shows it."""
+    code, pin = json.loads(_opened(cipher, row["sealed"], row["id"].encode()))
+
+    def text(minor: int) -> str:
+        return f"{Decimal(minor).scaleb(-exponent(row['currency'])):f}"
+
+    return {
+        "id": row["id"],
+        "code": code,
+        "pin": pin,
+        "currency": row["currency"],
+        "initial": text(entries[0]["amount"]),
+        "remaining": text(sum(entry["amount"] for entry in entries)),
+        "reserved": text(held),
+        "status": row["status"],
+        "valid_until": row["valid_until"],
+        "movements": [
+            {
+                "id": f"{entry['voucher']}-{entry['seq']}",
+                "kind": entry["kind"],
+                "amount": text(abs(entry["amount"])),
+                "reference": entry["reference"],
+                "at": entry["at"],
+            }
+            for entry in entries
+            if entry["kind"] in ("top_up", "redeem", "capture", "refund")
+        ],
+    }
