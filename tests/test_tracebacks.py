@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from voucher_gateway.errors import InvalidRequest, VoucherGatewayError
-from voucher_gateway.tracebacks import ErrorContext, drop_frames, hide_arguments, hide_frames, hide_init_arguments
+from voucher_gateway.masking import ErrorContext, drop_frames, hide_arguments, hide_frames, hide_init_arguments
 
 
 def functions_of(error: BaseException) -> list[str]:

@@ -18,11 +18,10 @@ import attrs
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.masking import Code, Pin
-from voucher_gateway.models.requests import NewVoucher, VoucherChanges
+from voucher_gateway.models.requests import NewVoucher, VoucherChanges, nfc, nfc_or_none, require_name
 from voucher_gateway.models.results import Deletion, Redemption, Refund, RefundLimit, Release, Reservation, TopUp
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money, positive
-from voucher_gateway.nfc import nfc, nfc_or_none, require_name
 from voucher_gateway.outcome import Result
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.steps import StepRunner

@@ -1,14 +1,22 @@
-"""Text that must not be seen: codes, PINs, secrets and tokens.
+"""Keeps codes, PINs, secrets and tokens out of logs, messages and error trackers.
 
-A voucher's code is bearer money: who reads it can spend it. These types therefore show a mask wherever text
-usually leaks (``repr``, ``str``, format strings, log arguments, errors, tables, pickles) and give the plain text
-only to an explicit `reveal`.
+A voucher's code is bearer money: whoever reads it can spend it. The masked types show a mask wherever text usually
+leaks (``repr``, ``str``, format strings, log arguments, errors, tables, pickles). Only `reveal` gives the plain text.
+
+An error tracker sends the local variables of frames. A frame that holds a code, a PIN or a secret must therefore not
+stay on an error's traceback. The second part of this module removes such frames.
 """
 
 from __future__ import annotations
 
+import functools
 import hmac
-from typing import Final, NoReturn, Self, final
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, NoReturn, ParamSpec, Self, TypeVar, final
+
+from voucher_gateway.errors import VoucherGatewayError
 
 MASK: Final = "••••"
 
@@ -134,3 +142,89 @@ class Secret(Masked):
     """A client secret, API key or access token. Shows nothing of itself."""
 
     __slots__ = ()
+
+
+# --- errors without the frames that hold a text in plain ---
+
+P = ParamSpec("P")
+T = TypeVar("T")
+E = TypeVar("E", bound=BaseException)
+C = TypeVar("C", bound=type)
+
+
+def drop_frames(error: E) -> E:
+    """Remove an error's traceback, cause and context, and return the error itself.
+
+    Raise it again after the `except` block that caught it. Its traceback then begins at the frame that raises it.
+    """
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
+class HiddenFrames:
+    """A `with` block whose `VoucherGatewayError` comes without the frames of the block; see `hide_frames`."""
+
+    def __enter__(self) -> None:
+        self._handled = sys.exception()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        handled, self._handled = self._handled, None
+        if isinstance(error, VoucherGatewayError):
+            drop_frames(error).__context__ = handled
+
+
+def hide_frames() -> HiddenFrames:
+    """Return a context manager for code whose local variables hold a code, a PIN or a secret in plain text.
+
+    The traceback of a `VoucherGatewayError` that leaves the block ends at the caller of the function that has the
+    block. Every other error is a bug, and keeps its frames.
+    """
+    return HiddenFrames()
+
+
+class ErrorContext(HiddenFrames):
+    """A `with` block whose errors name an account and an operation, and come without the frames of the block."""
+
+    def __init__(self, *, account: str | None = None, operation: str | None = None) -> None:
+        """Make it; a name that is None, or that an error has already, is left as it is."""
+        self._account = account
+        self._operation = operation
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, traceback)
+        if isinstance(error, VoucherGatewayError):
+            error.with_context(account=self._account, operation=self._operation)
+
+
+def hide_arguments(function: Callable[P, T]) -> Callable[P, T]:
+    """Decorate a function whose arguments may hold a code, a PIN or a secret in plain text.
+
+    A `VoucherGatewayError` that it raises has neither the function's frames nor its arguments.
+    """
+    return _hide_arguments(function, VoucherGatewayError)
+
+
+def hide_init_arguments(cls: C) -> C:
+    """Decorate a class whose constructor takes codes, PINs or secrets in plain text, as `hide_arguments` does.
+
+    A `TypeError` that names a wrong argument has no frames either.
+    """
+    cls.__init__ = _hide_arguments(cls.__init__, VoucherGatewayError, TypeError)  # type: ignore[misc]  # see above
+    return cls
+
+
+def _hide_arguments(function: Callable[P, T], *kinds: type[Exception]) -> Callable[P, T]:
+    @functools.wraps(function)
+    def call(*args: P.args, **keywords: P.kwargs) -> T:
+        try:
+            return function(*args, **keywords)
+        except kinds as error:
+            failure = drop_frames(error)
+        del args, keywords
+        raise failure
+
+    return call

@@ -73,9 +73,14 @@ from voucher_gateway.listing.listing import Listing as Listing
 from voucher_gateway.listing.page import ListingReport as ListingReport
 from voucher_gateway.listing.page import Page as Page
 from voucher_gateway.masking import Code as Code
+from voucher_gateway.masking import ErrorContext as ErrorContext
 from voucher_gateway.masking import Masked as Masked
 from voucher_gateway.masking import Pin as Pin
 from voucher_gateway.masking import Secret as Secret
+from voucher_gateway.masking import drop_frames as drop_frames
+from voucher_gateway.masking import hide_arguments as hide_arguments
+from voucher_gateway.masking import hide_frames as hide_frames
+from voucher_gateway.masking import hide_init_arguments as hide_init_arguments
 from voucher_gateway.models.presentation import Branding as Branding
 from voucher_gateway.models.presentation import DocumentLayout as DocumentLayout
 from voucher_gateway.models.presentation import FooterColumn as FooterColumn
@@ -121,11 +126,6 @@ from voucher_gateway.setting_types import DatabaseUrl as DatabaseUrl
 from voucher_gateway.setting_types import SecretSource as SecretSource
 from voucher_gateway.setting_types import parse_base_url as parse_base_url
 from voucher_gateway.setting_types import secret_source as secret_source
-from voucher_gateway.tracebacks import ErrorContext as ErrorContext
-from voucher_gateway.tracebacks import drop_frames as drop_frames
-from voucher_gateway.tracebacks import hide_arguments as hide_arguments
-from voucher_gateway.tracebacks import hide_frames as hide_frames
-from voucher_gateway.tracebacks import hide_init_arguments as hide_init_arguments
 from voucher_gateway.wire.amounts import AmountFormat as AmountFormat
 from voucher_gateway.wire.amounts import DecimalText as DecimalText
 from voucher_gateway.wire.amounts import FixedScale as FixedScale

@@ -18,8 +18,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from voucher_gateway.errors import ConfigurationError, VoucherGatewayError
-from voucher_gateway.masking import MASK, Secret
-from voucher_gateway.tracebacks import hide_arguments, hide_frames
+from voucher_gateway.masking import MASK, Secret, hide_arguments, hide_frames
 
 SecretShape = str | Secret | Mapping[str, Any] | Callable[[], str | Secret]
 """How a secret may be given: as text, ``{"env": NAME}``, ``{"file": PATH}`` or a callable."""

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection, make_url
 
 from voucher_gateway.provider_api import ConfigurationError, DatabaseUrl, Secret, format_micros, now
 from voucher_gateway.storage.engine import Database
-from voucher_gateway.storage.key_file import MIN_KEY_BYTES, key_file, make_key, read_key
+from voucher_gateway.storage.files import MIN_KEY_BYTES, key_file, make_key, read_key
 from voucher_gateway.storage.locks import lock_in_transaction
 from voucher_gateway_local.settings import LocalSettings
 from voucher_gateway_local.tables import VOUCHERS, keys, vouchers

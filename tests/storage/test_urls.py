@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from voucher_gateway.provider_api import ConfigurationError
-from voucher_gateway.storage.urls import normalize, safe_text
+from voucher_gateway.storage.engine import normalize, safe_text
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,9 @@ from voucher_gateway import registry
 from voucher_gateway.config.provider_settings import ConfigProblems, Where, did_you_mean, read_settings, toml_type_name
 from voucher_gateway.emulation.registry import RISKS
 from voucher_gateway.errors import ConfigurationError
+from voucher_gateway.masking import hide_arguments
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.setting_types import DatabaseUrl, SecretSource
-from voucher_gateway.tracebacks import hide_arguments
 
 CONFIG_VARIABLE: Final = "VOUCHER_GATEWAY_CONFIG"
 """The environment variable that names the config file of the command line."""

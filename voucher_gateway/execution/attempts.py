@@ -24,14 +24,13 @@ from voucher_gateway.errors import (
     VoucherNotFound,
 )
 from voucher_gateway.execution.resolution import is_other_voucher
-from voucher_gateway.integrity import OTHER_VOUCHER, voucher_id_of
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import tag_of
 from voucher_gateway.journal.records import HoldRequest, OperationRecord, RequestResult
 from voucher_gateway.journal.resolution_queries import note_changed_reference
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.results import Redemption, Reservation, TopUp
-from voucher_gateway.outcome import Effect, Intent, Result
+from voucher_gateway.outcome import OTHER_VOUCHER, Effect, Intent, Result, voucher_id_of
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_before_send_hook
 from voucher_gateway.steps import Step, T

@@ -17,7 +17,6 @@ from voucher_gateway.errors import (
     VoucherGatewayError,
 )
 from voucher_gateway.instants import now
-from voucher_gateway.integrity import OTHER_VOUCHER
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import tag_of
 from voucher_gateway.journal.queries import OVERWRITE
@@ -41,7 +40,7 @@ from voucher_gateway.models.results import (
     convert_result,
 )
 from voucher_gateway.models.voucher import Voucher
-from voucher_gateway.outcome import Effect, Intent, Outcome, Result
+from voucher_gateway.outcome import OTHER_VOUCHER, Effect, Intent, Outcome, Result
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.steps import overwrite_id
 

@@ -40,9 +40,9 @@ from voucher_gateway.gateway.refunds import (
     refundable_amount,
 )
 from voucher_gateway.listing.listing import Listing
-from voucher_gateway.masking import Code, Pin
+from voucher_gateway.masking import Code, Pin, hide_arguments
 from voucher_gateway.models.presentation import Presentation
-from voucher_gateway.models.requests import NewVoucher, VoucherChanges, VoucherQuery
+from voucher_gateway.models.requests import NewVoucher, VoucherChanges, VoucherQuery, nfc
 from voucher_gateway.models.results import (
     Balance,
     Deletion,
@@ -55,10 +55,8 @@ from voucher_gateway.models.results import (
 )
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money, positive
-from voucher_gateway.nfc import nfc
 from voucher_gateway.outcome import Result
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.tracebacks import hide_arguments
 
 if TYPE_CHECKING:
     # A journal needs SQLAlchemy, which takes longer to import than everything else. What needs it is imported late.

@@ -13,9 +13,9 @@ from voucher_gateway.commands import RefundMovedVoucher, RefundRedemption
 from voucher_gateway.emulation.registry import unsupported_error
 from voucher_gateway.errors import ConfigurationError, InvalidRequest, UnsupportedOperation
 from voucher_gateway.gateway.account import Account
+from voucher_gateway.models.requests import MAX_REFERENCE_LENGTH
 from voucher_gateway.models.results import Redemption, RefundLimit
 from voucher_gateway.money import Money
-from voucher_gateway.nfc import MAX_REFERENCE_LENGTH
 
 if TYPE_CHECKING:
     # A journal needs SQLAlchemy, which is imported only when a journal is opened.

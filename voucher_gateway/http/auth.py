@@ -21,9 +21,8 @@ import attrs
 from voucher_gateway import fork_safety
 from voucher_gateway.errors import AuthenticationFailed, ConfigurationError, MalformedResponse, ProviderUnavailable
 from voucher_gateway.http.messages import Response
-from voucher_gateway.masking import Masked, Secret
+from voucher_gateway.masking import Masked, Secret, hide_frames
 from voucher_gateway.setting_types import SecretSource
-from voucher_gateway.tracebacks import hide_frames
 
 # RFC 6750 calls it b64token; keys of other vendors have other visible characters. A line break would add a header.
 _TOKEN: Final = re.compile(r"[!-~]+")

@@ -29,11 +29,9 @@ from voucher_gateway.http.settings import HttpSettings
 from voucher_gateway.http.transport import USER_AGENT, Transport, TransportError, deadline_in
 from voucher_gateway.http.urls import register_base_url
 from voucher_gateway.instants import now
-from voucher_gateway.integrity import require_voucher
-from voucher_gateway.masking import Secret
-from voucher_gateway.outcome import Effect, Intent
+from voucher_gateway.masking import ErrorContext, Secret
+from voucher_gateway.outcome import Effect, Intent, require_voucher
 from voucher_gateway.request_hooks import notify_before_send, wait_for_rate_limit
-from voucher_gateway.tracebacks import ErrorContext
 
 T = TypeVar("T")
 

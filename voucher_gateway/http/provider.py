@@ -13,8 +13,8 @@ from voucher_gateway.http.client import HttpClient
 from voucher_gateway.http.messages import Request, Response
 from voucher_gateway.http.settings import HttpSettings
 from voucher_gateway.instants import now
+from voucher_gateway.masking import ErrorContext, drop_frames
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.tracebacks import ErrorContext, drop_frames
 
 T = TypeVar("T")
 

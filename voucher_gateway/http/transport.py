@@ -27,8 +27,8 @@ from voucher_gateway.http.deadlines import DeadlineAdapter, DeadlineExceeded, Re
 from voucher_gateway.http.messages import EncodedRequest, Response
 from voucher_gateway.http.outcome_table import TransportFailure
 from voucher_gateway.http.settings import HttpSettings, ReplyLimits
+from voucher_gateway.masking import drop_frames
 from voucher_gateway.setting_types import is_this_machine
-from voucher_gateway.tracebacks import drop_frames
 
 USER_AGENT: Final = "voucher-gateway"
 

@@ -36,14 +36,13 @@ from voucher_gateway.journal.records import (
 from voucher_gateway.journal.refunds import RefundSums, check_refund, refund_sums
 from voucher_gateway.journal.restore_guard import RestoreGuard
 from voucher_gateway.journal.schema import JOURNAL
-from voucher_gateway.masking import Code
+from voucher_gateway.masking import Code, hide_arguments
 from voucher_gateway.models.results import RefundLimit, Release
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Intent, Result
 from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.storage.engine import Database
-from voucher_gateway.tracebacks import hide_arguments
 
 _BATCH: Final = 1000
 

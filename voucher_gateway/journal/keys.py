@@ -21,12 +21,11 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.instants import now
 from voucher_gateway.journal.schema import facts, operations
-from voucher_gateway.masking import Code, Secret
+from voucher_gateway.masking import Code, Secret, hide_frames
 from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.storage.engine import Database
-from voucher_gateway.storage.key_file import MIN_KEY_BYTES, key_file, make_key, read_key
+from voucher_gateway.storage.files import MIN_KEY_BYTES, key_file, make_key, read_key
 from voucher_gateway.storage.locks import lock_in_transaction
-from voucher_gateway.tracebacks import hide_frames
 
 ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """For codes of our own: 32 characters that are not mistaken for one another."""

@@ -16,10 +16,10 @@ from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import Ticket, VoucherGatewayError
 from voucher_gateway.instants import parse_instant
 from voucher_gateway.masking import Code, Pin
+from voucher_gateway.models.requests import nfc
 from voucher_gateway.models.results import Deletion, Redemption, Refund, Release, Reservation, TopUp
 from voucher_gateway.models.voucher import Links, Voucher
 from voucher_gateway.money import Money
-from voucher_gateway.nfc import nfc
 from voucher_gateway.outcome import Effect, Intent, Result
 from voucher_gateway.serialization import make_converter
 from voucher_gateway.wire.json import decode

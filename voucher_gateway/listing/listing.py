@@ -8,9 +8,8 @@ from concurrent.futures import Future
 from typing import Final, Self, TypeAlias, TypeVar
 
 from voucher_gateway.errors import InvalidRequest, MalformedResponse
-from voucher_gateway.listing.page import ListingReport, Page
+from voucher_gateway.listing.page import ListingReport, Page, ResumePoint, key_digest
 from voucher_gateway.listing.prefetch import Prefetcher
-from voucher_gateway.listing.resume_token import ResumePoint, key_digest
 
 T = TypeVar("T")
 

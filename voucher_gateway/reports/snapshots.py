@@ -15,13 +15,13 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.errors import DatabaseUnavailable
 from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.masking import hide_init_arguments
 from voucher_gateway.models.voucher import Status
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.reports.balances import BalanceReader, VoucherBalance
 from voucher_gateway.reports.schema import SNAPSHOTS, balances, snapshots
 from voucher_gateway.storage.engine import Database
-from voucher_gateway.tracebacks import hide_init_arguments
 
 _BATCH: Final = 1000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -10,19 +10,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from voucher_gateway.errors import ConfigurationError, DatabaseUnavailable
 from voucher_gateway.fork_safety import register, renew_if_forked
-from voucher_gateway.storage.connections import BUSY_TIMEOUT_S, SharedConnection, pooled_transaction
-from voucher_gateway.storage.errors import database_errors
+from voucher_gateway.masking import hide_init_arguments
+from voucher_gateway.storage.connections import BUSY_TIMEOUT_S, SharedConnection, database_errors, pooled_transaction
 from voucher_gateway.storage.files import DatabaseFile
 from voucher_gateway.storage.fork import track_session
 from voucher_gateway.storage.locks import AdvisoryLocks, FileLocks, Locks
 from voucher_gateway.storage.schema_upgrade import Schema, upgrade_schema
-from voucher_gateway.storage.urls import normalize, safe_text
-from voucher_gateway.tracebacks import hide_init_arguments
 
 _IDLE_S: Final = 5.0
 
@@ -216,3 +214,48 @@ def _ping(engine: Engine, connection: Any) -> None:
         works = False
     if not works:
         raise sa.exc.DisconnectionError
+
+
+# --- URLs ---
+
+_PLACE = ("host", "port")
+
+
+def normalize(url: str, subject: str) -> sa.URL:
+    """Return a database's URL with the driver that is used here.
+
+    Args:
+        url: as it was given.
+        subject: names it in messages.
+
+    Raises:
+        ConfigurationError: if nothing can be kept there.
+    """
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except (sa.exc.ArgumentError, ValueError):
+        raise ConfigurationError(f"{subject} must be a database URL, such as sqlite:///voucher-gateway.db") from None
+    if backend == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise ConfigurationError(f"{subject} must be a file: what is only in memory is lost when it is needed")
+        if parsed.database.startswith("file:"):
+            raise ConfigurationError(f"{subject} must name an SQLite file by its path, not by a file: URI")
+        # One file has one name from here on: the locks and the key beside it go by that name, and a process may
+        # change its working directory.
+        return parsed.set(drivername="sqlite+pysqlite", database=str(Path(parsed.database).resolve()))
+    if backend in ("postgresql", "postgres"):
+        if "@" in f"{parsed.host}{parsed.database}":  # the tail of a password, which messages would show
+            raise ConfigurationError(
+                f"{subject} has an @ that does not end the password: write those in the password as %40, and / as %2F"
+            )
+        return parsed.set(drivername="postgresql+psycopg")
+    raise ConfigurationError(f"{subject} must be at an sqlite: or postgresql: URL")
+
+
+def safe_text(url: sa.URL) -> str:
+    """Return what names the database in messages: host, port and database. All else may hold a secret."""
+    place = {name: url.query[name] for name in _PLACE if name in url.query}
+    return sa.URL.create(
+        url.drivername, host=url.host, port=url.port, database=url.database, query=place
+    ).render_as_string()

@@ -25,7 +25,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from voucher_gateway.errors import DatabaseUnavailable, OperationInProgress
 from voucher_gateway.fork_safety import call_after_fork, renew_if_forked
-from voucher_gateway.storage.errors import database_errors
+from voucher_gateway.storage.connections import database_errors
 
 log: Final = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from typing import Final, NoReturn
 import attrs
 
 from voucher_gateway.errors import InvalidRequest, MalformedResponse
-from voucher_gateway.tracebacks import drop_frames
+from voucher_gateway.masking import drop_frames
 
 _MAX_EXPONENT: Final = 1000
 """The largest exponent, in scientific notation, of a number that is read. A binary float has 324 at most."""

@@ -15,8 +15,7 @@ from voucher_gateway.concurrency import ordered_map
 from voucher_gateway.errors import AccessDenied, VoucherNotFound
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.listing.listing import Listing
-from voucher_gateway.listing.page import ListingReport
-from voucher_gateway.listing.resume_token import key_digest
+from voucher_gateway.listing.page import ListingReport, key_digest
 from voucher_gateway.masking import Code
 from voucher_gateway.migration.plan.assess import Assessment, Target, assess, kind_of
 from voucher_gateway.migration.plan.code_index import SourceCodes, TargetCodes, fingerprint

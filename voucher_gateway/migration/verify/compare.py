@@ -10,7 +10,7 @@ import attrs
 
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.journal.keys import JournalKeys
-from voucher_gateway.listing.resume_token import key_digest
+from voucher_gateway.listing.page import key_digest
 from voucher_gateway.migration.plan.code_index import fingerprint
 from voucher_gateway.migration.plan.model import PlannedVoucher
 from voucher_gateway.migration.plan.plan_file import Plan

@@ -10,8 +10,7 @@ import pytest
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import Ticket, VoucherGatewayError
-from voucher_gateway.integrity import voucher_id_of
-from voucher_gateway.outcome import Intent
+from voucher_gateway.outcome import Intent, voucher_id_of
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_before_send_hook
 from voucher_gateway.testing.contracts.base import SpendContract, changing
