@@ -19,7 +19,7 @@ from voucher_gateway.journal.records import OperationState
 from voucher_gateway.money import exponent
 from voucher_gateway.reconcile import reconcile
 from voucher_gateway.testing.contracts.base import SpendContract
-from voucher_gateway.testing.harness.calls import changing_of, expect_error
+from voucher_gateway.testing.harness.calls import catch_error, changing_of, expect_error
 from voucher_gateway.testing.harness.child_process import (
     ANSWERED,
     SENDING,
@@ -87,11 +87,12 @@ class CrashContract(SpendContract):
                 attempt = harness.start_case(operation, f"with the fault {fault} at its request {at}")
                 with harness.impatient_gateway() as process:
                     harness.vendor.inject_fault(fault, at)
-                    error = _error_of(lambda: attempt.case.call(process.client, attempt.reference))  # noqa: B023 - called at once
+                    with catch_error() as caught:
+                        attempt.case.call(process.client, attempt.reference)
                     harness.vendor.clear_faults()
-                attempt.judge(error)
+                attempt.judge(caught.error)
                 attempt.repeat()
-                attempt.check(after="repeated", loud=error is not None and error.outcome == "unknown")
+                attempt.check(after="repeated", loud=_is_unknown(caught.error))
 
     @for_promise("S22")
     def test_a_reservation_whose_answer_is_lost_is_made_again_under_its_reference(self, harness: CrashHarness) -> None:
@@ -104,17 +105,15 @@ class CrashContract(SpendContract):
         before = harness.factory.snapshot().remaining(voucher_id)
         with harness.impatient_gateway() as process:
             harness.vendor.inject_fault("commit-then-drop", at)
-            error = _error_of(lambda: attempt.call(process.client))
+            with catch_error() as caught:
+                attempt.call(process.client)
             harness.vendor.clear_faults()
-            require(
-                error is not None and error.outcome == "unknown",
-                f"{attempt.name}: its outcome is not unknown",
-            )
+            require(_is_unknown(caught.error), f"{attempt.name}: its outcome is not unknown")
             try:
-                held = attempt.call(process.client)
+                reservation = attempt.call(process.client)
             except VoucherGatewayError as error:
                 fail(f"{attempt.name}: the repeat raised {type(error).__name__}: {error.message}")
-            process.client.capture(held, reference=harness.factory.reference())
+            process.client.capture(reservation, reference=harness.factory.reference())
         taken = before - harness.factory.snapshot().remaining(voucher_id)
         require(taken == attempt.case.money, f"{attempt.name}, made again and captured: {taken} was taken")
 
@@ -128,7 +127,8 @@ class CrashContract(SpendContract):
             with run_with_signal(harness.vendor, harness.url, attempt.call, at, signal.SIGSTOP) as child:
                 require_reached(child, attempt.name)
                 child.wait_frozen()
-                expect_error(attempt.perform, f"{attempt.name}: a repeat by another process", OperationInProgress)
+                with expect_error(f"{attempt.name}: a repeat by another process", OperationInProgress):
+                    attempt.perform()
                 harness.recover(advancing=False)
                 require(attempt.state is OperationState.OPEN, f"{attempt.name}: recovery took it from a living process")
                 child.resume()
@@ -153,12 +153,9 @@ class CrashContract(SpendContract):
                 attempt.case.times() == int(attempt.case.visible_in_ledger),
                 f"{attempt.name}: it happened {attempt.case.times()} times",
             )
-            if (other := attempt.case.with_other_amount) is not None:
-                expect_error(
-                    lambda: other(harness.process.client, attempt.reference),  # noqa: B023 - called at once
-                    f"{attempt.name}: another amount under its reference",
-                    ReferenceConflict,
-                )
+            if attempt.case.other_arguments is not None:
+                with expect_error(f"{attempt.name}: another amount under its reference", ReferenceConflict):
+                    attempt.case.call_with_other_amount(harness.process.client, attempt.reference)
 
     @for_promise("C6")
     def test_threads_never_overspend_a_voucher(self, harness: CrashHarness) -> None:
@@ -172,9 +169,7 @@ class CrashContract(SpendContract):
         def spend(number: int) -> str:
             gate.wait()
             reference = f"thread-{number}"
-            return outcome_name(
-                lambda: harness.process.client.redeem(subject.code, share, reference=reference, wait=20.0)
-            )
+            return outcome_name(harness.process.client.redeem, subject.code, share, reference=reference, wait=20.0)
 
         with ThreadPoolExecutor(_THREADS) as pool:
             results = list(pool.map(spend, range(_THREADS)))
@@ -191,7 +186,7 @@ class CrashContract(SpendContract):
 
         def work(say: Callable[[dict[str, str]], None]) -> None:
             # The very gateway and provider that were in use before the fork.
-            say({"outcome": outcome_name(lambda: theirs.case.call(harness.process.client, theirs.reference))})
+            say({"outcome": outcome_name(theirs.call, harness.process.client)})
 
         with run_forked(work) as child:
             ours.perform()
@@ -204,26 +199,26 @@ class CrashContract(SpendContract):
 
     @for_promise("C9")
     def test_a_child_forked_without_hooks_keeps_nothing_of_its_parent(self, harness: CrashHarness) -> None:
-        names = ("parent before", *(f"{one} {turn}" for turn in ("first", "second") for one in ("parent", "child")))
+        names = ("parent before", "parent first", "child first", "parent second", "child second")
         attempts = {
             name: harness.start_case(harness.main_operation, f"in the {name} a fork without hooks") for name in names
         }
 
         def server(say: Callable[[dict[str, str]], None]) -> None:
-            process = GatewayProcess.open(
-                harness.vendor, harness.url
-            )  # in a process of one thread, as servers fork their workers
+            # In a process of one thread, as servers fork their workers.
+            process = GatewayProcess.open(harness.vendor, harness.url)
 
             def call(who: str) -> dict[str, str]:
                 mine = {name: attempt for name, attempt in attempts.items() if name.startswith(who)}
-                return {
-                    name: outcome_name(lambda: attempt.case.call(process.client, attempt.reference))  # noqa: B023 - called at once
-                    for name, attempt in mine.items()
-                }
+                return {name: outcome_name(attempt.call, process.client) for name, attempt in mine.items()}
 
             before = call("parent before")
             del attempts["parent before"]
-            with run_forked(lambda tell: tell(call("child")), hooks=False) as child:
+
+            def child_work(say: Callable[[dict[str, str]], None]) -> None:
+                say(call("child"))
+
+            with run_forked(child_work, hooks=False) as child:
                 say({**before, **call("parent"), **child.next_message()})
 
         prepared = list(attempts.values())
@@ -243,16 +238,19 @@ class CrashContract(SpendContract):
         subject, changes, reference = factory.spendable(), factory.changes(), factory.reference()
         with harness.impatient_gateway() as process:
             harness.vendor.inject_fault("deliver-late", harness.profile(Operation.UPDATE).changing[-1])
-            error = _error_of(lambda: process.client.update(subject.id, changes, reference=reference))
-        require(error is not None and error.outcome == "unknown", "an update whose answer was lost is not unknown")
-        _error_of(lambda: client.update(subject.id, changes, reference=reference))
+            with catch_error() as caught:
+                process.client.update(subject.id, changes, reference=reference)
+        require(_is_unknown(caught.error), "an update whose answer was lost is not unknown")
+        with catch_error():
+            client.update(subject.id, changes, reference=reference)
         before, share = factory.snapshot().remaining(subject.id), factory.money(_SHARE)
-        taken = _error_of(lambda: client.redeem(subject.code, share, reference=factory.reference()))
+        with catch_error() as redeeming:
+            client.redeem(subject.code, share, reference=factory.reference())
         for _ in range(_LATE_BY):
             factory.spendable()
         harness.vendor.clear_faults()
         left = factory.snapshot().remaining(subject.id)
-        due = before if taken is not None else before - share
+        due = before - share if redeeming.error is None else before
         require(left == due, f"an update that arrived late left {left} on the voucher, where {due} was due")
 
     @for_promise("S24")
@@ -265,11 +263,13 @@ class CrashContract(SpendContract):
         if fault is not None and Operation.REFUND in harness.can.resolvable:
             with harness.impatient_gateway() as process:
                 harness.vendor.inject_fault(fault, harness.profile(Operation.REFUND).changing[-1])
-                _error_of(lambda: process.client.refund(taken, factory.money(500), reference="in-doubt"))
+                with catch_error():
+                    process.client.refund(taken, factory.money(500), reference="in-doubt")
                 harness.vendor.clear_faults()
         for number, minor in enumerate((700, None, 2000, None, 1)):
             money = None if minor is None else factory.money(minor)
-            _error_of(lambda: client.refund(taken, money, reference=f"back-{number}"))  # noqa: B023 - called at once
+            with catch_error():
+                client.refund(taken, money, reference=f"back-{number}")
             harness.process.gateway.recover(account=ACCOUNT, everything=True)
             back = factory.snapshot().remaining(subject.id) - before
             require(back <= taken.money, f"{taken.money} was taken, and {back} was given back")
@@ -294,12 +294,8 @@ class CrashContract(SpendContract):
         require(not explanations, f"the journal and the vendor's history differ: {'; '.join(explanations)}")
 
 
-def _error_of(call: Callable[[], object]) -> VoucherGatewayError | None:
-    try:
-        call()
-    except VoucherGatewayError as error:
-        return error
-    return None
+def _is_unknown(error: VoucherGatewayError | None) -> bool:
+    return error is not None and error.outcome == "unknown"
 
 
 def _replayed_fields(result: Any, operation: Operation) -> list[str]:

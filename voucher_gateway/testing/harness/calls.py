@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -16,23 +16,47 @@ from voucher_gateway.testing.harness.vendor import ACCOUNT, VendorUnderTest
 from voucher_gateway.testing.promises.checks import PromiseViolation, require
 
 
-def expect_error(call: Callable[[], object], what: str, *kinds: type[VoucherGatewayError]) -> VoucherGatewayError:
-    """Make a call that must be refused, and return the error.
+@attrs.define
+class CaughtError:
+    """The error that a block raised.
+
+    Attributes:
+        error: the error; None before the block has raised one.
+    """
+
+    error: VoucherGatewayError | None = None
+
+
+@contextmanager
+def expect_error(what: str, *kinds: type[VoucherGatewayError]) -> Iterator[CaughtError]:
+    """Check that the call inside the block is refused, and return the error.
 
     Args:
-        call: the call.
-        what: what it asks for, as the beginning of a sentence.
+        what: what the call asks for, as the beginning of a sentence.
         kinds: the errors that are right.
     """
-    wanted = " or ".join(kind.__name__ for kind in kinds)
-    seen = f"{what} was carried out, where {wanted} is due"
+    expected = " or ".join(kind.__name__ for kind in kinds)
+    caught = CaughtError()
     try:
-        call()
+        yield caught
     except kinds as error:
-        return error
+        caught.error = error
+        return
     except VoucherGatewayError as error:
-        seen = f"{what} raised {type(error).__name__} where {wanted} is due: {error.message}"
+        seen = f"{what} raised {type(error).__name__} where {expected} is due: {error.message}"
+    else:
+        seen = f"{what} was carried out, where {expected} is due"
     raise PromiseViolation(seen)
+
+
+@contextmanager
+def catch_error() -> Iterator[CaughtError]:
+    """Stop an error of this library at the end of the block, and return it."""
+    caught = CaughtError()
+    try:
+        yield caught
+    except VoucherGatewayError as error:
+        caught.error = error
 
 
 @contextmanager

@@ -28,23 +28,32 @@ class OperationCase:
 
     Attributes:
         operation: the operation.
-        call: makes it, with a provider or an `AccountClient`, under a reference.
+        arguments: the arguments of the call, without the reference and the order.
         count: returns how often it happened, by the ledger; not a whole number if another amount moved.
         money: the amount, where there is one.
         voucher_id: the voucher, where it is there before.
         code: the voucher's code, as the caller knows it.
-        with_other_amount: makes the same call with another amount; None if it has none.
+        other_arguments: the arguments of the same call with another amount; None if it has none.
         visible_in_ledger: whether the vendor's ledger shows that it happened.
     """
 
     operation: Operation
-    call: Callable[[Any, str], Any]
+    arguments: tuple[Any, ...]
     count: Callable[[], Decimal]
     money: Money | None = None
     voucher_id: str | None = None
     code: Code | None = None
-    with_other_amount: Callable[[Any, str], Any] | None = None
+    other_arguments: tuple[Any, ...] | None = None
     visible_in_ledger: bool = True
+
+    def call(self, client: Any, reference: str) -> Any:
+        """Make the call with a provider or an `AccountClient`, and return its result."""
+        return getattr(client, self.operation.value)(*self.arguments, reference=reference, order=ORDER)
+
+    def call_with_other_amount(self, client: Any, reference: str) -> Any:
+        """Make the same call with another amount, and return its result."""
+        assert self.other_arguments is not None
+        return getattr(client, self.operation.value)(*self.other_arguments, reference=reference, order=ORDER)
 
     def times(self) -> Decimal:
         """Return how often it happened; 0 where the vendor cannot show it."""
@@ -58,9 +67,9 @@ def make_case(operation: Operation, factory: VoucherFactory) -> OperationCase:
 
 def _issue(factory: VoucherFactory) -> OperationCase:
     known = set(factory.snapshot().entries)
-    taken = {str(entry["initial"]) for entry in factory.snapshot().entries.values()}
+    amounts = {str(entry["initial"]) for entry in factory.snapshot().entries.values()}
     first = 7000 + factory.number()  # two that are prepared before either is carried out must not be mistaken
-    minor = next(number for number in range(first, first + 3000) if f"{factory.money(number).amount:f}" not in taken)
+    minor = next(number for number in range(first, first + 3000) if f"{factory.money(number).amount:f}" not in amounts)
     if factory.through_gateway:  # which chooses an id or a code itself, so that it finds the voucher again
         new = NewVoucher(initial=factory.money(minor))
     elif factory.declared.codes.ids_choosable:
@@ -68,41 +77,37 @@ def _issue(factory: VoucherFactory) -> OperationCase:
     else:
         new = factory.new(minor)
 
-    def call(client: Any, reference: str, new: NewVoucher = new) -> Any:
-        return client.issue(new, reference=reference, order=ORDER)
-
     def count() -> Decimal:
         snapshot = factory.snapshot()
         return Decimal(sum(id not in known and snapshot.part(id, "initial") == new.initial for id in snapshot.entries))
 
-    other = attrs.evolve(new, initial=new.initial + factory.money(1))
     return OperationCase(
         operation=Operation.ISSUE,
-        call=call,
+        arguments=(new,),
         count=count,
         money=new.initial,
         code=new.code,
-        with_other_amount=lambda client, reference: call(client, reference, other),
+        other_arguments=(attrs.evolve(new, initial=new.initial + factory.money(1)),),
     )
 
 
-def _status(
-    operation: Operation, subject: Callable[[VoucherFactory], VoucherUnderTest]
-) -> Callable[[VoucherFactory], OperationCase]:
-    def make(factory: VoucherFactory) -> OperationCase:
-        voucher = subject(factory)
-        before = factory.snapshot().entries[voucher.id]["status"]
-        return OperationCase(
-            operation=operation,
-            call=lambda client, reference: getattr(client, operation.value)(
-                voucher.id, reference=reference, order=ORDER
-            ),
-            count=lambda: Decimal(int(factory.snapshot().entries[voucher.id]["status"] != before)),
-            voucher_id=voucher.id,
-            code=voucher.code,
-        )
+def _activate(factory: VoucherFactory) -> OperationCase:
+    return _status_change(Operation.ACTIVATE, factory, factory.inactive())
 
-    return make
+
+def _deactivate(factory: VoucherFactory) -> OperationCase:
+    return _status_change(Operation.DEACTIVATE, factory, factory.spendable())
+
+
+def _status_change(operation: Operation, factory: VoucherFactory, voucher: VoucherUnderTest) -> OperationCase:
+    before = factory.snapshot().entries[voucher.id]["status"]
+
+    def count() -> Decimal:
+        return Decimal(int(factory.snapshot().entries[voucher.id]["status"] != before))
+
+    return OperationCase(
+        operation=operation, arguments=(voucher.id,), count=count, voucher_id=voucher.id, code=voucher.code
+    )
 
 
 def _update(factory: VoucherFactory) -> OperationCase:
@@ -114,7 +119,7 @@ def _update(factory: VoucherFactory) -> OperationCase:
 
     return OperationCase(
         operation=Operation.UPDATE,
-        call=lambda client, reference: client.update(voucher.id, changes, reference=reference, order=ORDER),
+        arguments=(voucher.id, changes),
         count=count,
         voucher_id=voucher.id,
         code=voucher.code,
@@ -123,64 +128,69 @@ def _update(factory: VoucherFactory) -> OperationCase:
 
 def _delete(factory: VoucherFactory) -> OperationCase:
     voucher = factory.unspent()
+
+    def count() -> Decimal:
+        return Decimal(int(voucher.id not in factory.snapshot().entries))
+
     return OperationCase(
         operation=Operation.DELETE,
-        call=lambda client, reference: client.delete(voucher.id, "a test", reference=reference, order=ORDER),
-        count=lambda: Decimal(int(voucher.id not in factory.snapshot().entries)),
+        arguments=(voucher.id, "a test"),
+        count=count,
         voucher_id=voucher.id,
         code=voucher.code,
     )
 
 
 def _top_up(factory: VoucherFactory) -> OperationCase:
-    voucher, money, amounts = factory.spendable(), factory.money(MINOR), factory.money(MINOR + 1)
-
-    def call(client: Any, reference: str, money: Money = money) -> Any:
-        return client.top_up(voucher.id, money, reference=reference, order=ORDER)
-
+    voucher, money = factory.spendable(), factory.money(MINOR)
     return OperationCase(
         operation=Operation.TOP_UP,
-        call=call,
+        arguments=(voucher.id, money),
         count=_count_by_remaining(factory, voucher, money, up=True),
         money=money,
         voucher_id=voucher.id,
         code=voucher.code,
-        with_other_amount=lambda client, reference: call(client, reference, amounts),
+        other_arguments=(voucher.id, factory.money(MINOR + 1)),
     )
 
 
-def _spend(operation: Operation) -> Callable[[VoucherFactory], OperationCase]:
-    def make(factory: VoucherFactory) -> OperationCase:
-        voucher, money, amounts = factory.spendable(), factory.money(MINOR), factory.money(MINOR + 1)
+def _reserve(factory: VoucherFactory) -> OperationCase:
+    voucher, money = factory.spendable(), factory.money(MINOR)
+    return OperationCase(
+        operation=Operation.RESERVE,
+        arguments=(voucher.code, money),
+        count=_count_by_available(factory, voucher, -money),  # reserving lowers only the available value
+        money=money,
+        voucher_id=voucher.id,
+        code=voucher.code,
+        other_arguments=(voucher.code, factory.money(MINOR + 1)),
+    )
 
-        def call(client: Any, reference: str, money: Money = money) -> Any:
-            return getattr(client, operation.value)(voucher.code, money, reference=reference, order=ORDER)
 
-        # Reserving lowers only what is available. A redemption is counted by what is left: one that the gateway makes
-        # of a reservation may leave that behind, and has taken nothing.
-        taken = _count_by_remaining(factory, voucher, money, up=False)
-        return OperationCase(
-            operation=operation,
-            call=call,
-            count=taken if operation is Operation.REDEEM else _count_by_available(factory, voucher, -money),
-            money=money,
-            voucher_id=voucher.id,
-            code=voucher.code,
-            with_other_amount=lambda client, reference: call(client, reference, amounts),
-        )
-
-    return make
+def _redeem(factory: VoucherFactory) -> OperationCase:
+    voucher, money = factory.spendable(), factory.money(MINOR)
+    return OperationCase(
+        operation=Operation.REDEEM,
+        arguments=(voucher.code, money),
+        # Not by the available value: a redemption that the gateway makes of a reservation may leave the reservation
+        # behind, and has then taken nothing.
+        count=_count_by_remaining(factory, voucher, money, up=False),
+        money=money,
+        voucher_id=voucher.id,
+        code=voucher.code,
+        other_arguments=(voucher.code, factory.money(MINOR + 1)),
+    )
 
 
 def _capture(factory: VoucherFactory) -> OperationCase:
     voucher = factory.voucher_with_reservation(MINOR)
-    hold = voucher.reservation
-    assert isinstance(hold, Reservation)
+    reservation = voucher.reservation
+    assert isinstance(reservation, Reservation)
     return OperationCase(
         operation=Operation.CAPTURE,
-        call=lambda client, reference: client.capture(hold, reference=reference, order=ORDER),
-        count=_count_by_remaining(factory, voucher, hold.money, up=False),
-        money=hold.money,
+        arguments=(reservation,),
+        count=_count_by_remaining(factory, voucher, reservation.money, up=False),
+        money=reservation.money,
         voucher_id=voucher.id,
         code=voucher.code,
     )
@@ -188,12 +198,12 @@ def _capture(factory: VoucherFactory) -> OperationCase:
 
 def _release(factory: VoucherFactory) -> OperationCase:
     voucher = factory.voucher_with_reservation(MINOR)
-    hold = voucher.reservation
-    assert isinstance(hold, Reservation)
+    reservation = voucher.reservation
+    assert isinstance(reservation, Reservation)
     return OperationCase(
         operation=Operation.RELEASE,
-        call=lambda client, reference: client.release(hold, reference=reference, order=ORDER),
-        count=_count_by_available(factory, voucher, hold.money),
+        arguments=(reservation,),
+        count=_count_by_available(factory, voucher, reservation.money),
         voucher_id=voucher.id,
         code=voucher.code,
     )
@@ -201,13 +211,13 @@ def _release(factory: VoucherFactory) -> OperationCase:
 
 def _refund(factory: VoucherFactory) -> OperationCase:
     voucher = factory.voucher_with_redemption(MINOR)
-    taken = voucher.redemption
-    assert isinstance(taken, Redemption)
+    redemption = voucher.redemption
+    assert isinstance(redemption, Redemption)
     return OperationCase(
         operation=Operation.REFUND,
-        call=lambda client, reference: client.refund(taken, reference=reference, order=ORDER),
-        count=_count_by_remaining(factory, voucher, taken.money, up=True),
-        money=taken.money,
+        arguments=(redemption,),
+        count=_count_by_remaining(factory, voucher, redemption.money, up=True),
+        money=redemption.money,
         voucher_id=voucher.id,
         code=voucher.code,
     )
@@ -226,21 +236,25 @@ def _count_by_remaining(
 
 
 def _count_by_available(factory: VoucherFactory, voucher: VoucherUnderTest, money: Money) -> Callable[[], Decimal]:
-    """Count by what is available; a negative amount counts how often it became less."""
+    """Count by the available value; a negative amount counts how often the value became less."""
     start = factory.snapshot().available(voucher.id)
-    return lambda: times_moved(factory.snapshot().available(voucher.id) - start, money)
+
+    def count() -> Decimal:
+        return times_moved(factory.snapshot().available(voucher.id) - start, money)
+
+    return count
 
 
 _MAKERS: Final[Mapping[Operation, Callable[[VoucherFactory], OperationCase]]] = {
     Operation.ISSUE: _issue,
-    Operation.ACTIVATE: _status(Operation.ACTIVATE, VoucherFactory.inactive),
-    Operation.DEACTIVATE: _status(Operation.DEACTIVATE, VoucherFactory.spendable),
+    Operation.ACTIVATE: _activate,
+    Operation.DEACTIVATE: _deactivate,
     Operation.UPDATE: _update,
     Operation.TOP_UP: _top_up,
     Operation.DELETE: _delete,
-    Operation.RESERVE: _spend(Operation.RESERVE),
+    Operation.RESERVE: _reserve,
     Operation.CAPTURE: _capture,
     Operation.RELEASE: _release,
-    Operation.REDEEM: _spend(Operation.REDEEM),
+    Operation.REDEEM: _redeem,
     Operation.REFUND: _refund,
 }

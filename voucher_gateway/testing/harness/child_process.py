@@ -102,7 +102,7 @@ class CrashPoints:
         self,
         at: int | None = None,
         signal_number: int = signal.SIGKILL,
-        on_reach: Callable[[str], None] = lambda _: None,
+        on_reach: Callable[[str], None] | None = None,
     ) -> None:
         self.passed: list[str] = []
         self._at = at
@@ -113,7 +113,8 @@ class CrashPoints:
         """Count a point, and send the signal if it is the one."""
         self.passed.append(label)
         if len(self.passed) - 1 == self._at:
-            self._on_reach(label)
+            if self._on_reach is not None:
+                self._on_reach(label)
             os.kill(os.getpid(), self._signal_number)
 
     @contextmanager
@@ -276,9 +277,13 @@ def run_with_signal(
 
     def work(say: Say) -> None:
         process = GatewayProcess.open(vendor, url)
-        points = CrashPoints(at, signal_number, lambda label: say({"reached": label}))
+
+        def report_point(label: str) -> None:
+            say({"reached": label})
+
+        points = CrashPoints(at, signal_number, report_point)
         with points.watching(process.journal):
-            outcome = outcome_name(lambda: call(process.client))
+            outcome = outcome_name(call, process.client)
         say({"outcome": outcome})
         time.sleep(PATIENCE_S)
 
@@ -286,10 +291,10 @@ def run_with_signal(
         yield child
 
 
-def outcome_name(call: Callable[[], object]) -> str:
-    """Make a call, and return its outcome: "succeeded", or the name of the error."""
+def outcome_name(call: Callable[..., object], *args: Any, **kwargs: Any) -> str:
+    """Make a call with these arguments, and return its outcome: "succeeded", or the name of the error."""
     try:
-        call()
+        call(*args, **kwargs)
     except (VoucherGatewayError, KeyboardInterrupt) as error:
         return type(error).__name__
     return "succeeded"

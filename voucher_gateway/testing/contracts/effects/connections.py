@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from functools import partial
 from typing import Any, Final
 
 from voucher_gateway.capabilities import Operation
@@ -75,8 +76,8 @@ def _available(vendor: VendorUnderTest) -> list[str]:
 
 
 def _reads(provider: VoucherProvider, voucher: ExpectedVoucher) -> Iterator[tuple[str, Callable[[], Voucher]]]:
-    yield "find", lambda: provider.find(voucher.code)
-    yield "get", lambda: provider.get(voucher.id)
+    yield "find", partial(provider.find, voucher.code)
+    yield "get", partial(provider.get, voucher.id)
 
 
 def _make_the_interrupted_call(case: OperationCase, provider: VoucherProvider, reference: str, where: str) -> None:

@@ -81,7 +81,8 @@ class ReferencesContract(SpendContract):
                 case = make_case(operation, factory)
                 case.call(provider_, factory.reference())
                 what = f"a repeat of {operation.value}, which a natural key is declared to stop,"
-                expect_error(lambda: case.call(provider_, factory.reference()), what, DuplicateCode)  # noqa: B023 - at once
+                with expect_error(what, DuplicateCode):
+                    case.call(provider_, factory.reference())
                 require(case.times() == 1, f"a repeat of {operation.value} happened {case.times()} times")
 
 
@@ -106,13 +107,9 @@ def _must_replay(case: OperationCase, provider: VoucherProvider, factory: Vouche
     for part in ("id", "voucher_id", "money", "reservation_id"):
         values, was = getattr(again, part, None), getattr(first, part, None)
         require(values == was, f"a repeat of {name} under the same reference has another {part}")
-    if case.with_other_amount is not None:
-        other = case.with_other_amount
-        expect_error(
-            lambda: other(provider, reference),
-            f"{name} of another amount under a reference that is taken",
-            ReferenceConflict,
-        )
+    if case.other_arguments is not None:
+        with expect_error(f"{name} of another amount under a reference that is taken", ReferenceConflict):
+            case.call_with_other_amount(provider, reference)
         factory.snapshot().require_unchanged(before, f"{name} under a taken reference was refused")
 
 

@@ -16,7 +16,7 @@ from voucher_gateway.errors import (
     VoucherNotFound,
     WrongPin,
 )
-from voucher_gateway.masking import Code, Pin
+from voucher_gateway.masking import Pin
 from voucher_gateway.models.results import Redemption, Reservation
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
@@ -29,7 +29,8 @@ from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.harness.vouchers import VoucherFactory, VoucherUnderTest
 from voucher_gateway.testing.promises.checks import for_promise, require
 
-Spend = Callable[["str | Code", Money, "Pin | None"], object]
+Spend = Callable[..., object]
+"""Takes a code, an amount and, where there is one, a PIN."""
 
 
 class RedemptionsContract(SpendContract):
@@ -49,33 +50,23 @@ class RedemptionsContract(SpendContract):
         subject = factory.spendable()
         for name, spend in ways_to_spend(provider_, factory).items():
             before = factory.snapshot()
-            expect_error(
-                partial(spend, subject.code, subject.value + factory.money(1), None),
-                f"{name} of more than is left",
-                InsufficientValue,
-                Rejected,
-            )
+            with expect_error(f"{name} of more than is left", InsufficientValue, Rejected):
+                spend(subject.code, subject.value + factory.money(1), None)
             factory.snapshot().require_unchanged(before, f"{name} of more than is left was declined")
 
     @for_promise("S11")
     def test_an_unknown_code_is_declined(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
         for name, spend in ways_to_spend(provider_, factory).items():
-            expect_error(
-                partial(spend, factory.code(), factory.money(100), None), f"{name} of an unknown code", VoucherNotFound
-            )
+            with expect_error(f"{name} of an unknown code", VoucherNotFound):
+                spend(factory.code(), factory.money(100), None)
 
     @for_promise("S12")
     def test_another_currency_is_declined(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
         subject = factory.spendable()
         for name, spend in ways_to_spend(provider_, factory).items():
             before = factory.snapshot()
-            expect_error(
-                partial(spend, subject.code, other_currency(factory), None),
-                f"{name} in another currency",
-                CurrencyMismatch,
-                InvalidRequest,
-                Rejected,
-            )
+            with expect_error(f"{name} in another currency", CurrencyMismatch, InvalidRequest, Rejected):
+                spend(subject.code, other_currency(factory), None)
             factory.snapshot().require_unchanged(before, f"{name} in another currency was declined")
 
     @for_promise("S13")
@@ -83,12 +74,8 @@ class RedemptionsContract(SpendContract):
         subject = factory.inactive()
         for name, spend in ways_to_spend(provider_, factory).items():
             before = factory.snapshot()
-            expect_error(
-                partial(spend, subject.code, factory.money(100), None),
-                f"{name} of an inactive voucher",
-                VoucherInactive,
-                Rejected,
-            )
+            with expect_error(f"{name} of an inactive voucher", VoucherInactive, Rejected):
+                spend(subject.code, factory.money(100), None)
             factory.snapshot().require_unchanged(before, f"{name} of an inactive voucher was declined")
 
     @for_promise("S14")
@@ -96,12 +83,8 @@ class RedemptionsContract(SpendContract):
         subject = factory.expired_voucher()
         for name, spend in ways_to_spend(provider_, factory).items():
             before = factory.snapshot()
-            expect_error(
-                partial(spend, subject.code, factory.money(100), None),
-                f"{name} of an expired voucher",
-                VoucherExpired,
-                Rejected,
-            )
+            with expect_error(f"{name} of an expired voucher", VoucherExpired, Rejected):
+                spend(subject.code, factory.money(100), None)
             factory.snapshot().require_unchanged(before, f"{name} of an expired voucher was declined")
 
     @for_promise("S15")
@@ -111,12 +94,8 @@ class RedemptionsContract(SpendContract):
         subject, pin = factory.with_pin("4815162342")
         for name, spend in ways_to_spend(provider_, factory).items():
             before = factory.snapshot()
-            expect_error(
-                partial(spend, subject.code, factory.money(100), Pin(f"{pin}-not")),
-                f"{name} with a wrong PIN",
-                WrongPin,
-                Rejected,
-            )
+            with expect_error(f"{name} with a wrong PIN", WrongPin, Rejected):
+                spend(subject.code, factory.money(100), Pin(f"{pin}-not"))
             factory.snapshot().require_unchanged(before, f"{name} with a wrong PIN was declined")
             spend(subject.code, factory.money(100), Pin(pin))
             require(factory.snapshot().available(subject.id) < before.available(subject.id), f"{name} moved nothing")
@@ -127,31 +106,38 @@ class RedemptionsContract(SpendContract):
     ) -> None:
         subject = factory.spendable()
         calls: dict[str, Callable[[Money], object]] = {
-            name: lambda money, spend=spend: spend(subject.code, money, None)  # type: ignore[misc]  # bound at once
-            for name, spend in ways_to_spend(provider_, factory).items()
+            name: partial(spend, subject.code) for name, spend in ways_to_spend(provider_, factory).items()
         }
         if factory.native(Operation.TOP_UP):
-            calls["top_up"] = lambda money: provider_.top_up(subject.id, money, reference=factory.reference())
+            calls["top_up"] = _with_new_reference(partial(provider_.top_up, subject.id), factory)
         if factory.native(Operation.REFUND):
             done = factory.voucher_with_redemption().redemption
             assert done is not None
-            calls["refund"] = lambda money: provider_.refund(done, money, reference=factory.reference())
+            calls["refund"] = _with_new_reference(partial(provider_.refund, done), factory)
         for name, call in calls.items():
             for minor in (0, -100):
-                with expect_no_request(vendor, f"{name} of {factory.money(minor)}"):
-                    expect_error(
-                        partial(call, factory.money(minor)), f"{name} of {factory.money(minor)}", InvalidRequest
-                    )
+                with (
+                    expect_no_request(vendor, f"{name} of {factory.money(minor)}"),
+                    expect_error(f"{name} of {factory.money(minor)}", InvalidRequest),
+                ):
+                    call(factory.money(minor))
 
 
 def ways_to_spend(provider: VoucherProvider, factory: VoucherFactory) -> dict[str, Spend]:
-    """Return the first steps of spending that a provider has, by name."""
+    """Return the calls by which spending begins at a provider, by name; each call has a new reference."""
     ways: dict[str, Spend] = {}
     if factory.native(Operation.RESERVE):
-        ways["reserve"] = lambda code, money, pin: provider.reserve(code, money, pin, reference=factory.reference())
+        ways["reserve"] = _with_new_reference(provider.reserve, factory)
     if factory.native(Operation.REDEEM):
-        ways["redeem"] = lambda code, money, pin: provider.redeem(code, money, pin, reference=factory.reference())
+        ways["redeem"] = _with_new_reference(provider.redeem, factory)
     return ways
+
+
+def _with_new_reference(call: Callable[..., object], factory: VoucherFactory) -> Callable[..., object]:
+    def call_with_new_reference(*args: object) -> object:
+        return call(*args, reference=factory.reference())
+
+    return call_with_new_reference
 
 
 def must_tell_the_tax_of(voucher: Voucher, done: Reservation | Redemption, by: str) -> None:

@@ -85,13 +85,11 @@ class ReservationsContract(SpendContract):
         subject, part = factory.voucher_with_reservation(1007), factory.money(407)
         before = factory.snapshot()
         if not support.partial:
-            with expect_no_request(vendor, "the capture of a part"):
-                expect_error(
-                    lambda: provider_.capture(_hold(subject), part, reference=factory.reference()),
-                    "the capture of a part",
-                    UnsupportedOperation,
-                    InvalidRequest,
-                )
+            with (
+                expect_no_request(vendor, "the capture of a part"),
+                expect_error("the capture of a part", UnsupportedOperation, InvalidRequest),
+            ):
+                provider_.capture(_hold(subject), part, reference=factory.reference())
             factory.snapshot().require_unchanged(before, "the capture of a part was refused")
             return
         done = provider_.capture(_hold(subject), part, reference=factory.reference())
@@ -107,14 +105,10 @@ class ReservationsContract(SpendContract):
     ) -> None:
         subject = factory.voucher_with_reservation(1007)
         before = factory.snapshot()
-        expect_error(
-            lambda: provider_.capture(_hold(subject), factory.money(1008), reference=factory.reference()),
-            "the capture of more than was set aside",
-            InvalidRequest,
-            UnsupportedOperation,
-            InsufficientValue,
-            Rejected,
-        )
+        with expect_error(
+            "the capture of more than was set aside", InvalidRequest, UnsupportedOperation, InsufficientValue, Rejected
+        ):
+            provider_.capture(_hold(subject), factory.money(1008), reference=factory.reference())
         factory.snapshot().require_unchanged(before, "a capture was refused")
 
     @for_promise("S5")
@@ -122,13 +116,8 @@ class ReservationsContract(SpendContract):
         subject = factory.voucher_with_reservation()
         provider_.capture(_hold(subject), reference=factory.reference())
         before = factory.snapshot()
-        expect_error(
-            lambda: provider_.capture(_hold(subject), reference=factory.reference()),
-            "a second capture",
-            AlreadyCaptured,
-            VoucherNotFound,
-            Rejected,
-        )
+        with expect_error("a second capture", AlreadyCaptured, VoucherNotFound, Rejected):
+            provider_.capture(_hold(subject), reference=factory.reference())
         factory.snapshot().require_unchanged(before, "a second capture was refused")
 
     @for_promise("S6")
@@ -156,13 +145,8 @@ class ReservationsContract(SpendContract):
         require(
             before.reserved_amount(subject.id).amount == 0, f"a reservation still stands after {rules.time_to_live}"
         )
-        expect_error(
-            lambda: provider_.capture(_hold(subject), reference=factory.reference()),
-            "the capture of a reservation that is over",
-            ReservationExpired,
-            VoucherNotFound,
-            Rejected,
-        )
+        with expect_error("the capture of a reservation that is over", ReservationExpired, VoucherNotFound, Rejected):
+            provider_.capture(_hold(subject), reference=factory.reference())
         factory.snapshot().require_unchanged(before, "the capture of a reservation that is over was refused")
 
     @for_promise("S23")
@@ -174,11 +158,10 @@ class ReservationsContract(SpendContract):
         assert rules.time_to_live is not None
         subject = factory.voucher_with_reservation()
         vendor.advance(rules.time_to_live.total_seconds() + 61)
-        expect_error(
-            lambda: vendor.provider().capture(_hold(subject), reference=factory.reference()),
-            "the capture of a reservation that is over, by an instance that has heard nothing yet,",
-            ReservationExpired,
-        )
+        with expect_error(
+            "the capture of a reservation that is over, by an instance that has heard nothing yet,", ReservationExpired
+        ):
+            vendor.provider().capture(_hold(subject), reference=factory.reference())
 
     @for_promise("S7")
     def test_a_second_reservation_does_what_is_declared(
@@ -190,12 +173,10 @@ class ReservationsContract(SpendContract):
         first = provider_.reserve(subject.code, money, reference=factory.reference())
         if rules.exclusive and not rules.superseded_by_next:
             before = factory.snapshot()
-            expect_error(
-                lambda: provider_.reserve(subject.code, money, reference=factory.reference()),
-                "a second reservation, of which one is declared to exist at most,",
-                VoucherHeld,
-                Rejected,
-            )
+            with expect_error(
+                "a second reservation, of which one is declared to exist at most,", VoucherHeld, Rejected
+            ):
+                provider_.reserve(subject.code, money, reference=factory.reference())
             factory.snapshot().require_unchanged(before, "a second reservation was refused")
             provider_.capture(first, reference=factory.reference())
             return
@@ -204,13 +185,10 @@ class ReservationsContract(SpendContract):
         capture_first = partial(provider_.capture, first, reference=factory.reference())
         if rules.superseded_by_next:
             require(held == money, f"the second reservation is declared to end the first, and {held} is set aside")
-            expect_error(
-                capture_first,
-                "the capture of a reservation that another one ended",
-                ReservationSuperseded,
-                VoucherNotFound,
-                Rejected,
-            )
+            with expect_error(
+                "the capture of a reservation that another one ended", ReservationSuperseded, VoucherNotFound, Rejected
+            ):
+                capture_first()
         else:
             require(
                 held == money + money, f"two reservations are declared to stand side by side, and {held} is set aside"
@@ -230,13 +208,8 @@ class ReservationsContract(SpendContract):
         require(done.reservation_id == _hold(subject).id, "the result names another reservation")
         require(after.reserved_amount(subject.id).amount == 0, "after the release the value is still set aside")
         require(after.remaining(subject.id) == before.remaining(subject.id), "the release took value")
-        expect_error(
-            lambda: provider_.capture(_hold(subject), reference=factory.reference()),
-            "the capture of a released reservation",
-            ReservationReleased,
-            VoucherNotFound,
-            Rejected,
-        )
+        with expect_error("the capture of a released reservation", ReservationReleased, VoucherNotFound, Rejected):
+            provider_.capture(_hold(subject), reference=factory.reference())
         factory.snapshot().require_unchanged(after, "the capture of a released reservation was refused")
         taken = factory.voucher_with_reservation()
         provider_.capture(_hold(taken), reference=factory.reference())

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from types import ModuleType
 from typing import Any, Final
 from unittest.mock import patch
@@ -127,11 +128,11 @@ class AmountsContract(Contract):
 def calls_of(provider: VoucherProvider, true: ExpectedVoucher) -> dict[str, Callable[[], Voucher | Balance]]:
     """Return every call that reads the value of one voucher, by its name."""
     calls: dict[str, Callable[[], Voucher | Balance]] = {
-        "find": lambda: provider.find(true.code),
-        "get": lambda: provider.get(true.id),
+        "find": partial(provider.find, true.code),
+        "get": partial(provider.get, true.id),
     }
     if can(provider, Operation.BALANCE):
-        calls["balance"] = lambda: provider.balance(true.code)
+        calls["balance"] = partial(provider.balance, true.code)
     return calls
 
 

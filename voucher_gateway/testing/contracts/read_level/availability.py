@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -19,6 +20,7 @@ from voucher_gateway.errors import (
     VoucherGatewayError,
 )
 from voucher_gateway.models.requests import VoucherQuery
+from voucher_gateway.models.results import Balance
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
@@ -193,20 +195,19 @@ def _reads(
         held = {truth.id for truth in ledger_vouchers(vendor)}
         require({voucher.id for voucher in vouchers} == held, "a list in trouble was reported as complete, and was not")
 
+    def has_remaining(balance: Balance) -> None:
+        check_money(balance.remaining, true.remaining, "a balance in trouble")
+
     def has_movements(history: Any) -> None:
         require(len(history) == len(true.movements), "a history in trouble lost movements")
 
-    yield "find", lambda: provider.find(true.code), is_right
-    yield "get", lambda: provider.get(true.id), is_right
+    yield "find", partial(provider.find, true.code), is_right
+    yield "get", partial(provider.get, true.id), is_right
     if can(provider, Operation.BALANCE):
-        yield (
-            "balance",
-            lambda: provider.balance(true.code),
-            lambda balance: check_money(balance.remaining, true.remaining, "a balance in trouble"),
-        )
+        yield "balance", partial(provider.balance, true.code), has_remaining
     if can(provider, Operation.VOUCHERS):
         yield "vouchers", lambda: list(provider.vouchers(VoucherQuery())), has_all
     if can(provider, Operation.HISTORY):
-        yield "history", lambda: provider.history(true.id), has_movements
+        yield "history", partial(provider.history, true.id), has_movements
     if can(provider, Operation.PRESENTATION):
         yield "presentation", lambda: provider.presentation(true.code).voucher, is_right

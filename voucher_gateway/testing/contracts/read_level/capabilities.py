@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -194,22 +195,22 @@ def _calls(provider: VoucherProvider, vendor: VendorUnderTest) -> Iterator[tuple
     reservation = Reservation(account=ACCOUNT, id="r", voucher_id=true.id, money=money)
     redemption = Redemption(account=ACCOUNT, id="m", voucher_id=true.id, money=money)
     id, code, name = true.id, true.code, "contract-1"
-    yield "balance", lambda: provider.balance(code)
+    yield "balance", partial(provider.balance, code)
     yield "vouchers", lambda: list(provider.vouchers())
-    yield "history", lambda: provider.history(id)
-    yield "presentation", lambda: provider.presentation(code, id=id)
-    yield "issue", lambda: provider.issue(NewVoucher(initial=money), reference=name)
-    yield "activate", lambda: provider.activate(id, reference=name)
-    yield "deactivate", lambda: provider.deactivate(id, reference=name)
-    yield "update", lambda: provider.update(id, VoucherChanges(sku="S"), reference=name)
-    yield "top_up", lambda: provider.top_up(id, money, reference=name)
-    yield "delete", lambda: provider.delete(id, "contract", reference=name)
-    yield "reserve", lambda: provider.reserve(code, money, reference=name)
-    yield "capture", lambda: provider.capture(reservation, reference=name)
-    yield "release", lambda: provider.release(reservation, reference=name)
-    yield "redeem", lambda: provider.redeem(code, money, reference=name)
-    yield "refund", lambda: provider.refund(redemption, reference=name)
-    yield "read_value", lambda: provider.read_value(code)
+    yield "history", partial(provider.history, id)
+    yield "presentation", partial(provider.presentation, code, id=id)
+    yield "issue", partial(provider.issue, NewVoucher(initial=money), reference=name)
+    yield "activate", partial(provider.activate, id, reference=name)
+    yield "deactivate", partial(provider.deactivate, id, reference=name)
+    yield "update", partial(provider.update, id, VoucherChanges(sku="S"), reference=name)
+    yield "top_up", partial(provider.top_up, id, money, reference=name)
+    yield "delete", partial(provider.delete, id, "contract", reference=name)
+    yield "reserve", partial(provider.reserve, code, money, reference=name)
+    yield "capture", partial(provider.capture, reservation, reference=name)
+    yield "release", partial(provider.release, reservation, reference=name)
+    yield "redeem", partial(provider.redeem, code, money, reference=name)
+    yield "refund", partial(provider.refund, redemption, reference=name)
+    yield "read_value", partial(provider.read_value, code)
 
 
 def _flaws(declared: Capabilities) -> Iterator[str]:

@@ -44,7 +44,7 @@ class ConcurrencyContract(Contract):
                         balance = provider.balance(true.code)
                         check_money(balance.remaining, true.remaining, "a balance, with other threads,")
 
-            with _restless(), ThreadPoolExecutor(THREADS) as pool:
+            with _frequent_switches(), ThreadPoolExecutor(THREADS) as pool:
                 list(pool.map(work, range(THREADS)))
 
     @for_promise("R17")
@@ -85,18 +85,18 @@ class ConcurrencyContract(Contract):
         def connections() -> int:
             return int(getattr(vendor, "connections", 0))
 
-        require(_soon(lambda: connections() == 0), f"{connections()} connections to the vendor are still open")
+        require(_becomes_false(connections), f"{connections()} connections to the vendor are still open")
 
         def threads() -> list[threading.Thread]:
             ours = [thread for thread in threading.enumerate() if thread not in before]
             return [thread for thread in ours if "process_request_thread" not in thread.name]
 
-        require(_soon(lambda: not threads()), f"{len(threads())} threads of the provider are still there")
+        require(_becomes_false(threads), f"{len(threads())} threads of the provider are still there")
 
 
 @contextmanager
-def _restless() -> Iterator[None]:
-    """Let threads take turns as often as can be, so that what is not safe breaks."""
+def _frequent_switches() -> Iterator[None]:
+    """Let threads switch as often as possible, so that code that is not thread-safe fails."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:
@@ -105,9 +105,10 @@ def _restless() -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
-def _soon(holds: Callable[[], bool]) -> bool:
+def _becomes_false(value: Callable[[], object]) -> bool:
+    """Return whether a value becomes false, such as 0 or an empty list, within the time of grace."""
     until = time.monotonic() + _GRACE_S
-    while not holds():
+    while value():
         if time.monotonic() > until:
             return False
         time.sleep(0.01)

@@ -297,13 +297,13 @@ def _filters(name: str, everything: list[Voucher], codes: dict[str, str]) -> Ite
         case "code":
             for id, code in list(codes.items())[:6]:
                 yield code, _has("id", id)
-            yield "NOSUCHVOUCHER1234", lambda _: False
+            yield "NOSUCHVOUCHER1234", _has("id", None)
         case "status":
             for status in (Status.ACTIVE, Status.INACTIVE):
                 yield status, _has("status", status)
         case "has_value":
-            yield True, lambda voucher: bool(voucher.remaining)
-            yield False, lambda voucher: not voucher.remaining
+            yield True, _has_value
+            yield False, _has_no_value
         case "sku" | "batch":
             for text in sorted({getattr(voucher, name) for voucher in everything} - {None})[:4]:
                 yield text, _has(name, text)
@@ -312,7 +312,18 @@ def _filters(name: str, everything: list[Voucher], codes: dict[str, str]) -> Ite
 
 
 def _has(name: str, value: object) -> Fits:
-    return lambda voucher: bool(getattr(voucher, name) == value)
+    def fits(voucher: Voucher) -> bool:
+        return bool(getattr(voucher, name) == value)
+
+    return fits
+
+
+def _has_value(voucher: Voucher) -> bool:
+    return bool(voucher.remaining)
+
+
+def _has_no_value(voucher: Voucher) -> bool:
+    return not voucher.remaining
 
 
 def _ranges(name: str, everything: list[Voucher]) -> Iterator[tuple[datetime, Fits]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 from voucher_gateway.capabilities import Operation
@@ -64,7 +65,7 @@ class MalformedRepliesContract(Contract):
     @for_promise("R9")
     def test_nothing_that_the_vendor_sends_is_lost(self, vendor: SimulatedVendor) -> None:
         provider = vendor.provider()
-        vendor.tamper(lambda document: with_objects(document, lambda item: {**item, EXTRA: {"n": _EXACT}}))
+        vendor.tamper(partial(with_objects, change=_with_extra_member))
         for true in ledger_vouchers(vendor):
             for by, reading in readings(provider, true):
                 check_voucher(reading, true, f"{by}, of a reply with a new member,")
@@ -106,19 +107,23 @@ def _call_within_limits(vendor: SimulatedVendor, call: Callable[[], object], whe
         require(not vendor.refuses, f"{where} was followed by {_MOST} requests and more")
 
 
+def _with_extra_member(item: dict[str, Any]) -> dict[str, Any]:
+    return {**item, EXTRA: {"n": _EXACT}}
+
+
 def _plain(voucher: Voucher) -> Any:
     return None if voucher.raw is None else dict(voucher.raw)
 
 
 def _reads_of(provider: VoucherProvider, true: ExpectedVoucher) -> dict[str, Callable[[], object]]:
     reads: dict[str, Callable[[], object]] = {
-        "find": lambda: provider.find(true.code),
-        "get": lambda: provider.get(true.id),
+        "find": partial(provider.find, true.code),
+        "get": partial(provider.get, true.id),
     }
     if can(provider, Operation.BALANCE):
-        reads["balance"] = lambda: provider.balance(true.code)
+        reads["balance"] = partial(provider.balance, true.code)
     if can(provider, Operation.HISTORY):
-        reads["history"] = lambda: provider.history(true.id)
+        reads["history"] = partial(provider.history, true.id)
     if can(provider, Operation.PRESENTATION):
         reads["presentation"] = lambda: provider.presentation(true.code).voucher
     return reads

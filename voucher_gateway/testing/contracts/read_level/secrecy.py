@@ -51,9 +51,9 @@ class SecrecyContract(SpendContract):
                     _note_result(canary, call)
                 # A vendor that does not mind the case finds it, and the provider must not take it for the same.
                 other = canary.plant(true.code.swapcase())
-                _note_result(canary, lambda: provider.find(other))  # noqa: B023 - called at once
-            _note_result(canary, lambda: provider.find(_UNKNOWN))
-            _note_result(canary, lambda: provider.check())
+                _note_result(canary, partial(provider.find, other))
+            _note_result(canary, partial(provider.find, _UNKNOWN))
+            _note_result(canary, provider.check)
             impatient = vendor.provider(**select_settings(self.provider, IMPATIENT))
             for fault in _FAULTS:
                 if fault in vendor.faults:
@@ -112,16 +112,16 @@ class SecrecyContract(SpendContract):
 
 
 def _reads(provider: VoucherProvider, true: ExpectedVoucher) -> Iterator[Callable[[], Any]]:
-    yield lambda: provider.find(true.code)
-    yield lambda: provider.find(f"{true.code}x")
-    yield lambda: provider.get(true.id, secrets=True)
+    yield partial(provider.find, true.code)
+    yield partial(provider.find, f"{true.code}x")
+    yield partial(provider.get, true.id, secrets=True)
     if can(provider, Operation.BALANCE):
-        yield lambda: provider.balance(true.code, true.pin)
+        yield partial(provider.balance, true.code, true.pin)
     if can(provider, Operation.HISTORY):
-        yield lambda: provider.history(true.id)
+        yield partial(provider.history, true.id)
     if can(provider, Operation.PRESENTATION):
-        yield lambda: provider.presentation(true.code)
-        yield lambda: provider.presentation(true.code, id=true.id)
+        yield partial(provider.presentation, true.code)
+        yield partial(provider.presentation, true.code, id=true.id)
     if can(provider, Operation.VOUCHERS):
         yield lambda: list(provider.vouchers(VoucherQuery(limit=3)))
         if "code" in provider.declared.listing.filters:

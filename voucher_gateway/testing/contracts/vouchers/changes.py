@@ -123,13 +123,8 @@ class ChangesContract(SpendContract):
     def test_a_top_up_in_another_currency_is_refused(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
         subject = factory.spendable()
         before = factory.snapshot()
-        expect_error(
-            lambda: provider_.top_up(subject.id, other_currency(factory), reference=factory.reference()),
-            "a top-up in another currency",
-            CurrencyMismatch,
-            InvalidRequest,
-            Rejected,
-        )
+        with expect_error("a top-up in another currency", CurrencyMismatch, InvalidRequest, Rejected):
+            provider_.top_up(subject.id, other_currency(factory), reference=factory.reference())
         factory.snapshot().require_unchanged(before, "a top-up in another currency was refused")
 
     @for_promise("V6")
@@ -142,7 +137,8 @@ class ChangesContract(SpendContract):
         require(factory.snapshot().differing(before) == {subject.id: {GONE}}, "delete did not remove the voucher alone")
         require(done.voucher_id == subject.id, "the result names another voucher")
         for call in (provider_.get, partial(provider_.delete, reason="again", reference=factory.reference())):
-            expect_error(partial(call, subject.id), "a call about a deleted voucher", VoucherNotFound)
+            with expect_error("a call about a deleted voucher", VoucherNotFound):
+                call(subject.id)
 
     @for_promise("V9")
     def test_one_wrong_reading_is_never_written_back(
@@ -179,7 +175,8 @@ class ChangesContract(SpendContract):
         before = factory.snapshot()
         for operation, call in calls.items():
             if factory.native(operation):
-                expect_error(call, f"{operation.value} of an unknown voucher", VoucherNotFound)
+                with expect_error(f"{operation.value} of an unknown voucher", VoucherNotFound):
+                    call()
         factory.snapshot().require_unchanged(before, "calls about an unknown voucher")
 
 
@@ -191,12 +188,12 @@ def other_currency(factory: VoucherFactory, minor: int = 100) -> Money:
 def _by_id(provider: VoucherProvider, factory: VoucherFactory) -> dict[Operation, Any]:
     unknown, kwargs = "no-such-voucher", {"reference": factory.reference()}
     calls: dict[Operation, Any] = {
-        Operation.ACTIVATE: lambda: provider.activate(unknown, **kwargs),
-        Operation.DEACTIVATE: lambda: provider.deactivate(unknown, **kwargs),
-        Operation.TOP_UP: lambda: provider.top_up(unknown, factory.money(100), **kwargs),
-        Operation.DELETE: lambda: provider.delete(unknown, "a test", **kwargs),
+        Operation.ACTIVATE: partial(provider.activate, unknown, **kwargs),
+        Operation.DEACTIVATE: partial(provider.deactivate, unknown, **kwargs),
+        Operation.TOP_UP: partial(provider.top_up, unknown, factory.money(100), **kwargs),
+        Operation.DELETE: partial(provider.delete, unknown, "a test", **kwargs),
     }
     if factory.native(Operation.UPDATE):
         changes = factory.changes()
-        calls[Operation.UPDATE] = lambda: provider.update(unknown, changes, **kwargs)
+        calls[Operation.UPDATE] = partial(provider.update, unknown, changes, **kwargs)
     return calls

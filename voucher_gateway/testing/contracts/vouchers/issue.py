@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import partial
 from typing import Any, Final
 
 from voucher_gateway.errors import (
@@ -22,7 +22,7 @@ from voucher_gateway.models.voucher import Interval, Medium, Status, Validity, V
 from voucher_gateway.money import Money, exponent
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import SpendContract
-from voucher_gateway.testing.harness.calls import expect_error, expect_no_request
+from voucher_gateway.testing.harness.calls import CaughtError, expect_error, expect_no_request
 from voucher_gateway.testing.harness.ledger import NEW, LedgerSnapshot, is_near
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.harness.vouchers import FACE, VoucherFactory
@@ -75,7 +75,8 @@ class IssueContract(SpendContract):
         if not rules.choosable:
             with expect_no_request(vendor, "a code that cannot be chosen"):
                 new = NewVoucher(initial=factory.money(FACE), code="CONTRACT-1")
-                _cannot(lambda: provider_.issue(new, reference=factory.reference()), "a code that cannot be chosen")
+                with _expect_refusal("a code that cannot be chosen"):
+                    provider_.issue(new, reference=factory.reference())
             return
         kept = 0
         for text in (*ODD_CODES, *_of_length(factory, rules.max_length), *_of_length(factory, rules.min_length)):
@@ -103,12 +104,12 @@ class IssueContract(SpendContract):
             wrong["too many characters"] = (factory.code().reveal() * rules.max_length)[: rules.max_length + 1]
         for what, text in wrong.items():
             new = NewVoucher(initial=factory.money(FACE), code=text)
-            with expect_no_request(vendor, f"a code with {what}"):
-                error = expect_error(
-                    partial(provider_.issue, new, reference=factory.reference()),
-                    f"a code with {what}",
-                    InvalidRequest,
-                )
+            with (
+                expect_no_request(vendor, f"a code with {what}"),
+                expect_error(f"a code with {what}", InvalidRequest) as caught,
+            ):
+                provider_.issue(new, reference=factory.reference())
+            error = caught.error
             assert isinstance(error, InvalidRequest)
             require(error.field == "code", f"the refusal names the field {error.field!r}, not 'code'")
             require(error.rule, "the refusal names no rule")
@@ -122,11 +123,8 @@ class IssueContract(SpendContract):
             again.append(("id", factory.new(FACE, id=taken.id)))
         for what, new in again:
             before = factory.snapshot()
-            expect_error(
-                partial(provider_.issue, new, reference=factory.reference()),
-                f"a voucher with a {what} that is taken",
-                DuplicateCode,
-            )
+            with expect_error(f"a voucher with a {what} that is taken", DuplicateCode):
+                provider_.issue(new, reference=factory.reference())
             factory.snapshot().require_unchanged(before, f"a {what} that is taken was refused")
 
     @for_promise("I5")
@@ -137,8 +135,8 @@ class IssueContract(SpendContract):
             new, names = factory.new(FACE, **fields), " and ".join(fields)
             if not fields.keys() <= provider_.declared.stored_fields:
                 what = f"{names} of a new voucher, which `stored_fields` does not name,"
-                with expect_no_request(vendor, what):
-                    _cannot(partial(provider_.issue, new, reference=factory.reference()), what)
+                with expect_no_request(vendor, what), _expect_refusal(what):
+                    provider_.issue(new, reference=factory.reference())
                 continue
             issued = provider_.issue(new, reference=factory.reference())
             held = provider_.get(issued.id, secrets=True)
@@ -159,8 +157,8 @@ class IssueContract(SpendContract):
             require(kept, f"{name} of {longest} characters is declared to be kept, and `get` does not give it back")
             new = factory.new(FACE, **{**fitting, name: _text(longest + 1, name)})
             what = f"{name} of {longest + 1} characters"
-            with expect_no_request(vendor, what):
-                _cannot(partial(provider_.issue, new, reference=factory.reference()), what)
+            with expect_no_request(vendor, what), _expect_refusal(what):
+                provider_.issue(new, reference=factory.reference())
 
     @for_promise("I6")
     def test_amounts_outside_of_the_rules_are_refused_before_they_are_sent(
@@ -168,12 +166,12 @@ class IssueContract(SpendContract):
     ) -> None:
         for what, money, kind in _outside(provider_, factory.currency):
             new = _of(factory, money)
-            with expect_no_request(vendor, f"an amount {what}"):
-                error = expect_error(
-                    partial(provider_.issue, new, reference=factory.reference()),
-                    f"an amount {what} ({money})",
-                    kind,
-                )
+            with (
+                expect_no_request(vendor, f"an amount {what}"),
+                expect_error(f"an amount {what} ({money})", kind) as caught,
+            ):
+                provider_.issue(new, reference=factory.reference())
+            error = caught.error
             assert isinstance(error, InvalidRequest)
             require(error.field == "amount", f"the refusal of {money} names the field {error.field!r}, not 'amount'")
             require(error.rule, f"the refusal of {money} names no rule")
@@ -201,16 +199,16 @@ class IssueContract(SpendContract):
             factory.new(FACE, validity=Validity(3, Interval.DAYS)),
         )
         if not expiry.takes_instants:
-            with expect_no_request(vendor, "a date of expiry"):
-                _cannot(lambda: provider_.issue(absolute, reference=factory.reference()), "a date of expiry")
+            with expect_no_request(vendor, "a date of expiry"), _expect_refusal("a date of expiry"):
+                provider_.issue(absolute, reference=factory.reference())
         else:
             issued = provider_.issue(absolute, reference=factory.reference())
             held = _until(factory.snapshot(), issued.id)
             right = held is not None and held <= until < held + grain
             require(right, f"a date of expiry reached the vendor changed: {until} became {held}")
         if not expiry.takes_lengths:
-            with expect_no_request(vendor, "a validity in days"):
-                _cannot(lambda: provider_.issue(relative, reference=factory.reference()), "a validity in days")
+            with expect_no_request(vendor, "a validity in days"), _expect_refusal("a validity in days"):
+                provider_.issue(relative, reference=factory.reference())
         else:
             issued = provider_.issue(relative, reference=factory.reference())
             if issued.status is Status.INACTIVE:
@@ -235,8 +233,9 @@ def _must_tell(voucher: Voucher, after: LedgerSnapshot, new: NewVoucher) -> None
     require(voucher.code in (None, code), "the result has another code than the voucher has")
 
 
-def _cannot(call: Any, what: str) -> None:
-    expect_error(call, what, InvalidRequest, UnsupportedOperation)
+def _expect_refusal(what: str) -> AbstractContextManager[CaughtError]:
+    """Check that the call inside the block is refused as invalid or not supported."""
+    return expect_error(what, InvalidRequest, UnsupportedOperation)
 
 
 def _of_length(factory: VoucherFactory, length: int | None) -> list[str]:
