@@ -14,18 +14,18 @@ from voucher_gateway.simulator.runner import available, serve
 def main(arguments: list[str] | None = None) -> int:
     """Run the program and return its exit code."""
     parser = _parser()
-    given = parser.parse_args(arguments)
+    parsed = parser.parse_args(arguments)
     try:
         options = SimulatorOptions(
-            host=given.host,
-            port=given.port,
-            vouchers=given.vouchers,
-            seed=given.seed,
-            latency_ms=given.latency_ms,
-            strict=given.strict,
-            state=given.state,
+            host=parsed.host,
+            port=parsed.port,
+            vouchers=parsed.vouchers,
+            seed=parsed.seed,
+            latency_ms=parsed.latency_ms,
+            strict=parsed.strict,
+            state=parsed.state,
         )
-        serve(given.name, options, given.fault, sys.stdout, given.option)
+        serve(parsed.name, options, parsed.fault, sys.stdout, parsed.option)
     except (ValueError, OSError) as error:
         parser.error(str(error))
     return 0

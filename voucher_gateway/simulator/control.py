@@ -67,9 +67,9 @@ class ControlApi:
         return self._show_clock()
 
     def _inject(self) -> object:
-        given = _body()
-        name, match, times = given.pop("name", None), given.pop("match", "* *"), given.pop("times", 1)
-        after: object = given.pop("after", 0)
+        body = _body()
+        name, match, times = body.pop("name", None), body.pop("match", "* *"), body.pop("times", 1)
+        after: object = body.pop("after", 0)
         if not isinstance(name, str) or not isinstance(match, str):
             raise ValueError("name and match are texts")
         if times is None:
@@ -79,7 +79,7 @@ class ControlApi:
         if isinstance(after, bool) or not isinstance(after, int):
             raise ValueError("after is an integer: how many matching requests pass first")
         options = {}
-        for option, value in given.items():
+        for option, value in body.items():
             if isinstance(value, bool) or not isinstance(value, int | float | str):
                 raise ValueError(f"the option {option} is a number or a text")
             options[option] = value

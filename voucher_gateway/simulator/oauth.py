@@ -69,14 +69,14 @@ class TokenServer:
         login = self._login(form["client_id"])
         if login is None or not hmac.compare_digest(login.secret.encode(), form["client_secret"].encode()):
             raise _refusal(401, "invalid_client")
-        asked = form.get("scope", "").split()
-        if not set(asked) <= set(login.scopes):
+        scopes = form.get("scope", "").split()
+        if not set(scopes) <= set(login.scopes):
             raise _refusal(400, "invalid_scope")
         until = self._now() + timedelta(seconds=self._lifetime_s)
-        text = self._keep(Token(form["client_id"], frozenset(asked or login.scopes), until))
+        text = self._keep(Token(form["client_id"], frozenset(scopes or login.scopes), until))
         body: dict[str, object] = {"access_token": text, "token_type": "Bearer", "expires_in": self._lifetime_s}
-        if asked:
-            body["scope"] = " ".join(asked)
+        if scopes:
+            body["scope"] = " ".join(scopes)
         return Reply(200, body, (("Cache-Control", "no-store"),))
 
     def long_lived_token(self, client_id: str, scopes: Iterable[str] = ()) -> str:

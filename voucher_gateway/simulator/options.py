@@ -54,7 +54,7 @@ _WHOLE: Final = re.compile("-?[0-9]{1,18}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
 
 
-def parse_options(options_type: type[SimulatorOptions], given: Sequence[str]) -> dict[str, Any]:
+def parse_options(options_type: type[SimulatorOptions], texts: Sequence[str]) -> dict[str, Any]:
     """Read options of one vendor, each ``NAME=VALUE``; ``none`` stands for None where that is allowed.
 
     Raises:
@@ -63,7 +63,7 @@ def parse_options(options_type: type[SimulatorOptions], given: Sequence[str]) ->
     hints = get_type_hints(options_type)
     known = {option.name: hints[option.name] for option in attrs.fields(options_type) if option.name not in _COMMON}
     values: dict[str, Any] = {}
-    for text in given:
+    for text in texts:
         name, equals, value = text.partition("=")
         name = name.strip().replace("-", "_")
         if not equals:

@@ -203,8 +203,8 @@ def serve(
     """
     parsed = [parse_fault(text) for text in faults]
     kind = load(name)
-    given = attrs.asdict(options, recurse=False) | parse_options(kind.options_type, own_options)
-    with _stop_signals() as stop, start(kind, **given) as running:
+    all_options = attrs.asdict(options, recurse=False) | parse_options(kind.options_type, own_options)
+    with _stop_signals() as stop, start(kind, **all_options) as running:
         for fault in parsed:
             running.inject(fault.name, fault.match, fault.times, after=fault.after, **fault.options)
         if on_start is not None:

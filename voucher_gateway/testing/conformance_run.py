@@ -159,32 +159,32 @@ def compare_with_files(runs: Mapping[str, ContractRun], *, write: bool) -> Itera
 
 
 def _write_file(run: ContractRun) -> Verdict:
-    conformance, asked = run.conformance(), run.asked
-    assert asked.file is not None
+    conformance, selected = run.conformance(), run.asked
+    assert selected.file is not None
     if conformance is None:
-        return Verdict(f"{asked.contract}: the read level was not reached, so nothing is written", fails=True)
+        return Verdict(f"{selected.contract}: the read level was not reached, so nothing is written", fails=True)
     try:
-        Path(asked.file).write_text(conformance.to_json(), "utf-8")
+        Path(selected.file).write_text(conformance.to_json(), "utf-8")
     except OSError as error:
-        return Verdict(f"{asked.provider}: {asked.file} cannot be written: {error.strerror}", fails=True)
-    return Verdict(f"{asked.provider}: {conformance.summary}; written to {asked.file}")
+        return Verdict(f"{selected.provider}: {selected.file} cannot be written: {error.strerror}", fails=True)
+    return Verdict(f"{selected.provider}: {conformance.summary}; written to {selected.file}")
 
 
 def _compare_with_file(run: ContractRun) -> Verdict:
-    conformance, asked = run.conformance(), run.asked
-    assert asked.file is not None
+    conformance, selected = run.conformance(), run.asked
+    assert selected.file is not None
     reached = "not even the read level" if conformance is None else conformance.summary
     try:
-        claimed = Conformance.from_json(Path(asked.file).read_text("utf-8"))
+        claimed = Conformance.from_json(Path(selected.file).read_text("utf-8"))
     except FileNotFoundError:
-        return Verdict(f"{asked.provider}: {reached}; --write-conformance would put that into conformance.json")
+        return Verdict(f"{selected.provider}: {reached}; --write-conformance would put that into conformance.json")
     except (ConfigurationError, OSError, ValueError) as error:
         why = error.message if isinstance(error, ConfigurationError) else "conformance.json cannot be read"
-        return Verdict(f"{asked.provider}: {why}; --write-conformance writes it again", fails=True)
+        return Verdict(f"{selected.provider}: {why}; --write-conformance writes it again", fails=True)
     if conformance is not None and _facts(conformance) == _facts(claimed):
-        return Verdict(f"{asked.provider}: {reached}, as its conformance.json says")
+        return Verdict(f"{selected.provider}: {reached}, as its conformance.json says")
     return Verdict(
-        f"{asked.provider}: this run gave another result than conformance.json claims:"
+        f"{selected.provider}: this run gave another result than conformance.json claims:"
         f" {_differences(conformance, claimed)}. "
         "Correct the provider, or write the file again with --write-conformance",
         fails=True,

@@ -123,20 +123,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     from voucher_gateway.testing.conformance_run import SelectedPromises
     from voucher_gateway.testing.promises.checks import PROMISE_ATTRIBUTE
 
-    asked = {kind: attrs_of(SelectedPromises.of(kind)) for kind in set(contracts.values()) if kind is not None}
+    selected = {kind: attrs_of(SelectedPromises.of(kind)) for kind in set(contracts.values()) if kind is not None}
     chosen, left_out = [], []
-    wanted = set(config.getoption("--promise"))
+    numbers = set(config.getoption("--promise"))
     for item in items:
         kind = contracts[item]
         test = getattr(item, "originalname", item.name)
         number = getattr(getattr(item, "function", None), PROMISE_ATTRIBUTE, None)
-        due = kind is None or number is None or test in asked[kind]["tests"]
-        if not due or (wanted and number not in wanted):
+        due = kind is None or number is None or test in selected[kind]["tests"]
+        if not due or (numbers and number not in numbers):
             left_out.append(item)
             continue
         chosen.append(item)
         if kind is not None and number is not None:
-            item.stash[_asked] = {"asked": asked[kind], "test": test}
+            item.stash[_asked] = {"asked": selected[kind], "test": test}
     items[:] = chosen
     if left_out:
         config.hook.pytest_deselected(items=left_out)

@@ -93,9 +93,9 @@ class SimulatedVendor(RunningSimulator):
         Raises:
             LookupError: if the vendor has no such voucher.
         """
-        wanted = Code.of(code).reveal()
+        plain_code = Code.of(code).reveal()
         for entry in self.ledger():
-            if entry["code"] == wanted:
+            if entry["code"] == plain_code:
                 return Money(entry["remaining"], entry["currency"])
         raise LookupError(f"the simulated {self.name} has no voucher with this code")
 
@@ -118,10 +118,10 @@ class SimulatedVendor(RunningSimulator):
         money, provider = Money(amount, currency), self._issuing_provider()
         declared = provider.capabilities
         if not declared.of(Operation.ISSUE).available:
-            wanted = NewVoucher(initial=money, **fields)
-            beyond = [name for name in fields if getattr(wanted, name) is not None]
+            template = NewVoucher(initial=money, **fields)
+            extra_fields = [name for name in fields if getattr(template, name) is not None]
             return self._one_of_the_ledger(
-                provider, money, [name for name in beyond if name != "active" or not wanted.active]
+                provider, money, [name for name in extra_fields if name != "active" or not template.active]
             )
         if declared.of(Operation.ACTIVATE).available:
             fields.setdefault("active", True)

@@ -211,11 +211,11 @@ class Application:
             request = evolve(request, parts=match.parts)
         except BadPath:
             match = None
-        taken = self.faults.take(request.method, request.raw_path)
-        number = self._record(request, taken)
+        faults = self.faults.take(request.method, request.raw_path)
+        number = self._record(request, faults)
         self._wait_for_latency()
-        circumstances_first = sorted(taken, key=lambda fault: not FAULTS[fault.name].stacks)
-        reply = RequestContext(self, request, match, tuple(circumstances_first)).proceed()
+        ordered = sorted(faults, key=lambda fault: not FAULTS[fault.name].stacks)
+        reply = RequestContext(self, request, match, tuple(ordered)).proceed()
         self._record_status(number, reply.status or None)
         headers = reply.all_headers(self.simulator.clock.http_date())
         body = reply.payload()

@@ -97,15 +97,15 @@ class Reply:
 
     def with_header(self, name: str, value: str) -> Reply:
         """Return the same reply with one header set, in place of any of that name."""
-        kept = tuple(item for item in self.headers if item[0].lower() != name.lower())
-        return evolve(self, headers=(*kept, (name, value)))
+        others = tuple(item for item in self.headers if item[0].lower() != name.lower())
+        return evolve(self, headers=(*others, (name, value)))
 
     def all_headers(self, date: str) -> list[tuple[str, str]]:
         """Return every header apart from Content-Length, which the delivery decides."""
-        given = {name.lower() for name, _ in self.headers}
-        headers = [] if "date" in given else [("Date", date)]
+        names = {name.lower() for name, _ in self.headers}
+        headers = [] if "date" in names else [("Date", date)]
         headers.extend(self.headers)
-        if "content-type" not in given and self.body != b"":
+        if "content-type" not in names and self.body != b"":
             media_type = "application/octet-stream" if isinstance(self.body, bytes) else "application/json"
             headers.append(("Content-Type", media_type))
         return headers

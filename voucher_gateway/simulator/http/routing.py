@@ -48,12 +48,12 @@ class Route:
         if len(segments) != len(self.segments):
             return None
         parts = {}
-        for expected, given in zip(self.segments, segments, strict=True):
+        for expected, segment in zip(self.segments, segments, strict=True):
             if expected.startswith("{"):
-                if not given:
+                if not segment:
                     return None
-                parts[expected[1:-1]] = given
-            elif expected != given:
+                parts[expected[1:-1]] = segment
+            elif expected != segment:
                 return None
         return parts
 

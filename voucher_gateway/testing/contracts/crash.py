@@ -114,8 +114,8 @@ class CrashContract(SpendContract):
             except VoucherGatewayError as error:
                 fail(f"{attempt.name}: the repeat raised {type(error).__name__}: {error.message}")
             process.client.capture(reservation, reference=harness.factory.reference())
-        taken = before - harness.factory.snapshot().remaining(voucher_id)
-        require(taken == attempt.case.money, f"{attempt.name}, made again and captured: {taken} was taken")
+        difference = before - harness.factory.snapshot().remaining(voucher_id)
+        require(difference == attempt.case.money, f"{attempt.name}, made again and captured: {difference} was taken")
 
     @for_promise("C4")
     def test_a_frozen_process_keeps_its_operation(self, harness: CrashHarness) -> None:
@@ -173,8 +173,8 @@ class CrashContract(SpendContract):
 
         with ThreadPoolExecutor(_THREADS) as pool:
             results = list(pool.map(spend, range(_THREADS)))
-        gone = subject.value - factory.snapshot().remaining(subject.id)
-        harness.require_sum(gone.amount / share.amount, results, "threads")
+        spent = subject.value - factory.snapshot().remaining(subject.id)
+        harness.require_sum(spent.amount / share.amount, results, "threads")
 
     @for_promise("C7")
     def test_both_processes_spend_after_a_fork(self, harness: CrashHarness) -> None:
@@ -257,25 +257,28 @@ class CrashContract(SpendContract):
     def test_all_refunds_together_give_back_no_more_than_was_taken(self, harness: CrashHarness) -> None:
         factory, client = harness.factory, harness.process.client
         subject = factory.spendable()
-        taken = client.redeem(subject.code, factory.money(2000), reference=factory.reference())
+        redemption = client.redeem(subject.code, factory.money(2000), reference=factory.reference())
         before = factory.snapshot().remaining(subject.id)
         fault = next((name for name in _LOST if name in harness.vendor.faults), None)
         if fault is not None and Operation.REFUND in harness.can.resolvable:
             with harness.impatient_gateway() as process:
                 harness.vendor.inject_fault(fault, harness.profile(Operation.REFUND).changing[-1])
                 with catch_error():
-                    process.client.refund(taken, factory.money(500), reference="in-doubt")
+                    process.client.refund(redemption, factory.money(500), reference="in-doubt")
                 harness.vendor.clear_faults()
         for number, minor in enumerate((700, None, 2000, None, 1)):
             money = None if minor is None else factory.money(minor)
             with catch_error():
-                client.refund(taken, money, reference=f"back-{number}")
+                client.refund(redemption, money, reference=f"back-{number}")
             harness.process.gateway.recover(account=ACCOUNT, everything=True)
-            back = factory.snapshot().remaining(subject.id) - before
-            require(back <= taken.money, f"{taken.money} was taken, and {back} was given back")
-        require(back == taken.money, f"{taken.money} was taken, and no more than {back} could be given back")
+            refunded = factory.snapshot().remaining(subject.id) - before
+            require(refunded <= redemption.money, f"{redemption.money} was taken, and {refunded} was given back")
         require(
-            not harness.process.gateway.refundable(taken),
+            refunded == redemption.money,
+            f"{redemption.money} was taken, and no more than {refunded} could be given back",
+        )
+        require(
+            not harness.process.gateway.refundable(redemption),
             "all was given back, and the gateway says that something is left",
         )
 

@@ -79,11 +79,11 @@ def check_voucher(voucher: Voucher, true: ExpectedVoucher, by: str) -> None:
     __tracebackhide__ = True
     require(voucher.id == true.id, f"{by} gave the voucher {voucher.id!r} where {true.id!r} was asked for")
     require(voucher.code in (None, Code(true.code)), f"{by} gave another code than the voucher {true.id!r} has")
-    for name, amounts, held in (
+    for name, amount, expected in (
         ("initial", voucher.initial, true.initial),
         ("remaining", voucher.remaining, true.remaining),
     ):
-        check_money(amounts, held, f"{name} of {true.id!r} by {by}")
+        check_money(amount, expected, f"{name} of {true.id!r} by {by}")
     require(
         voucher.valid_until in (None, true.valid_until),
         f"{by} says that {true.id!r} is valid until {voucher.valid_until}; the vendor says {true.valid_until}",

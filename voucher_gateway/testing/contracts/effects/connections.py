@@ -106,5 +106,5 @@ def _make_the_following_call(case: OperationCase, provider: VoucherProvider, ref
 
 
 def _voucher_id_of(result: Any) -> str | None:
-    named: str | None = result.id if isinstance(result, Voucher) else getattr(result, "voucher_id", None)
-    return named
+    voucher_id: str | None = result.id if isinstance(result, Voucher) else getattr(result, "voucher_id", None)
+    return voucher_id

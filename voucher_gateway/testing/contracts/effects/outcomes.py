@@ -217,8 +217,11 @@ class EffectsContract(SpendContract):
             seen = f"the reply to {operation.value} named another voucher, and"
             if raised is None and operation in (Operation.RESERVE, Operation.REDEEM):
                 # What is called by its code alone can be about any voucher; a journal may know which.
-                named = voucher_id_of(result)
-                require(named == renaming.other, f"{seen} the result names {'none' if named is None else 'the first'}")
+                result_id = voucher_id_of(result)
+                require(
+                    result_id == renaming.other,
+                    f"{seen} the result names {'none' if result_id is None else 'the first'}",
+                )
                 continue
             require(getattr(raised, "outcome", None) == "unknown", f"{seen} it came to: {_error_text(raised)}")
 

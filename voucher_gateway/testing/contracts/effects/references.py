@@ -34,16 +34,16 @@ class ReferencesContract(SpendContract):
                 done = case.call(provider_, reference)
                 require(done.reference == reference, f"the result of {operation.value} has another reference")
                 require(done.order == ORDER, f"the result of {operation.value} has another order")
-                entered = factory.snapshot().new_movements(case.voucher_id, before)
-                require(len(entered) == 1, f"{operation.value} made {len(entered)} entries in the vendor's history")
-                kept = entered[0]["reference"]
+                movements = factory.snapshot().new_movements(case.voucher_id, before)
+                require(len(movements) == 1, f"{operation.value} made {len(movements)} entries in the vendor's history")
+                vendor_reference = movements[0]["reference"]
                 require(
-                    kept in (None, reference),
+                    vendor_reference in (None, reference),
                     f"{operation.value} under a reference of {len(reference)} characters reached the vendor with"
-                    f" another of {len(str(kept))}",
+                    f" another of {len(str(vendor_reference))}",
                 )
                 if factory.native(Operation.HISTORY):
-                    _must_find(provider_, case, entered[0])
+                    _must_find(provider_, case, movements[0])
 
     @for_promise("N2")
     def test_a_reference_that_is_too_long_is_never_cut(
@@ -62,8 +62,8 @@ class ReferencesContract(SpendContract):
                     before, f"{operation.value} under an endless reference was refused"
                 )
                 continue
-            (entered,) = factory.snapshot().new_movements(case.voucher_id, before)
-            require(entered["reference"] in (None, reference), f"{operation.value} cut a reference of 1000 characters")
+            (movement,) = factory.snapshot().new_movements(case.voucher_id, before)
+            require(movement["reference"] in (None, reference), f"{operation.value} cut a reference of 1000 characters")
 
     @for_promise("N3")
     def test_a_repeated_call_is_as_safe_as_declared(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
@@ -86,12 +86,12 @@ class ReferencesContract(SpendContract):
                 require(case.times() == 1, f"a repeat of {operation.value} happened {case.times()} times")
 
 
-def _must_find(provider: VoucherProvider, case: OperationCase, entered: Any) -> None:
+def _must_find(provider: VoucherProvider, case: OperationCase, entry: Any) -> None:
     assert case.voucher_id is not None
     assert case.money is not None
-    movements = [movement for movement in provider.history(case.voucher_id) if movement.id == entered["id"]]
+    movements = [movement for movement in provider.history(case.voucher_id) if movement.id == entry["id"]]
     require(len(movements) == 1, f"`history` shows the entry of {case.operation.value} {len(movements)} times")
-    require(movements[0].reference == entered["reference"], "`history` has another reference than the vendor keeps")
+    require(movements[0].reference == entry["reference"], "`history` has another reference than the vendor keeps")
     require(
         times_moved(movements[0].money, case.money) == 1,
         f"`history` says that {movements[0].money} moved, not {case.money}",

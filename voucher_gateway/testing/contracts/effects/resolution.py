@@ -97,8 +97,8 @@ class ResolutionContract(EffectsContract):
             if operation in MONEY and case.voucher_id is not None:
                 before = factory.snapshot()
                 case.call(provider_, factory.reference())
-                (entered,) = factory.snapshot().new_movements(case.voucher_id, before)
-                if entered["reference"] is not None:  # by which the vendor tells the two apart
+                (movement,) = factory.snapshot().new_movements(case.voucher_id, before)
+                if movement["reference"] is not None:  # by which the vendor tells the two apart
                     _must_not_be_found(provider_, recorder.intents[-1], case, "was sent under another reference only")
 
     @for_promise("U5")

@@ -143,16 +143,16 @@ def _with_new_reference(call: Callable[..., object], factory: VoucherFactory) ->
 def must_tell_the_tax_of(voucher: Voucher, done: Reservation | Redemption, by: str) -> None:
     """Check that a result has the tax of its voucher, or none."""
     for name in ("taxable", "tax_rate"):
-        reported, held = getattr(done, name), getattr(voucher, name)
-        require(reported in (None, held), f"{by} has {reported!r} as {name}, and the voucher {held!r}")
+        reported, expected = getattr(done, name), getattr(voucher, name)
+        require(reported in (None, expected), f"{by} has {reported!r} as {name}, and the voucher {expected!r}")
 
 
 def must_have_taken(
     money: Money, done: Redemption, subject: VoucherUnderTest, before: LedgerSnapshot, after: LedgerSnapshot
 ) -> None:
     """Check that exactly an amount left a voucher, and that the result says so."""
-    gone = before.remaining(subject.id) - after.remaining(subject.id)
-    require(gone == money, f"{money} was to be taken, and {gone} was")
+    difference = before.remaining(subject.id) - after.remaining(subject.id)
+    require(difference == money, f"{money} was to be taken, and {difference} was")
     require(done.money == money, f"{money} was taken, and the result has {done.money}")
     require(done.voucher_id in (None, subject.id), "the result names another voucher")
     left = after.remaining(subject.id)

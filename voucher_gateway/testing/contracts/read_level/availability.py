@@ -192,8 +192,8 @@ def _reads(
         check_voucher(voucher, true, "a read in trouble")
 
     def has_all(vouchers: list[Voucher]) -> None:
-        held = {truth.id for truth in ledger_vouchers(vendor)}
-        require({voucher.id for voucher in vouchers} == held, "a list in trouble was reported as complete, and was not")
+        ids = {truth.id for truth in ledger_vouchers(vendor)}
+        require({voucher.id for voucher in vouchers} == ids, "a list in trouble was reported as complete, and was not")
 
     def has_remaining(balance: Balance) -> None:
         check_money(balance.remaining, true.remaining, "a balance in trouble")

@@ -118,13 +118,13 @@ class CapabilitiesContract(Contract):
         provider = vendor.provider()
         before = len(vendor.request_lines)
         checkup = provider.check()
-        asked = len(vendor.request_lines) > before
+        sent = len(vendor.request_lines) > before
         require(isinstance(checkup, AccountCheck), "check gave no AccountCheck")
         require(
-            checkup.asked == asked,
-            f"check says asked={checkup.asked}, and {'something' if asked else 'nothing'} was sent",
+            checkup.asked == sent,
+            f"check says asked={checkup.asked}, and {'something' if sent else 'nothing'} was sent",
         )
-        if not asked:
+        if not sent:
             return
         for fault in ("error-before", "unauthorized"):
             if fault not in vendor.faults:
@@ -182,9 +182,9 @@ def _check_from_code(settings: Any, attribute: Any) -> None:
         changed = attrs.evolve(settings, **{attribute.alias: "a text"})
     except (ConfigurationError, TypeError):
         return
-    given = getattr(changed, attribute.name)
+    value = getattr(changed, attribute.name)
     require(
-        isinstance(given, SecretSource),
+        isinstance(value, SecretSource),
         f"{attribute.name} stays plain text if a program gives it as such: add converter=secret_source",
     )
 

@@ -72,16 +72,18 @@ class ListingContract(Contract):
         for extra in (0, 1):
             with closing(self.full_stage(extra)) as vendor:
                 listing = vendor.provider().vouchers()
-                given = list(listing)
-                held = {truth.id: truth for truth in ledger_vouchers(vendor)}
-                require(len(held) > self.page_size(), "the vendor has one page of vouchers, so no border: seed more")
-                _check_once(given)
-                missing = held.keys() - by_id(given).keys()
-                require(not missing, f"{len(missing)} of {len(held)} vouchers did not come")
-                require(len(given) == len(held), "vouchers came that the vendor does not have")
-                for voucher in given:
-                    check_voucher(voucher, held[voucher.id], "the list")
-                _check_report(listing.report, len(held))
+                vouchers = list(listing)
+                expected = {truth.id: truth for truth in ledger_vouchers(vendor)}
+                require(
+                    len(expected) > self.page_size(), "the vendor has one page of vouchers, so no border: seed more"
+                )
+                _check_once(vouchers)
+                missing = expected.keys() - by_id(vouchers).keys()
+                require(not missing, f"{len(missing)} of {len(expected)} vouchers did not come")
+                require(len(vouchers) == len(expected), "vouchers came that the vendor does not have")
+                for voucher in vouchers:
+                    check_voucher(voucher, expected[voucher.id], "the list")
+                _check_report(listing.report, len(expected))
 
     @for_promise("P1")
     def test_a_listing_in_pages_of_the_usual_size_gives_every_voucher_once(self) -> None:
@@ -90,13 +92,11 @@ class ListingContract(Contract):
             return
         own = select_settings(self.provider, {"page_size": size})
         with closing(self.make_vendor(vouchers=2 * size + 1)) as vendor:
-            given = list(vendor.provider(**own).vouchers())
-            held = {truth.id for truth in ledger_vouchers(vendor)}
-            _check_once(given)
-            missing = held - by_id(given).keys()
-            require(
-                not missing, f"in pages of {size}, as is usual, {len(missing)} of {len(held)} vouchers did not come"
-            )
+            vouchers = list(vendor.provider(**own).vouchers())
+            ids = {truth.id for truth in ledger_vouchers(vendor)}
+            _check_once(vouchers)
+            missing = ids - by_id(vouchers).keys()
+            require(not missing, f"in pages of {size}, as is usual, {len(missing)} of {len(ids)} vouchers did not come")
 
     @for_promise("P2")
     def test_a_listing_is_lazy(self) -> None:
@@ -118,13 +118,13 @@ class ListingContract(Contract):
     def test_a_limit_is_kept(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
         count = len(ledger_vouchers(vendor))
         for limit in sorted({1, 2, self.page_size(), self.page_size() + 1, count, count + 3}):
-            given = list(provider_.vouchers(VoucherQuery(limit=limit)))
-            _check_once(given)
-            require(len(given) == min(limit, count), f"limit={limit} gave {len(given)} of {count} vouchers")
+            vouchers = list(provider_.vouchers(VoucherQuery(limit=limit)))
+            _check_once(vouchers)
+            require(len(vouchers) == min(limit, count), f"limit={limit} gave {len(vouchers)} of {count} vouchers")
 
     @for_promise("P4")
     def test_a_listing_goes_on_where_it_stopped(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
-        held = {truth.id for truth in ledger_vouchers(vendor)}
+        ids = {truth.id for truth in ledger_vouchers(vendor)}
         whole = [voucher.id for voucher in provider_.vouchers()]
         for stop in sorted({1, self.page_size(), self.page_size() + 2}):
             with provider_.vouchers() as listing:
@@ -132,7 +132,7 @@ class ListingContract(Contract):
                 token = listing.resume_token
             rest = [voucher.id for voucher in vendor.provider().vouchers(VoucherQuery(resume=token))]
             require(not set(first) & set(rest), f"after a stop at {stop}, vouchers came again")
-            require(set(first) | set(rest) == held, f"after a stop at {stop}, vouchers did not come")
+            require(set(first) | set(rest) == ids, f"after a stop at {stop}, vouchers did not come")
             for true in ledger_vouchers(vendor):
                 require(len(true.code) < 4 or true.code not in token, "the resume token holds a code")
         try:
@@ -161,17 +161,17 @@ class ListingContract(Contract):
     def test_vouchers_that_appear_hide_no_others(self) -> None:
         with closing(self.full_stage(2)) as vendor:
             provider = vendor.provider()
-            held = {truth.id for truth in ledger_vouchers(vendor)}
+            ids = {truth.id for truth in ledger_vouchers(vendor)}
             list(provider.vouchers(VoucherQuery(limit=1)))
             for at in range(3):
                 vendor.inject_fault("insert-while-paging", at)
             listing = provider.vouchers()
-            given = list(listing)
-            _check_once(given)
-            missing = held - by_id(given).keys()
+            vouchers = list(listing)
+            _check_once(vouchers)
+            missing = ids - by_id(vouchers).keys()
             require(not missing, f"{len(missing)} vouchers that were there all the time did not come")
             after = {truth.id for truth in ledger_vouchers(vendor)}
-            whole = by_id(given).keys() == after
+            whole = by_id(vouchers).keys() == after
             require(
                 whole or listing.report.consistent is not True, "vouchers are missing, and the report says consistent"
             )
@@ -179,18 +179,20 @@ class ListingContract(Contract):
     @for_promise("P6")
     def test_every_declared_filter_filters(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
         everything = list(provider_.vouchers())
-        held = {truth.id: truth for truth in ledger_vouchers(vendor)}
-        codes = {id: true.code for id, true in held.items()}
+        ledger = {truth.id: truth for truth in ledger_vouchers(vendor)}
+        codes = {id: true.code for id, true in ledger.items()}
         for name in sorted(provider_.declared.listing.filters):
             for value, fits in _filters(name, everything, codes):
-                given = by_id(provider_.vouchers(VoucherQuery(**{name: value})))
+                results = by_id(provider_.vouchers(VoucherQuery(**{name: value})))
                 expected = {voucher.id for voucher in everything if fits(voucher)}
                 filter_text = name if name == "code" else f"{name}={value}"
                 require(
-                    not given.keys() - expected,
-                    f"{filter_text} let {len(given.keys() - expected)} through that do not fit",
+                    not results.keys() - expected,
+                    f"{filter_text} let {len(results.keys() - expected)} through that do not fit",
                 )
-                require(not expected - given.keys(), f"{filter_text} kept {len(expected - given.keys())} back that fit")
+                require(
+                    not expected - results.keys(), f"{filter_text} kept {len(expected - results.keys())} back that fit"
+                )
 
     @for_promise("P7")
     def test_other_filters_and_orders_are_refused(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
@@ -226,9 +228,9 @@ class ListingContract(Contract):
     @for_promise("P8")
     def test_the_order_is_the_one_asked_for(self, provider_: VoucherProvider) -> None:
         for newest_first in (False, True):
-            given = [voucher.created_at for voucher in provider_.vouchers(VoucherQuery(newest_first=newest_first))]
-            instants = [at for at in given if at is not None]
-            require(len(instants) == len(given), "the order of creation is declared, and created_at is missing")
+            dates = [voucher.created_at for voucher in provider_.vouchers(VoucherQuery(newest_first=newest_first))]
+            instants = [at for at in dates if at is not None]
+            require(len(instants) == len(dates), "the order of creation is declared, and created_at is missing")
             require(
                 instants == sorted(instants, reverse=newest_first),
                 f"newest_first={newest_first} did not sort by created_at",
@@ -238,7 +240,7 @@ class ListingContract(Contract):
     def test_a_page_that_cannot_be_read_is_an_error(self) -> None:
         with closing(self.full_stage()) as vendor:
             impatient = select_settings(self.provider, {**IMPATIENT, "workers": 1})
-            held = {truth.id for truth in ledger_vouchers(vendor)}
+            ids = {truth.id for truth in ledger_vouchers(vendor)}
             for fault in ("truncate", "error-before", "not-json", "empty"):
                 if fault not in vendor.faults:
                     continue
@@ -246,16 +248,17 @@ class ListingContract(Contract):
                     provider = vendor.provider(**impatient)
                     provider.get(ledger_vouchers(vendor)[0].id)
                     vendor.inject_fault(fault, at)
-                    given: list[Voucher] = []
+                    vouchers: list[Voucher] = []
                     listing = provider.vouchers()
                     try:
-                        given.extend(listing)
+                        vouchers.extend(listing)
                     except VoucherGatewayError:
                         rest = vendor.provider().vouchers(VoucherQuery(resume=listing.resume_token))
-                        given.extend(rest)
+                        vouchers.extend(rest)
                     vendor.clear_faults()
                     require(
-                        by_id(given).keys() == held, f"after {fault} on page {at + 1}, {len(given)} of {len(held)} came"
+                        by_id(vouchers).keys() == ids,
+                        f"after {fault} on page {at + 1}, {len(vouchers)} of {len(ids)} came",
                     )
 
     @for_promise("P10")

@@ -162,10 +162,10 @@ class LookupsContract(Contract):
                 history.voucher_id == true.id, f"the history of {true.id!r} is said to be of {history.voucher_id!r}"
             )
             amounts = sorted(movement.money.amount for movement in history)
-            held = sorted(Decimal(movement["amount"]) for movement in true.movements)
+            true_amounts = sorted(Decimal(movement["amount"]) for movement in true.movements)
             require(
-                amounts == held,
-                f"the history of {true.id!r} has {len(amounts)} movements, the vendor of {len(held)}, or of others",
+                amounts == true_amounts,
+                f"the history of {true.id!r} has {len(amounts)} movements, the vendor of {len(true_amounts)}, or of others",
             )
             for movement in history:
                 require(

@@ -59,8 +59,8 @@ class MalformedRepliesContract(Contract):
                         reading for reading in on_reach if reading is not None and getattr(reading, name) is unknown
                     ]
                     require(matching, f"{by} made something else than {unknown!s} of a {name} that it cannot know")
-                    kept = [value for reading in matching for _, value in leaves(_plain(reading))]
-                    require(NEW_WORD in kept, f"the new {name} is not in raw of what {by} gave")
+                    values = [value for reading in matching for _, value in leaves(_plain(reading))]
+                    require(NEW_WORD in values, f"the new {name} is not in raw of what {by} gave")
 
     @for_promise("R9")
     def test_nothing_that_the_vendor_sends_is_lost(self, vendor: SimulatedVendor) -> None:

@@ -67,8 +67,8 @@ class ChangesContract(SpendContract):
             require(getattr(now, name) == value, f"{name} was to change, and `get` gives another value afterwards")
             require(getattr(result, name) == value, f"{name} was to change, and the result gives another value")
         for name in ("sku", "batch", "valid_until", "initial", "code", "pin", "status", "metadata"):
-            kept = name in changes.fields_to_change() or getattr(now, name) == getattr(was, name)
-            require(kept, f"{name} was not to change, and did")
+            unchanged = name in changes.fields_to_change() or getattr(now, name) == getattr(was, name)
+            require(unchanged, f"{name} was not to change, and did")
         after.require_difference_only(before, "update", subject.id, frozenset(changes.fields_to_change()))
 
     @for_promise("V3")
@@ -94,8 +94,8 @@ class ChangesContract(SpendContract):
                 continue
             except Declined as error:
                 fail(f"a change of {name} to {'nothing' if value is None else 'a value'} was sent; the vendor: {error}")
-            held = getattr(provider_.get(subject.id), name)
-            require(held == value, f"a change of {name} was taken, and `get` gives another value")
+            reading = getattr(provider_.get(subject.id), name)
+            require(reading == value, f"a change of {name} was taken, and `get` gives another value")
         before = factory.snapshot()
         with suppress(InvalidRequest):
             provider_.update(subject.id, VoucherChanges(), reference=factory.reference())

@@ -60,8 +60,10 @@ class IssueContract(SpendContract):
         after = factory.snapshot()
         require(after.differing(before) == {issued.id: {NEW}}, "issuing did something else than add the one voucher")
         for part in ("initial", "remaining"):
-            held = after.part(issued.id, part)
-            require(held == new.initial, f"{new.initial} was asked for, and {part} is {held} in the vendor's ledger")
+            amount = after.part(issued.id, part)
+            require(
+                amount == new.initial, f"{new.initial} was asked for, and {part} is {amount} in the vendor's ledger"
+            )
         _must_tell(issued, after, new)
         require(issued.account == provider_.account, "the result names another account")
         status = provider_.get(issued.id).status
@@ -78,7 +80,7 @@ class IssueContract(SpendContract):
                 with _expect_refusal("a code that cannot be chosen"):
                     provider_.issue(new, reference=factory.reference())
             return
-        kept = 0
+        accepted_count = 0
         for text in (*ODD_CODES, *_of_length(factory, rules.max_length), *_of_length(factory, rules.min_length)):
             if not rules.min_length <= len(text) <= (rules.max_length or len(text)):
                 continue
@@ -87,8 +89,8 @@ class IssueContract(SpendContract):
             issued = provider_.issue(NewVoucher(initial=factory.money(FACE), code=text), reference=factory.reference())
             require(factory.snapshot().entries[issued.id]["code"] == text, "a chosen code reached the vendor changed")
             require(issued.code in (None, Code(text)), "the result has another code than the chosen one")
-            kept += 1
-        require(kept, "the declared rules leave no code that could be chosen")
+            accepted_count += 1
+        require(accepted_count, "the declared rules leave no code that could be chosen")
 
     @for_promise("I3")
     def test_a_code_outside_of_the_rules_is_refused_before_it_is_sent(
@@ -117,11 +119,11 @@ class IssueContract(SpendContract):
     @for_promise("I4")
     def test_a_code_or_id_that_is_taken_is_refused(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
         codes = provider_.declared.codes
-        taken = factory.unspent()
-        again = [("code", NewVoucher(initial=factory.money(FACE), code=taken.code))]
+        existing = factory.unspent()
+        duplicates = [("code", NewVoucher(initial=factory.money(FACE), code=existing.code))]
         if codes.ids_choosable:
-            again.append(("id", factory.new(FACE, id=taken.id)))
-        for what, new in again:
+            duplicates.append(("id", factory.new(FACE, id=existing.id)))
+        for what, new in duplicates:
             before = factory.snapshot()
             with expect_error(f"a voucher with a {what} that is taken", DuplicateCode):
                 provider_.issue(new, reference=factory.reference())
@@ -139,10 +141,10 @@ class IssueContract(SpendContract):
                     provider_.issue(new, reference=factory.reference())
                 continue
             issued = provider_.issue(new, reference=factory.reference())
-            held = provider_.get(issued.id, secrets=True)
+            voucher = provider_.get(issued.id, secrets=True)
             for name, value in fields.items():
-                kept = _same(getattr(held, name), value)
-                require(kept, f"{name} of a new voucher is declared to be kept, and `get` does not give it back")
+                equal = _same(getattr(voucher, name), value)
+                require(equal, f"{name} of a new voucher is declared to be kept, and `get` does not give it back")
 
     @for_promise("I9")
     def test_texts_are_kept_up_to_the_declared_length(
@@ -153,8 +155,8 @@ class IssueContract(SpendContract):
                 continue  # its rules are those of codes
             fitting = {name: _text(longest, name), **_WITH.get(name, {})}
             issued = provider_.issue(factory.new(FACE, **fitting), reference=factory.reference())
-            kept = _same(getattr(provider_.get(issued.id, secrets=True), name), fitting[name])
-            require(kept, f"{name} of {longest} characters is declared to be kept, and `get` does not give it back")
+            equal = _same(getattr(provider_.get(issued.id, secrets=True), name), fitting[name])
+            require(equal, f"{name} of {longest} characters is declared to be kept, and `get` does not give it back")
             new = factory.new(FACE, **{**fitting, name: _text(longest + 1, name)})
             what = f"{name} of {longest + 1} characters"
             with expect_no_request(vendor, what), _expect_refusal(what):
@@ -184,15 +186,15 @@ class IssueContract(SpendContract):
         amounts = [smallest, *([Money(rules.maximum, factory.currency)] if rules.maximum is not None else [])]
         for money in amounts:
             issued = provider_.issue(_of(factory, money), reference=factory.reference())
-            held = factory.snapshot().part(issued.id, "initial")
-            require(held == money, f"{money} is within the declared amounts, and became {held} at the vendor")
+            initial = factory.snapshot().part(issued.id, "initial")
+            require(initial == money, f"{money} is within the declared amounts, and became {initial} at the vendor")
 
     @for_promise("I8")
     def test_an_expiry_is_kept_or_refused_as_declared(
         self, vendor: VendorUnderTest, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
         expiry = provider_.declared.expiry
-        grain = provider_.declared.expiry_resolution
+        resolution = provider_.declared.expiry_resolution
         until = factory.vendor_now() + timedelta(days=400, hours=3, microseconds=123_456)
         absolute, relative = (
             factory.new(FACE, valid_until=until),
@@ -203,9 +205,9 @@ class IssueContract(SpendContract):
                 provider_.issue(absolute, reference=factory.reference())
         else:
             issued = provider_.issue(absolute, reference=factory.reference())
-            held = _until(factory.snapshot(), issued.id)
-            right = held is not None and held <= until < held + grain
-            require(right, f"a date of expiry reached the vendor changed: {until} became {held}")
+            valid_until = _until(factory.snapshot(), issued.id)
+            correct = valid_until is not None and valid_until <= until < valid_until + resolution
+            require(correct, f"a date of expiry reached the vendor changed: {until} became {valid_until}")
         if not expiry.takes_lengths:
             with expect_no_request(vendor, "a validity in days"), _expect_refusal("a validity in days"):
                 provider_.issue(relative, reference=factory.reference())
@@ -213,10 +215,10 @@ class IssueContract(SpendContract):
             issued = provider_.issue(relative, reference=factory.reference())
             if issued.status is Status.INACTIVE:
                 provider_.activate(issued.id, reference=factory.reference())
-            held = _until(factory.snapshot(), issued.id)
+            valid_until = _until(factory.snapshot(), issued.id)
             due = factory.vendor_now() + timedelta(days=3)
             require(
-                held is not None and is_near(held, due, timedelta(days=1, minutes=5)),
+                valid_until is not None and is_near(valid_until, due, timedelta(days=1, minutes=5)),
                 "a validity of three days did not end three days after the activation",
             )
 
@@ -227,8 +229,10 @@ def _of(factory: VoucherFactory, money: Money) -> NewVoucher:
 
 def _must_tell(voucher: Voucher, after: LedgerSnapshot, new: NewVoucher) -> None:
     require(voucher.initial in (None, new.initial), f"the result has {voucher.initial}, and {new.initial} was issued")
-    held = after.remaining(voucher.id)
-    require(voucher.remaining in (None, held), f"the result says that {voucher.remaining} is left, and {held} is")
+    remaining = after.remaining(voucher.id)
+    require(
+        voucher.remaining in (None, remaining), f"the result says that {voucher.remaining} is left, and {remaining} is"
+    )
     code = Code(str(after.entries[voucher.id]["code"]))
     require(voucher.code in (None, code), "the result has another code than the voucher has")
 
@@ -246,10 +250,10 @@ def _text(length: int, name: str) -> str:
     return ("7" if name == "tax_rate" else "ü") * length
 
 
-def _same(held: Any, value: Any) -> bool:
-    if isinstance(value, str) and hasattr(held, "reveal"):
-        return bool(held.reveal() == value)
-    return bool(held == value)
+def _same(reading: Any, value: Any) -> bool:
+    if isinstance(value, str) and hasattr(reading, "reveal"):
+        return bool(reading.reveal() == value)
+    return bool(reading == value)
 
 
 def _outside(provider: VoucherProvider, currency: str) -> list[tuple[str, Money, type[InvalidRequest]]]:
@@ -266,5 +270,5 @@ def _outside(provider: VoucherProvider, currency: str) -> list[tuple[str, Money,
 
 
 def _until(snapshot: LedgerSnapshot, id: str) -> datetime | None:
-    held = snapshot.entries[id]["valid_until"]
-    return None if held is None else parse_instant(str(held)).astimezone(UTC)
+    text = snapshot.entries[id]["valid_until"]
+    return None if text is None else parse_instant(str(text)).astimezone(UTC)
