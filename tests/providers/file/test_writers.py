@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ import pytest
 
 from tests.providers.file.heard import WHOLE, Heard
 from voucher_gateway import (
+    Code,
     NewVoucher,
     ProviderUnavailable,
     VoucherNotFound,
@@ -102,3 +103,45 @@ def test_a_file_that_was_edited_is_read_anew(open_file: Open, either_name: str, 
         provider.find("GIFT-0001")
     (tmp_path / either_name).unlink()
     assert list(provider.vouchers()) == []
+
+
+def test_two_writers_that_take_turns_read_only_what_the_other_one_wrote(
+    open_file: Open, either_name: str, new: New, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = open_file(either_name, reveal=True), open_file(either_name, reveal=True)
+    for number in range(20):
+        first.issue(new(code=f"A-{number}"), reference=f"a-{number}")
+        second.issue(new(code=f"B-{number}"), reference=f"b-{number}")
+    form = first._file.form
+    parsed: list[bytes] = []
+    parse = form.parse
+
+    def parse_and_count(body: bytes, columns: Sequence[str]) -> object:
+        parsed.append(body)
+        return parse(body, columns)
+
+    monkeypatch.setattr(form, "parse", parse_and_count)
+    assert first.find("B-19").code == Code("B-19")
+    assert len(parsed) == 2  # the new record, and once more for the voucher that is returned
+
+
+def test_an_edit_within_a_file_that_grew_is_seen(open_file: Open, either_name: str, tmp_path: Path) -> None:
+    path = tmp_path / either_name
+    text = WHOLE[either_name]
+    provider = open_file(either_name, text)
+    assert provider.find("GIFT-0001").id == "v-1"
+    *_, last = text.splitlines(keepends=True)
+    path.write_bytes(text.replace(b"0001", b"0009") + last.replace(b"v-1", b"v-2").replace(b"0001", b"0002"))
+    assert {voucher.code for voucher in provider.vouchers()} == {Code("GIFT-0009"), Code("GIFT-0002")}
+    assert provider.find("GIFT-0009").id == "v-1"
+    with pytest.raises(VoucherNotFound):
+        provider.find("GIFT-0001")
+
+
+def test_a_last_line_that_another_program_completes_is_read_again(open_file: Open, tmp_path: Path) -> None:
+    path = tmp_path / "vouchers.csv"
+    provider = open_file("vouchers.csv", b"id,code,sku\r\nv-1,GIFT-0001,card")
+    assert provider.get("v-1").sku == "card"
+    with path.open("ab") as other:
+        other.write(b"-small\r\nv-2,GIFT-0002,card\r\n")
+    assert [voucher.sku for voucher in provider.vouchers()] == ["card-small", "card"]
