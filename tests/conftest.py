@@ -17,8 +17,10 @@ from sqlalchemy import make_url
 
 from tests.postgres import running_postgres
 from tests.support.examples import register_profiles
+from tests.support.installed import remembered_distributions
 from tests.support.long import mark_long_tests
 from tests.support.schemas import repeated_schemas
+from tests.support.temporary_files import keep_temporary_files_in_memory
 from voucher_gateway import Gateway
 from voucher_gateway.journal.journal import Journal, open_journal
 from voucher_gateway.provider_api import Money, Redemption, SecretSource
@@ -27,6 +29,7 @@ from voucher_gateway.testing.harness.canary import Canary, listening
 from voucher_gateway_jtl import JtlProvider, JtlSettings
 
 register_profiles()
+keep_temporary_files_in_memory()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,8 +42,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _schemas() -> Iterator[None]:
-    with repeated_schemas():
+def _repetitions() -> Iterator[None]:
+    """What is the same in every test is found out once a process."""
+    with repeated_schemas(), remembered_distributions():
         yield
 
 
