@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import warnings
@@ -34,6 +35,17 @@ keep_temporary_files_in_memory()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-outside", action="store_true", help="write tests/outside/recorded anew")
+
+
+def pytest_collection() -> None:
+    """Collect without garbage collection: there is hardly any garbage, and ever more objects to look at."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leave modules and collected tests out of all later garbage collections."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -21,6 +21,8 @@ def remembered_distributions() -> Iterator[None]:
     """
     read = metadata.entry_points
     folders = list(sys.path)
+    remembered_metadata: Any = cached_property(vars(metadata.Distribution)["metadata"].fget)
+    remembered_metadata.__set_name__(metadata.PathDistribution, "metadata")
     remembered: dict[tuple[tuple[str, str], ...], Any] = {}
 
     def entry_points(**selected: str) -> Any:
@@ -34,13 +36,5 @@ def remembered_distributions() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(metadata, "entry_points", entry_points)
         patch.setattr("voucher_gateway.simulator.runner.entry_points", entry_points)
-        patch.setattr(metadata.PathDistribution, "metadata", vars(_RememberedMetadata)["metadata"], raising=False)
+        patch.setattr(metadata.PathDistribution, "metadata", remembered_metadata, raising=False)
         yield
-
-
-class _RememberedMetadata(metadata.PathDistribution):
-    """The metadata of a distribution, parsed once."""
-
-    @cached_property
-    def metadata(self) -> Any:  # type: ignore[override]
-        return metadata.Distribution.metadata.fget(self)
