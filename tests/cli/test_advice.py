@@ -35,7 +35,7 @@ def test_a_snapshot_that_is_not_there_is_told_with_those_that_are(run: Any, kept
     assert none.err.splitlines()[-1] == "`voucher-gateway snapshot ACCOUNT` takes one; run it every night."
     day = run("snapshot", "shop").done().out.split(" at ")[1][:10]
     one = run("report", "shop", "--as-of", "2020-01-31")
-    assert f"there are those of {day}" in one.err
+    assert f"it has those of {day}" in one.err
     assert "--help" not in one.err
 
 

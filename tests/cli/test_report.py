@@ -205,7 +205,7 @@ def test_older_snapshots_are_removed_on_demand(run: Any, estate: RunningSimulato
     assert "1 older snapshot removed" in run("snapshot", "--keep-days", "30").done().out
     ran = run("report", "--as-of", begin)
     assert ran.code == 2
-    assert "account shop has no finished snapshot of" in ran.err
+    assert "account shop has no complete snapshot of" in ran.err
 
 
 def test_an_account_that_cannot_be_read_does_not_keep_the_others_from_their_snapshot(

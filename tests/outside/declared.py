@@ -30,7 +30,7 @@ from voucher_gateway.cli.errors import _OPTIONAL_FIELDS, exit_code
 from voucher_gateway.config.loader import _COMMON_KEYS, _TOP_KEYS
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.journal.schema import metadata as journal_tables
-from voucher_gateway.migration.run.schema import metadata as migration_tables
+from voucher_gateway.migration.schema import metadata as migration_tables
 from voucher_gateway.reports.schema import metadata as report_tables
 from voucher_gateway_file import FileSettings
 from voucher_gateway_file.formats import COLUMNS, WRITTEN

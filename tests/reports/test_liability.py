@@ -16,8 +16,7 @@ from voucher_gateway import Gateway
 from voucher_gateway.provider_api import Code, Money, NotExecuted, ProviderUnavailable, Status, Voucher, parse_instant
 from voucher_gateway.reports import BalanceStatus, BucketTotal, VoucherBalance, read_liability
 from voucher_gateway.reports.liability import NO_AGE, NO_END, NOT_STARTED, cell_of, standing_of
-from voucher_gateway.reports.tables import expiry_of
-from voucher_gateway.reports.warnings import liability_notes, liability_warnings
+from voucher_gateway.reports.text import expiry_of, liability_notes, liability_warnings
 from voucher_gateway.simulator import start
 
 

@@ -22,7 +22,7 @@ from voucher_gateway.reports import (
     roll_forward,
 )
 from voucher_gateway.reports.html import liability_page, roll_page
-from voucher_gateway.reports.tables import liability_tables, roll_table, roll_tables
+from voucher_gateway.reports.text import liability_tables, roll_table, roll_tables
 
 DAY: Final = timedelta(days=1)
 

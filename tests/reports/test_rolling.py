@@ -11,7 +11,7 @@ from tests.reports.shelf import NOON, Shelf
 from voucher_gateway import Gateway
 from voucher_gateway.provider_api import InvalidRequest, Money, MovementKind, Status
 from voucher_gateway.reports import CurrencyRollForward, Line, RollForward, Snapshots, recall_roll_forward, roll_forward
-from voucher_gateway.reports.warnings import roll_warnings
+from voucher_gateway.reports.text import roll_warnings
 
 DAY: Final = timedelta(days=1)
 
@@ -313,7 +313,7 @@ def test_the_two_snapshots_must_be_of_one_account_and_in_order(
     other = Shelf("other")
     with pytest.raises(InvalidRequest, match="one account at one vendor"):
         roll_forward(gateway, snapshots, period.opening, snapshots.take(Gateway({"other": other}), "other"))
-    with pytest.raises(InvalidRequest, match="one snapshot for both moments"):
+    with pytest.raises(InvalidRequest, match="the same snapshot for both moments"):
         recall_roll_forward(gateway, snapshots, "shop", later.began_at, later.began_at)
     found = recall_roll_forward(gateway, snapshots, "shop", NOON + DAY)
     assert (found.opening, found.closing) == (period.opening, later)

@@ -30,8 +30,7 @@ from voucher_gateway.reports import (
     liability_as_of,
     read_liability,
 )
-from voucher_gateway.reports.tables import age_of, expiry_of
-from voucher_gateway.reports.warnings import incomplete_snapshot_notes
+from voucher_gateway.reports.text import age_of, expiry_of, incomplete_snapshot_notes
 from voucher_gateway.storage.engine import Database
 
 DAY = timedelta(days=1)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from tests.conftest import Shop
 from tests.storage.shop_tables import AlembicShop, DjangoShop, OwnTables
 from voucher_gateway.journal.schema import JOURNAL
-from voucher_gateway.migration.run.schema import SCHEMA as MIGRATIONS
+from voucher_gateway.migration.schema import SCHEMA as MIGRATIONS
 from voucher_gateway.provider_api import DatabaseUnavailable
 from voucher_gateway.reports.schema import SNAPSHOTS
 from voucher_gateway.storage.engine import Database

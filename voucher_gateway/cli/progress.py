@@ -12,7 +12,7 @@ from rich.progress import Progress as Bar
 
 from voucher_gateway.cli.output import Output
 from voucher_gateway.migration.run.progress import Progress
-from voucher_gateway.migration.run.rows import RowState
+from voucher_gateway.migration.schema import RowState
 
 _LINE_EVERY_S: Final = 5.0
 _OBJECT_EVERY_S: Final = 1.0

@@ -25,8 +25,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from voucher_gateway.fork_safety import call_after_fork, renew_if_forked
-from voucher_gateway.html.document import Chart
-from voucher_gateway.html.text import MINUS, digit_groups, escape_unprintable
+from voucher_gateway.html.document import MINUS, Chart, digit_groups, escape_unprintable
 
 _SIZE_INCHES: Final = (8.6, 3.1)
 _MAX_LABEL_WIDTH: Final = 18

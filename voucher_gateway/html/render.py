@@ -7,8 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 from voucher_gateway.atomic_file import atomic_write
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.html.document import Chart, Column, Page, Section, Table, Text
-from voucher_gateway.html.text import digit_groups, display_instant, escape_unprintable
+from voucher_gateway.html.document import (
+    Chart,
+    Column,
+    Page,
+    Section,
+    Table,
+    Text,
+    digit_groups,
+    display_instant,
+    escape_unprintable,
+)
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from voucher_gateway.reports.as_of import liability_as_of, recall_roll_forward
 from voucher_gateway.reports.balances import BalanceReader, VoucherBalance
 from voucher_gateway.reports.liability import (
     AGES,
@@ -11,11 +10,12 @@ from voucher_gateway.reports.liability import (
     Bucket,
     BucketTotal,
     Liability,
+    liability_as_of,
     read_liability,
 )
 from voucher_gateway.reports.movements import MARGIN
 from voucher_gateway.reports.roll_forward import CurrencyRollForward, Line, RollForward, Unexplained
-from voucher_gateway.reports.roll_forward_builder import roll_forward
+from voucher_gateway.reports.roll_forward_builder import recall_roll_forward, roll_forward
 from voucher_gateway.reports.schema import SNAPSHOTS
 from voucher_gateway.reports.snapshots import Snapshot, Snapshots
 

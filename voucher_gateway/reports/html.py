@@ -6,22 +6,23 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
-from voucher_gateway.html.document import Chart, Page, Section, Series, Table, Text
-from voucher_gateway.html.text import display_instant
+from voucher_gateway.html.document import Chart, Page, Section, Series, Table, Text, display_instant
 from voucher_gateway.money import Money
 from voucher_gateway.reports.liability import NO_END, NOT_STARTED, BalanceStatus, Bucket, Liability
 from voucher_gateway.reports.roll_forward import CurrencyRollForward, RollForward
-from voucher_gateway.reports.tables import (
+from voucher_gateway.reports.text import (
     age_of,
     bucket_labels,
     currency_tables,
     expiry_of,
+    liability_notes,
     liability_tables,
+    liability_warnings,
     lines_of,
     roll_table,
+    roll_warnings,
     table_of_unexplained,
 )
-from voucher_gateway.reports.warnings import liability_notes, liability_warnings, roll_warnings
 
 _MOST_MONTHS: Final = 36
 """A chart with more months than this has years instead; the table has the months."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from voucher_gateway.reports.liability import AccountLiability, BalanceStatus, Bucket, BucketTotal, Liability
 from voucher_gateway.reports.roll_forward import RollForward
-from voucher_gateway.reports.tables import age_of, expiry_of
+from voucher_gateway.reports.text import age_of, expiry_of
 
 _COUNTED: Final = tuple(each for each in BalanceStatus if each is not BalanceStatus.UNKNOWN)
 

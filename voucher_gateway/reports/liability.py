@@ -15,6 +15,7 @@ from voucher_gateway.listing.page import ListingReport
 from voucher_gateway.models.voucher import Status
 from voucher_gateway.money import Money
 from voucher_gateway.reports.balances import BalanceReader, VoucherBalance
+from voucher_gateway.reports.snapshots import Snapshot, Snapshots
 
 NO_END: Final = "no end"
 """The expiry of a voucher for which the vendor shows none."""
@@ -171,7 +172,7 @@ def read_liability(gateway: Gateway, accounts: Iterable[str]) -> Liability:
 
 def _read(gateway: Gateway, account: str) -> AccountLiability:
     reading = BalanceReader(gateway, account)
-    cells = tally(reading, lambda: reading.began_at, relative=is_relative(gateway, account))
+    cells = tally(reading, lambda: reading.began_at, relative=_is_relative(gateway, account))
     return AccountLiability(
         account=account,
         at=reading.began_at,
@@ -182,7 +183,31 @@ def _read(gateway: Gateway, account: str) -> AccountLiability:
     )
 
 
-def is_relative(gateway: Gateway, account: str) -> bool:
+def liability_as_of(gateway: Gateway, snapshots: Snapshots, accounts: Iterable[str], at: datetime) -> Liability:
+    """Return what accounts owed, each from its newest complete snapshot that had begun at a moment.
+
+    Raises:
+        InvalidRequest: if an account has no such snapshot.
+    """
+    return Liability(
+        tuple(_liability_of_snapshot(gateway, snapshots, snapshots.require(account, at)) for account in accounts)
+    )
+
+
+def _liability_of_snapshot(gateway: Gateway, snapshots: Snapshots, snapshot: Snapshot) -> AccountLiability:
+    return AccountLiability(
+        account=snapshot.account,
+        at=snapshot.began_at,
+        cells=tally(
+            snapshots.positions(snapshot), lambda: snapshot.began_at, relative=_is_relative(gateway, snapshot.account)
+        ),
+        snapshot_at=snapshot.began_at,
+        consistent=snapshot.consistent,
+        problems=snapshot.problems,
+    )
+
+
+def _is_relative(gateway: Gateway, account: str) -> bool:
     """Whether an account's vouchers get their end of validity only when they are activated."""
     return gateway.capabilities(account).expiry is Expiry.RELATIVE
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 
 import attrs
 
@@ -23,7 +24,7 @@ from voucher_gateway.reports.movements import (
     sum_movements,
 )
 from voucher_gateway.reports.roll_forward import MOST_NAMED, CurrencyRollForward, Line, RollForward, Unexplained
-from voucher_gateway.reports.snapshots import Snapshot, Snapshots
+from voucher_gateway.reports.snapshots import Snapshot, Snapshots, to_second
 
 
 @attrs.frozen
@@ -94,6 +95,41 @@ def roll_forward(
         unexplained_count=count,
         unreadable=unreadable,
     )
+
+
+def recall_roll_forward(
+    gateway: Gateway,
+    snapshots: Snapshots,
+    account: str,
+    opening: datetime,
+    closing: datetime | None = None,
+    *,
+    every_history: bool = False,
+) -> RollForward:
+    """Explain the change between the newest complete snapshots that had begun at two moments.
+
+    Args:
+        gateway: has the account.
+        snapshots: the database that holds the snapshots.
+        account: the name of the account.
+        opening: the first moment.
+        closing: the second moment; None for the newest snapshot.
+        every_history: whether to ask for the history of every voucher; see `roll_forward`.
+
+    Raises:
+        InvalidRequest: if there is no such snapshot, or the same one for both moments.
+    """
+    first = snapshots.require(account, opening)
+    last = snapshots.latest(account) if closing is None else snapshots.require(account, closing)
+    assert last is not None
+    if last.id == first.id:
+        raise InvalidRequest(
+            f"account {account} has the same snapshot for both moments, that of {to_second(first.began_at)};"
+            " a roll-forward needs two snapshots",
+            field="snapshots",
+            rule="two snapshots",
+        )
+    return roll_forward(gateway, snapshots, first, last, every_history=every_history)
 
 
 def _check(opening: Snapshot, closing: Snapshot) -> None:

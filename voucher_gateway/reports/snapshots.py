@@ -13,8 +13,9 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from voucher_gateway.errors import DatabaseUnavailable
+from voucher_gateway.errors import DatabaseUnavailable, InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.instants import format_instant
 from voucher_gateway.masking import hide_init_arguments
 from voucher_gateway.models.voucher import Status
 from voucher_gateway.money import Money
@@ -24,6 +25,8 @@ from voucher_gateway.reports.schema import SNAPSHOTS, balances, snapshots
 from voucher_gateway.storage.engine import Database
 
 _BATCH: Final = 1000
+_MOST_LISTED: Final = 5
+"""The largest number of snapshots that an error lists."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO: Final = timedelta(microseconds=1)
 _STATUS: Final = {Status.ACTIVE: "a", Status.INACTIVE: "i", Status.UNKNOWN: "u"}
@@ -191,6 +194,29 @@ class Snapshots:
         with self._database.read() as connection:
             return next(map(_snapshot, _rows(connection, query)), None)
 
+    def require(self, account: str, at: datetime) -> Snapshot:
+        """Return the newest complete snapshot of an account that had begun at a moment.
+
+        Raises:
+            InvalidRequest: if the account has none.
+        """
+        snapshot = self.latest(account, at)
+        if snapshot is None:
+            raise InvalidRequest(
+                f"account {account} has no complete snapshot of {to_second(at)} or before; {self._list_text(account)}",
+                field="snapshots",
+                rule="a snapshot of this moment or before",
+            )
+        return snapshot
+
+    def _list_text(self, account: str) -> str:
+        """Return which complete snapshots an account has: the moments of the oldest ones."""
+        moments = [to_second(snapshot.began_at) for snapshot in self.list_complete(account)]
+        if not moments:
+            return "the account has none"
+        later = f" and {len(moments) - _MOST_LISTED} later ones" if len(moments) > _MOST_LISTED else ""
+        return f"it has those of {', '.join(moments[:_MOST_LISTED])}{later}"
+
     def list_incomplete(self, account: str) -> list[Snapshot]:
         """Return the snapshots of an account that are being taken, or whose process died while taking them."""
         with self._database.read() as connection:
@@ -310,3 +336,8 @@ def _micros_or_none(instant: datetime | None) -> int | None:
 
 def _instant(micros: int | None) -> datetime | None:
     return None if micros is None else _EPOCH + micros * _MICRO
+
+
+def to_second(instant: datetime) -> str:
+    """Return an instant as text, to the second: the clock of a vendor is not known more exactly."""
+    return format_instant(instant.replace(microsecond=0))

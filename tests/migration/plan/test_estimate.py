@@ -10,7 +10,7 @@ from voucher_gateway.emulation.registry import with_emulations
 from voucher_gateway.migration import Retire, Step
 from voucher_gateway.migration.plan.estimate import AccountLoad, Estimate, requests_of
 from voucher_gateway.migration.plan.route import choose_route
-from voucher_gateway.migration.text import length_of
+from voucher_gateway.migration.plan.text import length_of
 from voucher_gateway.provider_api import Capabilities
 from voucher_gateway_jtl import JtlProvider
 from voucher_gateway_ticketing import TicketingProvider

@@ -10,7 +10,7 @@ import pytest
 
 from tests.migration.plan.conftest import Vendors
 from voucher_gateway.migration.plan.scan import SecretReader
-from voucher_gateway.migration.run.rate_limit import Rates
+from voucher_gateway.migration.rate_limit import Rates
 from voucher_gateway.provider_api import Money, Voucher, VoucherQuery
 
 ACCOUNTS = pytest.mark.parametrize("account", ["shop", "events"])

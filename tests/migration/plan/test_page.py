@@ -15,7 +15,7 @@ from tests.migration.plan.conftest import TEXTS, Vendors
 from voucher_gateway.html.document import Chart
 from voucher_gateway.html.render import render, write
 from voucher_gateway.migration import Action, PlanSummary, Policy
-from voucher_gateway.migration.html import plan_page
+from voucher_gateway.migration.plan.html import plan_page
 from voucher_gateway.provider_api import Money
 
 POLICY = Policy(losses=TEXTS, empty=Action.SKIP, expired=Action.SKIP)

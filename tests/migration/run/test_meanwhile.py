@@ -21,9 +21,8 @@ from voucher_gateway.migration.plan.plan_file import read_summary
 from voucher_gateway.migration.run import context, runner
 from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.load import load_vouchers
-from voucher_gateway.migration.run.rows import RUNNABLE
-from voucher_gateway.migration.run.schema import vouchers
 from voucher_gateway.migration.run.state import MigrationState
+from voucher_gateway.migration.schema import RUNNABLE, vouchers
 from voucher_gateway.provider_api import (
     Money,
     NewVoucher,

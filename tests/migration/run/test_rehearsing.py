@@ -18,7 +18,7 @@ from voucher_gateway.journal.records import OperationState
 from voucher_gateway.journal.schema import moved
 from voucher_gateway.migration import PlanState, RowState, read_vouchers, status_of
 from voucher_gateway.migration.run import context
-from voucher_gateway.migration.run.schema import plans, vouchers
+from voucher_gateway.migration.schema import plans, vouchers
 from voucher_gateway.provider_api import Money, NewVoucher
 
 

@@ -30,8 +30,8 @@ from voucher_gateway.migration import (
     status_of,
     verify_plan,
 )
-from voucher_gateway.migration.run.rate_limit import Rates
-from voucher_gateway.migration.run.state import ids_of_moved_vouchers
+from voucher_gateway.migration.rate_limit import Rates
+from voucher_gateway.migration.schema import ids_of_moved_vouchers
 from voucher_gateway.provider_api import ConfigurationError, InvalidRequest, Money, NewVoucher, OperationInProgress
 
 

@@ -20,8 +20,8 @@ from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.migration import Action, Destination, End, Kind, PlanHeader, PlannedVoucher, RowState, Step
 from voucher_gateway.migration.run.load import load_vouchers
 from voucher_gateway.migration.run.rows import read_planned, write_planned
-from voucher_gateway.migration.run.schema import SCHEMA
 from voucher_gateway.migration.run.state import MigrationState
+from voucher_gateway.migration.schema import SCHEMA
 from voucher_gateway.provider_api import Money, Status
 from voucher_gateway.storage.engine import Database
 

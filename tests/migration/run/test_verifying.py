@@ -24,7 +24,7 @@ from voucher_gateway.migration import (
     status_of,
     verify_plan,
 )
-from voucher_gateway.migration.run.schema import vouchers
+from voucher_gateway.migration.schema import vouchers
 from voucher_gateway.provider_api import ConfigurationError, Money, VoucherChanges
 
 

@@ -21,16 +21,16 @@ from voucher_gateway.migration.plan.make import make_plan
 from voucher_gateway.migration.plan.model import Action
 from voucher_gateway.migration.plan.plan_file import PlanSummary
 from voucher_gateway.migration.plan.policy import Policy, load_policy
-from voucher_gateway.migration.plan.totals import Tally
-from voucher_gateway.migration.tables import plan_tables
-from voucher_gateway.migration.text import (
+from voucher_gateway.migration.plan.text import (
     amounts_of,
     drift_sentence,
     listing_sentences,
+    plan_tables,
     steps_sentence,
     time_sentence,
     window_sentence,
 )
+from voucher_gateway.migration.plan.totals import Tally
 
 _LENGTH: Final = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m(?:in)?)?(?:(\d{1,8})s)?", re.ASCII)
 _RATE: Final = re.compile(r"(.+)=([0-9]{1,6}(?:\.[0-9]{1,3})?)", re.ASCII)
@@ -163,7 +163,7 @@ def _require_writable(page: Path, out: Path) -> None:
 
 def _write_page(summary: PlanSummary, path: Path, window: timedelta | None) -> None:
     from voucher_gateway.html.render import write
-    from voucher_gateway.migration.html import plan_page  # late: with it comes Matplotlib, which takes a second
+    from voucher_gateway.migration.plan.html import plan_page  # late: with it comes Matplotlib, which takes a second
 
     write(plan_page(summary, window=window), path)
 

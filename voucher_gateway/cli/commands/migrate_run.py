@@ -18,11 +18,11 @@ from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.migration.file_accounts import add_file_accounts, is_file_name
 from voucher_gateway.migration.plan.plan_file import Plan, open_plan
-from voucher_gateway.migration.run.progress import RunReport
+from voucher_gateway.migration.run.progress import MigrationStatus, RunReport, status_of
 from voucher_gateway.migration.run.rollback import RollbackReport, rollback_plan
-from voucher_gateway.migration.run.rows import ReportedVoucher, RowState
+from voucher_gateway.migration.run.rows import ReportedVoucher
 from voucher_gateway.migration.run.runner import pause_plan, run_plan
-from voucher_gateway.migration.run.status import MigrationStatus, status_of
+from voucher_gateway.migration.schema import RowState
 from voucher_gateway.migration.verify.checks import Difference
 from voucher_gateway.migration.verify.verify import Verification, verify_plan
 from voucher_gateway.money import Money

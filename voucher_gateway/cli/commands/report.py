@@ -23,20 +23,20 @@ from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.html.document import Page, Table
 from voucher_gateway.html.render import write
 from voucher_gateway.instants import now
-from voucher_gateway.reports.as_of import liability_as_of, recall_roll_forward
 from voucher_gateway.reports.html import liability_page, roll_page
 from voucher_gateway.reports.json import account_object, roll_object, total_object
-from voucher_gateway.reports.liability import Liability, read_liability
+from voucher_gateway.reports.liability import Liability, liability_as_of, read_liability
 from voucher_gateway.reports.roll_forward import RollForward
-from voucher_gateway.reports.snapshots import Snapshot, Snapshots
-from voucher_gateway.reports.tables import liability_tables, roll_tables
-from voucher_gateway.reports.warnings import (
+from voucher_gateway.reports.roll_forward_builder import recall_roll_forward
+from voucher_gateway.reports.snapshots import Snapshot, Snapshots, to_second
+from voucher_gateway.reports.text import (
     incomplete_snapshot_notes,
     liability_notes,
+    liability_tables,
     liability_warnings,
+    roll_tables,
     roll_warnings,
     snapshot_warnings,
-    to_second,
 )
 from voucher_gateway.serialization import to_json
 

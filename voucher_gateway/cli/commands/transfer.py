@@ -16,10 +16,10 @@ from voucher_gateway.cli.tables import Column, count_text, print_rows
 from voucher_gateway.migration.plan.losses import REPORTED
 from voucher_gateway.migration.plan.model import Action
 from voucher_gateway.migration.plan.policy import load_policy
+from voucher_gateway.migration.plan.text import amounts_of
 from voucher_gateway.migration.plan.totals import Tally
 from voucher_gateway.migration.run.progress import RunReport
-from voucher_gateway.migration.run.rows import RowState
-from voucher_gateway.migration.text import amounts_of
+from voucher_gateway.migration.schema import RowState
 from voucher_gateway.migration.transfer import WORKERS, TransferReport, require_accepted_transfer
 from voucher_gateway.migration.transfer import export_vouchers as run_export
 from voucher_gateway.migration.transfer import import_vouchers as run_import

@@ -13,7 +13,7 @@ from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import InvalidRequest, VoucherNotFound
 from voucher_gateway.journal.keys import JournalKeys
 from voucher_gateway.masking import Code
-from voucher_gateway.migration.run.rate_limit import Rates
+from voucher_gateway.migration.rate_limit import Rates
 from voucher_gateway.provider import VoucherProvider
 
 FINGERPRINT_SCOPE: Final = "move"

@@ -21,7 +21,7 @@ from voucher_gateway.migration.plan.policy import Policy
 from voucher_gateway.migration.plan.route import Route, choose_route
 from voucher_gateway.migration.plan.scan import IdSet, SourceScanner
 from voucher_gateway.migration.plan.totals import TotalsBuilder
-from voucher_gateway.migration.run.state import ids_of_moved_vouchers
+from voucher_gateway.migration.schema import ids_of_moved_vouchers
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.provider import VoucherProvider
 

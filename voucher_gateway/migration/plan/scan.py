@@ -21,7 +21,7 @@ from voucher_gateway.migration.plan.assess import Assessment, Target, assess, ki
 from voucher_gateway.migration.plan.code_index import SourceCodes, TargetCodes, fingerprint
 from voucher_gateway.migration.plan.model import Action, Kind, PlanHeader, PlannedVoucher
 from voucher_gateway.migration.plan.policy import Policy, Recode, Retire
-from voucher_gateway.migration.run.rate_limit import Rates
+from voucher_gateway.migration.rate_limit import Rates
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.provider import VoucherProvider

@@ -17,7 +17,7 @@ from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.moves import move_reference
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.migration.plan.model import End, PlanHeader, Step
-from voucher_gateway.migration.run.rate_limit import Rates
+from voucher_gateway.migration.rate_limit import Rates
 from voucher_gateway.migration.run.rows import VoucherRow
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money

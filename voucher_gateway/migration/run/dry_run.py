@@ -16,9 +16,10 @@ from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.load import vouchers_not_loaded
 from voucher_gateway.migration.run.mover import CODE_TAKEN, RETIRING, TargetDiffers, VoucherMover
 from voucher_gateway.migration.run.progress import OnProgress, RunCounter, RunReport
-from voucher_gateway.migration.run.rows import MoveResult, RowState, VoucherRow
+from voucher_gateway.migration.run.rows import MoveResult, VoucherRow
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run.undo import ACTIVATE, CREATE, FREEZE, RETIRE
+from voucher_gateway.migration.schema import RowState
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.voucher import Status
 

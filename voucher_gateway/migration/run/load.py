@@ -11,9 +11,9 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.instants import format_micros, now
 from voucher_gateway.migration.plan.model import Action, PlannedVoucher
-from voucher_gateway.migration.run.rows import PlanState, RowState, VoucherRow, value_of, write_planned
-from voucher_gateway.migration.run.schema import plans, vouchers
+from voucher_gateway.migration.run.rows import VoucherRow, value_of, write_planned
 from voucher_gateway.migration.run.state import MigrationState
+from voucher_gateway.migration.schema import PlanState, RowState, plans, vouchers
 
 _BATCH: Final = 1000
 _LOADING_WAIT_S: Final = 3600.0

@@ -30,13 +30,14 @@ from voucher_gateway.errors import (
     VoucherNotFound,
 )
 from voucher_gateway.journal.records import OperationState
+from voucher_gateway.migration.plan.assess import build_target_voucher
 from voucher_gateway.migration.plan.model import Step
-from voucher_gateway.migration.plan.target_voucher import build_target_voucher
 from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
-from voucher_gateway.migration.run.rows import MoveResult, RowState, VoucherRow
+from voucher_gateway.migration.run.rows import MoveResult, VoucherRow
 from voucher_gateway.migration.run.source_check import SourceChanged, SourceCheck
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run.undo import ACTIVATE, CREATE, FREEZE, RETIRE, CannotUndo, Undo
+from voucher_gateway.migration.schema import RowState
 from voucher_gateway.models.requests import NewVoucher, VoucherChanges
 from voucher_gateway.models.voucher import Status, Voucher
 

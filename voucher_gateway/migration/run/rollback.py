@@ -14,9 +14,10 @@ from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.migration.plan.plan_file import Plan, open_plan
 from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.progress import OnProgress, RunCounter
-from voucher_gateway.migration.run.rows import MoveResult, PlanState, ReportedVoucher, RowState, VoucherRow
+from voucher_gateway.migration.run.rows import MoveResult, ReportedVoucher, VoucherRow
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run.undo import CannotUndo, Undo
+from voucher_gateway.migration.schema import PlanState, RowState
 from voucher_gateway.money import Money
 
 _BATCH: Final = 64

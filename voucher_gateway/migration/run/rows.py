@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import json
 from collections.abc import Mapping
 from typing import Any, Final
@@ -10,44 +9,10 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway.migration.plan.model import PlannedVoucher
+from voucher_gateway.migration.schema import RowState
 from voucher_gateway.money import Money
 from voucher_gateway.serialization import make_converter
 from voucher_gateway.wire.json import decode
-
-
-class PlanState(enum.StrEnum):
-    """The state of a migration."""
-
-    RUNNING = "running"
-    PAUSED = "paused"
-    """No move begins until the plan is run again."""
-    DONE = "done"
-    ROLLED_BACK = "rolled-back"
-    """It is being undone, or was undone. It cannot be run again."""
-
-
-RUNNABLE: Final = (PlanState.RUNNING, PlanState.PAUSED, PlanState.DONE)
-"""The states in which a plan can be run."""
-
-
-class RowState(enum.StrEnum):
-    """The state of one voucher."""
-
-    PLANNED = "planned"
-    """It is to be moved. Some steps may have been done before an interruption."""
-    WORKING = "working"
-    """A process is moving it, or died while it did."""
-    MOVED = "moved"
-    CHANGED = "changed"
-    """It is no longer what was planned. It was not moved; make a new plan for it."""
-    REFUSED = "refused"
-    """A vendor or a rule refused the move. Everything that had been done was undone."""
-    IN_DOUBT = "in-doubt"
-    """The outcome of a step is unknown; the next run looks it up."""
-    UNDONE = "undone"
-    """It was moved, and rolled back."""
-    KEPT = "kept"
-    """It was moved, and could not be rolled back."""
 
 
 @attrs.frozen(kw_only=True)

@@ -21,14 +21,15 @@ from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.instants import now
 from voucher_gateway.migration.plan.losses import require_accepted_risks
 from voucher_gateway.migration.plan.plan_file import Plan, open_plan
+from voucher_gateway.migration.rate_limit import Rates
 from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.dry_run import predict_run
 from voucher_gateway.migration.run.load import load_vouchers
 from voucher_gateway.migration.run.mover import VoucherMover
 from voucher_gateway.migration.run.progress import OnProgress, RunCounter, RunReport
-from voucher_gateway.migration.run.rate_limit import Rates
-from voucher_gateway.migration.run.rows import RUNNABLE, MoveResult, PlanState, RowState, VoucherRow
+from voucher_gateway.migration.run.rows import MoveResult, VoucherRow
 from voucher_gateway.migration.run.state import MigrationState
+from voucher_gateway.migration.schema import RUNNABLE, PlanState, RowState
 from voucher_gateway.request_hooks import use_rate_limiter
 
 _TICK_S: Final = 0.25

@@ -24,26 +24,14 @@ from voucher_gateway.journal.moves import claim_moves, complete_moves, delete_mo
 from voucher_gateway.migration.plan.model import PlanHeader
 from voucher_gateway.migration.plan.plan_file import PlanSummary
 from voucher_gateway.migration.run.context import journal_of
-from voucher_gateway.migration.run.rows import MoveResult, PlanState, ReportedVoucher, RowState, VoucherRow
-from voucher_gateway.migration.run.schema import SCHEMA, plans, vouchers
+from voucher_gateway.migration.run.rows import MoveResult, ReportedVoucher, VoucherRow
+from voucher_gateway.migration.schema import SCHEMA, PlanState, RowState, plans, vouchers
 from voucher_gateway.money import Money
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.locks import lock_in_transaction
 from voucher_gateway.storage.schema_upgrade import upgrade_schema
 
 _BATCH: Final = 1000
-
-
-def ids_of_moved_vouchers(database: Database, plan_id: str) -> Iterator[str]:
-    """Yield the source ids of the vouchers that a plan has moved, in the order of the plan.
-
-    Args:
-        database: the journal's.
-        plan_id: the plan's hash.
-    """
-    upgrade_schema(SCHEMA, database.write, database.locks)
-    for row in _rows_in(database, plan_id, (RowState.MOVED, RowState.KEPT)):
-        yield row.planned.source_id
 
 
 @attrs.frozen
@@ -356,7 +344,20 @@ class MigrationState:
 
     def rows(self, *states: RowState) -> Iterator[VoucherRow]:
         """Yield the vouchers in some states, in the order of the plan."""
-        return _rows_in(self.database, self.plan_id, states)
+        last = 0
+        while True:
+            query = (
+                sa.select(vouchers)
+                .where(self._of_plan, vouchers.c.number > last, vouchers.c.state.in_([state.value for state in states]))
+                .order_by(vouchers.c.number)
+                .limit(_BATCH)
+            )
+            with self.database.read() as connection:
+                batch = [VoucherRow.from_row(dict(row)) for row in connection.execute(query).mappings()]
+            yield from batch
+            if len(batch) < _BATCH:
+                return
+            last = batch[-1].number
 
     def reported_vouchers(self, *states: RowState, most: int) -> list[ReportedVoucher]:
         """Return the first `most` vouchers in some states, for people."""
@@ -374,24 +375,3 @@ def _result_parameters(result: MoveResult) -> dict[str, Any]:
         "new_undo_target_state": None if undo_target_state is None else undo_target_state.value,
         "new_generation": result.row.generation + result.restart,
     }
-
-
-def _rows_in(database: Database, plan_id: str, states: Sequence[RowState]) -> Iterator[VoucherRow]:
-    last = 0
-    while True:
-        query = (
-            sa.select(vouchers)
-            .where(
-                vouchers.c.plan_id == plan_id,
-                vouchers.c.number > last,
-                vouchers.c.state.in_([state.value for state in states]),
-            )
-            .order_by(vouchers.c.number)
-            .limit(_BATCH)
-        )
-        with database.read() as connection:
-            batch = [VoucherRow.from_row(dict(row)) for row in connection.execute(query).mappings()]
-        yield from batch
-        if len(batch) < _BATCH:
-            return
-        last = batch[-1].number

@@ -11,8 +11,8 @@ import attrs
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.instants import format_micros, parse_instant
+from voucher_gateway.migration.plan.assess import is_not_spendable
 from voucher_gateway.migration.plan.model import Destination, PlannedVoucher
-from voucher_gateway.migration.plan.target_voucher import is_not_spendable
 from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.rows import value_of
 from voucher_gateway.migration.verify.store import ListedVoucher, VerificationStore

@@ -8,20 +8,25 @@ does not show its code, it is recognised by the id in the journal's record of it
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 import attrs
 
+from voucher_gateway.errors import VoucherNotFound
 from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.migration.plan.code_index import fingerprint
 from voucher_gateway.migration.plan.plan_file import Plan, open_plan
-from voucher_gateway.migration.run.context import MigrationContext
-from voucher_gateway.migration.run.rows import PlanState
+from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
 from voucher_gateway.migration.run.state import MigrationState
+from voucher_gateway.migration.schema import PlanState
 from voucher_gateway.migration.verify.checks import Difference, check_all
-from voucher_gateway.migration.verify.readers import read_source, read_target
-from voucher_gateway.migration.verify.store import VerificationStore
+from voucher_gateway.migration.verify.store import ListedVoucher, VerificationStore, ends_text
+from voucher_gateway.models.requests import VoucherQuery
+from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
 
 
@@ -117,4 +122,75 @@ def verify_plan(gateway: Gateway, plan: Path | Plan) -> Verification:
         codes_not_compared=not_compared,
         totals=totals,
         differences=differences + unbalanced,
+    )
+
+
+_CLOCKS_APART: Final = timedelta(days=1)
+"""A voucher that was created at the target this long before the plan is not one of the plan."""
+
+
+def read_target(context: MigrationContext, store: VerificationStore) -> None:
+    """Read all vouchers of the target that may be those of the plan, with their codes."""
+    store.add_issued_ids(_issued_by_plan(context))
+    with context.gateway.vouchers(context.target, _created_since_plan(context)) as listing:
+        store.target(_with_codes(context, listing, store.key_id))
+    store.match_vouchers()
+
+
+def _issued_by_plan(context: MigrationContext) -> Iterator[tuple[int, str]]:
+    """Yield the number and the id at the target of each voucher that the plan has issued, as the journal knows."""
+    for step, voucher_id in context.journal.issued_by_plan(context.target, context.plan_id):
+        yield int(step.partition(".")[0]), voucher_id
+
+
+def _created_since_plan(context: MigrationContext) -> VoucherQuery | None:
+    """Return a query for recent vouchers, if the vendor can filter them: each code may take a request."""
+    if "created_from" not in context.target_can.listing.filters:
+        return None
+    return VoucherQuery(created_from=context.header.made_at - _CLOCKS_APART)
+
+
+def _with_codes(
+    context: MigrationContext, listed: Iterable[Voucher], key_id: str | None
+) -> Iterator[tuple[ListedVoucher, str | None]]:
+    keys = context.journal.keys
+
+    def read_with_code(voucher: Voucher) -> tuple[ListedVoucher, str | None] | None:
+        seen = VoucherReading(voucher=voucher, remaining=voucher.remaining)
+        if (voucher.code is None and context.target_can.codes.readable) or voucher.remaining is None:
+            try:
+                seen = context.read(context.target, voucher.id)
+            except VoucherNotFound:
+                return None
+        code = seen.voucher.code
+        mark = None if code is None else fingerprint(keys, code, key_id)
+        return _listed_voucher(seen), mark
+
+    yield from (reading for reading in context.ordered_map(read_with_code, listed) if reading is not None)
+
+
+def read_source(context: MigrationContext, store: VerificationStore) -> None:
+    """Read the planned vouchers at the source: from its list, and one by one if they are not in it."""
+    with context.gateway.vouchers(context.source) as listing:
+        seen = (VoucherReading(voucher=voucher, remaining=voucher.remaining) for voucher in listing)
+        store.source(_listed_voucher(reading) for reading in seen if reading.remaining is not None)
+
+    def read_one(id: str) -> ListedVoucher | None:
+        try:
+            return _listed_voucher(context.read(context.source, id))
+        except VoucherNotFound:
+            return None  # deleted, so it cannot be spent
+
+    missing = context.ordered_map(read_one, store.not_at_source())
+    store.source(voucher for voucher in missing if voucher is not None)
+
+
+def _listed_voucher(seen: VoucherReading) -> ListedVoucher:
+    voucher = seen.voucher
+    return ListedVoucher(
+        id=voucher.id,
+        initial=voucher.initial,
+        remaining=seen.remaining,
+        ends=ends_text(voucher),
+        status=None if voucher.status is None else voucher.status.value,
     )

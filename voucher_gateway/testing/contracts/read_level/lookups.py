@@ -165,7 +165,7 @@ class LookupsContract(Contract):
             true_amounts = sorted(Decimal(movement["amount"]) for movement in true.movements)
             require(
                 amounts == true_amounts,
-                f"the history of {true.id!r} has {len(amounts)} movements, the vendor of {len(true_amounts)}, or of others",
+                f"the history of {true.id!r} has {len(amounts)} movements, the vendor's {len(true_amounts)}, or others",
             )
             for movement in history:
                 require(

@@ -1,8 +1,8 @@
-"""Reports as tables, for the terminal and for pages alike."""
+"""Reports for people: their tables and sentences, the same on the terminal and on the page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from voucher_gateway.html.document import Column, Table
@@ -12,12 +12,14 @@ from voucher_gateway.reports.liability import (
     NO_AGE,
     NO_END,
     NOT_STARTED,
+    AccountLiability,
     BalanceStatus,
     Bucket,
     BucketTotal,
     Liability,
 )
-from voucher_gateway.reports.roll_forward import CurrencyRollForward, Line, RollForward
+from voucher_gateway.reports.roll_forward import MOST_NAMED, CurrencyRollForward, Line, RollForward
+from voucher_gateway.reports.snapshots import Snapshot, to_second
 
 MOST_ACCOUNTS: Final = 6
 """With more accounts than this a table of months or ages tells their sum alone: it would not fit on paper."""
@@ -192,3 +194,77 @@ def lines_of(roll: CurrencyRollForward) -> list[Line]:
 def amount(money: Money) -> str:
     """Return an amount without its currency, which stands at the head."""
     return f"{money.amount:f}"
+
+
+def liability_warnings(liability: Liability) -> list[str]:
+    """Return why the numbers may be wrong; empty where nothing speaks against them."""
+    return [sentence for account in liability.accounts for sentence in _account_warnings(account)]
+
+
+def liability_notes(liability: Liability) -> list[str]:
+    """Return where the numbers come from, as far as that is worth a sentence."""
+    notes = []
+    for account in liability.accounts:
+        if account.snapshot_at is not None:
+            notes.append(f"{account.account}: from the snapshot that was begun at {to_second(account.snapshot_at)}.")
+        if account.consistent is None:
+            notes.append(
+                f"{account.account}: the vendor gives no total, so nothing proves that every voucher was listed."
+            )
+    return notes
+
+
+def roll_warnings(roll: RollForward) -> list[str]:
+    """Return why a roll-forward may be wrong, or is not whole."""
+    sentences = [
+        list_changed_warning(f"{roll.account}: the snapshot of {to_second(account.began_at)}", account.problems)
+        for account in roll.inconsistent
+    ]
+    sentences += [
+        _silent(f"{roll.account}: when the snapshot of {to_second(account.began_at)} was taken", account.unknown or 0)
+        for account in roll.silent
+    ]
+    if roll.unexplained_count:
+        vouchers = _vouchers(roll.unexplained_count)
+        suffix = f"; the first {MOST_NAMED} are named" if roll.unexplained_count > MOST_NAMED else ""
+        sentences.append(f"{roll.account}: the records do not explain the change of {vouchers}{suffix}.")
+    if roll.unreadable:
+        sentences.append(f"{roll.account}: the history of {_vouchers(roll.unreadable)} could not be read whole.")
+    return sentences
+
+
+def incomplete_snapshot_notes(unfinished: Iterable[Snapshot]) -> list[str]:
+    """Return what is to be said of snapshots that are not finished."""
+    return [
+        f"{snapshot.account}: a snapshot begun at {to_second(snapshot.began_at)} is not finished, and not used."
+        for snapshot in unfinished
+    ]
+
+
+def snapshot_warnings(snapshot: Snapshot) -> list[str]:
+    """Return why a snapshot that was just taken may be wrong."""
+    sentences = [list_changed_warning(snapshot.account, snapshot.problems)] if snapshot.consistent is False else []
+    return [*sentences, *([_silent(f"{snapshot.account}:", snapshot.unknown)] if snapshot.unknown else [])]
+
+
+def list_changed_warning(what: str, problems: Iterable[str]) -> str:
+    """Return the sentence about a list that did not fit together."""
+    return (
+        f"{what}: the list changed while it was read ({'; '.join(problems)}). Vouchers may be missing or counted"
+        " twice: read it again when less is going on."
+    )
+
+
+def _account_warnings(liability: AccountLiability) -> Iterator[str]:
+    if liability.consistent is False:
+        yield list_changed_warning(liability.account, liability.problems)
+    if liability.unknown:
+        yield _silent(f"{liability.account}:", liability.unknown)
+
+
+def _silent(beginning: str, unknown: int) -> str:
+    return f"{beginning} the vendor would not say what is left on {_vouchers(unknown)}; no sum has them."
+
+
+def _vouchers(count: int) -> str:
+    return "1 voucher" if count == 1 else f"{count} vouchers"

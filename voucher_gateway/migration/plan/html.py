@@ -12,17 +12,21 @@ from voucher_gateway.html.document import Chart, Column, Page, Section, Series, 
 from voucher_gateway.migration.plan.losses import LOSSES, find_unaccepted_risks
 from voucher_gateway.migration.plan.model import Action, End, Kind
 from voucher_gateway.migration.plan.plan_file import PlanSummary
-from voucher_gateway.migration.plan.totals import NO_END, Tally, Totals
-from voucher_gateway.migration.tables import ACTION_RESULTS, TallyTable, kind_table, loss_table, reason_table
-from voucher_gateway.migration.text import (
+from voucher_gateway.migration.plan.text import (
+    ACTION_RESULTS,
+    TallyTable,
     amounts_of,
     drift_sentence,
+    kind_table,
     length_of,
     listing_sentences,
+    loss_table,
+    reason_table,
     steps_sentence,
     time_sentence,
     window_sentence,
 )
+from voucher_gateway.migration.plan.totals import NO_END, Tally, Totals
 from voucher_gateway.money import Money
 
 _MOST_MONTHS: Final = 36

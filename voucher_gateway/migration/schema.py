@@ -1,7 +1,12 @@
-"""The tables of migrations, beside the journal's. Amounts are whole minor units, so that the database can add them."""
+"""The tables of migrations in the journal's database, and the states that they hold.
+
+Amounts are whole minor units, so that the database can add them.
+"""
 
 from __future__ import annotations
 
+import enum
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -17,9 +22,49 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    select,
 )
 
-from voucher_gateway.storage.schema_upgrade import Schema
+from voucher_gateway.storage.engine import Database
+from voucher_gateway.storage.schema_upgrade import Schema, upgrade_schema
+
+_BATCH: Final = 1000
+
+
+class PlanState(enum.StrEnum):
+    """The state of a migration."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    """No move begins until the plan is run again."""
+    DONE = "done"
+    ROLLED_BACK = "rolled-back"
+    """It is being undone, or was undone. It cannot be run again."""
+
+
+RUNNABLE: Final = (PlanState.RUNNING, PlanState.PAUSED, PlanState.DONE)
+"""The states in which a plan can be run."""
+
+
+class RowState(enum.StrEnum):
+    """The state of one voucher."""
+
+    PLANNED = "planned"
+    """It is to be moved. Some steps may have been done before an interruption."""
+    WORKING = "working"
+    """A process is moving it, or died while it did."""
+    MOVED = "moved"
+    CHANGED = "changed"
+    """It is no longer what was planned. It was not moved; make a new plan for it."""
+    REFUSED = "refused"
+    """A vendor or a rule refused the move. Everything that had been done was undone."""
+    IN_DOUBT = "in-doubt"
+    """The outcome of a step is unknown; the next run looks it up."""
+    UNDONE = "undone"
+    """It was moved, and rolled back."""
+    KEPT = "kept"
+    """It was moved, and could not be rolled back."""
+
 
 metadata: Final = MetaData(
     naming_convention={
@@ -78,3 +123,31 @@ SCHEMA: Final = Schema(
     metadata=metadata,
 )
 """The tables of migrations."""
+
+
+def ids_of_moved_vouchers(database: Database, plan_id: str) -> Iterator[str]:
+    """Yield the source ids of the vouchers that a plan has moved, in the order of the plan.
+
+    Args:
+        database: the database of the journal.
+        plan_id: the hash of the plan.
+    """
+    upgrade_schema(SCHEMA, database.write, database.locks)
+    last = 0
+    while True:
+        query = (
+            select(vouchers.c.number, vouchers.c.source_id)
+            .where(
+                vouchers.c.plan_id == plan_id,
+                vouchers.c.number > last,
+                vouchers.c.state.in_([RowState.MOVED.value, RowState.KEPT.value]),
+            )
+            .order_by(vouchers.c.number)
+            .limit(_BATCH)
+        )
+        with database.read() as connection:
+            batch = connection.execute(query).all()
+        yield from (source_id for _, source_id in batch)
+        if len(batch) < _BATCH:
+            return
+        last = batch[-1].number
