@@ -214,7 +214,7 @@ def test_the_latest_by_a_moment_is_the_one_that_had_begun(
     assert either_snapshots.latest("shop", taken[0].began_at - timedelta(microseconds=1)) is None
     assert either_snapshots.latest("shop", NOON + 100 * DAY) == taken[2]
     assert either_snapshots.latest("other") is None
-    with pytest.raises(InvalidRequest, match="no finished snapshot of"):
+    with pytest.raises(InvalidRequest, match="has no complete snapshot of"):
         liability_as_of(gateway, either_snapshots, ["shop"], NOON - DAY)
 
 
