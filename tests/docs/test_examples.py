@@ -64,7 +64,7 @@ currency = "EUR"
 code_pattern = "^EVENT-"
 """
 
-COMMANDS: Final = runpy.run_path(str(ROOT / "tests" / "cli" / "test_page.py"))["Reader"]
+COMMANDS: Final = runpy.run_path(str(ROOT / "tests" / "cli" / "test_command_line_page.py"))["Reader"]
 
 
 @attrs.frozen

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.forking import CHILD_HOOKS_ONLY, WAYS, WITHOUT_HOOKS, Child, run_in_master
+from tests.support.forked_child import CHILD_HOOKS_ONLY, WAYS, WITHOUT_HOOKS, Child, run_in_master
 from voucher_gateway import Gateway
 from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.provider_api import Money, NewVoucher, SecretSource

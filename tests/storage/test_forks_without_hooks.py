@@ -8,7 +8,7 @@ import signal
 import psycopg
 import pytest
 
-from tests.forking import CHILD_HOOKS_ONLY, WITH_HOOKS, WITHOUT_HOOKS, Child, run_in_master
+from tests.support.forked_child import CHILD_HOOKS_ONLY, WITH_HOOKS, WITHOUT_HOOKS, Child, run_in_master
 from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.storage.engine import Database
 

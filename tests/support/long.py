@@ -14,7 +14,7 @@ import pytest
 Value = TypeVar("Value")
 
 _TESTS: Final = Path(__file__).parents[1]
-_FOLDERS: Final = (_TESTS / "crash", _TESTS / "migration" / "whole")
+_FOLDERS: Final = (_TESTS / "crash", _TESTS / "migration" / "end_to_end")
 """Every test there ends processes again and again. `make test` shows the same once for each promise of the contract."""
 
 _OF_THE_FAULT_MATRIX: Final = ("E1", "E2", "E3", "E5", "E6", "U1", "U2", "U3")

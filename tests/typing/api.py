@@ -1,4 +1,4 @@
-"""What a type checker tells the users of the door. Never run: `tests/test_door.py` and ``make lint`` check it.
+"""What a type checker tells the users of the door. Never run: `tests/test_public_names.py` and ``make lint`` check it.
 
 Every call is as a shop would write it. What must not type-check has an ignore, and strict mypy objects to an ignore
 that is not needed.

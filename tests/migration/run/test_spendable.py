@@ -10,8 +10,8 @@ import attrs
 import pytest
 
 from tests.migration.run.scene import ANYTHING, KEYS, RISKS, Scene
-from tests.migration.run.test_points import prepared
-from tests.migration.run.test_verifying import at_target, code_of, first_carried, kinds, redeem_there
+from tests.migration.run.test_crash_points import prepared
+from tests.migration.run.test_verify import at_target, code_of, first_carried, kinds, redeem_there
 from voucher_gateway import Gateway
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.journal.journal import open_journal

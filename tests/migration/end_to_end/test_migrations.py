@@ -14,8 +14,8 @@ from typing import Final
 
 import pytest
 
-from tests.migration.whole.estate import IN_DOUBT, Migration, seen_at_work
-from tests.migration.whole.places import Place, Simulated
+from tests.migration.end_to_end.estate import IN_DOUBT, Migration, seen_at_work
+from tests.migration.end_to_end.places import Place, Simulated
 
 Make = Callable[..., Place]
 

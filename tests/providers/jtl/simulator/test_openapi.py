@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Check = Callable[[requests.Response], None]
 
-DOCUMENT = Path(__file__).with_name("openapi.yaml")
+DOCUMENT = Path(__file__).parents[1] / "openapi.yaml"
 
 
 @pytest.mark.parametrize("omit_unset", [False, True])

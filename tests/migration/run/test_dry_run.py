@@ -10,10 +10,10 @@ import sqlalchemy as sa
 
 from tests.migration.run.mover_process import points_of
 from tests.migration.run.scene import Scene
+from tests.migration.run.test_crash_points import prepared
 from tests.migration.run.test_killed import wait_until_free
-from tests.migration.run.test_points import prepared
-from tests.migration.run.test_running import carried
-from tests.migration.run.test_verifying import first_carried, redeem_there
+from tests.migration.run.test_runner import carried
+from tests.migration.run.test_verify import first_carried, redeem_there
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway.journal.schema import moved
 from voucher_gateway.migration import PlanState, RowState, read_vouchers, status_of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.migration.whole.places import Own, Paper, Place, Simulated
+from tests.migration.end_to_end.places import Own, Paper, Place, Simulated
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from typing import Any, Final
 import attrs
 import psycopg
 
-from tests.migration.whole.places import RESERVED, Held, Paper, Place
+from tests.migration.end_to_end.places import RESERVED, Held, Paper, Place
 
 PROGRAM: Final = [sys.executable, "-c", "from voucher_gateway.cli import main; main()"]
 IN_DOUBT: Final = 4

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.migration.run.scene import ANYTHING, Scene, Truth, entry
-from tests.migration.run.test_points import prepared
+from tests.migration.run.test_crash_points import prepared
 from voucher_gateway.execution.attempts import RequestRecorder
 from voucher_gateway.journal.records import OperationKey
 from voucher_gateway.journal.schema import moved
