@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -92,7 +94,7 @@ def test_whatever_goes_between_two_pages_is_noticed(gone: int, workers: int) -> 
     with listing(vendor(entries, before=change), workers=workers) as listed:
         found = list(listed)
     assert listed.report.consistent is False
-    if gone <= OVERLAP and workers == 1:
+    if gone <= OVERLAP:
         assert set(names(24)) <= set(found)
 
 
@@ -154,3 +156,57 @@ def test_a_listing_goes_on_where_the_vendor_counts_in_pages_of_its_own(
     second = Listing(fetch, key=str, workers=1, size=asked + 1, resume=first.resume_token)
     assert before + list(second) == names(count)
     assert len(reads) <= -(-count // real) + 1
+
+
+@pytest.mark.parametrize("overlap", [0, 1, OVERLAP])
+def test_insertions_in_front_hide_nothing_although_a_later_page_was_read_before(overlap: int) -> None:
+    entries = names(24)
+    later_page = threading.Event()
+    read = vendor(entries, overlap=overlap)
+
+    def fetch(index: int) -> Page[str]:
+        if index == 1:
+            assert later_page.wait(10)
+            entries[:0] = ["new0", "new1", "new2"]
+        page = read(index)
+        if index == 2:
+            later_page.set()
+        return page
+
+    with listing(fetch, workers=3) as listed:
+        assert set(names(24)) <= set(listed)
+    assert listed.report.consistent is False
+
+
+@given(st.integers(0, 2), st.lists(st.integers(0, 9), min_size=9, max_size=9))
+def test_a_page_that_is_older_than_the_one_before_it_hides_nothing(overlap: int, insertions: list[int]) -> None:
+    """Each page shows the list after so many insertions in front; a page that is read again shows all of them."""
+    read: set[int] = set()
+
+    def fetch(index: int) -> Page[str]:
+        inserted = max(insertions) if index in read else insertions[min(index, 8)]
+        read.add(index)
+        return vendor([f"new{number}" for number in range(inserted, 0, -1)] + names(24), overlap=overlap)(index)
+
+    with listing(fetch, workers=3) as listed:
+        assert set(names(24)) <= set(listed)
+
+
+def test_a_page_that_is_read_again_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    entries = names(24)
+    later_page = threading.Event()
+
+    def fetch(index: int) -> Page[str]:
+        if index == 1:
+            assert later_page.wait(10)
+            entries.insert(0, "new")
+        page = vendor(entries)(index)
+        if index == 2:
+            later_page.set()
+        return page
+
+    with caplog.at_level(logging.INFO, "voucher_gateway.listing"), listing(fetch, workers=2) as listed:
+        list(listed)
+    messages = [record.getMessage() for record in caplog.records]
+    assert "page 2 was fetched before page 1 and does not fit it: it is read again" in messages
+    assert not any(entry in message for entry in entries for message in messages)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from typing import Final, Self, TypeAlias, TypeVar
 
@@ -12,6 +13,8 @@ from voucher_gateway.listing.page import ListingReport, Page, ResumePoint, key_d
 from voucher_gateway.listing.prefetch import Prefetcher
 
 T = TypeVar("T")
+
+log: Final = logging.getLogger(__name__)
 
 Fetched: TypeAlias = Page[T] | Callable[[], Page[T]]
 """The result of a fetch: a page, or a function that makes the page."""
@@ -35,10 +38,14 @@ class Listing(Iterator[T]):
 
     The list ends where the totals say, and grows with them; an empty page before that does not end it. Without totals
     the first empty page is the end. `MAX_STALLED_PAGES_BEYOND_END` and `MAX_STALLED_PAGES_WITHIN` prevent an endless
-    loop. Where entries are only appended (sorted by creation, ascending), every entry that existed throughout comes;
-    with one worker also where entries are inserted. Entries that are deleted during the reading can hide others from
-    any reader of pages. `report` detects this by the total and, where pages overlap (`Page.overlap`), by the overlap;
-    as many deletions between two pages as they have entries in common hide nothing.
+    loop.
+
+    Every entry that existed throughout comes if entries are only appended (sorted by creation, ascending). If entries
+    are inserted elsewhere, too, this needs pages that overlap (`Page.overlap`), or a total while nothing is deleted, or
+    one worker: a page that was fetched ahead is read again if its overlap or its total shows that it is older than the
+    page before it. Entries that are deleted during the reading can hide others from any reader of pages. `report`
+    detects this by the total and by the overlap. As many deletions between two pages as they have entries in common
+    hide nothing.
 
     An error of `fetch` is raised after the entries before it. The iterator is finished then, and `resume_token` leads
     to a new one that continues.
@@ -212,7 +219,9 @@ class Listing(Iterator[T]):
                 return False
             (index, page), offset = taken, 0
         self._record_page(index, page)
-        self._expected = self._count_overlap(index, page)
+        if not self._overlaps(index, page):
+            self._problems.setdefault("shifted", "entries moved from one page to another")
+        self._expected = self._count_shared(index)
         self._page, self._index, self._offset, self._fresh = page, index, offset, offset > 0
         self._rest = iter(page.items[offset:])
         if self._workers > 1:
@@ -232,35 +241,54 @@ class Listing(Iterator[T]):
         page = _materialize(self._fetch(index))
         if (right := (stopped - 1) // page.size) != index:  # the vendor counts in pages of another size
             index, page = right, _materialize(self._fetch(right))
-        digests = self._digests(page)
+        digests = self._digests(page.items)
         while anchor not in digests and index:
             # Deletions moved it to an earlier page. Pages past the end are passed over in one step.
             index = min(index - 1, max((page.end or index) - 1, 0))
             page = _materialize(self._fetch(index))
-            digests = self._digests(page)
+            digests = self._digests(page.items)
         offset = digests.index(anchor) + 1 if anchor in digests else 0
         if index * page.size + offset != stopped:
             self._problems.setdefault("moved", "entries moved between stopping and resuming")
         self._known.update(digests[:offset])
         return index, page, offset
 
-    def _digests(self, page: Page[T]) -> list[int]:
-        return [key_digest(self._key(item)) for item in page.items]
+    def _digests(self, items: Iterable[T]) -> list[int]:
+        return [key_digest(self._key(item)) for item in items]
 
     def _next_page(self) -> tuple[int, Page[T]] | None:
         while self._pending:
             index, coming = self._pending.popleft()
             try:
-                return index, _materialize(coming.result())
+                page = _materialize(coming.result())
             except Exception:
                 # It was requested before an earlier page showed that the list ends, so its failure means nothing.
                 if self._end is None or index < self._end:
                     raise
+            else:
+                return index, page if self._fits(index, page) else self._read_again(index)
         if not self._needs_another_page():
             return None
         index = self._next
         self._next += 1
         return index, _materialize(self._fetch(index))
+
+    def _fits(self, index: int, page: Page[T]) -> bool:
+        """Return whether a page that was fetched ahead continues the current page.
+
+        It may show an older state of the list than the current page does. Entries that were inserted in between moved
+        others from it to the current page's place and beyond, so these would be on neither page.
+        """
+        assert self._page is not None
+        if self._count_shared(index):
+            return self._overlaps(index, page)
+        return self._page.total is None or page.total is None or page.total >= self._page.total
+
+    def _read_again(self, index: int) -> Page[T]:
+        """Return the page as it is now: after the current page was read, as without workers."""
+        log.info("page %d was fetched before page %d and does not fit it: it is read again", index, self._index)
+        self._pages += 1
+        return _materialize(self._fetch(index))
 
     def _needs_another_page(self) -> bool:
         """Return whether another page should be requested, besides those that were."""
@@ -288,15 +316,19 @@ class Listing(Iterator[T]):
             # Pages are requested together, so a later one may be older: only an empty page makes the list shorter.
             self._end = max(self._end or 0, page.end)
 
-    def _count_overlap(self, index: int, page: Page[T]) -> int:
-        """Return how many entries the page shares with the one before, and record if they are not the expected ones."""
-        before = self._page
-        if before is None or not before.overlap or index != self._index + 1:
+    def _count_shared(self, index: int) -> int:
+        """Return how many entries the page with this index should share with the current page."""
+        page = self._page
+        if page is None or not page.overlap or index != self._index + 1:
             return 0
-        shared = len(before.items) - before.size
-        if shared > 0 and self._digests(before)[-shared:] != self._digests(page)[:shared]:
-            self._problems.setdefault("shifted", "entries moved from one page to another")
-        return max(shared, 0)
+        return max(len(page.items) - page.size, 0)
+
+    def _overlaps(self, index: int, page: Page[T]) -> bool:
+        """Return whether a page begins with the entries with which the current page ends."""
+        shared = self._count_shared(index)
+        if self._page is None or not shared:
+            return True
+        return self._digests(self._page.items[-shared:]) == self._digests(page.items[:shared])
 
     def _check_progress(self) -> None:
         self._stalled = 0 if self._fresh else self._stalled + 1
