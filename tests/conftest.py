@@ -26,7 +26,7 @@ from voucher_gateway import Gateway
 from voucher_gateway.journal.journal import Journal, open_journal
 from voucher_gateway.provider_api import Money, Redemption, SecretSource
 from voucher_gateway.simulator import RunningSimulator, start
-from voucher_gateway.testing.harness.canary import Canary, listening
+from voucher_gateway.testing.harness.canary import Canary, listen_to_logs
 from voucher_gateway_jtl import JtlProvider, JtlSettings
 
 register_profiles()
@@ -63,7 +63,7 @@ def _repetitions() -> Iterator[None]:
 @pytest.fixture
 def canary(capsys: pytest.CaptureFixture[str]) -> Iterator[Canary]:
     """A canary with everything as talkative as it can be; it looks at the end of the test."""
-    with listening() as canary:
+    with listen_to_logs() as canary:
         yield canary
     printed = capsys.readouterr()
     canary.note("what was printed", printed.out)

@@ -17,7 +17,7 @@ from voucher_gateway.models.voucher import Status, Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.simulator import FAULTS, RunningSimulator, Simulator, load
-from voucher_gateway.testing.harness.reply_rewriting import Change, tamperable
+from voucher_gateway.testing.harness.reply_rewriting import Change, make_tamperable
 from voucher_gateway.testing.harness.vendor import ACCOUNT, FAST, account_table, select_settings, settings_for
 
 PATIENCE: Final = {"connect_timeout_s": 2.0, "read_timeout_s": 2.0, "total_timeout_s": 6.0}
@@ -68,7 +68,7 @@ class SimulatedVendor(RunningSimulator):
         **options: Any,
     ) -> None:
         name = provider.name if simulator is None else simulator
-        kind = tamperable(load(name) if isinstance(name, str) else name)
+        kind = make_tamperable(load(name) if isinstance(name, str) else name)
         super().__init__(kind(kind.options_type(**{"seed": 1, **options})))
         self.name = provider.name
         self.provider_class = provider
@@ -176,7 +176,7 @@ class SimulatedVendor(RunningSimulator):
         """Remove the injected faults, and stop rewriting replies."""
         super().clear_faults()
         self.tamper(None)
-        self.simulator.refusal = None  # type: ignore[attr-defined]  # of the class that `tamperable` made
+        self.simulator.refusal = None  # type: ignore[attr-defined]  # of the class that `make_tamperable` made
 
     def refuse(self, status: int, after: int) -> None:
         """Answer with a refusal in the vendor's own words once so many more answers went out; log-ins do not count."""
@@ -199,7 +199,7 @@ class SimulatedVendor(RunningSimulator):
 
         Refusals and documents that hold an access token are not rewritten.
         """
-        self.simulator.change = change  # type: ignore[attr-defined]  # of the class that `tamperable` made
+        self.simulator.change = change  # type: ignore[attr-defined]  # of the class that `make_tamperable` made
 
     def secrets(self) -> set[str]:
         """Return what the simulator announced as secret, and the tokens that arrived so far."""

@@ -21,7 +21,7 @@ from voucher_gateway.provider_api import (
     VoucherChanges,
 )
 from voucher_gateway.simulator import RunningSimulator, start
-from voucher_gateway.testing.harness.reply_rewriting import tamperable, with_objects
+from voucher_gateway.testing.harness.reply_rewriting import make_tamperable, with_objects
 from voucher_gateway_ticketing import TicketingProvider, TicketingSettings
 from voucher_gateway_ticketing.simulator import TicketingSimulator
 
@@ -31,7 +31,7 @@ LIST, ONE = "GET /api/vouchers", "GET /api/vouchers/*"
 
 @pytest.fixture
 def vendor() -> Iterator[RunningSimulator]:
-    with start(tamperable(TicketingSimulator)) as running:
+    with start(make_tamperable(TicketingSimulator)) as running:
         yield running
         assert running.crashes == []
 

@@ -27,7 +27,7 @@ def factory() -> Iterator[VoucherFactory]:
 
 
 def test_a_spendable_voucher_is_one_that_can_be_spent(factory: VoucherFactory) -> None:
-    found = [factory.spendable(1000) for _ in range(3)]
+    found = [factory.spendable_voucher(1000) for _ in range(3)]
     assert len({one.id for one in found}) == 3
     for one in found:
         assert one.value >= factory.money(1000)
@@ -36,7 +36,7 @@ def test_a_spendable_voucher_is_one_that_can_be_spent(factory: VoucherFactory) -
 
 
 def test_an_inactive_voucher_is_one_that_the_vendor_calls_so(factory: VoucherFactory) -> None:
-    assert factory.snapshot().entries[factory.inactive(1).id]["status"] == "inactive"
+    assert factory.snapshot().entries[factory.inactive_voucher(1).id]["status"] == "inactive"
 
 
 def test_an_expired_voucher_is_one_whose_time_is_over(factory: VoucherFactory) -> None:
@@ -52,12 +52,12 @@ def test_a_voucher_with_a_pin_is_found_among_those_that_have_one(factory: Vouche
 
 def test_a_vendor_without_such_a_voucher_is_told_to_seed_one(factory: VoucherFactory) -> None:
     with pytest.raises(MissingTestData, match=r"no unused active voucher of .* let the simulator begin with some"):
-        factory.spendable(99_999_999_999)
+        factory.spendable_voucher(99_999_999_999)
 
 
 def test_a_vendor_that_runs_out_gets_more_vouchers(factory: VoucherFactory) -> None:
     prepared = len(factory.snapshot().entries)
-    found = [factory.spendable(1000) for _ in range(prepared)]
+    found = [factory.spendable_voucher(1000) for _ in range(prepared)]
     assert len({one.id for one in found}) == prepared
     assert len(factory.snapshot().entries) > prepared
 
@@ -65,7 +65,7 @@ def test_a_vendor_that_runs_out_gets_more_vouchers(factory: VoucherFactory) -> N
 def test_whether_vouchers_can_be_inactive_follows_from_the_declaration() -> None:
     with closing(SimulatedVendor(JtlProvider, vouchers=5)) as vendor:
         factory = VoucherFactory(vendor, vendor.provider())
-        idle = factory.unspent()
+        idle = factory.unspent_voucher()
         assert factory.snapshot().entries[idle.id]["status"] == "inactive"
         lacking = {Operation.ACTIVATE: LACKING, Operation.DEACTIVATE: LACKING}
         factory.declared = factory.declared.with_support(lacking)

@@ -188,7 +188,7 @@ def _huge(exchange: FaultContext, bytes: float) -> Reply:
 def _huge_reply(exchange: FaultContext, bytes: float) -> Reply:
     exchange.proceed()
     headers = (("Content-Type", "application/json"), ("Content-Encoding", "gzip"))
-    return Reply(200, _compressed_empty_lists(int(bytes) // 3), headers)
+    return Reply(200, _gzip_empty_lists(int(bytes) // 3), headers)
 
 
 @_fault(
@@ -360,7 +360,7 @@ def _wrong_reading(exchange: FaultContext) -> Reply:
 
 
 @lru_cache(maxsize=4)
-def _compressed_empty_lists(count: int) -> bytes:
+def _gzip_empty_lists(count: int) -> bytes:
     """Return a gzipped list of so many empty lists, made without the whole of it in memory."""
     packing = zlib.compressobj(wbits=31)
     lists = (b"[]," * min(20_000, count - 1 - start) for start in range(0, count - 1, 20_000))

@@ -19,7 +19,7 @@ from voucher_gateway.journal.records import OperationState
 from voucher_gateway.money import exponent
 from voucher_gateway.reconcile import reconcile
 from voucher_gateway.testing.contracts.base import SpendContract
-from voucher_gateway.testing.harness.calls import catch_error, changing_of, expect_error
+from voucher_gateway.testing.harness.calls import catch_error, changing_requests, expect_error
 from voucher_gateway.testing.harness.child_process import (
     ANSWERED,
     SENDING,
@@ -73,7 +73,7 @@ class CrashContract(SpendContract):
             with harness.kill_at(operation, at, label) as attempt:
                 before, times = len(harness.vendor.request_lines), attempt.case.times()
                 harness.recover()
-                sent = changing_of(harness.vendor.request_lines[before:], harness.reading)
+                sent = changing_requests(harness.vendor.request_lines[before:], harness.reading)
                 require(not sent, f"{attempt.name}: recovery sent a changing request: {', '.join(sent)}")
                 # What was set aside is over by now, released or not.
                 moved = operation is not Operation.RELEASE and attempt.case.times() > times
@@ -83,7 +83,7 @@ class CrashContract(SpendContract):
     @for_promise("C3")
     def test_what_the_gateway_says_under_a_fault_is_true(self, harness: CrashHarness) -> None:
         for operation in harness.operations:
-            for fault, at in harness.selected_faults(operation):
+            for fault, at in harness.faults_to_try(operation):
                 attempt = harness.start_case(operation, f"with the fault {fault} at its request {at}")
                 with harness.impatient_gateway() as process:
                     harness.vendor.inject_fault(fault, at)
@@ -146,7 +146,7 @@ class CrashContract(SpendContract):
             again = attempt.perform()
             require(harness.count_changes() == before, f"{attempt.name}: a repeat sent something that changes")
             require(getattr(again, "replayed", False), f"{attempt.name}: a repeat does not say that it is one")
-            for part in _replayed_fields(first, operation):
+            for part in _fields_in_replay(first, operation):
                 values, was = getattr(again, part, None), getattr(first, part, None)
                 require(values == was, f"{attempt.name}: a repeat has another {part} than the first call")
             require(
@@ -160,7 +160,7 @@ class CrashContract(SpendContract):
     @for_promise("C6")
     def test_threads_never_overspend_a_voucher(self, harness: CrashHarness) -> None:
         factory = harness.factory
-        subject = factory.spendable(SHARES * _SHARE + 21)
+        subject = factory.spendable_voucher(SHARES * _SHARE + 21)
         # One that was picked, because none can be issued, may be worth more than was asked for.
         whole = subject.value.amount.scaleb(exponent(subject.value.currency))
         share = factory.money(int(whole) // SHARES)
@@ -235,7 +235,7 @@ class CrashContract(SpendContract):
     @for_promise("V8")
     def test_an_update_that_arrives_late_undoes_nothing(self, harness: CrashHarness) -> None:
         factory, client = harness.factory, harness.process.client
-        subject, changes, reference = factory.spendable(), factory.changes(), factory.reference()
+        subject, changes, reference = factory.spendable_voucher(), factory.changes(), factory.reference()
         with harness.impatient_gateway() as process:
             harness.vendor.inject_fault("deliver-late", harness.profile(Operation.UPDATE).changing[-1])
             with catch_error() as caught:
@@ -247,7 +247,7 @@ class CrashContract(SpendContract):
         with catch_error() as redeeming:
             client.redeem(subject.code, share, reference=factory.reference())
         for _ in range(_LATE_BY):
-            factory.spendable()
+            factory.spendable_voucher()
         harness.vendor.clear_faults()
         left = factory.snapshot().remaining(subject.id)
         due = before - share if redeeming.error is None else before
@@ -256,7 +256,7 @@ class CrashContract(SpendContract):
     @for_promise("S24")
     def test_all_refunds_together_give_back_no_more_than_was_taken(self, harness: CrashHarness) -> None:
         factory, client = harness.factory, harness.process.client
-        subject = factory.spendable()
+        subject = factory.spendable_voucher()
         redemption = client.redeem(subject.code, factory.money(2000), reference=factory.reference())
         before = factory.snapshot().remaining(subject.id)
         fault = next((name for name in _LOST if name in harness.vendor.faults), None)
@@ -301,7 +301,7 @@ def _is_unknown(error: VoucherGatewayError | None) -> bool:
     return error is not None and error.outcome == "unknown"
 
 
-def _replayed_fields(result: Any, operation: Operation) -> list[str]:
+def _fields_in_replay(result: Any, operation: Operation) -> list[str]:
     """Return the names of what a journal keeps of a result: all but what shows secrets and the shop's own data.
 
     A journal holds no codes, and only that of an issued voucher is found out again.

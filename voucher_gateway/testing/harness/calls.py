@@ -112,7 +112,7 @@ def is_reading(arrival: str) -> bool:
     return arrival.startswith(("GET ", "HEAD ", "OPTIONS "))
 
 
-def changing_of(arrived: list[str], reading: frozenset[str]) -> list[str]:
+def changing_requests(arrived: list[str], reading: frozenset[str]) -> list[str]:
     """Return those of the arrivals that change something.
 
     Args:

@@ -159,7 +159,7 @@ def _forms(text: str) -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def listening() -> Iterator[Canary]:
+def listen_to_logs() -> Iterator[Canary]:
     """Make everything as talkative as it can be, and give a canary that hears it; whoever plants also looks.
 
     Log records of every level, warnings and the debug lines of http.client are heard. What is printed is for the

@@ -92,11 +92,11 @@ def _issue(factory: VoucherFactory) -> OperationCase:
 
 
 def _activate(factory: VoucherFactory) -> OperationCase:
-    return _status_change(Operation.ACTIVATE, factory, factory.inactive())
+    return _status_change(Operation.ACTIVATE, factory, factory.inactive_voucher())
 
 
 def _deactivate(factory: VoucherFactory) -> OperationCase:
-    return _status_change(Operation.DEACTIVATE, factory, factory.spendable())
+    return _status_change(Operation.DEACTIVATE, factory, factory.spendable_voucher())
 
 
 def _status_change(operation: Operation, factory: VoucherFactory, voucher: VoucherUnderTest) -> OperationCase:
@@ -111,7 +111,7 @@ def _status_change(operation: Operation, factory: VoucherFactory, voucher: Vouch
 
 
 def _update(factory: VoucherFactory) -> OperationCase:
-    voucher, changes = factory.unspent(), factory.changes()
+    voucher, changes = factory.unspent_voucher(), factory.changes()
 
     def count() -> Decimal:
         now = factory.provider.get(voucher.id)
@@ -127,7 +127,7 @@ def _update(factory: VoucherFactory) -> OperationCase:
 
 
 def _delete(factory: VoucherFactory) -> OperationCase:
-    voucher = factory.unspent()
+    voucher = factory.unspent_voucher()
 
     def count() -> Decimal:
         return Decimal(int(voucher.id not in factory.snapshot().entries))
@@ -142,7 +142,7 @@ def _delete(factory: VoucherFactory) -> OperationCase:
 
 
 def _top_up(factory: VoucherFactory) -> OperationCase:
-    voucher, money = factory.spendable(), factory.money(MINOR)
+    voucher, money = factory.spendable_voucher(), factory.money(MINOR)
     return OperationCase(
         operation=Operation.TOP_UP,
         arguments=(voucher.id, money),
@@ -155,7 +155,7 @@ def _top_up(factory: VoucherFactory) -> OperationCase:
 
 
 def _reserve(factory: VoucherFactory) -> OperationCase:
-    voucher, money = factory.spendable(), factory.money(MINOR)
+    voucher, money = factory.spendable_voucher(), factory.money(MINOR)
     return OperationCase(
         operation=Operation.RESERVE,
         arguments=(voucher.code, money),
@@ -168,7 +168,7 @@ def _reserve(factory: VoucherFactory) -> OperationCase:
 
 
 def _redeem(factory: VoucherFactory) -> OperationCase:
-    voucher, money = factory.spendable(), factory.money(MINOR)
+    voucher, money = factory.spendable_voucher(), factory.money(MINOR)
     return OperationCase(
         operation=Operation.REDEEM,
         arguments=(voucher.code, money),

@@ -127,7 +127,7 @@ class CrashPoints:
         write, send = Database.write, Transport.send
 
         @contextmanager
-        def watched_write(database: Database) -> Iterator[Connection]:
+        def write_and_count(database: Database) -> Iterator[Connection]:
             with write(database) as connection:
                 yield connection
                 if journal is None or database is journal.database:
@@ -135,7 +135,7 @@ class CrashPoints:
             if journal is None:
                 self.reach("after a commit")
 
-        def watched_send(transport: Transport, request: EncodedRequest, **options: Any) -> Response:
+        def send_and_count(transport: Transport, request: EncodedRequest, **options: Any) -> Response:
             where = f"{request.method} {_without_ids(urlsplit(request.url).path)}"
             self.reach(f"before {where}")
             response = send(transport, request, **options)
@@ -143,13 +143,13 @@ class CrashPoints:
             return response
 
         with ExitStack() as patches:
-            patches.enter_context(patch.object(Database, "write", watched_write))
-            patches.enter_context(patch.object(Transport, "send", watched_send))
+            patches.enter_context(patch.object(Database, "write", write_and_count))
+            patches.enter_context(patch.object(Transport, "send", send_and_count))
             for name in _JOURNAL_POINTS if journal is not None else ():
-                patches.enter_context(patch.object(journal, name, self._watched(name, getattr(journal, name))))
+                patches.enter_context(patch.object(journal, name, self._count_around(name, getattr(journal, name))))
             yield
 
-    def _watched(self, name: str, write: Callable[..., Any]) -> Callable[..., Any]:
+    def _count_around(self, name: str, write: Callable[..., Any]) -> Callable[..., Any]:
         before, after = _JOURNAL_POINTS[name]
 
         def call(*args: Any, **kwargs: Any) -> Any:

@@ -15,7 +15,7 @@ from voucher_gateway.capabilities import Capabilities, Operation, Support
 from voucher_gateway.emulation.registry import RISKS, emulated_operation, with_emulations
 from voucher_gateway.errors import DatabaseUnavailable, Declined, NotExecuted, OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.journal.records import OperationState
-from voucher_gateway.testing.harness.calls import AccountClient, changing_of
+from voucher_gateway.testing.harness.calls import AccountClient, changing_requests
 from voucher_gateway.testing.harness.cases import OperationCase, make_case
 from voucher_gateway.testing.harness.child_process import (
     ANSWERED,
@@ -121,7 +121,7 @@ class CrashHarness:
             with closing(GatewayProcess.open(self.vendor, self.url)) as process, points.watching(process.journal):
                 attempt.call(process.client)
             arrived = self.vendor.request_lines[before:]
-            changes = changing_of(arrived, self.reading)
+            changes = changing_requests(arrived, self.reading)
             changing = [index for index, request in enumerate(arrived) if request in changes]
             self._profiles[operation] = CallProfile(points.passed, len(arrived), changing)
             attempt.check(after="repeated")
@@ -155,7 +155,7 @@ class CrashHarness:
         self.vendor.clear_faults()
         yield attempt
 
-    def selected_faults(self, operation: Operation) -> list[tuple[str, int]]:
+    def faults_to_try(self, operation: Operation) -> list[tuple[str, int]]:
         """Return the faults to inject, each with the position of the request that meets it."""
         requests = range(self.profile(operation).requests)
         everything = [(fault, at) for at in requests for fault in sorted(self.vendor.faults)]
@@ -201,7 +201,7 @@ class CrashHarness:
 
     def count_changes(self) -> int:
         """Return how many changing requests arrived so far."""
-        return len(changing_of(self.vendor.request_lines, self.reading))
+        return len(changing_requests(self.vendor.request_lines, self.reading))
 
     def require_sum(self, times: Decimal, answers: list[str], who: str) -> None:
         """Check that as much was taken as was reported."""

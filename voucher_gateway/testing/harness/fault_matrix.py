@@ -18,7 +18,7 @@ from voucher_gateway.errors import OutcomeUnknown, Ticket, VoucherGatewayError
 from voucher_gateway.outcome import Intent, Outcome
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import changing
-from voucher_gateway.testing.harness.calls import BeforeSendRecorder, changing_of
+from voucher_gateway.testing.harness.calls import BeforeSendRecorder, changing_requests
 from voucher_gateway.testing.harness.cases import OperationCase, make_case
 from voucher_gateway.testing.harness.failed_lookups import FailedLookup, with_failing_lookups
 from voucher_gateway.testing.harness.vendor import IMPATIENT, VendorUnderTest, select_settings
@@ -148,7 +148,7 @@ class FaultMatrix:
             self.dry_runs[operation] = dry_run
             if dry_run.error is not None or not dry_run.arrived:
                 continue
-            for fault, at in self._selected_faults(dry_run):
+            for fault, at in self._faults_to_try(dry_run):
                 self.results.append(self._run_with_fault(dry_run, fault, at))
             if operation in self.factory.declared.resolvable:
                 if LAGGING in self.vendor.faults:
@@ -163,7 +163,7 @@ class FaultMatrix:
             start, recorder = len(self.vendor.request_lines), BeforeSendRecorder(self.vendor)
             error, result = self._call(case, provider, recorder)
             arrived = self.vendor.request_lines[start:]
-        changes = changing_of(arrived, self.reading)
+        changes = changing_requests(arrived, self.reading)
         return DryRun(
             case=case,
             arrived=arrived,
@@ -194,7 +194,7 @@ class FaultMatrix:
                 provider.find(str(entry["code"]))
         return frozenset(self.vendor.request_lines[start:])
 
-    def _selected_faults(self, dry_run: DryRun) -> Sequence[tuple[str, int]]:
+    def _faults_to_try(self, dry_run: DryRun) -> Sequence[tuple[str, int]]:
         faults, count = self.vendor.faults, len(dry_run.arrived)
         everything = [(fault, at) for at in range(count) for fault in sorted(faults)]
         if self._thorough:

@@ -176,7 +176,7 @@ class LedgerSnapshot:
         known = {movement["id"] for movement in before.movements(id)}
         return [movement for movement in self.movements(id) if movement["id"] not in known]
 
-    def differing(self, before: LedgerSnapshot) -> dict[str, set[str]]:
+    def differences(self, before: LedgerSnapshot) -> dict[str, set[str]]:
         """Return by voucher which parts are different from before."""
         differences: dict[str, set[str]] = {}
         for id in self.entries.keys() | before.entries.keys():
@@ -200,7 +200,7 @@ class LedgerSnapshot:
         self, before: LedgerSnapshot, after: str, id: str | None = None, parts: frozenset[str] = frozenset()
     ) -> None:
         """Check that nothing but some parts of one voucher is different from before."""
-        for item, differing in self.differing(before).items():
+        for item, differing in self.differences(before).items():
             unwanted = differing - parts if item == id else differing
             which = "the voucher's" if item == id else "another voucher's"
             require(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
@@ -16,7 +17,7 @@ Place = tuple[str | int, ...]
 """Where a value stands in a JSON document: names and positions from the top."""
 
 
-def tamperable(kind: type[Simulator]) -> type[Simulator]:
+def make_tamperable(kind: type[Simulator]) -> type[Simulator]:
     """Return the same simulator with two more attributes.
 
     `change` is what is to become of each JSON document, or None. `refusal` is a status, and how many answers still come
@@ -34,9 +35,12 @@ def tamperable(kind: type[Simulator]) -> type[Simulator]:
             return self._change_reply(super().not_found(request))
 
         def _wrap(self, handler: Callable[[Request], Reply]) -> Callable[[Request], Reply]:
-            return lambda request: self._change_reply(self._refusing(handler(request)))
+            def handle(request: Request) -> Reply:
+                return self._change_reply(self._apply_refusal(handler(request)))
 
-        def _refusing(self, reply: Reply) -> Reply:
+            return handle
+
+        def _apply_refusal(self, reply: Reply) -> Reply:
             if self.refusal is None or not 200 <= reply.status < 300 or _logs_in(reply):
                 return reply
             status, passing = self.refusal
@@ -103,17 +107,21 @@ def with_leaf(document: Any, place: Place, value: Any) -> Any:
 
 def each_leaf(change: Callable[[Any], Any]) -> Change:
     """Return the change of a document that changes every value in it."""
-    return lambda document: with_leaves(document, change)
+    return partial(with_leaves, change=change)
 
 
 def one_word(word: str, other: str) -> Change:
     """Return the change of a document that puts one text in place of another, wherever that stands alone."""
-    return each_leaf(lambda value: other if value == word and isinstance(value, str) else value)
+
+    def replace(value: Any) -> Any:
+        return other if value == word and isinstance(value, str) else value
+
+    return each_leaf(replace)
 
 
 def one_leaf(place: Place, value: Any) -> Change:
     """Return the change of a document that replaces the value of one place."""
-    return lambda document: with_leaf(document, place, value)
+    return partial(with_leaf, place=place, value=value)
 
 
 def with_objects(document: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:

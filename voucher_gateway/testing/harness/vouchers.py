@@ -116,7 +116,7 @@ class VoucherFactory:
 
     # --- vouchers ---
 
-    def spendable(self, minor: int = FACE, **fields: Any) -> VoucherUnderTest:
+    def spendable_voucher(self, minor: int = FACE, **fields: Any) -> VoucherUnderTest:
         """Return a voucher that can be spent now."""
         if not self.native(Operation.ISSUE):
             return self._pick_existing("active voucher", minor, self._is_spendable)
@@ -129,7 +129,7 @@ class VoucherFactory:
             self.provider.activate(issued.id, reference=self.reference())
         return self._voucher_under_test(issued.id)
 
-    def inactive(self, minor: int = FACE, **fields: Any) -> VoucherUnderTest:
+    def inactive_voucher(self, minor: int = FACE, **fields: Any) -> VoucherUnderTest:
         """Return a voucher that was never made spendable, or was stopped."""
         if not self.native(Operation.ISSUE):
             return self._pick_existing("inactive voucher", minor, lambda voucher: voucher.status is Status.INACTIVE)
@@ -142,9 +142,9 @@ class VoucherFactory:
             self.provider.deactivate(issued.id, reference=self.reference())
         return self._voucher_under_test(issued.id)
 
-    def unspent(self) -> VoucherUnderTest:
+    def unspent_voucher(self) -> VoucherUnderTest:
         """Return a voucher that is not spent yet, for changes that a vendor may refuse of an active one."""
-        return self.inactive() if self.has_statuses else self.spendable()
+        return self.inactive_voucher() if self.has_statuses else self.spendable_voucher()
 
     def expired_voucher(self, minor: int = FACE) -> VoucherUnderTest:
         """Return a voucher whose validity is over; the vendor's clock may move for it."""
@@ -152,17 +152,17 @@ class VoucherFactory:
         if not self.native(Operation.ISSUE) or not (expiry.takes_instants or expiry.takes_lengths):
             return self._pick_existing("expired voucher", minor, self._is_expired)
         if not expiry.takes_instants:
-            subject, lasts = self.spendable(minor, validity=Validity(1, Interval.DAYS)), 2 * _DAY_S
+            subject, lasts = self.spendable_voucher(minor, validity=Validity(1, Interval.DAYS)), 2 * _DAY_S
         else:
             until = self.vendor_now() + timedelta(hours=1)
-            subject, lasts = self.spendable(minor, valid_until=until), 2 * 3600
+            subject, lasts = self.spendable_voucher(minor, valid_until=until), 2 * 3600
         self.vendor.advance(lasts)
         return subject
 
     def with_pin(self, pin: str) -> tuple[VoucherUnderTest, str]:
         """Return a voucher with a PIN, and the PIN."""
         if self.native(Operation.ISSUE):
-            return self.spendable(pin=pin), pin
+            return self.spendable_voucher(pin=pin), pin
         for snapshot in self._ledger_with_restock():
             for id, entry in snapshot.entries.items():
                 if entry.get("pin") and id not in self._used and self._is_spendable(self.provider.get(id)):
@@ -192,13 +192,13 @@ class VoucherFactory:
 
     def voucher_with_reservation(self, minor: int = 1007) -> VoucherUnderTest:
         """Return a voucher of which an amount is set aside."""
-        subject = self.spendable()
+        subject = self.spendable_voucher()
         reservation = self.client.reserve(subject.code, self.money(minor), reference=self.reference(), order="O-1")
         return attrs.evolve(subject, reservation=reservation)
 
     def voucher_with_redemption(self, minor: int = 1007) -> VoucherUnderTest:
         """Return a voucher of which an amount was taken."""
-        subject = self.spendable()
+        subject = self.spendable_voucher()
         return attrs.evolve(subject, redemption=self.redeem(subject, minor))
 
     def redeem(self, subject: VoucherUnderTest, minor: int) -> Redemption:
@@ -220,7 +220,7 @@ class VoucherFactory:
         It is found out by trying on a voucher that no test looks at: what can be updated is not declared.
         """
         if self._update is None:
-            tried = self.unspent().id
+            tried = self.unspent_voucher().id
             for make in self._ways_to_update():
                 try:
                     self.provider.update(tried, make(), reference=self.reference())

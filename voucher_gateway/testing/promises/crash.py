@@ -9,7 +9,7 @@ import attrs
 from voucher_gateway.capabilities import Capabilities, Operation
 from voucher_gateway.conformance import Level
 from voucher_gateway.emulation.registry import RISKS, with_emulations
-from voucher_gateway.testing.promises.promise import Applies, Promise, both, has, that
+from voucher_gateway.testing.promises.promise import Applies, Promise, requires, requires_all, requires_that
 from voucher_gateway.testing.promises.vouchers import WRITES_VALUE
 
 
@@ -40,9 +40,9 @@ _SAY_UNKNOWN: Final = (
     "Announce every changing request, send each one once, and let `resolve` prove by the reference that was announced."
 )
 
-_REPLACES: Final = both(
-    has(Operation.RESERVE, Operation.CAPTURE),
-    that(
+_REPLACES: Final = requires_all(
+    requires(Operation.RESERVE, Operation.CAPTURE),
+    requires_that(
         lambda declared: declared.reservations is not None and declared.reservations.superseded_by_next,
         "a second reservation does not replace the first",
     ),
@@ -106,7 +106,7 @@ CRASH: Final = (
         "An update that was lost and arrives late undoes nothing: while its request may still arrive, the gateway lets"
         " nothing else change the voucher's value, after a repeat that succeeded, too.",
         "Let `resolve` prove an update by a reading that shows it, and never call one that is not seen `not_executed`.",
-        both(has(Operation.UPDATE), both(WRITES_VALUE, _redeems)),
+        requires_all(requires(Operation.UPDATE), requires_all(WRITES_VALUE, _redeems)),
         fault="deliver-late",
     ),
     Promise(
@@ -121,7 +121,7 @@ CRASH: Final = (
         "C8",
         "The journal and the vendor's own history tell the same.",
         "Let `history` show every movement with its amount, kind and reference.",
-        both(_changes, has(Operation.HISTORY)),
+        requires_all(_changes, requires(Operation.HISTORY)),
     ),
     _crash(
         "C9",

@@ -6,10 +6,17 @@ from typing import Final
 
 from voucher_gateway.capabilities import Capabilities, Operation, Support
 from voucher_gateway.conformance import Level
-from voucher_gateway.testing.promises.promise import Applies, Promise, both, has, has_any, that
+from voucher_gateway.testing.promises.promise import (
+    Applies,
+    Promise,
+    requires,
+    requires_all,
+    requires_any,
+    requires_that,
+)
 
 _MOVES: Final = (Operation.CAPTURE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP)
-_MONEY: Final = has_any(*_MOVES)
+_MONEY: Final = requires_any(*_MOVES)
 
 
 def _changes(declared: Capabilities) -> str | None:
@@ -18,8 +25,9 @@ def _changes(declared: Capabilities) -> str | None:
     return "the provider declares nothing that changes anything"
 
 
-_RESOLVES: Final = both(
-    _changes, that(lambda declared: bool(declared.resolvable), "no operation is declared that can be looked up")
+_RESOLVES: Final = requires_all(
+    _changes,
+    requires_that(lambda declared: bool(declared.resolvable), "no operation is declared that can be looked up"),
 )
 
 
@@ -158,9 +166,9 @@ EFFECTS: Final = (
         "U5",
         "A reservation in doubt counts as standing until it must be over, and not for ever.",
         "Compare `intent.sent_at` plus the reservation's life with the vendor's clock.",
-        both(
-            has(Operation.RESERVE),
-            that(
+        requires_all(
+            requires(Operation.RESERVE),
+            requires_that(
                 lambda declared: (
                     Operation.RESERVE in declared.resolvable
                     and declared.reservations is not None
@@ -177,9 +185,9 @@ EFFECTS: Final = (
         "Absence of a reference proves nothing while a movement of the same login and amount could be the call:"
         " return such movements as `candidates` of an unknown `Outcome`; the journal knows which of them belong to"
         " other operations. Let the result's `reference` be the one that the vendor's reply shows.",
-        both(
+        requires_all(
             _MONEY,
-            that(
+            requires_that(
                 lambda declared: not declared.resolvable.isdisjoint(_MOVES),
                 "no operation that moves money is looked up",
             ),

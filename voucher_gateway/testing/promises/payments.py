@@ -6,17 +6,25 @@ from typing import Final
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.conformance import Level
-from voucher_gateway.testing.promises.promise import Applies, Promise, both, has, has_any, takes, that
-
-_RESERVES: Final = both(
-    has(Operation.RESERVE),
-    that(lambda declared: declared.reservations is not None, "no rules of reservations are declared"),
+from voucher_gateway.testing.promises.promise import (
+    Applies,
+    Promise,
+    requires,
+    requires_all,
+    requires_any,
+    requires_spending,
+    requires_that,
 )
-_CAPTURES: Final = both(_RESERVES, has(Operation.CAPTURE))
-_SPENDS: Final = has_any(Operation.RESERVE, Operation.REDEEM)
-_REFUNDS: Final = both(has(Operation.REFUND), takes)
-_STATUSES: Final = has_any(Operation.ACTIVATE, Operation.DEACTIVATE)
-_AMOUNTS: Final = has_any(
+
+_RESERVES: Final = requires_all(
+    requires(Operation.RESERVE),
+    requires_that(lambda declared: declared.reservations is not None, "no rules of reservations are declared"),
+)
+_CAPTURES: Final = requires_all(_RESERVES, requires(Operation.CAPTURE))
+_SPENDS: Final = requires_any(Operation.RESERVE, Operation.REDEEM)
+_REFUNDS: Final = requires_all(requires(Operation.REFUND), requires_spending)
+_STATUSES: Final = requires_any(Operation.ACTIVATE, Operation.DEACTIVATE)
+_AMOUNTS: Final = requires_any(
     Operation.ISSUE, Operation.RESERVE, Operation.CAPTURE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP
 )
 
@@ -78,13 +86,13 @@ PAYMENTS: Final = (
         " to be freed.",
         "Where the vendor has no call for it, declare no `release`: the gateway makes one that waits for the end. Let"
         " `freed` be what the vendor says, and its refusals through.",
-        both(_CAPTURES, has(Operation.RELEASE)),
+        requires_all(_CAPTURES, requires(Operation.RELEASE)),
     ),
     _spend(
         "S9",
         "`redeem` takes exactly the amount, returns what the vendor took, and no other tax than the voucher's.",
         "Write amounts from the `Decimal` itself; make the result of the reply.",
-        has(Operation.REDEEM),
+        requires(Operation.REDEEM),
     ),
     _spend(
         "S10",
@@ -109,15 +117,15 @@ PAYMENTS: Final = (
         "S13",
         "An inactive voucher cannot be spent: `VoucherInactive`, or `Rejected` where no code for it is documented.",
         "Map the documented code, or look at the voucher after an undocumented refusal; do not guess another reason.",
-        both(_SPENDS, _STATUSES),
+        requires_all(_SPENDS, _STATUSES),
     ),
     _spend(
         "S14",
         "An expired voucher cannot be spent: `VoucherExpired`, or `Rejected` where no code for it is documented.",
         "Map the documented code, or look at the voucher after an undocumented refusal, by the vendor's clock.",
-        both(
+        requires_all(
             _SPENDS,
-            that(
+            requires_that(
                 lambda declared: declared.expiry.takes_instants or declared.expiry.takes_lengths,
                 "the end of validity cannot be set",
             ),
@@ -127,13 +135,13 @@ PAYMENTS: Final = (
         "S15",
         "A voucher with a PIN cannot be spent with a wrong one, and can with its own.",
         "Send the PIN along; map the vendor's refusal to `WrongPin`, or to `Rejected` where it is not documented.",
-        both(_SPENDS, that(lambda declared: "pin" in declared.stored_fields, "vouchers have no PIN")),
+        requires_all(_SPENDS, requires_that(lambda declared: "pin" in declared.stored_fields, "vouchers have no PIN")),
     ),
     _spend(
         "S16",
         "Zero and less are an `InvalidRequest` wherever an amount moves, before any request.",
         "Call `positive(money)` first.",
-        has_any(Operation.RESERVE, Operation.REDEEM, Operation.TOP_UP, Operation.REFUND),
+        requires_any(Operation.RESERVE, Operation.REDEEM, Operation.TOP_UP, Operation.REFUND),
     ),
     _spend(
         "S17",
@@ -159,7 +167,7 @@ PAYMENTS: Final = (
         " and"
         " nothing else, announced under the intent that it was given.",
         "Send back everything else as it was read; hand the given intent to `HttpClient.change`.",
-        that(lambda declared: declared.can_overwrite_value, "the vendor has no value that can be overwritten"),
+        requires_that(lambda declared: declared.can_overwrite_value, "the vendor has no value that can be overwritten"),
     ),
     _spend(
         "S21",
@@ -173,9 +181,9 @@ PAYMENTS: Final = (
         " vendor's clock before: the refusal itself shows it.",
         "Map the vendor's documented error to `ReservationExpired`; where it is undocumented, compare the reservation's"
         " end with the Date of the refusal (`vendor_now` right after it).",
-        both(
+        requires_all(
             _CAPTURES,
-            that(
+            requires_that(
                 lambda declared: declared.reservations is not None and declared.reservations.time_to_live is not None,
                 "reservations have no declared end",
             ),

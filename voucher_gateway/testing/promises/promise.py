@@ -18,7 +18,7 @@ def always(_: Capabilities) -> str | None:
     return None
 
 
-def has(*operations: Operation) -> Applies:
+def requires(*operations: Operation) -> Applies:
     """Return the rule of a promise about vendors that have all these operations themselves."""
 
     def applies(declared: Capabilities) -> str | None:
@@ -28,7 +28,7 @@ def has(*operations: Operation) -> Applies:
     return applies
 
 
-def has_any(*operations: Operation) -> Applies:
+def requires_any(*operations: Operation) -> Applies:
     """Return the rule of a promise about vendors that have one of these operations themselves."""
 
     def applies(declared: Capabilities) -> str | None:
@@ -39,7 +39,7 @@ def has_any(*operations: Operation) -> Applies:
     return applies
 
 
-def both(*rules: Applies) -> Applies:
+def requires_all(*rules: Applies) -> Applies:
     """Return the rule that several rules make: the first reason why not."""
 
     def applies(declared: Capabilities) -> str | None:
@@ -48,7 +48,7 @@ def both(*rules: Applies) -> Applies:
     return applies
 
 
-def that(holds: Callable[[Capabilities], bool], why_not: str) -> Applies:
+def requires_that(holds: Callable[[Capabilities], bool], why_not: str) -> Applies:
     """Return the rule of a promise about something that is declared.
 
     Args:
@@ -58,7 +58,7 @@ def that(holds: Callable[[Capabilities], bool], why_not: str) -> Applies:
     return lambda declared: None if holds(declared) else why_not
 
 
-def takes(declared: Capabilities) -> str | None:
+def requires_spending(declared: Capabilities) -> str | None:
     """Say why value cannot be taken off a voucher, if it cannot."""
     if declared.of(Operation.REDEEM).support is Support.NATIVE:
         return None

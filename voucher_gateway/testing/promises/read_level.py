@@ -6,7 +6,7 @@ from typing import Final
 
 from voucher_gateway.capabilities import Capabilities, Operation, Support
 from voucher_gateway.conformance import Level
-from voucher_gateway.testing.promises.promise import Applies, Promise, always, has
+from voucher_gateway.testing.promises.promise import Applies, Promise, always, requires
 
 
 def _read(
@@ -30,22 +30,24 @@ def _own_currency(declared: Capabilities) -> str | None:
 
 
 def _filters(declared: Capabilities) -> str | None:
-    return has(Operation.VOUCHERS)(declared) or (None if declared.listing.filters else "no common filter is declared")
+    return requires(Operation.VOUCHERS)(declared) or (
+        None if declared.listing.filters else "no common filter is declared"
+    )
 
 
 def _native_filters(declared: Capabilities) -> str | None:
-    lists = has(Operation.VOUCHERS)(declared)
+    lists = requires(Operation.VOUCHERS)(declared)
     return lists or (None if declared.listing.native_filters else "no filter of the vendor's own is declared")
 
 
 def _sortable(declared: Capabilities) -> str | None:
-    return has(Operation.VOUCHERS)(declared) or (
+    return requires(Operation.VOUCHERS)(declared) or (
         None if declared.listing.sortable else "the order of the list cannot be asked for"
     )
 
 
 def _most_a_page(declared: Capabilities) -> str | None:
-    return has(Operation.VOUCHERS)(declared) or (
+    return requires(Operation.VOUCHERS)(declared) or (
         None if declared.listing.max_page_size is not None else "no largest page is declared"
     )
 
@@ -120,14 +122,14 @@ READ_LEVEL: Final = (
         "R11",
         "`history` returns every movement of a voucher: amounts, directions, references and sums are the vendor's.",
         "Read every page, map each kind to its MovementKind, keep amounts positive and references as they are.",
-        has(Operation.HISTORY),
+        requires(Operation.HISTORY),
     ),
     _read(
         "R12",
         "`history` says whether it is whole, and when by the vendor's clock it was.",
         "Set complete only after every page was read and fitted; take as_of from the reply's own Date header "
         "(`Response.date`), never from this machine's clock.",
-        has(Operation.HISTORY),
+        requires(Operation.HISTORY),
     ),
     _read(
         "R13",
@@ -213,7 +215,7 @@ READ_LEVEL: Final = (
         "M2",
         "`balance` is what is left on the voucher, now.",
         "Give `remaining` from the reply that has it; if the reply of `find` does not have it, override `balance`.",
-        has(Operation.BALANCE),
+        requires(Operation.BALANCE),
     ),
     _read(
         "M3",
@@ -267,33 +269,33 @@ READ_LEVEL: Final = (
         "P1",
         "A listing gives every voucher once, across the borders of pages, and its report says so.",
         "Count pages as the vendor does (from 0 or 1, by number or offset), and give Page the vendor's total.",
-        has(Operation.VOUCHERS),
+        requires(Operation.VOUCHERS),
     ),
     _read(
         "P2",
         "A listing is lazy: making one sends nothing, and a limit asks for no more pages than it needs.",
         "Return a `Listing` whose fetch makes the request; pass `limit=query.limit`.",
-        has(Operation.VOUCHERS),
+        requires(Operation.VOUCHERS),
     ),
     _read(
         "P3",
         "A limit is kept.",
         "Pass `limit=query.limit` to the Listing.",
-        has(Operation.VOUCHERS),
+        requires(Operation.VOUCHERS),
     ),
     _read(
         "P4",
         "A listing that was left goes on where it stopped, and only for the query that it was.",
         "Pass `resume=query.resume` to the Listing, and `scope=query.fingerprint(...)` with account, host and page "
         "size.",
-        has(Operation.VOUCHERS),
+        requires(Operation.VOUCHERS),
     ),
     _read(
         "P5",
         "Vouchers that appear while a list is read hide none of the others, and come once at most.",
         "Ask for oldest first where the vendor can sort; use one worker where new vouchers come first; let "
         "Listing drop what comes twice.",
-        has(Operation.VOUCHERS),
+        requires(Operation.VOUCHERS),
         fault="insert-while-paging",
     ),
     _read(
@@ -308,7 +310,7 @@ READ_LEVEL: Final = (
         "A filter or an order that the vendor lacks is refused before anything is sent.",
         "Compare `query.common()`, `query.native` and `query.newest_first` with what you declare, and raise "
         "UnsupportedOperation or InvalidRequest.",
-        has(Operation.VOUCHERS),
+        requires(Operation.VOUCHERS),
     ),
     _read(
         "P8",
@@ -320,7 +322,7 @@ READ_LEVEL: Final = (
         "P9",
         "A page that cannot be read is an error in its place, never the end of the list.",
         "Let the error of a page pass through the fetch of the Listing; do not return an empty page instead.",
-        has(Operation.VOUCHERS),
+        requires(Operation.VOUCHERS),
         fault="error-before",
     ),
     _read(

@@ -14,7 +14,7 @@ from voucher_gateway.outcome import Intent, voucher_id_of
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_before_send_hook
 from voucher_gateway.testing.contracts.base import SpendContract, changing
-from voucher_gateway.testing.harness.calls import BeforeSendRecorder, changing_of
+from voucher_gateway.testing.harness.calls import BeforeSendRecorder, changing_requests
 from voucher_gateway.testing.harness.cases import ORDER, make_case
 from voucher_gateway.testing.harness.fault_matrix import FaultMatrix
 from voucher_gateway.testing.harness.reply_rewriting import each_leaf
@@ -26,21 +26,21 @@ from voucher_gateway.testing.simulated_vendor import SimulatedVendor
 _MATRIX: Final = "_fault_matrix"
 
 
-class _Renaming:
+class _VoucherRenamer:
     """A recorder from whose first announcement on every reply names another voucher."""
 
     def __init__(self, vendor: SimulatedVendor, voucher_id: str) -> None:
         self.other = f"not-{voucher_id}"
-        self.named = 0
-        self._stage, self._voucher_id = vendor, voucher_id
+        self.count = 0
+        self._vendor, self._voucher_id = vendor, voucher_id
 
     def before_send(self, _: Intent) -> None:
-        self._stage.tamper(each_leaf(self._renamed))
+        self._vendor.tamper(each_leaf(self._rename_id))
 
-    def _renamed(self, value: Any) -> Any:
+    def _rename_id(self, value: Any) -> Any:
         if value != self._voucher_id or not isinstance(value, str):
             return value
-        self.named += 1
+        self.count += 1
         return self.other
 
 
@@ -48,7 +48,7 @@ class _Refusal(Exception):
     """What a recorder raises that will not have the request sent."""
 
 
-class _Refusing:
+class _RefusingRecorder:
     """A recorder that lets nothing be sent."""
 
     def __init__(self) -> None:
@@ -134,14 +134,14 @@ class EffectsContract(SpendContract):
         factory: VoucherFactory,
     ) -> None:
         for operation in changing(provider_):
-            case, recorder, start = make_case(operation, factory), _Refusing(), len(vendor.request_lines)
+            case, recorder, start = make_case(operation, factory), _RefusingRecorder(), len(vendor.request_lines)
             error_: BaseException | None = None
             with use_before_send_hook(recorder):
                 try:
                     case.call(provider_, factory.reference())
                 except Exception as error:  # noqa: BLE001 - whatever a stranger's provider makes of it
                     error_ = error
-            sent = changing_of(vendor.request_lines[start:], matrix().reading)
+            sent = changing_requests(vendor.request_lines[start:], matrix().reading)
             name = operation.value
             require(
                 isinstance(error_, _Refusal),
@@ -205,14 +205,14 @@ class EffectsContract(SpendContract):
             case = make_case(operation, factory)
             if case.voucher_id is None:
                 continue
-            renaming, raised, result = _Renaming(vendor, case.voucher_id), None, None
+            renaming, raised, result = _VoucherRenamer(vendor, case.voucher_id), None, None
             try:
                 with use_before_send_hook(renaming):
                     result = case.call(provider_, factory.reference())
             except Exception as error:  # noqa: BLE001 - whatever a stranger's provider makes of it
                 raised = error
             vendor.tamper(None)
-            if not renaming.named or (raised is not None and not case.times()):
+            if not renaming.count or (raised is not None and not case.times()):
                 continue  # the reply names no voucher, or nothing was sent
             seen = f"the reply to {operation.value} named another voucher, and"
             if raised is None and operation in (Operation.RESERVE, Operation.REDEEM):

@@ -27,7 +27,7 @@ class ReferencesContract(SpendContract):
         for operation in MONEY:
             if not factory.native(operation):
                 continue
-            for reference in (_long(factory, longest), f"Nr. 7/ü~{factory.reference()}.1.1"[-longest:]):
+            for reference in (_long_reference(factory, longest), f"Nr. 7/ü~{factory.reference()}.1.1"[-longest:]):
                 case = make_case(operation, factory)
                 assert case.voucher_id is not None
                 before = factory.snapshot()
@@ -43,7 +43,7 @@ class ReferencesContract(SpendContract):
                     f" another of {len(str(vendor_reference))}",
                 )
                 if factory.native(Operation.HISTORY):
-                    _must_find(provider_, case, movements[0])
+                    _check_history_entry(provider_, case, movements[0])
 
     @for_promise("N2")
     def test_a_reference_that_is_too_long_is_never_cut(
@@ -76,7 +76,7 @@ class ReferencesContract(SpendContract):
                     f"a look-up is to make the repeat of {operation.value} safe, and `resolvable` does not name it",
                 )
             elif safety is RepeatSafety.VENDOR_KEY:
-                _must_replay(make_case(operation, factory), provider_, factory)
+                _check_replay(make_case(operation, factory), provider_, factory)
             elif safety is RepeatSafety.NATURAL_KEY:
                 case = make_case(operation, factory)
                 case.call(provider_, factory.reference())
@@ -86,7 +86,7 @@ class ReferencesContract(SpendContract):
                 require(case.times() == 1, f"a repeat of {operation.value} happened {case.times()} times")
 
 
-def _must_find(provider: VoucherProvider, case: OperationCase, entry: Any) -> None:
+def _check_history_entry(provider: VoucherProvider, case: OperationCase, entry: Any) -> None:
     assert case.voucher_id is not None
     assert case.money is not None
     movements = [movement for movement in provider.history(case.voucher_id) if movement.id == entry["id"]]
@@ -98,7 +98,7 @@ def _must_find(provider: VoucherProvider, case: OperationCase, entry: Any) -> No
     )
 
 
-def _must_replay(case: OperationCase, provider: VoucherProvider, factory: VoucherFactory) -> None:
+def _check_replay(case: OperationCase, provider: VoucherProvider, factory: VoucherFactory) -> None:
     name, reference = case.operation.value, factory.reference()
     first = case.call(provider, reference)
     before = factory.snapshot()
@@ -113,5 +113,5 @@ def _must_replay(case: OperationCase, provider: VoucherProvider, factory: Vouche
         factory.snapshot().require_unchanged(before, f"{name} under a taken reference was refused")
 
 
-def _long(factory: VoucherFactory, longest: int) -> str:
+def _long_reference(factory: VoucherFactory, longest: int) -> str:
     return f"{factory.reference()}-{'x' * longest}"[:longest]

@@ -93,13 +93,13 @@ class ResolutionContract(EffectsContract):
             with use_before_send_hook(recorder), suppress(Exception):
                 case.call(provider_, factory.reference())
             require(recorder.intents, f"{operation.value} announced nothing")
-            _must_not_be_found(provider_, recorder.intents[-1], case, "was never sent")
+            _check_not_found(provider_, recorder.intents[-1], case, "was never sent")
             if operation in MONEY and case.voucher_id is not None:
                 before = factory.snapshot()
                 case.call(provider_, factory.reference())
                 (movement,) = factory.snapshot().new_movements(case.voucher_id, before)
                 if movement["reference"] is not None:  # by which the vendor tells the two apart
-                    _must_not_be_found(provider_, recorder.intents[-1], case, "was sent under another reference only")
+                    _check_not_found(provider_, recorder.intents[-1], case, "was sent under another reference only")
 
     @for_promise("U5")
     def test_a_reservation_in_doubt_is_over_in_the_end(
@@ -148,7 +148,7 @@ class ResolutionContract(EffectsContract):
             )
 
 
-def _must_not_be_found(provider: VoucherProvider, intent: Intent, case: OperationCase, what: str) -> None:
+def _check_not_found(provider: VoucherProvider, intent: Intent, case: OperationCase, what: str) -> None:
     outcome = provider.resolve(intent, case.code)
     seen = f"{case.operation.value} {what}, and `resolve` says {outcome.effect.value}: {outcome.reason}"
     require(outcome.effect is not Effect.SUCCEEDED, seen)

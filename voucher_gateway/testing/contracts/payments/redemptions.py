@@ -39,16 +39,16 @@ class RedemptionsContract(SpendContract):
     @for_promise("S9")
     def test_redeem_takes_exactly_the_amount(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
         for minor in (1007, 29, 435, 5321):
-            subject = factory.spendable()
+            subject = factory.spendable_voucher()
             before = factory.snapshot()
             done = provider_.redeem(subject.code, factory.money(minor), reference=factory.reference(), order="O-1")
-            must_have_taken(factory.money(minor), done, subject, before, factory.snapshot())
-            must_tell_the_tax_of(provider_.get(subject.id), done, "redeem")
+            check_taken_amount(factory.money(minor), done, subject, before, factory.snapshot())
+            check_tax(provider_.get(subject.id), done, "redeem")
 
     @for_promise("S10")
     def test_more_than_there_is_is_declined(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
-        subject = factory.spendable()
-        for name, spend in ways_to_spend(provider_, factory).items():
+        subject = factory.spendable_voucher()
+        for name, spend in spend_calls(provider_, factory).items():
             before = factory.snapshot()
             with expect_error(f"{name} of more than is left", InsufficientValue, Rejected):
                 spend(subject.code, subject.value + factory.money(1), None)
@@ -56,14 +56,14 @@ class RedemptionsContract(SpendContract):
 
     @for_promise("S11")
     def test_an_unknown_code_is_declined(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
-        for name, spend in ways_to_spend(provider_, factory).items():
+        for name, spend in spend_calls(provider_, factory).items():
             with expect_error(f"{name} of an unknown code", VoucherNotFound):
                 spend(factory.code(), factory.money(100), None)
 
     @for_promise("S12")
     def test_another_currency_is_declined(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
-        subject = factory.spendable()
-        for name, spend in ways_to_spend(provider_, factory).items():
+        subject = factory.spendable_voucher()
+        for name, spend in spend_calls(provider_, factory).items():
             before = factory.snapshot()
             with expect_error(f"{name} in another currency", CurrencyMismatch, InvalidRequest, Rejected):
                 spend(subject.code, other_currency(factory), None)
@@ -71,8 +71,8 @@ class RedemptionsContract(SpendContract):
 
     @for_promise("S13")
     def test_an_inactive_voucher_cannot_be_spent(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
-        subject = factory.inactive()
-        for name, spend in ways_to_spend(provider_, factory).items():
+        subject = factory.inactive_voucher()
+        for name, spend in spend_calls(provider_, factory).items():
             before = factory.snapshot()
             with expect_error(f"{name} of an inactive voucher", VoucherInactive, Rejected):
                 spend(subject.code, factory.money(100), None)
@@ -81,7 +81,7 @@ class RedemptionsContract(SpendContract):
     @for_promise("S14")
     def test_an_expired_voucher_cannot_be_spent(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
         subject = factory.expired_voucher()
-        for name, spend in ways_to_spend(provider_, factory).items():
+        for name, spend in spend_calls(provider_, factory).items():
             before = factory.snapshot()
             with expect_error(f"{name} of an expired voucher", VoucherExpired, Rejected):
                 spend(subject.code, factory.money(100), None)
@@ -92,7 +92,7 @@ class RedemptionsContract(SpendContract):
         self, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
         subject, pin = factory.with_pin("4815162342")
-        for name, spend in ways_to_spend(provider_, factory).items():
+        for name, spend in spend_calls(provider_, factory).items():
             before = factory.snapshot()
             with expect_error(f"{name} with a wrong PIN", WrongPin, Rejected):
                 spend(subject.code, factory.money(100), Pin(f"{pin}-not"))
@@ -104,9 +104,9 @@ class RedemptionsContract(SpendContract):
     def test_only_amounts_above_zero_move(
         self, vendor: VendorUnderTest, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
-        subject = factory.spendable()
+        subject = factory.spendable_voucher()
         calls: dict[str, Callable[[Money], object]] = {
-            name: partial(spend, subject.code) for name, spend in ways_to_spend(provider_, factory).items()
+            name: partial(spend, subject.code) for name, spend in spend_calls(provider_, factory).items()
         }
         if factory.native(Operation.TOP_UP):
             calls["top_up"] = _with_new_reference(partial(provider_.top_up, subject.id), factory)
@@ -123,7 +123,7 @@ class RedemptionsContract(SpendContract):
                     call(factory.money(minor))
 
 
-def ways_to_spend(provider: VoucherProvider, factory: VoucherFactory) -> dict[str, Spend]:
+def spend_calls(provider: VoucherProvider, factory: VoucherFactory) -> dict[str, Spend]:
     """Return the calls by which spending begins at a provider, by name; each call has a new reference."""
     ways: dict[str, Spend] = {}
     if factory.native(Operation.RESERVE):
@@ -140,14 +140,14 @@ def _with_new_reference(call: Callable[..., object], factory: VoucherFactory) ->
     return call_with_new_reference
 
 
-def must_tell_the_tax_of(voucher: Voucher, done: Reservation | Redemption, by: str) -> None:
+def check_tax(voucher: Voucher, done: Reservation | Redemption, by: str) -> None:
     """Check that a result has the tax of its voucher, or none."""
     for name in ("taxable", "tax_rate"):
         reported, expected = getattr(done, name), getattr(voucher, name)
         require(reported in (None, expected), f"{by} has {reported!r} as {name}, and the voucher {expected!r}")
 
 
-def must_have_taken(
+def check_taken_amount(
     money: Money, done: Redemption, subject: VoucherUnderTest, before: LedgerSnapshot, after: LedgerSnapshot
 ) -> None:
     """Check that exactly an amount left a voucher, and that the result says so."""

@@ -31,7 +31,7 @@ class RefundsContract(SpendContract):
             subject = factory.voucher_with_redemption(minor)
             before = factory.snapshot()
             done = provider_.refund(_redemption_of(subject), reference=factory.reference(), order="O-1")
-            _must_have_given(factory.money(minor), done, subject, before, factory.snapshot())
+            _check_refunded_amount(factory.money(minor), done, subject, before, factory.snapshot())
 
     @for_promise("S18")
     def test_refunding_a_part_is_as_declared(
@@ -49,7 +49,7 @@ class RefundsContract(SpendContract):
         for part in (first, second):
             before = factory.snapshot()
             done = provider_.refund(_redemption_of(subject), part, reference=factory.reference())
-            _must_have_given(part, done, subject, before, factory.snapshot())
+            _check_refunded_amount(part, done, subject, before, factory.snapshot())
 
     @for_promise("S19")
     def test_nothing_is_refunded_beyond_the_redemption(
@@ -89,7 +89,7 @@ class RefundsContract(SpendContract):
     ) -> None:
         absolute = factory.native(Operation.ISSUE) and provider_.declared.expiry.takes_instants
         fields: dict[str, Any] = {"valid_until": factory.vendor_now() + timedelta(days=400)} if absolute else {}
-        subject = factory.spendable(**fields)
+        subject = factory.spendable_voucher(**fields)
         read = provider_.read_value(subject.code)
         snapshot = factory.snapshot()
         require(read.voucher_id == subject.id, "`read_value` gives another voucher")
@@ -129,7 +129,7 @@ def _redemption_of(subject: VoucherUnderTest) -> Redemption:
     return subject.redemption
 
 
-def _must_have_given(
+def _check_refunded_amount(
     money: Money, done: Refund, subject: VoucherUnderTest, before: LedgerSnapshot, after: LedgerSnapshot
 ) -> None:
     back = after.remaining(subject.id) - before.remaining(subject.id)

@@ -23,7 +23,7 @@ from voucher_gateway.errors import (
 from voucher_gateway.models.results import Reservation
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import SpendContract
-from voucher_gateway.testing.contracts.payments.redemptions import must_have_taken, must_tell_the_tax_of
+from voucher_gateway.testing.contracts.payments.redemptions import check_taken_amount, check_tax
 from voucher_gateway.testing.harness.calls import expect_error, expect_no_request
 from voucher_gateway.testing.harness.ledger import VALUE, can, check_money, is_near, ledger_vouchers, readings
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
@@ -36,7 +36,7 @@ class ReservationsContract(SpendContract):
 
     @for_promise("S1")
     def test_reserve_sets_exactly_the_amount_aside(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
-        subject, money = factory.spendable(), factory.money(1007)
+        subject, money = factory.spendable_voucher(), factory.money(1007)
         before = factory.snapshot()
         hold = provider_.reserve(subject.code, money, reference=factory.reference(), order="O-1")
         after = factory.snapshot()
@@ -48,7 +48,7 @@ class ReservationsContract(SpendContract):
         require(hold.money == money, f"{money} was set aside, and the result has {hold.money}")
         require(hold.voucher_id in (None, subject.id), "the result names another voucher")
         after.require_difference_only(before, "reserve", subject.id, VALUE)
-        _must_tell_what_is_left(provider_, factory, subject)
+        _check_remaining(provider_, factory, subject)
         rules = provider_.declared.reservations
         if rules is not None and rules.time_to_live is not None:
             require(hold.valid_until is not None, "reservations are declared to end, and the result does not say when")
@@ -64,12 +64,12 @@ class ReservationsContract(SpendContract):
         for minor in (1007, 29, 435):
             subject = factory.voucher_with_reservation(minor)
             before = factory.snapshot()
-            done = provider_.capture(_hold(subject), reference=factory.reference(), order="O-1")
+            done = provider_.capture(_reservation_of(subject), reference=factory.reference(), order="O-1")
             after = factory.snapshot()
-            must_have_taken(factory.money(minor), done, subject, before, after)
+            check_taken_amount(factory.money(minor), done, subject, before, after)
             require(after.reserved_amount(subject.id).amount == 0, "after the capture something is still set aside")
-            hold = _hold(subject)
-            must_tell_the_tax_of(provider_.get(subject.id), hold, "reserve")
+            hold = _reservation_of(subject)
+            check_tax(provider_.get(subject.id), hold, "reserve")
             is_same = (done.taxable, done.tax_rate) == (hold.taxable, hold.tax_rate)
             require(is_same, "the capture has another tax than the reservation")
 
@@ -89,12 +89,12 @@ class ReservationsContract(SpendContract):
                 expect_no_request(vendor, "the capture of a part"),
                 expect_error("the capture of a part", UnsupportedOperation, InvalidRequest),
             ):
-                provider_.capture(_hold(subject), part, reference=factory.reference())
+                provider_.capture(_reservation_of(subject), part, reference=factory.reference())
             factory.snapshot().require_unchanged(before, "the capture of a part was refused")
             return
-        done = provider_.capture(_hold(subject), part, reference=factory.reference())
+        done = provider_.capture(_reservation_of(subject), part, reference=factory.reference())
         after = factory.snapshot()
-        must_have_taken(part, done, subject, before, after)
+        check_taken_amount(part, done, subject, before, after)
         require(
             after.reserved_amount(subject.id).amount == 0, "after the capture of a part the rest is still set aside"
         )
@@ -108,16 +108,16 @@ class ReservationsContract(SpendContract):
         with expect_error(
             "the capture of more than was set aside", InvalidRequest, UnsupportedOperation, InsufficientValue, Rejected
         ):
-            provider_.capture(_hold(subject), factory.money(1008), reference=factory.reference())
+            provider_.capture(_reservation_of(subject), factory.money(1008), reference=factory.reference())
         factory.snapshot().require_unchanged(before, "a capture was refused")
 
     @for_promise("S5")
     def test_a_second_capture_takes_nothing(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
         subject = factory.voucher_with_reservation()
-        provider_.capture(_hold(subject), reference=factory.reference())
+        provider_.capture(_reservation_of(subject), reference=factory.reference())
         before = factory.snapshot()
         with expect_error("a second capture", AlreadyCaptured, VoucherNotFound, Rejected):
-            provider_.capture(_hold(subject), reference=factory.reference())
+            provider_.capture(_reservation_of(subject), reference=factory.reference())
         factory.snapshot().require_unchanged(before, "a second capture was refused")
 
     @for_promise("S6")
@@ -146,7 +146,7 @@ class ReservationsContract(SpendContract):
             before.reserved_amount(subject.id).amount == 0, f"a reservation still stands after {rules.time_to_live}"
         )
         with expect_error("the capture of a reservation that is over", ReservationExpired, VoucherNotFound, Rejected):
-            provider_.capture(_hold(subject), reference=factory.reference())
+            provider_.capture(_reservation_of(subject), reference=factory.reference())
         factory.snapshot().require_unchanged(before, "the capture of a reservation that is over was refused")
 
     @for_promise("S23")
@@ -161,7 +161,7 @@ class ReservationsContract(SpendContract):
         with expect_error(
             "the capture of a reservation that is over, by an instance that has heard nothing yet,", ReservationExpired
         ):
-            vendor.provider().capture(_hold(subject), reference=factory.reference())
+            vendor.provider().capture(_reservation_of(subject), reference=factory.reference())
 
     @for_promise("S7")
     def test_a_second_reservation_does_what_is_declared(
@@ -169,7 +169,7 @@ class ReservationsContract(SpendContract):
     ) -> None:
         rules = provider_.declared.reservations
         assert rules is not None
-        subject, money = factory.spendable(), factory.money(1007)
+        subject, money = factory.spendable_voucher(), factory.money(1007)
         first = provider_.reserve(subject.code, money, reference=factory.reference())
         if rules.exclusive and not rules.superseded_by_next:
             before = factory.snapshot()
@@ -202,25 +202,25 @@ class ReservationsContract(SpendContract):
         require(rules is not None and rules.release, "release is declared, and the rules of reservations deny it")
         subject = factory.voucher_with_reservation()
         before = factory.snapshot()
-        done = provider_.release(_hold(subject), reference=factory.reference())
+        done = provider_.release(_reservation_of(subject), reference=factory.reference())
         after = factory.snapshot()
         require(done.freed, "the result says that the value is not free")
-        require(done.reservation_id == _hold(subject).id, "the result names another reservation")
+        require(done.reservation_id == _reservation_of(subject).id, "the result names another reservation")
         require(after.reserved_amount(subject.id).amount == 0, "after the release the value is still set aside")
         require(after.remaining(subject.id) == before.remaining(subject.id), "the release took value")
         with expect_error("the capture of a released reservation", ReservationReleased, VoucherNotFound, Rejected):
-            provider_.capture(_hold(subject), reference=factory.reference())
+            provider_.capture(_reservation_of(subject), reference=factory.reference())
         factory.snapshot().require_unchanged(after, "the capture of a released reservation was refused")
         taken = factory.voucher_with_reservation()
-        provider_.capture(_hold(taken), reference=factory.reference())
+        provider_.capture(_reservation_of(taken), reference=factory.reference())
         before = factory.snapshot()
         with suppress(Declined):
-            done = provider_.release(_hold(taken), reference=factory.reference())
+            done = provider_.release(_reservation_of(taken), reference=factory.reference())
             require(not done.freed, "a reservation was captured, and its release says that the value is free")
         factory.snapshot().require_unchanged(before, "the release of a captured reservation")
 
 
-def _must_tell_what_is_left(provider: VoucherProvider, factory: VoucherFactory, subject: VoucherUnderTest) -> None:
+def _check_remaining(provider: VoucherProvider, factory: VoucherFactory, subject: VoucherUnderTest) -> None:
     """Check that what is set aside counts as left: it has not been taken."""
     true = next(truth for truth in ledger_vouchers(factory.vendor) if truth.id == subject.id)
     for by, reading in readings(provider, true):
@@ -230,6 +230,6 @@ def _must_tell_what_is_left(provider: VoucherProvider, factory: VoucherFactory, 
         check_money(remaining, true.remaining, "with value set aside, remaining by balance")
 
 
-def _hold(subject: VoucherUnderTest) -> Reservation:
+def _reservation_of(subject: VoucherUnderTest) -> Reservation:
     assert subject.reservation is not None
     return subject.reservation

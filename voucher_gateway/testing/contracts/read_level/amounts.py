@@ -161,13 +161,13 @@ def _read_changed(
     """
     money, changed = only or true.initial, False
 
-    def respelled(value: Any) -> Any:
+    def with_new_spelling(value: Any) -> Any:
         nonlocal changed
         other = _respell(value, money, to)
         changed = changed or other != value
         return other
 
-    vendor.tamper(each_leaf(respelled))
+    vendor.tamper(each_leaf(with_new_spelling))
     for by, call in calls_of(provider, true).items():
         changed = False
         try:

@@ -62,7 +62,7 @@ class ListingContract(Contract):
                 return field.default
         return self.provider.declared.listing.page_size
 
-    def full_stage(self, count: int = 1) -> VendorUnderTest:
+    def vendor_with_pages(self, count: int = 1) -> VendorUnderTest:
         """Return a vendor with three pages of vouchers, and so many more."""
         size = self.page_size()
         return self.make_vendor(vouchers=(3 * size if size <= _LARGEST_TRIED else 20) + count)
@@ -70,7 +70,7 @@ class ListingContract(Contract):
     @for_promise("P1")
     def test_a_listing_gives_every_voucher_once(self) -> None:
         for extra in (0, 1):
-            with closing(self.full_stage(extra)) as vendor:
+            with closing(self.vendor_with_pages(extra)) as vendor:
                 listing = vendor.provider().vouchers()
                 vouchers = list(listing)
                 expected = {truth.id: truth for truth in ledger_vouchers(vendor)}
@@ -100,7 +100,7 @@ class ListingContract(Contract):
 
     @for_promise("P2")
     def test_a_listing_is_lazy(self) -> None:
-        with closing(self.full_stage()) as vendor:
+        with closing(self.vendor_with_pages()) as vendor:
             provider = vendor.provider()
             provider.get(ledger_vouchers(vendor)[0].id)  # whatever is asked only once is asked now
             before = len(vendor.request_lines)
@@ -159,7 +159,7 @@ class ListingContract(Contract):
 
     @for_promise("P5")
     def test_vouchers_that_appear_hide_no_others(self) -> None:
-        with closing(self.full_stage(2)) as vendor:
+        with closing(self.vendor_with_pages(2)) as vendor:
             provider = vendor.provider()
             ids = {truth.id for truth in ledger_vouchers(vendor)}
             list(provider.vouchers(VoucherQuery(limit=1)))
@@ -238,7 +238,7 @@ class ListingContract(Contract):
 
     @for_promise("P9")
     def test_a_page_that_cannot_be_read_is_an_error(self) -> None:
-        with closing(self.full_stage()) as vendor:
+        with closing(self.vendor_with_pages()) as vendor:
             impatient = select_settings(self.provider, {**IMPATIENT, "workers": 1})
             ids = {truth.id for truth in ledger_vouchers(vendor)}
             for fault in ("truncate", "error-before", "not-json", "empty"):

@@ -51,7 +51,7 @@ class MalformedRepliesContract(Contract):
                     word: Status | Medium | None = getattr(reading, name)
                     if word is None or word is unknown:
                         continue
-                    texts = {text for _, text in leaves(_plain(reading)) if isinstance(text, str)}
+                    texts = {text for _, text in leaves(_raw_fields(reading)) if isinstance(text, str)}
                     # A vendor may have another word for what we call active: then it is one of its texts.
                     words = [word.value] if word.value in texts else sorted(texts)
                     on_reach = [_with_new_word(vendor, provider, true, by, word) for word in words]
@@ -59,7 +59,7 @@ class MalformedRepliesContract(Contract):
                         reading for reading in on_reach if reading is not None and getattr(reading, name) is unknown
                     ]
                     require(matching, f"{by} made something else than {unknown!s} of a {name} that it cannot know")
-                    values = [value for reading in matching for _, value in leaves(_plain(reading))]
+                    values = [value for reading in matching for _, value in leaves(_raw_fields(reading))]
                     require(NEW_WORD in values, f"the new {name} is not in raw of what {by} gave")
 
     @for_promise("R9")
@@ -69,7 +69,7 @@ class MalformedRepliesContract(Contract):
         for true in ledger_vouchers(vendor):
             for by, reading in readings(provider, true):
                 check_voucher(reading, true, f"{by}, of a reply with a new member,")
-                raw = _plain(reading)
+                raw = _raw_fields(reading)
                 require(raw is not None, f"{by} keeps nothing of the vendor's own object in raw")
                 inexact = any(isinstance(value, float) for _, value in leaves(raw))
                 require(not inexact, f"raw of what {by} gave holds a binary float")
@@ -82,7 +82,7 @@ class MalformedRepliesContract(Contract):
         true = richest(ledger_vouchers(vendor))
         for name, call in _reads_of(provider, true).items():
             call()  # whatever is asked only once is asked now
-            for place in _places(vendor, call):
+            for place in _reply_places(vendor, call):
                 for wrong in _WRONG:
                     vendor.tamper(one_leaf(place, wrong))
                     where = f"{name} of a reply whose {'.'.join(map(str, place))} was {wrong!r}"
@@ -111,7 +111,7 @@ def _with_extra_member(item: dict[str, Any]) -> dict[str, Any]:
     return {**item, EXTRA: {"n": _EXACT}}
 
 
-def _plain(voucher: Voucher) -> Any:
+def _raw_fields(voucher: Voucher) -> Any:
     return None if voucher.raw is None else dict(voucher.raw)
 
 
@@ -129,7 +129,7 @@ def _reads_of(provider: VoucherProvider, true: ExpectedVoucher) -> dict[str, Cal
     return reads
 
 
-def _places(vendor: SimulatedVendor, call: Callable[[], object]) -> list[tuple[str | int, ...]]:
+def _reply_places(vendor: SimulatedVendor, call: Callable[[], object]) -> list[tuple[str | int, ...]]:
     """Return every place of the replies that a call is given."""
     seen: dict[tuple[str | int, ...], None] = {}
 

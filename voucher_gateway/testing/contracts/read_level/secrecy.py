@@ -21,9 +21,9 @@ from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import SpendContract, changing
-from voucher_gateway.testing.contracts.payments.redemptions import ways_to_spend
+from voucher_gateway.testing.contracts.payments.redemptions import spend_calls
 from voucher_gateway.testing.contracts.vouchers.changes import other_currency
-from voucher_gateway.testing.harness.canary import LONG_ENOUGH, Canary, listening
+from voucher_gateway.testing.harness.canary import LONG_ENOUGH, Canary, listen_to_logs
 from voucher_gateway.testing.harness.cases import make_case
 from voucher_gateway.testing.harness.ledger import ExpectedVoucher, can, ledger_vouchers
 from voucher_gateway.testing.harness.vendor import IMPATIENT, VendorUnderTest, select_settings
@@ -41,7 +41,7 @@ class SecrecyContract(SpendContract):
     @for_promise("R18")
     def test_no_secret_shows_anywhere(self, vendor: VendorUnderTest) -> None:
         printed = io.StringIO()
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), listening() as canary:
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), listen_to_logs() as canary:
             provider = vendor.provider()
             canary.packages.add(type(provider).__module__.partition(".")[0])
             everything = [true for true in ledger_vouchers(vendor) if len(true.code) >= LONG_ENOUGH]
@@ -152,29 +152,29 @@ def calls_that_fail(
         factory: makes the vouchers.
         plant: is called with every code and PIN before it is used.
     """
-    for code, money, pin in _reasons(provider, factory):
+    for code, money, pin in _declined_spendings(provider, factory):
         plant(code.reveal())
         if pin is not None:
             plant(pin)
-        for spend in ways_to_spend(provider, factory).values():
+        for spend in spend_calls(provider, factory).values():
             for written in (code, code.reveal()):
                 yield partial(spend, written, money, pin if pin is None else Pin(pin))
         if provider.declared.of(Operation.BALANCE).available:
             yield partial(provider.balance, code.reveal(), pin)
 
 
-def _reasons(provider: VoucherProvider, factory: VoucherFactory) -> Iterator[tuple[Code, Money, str | None]]:
+def _declined_spendings(provider: VoucherProvider, factory: VoucherFactory) -> Iterator[tuple[Code, Money, str | None]]:
     """Yield code, amount and PIN of what cannot be spent: by its amount, currency, PIN, code, status and validity."""
     small, declared = factory.money(100), provider.declared
-    if not ways_to_spend(provider, factory):
+    if not spend_calls(provider, factory):
         return
-    subject = factory.spendable()
+    subject = factory.spendable_voucher()
     yield subject.code, subject.value + factory.money(1), None
     yield subject.code, other_currency(factory), None
     yield factory.code(), small, None
     if "pin" in declared.stored_fields:
         yield factory.with_pin("4815162342")[0].code, small, _WRONG_PIN
     if factory.has_statuses:
-        yield factory.inactive().code, small, None
+        yield factory.inactive_voucher().code, small, None
     if declared.expiry.takes_instants or declared.expiry.takes_lengths:
         yield factory.expired_voucher().code, small, None

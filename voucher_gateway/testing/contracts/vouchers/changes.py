@@ -41,7 +41,7 @@ class ChangesContract(SpendContract):
         for operation, status in ((Operation.ACTIVATE, Status.ACTIVE), (Operation.DEACTIVATE, Status.INACTIVE)):
             if not factory.native(operation):
                 continue
-            subject = factory.inactive() if status is Status.ACTIVE else factory.spendable()
+            subject = factory.inactive_voucher() if status is Status.ACTIVE else factory.spendable_voucher()
             before, state = factory.snapshot(), provider_.get(subject.id).status
             require(state is not status, f"a voucher is {status.value} before {operation.value} is called")
             changed = getattr(provider_, operation.value)(subject.id, reference=factory.reference())
@@ -59,7 +59,7 @@ class ChangesContract(SpendContract):
     def test_update_changes_what_it_is_told_and_nothing_else(
         self, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
-        subject, changes = factory.unspent(), factory.changes()
+        subject, changes = factory.unspent_voucher(), factory.changes()
         before, was = factory.snapshot(), provider_.get(subject.id)
         result = provider_.update(subject.id, changes, reference=factory.reference())
         after, now = factory.snapshot(), provider_.get(subject.id)
@@ -75,7 +75,7 @@ class ChangesContract(SpendContract):
     def test_an_update_that_the_vendor_lacks_is_refused(
         self, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
-        subject = factory.unspent()
+        subject = factory.unspent_voucher()
         later = factory.vendor_now().replace(year=2040)
         for changes in (
             VoucherChanges(valid_until=later),
@@ -103,7 +103,7 @@ class ChangesContract(SpendContract):
 
     @for_promise("V4")
     def test_top_up_adds_exactly_the_amount(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
-        subject = factory.spendable()
+        subject = factory.spendable_voucher()
         for minor in (1, 29, 1007, 43_50):
             money = factory.money(minor)
             before = factory.snapshot()
@@ -121,7 +121,7 @@ class ChangesContract(SpendContract):
 
     @for_promise("V5")
     def test_a_top_up_in_another_currency_is_refused(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
-        subject = factory.spendable()
+        subject = factory.spendable_voucher()
         before = factory.snapshot()
         with expect_error("a top-up in another currency", CurrencyMismatch, InvalidRequest, Rejected):
             provider_.top_up(subject.id, other_currency(factory), reference=factory.reference())
@@ -131,10 +131,12 @@ class ChangesContract(SpendContract):
     def test_delete_removes_the_voucher_and_nothing_else(
         self, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
-        subject = factory.unspent()
+        subject = factory.unspent_voucher()
         before = factory.snapshot()
         done = provider_.delete(subject.id, "a test of the contract", reference=factory.reference())
-        require(factory.snapshot().differing(before) == {subject.id: {GONE}}, "delete did not remove the voucher alone")
+        require(
+            factory.snapshot().differences(before) == {subject.id: {GONE}}, "delete did not remove the voucher alone"
+        )
         require(done.voucher_id == subject.id, "the result names another voucher")
         for call in (provider_.get, partial(provider_.delete, reason="again", reference=factory.reference())):
             with expect_error("a call about a deleted voucher", VoucherNotFound):
@@ -144,7 +146,7 @@ class ChangesContract(SpendContract):
     def test_one_wrong_reading_is_never_written_back(
         self, vendor: VendorUnderTest, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
-        subject = factory.spendable()
+        subject = factory.spendable_voucher()
         start = len(vendor.request_lines)
         value = provider_.read_value(id=subject.id)
         for at in range(len(vendor.request_lines) - start):
@@ -171,7 +173,7 @@ class ChangesContract(SpendContract):
     def test_a_change_of_a_voucher_that_is_not_there_is_declined(
         self, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
-        calls = _by_id(provider_, factory)
+        calls = _calls_by_id(provider_, factory)
         before = factory.snapshot()
         for operation, call in calls.items():
             if factory.native(operation):
@@ -185,7 +187,7 @@ def other_currency(factory: VoucherFactory, minor: int = 100) -> Money:
     return Money.from_minor(minor, "CHF" if factory.currency != "CHF" else "EUR")
 
 
-def _by_id(provider: VoucherProvider, factory: VoucherFactory) -> dict[Operation, Any]:
+def _calls_by_id(provider: VoucherProvider, factory: VoucherFactory) -> dict[Operation, Any]:
     unknown, kwargs = "no-such-voucher", {"reference": factory.reference()}
     calls: dict[Operation, Any] = {
         Operation.ACTIVATE: partial(provider.activate, unknown, **kwargs),

@@ -58,13 +58,13 @@ class IssueContract(SpendContract):
         new = factory.new(FACE)
         issued = provider_.issue(new, reference=factory.reference(), order="O-1")
         after = factory.snapshot()
-        require(after.differing(before) == {issued.id: {NEW}}, "issuing did something else than add the one voucher")
+        require(after.differences(before) == {issued.id: {NEW}}, "issuing did something else than add the one voucher")
         for part in ("initial", "remaining"):
             amount = after.part(issued.id, part)
             require(
                 amount == new.initial, f"{new.initial} was asked for, and {part} is {amount} in the vendor's ledger"
             )
-        _must_tell(issued, after, new)
+        _check_issued_voucher(issued, after, new)
         require(issued.account == provider_.account, "the result names another account")
         status = provider_.get(issued.id).status
         require(issued.status in (None, status), f"the result has the status {issued.status}, and `get` has {status}")
@@ -81,7 +81,11 @@ class IssueContract(SpendContract):
                     provider_.issue(new, reference=factory.reference())
             return
         accepted_count = 0
-        for text in (*ODD_CODES, *_of_length(factory, rules.max_length), *_of_length(factory, rules.min_length)):
+        for text in (
+            *ODD_CODES,
+            *_codes_of_length(factory, rules.max_length),
+            *_codes_of_length(factory, rules.min_length),
+        ):
             if not rules.min_length <= len(text) <= (rules.max_length or len(text)):
                 continue
             if any(character in rules.forbidden for character in text):
@@ -119,7 +123,7 @@ class IssueContract(SpendContract):
     @for_promise("I4")
     def test_a_code_or_id_that_is_taken_is_refused(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
         codes = provider_.declared.codes
-        existing = factory.unspent()
+        existing = factory.unspent_voucher()
         duplicates = [("code", NewVoucher(initial=factory.money(FACE), code=existing.code))]
         if codes.ids_choosable:
             duplicates.append(("id", factory.new(FACE, id=existing.id)))
@@ -143,7 +147,7 @@ class IssueContract(SpendContract):
             issued = provider_.issue(new, reference=factory.reference())
             voucher = provider_.get(issued.id, secrets=True)
             for name, value in fields.items():
-                equal = _same(getattr(voucher, name), value)
+                equal = _is_equal(getattr(voucher, name), value)
                 require(equal, f"{name} of a new voucher is declared to be kept, and `get` does not give it back")
 
     @for_promise("I9")
@@ -155,7 +159,7 @@ class IssueContract(SpendContract):
                 continue  # its rules are those of codes
             fitting = {name: _text(longest, name), **_WITH.get(name, {})}
             issued = provider_.issue(factory.new(FACE, **fitting), reference=factory.reference())
-            equal = _same(getattr(provider_.get(issued.id, secrets=True), name), fitting[name])
+            equal = _is_equal(getattr(provider_.get(issued.id, secrets=True), name), fitting[name])
             require(equal, f"{name} of {longest} characters is declared to be kept, and `get` does not give it back")
             new = factory.new(FACE, **{**fitting, name: _text(longest + 1, name)})
             what = f"{name} of {longest + 1} characters"
@@ -166,7 +170,7 @@ class IssueContract(SpendContract):
     def test_amounts_outside_of_the_rules_are_refused_before_they_are_sent(
         self, vendor: VendorUnderTest, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
-        for what, money, kind in _outside(provider_, factory.currency):
+        for what, money, kind in _amounts_outside_rules(provider_, factory.currency):
             new = _of(factory, money)
             with (
                 expect_no_request(vendor, f"an amount {what}"),
@@ -205,7 +209,7 @@ class IssueContract(SpendContract):
                 provider_.issue(absolute, reference=factory.reference())
         else:
             issued = provider_.issue(absolute, reference=factory.reference())
-            valid_until = _until(factory.snapshot(), issued.id)
+            valid_until = _valid_until_of(factory.snapshot(), issued.id)
             correct = valid_until is not None and valid_until <= until < valid_until + resolution
             require(correct, f"a date of expiry reached the vendor changed: {until} became {valid_until}")
         if not expiry.takes_lengths:
@@ -215,7 +219,7 @@ class IssueContract(SpendContract):
             issued = provider_.issue(relative, reference=factory.reference())
             if issued.status is Status.INACTIVE:
                 provider_.activate(issued.id, reference=factory.reference())
-            valid_until = _until(factory.snapshot(), issued.id)
+            valid_until = _valid_until_of(factory.snapshot(), issued.id)
             due = factory.vendor_now() + timedelta(days=3)
             require(
                 valid_until is not None and is_near(valid_until, due, timedelta(days=1, minutes=5)),
@@ -227,7 +231,7 @@ def _of(factory: VoucherFactory, money: Money) -> NewVoucher:
     return NewVoucher(initial=money, code=factory.code() if factory.declared.codes.choosable else None)
 
 
-def _must_tell(voucher: Voucher, after: LedgerSnapshot, new: NewVoucher) -> None:
+def _check_issued_voucher(voucher: Voucher, after: LedgerSnapshot, new: NewVoucher) -> None:
     require(voucher.initial in (None, new.initial), f"the result has {voucher.initial}, and {new.initial} was issued")
     remaining = after.remaining(voucher.id)
     require(
@@ -242,7 +246,7 @@ def _expect_refusal(what: str) -> AbstractContextManager[CaughtError]:
     return expect_error(what, InvalidRequest, UnsupportedOperation)
 
 
-def _of_length(factory: VoucherFactory, length: int | None) -> list[str]:
+def _codes_of_length(factory: VoucherFactory, length: int | None) -> list[str]:
     return [] if length is None else [(factory.code().reveal() * length)[-length:]]
 
 
@@ -250,13 +254,13 @@ def _text(length: int, name: str) -> str:
     return ("7" if name == "tax_rate" else "ü") * length
 
 
-def _same(reading: Any, value: Any) -> bool:
+def _is_equal(reading: Any, value: Any) -> bool:
     if isinstance(value, str) and hasattr(reading, "reveal"):
         return bool(reading.reveal() == value)
     return bool(reading == value)
 
 
-def _outside(provider: VoucherProvider, currency: str) -> list[tuple[str, Money, type[InvalidRequest]]]:
+def _amounts_outside_rules(provider: VoucherProvider, currency: str) -> list[tuple[str, Money, type[InvalidRequest]]]:
     rules = provider.declared.amounts
     step = Decimal(1).scaleb(-exponent(currency))
     problems: list[tuple[str, Money, type[InvalidRequest]]] = []
@@ -269,6 +273,6 @@ def _outside(provider: VoucherProvider, currency: str) -> list[tuple[str, Money,
     return problems
 
 
-def _until(snapshot: LedgerSnapshot, id: str) -> datetime | None:
+def _valid_until_of(snapshot: LedgerSnapshot, id: str) -> datetime | None:
     text = snapshot.entries[id]["valid_until"]
     return None if text is None else parse_instant(str(text)).astimezone(UTC)
