@@ -173,6 +173,7 @@ def test_a_broken_plugin_breaks_only_itself(told: Told) -> None:
     assert told["jtl", "voucher-gateway"].get("error") is None
 
 
+@pytest.mark.long
 def test_people_are_told_the_same(site: Site) -> None:
     ran = site.command("providers")
     assert ran.returncode == 0

@@ -99,6 +99,7 @@ def test_what_is_shown_stands_in_the_sample() -> None:
         assert block in (ROOT / "docs" / "sample" / name).read_text("utf-8"), name
 
 
+@pytest.mark.long
 def test_the_list_that_the_page_adds_keeps_every_promise_of_lists(project: Path) -> None:
     about_lists = [word for number in range(1, 11) for word in ("--promise", f"P{number}")]
     assert "no tests collected" in contract(project, *about_lists, "--collect-only")

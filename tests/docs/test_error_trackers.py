@@ -130,6 +130,7 @@ def recorded_secrets(*parts: str, **environment: str) -> set[int]:
     return set(map(int, ran.stdout.split()))
 
 
+@pytest.mark.long
 def test_sentry_records_codes_without_the_recipe() -> None:
     assert recorded_secrets(SENTRY, PLAIN_SENTRY) == {_PIN, _JTL_CODE, _TICKETING_CODE}
 
@@ -139,6 +140,7 @@ def test_sentry_records_no_secret_with_the_recipe() -> None:
 
 
 @pytest.mark.parametrize("names", first(["", "http", "http/dup"]), ids=["old names", "new names", "both"])
+@pytest.mark.long
 def test_opentelemetry_records_codes_without_the_recipe(names: str) -> None:
     found = recorded_secrets(OPENTELEMETRY, PLAIN_OPENTELEMETRY, OTEL_SEMCONV_STABILITY_OPT_IN=names)
     assert found == {_JTL_CODE, _TICKETING_CODE}

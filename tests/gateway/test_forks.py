@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.forking import CHILD_HOOKS_ONLY, WAYS, WITH_HOOKS, WITHOUT_HOOKS, Child, run_in_master
 
 from tests.support.forked_child import CHILD_HOOKS_ONLY, WAYS, WITHOUT_HOOKS, Child, run_in_master
+from tests.support.long import first
 from voucher_gateway import Gateway
 from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.provider_api import Money, NewVoucher, SecretSource
@@ -27,10 +29,16 @@ CUSTOMERS = 2
 ORDERS = 3
 """The orders of each customer."""
 ALL_TAKEN = ", ".join([str(CUSTOMERS * ORDERS)] * CHILDREN)
+DATABASES_AND_WAYS = [
+    *[("sqlite", way) for way in WAYS],
+    ("postgres", WITHOUT_HOOKS),
+    pytest.param("postgres", CHILD_HOOKS_ONLY, marks=pytest.mark.long),
+    pytest.param("postgres", WITH_HOOKS, marks=pytest.mark.long),
+]
 LOCAL_KEY = SecretSource.of("a-key-for-the-tests-of-vouchers")
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("either_url", "way"), DATABASES_AND_WAYS, indirect=["either_url"])
 def test_children_take_every_order_once_from_its_customers_own_voucher(either_shop: Shop, way: str) -> None:
     shop = either_shop
     vouchers = {name: shop.voucher("50.00") for name in [*_customers(), "shared", "parent"]}
@@ -39,8 +47,8 @@ def test_children_take_every_order_once_from_its_customers_own_voucher(either_sh
         assert shop.remaining(id) == f"{_left(name)}", name
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("journalled", [True, False], ids=["journal", "no journal"])
+@pytest.mark.parametrize(("either_url", "way"), DATABASES_AND_WAYS, indirect=["either_url"])
+@pytest.mark.parametrize("journalled", first([True, False]), ids=["journal", "no journal"])
 def test_children_share_vouchers_of_our_own(either_url: str, tmp_path: Path, way: str, journalled: bool) -> None:
     settings = LocalSettings(url=DatabaseUrl.of(either_url), key=LOCAL_KEY)
     journal = open_journal(f"sqlite:///{tmp_path}/shop.db", {"1": LOCAL_KEY}) if journalled else None

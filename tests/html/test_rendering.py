@@ -22,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.html.browser import Reader
+from tests.support.long import first
 from voucher_gateway.html.document import Chart, Column, Page, Series, Table, Text
 from voucher_gateway.html.render import render, write
 from voucher_gateway.provider_api import ConfigurationError
@@ -175,8 +176,8 @@ def test_a_very_long_word_may_break_and_a_short_one_may_not() -> None:
 @pytest.mark.parametrize("kind", ["stacked", "waterfall"])
 @pytest.mark.parametrize(
     "values",
-    [(), (Decimal(0),), (Decimal("-5.50"), Decimal(5)), (Decimal(10) ** 18, Decimal("0.01")), (Decimal("NaN"),)[:0]],
-    ids=["none", "nothing", "below zero", "huge", "empty"],
+    [(), (Decimal(0),), (Decimal("-5.50"), Decimal(5)), (Decimal(10) ** 18, Decimal("0.01"))],
+    ids=["none", "nothing", "below zero", "huge"],
 )
 def test_a_chart_of_any_kind_draws_any_values(kind: Any, values: tuple[Decimal, ...]) -> None:
     labels = tuple(map(str, range(len(values))))
@@ -186,7 +187,7 @@ def test_a_chart_of_any_kind_draws_any_values(kind: Any, values: tuple[Decimal, 
 
 
 @pytest.mark.parametrize("kind", ["stacked", "waterfall"])
-@pytest.mark.parametrize("value", ["0", "0.01", "1000001.53", "-3"])
+@pytest.mark.parametrize("value", first(["-3", "0", "0.01", "1000001.53"]))
 def test_the_axis_of_every_chart_shows_zero(kind: Any, value: str) -> None:
     text = render(page_of(Chart("T", "EUR", ("a", "b"), (Series("", (Decimal(value), Decimal(value))),), kind)))
     assert ">0</text>" in chart_svgs(text)[0]
@@ -204,7 +205,7 @@ def test_a_chart_with_values_that_do_not_fit_its_labels_is_refused() -> None:
 def test_pages_made_on_several_threads_are_those_made_alone(page: Page) -> None:
     alone = render(page)
     with ThreadPoolExecutor(4) as pool:
-        assert {text == alone for text in pool.map(render, [page] * 8)} == {True}
+        assert {text == alone for text in pool.map(render, [page] * 4)} == {True}
 
 
 @pytest.fixture

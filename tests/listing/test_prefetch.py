@@ -286,6 +286,7 @@ def _hash(entries: int) -> None:
         known.add(2**63 + number)
 
 
+@pytest.mark.long
 def test_memory_grows_by_a_small_hash_an_entry_and_by_nothing_else() -> None:
     few, many, hashes = _peak(lambda: _read(20)), _peak(lambda: _read(500)), _peak(lambda: _hash(500 * 50))
     assert few < 14 * 60_000  # the page in hand, eight under way or waiting, and what is just being made

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from tests.html.browser import Reader, opened
 from tests.reports.shelf import NOON, Shelf
 from voucher_gateway import Gateway
@@ -168,6 +170,7 @@ def test_the_page_of_what_is_owed_is_right_in_a_browser(tmp_path: Path) -> None:
     assert 0.01 < seen.ink < 0.6
 
 
+@pytest.mark.long
 def test_the_page_of_a_roll_forward_is_right_in_a_browser(tmp_path: Path, snapshots: Snapshots) -> None:
     path = tmp_path / "roll.html"
     write(roll_page([rolled(snapshots)], NOON), path)

@@ -181,6 +181,7 @@ class _Long:
         return [Voucher(account="shop", id=f"v-{at}", remaining=money("1.00"), created_at=NOON) for at in places]
 
 
+@pytest.mark.long
 def test_memory_holds_no_voucher_but_a_hash(gateway: Gateway, shelf: Shelf) -> None:
     def peak(count: int) -> int:
         shelf.vouchers_there = _Long(count)  # type: ignore[assignment]  # all that is asked of it

@@ -121,10 +121,13 @@ def test_its_types_are_strict(installed: Python, tmp_path: Path) -> None:
     assert ran.stdout.startswith("Success: no issues found"), ran.stdout
 
 
-def test_it_is_discovered_and_passes_its_first_tests_at_once(installed: Python) -> None:
+def test_it_is_discovered(installed: Python) -> None:
     listed = installed("-c", "from voucher_gateway.cli import main; main()", "--json", "providers")
     assert '"provider":"acme","title":"Acme Gift Cards","distribution":"voucher-gateway-acme"' in listed.stdout
 
+
+@pytest.mark.long
+def test_it_passes_its_first_tests_at_once(installed: Python) -> None:
     ran = installed(*PYTEST)
 
     assert ran.returncode == 0, ran.stdout

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from tests.stateful.shop import FAULTS, VENDORS, Known, Shop
+from tests.support.examples import examples
 from voucher_gateway.provider_api import Money, Operation
 
 _CENTS = st.integers(1, 3000)
@@ -142,24 +143,24 @@ class ShopMachine(RuleBasedStateMachine):
             self.shop.close()
 
 
-def _run(examples: int, steps: int) -> None:
+def _run(count: int, steps: int) -> None:
     run_state_machine_as_test(
         ShopMachine,
         settings=settings(
-            max_examples=examples,
+            max_examples=count,
             stateful_step_count=steps,
             deadline=None,
             suppress_health_check=list(HealthCheck),
-            derandomize=examples < 100,
+            derandomize=count < 100,
         ),
     )
 
 
 def test_whatever_happens_the_journal_and_the_vendors_agree() -> None:
-    _run(examples=25, steps=20)
+    _run(count=examples(25), steps=20)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_whatever_happens_for_long_the_journal_and_the_vendors_agree() -> None:
-    _run(examples=400, steps=40)
+    _run(count=400, steps=40)

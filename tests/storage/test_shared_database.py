@@ -24,10 +24,18 @@ from voucher_gateway_local.tables import VOUCHERS as LOCAL
 SCHEMAS = (JOURNAL, MIGRATIONS, SNAPSHOTS, LOCAL)
 
 
-@pytest.fixture(params=[DjangoShop, AlembicShop], ids=["django", "alembic"])
-def own_tables(request: pytest.FixtureRequest, tmp_path: Path, either_url: str) -> OwnTables:
+@pytest.fixture(
+    params=[
+        pytest.param((DjangoShop, "sqlite_url"), id="django-sqlite"),
+        pytest.param((AlembicShop, "postgres_url"), id="alembic-postgres"),
+        pytest.param((DjangoShop, "postgres_url"), id="django-postgres", marks=pytest.mark.long),
+        pytest.param((AlembicShop, "sqlite_url"), id="alembic-sqlite", marks=pytest.mark.long),
+    ]
+)
+def own_tables(request: pytest.FixtureRequest, tmp_path: Path) -> OwnTables:
     """A shop whose own table is called `operations`, in a database that is empty."""
-    own: OwnTables = request.param(tmp_path / "program", either_url)
+    make_tables, url = request.param
+    own: OwnTables = make_tables(tmp_path / "program", request.getfixturevalue(url))
     return own
 
 

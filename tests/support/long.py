@@ -22,18 +22,21 @@ _PROMISES: Final = frozenset({"C1", "C2", "C3", *_OF_THE_FAULT_MATRIX, "E4", "E1
 """Promises that are tried with many points, faults or values. `make test` tries them for JTL."""
 _QUICK_CONTRACT: Final = "TestJtl"
 
+_CONTRACTS_OF_OTHERS: Final = frozenset({"TestCorner"})
+"""Contracts of providers that are not ours. The contracts of ours try each of their promises."""
+
 
 def mark_long_tests(items: Sequence[pytest.Item]) -> None:
     """Mark the tests of the long groups."""
     for item in items:
-        if any(item.path.is_relative_to(folder) for folder in _FOLDERS) or _tries_every_point(item):
+        if any(item.path.is_relative_to(folder) for folder in _FOLDERS) or _is_long_in_contract(item):
             item.add_marker(pytest.mark.long)
 
 
-def _tries_every_point(item: pytest.Item) -> bool:
+def _is_long_in_contract(item: pytest.Item) -> bool:
     promise = getattr(getattr(item, "function", None), "__promise__", None)
     contract = getattr(getattr(item, "cls", None), "__name__", None)
-    return promise in _PROMISES and contract != _QUICK_CONTRACT
+    return contract in _CONTRACTS_OF_OTHERS or (promise in _PROMISES and contract != _QUICK_CONTRACT)
 
 
 def first(values: Sequence[Value], count: int = 1) -> list[Value]:

@@ -90,6 +90,7 @@ def test_a_whole_run_is_held_against_its_file_or_writes_it(project: Path, run: R
     assert f"acme: {told.summary}; written to {file}" in written.stdout
 
 
+@pytest.mark.long
 def test_one_promise_can_be_run_by_its_number_and_writes_nothing(project: Path, run: Run) -> None:
     done = run("--promise", "R2", "--write-conformance", "-vv")
     assert done.returncode == 1

@@ -33,6 +33,7 @@ def small(make_vendors: Callable[..., Vendors]) -> PlanSummary:
     return make_vendors(ticketing_vouchers=30).plan("events", "shop", POLICY)[0]
 
 
+@pytest.mark.long
 def test_the_page_opens_without_a_request_prints_and_holds_the_right_sums(summary: PlanSummary, tmp_path: Path) -> None:
     folder = tmp_path / "browser"
     folder.mkdir()

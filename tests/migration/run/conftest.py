@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.migration.run.scene import Scene
+from tests.support.long import first
 from voucher_gateway.simulator import RunningSimulator, start
 
 
@@ -42,7 +43,7 @@ def scene_back(make_scene: Callable[..., Scene]) -> Scene:
     return make_scene("ticketing", "jtl")
 
 
-@pytest.fixture(params=["there", "back"])
+@pytest.fixture(params=first(["there", "back"]))
 def either_scene(request: pytest.FixtureRequest) -> Scene:
     """Both directions, in turn."""
     found: Scene = request.getfixturevalue("scene" if request.param == "there" else "scene_back")

@@ -116,6 +116,7 @@ def test_a_deletion_while_reading_hides_no_other_voucher(make_till: MakeTill, ei
     assert seen + [one.id for one in listing] == made
 
 
+@pytest.mark.long
 def test_memory_stays_flat_over_a_long_list(make_till: MakeTill, own_url: str) -> None:
     till = make_till(own_url, page_size=50)
     for _ in range(600):
