@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -74,6 +76,30 @@ def box(either_url: str) -> Iterator[Box]:
         for gateway in gateways:
             gateway.close()
         assert running.crashes == []
+
+
+def test_a_wait_for_the_lock_of_the_voucher_is_logged(box: Box, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "voucher_gateway")
+    voucher = box.issued()
+    journal = box.gateway.journal
+    assert journal is not None
+    entered = threading.Event()
+
+    def hold() -> None:
+        lock = journal.database.locks.hold(f"{box.gateway.provider('events').host}\0{voucher.id}", wait_s=10)
+        with lock:
+            entered.set()
+            time.sleep(0.3)
+
+    worker = threading.Thread(target=hold)
+    worker.start()
+    entered.wait(10)
+    box.redeem(voucher)
+    worker.join()
+    record = box.gateway.operations(account="events")[-1]
+    waits = [line.getMessage() for line in caplog.records if "waited" in line.getMessage()]
+    assert [text.partition(": waited ")[0] for text in waits] == [f"events: redeem {record.id}"]
+    assert waits[0].endswith("s for the lock of the voucher")
 
 
 def test_the_chosen_code_of_an_issue_in_doubt_is_found_without_the_caller(box: Box) -> None:

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.forking import CHILD_HOOKS_ONLY, WAYS, WITH_HOOKS, WITHOUT_HOOKS, Child, run_in_master
 
-from tests.support.forked_child import CHILD_HOOKS_ONLY, WAYS, WITHOUT_HOOKS, Child, run_in_master
+from tests.support.forked_child import CHILD_HOOKS_ONLY, WAYS, WITH_HOOKS, WITHOUT_HOOKS, Child, run_in_master
 from tests.support.long import first
 from voucher_gateway import Gateway
 from voucher_gateway.journal.journal import open_journal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -35,10 +36,13 @@ from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_before_send_hook
 from voucher_gateway.steps import Step, T
 
-log: Final = logging.getLogger(__name__)
+log: Final = logging.getLogger("voucher_gateway.execution")
 
 VOUCHER_LOCK_TIMEOUT_S: Final = 30.0
 """How long an attempt waits for the voucher's lock."""
+
+LOGGED_WAIT_S: Final = 0.1
+"""A longer wait for the voucher's lock is logged."""
 
 HOLD_MARGIN: Final = timedelta(minutes=1)
 """Added to a reservation's life if it is unknown whether it was made: a request can be on its way for some time."""
@@ -152,7 +156,7 @@ class Attempt:
         try:
             note_changed_reference(self.journal, provider=provider.name, host=provider.host, login=provider.login)
         except DatabaseUnavailable as error:
-            log.warning("it could not be recorded that %s changes references: %s", provider.title, error)
+            log.warning("%s: could not record that the vendor changes references: %s", self.record.label, error)
 
     def complete_ticket(self, error: BaseException) -> None:
         """Add the operation to the ticket of an error, if the ticket names only the request."""
@@ -186,7 +190,10 @@ class Attempt:
             )
         # Held until the operation is closed: the next owner of the lock must find this operation closed.
         lock = self.journal.database.locks.hold(f"{host}\0{voucher_id}", wait_s=VOUCHER_LOCK_TIMEOUT_S)
+        begin = time.monotonic()
         self.locks.enter_context(lock)
+        if (waited_s := time.monotonic() - begin) > LOGGED_WAIT_S:
+            log.info("%s: waited %.1f s for the lock of the voucher", self.record.label, waited_s)
         # Where an update leaves the value unchanged, an update that arrives late cannot undo anything.
         if self.provider.capabilities.can_overwrite_value:
             overwrite = self.journal.unresolved_overwrite(self.record, voucher_id)
@@ -272,6 +279,7 @@ class RequestRecorder:
             return
         self.attempt.finished.append(RequestResult(self.row, effect, reason, self.step, reservation))
         self._set_effect(effect)
+        log.debug("%s: step %s: request %d: %s", self.attempt.record.label, self.step, self.row, effect.value)
 
     def _set_effect(self, effect: Effect) -> None:
         if self.decides_outcome and self.row is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,9 +12,12 @@ import attrs
 
 from voucher_gateway import fork_safety
 from voucher_gateway.commands import Command, R
+from voucher_gateway.errors import OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.steps import Step, Strategy, T
+
+log: Final = logging.getLogger("voucher_gateway.execution")
 
 
 class KeyedLocks:
@@ -57,7 +61,16 @@ class DirectExecutor:
 
     def execute(self, command: Command[R], provider: VoucherProvider, strategy: Strategy) -> R:
         """Execute a command and return its result."""
-        return cast(R, strategy(command, DirectSteps(provider, command.reference), provider))
+        account, operation = command.account, command.operation.value
+        log.debug("%s: %s begins, without a journal", account, operation)
+        try:
+            result = cast(R, strategy(command, DirectSteps(provider, command.reference), provider))
+        except VoucherGatewayError as error:
+            level = logging.WARNING if isinstance(error, OutcomeUnknown) else logging.INFO
+            log.log(level, "%s: %s: %s: %s", account, operation, error.outcome, type(error).__name__)
+            raise
+        log.info("%s: %s: succeeded", account, operation)
+        return result
 
 
 @attrs.frozen

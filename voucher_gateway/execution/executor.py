@@ -51,7 +51,7 @@ from voucher_gateway.outcome import Effect, Result
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.steps import Strategy
 
-log: Final = logging.getLogger(__name__)
+log: Final = logging.getLogger("voucher_gateway.execution")
 
 POLL_INTERVAL_S: Final = 0.05
 """How often a call that waits for another worker looks again."""
@@ -72,6 +72,7 @@ class JournalExecutor:
             OutcomeUnknown: if it may have run, now or earlier.
         """
         deadline = time.monotonic() + command.wait_s
+        waits = False
         while True:
             try:
                 return cast(R, self._run_once(command, provider, strategy))
@@ -79,6 +80,9 @@ class JournalExecutor:
                 error.with_context(account=command.account, operation=command.operation.value)
                 if time.monotonic() >= deadline:
                     raise
+            if not waits:
+                log.info("%s: %s: waits for another worker", command.account, command.operation.value)
+                waits = True
             time.sleep(POLL_INTERVAL_S)
 
     def _run_once(self, command: Command[Any], provider: VoucherProvider, strategy: Strategy) -> Result:
@@ -88,6 +92,7 @@ class JournalExecutor:
             record = self._new_record(command, provider)
             if (result := self.journal.find_forgotten_result(record)) is not None:
                 self.journal.record_without_request(record, result)
+                log.warning("%s: executed before the journal was restored; no request is sent", record.label)
                 return attrs.evolve(_with_caller_reference(command, result), replayed=True)
             return self._run_attempt(Attempt(self.journal, command, provider, record, unsaved=True), strategy)
         self._require_same_request(record, command, provider)
@@ -116,7 +121,9 @@ class JournalExecutor:
         own_name = locks.owner()
         if locks.is_active_here(record.id) or (record.owner != own_name and self.journal.is_owner_alive(record)):
             raise OperationInProgress("another worker runs this call")
-        return close_abandoned(self.journal, self.journal.take_over(record, owner=own_name))
+        record = self.journal.take_over(record, owner=own_name)
+        log.warning("%s: taken over from a worker that crashed", record.label)
+        return close_abandoned(self.journal, record)
 
     def _new_record(self, command: Command[Any], provider: VoucherProvider) -> OperationRecord:
         created_at = now()
@@ -170,6 +177,7 @@ class JournalExecutor:
 
     def _run_attempt(self, attempt: Attempt, strategy: Strategy) -> Result:
         """Run an attempt under the locks that show that this process works on it, and record how it ended."""
+        log.debug("%s: attempt %d begins", attempt.record.label, attempt.record.attempt)
         with self.journal.database.locks.mark_active(attempt.record.id), attempt.locks:
             try:
                 result = self._run_steps(attempt, strategy)
@@ -223,16 +231,22 @@ class JournalExecutor:
         try:
             if attempt.unsaved:  # nothing was sent, but a release, for example, must be remembered too
                 self.journal.record_without_request(attempt.record, result)
-                return
-            self.journal.close_operation(
-                attempt.record, OperationState.SUCCEEDED, result=result, finished=attempt.finished
-            )
+            else:
+                self.journal.close_operation(
+                    attempt.record, OperationState.SUCCEEDED, result=result, finished=attempt.finished
+                )
         except (DatabaseUnavailable, OperationInProgress) as error:
-            log.warning("the result of operation %s could not be recorded: %s", attempt.record.id, error)
+            log.warning("%s: succeeded, but the result could not be recorded: %s", attempt.record.label, error)
+        else:
+            log.info("%s: succeeded", attempt.record.label)
 
     def _record_failure(self, attempt: Attempt, error: BaseException) -> None:
         """Record how an attempt failed, as far as that is possible."""
+        label, error_name = attempt.record.label, type(error).__name__
         if attempt.unsaved:
+            # `execute` tries again while another worker is at it, so this can come many times a second.
+            level = logging.DEBUG if isinstance(error, OperationInProgress) else logging.INFO
+            log.log(level, "%s: ended before any request was sent: %s", label, error_name)
             return
         if attempt.may_have_taken_effect or isinstance(error, ConcurrentModification):
             state = OperationState.UNKNOWN
@@ -240,11 +254,13 @@ class JournalExecutor:
             state = OperationState.DECLINED
         else:
             state = OperationState.NOT_EXECUTED
+        level = logging.WARNING if state is OperationState.UNKNOWN else logging.INFO
+        log.log(level, "%s: %s: %s", label, state.value, error_name)
         own_error = error if isinstance(error, VoucherGatewayError) else None
         try:
             self.journal.close_operation(attempt.record, state, error=own_error, finished=attempt.finished)
         except (DatabaseUnavailable, OperationInProgress) as failure:
-            log.warning("the end of operation %s could not be recorded: %s", attempt.record.id, failure)
+            log.warning("%s: its end could not be recorded: %s", label, failure)
 
     def _record_interruption(self, attempt: Attempt) -> None:
         """Close the operation after an interrupt, even one inside a commit: this process may continue to run."""
@@ -253,10 +269,11 @@ class JournalExecutor:
             if record is not None and record.state is OperationState.OPEN and record.epoch == attempt.record.epoch:
                 close_abandoned(self.journal, record)
         except (DatabaseUnavailable, OperationInProgress) as failure:
-            log.warning("the interruption of operation %s could not be recorded: %s", attempt.record.id, failure)
+            log.warning("%s: its interruption could not be recorded: %s", attempt.record.label, failure)
 
     def _replay(self, record: OperationRecord, command: Command[Any], provider: VoucherProvider) -> Result:
         """Return the recorded result, with the code of an issued voucher, which the journal never stores."""
+        log.info("%s: replays the recorded result; no request is sent", record.label)
         result = record.replay()
         if not isinstance(result, Voucher) or command.operation is not Operation.ISSUE:
             return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -15,6 +16,8 @@ from voucher_gateway.journal.queries import MAY_STILL_ARRIVE, open_requests
 from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState, RequestRecord, RequestResult
 from voucher_gateway.outcome import Effect, Intent, Result
 from voucher_gateway.provider import VoucherProvider
+
+log: Final = logging.getLogger("voucher_gateway.recovery")
 
 _BATCH_SIZE: Final = 100
 
@@ -53,6 +56,8 @@ def resolve_ticket(provider: VoucherProvider, ticket: Ticket) -> Resolution:
     if (ticket.host, ticket.login) != (provider.host, provider.login):
         raise ConfigurationError(f"the ticket is of {ticket.host}, the account {provider.account} of {provider.host}")
     outcome = provider.resolve(Intent.from_ticket(ticket))
+    level = logging.WARNING if outcome.effect is Effect.UNKNOWN else logging.INFO
+    log.log(level, "%s: %s: ticket resolved: %s", ticket.account, ticket.verb, outcome.effect.value)
     states = {
         Effect.SUCCEEDED: OperationState.SUCCEEDED,
         Effect.DECLINED: OperationState.DECLINED,
@@ -95,6 +100,7 @@ def recover(
         except OperationInProgress:
             continue
         except ConfigurationError as error:  # of this account only: the others' operations can still be resolved
+            log.warning("%s: cannot be looked up: %s", record.label, type(error).__name__)
             resolutions.append(_resolution(attrs.evolve(record, state=OperationState.UNKNOWN), reason=error.message))
     return resolutions
 
@@ -135,6 +141,7 @@ def decide(
     if late := _late_requests(executor, provider_of, record):
         finished = [RequestResult(request.id, effect, f"decided by {by}", request.step) for request in late]
         executor.journal.close_requests(record, finished, decided_by=by.strip(), decision=reason.strip())
+        log.info("%s: a person decided about its earlier request: %s", record.label, effect.value)
         return _resolution(record, reason=f"decided by {by}: {reason}")
     if record.state is not OperationState.UNKNOWN:
         raise InvalidRequest(
@@ -151,6 +158,7 @@ def decide(
         decided_by=by.strip(),
         decision=reason.strip(),
     )
+    log.info("%s: a person decided: %s", closed.label, closed.state.value)
     return _resolution(closed, reason=f"decided by {by}: {reason}")
 
 

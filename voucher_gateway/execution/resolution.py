@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
@@ -44,6 +45,8 @@ from voucher_gateway.outcome import OTHER_VOUCHER, Effect, Intent, Outcome, Resu
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.steps import overwrite_id
 
+log: Final = logging.getLogger("voucher_gateway.recovery")
+
 FIRST_LOOKUP_INTERVAL: Final = timedelta(minutes=1)
 MAX_LOOKUP_INTERVAL: Final = timedelta(hours=6)
 """The time between two look-ups of an unknown operation doubles from the first interval to the last one."""
@@ -76,7 +79,9 @@ def close_abandoned(journal: Journal, record: OperationRecord) -> OperationRecor
     ]
     undecided = _undecided(requests)
     if not undecided:
+        log.info("%s: not_executed: its worker stopped before a request that decides it", record.label)
         return journal.close_operation(record, OperationState.NOT_EXECUTED, finished=finished)
+    log.warning("%s: unknown: its worker stopped before it knew the outcome", record.label)
     error = unknown_error(record, undecided[-1].intent, "the worker crashed before it knew the outcome")
     return journal.close_operation(record, OperationState.UNKNOWN, finished=finished, error=error)
 
@@ -93,20 +98,24 @@ def resolve_unknown(
         ConfigurationError: if the account now leads to another host or login than the operation ran at.
     """
     if record.needs_decision:  # both readings are known and explain nothing, so a later reading cannot either
+        log.warning("%s: unknown: a person must decide", record.label)
         return record, False
     requests = undecided_requests(journal, record)
     code = voucher_code(journal, record, provider, code)
+    log.debug("%s: asks the vendor about %d requests", record.label, len(requests))
     outcomes = [_checked_outcome(journal, record, provider, request, code) for request in requests]
     for request, outcome in zip(requests, outcomes, strict=True):
         if outcome.effect is Effect.SUCCEEDED:
             result = result_from_request(record, request, outcome)
             finished = [RequestResult(request.id, Effect.SUCCEEDED, outcome.reason, request.step)]
+            log.info("%s: resolved: succeeded", record.label)
             return journal.close_operation(record, OperationState.SUCCEEDED, result=result, finished=finished), False
     if outcomes and all(outcome.effect in (Effect.NOT_EXECUTED, Effect.DECLINED) for outcome in outcomes):
         finished = [
             RequestResult(request.id, outcome.effect, outcome.reason, request.step)
             for request, outcome in zip(requests, outcomes, strict=True)
         ]
+        log.info("%s: resolved: not_executed", record.label)
         return journal.close_operation(record, OperationState.NOT_EXECUTED, finished=finished), False
     is_repeatable = bool(outcomes) and all(
         outcome.repeatable or outcome.effect is not Effect.UNKNOWN for outcome in outcomes
@@ -157,6 +166,7 @@ def _keep_unknown(
     reason = reasons[0] if reasons else "not known"
     error = unknown_error(record, requests[-1].intent, reason) if requests else None
     interval = min(MAX_LOOKUP_INTERVAL, FIRST_LOOKUP_INTERVAL * 2 ** min(record.checks, 16))
+    log.warning("%s: still unknown; the next look-up is due in %s", record.label, interval)
     return journal.close_operation(
         record, OperationState.UNKNOWN, error=error, check_at=now() + interval, checks=record.checks + 1
     )

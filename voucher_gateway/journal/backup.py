@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 import attrs
 
@@ -15,6 +17,8 @@ from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.restore_guard import RESTORED
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.storage.files import make_private
+
+log: Final = logging.getLogger("voucher_gateway.journal")
 
 
 @attrs.frozen(kw_only=True)
@@ -36,6 +40,7 @@ def mark_restored(journal: Journal) -> None:
     """Forbid changing calls on a restored journal. A backup made by `copy_journal` begins like that by itself."""
     with journal.database.write() as connection:
         journal.restoration.begin(connection, format_micros(now()))
+    log.warning("the journal is marked as restored: changing calls are refused")
 
 
 def import_missing_movements(
@@ -60,11 +65,13 @@ def import_missing_movements(
                 with journal.database.write() as connection:
                     count += journal.restoration.import_movements(connection, provider.account, provider.host, history)
                 vouchers += 1
+        log.info("%s: %d vouchers read, %d forgotten movements imported", provider.account, vouchers, count)
         adoption = RestoreSummary(account=provider.account, vouchers=vouchers, adopted=count)
         report_progress(adoption)
         operations.append(adoption)
     with journal.database.write() as connection:
         journal.restoration.end(connection)
+    log.info("the restored journal is complete: changing calls are allowed")
     return operations
 
 

@@ -109,7 +109,7 @@ class Holds:
         self,
         connection: Connection,
         keys: JournalKeys,
-        entry: OperationRecord,
+        record: OperationRecord,
         *,
         step: str,
         intent: Intent,
@@ -127,27 +127,27 @@ class Holds:
             Declined: if a capture would come too late, or for a reservation that is over.
         """
         if hold is not None and step == "reserve":
-            self._reserve(connection, keys, entry, hold, intent, vendor_now, again)
+            self._reserve(connection, keys, record, hold, intent, vendor_now, again)
         elif step == "capture" and intent.subject is not None:
             self._capture(connection, intent, vendor_now)
 
-    def check_release(self, connection: Connection, entry: OperationRecord, reservation_id: str) -> None:
+    def check_release(self, connection: Connection, record: OperationRecord, reservation_id: str) -> None:
         """Refuse to give up what was captured.
 
         Raises:
             AlreadyCaptured: if it was.
         """
-        of_reservation = (holds.c.host == entry.target.host) & (holds.c.reservation_id == reservation_id)
+        of_reservation = (holds.c.host == record.target.host) & (holds.c.reservation_id == reservation_id)
         if connection.scalar(sa.select(holds.c.state).where(of_reservation)) == HoldState.CAPTURED.value:
             raise AlreadyCaptured("the reservation was captured already")
 
-    def on_operation_closed(self, connection: Connection, entry: OperationRecord, result: Result | None) -> None:
+    def on_operation_closed(self, connection: Connection, record: OperationRecord, result: Result | None) -> None:
         """Note what an operation that has come to an end means for holds."""
         if isinstance(result, Redemption) and result.reservation_id is not None:
-            parameters = {"vendor_host": entry.target.host, "reservation": result.reservation_id}
+            parameters = {"vendor_host": record.target.host, "reservation": result.reservation_id}
             connection.execute(_END, {**parameters, "new_state": HoldState.CAPTURED.value})
         elif isinstance(result, Release):
-            parameters = {"vendor_host": entry.target.host, "reservation": result.reservation_id}
+            parameters = {"vendor_host": record.target.host, "reservation": result.reservation_id}
             connection.execute(_END, {**parameters, "new_state": HoldState.RELEASED.value})
 
     def on_request_finished(
@@ -192,18 +192,18 @@ class Holds:
         self,
         connection: Connection,
         keys: JournalKeys,
-        entry: OperationRecord,
+        record: OperationRecord,
         hold: HoldRequest,
         intent: Intent,
         vendor_now: datetime,
         again: bool,
     ) -> None:
-        target = entry.target
+        target = record.target
         assert target.fingerprint is not None
         require_all_keys(connection, keys)
         lock_in_transaction(connection, target.provider, target.host, target.fingerprint)
         marks = keys.fingerprints(hold.code, provider=target.provider, host=target.host)
-        voucher = {"provider": target.provider, "host": target.host, "mine": entry.id, "at": format_micros(vendor_now)}
+        voucher = {"provider": target.provider, "host": target.host, "mine": record.id, "at": format_micros(vendor_now)}
         active = [
             row
             for mark in marks
@@ -218,11 +218,11 @@ class Holds:
             )
         assert intent.money is not None
         if again:
-            connection.execute(sa.delete(holds).where(holds.c.operation_id == entry.id))
+            connection.execute(sa.delete(holds).where(holds.c.operation_id == record.id))
         connection.execute(
             _INSERT,
             {
-                "operation_id": entry.id,
+                "operation_id": record.id,
                 "provider": target.provider,
                 "host": target.host,
                 "fingerprint": target.fingerprint,

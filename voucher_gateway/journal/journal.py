@@ -6,6 +6,7 @@ request is sent, one after. A request that is not recorded was not sent.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -43,6 +44,8 @@ from voucher_gateway.money import Money
 from voucher_gateway.outcome import Intent, Result
 from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.storage.engine import Database
+
+log: Final = logging.getLogger("voucher_gateway.journal")
 
 _BATCH: Final = 1000
 
@@ -113,29 +116,29 @@ class Journal:
         """Return the reservations of an account that may still hold value at a moment of the vendor's clock."""
         with self.database.read() as connection:
             return [
-                (hold, entry)
+                (hold, record)
                 for hold in self.holds.active(connection, at)
-                if (entry := rows.select_operation_by_id(connection, hold.operation_id)) is not None
-                and entry.key.account == account
+                if (record := rows.select_operation_by_id(connection, hold.operation_id)) is not None
+                and record.key.account == account
             ]
 
-    def find_forgotten_result(self, entry: OperationRecord) -> Result | None:
+    def find_forgotten_result(self, record: OperationRecord) -> Result | None:
         """Return what a vendor showed of a new operation when the journal was restored; None if nothing."""
         if not self.restoration.adopted_any:
             return None
-        key = entry.key
+        key = record.key
         marks = [
             self.keys.tag(name, key.verb.value, key.reference, key_id=key_id)
             for name in (key.account, *self.names.former_names(key.account))
             for key_id in self.keys.keys
         ]
         with self.database.read() as connection:
-            return self.restoration.find_forgotten_result(connection, entry, marks)
+            return self.restoration.find_forgotten_result(connection, record, marks)
 
-    def unresolved_overwrite(self, entry: OperationRecord, voucher_id: str) -> OpenOverwrite | None:
+    def unresolved_overwrite(self, record: OperationRecord, voucher_id: str) -> OpenOverwrite | None:
         """Return another operation that may still overwrite this voucher's value; None if there is none."""
         with self.database.read() as connection:
-            return open_overwrite(connection, entry, voucher_id)
+            return open_overwrite(connection, record, voucher_id)
 
     def is_forgotten_refund(self, intent: Intent) -> bool:
         """Whether a refund may be one that the journal forgot when it was restored: then it must not be sent."""
@@ -202,9 +205,9 @@ class Journal:
                 return
             after = batch[-1].id
 
-    def is_owner_alive(self, entry: OperationRecord) -> bool:
+    def is_owner_alive(self, record: OperationRecord) -> bool:
         """Whether the worker on an open operation still lives."""
-        return entry.owner is not None and self.database.locks.alive(entry.owner)
+        return record.owner is not None and self.database.locks.alive(record.owner)
 
     def describe_target(
         self,
@@ -225,7 +228,7 @@ class Journal:
 
     def record_request(
         self,
-        entry: OperationRecord,
+        record: OperationRecord,
         *,
         new: bool,
         step: str,
@@ -249,52 +252,54 @@ class Journal:
         with self.database.write() as connection:
             self.restoration.require_writable(connection)
             if new:
-                self._write_new(connection, entry, intent.voucher_id, at)
-                self.names.confirm(connection, entry.key.account, intent)
+                self._write_new(connection, record, intent.voucher_id, at)
+                self.names.confirm(connection, record.key.account, intent)
             else:
-                rows.refresh_operation(connection, entry, intent.voucher_id, at)
-            self._write_finished(connection, entry, finished, at)
-            rows.reject_competing(connection, entry, step, intent)
+                rows.refresh_operation(connection, record, intent.voucher_id, at)
+            self._write_finished(connection, record, finished, at)
+            rows.reject_competing(connection, record, step, intent)
             if refund_limit is not None:
-                check_refund(connection, entry, refund_limit)
-            reject_if_moved(connection, entry, intent)
-            again = not new or entry.attempt > 1
+                check_refund(connection, record, refund_limit)
+            reject_if_moved(connection, record, intent)
+            again = not new or record.attempt > 1
             self.holds.check(
                 connection,
                 self.keys,
-                entry,
+                record,
                 step=step,
                 intent=intent,
                 hold=hold,
                 vendor_now=vendor_now,
                 again=again,
             )
-            return rows.insert_request(connection, entry, step=step, decisive=decisive, intent=intent, at=at)
+            number = rows.insert_request(connection, record, step=step, decisive=decisive, intent=intent, at=at)
+        log.debug("%s: request %d is recorded before it is sent: %s", record.label, number, step)
+        return number
 
     def _write_finished(
-        self, connection: Connection, entry: OperationRecord, finished: Sequence[RequestResult], at: str
+        self, connection: Connection, record: OperationRecord, finished: Sequence[RequestResult], at: str
     ) -> None:
         for result in finished:
             rows.finish_request(connection, result, at)
             if result.step == "reserve":
-                self.holds.on_request_finished(connection, entry.id, result.effect, result.reservation)
+                self.holds.on_request_finished(connection, record.id, result.effect, result.reservation)
 
-    def _write_new(self, connection: Connection, entry: OperationRecord, voucher_id: str | None, at: str) -> None:
-        if entry.attempt > 1:
-            rows.restart_operation(connection, entry, at)
+    def _write_new(self, connection: Connection, record: OperationRecord, voucher_id: str | None, at: str) -> None:
+        if record.attempt > 1:
+            rows.restart_operation(connection, record, at)
         else:
-            rows.insert_operation(connection, entry, voucher_id, at)
+            rows.insert_operation(connection, record, voucher_id, at)
 
-    def record_without_request(self, entry: OperationRecord, result: Result) -> None:
+    def record_without_request(self, record: OperationRecord, result: Result) -> None:
         """Record an operation that succeeded without any request, such as a release by expiry."""
         with self.database.write() as connection:
             if isinstance(result, Release):
-                self.holds.check_release(connection, entry, result.reservation_id)
-            self._write_new(connection, entry, getattr(result, "voucher_id", None), format_micros(now()))
-            self.names.confirm(connection, entry.key.account, entry.target)
-        self.close_operation(entry, OperationState.SUCCEEDED, result=result)
+                self.holds.check_release(connection, record, result.reservation_id)
+            self._write_new(connection, record, getattr(result, "voucher_id", None), format_micros(now()))
+            self.names.confirm(connection, record.key.account, record.target)
+        self.close_operation(record, OperationState.SUCCEEDED, result=result)
 
-    def take_over(self, entry: OperationRecord, *, owner: str) -> OperationRecord:
+    def take_over(self, record: OperationRecord, *, owner: str) -> OperationRecord:
         """Take an operation over from a dead worker. If that worker was only frozen, it can send nothing more.
 
         Raises:
@@ -302,12 +307,12 @@ class Journal:
         """
         at = now()
         with self.database.write() as connection:
-            rows.take_over_operation(connection, entry, owner, format_micros(at))
-        return attrs.evolve(entry, epoch=entry.epoch + 1, owner=owner, updated_at=at)
+            rows.take_over_operation(connection, record, owner, format_micros(at))
+        return attrs.evolve(record, epoch=record.epoch + 1, owner=owner, updated_at=at)
 
     def close_operation(
         self,
-        entry: OperationRecord,
+        record: OperationRecord,
         state: OperationState,
         *,
         result: Result | None = None,
@@ -328,7 +333,7 @@ class Journal:
         payload = None if result is None else write_result(result)
         error_text = None if error is None else write_error(error)
         with self.database.write() as connection:
-            self._write_finished(connection, entry, finished, at)
+            self._write_finished(connection, record, finished, at)
             values = {
                 "new_state": state.value,
                 "new_result": payload,
@@ -340,12 +345,13 @@ class Journal:
                 "person": decided_by,
                 "person_reason": decision,
             }
-            rows.close_operation(connection, entry, values)
-            self.holds.on_operation_closed(connection, entry, result)
-        return attrs.evolve(entry, state=state, result=payload, error=error_text)
+            rows.close_operation(connection, record, values)
+            self.holds.on_operation_closed(connection, record, result)
+        log.debug("%s: recorded as %s", record.label, state.value)
+        return attrs.evolve(record, state=state, result=payload, error=error_text)
 
     def close_requests(
-        self, entry: OperationRecord, finished: Sequence[RequestResult], *, decided_by: str, decision: str
+        self, record: OperationRecord, finished: Sequence[RequestResult], *, decided_by: str, decision: str
     ) -> None:
         """Write what a person found out about requests of an operation that is closed already.
 
@@ -355,8 +361,8 @@ class Journal:
         """
         at = format_micros(now())
         with self.database.write() as connection:
-            self._write_finished(connection, entry, finished, at)
-            rows.write_decision(connection, entry, decided_by, decision)
+            self._write_finished(connection, record, finished, at)
+            rows.write_decision(connection, record, decided_by, decision)
 
 
 @hide_arguments

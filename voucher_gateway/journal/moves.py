@@ -144,7 +144,7 @@ def move_reference(plan_id: str, what: str) -> str:
     return f"move-{plan_id[:16]}-{what}"
 
 
-def reject_if_moved(connection: Connection, entry: OperationRecord, intent: Intent) -> None:
+def reject_if_moved(connection: Connection, record: OperationRecord, intent: Intent) -> None:
     """Refuse what would bring value back to a voucher that is being moved or has moved.
 
     In the transaction that would announce it. What only takes from the voucher is the vendor's to judge, and what the
@@ -155,16 +155,16 @@ def reject_if_moved(connection: Connection, entry: OperationRecord, intent: Inte
             voucher went.
         VoucherMoved: if it is elsewhere now.
     """
-    if intent.voucher_id is None or not _adds_value(entry, intent):
+    if intent.voucher_id is None or not _adds_value(record, intent):
         return
-    move = find_moved(connection, entry.key.account, intent.voucher_id)
-    if move is None or entry.key.reference.startswith(move_reference(move.plan_id, "")):
+    move = find_moved(connection, record.key.account, intent.voucher_id)
+    if move is None or record.key.reference.startswith(move_reference(move.plan_id, "")):
         return
-    if move.in_progress or entry.key.verb is Operation.REFUND:
+    if move.in_progress or record.key.verb is Operation.REFUND:
         raise OperationInProgress("the voucher is being moved to another account; try again when that is done")
     raise VoucherMoved(f"the voucher was moved to the account {move.to_account}, where its id is {move.to_voucher_id}")
 
 
-def _adds_value(entry: OperationRecord, intent: Intent) -> bool:
+def _adds_value(record: OperationRecord, intent: Intent) -> bool:
     # The step counts as well: to release a reservation may mean to refund, where it was made by redeeming.
-    return entry.key.verb in _BRINGING_BACK or intent.verb in (Operation.REFUND.value, Operation.TOP_UP.value)
+    return record.key.verb in _BRINGING_BACK or intent.verb in (Operation.REFUND.value, Operation.TOP_UP.value)

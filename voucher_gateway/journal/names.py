@@ -6,6 +6,7 @@ money again. So the journal keeps under which names it knows a vendor login (pro
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ from voucher_gateway.outcome import Intent
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.locks import lock_in_transaction
+
+log: Final = logging.getLogger("voucher_gateway.journal")
 
 
 @attrs.frozen
@@ -102,6 +105,7 @@ class AccountNames:
         if former:
             with self._database.write() as connection:
                 rename_account(connection, former, name, login.key)
+            log.info("the operations of the accounts %s belong to %s now", ", ".join(former), name)
         self._admitted.add((name, login))
 
     def confirm(self, connection: Connection, name: str, at: Intent | OperationTarget) -> None:

@@ -138,16 +138,16 @@ class OpenOverwrite:
         )
 
 
-def open_overwrite(connection: Connection, entry: OperationRecord, voucher_id: str) -> OpenOverwrite | None:
+def open_overwrite(connection: Connection, record: OperationRecord, voucher_id: str) -> OpenOverwrite | None:
     """Return another operation that may still overwrite this voucher's value; None if there is none."""
     query = (
         sa.select(operations)
         .join(requests, requests.c.operation_id == operations.c.id)
         .where(
-            operations.c.provider == entry.target.provider,
-            operations.c.host == entry.target.host,
+            operations.c.provider == record.target.provider,
+            operations.c.host == record.target.host,
             operations.c.voucher_id == voucher_id,
-            operations.c.id != entry.id,
+            operations.c.id != record.id,
             requests.c.step == OVERWRITE,
             operations.c.state.in_(UNRESOLVED_STATES)
             | requests.c.effect.is_(None)

@@ -142,6 +142,11 @@ class OperationRecord:
         )
 
     @property
+    def label(self) -> str:
+        """Account, operation and id, for log lines. A log line does not name the caller's reference."""
+        return f"{self.key.account}: {self.key.verb.value} {self.id}"
+
+    @property
     def reason(self) -> str:
         """The last error's sentence."""
         return str(json.loads(self.error).get("message", "")) if self.error else ""

@@ -103,15 +103,15 @@ def refund_sums(connection: Connection, limit: RefundLimit, *, besides: str | No
     return RefundSums(redeemed=redeemed, given_back=given_back, in_doubt=in_doubt, unsettled=tuple(unsettled))
 
 
-def check_refund(connection: Connection, entry: OperationRecord, limit: RefundLimit) -> None:
+def check_refund(connection: Connection, record: OperationRecord, limit: RefundLimit) -> None:
     """Refuse a refund of more than is left, in the transaction that records it.
 
     Raises:
         InvalidRequest, OperationInProgress, AlreadyRefunded: as `RefundSums.check`.
     """
-    assert entry.target.money is not None
+    assert record.target.money is not None
     lock_in_transaction(connection, "refunds", limit.redemption.id)
-    refund_sums(connection, limit, besides=entry.id).check(entry.target.money)
+    refund_sums(connection, limit, besides=record.id).check(record.target.money)
 
 
 def _amount_redeemed(connection: Connection, limit: RefundLimit) -> Money:

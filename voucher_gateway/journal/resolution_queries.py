@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable
 from typing import Final
 
@@ -21,6 +22,8 @@ from voucher_gateway.journal.schema import facts, holds, operations, requests
 from voucher_gateway.masking import Code
 from voucher_gateway.models.results import Movement, Redemption, Refund, TopUp
 from voucher_gateway.outcome import Intent, Result
+
+log: Final = logging.getLogger("voucher_gateway.journal")
 
 _CHANGED_REFERENCE: Final = "changes-ref:"
 _LATEST: Final = (
@@ -60,14 +63,14 @@ def known_voucher(journal: Journal, *, provider: str, host: str, login: str | No
     return None if latest is None else str(latest["voucher_id"])
 
 
-def code_fingerprints(journal: Journal, entry: OperationRecord, intent: Intent) -> frozenset[str]:
+def code_fingerprints(journal: Journal, record: OperationRecord, intent: Intent) -> frozenset[str]:
     """Return the fingerprint of the code that an operation was about: its own, or its reservation's."""
-    if entry.target.fingerprint is not None:
-        return frozenset((entry.target.fingerprint,))
+    if record.target.fingerprint is not None:
+        return frozenset((record.target.fingerprint,))
     if intent.subject is None:
         return frozenset()
     query = sa.select(holds.c.fingerprint).where(
-        holds.c.host == entry.target.host, holds.c.reservation_id == intent.subject
+        holds.c.host == record.target.host, holds.c.reservation_id == intent.subject
     )
     with journal.database.read() as connection:
         return frozenset(connection.scalars(query))
@@ -76,7 +79,7 @@ def code_fingerprints(journal: Journal, entry: OperationRecord, intent: Intent) 
 # --- movements of other operations ---
 
 
-def is_result_of_another(journal: Journal, entry: OperationRecord, result: Result | None) -> bool:
+def is_result_of_another(journal: Journal, record: OperationRecord, result: Result | None) -> bool:
     """Whether what was found at the vendor for an operation is another operation's result already.
 
     A refund at JTL names nothing. One that another worker made between the look at the history and the row of ours
@@ -85,29 +88,29 @@ def is_result_of_another(journal: Journal, entry: OperationRecord, result: Resul
     if not isinstance(result, Redemption | Refund | TopUp):
         return False
     parameters = {
-        "provider": entry.target.provider,
-        "host": entry.target.host,
+        "provider": record.target.provider,
+        "host": record.target.host,
         "voucher": result.voucher_id,
-        "verb": entry.key.verb.value,
-        "mine": entry.id,
+        "verb": record.key.verb.value,
+        "mine": record.id,
     }
     with journal.database.read() as connection:
         others = [read_result(text) for text in connection.scalars(_OTHERS, parameters)]
     return any(getattr(other, "id", None) == result.id for other in others)
 
 
-def all_claimed_by_others(journal: Journal, entry: OperationRecord, movements: Iterable[Movement]) -> bool:
+def all_claimed_by_others(journal: Journal, record: OperationRecord, movements: Iterable[Movement]) -> bool:
     """Whether each movement belongs to another operation: as its result, or by a reference that it sent."""
     with journal.database.read() as connection:
-        return all(_is_of_another(connection, entry, movement) for movement in movements)
+        return all(_is_of_another(connection, record, movement) for movement in movements)
 
 
-def _is_of_another(connection: Connection, entry: OperationRecord, movement: Movement) -> bool:
+def _is_of_another(connection: Connection, record: OperationRecord, movement: Movement) -> bool:
     of_voucher = (
-        (operations.c.provider == entry.target.provider)
-        & (operations.c.host == entry.target.host)
-        & (operations.c.voucher_id == (movement.voucher_id or entry.voucher_id))
-        & (operations.c.id != entry.id)
+        (operations.c.provider == record.target.provider)
+        & (operations.c.host == record.target.host)
+        & (operations.c.voucher_id == (movement.voucher_id or record.voucher_id))
+        & (operations.c.id != record.id)
     )
     sent = (
         sa.select(requests.c.id)
@@ -133,9 +136,11 @@ def note_changed_reference(journal: Journal, *, provider: str, host: str, login:
     """
     name = fact_name(provider, host, login)
     with journal.database.write() as connection:
-        if connection.scalar(sa.select(facts.c.name).where(facts.c.name == name)) is None:
-            value = f"{provider} {host} {login or ''}".rstrip()
-            connection.execute(sa.insert(facts), {"name": name, "value": value})
+        if connection.scalar(sa.select(facts.c.name).where(facts.c.name == name)) is not None:
+            return
+        value = f"{provider} {host} {login or ''}".rstrip()
+        connection.execute(sa.insert(facts), {"name": name, "value": value})
+    log.warning("%s at %s changes references: its history cannot prove that a call was not executed", provider, host)
 
 
 def changes_references(journal: Journal, *, provider: str, host: str, login: str | None) -> bool:

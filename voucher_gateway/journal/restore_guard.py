@@ -120,17 +120,17 @@ class RestoreGuard:
         return connection.execute(sa.delete(adopted).where(adopted.c.id == first)).rowcount > 0
 
     def find_forgotten_result(
-        self, connection: Connection, entry: OperationRecord, marks: Iterable[str]
+        self, connection: Connection, record: OperationRecord, marks: Iterable[str]
     ) -> Result | None:
         """Return the result of a call that the vendor shows and the journal had forgotten.
 
         Raises:
             ReferenceConflict: if what the vendor shows under this reference is of another amount.
         """
-        kinds = [kind.value for kind, verbs in _VERBS.items() if entry.key.verb in verbs]
+        kinds = [kind.value for kind, verbs in _VERBS.items() if record.key.verb in verbs]
         query = sa.select(adopted).where(
-            adopted.c.account == entry.key.account,
-            adopted.c.host == entry.target.host,
+            adopted.c.account == record.key.account,
+            adopted.c.host == record.target.host,
             adopted.c.mark.in_(list(marks)),
             adopted.c.kind.in_(kinds),
         )
@@ -138,14 +138,14 @@ class RestoreGuard:
         if row is None:
             return None
         money = Money(row.amount, row.currency)
-        if money != entry.target.money:
+        if money != record.target.money:
             raise ReferenceConflict(
-                f"before the journal was restored, this reference stood for {money}", account=entry.key.account
+                f"before the journal was restored, this reference stood for {money}", account=record.key.account
             )
         moved_at = parse_instant(row.moved_at) if row.moved_at else None
-        kind = TopUp if entry.key.verb is Operation.TOP_UP else Redemption
+        kind = TopUp if record.key.verb is Operation.TOP_UP else Redemption
         return kind(
-            account=entry.key.account,
+            account=record.key.account,
             id=row.movement_id or row.wire_reference,
             voucher_id=row.voucher_id or None,
             money=money,
