@@ -14,7 +14,7 @@ from voucher_gateway.listing.prefetch import Prefetcher
 
 T = TypeVar("T")
 
-log: Final = logging.getLogger(__name__)
+log: Final = logging.getLogger("voucher_gateway.listing")
 
 Fetched: TypeAlias = Page[T] | Callable[[], Page[T]]
 """The result of a fetch: a page, or a function that makes the page."""
