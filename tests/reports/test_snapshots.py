@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import warnings
@@ -56,6 +57,17 @@ def test_a_snapshot_holds_what_the_vendor_showed_in_the_order_of_bytes(
     assert kept == sorted(BalanceReader(gateway, "shop"), key=lambda one: one.id.encode())
     assert (taken.vouchers, taken.unknown, taken.consistent, taken.problems) == (6, 1, True, ())
     assert either_snapshots.latest("shop") == taken
+
+
+def test_a_snapshot_is_logged_by_its_counts(
+    either_snapshots: Snapshots, gateway: Gateway, shelf: Shelf, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(shelf)
+    caplog.set_level(logging.INFO, "voucher_gateway.reports")
+    taken = either_snapshots.take(gateway, "shop")
+    assert [record.getMessage() for record in caplog.records if record.name == "voucher_gateway.reports"] == [
+        f"snapshot {taken.id} of account shop: 6 vouchers, 1 of unknown value"
+    ]
 
 
 def test_a_report_from_a_snapshot_is_that_of_the_moment(

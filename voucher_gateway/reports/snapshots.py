@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,8 @@ from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.reports.balances import BalanceReader, VoucherBalance
 from voucher_gateway.reports.schema import SNAPSHOTS, balances, snapshots
 from voucher_gateway.storage.engine import Database
+
+log: Final = logging.getLogger("voucher_gateway.reports")
 
 _BATCH: Final = 1000
 _MOST_LISTED: Final = 5
@@ -101,12 +104,21 @@ class Snapshots:
         reading = BalanceReader(gateway, account)
         number = self._begin(gateway, reading)
         try:
-            return self._write_positions(number, reading)
+            snapshot = self._write_positions(number, reading)
         except BaseException:
             # What cannot be removed now stays unfinished, is used by no report, and goes with the next one.
             with suppress(DatabaseUnavailable):
                 self._remove(number)
+            log.warning("snapshot %d of account %s is not complete, and is not kept", number, account)
             raise
+        log.info(
+            "snapshot %d of account %s: %d vouchers, %d of unknown value",
+            number,
+            account,
+            snapshot.vouchers,
+            snapshot.unknown,
+        )
+        return snapshot
 
     def _begin(self, gateway: Gateway, reading: BalanceReader) -> int:
         provider = gateway.provider(reading.account)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -17,6 +18,9 @@ from voucher_gateway.migration.run.rows import MoveResult, ReportedVoucher
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.schema import PlanState, RowState
 from voucher_gateway.money import Money
+
+log: Final = logging.getLogger("voucher_gateway.migration")
+"""Its lines name plans by their ids and vouchers by their numbers in the plan. A code is never in them."""
 
 MOST_NOTED: Final = 1000
 """The largest number of vouchers that a report names."""
@@ -187,3 +191,17 @@ def status_of(gateway: Gateway, plan: Path | Plan) -> MigrationStatus:
         left_behind=sum(owners.values()) - sum(alive.values()),
         noted=tuple(state.reported_vouchers(*states, most=MOST_NOTED)),
     )
+
+
+def log_result(plan_id: str, result: MoveResult) -> None:
+    """Log the result of one voucher. An uneventful move is logged for debugging only."""
+    needs_attention = result.state in (RowState.CHANGED, RowState.REFUSED, RowState.IN_DOUBT, RowState.KEPT)
+    level = logging.WARNING if needs_attention else logging.INFO if result.state is RowState.PLANNED else logging.DEBUG
+    state = "put off" if result.state is RowState.PLANNED else result.state.value
+    log.log(level, "plan %s: voucher %d: %s", plan_id[:12], result.row.number, state)
+
+
+def log_end(plan_id: str, work: str, counts: Mapping[RowState, int]) -> None:
+    """Log the end of a run or rollback, with the number of vouchers by state."""
+    text = ", ".join(f"{count} {state.value}" for state, count in counts.items())
+    log.info("plan %s: the %s has ended: %s", plan_id[:12], work, text or "no voucher")

@@ -13,7 +13,7 @@ from voucher_gateway.errors import ConcurrentModification, OutcomeUnknown, Vouch
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.migration.plan.plan_file import Plan, open_plan
 from voucher_gateway.migration.run.context import MigrationContext
-from voucher_gateway.migration.run.progress import OnProgress, RunCounter
+from voucher_gateway.migration.run.progress import OnProgress, RunCounter, log, log_end, log_result
 from voucher_gateway.migration.run.rows import MoveResult, ReportedVoucher, VoucherRow
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.run.undo import CannotUndo, Undo
@@ -82,6 +82,7 @@ def _roll_back(context: MigrationContext, state: MigrationState, on_progress: On
     _wait_for_runs(state)
     by_state = state.counts_by_state()
     counter = RunCounter(sum(by_state[row_state] for row_state in _TO_UNDO), RowState.UNDONE)
+    log.info("plan %s: a rollback begins: %d vouchers", state.plan_id[:12], counter.total)
 
     def undo(row: VoucherRow) -> tuple[MoveResult, bool]:
         return _undo_row(context, state, row)
@@ -90,6 +91,7 @@ def _roll_back(context: MigrationContext, state: MigrationState, on_progress: On
     error: VoucherGatewayError | None = None
     for result, claimed in context.ordered_map(undo, _rows_to_undo(state)):
         counter.add(result)
+        log_result(state.plan_id, result)
         if isinstance(result.error, VoucherGatewayError):
             error = error or result.error
         if claimed:
@@ -100,6 +102,7 @@ def _roll_back(context: MigrationContext, state: MigrationState, on_progress: On
             if on_progress is not None:
                 on_progress(counter.progress())
     state.finish(results)
+    log_end(state.plan_id, "rollback", counter.counts)
     return _report(state, counter, error)
 
 

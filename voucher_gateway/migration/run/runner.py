@@ -26,7 +26,7 @@ from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.dry_run import predict_run
 from voucher_gateway.migration.run.load import load_vouchers
 from voucher_gateway.migration.run.mover import VoucherMover
-from voucher_gateway.migration.run.progress import OnProgress, RunCounter, RunReport
+from voucher_gateway.migration.run.progress import OnProgress, RunCounter, RunReport, log, log_end, log_result
 from voucher_gateway.migration.run.rows import MoveResult, VoucherRow
 from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.migration.schema import RUNNABLE, PlanState, RowState
@@ -118,6 +118,7 @@ class _MigrationRun:
 
     def __init__(self, context: MigrationContext, state: MigrationState, *, limit: int | None, workers: int) -> None:
         self._state = state
+        self._plan_name = state.plan_id[:12]
         self._context = context
         self._rates = Rates(context.header.rates, context.stop)
         self._stop: threading.Event = context.stop
@@ -136,8 +137,9 @@ class _MigrationRun:
 
     def run(self, on_progress: OnProgress | None) -> RunReport:
         """Move vouchers until none is left or the run is stopped, and return the report."""
+        log.info("plan %s: a run begins: %d vouchers, %d workers", self._plan_name, self._counter.total, self._workers)
         self._state.requeue_in_doubt()
-        self._state.release_abandoned()
+        self._release_abandoned()
         try:
             with ThreadPoolExecutor(self._workers, thread_name_prefix="migration") as pool:
                 try:
@@ -149,6 +151,7 @@ class _MigrationRun:
             self._state.finish(self._results)
             under_way = {row.number for row in self._moves.values()}  # none, unless Ctrl-C was pressed twice
             self._state.release([row for row in self._state.claimed.values() if row.number not in under_way])
+            log_end(self._state.plan_id, "run", self._counter.counts)
         return self._report()
 
     def _coordinate(self, pool: ThreadPoolExecutor, on_progress: OnProgress | None) -> None:
@@ -188,7 +191,7 @@ class _MigrationRun:
         rows: list[VoucherRow] = []
         try:
             rows = self._claim_free(most)
-            if not rows and self._state.release_abandoned():
+            if not rows and self._release_abandoned():
                 rows = self._claim_free(most)
         except VoucherGatewayError as error:
             self._give_up(error)
@@ -196,12 +199,20 @@ class _MigrationRun:
             self._claims_left -= len(rows)
         return rows
 
+    def _release_abandoned(self) -> int:
+        """Let the vouchers of dead processes be claimed again, and return their number."""
+        released = self._state.release_abandoned()
+        if released:
+            log.warning("plan %s: %d vouchers of dead processes are taken over", self._plan_name, released)
+        return released
+
     def _claim_free(self, most: int) -> list[VoucherRow]:
         """Claim free vouchers. That all of a batch are refused does not mean that none are left."""
         while True:
             claim = self._state.claim(most, untried_from=self._began)
             for result in claim.refused:
                 self._counter.add(result)
+                log_result(self._state.plan_id, result)
             if claim.rows or not claim.refused:
                 return list(claim.rows)
 
@@ -221,6 +232,7 @@ class _MigrationRun:
             if result is not None:
                 self._results.append(result)
                 self._counter.add(result)
+                log_result(self._state.plan_id, result)
                 self._note_error(result)
             del self._moves[move]
 
@@ -262,10 +274,14 @@ class _MigrationRun:
             self._give_up(error)
             return
         if plan_state in (PlanState.PAUSED, PlanState.ROLLED_BACK):
+            if not self._stop.is_set():
+                log.info("plan %s: the run stops, as the plan is %s", self._plan_name, plan_state.value)
             self._stopped = self._stopped or plan_state.value
             self._stop.set()
 
     def _give_up(self, error: BaseException) -> None:
+        if not self._stop.is_set():
+            log.error("plan %s: the run stops after %s", self._plan_name, type(error).__name__)
         self._error = self._error or error
         self._stopped = self._stopped or "error"
         self._stop.set()
