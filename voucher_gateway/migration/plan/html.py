@@ -161,7 +161,11 @@ def _tally_tables(totals: Totals) -> list[Table]:
 
 
 def _largest_first(table: TallyTable) -> TallyTable:
-    return attrs.evolve(table, rows=tuple(sorted(table.rows, key=lambda row: -row[1].count)))
+    return attrs.evolve(table, rows=tuple(sorted(table.rows, key=_count_of_row, reverse=True)))
+
+
+def _count_of_row(row: tuple[str, Tally]) -> int:
+    return row[1].count
 
 
 def _tally_table(table: TallyTable, currencies: list[str]) -> Table:

@@ -215,10 +215,14 @@ def _checked_hash(path: Path, file: IO[bytes]) -> tuple[str, int]:
         place += len(line)
     if not before or not held.endswith(b"\n"):
         raise ConfigurationError(f"{path}: the file is cut off, or it is not a plan")
-    stored_hash: str = _parse_line(path, None, held, lambda value: str(value["sha256"]))
-    if stored_hash != digest.hexdigest():
+    stored: str = _parse_line(path, None, held, _stored_hash)
+    if stored != digest.hexdigest():
         raise ConfigurationError(f"{path}: the file was changed after it was made; make a new plan, do not edit one")
-    return stored_hash, totals_at
+    return stored, totals_at
+
+
+def _stored_hash(value: Mapping[str, Any]) -> str:
+    return str(value["sha256"])
 
 
 def _header(value: Mapping[str, Any]) -> PlanHeader:
@@ -266,9 +270,17 @@ def _report_write_errors(path: Path) -> Iterator[None]:
     raise ConfigurationError(f"the plan {path} cannot be written: {reason}")
 
 
+def _is_object(annotation: Any) -> bool:
+    return annotation is object
+
+
+def _keep(value: Any, _: Any) -> Any:
+    return value
+
+
 def _make() -> cattrs.Converter:
     converter = make_converter()
-    converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)  # the policy, as it is
+    converter.register_structure_hook_func(_is_object, _keep)  # the policy is kept as it is
     return converter
 
 

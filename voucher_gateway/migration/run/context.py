@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 import attrs
 
@@ -23,6 +23,7 @@ from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.request_hooks import use_rate_limiter
 
+P = ParamSpec("P")
 T = TypeVar("T")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -143,15 +144,20 @@ class MigrationContext:
         """Return the keyword arguments of a changing call."""
         return {"reference": self.reference(row, step), "order": self.order, "wait": _WAIT_S}
 
-    def retry_while_safe(self, call: Callable[[], T]) -> T:
-        """Make a call, and repeat it after a pause if it is known to have done nothing, or was a read that failed.
+    def retry_while_safe(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Make a call, and repeat it after a pause if it certainly did nothing, or was a read that failed.
+
+        Args:
+            call: the call, such as a verb of the gateway.
+            *args: its arguments.
+            **kwargs: its keyword arguments.
 
         Raises:
             NotExecuted, OperationInProgress, MalformedResponse: if the last try fails, too.
         """
         for pause in _PAUSES_S:
             try:
-                return call()
+                return call(*args, **kwargs)
             except RateLimited as error:
                 wait = min(error.retry_after or pause, _LONGEST_PAUSE_S)
                 if self.stop.wait(wait):
@@ -159,16 +165,16 @@ class MigrationContext:
             except (NotExecuted, OperationInProgress, MalformedResponse):
                 if self.stop.wait(pause):
                     raise
-        return call()
+        return call(*args, **kwargs)
 
     def read(self, account: str, voucher_id: str) -> VoucherReading:
         """Read a voucher with all that can be read of it: code, PIN, and what is left."""
         can = self.source_can if account == self.source else self.target_can
-        voucher = self.retry_while_safe(lambda: self.gateway.get(account, voucher_id, secrets=can.codes.readable))
+        voucher = self.retry_while_safe(self.gateway.get, account, voucher_id, secrets=can.codes.readable)
         remaining = voucher.remaining
         if remaining is None and voucher.code is not None:
             code, pin = voucher.code, voucher.pin
-            remaining = self.retry_while_safe(lambda: self.gateway.balance(account, code, pin)).remaining
+            remaining = self.retry_while_safe(self.gateway.balance, account, code, pin).remaining
         return VoucherReading(voucher=voucher, remaining=remaining)
 
     def past_date(self) -> datetime:

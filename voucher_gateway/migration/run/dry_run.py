@@ -110,7 +110,7 @@ class PredictedMove(VoucherMover):
             return
         target = context.gateway.provider(context.target)
         try:
-            existing = context.retry_while_safe(lambda: target.find(code))
+            existing = context.retry_while_safe(target.find, code)
         except VoucherNotFound:
             return
         raise TargetDiffers(f"{CODE_TAKEN} ({existing.id})")

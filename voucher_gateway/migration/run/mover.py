@@ -132,10 +132,10 @@ class VoucherMover:
             if self._row.attempts == 1 or not context.may_have_run(
                 context.source, Operation.DEACTIVATE, self._row, FREEZE
             ):
-                current = context.retry_while_safe(lambda: context.gateway.get(context.source, id))
+                current = context.retry_while_safe(context.gateway.get, context.source, id)
                 self._source_check.require_unchanged_status(current, self._planned)
             kwargs = context.call_kwargs(self._row, FREEZE)
-            context.retry_while_safe(lambda: context.gateway.deactivate(context.source, id, **kwargs))
+            context.retry_while_safe(context.gateway.deactivate, context.source, id, **kwargs)
         except VoucherNotFound:
             raise SourceChanged("it is not there any more") from None
         self._frozen = True
@@ -186,7 +186,7 @@ class VoucherMover:
         context = self._context
         kwargs = {**context.call_kwargs(self._row, CREATE), "order": None}
         try:
-            return context.retry_while_safe(lambda: context.gateway.issue(context.target, new, **kwargs))
+            return context.retry_while_safe(context.gateway.issue, context.target, new, **kwargs)
         except DuplicateCode:
             raise TargetDiffers(CODE_TAKEN) from None
 
@@ -217,7 +217,7 @@ class VoucherMover:
         context = self._context
         readable = context.target_can.codes.readable
         try:
-            return context.retry_while_safe(lambda: context.gateway.get(context.target, id, secrets=readable))
+            return context.retry_while_safe(context.gateway.get, context.target, id, secrets=readable)
         except VoucherNotFound:
             pass
         raise NotExecuted("the target does not show the voucher yet", account=context.target, operation="get")
@@ -230,7 +230,7 @@ class VoucherMover:
             return
         context, id = self._context, self._target_id
         kwargs = context.call_kwargs(self._row, ACTIVATE)
-        active = context.retry_while_safe(lambda: context.gateway.activate(context.target, id, **kwargs))
+        active = context.retry_while_safe(context.gateway.activate, context.target, id, **kwargs)
         self._record_expiry_drift(active)
 
     def _record_expiry_drift(self, voucher: Voucher) -> None:
@@ -258,11 +258,11 @@ class VoucherMover:
                 self._empty(kwargs)
             case "expire":
                 changes = VoucherChanges(valid_until=context.past_date())
-                context.retry_while_safe(lambda: gateway.update(source, id, changes, **kwargs))
+                context.retry_while_safe(gateway.update, source, id, changes, **kwargs)
                 self._require_unspent_source()
             case "delete":
                 reason = f"moved to {context.target}"[:200]
-                context.retry_while_safe(lambda: gateway.delete(source, id, reason, **kwargs))
+                context.retry_while_safe(gateway.delete, source, id, reason, **kwargs)
 
     def _empty(self, kwargs: dict[str, Any]) -> None:
         context, money = self._context, self._row.value
@@ -272,7 +272,7 @@ class VoucherMover:
         code, pin = seen.voucher.code, seen.voucher.pin
         if code is None:
             raise SourceChanged("its code cannot be read any more")
-        context.retry_while_safe(lambda: context.gateway.redeem(context.source, code, money, pin, **kwargs))
+        context.retry_while_safe(context.gateway.redeem, context.source, code, money, pin, **kwargs)
 
     def _require_unspent_source(self) -> None:
         """Check that nothing was spent at the source between its reading and its end."""

@@ -58,24 +58,21 @@ class Undo:
             entry = context.resolved_record(context.source, verb, row, step)
         except OutcomeNotResolved as unknown:
             if verb is Operation.DEACTIVATE:
-                self._repeat(
-                    lambda kwargs: context.gateway.deactivate(context.source, id, **kwargs), row, step, unknown
-                )
+                self._repeat(row, step, unknown, context.gateway.deactivate, context.source, id)
             elif verb is Operation.UPDATE:
                 past = VoucherChanges(valid_until=context.past_date())
-                self._repeat(
-                    lambda kwargs: context.gateway.update(context.source, id, past, **kwargs), row, step, unknown
-                )
+                self._repeat(row, step, unknown, context.gateway.update, context.source, id, past)
             else:
                 raise CannotUndo(str(unknown)) from None
             return True
         return entry is not None and entry.state is OperationState.SUCCEEDED
 
     def _repeat(
-        self, call: Callable[[dict[str, Any]], object], row: VoucherRow, step: str, unknown: OutcomeNotResolved
+        self, row: VoucherRow, step: str, unknown: OutcomeNotResolved, call: Callable[..., object], *args: object
     ) -> None:
+        """Make the call of a step again, with its reference; `unknown` is the reason if it still cannot be undone."""
         try:
-            self._context.retry_while_safe(lambda: call(self._context.call_kwargs(row, step)))
+            self._context.retry_while_safe(call, *args, **self._context.call_kwargs(row, step))
             return
         except (OutcomeUnknown, Declined):
             pass
@@ -110,7 +107,7 @@ class Undo:
         code = context.read(context.source, row.planned.source_id).voucher.code
         if code is not None and row.planned.destination is not None and not row.planned.destination.new_code:
             with suppress(VoucherNotFound):
-                return context.retry_while_safe(lambda: context.gateway.provider(context.target).find(code)).id
+                return context.retry_while_safe(context.gateway.provider(context.target).find, code).id
         raise CannotUndo(f"it was decided by hand that the target has it, but it is not found: {operation_of(created)}")
 
     def withdraw_from_target(self, row: VoucherRow, target_id: str, step: str = "back") -> None:
@@ -181,16 +178,14 @@ class Undo:
     def _expire(self, row: VoucherRow, target_id: str, until: datetime | None, step: str) -> None:
         context, changes = self._context, VoucherChanges(valid_until=until)
         kwargs = context.call_kwargs(row, step)
-        context.retry_while_safe(lambda: context.gateway.update(context.target, target_id, changes, **kwargs))
+        context.retry_while_safe(context.gateway.update, context.target, target_id, changes, **kwargs)
 
     def _empty(self, row: VoucherRow, voucher: Voucher, step: str) -> None:
         context, code = self._context, voucher.code
         assert code is not None
         if row.value:
             kwargs = context.call_kwargs(row, step)
-            context.retry_while_safe(
-                lambda: context.gateway.redeem(context.target, code, row.value, voucher.pin, **kwargs)
-            )
+            context.retry_while_safe(context.gateway.redeem, context.target, code, row.value, voucher.pin, **kwargs)
 
     def _delete(self, row: VoucherRow, target_id: str, step: str) -> None:
         """Delete the inactive voucher if the target can, so that its code is free again."""
@@ -199,9 +194,7 @@ class Undo:
             return
         kwargs = context.call_kwargs(row, f"{step}-delete")
         with suppress(Declined):  # such as a voucher that was used once; it stays inactive
-            context.retry_while_safe(
-                lambda: context.gateway.delete(context.target, target_id, "its move was undone", **kwargs)
-            )
+            context.retry_while_safe(context.gateway.delete, context.target, target_id, "its move was undone", **kwargs)
 
     def restoring(self, row: VoucherRow) -> bool:
         """Return whether a step that restores the source may have run already."""
@@ -216,13 +209,13 @@ class Undo:
         if context.has_succeeded(source, Operation.UPDATE, row, RETIRE):
             changes = VoucherChanges(valid_until=row.planned.valid_until)
             kwargs = context.call_kwargs(row, RESTORE)
-            context.retry_while_safe(lambda: gateway.update(source, id, changes, **kwargs))
+            context.retry_while_safe(gateway.update, source, id, changes, **kwargs)
         entry = context.entry(source, Operation.REDEEM, row, RETIRE)
         if entry is not None and entry.state is OperationState.SUCCEEDED:
             redemption = entry.replay()
             assert isinstance(redemption, Redemption)
             kwargs = context.call_kwargs(row, REFUND)
-            context.retry_while_safe(lambda: gateway.refund(source, redemption, **kwargs))
+            context.retry_while_safe(gateway.refund, source, redemption, **kwargs)
         if context.has_succeeded(source, Operation.DEACTIVATE, row, FREEZE):
             reactivated = self._change(Operation.ACTIVATE, source, id, row, REACTIVATE)
             return _validity_change_text(row.planned.valid_until, reactivated.valid_until)
@@ -232,7 +225,7 @@ class Undo:
         context = self._context
         call = context.gateway.activate if verb is Operation.ACTIVATE else context.gateway.deactivate
         kwargs = context.call_kwargs(row, step)
-        return context.retry_while_safe(lambda: call(account, id, **kwargs))
+        return context.retry_while_safe(call, account, id, **kwargs)
 
 
 def _expires(can: Capabilities) -> bool:

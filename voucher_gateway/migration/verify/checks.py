@@ -35,7 +35,7 @@ def _by_history(context: MigrationContext, target_id: str, currency: str) -> Mon
     if not context.target_can.of(Operation.HISTORY).available:
         return None
     try:
-        history = context.retry_while_safe(lambda: context.gateway.history(context.target, target_id))
+        history = context.retry_while_safe(context.gateway.history, context.target, target_id)
     except VoucherGatewayError:
         return None
     if not history.complete or any(movement.kind is MovementKind.UNKNOWN for movement in history):
