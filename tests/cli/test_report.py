@@ -125,7 +125,7 @@ def test_a_report_of_an_earlier_day_comes_from_a_snapshot_and_asks_no_vendor(
     ran = run("report", "--as-of", then).done()
     assert len(estate.requests) == arrived
     assert "shop     EUR                         2        50.00" in ran.out
-    assert f"shop: from the snapshot that was begun at {then}" in ran.err
+    assert f"shop: from the snapshot of {then}" in ran.err
     assert run("--json", "report", "--as-of", then).objects[0]["snapshot_at"].startswith(then)
     assert "39.47" in run("report").out
 
@@ -174,7 +174,7 @@ def test_what_nothing_explains_gives_the_exit_code_of_differences(run: Any, esta
     ran = run("report", "--from", begin)
     assert ran.code == 5
     assert re.search("unexplained +-0.01\n", ran.out)
-    assert "gift     -0.01 EUR  its history shows nothing of it" in ran.out
+    assert "gift     -0.01 EUR  its history has no movement for the change" in ran.out
     assert "do not explain the change of 1 voucher" in ran.err
 
 
@@ -187,7 +187,7 @@ def test_a_voucher_in_no_sum_has_the_exit_code_of_doubtful_numbers(
     (tmp_path / "voucher-gateway.toml").write_text(
         'journal = "sqlite:///j.db"\n[accounts.paper]\nprovider = "file"\npath = "paper.csv"\n'
     )
-    told = "would not say what is left on 1 voucher; no sum has them"
+    told = "did not show the remaining value of 1 voucher, which no sum contains"
     for command in (["report"], ["snapshot"], ["snapshot"]):
         ran = run(*command)
         assert ran.code == 3

@@ -145,7 +145,7 @@ def test_a_roll_forward_is_added_up_line_by_line(snapshots: Snapshots) -> None:
         ("unexplained", "-0.01"),
     )
     assert lines.total == ("closing", "244.49")
-    assert unexplained.rows == (("<script>", "-0.01 EUR", "its history shows nothing of it"),)
+    assert unexplained.rows == (("<script>", "-0.01 EUR", "its history has no movement for the change"),)
 
 
 def test_a_rare_line_is_told_only_where_there_is_something_in_it(snapshots: Snapshots) -> None:
@@ -179,5 +179,5 @@ def test_the_page_of_a_roll_forward_is_right_in_a_browser(tmp_path: Path, snapsh
     tables = seen.read.tables
     assert tables["shop: roll-forward in EUR"][4] == ["redeemed", "−1000.00"]
     assert tables["shop: roll-forward in EUR"][-1] == ["closing", "244.49"]
-    assert tables["shop: not explained"][1] == ["<script>", "−0.01 EUR", "its history shows nothing of it"]
+    assert tables["shop: not explained"][1] == ["<script>", "−0.01 EUR", "its history has no movement for the change"]
     assert "the records do not explain the change of 1 voucher" in seen.read.text

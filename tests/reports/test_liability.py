@@ -125,7 +125,11 @@ def test_a_voucher_that_nothing_tells_is_counted_and_in_no_sum(gateway: Gateway,
     found = read_liability(gateway, ["shop"])
     assert found.accounts[0].unknown == 1
     assert found.total("EUR") == BucketTotal(1, money("10.00"))
-    assert liability_warnings(found) == ["shop: the vendor would not say what is left on 1 voucher; no sum has them."]
+    assert liability_warnings(found) == [
+        "shop: the vendor did not show the remaining value of 1 voucher, which no sum contains."
+    ]
+        "shop: the vendor did not show the remaining value of 1 voucher, which no sum contains."
+    ]
 
 
 def test_a_used_up_voucher_without_a_face_value_has_its_currency(gateway: Gateway, shelf: Shelf) -> None:
@@ -152,7 +156,7 @@ def test_a_vendor_without_a_total_proves_nothing_and_that_is_said(gateway: Gatew
     assert found.accounts[0].consistent is None
     assert liability_warnings(found) == []
     assert liability_notes(found) == [
-        "shop: the vendor gives no total, so nothing proves that every voucher was listed."
+        "shop: the vendor gives no total, so it is not proved that every voucher was listed."
     ]
 
 

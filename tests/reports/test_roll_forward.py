@@ -185,7 +185,7 @@ def test_a_voucher_that_only_the_list_lost_is_unexplained_and_not_deleted(
     shelf.vouchers_there = lost
     found = roll_forward(gateway, snapshots, period.opening, closing)
     assert str(found.rolls[0].lines[Line.UNEXPLAINED]) == "-50.00 EUR"
-    assert found.unexplained[0].reason == "it is not in the second snapshot, but still there at the vendor"
+    assert found.unexplained[0].reason == "it is not in the second snapshot, but still exists at the vendor"
 
 
 def test_a_voucher_that_the_first_list_lost_is_unexplained_and_not_issued(period: Period, shelf: Shelf) -> None:
@@ -193,7 +193,7 @@ def test_a_voucher_that_the_first_list_lost_is_unexplained_and_not_issued(period
     shelf.put("a", "50.00", created_at=NOON - 100 * DAY)
     found = period.roll()
     assert str(found.rolls[0].lines[Line.UNEXPLAINED]) == "50.00 EUR"
-    assert found.unexplained[0].reason == "it is older than the first snapshot, but not in it"
+    assert found.unexplained[0].reason == "it is older than the first snapshot, but is not in it"
 
 
 def test_what_the_history_does_not_explain_is_named(period: Period, shelf: Shelf) -> None:
@@ -205,8 +205,8 @@ def test_what_the_history_does_not_explain_is_named(period: Period, shelf: Shelf
     shelf.put("b", "41.00")
     found = period.roll()
     assert [(one.voucher_id, str(one.money), one.reason) for one in found.unexplained] == [
-        ("a", "-0.01 EUR", "its history shows nothing of it"),
-        ("b", "1.00 EUR", "its history does not account for it"),
+        ("a", "-0.01 EUR", "its history has no movement for the change"),
+        ("b", "1.00 EUR", "its history does not explain the change"),
     ]
     (rolled,) = found.rolls
     assert str(rolled.lines[Line.UNEXPLAINED]) == "0.99 EUR"
@@ -245,8 +245,8 @@ def test_a_balance_that_was_not_told_is_unexplained(period: Period, shelf: Shelf
     shelf.mute = {"a"}
     found = period.roll()
     assert str(found.rolls[0].lines[Line.UNEXPLAINED]) == "-50.00 EUR"
-    assert "would not say" in found.unexplained[0].reason
-    assert (found.silent, "would not say what is left on 1 voucher" in roll_warnings(found)[0]) == (
+    assert "did not show" in found.unexplained[0].reason
+    assert (found.silent, "did not show the remaining value of 1 voucher" in roll_warnings(found)[0]) == (
         (found.closing,),
         True,
     )
@@ -293,7 +293,7 @@ def test_snapshots_are_walked_side_by_side_whatever_their_ids(
 
 
 def test_a_roll_that_does_not_add_up_cannot_be_made() -> None:
-    with pytest.raises(ArithmeticError, match="leads to 4999 and not to 5000"):
+    with pytest.raises(ArithmeticError, match="adds up to 4999, not to 5000"):
         CurrencyRollForward.of("EUR", {Line.OPENING: 5000, Line.REDEEMED: 1, Line.CLOSING: 5000})
     rolled = CurrencyRollForward.of(
         "EUR", {Line.OPENING: 5000, Line.REDEEMED: 1, Line.UNEXPLAINED: 1, Line.CLOSING: 5000}

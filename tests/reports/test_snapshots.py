@@ -150,7 +150,7 @@ def test_one_that_was_killed_half_way_is_said_used_by_no_report_and_removed_by_t
         assert left.id != whole.id
         assert snapshots.latest("shop") == whole
         (note,) = incomplete_snapshot_notes(snapshots.list_incomplete("shop"))
-        assert "not finished, and not used" in note
+        assert "not complete, and is not used" in note
         assert liability_as_of(gateway, snapshots, ["shop"], NOON + 2 * DAY).accounts[0].snapshot_at == whole.began_at
         assert len(list(snapshots.positions(left))) == 2000
         after = snapshots.take(gateway, "shop")

@@ -1,4 +1,4 @@
-"""What is owed on vouchers: now, at an earlier moment, and how the one became the other."""
+"""Reports of what is owed on vouchers: now, at an earlier moment, and the change between two moments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each voucher of an account is worth at one moment, read from the vendor as one stream."""
+"""Reads the balance of each voucher of an account from the vendor, as one stream."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
 
 WORKERS: Final = 8
-"""Vouchers that are read side by side, where each has to be asked for."""
+"""The number of threads, if each voucher has to be read by itself."""
 _CHUNK: Final = 200
 
 
 @attrs.frozen(kw_only=True)
 class VoucherBalance:
-    """One voucher's part in what an account owes. No code and no PIN.
+    """The balance of one voucher. It has no code and no PIN.
 
     Attributes:
-        id: the vendor's id.
-        initial: the face value.
-        remaining: what is left; None where the vendor would not say.
-        status: active or not; None where the vendor has no such thing.
-        valid_until: the end of validity; None for none or not known.
-        created_at: when the vendor made it.
-        updated_at: when the vendor last changed it.
+        id: the id at the vendor.
+        initial: the initial value.
+        remaining: the remaining value; None if the vendor does not show it.
+        status: the status; None if the vendor has none.
+        valid_until: the end of validity; None if there is none or it is not known.
+        created_at: when the vendor created the voucher.
+        updated_at: when the vendor last changed the voucher.
     """
 
     id: str
@@ -48,7 +48,7 @@ class VoucherBalance:
 
     @classmethod
     def of(cls, voucher: Voucher) -> VoucherBalance:
-        """Return the position of a voucher."""
+        """Return the balance of a voucher."""
         return cls(
             id=voucher.id,
             initial=voucher.initial,
@@ -61,35 +61,35 @@ class VoucherBalance:
 
     @property
     def currency(self) -> str | None:
-        """The voucher's currency; None where no amount of it is known."""
+        """The currency; None if no amount is known."""
         known = self.initial if self.remaining is None else self.remaining
         return None if known is None else known.currency
 
     def spendable(self, at: datetime) -> bool:
-        """Whether the voucher could be spent at a moment, so that what is left on it is owed.
+        """Return whether the voucher could be spent at a moment, so that its remaining value is owed.
 
-        A status that is not known counts as active: a debt is a debt until it is known to be none.
+        An unknown status counts as active, so that a report does not show too little.
         """
         return self.status is not Status.INACTIVE and not self.is_expired(at)
 
     def is_expired(self, at: datetime) -> bool:
-        """Whether validity was over at a moment."""
+        """Return whether validity had ended at a moment."""
         return self.valid_until is not None and self.valid_until <= at
 
 
 class BalanceReader:
-    """One pass over all vouchers of an account. Iterating it reads; memory holds a few pages.
+    """Yields the balances of all vouchers of an account, once. Memory holds a few pages.
 
-    A voucher whose list entry does not say what is left is read by itself; where that does not tell either, its
-    position has no `remaining`.
+    If the list does not show the remaining value of a voucher, the voucher is read by itself. If that does not show it
+    either, its balance has no `remaining`.
 
     Args:
         gateway: has the account.
-        account: the account's name.
+        account: the name of the account.
 
     Attributes:
-        account: the account's name.
-        began_at: when reading began, by the vendor's clock; exact as soon as the first voucher was given.
+        account: the name of the account.
+        began_at: when the reading began, by the clock of the vendor. It is exact after the first voucher.
     """
 
     def __init__(self, gateway: Gateway, account: str) -> None:
@@ -101,12 +101,12 @@ class BalanceReader:
 
     @property
     def finished_at(self) -> datetime:
-        """The present moment by the vendor's clock."""
+        """The present moment, by the clock of the vendor."""
         return self._provider.vendor_now()
 
     @property
     def listing(self) -> ListingReport:
-        """What the list says of itself so far."""
+        """The report of the listing so far."""
         return self._listing.report
 
     def __iter__(self) -> Iterator[VoucherBalance]:
@@ -115,26 +115,26 @@ class BalanceReader:
         with self._listing as vouchers:
             for voucher in vouchers:
                 if self._listing.report.seen == 1:
-                    # Only an answer tells how far the vendor's clock is from ours.
+                    # The clock of the vendor is known from its first response.
                     self.began_at = self._provider.vendor_now() - _since(began)
                 chunk.append(voucher)
                 if len(chunk) == _CHUNK:
-                    yield from self._positions(chunk)
+                    yield from self._balances(chunk)
                     chunk = []
-        yield from self._positions(chunk)
+        yield from self._balances(chunk)
 
-    def _positions(self, vouchers: list[Voucher]) -> Iterator[VoucherBalance]:
-        silent = [voucher for voucher in vouchers if voucher.remaining is None]
+    def _balances(self, vouchers: list[Voucher]) -> Iterator[VoucherBalance]:
+        incomplete = [voucher for voucher in vouchers if voucher.remaining is None]
         remaining: dict[str, Money | None] = {}
-        if silent:
-            balances = ordered_map(self._remaining, silent, WORKERS)
-            remaining = dict(zip((voucher.id for voucher in silent), balances, strict=True))
+        if incomplete:
+            amounts = ordered_map(self._remaining, incomplete, WORKERS)
+            remaining = dict(zip((voucher.id for voucher in incomplete), amounts, strict=True))
         for voucher in vouchers:
-            position = VoucherBalance.of(voucher)
-            yield attrs.evolve(position, remaining=remaining[voucher.id]) if voucher.id in remaining else position
+            balance = VoucherBalance.of(voucher)
+            yield attrs.evolve(balance, remaining=remaining[voucher.id]) if voucher.id in remaining else balance
 
     def _remaining(self, voucher: Voucher) -> Money | None:
-        """Ask for one voucher by itself; None if that does not tell what is left. Other errors are the caller's."""
+        """Read one voucher by itself and return its remaining value; None if the vendor does not show it."""
         capabilities = self._gateway.capabilities(self.account)
         try:
             balance = self._gateway.get(self.account, voucher.id).remaining

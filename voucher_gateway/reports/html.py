@@ -25,18 +25,18 @@ from voucher_gateway.reports.text import (
 )
 
 _MOST_MONTHS: Final = 36
-"""A chart with more months than this has years instead; the table has the months."""
+"""With more months, a chart has years instead. The table has the months."""
 _MOST_SERIES: Final = 7
 _UNDATED: Final = (NO_END, NOT_STARTED)
 
 
 def liability_page(liability: Liability, made_at: datetime, notes: Sequence[str] = ()) -> Page:
-    """Return the page of what is owed.
+    """Return the page of a liability.
 
     Args:
-        liability: what is owed.
-        made_at: the present moment.
-        notes: more to be said about where the numbers come from.
+        liability: what the accounts owe.
+        made_at: the time of the page.
+        notes: more sentences about the sources of the numbers.
     """
     sections: list[Section] = _warning_sections(liability_warnings(liability))
     sections.append(liability_tables(liability)[0])
@@ -48,7 +48,7 @@ def liability_page(liability: Liability, made_at: datetime, notes: Sequence[str]
     moments = sorted({account.at for account in liability.accounts})
     return Page(
         title="Outstanding vouchers",
-        subtitle="What can still be spent, and so is owed to whoever holds the codes",
+        subtitle="The value that can still be spent, and is owed to the owners of the vouchers",
         facts=(
             *(
                 (f"outstanding in {currency}", str(liability.total(currency).money))
@@ -74,7 +74,7 @@ def roll_page(rolls: Sequence[RollForward], made_at: datetime, notes: Sequence[s
         sections.append(Text("Where the numbers come from", tuple(notes)))
     return Page(
         title="Roll-forward of outstanding vouchers",
-        subtitle="How what was owed at one moment became what was owed at another",
+        subtitle="The change of the outstanding value between two moments",
         facts=tuple(
             (roll.account, f"{display_instant(roll.opening.began_at)} to {display_instant(roll.closing.began_at)}")
             for roll in rolls
@@ -116,7 +116,7 @@ def _ages(liability: Liability, currency: str, table: Table) -> Chart:
         labels=tuple(labels),
         series=_series(liability, currency, labels, age_of),
         kind="stacked",
-        note="Age counts from when the vendor made the voucher.",
+        note="Age counts from the creation of the voucher at the vendor.",
         numbers=table,
     )
 
@@ -124,7 +124,7 @@ def _ages(liability: Liability, currency: str, table: Table) -> Chart:
 def _series(
     liability: Liability, currency: str, labels: Sequence[str], what: Callable[[Bucket], str]
 ) -> tuple[Series, ...]:
-    """Return what is outstanding by a trait for each account, or for all together where there are many."""
+    """Return the outstanding value of each account by label, or of all accounts together if they are many."""
     holding = [account for account in liability.accounts if account.sum(currency, BalanceStatus.OUTSTANDING).vouchers]
     by_account = {
         account.account: {
@@ -146,7 +146,7 @@ def _series(
 
 
 def _all_months(months: Sequence[str]) -> list[str]:
-    """Return all months from the first to the last, those without a voucher too: a gap in time is to be seen."""
+    """Return all months from the first to the last, also those without a voucher: a gap in time is visible."""
     if not months:
         return []
     numbers = range(_number_of(months[0]), _number_of(months[-1]) + 1)
@@ -171,5 +171,5 @@ def _waterfall(roll: RollForward, currency_roll: CurrencyRollForward) -> Chart:
 
 
 def _span(moments: Sequence[datetime]) -> str:
-    shown = list(dict.fromkeys(map(display_instant, moments)))
-    return f"{shown[0]} to {shown[-1]}" if len(shown) > 1 else "".join(shown)
+    texts = list(dict.fromkeys(map(display_instant, moments)))
+    return f"{texts[0]} to {texts[-1]}" if len(texts) > 1 else "".join(texts)

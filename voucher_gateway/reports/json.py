@@ -1,4 +1,4 @@
-"""Reports as objects for programs: what ``--json`` prints."""
+"""Reports as JSON objects, as ``--json`` prints them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COUNTED: Final = tuple(each for each in BalanceStatus if each is not BalanceSta
 
 
 def account_object(liability: AccountLiability) -> dict[str, Any]:
-    """Return what one account owes."""
+    """Return the object of one account: what it owes."""
     return {
         "report": "account",
         "account": liability.account,
@@ -45,7 +45,7 @@ def _by(liability: AccountLiability, currency: str, what: Callable[[Bucket], str
 
 
 def total_object(liability: Liability, currency: str) -> dict[str, Any]:
-    """Return the totals of one currency over all accounts."""
+    """Return the object of one currency: the totals of all accounts."""
     sums = {_key(each): _sum_object(liability.total(currency, each)) for each in _COUNTED}
     return {"report": "total", "currency": currency, **sums}
 
@@ -59,7 +59,7 @@ def _key(word: str) -> str:
 
 
 def roll_object(roll: RollForward) -> dict[str, Any]:
-    """Return a roll-forward; its lines are positive amounts but for the unexplained one, as their names say."""
+    """Return the object of a roll-forward. Only the unexplained line may be negative."""
     return {
         "report": "roll-forward",
         "account": roll.account,

@@ -1,4 +1,4 @@
-"""What is owed on vouchers: counted by currency, standing, month of expiry and age, in memory of a few hundred sums."""
+"""What is owed on vouchers, by currency, status, month of expiry and age. Memory holds a few hundred sums."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ from voucher_gateway.reports.balances import BalanceReader, VoucherBalance
 from voucher_gateway.reports.snapshots import Snapshot, Snapshots
 
 NO_END: Final = "no end"
-"""The expiry of a voucher for which the vendor shows none."""
+"""The expiry of a voucher without an end of validity."""
 NOT_STARTED: Final = "not started"
 """The expiry of an inactive voucher whose validity begins with its activation."""
 
 AGES: Final = ("under 3 months", "3 to 6 months", "6 to 12 months", "1 to 2 years", "2 to 3 years", "over 3 years")
-"""The ages that are told apart, counted in whole calendar months since the vendor made the voucher."""
+"""The age groups, in whole calendar months since the vendor created the voucher."""
 NO_AGE: Final = "not known"
 _AGE_ENDS: Final = (3, 6, 12, 24, 36)
 
 
 class BalanceStatus(enum.StrEnum):
-    """Whether what is left on a voucher is owed. The first that fits."""
+    """Whether the remaining value of a voucher is owed. If several apply, it is the first of them."""
 
     UNKNOWN = "unknown"
-    """The vendor would not say what is left: it is in no sum."""
+    """The vendor does not show the remaining value. No sum contains it."""
     USED_UP = "used up"
     EXPIRED = "expired"
-    """Its validity is over. Whether the law still lets the customer claim it is not for a program to say."""
+    """Its validity has ended. Whether the customer can still claim it is a question of law."""
     INACTIVE = "inactive"
-    """It cannot be spent: never sold, or stopped. Only the shop knows which."""
+    """It cannot be spent: it was never sold, or it was deactivated. Only the shop knows which."""
     OUTSTANDING = "outstanding"
-    """It can be spent: what is left is owed."""
+    """It can be spent. Its remaining value is owed."""
 
 
 @attrs.frozen(kw_only=True)
 class Bucket:
-    """Vouchers that have all of these in common, and what is left on them together.
+    """The vouchers that have all of these properties in common.
 
     Attributes:
-        currency: their currency; None where not even that is known.
-        standing: whether it is owed.
-        expiry: the month of their expiry as ``2027-03`` in UTC, or `NO_END` or `NOT_STARTED`.
+        currency: the currency; None if it is not known.
+        standing: whether the value is owed.
+        expiry: the month of expiry in UTC as ``2027-03``, or `NO_END`, or `NOT_STARTED`.
         age: one of `AGES`, or `NO_AGE`.
     """
 
@@ -61,11 +61,11 @@ class Bucket:
 
 @attrs.frozen
 class BucketTotal:
-    """Some vouchers together.
+    """The sum of some vouchers.
 
     Attributes:
-        vouchers: how many.
-        money: what is left on them.
+        vouchers: how many they are.
+        money: their remaining value.
     """
 
     vouchers: int
@@ -77,14 +77,14 @@ class AccountLiability:
     """What one account owes.
 
     Attributes:
-        account: the account's name.
-        at: the moment it is told for, by the vendor's clock.
-        cells: how many vouchers there are of each kind, and what is left on them in minor units.
-        listing: what the vendor's list said of itself, where the vendor was read.
-        snapshot_at: when the snapshot was taken that this comes from; None where the vendor was read just now.
-        consistent: whether the list fitted together: False if vouchers may be missing or counted twice, None where the
-            vendor gives no total to compare with.
-        problems: what did not fit.
+        account: the name of the account.
+        at: the moment of the report, by the clock of the vendor.
+        cells: the number of vouchers in each bucket, and their remaining value in minor units.
+        listing: the report of the listing, if the vendor was read.
+        snapshot_at: when the snapshot was begun that this was read from; None if the vendor was read.
+        consistent: whether the list was complete: False if vouchers may be missing or counted twice, None if the vendor
+            gives no total to compare with.
+        problems: why the list may be incomplete.
     """
 
     account: str
@@ -102,20 +102,20 @@ class AccountLiability:
 
     @property
     def vouchers(self) -> int:
-        """How many vouchers there are."""
+        """The number of vouchers."""
         return sum(count for count, _ in self.cells.values())
 
     @property
     def unknown(self) -> int:
-        """How many vouchers are in no sum, because nobody would say what is left on them."""
+        """The number of vouchers whose remaining value is not known. No sum contains them."""
         return sum(count for cell, (count, _) in self.cells.items() if cell.standing is BalanceStatus.UNKNOWN)
 
     def sum(self, currency: str, standing: BalanceStatus) -> BucketTotal:
-        """Return the sum of a currency's vouchers of one standing."""
+        """Return the sum of the vouchers in one currency and status."""
         return _sum(currency, self._cells_of(currency, standing))
 
     def by(self, currency: str, standing: BalanceStatus, what: Callable[[Bucket], str]) -> dict[str, BucketTotal]:
-        """Return the sums of a currency's vouchers of one standing, by a trait of theirs."""
+        """Return the sums of the vouchers in one currency and status, by the label that `what` returns."""
         keys = dict.fromkeys(what(cell) for cell, _ in self._cells_of(currency, standing))
         return {
             key: _sum(currency, (total for total in self._cells_of(currency, standing) if what(total[0]) == key))
@@ -133,28 +133,28 @@ class Liability:
     """What several accounts owe.
 
     Attributes:
-        accounts: one by one.
+        accounts: what each account owes.
     """
 
     accounts: tuple[AccountLiability, ...]
 
     @property
     def currencies(self) -> tuple[str, ...]:
-        """All currencies, sorted. They are never added together."""
+        """All currencies, sorted. Amounts of different currencies are never added."""
         return tuple(sorted({currency for account in self.accounts for currency in account.currencies}))
 
     @property
     def inconsistent(self) -> tuple[AccountLiability, ...]:
-        """The accounts whose lists did not fit together."""
+        """The accounts whose lists may be incomplete."""
         return tuple(account for account in self.accounts if account.consistent is False)
 
     @property
     def unknown(self) -> int:
-        """How many vouchers are in no sum."""
+        """The number of vouchers whose remaining value is not known."""
         return sum(account.unknown for account in self.accounts)
 
     def total(self, currency: str, standing: BalanceStatus = BalanceStatus.OUTSTANDING) -> BucketTotal:
-        """Return the sum of a currency over all accounts."""
+        """Return the sum of all accounts in one currency."""
         sums = [account.sum(currency, standing) for account in self.accounts]
         return BucketTotal(
             sum(total.vouchers for total in sums), Money.from_minor(sum(total.money.minor for total in sums), currency)
@@ -162,10 +162,10 @@ class Liability:
 
 
 def read_liability(gateway: Gateway, accounts: Iterable[str]) -> Liability:
-    """Read what accounts owe from their vendors, one after the other. Only reads.
+    """Read what accounts owe from their vendors, one account after the other. Nothing is changed.
 
     Raises:
-        VoucherGatewayError: if one of them cannot be read to its end; there are no totals of a part.
+        VoucherGatewayError: if an account cannot be read completely. Totals of a part are not returned.
     """
     return Liability(tuple(_read(gateway, account) for account in accounts))
 
@@ -208,18 +208,18 @@ def _liability_of_snapshot(gateway: Gateway, snapshots: Snapshots, snapshot: Sna
 
 
 def _is_relative(gateway: Gateway, account: str) -> bool:
-    """Whether an account's vouchers get their end of validity only when they are activated."""
+    """Return whether the vouchers of an account get their end of validity only when they are activated."""
     return gateway.capabilities(account).expiry is Expiry.RELATIVE
 
 
 def tally(
     positions: Iterable[VoucherBalance], at: Callable[[], datetime], *, relative: bool
 ) -> dict[Bucket, tuple[int, int]]:
-    """Count positions.
+    """Return the number of vouchers in each bucket, and their remaining value in minor units.
 
     Args:
-        positions: of one account.
-        at: tells the moment for which they are judged, once the first of them is there.
+        positions: the balances of one account.
+        at: returns the moment of the report; it is called after each balance was read.
         relative: whether validity begins with activation.
     """
     cells: dict[Bucket, tuple[int, int]] = {}
@@ -231,7 +231,7 @@ def tally(
 
 
 def cell_of(position: VoucherBalance, at: datetime, *, relative: bool) -> Bucket:
-    """Return where a voucher is counted."""
+    """Return the bucket of a voucher."""
     return Bucket(
         currency=position.currency,
         standing=standing_of(position, at),
@@ -241,7 +241,7 @@ def cell_of(position: VoucherBalance, at: datetime, *, relative: bool) -> Bucket
 
 
 def standing_of(position: VoucherBalance, at: datetime) -> BalanceStatus:
-    """Return whether what is left on a voucher was owed at a moment."""
+    """Return whether the remaining value of a voucher was owed at a moment."""
     if position.remaining is None:
         return BalanceStatus.UNKNOWN
     if not position.remaining:

@@ -1,7 +1,7 @@
-"""What moved on one voucher between two readings of its balance.
+"""The movements of one voucher between two readings of its balance.
 
-A reading of many thousand vouchers takes minutes, and nobody knows at which moment of them a voucher's own turn came.
-So movements close to a reading are counted to the side on which the two balances agree with them.
+The reading of many thousand vouchers takes minutes. It is not known at which moment of them one voucher was read.
+Movements during a reading are therefore counted before or after it, as the two balances require.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from voucher_gateway.models.results import Movement
 from voucher_gateway.models.voucher import MovementKind
 
 MARGIN: Final = timedelta(seconds=3)
-"""How far a movement's time may be off: vendors show whole seconds, and their clock is known to a second."""
+"""The tolerance for the time of a movement: vendors show whole seconds, and their clock is known to a second."""
 
 _SIGNS: Final = {MovementKind.REDEMPTION: -1, MovementKind.REFUND: 1, MovementKind.TOP_UP: 1, MovementKind.UNKNOWN: 0}
 
 
 @attrs.frozen
 class ReadingPeriod:
-    """While a snapshot was taken.
+    """The time during which a snapshot was taken.
 
     Attributes:
-        began_at: its begin.
-        finished_at: its end.
+        began_at: the begin.
+        finished_at: the end.
     """
 
     began_at: datetime
@@ -41,13 +41,13 @@ class ReadingPeriod:
 
 @attrs.frozen
 class MovementSums:
-    """What movements came to, in minor units.
+    """The sums of movements, in minor units.
 
     Attributes:
-        redeemed: taken.
-        refunded: given back.
-        topped_up: added.
-        explained: whether they account for the whole change of the balance.
+        redeemed: the sum of redemptions.
+        refunded: the sum of refunds.
+        topped_up: the sum of top-ups.
+        explained: whether they explain the whole change of the balance.
     """
 
     redeemed: int = 0
@@ -57,26 +57,26 @@ class MovementSums:
 
     @property
     def net(self) -> int:
-        """What they change a balance by."""
+        """The change of the balance."""
         return self.refunded + self.topped_up - self.redeemed
 
 
 def sum_movements(
     movements: Sequence[Movement], opening: ReadingPeriod | None, closing: ReadingPeriod, change: int
 ) -> MovementSums:
-    """Return what moved between two readings.
+    """Return the sums of the movements between two readings.
 
     Args:
-        movements: the voucher's, in one currency; those without a time are left out unless there is no opening.
-        opening: the first reading; None where the voucher was not there yet.
-        closing: the second.
-        change: by how much the balance differs, in minor units.
+        movements: the movements of the voucher in one currency. Those without a time count only if there is no opening.
+        opening: the first reading; None if the voucher did not exist yet.
+        closing: the second reading.
+        change: the difference of the balances, in minor units.
     """
     placed = [movement for movement in movements if movement.created_at is not None or opening is None]
     placed.sort(key=lambda movement: movement.created_at or closing.began_at - MARGIN)
     times = [movement.created_at or closing.began_at - MARGIN for movement in placed]
-    starts = [0] if opening is None else _cuts(times, opening)
-    ends = _cuts(times, closing)
+    starts = [0] if opening is None else _possible_cuts(times, opening)
+    ends = _possible_cuts(times, closing)
     sums = [0]
     for entry in placed:
         sums.append(sums[-1] + balance_change(entry))
@@ -84,25 +84,25 @@ def sum_movements(
         for end in ends:
             if start <= end and sums[end] - sums[start] == change:
                 return _sums_by_kind(placed[start:end], explained=True)
-    # No cut fits: what was certainly between the two readings is told, and the rest stays unexplained.
+    # No cut fits: return what certainly lies between the two readings. The rest is not explained.
     return _sums_by_kind(placed[max(starts) : max(min(ends), max(starts))], explained=False)
 
 
 def balance_change(movement: Movement) -> int:
-    """Return what a movement changes the balance by, in minor units; nothing for a kind that is not known."""
+    """Return the change of the balance by a movement, in minor units; 0 for an unknown kind."""
     return _SIGNS[movement.kind] * movement.money.minor
 
 
-def _cuts(times: Sequence[datetime], span: ReadingPeriod) -> list[int]:
-    """Return how many movements a reading may have had before it, the likeliest number first.
+def _possible_cuts(times: Sequence[datetime], span: ReadingPeriod) -> list[int]:
+    """Return the numbers of movements that may lie before a reading, the most likely number first.
 
-    The same movements about the same reading give the same order, whether a period ends or begins with it, so that two
-    periods in a row count what is at their border once.
+    The order depends only on the movements and the reading, not on whether a period ends or begins with it. Two
+    consecutive periods therefore count a movement at their border once.
     """
-    surely = sum(time < span.began_at - MARGIN for time in times)
-    perhaps = sum(time <= span.finished_at + MARGIN for time in times)
+    fewest = sum(time < span.began_at - MARGIN for time in times)
+    most = sum(time <= span.finished_at + MARGIN for time in times)
     likely = sum(time <= span.finished_at for time in times)
-    return sorted(range(surely, perhaps + 1), key=lambda cut: abs(cut - likely))
+    return sorted(range(fewest, most + 1), key=lambda cut: abs(cut - likely))
 
 
 def _sums_by_kind(movements: Sequence[Movement], *, explained: bool) -> MovementSums:
@@ -121,9 +121,10 @@ _BATCH: Final = 500
 
 
 def overwrites(gateway: Gateway, account: str) -> Mapping[str, Sequence[Movement]]:
-    """Return by voucher what this journal's operations moved without leaving an entry at the vendor.
+    """Return the movements, by voucher, that our operations made by overwriting a value.
 
-    Empty for a vendor that keeps an entry of everything, and without a journal.
+    The history of the vendor does not contain them. The result is empty without a journal, and for a vendor that
+    records every operation.
     """
     journal, provider = gateway.journal, gateway.provider(account)
     unseen = {

@@ -1,4 +1,4 @@
-"""A roll-forward: how what was owed at one moment became what was owed at another."""
+"""A roll-forward: the change of what is owed between two moments, line by line."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ class Line(enum.StrEnum):
 
     OPENING = "opening"
     ISSUED = "issued"
-    """The initial value of vouchers that were not there before."""
+    """The initial value of new vouchers."""
     ACTIVATED = "activated"
-    """What was left on vouchers that could not be spent before, and can be now."""
+    """The remaining value of vouchers that could not be spent before and now can be."""
     VALID_AGAIN = "valid again"
-    """What was left on expired vouchers whose validity was extended."""
+    """The remaining value of expired vouchers whose validity was extended."""
     TOPPED_UP = "topped up"
     REDEEMED = "redeemed"
     REFUNDED = "refunded"
     EXPIRED = "expired"
-    """What was left on vouchers when their validity ended."""
+    """The remaining value of vouchers whose validity ended."""
     DEACTIVATED = "deactivated"
-    """What was left on vouchers that could be spent, and cannot be now."""
+    """The remaining value of vouchers that could be spent before and now cannot be."""
     DELETED = "deleted"
-    """What was left on vouchers that are gone at the vendor."""
+    """The remaining value of vouchers that were deleted at the vendor."""
     UNEXPLAINED = "unexplained"
-    """What neither the vendor's history nor the journal accounts for; may be negative."""
+    """The change that neither the history of the vendor nor the journal explains. It may be negative."""
     CLOSING = "closing"
 
     @property
     def sign(self) -> int:
-        """1 where the line adds to what is owed, -1 where it takes from it, 0 for the two balances."""
+        """1 if the line adds to what is owed, -1 if it reduces it, 0 for the two balances."""
         return _SIGNS.get(self, 1)
 
 
@@ -53,46 +53,46 @@ _SIGNS: Final = {
 
 @attrs.frozen
 class CurrencyRollForward:
-    """The roll-forward of one account's vouchers in one currency.
+    """The roll-forward of one account in one currency.
 
     Attributes:
         currency: the currency.
-        lines: an amount for each `Line`; only `Line.UNEXPLAINED` may be negative. Redemptions and whatever else takes
-            from what is owed are positive amounts, to be subtracted.
+        lines: an amount for each `Line`. Only `Line.UNEXPLAINED` may be negative. Redemptions and other lines that
+            reduce what is owed are positive amounts, to be subtracted.
 
     Raises:
-        ArithmeticError: if the lines do not lead from the opening to the closing balance, to the smallest unit.
+        ArithmeticError: if the lines do not add up exactly to the closing balance.
     """
 
     currency: str
     lines: Mapping[Line, Money] = attrs.field(hash=False)
 
     def __attrs_post_init__(self) -> None:
-        led_to = self.lines[Line.OPENING].minor + sum(line.sign * money.minor for line, money in self.lines.items())
-        if led_to != self.lines[Line.CLOSING].minor:
+        result = self.lines[Line.OPENING].minor + sum(line.sign * money.minor for line, money in self.lines.items())
+        if result != self.lines[Line.CLOSING].minor:
             raise ArithmeticError(
-                f"the roll-forward in {self.currency} leads to {led_to} and not to"
+                f"the roll-forward in {self.currency} adds up to {result}, not to"
                 f" {self.lines[Line.CLOSING].minor} minor units"
             )
 
     def balance_change(self, line: Line) -> Money:
-        """Return a line's amount as it is added: negative where it takes from what is owed."""
+        """Return the amount of a line as it is added: negative if it reduces what is owed."""
         return -self.lines[line] if line.sign < 0 and self.lines[line] else self.lines[line]
 
     @classmethod
     def of(cls, currency: str, minor: Mapping[Line, int]) -> CurrencyRollForward:
-        """Make it from whole minor units; a line that is missing is nothing."""
+        """Return the roll-forward of amounts in minor units. A missing line is zero."""
         return cls(currency, {line: Money.from_minor(minor.get(line, 0), currency) for line in Line})
 
 
 @attrs.frozen
 class Unexplained:
-    """A voucher whose balance changed for a reason that nobody wrote down.
+    """A voucher whose balance changed, and no record explains the change.
 
     Attributes:
-        voucher_id: the voucher.
-        money: how much more, or if negative less, is owed on it than the records say.
-        reason: a sentence.
+        voucher_id: the id of the voucher.
+        money: the unexplained change of what is owed on it; it may be negative.
+        reason: why it is not explained, in a sentence.
     """
 
     voucher_id: str
@@ -102,16 +102,16 @@ class Unexplained:
 
 @attrs.frozen(kw_only=True)
 class RollForward:
-    """How what an account owed changed between two snapshots.
+    """The change of what an account owed between two snapshots.
 
     Attributes:
-        account: the account's name.
-        opening: the snapshot that it begins with.
-        closing: the snapshot that it ends with.
-        rolls: one for each currency, sorted; amounts of two currencies are never added.
-        unexplained: vouchers behind the unexplained line, at most `MOST_NAMED`, those that came first by their ids.
-        unexplained_count: how many there are in all.
-        unreadable: how many vouchers' histories were needed and could not be had whole.
+        account: the name of the account.
+        opening: the first snapshot.
+        closing: the second snapshot.
+        rolls: the roll-forward of each currency, sorted. Amounts of different currencies are never added.
+        unexplained: the vouchers of the unexplained line, in the order of their ids; at most `MOST_NAMED`.
+        unexplained_count: the number of all unexplained vouchers.
+        unreadable: the number of vouchers whose history was needed and could not be read completely.
     """
 
     account: str
@@ -124,14 +124,14 @@ class RollForward:
 
     @property
     def inconsistent(self) -> tuple[Snapshot, ...]:
-        """Those of the two snapshots whose lists did not fit together."""
+        """The snapshots, of the two, whose lists may be incomplete."""
         return tuple(side for side in (self.opening, self.closing) if side.consistent is False)
 
     @property
     def silent(self) -> tuple[Snapshot, ...]:
-        """Those of the two snapshots that have vouchers in no sum."""
+        """The snapshots, of the two, that have vouchers of unknown value."""
         return tuple(side for side in (self.opening, self.closing) if side.unknown)
 
 
 MOST_NAMED: Final = 100
-"""So many unexplained vouchers are named one by one; all of them are in the sum."""
+"""The largest number of unexplained vouchers that a report lists. The sum contains all of them."""

@@ -1,4 +1,4 @@
-"""Makes roll-forwards: two snapshots side by side, and the vendor's history of every voucher that changed."""
+"""Builds roll-forwards from two snapshots and the history of every voucher that changed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from voucher_gateway.reports.snapshots import Snapshot, Snapshots, to_second
 
 @attrs.frozen
 class _BalancePair:
-    """One voucher in both snapshots; None where it is not in one of them."""
+    """One voucher in both snapshots; None if a snapshot does not have it."""
 
     before: VoucherBalance | None
     after: VoucherBalance | None
@@ -43,7 +43,7 @@ class _BalancePair:
 
 @attrs.frozen
 class _VoucherLines:
-    """What one voucher adds to the lines of one currency."""
+    """The amounts that one voucher adds to the lines of one currency."""
 
     voucher_id: str
     currency: str
@@ -55,31 +55,31 @@ class _VoucherLines:
 def roll_forward(
     gateway: Gateway, snapshots: Snapshots, opening: Snapshot, closing: Snapshot, *, every_history: bool = False
 ) -> RollForward:
-    """Explain how what an account owed changed between two of its snapshots.
+    """Return the roll-forward between two snapshots of an account.
 
-    The vendor is asked for the histories of the vouchers whose balance changed or that it says it touched, eight side
-    by side, and for the vouchers that vanished. A redemption that was given back whole is seen only if the vendor
-    changes `updated_at` with it, as `local` does and no other one documents; else it is in neither line. Memory holds
-    the sums, some hundred vouchers, and what the journal says of overwritten values.
+    The vendor is asked for the history of each voucher whose balance or `updated_at` changed, with eight threads, and
+    for each voucher that is missing in the second snapshot. A redemption that was refunded completely is seen only if
+    the vendor changes `updated_at` then. `local` does; other vendors do not document it. Otherwise neither line
+    contains it. Memory holds the sums, some hundred vouchers, and the overwritten values of the journal.
 
     Args:
         gateway: has the account.
-        snapshots: hold both snapshots.
-        opening: the earlier one.
-        closing: the later one.
-        every_history: whether to ask for the history of every voucher, so that no movement can be missed.
+        snapshots: the database that holds both snapshots.
+        opening: the earlier snapshot.
+        closing: the later snapshot.
+        every_history: whether to read the history of every voucher, so that no movement is missed.
 
     Raises:
-        InvalidRequest: unless both are finished, of one account at one vendor, and in this order.
-        VoucherGatewayError: if the vendor cannot be asked.
+        InvalidRequest: unless both are complete, of one account at one vendor, and in this order.
+        VoucherGatewayError: if the vendor cannot be read.
     """
     _check(opening, closing)
-    work = _RollForwardBuilder(gateway, opening, closing, every_history=every_history)
+    builder = _RollForwardBuilder(gateway, opening, closing, every_history=every_history)
     sums: dict[str, Counter[Line]] = defaultdict(Counter)
     unexplained: list[Unexplained] = []
     count = unreadable = 0
-    changes = _side_by_side(snapshots.positions(opening), snapshots.positions(closing))
-    for part in (part for parts in ordered_map(work.parts, changes, WORKERS) for part in parts):
+    pairs = _pair_balances(snapshots.positions(opening), snapshots.positions(closing))
+    for part in (part for parts in ordered_map(builder.lines_of_voucher, pairs, WORKERS) for part in parts):
         sums[part.currency].update(part.lines)
         unreadable += part.unreadable
         if missing := part.lines.get(Line.UNEXPLAINED, 0):
@@ -106,7 +106,7 @@ def recall_roll_forward(
     *,
     every_history: bool = False,
 ) -> RollForward:
-    """Explain the change between the newest complete snapshots that had begun at two moments.
+    """Return the roll-forward between the newest complete snapshots that had begun at two moments.
 
     Args:
         gateway: has the account.
@@ -134,7 +134,7 @@ def recall_roll_forward(
 
 def _check(opening: Snapshot, closing: Snapshot) -> None:
     if opening.finished_at is None or closing.finished_at is None:
-        rule = "two finished snapshots"
+        rule = "two complete snapshots"
     elif (opening.account, opening.provider, opening.host) != (closing.account, closing.provider, closing.host):
         rule = "two snapshots of one account at one vendor"
     elif opening.id >= closing.id or opening.began_at - closing.began_at > MARGIN:
@@ -144,8 +144,8 @@ def _check(opening: Snapshot, closing: Snapshot) -> None:
     raise InvalidRequest(f"a roll-forward needs {rule}", field="snapshots", rule=rule)
 
 
-def _side_by_side(before: Iterator[VoucherBalance], after: Iterator[VoucherBalance]) -> Iterator[_BalancePair]:
-    """Walk two snapshots at once; both come in the order of the ids."""
+def _pair_balances(before: Iterator[VoucherBalance], after: Iterator[VoucherBalance]) -> Iterator[_BalancePair]:
+    """Yield the vouchers of two snapshots in pairs. Both snapshots are in the order of the ids."""
     left, right = next(before, None), next(after, None)
     while left is not None or right is not None:
         if right is None or (left is not None and left.id < right.id):
@@ -160,7 +160,7 @@ def _side_by_side(before: Iterator[VoucherBalance], after: Iterator[VoucherBalan
 
 
 class _RollForwardBuilder:
-    """What is known for all vouchers of one roll-forward. `parts` may run on several threads."""
+    """Computes the lines of each voucher. Several threads may call `lines_of_voucher`."""
 
     def __init__(self, gateway: Gateway, opening: Snapshot, closing: Snapshot, *, every_history: bool) -> None:
         assert opening.finished_at is not None
@@ -173,17 +173,17 @@ class _RollForwardBuilder:
         self._overwrites = overwrites(gateway, closing.account)
         self._has_history = gateway.capabilities(closing.account).of(Operation.HISTORY).available
 
-    def parts(self, change: _BalancePair) -> list[_VoucherLines]:
-        """Return what one voucher adds to the lines."""
+    def lines_of_voucher(self, change: _BalancePair) -> list[_VoucherLines]:
+        """Return the amounts that one voucher adds to the lines, by currency."""
         before, after = change.before, change.after
         if (before is not None and before.remaining is None) or (after is not None and after.remaining is None):
-            return self._unknown(change)
+            return self._unknown_lines(change)
         if after is None:
             assert before is not None
             return self._deleted_lines(before)
         if before is not None and before.currency != after.currency:
             reason = "the vendor shows it in another currency than before"
-            return self._sudden(before, None, reason) + self._sudden(None, after, reason)
+            return self._unexplained_lines(before, None, reason) + self._unexplained_lines(None, after, reason)
         return self._explained_lines(before, after)
 
     def _owed(self, before: VoucherBalance | None, after: VoucherBalance | None) -> tuple[int, int]:
@@ -197,8 +197,10 @@ class _RollForwardBuilder:
             else 0,
         )
 
-    def _sudden(self, before: VoucherBalance | None, after: VoucherBalance | None, reason: str) -> list[_VoucherLines]:
-        """Return the part of a voucher whose change nothing explains."""
+    def _unexplained_lines(
+        self, before: VoucherBalance | None, after: VoucherBalance | None, reason: str
+    ) -> list[_VoucherLines]:
+        """Return the lines of a voucher whose change is not explained."""
         known = after or before
         if known is None or known.currency is None:
             return []
@@ -206,12 +208,12 @@ class _RollForwardBuilder:
         lines = {Line.OPENING: opening, Line.UNEXPLAINED: closing - opening, Line.CLOSING: closing}
         return [_VoucherLines(known.id, known.currency, lines, reason)]
 
-    def _unknown(self, change: _BalancePair) -> list[_VoucherLines]:
+    def _unknown_lines(self, change: _BalancePair) -> list[_VoucherLines]:
         before, after = change.before, change.after
-        reason = "the vendor would not say what is left on it at one of the two moments"
+        reason = "the vendor did not show its remaining value at one of the two moments"
         if before is not None and after is not None and before.currency != after.currency:
-            return self._sudden(before, None, reason) + self._sudden(None, after, reason)
-        return self._sudden(before, after, reason)
+            return self._unexplained_lines(before, None, reason) + self._unexplained_lines(None, after, reason)
+        return self._unexplained_lines(before, after, reason)
 
     def _deleted_lines(self, before: VoucherBalance) -> list[_VoucherLines]:
         opening, _ = self._owed(before, None)
@@ -224,18 +226,18 @@ class _RollForwardBuilder:
             lines = {Line.OPENING: opening, Line.DELETED: opening}
             return [_VoucherLines(before.id, before.currency, lines)]
         except (Declined, MalformedResponse, UnsupportedOperation):
-            reason = "it is not in the second snapshot, and the vendor does not say whether it is still there"
+            reason = "it is not in the second snapshot, and the vendor does not show whether it still exists"
         else:
-            reason = "it is not in the second snapshot, but still there at the vendor"
-        return self._sudden(before, None, reason)
+            reason = "it is not in the second snapshot, but still exists at the vendor"
+        return self._unexplained_lines(before, None, reason)
 
     def _explained_lines(self, before: VoucherBalance | None, after: VoucherBalance) -> list[_VoucherLines]:
         assert after.remaining is not None
         assert after.currency is not None
-        # What was written after the second reading is not in it.
+        # A value that was overwritten after the second reading is not in it.
         written = [overwrite for overwrite in self._overwrites.get(after.id, ()) if self._is_before_closing(overwrite)]
         if before is None and after.created_at is not None and after.created_at < self._opening.began_at - MARGIN:
-            return self._sudden(None, after, "it is older than the first snapshot, but not in it")
+            return self._unexplained_lines(None, after, "it is older than the first snapshot, but is not in it")
         worth_before = _initial(after, written) if before is None else _remaining(before)
         change = after.remaining.minor - worth_before
         took_part = self._every_history or change != 0 or _has_vendor_change(before, after) or bool(written)
@@ -265,8 +267,8 @@ class _RollForwardBuilder:
             if after.is_expired(self._closing.began_at):
                 lines[Line.EXPIRED] = worth_after
                 return lines
-            return {}  # made and never sold, as far as anybody can see: nobody is owed anything
-        # What came or went because the voucher became spendable, or stopped being so.
+            return {}  # created and never sold, as far as the records show: nothing is owed
+        # The amount that was added or removed because the voucher became spendable or unspendable.
         turn = closing - opening - sum(line.sign * minor for line, minor in lines.items())
         if turn > 0:
             assert before is not None
@@ -279,7 +281,7 @@ class _RollForwardBuilder:
         return movement.created_at is not None and movement.created_at <= self._closing.finished_at
 
     def _movements(self, id: str, currency: str, written: Sequence[Movement]) -> tuple[Sequence[Movement], bool]:
-        """Return all movements of a voucher that anybody wrote down, and whether the vendor told all that it has."""
+        """Return all recorded movements of a voucher, and whether the history of the vendor is complete."""
         history = self._history(id)
         listed = () if history is None else history.movements
         mine = [entry for entry in (*listed, *written) if entry.money.currency == currency]
@@ -300,10 +302,9 @@ def _remaining(position: VoucherBalance) -> int:
 
 
 def _initial(position: VoucherBalance, written: Sequence[Movement]) -> int:
-    """Return a new voucher's value at its making, in minor units.
+    """Return the value of a new voucher at its creation, in minor units.
 
-    Where values are overwritten the face value goes along with what is left, so that what was written is taken back
-    out of it.
+    If values are overwritten, the initial value is overwritten as well. Overwritten amounts are therefore subtracted.
     """
     assert position.remaining is not None
     if position.initial is None or position.initial.currency != position.remaining.currency:
@@ -312,7 +313,7 @@ def _initial(position: VoucherBalance, written: Sequence[Movement]) -> int:
 
 
 def _has_vendor_change(before: VoucherBalance | None, after: VoucherBalance) -> bool:
-    """Whether the vendor says that it changed a voucher, though the balance may be what it was."""
+    """Return whether the vendor has changed a voucher. Its balance may still be the same."""
     if before is None:
         return after.updated_at is not None and after.updated_at != after.created_at
     return after.updated_at is not None and after.updated_at != before.updated_at
@@ -326,5 +327,5 @@ def _reason(move: MovementSums, movements: Sequence[Movement], *, whole: bool) -
     if move.explained:
         return ""
     if not whole:
-        return "its history could not be read to the end"
-    return "its history does not account for it" if movements else "its history shows nothing of it"
+        return "its history could not be read completely"
+    return "its history does not explain the change" if movements else "its history has no movement for the change"

@@ -1,4 +1,4 @@
-"""The tables of snapshots. They are many rows, so instants are whole microseconds since 1970; amounts decimal text."""
+"""The tables of snapshots. To save space, instants are whole microseconds since 1970. Amounts are decimal text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ metadata: Final = MetaData(
     }
 )
 
-# Sorted by the bytes of UTF-8 in every database, which is how Python sorts: two snapshots are walked side by side.
+# Every database sorts the ids by the bytes of UTF-8, as Python does: two snapshots are read in the same order.
 _ID: Final = String(255).with_variant(String(255, collation="C"), "postgresql")
 
 snapshots: Final = Table(
@@ -27,10 +27,10 @@ snapshots: Final = Table(
     Column("account", String(64), nullable=False),
     Column("provider", String(64), nullable=False),
     Column("host", String(255), nullable=False),
-    # The process that takes it; once that is dead, an unfinished one is rubbish.
+    # The process that takes the snapshot. If the process is dead, an incomplete snapshot can be deleted.
     Column("owner", String(32), nullable=False),
     Column("began_at", BigInteger, nullable=False),
-    # NULL until all of it is there.
+    # NULL until the snapshot is complete.
     Column("finished_at", BigInteger),
     Column("vouchers", Integer),
     Column("unknown", Integer),
@@ -48,12 +48,12 @@ balances: Final = Table(
     Column("currency", String(3)),
     Column("initial", String(32)),
     Column("remaining", String(32)),
-    # The first letter of the status; NULL where the vendor has none.
+    # The first letter of the status; NULL if the vendor has none.
     Column("status", String(1)),
     Column("valid_until", BigInteger),
     Column("created_at", BigInteger),
     Column("updated_at", BigInteger),
-    # The rows lie in the order of their key, which is then stored once.
+    # The rows are stored in the order of their key, which is then stored once.
     sqlite_with_rowid=False,
 )
 
@@ -64,4 +64,4 @@ SNAPSHOTS: Final = Schema(
     version_table="voucher_gateway_snapshots_version",
     metadata=metadata,
 )
-"""The tables of snapshots; they usually share the journal's database."""
+"""The tables of snapshots. They are usually in the database of the journal."""

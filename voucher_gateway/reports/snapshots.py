@@ -1,4 +1,4 @@
-"""Snapshots: the balances of all of an account's vouchers at one moment, kept in a database. No codes."""
+"""Snapshots: the balances of all vouchers of an account at one moment, in a database. They have no codes."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ _STATUS_OF: Final = {letter: status for status, letter in _STATUS.items()}
 
 @attrs.frozen(kw_only=True)
 class Snapshot:
-    """One snapshot of one account. Its moments are by the vendor's clock.
+    """One snapshot of one account. Its instants are by the clock of the vendor.
 
     Attributes:
         id: its number.
-        account: the account's name.
-        provider: the provider's name.
-        host: the vendor's host.
-        began_at: when reading began; balances are of that moment or, for what moved meanwhile, up to `finished_at`.
-        finished_at: when it ended; None for one that was not finished, which no report uses.
-        vouchers: how many vouchers it has.
-        unknown: how many of them would not tell what is left.
-        consistent: whether the vendor's list fitted together; None where it gives no total.
-        problems: what did not fit.
+        account: the name of the account.
+        provider: the name of the provider.
+        host: the host of the vendor.
+        began_at: when the reading began. A balance is of this moment or later, up to `finished_at`.
+        finished_at: when the reading ended; None for an incomplete snapshot, which no report uses.
+        vouchers: the number of vouchers.
+        unknown: the number of vouchers whose remaining value is not known.
+        consistent: whether the list was complete; None if the vendor gives no total to compare with.
+        problems: why the list may be incomplete.
     """
 
     id: int
@@ -70,10 +70,10 @@ class Snapshots:
     """The snapshots in a database.
 
     Args:
-        url: ``sqlite:///PATH`` or ``postgresql://...``; usually the journal's.
+        url: ``sqlite:///PATH`` or ``postgresql://...``; usually that of the journal.
 
     Raises:
-        ConfigurationError: if the URL is none of these.
+        ConfigurationError: if the URL is of another form.
         DatabaseUnavailable: if it cannot be opened.
     """
 
@@ -93,20 +93,20 @@ class Snapshots:
     # --- taking ---
 
     def take(self, gateway: Gateway, account: str) -> Snapshot:
-        """Read all of an account's balances and keep them.
+        """Read all balances of an account and store them as a snapshot.
 
-        What another process left unfinished, because it was killed, is removed.
+        Incomplete snapshots of processes that were killed are removed.
 
         Raises:
-            VoucherGatewayError: if the vendor cannot be read to the end, or the database does not keep it. Nothing of
-                the attempt is kept then.
+            VoucherGatewayError: if the vendor cannot be read completely, or the database cannot be written. Nothing is
+                stored then.
         """
         reading = BalanceReader(gateway, account)
         number = self._begin(gateway, reading)
         try:
             snapshot = self._write_positions(number, reading)
         except BaseException:
-            # What cannot be removed now stays unfinished, is used by no report, and goes with the next one.
+            # If it cannot be removed now, it stays incomplete. No report uses it, and the next snapshot removes it.
             with suppress(DatabaseUnavailable):
                 self._remove(number)
             log.warning("snapshot %d of account %s is not complete, and is not kept", number, account)
@@ -144,7 +144,7 @@ class Snapshots:
         count = unknown = 0
         for batch in _batches(reading):
             rows = [_row(number, position) for position in batch]
-            # A commit for each batch: a shop's own operations, which share the database, wait for no more than one.
+            # A commit for each batch: operations of the shop, which share the database, wait for one batch at most.
             with self._database.write() as connection:
                 connection.execute(sa.insert(balances), rows)
             count += len(batch)
@@ -172,11 +172,11 @@ class Snapshots:
             _delete(connection, number)
 
     def prune(self, account: str, *, keep_days: int) -> int:
-        """Remove an account's older snapshots and return how many.
+        """Remove the older snapshots of an account, and return their number.
 
         Args:
-            account: the account's name.
-            keep_days: how many days before the newest finished one are kept; that one always is.
+            account: the name of the account.
+            keep_days: the snapshots of so many days before the newest complete one are kept, as is that one.
         """
         newest = self.latest(account)
         if newest is None:
@@ -194,7 +194,7 @@ class Snapshots:
     # --- reading ---
 
     def latest(self, account: str, at: datetime | None = None) -> Snapshot | None:
-        """Return the newest finished snapshot of an account; with a moment, the newest that had begun by then."""
+        """Return the newest complete snapshot of an account: of all, or of those that had begun at a moment."""
         query = (
             sa.select(snapshots)
             .where(snapshots.c.account == account, snapshots.c.finished_at.is_not(None))
@@ -230,12 +230,12 @@ class Snapshots:
         return f"it has those of {', '.join(moments[:_MOST_LISTED])}{later}"
 
     def list_incomplete(self, account: str) -> list[Snapshot]:
-        """Return the snapshots of an account that are being taken, or whose process died while taking them."""
+        """Return the incomplete snapshots of an account: they are being taken, or their process died."""
         with self._database.read() as connection:
             return [_snapshot(row) for row in _rows(connection, _select_incomplete(account))]
 
     def list_complete(self, account: str) -> list[Snapshot]:
-        """Return the finished snapshots of an account, the oldest first."""
+        """Return the complete snapshots of an account, the oldest first."""
         query = (
             sa.select(snapshots)
             .where(snapshots.c.account == account, snapshots.c.finished_at.is_not(None))
@@ -245,7 +245,7 @@ class Snapshots:
             return [_snapshot(row) for row in _rows(connection, query)]
 
     def positions(self, snapshot: Snapshot) -> Iterator[VoucherBalance]:
-        """Yield what a snapshot holds, in the order of the vouchers' ids; memory holds a thousand at a time."""
+        """Yield the balances of a snapshot, in the order of the ids. Memory holds a thousand at a time."""
         query = (
             sa.select(balances)
             .where(balances.c.snapshot_id == snapshot.id, balances.c.voucher_id > sa.bindparam("after"))

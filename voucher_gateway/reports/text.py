@@ -22,7 +22,7 @@ from voucher_gateway.reports.roll_forward import MOST_NAMED, CurrencyRollForward
 from voucher_gateway.reports.snapshots import Snapshot, to_second
 
 MOST_ACCOUNTS: Final = 6
-"""With more accounts than this a table of months or ages tells their sum alone: it would not fit on paper."""
+"""With more accounts, a table of months or ages has only their sum: the columns would not fit on paper."""
 
 ALWAYS: Final = frozenset(
     {
@@ -36,11 +36,11 @@ ALWAYS: Final = frozenset(
         Line.CLOSING,
     }
 )
-"""The lines that are told even where they are nothing."""
+"""The lines that are printed even if they are zero."""
 
 
 def liability_tables(liability: Liability) -> list[Table]:
-    """Return the tables of what is owed: by account, and for each currency by month of expiry and by age."""
+    """Return the tables of a liability: by account, and for each currency by month of expiry and by age."""
     tables = [_by_account(liability)]
     for currency in liability.currencies:
         tables += currency_tables(liability, currency)
@@ -61,19 +61,19 @@ def currency_tables(liability: Liability, currency: str) -> list[Table]:
 def bucket_labels(
     liability: Liability, currency: str, standing: BalanceStatus, what: Callable[[Bucket], str]
 ) -> list[str]:
-    """Return all months of expiry or ages of a currency, in the order in which people expect them."""
+    """Return the months of expiry or the ages of a currency, in order of time."""
     labels = {trait for account in liability.accounts for trait in account.by(currency, standing, what)}
     order = [*AGES, NO_AGE] if what is age_of else [*sorted(labels - {NO_END, NOT_STARTED}), NO_END, NOT_STARTED]
     return [trait for trait in order if trait in labels]
 
 
 def expiry_of(cell: Bucket) -> str:
-    """Return the month of expiry."""
+    """Return the month of expiry of a bucket."""
     return cell.expiry
 
 
 def age_of(cell: Bucket) -> str:
-    """Return the age."""
+    """Return the age of a bucket."""
     return cell.age
 
 
@@ -104,8 +104,8 @@ def _by_account(liability: Liability) -> Table:
         rows=tuple(rows),
         total=total,
         note=(
-            "Outstanding is what can be spent. Inactive vouchers cannot be spent, sold or not; expired ones are past"
-            " their validity. Neither is in the outstanding sum. Currencies are never added together."
+            "Outstanding value can be spent. Inactive vouchers cannot be spent, and the validity of expired ones has"
+            " ended: the outstanding sum contains neither. Amounts of different currencies are never added."
         ),
     )
 
@@ -156,7 +156,7 @@ def _add_sums(sums: Sequence[BucketTotal], currency: str) -> BucketTotal:
 
 
 def roll_tables(roll: RollForward) -> list[Table]:
-    """Return the tables of a roll-forward: one for each currency, and the vouchers that nothing explains."""
+    """Return the tables of a roll-forward: one for each currency, and the unexplained vouchers."""
     tables = [roll_table(roll, currency_roll) for currency_roll in roll.rolls]
     if roll.unexplained:
         tables.append(table_of_unexplained(roll))
@@ -164,7 +164,7 @@ def roll_tables(roll: RollForward) -> list[Table]:
 
 
 def roll_table(roll: RollForward, currency_roll: CurrencyRollForward) -> Table:
-    """Return the lines of one currency as they are added up."""
+    """Return the table of one currency: its lines, and the closing balance as the total."""
     return Table(
         title=f"{roll.account}: roll-forward in {currency_roll.currency}",
         columns=(Column(""), Column(currency_roll.currency, numeric=True)),
@@ -178,50 +178,52 @@ def roll_table(roll: RollForward, currency_roll: CurrencyRollForward) -> Table:
 
 
 def table_of_unexplained(roll: RollForward) -> Table:
-    """Return the vouchers whose change nothing explains."""
+    """Return the table of the unexplained vouchers."""
     return Table(
         title=f"{roll.account}: not explained",
-        columns=(Column("voucher"), Column("amount", numeric=True), Column("why")),
+        columns=(Column("voucher"), Column("amount", numeric=True), Column("reason")),
         rows=tuple((change.voucher_id, str(change.money), change.reason) for change in roll.unexplained),
     )
 
 
 def lines_of(roll: CurrencyRollForward) -> list[Line]:
-    """Return the lines that are told of a currency."""
+    """Return the lines to print of a currency."""
     return [line for line in Line if line in ALWAYS or roll.lines[line]]
 
 
 def amount(money: Money) -> str:
-    """Return an amount without its currency, which stands at the head."""
+    """Return an amount without its currency, which is in the heading of the column."""
     return f"{money.amount:f}"
 
 
 def liability_warnings(liability: Liability) -> list[str]:
-    """Return why the numbers may be wrong; empty where nothing speaks against them."""
+    """Return why the numbers of a liability may be wrong; empty if nothing was noticed."""
     return [sentence for account in liability.accounts for sentence in _account_warnings(account)]
 
 
 def liability_notes(liability: Liability) -> list[str]:
-    """Return where the numbers come from, as far as that is worth a sentence."""
+    """Return the sources of the numbers, in sentences."""
     notes = []
     for account in liability.accounts:
         if account.snapshot_at is not None:
-            notes.append(f"{account.account}: from the snapshot that was begun at {to_second(account.snapshot_at)}.")
+            notes.append(f"{account.account}: from the snapshot of {to_second(account.snapshot_at)}.")
         if account.consistent is None:
             notes.append(
-                f"{account.account}: the vendor gives no total, so nothing proves that every voucher was listed."
+                f"{account.account}: the vendor gives no total, so it is not proved that every voucher was listed."
             )
     return notes
 
 
 def roll_warnings(roll: RollForward) -> list[str]:
-    """Return why a roll-forward may be wrong, or is not whole."""
+    """Return why a roll-forward may be wrong or incomplete."""
     sentences = [
         list_changed_warning(f"{roll.account}: the snapshot of {to_second(account.began_at)}", account.problems)
         for account in roll.inconsistent
     ]
     sentences += [
-        _silent(f"{roll.account}: when the snapshot of {to_second(account.began_at)} was taken", account.unknown or 0)
+        _unknown_value_warning(
+            f"{roll.account}: when the snapshot of {to_second(account.began_at)} was taken", account.unknown or 0
+        )
         for account in roll.silent
     ]
     if roll.unexplained_count:
@@ -229,29 +231,32 @@ def roll_warnings(roll: RollForward) -> list[str]:
         suffix = f"; the first {MOST_NAMED} are named" if roll.unexplained_count > MOST_NAMED else ""
         sentences.append(f"{roll.account}: the records do not explain the change of {vouchers}{suffix}.")
     if roll.unreadable:
-        sentences.append(f"{roll.account}: the history of {_vouchers(roll.unreadable)} could not be read whole.")
+        sentences.append(f"{roll.account}: the history of {_vouchers(roll.unreadable)} could not be read completely.")
     return sentences
 
 
 def incomplete_snapshot_notes(unfinished: Iterable[Snapshot]) -> list[str]:
-    """Return what is to be said of snapshots that are not finished."""
+    """Return a sentence for each incomplete snapshot."""
     return [
-        f"{snapshot.account}: a snapshot begun at {to_second(snapshot.began_at)} is not finished, and not used."
+        f"{snapshot.account}: the snapshot of {to_second(snapshot.began_at)} is not complete, and is not used."
         for snapshot in unfinished
     ]
 
 
 def snapshot_warnings(snapshot: Snapshot) -> list[str]:
-    """Return why a snapshot that was just taken may be wrong."""
+    """Return why a new snapshot may be wrong."""
     sentences = [list_changed_warning(snapshot.account, snapshot.problems)] if snapshot.consistent is False else []
-    return [*sentences, *([_silent(f"{snapshot.account}:", snapshot.unknown)] if snapshot.unknown else [])]
+    return [
+        *sentences,
+        *([_unknown_value_warning(f"{snapshot.account}:", snapshot.unknown)] if snapshot.unknown else []),
+    ]
 
 
 def list_changed_warning(what: str, problems: Iterable[str]) -> str:
-    """Return the sentence about a list that did not fit together."""
+    """Return the sentence about a list that changed while it was read."""
     return (
         f"{what}: the list changed while it was read ({'; '.join(problems)}). Vouchers may be missing or counted"
-        " twice: read it again when less is going on."
+        " twice. Read it again when fewer vouchers change."
     )
 
 
@@ -259,11 +264,11 @@ def _account_warnings(liability: AccountLiability) -> Iterator[str]:
     if liability.consistent is False:
         yield list_changed_warning(liability.account, liability.problems)
     if liability.unknown:
-        yield _silent(f"{liability.account}:", liability.unknown)
+        yield _unknown_value_warning(f"{liability.account}:", liability.unknown)
 
 
-def _silent(beginning: str, unknown: int) -> str:
-    return f"{beginning} the vendor would not say what is left on {_vouchers(unknown)}; no sum has them."
+def _unknown_value_warning(beginning: str, unknown: int) -> str:
+    return f"{beginning} the vendor did not show the remaining value of {_vouchers(unknown)}, which no sum contains."
 
 
 def _vouchers(count: int) -> str:

@@ -78,11 +78,11 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
     lines = caught.value.message.splitlines()
     assert len(lines) == 8
     for part in (
-        "loses: is no key here; did you mean losses?",
+        "loses: is not a key of a policy; did you mean losses?",
         "losses: holds an unknown name; did you mean sku?",
-        "accept: must be a list of names",
+        "accept: must be an array of strings",
         "retire: must be one of keep-frozen, expire, empty, delete, leave",
-        "vouchers.inactiv: is no key here; did you mean inactive?",
+        "vouchers.inactiv: is not a key of a policy; did you mean inactive?",
         "vouchers.unreadable: must be one of skip, refuse",
         "vouchers.empty: must be one of carry, skip, refuse",
         "codes: must be a table, not an integer",

@@ -1,17 +1,16 @@
-"""What a plan says: of the whole, and of each voucher.
+"""The objects of a plan: its header, and one object for each voucher.
 
-A plan is a file of JSON lines: a header, one line a voucher, and a footer with the totals and the SHA-256 of all bytes
-before it. `voucher_gateway.migration.plan.plan_file` writes and reads it, and
-`voucher_gateway.migration.plan.totals` sums it up.
+A plan is a file of JSON lines: a header, one line for each voucher, the totals, and the SHA-256 of all bytes before it.
+`voucher_gateway.migration.plan.plan_file` writes and reads it. `voucher_gateway.migration.plan.totals` adds it up.
 
-For whoever carries a plan out:
+Rules for code that runs a plan:
 
-- The steps hold for all vouchers, with two exceptions. One that is inactive at the source is neither frozen nor thawed.
-  One whose `Destination.active` is not True is not activated.
-- Where the source is retired without being frozen first, a customer may spend between the re-reading and the retiring:
-  what is left has to be read once more after it.
-- A carried voucher leaves out at the target what its losses name; everything else that it has goes along.
-- `voucher_gateway.migration.plan.losses.unaccepted` names what has to be accepted before anything is done.
+- The steps apply to all vouchers, with two exceptions. A voucher that is inactive at the source is not frozen. A
+  voucher whose `Destination.active` is not True is not activated.
+- If the source is retired without a freeze before, a customer may spend between the re-reading and the retirement. The
+  remaining value has to be read again after the retirement.
+- A carried voucher has the same fields at the target, except those that its losses name.
+- `voucher_gateway.migration.plan.losses.find_unaccepted_risks` names the risks to accept before a run begins.
 """
 
 from __future__ import annotations
@@ -27,37 +26,37 @@ from voucher_gateway.money import Money
 
 
 class Step(enum.StrEnum):
-    """One step of moving one voucher; a plan has them in the order in which they are taken."""
+    """One step of the move of a voucher. A plan has the steps in the order in which they are run."""
 
     FREEZE = "freeze"
-    """Stop the source voucher from being spent, where that can be undone."""
+    """Deactivate the source voucher, if the vendor can activate it again."""
     REREAD = "re-read"
     """Read the source voucher again, with its secrets."""
     CREATE = "create"
-    """Issue it at the target; inactive where `ACTIVATE` follows, as `Destination.active` says otherwise."""
+    """Issue the voucher at the target: inactive if `ACTIVATE` follows, otherwise as `Destination.active` says."""
     CONFIRM = "confirm"
-    """Read it back at the target."""
+    """Read the voucher at the target and compare it."""
     RETIRE = "retire"
-    """Make the source voucher unspendable for good."""
+    """Make the source voucher permanently unspendable."""
     ACTIVATE = "activate"
     """Make the target voucher spendable."""
 
 
 class Action(enum.StrEnum):
-    """What is to become of one voucher."""
+    """What a run does with a voucher."""
 
     CARRY = "carry"
     SKIP = "skip"
-    """It stays where it is, because the policy says so."""
+    """It stays at the source, as the policy says."""
     REFUSE = "refuse"
-    """It stays where it is, because the policy does not say what to do; the reasons are given."""
+    """It stays at the source, because the policy does not provide for it; the plan gives the reasons."""
 
 
 class Kind(enum.StrEnum):
-    """What a voucher is at the source, as far as the policy tells them apart. The first that fits."""
+    """What a voucher is at the source. If several kinds apply, it is the first of them."""
 
     UNREADABLE = "unreadable"
-    """What is left of it is not known; or it would be carried, and its code is not known."""
+    """Its remaining value is not known, or it would be carried and its code is not known."""
     EMPTY = "empty"
     EXPIRED = "expired"
     INACTIVE = "inactive"
@@ -71,10 +70,10 @@ class End:
     """The source or the target.
 
     Attributes:
-        account: the account's name, or a file's path.
-        provider: the provider's name.
-        host: the vendor's host.
-        login: the vendor-side login.
+        account: the name of the account, or the path of a file.
+        provider: the name of the provider.
+        host: the host of the vendor.
+        login: the login at the vendor; None if it is not known.
     """
 
     account: str
@@ -85,14 +84,14 @@ class End:
 
 @attrs.frozen(kw_only=True)
 class Destination:
-    """What a carried voucher is to be at the target.
+    """The properties of a carried voucher at the target.
 
     Attributes:
-        value: its initial value there: the source's remaining one.
-        active: whether it is to be spendable in the end; None where the target has no such thing.
-        valid_until: the absolute end of validity; None where the target takes none, or there is none.
-        validity_days: the validity in days from activation, where the target takes only that.
-        drift: how much later than at the source it ends, if it is activated when it was planned.
+        value: its initial value at the target, which is its remaining value at the source.
+        active: whether it is active after the move; None if the target has no status.
+        valid_until: the end of validity; None if it has none, or the target does not accept one.
+        validity_days: the validity in days from activation, if the target accepts only that.
+        drift: how much later than at the source it ends, if it were activated at the time of the plan.
         new_code: whether it gets another code.
     """
 
@@ -106,23 +105,23 @@ class Destination:
 
 @attrs.frozen(kw_only=True)
 class PlannedVoucher:
-    """One voucher of the source, and what is to become of it.
+    """One voucher of the source, and what a run does with it.
 
     Attributes:
-        number: its place in the plan, from 1.
-        source_id: the source's id.
-        code: masked, for people. Codes are read only of vouchers that may be carried.
-        fingerprint: the code's keyed fingerprint (the journal's key); None where the code was not read.
-        key_id: which key that was.
-        kind: what it is.
-        initial: its value at first.
-        remaining: what is left.
-        status: active or not.
-        valid_until: the end of validity.
-        action: what is to become of it.
-        reasons: why it is skipped or refused, for people.
-        losses: the names of what is lost or approximated, as in `policy.LOSSES`.
-        destination: what it is to be at the target, if it is carried.
+        number: its number in the plan, from 1.
+        source_id: its id at the source.
+        code: its masked code. Codes are read only of vouchers that may be carried.
+        fingerprint: the fingerprint of its code, under a key of the journal; None if the code was not read.
+        key_id: the id of that key.
+        kind: its kind.
+        initial: its initial value.
+        remaining: its remaining value.
+        status: its status.
+        valid_until: the end of its validity.
+        action: what a run does with it.
+        reasons: why it is skipped or refused, in sentences.
+        losses: the names of its losses, as in `voucher_gateway.migration.plan.losses.LOSSES`.
+        destination: its properties at the target, if it is carried.
     """
 
     number: int
@@ -143,19 +142,19 @@ class PlannedVoucher:
 
 @attrs.frozen(kw_only=True)
 class PlanHeader:
-    """What holds for all vouchers of a plan.
+    """The properties that all vouchers of a plan share.
 
     Attributes:
         made_at: when the source was read.
-        source: from where.
-        target: to where.
-        copy: whether the source stays as it is (export, import); otherwise its vouchers are retired.
-        steps: what is done with each carried voucher, in order.
-        retire: how a source voucher is made unspendable for good, as in `ends.Retire`.
-        accepted: the names of the risks that were accepted, as in `risks.RISKS`.
+        source: the account to move from.
+        target: the account to move to.
+        copy: whether the source is not changed, as in an export or import. Otherwise its vouchers are retired.
+        steps: the steps of each carried voucher, in order.
+        retire: how a source voucher is made permanently unspendable, as in `Retire`.
+        accepted: the names of the risks that the policy accepts, as in `RISKS`.
         policy: the whole policy, for people and for the hash.
-        workers: how many vouchers are to be under way at a time.
-        rates: at most so many calls a second, by account.
+        workers: how many vouchers are moved at a time.
+        rates: the most requests per second, by account.
     """
 
     made_at: datetime

@@ -1,25 +1,25 @@
-"""What the owner of an estate decides about its vouchers before they move.
+"""The policy of a migration: what its owner decides about the vouchers before they move.
 
 ::
 
     losses = ["sku", "batch", "tax"]     # what may be lost; the names are in `voucher_gateway.migration.plan.losses`
-    accept = ["spendable-twice"]         # the risks; the names are in `voucher_gateway.migration.plan.losses`
-    retire = "keep-frozen"               # how the source's vouchers end; by default what suits the vendor best
+    accept = ["spendable-twice"]         # the accepted risks; the names are in the same module
+    retire = "keep-frozen"               # how source vouchers are retired; by default the best way of the vendor
 
     [vouchers]                           # carry, skip or refuse
     inactive = "carry"
     expired = "skip"
     empty = "skip"
     partly-used = "carry"
-    reserved = "refuse"                  # only a copy can carry them
+    reserved = "refuse"                  # only a copy can carry reserved vouchers
     unreadable = "refuse"
 
     [codes]                              # refuse or new-code
     taken = "refuse"
     unfit = "new-code"
 
-Whatever a policy does not say is refused, voucher by voucher and with the reason; only vouchers that anybody would
-carry are carried without a word: active, valid, not reserved, with value left and a code that can be read.
+A voucher that the policy does not provide for is refused, with the reason. Ordinary vouchers need no entry: a voucher
+that is active, valid and not reserved, that has value left and a readable code, is always carried.
 """
 
 from __future__ import annotations
@@ -42,26 +42,26 @@ E = TypeVar("E", bound=enum.StrEnum)
 
 
 class Retire(enum.StrEnum):
-    """How a source voucher is made unspendable for good."""
+    """How a source voucher is made permanently unspendable."""
 
     KEEP_FROZEN = "keep-frozen"
     """It stays deactivated."""
     EXPIRE = "expire"
-    """Its end of validity is put into the past."""
+    """Its end of validity is set to a past date."""
     EMPTY = "empty"
-    """What is left of it is redeemed."""
+    """Its remaining value is redeemed."""
     DELETE = "delete"
-    """It is deleted, which vendors do only with vouchers that were never used."""
+    """It is deleted. Vendors delete only vouchers that were never used."""
     LEAVE = "leave"
-    """It stays as it is: it is copied, or its source is a record that nobody can spend."""
+    """It is not changed. It is copied, or its source is a file, from which no customer can spend."""
 
 
 class Recode(enum.StrEnum):
-    """What to do about a code that a voucher cannot keep."""
+    """What to do if a voucher cannot keep its code."""
 
     REFUSE = "refuse"
     NEW_CODE = "new-code"
-    """It gets another one, and its owner has to be told."""
+    """The voucher gets another code. Its owner has to be informed."""
 
 
 _CHOICES: Final[Mapping[Kind, Collection[Action]]] = {
@@ -70,7 +70,7 @@ _CHOICES: Final[Mapping[Kind, Collection[Action]]] = {
     Kind.EMPTY: tuple(Action),
     Kind.PARTLY_USED: tuple(Action),
     Kind.RESERVED: tuple(Action),
-    Kind.UNREADABLE: (Action.SKIP, Action.REFUSE),  # without a code or a value there is nothing to carry
+    Kind.UNREADABLE: (Action.SKIP, Action.REFUSE),  # without a code and a value nothing can be issued
 }
 _CODES: Final = ("taken", "unfit")
 _TOP: Final = ("losses", "accept", "retire", "vouchers", "codes")
@@ -85,18 +85,18 @@ class Policy:
     """What to do with each kind of voucher, and what may be lost.
 
     Attributes:
-        inactive: those that are not active.
-        expired: those whose validity is over.
-        empty: those without value.
-        partly_used: those with less than at first; what is left is carried.
-        reserved: those on which the journal knows a standing reservation; it holds for them whatever else they are, and
-            only a copy can carry them.
-        unreadable: those whose code or remaining value cannot be read; they cannot be carried.
-        code_taken: what to do where the target has the code already, or the source has it twice.
-        code_unfit: what to do where the target does not take the code.
-        losses: the names of what may be lost, as in `LOSSES`.
-        accept: the names of the risks that are accepted, as in `RISKS`.
-        retire: how the source's vouchers end; None for what suits the vendor best.
+        inactive: the action for vouchers that are not active.
+        expired: for vouchers whose validity has ended.
+        empty: for vouchers without remaining value.
+        partly_used: for vouchers with less than their initial value. The remaining value is carried.
+        reserved: for vouchers with an active reservation in the journal, whatever their kind is. Only a copy can carry
+            them.
+        unreadable: for vouchers whose code or remaining value cannot be read. They cannot be carried.
+        code_taken: what to do if the target already has the code, or the source has it twice.
+        code_unfit: what to do if the target does not accept the code.
+        losses: the names of the accepted losses, as in `LOSSES`.
+        accept: the names of the accepted risks, as in `RISKS`.
+        retire: how source vouchers are retired; None for the best way of the vendor.
     """
 
     inactive: Action = Action.REFUSE
@@ -114,20 +114,20 @@ class Policy:
     def __attrs_post_init__(self) -> None:
         problems = ConfigProblems("policy")
         if self.unreadable is Action.CARRY:
-            problems.add(("unreadable",), "must be skip or refuse: what cannot be read cannot be carried")
+            problems.add(("unreadable",), "must be skip or refuse: an unreadable voucher cannot be carried")
         _require_known_names(self.losses, LOSSES, problems, ("losses",))
         _require_known_names(self.accept, RISKS, problems, ("accept",))
         problems.raise_if_any()
 
     def action(self, kind: Kind) -> Action:
-        """Return what is to become of vouchers of a kind, if nothing stands against it."""
+        """Return the action for vouchers of a kind. A loss or the target may still cause a refusal."""
         if kind is Kind.UNUSED:
             return Action.CARRY
         action: Action = getattr(self, kind.replace("-", "_"))
         return action
 
     def to_json(self) -> dict[str, object]:
-        """Return the policy in terms of JSON, in the shape of its file."""
+        """Return the policy as a JSON object of the same form as its file."""
         return {
             "losses": sorted(self.losses),
             "accept": sorted(self.accept),
@@ -138,10 +138,10 @@ class Policy:
 
 
 def load_policy(source: str | os.PathLike[str] | Mapping[str, Any]) -> Policy:
-    """Read a policy from a TOML file, or from a dict of the same shape.
+    """Return the policy of a TOML file, or of a dict of the same form.
 
     Raises:
-        ConfigurationError: naming everything that is wrong with it, one line each.
+        ConfigurationError: if it is not valid; the message has a line for each problem.
     """
     if isinstance(source, Mapping):
         name, table = "policy", source
@@ -174,11 +174,11 @@ def _toml(path: Path) -> Mapping[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        reason = error.strerror or "it cannot be read"
+        reason = error.strerror or "the file cannot be read"
     except UnicodeDecodeError:
-        reason = "it is not UTF-8"
+        reason = "the file is not UTF-8"
     except tomllib.TOMLDecodeError as error:
-        reason = f"it is no TOML: {error}"
+        reason = f"the file is not TOML: {error}"
     raise ConfigurationError(f"{path}: {reason}")
 
 
@@ -194,7 +194,9 @@ def _check_keys(
 ) -> None:
     for key in table:
         if key not in known:
-            problems.add((*where, key), f"is no key here{did_you_mean(key, known)}; known: {', '.join(known)}")
+            problems.add(
+                (*where, key), f"is not a key of a policy{did_you_mean(key, known)}; known: {', '.join(known)}"
+            )
 
 
 def _one_of(given: Any, choices: Collection[E], problems: ConfigProblems, where: tuple[str, ...]) -> E | None:
@@ -207,7 +209,7 @@ def _one_of(given: Any, choices: Collection[E], problems: ConfigProblems, where:
 
 def _names(given: Any, known: Mapping[str, str], problems: ConfigProblems, where: tuple[str, ...]) -> frozenset[str]:
     if not isinstance(given, list | tuple | set | frozenset) or not all(isinstance(name, str) for name in given):
-        problems.add(where, "must be a list of names")
+        problems.add(where, "must be an array of strings")
         return frozenset()
     _require_known_names(given, known, problems, where)
     return frozenset(name for name in given if name in known)
