@@ -128,8 +128,6 @@ def test_a_voucher_that_nothing_tells_is_counted_and_in_no_sum(gateway: Gateway,
     assert liability_warnings(found) == [
         "shop: the vendor did not show the remaining value of 1 voucher, which no sum contains."
     ]
-        "shop: the vendor did not show the remaining value of 1 voucher, which no sum contains."
-    ]
 
 
 def test_a_used_up_voucher_without_a_face_value_has_its_currency(gateway: Gateway, shelf: Shelf) -> None:
