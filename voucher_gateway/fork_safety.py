@@ -80,10 +80,11 @@ def _renew() -> None:
                 renewable = reference()
                 if renewable is not None:
                     _try(renewable.renew_after_fork)
-            _process = process
+            parent, _process = _process, process
             _locks.clear()
         finally:
             _renewing = 0
+    log.debug("renewed %d objects of process %d for its child %d", len(_objects), parent, process)
 
 
 def _try(renew: Callable[[], None]) -> None:

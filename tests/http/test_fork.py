@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import signal
 import threading
 import time
@@ -102,6 +104,16 @@ def test_a_child_uses_the_token_that_its_parent_had(serve: Serve, client_of: Cli
     client.read(LOOK, Response.json)
     in_a_child(lambda: client.read(LOOK, Response.json))
     assert [asked.target for asked in server.heard] == ["/token", "/jars", "/jars"]
+
+
+def test_a_child_logs_that_it_renewed_what_it_inherited(
+    serve: Serve, client_of: ClientOf, caplog: pytest.LogCaptureFixture
+) -> None:
+    client_of(serve())
+    caplog.set_level(logging.DEBUG, "voucher_gateway.fork_safety")
+    messages = in_a_child(lambda: caplog.messages)
+    assert re.fullmatch(rf"\['renewed \d+ objects of process {os.getpid()} for its child \d+'\]", messages)
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize("which", ["of the pools", "of the idle connections"])

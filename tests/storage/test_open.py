@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,6 +33,13 @@ def test_a_database_that_would_be_forgotten_is_refused(url: str) -> None:
 def test_a_missing_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnavailable, match=r"folder .*nowhere"):
         Database(f"sqlite:///{tmp_path}/nowhere/journal.db", JOURNAL)
+
+
+def test_tables_that_are_created_leave_a_line(sqlite_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "voucher_gateway.storage")
+    for _ in range(2):
+        Database(sqlite_url, JOURNAL).close()
+    assert caplog.messages == [f"journal: upgraded the tables from revision (none) to {JOURNAL.head}"]
 
 
 def test_sqlite_keeps_what_it_has_committed(sqlite_url: str) -> None:

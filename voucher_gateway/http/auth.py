@@ -9,6 +9,7 @@ also requires cryptography.
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import time
@@ -23,6 +24,8 @@ from voucher_gateway.errors import AuthenticationFailed, ConfigurationError, Mal
 from voucher_gateway.http.messages import Response
 from voucher_gateway.masking import Masked, Secret, hide_frames
 from voucher_gateway.setting_types import SecretSource
+
+log: Final = logging.getLogger("voucher_gateway.http")
 
 # RFC 6750 calls it b64token; keys of other vendors have other visible characters. A line break would add a header.
 _TOKEN: Final = re.compile(r"[!-~]+")
@@ -74,7 +77,9 @@ class BearerKey:
     def renew(self, refused: Secret, deadline: float) -> bool:  # noqa: ARG002 - see above
         """Read the key again; return whether it has changed."""
         self._header = _bearer(self._source.get())
-        return self._header != refused
+        has_changed = self._header != refused
+        log.info("read the refused key again: it has %s", "changed" if has_changed else "not changed")
+        return has_changed
 
 
 @attrs.frozen
@@ -145,6 +150,7 @@ class ClientCredentials:
             if token is None or token is unlike:
                 with hide_frames():
                     token = self._token = self._fetch(deadline)
+                log.info("got an access token, to be renewed in %.0f s", token.renew_at - time.monotonic())
             return token
         finally:
             self._lock.release()

@@ -35,7 +35,7 @@ from voucher_gateway.request_hooks import notify_before_send, wait_for_rate_limi
 
 T = TypeVar("T")
 
-log: Final = logging.getLogger(__name__)
+log: Final = logging.getLogger("voucher_gateway.http")
 
 Explain = Callable[[Response], VoucherGatewayError | None]
 """Returns the error for a vendor's refusal; None if the body is not in the vendor's own shape."""
@@ -212,6 +212,7 @@ class HttpClient:
         header = None if self.auth is None or request.anonymous else self.auth.header(deadline)
         reply = self._send_once(request, encoded, header, deadline, intent)
         if reply.status == 401 and header is not None and self.auth is not None and self.auth.renew(header, deadline):
+            log.info("%s: %s: HTTP 401, so it is sent again with other credentials", self.account, request.safe_text)
             reply = self._send_once(request, encoded, self.auth.header(deadline), deadline, intent)
         if reply.ok:
             return reply

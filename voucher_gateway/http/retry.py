@@ -5,6 +5,7 @@ urllib3's `Retry` reads Retry-After. Its own retries are off: only this module k
 
 from __future__ import annotations
 
+import logging
 import random
 import sys
 import time
@@ -16,6 +17,8 @@ from urllib3.exceptions import InvalidHeader
 from urllib3.util.retry import Retry
 
 from voucher_gateway.errors import DatabaseUnavailable, NotExecuted, RateLimited
+
+log: Final = logging.getLogger("voucher_gateway.http")
 
 FIRST_WAIT_S: Final = 0.2
 LONGEST_WAIT_S: Final = 5.0
@@ -63,6 +66,7 @@ class RequestAttempt:
         if time.monotonic() + wait >= self._deadline:
             return False
         self.wait_s = wait
+        log.info("%s; attempt %d follows in %.2f s", error.message, self._number + 1, wait)
         return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import sqlite3
 import time
@@ -21,6 +22,8 @@ from voucher_gateway.storage.files import DatabaseFile
 from voucher_gateway.storage.fork import track_session
 from voucher_gateway.storage.locks import AdvisoryLocks, FileLocks, Locks
 from voucher_gateway.storage.schema_upgrade import Schema, upgrade_schema
+
+log: Final = logging.getLogger("voucher_gateway.storage")
 
 _IDLE_S: Final = 5.0
 
@@ -213,6 +216,7 @@ def _ping(engine: Engine, connection: Any) -> None:
     except engine.dialect.loaded_dbapi.Error:
         works = False
     if not works:
+        log.info("an idle connection to %s was lost: another one is opened", safe_text(engine.url))
         raise sa.exc.DisconnectionError
 
 

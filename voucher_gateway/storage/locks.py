@@ -27,7 +27,7 @@ from voucher_gateway.errors import DatabaseUnavailable, OperationInProgress
 from voucher_gateway.fork_safety import call_after_fork, renew_if_forked
 from voucher_gateway.storage.connections import database_errors
 
-log: Final = logging.getLogger(__name__)
+log: Final = logging.getLogger("voucher_gateway.storage")
 
 _POLL_S: Final = 0.01
 # A session that is lost unnoticed for that long endangers nothing: what its operations write is checked by epoch.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,6 +14,8 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.storage.locks import Locks
+
+log: Final = logging.getLogger("voucher_gateway.storage")
 
 _LONGEST_WAIT_S: Final = 60.0
 
@@ -51,8 +54,12 @@ def upgrade_schema(schema: Schema, write: Callable[[], AbstractContextManager[Co
         if _revision(schema, connection) == schema.head:
             return
     with locks.hold("migrate", wait_s=_LONGEST_WAIT_S), write() as connection:
-        if _revision(schema, connection) != schema.head:
+        revision = _revision(schema, connection)
+        if revision != schema.head:
             _upgrade(schema, connection)
+            log.info(
+                "%s: upgraded the tables from revision %s to %s", schema.subject, revision or "(none)", schema.head
+            )
 
 
 def _revision(schema: Schema, connection: Connection) -> str | None:
