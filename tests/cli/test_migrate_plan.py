@@ -54,7 +54,7 @@ def test_refusals_are_exit_code_1_and_the_policy_that_would_accept_them_is_named
     ran = run("migrate", "plan", "shop", "events", "--out", "a.plan")
     assert ran.code == 1
     assert (estates / "a.plan").exists()
-    assert "the policy does not name a loss: medium" in ran.out
+    assert "the policy does not accept a loss: medium" in ran.out
     assert 'losses = ["batch"' in ran.err
 
 

@@ -176,7 +176,7 @@ def test_an_import_issues_the_vouchers_of_a_file_and_refuses_what_no_policy_name
     assert ran.code == 1
     assert "3 vouchers went to events, compared and found right: 60.54 EUR" in ran.out
     assert "it is not active" in ran.out
-    assert "nothing is left of it" in ran.out
+    assert "it has no value left" in ran.out
     assert Path(name).read_bytes() == before
     found = {one["code"]: str(one["remaining"]) for one in accounts["events"].ledger()}
     assert found == {"=JTL-FULL-0001": "50.00", "=JTL-ODD-0001": "0.01", "=JTL-USED-0001": "10.53"}

@@ -1,7 +1,7 @@
-"""Moving an estate of vouchers from one account to another: plan, run, verify, roll back.
+"""Migrations: move all vouchers of one account to another. Plan, run, verify, roll back.
 
-Everything goes through the interface that all providers have, so that any pair of accounts will do. The names here are
-loaded when they are first used.
+A migration uses only the interface that all providers share, so it works between any two accounts. The names of this
+package are loaded when they are first used.
 """
 
 from voucher_gateway.lazy import attach_stub

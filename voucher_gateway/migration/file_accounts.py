@@ -1,4 +1,4 @@
-"""Accounts for files of vouchers, so that a file can be the source or the target of a migration."""
+"""Accounts for files of vouchers. With them a file can be the source or the target of a migration."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from voucher_gateway.gateway.account import Account
 from voucher_gateway.gateway.gateway import Gateway
 
 FILE_SUFFIXES: Final = (".jsonl", ".csv")
-"""The suffixes of files of vouchers."""
+"""The suffixes of the files of vouchers."""
 
 FileFormat = Literal["jsonl", "csv"]
-"""The form of a file of vouchers."""
+"""The format of a file of vouchers."""
 
 _PROVIDER: Final = "file"
 _MAX_PATH_LENGTH: Final = 255
-"""In characters; it is the longest name of an account in the journal."""
+"""In characters: the longest name of an account in the journal."""
 
 
 def is_file_name(name: str) -> bool:
@@ -32,16 +32,16 @@ def is_file_name(name: str) -> bool:
 def add_file_accounts(
     gateway: Gateway, *names: str, reveal: bool = False, mask: bool = False, file_format: FileFormat | None = None
 ) -> Iterator[Gateway]:
-    """Give a gateway that has all accounts of another one, and an account for each name that is the path of a file.
+    """Yield a gateway with all accounts of another one, and an account for each name that is the path of a file.
 
-    Such an account has the path as its name, exactly as it was given. At the end only the files are closed.
+    The name of such an account is the path, exactly as it was given. At the end only the files are closed.
 
     Args:
-        gateway: has the other accounts, and perhaps a journal.
+        gateway: has the other accounts, and optionally a journal.
         *names: names of accounts, or paths that end in one of `FILE_SUFFIXES`.
         reveal: whether codes and PINs may be written into the files.
-        mask: whether masks are written instead, where codes may not be written.
-        file_format: the form of the files. If it is given, every name that is not an account is the path of a file.
+        mask: whether masked codes are written, if codes may not be written.
+        file_format: the format of the files. If it is given, every name that is not an account is the path of a file.
 
     Raises:
         ConfigurationError: if a name is neither an account nor such a path.
@@ -49,7 +49,7 @@ def add_file_accounts(
     accounts = {account.name: account for account in gateway.accounts}
     paths = [name for name in dict.fromkeys(names) if name not in accounts]
     if file_format is None and not all(map(is_file_name, paths)):
-        # the name is not repeated: it may be a code that was given in the place of the account
+        # the message does not repeat the name: it may be a code that was given instead of an account
         raise ConfigurationError(
             f"there is no account of this name, and it is not a path that ends in {' or '.join(FILE_SUFFIXES)};"
             f" accounts: {', '.join(accounts)}"

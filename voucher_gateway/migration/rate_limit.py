@@ -1,6 +1,6 @@
-"""Limits the requests to each account per second.
+"""Limits the requests per second to each account.
 
-The libraries for this keep state in databases, or wait in a way that cannot be ended. This one ends all waits at once.
+Libraries for rate limits keep their state in a database, or cannot end a wait. `Rates` can end all waits at once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 
 class Rates:
-    """Keeps the requests of all threads of this process to the rate of each account.
+    """Limits the requests of all threads of this process to the rate of each account.
 
     Args:
         limits: the requests per second, by account; other accounts are not limited.

@@ -39,7 +39,7 @@ class PlanState(enum.StrEnum):
     """No move begins until the plan is run again."""
     DONE = "done"
     ROLLED_BACK = "rolled-back"
-    """It is being undone, or was undone. It cannot be run again."""
+    """It is being rolled back, or was rolled back. It cannot be run again."""
 
 
 RUNNABLE: Final = (PlanState.RUNNING, PlanState.PAUSED, PlanState.DONE)
@@ -50,20 +50,20 @@ class RowState(enum.StrEnum):
     """The state of one voucher."""
 
     PLANNED = "planned"
-    """It is to be moved. Some steps may have been done before an interruption."""
+    """It has still to be moved. Some steps may have been run before an interruption."""
     WORKING = "working"
-    """A process is moving it, or died while it did."""
+    """A process moves it, or died during the move."""
     MOVED = "moved"
     CHANGED = "changed"
-    """It is no longer what was planned. It was not moved; make a new plan for it."""
+    """It is not as it was planned any more. It was not moved. Make a new plan for it."""
     REFUSED = "refused"
-    """A vendor or a rule refused the move. Everything that had been done was undone."""
+    """A vendor or a rule refused the move. All steps were undone."""
     IN_DOUBT = "in-doubt"
-    """The outcome of a step is unknown; the next run looks it up."""
+    """The outcome of a step is unknown. The next run looks it up."""
     UNDONE = "undone"
-    """It was moved, and rolled back."""
+    """It was moved and rolled back."""
     KEPT = "kept"
-    """It was moved, and could not be rolled back."""
+    """It was moved and could not be rolled back."""
 
 
 metadata: Final = MetaData(
@@ -96,18 +96,18 @@ vouchers: Final = Table(
     Column("source_id", String(255), nullable=False),
     Column("minor", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
-    # What the plan says of the voucher, as JSON; no code is in it.
+    # The planned voucher as JSON, without its code.
     Column("planned", Text, nullable=False),
     Column("state", String(16), nullable=False),
     Column("owner", String(32)),
-    # How often it was attempted; all but the first time the journal is asked what was done already.
+    # How often the voucher was claimed. From the second time on the journal is asked which steps were run.
     Column("attempts", Integer, nullable=False),
-    # Raised when everything was undone and it is to be tried again, so that the references are new.
+    # Increased when all steps were undone and the move starts again, so that its references are new.
     Column("generation", Integer, nullable=False),
-    # What it ends as once everything is undone; while that is under way.
+    # The state after an undo, during the undo.
     Column("undo_target_state", String(16)),
     Column("target_id", String(255)),
-    # How much longer the voucher lasts at the target than was planned, in seconds.
+    # How much later than planned the voucher ends at the target, in seconds.
     Column("drift_s", BigInteger),
     Column("reason", Text),
     Column("updated_at", String(32), nullable=False),

@@ -75,7 +75,7 @@ ALL_CARRIED = attrs.evolve(
 def test_a_held_voucher_never_moves_whatever_it_is_and_the_policy_says(name: str) -> None:
     one = voucher(**HELD[name])
     verdict = judged(one, TICKETING, ALL_CARRIED, held=True, retire=Retire.KEEP_FROZEN)
-    assert verdict.reasons == ("a reservation stands on it, and only a copy can take it along",)
+    assert verdict.reasons == ("it has a reservation, and only a copy can carry it",)
     assert judged(one, TICKETING, ALL_CARRIED, held=True).action is Action.CARRY
 
 
@@ -85,7 +85,7 @@ def test_what_the_policy_says_of_held_vouchers_holds_whatever_else_they_are(name
     for wanted in (Action.SKIP, Action.REFUSE):
         policy = attrs.evolve(ALL_CARRIED, reserved=wanted)
         verdict = judged(voucher(**HELD[name]), TICKETING, policy, held=True, retire=retire)
-        assert (verdict.action, verdict.reasons) == (wanted, ("a reservation stands on it",))
+        assert (verdict.action, verdict.reasons) == (wanted, ("it has a reservation",))
 
 
 @pytest.mark.parametrize("kind", [Kind.EMPTY, Kind.EXPIRED, Kind.INACTIVE, Kind.UNREADABLE])
@@ -114,7 +114,7 @@ def test_jtl_gets_whole_days_rounded_in_the_customers_favour_and_the_drift_is_to
 
 
 def test_a_voucher_without_end_is_refused_at_jtl_whose_portal_may_set_one() -> None:
-    assert judged(voucher(), JTL).reasons == ("the policy does not name a loss: no-end",)
+    assert judged(voucher(), JTL).reasons == ("the policy does not accept a loss: no-end",)
     verdict = judged(voucher(), JTL, Policy(losses={"no-end"}))
     assert verdict.losses == ("no-end",)
     assert verdict.destination is not None
@@ -135,7 +135,7 @@ def test_an_expired_voucher_keeps_its_end_where_that_can_be_and_is_never_revived
 
 def test_an_end_that_the_target_cannot_hold_at_all_is_a_loss_by_name() -> None:
     one = voucher(valid_until=AT + timedelta(days=3))
-    assert judged(one, ENDLESS).reasons == ("the policy does not name a loss: end",)
+    assert judged(one, ENDLESS).reasons == ("the policy does not accept a loss: end",)
     assert judged(one, ENDLESS, Policy(losses={"end"})).action is Action.CARRY
 
 
@@ -156,7 +156,7 @@ def test_an_end_finer_than_the_targets_grain_is_rounded_up() -> None:
 )
 def test_an_end_that_cannot_be_rounded_up_any_more_is_refused(until: datetime, target: Target) -> None:
     verdict = judged(voucher(valid_until=until), target, ANY_LOSS)
-    assert verdict.reasons == ("its end, rounded up to what the target can hold, is beyond the year 9999",)
+    assert verdict.reasons == ("its end, rounded up for the target, is after the year 9999",)
 
 
 def test_the_last_end_that_the_target_can_hold_is_carried() -> None:
@@ -170,7 +170,7 @@ def test_the_last_end_that_the_target_can_hold_is_carried() -> None:
 @pytest.mark.parametrize("target", [JTL, TICKETING])
 def test_a_validity_that_may_have_begun_at_any_moment_is_lost_by_name(status: Status | None, target: Target) -> None:
     one = voucher(status=status, validity=Validity(3, Interval.YEARS))
-    assert "the policy does not name a loss: validity" in judged(one, target).reasons
+    assert "the policy does not accept a loss: validity" in judged(one, target).reasons
     assert "validity" in judged(one, target, ANY_LOSS).losses
 
 
@@ -178,7 +178,7 @@ def test_a_validity_that_may_have_begun_at_any_moment_is_lost_by_name(status: St
 def test_a_validity_that_is_none_is_refused(length: tuple[int, Interval]) -> None:
     one = voucher(status=Status.INACTIVE, validity=Validity(*length))
     verdict = judged(one, JTL, ALL_CARRIED)
-    assert verdict.reasons == ("its validity is no length of time, or ends beyond the year 9999",)
+    assert verdict.reasons == ("its validity is not a length of time, or ends after the year 9999",)
 
 
 def test_the_validity_of_an_inactive_voucher_goes_to_jtl_and_is_lost_at_ticketing() -> None:
@@ -189,8 +189,8 @@ def test_the_validity_of_an_inactive_voucher_goes_to_jtl_and_is_lost_at_ticketin
     assert to_jtl.destination.active is False
     to_ticketing = judged(waiting, TICKETING, Policy(inactive=Action.CARRY))
     assert to_ticketing.reasons == (
-        "the policy does not name a loss: status",
-        "the policy does not name a loss: validity",
+        "the policy does not accept a loss: status",
+        "the policy does not accept a loss: validity",
     )
     accepted = judged(waiting, TICKETING, Policy(inactive=Action.CARRY, losses={"status", "validity"}))
     assert accepted.action is Action.CARRY
@@ -232,11 +232,11 @@ def test_codes_that_ticketing_refuses_are_refused_or_exchanged(code: str) -> Non
 
 def test_a_code_too_long_for_jtl_is_refused() -> None:
     one = voucher(code=Code("x" * 256), valid_until=AT + timedelta(days=1))
-    assert judged(one, JTL).reasons == ("the target takes codes of 1 to 255 characters",)
+    assert judged(one, JTL).reasons == ("the target accepts codes of 1 to 255 characters",)
 
 
 def test_a_code_that_the_target_has_is_refused_or_exchanged() -> None:
-    assert judged(voucher(), TICKETING, taken=True).reasons == ("the target has its code already",)
+    assert judged(voucher(), TICKETING, taken=True).reasons == ("the target already has its code",)
     verdict = judged(voucher(), TICKETING, Policy(code_taken=Recode.NEW_CODE), taken=True)
     assert verdict.destination is not None
     assert verdict.destination.new_code
@@ -252,7 +252,7 @@ def test_a_used_voucher_is_refused_where_it_would_have_to_be_deleted() -> None:
 def test_what_cannot_be_redeemed_is_refused_where_it_would_have_to_be_emptied(name: str) -> None:
     one = voucher(**HELD[name])
     (reason,) = judged(one, TICKETING, ALL_CARRIED, retire=Retire.EMPTY).reasons
-    assert reason.endswith("only what can be redeemed can be emptied at the source")
+    assert reason.endswith("a voucher that cannot be redeemed cannot be emptied at the source")
     assert judged(one, TICKETING, ALL_CARRIED, retire=Retire.EXPIRE).action is Action.CARRY
 
 
@@ -277,7 +277,7 @@ FIELDS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", FIELDS)
 def test_ticketing_loses_what_it_has_no_field_for_and_only_by_name(name: str) -> None:
     one = voucher(**FIELDS[name])
-    assert judged(one, TICKETING).reasons == (f"the policy does not name a loss: {name}",)
+    assert judged(one, TICKETING).reasons == (f"the policy does not accept a loss: {name}",)
     others = frozenset(LOSSES) - {name}
     assert judged(one, TICKETING, Policy(losses=others)).action is Action.REFUSE
     accepted = judged(one, TICKETING, Policy(losses={name}))
@@ -294,7 +294,7 @@ def test_jtl_keeps_them_all(name: str) -> None:
 def test_what_the_source_has_and_cannot_show_is_lost_at_any_target(name: str) -> None:
     one = voucher(valid_until=AT + timedelta(days=1), unread=frozenset({name}))
     for target in (JTL, TICKETING):
-        assert judged(one, target).reasons == (f"the policy does not name a loss: {name}",)
+        assert judged(one, target).reasons == (f"the policy does not accept a loss: {name}",)
         assert name in judged(one, target, Policy(losses={name})).losses
 
 
@@ -315,12 +315,12 @@ def test_an_initial_value_that_is_not_known_is_nothing_to_lose() -> None:
 
 def test_a_batch_too_long_for_jtl_is_a_loss() -> None:
     one = voucher(valid_until=AT + timedelta(days=1), batch="x" * 31)
-    assert judged(one, JTL).reasons == ("the policy does not name a loss: batch",)
+    assert judged(one, JTL).reasons == ("the policy does not accept a loss: batch",)
 
 
 def test_a_medium_that_we_do_not_know_cannot_be_sent() -> None:
     one = voucher(valid_until=AT + timedelta(days=1), medium=Medium.UNKNOWN)
-    assert judged(one, JTL).reasons == ("the policy does not name a loss: medium",)
+    assert judged(one, JTL).reasons == ("the policy does not accept a loss: medium",)
 
 
 def test_no_reason_shows_the_code_or_the_pin() -> None:

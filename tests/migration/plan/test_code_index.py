@@ -46,7 +46,7 @@ def test_a_code_that_the_target_has_already_is_refused(vendors: Vendors, target:
     vendors.issue_at_ticketing(code="GIFT-7K2M-9QXD", validUntil="2099-01-01T00:00:00.000Z")
     source = {"events": "shop", "shop": "events"}[target]
     one = only(vendors.plan(source, target, ALL)[1])
-    assert one.reasons == ("the target has its code already",)
+    assert one.reasons == ("the target already has its code",)
     other = only(vendors.plan(source, target, attrs.evolve(ALL, code_taken=Recode.NEW_CODE))[1])
     assert other.destination is not None
     assert other.destination.new_code
@@ -62,7 +62,7 @@ def test_a_code_that_came_to_the_target_while_its_list_was_read_is_looked_up(
     monkeypatch.setattr(simulator, "insert_voucher", lambda: simulator._vouchers.put(same))
     # in front of the pages that were read already
     vendors.ticketing.inject("insert-while-paging", match="GET /api/vouchers", after=2)
-    assert only(vendors.plan(policy=ALL)[1]).reasons == ("the target has its code already",)
+    assert only(vendors.plan(policy=ALL)[1]).reasons == ("the target already has its code",)
 
 
 @pytest.mark.parametrize("recode", Recode)

@@ -232,7 +232,7 @@ def test_a_copy_between_two_vendors_doubles_all_of_it(vendors: Vendors) -> None:
     vendors.issue_at_jtl("20.00")
     summary, _ = vendors.plan(policy=ALL, copy=True, workers=1)
     assert summary.totals.double_spendable == {"EUR": Money("70.00", "EUR")}
-    assert "70.00 EUR for good" in find_unaccepted_risks(summary.header, summary.totals)["spendable-twice"]
+    assert "70.00 EUR permanently" in find_unaccepted_risks(summary.header, summary.totals)["spendable-twice"]
 
 
 def test_a_frozen_source_leaves_nothing_to_spend_twice(vendors: Vendors) -> None:

@@ -56,7 +56,7 @@ def test_a_pin_that_the_list_hides_is_a_loss_where_the_target_keeps_none(gateway
     issue(gateway, code="PINNED-0001", pin="4711")
     issue(gateway, code="PLAIN-0001")
     refused, carried = sorted(plan("own", "events"), key=lambda one: one.action, reverse=True)
-    assert refused.reasons == ("the policy does not name a loss: pin",)
+    assert refused.reasons == ("the policy does not accept a loss: pin",)
     assert carried.action is Action.CARRY
     losses = [one.losses for one in plan("own", "events", policy=Policy(losses={"pin"}))]
     assert sorted(losses) == [(), ("pin",)]
@@ -75,7 +75,7 @@ def test_a_masked_pin_beside_a_plain_code_is_a_loss_even_where_pins_are_kept(pla
     record = '{"id":"x","code":"REAL-0001","pin":"••••","remaining":{"amount":"10.00","currency":"EUR"}}\n'
     (tmp_path / "paper.jsonl").write_text(record)
     (one,) = plan("paper", "own")
-    assert one.reasons == ("the policy does not name a loss: pin",)
+    assert one.reasons == ("the policy does not accept a loss: pin",)
 
 
 def test_the_only_currency_of_the_target_is_known_wherever_it_has_one(gateway: Gateway, plan: Plan) -> None:

@@ -35,9 +35,9 @@ class Target:
     """What is known of the target.
 
     Attributes:
-        capabilities: what it can do.
+        capabilities: its capabilities.
         currency: the only currency of its vouchers; None if each voucher has its own.
-        at: its clock, from which relative validities are counted.
+        at: the time of its clock, from which relative validities count.
     """
 
     capabilities: Capabilities
@@ -50,11 +50,11 @@ class Assessment:
     """What becomes of a voucher.
 
     Attributes:
-        kind: what it is.
-        action: what becomes of it.
+        kind: its kind.
+        action: what a run does with it.
         reasons: why it is skipped or refused.
-        losses: what it loses, by name.
-        destination: what it becomes at the target; None if it stays.
+        losses: the names of its losses.
+        destination: its properties at the target; None if it stays at the source.
     """
 
     kind: Kind
@@ -65,12 +65,12 @@ class Assessment:
 
 
 def kind_of(voucher: Voucher, at: datetime, *, held: bool = False) -> Kind:
-    """Return what a voucher is at a moment of its vendor's clock.
+    """Return the kind of a voucher at a moment of the clock of its vendor.
 
     Args:
-        voucher: as the source shows it.
+        voucher: the voucher, as the source shows it.
         at: the moment.
-        held: whether a reservation of ours is held on it.
+        held: whether the journal has an active reservation on it.
     """
     if voucher.remaining is None:
         return Kind.UNREADABLE
@@ -99,13 +99,13 @@ def assess(
     """Return what becomes of a voucher.
 
     Args:
-        voucher: as the source shows it, its code and PIN included.
-        target: where it is to go.
-        policy: what its owner decided.
-        at: the source's clock.
+        voucher: the voucher, as the source shows it, with its code and PIN.
+        target: what is known of the target.
+        policy: the policy of the migration.
+        at: the time of the clock of the source.
         retire: how it is made unspendable at the source.
-        held: whether a reservation of ours is held on it.
-        taken: whether the target has its code already.
+        held: whether the journal has an active reservation on it.
+        taken: whether the target already has its code.
     """
     kind = kind_of(voucher, at, held=held)
     wanted = policy.action(kind)
@@ -115,7 +115,7 @@ def assess(
         return Assessment(kind, policy.reserved, (_WHY[Kind.RESERVED],))
     if held and retire is not Retire.LEAVE:
         # After a move the reservation could not be captured at the source, or the money would be spent twice.
-        return Assessment(kind, Action.REFUSE, ("a reservation stands on it, and only a copy can take it along",))
+        return Assessment(kind, Action.REFUSE, ("it has a reservation, and only a copy can carry it",))
     if voucher.code is None:
         return Assessment(Kind.UNREADABLE, policy.unreadable, ("its code cannot be read",))
     money = voucher.remaining
@@ -136,17 +136,17 @@ def assess(
 
 
 _WHY: Final = {
-    Kind.UNREADABLE: "what is left of it cannot be read",
-    Kind.EMPTY: "nothing is left of it",
+    Kind.UNREADABLE: "its remaining value cannot be read",
+    Kind.EMPTY: "it has no value left",
     Kind.EXPIRED: "it has expired",
     Kind.INACTIVE: "it is not active",
-    Kind.RESERVED: "a reservation stands on it",
+    Kind.RESERVED: "it has a reservation",
     Kind.PARTLY_USED: "a part of it was used",
 }
 
 
 class _TargetFit:
-    """Checks how one voucher fits the target: the reasons to refuse it, and what it would lose."""
+    """Checks how one voucher fits the target: collects the reasons to refuse it, and its losses."""
 
     def __init__(self, voucher: Voucher, target: Target, policy: Policy) -> None:
         self._voucher = voucher
@@ -160,31 +160,33 @@ class _TargetFit:
 
     def check_value(self, money: Money) -> None:
         if self._target.currency not in (None, money.currency):
-            self.reasons.append(f"it is in {money.currency}, and the target has {self._target.currency} only")
+            self.reasons.append(f"its currency is {money.currency}, and the target has {self._target.currency} only")
         try:
             self._can.amounts.check(money)
         except InvalidRequest as error:
-            self.reasons.append(f"its value is outside of what the target takes: {error.rule}")
-        if self._voucher.initial not in (money, None):  # what is not known cannot be lost
+            self.reasons.append(f"the target does not accept its value: {error.rule}")
+        if self._voucher.initial not in (money, None):  # an unknown initial value cannot be lost
             self._add_loss("initial")
 
     def check_code(self, code: Code, *, taken: bool) -> None:
         rules, text = self._can.codes, code.reveal()
         if taken:
-            self._require_new_code(self._policy.code_taken, "the target has its code already")
+            self._require_new_code(self._policy.code_taken, "the target already has its code")
         if not rules.choosable:
-            self._require_new_code(self._policy.code_unfit, "the target cannot be given its code")
+            self._require_new_code(self._policy.code_unfit, "the target does not accept chosen codes")
         elif len(text) < rules.min_length or (rules.max_length is not None and len(text) > rules.max_length):
             most = "or more" if rules.max_length is None else f"to {rules.max_length}"
             self._require_new_code(
-                self._policy.code_unfit, f"the target takes codes of {rules.min_length} {most} characters"
+                self._policy.code_unfit, f"the target accepts codes of {rules.min_length} {most} characters"
             )
         elif any(character in text for character in rules.forbidden):
-            self._require_new_code(self._policy.code_unfit, f"the target takes no codes with {rules.forbidden!r}")
+            self._require_new_code(
+                self._policy.code_unfit, f"the target does not accept codes with {rules.forbidden!r}"
+            )
 
     def check_retire(self, retire: Retire, kind: Kind) -> None:
         if retire is Retire.EMPTY and kind in (Kind.INACTIVE, Kind.EXPIRED):
-            self.reasons.append(f"{_WHY[kind]}, and only what can be redeemed can be emptied at the source")
+            self.reasons.append(f"{_WHY[kind]}, and a voucher that cannot be redeemed cannot be emptied at the source")
         used = self._voucher.initial != self._voucher.remaining
         if retire is Retire.DELETE and used:
             self.reasons.append("it was used, and a used voucher cannot be deleted at the source")
@@ -212,7 +214,7 @@ class _TargetFit:
             self._add_loss("status")
 
     def find_validity(self, at: datetime) -> Destination:
-        """Return the validity, in a destination that is otherwise empty."""
+        """Return a destination that has only the validity."""
         until, ends = self._voucher.valid_until, self._can.expiry
         nothing = Destination(value=Money.zero(self._currency))
         if until is None:
@@ -230,11 +232,12 @@ class _TargetFit:
             if ends.takes_instants:
                 rounded = _round_up(until, self._can.expiry_resolution)
                 return attrs.evolve(nothing, valid_until=rounded, drift=rounded - until)
-            # Counted from the target's clock now: activated later, it ends later, which favours the customer too.
+            # The days count from the present time of the target. If it is activated later, it ends later. That is to
+            # the benefit of the customer.
             days = max(1, -(-(until - self._target.at) // _DAY))
             return attrs.evolve(nothing, validity_days=days, drift=self._target.at + days * _DAY - until)
-        except OverflowError:  # never earlier, and Python knows no later one
-            self.reasons.append("its end, rounded up to what the target can hold, is beyond the year 9999")
+        except OverflowError:  # it must not end earlier, and Python has no later date
+            self.reasons.append("its end, rounded up for the target, is after the year 9999")
             return nothing
 
     @property
@@ -248,9 +251,9 @@ class _TargetFit:
             if not ends.takes_lengths or validity.interval is Interval.UNKNOWN:
                 self._add_loss("validity")
             elif not self._is_length(validity):
-                self.reasons.append("its validity is no length of time, or ends beyond the year 9999")
+                self.reasons.append("its validity is not a length of time, or ends after the year 9999")
             return
-        if validity is not None:  # it may run already, and nobody knows since when
+        if validity is not None:  # it may have begun at an unknown time
             self._add_loss("validity")
         if not ends.takes_instants and ends is not Expiry.NONE:
             self._add_loss("no-end")
@@ -270,7 +273,7 @@ class _TargetFit:
     def _add_loss(self, name: str) -> None:
         self.losses.add(name)
         if name not in REPORTED and name not in self._policy.losses:
-            self.reasons.append(f"the policy does not name a loss: {name}")
+            self.reasons.append(f"the policy does not accept a loss: {name}")
 
     def _require_new_code(self, decision: Recode, reason: str) -> None:
         if decision is Recode.REFUSE:
@@ -281,7 +284,7 @@ class _TargetFit:
 
 
 def _round_up(until: datetime, resolution: timedelta) -> datetime:
-    """Return the next moment that the target can store; never an earlier one."""
+    """Return the next moment that the target can store. It is never an earlier one."""
     beyond = (until - _EPOCH) % resolution
     return until + (resolution - beyond) if beyond else until
 
@@ -293,13 +296,13 @@ _CARRIED: Final = ("pin", "medium", "taxable", "tax_rate", "sku", "batch", "orde
 
 
 def build_target_voucher(voucher: Voucher, planned: PlannedVoucher, can: Capabilities, *, later: bool) -> NewVoucher:
-    """Return the voucher to ask for. What the target cannot keep is left out; the plan has named it as a loss.
+    """Return the request for the voucher at the target. Fields that the target cannot store, its losses, are left out.
 
     Args:
-        voucher: as it was just read at the source, with its secrets.
-        planned: what the plan says of it.
-        can: what the target can do.
-        later: whether it is to be inactive at first.
+        voucher: the voucher, as it was just read at the source, with its code and PIN.
+        planned: the planned voucher.
+        can: the capabilities of the target.
+        later: whether it is issued inactive, to be activated later.
     """
     destination = planned.destination
     assert destination is not None
@@ -320,13 +323,15 @@ def build_target_voucher(voucher: Voucher, planned: PlannedVoucher, can: Capabil
 
 
 def is_not_spendable(status: Status | None) -> bool:
-    """Whether a voucher is not to be spent. One without a status can be, one with an unknown status perhaps not."""
+    """Return whether a voucher may be unspendable: it has a status, and the status is not known to be active."""
     return status not in (None, Status.ACTIVE)
 
 
 def _is_stored_by_target(name: str, voucher: Voucher, can: Capabilities) -> bool:
     value = getattr(voucher, name)
-    if value in (None, "") or name not in can.stored_fields or value is Medium.UNKNOWN:  # an empty text says nothing
+    if (
+        value in (None, "") or name not in can.stored_fields or value is Medium.UNKNOWN
+    ):  # an empty text has no information
         return False
     longest = can.max_text_lengths.get(name)
     text = value if isinstance(value, str) else value.reveal() if name == "pin" else ""
@@ -334,7 +339,7 @@ def _is_stored_by_target(name: str, voucher: Voucher, can: Capabilities) -> bool
 
 
 def _length_fits(voucher: Voucher, can: Capabilities) -> bool:
-    """Whether the end is not known yet, as activation would set it, and the target counts it in the same way."""
+    """Return whether activation sets the end of validity, and the target can count it in the same way."""
     validity = voucher.validity
     return (
         voucher.valid_until is None

@@ -1,8 +1,8 @@
-"""Finds codes that the target has already, or that the source has twice.
+"""Finds codes that the target already has, or that the source has twice.
 
-Codes are compared by keyed fingerprints, of which 64 bits are kept: one small hash a voucher. Two different codes that
-share them, a chance of one in tens of millions among a million vouchers, are taken for the same, which at worst refuses
-a voucher that could have moved.
+Codes are compared by keyed fingerprints. Memory holds 64 bits of the fingerprint of each voucher. Two different codes
+may have the same 64 bits: the chance is one in tens of millions among a million vouchers. They then count as the same
+code, and at worst a voucher is refused that could be moved.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from voucher_gateway.migration.rate_limit import Rates
 from voucher_gateway.provider import VoucherProvider
 
 FINGERPRINT_SCOPE: Final = "move"
-"""In the place of provider and host, so that fingerprints can be compared between vendors."""
+"""Replaces provider and host, so that fingerprints can be compared between vendors."""
 _DIGITS: Final = 16
 
 
@@ -27,7 +27,7 @@ def fingerprint(keys: JournalKeys, code: Code, key_id: str | None = None) -> str
 
 
 class SourceCodes:
-    """The codes of the source, to find codes that it has twice."""
+    """The codes of the source. It finds codes that the source has twice."""
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
@@ -48,15 +48,15 @@ class SourceCodes:
 
 
 class TargetCodes:
-    """The codes that the target has already. Several threads may use it.
+    """The codes that the target already has. Several threads may use it.
 
     If the list of the target shows codes, it is read once. If it hides them (JTL), each code is looked up, unless the
     target has no vouchers.
 
     Args:
         provider: the target.
-        keys: of the fingerprints.
-        rates: how often it may be asked.
+        keys: the keys of the fingerprints.
+        rates: the rate limits.
     """
 
     def __init__(self, provider: VoucherProvider, keys: JournalKeys, rates: Rates) -> None:
@@ -82,7 +82,7 @@ class TargetCodes:
             return False
         except InvalidRequest as error:
             if error.field == "code":
-                return False  # what the target could not have, it has not
+                return False  # a code that the target cannot have is not there
             raise
         return True
 
@@ -95,7 +95,7 @@ class TargetCodes:
                 if voucher.code is None:
                     return False
                 self._seen.add(_short(fingerprint(self._keys, voucher.code)))
-        # Of a list that changed while it was read, the rest may be missing.
+        # If the list changed while it was read, codes may be missing.
         return listing.report.consistent is not False
 
 

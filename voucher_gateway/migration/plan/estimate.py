@@ -20,7 +20,7 @@ _RETIRING: Final[Mapping[Retire, Operation]] = {
 }
 
 ALLOWANCE_PERCENT: Final = 130
-"""In percent of the time for requests alone: the commits of the journal and the work of this machine are added."""
+"""The likely time, in percent of the time for requests alone. The commits of the journal take the rest."""
 
 
 @attrs.frozen(kw_only=True)
@@ -28,10 +28,10 @@ class AccountLoad:
     """The requests of one account.
 
     Attributes:
-        account: its name.
-        requests: how many requests each carried voucher costs there.
-        latency: what a request was measured to take.
-        rate: at most so many requests a second; None for no limit.
+        account: the name of the account.
+        requests: the number of requests for each carried voucher.
+        latency: the measured time of a request.
+        rate: the most requests per second; None for no limit.
     """
 
     account: str
@@ -42,13 +42,13 @@ class AccountLoad:
 
 @attrs.frozen(kw_only=True)
 class Estimate:
-    """How long a run takes.
+    """The estimated time of a run.
 
     Attributes:
-        vouchers: how many are carried.
-        workers: how many are under way at a time.
-        source: what the source has to do.
-        target: what the target has to do.
+        vouchers: how many vouchers are carried.
+        workers: how many vouchers are moved at a time.
+        source: the requests of the source.
+        target: the requests of the target.
     """
 
     vouchers: int
@@ -70,7 +70,7 @@ class Estimate:
 
     @property
     def likely(self) -> timedelta:
-        """The time that the run will probably take: the least time and an allowance."""
+        """The time that the run will probably take: `least` and an allowance."""
         return self.least * ALLOWANCE_PERCENT // 100
 
     def fits(self, window: timedelta) -> bool:
@@ -84,13 +84,13 @@ def requests_of(steps: tuple[Step, ...], retire: Retire, source: Capabilities, t
     for step in steps:
         match step:
             case Step.FREEZE:
-                at_source += 1 + _cost(source, Operation.DEACTIVATE)  # what others have stopped is seen first
+                at_source += 1 + _cost(source, Operation.DEACTIVATE)  # the status is read before
             case Step.REREAD:
                 at_source += _reading(source)
             case Step.RETIRE:
                 at_source += _cost(source, _RETIRING[retire])
                 if retire is Retire.EXPIRE and Step.FREEZE not in steps:
-                    at_source += _reading(source)  # what was spent just before
+                    at_source += _reading(source)  # the remaining value is read again
             case Step.CREATE:
                 at_target += _cost(target, Operation.ISSUE)
             case Step.CONFIRM:
@@ -101,7 +101,7 @@ def requests_of(steps: tuple[Step, ...], retire: Retire, source: Capabilities, t
 
 
 def _reading(capabilities: Capabilities) -> int:
-    """Return the number of requests that read a voucher, its secrets and what is left on it."""
+    """Return the number of requests that read a voucher, its secrets and its remaining value."""
     find = 0 if capabilities.get_returns_balance else _cost(capabilities, Operation.FIND)
     return _cost(capabilities, Operation.GET) + find
 

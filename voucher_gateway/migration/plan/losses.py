@@ -14,33 +14,33 @@ if TYPE_CHECKING:
 
 
 LOSSES: Final[Mapping[str, str]] = {
-    "batch": "The target keeps no batch, or only a shorter one.",
-    "code": "The voucher gets another code, and its owner has to be told.",
-    "end": "The voucher ends at the source, and the target knows no end of validity: there it never ends.",
+    "batch": "The target does not store the batch, or only a shorter text.",
+    "code": "The voucher gets another code, and its owner has to be informed.",
+    "end": "The voucher ends at the source. The target has no end of validity, so it never ends there.",
     "expiry": "The target counts validity in whole days from activation: the voucher ends later than at the source.",
-    "initial": "What was spent already stays behind: at the target the voucher begins with what is left.",
-    "medium": "The target does not tell digital and printed vouchers apart.",
-    "metadata": "The target keeps no data of the shop's own, or it is not JSON and stays behind.",
-    "no-end": "The voucher never ends at the source, and the target may give it an end of its own choice.",
-    "order": "The target keeps no order number, or only a shorter one.",
+    "initial": "The initial value at the target is the remaining value at the source.",
+    "medium": "The target does not distinguish digital and printed vouchers.",
+    "metadata": "The target does not store the metadata, or it is not JSON.",
+    "no-end": "The voucher never ends at the source, and the target may choose an end of validity.",
+    "order": "The target does not store the order number, or only a shorter text.",
     "pin": "The voucher can be spent without its PIN at the target.",
-    "sku": "The target keeps no article number, or only a shorter one.",
-    "status": "The voucher is inactive at the source, and can be spent at once at the target.",
-    "tax": "The target keeps no tax flag or no tax rate.",
-    "validity": "The length of time that activation would start, or has started at an unknown moment, is lost.",
+    "sku": "The target does not store the article number, or only a shorter text.",
+    "status": "The voucher is inactive at the source, and can be spent immediately at the target.",
+    "tax": "The target does not store the tax flag or the tax rate.",
+    "validity": "The validity that activation starts, or has started at an unknown time, is lost.",
 }
-"""Each with a sentence for people. A voucher with a loss is refused unless the policy accepts the loss by name."""
+"""The losses, each with a sentence for people. A voucher with a loss is refused unless the policy accepts the loss."""
 
 REPORTED: Final = frozenset({"code", "expiry", "initial"})
-"""The losses that a policy need not accept by name: a later end favours the customer, and the policy decides the other
-two elsewhere (``code_taken``, ``code_unfit``, ``partly_used``)."""
+"""The losses that a policy need not accept by name. A later end is to the benefit of the customer. The other two have
+their own keys in the policy (``code_taken``, ``code_unfit``, ``partly_used``)."""
 
 
 RISKS: Final[Mapping[str, str]] = {
     "spendable-twice": "For a while a voucher can be spent at the source and at the target.",
     "inconsistent-listing": "The source changed while it was listed: vouchers may be missing from the plan.",
 }
-"""By name, each with a sentence for people."""
+"""The risks, each with a sentence for people."""
 
 
 def require_accepted_risks(header: PlanHeader, totals: Totals, *accepted: str) -> None:
@@ -72,11 +72,11 @@ def find_unaccepted_risks(header: PlanHeader, totals: Totals, *accepted: str) ->
     risks = {}
     if totals.double_spendable:
         amounts = ", ".join(str(money) for money in totals.double_spendable.values())
-        how_long = "for good" if header.copy else "at any moment"
+        how_long = "permanently" if header.copy else "at any moment"
         risks["spendable-twice"] = f"{RISKS['spendable-twice']} At most {amounts} {how_long}."
     if totals.listing.consistent is False:
         problems = "; ".join(totals.listing.problems)
-        risks["inconsistent-listing"] = f"{RISKS['inconsistent-listing']} What was noticed: {problems}."
+        risks["inconsistent-listing"] = f"{RISKS['inconsistent-listing']} The problems: {problems}."
     return {name: sentence for name, sentence in risks.items() if name not in header.accepted and name not in accepted}
 
 
@@ -90,14 +90,14 @@ _FIELDS: Final = {
     "tax_rate": "tax",
     "taxable": "tax",
 }
-"""The fields of a voucher, and the name of the loss if the target does not store one that the source has."""
+"""The fields of a voucher, and the name of the loss if only the source stores the field."""
 
 
 def possible_losses(source: Capabilities, target: Capabilities) -> tuple[str, ...]:
     """Return the names of the losses, as in `LOSSES`, that are possible between two accounts; sorted.
 
-    Texts that are too long for the target, codes that it has already, and data that cannot be read are only seen when
-    each voucher is read.
+    Other losses are found only when each voucher is read: texts that are too long for the target, codes that it already
+    has, and data that cannot be read.
     """
     losses = {
         loss for field, loss in _FIELDS.items() if field in source.stored_fields and field not in target.stored_fields
