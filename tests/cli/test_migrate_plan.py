@@ -45,7 +45,7 @@ def test_a_plan_is_made_and_told(run: Run, estates: Path) -> None:
     assert f"plan {summary.id} in a.plan" in ran.out
     assert "events to shop: 25 vouchers" in ran.out
     assert "partly used: carried" in ran.out
-    assert "At no moment can a voucher be spent at both ends." in ran.out
+    assert "A voucher can never be spent at both accounts." in ran.out
     assert "25 listed vouchers, as many as the vendor counts" in ran.out
     assert "retire at the source, activate at the target" in ran.out
 

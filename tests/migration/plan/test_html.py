@@ -66,7 +66,7 @@ def test_every_chart_of_a_currency_adds_up_to_its_value(summary: PlanSummary) ->
 
 def test_value_is_drawn_by_the_month_in_which_it_ends(summary: PlanSummary) -> None:
     charts = {one.title: one for one in plan_page(summary).sections if isinstance(one, Chart)}
-    chart = charts["EUR: the month in which it ends"]
+    chart = charts["EUR: value by month of expiry"]
     assert chart.labels[0] == "earlier"
     assert chart.labels[-1] == "no end known"
     months = [one for one in chart.labels if one[0].isdigit()]
@@ -82,8 +82,8 @@ def test_reasons_losses_and_the_window_are_told(summary: PlanSummary) -> None:
     assert reasons == {name: one.count for name, one in summary.totals.reasons.items()}
     losses = {row[0].partition(":")[0]: int(row[1]) for row in read.tables["What is lost or changed"][1:]}
     assert losses == {name: one.count for name, one in summary.totals.losses.items()}
-    assert "At no moment can a voucher be spent at both ends." in read.text
-    assert "It will likely take longer than" in read.text
+    assert "A voucher can never be spent at both accounts." in read.text
+    assert "The run will probably take longer than" in read.text
     assert "200 listed vouchers, as many as the vendor counts" in read.text
 
 
@@ -91,7 +91,7 @@ def test_what_must_be_accepted_cannot_be_overlooked(small: PlanSummary) -> None:
     changed = attrs.evolve(small.totals.listing, consistent=False, problems=("the total changed",))
     totals = attrs.evolve(small.totals, listing=changed, double_spendable={"EUR": Money("120.50", "EUR")})
     read = Reader(render(plan_page(attrs.evolve(small, totals=totals))))
-    assert "Before anything is done" in read.text
+    assert "Before a run" in read.text
     assert "At most 120.50 EUR at any moment." in read.text
     assert "the total changed" in read.text
     assert "inconsistent-listing" in read.text

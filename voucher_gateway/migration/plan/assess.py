@@ -160,7 +160,7 @@ class _TargetFit:
 
     def check_value(self, money: Money) -> None:
         if self._target.currency not in (None, money.currency):
-            self.reasons.append(f"its currency is {money.currency}, and the target has {self._target.currency} only")
+            self.reasons.append(f"it is in {money.currency}, and the target has {self._target.currency} only")
         try:
             self._can.amounts.check(money)
         except InvalidRequest as error:

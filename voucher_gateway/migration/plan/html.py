@@ -30,7 +30,7 @@ from voucher_gateway.migration.plan.totals import NO_END, Tally, Totals
 from voucher_gateway.money import Money
 
 _MOST_MONTHS: Final = 36
-"""So many months ahead stand alone in a chart."""
+"""The number of coming months that have a bar each in a chart."""
 _OVER: Final = "earlier"
 _LATER: Final = "later"
 _NO_END: Final = "no end known"
@@ -42,7 +42,7 @@ def plan_page(summary: PlanSummary, *, window: timedelta | None = None) -> Page:
 
     Args:
         summary: the plan.
-        window: the time that there is for it, if there is a limit.
+        window: the time that is available, if it is limited.
     """
     header, totals = summary.header, summary.totals
     return Page(
@@ -57,7 +57,7 @@ def plan_page(summary: PlanSummary, *, window: timedelta | None = None) -> Page:
         sections=(
             *_warnings(summary, window),
             _by_currency(totals),
-            *_fate_charts(totals),
+            *_action_charts(totals),
             *_month_charts(totals, header.made_at),
             *_tally_tables(totals),
             Text(
@@ -78,12 +78,12 @@ def _account_title(end: End) -> str:
 
 def _warnings(summary: PlanSummary, window: timedelta | None) -> list[Section]:
     warnings = [
-        f"{sentence} Nothing is done until this is accepted by its name, {name}."
+        f"{sentence} A run needs this risk to be accepted by its name, {name}."
         for name, sentence in find_unaccepted_risks(summary.header, summary.totals).items()
     ]
     if window is not None and not summary.estimate.fits(window):
-        warnings.append(f"It will likely take longer than the {length_of(window)} that there are.")
-    return [Text("Before anything is done", tuple(warnings), warning=True)] if warnings else []
+        warnings.append(f"The run will probably take longer than {length_of(window)}.")
+    return [Text("Before a run", tuple(warnings), warning=True)] if warnings else []
 
 
 def _by_currency(totals: Totals) -> Table:
@@ -92,19 +92,19 @@ def _by_currency(totals: Totals) -> Table:
         parts = [_amount(totals.of(action), currency) for action in Action]
         rows.append((currency, *(f"{part:f}" for part in parts), f"{whole.amount:f}"))
     return Table(
-        title="Value by currency, and what becomes of it",
+        title="Value by currency and action",
         columns=(
             Column("Currency"),
             *(Column(ACTION_RESULTS[action].capitalize(), numeric=True) for action in Action),
-            Column("In all", numeric=True),
+            Column("Total", numeric=True),
         ),
         rows=tuple(rows),
-        note="What is left on the vouchers; carried value is the same before and after, to the last digit.",
+        note="The remaining value. Carried value is exactly the same before and after.",
     )
 
 
-def _fate_charts(totals: Totals) -> list[Chart]:
-    """What becomes of the value in each currency, and of which kinds of vouchers it is."""
+def _action_charts(totals: Totals) -> list[Chart]:
+    """Return a chart for each currency: its value by action and kind of voucher."""
     kinds = [kind for kind in Kind if any(totals.kinds.get(kind, Tally()).money.values())]
     charts = []
     for currency in _with_value(totals):
@@ -115,12 +115,12 @@ def _fate_charts(totals: Totals) -> list[Chart]:
             ]
             series.append(Series(_words(kind), tuple(values)))
         labels = tuple(ACTION_RESULTS[action] for action in Action)
-        charts.append(Chart(f"{currency}: what becomes of it", currency, labels, tuple(series), kind="stacked"))
+        charts.append(Chart(f"{currency}: value by action", currency, labels, tuple(series), kind="stacked"))
     return charts
 
 
 def _month_charts(totals: Totals, at: datetime) -> list[Chart]:
-    """The value in each currency by the month in which it ends."""
+    """Return a chart for each currency: its value by month of expiry."""
     charts = []
     for currency in _with_value(totals):
         ends: dict[str, dict[Action, Decimal]] = {}
@@ -135,13 +135,13 @@ def _month_charts(totals: Totals, at: datetime) -> list[Chart]:
             Series(ACTION_RESULTS[action], tuple(ends[label].get(action, nothing) for label in labels))
             for action in Action
         )
-        title = f"{currency}: the month in which it ends"
+        title = f"{currency}: value by month of expiry"
         charts.append(Chart(title, currency, tuple(labels), series, kind="stacked", note="Months are in UTC."))
     return charts
 
 
 def _ending(month: str, at: datetime) -> str:
-    """Return the label of a month: those that are over, or far ahead, share one."""
+    """Return the label of a month. Past months share a label, and so do months far ahead."""
     if month == NO_END:
         return _NO_END
     year, number = map(int, month.split("-"))
@@ -184,7 +184,7 @@ def _tally_table(table: TallyTable, currencies: list[str]) -> Table:
 def _costs(summary: PlanSummary) -> Table:
     estimate = summary.estimate
     return Table(
-        title="What the time is made of",
+        title="Requests and their time",
         columns=(
             Column("Account"),
             Column("Requests a voucher", numeric=True),
@@ -200,7 +200,7 @@ def _costs(summary: PlanSummary) -> Table:
             )
             for load in (estimate.source, estimate.target)
         ),
-        note="The time of a request was measured while the plan was made, by reading.",
+        note="The time of a request was measured with reads, while the plan was made.",
     )
 
 

@@ -46,19 +46,19 @@ def make_plan(
 
     Args:
         gateway: has both accounts and a journal.
-        source: the account to move from. If it is only a record, such as a file, it is copied.
+        source: the account to move from. A file is copied.
         target: the account to move to.
-        out: the file of the plan; an existing file is replaced.
-        policy: what the owner decided; the strictest policy by default.
-        copy: whether the source stays as it is.
+        out: the file of the plan. An existing file is replaced.
+        policy: the policy of the migration; the strictest one by default.
+        copy: whether the source is not changed.
         workers: how many vouchers are read, and later moved, at a time.
-        rates: the most requests per second, by account; for this call and for the run of the plan.
+        rates: the most requests per second, by account, for this call and for the run.
         after: an earlier plan of the same source. Vouchers that it has moved are left out.
-        on_progress: is called now and then with the number of vouchers that were read.
+        on_progress: is called repeatedly with the number of vouchers that were read.
 
     Raises:
         ConfigurationError: if there is no journal, no such account, or a file cannot be read or written.
-        InvalidRequest: if source and target are the same, or an argument is out of its limits.
+        InvalidRequest: if source and target are the same, or an argument is out of range.
         UnsupportedOperation: if no voucher can be moved between these accounts.
     """
     if gateway.journal is None:
@@ -66,17 +66,17 @@ def make_plan(
     begin, end = gateway.provider(source), gateway.provider(target)
     _check(begin, end, workers, rates or {})
     policy = policy or Policy()
-    # First, because these tell what the logins may do, and the clocks of the vendors.
+    # First, because the checks read the permissions of the logins and the clocks of the vendors.
     of_source, of_target = begin.check(), end.check()
     can_source, can_target = gateway.capabilities(source), gateway.capabilities(target)
-    way = choose_route(can_source, can_target, copy=copy, retire=policy.retire)
+    route = choose_route(can_source, can_target, copy=copy, retire=policy.retire)
     header = PlanHeader(
         made_at=begin.vendor_now(),
         source=_end(begin),
         target=_end(end),
         copy=copy or can_source.record,
-        steps=way.steps,
-        retire=way.retire.value,
+        steps=route.steps,
+        retire=route.retire.value,
         accepted=policy.accept,
         policy=policy.to_json(),
         workers=workers,
@@ -84,7 +84,7 @@ def make_plan(
     )
     goal = Target(capabilities=can_target, currency=of_target.currency, at=end.vendor_now())
     reader = SourceScanner(gateway.journal, begin, goal, end, policy, header, _ids_to_leave_out(gateway.journal, after))
-    costs = requests_of(way.steps, way.retire, can_source, can_target)
+    costs = requests_of(route.steps, route.retire, can_source, can_target)
 
     def estimate(carried: int) -> Estimate:
         loads = [
@@ -96,7 +96,7 @@ def make_plan(
         return Estimate(vouchers=carried, workers=workers, source=loads[0], target=loads[1])
 
     return _write_plan(
-        out, header, reader, way, estimate, dated=of_source.clock_skew is not None, report_progress=on_progress
+        out, header, reader, route, estimate, dated=of_source.clock_skew is not None, report_progress=on_progress
     )
 
 
@@ -104,28 +104,28 @@ def _write_plan(
     out: Path,
     header: PlanHeader,
     reader: SourceScanner,
-    way: Route,
+    route: Route,
     estimate: Callable[[int], Estimate],
     *,
     dated: bool,
     report_progress: Callable[[int], None] | None,
 ) -> PlanSummary:
     with PlanWriter(out, header) as writer:
-        adder = _adder(way, header)
+        builder = _totals_builder(route, header)
         for planned in reader.plan(dated=dated):
-            adder.add(planned)
+            builder.add(planned)
             writer.write(planned)
             if report_progress is not None and planned.number % _REPORT_EVERY == 0:
                 report_progress(planned.number)
         if not reader.codes:
-            return writer.finish(adder.totals(reader.report), estimate(adder.carried))
-        # Only now all codes are known, and with them the vouchers whose code is there twice.
+            return writer.finish(builder.totals(reader.report), estimate(builder.carried))
+        # Only now are all codes known, and the vouchers whose code the source has twice.
         with PlanWriter(out, header) as again:
-            adder = _adder(way, header)
+            builder = _totals_builder(route, header)
             for planned in map(reader.resolve_duplicate_code, writer.read_back()):
-                adder.add(planned)
+                builder.add(planned)
                 again.write(planned)
-            return again.finish(adder.totals(reader.report), estimate(adder.carried))
+            return again.finish(builder.totals(reader.report), estimate(builder.carried))
 
 
 def latency_of(provider: VoucherProvider) -> timedelta:
@@ -141,8 +141,8 @@ def latency_of(provider: VoucherProvider) -> timedelta:
     return timedelta(seconds=median(took))
 
 
-def _adder(way: Route, header: PlanHeader) -> TotalsBuilder:
-    return TotalsBuilder(workers=header.workers if way.double_spendable else None, whole=way.permanently)
+def _totals_builder(route: Route, header: PlanHeader) -> TotalsBuilder:
+    return TotalsBuilder(workers=header.workers if route.double_spendable else None, whole=route.permanently)
 
 
 def _check(begin: VoucherProvider, end: VoucherProvider, workers: int, rates: Mapping[str, float]) -> None:

@@ -1,8 +1,8 @@
-"""The file that a plan is: JSON lines that a person can review, a program can read, and nobody can change unnoticed.
+"""The file of a plan: JSON lines that a person can review and a program can read. A change of the file is detected.
 
-The first line is the header, then comes a line for each voucher, then one with the totals, and at last the SHA-256 of
-all bytes before it, which is the plan's id. No code and no PIN stands in it: codes are masked, and recognised by keyed
-fingerprints. Values of vouchers are business secrets all the same, so the file is readable by its owner only.
+The first line is the header. Then come a line for each voucher and a line with the totals. The last line has the
+SHA-256 of all bytes before it, which is the id of the plan. The file has no codes and no PINs: codes are masked, and
+compared by keyed fingerprints. The values of vouchers are business secrets, so only the owner of the file can read it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from voucher_gateway.serialization import make_converter
 from voucher_gateway.wire.json import decode
 
 FORMAT: Final = 1
-"""The version of the file's form."""
+"""The version of the format."""
 
 T = TypeVar("T")
 
@@ -38,9 +38,9 @@ class PlanSummary:
     Attributes:
         id: the SHA-256 of its file.
         path: the file.
-        header: what holds for all vouchers.
-        totals: what they come to.
-        estimate: how long it takes.
+        header: the properties that all vouchers share.
+        totals: the totals of the vouchers.
+        estimate: the estimated time of a run.
     """
 
     id: str
@@ -51,10 +51,10 @@ class PlanSummary:
 
 
 class PlanWriter:
-    """Writes a plan. Under its name the file appears whole or not at all; use it in a ``with`` block.
+    """Writes a plan, in a ``with`` block. The file is complete, or it is not changed.
 
     Args:
-        path: the file, which is replaced.
+        path: the file. An existing file is replaced.
         header: the first line.
 
     Raises:
@@ -80,7 +80,7 @@ class PlanWriter:
         self._line(_CONVERTER.unstructure(planned))
 
     def read_back(self) -> Iterator[PlannedVoucher]:
-        """Read back what was written so far."""
+        """Yield the vouchers that were written so far."""
         with _report_write_errors(self._path):
             self._output.file.flush()
         with self._output.draft.open("rb") as file:
@@ -89,7 +89,7 @@ class PlanWriter:
                 yield _CONVERTER.structure(json.loads(line), PlannedVoucher)
 
     def finish(self, totals: Totals, estimate: Estimate) -> PlanSummary:
-        """Write the end and give the file its name."""
+        """Write the last lines, give the file its name, and return the plan without its vouchers."""
         self._line({"totals": _CONVERTER.unstructure(totals), "estimate": _CONVERTER.unstructure(estimate)})
         plan_id = self._hash.hexdigest()
         self._line({"sha256": plan_id})
@@ -105,10 +105,10 @@ class PlanWriter:
 
 
 class Plan:
-    """A plan that is open for reading. Its file is as it was written.
+    """A plan that is open for reading. Its file was checked: it is as it was written.
 
     Attributes:
-        summary: all of the plan but its vouchers.
+        summary: the plan without its vouchers.
     """
 
     def __init__(self, summary: PlanSummary, file: IO[bytes], vouchers_end: int) -> None:
@@ -128,12 +128,12 @@ class Plan:
 
     @property
     def header(self) -> PlanHeader:
-        """What holds for all vouchers."""
+        """The properties that all vouchers share."""
         return self.summary.header
 
     @property
     def totals(self) -> Totals:
-        """What the vouchers come to."""
+        """The totals of the vouchers."""
         return self.summary.totals
 
     def vouchers(self) -> Iterator[PlannedVoucher]:
@@ -146,7 +146,7 @@ class Plan:
 
     def _line_at(self, place: int) -> bytes:
         with _report_read_errors(self.path):
-            self._file.seek(place)  # another iteration may have moved it; within the buffer this costs nothing
+            self._file.seek(place)  # another iteration may have moved the position; within the buffer this is cheap
             return self._file.readline()
 
     def carried_vouchers(self) -> Iterator[PlannedVoucher]:
@@ -159,7 +159,7 @@ def open_plan(plan: Path | Plan) -> Iterator[Plan]:
     """Open a plan and check once that its file is as it was written.
 
     Args:
-        plan: the file. A plan that is open already is given back as it is, and stays open.
+        plan: the file, or an open plan. An open plan is yielded as it is, and stays open.
 
     Raises:
         ConfigurationError: if the file cannot be read, is not a plan, or was changed.
@@ -174,13 +174,13 @@ def open_plan(plan: Path | Plan) -> Iterator[Plan]:
 
 
 def read_summary(path: Path) -> PlanSummary:
-    """Return all of a plan but its vouchers; errors as `open_plan`."""
+    """Return a plan without its vouchers. It raises the errors of `open_plan`."""
     with open_plan(path) as plan:
         return plan.summary
 
 
 def read_vouchers(path: Path) -> Iterator[PlannedVoucher]:
-    """Yield the vouchers of a plan in its order; errors as `open_plan`, before the first voucher."""
+    """Yield the vouchers of a plan in its order. It raises the errors of `open_plan` before the first voucher."""
     with open_plan(path) as plan:
         yield from plan.vouchers()
 
@@ -204,7 +204,7 @@ def _check_and_read(path: Path, file: IO[bytes]) -> Plan:
 
 
 def _checked_hash(path: Path, file: IO[bytes]) -> tuple[str, int]:
-    """Return the hash of a file that is as it was written, and the offset of its totals."""
+    """Return the hash of a file that is as it was written, and the offset of the totals."""
     digest, held, totals_at, place = hashlib.sha256(), b"", 0, 0
     before = b""
     for line in file:
@@ -214,10 +214,10 @@ def _checked_hash(path: Path, file: IO[bytes]) -> tuple[str, int]:
         before, held = held, line
         place += len(line)
     if not before or not held.endswith(b"\n"):
-        raise ConfigurationError(f"{path}: the file is cut off, or it is not a plan")
+        raise ConfigurationError(f"{path}: the file is incomplete, or it is not a plan")
     stored: str = _parse_line(path, None, held, _stored_hash)
     if stored != digest.hexdigest():
-        raise ConfigurationError(f"{path}: the file was changed after it was made; make a new plan, do not edit one")
+        raise ConfigurationError(f"{path}: the file was changed after it was made; do not edit a plan, make a new one")
     return stored, totals_at
 
 
@@ -227,7 +227,7 @@ def _stored_hash(value: Mapping[str, Any]) -> str:
 
 def _header(value: Mapping[str, Any]) -> PlanHeader:
     if value["plan"] != FORMAT:
-        raise ValueError("of another version")
+        raise ValueError("another version")
     header: PlanHeader = _CONVERTER.structure(value, PlanHeader)
     return header
 
@@ -243,9 +243,9 @@ def _footer(value: Mapping[str, Any]) -> tuple[Totals, Estimate]:
 
 def _parse_line(path: Path, number: int | None, line: bytes, read: Any) -> Any:
     where = "the last line" if number is None else f"line {number}"
-    with suppress(Exception):  # whatever it is, the file is not what this version writes
+    with suppress(Exception):  # whatever the error is, this version did not write the file
         return read(decode(line))
-    raise ConfigurationError(f"{path}: {where} is not what a plan of this version has there")
+    raise ConfigurationError(f"{path}: {where} is not valid in a plan of this version")
 
 
 @contextmanager
@@ -253,7 +253,7 @@ def _report_read_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or "it cannot be read"
+        reason = error.strerror or "the file cannot be read"
     else:
         return
     raise ConfigurationError(f"{path}: {reason}")
@@ -264,7 +264,7 @@ def _report_write_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or "it cannot be written"
+        reason = error.strerror or "the file cannot be written"
     else:
         return
     raise ConfigurationError(f"the plan {path} cannot be written: {reason}")

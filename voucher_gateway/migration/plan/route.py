@@ -1,8 +1,8 @@
 """Chooses the steps of a migration by the capabilities of both accounts, never by the names of their vendors.
 
-Besides the operations, a provider declares these capabilities: ``stored_fields``, the fields of a new voucher that it
-stores; ``max_text_lengths``; ``can_issue_inactive``; ``expiry_resolution``; ``requests_per_operation``; and
-``record``, which a file sets. Without them a target is assumed to store only the value and the end of validity.
+Besides the operations, these capabilities count: ``stored_fields``, the fields of a new voucher that the vendor stores;
+``max_text_lengths``; ``can_issue_inactive``; ``expiry_resolution``; ``requests_per_operation``; and ``record``, which a
+file has. Without them a target is assumed to store only the value and the end of validity.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from voucher_gateway.migration.plan.policy import Retire
 
 @attrs.frozen
 class Route:
-    """How each voucher goes from the source to the target.
+    """How each voucher is moved from the source to the target.
 
     Attributes:
         steps: the steps, in order.
-        retire: how the source voucher is made unspendable for good.
+        retire: how the source voucher is made permanently unspendable.
         double_spendable: whether a voucher can be spent at both accounts between two of the steps.
-        permanently: whether it can be spent at both accounts for ever.
+        permanently: whether it can be spent at both accounts permanently.
     """
 
     steps: tuple[Step, ...]
@@ -43,7 +43,7 @@ def can_activate_later(target: Capabilities) -> bool:
 
 
 def retire_options(source: Capabilities) -> tuple[Retire, ...]:
-    """Return how vouchers of the source can be made unspendable for good, the best option first."""
+    """Return how vouchers of the source can be made permanently unspendable, the best option first."""
     if source.record:
         return (Retire.LEAVE,)
     options = []
@@ -70,9 +70,9 @@ def choose_route(
         retire: how its vouchers are retired; None for the best option.
 
     Raises:
-        UnsupportedOperation: if the source cannot be listed, the target cannot be issued at, or the source's vouchers
-            cannot be made unspendable in any way, or in the one that is asked for.
-        InvalidRequest: if a copy is to be retired.
+        UnsupportedOperation: if the source cannot be listed, no voucher can be issued at the target, or the vouchers of
+            the source cannot be made unspendable at all or in the way that is asked for.
+        InvalidRequest: if the source of a copy is to be retired.
     """
     _require(source, Operation.VOUCHERS, "the source's vouchers cannot be listed")
     _require(target, Operation.ISSUE, "no voucher can be issued at the target")
@@ -80,7 +80,7 @@ def choose_route(
     if copy or source.record:
         if retire not in (None, Retire.LEAVE):
             raise InvalidRequest(
-                "the source of a copy is left as it is", field="retire", rule="leave, where vouchers are copied"
+                "the source of a copy is not changed", field="retire", rule="leave, if vouchers are copied"
             )
         doubled = not (source.record or target.record)
         steps = (Step.REREAD, Step.CREATE, Step.CONFIRM, *((Step.ACTIVATE,) if later else ()))
@@ -108,7 +108,7 @@ def _choose_retire_option(source: Capabilities, retire: Retire | None) -> Retire
     if not options:
         raise UnsupportedOperation(
             "the source's vouchers cannot be made unspendable, so they could be spent twice for good;"
-            " accept a risk of redeeming there, or copy them",
+            " accept an emulation of redeem at the source, or copy the vouchers",
             operation="migrate",
         )
     return options[0]

@@ -1,4 +1,4 @@
-"""Reads the vouchers of the source as far as a plan needs them, and decides what becomes of each."""
+"""Reads the vouchers of the source, and plans what a run does with each."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.provider import VoucherProvider
 
-_TWICE: Final = "its code is there twice at the source"
-_MOVED: Final = "another plan has moved it already, or is moving it"
+_TWICE: Final = "the source has its code twice"
+_MOVED: Final = "another plan moves it, or has moved it"
 _CLOCK_MARGIN: Final = timedelta(seconds=2)
-"""The clock of a vendor is known from a header with whole seconds, from the time when a response was made."""
+"""The clock of a vendor is read from a header in whole seconds, which is as old as its response."""
 
 
 def listing_of(provider: VoucherProvider, *, dated: bool) -> Listing[Voucher]:
-    """Return the list of the source.
+    """Return the listing of the source.
 
-    If the vendor can filter by creation, vouchers that are created during the scan are left out. The list can then only
-    shrink, and a total that stays the same proves that nothing changed. Otherwise a deleted and a new voucher could
-    hide each other behind the same total.
+    If the vendor can filter by creation, the listing leaves out vouchers that are created during the scan. It can then
+    only shrink, and an equal total proves that no voucher was deleted. Without the filter, one deleted and one new
+    voucher would give the same total.
 
     Args:
         provider: the source.
@@ -50,15 +50,15 @@ def listing_of(provider: VoucherProvider, *, dated: bool) -> Listing[Voucher]:
 
 
 class SecretReader:
-    """Reads what a list does not show: the code, the PIN and what is left.
+    """Reads what a list does not show: the code, the PIN and the remaining value.
 
     Args:
         provider: the source.
-        rates: its rate limit.
+        rates: the rate limits.
         pins: whether to read PINs also if the list shows the code.
 
     Attributes:
-        gone: the ids of vouchers that were listed, but did not exist any more when they were read.
+        gone: the ids of vouchers that were listed, but did not exist when they were read.
     """
 
     def __init__(self, provider: VoucherProvider, rates: Rates, *, pins: bool = False) -> None:
@@ -69,14 +69,14 @@ class SecretReader:
         self.gone: list[str] = []
 
     def complete(self, voucher: Voucher) -> Voucher:
-        """Return the voucher with its secrets, as far as they may be read. Several threads may call this."""
+        """Return the voucher with its code and PIN, if they may be read. Several threads may call this."""
         if self._is_hidden(voucher) and self._provider.capabilities.codes.readable:
             for _ in range(self._requests):
                 self._rates.wait(self._provider.account)
             try:
                 shown = self._provider.get(voucher.id, secrets=True)
             except AccessDenied:
-                return voucher  # the login may not read it: the voucher is reported as unreadable
+                return voucher  # the login may not read the code: the voucher is reported as unreadable
             except VoucherNotFound:
                 self.gone.append(voucher.id)
                 return attrs.evolve(voucher, remaining=None)
@@ -95,7 +95,7 @@ class SecretReader:
 
 def pins_are_asked_for(source: Capabilities, target: Capabilities) -> bool:
     """Return whether the plan must read PINs that the list does not show, because the target may lose them."""
-    if source.record or "pin" not in source.stored_fields:  # a record has only what it shows
+    if source.record or "pin" not in source.stored_fields:  # the list of a file shows everything
         return False
     ours, theirs = source.max_text_lengths.get("pin"), target.max_text_lengths.get("pin")
     shorter = theirs is not None and (ours is None or ours > theirs)
@@ -113,9 +113,9 @@ def _merge_readings(listed: Voucher, shown: Voucher) -> Voucher:
 
 
 class ReservedVouchers:
-    """The vouchers of an account that have reservations, as far as the journal knows.
+    """The vouchers of an account that have reservations in the journal.
 
-    The journal does not know reservations of other systems.
+    The journal does not have the reservations of other systems.
     """
 
     def __init__(self, journal: Journal, provider: VoucherProvider) -> None:
@@ -153,7 +153,7 @@ class IdSet:
 
     @classmethod
     def of_moves_from(cls, journal: Journal, account: str) -> Self:
-        """Return the ids of an account that plans move or have moved."""
+        """Return the ids of the vouchers of an account that plans move or have moved."""
         return cls(journal.moved_ids(account))
 
     def __contains__(self, id: str) -> bool:
@@ -161,20 +161,20 @@ class IdSet:
 
 
 class SourceScanner:
-    """Reads the source and decides what becomes of each voucher.
+    """Reads the source and plans what a run does with each voucher.
 
     Args:
         journal: has the keys of fingerprints, the reservations and the earlier moves.
         source: the source.
         goal: what is known of the target.
         target: the target.
-        policy: what the owner decided.
+        policy: the policy of the migration.
         header: the header of the plan.
         left_out: the ids of vouchers that are left out of the plan.
 
     Attributes:
         codes: the codes that were read.
-        report: the report of the listing; it is set when `plan` has ended.
+        report: the report of the listing. It is set at the end of `plan`.
     """
 
     report: ListingReport
@@ -218,7 +218,7 @@ class SourceScanner:
             self.report = _with_gone(listing.report, len(self._secrets.gone))
 
     def resolve_duplicate_code(self, planned: PlannedVoucher) -> PlannedVoucher:
-        """Return what becomes of a voucher, now that all codes are known: its code may be there twice."""
+        """Return the planned voucher again, now that all codes are known: the source may have its code twice."""
         if planned.destination is None or not self.codes.twice(planned.fingerprint):
             return planned
         if self._policy.code_taken is Recode.REFUSE:
@@ -227,7 +227,7 @@ class SourceScanner:
         return attrs.evolve(planned, losses=losses, destination=attrs.evolve(planned.destination, new_code=True))
 
     def _plan_voucher(self, voucher: Voucher) -> PlannedVoucher:
-        """Return what becomes of one voucher. Reads what is needed for that; several threads call this."""
+        """Return the planned voucher, without its number. Several threads call this."""
         at = self._header.made_at
         kind = kind_of(voucher, at)
         if kind is Kind.UNREADABLE or self._policy.action(kind) is Action.CARRY:
@@ -264,5 +264,5 @@ class SourceScanner:
 def _with_gone(report: ListingReport, gone: int) -> ListingReport:
     if not gone:
         return report
-    problem = f"{gone} of the listed vouchers were gone when they were looked at"
+    problem = f"{gone} of the listed vouchers did not exist when they were read"
     return attrs.evolve(report, consistent=False, problems=(*report.problems, problem))

@@ -26,7 +26,7 @@ _STEPS: Final[Mapping[Step, str]] = {
 }
 _RETIRED: Final[Mapping[Retire, str]] = {
     Retire.KEEP_FROZEN: "stays deactivated",
-    Retire.EXPIRE: "is given an end in the past",
+    Retire.EXPIRE: "expires",
     Retire.EMPTY: "is emptied",
     Retire.DELETE: "is deleted",
     Retire.LEAVE: "stays as it is",
@@ -34,21 +34,21 @@ _RETIRED: Final[Mapping[Retire, str]] = {
 
 
 def steps_sentence(header: PlanHeader) -> str:
-    """Return what is done with each voucher that is carried."""
+    """Return the steps of each carried voucher."""
     steps = ", ".join(_STEPS[step] for step in header.steps)
     return f"{steps[0].upper()}{steps[1:]}; the source voucher {_RETIRED[Retire(header.retire)]}."
 
 
 def window_sentence(header: PlanHeader, totals: Totals) -> str:
-    """Return how much money can be spent twice."""
+    """Return how much value can be spent twice."""
     if not totals.double_spendable:
-        return "At no moment can a voucher be spent at both ends."
+        return "A voucher can never be spent at both accounts."
     amounts = amounts_of(totals.double_spendable)
     if header.copy:
-        return f"The source stays as it is, so {amounts} can be spent twice, for good."
+        return f"The source is not changed, so {amounts} can be spent twice, permanently."
     return (
-        f"Between two steps a voucher can be spent at both ends. With {header.workers} under way at a time that is"
-        f" {amounts} at any moment, at most."
+        f"Between two steps a voucher can be spent at both accounts. With {header.workers} vouchers at a time, that is"
+        f" at most {amounts} at any moment."
     )
 
 
@@ -56,7 +56,7 @@ def drift_sentence(totals: Totals) -> str:
     """Return how much later vouchers end at the target."""
     if not totals.longest_drift:
         return "No voucher ends later than before."
-    # Absolute ends are only rounded; lengths of time begin when the target activates.
+    # A date is only rounded. A length of time begins with the activation at the target.
     later = ", and later still by the time that passes until they are activated" if "expiry" in totals.losses else ""
     return f"Vouchers end up to {length_of(totals.longest_drift)} later than before{later}; none ends earlier."
 
@@ -65,20 +65,18 @@ def listing_sentences(report: ListingReport) -> list[str]:
     """Return whether all vouchers of the source were listed."""
     seen = "1 listed voucher" if report.seen == 1 else f"{report.seen} listed vouchers"
     if report.consistent:
-        return [f"{seen}, as many as the vendor counts, and nothing moved meanwhile."]
+        return [f"{seen}, as many as the vendor counts, and the list did not change."]
     if report.consistent is None:
-        return [f"{seen}; the vendor gives no total by which one could tell whether that is all."]
-    return [f"{seen}, but the list changed while it was read, so that vouchers may be missing:", *report.problems]
+        return [f"{seen}; the vendor gives no total to compare with, so vouchers may be missing."]
+    return [f"{seen}, but the list changed while it was read, so vouchers may be missing:", *report.problems]
 
 
 def time_sentence(summary: PlanSummary, window: timedelta | None = None) -> str:
-    """Return how long the run takes, and whether that fits a window."""
+    """Return how long the run takes, and whether it fits into a window."""
     estimate = summary.estimate
     costs = "; ".join(_cost(load) for load in (estimate.source, estimate.target))
-    sentence = (
-        f"About {length_of(estimate.likely)} with {estimate.workers} at a time, after {length_of(estimate.least)}"
-    )
-    sentence += f" ({costs}) at the very least."
+    sentence = f"About {length_of(estimate.likely)} with {estimate.workers} at a time; {length_of(estimate.least)}"
+    sentence += f" at least ({costs})."
     if window is None:
         return sentence
     fits = "fits into" if estimate.fits(window) else "does not fit into"
@@ -113,7 +111,7 @@ ACTION_RESULTS: Final[Mapping[Action, str]] = {
     Action.SKIP: "skipped",
     Action.REFUSE: "refused",
 }
-"""The word for a voucher after each action."""
+"""What a run has done with a voucher, in a word."""
 
 
 @attrs.frozen
@@ -140,26 +138,26 @@ def plan_tables(totals: Totals) -> list[TallyTable]:
 
 
 def action_table(totals: Totals) -> TallyTable:
-    """Return how many vouchers are carried, skipped and refused."""
+    """Return the table of the vouchers by action."""
     rows = tuple((ACTION_RESULTS[action], totals.of(action)) for action in Action if totals.of(action).count)
-    return TallyTable("What becomes of the vouchers", "becomes", rows)
+    return TallyTable("Vouchers by action", "action", rows)
 
 
 def kind_table(totals: Totals) -> TallyTable:
-    """Return how many vouchers of each kind are carried, skipped and refused."""
+    """Return the table of the vouchers by kind and action."""
     rows = tuple((_kind_name(name), tally) for name, tally in totals.by_kind_and_action.items())
-    return TallyTable("Vouchers by what they are", "kind, and what becomes of it", rows)
+    return TallyTable("Vouchers by kind", "kind and action", rows)
 
 
 def reason_table(totals: Totals) -> TallyTable:
-    """Return the reasons why vouchers are skipped or refused."""
-    note = "A voucher can be refused for several reasons, and is then counted with each of them."
+    """Return the table of the reasons why vouchers are skipped or refused."""
+    note = "A voucher with several reasons is counted with each of them."
     return TallyTable("Why vouchers stay", "why they stay", tuple(totals.reasons.items()), note)
 
 
 def loss_table(totals: Totals) -> TallyTable:
-    """Return what the carried vouchers lose, by the name of the loss."""
-    note = "Of the vouchers that are carried; one can lose several things, and is then counted with each of them."
+    """Return the table of the losses of carried vouchers."""
+    note = "Of the carried vouchers. A voucher with several losses is counted with each of them."
     return TallyTable("What is lost or changed", "what is lost or changed", tuple(totals.losses.items()), note)
 
 

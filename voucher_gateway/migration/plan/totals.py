@@ -14,16 +14,16 @@ from voucher_gateway.migration.plan.model import Action, Kind, PlannedVoucher
 from voucher_gateway.money import Money
 
 NO_END: Final = "none"
-"""In the place of the month, for vouchers that do not end or whose end is not known yet."""
+"""Replaces the month for vouchers that do not end, or whose end is not known yet."""
 
 
 @attrs.frozen(kw_only=True)
 class Tally:
-    """A number of vouchers, and what is left on them.
+    """The number of some vouchers, and their remaining value.
 
     Attributes:
-        count: how many.
-        money: what is left, by currency; vouchers for which that is unknown are only counted.
+        count: how many they are.
+        money: their remaining value, by currency. Vouchers of unknown value are only counted.
     """
 
     count: int = 0
@@ -39,11 +39,11 @@ class Totals:
         actions: by action.
         kinds: by kind.
         by_kind_and_action: by kind and action, as ``partly-used/carry``.
-        losses: by the name of the loss; only vouchers that are carried.
-        losses_of_refused: by the name of what is lost; those that are refused, whatever for.
-        reasons: by the reason why they are skipped or refused.
-        months: by the month (UTC) of the end of validity and the action, as ``2026-12/carry``.
-        double_spendable: the most that can be spent twice at any moment, by currency; empty if nothing can.
+        losses: by the name of the loss, for carried vouchers.
+        losses_of_refused: by the name of the loss, for vouchers that are not carried.
+        reasons: by the reason why vouchers are skipped or refused.
+        months: by the month (UTC) of the end of validity, and action, as ``2026-12/carry``.
+        double_spendable: the largest value that can be spent twice at any moment, by currency; empty if nothing can.
         longest_drift: the longest time by which a carried voucher ends later at the target.
         listing: the report of the listing of the source.
     """
@@ -66,7 +66,7 @@ class Totals:
 
 
 class _RunningTotal:
-    """A tally that is added to, in whole minor units."""
+    """A tally that grows, in whole minor units."""
 
     __slots__ = ("count", "units")
 
@@ -88,8 +88,8 @@ class TotalsBuilder:
     """Adds up the totals while a plan is written.
 
     Args:
-        workers: how many vouchers are moved at a time, for what can be spent twice; None if nothing can.
-        whole: whether everything that is carried can be spent twice for ever.
+        workers: how many vouchers are moved at a time, if they can then be spent twice; None if they cannot.
+        whole: whether all carried vouchers can be spent twice permanently.
     """
 
     def __init__(self, *, workers: int | None = None, whole: bool = False) -> None:
@@ -105,14 +105,14 @@ class TotalsBuilder:
         money = planned.remaining
         self._all.add(money)
         month = NO_END if planned.valid_until is None else f"{planned.valid_until:%Y-%m}"
-        self._in("actions", planned.action, money)
-        self._in("kinds", planned.kind, money)
-        self._in("fates", f"{planned.kind}/{planned.action}", money)
-        self._in("months", f"{month}/{planned.action}", money)
+        self._add_to("actions", planned.action, money)
+        self._add_to("kinds", planned.kind, money)
+        self._add_to("fates", f"{planned.kind}/{planned.action}", money)
+        self._add_to("months", f"{month}/{planned.action}", money)
         for loss in planned.losses:
-            self._in("losses" if planned.action is Action.CARRY else "at_stake", loss, money)
+            self._add_to("losses" if planned.action is Action.CARRY else "at_stake", loss, money)
         for reason in planned.reasons:
-            self._in("reasons", reason, money)
+            self._add_to("reasons", reason, money)
         if planned.action is not Action.CARRY:
             return
         self._add_double_spendable(money)
@@ -139,7 +139,7 @@ class TotalsBuilder:
             listing=listing,
         )
 
-    def _in(self, group: str, name: str, money: Money | None) -> None:
+    def _add_to(self, group: str, name: str, money: Money | None) -> None:
         sums = self._groups.setdefault(group, {})
         sums.setdefault(str(name), _RunningTotal()).add(money)
 
@@ -147,7 +147,7 @@ class TotalsBuilder:
         return {name: count.tally() for name, count in sorted(self._groups.get(group, {}).items())}
 
     def _add_double_spendable(self, money: Money | None) -> None:
-        """Keep the largest vouchers, one for each worker: not more can be between two steps at a time."""
+        """Keep the largest values, one for each worker: no more vouchers can be between two steps at a time."""
         if self._workers is None or not money:
             return
         largest = self._largest.setdefault(money.currency, [])
