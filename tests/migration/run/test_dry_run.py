@@ -111,7 +111,7 @@ def test_what_is_in_doubt_is_told_and_named(make_scene: Callable[..., Scene]) ->
     assert doubtful
     told = scene.run(dry_run=True)
     assert told.counts[RowState.IN_DOUBT] == doubtful
-    assert "whether its issue at target happened is not known yet" in told.noted[0].reason
+    assert "the outcome of its issue at target is unknown" in told.noted[0].reason
 
 
 def test_a_doubt_that_was_decided_is_none_any_more(make_scene: Callable[..., Scene]) -> None:

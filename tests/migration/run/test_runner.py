@@ -370,7 +370,7 @@ def test_where_vouchers_are_spendable_twice_one_process_works_alone(make_scene: 
     other = scene.another_gateway()
     assert other.journal is not None
     lock = other.journal.database.locks.hold(f"migration-window\0{summary.id}", wait_s=1)
-    with lock, pytest.raises(OperationInProgress, match="another process is at work on this plan"):
+    with lock, pytest.raises(OperationInProgress, match="another process runs this plan"):
         run_plan(scene.gateway, scene.path)
     assert scene.changes() == 0
 

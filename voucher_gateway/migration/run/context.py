@@ -1,4 +1,4 @@
-"""What the moves of one plan have in common: both accounts, the references of their operations, and retries."""
+"""What all moves of a plan share: both accounts, the references of their operations, and retries."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Result = TypeVar("Result")
 _PAUSES_S: Final = (0.2, 1.0, 4.0)
 _LONGEST_PAUSE_S: Final = 300.0
 _WAIT_S: Final = 5.0
-"""How long a call waits for another worker on the same operation, such as one that died a moment ago."""
+"""How long a call waits for another worker with the same operation. That worker may have died a moment ago."""
 
 
 @attrs.frozen(kw_only=True)
@@ -40,7 +40,7 @@ class VoucherReading:
 
     Attributes:
         voucher: the voucher, with its code and PIN if they can be read.
-        remaining: what is left on it; None if that cannot be read.
+        remaining: its remaining value; None if that cannot be read.
     """
 
     voucher: Voucher
@@ -48,16 +48,16 @@ class VoucherReading:
 
 
 class MigrationContext:
-    """What the moves of one plan have in common. It may be shared by all threads.
+    """What all moves of a plan share. All threads may use it.
 
     Args:
         gateway: has a journal and both accounts.
-        plan_id: the plan's hash.
-        header: what holds for all vouchers of the plan.
-        stop: is set when no new move may begin.
+        plan_id: the hash of the plan.
+        header: the properties that all vouchers share.
+        stop: the event that is set when no new move may begin.
 
     Raises:
-        ConfigurationError: if there is no journal, or an account is at another vendor or login than when the plan was
+        ConfigurationError: if there is no journal, or an account has another vendor or login than when the plan was
             made.
     """
 
@@ -75,19 +75,19 @@ class MigrationContext:
         self.target_can: Capabilities = gateway.capabilities(self.target)
         self.freezes_source = Step.FREEZE in header.steps
         self.leaves_source = header.copy or header.retire == "leave"
-        """Whether the source is left as it is."""
+        """Whether the source is not changed."""
 
     def ordered_map(
         self, fn: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None
     ) -> Iterator[Result]:
         """Call a function for each item on several threads, and yield the results in the order of the items.
 
-        All requests of the threads keep to the rates of the plan.
+        The rate limits of the plan hold for all requests of the threads.
 
         Args:
-            fn: is called by several threads at a time.
-            items: are taken one by one, as results are taken.
-            workers: the number of threads; that of the plan by default.
+            fn: the function; several threads call it at a time.
+            items: the items; they are read as the results are read.
+            workers: the number of threads; by default that of the plan.
         """
         rates = Rates(self.header.rates, self.stop)
 
@@ -99,11 +99,11 @@ class MigrationContext:
 
     @property
     def order(self) -> str:
-        """The order that is sent with all operations of the plan except those that issue."""
+        """The order that is sent with all operations of the plan, except issues."""
         return f"move-{self.plan_id[:12]}"
 
     def reference(self, row: VoucherRow, step: str) -> str:
-        """Return the reference of one operation. It is the same in every run, so the operation happens once."""
+        """Return the reference of one operation. Every run gives the same one, so the operation happens once."""
         return move_reference(self.plan_id, f"{row.number}.{row.generation}-{step}")
 
     def entry(self, account: str, verb: Operation, row: VoucherRow, step: str) -> OperationRecord | None:
@@ -137,7 +137,7 @@ class MigrationContext:
         self.gateway.resolve(entry.key)
         entry = self.entry(account, verb, row, step)
         if entry is not None and entry.state in (OperationState.OPEN, OperationState.UNKNOWN):
-            raise OutcomeNotResolved(f"whether its {verb} at {account} happened is not known: {operation_of(entry)}")
+            raise OutcomeNotResolved(f"the outcome of its {verb} at {account} is unknown: {operation_of(entry)}")
         return entry
 
     def call_kwargs(self, row: VoucherRow, step: str) -> dict[str, Any]:
@@ -153,7 +153,7 @@ class MigrationContext:
             **kwargs: its keyword arguments.
 
         Raises:
-            NotExecuted, OperationInProgress, MalformedResponse: if the last try fails, too.
+            NotExecuted, OperationInProgress, MalformedResponse: if the last attempt fails, too.
         """
         for pause in _PAUSES_S:
             try:
@@ -168,7 +168,7 @@ class MigrationContext:
         return call(*args, **kwargs)
 
     def read(self, account: str, voucher_id: str) -> VoucherReading:
-        """Read a voucher with all that can be read of it: code, PIN, and what is left."""
+        """Read a voucher with everything that can be read: its code, its PIN, and its remaining value."""
         can = self.source_can if account == self.source else self.target_can
         voucher = self.retry_while_safe(self.gateway.get, account, voucher_id, secrets=can.codes.readable)
         remaining = voucher.remaining
@@ -178,17 +178,17 @@ class MigrationContext:
         return VoucherReading(voucher=voucher, remaining=remaining)
 
     def past_date(self) -> datetime:
-        """Return a moment that has passed by every clock: the end of validity for a voucher that is to be expired."""
+        """Return a moment that is past by every clock: the end of validity of a voucher that is to expire."""
         planned_at = self.header.made_at
         return planned_at.replace(year=planned_at.year - 1, month=1, day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 class OutcomeNotResolved(Exception):
-    """It is unknown whether an operation happened; the text names it, for people."""
+    """The outcome of an operation is unknown. The text names the operation."""
 
 
 def operation_of(entry: OperationRecord) -> str:
-    """Return how a person names an operation to decide it."""
+    """Return the text that names an operation for a person who decides about it."""
     return f"the operation is {entry.key.account} {entry.key.verb} {entry.key.reference}"
 
 
@@ -207,8 +207,8 @@ def journal_of(gateway: Gateway) -> Journal:
 
 def _check_end(gateway: Gateway, end: End) -> None:
     provider = gateway.provider(end.account)
-    now_there = (provider.name, provider.host, provider.login)
-    if now_there != (end.provider, end.host, end.login):
+    present = (provider.name, provider.host, provider.login)
+    if present != (end.provider, end.host, end.login):
         raise ConfigurationError(
             f"the plan was made for {end.account} at {end.host} as {end.login or 'its login'}, but the account is at"
             f" {provider.host} now, as {provider.login or 'its login'}; make a new plan",

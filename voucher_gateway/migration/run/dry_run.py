@@ -1,4 +1,4 @@
-"""Predicts a run: both sides are read again, and nothing is changed."""
+"""Predicts a run: reads both sides again and changes nothing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def predict_run(
     workers: int,
     on_progress: OnProgress | None,
 ) -> RunReport:
-    """Read each voucher that a run would move, and return what the run would report."""
+    """Read each voucher that a run would move, and return the report of such a run."""
 
     def predict(row: VoucherRow) -> MoveResult:
         return PredictedMove(context, state, row).run()
@@ -56,7 +56,7 @@ def predict_run(
 
 
 def _rows_to_move(state: MigrationState, plan: Plan, limit: int | None) -> Iterator[VoucherRow]:
-    """Yield the vouchers that a run would claim, as it would claim them."""
+    """Yield the vouchers that a run would claim, in the same order."""
     abandoned = state.abandoned_numbers()
     loaded = (
         row
@@ -68,19 +68,19 @@ def _rows_to_move(state: MigrationState, plan: Plan, limit: int | None) -> Itera
 
 
 class PredictedMove(VoucherMover):
-    """The steps of a move, without the requests that change something."""
+    """The steps of a move, without the requests that would change something."""
 
     def run(self) -> MoveResult:
-        """Return what the move would result in, as far as that can be read."""
+        """Return the predicted result of the move."""
         record = self._unresolved_record() if self._row.undo_target_state is None else None
         if record is None:
             return super().run()
         key = record.key
-        reason = f"whether its {key.verb} at {key.account} happened is not known yet; a run looks it up"
+        reason = f"the outcome of its {key.verb} at {key.account} is unknown; a run looks it up"
         return self.result(RowState.IN_DOUBT, reason)
 
     def undo(self, target_state: RowState, reason: str, *, cause: VoucherGatewayError | None = None) -> MoveResult:
-        """Return the state that an undo leads to, unless an earlier one was in doubt."""
+        """Return the predicted result of an undo; it stays in doubt if an earlier undo was."""
         if self._row.undo_target_state is not None and self._row.state is RowState.IN_DOUBT:
             return self.result(RowState.IN_DOUBT, self._row.reason)
         return self.result(target_state, reason, error=cause)

@@ -1,4 +1,4 @@
-"""Inserts the vouchers of a plan into the database, from where runs claim them."""
+"""Inserts the vouchers of a plan into the database. Runs claim them there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LOADING_WAIT_S: Final = 3600.0
 
 
 def load_vouchers(state: MigrationState, planned: Iterable[PlannedVoucher]) -> None:
-    """Insert the vouchers to carry into the database. Resumes if an earlier load was interrupted.
+    """Insert the vouchers to carry into the database, or continue an interrupted load.
 
     Args:
         state: the state of the plan.
@@ -53,7 +53,7 @@ def vouchers_not_loaded(state: MigrationState, planned: Iterable[PlannedVoucher]
 
 
 def _is_loaded(connection: Connection, plan_id: str) -> bool | None:
-    """Return whether all vouchers are in the database; None if the plan is not there either."""
+    """Return whether all vouchers are in the database; None if the plan is not there."""
     loaded: bool | None = connection.scalar(sa.select(plans.c.loaded).where(plans.c.id == plan_id))
     return loaded
 

@@ -31,11 +31,11 @@ class Progress:
     """The progress of a run or a rollback.
 
     Attributes:
-        total: how many vouchers it has to do, as far as that is known.
-        counts: how many vouchers it has done, by their state.
-        moved: the money that it has moved or brought back, by currency.
-        elapsed_s: the time since it began, in whole seconds.
-        eta_s: the time until it ends at this rate, in whole seconds; None as long as that is not known.
+        total: the number of vouchers to do, as far as it is known.
+        counts: the number of finished vouchers, by state.
+        moved: the value that was moved or brought back, by currency.
+        elapsed_s: the time since the begin, in whole seconds.
+        eta_s: the time until the end at the present rate, in whole seconds; None if it is not known yet.
     """
 
     total: int
@@ -46,7 +46,7 @@ class Progress:
 
     @property
     def finished(self) -> int:
-        """How many vouchers are done."""
+        """The number of finished vouchers."""
         return sum(self.counts.values())
 
 
@@ -55,18 +55,18 @@ OnProgress = Callable[[Progress], None]
 
 @attrs.frozen(kw_only=True)
 class RunReport:
-    """What a run did.
+    """The report of a run.
 
     Attributes:
         plan_id: the plan.
-        dry_run: whether it only predicted the run; then ``moved`` is what would move.
-        counts: how many vouchers it has done, by their state.
-        moved: the money that it moved, by currency.
-        left: how many vouchers of the plan are still to be moved.
-        noted: the vouchers that did not simply move; at most `MOST_NOTED`.
-        in_doubt: how many vouchers of the whole plan are in doubt.
-        stopped: why it ended before the plan was completed: ``paused``, ``rolled-back``, ``limit`` or ``error``.
-        error: the error that stopped it.
+        dry_run: whether the run was only predicted. Then ``moved`` is the value that would be moved.
+        counts: the number of finished vouchers, by state.
+        moved: the value that was moved, by currency.
+        left: the number of vouchers of the plan that have still to be moved.
+        noted: the vouchers with a reason to report; at most `MOST_NOTED`.
+        in_doubt: the number of vouchers of the whole plan that are in doubt.
+        stopped: why the run ended before the plan was complete: ``paused``, ``rolled-back``, ``limit`` or ``error``.
+        error: the error that stopped the run.
     """
 
     plan_id: str
@@ -84,8 +84,8 @@ class RunCounter:
     """Counts the results of vouchers.
 
     Args:
-        total: how many vouchers there will be.
-        success_state: their state if all goes well.
+        total: the number of vouchers.
+        success_state: the state of a voucher after a success.
     """
 
     def __init__(self, total: int, success_state: RowState = RowState.MOVED) -> None:
@@ -96,14 +96,14 @@ class RunCounter:
         self._minor: Counter[str] = Counter()
         self._began = time.monotonic()
 
-    def add(self, ended: MoveResult) -> None:
+    def add(self, result: MoveResult) -> None:
         """Count one voucher."""
-        self.counts[ended.state] += 1
-        if ended.state is self.success_state:
-            value = ended.row.value
+        self.counts[result.state] += 1
+        if result.state is self.success_state:
+            value = result.row.value
             self._minor[value.currency] += value.minor
-        if (ended.state is not self.success_state or ended.reason) and len(self.noted) < MOST_NOTED:
-            self.noted.append(ReportedVoucher.of(ended.row, ended.state, ended.reason))
+        if (result.state is not self.success_state or result.reason) and len(self.noted) < MOST_NOTED:
+            self.noted.append(ReportedVoucher.of(result.row, result.state, result.reason))
 
     def money_by_currency(self) -> dict[str, Money]:
         """Return the money of the vouchers in the state of success, by currency."""
@@ -127,7 +127,7 @@ class StateTotal:
     """The vouchers in one state.
 
     Attributes:
-        count: how many.
+        count: the number of vouchers.
         money: their value, by currency.
     """
 
@@ -137,17 +137,17 @@ class StateTotal:
 
 @attrs.frozen(kw_only=True)
 class MigrationStatus:
-    """How far a migration is.
+    """The status of a migration.
 
     Attributes:
         plan_id: the plan.
         source: the account that vouchers come from.
         target: the account that they go to.
-        state: the state of the migration; None if it was never begun.
+        state: the state of the migration; None if no run has begun.
         vouchers: the vouchers in each state.
         workers: the number of vouchers that each process has claimed, by the name of the process.
-        left_behind: the number of vouchers that dead processes had claimed. The next run continues with them.
-        noted: the vouchers that are in doubt, changed, refused or kept, with the reason; at most `MOST_NOTED`.
+        left_behind: the number of vouchers that dead processes have claimed. The next run continues with them.
+        noted: the vouchers that are in doubt, changed, refused or kept, with the reasons; at most `MOST_NOTED`.
     """
 
     plan_id: str
@@ -166,7 +166,7 @@ class MigrationStatus:
 
 
 def status_of(gateway: Gateway, plan: Path | Plan) -> MigrationStatus:
-    """Return how far a plan is. No request is sent to a vendor.
+    """Return the status of a plan. No request is sent to a vendor.
 
     Raises:
         ConfigurationError: if the plan was changed, or there is no journal.

@@ -1,4 +1,4 @@
-"""Brings the vouchers of a migration back to the source, as far as that is possible."""
+"""Brings the vouchers of a migration back to the source, if that is possible."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class RollbackReport:
 
     Attributes:
         plan_id: the plan.
-        undone: how many vouchers are at the source again.
+        undone: the number of vouchers that are at the source again.
         money: their value, by currency.
         kept: the vouchers that could not be undone, with the reason; at most `MOST_NOTED`.
-        not_undone: how many could not be undone.
-        in_doubt: how many of these are in doubt; the next rollback looks them up again.
-        remarks: vouchers that were undone, but are not in every respect as they were.
-        error: an error that kept vouchers from being undone; the next rollback may undo them.
+        not_undone: the number of vouchers that could not be undone.
+        in_doubt: the number of these that are in doubt. The next rollback looks them up again.
+        remarks: vouchers that were undone and differ from before in a detail.
+        error: an error because of which vouchers were not undone. The next rollback may undo them.
     """
 
     plan_id: str
@@ -53,7 +53,7 @@ class RollbackReport:
 
 
 def rollback_plan(gateway: Gateway, plan: Path | Plan, *, on_progress: OnProgress | None = None) -> RollbackReport:
-    """Bring what was moved back to the source, and report what could not be brought back and why.
+    """Bring the moved vouchers back to the source, and return a report of those that could not be brought back.
 
     A voucher that was used at the target stays there. A rollback can be interrupted and called again: each step happens
     once. Afterwards the plan cannot be run again.
@@ -61,7 +61,7 @@ def rollback_plan(gateway: Gateway, plan: Path | Plan, *, on_progress: OnProgres
     Args:
         gateway: has a journal and both accounts.
         plan: the plan's file, or the open plan.
-        on_progress: is called now and then, on the thread of the caller.
+        on_progress: is called repeatedly, on the thread of the caller.
 
     Raises:
         ConfigurationError: if the plan was changed, or is for other accounts.
@@ -78,7 +78,7 @@ def rollback_plan(gateway: Gateway, plan: Path | Plan, *, on_progress: OnProgres
 
 
 def _roll_back(context: MigrationContext, state: MigrationState, on_progress: OnProgress | None) -> RollbackReport:
-    state.set_plan_state(PlanState.ROLLED_BACK, only_from=tuple(PlanState))  # all runs, on whatever machine, stop
+    state.set_plan_state(PlanState.ROLLED_BACK, only_from=tuple(PlanState))  # all runs stop, on every machine
     _wait_for_runs(state)
     by_state = state.counts_by_state()
     counter = RunCounter(sum(by_state[row_state] for row_state in _TO_UNDO), RowState.UNDONE)
@@ -107,7 +107,7 @@ def _roll_back(context: MigrationContext, state: MigrationState, on_progress: On
 
 
 def _wait_for_runs(state: MigrationState) -> None:
-    """Wait a while for the runs to stop: a voucher that is being moved cannot be brought back."""
+    """Wait for the runs to stop: a voucher that is being moved cannot be brought back."""
     deadline = time.monotonic() + _WAIT_FOR_RUNS_S
     state.release_abandoned()
     while state.owners() and time.monotonic() < deadline:
@@ -116,7 +116,7 @@ def _wait_for_runs(state: MigrationState) -> None:
 
 
 def _rows_to_undo(state: MigrationState) -> Iterator[VoucherRow]:
-    """Yield what may have to be undone; vouchers that were never claimed are left out."""
+    """Yield the vouchers that may have to be undone, without those that were never claimed."""
     for row in state.rows(*_TO_UNDO):
         if row.attempts or row.state is not RowState.PLANNED:
             yield row
@@ -136,9 +136,9 @@ def _report(state: MigrationState, counter: RunCounter, error: VoucherGatewayErr
 
 
 def _undo_row(context: MigrationContext, state: MigrationState, row: VoucherRow) -> tuple[MoveResult, bool]:
-    """Undo the move of one voucher. Return the result, and whether it is ours to write."""
+    """Undo the move of one voucher. Return the result, and whether this process may write it."""
     if row.state is RowState.WORKING or not state.claim_for_undo(row):
-        reason = "a process is moving it at this moment: roll back again"
+        reason = "another process is moving it; call the rollback again"
         return MoveResult(row=row, state=RowState.WORKING, reason=reason), False
     return _RowRollback(context, state, row).run(), True
 
@@ -154,7 +154,7 @@ class _RowRollback:
         self._begun = row.undo_target_state is RowState.UNDONE
 
     def run(self) -> MoveResult:
-        """Bring the voucher back, and return the result."""
+        """Bring the voucher back and return the result."""
         row = self._row
         try:
             remark = self._run_steps()
@@ -170,13 +170,13 @@ class _RowRollback:
         return MoveResult(row=row, state=RowState.UNDONE, target_id=self._target_id, reason=remark)
 
     def _is_at_target(self) -> bool:
-        """Return whether the voucher had moved, and nothing of it was brought back yet."""
+        """Return whether the voucher was moved, and no step has restored the source yet."""
         row = self._row
         moved = row.state in (RowState.MOVED, RowState.KEPT) or row.undo_target_state is RowState.UNDONE
         return moved and self._target_id is not None and not self._undo.restoring(row)
 
     def _run_steps(self) -> str:
-        """Undo everything, and return what is worth telling of that."""
+        """Undo all steps, and return a remark for the report; empty for none."""
         row, undo = self._row, self._undo
         self._target_id = undo.target_voucher_id(row)
         undo.check_source(row)

@@ -17,17 +17,17 @@ from voucher_gateway.wire.json import decode
 
 @attrs.frozen(kw_only=True)
 class VoucherRow:
-    """One voucher of a migration, as a worker takes it.
+    """One voucher of a migration, as a worker claims it.
 
     Attributes:
-        planned: what the plan says of it.
+        planned: the planned voucher.
         state: its state.
-        attempts: how many times it was claimed, this time included.
-        generation: how many times the move was started again after everything had been undone.
-        undo_target_state: its state once everything is undone, while that is under way.
-        target_id: its id at the target, as far as that is known.
+        attempts: how many times it was claimed, including this time.
+        generation: how many times the move was started again after all steps had been undone.
+        undo_target_state: its state after the undo, during an undo.
+        target_id: its id at the target; None if that is not known.
         reason: why it is in this state.
-        drift_s: how much longer it is valid at the target than was planned, in seconds.
+        drift_s: how much later than planned it ends at the target, in seconds.
     """
 
     planned: PlannedVoucher
@@ -46,12 +46,12 @@ class VoucherRow:
 
     @property
     def value(self) -> Money:
-        """The money that moves."""
+        """The value that is moved."""
         return value_of(self.planned)
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> VoucherRow:
-        """Return what a row of the table holds."""
+        """Return the voucher of a row of the table."""
         return cls(
             planned=read_planned(row["planned"]),
             state=RowState(row["state"]),
@@ -66,17 +66,17 @@ class VoucherRow:
 
 @attrs.frozen(kw_only=True)
 class MoveResult:
-    """The result of moving one voucher, or of undoing that.
+    """The result of the move of one voucher, or of the undo.
 
     Attributes:
         row: the voucher.
         state: its state now.
-        target_id: its id at the target, as far as that is known.
-        reason: why it did not simply move.
-        drift_s: how much longer it is valid at the target than was planned, in seconds.
-        undo_target_state: its state once everything is undone, if the undo could not be completed.
-        restart: whether everything was undone and the move is to be tried again from the start.
-        error: an error that may concern other vouchers as well: no access, no connection, no clear answer.
+        target_id: its id at the target; None if that is not known.
+        reason: why it was not moved, or a remark; may be empty.
+        drift_s: how much later than planned it ends at the target, in seconds.
+        undo_target_state: its state after the undo, if the undo could not be completed.
+        restart: whether all steps were undone, and the move starts again.
+        error: an error that may concern other vouchers as well, such as a refused login or a failed connection.
     """
 
     row: VoucherRow
@@ -90,20 +90,20 @@ class MoveResult:
 
     @property
     def stays_at_source(self) -> bool:
-        """Whether the plan is done with the voucher, and it is where it was."""
+        """Whether the voucher stays at the source."""
         return self.state in (RowState.CHANGED, RowState.REFUSED, RowState.UNDONE) or self.restart
 
 
 @attrs.frozen(kw_only=True)
 class ReportedVoucher:
-    """A voucher that did not simply move, for people.
+    """A voucher with a reason to report, for people.
 
     Attributes:
         number: its number in the plan.
         source_id: its id at the source.
         code: its masked code.
         state: its state.
-        value: the money.
+        value: its value.
         reason: why it is in this state.
     """
 
@@ -116,7 +116,7 @@ class ReportedVoucher:
 
     @classmethod
     def of(cls, row: VoucherRow, state: RowState, reason: str) -> ReportedVoucher:
-        """Return the note of a voucher."""
+        """Return the report of a voucher."""
         planned = row.planned
         return cls(
             number=planned.number,
@@ -129,7 +129,7 @@ class ReportedVoucher:
 
 
 def value_of(planned: PlannedVoucher) -> Money:
-    """Return the money that a carried voucher takes along."""
+    """Return the value of a carried voucher at the target."""
     assert planned.destination is not None
     return planned.destination.value
 

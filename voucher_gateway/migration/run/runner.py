@@ -1,4 +1,4 @@
-"""Runs a plan: moves many vouchers at a time, in as many processes and on as many machines as share the journal."""
+"""Runs a plan: moves many vouchers at a time. All processes that share the journal can run the same plan."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _CLAIMS_PER_WORKER: Final = 4
 
 _ROLLED_BACK: Final = "this plan was rolled back and cannot be run again; make a new plan"
 _ONE_PROCESS: Final = (
-    "another process is at work on this plan; with two processes more money could be spent twice than was accepted"
+    "another process runs this plan; with two processes, more value could be spent twice than was accepted"
 )
 
 
@@ -57,12 +57,12 @@ def run_plan(
 ) -> RunReport:
     """Run a plan, or continue it where it was interrupted.
 
-    Ctrl-C ends the run cleanly: the moves under way are completed, and no new one begins.
+    After Ctrl-C the run completes the moves that have begun, and begins no new one.
 
     Args:
         gateway: has a journal and both accounts.
         plan: the plan's file, or the open plan.
-        dry_run: whether to read both sides only and report what a run would do. Nothing is changed.
+        dry_run: whether to read both sides only, and return what a run would do. Nothing is changed.
         limit: the largest number of vouchers to move, for a pilot. The next run continues.
         workers: the number of vouchers that are moved at a time; by default that of the plan.
         accept: names of risks to accept besides those that the policy of the plan accepts.
@@ -97,7 +97,7 @@ def run_plan(
 
 
 def pause_plan(gateway: Gateway, plan: Path | Plan) -> None:
-    """Let all runs of a plan, on whatever machine, stop after the vouchers that are under way.
+    """Stop all runs of a plan, on every machine, after the moves that have begun.
 
     Raises:
         ConfigurationError: if the plan is not being run.
@@ -145,11 +145,11 @@ class _MigrationRun:
                 try:
                     self._coordinate(pool, on_progress)
                 finally:
-                    self._stop.set()  # after Ctrl-C no move begins; the pool is left once those under way have ended
+                    self._stop.set()  # after Ctrl-C no move begins, and the pool waits for the moves that have begun
         finally:
             self._collect_results()
             self._state.finish(self._results)
-            under_way = {row.number for row in self._moves.values()}  # none, unless Ctrl-C was pressed twice
+            under_way = {row.number for row in self._moves.values()}  # empty, unless Ctrl-C was pressed twice
             self._state.release([row for row in self._state.claimed.values() if row.number not in under_way])
             log_end(self._state.plan_id, "run", self._counter.counts)
         return self._report()
@@ -171,7 +171,7 @@ class _MigrationRun:
     # --- claiming and moving ---
 
     def _start_moves(self, pool: ThreadPoolExecutor) -> bool:
-        """Claim vouchers while there is room, and hand them to the workers. Return whether any move is under way."""
+        """Claim vouchers while there is room, and give them to the workers. Return whether any move is running."""
         room = _CLAIMS_PER_WORKER * self._workers - len(self._moves)
         due = not self._moves or time.monotonic() >= self._claim_at
         if due and room >= 2 * self._workers and not self._stop.is_set():
@@ -200,14 +200,14 @@ class _MigrationRun:
         return rows
 
     def _release_abandoned(self) -> int:
-        """Let the vouchers of dead processes be claimed again, and return their number."""
+        """Release the vouchers that dead processes have claimed, and return their number."""
         released = self._state.release_abandoned()
         if released:
             log.warning("plan %s: %d vouchers of dead processes are taken over", self._plan_name, released)
         return released
 
     def _claim_free(self, most: int) -> list[VoucherRow]:
-        """Claim free vouchers. That all of a batch are refused does not mean that none are left."""
+        """Claim free vouchers. If all vouchers of a batch are refused, claim the next batch."""
         while True:
             claim = self._state.claim(most, untried_from=self._began)
             for result in claim.refused:
@@ -240,8 +240,8 @@ class _MigrationRun:
         error = move.exception()
         if error is None:
             return move.result()
-        # A bug of ours or of a provider. The voucher must not look as if nothing had happened to it.
-        reason = f"broken off by {type(error).__name__}"
+        # A bug of the library or of a provider: the outcome of the move is unknown.
+        reason = f"the move was interrupted by {type(error).__name__}"
         return MoveResult(row=self._moves[move], state=RowState.IN_DOUBT, reason=reason, error=error)
 
     def _note_error(self, result: MoveResult) -> None:
@@ -255,11 +255,11 @@ class _MigrationRun:
         concerns_all = not isinstance(error, VoucherGatewayError) or isinstance(
             error, AccessDenied | ConfigurationError
         )
-        if concerns_all or self._consecutive_failures >= 2 * self._workers:  # the other vouchers would fare no better
+        if concerns_all or self._consecutive_failures >= 2 * self._workers:  # the other vouchers would fail as well
             self._give_up(error)
 
     def _write_results(self) -> None:
-        """Write the results. If the database is out of reach the run stops, and they are written at its end."""
+        """Write the results. If the database is not available, the run stops, and they are written at its end."""
         try:
             self._state.finish(self._results)
         except DatabaseUnavailable as error:
@@ -291,7 +291,7 @@ class _MigrationRun:
         left = by_state[RowState.PLANNED] + by_state[RowState.WORKING]
         if left + by_state[RowState.IN_DOUBT] == 0:
             self._state.set_plan_state(PlanState.DONE, only_from=(PlanState.RUNNING,))
-        error = self._error or self._deferred_error  # deferred: too few to give up, but those vouchers did not move
+        error = self._error or self._deferred_error  # too few deferred errors to stop the run
         if error is not None and not isinstance(error, VoucherGatewayError):
             raise error
         stopped = self._stopped if left else None
