@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import psycopg
 import pytest
-import requests
 from sqlalchemy import make_url
 
 from tests.postgres import running_postgres
@@ -21,13 +20,11 @@ from tests.support.examples import register_profiles
 from tests.support.installed import remembered_distributions
 from tests.support.long import mark_long_tests
 from tests.support.schemas import repeated_schemas
+from tests.support.shop import Shop
+from tests.support.simulators import account_table, simulators
 from tests.support.temporary_files import keep_temporary_files_in_memory
-from voucher_gateway import Gateway
-from voucher_gateway.journal.journal import Journal, open_journal
-from voucher_gateway.provider_api import Money, Redemption, SecretSource
-from voucher_gateway.simulator import RunningSimulator, start
+from voucher_gateway.simulator import RunningSimulator
 from voucher_gateway.testing.harness.canary import Canary, listen_to_logs
-from voucher_gateway_jtl import JtlProvider, JtlSettings
 
 register_profiles()
 keep_temporary_files_in_memory()
@@ -142,105 +139,31 @@ def at_once() -> Callable[[Callable[[], object], int], list[str]]:
     return run
 
 
-# --- a shop with a journal ---
-
-JOURNAL_KEYS: Final = {"1": "a-key-for-the-tests-of-journals"}
-
-
-class Shop:
-    """A shop with one account at a simulated JTL, and a journal. Code and money have handy defaults.
-
-    Attributes:
-        running: the vendor.
-        url: where the journal is.
-        gateway: a gateway with the account ``shop``.
-    """
-
-    def __init__(self, running: RunningSimulator, url: str, stack: ExitStack) -> None:
-        self.running = running
-        self.url = url
-        self._stack = stack
-        self.gateway = self.another_gateway()
-        self._base = running.announcement["base_url"]
-        self._session = stack.enter_context(requests.Session())
-        self._session.trust_env = False
-        self._session.headers["Authorization"] = f"Bearer {running.announcement['token']}"
-
-    def keys(self, **keys: str) -> dict[str, SecretSource]:
-        return {name: SecretSource.of(key) for name, key in (keys or JOURNAL_KEYS).items()}
-
-    def provider(self, **settings: object) -> JtlProvider:
-        """Return a provider of the account; it is closed at the end."""
-        said = self.running.announcement
-        given: dict[str, Any] = {
-            "base_url": said["base_url"],
-            "client_id": said["client_id"],
-            "client_secret": SecretSource.of(said["client_secret"]),
-            "tries": 1,
-            **settings,
-        }
-        return self._stack.enter_context(JtlProvider("shop", JtlSettings(**given)))
-
-    def another_gateway(self, journal_keys: dict[str, str] | None = None, **settings: object) -> Gateway:
-        """Return a gateway on the same journal, as another process would make it."""
-        return self.another_gateway_at(self.url, self.keys(**(journal_keys or {})), **settings)
-
-    def another_gateway_at(self, url: str, keys: dict[str, SecretSource] | None, **settings: object) -> Gateway:
-        """Return a gateway with a journal elsewhere, or with keys of another source."""
-        journal = open_journal(url, keys)
-        return self._stack.enter_context(Gateway({"shop": self.provider(**settings)}, journal=journal))
-
-    @property
-    def journal(self) -> Journal:
-        assert self.gateway.journal is not None
-        return self.gateway.journal
-
-    def voucher(self, amount: str = "50.00", **fields: object) -> tuple[str, str]:
-        """Issue an active voucher as another channel would, and return its id and code."""
-        body = {"amount": amount, "currency": "EUR", "status": "active", "type": "digital", **fields}
-        reply = self._session.post(f"{self._base}/vouchers", json=body)
-        assert reply.status_code == 201, reply.text
-        made = reply.json()
-        return made["id"], made["code"]
-
-    def till(self, method: str, path: str, body: object) -> Any:
-        """Make a plain call as another channel with this login."""
-        reply = self._session.request(method, f"{self._base}{path}", json=body)
-        assert reply.ok, reply.text
-        return reply.json()
-
-    def redeem(self, code: str, amount: str = "10.00", *, reference: str = "1001-a", **more: Any) -> Redemption:
-        return self.gateway.redeem("shop", code, Money(amount, "EUR"), reference=reference, **more)
-
-    def changes(self) -> list[str]:
-        """The changing requests that arrived, in order, as ``METHOD /path``."""
-        return [
-            f"{one.method} {one.path}"
-            for one in self.running.requests
-            if one.method != "GET" and one.path != "/oauth/token"
-        ]
-
-    def charges(self) -> int:
-        """How many requests arrived that take money."""
-        return sum(one.endswith("/charge") for one in self.changes())
-
-    def remaining(self, voucher_id: str) -> str:
-        """What is truly left on a voucher."""
-        return next(str(one["remaining"]) for one in self.running.ledger() if one["id"] == voucher_id)
+# --- simulators, and a shop with a journal ---
 
 
 @pytest.fixture
-def make_shop() -> Iterator[Callable[..., Shop]]:
-    """Makes shops at simulators of their own, with a journal at a URL."""
-    started: list[RunningSimulator] = []
+def start_vendor() -> Iterator[Callable[..., RunningSimulator]]:
+    """Start simulators by name with options, and close them at the end. None may have raised an error of its own."""
+    with simulators() as start_simulator:
+        yield start_simulator
+
+
+@pytest.fixture
+def account_at() -> Callable[..., dict[str, Any]]:
+    """Make the table of a configuration for an account at a simulator."""
+    return account_table
+
+
+@pytest.fixture
+def make_shop(start_vendor: Callable[..., RunningSimulator]) -> Iterator[Callable[..., Shop]]:
+    """Make shops at simulators of their own, with a journal at a URL."""
     with ExitStack() as stack:
 
         def make(url: str, **options: object) -> Shop:
-            started.append(stack.enter_context(start("jtl", **options)))
-            return Shop(started[-1], url, stack)
+            return Shop(start_vendor("jtl", **options), url, stack)
 
         yield make
-        assert [crash for running in started for crash in running.crashes] == []
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import Shop
+from tests.support.shop import Shop
 from voucher_gateway import Gateway
 from voucher_gateway.errors import ReferenceConflict, VoucherHeld
 from voucher_gateway.journal.records import OperationKey

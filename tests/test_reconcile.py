@@ -18,7 +18,7 @@ from voucher_gateway_ticketing import TicketingProvider, TicketingSettings
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.conftest import Shop
+    from tests.support.shop import Shop
 
 TEN = Money("10.00", "EUR")
 
@@ -47,8 +47,8 @@ def test_where_both_agree_there_is_nothing_to_find(either_shop: Shop) -> None:
 def test_a_tills_movement_is_foreign_and_no_difference(shop: Shop) -> None:
     voucher_id, code = shop.voucher()
     shop.redeem(code)
-    reservation = shop.till("POST", "/reservations", {"code": code, "amount": "3.00", "currency": "EUR"})
-    shop.till("POST", f"/reservations/{reservation['id']}/charge", {"order_number": "till-7"})
+    reservation = shop.request("POST", "/reservations", {"code": code, "amount": "3.00", "currency": "EUR"})
+    shop.request("POST", f"/reservations/{reservation['id']}/charge", {"order_number": "till-7"})
     found = reconcile(shop.gateway, "shop")
     assert _kinds(found) == [FindingKind.FOREIGN]
     assert found.differences == ()
@@ -58,8 +58,8 @@ def test_a_tills_movement_is_foreign_and_no_difference(shop: Shop) -> None:
 
 def test_a_voucher_that_the_journal_never_touched_is_looked_at_only_on_request(shop: Shop) -> None:
     _, code = shop.voucher()
-    reservation = shop.till("POST", "/reservations", {"code": code, "amount": "3.00", "currency": "EUR"})
-    shop.till("POST", f"/reservations/{reservation['id']}/charge", {"order_number": "till-7"})
+    reservation = shop.request("POST", "/reservations", {"code": code, "amount": "3.00", "currency": "EUR"})
+    shop.request("POST", f"/reservations/{reservation['id']}/charge", {"order_number": "till-7"})
     assert reconcile(shop.gateway, "shop").vouchers == 0
     every = reconcile(shop.gateway, "shop", everything=True)
     assert (every.vouchers, _kinds(every)) == (1, [FindingKind.FOREIGN])
@@ -110,8 +110,8 @@ def test_two_movements_under_one_name_of_ours_are_found(shop: Shop) -> None:
     voucher_id, code = shop.voucher()
     shop.redeem(code)
     movement = shop.running.ledger()[0]["movements"][0]
-    reservation = shop.till("POST", "/reservations", {"code": code, "amount": "10.00", "currency": "EUR"})
-    shop.till("POST", f"/reservations/{reservation['id']}/charge", {"order_number": movement["reference"]})
+    reservation = shop.request("POST", "/reservations", {"code": code, "amount": "10.00", "currency": "EUR"})
+    shop.request("POST", f"/reservations/{reservation['id']}/charge", {"order_number": movement["reference"]})
     found = reconcile(shop.gateway, "shop")
     assert _kinds(found) == [FindingKind.DUPLICATE_REFERENCE]
     assert found.findings[0].voucher_id == voucher_id

@@ -12,6 +12,7 @@ from typing import Any, Final
 import attrs
 import pytest
 
+from tests.support.simulators import account_table
 from voucher_gateway import Account, Gateway
 from voucher_gateway.provider_api import (
     AlreadyRefunded,
@@ -37,7 +38,7 @@ from voucher_gateway.provider_api import (
     notify_before_send,
     now,
 )
-from voucher_gateway.simulator import RunningSimulator, start
+from voucher_gateway.simulator import RunningSimulator
 
 
 @attrs.define(kw_only=True)
@@ -268,29 +269,13 @@ def gateway_to() -> Callable[..., Gateway]:
 
 
 @pytest.fixture
-def start_vendor() -> Iterator[Callable[..., RunningSimulator]]:
-    """Starts simulators by name, with options, and closes them at the end; none may have made a mistake."""
-    started: list[RunningSimulator] = []
-    with ExitStack() as stack:
-
-        def start_one(name: str, **options: object) -> RunningSimulator:
-            started.append(stack.enter_context(start(name, **options)))
-            return started[-1]
-
-        yield start_one
-        assert [crash for running in started for crash in running.crashes] == []
-
-
-@pytest.fixture
 def open_gateway() -> Iterator[Callable[..., Gateway]]:
     """Makes a gateway with the account `shop` at a simulator, with more keys of its table, and closes it at the end."""
     with ExitStack() as stack:
 
-        def make(running: RunningSimulator, **more: object) -> Gateway:
-            said = running.announcement
-            logins = ("base_url", "client_id", "client_secret", "api_key")
-            table = {"provider": said["provider"], **{key: said[key] for key in logins if key in said}, **more}
-            return stack.enter_context(Gateway.from_config({"accounts": {"shop": table}}))
+        def make(running: RunningSimulator, **settings: object) -> Gateway:
+            accounts = {"shop": account_table(running, **settings)}
+            return stack.enter_context(Gateway.from_config({"accounts": accounts}))
 
         yield make
 

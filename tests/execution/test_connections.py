@@ -10,7 +10,7 @@ import pytest
 from voucher_gateway import Money, VoucherGatewayError
 
 if TYPE_CHECKING:
-    from tests.conftest import Shop
+    from tests.support.shop import Shop
 
 TEN = Money("10", "EUR")
 

@@ -18,7 +18,7 @@ from voucher_gateway.journal.records import OperationKey
 from voucher_gateway.provider_api import InsufficientValue, Money, OutcomeUnknown
 
 if TYPE_CHECKING:
-    from tests.conftest import Shop
+    from tests.support.shop import Shop
     from voucher_gateway.testing.harness.canary import Canary
 
 REFERENCE = "REFERENCE-7731-a"

@@ -28,7 +28,7 @@ from voucher_gateway.provider_api import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Shop
+    from tests.support.shop import Shop
 
 TEN = Money("10.00", "EUR")
 REDEEM = OperationKey("shop", Operation.REDEEM, "1001-a")

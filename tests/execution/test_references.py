@@ -11,7 +11,7 @@ from voucher_gateway.execution.attempts import wire_reference
 from voucher_gateway.journal.keys import new_id, tag_of
 
 if TYPE_CHECKING:
-    from tests.conftest import Shop
+    from tests.support.shop import Shop
 
 ID = "0123456789abcdef0123456789"
 

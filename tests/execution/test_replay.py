@@ -23,7 +23,7 @@ from voucher_gateway.provider_api import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conftest import Shop
+    from tests.support.shop import Shop
 
 TEN = Money("10.00", "EUR")
 
@@ -105,7 +105,7 @@ def test_what_was_declined_runs_again_under_a_new_wire_reference(shop: Shop) -> 
     voucher_id, code = shop.voucher("5.00")
     with pytest.raises(InsufficientValue):
         shop.redeem(code)
-    shop.till(
+    shop.request(
         "POST", "/vouchers/recharge", {"id": voucher_id, "amount": "5.00", "currency": "EUR", "order_number": "x"}
     )
     assert not shop.redeem(code).replayed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import Shop
+from tests.support.shop import Shop
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway.provider_api import (
     Money,
@@ -63,10 +63,10 @@ def test_a_repeat_that_is_lost_too_can_be_made_again(shop: Shop) -> None:
 def test_a_repeat_that_is_refused_leaves_the_first_in_doubt(shop: Shop) -> None:
     voucher_id, code = shop.voucher()
     _lose(shop, code, "commit-then-drop")
-    shop.till("PATCH", f"/vouchers/{voucher_id}/status", {"status": "inactive", "comment": "stolen"})
+    shop.request("PATCH", f"/vouchers/{voucher_id}/status", {"status": "inactive", "comment": "stolen"})
     with pytest.raises(OutcomeUnknown, match="the outcome of an earlier attempt is unknown"):
         _reserve(shop, code)
-    shop.till("PATCH", f"/vouchers/{voucher_id}/status", {"status": "active", "comment": "found"})
+    shop.request("PATCH", f"/vouchers/{voucher_id}/status", {"status": "active", "comment": "found"})
     with pytest.raises(VoucherHeld):
         shop.gateway.reserve("shop", code, TEN, reference="1002-a", order="1002")
     shop.running.clock.advance(HALF_AN_HOUR_S + 120)
@@ -79,7 +79,7 @@ def test_a_first_request_that_arrives_after_its_repeat_has_superseded_it(shop: S
     voucher_id, code = shop.voucher()
     _lose(shop, code)
     held = _reserve(shop, code)
-    shop.till("POST", "/reservations", {"amount": "10.00", "currency": "EUR", "code": code})
+    shop.request("POST", "/reservations", {"amount": "10.00", "currency": "EUR", "code": code})
     with pytest.raises(ReservationSuperseded, match="may have arrived later") as caught:
         shop.gateway.capture("shop", held, reference="1001-a")
     assert (caught.value.outcome, caught.value.http_status) == ("declined", 404)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Shop
+from tests.support.shop import Shop
 from voucher_gateway import Money
 
 

@@ -12,7 +12,7 @@ from voucher_gateway import Money, Redemption
 from voucher_gateway.provider_api import OutcomeUnknown
 
 if TYPE_CHECKING:
-    from tests.conftest import Shop
+    from tests.support.shop import Shop
 
 TEN = Money("10.00", "EUR")
 CHARGE = "POST /v1/reservations/*/charge"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import Shop
+from tests.support.shop import Shop
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway.provider_api import IntegrityMismatch, Money, NotExecuted, OutcomeUnknown
 
@@ -54,7 +54,7 @@ def test_another_login_knows_another_voucher(shop: Shop) -> None:
     """What one login's operations tell of a code says nothing about another login's vouchers."""
     _, code = _known(shop)
     said = shop.running.announcement
-    till = shop.till("POST", "/clients/connect", {"pin": said["connect_pin"]})
+    till = shop.request("POST", "/clients/connect", {"pin": said["connect_pin"]})
     from voucher_gateway.provider_api import SecretSource
 
     other = shop.another_gateway(client_id=till["id"], client_secret=SecretSource.of(till["secret"]))
@@ -65,7 +65,7 @@ def test_another_login_knows_another_voucher(shop: Shop) -> None:
 def test_a_code_that_was_deleted_and_issued_again_is_the_new_voucher(shop: Shop) -> None:
     voucher_id, code = shop.voucher(code="JTL-AGAIN-1")
     shop.gateway.reserve("shop", code, TEN, reference="a", order="1001")
-    shop.till("PATCH", f"/vouchers/{voucher_id}/status", {"status": "inactive", "comment": "misprint"})
+    shop.request("PATCH", f"/vouchers/{voucher_id}/status", {"status": "inactive", "comment": "misprint"})
     shop._session.delete(f"{shop._base}/vouchers/{voucher_id}", json={"comment": "misprint"})
     new_id, _ = shop.voucher(code=code)
     assert shop.redeem(code, reference="b", order="1001").voucher_id == new_id

@@ -14,21 +14,7 @@ from typing import Any
 import pytest
 
 from voucher_gateway import Gateway, Money, NewVoucher, Voucher
-from voucher_gateway.simulator import RunningSimulator, start
-
-
-@pytest.fixture
-def start_vendor() -> Iterator[Callable[..., RunningSimulator]]:
-    """Starts simulators by name, with options, and closes them at the end; none may have made a mistake."""
-    started: list[RunningSimulator] = []
-    with ExitStack() as stack:
-
-        def start_one(name: str, **options: object) -> RunningSimulator:
-            started.append(stack.enter_context(start(name, **options)))
-            return started[-1]
-
-        yield start_one
-        assert [crash for running in started for crash in running.crashes] == []
+from voucher_gateway.simulator import RunningSimulator
 
 
 @pytest.fixture
@@ -41,18 +27,6 @@ def jtl(start_vendor: Callable[..., RunningSimulator]) -> RunningSimulator:
 def ticketing(start_vendor: Callable[..., RunningSimulator]) -> RunningSimulator:
     """The ticketing vendor, without vouchers."""
     return start_vendor("ticketing")
-
-
-@pytest.fixture
-def account_at() -> Callable[..., dict[str, Any]]:
-    """Makes the table that a configuration has for an account at a simulator."""
-
-    def make(running: RunningSimulator, **more: object) -> dict[str, Any]:
-        said = running.announcement
-        logins = ("base_url", "client_id", "client_secret", "api_key")
-        return {"provider": said["provider"], **{key: said[key] for key in logins if key in said}, **more}
-
-    return make
 
 
 @pytest.fixture

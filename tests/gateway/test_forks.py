@@ -20,7 +20,7 @@ from voucher_gateway_file import FileProvider, FileSettings
 from voucher_gateway_local import LocalProvider, LocalSettings
 
 if TYPE_CHECKING:
-    from tests.conftest import Shop
+    from tests.support.shop import Shop
 
 CHILDREN = 4
 CUSTOMERS = 2

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.examples import examples
+from tests.support.simulators import BY_UPDATE, account_table
 from voucher_gateway import AlreadyRefunded, Gateway, Money, NewVoucher, OutcomeUnknown, Redemption
 from voucher_gateway.emulation.registry import RISKS
 from voucher_gateway.errors import ReferenceConflict
@@ -63,12 +64,9 @@ class Counter:
 
 
 def _config(vendor: RunningSimulator, url: str | None) -> dict[str, Any]:
-    said = vendor.announcement
-    logins = ("base_url", "client_id", "client_secret", "api_key")
-    account: dict[str, Any] = {key: said[key] for key in logins if key in said}
-    account |= {"provider": said["provider"], "tries": 1}
-    if said["provider"] == "ticketing":
-        account |= {"currency": "EUR", "accept_risks": ["redeem-by-update", "refund-by-update", "top-up-by-update"]}
+    account = account_table(vendor, tries=1)
+    if account["provider"] == "ticketing":
+        account |= {"currency": "EUR", "accept_risks": sorted(BY_UPDATE)}
     return {"accounts": {"events": account}, **({} if url is None else {"journal": url})}
 
 

@@ -24,7 +24,7 @@ from voucher_gateway.provider_api import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conftest import Shop
+    from tests.support.shop import Shop
     from voucher_gateway.provider_api import Reservation
 
 TEN = Money("10.00", "EUR")

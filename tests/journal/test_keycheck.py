@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.conftest import JOURNAL_KEYS, Shop
+from tests.support.shop import Shop
+from tests.support.simulators import JOURNAL_KEYS
 from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.journal.keys import KEY_VARIABLE
 from voucher_gateway.provider_api import ConfigurationError, Money, SecretSource

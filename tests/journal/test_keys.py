@@ -27,7 +27,7 @@ from voucher_gateway.provider_api import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Shop
+    from tests.support.shop import Shop
 
 KEYS = JournalKeys.of({"1": Secret("the-first-key-of-all"), "2": Secret("the-second-key-of-all")})
 TEN = Money("10.00", "EUR")

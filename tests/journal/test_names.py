@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import JOURNAL_KEYS, Shop
+from tests.support.shop import Shop
+from tests.support.simulators import make_journal_keys
 from voucher_gateway import Gateway
 from voucher_gateway.errors import ReferenceConflict, VoucherHeld
 from voucher_gateway.gateway.account import Account
@@ -41,7 +42,7 @@ class Renamed:
         return Account(name=name, provider=provider, former_names=former_names)
 
     def gateway(self, *accounts: Account, url: str | None = None) -> Gateway:
-        journal = open_journal(url or self.shop.url, self.shop.keys())
+        journal = open_journal(url or self.shop.url, make_journal_keys())
         try:
             return self._stack.enter_context(Gateway(accounts, journal=journal))
         except BaseException:
@@ -238,7 +239,7 @@ def test_a_login_that_is_known_only_with_the_first_request_is_refused_before_it_
 
 def test_where_a_vendor_shows_no_login_its_host_counts(sqlite_url: str) -> None:
     """The API key of another seller cannot be told from a new one of the same seller."""
-    keys = {name: SecretSource.of(key) for name, key in JOURNAL_KEYS.items()}
+    keys = make_journal_keys()
     with start("ticketing") as running, ExitStack() as stack:
         vendor = running.announcement
         settings = TicketingSettings(base_url=vendor["base_url"], api_key=SecretSource.of(vendor["api_key"]))

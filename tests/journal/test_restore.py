@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import attrs
 import pytest
 
+from tests.support.ledger import Ledger
+from tests.support.simulators import account_table
 from voucher_gateway import (
     Code,
     Gateway,
@@ -34,7 +35,7 @@ def eur(amount: str) -> Money:
 
 
 @attrs.define
-class Shop:
+class ShopWithBackup:
     """A shop with a journal in a file, a backup of it, and one voucher of 50 EUR at the vendor."""
 
     folder: Path
@@ -43,7 +44,7 @@ class Shop:
     voucher_id: str = ""
 
     @classmethod
-    def open(cls, folder: Path, simulator: RunningSimulator) -> Shop:
+    def open(cls, folder: Path, simulator: RunningSimulator) -> ShopWithBackup:
         shop = cls(folder, simulator, _gateway(folder, simulator))
         voucher = shop.gateway.issue("shop", NewVoucher(initial=eur("50"), code=Code(CODE)), reference="sale")
         shop.gateway.activate("shop", voucher.id, reference="sale")
@@ -63,33 +64,30 @@ class Shop:
 
     def adopt(self) -> int:
         assert self.gateway.journal is not None
-        found = import_missing_movements(self.gateway.journal, [one.provider for one in self.gateway.accounts])
-        return sum(one.adopted for one in found)
+        providers = [account.provider for account in self.gateway.accounts]
+        return sum(result.adopted for result in import_missing_movements(self.gateway.journal, providers))
 
     def redeem(self, amount: str, reference: str) -> Redemption:
         return self.gateway.redeem("shop", CODE, eur(amount), reference=reference, order="1001")
 
     def movements(self) -> list[str]:
-        (voucher,) = [one for one in self.simulator.ledger() if one["id"] == self.voucher_id]
-        movements: Any = voucher["movements"]
-        return [movement["kind"] for movement in movements]
+        return [movement["kind"] for movement in Ledger(self.simulator).entry(id=self.voucher_id)["movements"]]
 
 
 def _gateway(folder: Path, simulator: RunningSimulator) -> Gateway:
-    told = simulator.announcement
-    account = {"provider": "jtl", **{name: told[name] for name in ("base_url", "client_id", "client_secret")}}
-    return Gateway.from_config({"journal": f"sqlite:///{folder}/journal.db", "accounts": {"shop": account}})
+    accounts = {"shop": account_table(simulator)}
+    return Gateway.from_config({"journal": f"sqlite:///{folder}/journal.db", "accounts": accounts})
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+def shop(tmp_path: Path) -> Iterator[ShopWithBackup]:
     with start("jtl") as simulator:
-        shop = Shop.open(tmp_path, simulator)
+        shop = ShopWithBackup.open(tmp_path, simulator)
         yield shop
         shop.gateway.close()
 
 
-def test_a_restored_journal_sends_nothing_before_the_vendors_were_asked(shop: Shop) -> None:
+def test_a_restored_journal_sends_nothing_before_the_vendors_were_asked(shop: ShopWithBackup) -> None:
     shop.redeem("10", "a")
     shop.restore()
     with pytest.raises(DatabaseUnavailable, match="after-restore"):
@@ -97,7 +95,7 @@ def test_a_restored_journal_sends_nothing_before_the_vendors_were_asked(shop: Sh
     assert shop.movements() == ["charge"]
 
 
-def test_a_redemption_that_the_journal_has_forgotten_is_replayed_and_not_taken_again(shop: Shop) -> None:
+def test_a_redemption_that_the_journal_has_forgotten_is_replayed_and_not_taken_again(shop: ShopWithBackup) -> None:
     before = shop.redeem("10", "a")
     shop.restore()
     assert shop.adopt() == 1
@@ -106,7 +104,7 @@ def test_a_redemption_that_the_journal_has_forgotten_is_replayed_and_not_taken_a
     assert shop.movements() == ["charge"]
 
 
-def test_a_forgotten_top_up_is_replayed(shop: Shop) -> None:
+def test_a_forgotten_top_up_is_replayed(shop: ShopWithBackup) -> None:
     shop.gateway.top_up("shop", shop.voucher_id, eur("3"), reference="a")
     shop.restore()
     shop.adopt()
@@ -114,7 +112,7 @@ def test_a_forgotten_top_up_is_replayed(shop: Shop) -> None:
     assert shop.movements() == ["recharge"]
 
 
-def test_a_forgotten_reference_that_comes_with_another_amount_is_a_conflict(shop: Shop) -> None:
+def test_a_forgotten_reference_that_comes_with_another_amount_is_a_conflict(shop: ShopWithBackup) -> None:
     shop.redeem("10", "a")
     shop.restore()
     shop.adopt()
@@ -123,7 +121,7 @@ def test_a_forgotten_reference_that_comes_with_another_amount_is_a_conflict(shop
     assert shop.movements() == ["charge"]
 
 
-def test_a_new_reference_is_taken_as_usual_after_a_restore(shop: Shop) -> None:
+def test_a_new_reference_is_taken_as_usual_after_a_restore(shop: ShopWithBackup) -> None:
     shop.redeem("10", "a")
     shop.restore()
     shop.adopt()
@@ -131,7 +129,7 @@ def test_a_new_reference_is_taken_as_usual_after_a_restore(shop: Shop) -> None:
     assert shop.movements() == ["charge", "charge"]
 
 
-def test_what_the_backup_knows_is_not_adopted_again(shop: Shop) -> None:
+def test_what_the_backup_knows_is_not_adopted_again(shop: ShopWithBackup) -> None:
     shop.redeem("10", "a")
     assert shop.gateway.journal is not None
     (shop.folder / "backup.db").unlink()
@@ -141,7 +139,7 @@ def test_what_the_backup_knows_is_not_adopted_again(shop: Shop) -> None:
     assert shop.redeem("10", "a").replayed
 
 
-def test_a_refund_that_may_have_been_forgotten_is_left_to_a_person(shop: Shop) -> None:
+def test_a_refund_that_may_have_been_forgotten_is_left_to_a_person(shop: ShopWithBackup) -> None:
     taken = shop.redeem("10", "a")
     shop.gateway.refund("shop", taken, eur("2"), reference="back")
     shop.restore()
@@ -156,7 +154,7 @@ def test_a_refund_that_may_have_been_forgotten_is_left_to_a_person(shop: Shop) -
     assert shop.movements() == ["charge", "refund"]
 
 
-def test_an_issue_that_the_journal_has_forgotten_makes_no_second_voucher(shop: Shop) -> None:
+def test_an_issue_that_the_journal_has_forgotten_makes_no_second_voucher(shop: ShopWithBackup) -> None:
     first = shop.gateway.issue("shop", NewVoucher(initial=eur("7")), reference="another")
     shop.restore()
     shop.adopt()
@@ -165,7 +163,7 @@ def test_an_issue_that_the_journal_has_forgotten_makes_no_second_voucher(shop: S
     assert len([one for one in shop.simulator.ledger() if one["initial"] == "7.00"]) == 1
 
 
-def test_a_journal_restored_by_other_means_can_be_locked_by_hand(shop: Shop) -> None:
+def test_a_journal_restored_by_other_means_can_be_locked_by_hand(shop: ShopWithBackup) -> None:
     assert shop.gateway.journal is not None
     mark_restored(shop.gateway.journal)
     with pytest.raises(DatabaseUnavailable):
@@ -174,7 +172,7 @@ def test_a_journal_restored_by_other_means_can_be_locked_by_hand(shop: Shop) -> 
     assert shop.redeem("10", "a").money == eur("10")
 
 
-def test_a_backup_never_overwrites_a_file(shop: Shop) -> None:
+def test_a_backup_never_overwrites_a_file(shop: ShopWithBackup) -> None:
     assert shop.gateway.journal is not None
     with pytest.raises(InvalidRequest):
         copy_journal(shop.gateway.journal, shop.folder / "backup.db")

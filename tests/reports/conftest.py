@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from tests.reports.shelf import Shelf
 from voucher_gateway import Gateway
 from voucher_gateway.reports import Snapshots
-from voucher_gateway.simulator import RunningSimulator
 
 
 @pytest.fixture
@@ -34,15 +32,3 @@ def snapshots(sqlite_url: str) -> Iterator[Snapshots]:
 def either_snapshots(either_url: str) -> Iterator[Snapshots]:
     with Snapshots(either_url) as kept:
         yield kept
-
-
-@pytest.fixture
-def account_at() -> Callable[..., dict[str, Any]]:
-    """Makes the table that a configuration has for an account at a simulator."""
-
-    def make(running: RunningSimulator, **more: object) -> dict[str, Any]:
-        said = running.announcement
-        logins = ("base_url", "client_id", "client_secret", "api_key")
-        return {"provider": said["provider"], **{key: said[key] for key in logins if key in said}, **more}
-
-    return make

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import attrs
 import pytest
@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.support.examples import examples
+from tests.support.simulators import BY_UPDATE, account_table
 from voucher_gateway import Gateway
 from voucher_gateway.provider_api import (
     Declined,
@@ -32,7 +33,7 @@ from voucher_gateway.reports.movements import overwrites
 from voucher_gateway.simulator import RunningSimulator, start
 
 KEY: Final = "a-key-for-the-tests-of-reports"
-RISKS: Final = ["redeem-by-update", "refund-by-update", "top-up-by-update"]
+RISKS: Final = sorted(BY_UPDATE)
 
 PATIENT: Final = settings(
     max_examples=examples(25),
@@ -133,12 +134,6 @@ def jtl() -> Iterator[RunningSimulator]:
         assert running.crashes == []
 
 
-def account(running: RunningSimulator, **more: Any) -> dict[str, Any]:
-    said = running.announcement
-    logins = ("base_url", "client_id", "client_secret", "api_key")
-    return {"provider": said["provider"], **{key: said[key] for key in logins if key in said}, **more}
-
-
 def owed_at_jtl(running: RunningSimulator, at: datetime) -> int:
     """Return what JTL's own ledger owes in cents: active, and not past its end at a moment."""
     return sum(
@@ -155,7 +150,7 @@ def test_any_days_at_jtl_are_explained_to_the_cent(
     before: list[tuple[str, int, int]], during: list[tuple[str, int, int]], jtl: RunningSimulator, tmp_path: Path
 ) -> None:
     kept = Snapshots(f"sqlite:///{tmp_path / 'kept.db'}")
-    with kept, Gateway.from_config({"accounts": {"shop": account(jtl)}}) as gateway:
+    with kept, Gateway.from_config({"accounts": {"shop": account_table(jtl)}}) as gateway:
         business = Business(gateway, jtl.clock.advance)
         for step in before:
             business.do(*step)
@@ -207,7 +202,11 @@ def events(tmp_path: Path) -> Iterator[tuple[RunningSimulator, Gateway, Snapshot
     """A gateway with a journal on the ticketing vendor, which keeps no entry of what is overwritten."""
     url = f"sqlite:///{tmp_path / 'journal.db'}"
     with start("ticketing") as running, Snapshots(url) as kept:
-        table = {"journal": url, "journal_keys": {"1": KEY}, "accounts": {"shop": account(running, accept_risks=RISKS)}}
+        table = {
+            "journal": url,
+            "journal_keys": {"1": KEY},
+            "accounts": {"shop": account_table(running, accept_risks=RISKS)},
+        }
         with Gateway.from_config(table) as gateway:
             yield running, gateway, kept
         assert running.crashes == []
@@ -276,7 +275,7 @@ def test_what_the_journal_wrote_at_another_host_explains_nothing_here(
     gateway.redeem("shop", made.code, Money("20.00", "EUR"), reference="a")
     assert [str(one.money) for one in overwrites(gateway, "shop")[made.id]] == ["20.00 EUR"]
     with start("ticketing") as elsewhere:
-        accounts = {"shop": account(elsewhere, accept_risks=RISKS)}
+        accounts = {"shop": account_table(elsewhere, accept_risks=RISKS)}
         table = {"journal": f"sqlite:///{tmp_path / 'journal.db'}", "journal_keys": {"1": KEY}, "accounts": accounts}
         with Gateway.from_config(table) as moved:
             assert overwrites(moved, "shop") == {}

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 import requests
 
-from tests.conftest import JOURNAL_KEYS
+from tests.support.simulators import JOURNAL_KEYS
 
 if TYPE_CHECKING:
-    from tests.conftest import Shop
+    from tests.support.shop import Shop
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,7 @@ import pytest
 from voucher_gateway.provider_api import DatabaseUnavailable, Money
 
 if TYPE_CHECKING:
-    from tests.conftest import Shop
+    from tests.support.shop import Shop
 
 
 def test_a_full_disk_stops_the_call_before_it_is_sent(

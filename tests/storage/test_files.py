@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import JOURNAL_KEYS
+from tests.support.simulators import JOURNAL_KEYS
 from voucher_gateway import Gateway
 from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.provider_api import DatabaseUnavailable, Money, NewVoucher, SecretSource
@@ -24,7 +24,7 @@ from voucher_gateway.storage.engine import Database
 from voucher_gateway_local import LocalProvider, LocalSettings
 
 if TYPE_CHECKING:
-    from tests.conftest import Shop
+    from tests.support.shop import Shop
 
 REFUSED = "was deleted, moved or replaced while this process used it"
 KEY = SecretSource.of("a-key-for-the-tests-of-vouchers")

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from tests.conftest import Shop
 from tests.storage.shop_tables import AlembicShop, DjangoShop, OwnTables
+from tests.support.shop import Shop
 from voucher_gateway.journal.schema import JOURNAL
 from voucher_gateway.migration.schema import SCHEMA as MIGRATIONS
 from voucher_gateway.provider_api import DatabaseUnavailable

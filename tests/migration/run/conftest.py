@@ -1,4 +1,4 @@
-"""Scenes: two simulated vendors over real HTTP."""
+"""Migrations between two simulated vendors over real HTTP."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from typing import Any
 
 import pytest
 
-from tests.migration.run.scene import Scene
+from tests.migration.run.vendor_pair import VendorPair
 from tests.support.long import first
-from voucher_gateway.simulator import RunningSimulator, start
+from voucher_gateway.simulator import RunningSimulator
 
 
 @pytest.fixture
-def make_scene(sqlite_url: str, tmp_path: Path) -> Iterator[Callable[..., Scene]]:
-    """Makes scenes, and insists at the end that no simulator made a mistake."""
-    started: list[RunningSimulator] = []
+def make_pair(
+    start_vendor: Callable[..., RunningSimulator], sqlite_url: str, tmp_path: Path
+) -> Iterator[Callable[..., VendorPair]]:
+    """Make migrations between two simulators of their own."""
     with ExitStack() as stack:
 
         def make(
-            source: str = "jtl", target: str = "ticketing", vouchers: int = 60, url: str = sqlite_url, **more: Any
-        ) -> Scene:
-            for name, count, seed in ((source, vouchers, 11), (target, 20, 12)):
-                started.append(stack.enter_context(start(name, vouchers=count, seed=seed, **more)))
-            return Scene(started[-2], started[-1], url, tmp_path, stack)
+            source: str = "jtl", target: str = "ticketing", vouchers: int = 60, url: str = sqlite_url, **options: Any
+        ) -> VendorPair:
+            first = start_vendor(source, vouchers=vouchers, seed=11, **options)
+            second = start_vendor(target, vouchers=20, seed=12, **options)
+            return VendorPair(first, second, url, tmp_path, stack)
 
         yield make
-    assert [crash for running in started for crash in running.crashes] == []
 
 
 @pytest.fixture
-def scene(make_scene: Callable[..., Scene]) -> Scene:
+def pair(make_pair: Callable[..., VendorPair]) -> VendorPair:
     """From JTL to the ticketing vendor."""
-    return make_scene()
+    return make_pair()
 
 
 @pytest.fixture
-def scene_back(make_scene: Callable[..., Scene]) -> Scene:
+def reverse_pair(make_pair: Callable[..., VendorPair]) -> VendorPair:
     """From the ticketing vendor to JTL."""
-    return make_scene("ticketing", "jtl")
+    return make_pair("ticketing", "jtl")
 
 
 @pytest.fixture(params=first(["there", "back"]))
-def either_scene(request: pytest.FixtureRequest) -> Scene:
+def either_pair(request: pytest.FixtureRequest) -> VendorPair:
     """Both directions, in turn."""
-    found: Scene = request.getfixturevalue("scene" if request.param == "there" else "scene_back")
-    return found
+    pair: VendorPair = request.getfixturevalue("pair" if request.param == "there" else "reverse_pair")
+    return pair

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.migration.run.scene import ANYTHING, Scene, Truth, entry
 from tests.migration.run.test_crash_points import prepared
+from tests.migration.run.vendor_pair import ANYTHING, SpendableValues, VendorPair
+from tests.support.ledger import Ledger
 from voucher_gateway.execution.attempts import RequestRecorder
 from voucher_gateway.journal.records import OperationKey
 from voucher_gateway.journal.schema import moved
@@ -42,21 +43,21 @@ def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context, "_PAUSES_S", (0.01,))
 
 
-def state_of(scene: Scene) -> MigrationState:
-    summary = read_summary(scene.path)
-    return MigrationState(scene.gateway.journal.database, summary.id, summary.header)  # type: ignore[union-attr]
+def state_of(pair: VendorPair) -> MigrationState:
+    summary = read_summary(pair.path)
+    return MigrationState(pair.gateway.journal.database, summary.id, summary.header)  # type: ignore[union-attr]
 
 
-def left_by_a_dead_process(scene: Scene) -> None:
+def left_by_a_dead_process(pair: VendorPair) -> None:
     """Let all rows be as they are when a process was killed before it could write what came of them."""
-    with state_of(scene).database.write() as connection:
+    with state_of(pair).database.write() as connection:
         connection.execute(sa.update(vouchers).values(state="working", owner="0123456789abcdef", target_id=None))
         connection.execute(sa.update(moved).values(to_account=None, to_voucher_id=None))
 
 
-def redeemed_before(scene: Scene) -> Redemption:
-    redemption = scene.gateway.redeem("source", FIRST, Money("3.00", "EUR"), reference="before")
-    scene.plan()
+def redeemed_before(pair: VendorPair) -> Redemption:
+    redemption = pair.gateway.redeem("source", FIRST, Money("3.00", "EUR"), reference="before")
+    pair.plan()
     return redemption
 
 
@@ -65,43 +66,43 @@ WAYS = pytest.mark.parametrize("way", [("jtl", "ticketing", None), ("ticketing",
 
 @WAYS
 def test_a_voucher_that_is_used_at_the_target_before_its_move_is_written_down_has_moved(
-    make_scene: Callable[..., Scene], way: tuple[str, str, str | None]
+    make_pair: Callable[..., VendorPair], way: tuple[str, str, str | None]
 ) -> None:
-    scene = prepared(make_scene, *way)
-    redemption = redeemed_before(scene)
-    scene.run()
-    left_by_a_dead_process(scene)
-    scene.gateway.redeem("target", FIRST, Money("1.00", "EUR"), reference="there")
-    report = scene.run()
+    pair = prepared(make_pair, *way)
+    redemption = redeemed_before(pair)
+    pair.run()
+    left_by_a_dead_process(pair)
+    pair.gateway.redeem("target", FIRST, Money("1.00", "EUR"), reference="there")
+    report = pair.run()
     assert report.counts == {RowState.MOVED: 2}
     assert [one.reason for one in report.noted] == ["it was used at the target before the move was complete"]
-    scene.gateway.refund("source", redemption, reference="return")
-    assert str(entry(scene.target, code=FIRST)["remaining"]) == "9.53"
-    assert FIRST not in Truth.of(scene).source
+    pair.gateway.refund("source", redemption, reference="return")
+    assert str(Ledger(pair.target).entry(code=FIRST)["remaining"]) == "9.53"
+    assert FIRST not in SpendableValues.of(pair).source
 
 
 def test_a_source_that_somebody_thaws_while_the_plan_is_broken_off_is_looked_at_again(
-    make_scene: Callable[..., Scene],
+    make_pair: Callable[..., VendorPair],
 ) -> None:
-    scene = prepared(make_scene, "jtl", "jtl", None)
-    scene.target.inject("error-before", "GET */vouchers/*", times=0)  # made, but not confirmed
-    assert scene.run().counts == {RowState.PLANNED: 2}
-    scene.target.clear_faults()
-    vendor = scene.gateway.provider("source")  # by hand at the vendor: the gateway would refuse
-    vendor.activate(str(entry(scene.source, code=FIRST)["id"]), reference="by-hand")
+    pair = prepared(make_pair, "jtl", "jtl", None)
+    pair.target.inject("error-before", "GET */vouchers/*", times=0)  # made, but not confirmed
+    assert pair.run().counts == {RowState.PLANNED: 2}
+    pair.target.clear_faults()
+    vendor = pair.gateway.provider("source")  # by hand at the vendor: the gateway would refuse
+    vendor.activate(str(Ledger(pair.source).entry(code=FIRST)["id"]), reference="by-hand")
     vendor.capture(vendor.reserve(FIRST, TEN, reference="by-hand"), reference="by-hand")
-    report = scene.run()
+    report = pair.run()
     assert report.counts == {RowState.MOVED: 1, RowState.CHANGED: 1}
-    after = Truth.of(scene)
+    after = SpendableValues.of(pair)
     assert (str(after.source[FIRST][0]), FIRST in after.target) == ("0.53", False)
 
 
 def test_what_was_announced_before_and_lands_while_the_source_is_read_does_not_stay_behind(
-    make_scene: Callable[..., Scene], monkeypatch: pytest.MonkeyPatch
+    make_pair: Callable[..., VendorPair], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scene = prepared(make_scene, "jtl", "ticketing", None)
-    redemption = redeemed_before(scene)
-    till = scene.another_gateway()
+    pair = prepared(make_pair, "jtl", "ticketing", None)
+    redemption = redeemed_before(pair)
+    till = pair.another_gateway()
     announced, go = threading.Event(), threading.Event()
     sending, read = RequestRecorder.before_send, MigrationContext.read
 
@@ -123,125 +124,129 @@ def test_what_was_announced_before_and_lands_while_the_source_is_read_does_not_s
     monkeypatch.setattr(MigrationContext, "read", read_and_let_go)
     refund.start()
     assert announced.wait(10)
-    report = scene.run()
+    report = pair.run()
     go.set()
     refund.join(20)
     assert report.counts == {RowState.MOVED: 1, RowState.CHANGED: 1}
     (noted,) = report.noted
     assert noted.reason.startswith("its refund 'return' has an unknown outcome; resolve it first")
-    assert str(Truth.of(scene).all[FIRST][0]) == "10.53"
+    assert str(SpendableValues.of(pair).all[FIRST][0]) == "10.53"
 
 
-def test_a_creation_that_a_person_decided_is_found_by_its_code(make_scene: Callable[..., Scene]) -> None:
-    scene = prepared(make_scene, "jtl", "ticketing", None)
-    scene.target.inject("commit-then-drop", "POST */vouchers", times=1)
-    scene.target.inject("error-before", "GET /*", times=0)
-    (doubt,) = [one.reason for one in scene.run(workers=1).noted if "the operation is" in one.reason]
+def test_a_creation_that_a_person_decided_is_found_by_its_code(make_pair: Callable[..., VendorPair]) -> None:
+    pair = prepared(make_pair, "jtl", "ticketing", None)
+    pair.target.inject("commit-then-drop", "POST */vouchers", times=1)
+    pair.target.inject("error-before", "GET /*", times=0)
+    (doubt,) = [one.reason for one in pair.run(workers=1).noted if "the operation is" in one.reason]
     key = OperationKey("target", Operation.ISSUE, doubt.rpartition(" ")[2])
-    scene.gateway.decide(key, succeeded=True, by="an engineer", reason="seen in the vendor's pages")
-    scene.target.clear_faults()
-    assert set(scene.run(workers=1).counts) == {RowState.MOVED}
-    assert status_of(scene.gateway, scene.path).count(RowState.MOVED) == 2
+    pair.gateway.decide(key, succeeded=True, by="an engineer", reason="seen in the vendor's pages")
+    pair.target.clear_faults()
+    assert set(pair.run(workers=1).counts) == {RowState.MOVED}
+    assert status_of(pair.gateway, pair.path).count(RowState.MOVED) == 2
 
 
-def test_a_run_that_moves_nothing_says_why(scene: Scene) -> None:
-    scene.plan()
-    scene.target.inject("rate-limit", "POST /*", times=0)
-    report = scene.run(workers=64)  # too few vouchers to give up
+def test_a_run_that_moves_nothing_says_why(pair: VendorPair) -> None:
+    pair.plan()
+    pair.target.inject("rate-limit", "POST /*", times=0)
+    report = pair.run(workers=64)  # too few vouchers to give up
     assert set(report.counts) == {RowState.PLANNED}
     assert isinstance(report.error, RateLimited)
     assert report.stopped == "error"
 
 
-def test_a_rollback_that_cannot_read_brings_nothing_back_and_says_so(scene: Scene) -> None:
-    scene.move()
-    before = Truth.of(scene)
-    scene.target.inject("error-before", "* /*", times=0)
-    report = rollback_plan(scene.gateway, scene.path)
-    count = status_of(scene.gateway, scene.path).count(RowState.MOVED)
+def test_a_rollback_that_cannot_read_brings_nothing_back_and_says_so(pair: VendorPair) -> None:
+    pair.move()
+    before = SpendableValues.of(pair)
+    pair.target.inject("error-before", "* /*", times=0)
+    report = rollback_plan(pair.gateway, pair.path)
+    count = status_of(pair.gateway, pair.path).count(RowState.MOVED)
     assert (report.undone, report.money, report.not_undone) == (0, {}, count)
     assert isinstance(report.error, ProviderUnavailable)
-    assert Truth.of(scene) == before
-    scene.target.clear_faults()
-    again = rollback_plan(scene.gateway, scene.path)
+    assert SpendableValues.of(pair) == before
+    pair.target.clear_faults()
+    again = rollback_plan(pair.gateway, pair.path)
     assert (again.undone, again.not_undone, again.error) == (count, 0, None)
 
 
-def test_while_a_voucher_is_brought_back_nothing_else_brings_value_to_it(make_scene: Callable[..., Scene]) -> None:
-    scene = prepared(make_scene, "jtl", "ticketing", None)
-    redemption = redeemed_before(scene)
-    before = scene.run() and Truth.of(scene)
-    scene.source.inject("error-before", "PATCH *", times=0)  # it cannot be thawed
-    assert rollback_plan(scene.gateway, scene.path).in_doubt == 2
+def test_while_a_voucher_is_brought_back_nothing_else_brings_value_to_it(make_pair: Callable[..., VendorPair]) -> None:
+    pair = prepared(make_pair, "jtl", "ticketing", None)
+    redemption = redeemed_before(pair)
+    before = pair.run() and SpendableValues.of(pair)
+    pair.source.inject("error-before", "PATCH *", times=0)  # it cannot be thawed
+    assert rollback_plan(pair.gateway, pair.path).in_doubt == 2
     id = str(redemption.voucher_id)
     for call in (
-        lambda: scene.gateway.activate("source", id, reference="by-hand"),
-        lambda: scene.gateway.top_up("source", id, TEN, reference="by-hand"),
-        lambda: scene.gateway.refund("source", redemption, reference="return"),
+        lambda: pair.gateway.activate("source", id, reference="by-hand"),
+        lambda: pair.gateway.top_up("source", id, TEN, reference="by-hand"),
+        lambda: pair.gateway.refund("source", redemption, reference="return"),
     ):
         with pytest.raises(OperationInProgress, match="being moved"):
             call()
-    scene.source.clear_faults()
-    assert rollback_plan(scene.gateway, scene.path).undone == 2
-    after = Truth.of(scene)
+    pair.source.clear_faults()
+    assert rollback_plan(pair.gateway, pair.path).undone == 2
+    after = SpendableValues.of(pair)
     assert after.all == before.all
     assert set(after.source) >= {FIRST}
-    scene.gateway.refund("source", redemption, reference="return")
-    assert str(Truth.of(scene).source[FIRST][0]) == "10.53"
+    pair.gateway.refund("source", redemption, reference="return")
+    assert str(SpendableValues.of(pair).source[FIRST][0]) == "10.53"
 
 
-def test_a_rollback_beside_a_run_brings_everything_back(make_scene: Callable[..., Scene]) -> None:
-    scene = make_scene("jtl", "ticketing", 120, latency_ms=20)
-    scene.plan()
-    before, other = Truth.of(scene), scene.another_gateway()
+def test_a_rollback_beside_a_run_brings_everything_back(make_pair: Callable[..., VendorPair]) -> None:
+    pair = make_pair("jtl", "ticketing", 120, latency_ms=20)
+    pair.plan()
+    before, other = SpendableValues.of(pair), pair.another_gateway()
     reports: list[Any] = []
-    runner = threading.Thread(target=lambda: reports.append(run_plan(other, scene.path, workers=1)))
+    runner = threading.Thread(target=lambda: reports.append(run_plan(other, pair.path, workers=1)))
     runner.start()
-    while status_of(scene.gateway, scene.path).count(RowState.MOVED) < 3:
+    while status_of(pair.gateway, pair.path).count(RowState.MOVED) < 3:
         time.sleep(0.01)
-    report = rollback_plan(scene.gateway, scene.path)
+    report = rollback_plan(pair.gateway, pair.path)
     runner.join()
     (run,) = reports
     assert run.stopped == "rolled-back"
     assert (report.undone, report.not_undone) == (run.counts[RowState.MOVED], 0)
-    after = Truth.of(scene)
+    after = SpendableValues.of(pair)
     assert after.all == before.all
     assert after.target == before.target
 
 
-def test_a_rollback_while_a_plan_is_being_loaded_ends_the_run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene.plan()
-    before = Truth.of(scene)
+def test_a_rollback_while_a_plan_is_being_loaded_ends_the_run(
+    pair: VendorPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair.plan()
+    before = SpendableValues.of(pair)
 
     def load_slowly(*arguments: Any) -> None:
         load_vouchers(*arguments)
-        rollback_plan(scene.another_gateway(), scene.path)
+        rollback_plan(pair.another_gateway(), pair.path)
 
     monkeypatch.setattr(runner, "load_vouchers", load_slowly)
     with pytest.raises(Exception, match="this plan was rolled back"):
-        scene.run()
-    assert Truth.of(scene) == before
+        pair.run()
+    assert SpendableValues.of(pair) == before
 
 
-def test_nothing_leads_out_of_a_rollback(scene: Scene) -> None:
-    scene.plan(ANYTHING)
-    scene.run(limit=2)
-    state = state_of(scene)
-    rollback_plan(scene.gateway, scene.path)
+def test_nothing_leads_out_of_a_rollback(pair: VendorPair) -> None:
+    pair.plan(ANYTHING)
+    pair.run(limit=2)
+    state = state_of(pair)
+    rollback_plan(pair.gateway, pair.path)
     for to in (PlanState.RUNNING, PlanState.PAUSED, PlanState.DONE):
         assert not state.set_plan_state(to, only_from=RUNNABLE)
     assert state.plan_state() is PlanState.ROLLED_BACK
     assert not state.claim(8).rows
 
 
-def test_a_voucher_that_expires_before_the_run_does_not_come_to_life_again(make_scene: Callable[..., Scene]) -> None:
-    scene = make_scene("ticketing", "jtl", 0)
-    soon = scene.source.clock.now() + timedelta(days=2)
+def test_a_voucher_that_expires_before_the_run_does_not_come_to_life_again(
+    make_pair: Callable[..., VendorPair],
+) -> None:
+    pair = make_pair("ticketing", "jtl", 0)
+    soon = pair.source.clock.now() + timedelta(days=2)
     new = NewVoucher(initial=TEN, code=FIRST, valid_until=soon, active=None)
-    scene.gateway.issue("source", new, reference="sale")
-    scene.plan()
-    for vendor in (scene.source, scene.target):
+    pair.gateway.issue("source", new, reference="sale")
+    pair.plan()
+    for vendor in (pair.source, pair.target):
         vendor.clock.advance(timedelta(days=3).total_seconds())
-    (noted,) = scene.run().noted
+    (noted,) = pair.run().noted
     assert (noted.state, noted.reason) == (RowState.CHANGED, "it has expired since it was planned")
-    assert FIRST not in Truth.of(scene).target
+    assert FIRST not in SpendableValues.of(pair).target

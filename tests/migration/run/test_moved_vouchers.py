@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.migration.run.scene import Scene, entry
+from tests.migration.run.vendor_pair import VendorPair
+from tests.support.ledger import Ledger
 from voucher_gateway import Gateway
 from voucher_gateway.migration import rollback_plan
 from voucher_gateway.provider_api import Money, NewVoucher, OperationInProgress, VoucherChanges, VoucherMoved
@@ -31,57 +32,57 @@ def prolong(gateway: Gateway, id: str) -> object:
     return gateway.update("source", id, later, reference="by-hand")
 
 
-def issued(scene: Scene) -> str:
-    jtl = scene.source.announcement["provider"] == "jtl"
+def issued(pair: VendorPair) -> str:
+    jtl = pair.source.announcement["provider"] == "jtl"
     new = NewVoucher(initial=Money("50.00", "EUR"), code=CODE, active=True if jtl else None)
-    return scene.gateway.issue("source", new, reference="sale").id
+    return pair.gateway.issue("source", new, reference="sale").id
 
 
-def refused(scene: Scene, call: Call, id: str, error: type[Exception], match: str) -> None:
-    before = scene.changes(), scene.source.ledger()
+def refused(pair: VendorPair, call: Call, id: str, error: type[Exception], match: str) -> None:
+    before = pair.changes(), pair.source.ledger()
     with pytest.raises(error, match=match):
-        call(scene.gateway, id)
-    assert (scene.changes(), scene.source.ledger()) == before
+        call(pair.gateway, id)
+    assert (pair.changes(), pair.source.ledger()) == before
 
 
 @pytest.mark.parametrize("call", [top_up, activate])
-def test_a_voucher_that_was_moved_is_neither_filled_nor_thawed_where_it_was(scene: Scene, call: Call) -> None:
-    id = issued(scene)
-    scene.move()
-    there = scene.gateway.find_moved("source", id)
+def test_a_voucher_that_was_moved_is_neither_filled_nor_thawed_where_it_was(pair: VendorPair, call: Call) -> None:
+    id = issued(pair)
+    pair.move()
+    there = pair.gateway.find_moved("source", id)
     assert there is not None
     place = f"moved to the account target, where its id is {there.to_voucher_id}"
-    refused(scene, call, id, VoucherMoved, place)
+    refused(pair, call, id, VoucherMoved, place)
 
 
 @pytest.mark.parametrize("call", [top_up, prolong])
-def test_one_that_was_retired_by_its_expiry_does_not_become_valid_again(scene_back: Scene, call: Call) -> None:
-    id = issued(scene_back)
-    scene_back.move()
-    refused(scene_back, call, id, VoucherMoved, "moved to the account target")
+def test_one_that_was_retired_by_its_expiry_does_not_become_valid_again(reverse_pair: VendorPair, call: Call) -> None:
+    id = issued(reverse_pair)
+    reverse_pair.move()
+    refused(reverse_pair, call, id, VoucherMoved, "moved to the account target")
 
 
-def test_while_it_is_under_way_whoever_asks_is_told_to_come_again(scene: Scene) -> None:
-    id = issued(scene)
-    scene.plan()
-    scene.target.inject("error-before", "POST */vouchers", times=0)  # whether it was created stays open
-    scene.run()
+def test_while_it_is_under_way_whoever_asks_is_told_to_come_again(pair: VendorPair) -> None:
+    id = issued(pair)
+    pair.plan()
+    pair.target.inject("error-before", "POST */vouchers", times=0)  # whether it was created stays open
+    pair.run()
     for call in (top_up, activate):
-        refused(scene, call, id, OperationInProgress, "being moved")
+        refused(pair, call, id, OperationInProgress, "being moved")
 
 
-def test_where_it_is_now_it_is_a_voucher_like_any_other(scene: Scene) -> None:
-    id = issued(scene)
-    scene.move()
-    there = scene.gateway.find_moved("source", id)
+def test_where_it_is_now_it_is_a_voucher_like_any_other(pair: VendorPair) -> None:
+    id = issued(pair)
+    pair.move()
+    there = pair.gateway.find_moved("source", id)
     assert there is not None
-    scene.gateway.top_up("target", str(there.to_voucher_id), TEN, reference="by-hand")
-    assert str(entry(scene.target, code=CODE)["remaining"]) == "60.00"
+    pair.gateway.top_up("target", str(there.to_voucher_id), TEN, reference="by-hand")
+    assert str(Ledger(pair.target).entry(code=CODE)["remaining"]) == "60.00"
 
 
-def test_after_a_rollback_it_is_one_at_the_source_again(scene: Scene) -> None:
-    id = issued(scene)
-    scene.move()
-    rollback_plan(scene.gateway, scene.path)
-    top_up(scene.gateway, id)
-    assert str(entry(scene.source, code=CODE)["remaining"]) == "60.00"
+def test_after_a_rollback_it_is_one_at_the_source_again(pair: VendorPair) -> None:
+    id = issued(pair)
+    pair.move()
+    rollback_plan(pair.gateway, pair.path)
+    top_up(pair.gateway, id)
+    assert str(Ledger(pair.source).entry(code=CODE)["remaining"]) == "60.00"

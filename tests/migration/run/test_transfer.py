@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.migration.run.scene import Scene, Truth
+from tests.migration.run.vendor_pair import SpendableValues, VendorPair
 from voucher_gateway import Code, Money, NewVoucher
 from voucher_gateway.migration import (
     Action,
@@ -29,14 +29,14 @@ TEN = Money("10.00", "EUR")
 
 
 @pytest.fixture
-def shop(make_scene: Callable[..., Scene]) -> Scene:
+def shop(make_pair: Callable[..., VendorPair]) -> VendorPair:
     """Two vendors; one voucher of 10 EUR at the source."""
-    scene = make_scene("jtl", "ticketing", 0)
-    scene.gateway.issue("source", NewVoucher(initial=TEN, code=Code(SPRING), active=True), reference="sale")
-    return scene
+    pair = make_pair("jtl", "ticketing", 0)
+    pair.gateway.issue("source", NewVoucher(initial=TEN, code=Code(SPRING), active=True), reference="sale")
+    return pair
 
 
-def exported(shop: Scene, file: Path) -> TransferReport:
+def exported(shop: VendorPair, file: Path) -> TransferReport:
     return export_vouchers(shop.gateway, "source", file, reveal=True)
 
 
@@ -44,7 +44,7 @@ def accepting() -> Policy:
     return load_policy({"losses": ["medium", "batch", "sku", "tax", "metadata", "order"]})
 
 
-def test_an_export_is_read_back_and_an_import_issues_its_vouchers(shop: Scene, tmp_path: Path) -> None:
+def test_an_export_is_read_back_and_an_import_issues_its_vouchers(shop: VendorPair, tmp_path: Path) -> None:
     file, progress = tmp_path / "estate.csv", list[Progress]()
     export = export_vouchers(shop.gateway, "source", file, reveal=True, on_progress=progress.append)
     assert (export.verified, export.resumed, export.differences, export.changes) == (True, False, (), ())
@@ -53,10 +53,10 @@ def test_an_export_is_read_back_and_an_import_issues_its_vouchers(shop: Scene, t
     assert [account.name for account in shop.gateway.accounts] == ["source", "target"]
     report = import_vouchers(shop.gateway, "target", file, policy=accepting())
     assert report.verified
-    assert Truth.of(shop).target[SPRING][0] == TEN.amount
+    assert SpendableValues.of(shop).target[SPRING][0] == TEN.amount
 
 
-def test_a_dry_run_only_plans(shop: Scene, tmp_path: Path) -> None:
+def test_a_dry_run_only_plans(shop: VendorPair, tmp_path: Path) -> None:
     file = tmp_path / "estate.csv"
     exported(shop, file)
     before, files = shop.changes(), set(tmp_path.iterdir())
@@ -66,7 +66,7 @@ def test_a_dry_run_only_plans(shop: Scene, tmp_path: Path) -> None:
     assert (shop.changes(), set(tmp_path.iterdir())) == (before, files)
 
 
-def test_the_same_call_continues_and_names_what_was_added_since(shop: Scene, tmp_path: Path) -> None:
+def test_the_same_call_continues_and_names_what_was_added_since(shop: VendorPair, tmp_path: Path) -> None:
     file = tmp_path / "estate.jsonl"
     exported(shop, file)
     added = shop.gateway.issue("source", NewVoucher(initial=TEN, active=True), reference="another")
@@ -75,7 +75,7 @@ def test_the_same_call_continues_and_names_what_was_added_since(shop: Scene, tmp
     assert [change.source_id for change in report.changes] == [added.id]
 
 
-def test_an_interrupted_import_continues_and_issues_nothing_twice(shop: Scene, tmp_path: Path) -> None:
+def test_an_interrupted_import_continues_and_issues_nothing_twice(shop: VendorPair, tmp_path: Path) -> None:
     file = tmp_path / "estate.csv"
     exported(shop, file)
     shop.target.inject("rate-limit", "POST /*", times=0)
@@ -91,7 +91,7 @@ def test_an_interrupted_import_continues_and_issues_nothing_twice(shop: Scene, t
     assert len([voucher for voucher in shop.target.ledger() if voucher["code"] == SPRING]) == 1
 
 
-def test_a_masked_export_is_compared_and_cannot_be_imported(shop: Scene, tmp_path: Path) -> None:
+def test_a_masked_export_is_compared_and_cannot_be_imported(shop: VendorPair, tmp_path: Path) -> None:
     file = tmp_path / "estate.csv"
     assert export_vouchers(shop.gateway, "source", file).verified
     assert SPRING not in file.read_text()
@@ -102,14 +102,14 @@ def test_a_masked_export_is_compared_and_cannot_be_imported(shop: Scene, tmp_pat
 
 
 @pytest.mark.parametrize("name", ["estate.txt", "estate"])
-def test_a_file_needs_a_suffix_or_a_format(shop: Scene, tmp_path: Path, name: str) -> None:
+def test_a_file_needs_a_suffix_or_a_format(shop: VendorPair, tmp_path: Path, name: str) -> None:
     with pytest.raises(InvalidRequest, match=r"must end in \.jsonl or \.csv"):
         export_vouchers(shop.gateway, "source", tmp_path / name)
     report = export_vouchers(shop.gateway, "source", tmp_path / name, file_format="csv")
     assert report.verified
 
 
-def test_an_export_never_replaces_a_file(shop: Scene, tmp_path: Path) -> None:
+def test_an_export_never_replaces_a_file(shop: VendorPair, tmp_path: Path) -> None:
     file = tmp_path / "estate.csv"
     file.write_text("code\n")
     with pytest.raises(InvalidRequest, match="use a new file"):
@@ -117,7 +117,7 @@ def test_an_export_never_replaces_a_file(shop: Scene, tmp_path: Path) -> None:
     assert file.read_text() == "code\n"
 
 
-def test_a_file_can_be_the_target_of_a_migration(shop: Scene, tmp_path: Path) -> None:
+def test_a_file_can_be_the_target_of_a_migration(shop: VendorPair, tmp_path: Path) -> None:
     file = str(tmp_path / "estate.csv")
     with add_file_accounts(shop.gateway, "source", file, reveal=True) as gateway:
         make_plan(gateway, "source", file, shop.path, policy=accepting(), copy=True)
@@ -126,7 +126,7 @@ def test_a_file_can_be_the_target_of_a_migration(shop: Scene, tmp_path: Path) ->
     assert SPRING in Path(file).read_text()
 
 
-def test_a_name_that_is_neither_an_account_nor_a_file_is_not_repeated(shop: Scene) -> None:
+def test_a_name_that_is_neither_an_account_nor_a_file_is_not_repeated(shop: VendorPair) -> None:
     with (
         pytest.raises(ConfigurationError, match="there is no account of this name") as caught,
         add_file_accounts(shop.gateway, SPRING),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,23 +15,17 @@ import responses
 from openapi_core import OpenAPI
 from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAPIResponse
 
+from tests.support.simulators import simulators
 from voucher_gateway.provider_api import SecretSource
-from voucher_gateway.simulator import RunningSimulator, start
+from voucher_gateway.simulator import RunningSimulator
 from voucher_gateway_jtl import PRODUCTION, JtlProvider, JtlSettings
 
 
 @pytest.fixture
 def start_jtl() -> Iterator[Callable[..., RunningSimulator]]:
     """Starts JTL simulators with options, closes them at the end and insists that none made a mistake."""
-    started = []
-    with ExitStack() as stack:
-
-        def start_one(**options: object) -> RunningSimulator:
-            started.append(stack.enter_context(start("jtl", **options)))
-            return started[-1]
-
-        yield start_one
-        assert [crash for running in started for crash in running.crashes] == []
+    with simulators() as start_simulator:
+        yield partial(start_simulator, "jtl")
 
 
 @pytest.fixture

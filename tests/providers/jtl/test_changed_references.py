@@ -10,7 +10,7 @@ from voucher_gateway.journal.records import OperationKey, OperationState
 from voucher_gateway.provider_api import Effect, Intent, Money, Operation, OutcomeUnknown
 
 if TYPE_CHECKING:
-    from tests.conftest import Shop
+    from tests.support.shop import Shop
 
 CHARGE = "POST /v1/reservations/*/charge"
 WAYS = ["cut", "upper", "replace", "strip"]
@@ -77,8 +77,8 @@ def test_a_charge_of_our_login_that_nobody_claims_stands_against_absence(shop: S
     """It may be ours under a changed order number, or another program's with the same login."""
     _, code = shop.voucher()
     key = _lose_a_charge(shop, code, "a", fault="drop-before")
-    hold = shop.till("POST", "/reservations", {"amount": "10.00", "currency": "EUR", "code": code})
-    shop.till("POST", f"/reservations/{hold['id']}/charge", {"order_number": "till-7"})
+    hold = shop.request("POST", "/reservations", {"amount": "10.00", "currency": "EUR", "code": code})
+    shop.request("POST", f"/reservations/{hold['id']}/charge", {"order_number": "till-7"})
     shop.running.clock.advance(OVER_S)
     found = shop.gateway.resolve(key)
     assert found.state is OperationState.UNKNOWN
@@ -88,8 +88,8 @@ def test_a_charge_of_our_login_that_nobody_claims_stands_against_absence(shop: S
 def test_charges_of_another_amount_do_not_stand_against_absence(shop: Shop) -> None:
     _, code = shop.voucher()
     key = _lose_a_charge(shop, code, "a", fault="drop-before")
-    hold = shop.till("POST", "/reservations", {"amount": "7.00", "currency": "EUR", "code": code})
-    shop.till("POST", f"/reservations/{hold['id']}/charge", {"order_number": "till-7"})
+    hold = shop.request("POST", "/reservations", {"amount": "7.00", "currency": "EUR", "code": code})
+    shop.request("POST", f"/reservations/{hold['id']}/charge", {"order_number": "till-7"})
     shop.running.clock.advance(OVER_S)
     assert shop.gateway.resolve(key).state is OperationState.NOT_EXECUTED
 

@@ -12,7 +12,7 @@ from voucher_gateway.simulator import RunningSimulator
 from voucher_gateway_jtl import JtlProvider
 
 if TYPE_CHECKING:
-    from tests.conftest import Shop
+    from tests.support.shop import Shop
 
 TEN = Money("10.00", "EUR")
 CHARGE = "POST /v1/reservations/*/charge"

@@ -24,7 +24,7 @@ from voucher_gateway.provider_api import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Shop
+    from tests.support.shop import Shop
 
 TEN = Money("10.00", "EUR")
 HALF_AN_HOUR = 30 * 60
@@ -198,7 +198,7 @@ def test_two_refunds_that_look_alike_are_for_a_person(shop: Shop) -> None:
     shop.running.inject("commit-then-drop", "POST /v1/charges/*/refund")
     with pytest.raises(OutcomeUnknown):
         shop.gateway.refund("shop", one, reference="x")
-    shop.till("POST", f"/charges/{other.id}/refund", {"amount": "10.00", "currency": "EUR"})
+    shop.request("POST", f"/charges/{other.id}/refund", {"amount": "10.00", "currency": "EUR"})
     found = shop.gateway.resolve(OperationKey("shop", Operation.REFUND, "x"))
     assert found.state is OperationState.UNKNOWN
     assert "2 new refunds" in found.reason
@@ -209,7 +209,7 @@ def test_a_refund_of_another_amount_is_not_ours(shop: Shop) -> None:
     shop.running.inject("drop-before", "POST /v1/charges/*/refund")
     with pytest.raises(OutcomeUnknown):
         shop.gateway.refund("shop", one, reference="x")
-    shop.till("POST", f"/charges/{other.id}/refund", {"amount": "3.00", "currency": "EUR"})
+    shop.request("POST", f"/charges/{other.id}/refund", {"amount": "3.00", "currency": "EUR"})
     assert shop.gateway.resolve(OperationKey("shop", Operation.REFUND, "x")).state is OperationState.UNKNOWN
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import JOURNAL_KEYS
 from tests.providers.local.conftest import KEY, eur
+from tests.support.simulators import make_journal_keys
 from voucher_gateway import Gateway
 from voucher_gateway.cli.app import run as run_command
 from voucher_gateway.journal.journal import open_journal
@@ -26,7 +26,6 @@ from voucher_gateway.provider_api import (
     Operation,
     OutcomeUnknown,
     ReferenceConflict,
-    SecretSource,
 )
 from voucher_gateway.reconcile import reconcile
 from voucher_gateway_local import LocalProvider, LocalSettings
@@ -41,7 +40,7 @@ def make_gateway() -> Iterator[MakeGateway]:
 
         def make(own_url: str, journal_url: str) -> Gateway:
             own = LocalProvider("own", LocalSettings(url=own_url, key=KEY))
-            keys = {name: SecretSource.of(key) for name, key in JOURNAL_KEYS.items()}
+            keys = make_journal_keys()
             return stack.enter_context(Gateway({"own": own}, journal=open_journal(journal_url, keys)))
 
         yield make

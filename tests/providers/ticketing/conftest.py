@@ -12,8 +12,9 @@ import responses
 from openapi_core import OpenAPI
 from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAPIResponse
 
+from tests.support.simulators import simulators
 from voucher_gateway.provider_api import SecretSource
-from voucher_gateway.simulator import RunningSimulator, start
+from voucher_gateway.simulator import RunningSimulator
 from voucher_gateway_ticketing import PRODUCTION, TicketingProvider, TicketingSettings
 from voucher_gateway_ticketing.simulator import TicketingSimulator
 
@@ -81,8 +82,8 @@ def ticketing_document() -> VendorDocument:
 @pytest.fixture
 def start_ticketing() -> Iterator[Callable[..., VendorClient]]:
     """Starts simulators with any options and ends them with the test, which fails if one made a mistake."""
-    with _starting() as start_one:
-        yield start_one
+    with _ticketing_clients() as start_client:
+        yield start_client
 
 
 @pytest.fixture
@@ -94,30 +95,26 @@ def ticketing(start_ticketing: Callable[..., VendorClient]) -> VendorClient:
 @pytest.fixture(scope="session")
 def shared_ticketing() -> Iterator[VendorClient]:
     """One simulator for all tests that do not mind what others left behind, such as those of refusals."""
-    with _starting() as start_one:
-        yield start_one()
+    with _ticketing_clients() as start_client:
+        yield start_client()
 
 
 @pytest.fixture(scope="session")
 def seeded_ticketing() -> Iterator[VendorClient]:
     """One simulator with thirty varied vouchers, which no test may change."""
-    with _starting() as start_one:
-        yield start_one(vouchers=30, seed=30)
+    with _ticketing_clients() as start_client:
+        yield start_client(vouchers=30, seed=30)
 
 
 @contextmanager
-def _starting() -> Iterator[Callable[..., VendorClient]]:
-    with ExitStack() as stack:
-        clients: list[VendorClient] = []
+def _ticketing_clients() -> Iterator[Callable[..., VendorClient]]:
+    with simulators() as start_simulator, ExitStack() as stack:
 
-        def start_one(**options: Any) -> VendorClient:
-            running = stack.enter_context(start(TicketingSimulator, **options))
-            clients.append(VendorClient(running, stack.enter_context(requests.Session())))
-            return clients[-1]
+        def start_client(**options: Any) -> VendorClient:
+            running = start_simulator(TicketingSimulator, **options)
+            return VendorClient(running, stack.enter_context(requests.Session()))
 
-        yield start_one
-        for client in clients:
-            assert client.running.crashes == []
+        yield start_client
 
 
 @pytest.fixture

@@ -1,0 +1,100 @@
+"""A process that runs a plan, to be killed; or several that share one."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, Final
+
+from tests.support.forkserver import forkserver
+from tests.support.simulators import SimulatorAccount, make_gateway
+from voucher_gateway.migration import rollback_plan, run_plan
+from voucher_gateway.provider_api import VoucherGatewayError
+from voucher_gateway.testing.harness.child_process import CrashPoints
+
+_PATIENCE_S: Final = 60.0
+INTERRUPTED: Final = 130
+
+
+def run_to_end(
+    accounts: tuple[SimulatorAccount, ...], url: str, plan: str, settings: dict[str, Any], workers: int
+) -> None:
+    """Run the plan, and end at once."""
+    gc.disable()  # it would copy every page that is shared with the process this one was forked from
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        run_plan(make_gateway(accounts, url, **settings), Path(plan), workers=workers)
+    except VoucherGatewayError:
+        pass
+    except KeyboardInterrupt:
+        os._exit(INTERRUPTED)
+    os._exit(0)
+
+
+def run_to_point(
+    accounts: tuple[SimulatorAccount, ...], url: str, plan: str, rollback: bool, at: int | None, answer: Connection
+) -> None:
+    """Run or roll back the plan with one worker, and be killed at a point, or send how many points there are."""
+    gc.disable()
+    points = CrashPoints(at)
+    gateway = make_gateway(accounts, url)
+    with points.watching():
+        if rollback:
+            rollback_plan(gateway, Path(plan))
+        else:
+            run_plan(gateway, Path(plan), workers=1)
+    answer.send(len(points.passed))
+    os._exit(0)
+
+
+def run_in_process(
+    accounts: tuple[SimulatorAccount, ...], url: str, plan: Path, *, rollback: bool = False, at: int | None = None
+) -> int | None:
+    """Run a plan in a new process. Return how many points it passed, or None if it was killed at one."""
+    answer, sender = forkserver().Pipe()
+    process = forkserver().Process(
+        target=run_to_point, args=(accounts, url, str(plan), rollback, at, sender), daemon=True
+    )
+    process.start()
+    sender.close()
+    try:
+        process.join(_PATIENCE_S)
+        return int(answer.recv()) if process.exitcode == 0 else None
+    finally:
+        process.kill()
+        process.join(_PATIENCE_S)
+        process.close()
+        answer.close()
+
+
+@contextmanager
+def running_process(
+    accounts: tuple[SimulatorAccount, ...], url: str, plan: Path, *, workers: int = 4, **settings: Any
+) -> Iterator[BaseProcess]:
+    """Start a process, and make sure that it is gone at the end."""
+    process = forkserver().Process(target=run_to_end, args=(accounts, url, str(plan), settings, workers), daemon=True)
+    process.start()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.join(_PATIENCE_S)
+        process.close()
+
+
+def kill_after(process: BaseProcess, seconds: float) -> bool:
+    """Kill a process after a while, and return whether it was still at work."""
+    deadline = time.monotonic() + seconds
+    while process.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    alive = process.is_alive()
+    process.kill()
+    process.join(_PATIENCE_S)
+    return alive
