@@ -22,6 +22,7 @@ from tests.support.long import mark_long_tests
 from tests.support.schemas import repeated_schemas
 from tests.support.shop import Shop
 from tests.support.simulators import account_table, simulators
+from tests.support.statements import shared_compilations
 from tests.support.temporary_files import keep_temporary_files_in_memory
 from voucher_gateway.simulator import RunningSimulator
 from voucher_gateway.testing.harness.canary import Canary, listen_to_logs
@@ -53,7 +54,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _repetitions() -> Iterator[None]:
     """What is the same in every test is found out once a process."""
-    with repeated_schemas(), remembered_distributions():
+    with repeated_schemas(), shared_compilations(), remembered_distributions():
         yield
 
 
