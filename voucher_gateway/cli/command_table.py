@@ -207,5 +207,5 @@ def _with_colours(text: str) -> str:
     """Return a help text with its headings and terms in colour, where stdout is a terminal that wants colours."""
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return text
-    text = _HEADING.sub(lambda match: typer.style(match[1], bold=True), text)
-    return _TERM.sub(lambda match: "  " + typer.style(match[1], fg="cyan"), text)
+    text = _HEADING.sub(typer.style(r"\1", bold=True), text)
+    return _TERM.sub("  " + typer.style(r"\1", fg="cyan"), text)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.usage import did_you_mean_file, find_similar
 
 if TYPE_CHECKING:  # imported late, so that the help and the version import none of it
+    from voucher_gateway.cli.output import Output
     from voucher_gateway.config.loader import Config
     from voucher_gateway.gateway.gateway import Gateway
 
@@ -127,21 +127,28 @@ class CliContext:
             return load_config(self.config_path)
 
     @contextmanager
-    def gateway(self, account: str | None = None, config: Config | None = None) -> Iterator[Gateway]:
+    def gateway(
+        self, account: str | None = None, config: Config | None = None, *, journal: bool = True
+    ) -> Iterator[Gateway]:
         """Open the gateway of the configuration.
 
         Args:
             account: the account that the command is about.
-            config: the configuration, where it was read already.
+            config: the configuration, if it was read already.
+            journal: whether the journal is opened. A command that only reads at the vendor needs none, starts faster
+                without it, and works while the database is not available.
 
         Raises:
             ConfigurationError: if the configuration is wrong, or has no such account.
         """
+        import attrs
+
         from voucher_gateway.errors import VoucherGatewayError
         from voucher_gateway.gateway.gateway import Gateway
 
+        config = config or self.load_config()
         with self.reading_config():
-            opened = Gateway.from_config(config or self.config_path)
+            opened = Gateway.from_config(config if journal else attrs.evolve(config, journal=None))
         with opened as gateway:
             if account is not None:
                 require_accounts(gateway, [account])

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 import typer
@@ -16,9 +16,11 @@ import typer
 from voucher_gateway import errors
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.cli.context import DECLINED, INTERRUPTED, NOT_DONE, OUR_BUG, UNKNOWN, UNREADABLE, WRONG, CliContext
-from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.usage import help_hint, usage_sentence
 from voucher_gateway.errors import Ticket, VoucherGatewayError
+
+if TYPE_CHECKING:
+    from voucher_gateway.cli.output import Output
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import typer
 
@@ -162,3 +162,5 @@ ValidUntil = Annotated[
 ]
 Sku = Annotated[str | None, typer.Option("--sku", metavar="SKU", help="The article.")]
 Batch = Annotated[str | None, typer.Option("--batch", metavar="BATCH", help="The campaign or group.")]
+WORKERS: Final = 8
+"""How many vouchers a migration, an export or an import moves at a time, unless another number is given."""

@@ -72,7 +72,7 @@ def printable(text: str) -> str:
     )
 
 
-def grouped(number: int | Decimal) -> str:
+def group_number(number: int | Decimal) -> str:
     """Return a number with a gap after every three digits before the point.
 
     The gap is never a comma or a point, which half of the world reads the other way.
@@ -225,8 +225,8 @@ class ProgressLine:
     def update(self, count: int, total: int | None = None, things: str = "vouchers") -> None:
         """Say how far the command is."""
         if not self._ended:
-            of_total = "" if total is None else f" of {grouped(total)}"
-            self._replace_text(f"{self._text}: {grouped(count)}{of_total} {things}")
+            of_total = "" if total is None else f" of {group_number(total)}"
+            self._replace_text(f"{self._text}: {group_number(count)}{of_total} {things}")
 
     def stop(self) -> None:
         """Take the line away; it does not come back."""

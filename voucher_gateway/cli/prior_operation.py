@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -12,9 +12,11 @@ from voucher_gateway.capabilities import Operation
 from voucher_gateway.cli.context import LOOK_INTO_THE_JOURNAL
 from voucher_gateway.cli.parsing import parse_instant_option, parse_money
 from voucher_gateway.errors import InvalidRequest
-from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.models.results import Redemption, Reservation
-from voucher_gateway.money import Money
+
+if TYPE_CHECKING:
+    from voucher_gateway.gateway.gateway import Gateway
+    from voucher_gateway.money import Money
 
 E = TypeVar("E", Reservation, Redemption)
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from voucher_gateway.cli.output import Output
-from voucher_gateway.migration.run.progress import Progress
 from voucher_gateway.migration.schema import RowState
+
+if TYPE_CHECKING:
+    from voucher_gateway.cli.output import Output
+    from voucher_gateway.migration.run.progress import Progress
 
 _LINE_EVERY_S: Final = 5.0
 _OBJECT_EVERY_S: Final = 1.0

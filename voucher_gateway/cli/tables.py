@@ -7,19 +7,23 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, Generic, Literal, TypeVar
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
 
 import attrs
 from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from voucher_gateway.cli.output import Output, grouped, json_line, printable
+from voucher_gateway.cli.output import Output, group_number, json_line, printable
 from voucher_gateway.masking import Masked, Secret
-from voucher_gateway.models.results import Movement
 from voucher_gateway.models.voucher import Links, Validity, Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.serialization import compared_fields
+
+if TYPE_CHECKING:
+    from voucher_gateway.migration.plan.totals import Tally
+    from voucher_gateway.models.results import Movement
 
 T = TypeVar("T")
 
@@ -50,19 +54,24 @@ class Column(Generic[T]):
 
     Attributes:
         title: its heading.
-        cell: the text of a row in it; empty for nothing.
-        right: whether it holds numbers: they are aligned at the right, grouped, and never folded.
-        optional: whether it is left out where none of the first rows has anything in it.
+        cell: the value of a row in it; None or empty for nothing. `text_of` makes text of it, in minutes if it is an
+            instant.
+        right: whether it holds numbers: they are aligned at the right, their digits are grouped, and they are never
+            folded.
+        optional: whether it is left out if it is empty in all of the first rows.
+        reveal: whether codes and PINs show.
     """
 
     title: str
-    cell: Callable[[T], str]
+    cell: Callable[[T], object]
     right: bool = False
     optional: bool = False
+    reveal: bool = False
 
     def text(self, row: T) -> str:
         """Return the text of a row for people."""
-        text = printable(self.cell(row))
+        value = self.cell(row)
+        text = printable(minute_of(value) if isinstance(value, datetime) else text_of(value, reveal=self.reveal))
         return group_digits(text) if self.right else text
 
 
@@ -74,25 +83,44 @@ def voucher_columns(*, reveal: bool = False, account: bool = False) -> list[Colu
         account: whether the account's name is one of the columns.
     """
     columns: list[Column[Voucher]] = [
-        Column("id", lambda voucher: voucher.id),
+        Column("id", attrgetter("id")),
         # a vendor shows these of all its vouchers or of none: JTL's list has no codes, ticketing no status
-        Column("code", lambda voucher: text_of(voucher.code, reveal=reveal), optional=True),
-        Column("status", lambda voucher: text_of(voucher.status), optional=True),
-        Column("remaining", lambda voucher: text_of(voucher.remaining), right=True),
-        Column("initial", lambda voucher: text_of(voucher.initial), right=True),
-        Column("expires (UTC)", lambda voucher: minute_of(voucher.valid_until)),
+        Column("code", attrgetter("code"), optional=True, reveal=reveal),
+        Column("status", attrgetter("status"), optional=True),
+        Column("remaining", attrgetter("remaining"), right=True),
+        Column("initial", attrgetter("initial"), right=True),
+        Column("expires (UTC)", attrgetter("valid_until")),
     ]
-    return [Column("account", lambda voucher: voucher.account), *columns] if account else columns
+    return [Column("account", attrgetter("account")), *columns] if account else columns
 
 
 MOVEMENT_COLUMNS: Final[Sequence[Column[Movement]]] = (
-    Column("at (UTC)", lambda movement: minute_of(movement.created_at)),
-    Column("kind", lambda movement: text_of(movement.kind)),
-    Column("amount", lambda movement: text_of(movement.money), right=True),
-    Column("reference", lambda movement: movement.reference or "", optional=True),
-    Column("id", lambda movement: movement.id or "", optional=True),
+    Column("at (UTC)", attrgetter("created_at")),
+    Column("kind", attrgetter("kind")),
+    Column("amount", attrgetter("money"), right=True),
+    Column("reference", attrgetter("reference"), optional=True),
+    Column("id", attrgetter("id"), optional=True),
 )
 """The columns of a voucher's history."""
+
+
+def tally_columns(heading: str) -> Sequence[Column[tuple[str, Tally]]]:
+    """Return the columns of rows that are a name and a tally of vouchers."""
+    return (
+        Column(heading, itemgetter(0)),
+        Column("vouchers", _tally_count, right=True),
+        Column("value", _tally_value),
+    )
+
+
+def _tally_count(row: tuple[str, Tally]) -> int:
+    return row[1].count
+
+
+def _tally_value(row: tuple[str, Tally]) -> str:
+    from voucher_gateway.migration.plan.text import amounts_of
+
+    return amounts_of(row[1].money)
 
 
 def print_rows(output: Output, items: Iterable[T], columns: Sequence[Column[T]]) -> int:
@@ -121,7 +149,7 @@ def _print_batch(
 ) -> Sequence[Column[T]]:
     """Print some rows, and return the columns that later ones have, too."""
     if first:
-        columns = [column for column in columns if not column.optional or any(column.cell(row) for row in rows)]
+        columns = [column for column in columns if not column.optional or any(column.text(row) for row in rows)]
     cells = [[column.text(row) for column in columns] for row in rows]
     widths = [max(cell_len(line[place]) for line in cells) for place in range(len(columns))]
     room = output.out.width
@@ -165,7 +193,7 @@ def _fold_words(title: str, width: int) -> str:
 def group_digits(text: str) -> str:
     """Return a number, or an amount with its currency, with a gap after every three digits; other text as it is."""
     match = _NUMBER.fullmatch(text)
-    return text if match is None else f"{match[1] or ''}{grouped(int(match[2]))}{match[3]}"
+    return text if match is None else f"{match[1] or ''}{group_number(int(match[2]))}{match[3]}"
 
 
 def details(fields: Mapping[str, str]) -> Table:
@@ -207,7 +235,7 @@ def text_of(value: Any, *, reveal: bool = False) -> str:
         case Masked():
             return value.reveal() if reveal and not isinstance(value, Secret) else str(value)
         case Money():
-            return f"{grouped(value.amount)} {value.currency}"
+            return f"{group_number(value.amount)} {value.currency}"
         case datetime():
             return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
         case Validity():
@@ -223,7 +251,7 @@ def text_of(value: Any, *, reveal: bool = False) -> str:
 
 def count_text(number: int, word: str) -> str:
     """Return a number of things, such as ``2 vouchers``."""
-    return f"{grouped(number)} {word}" if number == 1 else f"{grouped(number)} {word}s"
+    return f"{group_number(number)} {word}" if number == 1 else f"{group_number(number)} {word}s"
 
 
 def minute_of(instant: datetime | None) -> str:

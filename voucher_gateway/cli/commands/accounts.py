@@ -8,21 +8,21 @@ import os
 import re
 import textwrap
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, Any, Final, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
 
 import attrs
 import typer
 
-from voucher_gateway import registry
 from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.options import complete_provider
 from voucher_gateway.cli.tables import Column, print_rows
-from voucher_gateway.config.loader import load_config
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
-from voucher_gateway.gateway.account import Account
-from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.setting_types import SecretSource
+
+if TYPE_CHECKING:
+    from voucher_gateway.gateway.account import Account
+    from voucher_gateway.provider import VoucherProvider
 
 _WIDTH: Final = 100
 _ACCOUNT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -74,6 +74,8 @@ def init(
         voucher-gateway init jtl
         voucher-gateway --config till.toml init ticketing --account events
     """
+    from voucher_gateway import registry
+
     session = cli_context_of(context)
     require_account_name(account)
     path = session.config_path
@@ -97,6 +99,9 @@ def first_config(provider: type[VoucherProvider] | None, account: str) -> str:
         provider: the provider of its account; None for an account that is only a comment.
         account: the name of the account.
     """
+    from voucher_gateway import registry
+    from voucher_gateway.setting_types import SecretSource
+
     if provider is None:
         names = ", ".join(installed.name for installed in registry.list_installed())
         return _HEAD + _NO_PROVIDER.format(providers=names, account=account)
@@ -169,6 +174,8 @@ def write_new_config(path: Path, text: str) -> None:
 
 def _find_problems(path: Path) -> list[str]:
     """Return what is wrong with a configuration, a sentence for each problem."""
+    from voucher_gateway.config.loader import load_config
+
     try:
         load_config(path)
     except ConfigurationError as error:
@@ -187,7 +194,7 @@ def accounts(context: typer.Context) -> None:
         voucher-gateway --config shop.toml accounts
     """
     session = cli_context_of(context)
-    with session.gateway() as gateway:
+    with session.gateway(journal=False) as gateway:
         if session.output.as_json:
             for account in gateway.accounts:
                 session.output.object(_account_object(account))
@@ -195,18 +202,22 @@ def accounts(context: typer.Context) -> None:
             print_rows(session.output, gateway.accounts, _ACCOUNT_COLUMNS)
 
 
-def _pattern(account: Account) -> str:
-    return "" if account.code_pattern is None else account.code_pattern.pattern
+def _code_pattern(account: Account) -> str | None:
+    return None if account.code_pattern is None else account.code_pattern.pattern
+
+
+def _accepted_risks(account: Account) -> list[str]:
+    return sorted(account.accept_risks)
 
 
 _ACCOUNT_COLUMNS = (
-    Column[Account]("account", lambda account: account.name),
-    Column[Account]("provider", lambda account: account.provider.name),
-    Column[Account]("host", lambda account: account.provider.host),
-    Column[Account]("login", lambda account: account.provider.login or "", optional=True),
-    Column[Account]("code pattern", _pattern, optional=True),
-    Column[Account]("accepted risks", lambda account: ", ".join(sorted(account.accept_risks)), optional=True),
-    Column[Account]("former names", lambda account: ", ".join(account.former_names or ()), optional=True),
+    Column("account", attrgetter("name")),
+    Column("provider", attrgetter("provider.name")),
+    Column("host", attrgetter("provider.host")),
+    Column("login", attrgetter("provider.login"), optional=True),
+    Column("code pattern", _code_pattern, optional=True),
+    Column("accepted risks", _accepted_risks, optional=True),
+    Column("former names", attrgetter("former_names"), optional=True),
 )
 
 
@@ -216,7 +227,7 @@ def _account_object(account: Account) -> dict[str, Any]:
         "provider": account.provider.name,
         "host": account.provider.host,
         "login": account.provider.login,
-        "code_pattern": _pattern(account) or None,
-        "accept_risks": sorted(account.accept_risks),
+        "code_pattern": _code_pattern(account),
+        "accept_risks": _accepted_risks(account),
         "former_names": list(account.former_names or ()),
     }

@@ -9,18 +9,19 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final, TextIO
+from typing import TYPE_CHECKING, Annotated, Final, TextIO
 
 import typer
 
-from voucher_gateway import registry
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import CliContext, cli_context_of
 from voucher_gateway.cli.options import complete_provider_or_account
 from voucher_gateway.cli.parsing import parse_pin
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.masking import Pin, Secret
-from voucher_gateway.provider import VoucherProvider
+
+if TYPE_CHECKING:
+    from voucher_gateway.provider import VoucherProvider
 
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
@@ -108,6 +109,8 @@ def _provider(session: CliContext, name: str, base_url: str | None) -> tuple[typ
         ConfigurationError: if there is neither a provider nor an account of this name.
         InvalidRequest: if the URL is missing.
     """
+    from voucher_gateway import registry
+
     if name in {candidate.name for candidate in registry.list_installed()}:
         if base_url is None:
             raise InvalidRequest("a provider needs --base-url", field="base-url", rule="given")

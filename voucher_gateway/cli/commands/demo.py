@@ -8,6 +8,7 @@ import textwrap
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,14 +23,14 @@ from voucher_gateway.cli.errors import error_object
 from voucher_gateway.cli.output import Output, printable
 from voucher_gateway.cli.tables import Column, print_rows, voucher_columns
 from voucher_gateway.errors import OutcomeUnknown, VoucherGatewayError
-from voucher_gateway.execution.recovery import Resolution
-from voucher_gateway.gateway.find import FindResult
 from voucher_gateway.models.results import Redemption
-from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
 
 if TYPE_CHECKING:
-    from voucher_gateway.simulator import RunningSimulator
+    from voucher_gateway.execution.recovery import Resolution
+    from voucher_gateway.gateway.find import FindResult
+    from voucher_gateway.models.voucher import Voucher
+    from voucher_gateway.simulator.runner import RunningSimulator
 
 
 _WIDTH: Final = 100
@@ -176,14 +177,14 @@ class Demo:
         """Compare the sums with the ledgers of the vendors; return whether they agree to the cent."""
         self._begin("Count the money", "What the calls said, compared with what each vendor has in its ledger.")
         lines = list(self._sums)
-        columns = [
-            Column[Line]("account", lambda line: line[0]),
+        columns: list[Column[Line]] = [
+            Column("account", itemgetter(0)),
             *(self._sum_column(name, sign) for name, sign in _SIGNS.items()),
-            Column[Line]("left", lambda line: str(self._left(line)), right=True),
-            Column[Line]("vendor has", lambda line: str(self.ledger_balance(*line)), right=True),
+            Column("left", self._expected_balance, right=True),
+            Column("vendor has", self._balance_of_line, right=True),
         ]
         self._print_rows(lines, columns)
-        agrees = all(self._left(line) == self.ledger_balance(*line) for line in lines)
+        agrees = all(self._expected_balance(line) == self._balance_of_line(line) for line in lines)
         self.say("It agrees, to the cent." if agrees else "It does not agree: please report this.")
         return agrees
 
@@ -200,7 +201,10 @@ class Demo:
 
         return Column(name, text, right=True)
 
-    def _left(self, line: Line) -> Money:
+    def _balance_of_line(self, line: Line) -> Money:
+        return self.ledger_balance(*line)
+
+    def _expected_balance(self, line: Line) -> Money:
         left = Money.zero(line[1])
         for column, money in self._sums[line].items():
             left = left - money if _SIGNS[column] == "-" else left + money
@@ -255,7 +259,7 @@ def demo(context: typer.Context) -> None:
         voucher-gateway demo
     """
     require_simulators()
-    from voucher_gateway.simulator import start
+    from voucher_gateway.simulator.runner import start
 
     with TemporaryDirectory(prefix="voucher-gateway-") as folder, start("jtl") as jtl, start("ticketing") as ticketing:
         demo = Demo(cli_context_of(context).output, {"shop": jtl, "events": ticketing})

@@ -16,12 +16,12 @@ from voucher_gateway.errors import Declined, OutcomeUnknown, UnsupportedOperatio
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.instants import now
 from voucher_gateway.models.requests import NewVoucher
-from voucher_gateway.models.results import Redemption
 from voucher_gateway.models.voucher import Interval, Validity, Voucher
 from voucher_gateway.money import Money
 
 if TYPE_CHECKING:
     from voucher_gateway.cli.commands.demo import Demo
+    from voucher_gateway.models.results import Redemption
 
 SHOP_CODE: Final = "SHOP-7K2M-9QXD-4HTP"
 EVENTS_CODE: Final = "EVENT-2F8C-6WJN"

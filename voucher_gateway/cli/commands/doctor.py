@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import attrs
 import typer
@@ -17,17 +17,14 @@ from voucher_gateway.cli.commands.providers import command_of, operations_object
 from voucher_gateway.cli.context import DECLINED, DONE, NOT_DONE, OUR_BUG, UNKNOWN, UNREADABLE, WRONG, cli_context_of
 from voucher_gateway.cli.errors import error_lines, error_object, exit_code
 from voucher_gateway.cli.options import complete_account
-from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import details
-from voucher_gateway.config.loader import Config
-from voucher_gateway.emulation.registry import emulated_operation
 from voucher_gateway.errors import VoucherGatewayError
-from voucher_gateway.gateway.account import Account
-from voucher_gateway.gateway.gateway import Gateway
-from voucher_gateway.journal.records import OperationState
-from voucher_gateway.journal.resolution_queries import fact_name, noted_changed_references
-from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.storage.files import mode_warning
+
+if TYPE_CHECKING:
+    from voucher_gateway.cli.output import Output
+    from voucher_gateway.config.loader import Config
+    from voucher_gateway.gateway.account import Account
+    from voucher_gateway.provider import VoucherProvider
 
 NO_JOURNAL: Final = (
     'a repeated command is carried out again; journal = "sqlite:///voucher-gateway.db" at the head of the config'
@@ -57,6 +54,8 @@ class JournalState:
 
     def warnings(self, provider: VoucherProvider) -> list[str]:
         """Return what the journal learnt of an account's vendor that a person should know."""
+        from voucher_gateway.journal.resolution_queries import fact_name
+
         if fact_name(provider.name, provider.host, provider.login) not in self.changed_references:
             return []
         warning = (
@@ -97,6 +96,11 @@ class JournalState:
 
 def check_journal(config: Config) -> JournalState | None:
     """Open the journal, creating it if it is not there yet, and take the right to write; None if none is configured."""
+    from voucher_gateway.gateway.gateway import Gateway
+    from voucher_gateway.journal.records import OperationState
+    from voucher_gateway.journal.resolution_queries import noted_changed_references
+    from voucher_gateway.storage.files import mode_warning
+
     if config.journal is None:
         return None
     try:
@@ -122,6 +126,8 @@ def split_by_resolution(capabilities: Capabilities) -> tuple[list[Operation], li
 
     Of the others only a person can decide what became of them.
     """
+    from voucher_gateway.emulation.registry import emulated_operation
+
     looked_up: list[Operation] = []
     by_hand: list[Operation] = []
     for operation in Operation:
@@ -215,7 +221,7 @@ def doctor(
     session = cli_context_of(context)
     config = session.load_config()
     journal = check_journal(config)
-    with session.gateway(account, attrs.evolve(config, journal=None)) as gateway:
+    with session.gateway(account, config, journal=False) as gateway:
         accounts = [configured for configured in gateway.accounts if account in (None, configured.name)]
         with ThreadPoolExecutor(max_workers=len(accounts), thread_name_prefix="voucher-doctor") as pool:
             findings = list(pool.map(_test_account, accounts))

@@ -7,34 +7,22 @@ from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import DECLINED, DONE, CliContext, cli_context_of
 from voucher_gateway.cli.progress import progress_printer
-from voucher_gateway.cli.tables import Column, count_text, print_rows
+from voucher_gateway.cli.tables import count_text, print_rows, tally_columns
 from voucher_gateway.errors import InvalidRequest
-from voucher_gateway.migration.file_accounts import add_file_accounts, is_file_name
-from voucher_gateway.migration.plan.losses import REPORTED, find_unaccepted_risks
-from voucher_gateway.migration.plan.make import make_plan
 from voucher_gateway.migration.plan.model import Action
-from voucher_gateway.migration.plan.plan_file import PlanSummary
-from voucher_gateway.migration.plan.policy import Policy, load_policy
-from voucher_gateway.migration.plan.text import (
-    amounts_of,
-    drift_sentence,
-    listing_sentences,
-    plan_tables,
-    steps_sentence,
-    time_sentence,
-    window_sentence,
-)
-from voucher_gateway.migration.plan.totals import Tally
+
+if TYPE_CHECKING:
+    from voucher_gateway.migration.plan.plan_file import PlanSummary
 
 _LENGTH: Final = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m(?:in)?)?(?:(\d{1,8})s)?", re.ASCII)
 _RATE: Final = re.compile(r"(.+)=([0-9]{1,6}(?:\.[0-9]{1,3})?)", re.ASCII)
-_WORKERS: Final = 8
 
 _END: Final = "An account of the config, or the path of a file that ends in .jsonl or .csv."
 
@@ -56,7 +44,7 @@ def plan(
     ] = None,
     workers: Annotated[
         int, typer.Option("--workers", metavar="N", min=1, max=256, help="So many vouchers at a time.")
-    ] = _WORKERS,
+    ] = given.WORKERS,
     rate: Annotated[
         list[str] | None,
         typer.Option("--rate", metavar="ACCOUNT=N", help="At most N requests a second there; may be repeated."),
@@ -81,6 +69,10 @@ def plan(
     Examples:
         voucher-gateway migrate plan shop events --out move.plan
     """
+    from voucher_gateway.migration.file_accounts import add_file_accounts, is_file_name
+    from voucher_gateway.migration.plan.make import make_plan
+    from voucher_gateway.migration.plan.policy import Policy, load_policy
+
     session = cli_context_of(context)
     length = None if window is None else length_from(window)
     rates = rates_from(rate or ())
@@ -169,19 +161,31 @@ def _write_page(summary: PlanSummary, path: Path, window: timedelta | None) -> N
 
 
 def _all_well(summary: PlanSummary, window: timedelta | None) -> bool:
+    from voucher_gateway.migration.plan.losses import find_unaccepted_risks
+
     refused = summary.totals.of(Action.REFUSE).count
     late = window is not None and not summary.estimate.fits(window)
     return not (refused or late or find_unaccepted_risks(summary.header, summary.totals))
 
 
 def _print_plan(session: CliContext, summary: PlanSummary, window: timedelta | None) -> None:
+    from voucher_gateway.migration.plan.losses import find_unaccepted_risks
+    from voucher_gateway.migration.plan.text import (
+        drift_sentence,
+        listing_sentences,
+        plan_tables,
+        steps_sentence,
+        time_sentence,
+        window_sentence,
+    )
+
     if session.output.as_json:
         session.output.object(plan_object(summary, window))
         return
     output, header, totals = session.output, summary.header, summary.totals
     output.show(f"{header.source.account} to {header.target.account}: {count_text(totals.all.count, 'voucher')}", "")
     for table in plan_tables(totals):
-        print_rows(output, table.rows, _tally_columns(table.heading))
+        print_rows(output, table.rows, tally_columns(table.heading))
         output.show("")
     output.show(
         steps_sentence(header),
@@ -201,6 +205,8 @@ def _print_plan(session: CliContext, summary: PlanSummary, window: timedelta | N
 
 def plan_object(summary: PlanSummary, window: timedelta | None = None) -> dict[str, Any]:
     """Return what ``--json`` prints of a plan."""
+    from voucher_gateway.migration.plan.losses import find_unaccepted_risks
+
     estimate = summary.estimate
     return {
         "plan": summary.id,
@@ -231,15 +237,9 @@ def plan_object(summary: PlanSummary, window: timedelta | None = None) -> dict[s
     }
 
 
-def _tally_columns(heading: str) -> tuple[Column[tuple[str, Tally]], ...]:
-    return (
-        Column[tuple[str, Tally]](heading, lambda row: row[0]),
-        Column[tuple[str, Tally]]("vouchers", lambda row: str(row[1].count), right=True),
-        Column[tuple[str, Tally]]("value", lambda row: amounts_of(row[1].money)),
-    )
-
-
 def _losses_missing_in_policy(summary: PlanSummary) -> list[str]:
+    from voucher_gateway.migration.plan.losses import REPORTED
+
     accepted = summary.header.policy["losses"]
     assert isinstance(accepted, list)
     return [loss for loss in summary.totals.losses_of_refused if loss not in REPORTED and loss not in accepted]

@@ -4,47 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from voucher_gateway.cli.context import DIFFERENT, DONE, UNKNOWN, CliContext, cli_context_of
 from voucher_gateway.cli.errors import exit_code, print_error
-from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.progress import progress_printer
 from voucher_gateway.cli.tables import Column, count_text, print_rows
 from voucher_gateway.errors import InvalidRequest
-from voucher_gateway.gateway.gateway import Gateway
-from voucher_gateway.migration.file_accounts import add_file_accounts, is_file_name
-from voucher_gateway.migration.plan.plan_file import Plan, open_plan
-from voucher_gateway.migration.run.progress import MigrationStatus, RunReport, status_of
-from voucher_gateway.migration.run.rollback import RollbackReport, rollback_plan
-from voucher_gateway.migration.run.rows import ReportedVoucher
-from voucher_gateway.migration.run.runner import pause_plan, run_plan
 from voucher_gateway.migration.schema import RowState
-from voucher_gateway.migration.verify.checks import Difference
-from voucher_gateway.migration.verify.verify import Verification, verify_plan
-from voucher_gateway.money import Money
+
+if TYPE_CHECKING:
+    from voucher_gateway.cli.output import Output
+    from voucher_gateway.gateway.gateway import Gateway
+    from voucher_gateway.migration.plan.plan_file import Plan
+    from voucher_gateway.migration.run.progress import MigrationStatus, RunReport
+    from voucher_gateway.migration.run.rollback import RollbackReport
+    from voucher_gateway.migration.verify.verify import Verification
+    from voucher_gateway.money import Money
 
 _PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="The file that `migrate plan` wrote.")]
 
 _NOTED: Final = (
-    Column[ReportedVoucher]("number", lambda voucher: str(voucher.number), right=True),
-    Column[ReportedVoucher]("voucher", lambda voucher: voucher.source_id),
-    Column[ReportedVoucher]("code", lambda voucher: voucher.code or "", optional=True),
-    Column[ReportedVoucher]("value", lambda voucher: str(voucher.value), right=True),
-    Column[ReportedVoucher]("is", lambda voucher: voucher.state.value),
-    Column[ReportedVoucher]("because", lambda voucher: voucher.reason),
+    Column("number", attrgetter("number"), right=True),
+    Column("voucher", attrgetter("source_id")),
+    Column("code", attrgetter("code"), optional=True),
+    Column("value", attrgetter("value"), right=True),
+    Column("is", attrgetter("state")),
+    Column("because", attrgetter("reason")),
 )
 _DIFFERENCES: Final = (
-    Column[Difference](
-        "number", lambda difference: "" if difference.number is None else str(difference.number), right=True
-    ),
-    Column[Difference]("voucher", lambda difference: difference.source_id or "", optional=True),
-    Column[Difference]("code", lambda voucher: voucher.code or "", optional=True),
-    Column[Difference]("difference", lambda difference: difference.kind.value),
-    Column[Difference]("explanation", lambda difference: difference.explanation),
+    Column("number", attrgetter("number"), right=True),
+    Column("voucher", attrgetter("source_id"), optional=True),
+    Column("code", attrgetter("code"), optional=True),
+    Column("difference", attrgetter("kind")),
+    Column("explanation", attrgetter("explanation")),
 )
 
 
@@ -80,6 +77,9 @@ def run(
     Examples:
         voucher-gateway migrate run move.plan --limit 10
     """
+    from voucher_gateway.migration.plan.plan_file import open_plan
+    from voucher_gateway.migration.run.runner import run_plan
+
     session = cli_context_of(context)
     with open_plan(plan) as opened:
         _require_codes(opened, reveal=reveal or dry_run)
@@ -105,6 +105,9 @@ def status(context: typer.Context, plan: _PlanFile) -> None:
     Examples:
         voucher-gateway migrate status move.plan
     """
+    from voucher_gateway.migration.plan.plan_file import open_plan
+    from voucher_gateway.migration.run.progress import status_of
+
     session = cli_context_of(context)
     with open_plan(plan) as opened, _gateway(session, opened) as gateway:
         current = status_of(gateway, opened)
@@ -120,6 +123,10 @@ def pause(context: typer.Context, plan: _PlanFile) -> None:
     Examples:
         voucher-gateway migrate pause move.plan
     """
+    from voucher_gateway.migration.plan.plan_file import open_plan
+    from voucher_gateway.migration.run.progress import status_of
+    from voucher_gateway.migration.run.runner import pause_plan
+
     session = cli_context_of(context)
     with open_plan(plan) as opened, _gateway(session, opened) as gateway:
         pause_plan(gateway, opened)
@@ -138,6 +145,9 @@ def verify(context: typer.Context, plan: _PlanFile) -> None:
     Examples:
         voucher-gateway migrate verify move.plan
     """
+    from voucher_gateway.migration.plan.plan_file import open_plan
+    from voucher_gateway.migration.verify.verify import verify_plan
+
     session = cli_context_of(context)
     with open_plan(plan) as opened, _gateway(session, opened) as gateway:
         verification = verify_plan(gateway, opened)
@@ -154,6 +164,9 @@ def rollback(context: typer.Context, plan: _PlanFile) -> None:
     Examples:
         voucher-gateway migrate rollback move.plan
     """
+    from voucher_gateway.migration.plan.plan_file import open_plan
+    from voucher_gateway.migration.run.rollback import rollback_plan
+
     session = cli_context_of(context)
     with (
         open_plan(plan) as opened,
@@ -167,6 +180,8 @@ def rollback(context: typer.Context, plan: _PlanFile) -> None:
 
 def _require_codes(plan: Plan, *, reveal: bool) -> None:
     """Refuse a run into a file without codes before it refuses voucher after voucher."""
+    from voucher_gateway.migration.file_accounts import is_file_name
+
     if is_file_name(plan.header.target.account) and not reveal:
         raise InvalidRequest(
             "the target is a file, and codes and PINs, which are money, are written into one with --reveal only;"
@@ -178,12 +193,15 @@ def _require_codes(plan: Plan, *, reveal: bool) -> None:
 
 @contextmanager
 def _gateway(session: CliContext, plan: Plan, *, reveal: bool = False) -> Iterator[Gateway]:
+    from voucher_gateway.migration.file_accounts import add_file_accounts
+
     source, target = plan.header.source.account, plan.header.target.account
     with session.gateway() as configured, add_file_accounts(configured, source, target, reveal=reveal) as gateway:
         yield gateway
 
 
 def _run_code(report: RunReport) -> int:
+
     if report.error is not None:
         return exit_code(report.error)
     if report.in_doubt:
@@ -200,6 +218,7 @@ def _rollback_code(report: RollbackReport) -> int:
 
 
 def _print_run(output: Output, report: RunReport) -> None:
+
     if output.as_json:
         output.object(report)
     else:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.text import Text
@@ -14,13 +15,14 @@ from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import LOOK_INTO_THE_JOURNAL, advising, cli_context_of
 from voucher_gateway.cli.errors import decide_sentence
 from voucher_gateway.cli.output import Output, printable
-from voucher_gateway.cli.tables import Column, details, fields_of, minute_of, print_rows, text_of, texts_of
+from voucher_gateway.cli.tables import Column, details, fields_of, print_rows, texts_of
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
-from voucher_gateway.execution.recovery import Resolution
-from voucher_gateway.gateway.gateway import Gateway
-from voucher_gateway.journal.backup import copy_journal
-from voucher_gateway.journal.queries import MAY_STILL_ARRIVE, open_requests
-from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState
+from voucher_gateway.journal.records import OperationState
+
+if TYPE_CHECKING:
+    from voucher_gateway.execution.recovery import Resolution
+    from voucher_gateway.gateway.gateway import Gateway
+    from voucher_gateway.journal.records import OperationRecord
 
 _SENTENCES: Final = {
     OperationState.OPEN: "is open: a worker is on it, or died on it",
@@ -60,6 +62,8 @@ def operation_fields(record: OperationRecord, *, late: bool = False) -> dict[str
         record: the operation.
         late: whether an earlier request of it may still arrive, which is then the reason.
     """
+    from voucher_gateway.journal.queries import MAY_STILL_ARRIVE
+
     return {
         "account": record.key.account,
         "verb": record.key.verb,
@@ -88,6 +92,8 @@ def print_one(output: Output, fields: Mapping[str, Any], *, replaceable: bool) -
         fields: those of `resolution_fields` or `operation_fields`.
         replaceable: whether it is a reservation that can be made again.
     """
+    from voucher_gateway.journal.queries import MAY_STILL_ARRIVE
+
     if output.as_json:
         output.object(fields)
         return
@@ -115,6 +121,8 @@ def is_replaceable(gateway: Gateway, account: str, verb: str) -> bool:
 
 def may_still_arrive(gateway: Gateway, record: OperationRecord) -> bool:
     """Return whether an earlier request of an operation that succeeded may still overwrite its voucher's value."""
+    from voucher_gateway.journal.queries import open_requests
+
     account, journal = record.key.account, gateway.journal
     if record.state is not OperationState.SUCCEEDED or account not in _account_names(gateway) or journal is None:
         return False
@@ -156,14 +164,18 @@ def command_name(verb: str) -> str:
     return str(verb).replace("_", "-")
 
 
+def _command_of_record(record: OperationRecord) -> str:
+    return command_name(record.key.verb)
+
+
 _COLUMNS: Final = (
-    Column[OperationRecord]("since (UTC)", lambda record: minute_of(record.updated_at)),
-    Column[OperationRecord]("account", lambda record: record.key.account),
-    Column[OperationRecord]("verb", lambda record: command_name(record.key.verb)),
-    Column[OperationRecord]("reference", lambda record: record.key.reference),
-    Column[OperationRecord]("order", lambda record: record.order or "", optional=True),
-    Column[OperationRecord]("amount", lambda record: text_of(record.target.money), right=True),
-    Column[OperationRecord]("outcome", lambda record: text_of(record.state)),
+    Column("since (UTC)", attrgetter("updated_at")),
+    Column("account", attrgetter("key.account")),
+    Column("verb", _command_of_record),
+    Column("reference", attrgetter("key.reference")),
+    Column("order", attrgetter("order"), optional=True),
+    Column("amount", attrgetter("target.money"), right=True),
+    Column("outcome", attrgetter("state")),
 )
 
 
@@ -245,6 +257,8 @@ def decide(
         voucher-gateway operations decide shop redeem 1002-a --did-not-happen
             --by Ann --reason 'support case 4711'
     """
+    from voucher_gateway.journal.records import OperationKey
+
     session = cli_context_of(context)
     with session.gateway(account) as gateway, advising(LOOK_INTO_THE_JOURNAL, "reference", "key"):
         key = OperationKey(account, parse_operation(verb), reference)
@@ -264,6 +278,8 @@ def backup(
     Examples:
         voucher-gateway operations backup journal-backup.db
     """
+    from voucher_gateway.journal.backup import copy_journal
+
     session = cli_context_of(context)
     with session.gateway() as gateway:
         if gateway.journal is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,8 +13,10 @@ from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.parsing import parse_money, parse_pin, require_code
 from voucher_gateway.cli.prior_operation import PriorOperation
 from voucher_gateway.errors import InvalidRequest
-from voucher_gateway.gateway.gateway import Gateway
-from voucher_gateway.models.results import Redemption, Refund, Release, Reservation
+
+if TYPE_CHECKING:
+    from voucher_gateway.gateway.gateway import Gateway
+    from voucher_gateway.models.results import Redemption, Refund, Release, Reservation
 
 _ReservationReference = Annotated[
     str | None,

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import importlib.util
+from functools import partial
+from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import attrs
 import typer
 
-from voucher_gateway import registry
 from voucher_gateway.capabilities import AmountRules, Capabilities, Operation, OperationSupport, Support
 from voucher_gateway.cli.context import cli_context_of
-from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.tables import Column, details, print_rows
-from voucher_gateway.conformance import Conformance, conformance_of
-from voucher_gateway.emulation.registry import with_emulations
 from voucher_gateway.errors import ConfigurationError
-from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.registry import InstalledProvider
+
+if TYPE_CHECKING:
+    from voucher_gateway.cli.output import Output
+    from voucher_gateway.conformance import Conformance
+    from voucher_gateway.provider import VoucherProvider
+    from voucher_gateway.registry import InstalledProvider
 
 _NONE = "no contract run"
 _UNREADABLE = "unreadable"
@@ -42,6 +44,16 @@ class _ProviderReading:
     conformance: Conformance | None = None
     conformance_error: str | None = None
 
+    @property
+    def title(self) -> str:
+        """The vendor's name for people."""
+        return "broken" if self.loaded is None else self.loaded.title
+
+    @property
+    def amounts(self) -> str:
+        """The amounts that the vendor takes, for people."""
+        return "" if self.loaded is None else _amounts_text(self.loaded.declared.amounts)
+
 
 def providers(context: typer.Context) -> None:
     """List the installed providers, and what each vendor can do.
@@ -53,6 +65,8 @@ def providers(context: typer.Context) -> None:
         voucher-gateway providers
         voucher-gateway providers --json
     """
+    from voucher_gateway import registry
+
     output = cli_context_of(context).output
     readings = [_read_provider(installed) for installed in registry.list_installed()]
     if output.as_json:
@@ -68,6 +82,9 @@ def providers(context: typer.Context) -> None:
 
 
 def _read_provider(installed: InstalledProvider) -> _ProviderReading:
+    from voucher_gateway import registry
+    from voucher_gateway.conformance import conformance_of
+
     try:
         loaded = registry.load(installed.name)
     except ConfigurationError as error:
@@ -103,19 +120,16 @@ def _conformance_object(reading: _ProviderReading) -> dict[str, Any] | None:
 
 
 _PROVIDER_COLUMNS = (
-    Column[_ProviderReading]("provider", lambda reading: reading.installed.name),
-    Column[_ProviderReading]("title", lambda reading: "broken" if reading.loaded is None else reading.loaded.title),
-    Column[_ProviderReading]("distribution", lambda reading: reading.installed.distribution),
-    Column[_ProviderReading]("version", lambda reading: reading.installed.version),
-    Column[_ProviderReading](
-        "amounts", lambda reading: "" if reading.loaded is None else _amounts(reading.loaded.declared)
-    ),
-    Column[_ProviderReading]("contract", _conformance_text),
+    Column("provider", attrgetter("installed.name")),
+    Column("title", attrgetter("title")),
+    Column("distribution", attrgetter("installed.distribution")),
+    Column("version", attrgetter("installed.version")),
+    Column("amounts", attrgetter("amounts")),
+    Column("contract", _conformance_text),
 )
 
 
-def _amounts(declared: Capabilities) -> str:
-    rules = declared.amounts
+def _amounts_text(rules: AmountRules) -> str:
     decimals = "the currency's decimals" if rules.decimals is None else f"{rules.decimals} decimals"
     most = "" if rules.maximum is None else f" to {rules.maximum:f}"
     return f"from {rules.minimum:f}{most}, {decimals}"
@@ -157,6 +171,8 @@ def _amounts_object(rules: AmountRules) -> dict[str, Any]:
 
 
 def _provider_object(reading: _ProviderReading) -> dict[str, Any]:
+    from voucher_gateway.emulation.registry import with_emulations
+
     loaded = reading.loaded
     return {
         "provider": reading.installed.name,
@@ -172,10 +188,12 @@ def _provider_object(reading: _ProviderReading) -> dict[str, Any]:
 
 
 def _print_operations(output: Output, loaded: dict[str, type[VoucherProvider]]) -> None:
+    from voucher_gateway.emulation.registry import with_emulations
+
     capabilities = {name: with_emulations(provider.declared, ()) for name, provider in loaded.items()}
     columns = [
-        Column[Operation]("operation", command_of),
-        *(Column[Operation](name, _cell(support)) for name, support in capabilities.items()),
+        Column("operation", command_of),
+        *(Column(name, partial(_support_text, declared)) for name, declared in capabilities.items()),
     ]
     output.show("")
     print_rows(output, Operation, columns)
@@ -189,11 +207,8 @@ def _print_operations(output: Output, loaded: dict[str, type[VoucherProvider]]) 
         output.show("", 'Risks, to be accepted by name (accept_risks = ["NAME"] in an account):', details(risks))
 
 
-def _cell(capabilities: Capabilities) -> Any:
-    return lambda operation: _short(capabilities.of(operation))
-
-
-def _short(support: OperationSupport) -> str:
+def _support_text(capabilities: Capabilities, operation: Operation) -> str:
+    support = capabilities.of(operation)
     if support.support is Support.EMULATED:
         return f"emulated ({support.emulation})"
     if support.support is Support.UNSUPPORTED and support.risk is not None:

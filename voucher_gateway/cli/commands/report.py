@@ -7,38 +7,27 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, time
 from operator import itemgetter
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import DIFFERENT, DONE, NOT_DONE, advising, cli_context_of, require_accounts
 from voucher_gateway.cli.errors import error_lines, error_object, exit_code, print_warnings
-from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.parsing import INSTANT, parse_instant_option
 from voucher_gateway.cli.tables import Column, count_text, print_rows
-from voucher_gateway.config.loader import Config
 from voucher_gateway.errors import ConfigurationError, InvalidRequest, VoucherGatewayError
-from voucher_gateway.gateway.gateway import Gateway
-from voucher_gateway.html.document import Page, Table
-from voucher_gateway.html.render import write
 from voucher_gateway.instants import now
-from voucher_gateway.reports.html import liability_page, roll_page
-from voucher_gateway.reports.json import account_object, roll_object, total_object
-from voucher_gateway.reports.liability import Liability, liability_as_of, read_liability
-from voucher_gateway.reports.roll_forward import RollForward
-from voucher_gateway.reports.roll_forward_builder import recall_roll_forward
-from voucher_gateway.reports.snapshots import Snapshot, Snapshots, to_second
-from voucher_gateway.reports.text import (
-    incomplete_snapshot_notes,
-    liability_notes,
-    liability_tables,
-    liability_warnings,
-    roll_tables,
-    roll_warnings,
-    snapshot_warnings,
-)
 from voucher_gateway.serialization import to_json
+
+if TYPE_CHECKING:
+    from voucher_gateway.cli.output import Output
+    from voucher_gateway.config.loader import Config
+    from voucher_gateway.gateway.gateway import Gateway
+    from voucher_gateway.html.document import Page, Table
+    from voucher_gateway.reports.liability import Liability
+    from voucher_gateway.reports.roll_forward import RollForward
+    from voucher_gateway.reports.snapshots import Snapshot, Snapshots
 
 _TAKE_SNAPSHOTS: Final = "`voucher-gateway snapshot ACCOUNT` takes one; run it every night."
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -85,6 +74,9 @@ def report(
         voucher-gateway report shop --html report.html
         voucher-gateway report --from 2026-11-30 --to 2026-12-31
     """
+    from voucher_gateway.reports.liability import liability_as_of, read_liability
+    from voucher_gateway.reports.roll_forward_builder import recall_roll_forward
+
     opening, closing, past = (
         parse_moment(text, option) for text, option in ((begin, "--from"), (end, "--to"), (as_of, "--as-of"))
     )
@@ -168,17 +160,23 @@ def _names(gateway: Gateway, given: Sequence[str] | None) -> list[str]:
 
 
 def _snapshots(config: Config) -> Snapshots:
+    from voucher_gateway.reports.snapshots import Snapshots
+
     if config.journal is None:
         raise ConfigurationError("snapshots are stored in the journal's database: name a journal in the configuration")
     return Snapshots(config.journal)
 
 
 def _incomplete_snapshots(snapshots: Snapshots, names: Sequence[str]) -> list[str]:
+    from voucher_gateway.reports.text import incomplete_snapshot_notes
+
     return incomplete_snapshot_notes(snapshot for name in names for snapshot in snapshots.list_incomplete(name))
 
 
 def _take_snapshot(output: Output, gateway: Gateway, snapshots: Snapshots, name: str, keep_days: int | None) -> int:
     """Take one account's snapshot, and return the exit code that it stands for."""
+    from voucher_gateway.reports.text import snapshot_warnings
+
     try:
         with output.progress(f"reading the vouchers of {name}"):
             new_snapshot = snapshots.take(gateway, name)
@@ -199,6 +197,8 @@ def _take_snapshot(output: Output, gateway: Gateway, snapshots: Snapshots, name:
 
 
 def _snapshot_sentence(new_snapshot: Snapshot, pruned: int) -> str:
+    from voucher_gateway.reports.snapshots import to_second
+
     assert new_snapshot.vouchers is not None
     vouchers, instant = count_text(new_snapshot.vouchers, "voucher"), to_second(new_snapshot.began_at)
     removed = f"; {count_text(pruned, 'older snapshot')} removed" if pruned else ""
@@ -206,6 +206,10 @@ def _snapshot_sentence(new_snapshot: Snapshot, pruned: int) -> str:
 
 
 def _print_liability(output: Output, liability: Liability, html: Path | None, notes: Sequence[str]) -> int:
+    from voucher_gateway.reports.html import liability_page
+    from voucher_gateway.reports.json import account_object, total_object
+    from voucher_gateway.reports.text import liability_notes, liability_tables, liability_warnings
+
     if output.as_json:
         for account in liability.accounts:
             output.object(account_object(account))
@@ -221,6 +225,11 @@ def _print_liability(output: Output, liability: Liability, html: Path | None, no
 
 
 def _print_rolls(output: Output, rolls: Sequence[RollForward], html: Path | None, notes: Sequence[str]) -> int:
+    from voucher_gateway.reports.html import roll_page
+    from voucher_gateway.reports.json import roll_object
+    from voucher_gateway.reports.snapshots import to_second
+    from voucher_gateway.reports.text import roll_tables, roll_warnings
+
     for roll in rolls:
         if output.as_json:
             output.object(roll_object(roll))
@@ -249,5 +258,7 @@ def _show(output: Output, tables: Sequence[Table]) -> None:
 
 
 def _write_page(output: Output, html: Path, page: Page) -> None:
+    from voucher_gateway.html.render import write
+
     write(page, html)
     output.note(f"The page is {html}.")

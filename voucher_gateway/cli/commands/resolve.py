@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -30,15 +31,16 @@ from voucher_gateway.cli.context import (
 )
 from voucher_gateway.cli.errors import print_warnings
 from voucher_gateway.cli.options import complete_account, complete_operation
-from voucher_gateway.cli.output import Output
-from voucher_gateway.cli.tables import Column, count_text, print_rows, text_of
+from voucher_gateway.cli.tables import Column, count_text, print_rows
 from voucher_gateway.cli.usage import did_you_mean_file
 from voucher_gateway.errors import ConfigurationError, InvalidRequest, Ticket
-from voucher_gateway.execution.recovery import Resolution
-from voucher_gateway.gateway.gateway import Gateway
-from voucher_gateway.journal.backup import import_missing_movements, mark_restored
-from voucher_gateway.journal.records import OperationKey, OperationState
-from voucher_gateway.reconcile import Finding, Reconciliation, reconcile
+
+if TYPE_CHECKING:
+    from voucher_gateway.cli.output import Output
+    from voucher_gateway.execution.recovery import Resolution
+    from voucher_gateway.gateway.gateway import Gateway
+    from voucher_gateway.journal.records import OperationKey
+    from voucher_gateway.reconcile import Finding, Reconciliation
 
 _FORGOTTEN_MOVES: Final = (
     "which vouchers were moved since the backup is forgotten for good: nothing refuses any more to make them spendable"
@@ -85,6 +87,8 @@ def resolve(
         voucher-gateway resolve shop redeem 1002-a
         voucher-gateway resolve --ticket ticket.json
     """
+    from voucher_gateway.journal.records import OperationKey
+
     session = cli_context_of(context)
     if ticket is not None and account is None:
         doubt: Ticket | OperationKey = _ticket_from(ticket)
@@ -116,12 +120,16 @@ def _ticket_from(file: Path) -> Ticket:
     raise InvalidRequest(f"the ticket cannot be read: {problem}", field="--ticket", rule="a file of text in UTF-8")
 
 
+def _command_of(row: Resolution | Finding) -> str:
+    return command_name(row.verb or "")
+
+
 _RESOLUTION_COLUMNS: Final = (
-    Column[Resolution]("account", lambda resolution: resolution.account),
-    Column[Resolution]("verb", lambda resolution: command_name(resolution.verb)),
-    Column[Resolution]("reference", lambda resolution: resolution.reference or ""),
-    Column[Resolution]("outcome", lambda resolution: text_of(resolution.state)),
-    Column[Resolution]("reason", lambda resolution: resolution.reason, optional=True),
+    Column("account", attrgetter("account")),
+    Column("verb", _command_of),
+    Column("reference", attrgetter("reference")),
+    Column("outcome", attrgetter("state")),
+    Column("reason", attrgetter("reason"), optional=True),
 )
 
 
@@ -150,6 +158,8 @@ def recover(
         voucher-gateway recover
         voucher-gateway recover --all --account shop
     """
+    from voucher_gateway.journal.records import OperationState
+
     session = cli_context_of(context)
     with session.gateway(account) as gateway:
         if after_restore:
@@ -171,6 +181,8 @@ def recover(
 
 
 def _adopt(gateway: Gateway, output: Output) -> None:
+    from voucher_gateway.journal.backup import import_missing_movements, mark_restored
+
     if gateway.journal is None:
         raise ConfigurationError("there is no journal: name one in the configuration")
     mark_restored(gateway.journal)
@@ -187,6 +199,8 @@ def _adopt(gateway: Gateway, output: Output) -> None:
 
 
 def _resolve_code(resolutions: Sequence[Resolution]) -> int:
+    from voucher_gateway.journal.records import OperationState
+
     states = {resolution.state for resolution in resolutions}
     if OperationState.UNKNOWN in states:
         return UNKNOWN
@@ -194,12 +208,12 @@ def _resolve_code(resolutions: Sequence[Resolution]) -> int:
 
 
 _FINDING_COLUMNS: Final = (
-    Column[Finding]("found", lambda finding: finding.kind.value),
-    Column[Finding]("voucher", lambda finding: finding.voucher_id or "", optional=True),
-    Column[Finding]("verb", lambda finding: command_name(finding.verb or "")),
-    Column[Finding]("reference", lambda finding: finding.reference or "", optional=True),
-    Column[Finding]("amount", lambda finding: text_of(finding.money), right=True),
-    Column[Finding]("explanation", lambda finding: finding.explanation),
+    Column("found", attrgetter("kind")),
+    Column("voucher", attrgetter("voucher_id"), optional=True),
+    Column("verb", _command_of),
+    Column("reference", attrgetter("reference"), optional=True),
+    Column("amount", attrgetter("money"), right=True),
+    Column("explanation", attrgetter("explanation")),
 )
 
 
@@ -219,6 +233,8 @@ def reconcile_accounts(
         voucher-gateway reconcile
         voucher-gateway reconcile shop --all
     """
+    from voucher_gateway.reconcile import reconcile
+
     session = cli_context_of(context)
     with session.gateway() as gateway:
         names = account or [account.name for account in gateway.accounts]

@@ -12,7 +12,6 @@ from typing import Annotated
 import attrs
 import typer
 
-from voucher_gateway import registry
 from voucher_gateway.cli.commands.accounts import require_account_name, write_new_config
 from voucher_gateway.cli.options import complete_provider
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
@@ -73,7 +72,8 @@ def simulate(
     """
     require_simulators()
     require_account_name(account)
-    from voucher_gateway.simulator import SimulatorOptions, serve
+    from voucher_gateway.simulator.options import SimulatorOptions
+    from voucher_gateway.simulator.runner import serve
 
     def write_account(announcement: Mapping[str, str]) -> None:
         if write_config is not None:
@@ -99,6 +99,8 @@ def simulator_config(name: str, account: str, announcement: Mapping[str, str]) -
         account: the account's name.
         announcement: the simulator's address and credentials.
     """
+    from voucher_gateway import registry
+
     settings = {field.alias for field in attrs.fields(registry.load(name).settings_type)}
     lines = ['journal = "sqlite:///voucher-gateway.db"', "", f"[accounts.{account}]", f"provider = {json.dumps(name)}"]
     lines += [f"{key} = {json.dumps(value)}" for key, value in announcement.items() if key in settings]

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import DECLINED, DIFFERENT, DONE, NOT_DONE, UNKNOWN, advising, cli_context_of
 from voucher_gateway.cli.errors import exit_code, print_error
-from voucher_gateway.cli.output import Output
 from voucher_gateway.cli.progress import progress_printer
-from voucher_gateway.cli.tables import Column, count_text, print_rows
-from voucher_gateway.migration.plan.losses import REPORTED
+from voucher_gateway.cli.tables import Column, count_text, print_rows, tally_columns
 from voucher_gateway.migration.plan.model import Action
-from voucher_gateway.migration.plan.policy import load_policy
-from voucher_gateway.migration.plan.text import amounts_of
-from voucher_gateway.migration.plan.totals import Tally
-from voucher_gateway.migration.run.progress import RunReport
 from voucher_gateway.migration.schema import RowState
-from voucher_gateway.migration.transfer import WORKERS, TransferReport, require_accepted_transfer
-from voucher_gateway.migration.transfer import export_vouchers as run_export
-from voucher_gateway.migration.transfer import import_vouchers as run_import
-from voucher_gateway.migration.verify.checks import Difference
-from voucher_gateway.migration.verify.compare import SourceChange
+
+if TYPE_CHECKING:
+    from voucher_gateway.cli.output import Output
+    from voucher_gateway.migration.run.progress import RunReport
+    from voucher_gateway.migration.transfer import TransferReport
 
 _Format = Annotated[
     Literal["jsonl", "csv"] | None,
@@ -38,24 +33,16 @@ _Workers = Annotated[int, typer.Option("--workers", metavar="N", min=1, max=256,
 
 _GIVE_FORMAT: Final = "Give it with --format jsonl or --format csv."
 
-_REASONS: Final = (
-    Column[tuple[str, Tally]]("left out", lambda row: row[0]),
-    Column[tuple[str, Tally]]("vouchers", lambda row: str(row[1].count), right=True),
-    Column[tuple[str, Tally]]("value", lambda row: amounts_of(row[1].money)),
-)
-_LOSSES: Final = (Column[tuple[str, Tally]]("what is lost", lambda row: row[0]), *_REASONS[1:])
 _DIFFERENCES: Final = (
-    Column[Difference](
-        "number", lambda difference: "" if difference.number is None else str(difference.number), right=True
-    ),
-    Column[Difference]("voucher", lambda difference: difference.source_id or "", optional=True),
-    Column[Difference]("code", lambda difference: difference.code or "", optional=True),
-    Column[Difference]("difference", lambda difference: difference.explanation),
+    Column("number", attrgetter("number"), right=True),
+    Column("voucher", attrgetter("source_id"), optional=True),
+    Column("code", attrgetter("code"), optional=True),
+    Column("difference", attrgetter("explanation")),
 )
 _CHANGES: Final = (
-    Column[SourceChange]("voucher", lambda change: change.source_id or ""),
-    Column[SourceChange]("code", lambda change: change.code or "", optional=True),
-    Column[SourceChange]("change", lambda change: change.explanation),
+    Column("voucher", attrgetter("source_id")),
+    Column("code", attrgetter("code"), optional=True),
+    Column("change", attrgetter("explanation")),
 )
 
 
@@ -68,7 +55,7 @@ def export_vouchers(
     ] = False,
     file_format: _Format = None,
     plan: _Plan = None,
-    workers: _Workers = WORKERS,
+    workers: _Workers = given.WORKERS,
 ) -> None:
     """Write all vouchers of ACCOUNT into FILE, read both again and compare them. ACCOUNT stays as it is.
 
@@ -82,6 +69,8 @@ def export_vouchers(
         voucher-gateway export shop vouchers.csv
         voucher-gateway export shop vouchers.jsonl --reveal
     """
+    from voucher_gateway.migration.transfer import export_vouchers as run_export
+
     session = cli_context_of(context)
     output = session.output
     with session.gateway() as gateway, progress_printer(output) as printer, advising(_GIVE_FORMAT, "file_format"):
@@ -113,7 +102,7 @@ def import_vouchers(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only plan, and say what would become of them.")] = False,
     file_format: _Format = None,
     plan: _Plan = None,
-    workers: _Workers = WORKERS,
+    workers: _Workers = given.WORKERS,
 ) -> None:
     """Issue the vouchers of FILE at ACCOUNT, read both again and compare them. FILE stays as it is.
 
@@ -129,6 +118,10 @@ def import_vouchers(
         voucher-gateway import events vouchers.csv --dry-run
         voucher-gateway import events vouchers.csv --policy policy.toml
     """
+    from voucher_gateway.migration.plan.policy import load_policy
+    from voucher_gateway.migration.transfer import import_vouchers as run_import
+    from voucher_gateway.migration.transfer import require_accepted_transfer
+
     session = cli_context_of(context)
     output = session.output
     rules = None if policy is None else load_policy(policy)
@@ -154,6 +147,8 @@ def import_vouchers(
 
 
 def _print_dry_run(output: Output, report: TransferReport) -> None:
+    from voucher_gateway.migration.plan.text import amounts_of
+
     if output.as_json:
         output.object({"dry_run": True, **_plan_object(report)})
         return
@@ -192,6 +187,8 @@ def _print_report(output: Output, report: TransferReport, advice: str) -> None:
 
 
 def _print_run(output: Output, report: TransferReport, run: RunReport) -> None:
+    from voucher_gateway.migration.plan.text import amounts_of
+
     if run.left or run.in_doubt:
         output.show(f"{count_text(run.left, 'voucher')} left, {run.in_doubt} in doubt: run the command again")
     for voucher in run.noted:
@@ -205,14 +202,17 @@ def _print_run(output: Output, report: TransferReport, run: RunReport) -> None:
 
 
 def _print_left_out(output: Output, report: TransferReport) -> None:
+    from voucher_gateway.migration.plan.losses import REPORTED
+
     totals = report.plan.totals
     if totals.reasons:
-        print_rows(output, list(totals.reasons.items()), _REASONS)
+        print_rows(output, list(totals.reasons.items()), tally_columns("left out"))
     if losses := [(name, tally) for name, tally in totals.losses.items() if name not in REPORTED]:
-        print_rows(output, losses, _LOSSES)
+        print_rows(output, losses, tally_columns("what is lost"))
 
 
 def _plan_object(report: TransferReport) -> dict[str, Any]:
+
     plan = report.plan
     return {
         "plan": plan.id,
@@ -229,6 +229,7 @@ def _plan_object(report: TransferReport) -> dict[str, Any]:
 
 
 def _exit_code(report: TransferReport) -> int:
+
     run, refused = report.run, report.plan.totals.of(Action.REFUSE).count
     if run is None:
         return DECLINED if refused else DONE

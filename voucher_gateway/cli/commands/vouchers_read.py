@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import attrs
 import typer
@@ -11,7 +11,7 @@ import typer
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import DECLINED, NOT_DONE, cli_context_of
 from voucher_gateway.cli.errors import error_object
-from voucher_gateway.cli.output import Output, grouped
+from voucher_gateway.cli.output import Output, group_number
 from voucher_gateway.cli.parsing import parse_code, parse_filters, parse_instant_option, parse_pin, require_code
 from voucher_gateway.cli.tables import (
     MOVEMENT_COLUMNS,
@@ -23,14 +23,16 @@ from voucher_gateway.cli.tables import (
     voucher_columns,
 )
 from voucher_gateway.errors import InvalidRequest
-from voucher_gateway.gateway.find import FindResult
-from voucher_gateway.gateway.gateway import Gateway
-from voucher_gateway.listing.listing import Listing
-from voucher_gateway.listing.page import ListingReport
-from voucher_gateway.models.presentation import FooterColumn, Presentation
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Status, Voucher
 from voucher_gateway.serialization import to_json
+
+if TYPE_CHECKING:
+    from voucher_gateway.gateway.find import FindResult
+    from voucher_gateway.gateway.gateway import Gateway
+    from voucher_gateway.listing.listing import Listing
+    from voucher_gateway.listing.page import ListingReport
+    from voucher_gateway.models.presentation import FooterColumn, Presentation
 
 
 def show(
@@ -56,7 +58,7 @@ def show(
     if (id is None) == (voucher_code is None):
         raise InvalidRequest("give either --id or --code", field="id", rule="one of --id and --code")
     voucher_pin = parse_pin(pin, pin_file)
-    with session.gateway(account) as gateway:
+    with session.gateway(account, journal=False) as gateway:
         if voucher_code is None:
             assert id is not None
             voucher = _with_value(gateway, gateway.get(account, id, secrets=reveal))
@@ -175,7 +177,7 @@ def history(context: typer.Context, account: given.AccountName, id: given.Vouche
         voucher-gateway history shop 4711
     """
     session = cli_context_of(context)
-    with session.gateway(account) as gateway:
+    with session.gateway(account, journal=False) as gateway:
         result = gateway.history(account, id)
     if session.output.as_json:
         session.output.object(result)
@@ -255,7 +257,7 @@ def list_vouchers(
     )
     session = cli_context_of(context)
     output = session.output
-    with session.gateway(account) as gateway, gateway.vouchers(account, query) as listing:
+    with session.gateway(account, journal=False) as gateway, gateway.vouchers(account, query) as listing:
         delivery = _ResumableRows(output, listing)
         try:
             if output.as_json:
@@ -317,7 +319,7 @@ def _report(output: Output, report: ListingReport, resume_token: str) -> None:
 def _sentences(report: ListingReport) -> list[str]:
     seen = count_text(report.seen, "voucher")
     if not report.finished:
-        total = "" if report.vendor_total is None else f" of {grouped(report.vendor_total)}"
+        total = "" if report.vendor_total is None else f" of {group_number(report.vendor_total)}"
         return [f"{seen}{total}; the list was not read to its end."]
     if report.consistent:
         return [f"{seen}, as many as the vendor counts."]
@@ -348,7 +350,7 @@ def presentation(
     """
     session = cli_context_of(context)
     voucher_code = require_code(code, code_file)
-    with session.gateway(account) as gateway:
+    with session.gateway(account, journal=False) as gateway:
         result = gateway.presentation(account, voucher_code, id=id)
     if session.output.as_json:
         session.output.object(result, reveal=reveal)

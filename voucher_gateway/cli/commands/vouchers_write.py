@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
 import typer
 from rich.text import Text
@@ -22,13 +22,15 @@ from voucher_gateway.cli.parsing import (
     parse_validity,
 )
 from voucher_gateway.cli.tables import details, fields_of, text_of
-from voucher_gateway.emulation.registry import unsupported_error
 from voucher_gateway.errors import InvalidRequest
-from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.models.requests import KEEP, NewVoucher, VoucherChanges
 from voucher_gateway.models.results import Redemption, Refund
 from voucher_gateway.models.voucher import Medium, Status, Voucher
 from voucher_gateway.outcome import Result
+
+if TYPE_CHECKING:
+    from voucher_gateway.gateway.gateway import Gateway
+    from voucher_gateway.models.results import Deletion, TopUp
 
 R = TypeVar("R", bound=Result)
 
@@ -163,15 +165,11 @@ def issue(
         metadata=parse_metadata(metadata),
     )
     _refuse_early(session, new, account, activate=activate, reveal=reveal)
-    voucher = run_changing_call(
-        session,
-        Operation.ISSUE,
-        account,
-        reference,
-        order,
-        lambda gateway: gateway.issue(account, new, reference=reference, order=order, wait=wait),
-        reveal=reveal,
-    )
+
+    def call(gateway: Gateway) -> Voucher:
+        return gateway.issue(account, new, reference=reference, order=order, wait=wait)
+
+    voucher = run_changing_call(session, Operation.ISSUE, account, reference, order, call, reveal=reveal)
     if new.code is None and voucher.code is not None and not reveal:
         session.output.note(f"Its code is masked: voucher-gateway show {account} --id {voucher.id} --reveal")
     if activate:
@@ -188,6 +186,8 @@ def _refuse_early(session: CliContext, new: NewVoucher, account: str, *, activat
         InvalidRequest: if the vendor would make a code that shows once only, and it would be masked.
         UnsupportedOperation: if the voucher is to be activated and the login may not do that.
     """
+    from voucher_gateway.emulation.registry import unsupported_error
+
     with session.gateway(account) as gateway:
         provider = gateway.provider(account)
         provider.capabilities.amounts.check(new.initial)
@@ -283,17 +283,11 @@ def _set_status(
     *,
     reveal: bool = False,
 ) -> None:
-    run_changing_call(
-        session,
-        verb,
-        account,
-        reference,
-        order,
-        lambda gateway: (gateway.activate if verb is Operation.ACTIVATE else gateway.deactivate)(
-            account, id, reference=reference, order=order, wait=wait
-        ),
-        reveal=reveal,
-    )
+    def call(gateway: Gateway) -> Voucher:
+        change = gateway.activate if verb is Operation.ACTIVATE else gateway.deactivate
+        return change(account, id, reference=reference, order=order, wait=wait)
+
+    run_changing_call(session, verb, account, reference, order, call, reveal=reveal)
 
 
 def update(
@@ -329,14 +323,11 @@ def update(
         batch=KEEP if batch is None else batch,
         valid_until=moment if moment is not None or never else KEEP,
     )
-    run_changing_call(
-        cli_context_of(context),
-        Operation.UPDATE,
-        account,
-        reference,
-        order,
-        lambda gateway: gateway.update(account, id, changes, reference=reference, order=order, wait=wait),
-    )
+
+    def call(gateway: Gateway) -> Voucher:
+        return gateway.update(account, id, changes, reference=reference, order=order, wait=wait)
+
+    run_changing_call(cli_context_of(context), Operation.UPDATE, account, reference, order, call)
 
 
 def top_up(
@@ -357,14 +348,11 @@ def top_up(
         voucher-gateway top-up shop 4711 12.50 EUR --reference order-9
     """
     money = parse_money(amount, currency)
-    run_changing_call(
-        cli_context_of(context),
-        Operation.TOP_UP,
-        account,
-        reference,
-        order,
-        lambda gateway: gateway.top_up(account, id, money, reference=reference, order=order, wait=wait),
-    )
+
+    def call(gateway: Gateway) -> TopUp:
+        return gateway.top_up(account, id, money, reference=reference, order=order, wait=wait)
+
+    run_changing_call(cli_context_of(context), Operation.TOP_UP, account, reference, order, call)
 
 
 def delete(
@@ -386,11 +374,8 @@ def delete(
     Examples:
         voucher-gateway delete shop 4711 --reason misprint --reference order-7
     """
-    run_changing_call(
-        cli_context_of(context),
-        Operation.DELETE,
-        account,
-        reference,
-        order,
-        lambda gateway: gateway.delete(account, id, reason, reference=reference, order=order, wait=wait),
-    )
+
+    def call(gateway: Gateway) -> Deletion:
+        return gateway.delete(account, id, reason, reference=reference, order=order, wait=wait)
+
+    run_changing_call(cli_context_of(context), Operation.DELETE, account, reference, order, call)
