@@ -122,8 +122,8 @@ def test_a_promise_that_no_longer_applies_contradicts_the_file(kept: ContractRun
 )
 def test_a_file_that_cannot_count_fails_the_session(kept: ContractRun, change: dict[str, object], said: str) -> None:
     _verdict(kept, write=True)
-    assert kept.asked.file is not None
-    file = Path(kept.asked.file)
+    assert kept.selected.file is not None
+    file = Path(kept.selected.file)
     file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
     verdict = _verdict(kept)
     assert verdict.fails

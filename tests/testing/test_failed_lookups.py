@@ -51,7 +51,7 @@ def test_an_error_that_is_taken_for_absence_comes_to_light(kind: type[VoucherGat
         provider = vendor.provider(**select_settings(broken, IMPATIENT))
         id = str(vendor.ledger()[0]["id"])
         intent = provider.intent(Operation.UPDATE, reference="r-1", voucher_id=id)
-        found = {one.met: one.raised for one in with_failing_lookups(vendor, provider, intent, None, None)}
+        found = {lookup.met: lookup.result for lookup in with_failing_lookups(vendor, provider, intent, None, None)}
         said = found[f"{met} from its request 0 on"]
         assert isinstance(said, Outcome)
         assert said.effect is Effect.NOT_EXECUTED

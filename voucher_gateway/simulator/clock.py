@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Final
 
-_LONGEST_STEP_S: Final = 1_000_000_000.0  # some 31 years: longer is a mistake, and `datetime` has an end
+_LONGEST_STEP_S: Final = 1_000_000_000.0  # about 31 years; a longer step is a mistake, and `datetime` has a maximum
 
 
 class VirtualClock:
-    """A clock that runs like the real one and can be put forward. Safe to share between threads.
+    """A clock that runs like the real one and can be moved forward. Threads can share it.
 
     Args:
-        start: the aware instant that it shows now; the real one by default.
+        start: the aware instant that it shows now; the real time by default.
     """
 
     def __init__(self, start: datetime | None = None) -> None:
@@ -31,12 +31,12 @@ class VirtualClock:
             return self._shown + timedelta(seconds=time.monotonic() - self._read_at)
 
     def advance(self, seconds: float) -> datetime:
-        """Put the clock forward and return the instant that it then shows.
+        """Move the clock forward and return the new time.
 
         Raises:
-            ValueError: for a step backwards, one that is not finite, or one of more than 1e9 seconds.
+            ValueError: for a negative step, an infinite one, or one of more than 1e9 seconds.
         """
-        if not 0 <= seconds <= _LONGEST_STEP_S:  # NaN is not either
+        if not 0 <= seconds <= _LONGEST_STEP_S:  # false for NaN, too
             raise ValueError("the clock moves forward, by 0 to 1e9 seconds")
         with self._lock:
             self._shown += timedelta(seconds=seconds)

@@ -1,6 +1,6 @@
-"""The truth about a voucher, in the one shape that every simulator's `ledger` has.
+"""The true state of a voucher, in the form that the `ledger` of every simulator has.
 
-Amounts are text in the currency's main unit, with all its decimals; instants are RFC 3339 text.
+Amounts are strings in the currency's main unit with all decimals; instants are RFC 3339 strings.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 
 @frozen
-class _Picture:
+class _Snapshot:
     at: datetime
     state: dict[str, object]
 
 
 class LedgerSnapshots:
-    """What the ledger looked like since `begin`, a snapshot for each change. Used under the simulator's lock."""
+    """Snapshots of the ledger since `begin`, one for each change. Use it under the simulator's lock."""
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
-        self._taken: list[_Picture] = []
+        self._taken: list[_Snapshot] = []
 
     def begin(self) -> None:
         """Take the first snapshot, unless there is one."""
@@ -44,7 +44,7 @@ class LedgerSnapshots:
             self._take()
 
     def older(self, lag_s: float, lag_requests: int | None) -> dict[str, object] | None:
-        """Return the ledger as it was then, or the oldest snapshot if that is younger; None before `begin`."""
+        """Return an older ledger, or the oldest snapshot if none is old enough; None before `begin`."""
         if not self._taken:
             return None
         if lag_requests is not None:
@@ -54,19 +54,19 @@ class LedgerSnapshots:
         return (old_enough or self._taken[:1])[-1].state
 
     def _take(self) -> None:
-        self._taken.append(_Picture(self._simulator.clock.now(), self._simulator.dump()))
+        self._taken.append(_Snapshot(self._simulator.clock.now(), self._simulator.dump()))
 
 
 @frozen(kw_only=True)
 class LedgerMovement:
-    """One thing that happened to a voucher's value.
+    """One change of a voucher's value.
 
     Attributes:
         id: the vendor's.
         kind: the vendor's word for it.
-        amount: what moved, without a sign.
-        reference: what the client called it, where the vendor keeps that.
-        at: when, by the simulator's clock.
+        amount: the amount that moved, without a sign.
+        reference: the client's reference, where the vendor stores it.
+        at: the time by the simulator's clock.
     """
 
     id: str
@@ -88,19 +88,19 @@ class LedgerMovement:
 
 @frozen(kw_only=True)
 class LedgerVoucher:
-    """One voucher as it truly is.
+    """The true state of one voucher.
 
     Attributes:
         id: the vendor's.
         code: in plain text.
         currency: ISO 4217.
         initial: its face value.
-        remaining: what is left, reserved or not.
-        reserved: what is set aside of that now.
+        remaining: the value that is left, reserved or not.
+        reserved: the part of it that is reserved now.
         status: the vendor's word.
         valid_until: the end of validity; None for none.
-        movements: what happened, oldest first.
-        more: what else a test may want to know, such as ``pin``.
+        movements: the changes of its value, oldest first.
+        details: further members for tests, such as ``pin``.
     """
 
     id: str

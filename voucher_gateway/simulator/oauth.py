@@ -12,12 +12,12 @@ from attrs import field, frozen
 from voucher_gateway.simulator.http.messages import Refused, Reply, Request
 
 FormRule = Callable[[Mapping[str, str]], bool]
-"""Whether a vendor takes a token request's form, beyond what the standard says."""
+"""Whether a vendor accepts the form of a token request, beyond the rules of the standard."""
 
 
 @frozen
 class Login:
-    """What a client must know to get a token, and what it may then do at most."""
+    """The secret with which a client gets a token, and the largest scope of that token."""
 
     secret: str = field(repr=False)
     scopes: tuple[str, ...] = ()
@@ -25,7 +25,7 @@ class Login:
 
 @frozen
 class Token:
-    """What an access token allows, and until when; without an end for this whole run."""
+    """The client and the scopes of an access token, and its end; None for the whole run."""
 
     client_id: str
     scopes: frozenset[str]
@@ -33,7 +33,7 @@ class Token:
 
 
 class TokenServer:
-    """Gives access tokens out and knows them again. Used under the simulator's lock, as its handlers are.
+    """Issues access tokens and checks them. Use it under the simulator's lock, as in handlers.
 
     Args:
         now: the simulator's clock.

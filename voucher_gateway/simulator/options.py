@@ -29,13 +29,13 @@ class SimulatorOptions:
     Attributes:
         host: the interface that the vendor's API listens on; the control API is always on loopback.
         port: 0 picks a free one.
-        vouchers: how many are there at the start; none are added to a ledger that a state file brings.
+        vouchers: the number of vouchers at the start; a ledger from a state file gets none.
         seed: of the random choices; the same seed and `start` make the same vouchers.
         latency_ms: real milliseconds before each answer.
         strict: refuse request fields that the vendor does not document, instead of ignoring them.
-        state: a JSON file that keeps the ledger between runs; read at the start, written at the end. It
-            holds codes and secrets and is readable by its owner only.
-        start: what the virtual clock shows at the start; the real time by default.
+        state: a JSON file that keeps the ledger between runs; it is read at the start and written at the end. It
+            holds codes and secrets, and only its owner can read it.
+        start: the time of the virtual clock at the start; the real time by default.
     """
 
     host: str = "127.0.0.1"
@@ -58,7 +58,8 @@ def parse_options(options_type: type[SimulatorOptions], texts: Sequence[str]) ->
     """Read options of one vendor, each ``NAME=VALUE``; ``none`` stands for None where that is allowed.
 
     Raises:
-        ValueError: for what is not an option of this vendor, has its own switch, is given twice, or has another type.
+        ValueError: for a text that is not an option of this vendor, that has its own switch, that is repeated, or whose
+            value has another type.
     """
     hints = get_type_hints(options_type)
     known = {option.name: hints[option.name] for option in attrs.fields(options_type) if option.name not in _COMMON}

@@ -1,4 +1,4 @@
-"""Starting simulators: in this process for tests, or as a program of their own."""
+"""Start simulators: in this process for tests, or as a separate program."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def load(name: str) -> type[Simulator]:
     """Import an installed simulator.
 
     Raises:
-        ValueError: when there is none of that name, when it is broken, or when there is more than one, so that none
-            can replace ours silently; the message names the distributions.
+        ValueError: if no simulator has that name, if it cannot be imported, or if several distributions bring one of
+            that name (one could replace ours silently); the message names the distributions.
     """
     entries = list(entry_points(group=GROUP, name=name))
     if not entries:
@@ -62,7 +62,7 @@ def load(name: str) -> type[Simulator]:
 
 
 def _distribution(entry: EntryPoint) -> str:
-    # looked up with care: from Python 3.12 on a mere look at a field that a broken installation lacks warns
+    # From Python 3.12 on, reading a missing field of a broken installation warns: test for the field first.
     fields = None if entry.dist is None else entry.dist.metadata
     return str(fields["Name"]) if fields is not None and "Name" in fields else "an unnamed distribution"
 
@@ -103,17 +103,17 @@ class RunningSimulator:
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """What arrived, in order, with everything secret in it; of more than 100,000 the latest."""
+        """The latest 100,000 requests in the order of their arrival, with their secrets."""
         return self._application.requests()
 
     @property
     def connections(self) -> int:
-        """How many connections to the vendor's API are open now, whoever keeps them open."""
+        """How many connections to the vendor's API are open now."""
         return self._server.connections
 
     @property
     def crashes(self) -> list[str]:
-        """Tracebacks of mistakes in handlers; the client saw the vendor's 500."""
+        """Tracebacks of exceptions in handlers; the client got the vendor's 500."""
         return list(self._application.crashes)
 
     def inject(
@@ -124,12 +124,12 @@ class RunningSimulator:
         Args:
             name: a key of `FAULTS`.
             match: "METHOD /path/pattern" over the raw path; `*` stands for any characters.
-            times: how many matching requests meet it; 0 or None for all of them.
-            after: how many matching requests it lets pass first.
-            options: those of the fault, such as `delay_s`.
+            times: the number of matching requests that meet it; 0 or None for all of them.
+            after: the number of matching requests that pass first.
+            options: the options of the fault, such as `delay_s`.
 
         Raises:
-            ValueError: for an unknown fault or option, or one without meaning at this vendor.
+            ValueError: for an unknown fault or option, or a fault that cannot happen at this vendor.
         """
         self._application.inject(Fault(name, match, times or 0, options, after))
 
@@ -169,7 +169,7 @@ def start(simulator: str | type[Simulator], **options: Any) -> RunningSimulator:
         options: the attributes of the class's `options_type`, such as `vouchers=100`.
 
     Raises:
-        ValueError: for an unknown name, an option that cannot be, or a state file of another simulator.
+        ValueError: for an unknown name, an invalid option, or a state file of another simulator.
         TypeError: for an unknown option.
         OSError: when the port is taken or the state file cannot be read.
     """
@@ -187,7 +187,7 @@ def serve(
 ) -> None:
     """Run a simulator until SIGINT or SIGTERM, then save its state. Call it in the main thread.
 
-    The first line on `out` is the announcement as a JSON object; there is no other.
+    The only line on `out` is the announcement, a JSON object.
 
     Args:
         name: of an installed simulator.
@@ -195,7 +195,8 @@ def serve(
         faults: as `NAME[:MATCH[:TIMES[:AFTER]]]`, injected before anything can arrive.
         out: where to announce.
         own_options: the vendor's own options, as `NAME=VALUE`.
-        on_start: called with the announcement before it is written to `out`. What it raises ends the simulator.
+        on_start: called with the announcement before it is written to `out`. An exception that it raises ends the
+            simulator.
 
     Raises:
         ValueError: for an unknown simulator, option or fault.

@@ -29,7 +29,7 @@ class Simulator(ABC):
         faults_without_meaning: names of faults that cannot happen at this vendor; injecting one is refused.
         reference_member: the member of request bodies in which callers name a call, such as "order_number"; None where
             the vendor keeps no such name, so that the fault `rewrite-reference` has no meaning.
-        options: as given.
+        options: the options of this simulator.
         clock: the only source of instants.
         random: the only source of random choices that a seed should repeat.
         lock: held around each handler and hook.
@@ -59,8 +59,7 @@ class Simulator(ABC):
     def error_reply(self, status: int, message: str) -> Reply:
         """Return the vendor's own error reply for a status that no rule of the vendor names.
 
-        The kit asks for 400, 404, 405, 408, 411, 413, 414, 431 and 500 on its own behalf, for 401, 429 and
-        5xx on behalf of faults.
+        The kit itself needs 400, 404, 405, 408, 411, 413, 414, 431 and 500; faults need 401, 429 and 5xx.
         """
 
     def not_found(self, request: Request) -> Reply:  # noqa: ARG002 - for vendors whose answer depends on it

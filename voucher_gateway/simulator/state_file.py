@@ -1,4 +1,4 @@
-"""The file that keeps a simulator's ledger between runs, and the JSON values that a ledger is written as."""
+"""The file that keeps a simulator's ledger between runs, and the JSON values of its records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The book of a simulated vendor: its vouchers in the order in which they were made, found by id and by code."""
+"""The vouchers of a simulated vendor in the order of their creation, with look-ups by id and by code."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ ODD_TEXTS: Final = (
     "semi;colon",
     "z" * 200,
 )
-"""Codes that a customer may well have, and that are lost or changed by a client who does not encode them."""
+"""Codes that customers may have, and that a client changes or loses if it does not encode them."""
 
 
 def random_text(draw: Random, length: int, alphabet: str = CAPITALS_AND_DIGITS) -> str:
-    """Return a text of so many characters; the same random state draws the same one."""
+    """Return a random text of this length; the same random state gives the same text."""
     return "".join(draw.choices(alphabet, k=length))
 
 
-class Booked(Protocol):
-    """What a book asks of a voucher: an id and a code, which never change."""
+class StorableVoucher(Protocol):
+    """A voucher that a store can hold: its id and its code never change."""
 
     @property
     def id(self) -> str:
@@ -45,14 +45,14 @@ class Booked(Protocol):
         """The code in plain text."""
 
 
-V = TypeVar("V", bound=Booked)
+V = TypeVar("V", bound=StorableVoucher)
 
 
 class VoucherStore(Generic[V]):
-    """Vouchers of any class. Used under the simulator's lock.
+    """Vouchers of any class. Use it under the simulator's lock.
 
     Args:
-        vouchers: what it begins with.
+        vouchers: the first vouchers.
     """
 
     def __init__(self, vouchers: Iterable[V] = ()) -> None:
@@ -72,7 +72,7 @@ class VoucherStore(Generic[V]):
         return self._by_id.get(voucher_id)
 
     def with_code(self, code: str) -> list[V]:
-        """Return the vouchers with exactly this code, oldest first: more than one only if a vendor lets that happen."""
+        """Return the vouchers with exactly this code, oldest first: several only if the vendor allows that."""
         return [self._by_id[voucher_id] for voucher_id in self._ids_by_code.get(code, ())]
 
     def put(self, voucher: V) -> None:
@@ -82,10 +82,10 @@ class VoucherStore(Generic[V]):
         self._by_id[voucher.id] = voucher
 
     def remove(self, voucher_id: str) -> None:
-        """Take a voucher out.
+        """Remove a voucher.
 
         Raises:
-            LookupError: if there is none with this id.
+            LookupError: if no voucher has this id.
         """
         voucher = self._by_id.pop(voucher_id)
         self._ids_by_code[voucher.code].remove(voucher_id)

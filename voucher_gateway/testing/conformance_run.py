@@ -20,8 +20,8 @@ from voucher_gateway.testing.promises.checks import PROMISE_ATTRIBUTE
 
 def promises_of(contract: type[Contract]) -> dict[str, str]:
     """Return the number of the promise of each test of a contract, by the test's name."""
-    tests = inspect.getmembers(contract, lambda member: hasattr(member, PROMISE_ATTRIBUTE))
-    return {name: getattr(test, PROMISE_ATTRIBUTE) for name, test in tests}
+    members = inspect.getmembers(contract)
+    return {name: getattr(member, PROMISE_ATTRIBUTE) for name, member in members if hasattr(member, PROMISE_ATTRIBUTE)}
 
 
 @attrs.frozen(kw_only=True)
@@ -77,11 +77,11 @@ class ContractRun:
     """The outcome of one contract class, as reports come in.
 
     Attributes:
-        asked: the promises that apply.
+        selected: the promises that apply.
         passed: for each test that ran, by its name, whether it passed so far.
     """
 
-    asked: SelectedPromises
+    selected: SelectedPromises
     passed: dict[str, bool] = attrs.field(factory=dict)
 
     def note(self, test: str, *, passed: bool) -> None:
@@ -91,35 +91,35 @@ class ContractRun:
     @property
     def whole(self) -> bool:
         """Whether every test ran that applies, and the class has one for every promise."""
-        return not self.asked.lacking and self.asked.tests.keys() <= self.passed.keys()
+        return not self.selected.lacking and self.selected.tests.keys() <= self.passed.keys()
 
     def is_kept(self, number: str) -> bool:
         """Whether every test of a promise passed."""
-        return all(self.passed.get(test, False) for test, about in self.asked.tests.items() if about == number)
+        return all(self.passed.get(test, False) for test, about in self.selected.tests.items() if about == number)
 
     @property
     def level_reached(self) -> Level | None:
         """The highest level of which every promise was kept; None for none."""
         reached = None
         for level in Level:
-            due = [number for number in self.asked.promises if PROMISES[number].level is level]
-            if level > self.asked.level or not all(map(self.is_kept, due)):
+            due = [number for number in self.selected.promises if PROMISES[number].level is level]
+            if level > self.selected.level or not all(map(self.is_kept, due)):
                 break
             reached = level
         return reached
 
     def conformance(self) -> Conformance | None:
-        """Return the content of the file; None if the read level was not reached."""
+        """Return the content of conformance.json; None if the read level was not reached."""
         level = self.level_reached
         if level is None:
             return None
         up_to = {number for number, promise in PROMISES.items() if promise.level <= level}
         return Conformance(
-            provider=self.asked.provider,
-            distribution=self.asked.distribution,
+            provider=self.selected.provider,
+            distribution=self.selected.distribution,
             level=level,
-            kept=tuple(number for number in self.asked.promises if number in up_to),
-            not_applicable={number: why for number, why in self.asked.not_applicable.items() if number in up_to},
+            kept=tuple(number for number in self.selected.promises if number in up_to),
+            not_applicable={number: why for number, why in self.selected.not_applicable.items() if number in up_to},
         )
 
 
@@ -143,23 +143,25 @@ def compare_with_files(runs: Mapping[str, ContractRun], *, write: bool) -> Itera
         runs: the runs, by contract.
         write: whether the files are to be written instead of compared.
     """
-    files = [run.asked.file for run in runs.values()]
+    files = [run.selected.file for run in runs.values()]
     for run in runs.values():
-        if run.asked.file is None:
+        if run.selected.file is None:
             continue
-        if files.count(run.asked.file) > 1:
+        if files.count(run.selected.file) > 1:
             sentence = "several classes count for one provider: set counts = False in all but one"
-            yield Verdict(f"{run.asked.contract}: {sentence}", fails=True)
+            yield Verdict(f"{run.selected.contract}: {sentence}", fails=True)
             continue
         if not run.whole:
             if write:
-                yield Verdict(f"{run.asked.contract}: not every promise was tried, so nothing is written", fails=True)
+                yield Verdict(
+                    f"{run.selected.contract}: not every promise was tried, so nothing is written", fails=True
+                )
             continue
         yield _write_file(run) if write else _compare_with_file(run)
 
 
 def _write_file(run: ContractRun) -> Verdict:
-    conformance, selected = run.conformance(), run.asked
+    conformance, selected = run.conformance(), run.selected
     assert selected.file is not None
     if conformance is None:
         return Verdict(f"{selected.contract}: the read level was not reached, so nothing is written", fails=True)
@@ -171,7 +173,7 @@ def _write_file(run: ContractRun) -> Verdict:
 
 
 def _compare_with_file(run: ContractRun) -> Verdict:
-    conformance, selected = run.conformance(), run.asked
+    conformance, selected = run.conformance(), run.selected
     assert selected.file is not None
     reached = "not even the read level" if conformance is None else conformance.summary
     try:
@@ -192,7 +194,7 @@ def _compare_with_file(run: ContractRun) -> Verdict:
 
 
 def _facts(conformance: Conformance) -> object:
-    """Return what two runs are compared by: the wording of the reasons does not count."""
+    """Return the facts by which two runs are compared; the wording of reasons does not count."""
     return attrs.evolve(conformance, kept=tuple(sorted(conformance.kept)), not_applicable={}), set(
         conformance.not_applicable
     )

@@ -26,7 +26,7 @@ _asked: Final[pytest.StashKey[dict[str, Any]]] = pytest.StashKey()
 
 
 class MakeGateway(Protocol):
-    """What the fixture `voucher_gateway` gives."""
+    """The type of the fixture `voucher_gateway`."""
 
     def __call__(self, *, journal: str | None = ..., **accounts: SimulatedVendor | dict[str, Any]) -> Gateway:
         """Return a gateway with these accounts; see the fixture."""

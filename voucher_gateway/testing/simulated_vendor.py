@@ -26,7 +26,7 @@ PATIENCE: Final = {"connect_timeout_s": 2.0, "read_timeout_s": 2.0, "total_timeo
 _ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 _BY_NAME_ONLY: Final = frozenset({"deliver-late", "wrong-reading"})
-"""Faults that show only in what follows a call. Single promises inject them; the fault matrix does not."""
+"""Faults that take effect only after a call. Single promises inject them; the fault matrix does not."""
 
 _SHORT_FAULTS: Final[Mapping[str, Mapping[str, float]]] = {
     "rate-limit": {"retry_after_s": 0},
@@ -43,7 +43,7 @@ _SHORT_FAULTS: Final[Mapping[str, Mapping[str, float]]] = {
 
 
 class SimulatedVendor(RunningSimulator):
-    """One running simulator, and the provider that goes with it. It is a `VendorUnderTest` of the contract too.
+    """One running simulator with its provider. It is also a `VendorUnderTest` of the contract.
 
     Args:
         provider: the provider class.
@@ -88,7 +88,7 @@ class SimulatedVendor(RunningSimulator):
         self.clock.advance(seconds)
 
     def remaining(self, code: str | Code) -> Money:
-        """Return what is truly left on a voucher, whatever the shop was told.
+        """Return the true remaining value of a voucher, from the vendor's ledger.
 
         Raises:
             LookupError: if the vendor has no such voucher.
@@ -100,10 +100,10 @@ class SimulatedVendor(RunningSimulator):
         raise LookupError(f"the simulated {self.name} has no voucher with this code")
 
     def voucher(self, amount: str | int = "50.00", currency: str = "EUR", **fields: Any) -> Voucher:
-        """Return a new voucher that can be spent, made as another channel of the shop would make it.
+        """Return a new voucher that can be spent, issued as by another channel of the shop.
 
-        Where the provider cannot issue, it is one that the simulator began with and that was not given yet: active, in
-        this currency, and worth this much or more.
+        If the provider cannot issue, it is an unused voucher of the simulator's seed: active, in this currency, and
+        worth this much or more.
 
         Args:
             amount: its value, in major units.
@@ -155,7 +155,7 @@ class SimulatedVendor(RunningSimulator):
         return {"provider": self.name, "accept_risks": list(accept_risks), **pattern, **table}
 
     def provider(self, **settings: Any) -> VoucherProvider:
-        """Return a new provider with short time-outs and small pages; `settings` win over those of the vendor."""
+        """Return a new provider with short time-outs and small pages; `settings` replace those of the vendor."""
         table = {**self._settings, **settings}
         provider_ = self.provider_class(ACCOUNT, settings_for(self.provider_class, self.announcement, **table))
         self._providers.append(provider_)
@@ -179,7 +179,7 @@ class SimulatedVendor(RunningSimulator):
         self.simulator.refusal = None  # type: ignore[attr-defined]  # of the class that `make_tamperable` made
 
     def refuse(self, status: int, after: int) -> None:
-        """Answer with a refusal in the vendor's own words once so many more answers went out; log-ins do not count."""
+        """Refuse every request in the vendor's own words after this number of further answers; log-ins do not count."""
         self.simulator.refusal = (status, after)  # type: ignore[attr-defined]  # as above
 
     @property
@@ -189,7 +189,7 @@ class SimulatedVendor(RunningSimulator):
         return refusal is not None and refusal[1] == 0
 
     def restock(self) -> None:
-        """Add as many vouchers to the vendor as it began with."""
+        """Add as many vouchers to the vendor as it had at its start."""
         with self.simulator.lock:
             for _ in range(self.simulator.options.vouchers):
                 self.simulator.insert_voucher()
@@ -202,7 +202,7 @@ class SimulatedVendor(RunningSimulator):
         self.simulator.change = change  # type: ignore[attr-defined]  # of the class that `make_tamperable` made
 
     def secrets(self) -> set[str]:
-        """Return what the simulator announced as secret, and the tokens that arrived so far."""
+        """Return the secrets of the simulator's announcement, and the tokens that arrived so far."""
         secrets = {
             text
             for key, text in self.announcement.items()

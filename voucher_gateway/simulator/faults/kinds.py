@@ -1,4 +1,4 @@
-"""What a fault is: its name, its sentence, its options, and the request that it acts on."""
+"""The kind of a fault (name, sentence, options, action) and the request that the action gets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class FaultContext(Protocol):
 
     @property
     def request(self) -> Request:
-        """What arrived."""
+        """The request that arrived."""
         ...
 
     def pause(self, seconds: float) -> None:
@@ -34,11 +34,11 @@ class FaultContext(Protocol):
         ...
 
     def proceed(self) -> Reply:
-        """Let it meet the next fault or, when none is left, the vendor."""
+        """Apply the next fault, or let the vendor answer if none is left, and return the reply."""
         ...
 
     def proceed_later(self, after_requests: int) -> None:
-        """Let the vendor carry it out once so many further changing requests were answered."""
+        """Let the vendor carry the request out after it has answered this number of further changing requests."""
         ...
 
     def proceed_from_snapshot(self, lag_s: float, lag_requests: int | None) -> Reply:
@@ -84,14 +84,14 @@ class FaultOption:
 
 @frozen
 class FaultKind:
-    """What one fault is.
+    """One kind of fault.
 
     Attributes:
         name: as callers write it.
         sentence: what happens, for people.
-        commits: whether the vendor does what was asked; None where the fault is about something else.
+        commits: whether the vendor carries the request out; None where the fault does not decide that.
         options: their names and defaults; times are real seconds unless the sentence says otherwise.
-        stacks: whether it changes the circumstances and leaves the answer to the vendor or another fault.
+        stacks: whether it only changes the circumstances, so that the vendor or another fault still answers.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Faults that wait for a matching request, and which of them a request meets."""
+"""The queue of injected faults, and the selection of those that a request meets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OptionValue = float | str
 
 @frozen
 class Fault:
-    """A fault in wait.
+    """A fault to inject at matching requests.
 
     Attributes:
         name: a key of `FAULTS`.
@@ -82,7 +82,7 @@ def parse_fault(text: str) -> Fault:
 
 @define
 class _Waiting:
-    """A fault in wait: how many requests it still lets pass, and how many it will strike; 0 for all."""
+    """An injected fault: how many requests still pass, and how many still meet it; 0 for all."""
 
     fault: Fault
     passing: int
@@ -90,7 +90,7 @@ class _Waiting:
 
 
 class ArmedFaults:
-    """The faults in wait, in the order in which they were injected. Safe to share between threads."""
+    """The injected faults, in the order of their injection. Threads can share it."""
 
     def __init__(self, without_meaning: Collection[str] = ()) -> None:
         self._without_meaning = without_meaning

@@ -31,14 +31,14 @@ _LOG: Final = logging.getLogger("voucher_gateway.simulator")
 
 @frozen
 class RequestContext:
-    """One request on its way through the faults that it meets, to the vendor's handler.
+    """One request, the faults that it still meets, and the way to the vendor's handler.
 
     Attributes:
-        application: where it arrived.
-        request: with the parts of its path, if a route fits.
-        match: where its path leads; None when the path is broken.
-        faults: those still to be met.
-        snapshot: the ledger to answer from, when that is not the present one.
+        application: the application that received the request.
+        request: the request, with the parts of its path if a route fits.
+        match: the route of its path; None if the path is malformed.
+        faults: the faults that are not applied yet.
+        snapshot: the ledger to answer from; None for the current one.
     """
 
     application: Application
@@ -56,7 +56,7 @@ class RequestContext:
         """Wait in real time.
 
         Raises:
-            ConnectionGone: when the simulator closes meanwhile.
+            ConnectionGone: if the simulator closes during the wait.
         """
         if self.application.closing.wait(seconds):
             raise ConnectionGone
@@ -72,7 +72,7 @@ class RequestContext:
         return kind.action(evolve(self, faults=tuple(rest)), **options)
 
     def proceed_later(self, after_requests: int) -> None:
-        """Let the vendor carry the request out after so many further changing requests."""
+        """Let the vendor carry the request out after this number of further changing requests."""
         with self.simulator.lock:
             self.application.late.append((after_requests, self))
 
@@ -133,11 +133,11 @@ class Application:
 
     Attributes:
         simulator: the vendor.
-        closing: set when everything shall end.
-        faults: those in wait.
+        closing: set when the simulator closes.
+        faults: the faults that are injected and not used up.
         snapshots: snapshots of the ledger.
-        late: requests that a fault keeps back, each with how many changing requests it still waits for.
-        crashes: the tracebacks of mistakes in handlers; a test may insist that there are none.
+        late: requests that a fault holds back, each with the number of changing requests that it still waits for.
+        crashes: the tracebacks of exceptions in handlers; a test can require that the list is empty.
         flask: the WSGI application.
     """
 
@@ -161,7 +161,7 @@ class Application:
         """Inject a fault.
 
         Raises:
-            ValueError: when it has no meaning at this vendor.
+            ValueError: if the fault cannot happen at this vendor.
         """
         self.faults.arm(fault)
         if fault.name == "lagging-lookups":
@@ -176,14 +176,14 @@ class Application:
         return self.faults.clear()
 
     def note_change(self) -> None:
-        """Take a snapshot of the ledger while a fault may need it. Call it under the simulator's lock."""
+        """Take a snapshot of the ledger if an injected fault may need it. Call it under the simulator's lock."""
         if self.faults.waiting("lagging-lookups"):
             self.snapshots.note_change()
         else:
             self.snapshots.forget()
 
     def deliver_due(self) -> None:
-        """Count an answered changing request, and carry out the requests that are due. Call it under the lock."""
+        """Count an answered changing request, and carry out the late requests that are due. Call it under the lock."""
         waiting = [(count - 1, exchange) for count, exchange in self.late]
         self.late = [(count, exchange) for count, exchange in waiting if count > 0]
         for count, exchange in waiting:
@@ -191,14 +191,14 @@ class Application:
                 exchange.proceed()
 
     def requests(self) -> list[RecordedRequest]:
-        """Return the requests that arrived, in order; of more than 100,000 the latest."""
+        """Return the latest 100,000 requests in the order of their arrival."""
         with self._record_lock:
             return list(self._records.values())
 
     def note_crash(self) -> None:
         """Keep and log the exception that is being handled."""
         self.crashes.append(traceback.format_exc())
-        _LOG.error("a handler of the simulator %s made a mistake", self.simulator.name, exc_info=True)
+        _LOG.error("a handler of the simulator %s raised an exception", self.simulator.name, exc_info=True)
 
     def refusal(self, status: int, message: str) -> Reply:
         """Return the vendor's answer to a malformed HTTP request."""
@@ -224,7 +224,7 @@ class Application:
             reply.delivery(Outgoing(connection, self.closing, reply.status, headers, body))
         response = Response(body, reply.status, headers)
         if not body:
-            response.headers.pop("Content-Type", None)  # Flask's default, for nothing
+            response.headers.pop("Content-Type", None)  # Flask adds its default even to an empty body
             response.headers.extend(item for item in headers if item[0].lower() == "content-type")
         return response
 

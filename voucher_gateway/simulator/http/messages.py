@@ -1,4 +1,4 @@
-"""What passes between a client and a simulated vendor: requests, replies and their record."""
+"""Requests, replies, and the record of what arrived at a simulated vendor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from voucher_gateway.simulator.http.socket_writer import Outgoing
 
 Delivery = Callable[["Outgoing"], None]
-"""Sends a reply in its own way and raises `ConnectionGone` or `ReplySent`; see `socket_writer`.
+"""Sends a reply in an unusual way and raises `ConnectionGone` or `ReplySent`; see `socket_writer`.
 
 One that returns has only sent something before the reply, which then leaves as usual.
 """
@@ -31,7 +31,7 @@ class Request:
         method: in capitals.
         raw_path: still percent-encoded, exactly as sent.
         raw_query: the text after the question mark, exactly as sent.
-        headers: looked up without regard to case.
+        headers: the headers; look-ups ignore case.
         body: the bytes after any chunked coding was undone.
         parts: the decoded path parts that the route names.
     """
@@ -69,7 +69,7 @@ class Request:
         """Return the body as strict JSON, with `Decimal` for fractions.
 
         Raises:
-            InvalidJson: when it is none; see `read_json`.
+            InvalidJson: if the body is not strict JSON; see `read_json`.
         """
         return read_json(self.body)
 
@@ -83,7 +83,7 @@ class Reply:
         body: bytes go out as they are; anything else is written as JSON (a text is a JSON string), after the
             simulator's lock is released, so that it must not share parts with the ledger.
         headers: further headers; Date, Content-Length and a missing Content-Type are added on the way out.
-        delivery: how a fault sends it; whole and at once by default.
+        delivery: how a fault sends the reply; by default it is sent whole and at once.
     """
 
     status: int
@@ -121,16 +121,16 @@ class Refused(Exception):
 
 @frozen
 class RecordedRequest:
-    """What arrived at a simulator, secrets and codes included: this is for tests.
+    """A request as it arrived at a simulator, for tests. It holds secrets and codes.
 
     Attributes:
-        at: the virtual instant of its arrival.
+        at: the time of its arrival by the virtual clock.
         method: in capitals.
         path: still percent-encoded, exactly as sent.
         query: the text after the question mark, exactly as sent.
         headers: in their order.
         body: after any chunked coding was undone.
-        status: what the client was sent; None before that, and when a fault sent nothing.
+        status: the status that was sent; None before that, and if a fault sent nothing.
         faults: the names of the faults that this request met.
     """
 
@@ -147,7 +147,7 @@ class RecordedRequest:
         """Return the body as strict JSON.
 
         Raises:
-            InvalidJson: when it is none.
+            InvalidJson: if the body is not strict JSON.
         """
         return read_json(self.body)
 

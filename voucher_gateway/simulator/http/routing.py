@@ -1,4 +1,4 @@
-"""Routes over the raw path: `%2F`, `//`, `.` and `..` stay what the client sent."""
+"""Routes over the raw path: `%2F`, `//`, `.` and `..` stay as the client sent them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Route:
 
 @frozen
 class Match:
-    """Where a path leads: the route and its parts, or the methods that the path would allow."""
+    """The route of a path and its parts, or the methods that the path allows."""
 
     route: Route | None = None
     parts: dict[str, str] = field(factory=dict)

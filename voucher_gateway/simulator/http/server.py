@@ -1,4 +1,4 @@
-"""A small threaded HTTP/1.1 server: raw paths, keep-alive, silent, and really closed when closed."""
+"""A small threaded HTTP/1.1 server: it keeps raw paths, logs nothing, and closes all connections when it closes."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Server(ThreadedWSGIServer):
             try:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
-                continue  # the client was faster, or a fault took the socket
+                continue  # the client has closed it already, or a fault has
         for thread in live:
             thread.join(_JOIN_S)
 
@@ -113,7 +113,7 @@ class Server(ThreadedWSGIServer):
     def handle_error(self, *_: Any) -> None:
         """Ignore clients that leave."""
         if not isinstance(sys.exception(), OSError):
-            _LOG.exception("the simulator's server made a mistake")
+            _LOG.exception("the simulator's server raised an exception")
 
 
 class _RequestHandler(WSGIRequestHandler):
@@ -141,7 +141,7 @@ class _RequestHandler(WSGIRequestHandler):
         except ConnectionError:  # the client left, or a fault has dealt with the connection
             self.close_connection = True
         except Exception:  # noqa: BLE001 - the server must outlive its own mistakes
-            _LOG.exception("the simulator's application made a mistake")
+            _LOG.exception("the simulator's application raised an exception")
             self.send_error(500, "The simulator made a mistake.")
 
     def send_error(self, code: int, message: str | None = None, *_: Any) -> None:
@@ -223,7 +223,7 @@ class _RequestHandler(WSGIRequestHandler):
             body += self._read_exactly(size)
             if self.rfile.readline(3) not in {b"\r\n", b"\n"}:
                 raise _BadBody(400, "A chunk is longer than its size.")
-        for _ in range(100):  # trailers, which are not needed
+        for _ in range(100):  # trailers are not used
             if self.rfile.readline(1000) in {b"\r\n", b"\n", b""}:
                 return body
         raise _BadBody(400, "There are too many trailers.")
@@ -235,7 +235,7 @@ class _RequestHandler(WSGIRequestHandler):
         return data
 
     def _discard_input(self) -> None:
-        """Read on for a while; otherwise the client would see a reset instead of the refusal."""
+        """Read the rest of the input for a short time; otherwise the client would get a reset instead of the reply."""
         try:
             self.connection.shutdown(socket.SHUT_WR)
             self.connection.settimeout(0.5)

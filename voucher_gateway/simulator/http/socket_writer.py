@@ -1,4 +1,4 @@
-"""How replies leave through the socket: as they should, or as a fault wants it."""
+"""Replies sent through the socket in unusual ways, for faults."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time at
 
 
 class ConnectionGone(ConnectionError):
-    """The reply was dealt with on the socket, which is of no use any more: nothing else may be sent."""
+    """The connection cannot be used any more: nothing else may be sent."""
 
 
 class ReplySent(Exception):
@@ -39,7 +39,7 @@ def encode_head(status: int, headers: Sequence[tuple[str, str]]) -> bytes:
 
 @frozen
 class Outgoing:
-    """A reply on its way out, in the hands of a fault.
+    """A reply that a fault sends.
 
     Attributes:
         socket: the server's end of the outgoing.
@@ -80,7 +80,7 @@ class Outgoing:
         """Wait in real time.
 
         Raises:
-            ConnectionGone: when the simulator closes meanwhile.
+            ConnectionGone: if the simulator closes during the wait.
         """
         if self.closing.wait(seconds):
             raise ConnectionGone
@@ -89,7 +89,7 @@ class Outgoing:
         """Return when the client has closed its end.
 
         Raises:
-            ConnectionGone: when the simulator closes meanwhile.
+            ConnectionGone: if the simulator closes during the wait.
         """
         self.socket.settimeout(_POLL_S)
         while not self.closing.is_set():
@@ -103,7 +103,7 @@ class Outgoing:
         raise ConnectionGone
 
     def reset(self) -> None:
-        """Close with a TCP reset, past the `shutdown` of the server, which would send a FIN first."""
+        """Close with a TCP reset. The `shutdown` of the server would send a FIN first."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         os.close(self.socket.detach())
 
@@ -114,7 +114,7 @@ def drop(_: Outgoing) -> None:
 
 
 def reset(outgoing: Outgoing) -> None:
-    """Send nothing but a TCP reset."""
+    """Send only a TCP reset."""
     outgoing.reset()
     raise ConnectionGone
 
@@ -127,7 +127,7 @@ def hang(outgoing: Outgoing) -> None:
 
 @frozen
 class Drip:
-    """Sends the body, and the head too if asked, a byte at a time with a pause before each."""
+    """Sends the body, and on request the head, a byte at a time with a pause before each byte."""
 
     interval_s: float
     head_too: bool = False
@@ -153,12 +153,12 @@ def truncate(outgoing: Outgoing) -> None:
 
 @frozen
 class Flood:
-    """Sends a body of blanks of that many bytes, whatever the reply was."""
+    """Sends a body of this number of blanks instead of the reply's."""
 
     size: int
 
     def __call__(self, outgoing: Outgoing) -> None:
-        """Send until the client leaves, the simulator closes or all is sent."""
+        """Send until the client leaves, the simulator closes, or the body ends."""
         headers = [("Content-Type", "application/json"), ("Content-Length", str(self.size))]
         outgoing.send(encode_head(200, headers))
         left = self.size

@@ -8,13 +8,12 @@ import secrets
 from decimal import Decimal
 from typing import Final, Never
 
-# Decimals pass through the encoder as marked strings and lose the mark and the quotes afterwards: the
-# standard encoder can write a number from nothing but a float. The mark is drawn again in each process,
-# so no text of a caller can look like one.
+# The standard encoder writes numbers from int and float only. Decimals pass through it as marked strings; the mark and
+# the quotes are removed afterwards. Each process draws another mark, so that no text of a caller can look like one.
 _MARK: Final = secrets.token_hex(16)
 _MARKED: Final = re.compile(f'"{_MARK}([^"]*)"')
 _LARGEST_EXPONENT: Final = 1000
-"""Beyond it a number keeps its exponent, as a fault of a vendor may: written out it would fill the memory."""
+"""A larger number is written with its exponent: all its digits would fill the memory."""
 _SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 VOUCHERS: Final = 25
-"""How many varied vouchers a vendor begins with, unless a test asks for another number."""
+"""The number of varied vouchers of a new vendor, unless a test gives another one."""
 
 _NO_WIRE: Final = "a test cannot change the replies of the vendor"
 
 
 class Contract:
-    """What an author declares about a provider, and the fixtures of the tests.
+    """The declarations of an author about a provider, and the fixtures of the tests.
 
     Attributes:
         provider: the class under test.
@@ -36,8 +36,8 @@ class Contract:
         settings: more settings of the account.
         wire: whether replies can be changed on their way, as at a `SimulatedVendor`; None: unless `make_vendor` is
             overridden.
-        vendor_faults: the faults that the vendor can have; None: those of its simulator, and none if `make_vendor`
-            is overridden.
+        vendor_faults: the faults that the vendor can have; None stands for those of its simulator, or for none if
+            `make_vendor` is overridden.
         counts: whether conformance.json is about the run of this class; at most one class of each provider.
     """
 
@@ -83,7 +83,7 @@ class Contract:
 
     @classmethod
     def why_not(cls, promise: Promise) -> str | None:
-        """Return why a promise cannot be asked of this provider, in a sentence; None if it can."""
+        """Return the reason why a promise does not apply to this provider; None if it applies."""
         simulated = cls.make_vendor is Contract.make_vendor
         if promise.wire and not (simulated if cls.wire is None else cls.wire):
             return _NO_WIRE
@@ -109,12 +109,12 @@ class SpendContract(Contract):
 
     @pytest.fixture
     def factory(self, vendor: VendorUnderTest) -> VoucherFactory:
-        """Vouchers of every kind, made by an instance of their own."""
+        """A factory of vouchers of every kind, with a separate instance of the provider."""
         return VoucherFactory(vendor, vendor.provider())
 
 
 def changing(provider: type[VoucherProvider] | VoucherProvider) -> Iterator[Operation]:
-    """Yield the changing operations that a provider has itself."""
+    """Yield the changing operations that a provider declares as native."""
     for operation in Operation:
         if operation.changes and provider.declared.of(operation).support is Support.NATIVE:
             yield operation

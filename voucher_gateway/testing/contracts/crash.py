@@ -1,4 +1,4 @@
-"""Promises about processes that die, freeze and crowd: through the gateway, with a journal."""
+"""Promises about killed, frozen and concurrent processes, through the gateway with a journal."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from voucher_gateway.testing.promises.checks import fail, for_promise, require
 
 _THREADS: Final = 16
 _SHARE: Final = 1000
-"""What each of several threads takes, in minor units."""
+"""The amount that each of several threads takes, in minor units."""
 
 _LATE_BY: Final = 3
-"""So many changing requests pass at the most before a late one arrives."""
+"""The largest number of changing requests before a late one arrives."""
 
 _LOST: Final = ("commit-then-drop", "commit-then-hang")
-"""Faults after which a refund that happened is in doubt."""
+"""Faults that leave the outcome of a refund unknown although it happened."""
 
 
 class CrashContract(SpendContract):
@@ -75,7 +75,7 @@ class CrashContract(SpendContract):
                 harness.recover()
                 sent = changing_requests(harness.vendor.request_lines[before:], harness.reading)
                 require(not sent, f"{attempt.name}: recovery sent a changing request: {', '.join(sent)}")
-                # What was set aside is over by now, released or not.
+                # By now the reservation has ended, released or not.
                 moved = operation is not Operation.RELEASE and attempt.case.times() > times
                 require(not moved, f"{attempt.name}: recovery moved money")
                 attempt.check(after="recovered")
@@ -161,7 +161,7 @@ class CrashContract(SpendContract):
     def test_threads_never_overspend_a_voucher(self, harness: CrashHarness) -> None:
         factory = harness.factory
         subject = factory.spendable_voucher(SHARES * _SHARE + 21)
-        # One that was picked, because none can be issued, may be worth more than was asked for.
+        # A voucher that was picked, because none can be issued, may be worth more.
         whole = subject.value.amount.scaleb(exponent(subject.value.currency))
         share = factory.money(int(whole) // SHARES)
         gate = threading.Barrier(_THREADS)
@@ -185,7 +185,7 @@ class CrashContract(SpendContract):
         )
 
         def work(say: Callable[[dict[str, str]], None]) -> None:
-            # The very gateway and provider that were in use before the fork.
+            # The same gateway and provider that were in use before the fork.
             say({"outcome": outcome_name(theirs.call, harness.process.client)})
 
         with run_forked(work) as child:
@@ -302,9 +302,9 @@ def _is_unknown(error: VoucherGatewayError | None) -> bool:
 
 
 def _fields_in_replay(result: Any, operation: Operation) -> list[str]:
-    """Return the names of what a journal keeps of a result: all but what shows secrets and the shop's own data.
+    """Return the fields of a result that a journal stores: all but secrets and the shop's own data.
 
-    A journal holds no codes, and only that of an issued voucher is found out again.
+    A journal holds no codes; only the code of an issued voucher can be looked up again.
     """
     not_kept = {"pin", "metadata"} if operation is Operation.ISSUE else {"code", "pin", "metadata"}
     return [field.name for field in attrs.fields(type(result)) if field.eq and field.name not in not_kept]

@@ -1,4 +1,4 @@
-"""Calls of the contract: those that must fail or send nothing, and those through a gateway."""
+"""Checks of calls that must fail or send nothing, calls through a gateway, and recorded intents."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def expect_no_request(vendor: VendorUnderTest, what: str) -> Iterator[None]:
 
 
 class AccountClient:
-    """The operations of a gateway for the one account of a contract run, so that they look like a provider's."""
+    """The operations of a gateway for the account of a contract run, with the signatures of a provider."""
 
     def __init__(self, gateway: Any) -> None:
         self._gateway = gateway
@@ -88,7 +88,7 @@ class BeforeSendRecorder:
     Attributes:
         vendor: the vendor.
         intents: the intents, in order.
-        after: how many requests had arrived before each.
+        after: the number of requests that had arrived before each intent.
     """
 
     vendor: VendorUnderTest
@@ -108,15 +108,15 @@ class BeforeSendRecorder:
 
 
 def is_reading(arrival: str) -> bool:
-    """Whether a request changes nothing by its method, where it has one."""
+    """Whether a request only reads, by its method."""
     return arrival.startswith(("GET ", "HEAD ", "OPTIONS "))
 
 
 def changing_requests(arrived: list[str], reading: frozenset[str]) -> list[str]:
-    """Return those of the arrivals that change something.
+    """Return the requests that change something.
 
     Args:
-        arrived: the arrivals.
-        reading: what reads were seen to send, log-ins included.
+        arrived: the requests that arrived.
+        reading: the requests that reads send, log-ins included.
     """
     return [request for request in arrived if not is_reading(request) and request not in reading]

@@ -1,4 +1,4 @@
-"""The canary: planted secrets that must not appear in anything that a person or a log could see."""
+"""The canary: planted secrets that must not appear in logs, messages, reprs and tracebacks."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from unittest.mock import patch
 from urllib.parse import quote, quote_plus
 
 LONG_ENOUGH: Final = 8
-"""A text of so many characters is not found by chance."""
+"""A text of this length does not appear by chance."""
 
 _DEPTH: Final = 6
-"""How deep containers are looked into, as error trackers do."""
+"""How many levels of containers are searched, as error trackers do."""
 
 _NOT_LOOKED_AT: Final = ("voucher_gateway.testing", "voucher_gateway.simulator")
-"""Packages whose frames may hold secrets: they play the caller and the vendor."""
+"""Packages whose frames may hold secrets: they stand for the caller and the vendor."""
 
 _GENERATED: Final = "<attrs generated methods "
 
@@ -36,11 +36,11 @@ class Canary(logging.Handler):
 
     Secrets are looked for as they are, percent-encoded, with escapes of Python and JSON, and in base64. Plant texts
     that are long and odd enough not to be there by chance, and keep them out of lines that raise: a traceback quotes
-    those. A test that reads its own output hands it over with `heard`.
+    those. A test that reads its own output passes it to `note`.
 
     Attributes:
         packages: top-level packages whose frames are looked at, besides `voucher_gateway` and ``voucher_gateway_*``.
-        warned: the warnings that were heard.
+        warned: the warnings.
     """
 
     def __init__(self) -> None:
@@ -51,12 +51,12 @@ class Canary(logging.Handler):
         self.warned: list[str] = []
 
     def plant(self, text: str) -> str:
-        """Take note of a secret, and return it."""
+        """Remember a secret, and return it."""
         self._planted.append(text)
         return text
 
     def saw(self, error: BaseException) -> None:
-        """Take note of an error: all that hangs on to it, even what a traceback would leave out."""
+        """Note an error with its causes, contexts, attributes and frames, even those that a traceback leaves out."""
         visited: list[BaseException] = []
         queue: list[BaseException | None] = [error]
         while queue:
@@ -87,11 +87,11 @@ class Canary(logging.Handler):
                 yield frame
 
     def note(self, where: str, text: str) -> None:
-        """Take note of any other text, e.g. a table or a page that was made."""
+        """Note any other text, such as a table or a page."""
         self._seen.append((where, text))
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take note of a log record: the line that it becomes, and the arguments that a log shipper would send."""
+        """Note a log record: its line, and the arguments that a log shipper would send."""
         self.note(f"a log line of {record.name}", f"{self.format(record)}\n{record.args!r}")
         if record.exc_info is not None and record.exc_info[1] is not None:
             self.saw(record.exc_info[1])
@@ -160,10 +160,9 @@ def _forms(text: str) -> Iterator[tuple[str, str]]:
 
 @contextmanager
 def listen_to_logs() -> Iterator[Canary]:
-    """Make everything as talkative as it can be, and give a canary that hears it; whoever plants also looks.
+    """Set every logger to DEBUG, and give a canary that gets all records. The caller plants secrets and looks for them.
 
-    Log records of every level, warnings and the debug lines of http.client are heard. What is printed is for the
-    caller to hand over.
+    It also gets warnings and the debug lines of http.client. The caller passes printed output to `note`.
     """
     canary = Canary()
     canary.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))

@@ -29,9 +29,9 @@ class OperationCase:
     Attributes:
         operation: the operation.
         arguments: the arguments of the call, without the reference and the order.
-        count: returns how often it happened, by the ledger; not a whole number if another amount moved.
+        count: returns how often it happened by the ledger; not a whole number if another amount moved.
         money: the amount, where there is one.
-        voucher_id: the voucher, where it is there before.
+        voucher_id: the voucher's id, if it exists before the call.
         code: the voucher's code, as the caller knows it.
         other_arguments: the arguments of the same call with another amount; None if it has none.
         visible_in_ledger: whether the vendor's ledger shows that it happened.
@@ -61,16 +61,16 @@ class OperationCase:
 
 
 def make_case(operation: Operation, factory: VoucherFactory) -> OperationCase:
-    """Create what an operation needs, and return the call."""
+    """Create the vouchers that an operation needs, and return its case."""
     return _MAKERS[operation](factory)
 
 
 def _issue(factory: VoucherFactory) -> OperationCase:
     known = set(factory.snapshot().entries)
     amounts = {str(entry["initial"]) for entry in factory.snapshot().entries.values()}
-    first = 7000 + factory.number()  # two that are prepared before either is carried out must not be mistaken
+    first = 7000 + factory.number()  # so that two prepared cases never have the same amount
     minor = next(number for number in range(first, first + 3000) if f"{factory.money(number).amount:f}" not in amounts)
-    if factory.through_gateway:  # which chooses an id or a code itself, so that it finds the voucher again
+    if factory.through_gateway:  # the gateway chooses an id or a code itself, to find the voucher again
         new = NewVoucher(initial=factory.money(minor))
     elif factory.declared.codes.ids_choosable:
         new = factory.new(minor, id=f"C{factory.reference()}")

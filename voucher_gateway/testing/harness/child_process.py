@@ -1,4 +1,4 @@
-"""Forked processes that die, freeze or are interrupted in the middle of a call, each with its own gateway."""
+"""Forked processes that are killed, frozen or interrupted during a call, each with its own gateway."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from voucher_gateway.testing.harness.vendor import ACCOUNT, VendorUnderTest
 from voucher_gateway.testing.promises.checks import require
 
 PATIENCE_S: Final = 30.0
-"""How long a process may take over anything, in real seconds."""
+"""How long a process may take for one step, in real seconds."""
 
 KEYS: Final = {"1": SecretSource.of("a key that only contract runs have")}
 
@@ -168,7 +168,7 @@ def _without_ids(path: str) -> str:
 
 
 class ChildProcess:
-    """A forked child at work."""
+    """A forked child process."""
 
     def __init__(self, pid: int, descriptor: int) -> None:
         self.pid = pid

@@ -48,11 +48,11 @@ _FAULTS: Final = ("commit-then-drop", "error-before", "truncate", "error-after-c
 
 @attrs.frozen
 class CallProfile:
-    """What one call does when nothing goes wrong.
+    """The requests and the crash points of one call that meets no fault.
 
     Attributes:
         points: the labels of the points at which a process can die, in order.
-        requests: how many requests the vendor gets, log-ins included.
+        requests: the number of requests that the vendor gets, log-ins included.
         changing: the positions of the requests that change something.
     """
 
@@ -62,7 +62,7 @@ class CallProfile:
 
 
 class CrashHarness:
-    """A gateway on a journal at a vendor, and the ways to let its calls fail.
+    """A gateway on a journal at a vendor, with methods that make its calls fail.
 
     Args:
         vendor: the vendor.
@@ -95,7 +95,7 @@ class CrashHarness:
 
     @property
     def main_operation(self) -> Operation:
-        """The operation that stands for all where one is enough: the one that takes value, if there is one."""
+        """The operation for tests that need only one: the one that takes value, if the provider has it."""
         for operation in (Operation.REDEEM, Operation.TOP_UP, Operation.ISSUE):
             if operation in self.operations:
                 return operation
@@ -177,7 +177,7 @@ class CrashHarness:
 
     @contextmanager
     def impatient_gateway(self) -> Iterator[GatewayProcess]:
-        """Give a gateway with an impatient provider that has sent nothing yet, on the same journal."""
+        """Open a gateway on the same journal, with an impatient provider that has sent nothing yet."""
         impatient = select_settings(type(self.factory.provider), IMPATIENT)
         provider = self.vendor.provider(**{key: value for key, value in impatient.items() if key != "tries"})
         try:
@@ -186,7 +186,7 @@ class CrashHarness:
             provider.close()
 
     def recover(self, *, advancing: bool = True) -> None:
-        """Let the gateway look up everything that is in doubt, now and when all reservations are over."""
+        """Let the gateway look up every unknown outcome, now and again after all reservations have ended."""
         self.process.gateway.recover(account=ACCOUNT, everything=True)
         if advancing:
             self.lapse()
@@ -194,7 +194,7 @@ class CrashHarness:
             self.process.gateway.recover(account=ACCOUNT, everything=True)
 
     def lapse(self) -> None:
-        """Let every present reservation end."""
+        """Move the vendor's clock until every reservation has ended."""
         rules = self.can.reservations
         life = rules.time_to_live.total_seconds() if rules is not None and rules.time_to_live is not None else 0.0
         self.vendor.advance(life + _MARGIN_S)
@@ -204,10 +204,10 @@ class CrashHarness:
         return len(changing_requests(self.vendor.request_lines, self.reading))
 
     def require_sum(self, times: Decimal, answers: list[str], who: str) -> None:
-        """Check that as much was taken as was reported."""
+        """Check that the value that was taken fits the reported outcomes."""
         succeeded = answers.count("succeeded")
         unknown = answers.count("OutcomeUnknown") + answers.count("ConcurrentModification")
-        summary = f"{succeeded} {who} were told that they took their share, and {unknown} that it is unknown"
+        summary = f"{succeeded} {who} reported success, and {unknown} an unknown outcome"
         require(times == int(times), f"{summary}, and {times} shares are gone")
         require(succeeded <= times <= succeeded + unknown, f"{summary}, and {times} shares are gone")
         require(times <= SHARES, f"the voucher held {SHARES} shares, and {times} are gone")
@@ -220,7 +220,7 @@ class JournalledCall:
 
     Attributes:
         harness: the gateway.
-        deed: the call.
+        case: the call.
         reference: its reference.
         name: for messages.
     """
@@ -253,7 +253,7 @@ class JournalledCall:
             time.sleep(0.002)
 
     def repeat(self) -> None:
-        """Repeat the call as a shop does: until it succeeds, is declined, or waiting does not help any more."""
+        """Repeat the call as a shop does: until it succeeds, is declined, or fails in another way."""
         for _ in range(_REPEATS):
             try:
                 self.perform()
@@ -277,7 +277,7 @@ class JournalledCall:
             f"{self.name}: {'it succeeded' if error is None else type(error).__name__}, and it happened {times} times"
         )
         require(times in (0, 1), seen)
-        # A vendor may be a database, too: only the journal's own trouble is meant.
+        # A vendor may be a database, too: only an error of the journal counts.
         journal = self.harness.process.journal.database.safe_url
         troubled = isinstance(error, DatabaseUnavailable) and journal in error.message
         require(not troubled, f"{seen}: nothing was wrong with the journal")
@@ -290,16 +290,16 @@ class JournalledCall:
         """Check that it happened once or not at all, and that the journal agrees or says unknown.
 
         Args:
-            after: what was done since the call was made: repeated or recovered.
-            loud: whether it was reported as unknown, so that a person may have to decide.
+            after: what was done after the call: repeated or recovered.
+            loud: whether it was reported as unknown, so that it may stay unknown.
         """
         times, state, operation = self.case.times(), self.state, self.case.operation
         seen = f"{self.name}, then {after}: it happened {times} times, and the journal says {state and state.value}"
         require(times in (0, 1), seen)
         require(state is not OperationState.OPEN, seen)
-        if operation is Operation.RELEASE:  # what was set aside may be over without it
+        if operation is Operation.RELEASE:  # the reservation may have ended without it
             require(times == int(self.case.visible_in_ledger) or state is not OperationState.SUCCEEDED, seen)
-        elif not self.case.visible_in_ledger or operation is Operation.RESERVE:  # which may be over meanwhile
+        elif not self.case.visible_in_ledger or operation is Operation.RESERVE:  # which may have ended since
             require(times == 0 or state in (OperationState.SUCCEEDED, OperationState.UNKNOWN), seen)
         elif times == 0:
             require(state is not OperationState.SUCCEEDED, seen)

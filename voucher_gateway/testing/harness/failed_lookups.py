@@ -1,4 +1,4 @@
-"""Look-ups that fail: what `resolve` returns for a call that happened if it cannot see that."""
+"""Look-ups that fail: the result of `resolve` for a call that happened, if the vendor does not show it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _REFUSALS: Final = (404, 403)
 """The statuses of refusals to show anything, if replies can be changed on their way."""
 
 _ALL: Final = 8
-"""How many requests meet the fault one after another: the first and whatever the provider tries instead."""
+"""How many requests in a row meet the fault: the first, and those that the provider tries instead."""
 
 _SOME: Final = 4
-"""How many more combinations are drawn unless a run is thorough."""
+"""How many further combinations a run selects that is not thorough."""
 
 
 @attrs.frozen(kw_only=True)
@@ -33,26 +33,26 @@ class FailedLookup:
 
     Attributes:
         operation: the operation that had happened.
-        met: the fault of the look-up.
-        raised: what `resolve` returned or raised.
+        met: the fault of the look-up, for messages.
+        result: the outcome or the error of `resolve`.
     """
 
     operation: str
     met: str
-    raised: Outcome | Exception
+    result: Outcome | Exception
 
 
 def with_failing_lookups(
     vendor: VendorUnderTest, provider: VoucherProvider, intent: Intent, code: Code | None, draw: random.Random | None
 ) -> Iterator[FailedLookup]:
-    """Look for a call again and again, each time with another fault at another of the requests.
+    """Resolve a call repeatedly, each time with another fault or another first request, and yield each result.
 
     Args:
         vendor: the vendor.
-        provider: an impatient one, which repeats nothing.
+        provider: an impatient provider, which repeats nothing.
         intent: the call, which the vendor carried out.
-        code: as the caller knows it.
-        draw: draws some of the combinations; None for all.
+        code: the voucher's code, if the caller knows it.
+        draw: selects some of the combinations; None for all.
     """
 
     def try_resolve() -> Outcome | Exception:
@@ -65,24 +65,25 @@ def with_failing_lookups(
     start = len(vendor.request_lines)
     try_resolve()
     reads = len(vendor.request_lines) - start
-    for met, begin in _sample([(way, at) for at in range(reads) for way in _ways(vendor)], draw, len(_ways(vendor))):
-        name, inject = met
+    faults = _lookup_faults(vendor)
+    combinations = [(fault, begin) for begin in range(reads) for fault in faults]
+    for (name, inject), begin in _sample(combinations, draw, len(faults)):
         inject(begin)
         result = try_resolve()
         vendor.clear_faults()
-        yield FailedLookup(operation=intent.verb, met=f"{name} from its request {begin} on", raised=result)
+        yield FailedLookup(operation=intent.verb, met=f"{name} from its request {begin} on", result=result)
 
 
 def _sample(everything: list[Any], draw: random.Random | None, first: int) -> list[Any]:
-    """Return all, or everything at the first request and some of the rest."""
+    """Return all combinations, or those at the first request and some of the rest."""
     rest = everything[first:]
     if draw is None:
         return everything
     return everything[:first] + draw.sample(rest, min(_SOME, len(rest)))
 
 
-def _ways(vendor: VendorUnderTest) -> list[tuple[str, Callable[[int], None]]]:
-    """Return what a look-up can meet at a vendor, each with what lets it happen from a request on."""
+def _lookup_faults(vendor: VendorUnderTest) -> list[tuple[str, Callable[[int], None]]]:
+    """Return the faults of look-ups at a vendor, each with a function that injects it from a request on."""
 
     def fault(name: str) -> Callable[[int], None]:
         def inject(begin: int) -> None:

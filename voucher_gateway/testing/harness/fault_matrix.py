@@ -25,16 +25,16 @@ from voucher_gateway.testing.harness.vendor import IMPATIENT, VendorUnderTest, s
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
 
 LAGGING: Final = "lagging-lookups"
-"""The fault by which look-ups answer from the past, where a vendor has it."""
+"""The fault by which look-ups answer from an older ledger, if the vendor has it."""
 
 _ALWAYS: Final = ("commit-then-drop", "wrong-echo", "error-before")
 """Drawn at the changing request of every operation, if the vendor has them."""
 
 _SURE: Final = frozenset({"rate-limit", "unauthorized"})
-"""Refusals by which a client knows that nothing was done, so that it may send again."""
+"""Refusals after which the vendor surely did nothing, so that a client may send again."""
 
 _LAGS: Final = 8
-"""How many requests of a look-up lag."""
+"""How many requests of a look-up meet that fault."""
 
 
 @attrs.frozen(kw_only=True)
@@ -46,10 +46,10 @@ class DryRun:
         arrived: the requests, in order.
         changing: the positions of those that change something: reads do not send them.
         announced: the positions of the requests before which the before-send hook was called.
-        intents: what the hook was given.
+        intents: the intents that the hook got.
         times: how often it happened.
         result: what the call returned.
-        error: the error, if it failed all the same.
+        error: the error, if the call failed without a fault.
     """
 
     case: OperationCase
@@ -71,15 +71,16 @@ class FaultResult:
         fault: the fault.
         at: the position of the request that met it.
         changing: whether that request changes something.
-        commits: whether the vendor did what was asked in spite of the fault; None: as it would have.
+        commits: whether the vendor carried the request out in spite of the fault; None if the fault does not
+            decide that.
         error: the error that was raised; None for a result.
         result: what was returned.
         times: how often it happened, by the ledger.
-        intents: what was announced.
-        repeats: how often the very request was sent again.
+        intents: the announced intents.
+        repeats: how often the same request was sent again.
         repeatable: whether the provider declares that a repeat is safe.
-        resolved: what `resolve` returned or raised right afterwards, without a fault; None if nothing was unknown.
-        times_then: how often it had happened by then.
+        resolved: the result or the error of `resolve` right afterwards, without a fault; None if nothing was unknown.
+        times_then: how often it had happened after that.
         case: the call.
     """
 
@@ -159,7 +160,7 @@ class FaultMatrix:
     def run_without_fault(self, operation: Operation) -> DryRun:
         """Make a call once, with a provider that has sent nothing yet, not even for a log-in."""
         case = make_case(operation, self.factory)
-        with self.fresh(impatient=False) as provider:
+        with self.new_provider(impatient=False) as provider:
             start, recorder = len(self.vendor.request_lines), BeforeSendRecorder(self.vendor)
             error, result = self._call(case, provider, recorder)
             arrived = self.vendor.request_lines[start:]
@@ -176,8 +177,8 @@ class FaultMatrix:
         )
 
     @contextlib.contextmanager
-    def fresh(self, *, impatient: bool = True) -> Iterator[VoucherProvider]:
-        """Give a provider that has sent nothing yet; an impatient one if a fault is to be injected."""
+    def new_provider(self, *, impatient: bool = True) -> Iterator[VoucherProvider]:
+        """Open a provider that has sent nothing yet; an impatient one for a call that meets a fault."""
         settings = select_settings(type(self.factory.provider), self._impatient) if impatient else {}
         provider = self.vendor.provider(**settings)
         try:
@@ -186,9 +187,9 @@ class FaultMatrix:
             provider.close()
 
     def requests_of_reads(self) -> frozenset[str]:
-        """Return what reads send, log-ins included, so that what else is sent changes something."""
+        """Return the requests of reads, log-ins included; every other request changes something."""
         start = len(self.vendor.request_lines)
-        with self.fresh(impatient=False) as provider:
+        with self.new_provider(impatient=False) as provider:
             for entry in self.vendor.ledger()[:1]:
                 provider.get(str(entry["id"]))
                 provider.find(str(entry["code"]))
@@ -210,7 +211,7 @@ class FaultMatrix:
     def _run_with_fault(self, dry_run: DryRun, fault: str, at: int, *, lagging: bool = False) -> FaultResult:
         operation = dry_run.case.operation
         case = make_case(operation, self.factory)
-        with self.fresh() as provider:
+        with self.new_provider() as provider:
             start, recorder = len(self.vendor.request_lines), BeforeSendRecorder(self.vendor)
             self.vendor.inject_fault(fault, at)
             if lagging:
@@ -218,7 +219,7 @@ class FaultMatrix:
                     self.vendor.inject_fault(LAGGING, at + 1 + lag)
             error, result = self._call(case, provider, recorder)
             arrived = self.vendor.request_lines[start:]
-            if lagging:  # counting may read too, and only the look-up is to be shown the past
+            if lagging:  # `times` may read, too, and only the look-up should get the old ledger
                 resolved = self._resolve(error, case, provider)
             self.vendor.clear_faults()
             times = case.times()
@@ -246,7 +247,7 @@ class FaultMatrix:
         )
 
     def _run_lagging(self, dry_run: DryRun) -> Iterator[FaultResult]:
-        """Let the vendor carry the request out, lose the answer, and answer look-ups from the past."""
+        """Let the vendor carry the request out, lose the answer, and answer look-ups from an older ledger."""
         fault = next((name for name in _ALWAYS if self.vendor.faults.get(name) is True), None)
         if fault is not None and dry_run.changing:
             yield self._run_with_fault(dry_run, fault, dry_run.changing[-1], lagging=True)
@@ -258,7 +259,7 @@ class FaultMatrix:
             return
         result = self._run_with_fault(dry_run, fault, dry_run.changing[-1])
         if result.ticket is None or result.times_then != 1:
-            return  # nothing is in doubt, or E1 tells what is wrong with it
+            return  # the outcome is known, or E1 reports it
         intent, settings = Intent.from_ticket(result.ticket), select_settings(type(self.factory.provider), IMPATIENT)
         with contextlib.closing(self.vendor.provider(**settings)) as provider:
             draw = None if self._thorough else self._random

@@ -26,12 +26,12 @@ class ExpectedVoucher:
     Attributes:
         id: the vendor's id.
         code: in plain text.
-        pin: in plain text; None for none, and where the ledger does not say.
+        pin: in plain text; None if the ledger has none.
         initial: the face value.
-        remaining: what is left of it.
+        remaining: the value that is left.
         status: the vendor's word.
         valid_until: the end of validity.
-        movements: what happened, oldest first: id, kind, amount, reference and at.
+        movements: the changes of its value, oldest first: id, kind, amount, reference and at.
     """
 
     id: str
@@ -60,7 +60,7 @@ class ExpectedVoucher:
 
 
 def ledger_vouchers(vendor: VendorUnderTest) -> list[ExpectedVoucher]:
-    """Return all vouchers as they truly are. A vendor without any proves nothing, and is refused."""
+    """Return the true state of all vouchers. A vendor without vouchers would prove nothing, and fails the test."""
     vouchers = [ExpectedVoucher.of(entry) for entry in vendor.ledger()]
     assert vouchers, "the vendor has no vouchers: seed some (a simulator's `seed`), or the contract proves nothing"
     return vouchers
@@ -72,9 +72,9 @@ def can(provider: VoucherProvider | type[VoucherProvider], operation: Operation)
 
 
 def check_voucher(voucher: Voucher, true: ExpectedVoucher, by: str) -> None:
-    """Compare all that a provider says of a voucher's value and validity with the truth.
+    """Compare the value and the validity of a voucher with the ledger.
 
-    What it does not say is None and passes here; single promises insist on more.
+    A field of None passes here; single promises require more.
     """
     __tracebackhide__ = True
     require(voucher.id == true.id, f"{by} gave the voucher {voucher.id!r} where {true.id!r} was asked for")
@@ -101,7 +101,7 @@ def check_money(money: Money | None, true: Money, what: str) -> None:
 
 
 def readings(provider: VoucherProvider, true: ExpectedVoucher) -> Iterator[tuple[str, Voucher]]:
-    """Yield what each way of reading one voucher says of it."""
+    """Yield one voucher as `find` and `get` return it."""
     yield "find", provider.find(true.code)
     yield "get", provider.get(true.id)
 
@@ -111,16 +111,16 @@ def by_id(vouchers: Iterable[Voucher]) -> dict[str, Voucher]:
     return {voucher.id: voucher for voucher in vouchers}
 
 
-_SHOWN: Final = timedelta(seconds=2)
+_TOLERANCE: Final = timedelta(seconds=2)
 
 
-def is_near(instant: datetime, true: datetime, within: timedelta = _SHOWN) -> bool:
-    """Whether two instants are the same but for a vendor's rounding and the time that a call takes."""
+def is_near(instant: datetime, true: datetime, within: timedelta = _TOLERANCE) -> bool:
+    """Whether two instants differ only by a vendor's rounding and the duration of a call."""
     return abs(instant - true) <= within
 
 
 def richest(everything: list[ExpectedVoucher]) -> ExpectedVoucher:
-    """Return the voucher with the most to tell: value left, an end, and as many movements as possible."""
+    """Return the voucher with the most data: remaining value, an end of validity, and many movements."""
     return max(
         everything,
         key=lambda voucher: (bool(voucher.remaining), voucher.valid_until is not None, len(voucher.movements)),
@@ -131,7 +131,7 @@ NEW: Final = "(new)"
 GONE: Final = "(gone)"
 
 VALUE: Final = frozenset({"remaining", "reserved", "movements", "status"})
-"""What may be different of a voucher whose value moved: a vendor may call one that is used up by another status."""
+"""The fields that may change when value moves; an empty voucher may get another status."""
 
 
 @attrs.frozen
@@ -139,7 +139,7 @@ class LedgerSnapshot:
     """A snapshot of the ledger.
 
     Attributes:
-        entries: what the vendor truly has, by voucher id.
+        entries: the entries of the ledger by voucher id.
     """
 
     entries: Mapping[str, Mapping[str, Any]]
@@ -156,15 +156,15 @@ class LedgerSnapshot:
         return Money(str(entry[part]), str(entry["currency"]))
 
     def remaining(self, id: str) -> Money:
-        """Return what is left on a voucher."""
+        """Return the remaining value of a voucher."""
         return self.part(id, "remaining")
 
     def reserved_amount(self, id: str) -> Money:
-        """Return what is set aside."""
+        """Return the reserved value."""
         return self.part(id, "reserved")
 
     def available(self, id: str) -> Money:
-        """Return what could be spent now."""
+        """Return the value that can be spent now."""
         return self.remaining(id) - self.reserved_amount(id)
 
     def movements(self, id: str) -> list[Mapping[str, Any]]:
@@ -172,12 +172,12 @@ class LedgerSnapshot:
         return list(self.entries[id]["movements"])
 
     def new_movements(self, id: str, before: LedgerSnapshot) -> list[Mapping[str, Any]]:
-        """Return those that were not there before."""
+        """Return the entries about a voucher that are new since an earlier snapshot."""
         known = {movement["id"] for movement in before.movements(id)}
         return [movement for movement in self.movements(id) if movement["id"] not in known]
 
     def differences(self, before: LedgerSnapshot) -> dict[str, set[str]]:
-        """Return by voucher which parts are different from before."""
+        """Return the fields that differ from an earlier snapshot, by voucher id."""
         differences: dict[str, set[str]] = {}
         for id in self.entries.keys() | before.entries.keys():
             now, then = self.entries.get(id), before.entries.get(id)
@@ -191,8 +191,8 @@ class LedgerSnapshot:
         """Check that nothing is different from before.
 
         Args:
-            before: the ledger then.
-            after: what was done since, for the message.
+            before: the earlier snapshot.
+            after: what was done since then, for the message.
         """
         self.require_difference_only(before, after)
 
@@ -200,8 +200,8 @@ class LedgerSnapshot:
         self, before: LedgerSnapshot, after: str, id: str | None = None, parts: frozenset[str] = frozenset()
     ) -> None:
         """Check that nothing but some parts of one voucher is different from before."""
-        for item, differing in self.differences(before).items():
-            unwanted = differing - parts if item == id else differing
+        for item, fields in self.differences(before).items():
+            unwanted = fields - parts if item == id else fields
             which = "the voucher's" if item == id else "another voucher's"
             require(
                 not unwanted, f"after {after}, {which} {', '.join(sorted(unwanted))} changed in the vendor's ledger"
@@ -209,5 +209,5 @@ class LedgerSnapshot:
 
 
 def times_moved(moved: Money, amount: Money) -> Decimal:
-    """Return how often an amount moved; no whole number if something else did."""
+    """Return how often an amount moved; not a whole number if another amount moved."""
     return moved.amount / amount.amount + 0  # a zero without a sign

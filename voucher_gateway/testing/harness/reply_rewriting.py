@@ -1,4 +1,4 @@
-"""Simulators whose replies a test can change on their way, whatever the vendor's format is."""
+"""Simulators whose replies a test can change, independent of the vendor's format."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import attrs
 from voucher_gateway.simulator import InvalidJson, Reply, Request, Route, Simulator, read_json, write_json
 
 Change = Callable[[Any], Any]
-"""Makes another JSON document of a reply's; numbers with a fraction are `Decimal`."""
+"""Returns the changed JSON document of a reply; numbers with a fraction are `Decimal`."""
 
 Place = tuple[str | int, ...]
-"""Where a value stands in a JSON document: names and positions from the top."""
+"""The place of a value in a JSON document: names and positions from the top."""
 
 
 def make_tamperable(kind: type[Simulator]) -> type[Simulator]:
     """Return the same simulator with two more attributes.
 
-    `change` is what is to become of each JSON document, or None. `refusal` is a status, and how many answers still come
-    before everything is refused with it, or None.
+    `change` is a function that changes each JSON document, or None. `refusal` is a status and the number of answers
+    before every request gets that status, or None.
     """
 
     class Tamperable(kind):  # type: ignore[misc, valid-type]  # a class that is only known at run time

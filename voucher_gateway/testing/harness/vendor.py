@@ -1,4 +1,4 @@
-"""What the contract needs of the vendor behind a provider, and the settings of the account there."""
+"""The vendor behind a provider, as contract tests use it, and the settings of its account."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def account_table(
     """Return the provider's keys of an account at a simulator, as a configuration has them.
 
     Args:
-        provider: the class whose settings are to be made.
-        announcement: what the simulator says of itself; keys that are not settings of the provider are left out.
-        options: further settings, which win.
+        provider: the class of the provider.
+        announcement: the simulator's announcement; keys that are not settings of the provider are left out.
+        options: further settings, which replace those of the announcement.
     """
     names = {field.alias for field in attrs.fields(provider.settings_type) if field.init}
     return {key: value for key, value in announcement.items() if key in names} | options
@@ -53,14 +53,14 @@ FAST: Final[Mapping[str, Any]] = {
     "max_page_bytes": 1_000_000,
     "page_size": PAGE_SIZE,
 }
-"""Settings of a contract run, as far as the provider has them."""
+"""Settings of a contract run; those that the provider lacks are left out."""
 
 IMPATIENT: Final[Mapping[str, Any]] = {"read_timeout_s": 0.4, "total_timeout_s": 0.7, "tries": 1}
-"""Settings with which a provider gives up soon, as far as it has them."""
+"""Settings with which a provider gives up soon; those that it lacks are left out."""
 
 
 class VendorUnderTest(Protocol):
-    """The vendor that a provider is tried against: it makes providers, shows its true ledger, and can fail on request.
+    """The vendor for the tests of a provider: it makes providers, shows its true ledger, and can fail on request.
 
     `SimulatedVendor` is the one for vendors with a simulator.
     """
@@ -104,7 +104,7 @@ class VendorUnderTest(Protocol):
         ...
 
 
-def select_settings(provider: type[VoucherProvider], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those settings that the provider has."""
+def select_settings(provider: type[VoucherProvider], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that the provider has."""
     names = {field.alias for field in attrs.fields(provider.settings_type) if field.init}
-    return {name: value for name, value in wanted.items() if name in names}
+    return {name: value for name, value in settings.items() if name in names}

@@ -27,12 +27,12 @@ from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.promises.checks import MissingTestData, fail, require
 
 FACE: Final = 5321
-"""What a voucher holds unless a test says otherwise, in minor units."""
+"""The value of a voucher in minor units, unless a test gives another one."""
 
 _LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 _DAY_S: Final = 86_400
 _RESTOCKED: Final = 4
-"""How often the vendor gets more vouchers before it is said that one is lacking."""
+"""How often the vendor gets more vouchers before a missing one is reported."""
 
 
 @attrs.frozen
@@ -42,7 +42,7 @@ class VoucherUnderTest:
     Attributes:
         id: the vendor's id.
         code: its code.
-        value: what was left on it when it was made.
+        value: its value when the test began.
         reservation: the reservation on it, if a test needs one.
         redemption: the redemption of it, if a test needs one.
     """
@@ -59,7 +59,7 @@ class VoucherFactory:
 
     Args:
         vendor: the vendor.
-        client: what makes them: a provider, or an `AccountClient`.
+        client: the provider or the `AccountClient` that makes them.
         provider: the provider of `client`.
     """
 
@@ -79,7 +79,7 @@ class VoucherFactory:
     # --- names and amounts ---
 
     def number(self) -> int:
-        """Return a number that was not given before."""
+        """Return a number that differs from all earlier ones."""
         return next(self._numbers)
 
     def reference(self) -> str:
@@ -147,7 +147,7 @@ class VoucherFactory:
         return self.inactive_voucher() if self.has_statuses else self.spendable_voucher()
 
     def expired_voucher(self, minor: int = FACE) -> VoucherUnderTest:
-        """Return a voucher whose validity is over; the vendor's clock may move for it."""
+        """Return a voucher whose validity has ended; this may move the vendor's clock."""
         expiry = self.declared.expiry
         if not self.native(Operation.ISSUE) or not (expiry.takes_instants or expiry.takes_lengths):
             return self._pick_existing("expired voucher", minor, self._is_expired)
@@ -188,16 +188,16 @@ class VoucherFactory:
             self.provider.get(id)
             return
 
-    # --- values under way ---
+    # --- reservations and redemptions ---
 
     def voucher_with_reservation(self, minor: int = 1007) -> VoucherUnderTest:
-        """Return a voucher of which an amount is set aside."""
+        """Return a voucher with a reservation of this amount."""
         subject = self.spendable_voucher()
         reservation = self.client.reserve(subject.code, self.money(minor), reference=self.reference(), order="O-1")
         return attrs.evolve(subject, reservation=reservation)
 
     def voucher_with_redemption(self, minor: int = 1007) -> VoucherUnderTest:
-        """Return a voucher of which an amount was taken."""
+        """Return a voucher with a redemption of this amount."""
         subject = self.spendable_voucher()
         return attrs.evolve(subject, redemption=self.redeem(subject, minor))
 
@@ -205,19 +205,19 @@ class VoucherFactory:
         """Take an amount off a voucher, in one step or two."""
         money = self.money(minor)
         if self.through_gateway or self.native(Operation.REDEEM):
-            done = self.client.redeem(subject.code, money, reference=self.reference(), order="O-1")
+            redemption = self.client.redeem(subject.code, money, reference=self.reference(), order="O-1")
         else:
-            hold = self.client.reserve(subject.code, money, reference=self.reference(), order="O-1")
-            done = self.client.capture(hold, reference=self.reference(), order="O-1")
-        assert isinstance(done, Redemption)
-        return done
+            reservation = self.client.reserve(subject.code, money, reference=self.reference(), order="O-1")
+            redemption = self.client.capture(reservation, reference=self.reference(), order="O-1")
+        assert isinstance(redemption, Redemption)
+        return redemption
 
     # --- changes ---
 
     def changes(self) -> VoucherChanges:
-        """Return a change that the provider takes, each time with another value.
+        """Return a change that the provider accepts, each time with another value.
 
-        It is found out by trying on a voucher that no test looks at: what can be updated is not declared.
+        Providers do not declare which fields can be updated, so the first call tries them on an extra voucher.
         """
         if self._update is None:
             tried = self.unspent_voucher().id
@@ -242,10 +242,10 @@ class VoucherFactory:
             lambda: VoucherChanges(sku=f"SKU-{next(self._numbers)}"),
         ]
 
-    # --- how they are made ---
+    # --- how vouchers are made ---
 
     def new(self, minor: int, **fields: Any) -> NewVoucher:
-        """Return what is asked for when a voucher is issued: with a code of ours where one can be chosen."""
+        """Return a voucher to issue, with a new code if codes can be chosen."""
         if self.declared.codes.choosable:
             fields.setdefault("code", self.code())
         return NewVoucher(initial=self.money(minor), **fields)
@@ -260,7 +260,7 @@ class VoucherFactory:
         return VoucherUnderTest(id, Code(str(snapshot.entries[id]["code"])), snapshot.remaining(id))
 
     def _pick_existing(self, kind: str, minor: int, fits: Callable[[Voucher], bool]) -> VoucherUnderTest:
-        # Only time could make one fit that does not, and it makes no voucher fit but the expired ones.
+        # A voucher that does not fit now never fits later, except that it can expire.
         unfit: set[str] = set() if fits == self._is_expired else self._unfit.setdefault(kind, set())
         for snapshot in self._ledger_with_restock():
             for id, entry in snapshot.entries.items():
@@ -278,7 +278,7 @@ class VoucherFactory:
         )
 
     def _ledger_with_restock(self) -> Iterator[LedgerSnapshot]:
-        """Yield what the vendor has, and again after it got more, where a vendor can give it more."""
+        """Yield the ledger, and again after each restock if the vendor can be restocked."""
         yield (snapshot := self.snapshot())
         restock = getattr(self.vendor, "restock", None)
         for _ in range(_RESTOCKED if callable(restock) else 0):
@@ -298,7 +298,7 @@ class VoucherFactory:
         return voucher.status in (Status.ACTIVE, None) and over
 
     def _currency(self) -> str:
-        """Return a currency that the vendor's vouchers have, and that its amounts can carry whole."""
+        """Return a currency of the vendor's vouchers whose decimals all fit into its amounts."""
         decimals = self.declared.amounts.decimals
         counts = Counter(str(entry["currency"]) for entry in self.vendor.ledger())
         fitting = [

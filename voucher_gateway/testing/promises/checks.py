@@ -17,15 +17,15 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 PROMISE_ATTRIBUTE: Final = "__promise__"
-"""The attribute of a test by which the hooks know which promise it is about."""
+"""The attribute of a test that holds the number of its promise."""
 
 
 class PromiseViolation(AssertionError):
-    """What a test saw that breaks its promise; `for_promise` makes a `BrokenPromise` of it."""
+    """An observation that breaks the promise of a test; `for_promise` makes a `BrokenPromise` of it."""
 
 
 class MissingTestData(PromiseViolation):
-    """The vendor lacks what a test needs, so nothing was tried."""
+    """The vendor lacks the data that a test needs, so nothing was tried."""
 
 
 class BrokenPromise(AssertionError):
@@ -37,11 +37,11 @@ class RedactedCause(Exception):
 
 
 def require(holds: object, seen: str) -> None:
-    """Break the promise of the test unless something holds.
+    """Break the promise of the test unless a condition holds.
 
     Args:
-        holds: what should be true.
-        seen: what was seen instead, as the end of "Seen: ...". Never a code, a PIN or a secret.
+        holds: the condition.
+        seen: the observation that breaks the promise, as the end of "Seen: ...". Never a code, a PIN or a secret.
     """
     __tracebackhide__ = True
     if not holds:

@@ -10,16 +10,16 @@ from voucher_gateway.capabilities import Capabilities, Operation, Support
 from voucher_gateway.conformance import Level
 
 Applies = Callable[[Capabilities], str | None]
-"""Says of a provider's capabilities why a promise cannot be asked of it, in a sentence; None if it can."""
+"""Returns the reason why a promise does not apply to a provider with these capabilities; None if it applies."""
 
 
 def always(_: Capabilities) -> str | None:
-    """Every provider can be held to it."""
+    """Return None: the promise applies to every provider."""
     return None
 
 
 def requires(*operations: Operation) -> Applies:
-    """Return the rule of a promise about vendors that have all these operations themselves."""
+    """Return the rule that all these operations are native."""
 
     def applies(declared: Capabilities) -> str | None:
         lacking = [operation.value for operation in operations if declared.of(operation).support is not Support.NATIVE]
@@ -29,7 +29,7 @@ def requires(*operations: Operation) -> Applies:
 
 
 def requires_any(*operations: Operation) -> Applies:
-    """Return the rule of a promise about vendors that have one of these operations themselves."""
+    """Return the rule that one of these operations is native."""
 
     def applies(declared: Capabilities) -> str | None:
         if any(declared.of(operation).support is Support.NATIVE for operation in operations):
@@ -40,7 +40,7 @@ def requires_any(*operations: Operation) -> Applies:
 
 
 def requires_all(*rules: Applies) -> Applies:
-    """Return the rule that several rules make: the first reason why not."""
+    """Return the rule that all these rules apply; its reason is the first one."""
 
     def applies(declared: Capabilities) -> str | None:
         return next((why for rule in rules if (why := rule(declared)) is not None), None)
@@ -49,17 +49,21 @@ def requires_all(*rules: Applies) -> Applies:
 
 
 def requires_that(holds: Callable[[Capabilities], bool], why_not: str) -> Applies:
-    """Return the rule of a promise about something that is declared.
+    """Return the rule that a condition on the declared capabilities holds.
 
     Args:
-        holds: whether it is.
-        why_not: the sentence where it is not.
+        holds: the condition.
+        why_not: the reason if it does not hold.
     """
-    return lambda declared: None if holds(declared) else why_not
+
+    def applies(declared: Capabilities) -> str | None:
+        return None if holds(declared) else why_not
+
+    return applies
 
 
 def requires_spending(declared: Capabilities) -> str | None:
-    """Say why value cannot be taken off a voucher, if it cannot."""
+    """Return the reason why the provider cannot take value off a voucher; None if it can."""
     if declared.of(Operation.REDEEM).support is Support.NATIVE:
         return None
     if all(declared.of(operation).support is Support.NATIVE for operation in (Operation.RESERVE, Operation.CAPTURE)):
@@ -69,16 +73,16 @@ def requires_spending(declared: Capabilities) -> str | None:
 
 @attrs.frozen
 class Promise:
-    """One sentence that a provider is held to.
+    """One sentence that a provider must keep.
 
     Attributes:
         number: the number in docs/contract.md: a letter for the subject, and a count.
         level: the first level that needs it.
         says: the promise.
         advice: what to change in a provider that breaks it.
-        applies: why it cannot be asked of a provider with these capabilities; None where it can.
+        applies: returns the reason why it does not apply to a provider with these capabilities; None if it applies.
         wire: whether the test must change replies on their way, which only a vendor with a simulator can.
-        fault: what must be able to go wrong at the vendor, or there is nothing to try.
+        fault: the fault that the vendor must have for the test.
     """
 
     number: str

@@ -1,4 +1,4 @@
-"""Promises about connections: the rest of one reply never becomes the reply to another call."""
+"""Promises about connections: no call gets the rest of an earlier reply."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.promises.checks import fail, for_promise, require
 
 _FAULTS: Final = ("interim", "no-content-with-body", "answer-twice")
-"""Faults that leave something on a connection that stays open."""
+"""Faults that leave bytes on a connection that stays open."""
 
 _MOST_VOUCHERS: Final = 4
 
@@ -33,7 +33,7 @@ class ConnectionsContract(Contract):
         require(len(vouchers) > 1, "the vendor has one voucher, so that no reply can be another voucher's: seed more")
         for fault in _available(vendor):
             provider = vendor.provider()
-            provider.get(vouchers[0].id)  # a token is there, so that the fault meets the call itself
+            provider.get(vouchers[0].id)  # fetches a token, so that the fault meets the call itself
             for position, voucher in enumerate(vouchers):
                 other = vouchers[position - 1]
                 for (name, read), (_, read_other) in zip(
@@ -60,7 +60,7 @@ class ConnectionsContract(Contract):
         for operation in changing(provider_):
             dry_run = matrix.run_without_fault(operation)
             if dry_run.error is not None or not dry_run.changing:
-                continue  # promises E1 and E3 say so
+                continue  # promises E1 and E3 report that
             for fault in _available(vendor):
                 first, following = make_case(operation, factory), make_case(operation, factory)
                 where = f"{operation.value} with the fault {fault}"

@@ -1,4 +1,4 @@
-"""Promises about what is said of a call when something goes wrong."""
+"""Promises about the reported outcome of calls that meet a fault."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MATRIX: Final = "_fault_matrix"
 
 
 class _VoucherRenamer:
-    """A recorder from whose first announcement on every reply names another voucher."""
+    """A before-send hook: from its first call on, every reply names another voucher."""
 
     def __init__(self, vendor: SimulatedVendor, voucher_id: str) -> None:
         self.other = f"not-{voucher_id}"
@@ -45,11 +45,11 @@ class _VoucherRenamer:
 
 
 class _Refusal(Exception):
-    """What a recorder raises that will not have the request sent."""
+    """The error that stops a request before it is sent."""
 
 
 class _RefusingRecorder:
-    """A recorder that lets nothing be sent."""
+    """A before-send hook that refuses every request."""
 
     def __init__(self) -> None:
         self.intents: list[Intent] = []
@@ -60,11 +60,11 @@ class _RefusingRecorder:
 
 
 class EffectsContract(SpendContract):
-    """Effects under every fault."""
+    """Outcomes under every fault."""
 
     @pytest.fixture
     def matrix(self, request: pytest.FixtureRequest) -> Callable[[], FaultMatrix]:
-        """Gives the results, which are made once for a class; the promises only look at what came of them."""
+        """Return a function that returns the fault matrix. It runs once for a class; the tests check its results."""
 
         def create() -> FaultMatrix:
             matrix = request.cls.__dict__.get(_MATRIX)
@@ -216,7 +216,7 @@ class EffectsContract(SpendContract):
                 continue  # the reply names no voucher, or nothing was sent
             seen = f"the reply to {operation.value} named another voucher, and"
             if raised is None and operation in (Operation.RESERVE, Operation.REDEEM):
-                # What is called by its code alone can be about any voucher; a journal may know which.
+                # A call by code names no voucher id; a journal may know the voucher.
                 result_id = voucher_id_of(result)
                 require(
                     result_id == renaming.other,

@@ -1,4 +1,4 @@
-"""Promises about references: the names under which calls reach the vendor."""
+"""Promises about references, the idempotency keys of calls, as they reach the vendor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from voucher_gateway.testing.harness.vouchers import VoucherFactory
 from voucher_gateway.testing.promises.checks import for_promise, require
 
 MONEY: Final = (Operation.CAPTURE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP)
-"""What the vendor enters into a voucher's history."""
+"""The operations that the vendor enters into a voucher's history."""
 
 
 class ReferencesContract(SpendContract):

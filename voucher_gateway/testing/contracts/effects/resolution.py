@@ -1,4 +1,4 @@
-"""Promises about finding out later what became of a call."""
+"""Promises about looking up the outcome of an earlier call."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from voucher_gateway.testing.harness.vouchers import VoucherFactory
 from voucher_gateway.testing.promises.checks import for_promise, require
 
 _LAPSES: Final = frozenset({Operation.RESERVE})
-"""What moves nothing: it need not be found, only known to be over in the end."""
+"""Operations that move no value: a look-up need not find them, only say in the end that they are over."""
 
 
 class _Stop(Exception):
-    """Raised by a recorder instead of sending."""
+    """The error that stops a request before it is sent."""
 
 
 class _Keeping(BeforeSendRecorder):
-    """A recorder that keeps the intent and lets nothing be sent."""
+    """A before-send hook that records the intent and refuses the request."""
 
     def before_send(self, intent: Intent) -> None:
         super().before_send(intent)
@@ -74,12 +74,12 @@ class ResolutionContract(EffectsContract):
                 )
         for lookup in matrix().failed_lookups:
             seen = f"{lookup.operation} happened, its look-up met {lookup.met}, and `resolve`"
-            if isinstance(lookup.raised, Exception):
-                known = isinstance(lookup.raised, VoucherGatewayError)
-                require(known, f"{seen} raised {type(lookup.raised).__name__}, not an error of voucher_gateway")
+            if isinstance(lookup.result, Exception):
+                known = isinstance(lookup.result, VoucherGatewayError)
+                require(known, f"{seen} raised {type(lookup.result).__name__}, not an error of voucher_gateway")
             else:
-                honest = lookup.raised.effect not in (Effect.NOT_EXECUTED, Effect.DECLINED)
-                require(honest, f"{seen} says {lookup.raised.effect.value}: {lookup.raised.reason}")
+                honest = lookup.result.effect not in (Effect.NOT_EXECUTED, Effect.DECLINED)
+                require(honest, f"{seen} says {lookup.result.effect.value}: {lookup.result.reason}")
 
     @for_promise("U4")
     def test_a_call_that_was_never_sent_is_not_found(
@@ -89,7 +89,7 @@ class ResolutionContract(EffectsContract):
             if not factory.native(operation):
                 continue
             recorder, case = _Keeping(vendor), make_case(operation, factory)
-            # The recorder stops it, and E4 is about the error.
+            # The hook refuses it; E4 checks the error.
             with use_before_send_hook(recorder), suppress(Exception):
                 case.call(provider_, factory.reference())
             require(recorder.intents, f"{operation.value} announced nothing")
@@ -155,13 +155,13 @@ def _check_not_found(provider: VoucherProvider, intent: Intent, case: OperationC
 
 
 def _outcomes(results: list[FaultResult]) -> Iterator[tuple[FaultResult, Outcome]]:
-    """Yield the results that left an outcome unknown, with what `resolve` made of it."""
+    """Yield the results with an unknown outcome, each with the outcome that `resolve` returned."""
     for result in results:
         if result.resolved is None:
             continue
         outcome = result.resolved
         if isinstance(outcome, VoucherGatewayError):
-            continue  # a read that failed; the gateway takes it for unknown
+            continue  # the look-up failed; the gateway keeps the outcome unknown
         require(not isinstance(outcome, Exception), f"{result.where}: `resolve` raised {type(outcome).__name__}")
         assert isinstance(outcome, Outcome)
         yield result, outcome

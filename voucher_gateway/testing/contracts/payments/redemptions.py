@@ -1,4 +1,4 @@
-"""Promises about value that is taken, and about what must not be."""
+"""Promises about redemptions, and about calls that must be declined."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Spend = Callable[..., object]
 
 
 class RedemptionsContract(SpendContract):
-    """Redeeming, and what is declined."""
+    """Redemptions and declined calls."""
 
     @for_promise("S9")
     def test_redeem_takes_exactly_the_amount(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:

@@ -1,4 +1,4 @@
-"""Promises about value that is given back, and about values that are overwritten."""
+"""Promises about refunds, and about values that are overwritten."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class RefundsContract(SpendContract):
 
 
 class _Tripping(Decimal):
-    """An amount that notices when it becomes a float."""
+    """An amount that fails the test when it is converted to a float."""
 
     def __float__(self) -> float:
         raise TypeError("an amount became a float")

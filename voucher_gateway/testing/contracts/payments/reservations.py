@@ -1,4 +1,4 @@
-"""Promises about value that is set aside, and then taken or given up."""
+"""Promises about reservations and their capture, release and expiry."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ class ReservationsContract(SpendContract):
 
 
 def _check_remaining(provider: VoucherProvider, factory: VoucherFactory, subject: VoucherUnderTest) -> None:
-    """Check that what is set aside counts as left: it has not been taken."""
+    """Check that reserved value counts as remaining, because it is not taken yet."""
     true = next(truth for truth in ledger_vouchers(factory.vendor) if truth.id == subject.id)
     for by, reading in readings(provider, true):
         check_money(reading.remaining, true.remaining, f"with value set aside, remaining by {by}")

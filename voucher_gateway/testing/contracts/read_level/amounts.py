@@ -29,7 +29,7 @@ _SEVENTEEN_DIGITS: Final = Decimal("100000000000000.07")
 
 
 class AmountsContract(Contract):
-    """Amounts are exact, and what is none is refused."""
+    """Amounts are exact, and values that are not amounts are refused."""
 
     @for_promise("M1")
     def test_every_amount_is_the_vendors(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
@@ -66,7 +66,7 @@ class AmountsContract(Contract):
     def test_no_amount_passes_through_a_float(self, vendor: SimulatedVendor) -> None:
         provider = vendor.provider()
         vouchers = _with_cents(vendor)
-        with _tripping(provider) as tripped:
+        with _watch_float_calls(provider) as tripped:
             for true in vouchers[:6]:
                 for call in calls_of(provider, true).values():
                     call()
@@ -155,9 +155,9 @@ def _in_digits(amount: Decimal, currency: str) -> Decimal:
 def _read_changed(
     vendor: SimulatedVendor, provider: VoucherProvider, true: ExpectedVoucher, to: Decimal, only: Money | None = None
 ) -> Iterator[tuple[str, Money | None]]:
-    """Yield what is read of a voucher when its initial value, in whatever spelling, is another number on the wire.
+    """Yield the amounts that are read while the initial value, in any spelling, is another number on the wire.
 
-    What is read from replies without that value is left out: it was not changed.
+    Reads whose replies do not have that value are left out.
     """
     money, changed = only or true.initial, False
 
@@ -201,8 +201,8 @@ def _respell(value: Any, money: Money, to: Decimal) -> Any:
 
 
 @contextmanager
-def _tripping(provider: VoucherProvider) -> Iterator[list[str]]:
-    """Watch every call of float() in the modules of a provider's package; yields what it was called on."""
+def _watch_float_calls(provider: VoucherProvider) -> Iterator[list[str]]:
+    """Watch every call of float() in the modules of a provider's package, and yield the types of its arguments."""
     tripped: list[str] = []
 
     class Watching(type):

@@ -1,4 +1,4 @@
-"""The read level: reads of a vendor in trouble."""
+"""The read level: reads while the vendor has a fault."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from voucher_gateway.testing.harness.vendor import IMPATIENT, VendorUnderTest, s
 from voucher_gateway.testing.promises.checks import fail, for_promise, require
 
 _WAITING: Final = frozenset({"hang", "commit-then-hang", "drip", "drip-headers"})
-"""Faults that last as long as the provider waits, and so are tried on one call only."""
+"""Faults that last as long as the provider waits; they are tried on one call only, to save time."""
 _CHANGES_THE_TRUTH: Final = frozenset({"wrong-echo", "wrong-voucher", "insert-while-paging", "replace-reservation"})
-"""Faults after which a wrong answer is the vendor's own, or the ledger has changed."""
+"""Faults that change the vendor's data or its ledger, so that the answer cannot be compared."""
 _MOST_ARRIVALS: Final = 12
 _ENOUGH: Final = 40
 _LIMITS: Final = frozenset({"max_reply_bytes", "max_reply_values", "max_page_bytes", "max_page_values"})
@@ -48,7 +48,7 @@ Check = Callable[[Any], None]
 
 
 class AvailabilityContract(Contract):
-    """What a vendor in trouble brings is the truth or an honest error."""
+    """A read of a vendor with a fault returns the truth, or raises an honest error."""
 
     @for_promise("R13")
     def test_the_answer_is_right_or_an_honest_error(self, vendor: VendorUnderTest) -> None:
@@ -59,7 +59,7 @@ class AvailabilityContract(Contract):
             if fault in _CHANGES_THE_TRUTH:
                 continue
             provider = vendor.provider(**impatient)
-            provider.get(true.id)  # a token is there, so that the fault meets the call itself
+            provider.get(true.id)  # fetches a token, so that the fault meets the call itself
             for name, call, check in _reads(provider, vendor, true):
                 if fault in _WAITING and name != "find":
                     continue
@@ -83,7 +83,7 @@ class AvailabilityContract(Contract):
     def test_a_404_of_an_api_gateway_is_not_a_missing_voucher(self, vendor: VendorUnderTest) -> None:
         true = ledger_vouchers(vendor)[0]
         provider = vendor.provider()
-        provider.get(true.id)  # a token is there, so that the fault meets the call itself
+        provider.get(true.id)  # fetches a token, so that the fault meets the call itself
         for name, call, _ in _reads(provider, vendor, true):
             for at in range(_MOST_ARRIVALS):
                 vendor.inject_fault("foreign-404", at)
@@ -157,7 +157,7 @@ class AvailabilityContract(Contract):
 
 
 def _default_limits(provider: type[VoucherProvider]) -> dict[str, Any]:
-    """Return the limits of replies that an account has by default, as far as the provider has them."""
+    """Return the default limits of replies that the provider has as settings."""
     return {
         field.alias: field.default
         for field in attrs.fields(provider.settings_type)
@@ -166,7 +166,7 @@ def _default_limits(provider: type[VoucherProvider]) -> dict[str, Any]:
 
 
 def _measure(call: Callable[[], object]) -> tuple[int, float, Exception | None]:
-    """Make a call, and return the bytes of memory that it took at most, its seconds and its error."""
+    """Make a call, and return its peak of memory in bytes, its duration in seconds, and its error."""
     tracing = tracemalloc.is_tracing()
     if not tracing:
         tracemalloc.start()
@@ -186,7 +186,7 @@ def _measure(call: Callable[[], object]) -> tuple[int, float, Exception | None]:
 def _reads(
     provider: VoucherProvider, vendor: VendorUnderTest, true: ExpectedVoucher
 ) -> Iterator[tuple[str, Callable[[], Any], Check]]:
-    """Yield every kind of reading call, and how its answer is held against the truth."""
+    """Yield every kind of reading call, with the check of its result."""
 
     def is_right(voucher: Voucher) -> None:
         check_voucher(voucher, true, "a read in trouble")

@@ -1,4 +1,4 @@
-"""The read level: what a provider says of itself."""
+"""The read level: the declarations of a provider."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _COMMON_FILTERS: Final = {field.name for field in attrs.fields(VoucherQuery)} - 
 
 
 class CapabilitiesContract(Contract):
-    """What a provider declares is there, and what it does not declare is not."""
+    """A provider has what it declares, and nothing else."""
 
     @for_promise("D1")
     def test_the_declaration_agrees_with_itself(self) -> None:
@@ -117,12 +117,12 @@ class CapabilitiesContract(Contract):
     def test_check_is_honest(self, vendor: VendorUnderTest) -> None:
         provider = vendor.provider()
         before = len(vendor.request_lines)
-        checkup = provider.check()
+        account_check = provider.check()
         sent = len(vendor.request_lines) > before
-        require(isinstance(checkup, AccountCheck), "check gave no AccountCheck")
+        require(isinstance(account_check, AccountCheck), "check gave no AccountCheck")
         require(
-            checkup.asked == sent,
-            f"check says asked={checkup.asked}, and {'something' if sent else 'nothing'} was sent",
+            account_check.asked == sent,
+            f"check says asked={account_check.asked}, and {'something' if sent else 'nothing'} was sent",
         )
         if not sent:
             return
@@ -143,7 +143,7 @@ class CapabilitiesContract(Contract):
 
     @for_promise("D6")
     def test_what_is_not_declared_is_unsupported(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
-        calls = dict(_calls(provider_, vendor))
+        calls = dict(_operation_calls(provider_, vendor))
         lacking = [
             operation.value
             for operation in Operation
@@ -177,7 +177,7 @@ class CapabilitiesContract(Contract):
 
 
 def _check_from_code(settings: Any, attribute: Any) -> None:
-    """Check that settings made by a program read a secret given as text, or refuse it at once."""
+    """Check that settings made in Python convert a secret that is a string, or refuse it at once."""
     try:
         changed = attrs.evolve(settings, **{attribute.alias: "a text"})
     except (ConfigurationError, TypeError):
@@ -189,7 +189,7 @@ def _check_from_code(settings: Any, attribute: Any) -> None:
     )
 
 
-def _calls(provider: VoucherProvider, vendor: VendorUnderTest) -> Iterator[tuple[str, Callable[[], Any]]]:
+def _operation_calls(provider: VoucherProvider, vendor: VendorUnderTest) -> Iterator[tuple[str, Callable[[], Any]]]:
     true = ledger_vouchers(vendor)[0]
     money = Money.from_minor(100, true.initial.currency)
     reservation = Reservation(account=ACCOUNT, id="r", voucher_id=true.id, money=money)

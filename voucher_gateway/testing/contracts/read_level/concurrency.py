@@ -1,4 +1,4 @@
-"""The read level: one instance for many threads and processes, and its end."""
+"""The read level: one instance in many threads and processes, and its `close`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _GRACE_S: Final = 2.0
 
 
 class ConcurrencyContract(Contract):
-    """Threads and processes share an instance and never each other's answers."""
+    """Threads and processes share an instance, and never get each other's answers."""
 
     @for_promise("R16")
     def test_threads_share_an_instance(self) -> None:
@@ -36,8 +36,8 @@ class ConcurrencyContract(Contract):
 
             def work(number: int) -> None:
                 begin.wait()
-                for turn in range(len(vouchers)):
-                    true = vouchers[(turn * 7 + number * 3) % len(vouchers)]
+                for step in range(len(vouchers)):
+                    true = vouchers[(step * 7 + number * 3) % len(vouchers)]
                     check_voucher(provider.find(true.code), true, "find, with other threads,")
                     check_voucher(provider.get(true.id), true, "get, with other threads,")
                     if can(provider, Operation.BALANCE):
@@ -72,7 +72,7 @@ class ConcurrencyContract(Contract):
         true = ledger_vouchers(vendor)[0]
         provider.find(true.code)
         if can(provider, Operation.VOUCHERS):
-            list(provider.vouchers())  # to its end: what is under way would go on past `close`
+            list(provider.vouchers())  # read to its end: requests under way would continue after `close`
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always", ResourceWarning)
             provider.close()
@@ -106,7 +106,7 @@ def _frequent_switches() -> Iterator[None]:
 
 
 def _becomes_false(value: Callable[[], object]) -> bool:
-    """Return whether a value becomes false, such as 0 or an empty list, within the time of grace."""
+    """Return whether a value becomes false, such as 0 or an empty list, within two seconds."""
     until = time.monotonic() + _GRACE_S
     while value():
         if time.monotonic() > until:
@@ -116,10 +116,10 @@ def _becomes_false(value: Callable[[], object]) -> bool:
 
 
 def _run_in_child(work: Callable[[], None]) -> tuple[int, int]:
-    """Do something in a child process; returns its id, and where it reports a failure."""
+    """Run a function in a child process, and return its process id and the pipe for its error."""
     reading, writing = os.pipe()
     with warnings.catch_warnings():
-        # Other threads are the vendor's, of which the child uses nothing.
+        # The other threads belong to the vendor; the child does not use them.
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child:

@@ -20,16 +20,16 @@ from voucher_gateway.testing.harness.vendor import IMPATIENT, PAGE_SIZE, VendorU
 from voucher_gateway.testing.promises.checks import fail, for_promise, require
 
 _LARGEST_USUAL: Final = 300
-"""Usual pages of more vouchers are not filled either."""
+"""The largest usual page that a test fills."""
 
 _LARGEST_TRIED: Final = 500
-"""Pages of more vouchers are not filled: a vendor would be slow, and two small pages have a border too."""
+"""The largest page that a test fills: more vouchers are slow, and two small pages have a border, too."""
 
 _FRACTION: Final = timedelta(milliseconds=300)
-"""Added to a bound, it leaves out what is exactly on it, whatever grain the vendor's instants have."""
+"""Added to a bound, it excludes instants exactly on the bound, at any resolution of the vendor."""
 
 _IMPROPER: Final[tuple[Any, ...]] = ("", 7, None, [], ["\ud800", 7])
-"""What is not a value of any filter."""
+"""Values that no filter accepts."""
 
 _SOME: Final[dict[str, Any]] = {
     "code": "ANY-CODE-1",
@@ -46,7 +46,7 @@ _SOME: Final[dict[str, Any]] = {
 
 
 class ListingContract(Contract):
-    """Lists are whole, in order, and filtered as was asked."""
+    """Lists are complete, in order, and filtered as requested."""
 
     def page_size(self) -> int:
         """Return how many vouchers a page has in this run."""
@@ -63,7 +63,7 @@ class ListingContract(Contract):
         return self.provider.declared.listing.page_size
 
     def vendor_with_pages(self, count: int = 1) -> VendorUnderTest:
-        """Return a vendor with three pages of vouchers, and so many more."""
+        """Return a vendor with three pages of vouchers and this number of further ones."""
         size = self.page_size()
         return self.make_vendor(vouchers=(3 * size if size <= _LARGEST_TRIED else 20) + count)
 
@@ -102,7 +102,7 @@ class ListingContract(Contract):
     def test_a_listing_is_lazy(self) -> None:
         with closing(self.vendor_with_pages()) as vendor:
             provider = vendor.provider()
-            provider.get(ledger_vouchers(vendor)[0].id)  # whatever is asked only once is asked now
+            provider.get(ledger_vouchers(vendor)[0].id)  # sends the requests that a provider sends only once
             before = len(vendor.request_lines)
             listing = provider.vouchers()
             require(len(vendor.request_lines) == before, "making a listing sent a request")
@@ -144,7 +144,7 @@ class ListingContract(Contract):
         self._check_scope(provider_)
 
     def _check_scope(self, provider: VoucherProvider) -> None:
-        """A token of one query must not go on with another."""
+        """Check that the resume token of one query is refused for another query."""
         filters = sorted(provider.declared.listing.filters)
         if not filters:
             return
@@ -295,7 +295,7 @@ Fits = Callable[[Voucher], bool]
 
 
 def _filters(name: str, everything: list[Voucher], codes: dict[str, str]) -> Iterator[tuple[Any, Fits]]:
-    """Yield values to filter by, and which vouchers fit each, by the unfiltered list."""
+    """Yield values to filter by, each with the test whether a voucher fits."""
     match name:
         case "code":
             for id, code in list(codes.items())[:6]:

@@ -1,4 +1,4 @@
-"""The read level: vouchers, codes, histories, and replies that are not what they should be."""
+"""The read level: vouchers by code and id, their histories and their other fields."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ ODD_TEXTS: Final = (
     "quo'te\"s",
     "a;b,c",
 )
-"""Codes and ids that no vendor has, and that go wrong where a path or a query is glued together."""
+"""Codes and ids that no vendor has, and that break a path or query without encoding."""
 ODD_ENDS: Final = ("?x=1", "&x=1", "#x", "/", "/.", "%00", "%20", ";x=1")
-"""What makes an unknown code or id of a known one, unless its characters are taken for the URL's own."""
+"""Suffixes that make an unknown code or id of a known one, if the client encodes them."""
 
 _BESIDE_THE_VALUE: Final = ("taxable", "tax_rate", "order", "login", "origin", "links")
-"""What a vendor says about a voucher besides its value and its origin."""
+"""The fields of a voucher besides its value and its origin."""
 
 _READS: Final = frozenset(operation.value for operation in Operation if not operation.changes)
 _KNOWN_DIRECTIONS: Final = {
@@ -258,7 +258,7 @@ class LookupsContract(Contract):
 
 
 def _texts(value: object) -> list[object]:
-    """Return what stands in a field: the text itself, or the names and texts of links."""
+    """Return the texts of a field: the text itself, or the names and texts of links."""
     if isinstance(value, Mapping):
         return [text for pair in value.items() for text in pair]
     return [] if value is None else [value]
@@ -286,5 +286,5 @@ def _variants(code: str) -> list[tuple[str, str]]:
 def _check_named(error: VoucherGatewayError, operation: str) -> None:
     require(isinstance(error, Declined) and error.outcome == "declined", "the error's outcome is not declined")
     require(error.account == ACCOUNT, f"the error of {operation} names the account {error.account!r}")
-    # One read may be made of another: a balance of find, a history of get and a list of movements.
+    # A provider may make one read of another: a balance of find, a history of get and a list of movements.
     require(error.operation in _READS, f"the error of {operation} names the operation {error.operation!r}")

@@ -1,4 +1,4 @@
-"""The read level: replies that are not what they were yesterday, or not what they should be."""
+"""The read level: replies with new words, further members, or malformed values."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from voucher_gateway.testing.simulated_vendor import SimulatedVendor
 NEW_WORD: Final = "hibernating"
 EXTRA: Final = "x-contract-extra"
 _ABSURD: Final = (Decimal("1e-999999"), Decimal("0e999999"))
-"""Numbers that are an amount of nothing to a careless reader, and too long to be written again."""
+"""Numbers that a careless reader takes for zero, and whose digits are too many to write."""
 _WRONG: Final[tuple[Any, ...]] = (None, [], {"a": 1}, True, "\x00wrong", *_ABSURD)
 _EXACT: Final = Decimal("0.1000000000000000000000000001")
 _MOST: Final = 100
-"""How many answers one read may take."""
+"""The largest number of replies that one read may need."""
 
 _BY_CODE: Final = frozenset({"find", "balance", "presentation"})
-"""Reads for which a reply with another code in it may well mean that nothing was found."""
+"""Reads that may report a reply with another code as not found."""
 
 
 class MalformedRepliesContract(Contract):
-    """What a vendor changes does no harm, and what it breaks is said."""
+    """Changes of the vendor do no harm, and malformed replies are reported."""
 
     @for_promise("R8")
     def test_a_new_word_is_unknown_and_stays_readable(self, vendor: SimulatedVendor) -> None:
@@ -52,7 +52,7 @@ class MalformedRepliesContract(Contract):
                     if word is None or word is unknown:
                         continue
                     texts = {text for _, text in leaves(_raw_fields(reading)) if isinstance(text, str)}
-                    # A vendor may have another word for what we call active: then it is one of its texts.
+                    # The vendor may call an active voucher by another word, which is then one of its texts.
                     words = [word.value] if word.value in texts else sorted(texts)
                     on_reach = [_with_new_word(vendor, provider, true, by, word) for word in words]
                     matching = [
@@ -81,7 +81,7 @@ class MalformedRepliesContract(Contract):
         provider = vendor.provider()
         true = richest(ledger_vouchers(vendor))
         for name, call in _reads_of(provider, true).items():
-            call()  # whatever is asked only once is asked now
+            call()  # sends the requests that a provider sends only once
             for place in _reply_places(vendor, call):
                 for wrong in _WRONG:
                     vendor.tamper(one_leaf(place, wrong))
@@ -99,7 +99,7 @@ class MalformedRepliesContract(Contract):
 
 
 def _call_within_limits(vendor: SimulatedVendor, call: Callable[[], object], where: str) -> object:
-    """Make a call that must come to an end, and not follow a wrong reply in circles."""
+    """Make a call that must end, even if a wrong reply sends it in a circle."""
     vendor.refuse(400, _MOST)
     try:
         return call()
@@ -130,7 +130,7 @@ def _reads_of(provider: VoucherProvider, true: ExpectedVoucher) -> dict[str, Cal
 
 
 def _reply_places(vendor: SimulatedVendor, call: Callable[[], object]) -> list[tuple[str | int, ...]]:
-    """Return every place of the replies that a call is given."""
+    """Return every place in the replies to a call."""
     seen: dict[tuple[str | int, ...], None] = {}
 
     def note(document: Any) -> Any:
@@ -152,7 +152,7 @@ def _check_money_of(result: object, true: ExpectedVoucher, where: str) -> None:
 def _with_new_word(
     vendor: SimulatedVendor, provider: VoucherProvider, true: ExpectedVoucher, by: str, word: str
 ) -> Voucher | None:
-    """Read a voucher while one text of the vendor's is another; None if nothing could be made of that."""
+    """Read a voucher while one text of the vendor's is replaced; None if the read fails."""
     vendor.tamper(one_word(word, NEW_WORD))
     try:
         return provider.find(true.code) if by == "find" else provider.get(true.id)

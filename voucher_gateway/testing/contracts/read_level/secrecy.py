@@ -1,4 +1,4 @@
-"""Codes, PINs and secrets do not show: not while reading, and not in calls that change something."""
+"""Promises about codes, PINs and secrets, which appear in no log, message or repr."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _FAULTS: Final = ("error-before", "html", "not-json", "truncate", "drop-before",
 
 
 class SecrecyContract(SpendContract):
-    """Codes, PINs, secrets and tokens do not show."""
+    """Codes, PINs, secrets and tokens appear nowhere."""
 
     @for_promise("R18")
     def test_no_secret_shows_anywhere(self, vendor: VendorUnderTest) -> None:
@@ -49,7 +49,7 @@ class SecrecyContract(SpendContract):
             for true in everything[:6]:
                 for call in _reads(provider, true):
                     _note_result(canary, call)
-                # A vendor that does not mind the case finds it, and the provider must not take it for the same.
+                # A vendor that ignores case finds it, and the provider must not take it for the same code.
                 other = canary.plant(true.code.swapcase())
                 _note_result(canary, partial(provider.find, other))
             _note_result(canary, partial(provider.find, _UNKNOWN))
@@ -97,7 +97,7 @@ class SecrecyContract(SpendContract):
                     canary.plant(case.code.reveal())
                 if fault in vendor.faults and fault is not None:
                     vendor.inject_fault(fault, 0)
-                for _ in range(2):  # the second time it is declined, where the vendor knows the first
+                for _ in range(2):  # the second call is declined if the vendor recognizes the first
                     attempt(partial(case.call, provider_, factory.reference()))
                 vendor.clear_faults()
         for call in calls_that_fail(provider_, factory, canary.plant):
@@ -129,7 +129,7 @@ def _reads(provider: VoucherProvider, true: ExpectedVoucher) -> Iterator[Callabl
 
 
 def _note_result(canary: Canary, call: Callable[[], Any]) -> None:
-    """Make a call, and let the canary hear its result or its error, as a log or a task queue would show it."""
+    """Make a call, and note the repr and the pickle of its result or its error, as logs and task queues have them."""
     try:
         result = call()
     except VoucherGatewayError as error:
@@ -137,7 +137,7 @@ def _note_result(canary: Canary, call: Callable[[], Any]) -> None:
         canary.note(f"the pickle of a {type(error).__name__}", pickle.dumps(error).decode("latin-1"))
     else:
         canary.note(f"the repr of a {type(result).__name__}", f"{result} {result!r}")
-        if isinstance(result, Voucher):  # the vendor's own object is kept as it came, and holds what it holds
+        if isinstance(result, Voucher):  # `raw` is the vendor's own object and may hold secrets
             plain = attrs.evolve(result, raw=None)
             canary.note("the pickle of a Voucher", pickle.dumps(plain).decode("latin-1"))
 
@@ -145,7 +145,7 @@ def _note_result(canary: Canary, call: Callable[[], Any]) -> None:
 def calls_that_fail(
     provider: VoucherProvider, factory: VoucherFactory, plant: Callable[[str], str]
 ) -> Iterator[Callable[[], object]]:
-    """Yield calls that are declined for every reason that can be made to happen here.
+    """Yield calls that the vendor declines, one for every reason that the test can cause.
 
     Args:
         provider: makes them.
@@ -164,7 +164,7 @@ def calls_that_fail(
 
 
 def _declined_spendings(provider: VoucherProvider, factory: VoucherFactory) -> Iterator[tuple[Code, Money, str | None]]:
-    """Yield code, amount and PIN of what cannot be spent: by its amount, currency, PIN, code, status and validity."""
+    """Yield code, amount and PIN of calls with a wrong amount, currency, PIN, code, status or validity."""
     small, declared = factory.money(100), provider.declared
     if not spend_calls(provider, factory):
         return

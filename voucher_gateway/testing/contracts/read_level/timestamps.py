@@ -20,7 +20,7 @@ from voucher_gateway.testing.simulated_vendor import SimulatedVendor
 
 
 class TimestampsContract(Contract):
-    """Instants are moments that everybody agrees on."""
+    """Instants are aware and exact."""
 
     @for_promise("T1")
     def test_every_instant_is_aware_and_in_utc(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
@@ -62,7 +62,7 @@ class TimestampsContract(Contract):
 
 
 def _check_malformed(vendor: SimulatedVendor, change: Callable[[Any], Any], what: str) -> None:
-    """Check that no instant is made of changed timestamps."""
+    """Check that a changed timestamp never becomes an instant."""
     provider = vendor.provider()
     for true in [voucher for voucher in ledger_vouchers(vendor) if voucher.valid_until is not None][:6]:
         vendor.tamper(None)

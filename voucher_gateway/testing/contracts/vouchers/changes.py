@@ -1,4 +1,4 @@
-"""Promises about changes of a voucher that move no value off it: activate, deactivate, update, top up, delete."""
+"""Promises about activate, deactivate, update, top up and delete: changes that spend no value."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ class ChangesContract(SpendContract):
 
 
 def other_currency(factory: VoucherFactory, minor: int = 100) -> Money:
-    """Return an amount in a currency that the vouchers of the factory are not in."""
+    """Return an amount in another currency than that of the factory's vouchers."""
     return Money.from_minor(minor, "CHF" if factory.currency != "CHF" else "EUR")
 
 

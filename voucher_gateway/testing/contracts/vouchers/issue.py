@@ -1,4 +1,4 @@
-"""Promises about vouchers that come into being."""
+"""Promises about issuing vouchers."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ _KEPT: Final[tuple[Mapping[str, Any], ...]] = (
     {"order": "O-1001"},
     {"metadata": {"shop": "north", "lines": [1, 2]}},
 )
-"""What new vouchers are to have, one after the other. Validity is another promise's."""
+"""The fields of new vouchers, tried one set after the other. Another promise is about validity."""
 
 _WITH: Final[Mapping[str, Mapping[str, Any]]] = {"tax_rate": {"taxable": True}}
-"""What a field makes sense with only."""
+"""The fields that another field needs."""
 
 
 class IssueContract(SpendContract):
@@ -156,7 +156,7 @@ class IssueContract(SpendContract):
     ) -> None:
         for name, longest in provider_.declared.max_text_lengths.items():
             if name == "code":
-                continue  # its rules are those of codes
+                continue  # the rules of codes apply to it
             fitting = {name: _text(longest, name), **_WITH.get(name, {})}
             issued = provider_.issue(factory.new(FACE, **fitting), reference=factory.reference())
             equal = _is_equal(getattr(provider_.get(issued.id, secrets=True), name), fitting[name])
@@ -268,7 +268,7 @@ def _amounts_outside_rules(provider: VoucherProvider, currency: str) -> list[tup
         problems.append(("above the largest", Money(rules.maximum + step, currency), AmountOutOfRange))
     problems.append(("below the smallest", Money(rules.minimum - step, currency), AmountOutOfRange))
     if rules.decimals is not None and rules.decimals < 3 and provider.declared.currency_from == "voucher":
-        # Dinars have three decimals; of what is declared to carry fewer, the last one would be lost.
+        # Dinars have three decimals; a vendor with fewer would lose the last one.
         problems.append(("with a decimal too many", Money("1.001", "BHD"), AmountPrecisionError))
     return problems
 
