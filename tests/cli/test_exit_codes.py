@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.long import first
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.simulator import RunningSimulator
 from voucher_gateway_ticketing.simulator import TicketingSimulator
@@ -181,7 +182,7 @@ def test_our_bug_in_a_changing_call_leaves_the_outcome_open(
     assert (ran.code, ran.error["outcome"], ran.error["retry_safe"]) == (70, "unknown", False)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", first([signal.SIGTERM, signal.SIGINT]))
 def test_an_interrupted_change_is_130_and_says_that_its_outcome_is_open(
     shop: RunningSimulator, gift: str, tmp_path: Path, number: signal.Signals
 ) -> None:
