@@ -14,7 +14,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Step(Protocol[T_co]):
+class CommandStep(Protocol[T_co]):
     """One request that changes something at the vendor."""
 
     @property
@@ -30,7 +30,7 @@ class Step(Protocol[T_co]):
 class StepRunner(Protocol):
     """Runs the steps of one command."""
 
-    def run(self, step: Step[T], *, decides_outcome: bool = True) -> T:
+    def run(self, step: CommandStep[T], *, decides_outcome: bool = True) -> T:
         """Send one step, and return its result.
 
         Args:

@@ -34,7 +34,7 @@ from voucher_gateway.models.results import Redemption, Reservation, TopUp
 from voucher_gateway.outcome import OTHER_VOUCHER, Effect, Intent, Result, voucher_id_of
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_before_send_hook
-from voucher_gateway.steps import Step, T
+from voucher_gateway.steps import CommandStep, T
 
 log: Final = logging.getLogger("voucher_gateway.execution")
 
@@ -90,7 +90,7 @@ class Attempt:
         """Whether this operation may have changed something for good."""
         return self.earlier_attempt_unknown or not {Effect.UNKNOWN, Effect.SUCCEEDED}.isdisjoint(self.effects.values())
 
-    def run(self, step: Step[T], *, decides_outcome: bool = True) -> T:
+    def run(self, step: CommandStep[T], *, decides_outcome: bool = True) -> T:
         """Send one step under its own name at the vendor, and return its result."""
         self._step_count += 1
         max_length = self.provider.capabilities.max_reference_length

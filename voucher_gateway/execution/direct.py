@@ -15,7 +15,7 @@ from voucher_gateway.commands import Command, R
 from voucher_gateway.errors import OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.steps import Step, Strategy, T
+from voucher_gateway.steps import CommandStep, Strategy, T
 
 log: Final = logging.getLogger("voucher_gateway.execution")
 
@@ -85,7 +85,7 @@ class DirectSteps:
     provider: VoucherProvider
     reference: str
 
-    def run(self, step: Step[T], *, decides_outcome: bool = True) -> T:  # noqa: ARG002 - nothing is recorded
+    def run(self, step: CommandStep[T], *, decides_outcome: bool = True) -> T:  # noqa: ARG002 - nothing is recorded
         """Send one step, and return its result."""
         return step.send(self.provider, self.reference)
 
