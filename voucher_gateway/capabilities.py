@@ -1,4 +1,4 @@
-"""What a vendor can do, as data, so that callers ask before they call."""
+"""What a vendor can do, as data that callers read before they call."""
 
 from __future__ import annotations
 
@@ -133,15 +133,15 @@ class Expiry(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class OperationSupport:
-    """How one operation is to be had.
+    """How one operation is available.
 
     Attributes:
-        support: native, emulated, denied or not at all.
+        support: native, emulated, denied or unsupported.
         partial: whether it may take a part of the amount (capture, refund); None where that has no meaning.
         repeat: what makes a repeated call safe; None for reads.
         emulation: the emulation used, or the one that could be accepted.
-        risk: what can go wrong with that emulation, for people.
-        note: anything else worth knowing, for people.
+        risk: the risk of that emulation, for people.
+        note: other information for people.
     """
 
     support: Support
@@ -168,10 +168,10 @@ def native(*, partial: bool | None = None, repeat: RepeatSafety | None = None, n
 
 @attrs.frozen(kw_only=True)
 class AmountRules:
-    """Which amounts the vendor's wire format takes.
+    """The amounts that the vendor's wire format can carry.
 
     Attributes:
-        decimals: at most so many decimals; None for as many as the currency has.
+        decimals: the highest number of decimals; None for those of the currency.
         minimum: the smallest initial value.
         maximum: the largest; None for no documented limit.
     """
@@ -181,7 +181,7 @@ class AmountRules:
     maximum: Decimal | None = None
 
     def check(self, money: Money) -> None:
-        """Make sure that an initial value can be sent.
+        """Check that an initial value can be sent.
 
         Raises:
             AmountPrecisionError: if it has more decimals than the vendor's format.
@@ -205,7 +205,7 @@ class ReservationRules:
         superseded_by_next: whether a new reservation silently ends the one before.
         time_to_live: how long one lasts; None for no end.
         partial_capture: whether less than the whole may be captured.
-        release: whether the vendor has a call to give one up.
+        release: whether the vendor has a call that ends one.
     """
 
     exclusive: bool
@@ -260,24 +260,24 @@ class Capabilities:
     """Everything that a provider, an account or a login can do.
 
     Attributes:
-        operations: the support of each operation; what is missing is unsupported.
+        operations: the support of each operation; a missing one is unsupported.
         amounts: which amounts can be sent.
         currency_from: ``voucher`` where each carries its own, ``account`` where all have the account's.
         codes: the rules of codes.
         expiry: how validity is set.
         listing: how vouchers are listed.
         reservations: how reservations behave; None where there are none.
-        writes_value: whether `read_value` and `write_value` exist, on which emulations are built.
-        resolves: the operations whose unknown outcome can be looked up.
-        max_reference_length: how long a reference may be that the vendor is to keep, in characters.
-        keeps: the fields of `NewVoucher` that the vendor stores beside the value and the end of validity.
-        max_text_lengths: by field of `NewVoucher`, how long a text the vendor stores, in characters.
-        can_issue_inactive: whether a new voucher can be there without being spendable yet (``active=False``).
-        expiry_resolution: the finest step of an absolute end of validity; what is finer is cut.
-        requests: how many requests an operation takes, where it is more than one; `get` with its secrets, and what is
-            emulated by overwriting all in all.
-        get_returns_balance: whether `get` tells what is left; otherwise `find` does.
-        record: whether vouchers here are a record only, which nobody can spend: a file.
+        can_overwrite_value: whether `read_value` and `write_value` exist, on which emulations are built.
+        resolvable: the operations whose unknown outcome can be looked up.
+        max_reference_length: the length of the longest reference that the vendor stores, in characters.
+        stored_fields: the fields of `NewVoucher` that the vendor stores beside the value and the end of validity.
+        max_text_lengths: the length of the longest text that the vendor stores, in characters, by `NewVoucher` field.
+        can_issue_inactive: whether a new voucher can be inactive (``active=False``).
+        expiry_resolution: the finest step of an absolute end of validity; finer parts are cut.
+        requests_per_operation: how many requests an operation takes, if it is more than one. `get` includes the code
+            and the PIN. An operation that is emulated by overwriting includes all its requests.
+        get_returns_balance: whether `get` returns the remaining value; otherwise `find` does.
+        record: whether vouchers here are only a record that cannot be spent, such as a file.
     """
 
     operations: Mapping[Operation, OperationSupport] = attrs.field(hash=False)
@@ -309,15 +309,15 @@ class Capabilities:
 
 @attrs.frozen(kw_only=True)
 class AccountCheck:
-    """What a look at an account told, for `voucher-gateway doctor`.
+    """The result of a check of an account, for `voucher-gateway doctor`.
 
     Attributes:
-        asked: whether the vendor was asked, and so was reached and let us in; False where no cheap read was to be had.
-        scopes: the rights that the vendor granted; None where it has none, or does not tell.
+        asked: whether the vendor answered a read with these credentials; False if it has no cheap read.
+        scopes: the rights that the vendor granted; None if it has none, or does not show them.
         missing: the vendor's other rights, which this login lacks.
         currency: the currency of the account, where the vendor keeps one for it.
         clock_skew: how far the vendor's clock is ahead of this machine's, to about a second; None if it showed none.
-        warnings: what else a person should mend, in sentences without secrets.
+        warnings: problems that a person should correct, in sentences without secrets.
     """
 
     asked: bool = True

@@ -42,7 +42,7 @@ def parse_instant(text: str) -> datetime:
     except OverflowError:
         raise ValueError("outside the years 1 to 9999 in UTC") from None
     if leap and (after.month, after.day, after.hour, after.minute) not in _AFTER_LEAP_SECONDS:
-        raise ValueError("no leap second can be there")
+        raise ValueError("not the time of a leap second")
     return after
 
 
@@ -66,8 +66,7 @@ def require_aware(instant: datetime, field: str) -> datetime:
 
     Raises:
         TypeError: if it is not a datetime.
-        InvalidRequest: if it is naive, so that nobody could say which moment it means, or if it lies outside the
-            years 1 to 9999 in UTC.
+        InvalidRequest: if it has no time zone, or if it lies outside the years 1 to 9999 in UTC.
     """
     if not isinstance(instant, datetime):
         raise TypeError(f"{field} is a datetime, not {type(instant).__name__}")
@@ -84,5 +83,5 @@ def _utc(instant: datetime) -> datetime:
 
 
 def format_micros(instant: datetime) -> str:
-    """Write an aware datetime with exactly six decimals and Z, so that texts sort as the moments do."""
+    """Write an aware datetime with exactly six decimals and Z, so that texts sort in the order of time."""
     return _utc(instant).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -20,7 +20,7 @@ from voucher_gateway.errors import VoucherGatewayError
 
 MASK: Final = "••••"
 
-# A tail helps people tell two codes apart, but must leave enough of the code unknown.
+# The last characters help people to tell two codes apart. Enough of the code must stay unknown.
 _FOUR_SHOWN_FROM: Final = 12
 _TWO_SHOWN_FROM: Final = 8
 
@@ -37,8 +37,8 @@ def mask(text: str) -> str:
 class Masked:
     """A text that shows itself masked everywhere but in `reveal`.
 
-    Two are equal when their plain texts are. Pickling keeps only the mask: an unpickled one still shows itself,
-    but can no longer be revealed, so that a task queue or a cache never holds a code.
+    Two of them are equal if their plain texts are equal. A pickle contains only the mask, so that a task queue or a
+    cache never holds a code. An unpickled object shows the mask, and `reveal` raises an error.
     """
 
     __slots__ = ("_shown", "_text")
@@ -57,17 +57,17 @@ class Masked:
         return MASK
 
     def reveal(self) -> str:
-        """Return the plain text. The caller answers for where it goes."""
+        """Return the plain text. The caller is responsible for it from then on."""
         if self._text is None:
             raise ValueError(
-                f"this {type(self).__name__} went through a pickle, which keeps only the mask: "
-                "pass the plain text on explicitly where it is needed"
+                f"this {type(self).__name__} was pickled, and a pickle contains only the mask: "
+                "pass the plain text explicitly where it is needed"
             )
         return self._text
 
     @classmethod
     def of(cls, text: str | Self) -> Self:
-        """Return `text` as this type; one that is masked already comes back as it is."""
+        """Return `text` as this type; a masked text is returned as it is."""
         return text if isinstance(text, cls) else cls(text)  # type: ignore[arg-type]  # a str by elimination
 
     @classmethod

@@ -1,6 +1,6 @@
 """Exact money: a decimal amount in a currency of ISO 4217.
 
-No amount here ever was, or becomes, a binary float, and none is rounded silently.
+An amount is never a binary float, and is never rounded silently.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PLAIN: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _HARMLESS: Final = re.compile(r"[-+]?[0-9][0-9., _]{0,12}(?:[eE][-+]?[0-9]{1,4})?|[A-Za-z]{1,4}|-?Infinity")
 
 MAX_DIGITS: Final = 18
-"""The most digits before the point an amount may have; beyond is a mistake, and costs memory to write out."""
+"""The highest number of digits before the point. A longer amount is a mistake, and costs memory to write out."""
 
 
 @cache
@@ -32,7 +32,7 @@ def exponent(currency: str) -> int:
     """Return how many decimals the currency has by ISO 4217 (EUR 2, JPY 0, BHD 3).
 
     Raises:
-        InvalidRequest: if it is not an active ISO 4217 code in capitals, or one without a minor unit (gold, say).
+        InvalidRequest: if it is not an active ISO 4217 code in capitals, or has no minor unit, such as gold.
     """
     # Imported at first use: the table costs 10 ms, which an import of this package should not.
     from iso4217 import Currency
@@ -43,7 +43,7 @@ def exponent(currency: str) -> int:
         places = None
     if places is None:
         raise InvalidRequest(
-            f"currency{_quote_amount(currency)} is no ISO 4217 code with decimals",
+            f"currency{_quote_amount(currency)} is not an ISO 4217 code with decimals",
             field="currency",
             rule="three capital letters of an active ISO 4217 currency",
         )
@@ -81,7 +81,7 @@ class Money:
 
     @classmethod
     def from_exact(cls, amount: Decimal, currency: str) -> Self:
-        """Make money from an amount that is known to have exactly the currency's decimals (the fast path of wires)."""
+        """Make money from an amount that is known to have exactly the currency's decimals (the fast path)."""
         money = cls.__new__(cls)
         _set(money, "amount", amount)
         _set(money, "currency", currency)
@@ -97,7 +97,7 @@ class Money:
 
     @classmethod
     def zero(cls, currency: str) -> Self:
-        """Return nothing, in this currency."""
+        """Return zero in this currency."""
         return cls(0, currency)
 
     @property
@@ -143,10 +143,10 @@ class Money:
 
     def _same_currency(self, other: Money) -> None:
         if not isinstance(other, Money):
-            raise TypeError(f"money and {type(other).__name__} do not mix")
+            raise TypeError(f"expected a Money, not {type(other).__name__}")
         if other.currency != self.currency:
             raise InvalidRequest(
-                f"{self.currency} and {other.currency} do not mix",
+                f"cannot combine {self.currency} and {other.currency}: convert one of them first",
                 field="currency",
                 rule="one currency at a time",
             )
@@ -177,7 +177,7 @@ def parse_plain(text: str, *, field: str = "amount") -> Decimal:
     """
     if not _PLAIN.fullmatch(text):
         raise InvalidRequest(
-            f"{field}{_quote_amount(text)} is no plain decimal number",
+            f"{field}{_quote_amount(text)} is not a plain decimal number",
             field=field,
             rule="ASCII digits with at most one point",
         )
@@ -196,7 +196,7 @@ def _exact(amount: str | int | Decimal) -> Decimal:
         return parse_plain(amount)
     exact = Decimal(amount)
     if not exact.is_finite():
-        raise InvalidRequest(f"amount {exact} is no number", field="amount", rule="a finite number")
+        raise InvalidRequest(f"amount {exact} is not a finite number", field="amount", rule="a finite number")
     return exact
 
 

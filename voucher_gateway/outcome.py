@@ -1,4 +1,4 @@
-"""What became of a changing call, and what must be known to find out."""
+"""The outcome of a changing call, and the data with which it can be found."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Result = Voucher | Reservation | Redemption | Refund | TopUp | Release | Deletio
 
 
 class Effect(enum.StrEnum):
-    """What a call did to the voucher.
+    """The effect of a call on the voucher.
 
     Attributes:
         SUCCEEDED: the vendor executed it.
@@ -47,7 +47,7 @@ class Effect(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class Intent:
-    """One changing call as it is about to be sent. Without code and PIN, so that it may be stored.
+    """One changing call right before it is sent. It holds no code and no PIN, so it may be stored.
 
     Attributes:
         account: the account's name.
@@ -78,7 +78,7 @@ class Intent:
     notes: Mapping[str, str] = attrs.field(factory=dict, hash=False)
 
     def ticket(self, reason: str) -> Ticket:
-        """Return the ticket that this intent becomes when its outcome is not known."""
+        """Return the ticket of this intent, for an unknown outcome."""
         return Ticket(
             account=self.account,
             provider=self.provider,
@@ -99,11 +99,11 @@ class Intent:
 
     @classmethod
     def from_ticket(cls, ticket: Ticket) -> Intent:
-        """Return the intent that a ticket stands for.
+        """Return the intent of a ticket.
 
         Raises:
-            InvalidRequest: if the amount is none.
-            ValueError: if the time is none.
+            InvalidRequest: if the amount is not valid.
+            ValueError: if the time is not valid.
         """
         money = Money(ticket.amount, ticket.currency) if ticket.amount and ticket.currency else None
         return cls(
@@ -124,16 +124,16 @@ class Intent:
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """What a look-up at the vendor found out about an intent.
+    """The result of a look-up of an intent at the vendor.
 
     Attributes:
         effect: succeeded, not_executed or unknown (also declined and pending where a vendor can tell).
-        result: what the call brought about, when it succeeded and the vendor shows it.
-        reason: one sentence: on which reading this rests.
+        result: the result of the call, if it succeeded and the vendor shows it.
+        reason: one sentence that names the evidence.
         repeatable: for an unknown effect, whether the same request may be sent again without moving money twice.
-        candidates: for an outcome that rests on the vendor's not showing our reference, the movements that could be
-            this call under a reference that the vendor changed. With candidates the effect is unknown; the journal
-            makes it not executed where each of them belongs to another operation. None for every other outcome.
+        candidates: if the vendor does not show our reference: the movements that could be this call under a reference
+            that the vendor changed. With candidates the effect is unknown. The journal changes it to not executed if
+            each of them belongs to another operation. None for every other outcome.
     """
 
     effect: Effect

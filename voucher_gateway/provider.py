@@ -41,7 +41,7 @@ class ValueReading:
         value: the value that can be overwritten.
         remaining: what is left to spend.
         valid_until: the end of validity.
-        kept: whatever else the provider must write back unchanged.
+        passthrough: the other data that the provider must write back unchanged.
         code: the code that the reading shows, where the vendor shows it: an emulation compares it with the caller's.
     """
 
@@ -63,8 +63,8 @@ class VoucherProvider(abc.ABC):
     Changing calls take two keywords. `reference` names this one call: it is written to the vendor where the vendor
     keeps such a name, and found again by exact match. `order` is the shop's business number.
 
-    All operations may raise the errors of `voucher_gateway.errors`; a changing call raises `OutcomeUnknown` when it
-    may have run without our knowing.
+    All operations may raise the errors of `voucher_gateway.errors`; a changing call raises `OutcomeUnknown` if it
+    may have been executed.
     """
 
     name: ClassVar[str]
@@ -110,15 +110,15 @@ class VoucherProvider(abc.ABC):
 
     @classmethod
     def connect(cls, base_url: str, pin: str | Pin) -> Mapping[str, str | Secret]:
-        """Swap a one-time PIN for a login, where the vendor gives logins out that way.
+        """Exchange a one-time PIN for the credentials of a login, if the vendor offers that.
 
         Returns:
-            the keys of an account's configuration that it fills.
+            The values for an account's configuration, by key.
         """
-        raise UnsupportedOperation(f"{cls.title} gives no logins out for a PIN", operation="connect")
+        raise UnsupportedOperation(f"{cls.title} does not give credentials for a PIN", operation="connect")
 
     def check(self) -> AccountCheck:
-        """Make a cheap read that needs the vendor and its consent, and say what it told of the login.
+        """Make a cheap read that needs valid credentials, and return what it shows about the login.
 
         Raises:
             ConfigurationError: if the vendor contradicts the settings.
@@ -131,7 +131,7 @@ class VoucherProvider(abc.ABC):
         return AccountCheck()
 
     def close(self) -> None:  # noqa: B027 - a provider without connections has nothing to close
-        """Give up connections. The provider may not be used afterwards."""
+        """Close the connections. The provider must not be used afterwards."""
 
     def __enter__(self) -> Self:
         return self
@@ -155,21 +155,23 @@ class VoucherProvider(abc.ABC):
 
         Args:
             id: the vendor's id.
-            secrets: whether code and PIN are wanted too where the vendor shows them only on a call of their own.
+            secrets: whether to read the code and the PIN too, if the vendor shows them only in a separate call.
 
         Raises:
             VoucherNotFound: if the vendor knows none.
         """
 
     def balance(self, code: str | Code, pin: str | Pin | None = None) -> Balance:
-        """Return what the voucher with this code is worth now; made out of `find` unless overridden."""
+        """Return the present value of the voucher with this code. Calls `find` unless overridden."""
         if self.capabilities.of(Operation.BALANCE).support is Support.UNSUPPORTED:
             self._raise_unsupported(Operation.BALANCE)
         code, pin = Code.of(code), Pin.of_given(pin)
         voucher = self.find(code, pin)
         if voucher.remaining is None:
             raise MalformedResponse(
-                "the vendor did not say what is left on the voucher", account=self.account, operation="balance"
+                "the vendor did not say what is left on the voucher",
+                account=self.account,
+                operation="balance",
             )
         return Balance(
             account=self.account,
@@ -184,7 +186,7 @@ class VoucherProvider(abc.ABC):
         self._raise_unsupported(Operation.VOUCHERS)
 
     def history(self, id: str) -> History:
-        """Return all that happened to a voucher, as the vendor tells it (JTL: charges; ticketing: transactions)."""
+        """Return all movements of a voucher that the vendor shows (JTL: charges; ticketing: transactions)."""
         self._raise_unsupported(Operation.HISTORY)
 
     def presentation(self, code: str | Code, *, id: str | None = None) -> Presentation:
@@ -202,7 +204,7 @@ class VoucherProvider(abc.ABC):
     # --- issuing ---
 
     def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
-        """Bring a voucher into being (vendors: create)."""
+        """Create a voucher."""
         self._raise_unsupported(Operation.ISSUE)
 
     def activate(self, id: str, *, reference: str, order: str | None = None) -> Voucher:
@@ -249,11 +251,11 @@ class VoucherProvider(abc.ABC):
     def capture(
         self, reservation: Reservation, money: Money | None = None, *, reference: str, order: str | None = None
     ) -> Redemption:
-        """Take the value that was set aside, all of it unless `money` says less (JTL: charge)."""
+        """Take the reserved value, or the part of it that `money` names (JTL: charge)."""
         self._raise_unsupported(Operation.CAPTURE)
 
     def release(self, reservation: Reservation, *, reference: str, order: str | None = None) -> Release:
-        """Give a reservation up."""
+        """End a reservation without taking value."""
         self._raise_unsupported(Operation.RELEASE)
 
     def redeem(
@@ -271,7 +273,7 @@ class VoucherProvider(abc.ABC):
     def refund(
         self, redemption: Redemption, money: Money | None = None, *, reference: str, order: str | None = None
     ) -> Refund:
-        """Give a redemption back, all of it unless `money` says less."""
+        """Give back the value of a redemption, or the part of it that `money` names."""
         self._raise_unsupported(Operation.REFUND)
 
     # --- primitives of emulations ---
@@ -279,30 +281,30 @@ class VoucherProvider(abc.ABC):
     def read_value(self, code: str | Code | None = None, *, id: str | None = None) -> ValueReading:
         """Return the value of the voucher with this code or id, as `write_value` would overwrite it.
 
-        By id it is read in two independent ways, where the vendor has two, and `MalformedResponse` is raised if they
-        disagree: what it returns may be written back.
+        By id it is read in two independent ways, if the vendor has two, because the result may be written back.
+        `MalformedResponse` is raised if they disagree.
         """
         raise UnsupportedOperation(f"{self.title} has no value that can be overwritten", account=self.account)
 
     def write_value(self, before: ValueReading, value: Money, *, intent: Intent) -> None:
-        """Overwrite the value of a voucher, leaving all else as it was."""
+        """Overwrite the value of a voucher. Everything else stays as it is."""
         raise UnsupportedOperation(f"{self.title} has no value that can be overwritten", account=self.account)
 
     # --- in doubt ---
 
     def vendor_now(self) -> datetime:
-        """Return the time by the vendor's clock, as far as its answers have told it."""
+        """Return the time by the vendor's clock, as far as its answers show it; otherwise by ours."""
         return now()
 
     def resolve(self, intent: Intent, code: Code | None = None) -> Outcome:
-        """Find out by reading what became of a call. Says unknown unless the vendor's records prove something.
+        """Look up the outcome of a call by reads. It is unknown unless the vendor's records prove another one.
 
         Args:
             intent: the call as it was sent.
-            code: the voucher's code, where the caller can still name it; an intent never holds one.
+            code: the voucher's code, if the caller knows it; an intent never holds one.
         """
         return Outcome(
-            effect=Effect.UNKNOWN, reason=f"{self.title} keeps nothing by which {intent.verb} could be found"
+            effect=Effect.UNKNOWN, reason=f"{self.title} keeps no record by which {intent.verb} could be found"
         )
 
     def intent(
@@ -352,7 +354,7 @@ def _check_declaration(cls: type[VoucherProvider]) -> None:
         if operation in _ALWAYS:
             if not claimed:
                 wrong.append(f"{operation.value} must be declared native")
-        elif claimed and not overridden and operation is not Operation.BALANCE:  # which is made out of find
+        elif claimed and not overridden and operation is not Operation.BALANCE:  # which calls find
             wrong.append(f"{operation.value} is declared native but not overridden")
         elif overridden and not claimed:
             wrong.append(f"{operation.value} is overridden but not declared native")
@@ -362,7 +364,7 @@ def _check_declaration(cls: type[VoucherProvider]) -> None:
         ("resolve", bool(cls.declared.resolvable)),
     ):
         overridden = getattr(cls, name) is not getattr(VoucherProvider, name)
-        declaration = "resolves" if name == "resolve" else "writes_value"
+        declaration = "resolvable" if name == "resolve" else "can_overwrite_value"
         if claimed and not overridden:
             wrong.append(f"{declaration} is declared but {name} is not overridden")
         elif overridden and not claimed:

@@ -1,4 +1,4 @@
-"""The journal against the vendor's own records: did what we believe happen, and did anything happen that we missed?
+"""Compares the journal with the vendor's own records, in both directions.
 
 For every voucher that the journal touched, the vendor's history is read and each money operation is looked for in it,
 by the reference it was sent under or by the id of its result. Only reads at the vendor.
@@ -29,20 +29,20 @@ _BATCH: Final = 500
 
 
 class FindingKind(enum.StrEnum):
-    """What was found. All but the last two are differences."""
+    """The kinds of findings. All but the last two are differences."""
 
     MISSING_AT_VENDOR = "missing-at-vendor"
-    """The journal says that it happened, the vendor shows nothing of it."""
+    """The journal has it as succeeded, and the vendor does not show it."""
     MISSING_HERE = "missing-here"
-    """The vendor shows it, the journal says that it did not happen."""
+    """The vendor shows it, and the journal has it as declined or not executed."""
     UNRESOLVED = "unresolved"
-    """The vendor shows it, the journal does not know yet: recover finds it out."""
+    """The vendor shows it, and the outcome in the journal is unknown: `recover` resolves it."""
     AMOUNT_DIFFERS = "amount-differs"
     """Both have it, with different amounts."""
     DUPLICATE_REFERENCE = "duplicate-reference"
     """The vendor has several movements under one reference of ours."""
     ORPHAN_HOLD = "orphan-hold"
-    """A reservation that nobody can capture or release any more still holds value."""
+    """A reservation that cannot be captured or released through the journal still holds value."""
     UNVERIFIABLE = "unverifiable"
     """The vendor keeps no record by which the operation could be found."""
     FOREIGN = "foreign"
@@ -285,4 +285,4 @@ def _orphan_holds(journal: Journal, provider: VoucherProvider) -> Iterator[Findi
 
 
 def _moment(at: datetime | None) -> str:
-    return "somebody ends it" if at is None else format_instant(at)
+    return "it is captured or released" if at is None else format_instant(at)

@@ -1,7 +1,7 @@
-"""What the settings of an account are made of: secrets, and the base URL of a vendor.
+"""The types of settings of an account: secrets, the URL of a database, and the base URL of a vendor.
 
 A provider's settings are an attrs class. Its attributes are the keys of the account's table, those without a default
-must be given. A rule about one key belongs into the attribute's converter or validator, which raise
+must be set. A rule about one key belongs in the attribute's converter or validator, which raise
 `ConfigurationError` with a sentence that begins with a verb ("must be ...") and never quotes the value.
 """
 
@@ -24,7 +24,7 @@ SecretShape = str | Secret | Mapping[str, Any] | Callable[[], str | Secret]
 """How a secret may be given: as text, ``{"env": NAME}``, ``{"file": PATH}`` or a callable."""
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-# Somebody will write the secret itself where the variable's name is due, and most secrets hold a lower-case letter.
+# A user may write the secret itself in the place of the variable's name. Most secrets have a lower-case letter.
 _SURELY_A_NAME: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,63}", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _DATABASE_URL: Final = re.compile(r"[a-z][a-z0-9+]*://.*", re.ASCII)
@@ -44,7 +44,7 @@ class _Variable:
 @final
 @attrs.frozen
 class SecretSource:
-    """Where a secret comes from. It is read again by each `get`, so that a rotated one is seen.
+    """Where a secret comes from. Each `get` reads it again, so that a changed secret is seen.
 
     Make one with `of`. Pickling keeps the name of a variable or file, but only the mask of a text.
     """
@@ -54,7 +54,7 @@ class SecretSource:
     @classmethod
     @hide_arguments
     def of(cls, given: SecretShape | SecretSource, *, folder: Path | None = None) -> SecretSource:
-        """Return the source that is meant; a source comes back as it is.
+        """Return the source of a secret. A source is returned as it is.
 
         Args:
             given: the secret as text, ``{"env": NAME}``, ``{"file": PATH}``, or a callable that returns it.
@@ -109,7 +109,7 @@ class SecretSource:
         return Secret(text)
 
     def check(self) -> None:
-        """Make sure that `get` works, as far as that can be told without calling a callable.
+        """Check that `get` works, as far as that is possible without calling a callable.
 
         Raises:
             ConfigurationError: as `get`.
@@ -133,7 +133,7 @@ def secret_source(given: SecretShape | SecretSource) -> SecretSource:
 @final
 @attrs.frozen
 class DatabaseUrl:
-    """Where a database is. The URL may hold a password, so it may be given in every way that a secret is.
+    """The URL of a database. It may contain a password, so it can be given in every way that a secret can.
 
     Make one with `of`.
     """
@@ -144,7 +144,7 @@ class DatabaseUrl:
     @classmethod
     @hide_arguments
     def of(cls, given: SecretShape | SecretSource | DatabaseUrl, *, folder: Path | None = None) -> DatabaseUrl:
-        """Return the URL that is meant; one comes back as it is.
+        """Return the URL of a database. A `DatabaseUrl` is returned as it is.
 
         Args:
             given: the URL as text, or where it is to be read.
@@ -172,7 +172,7 @@ class DatabaseUrl:
         return f"{relative[1]}{self._folder}/{relative[2]}" if relative and self._folder else url
 
     def check(self) -> None:
-        """Make sure that `get` works, as far as that can be told without calling a callable.
+        """Check that `get` works, as far as that is possible without calling a callable.
 
         Raises:
             ConfigurationError: as `get`.
@@ -189,7 +189,7 @@ def _require_single_line(text: str) -> None:
     if not text:
         raise ConfigurationError("must not be empty")
     if _CONTROL.search(text):
-        # it would break an HTTP header, and the library's complaint about that quotes the header
+        # It would break an HTTP header, and the error of the HTTP library quotes the header.
         raise ConfigurationError("must be one line without control characters")
 
 
@@ -202,7 +202,7 @@ def _read(path: Path) -> str:
         reason = "not text in UTF-8"
     else:
         return text.removesuffix("\n").removesuffix("\r")
-    # the path is not quoted: it may be the secret itself, given in the wrong place
+    # The path is not quoted: it may be the secret itself in the wrong place.
     raise ConfigurationError(f"cannot be read from its file: {reason}")
 
 
@@ -216,9 +216,9 @@ def _call(function: Callable[[], str | Secret]) -> str:
     else:
         if isinstance(given, str | Secret):
             return Secret.of(given).reveal()
-        wrong = "did not return text"
-    # raised out here, so that the function's own error, whose text may hold the secret, is not a part of ours
-    raise ConfigurationError(f"cannot be had: its function {wrong}")
+        wrong = "did not return a string"
+    # Raised outside of the handler: the function's own error may contain the secret, and would be our error's context.
+    raise ConfigurationError(f"the callable that provides it {wrong}")
 
 
 _URL_TEXT: Final = re.compile(r"[!-~]+", re.ASCII)

@@ -161,7 +161,7 @@ def test_a_voucher_code_is_masked_from_here_on() -> None:
     ids=str,
 )
 def test_a_type_without_a_strict_rule_is_refused(kind: Any) -> None:
-    with pytest.raises(ConfigurationError, match="no strict rule"):
+    with pytest.raises(ConfigurationError, match="use a type that is listed"):
         read(kind, "1")
 
 

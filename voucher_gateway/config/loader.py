@@ -1,4 +1,4 @@
-"""The configuration: which accounts there are, and where the journal is.
+"""Reads the configuration: the accounts and the journal.
 
 ::
 
@@ -54,9 +54,9 @@ class AccountConfig:
     Attributes:
         name: the caller's name for it.
         provider: the provider's name.
-        code_pattern: matches the codes that may be this account's; None where any may be.
+        code_pattern: matches the codes of this account; None if any code can be.
         accept_risks: the names of risky emulations that may be used, each one of `capabilities.RISKS`.
-        former_names: the names that the account had before; None where the configuration says nothing of them.
+        former_names: the names that the account had before; None if the configuration does not list them.
         provider_type: its class.
         settings: an instance of the provider's `settings_type`.
     """
@@ -72,11 +72,11 @@ class AccountConfig:
 
 @attrs.frozen(kw_only=True)
 class Config:
-    """A configuration that was read and found to be right.
+    """A configuration without errors.
 
     Attributes:
         journal: the journal's database URL; None for no journal. It may hold a password and is kept out of repr.
-        journal_keys: the journal's secret keys by id, the newest last; empty for the usual ones.
+        journal_keys: the journal's secret keys by id, the newest last; empty for the default key file.
         accounts: the accounts by name, in the order of the file.
     """
 
@@ -94,9 +94,9 @@ def default_config_path() -> Path:
 def load_config(source: str | os.PathLike[str] | Mapping[str, Any]) -> Config:
     """Read a configuration from a TOML file, or from a dict of the same shape.
 
-    Secrets are made sure to be there, but callables, which only a dict can hold, are not called. Relative paths of
-    secrets and of an SQLite journal begin at the folder of the file, so that they do not depend on where a program
-    is started; those of a dict at the working directory.
+    Checks that secrets exist, but calls no callables, which only a dict can hold. Relative paths of secrets and of an
+    SQLite journal begin at the folder of the file, so that they do not depend on where a program is started. Those of
+    a dict begin at the working directory.
 
     Args:
         source: the file's path, or the dict.
@@ -123,12 +123,12 @@ def _parse_toml(path: Path) -> dict[str, Any]:
         problem = "is nested too deeply"
     except ValueError:
         problem = "holds a number or path that is out of range"
-    # raised out here, because the parser's error can hold the whole text of the file
+    # Raised outside of the handlers, because the parser's error can hold the whole text of the file.
     raise ConfigurationError(f"{path}: {problem}")
 
 
 def _safe_parser_message(error: str) -> str:
-    """Keep the parser's sentence only where it quotes nothing of the file, and where it stumbled in any case."""
+    """Return the parser's message without its quotes of the file. The position always stays."""
     sentence, _, place = error.rpartition(" (at ")
     return f"{sentence if _PLAIN_WORDS.fullmatch(sentence) else 'syntax error'} (at {place}"
 
@@ -192,7 +192,7 @@ def _account(name: Any, table: Any, problems: ConfigProblems, folder: Path | Non
     provider_type = _provider_type(table, problems, where)
     if provider_type is None:
         for key in table:
-            # without the provider its keys are not known, but a slip in one of ours is worth saying
+            # Without the provider its keys are not known, but a misspelt key of ours can be reported.
             if key not in _COMMON_KEYS and (meant := did_you_mean(key, _COMMON_KEYS)) and "provider" not in table:
                 problems.add((*where, key), f"is not a key of an account{meant}")
         return None
@@ -219,7 +219,7 @@ def _provider_type(table: Mapping[str, Any], problems: ConfigProblems, where: Wh
         if isinstance(provider, str) and provider in names:
             provider_type = registry.load(provider, everything)
         elif isinstance(provider, str) or "provider" not in table:
-            rule = "is missing" if provider is None else f"is no installed provider{did_you_mean(provider, names)}"
+            rule = "is missing" if provider is None else f"is not an installed provider{did_you_mean(provider, names)}"
             problems.add(where, f"{rule}; installed: {', '.join(names) or 'none'}")
         else:
             problems.add(where, f"must be a string, not {toml_type_name(provider)}")
@@ -239,7 +239,7 @@ def _code_pattern(given: Any, problems: ConfigProblems, where: Where) -> re.Patt
             place = "" if error.pos is None else f" (error at character {error.pos + 1})"
             problems.add(where, f"must be a regular expression{place}")
         except (OverflowError, RecursionError):
-            problems.add(where, "must be a regular expression of sane size")
+            problems.add(where, "must be a smaller regular expression")
     return None
 
 
@@ -250,7 +250,7 @@ def _accept_risks(given: Any, problems: ConfigProblems, where: Where) -> frozens
         return frozenset()
     for risk in given:
         if not isinstance(risk, str):
-            problems.add(where, f"must hold names, not {toml_type_name(risk)}")
+            problems.add(where, f"must be an array of strings, and has {toml_type_name(risk)}")
         elif risk not in RISKS:
             known = ", ".join(sorted(RISKS))
             problems.add(where, f"holds an unknown name{did_you_mean(risk, RISKS)}; known: {known}")
@@ -269,13 +269,13 @@ def _former_names(given: Any, problems: ConfigProblems, where: Where) -> tuple[s
 
 
 def _check_former_names(accounts: Mapping[str, AccountConfig], problems: ConfigProblems) -> None:
-    """Make sure that a former name belongs to one account only, and is not an account any more."""
+    """Check that a former name belongs to one account only, and is not the name of an account now."""
     taken: dict[str, str] = {}
     for account in accounts.values():
         for former in account.former_names or ():
             where = ("accounts", account.name, "former_names")
             if former in accounts:
-                problems.add(where, f"holds {former}, which is still an account of this configuration")
+                problems.add(where, f"has {former}, which is still an account of this configuration")
             elif former in taken:
-                problems.add(where, f"holds {former}, which is a former name of {taken[former]} too")
+                problems.add(where, f"has {former}, which is also a former name of {taken[former]}")
             taken[former] = account.name

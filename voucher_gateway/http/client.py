@@ -75,7 +75,7 @@ class AmbiguousReply(Exception):
 
 
 class HttpClient:
-    """One account's connection to its vendor, for all threads. A forked child gets connections of its own.
+    """One account's connection to its vendor, for all threads. A forked child makes its own connections.
 
     Args:
         account: the account's name, for messages.

@@ -1,7 +1,7 @@
 """URLs of requests for logs and traces: with the template of the path, and without the query.
 
 Libraries that record all HTTP of a process (Sentry, OpenTelemetry) record URLs, and a vendor's URL may contain a code.
-The URLs from here consist of base URLs and templates only, so no rule must tell a code from an id.
+The URLs from here consist of base URLs and templates only, so no rule is needed that distinguishes a code from an id.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def scrub_url(url: str) -> str:
 def scrub_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the attributes of a span, or the data of a breadcrumb, as a trace may show them.
 
-    Where they tell of a request to the host of an account, the URL is replaced as by `scrub_url`, and so are its path,
+    If they describe a request to the host of an account, the URL is replaced as by `scrub_url`, and so are its path,
     query and fragment under the names that OpenTelemetry and Sentry have for them. All else comes back as it is.
     """
     scrubbed = dict(attributes)

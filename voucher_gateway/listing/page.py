@@ -45,11 +45,13 @@ class Page(Generic[T]):
         if self.overlap < 0:
             wrong.append("overlap")
         if wrong:
-            raise MalformedResponse("the vendor's count of pages makes no sense", problems=tuple(wrong))
+            raise MalformedResponse(
+                "the vendor's counts of pages and entries must not be negative", problems=tuple(wrong)
+            )
 
     @property
     def end(self) -> int | None:
-        """The index after the last page, as this page tells it: the larger where `pages` and `total` disagree."""
+        """The index after the last page, by this page: the larger one if `pages` and `total` disagree."""
         bounds = [] if self.pages is None else [self.pages]
         if self.total is not None:
             bounds.append(max(-(-(self.total - self.overlap) // self.size), min(self.total, 1)))
@@ -67,8 +69,8 @@ class ListingReport:
         pages: pages read.
         finished: whether the vendor's list was read to its end; a limit, an error or `close` leaves it False.
         consistent: False when something contradicts that every entry was seen once: the total or the page size
-            changed meanwhile, entries came twice or moved between two pages, or the counts do not add up. True when
-            the vendor's total agrees.
+            changed during the reading, entries came twice or moved between two pages, or the counts do not add up.
+            True when the vendor's total agrees.
             None until the listing is finished, and for a vendor without a total, where nothing can prove it.
         problems: what contradicts it, a sentence each.
     """

@@ -9,7 +9,7 @@ from voucher_gateway.models.voucher import RawObject, Voucher
 
 @attrs.frozen(kw_only=True)
 class Seller:
-    """Who sold a voucher. What the vendor did not say is None.
+    """Who sold a voucher. A field that the vendor does not show is None.
 
     Attributes:
         name: the seller's name.
@@ -36,7 +36,7 @@ class Seller:
 
 @attrs.frozen(kw_only=True)
 class Branding:
-    """The seller's logos, as URLs, and colours. What the vendor did not say is None.
+    """The seller's logos, as URLs, and colours. A field that the vendor does not show is None.
 
     Attributes:
         customized: whether the seller has its own branding.
@@ -70,8 +70,8 @@ class FooterColumn:
     """One column at the foot of a printed page.
 
     Attributes:
-        text: what stands in it.
-        active: whether it is to be shown.
+        text: its text.
+        active: whether to show it.
     """
 
     text: str | None = None
@@ -80,7 +80,7 @@ class FooterColumn:
 
 @attrs.frozen(kw_only=True)
 class DocumentLayout:
-    """How the seller's printed pages look. What the vendor did not say is None.
+    """How the seller's printed pages look. A field that the vendor does not show is None.
 
     Attributes:
         image: the URL of the picture on it.

@@ -49,7 +49,7 @@ def is_visible(text: str) -> bool:
 
 
 def require_name(name: str, field: str) -> None:
-    """Make sure that a text can be a reference or an order.
+    """Check that a text can be a reference or an order.
 
     Args:
         name: the text.
@@ -96,7 +96,7 @@ _TEXT: Final = attrs.validators.optional(attrs.validators.instance_of(str))
 @hide_init_arguments
 @attrs.frozen(kw_only=True)
 class NewVoucher:
-    """A voucher to be issued. What is None is left to the vendor; what a vendor cannot keep is an error, never dropped.
+    """A voucher to issue. The vendor decides what is None. A field that the vendor cannot store is an error.
 
     Attributes:
         initial: the value.
@@ -148,7 +148,7 @@ def _aware_or_kept(instant: datetime | _Keep | None) -> datetime | _Keep | None:
 
 @attrs.frozen(kw_only=True)
 class VoucherChanges:
-    """What to change of a voucher; everything else stays as it is.
+    """The changes to a voucher; everything else stays as it is.
 
     Attributes:
         sku: the article.
@@ -187,11 +187,11 @@ class VoucherQuery:
         valid_until_to: valid until this instant at the latest.
         sku: this article.
         batch: this campaign or group.
-        has_value: True for those with value left, False for those used up.
+        has_value: True for those with remaining value, False for those without.
         native: the vendor's own filters, by the vendor's names. The provider checks the values.
         newest_first: the order by creation; None takes the order that pages most safely.
-        limit: at most so many vouchers.
-        resume: the `resume_token` of an earlier listing of the same query, to go on where that one stopped.
+        limit: the highest number of vouchers.
+        resume: the `resume_token` of an earlier listing of the same query, to continue where that one stopped.
     """
 
     code: Code | None = attrs.field(default=None, converter=_code)
@@ -211,7 +211,7 @@ class VoucherQuery:
     @limit.validator
     def _positive_limit(self, _: object, value: object) -> None:
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise InvalidRequest("limit must be a whole number above zero", field="limit", rule="at least 1")
+            raise InvalidRequest("limit must be an integer above zero", field="limit", rule="at least 1")
 
     def common(self) -> dict[str, Any]:
         """Return the common filters that are set, by name."""
@@ -221,10 +221,10 @@ class VoucherQuery:
         return {name: value for name, value in values.items() if value is not None}
 
     def fingerprint(self, *fields: str) -> str:
-        """Return a short text that differs between queries, for telling apart whose resume token one is.
+        """Return a short text that differs between queries, so that a resume token fits only its own query.
 
         Args:
-            *fields: what else makes the listing another: the account, the host, the page size.
+            *fields: other data that the listing depends on: the account, the host, the page size.
         """
         common = {k: v.reveal() if isinstance(v, Code) else str(v) for k, v in self.common().items()}
         native = [(name, self.native[name]) for name in sorted(self.native)]

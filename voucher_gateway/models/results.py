@@ -1,4 +1,4 @@
-"""What calls return, and what a vendor records of a voucher's past."""
+"""The results of calls, and a voucher's history."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ V = TypeVar("V", bound="ValueResult")
 
 @attrs.frozen(kw_only=True)
 class Balance:
-    """What a voucher is worth now.
+    """The present value of a voucher.
 
     Attributes:
         account: the account's name.
         voucher_id: the vendor's id.
         remaining: the value that is left.
         valid_until: the end of validity, if there is one.
-        status: active or not, where the vendor tells it.
+        status: active or not, if the vendor shows it.
     """
 
     account: str
@@ -35,7 +35,7 @@ class Balance:
 
 @attrs.frozen(kw_only=True)
 class ValueResult:
-    """What a call that moved or reserved value returns.
+    """The result of a call that moved or reserved value.
 
     Attributes:
         account: the account's name.
@@ -44,7 +44,7 @@ class ValueResult:
         money: the amount that the vendor moved or reserved.
         reference: the reference of the call.
         order: the shop's order number.
-        login: the vendor-side login that made it, where the vendor tells it.
+        login: the vendor-side login that made it, if the vendor shows it.
         created_at: when, in UTC.
         raw: the vendor's own object.
         replayed: whether the journal returned this from an earlier call, without asking the vendor.
@@ -70,7 +70,7 @@ class Reservation(ValueResult):
 
     Attributes:
         valid_until: when it ends by itself, by the vendor's clock.
-        taxable: the tax flag of the voucher, where the vendor told it; passed on and not interpreted.
+        taxable: the tax flag of the voucher, if the vendor shows it; passed on and not interpreted.
         tax_rate: the tax rate of the voucher in percent, in the vendor's words.
     """
 
@@ -87,8 +87,8 @@ class Redemption(ValueResult):
 
     Attributes:
         reservation_id: the reservation that it captured, if any.
-        remaining: what is left on the voucher, where the vendor told it.
-        taxable: the tax flag of the voucher, where the vendor told it; passed on and not interpreted.
+        remaining: what is left on the voucher, if the vendor shows it.
+        taxable: the tax flag of the voucher, if the vendor shows it; passed on and not interpreted.
         tax_rate: the tax rate of the voucher in percent, in the vendor's words.
     """
 
@@ -106,7 +106,7 @@ class Refund(ValueResult):
 
     Attributes:
         redemption_id: the redemption that was given back.
-        remaining: what is on the voucher now, where the vendor told it.
+        remaining: what is on the voucher now, if the vendor shows it.
     """
 
     redemption_id: str | None = None
@@ -115,11 +115,11 @@ class Refund(ValueResult):
 
 @attrs.frozen(kw_only=True)
 class RefundLimit:
-    """What limits the refunds of one redemption.
+    """The limit of the refunds of one redemption.
 
     Attributes:
         account: the account that redeemed.
-        redemption: the redemption, as the caller has it. An amount that the journal recorded counts instead of its own.
+        redemption: the redemption, as the caller has it. If the journal recorded another amount, that one counts.
         vendor: the provider's name and host of that account; None if the account is not configured.
     """
 
@@ -135,7 +135,7 @@ class TopUp(ValueResult):
     It has the attributes of `ValueResult` and this:
 
     Attributes:
-        remaining: what is on the voucher now, where the vendor told it.
+        remaining: what is on the voucher now, if the vendor shows it.
     """
 
     remaining: Money | None = None
@@ -155,7 +155,7 @@ def convert_result(result: ValueResult, kind: type[V], **fields: Any) -> V:
 
 @attrs.frozen(kw_only=True)
 class Release:
-    """What became of a reservation that was given up.
+    """The result of the end of a reservation.
 
     Attributes:
         account: the account's name.

@@ -91,12 +91,12 @@ class Links(Mapping[str, str]):
 
 
 def as_links(ids: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the ids as `Links`; what are links already is returned as it is."""
+    """Return the ids as `Links`; `Links` are returned as they are."""
     return ids if type(ids) is Links else Links(ids)
 
 
 NO_LINKS: Final = Links({})
-"""Of a voucher that the vendor ties to nothing."""
+"""The links of a voucher that belongs to nothing else at the vendor."""
 
 
 RawObject = Mapping[str, Any]
@@ -180,7 +180,7 @@ class Validity:
 
 @attrs.frozen(kw_only=True)
 class Voucher:
-    """One voucher as an account sees it. What the vendor did not say is None.
+    """One voucher as an account sees it. A field that the vendor does not show is None.
 
     Attributes:
         account: the account's name in the config.
@@ -189,9 +189,9 @@ class Voucher:
         pin: the covered second secret of a printed card.
         initial: the face value (JTL: amount).
         remaining: what is left of it (JTL: remaining_amount; ticketing: balance).
-        status: active or not; None where the vendor has no such thing.
+        status: active or not; None if the vendor has no status.
         medium: digital or print (JTL: type).
-        valid_until: the end of validity, in UTC; None for never, not yet known or not said.
+        valid_until: the end of validity, in UTC; None for never, not yet known or not shown.
         validity: the validity that activation will start, where it is relative.
         taxable: the vendor's flag, carried and not interpreted.
         tax_rate: the vendor's text, in percent.
@@ -200,14 +200,14 @@ class Voucher:
         order: the order it was sold with.
         metadata: the shop's own data, where it is JSON; anything else stays in ``raw``.
         login: the vendor-side login that issued it (JTL: client_id).
-        origin: how it came to be, in the vendor's word.
+        origin: how it was created, in the vendor's word.
         links: the vendor's ids of what it belongs to or came from, by names that the page of the provider lists, such
             as ``customer_id``. The mapping cannot be changed.
         created_at: in UTC.
         updated_at: in UTC.
         deletable: whether the vendor would delete it now.
         raw: the vendor's own object.
-        replayed: whether the journal told this from an earlier call, without asking the vendor.
+        replayed: whether the journal returned this from an earlier call, without asking the vendor.
         unread: the fields that are None although the vendor has a value, because it is not a value of this interface.
     """
 

@@ -60,7 +60,7 @@ class SharedConnection:
         engine: the file.
         safe_url: its URL, for messages.
         file: the file. Each transaction checks that it is still in its place.
-        check_locks: raises `DatabaseUnavailable` if locks have no meaning any more. Each write calls it.
+        check_locks: raises `DatabaseUnavailable` if the lock file was replaced. Each write calls it.
 
     Attributes:
         path: the file.

@@ -233,7 +233,7 @@ def normalize(url: str, subject: str) -> sa.URL:
         subject: names it in messages.
 
     Raises:
-        ConfigurationError: if nothing can be kept there.
+        ConfigurationError: if it is not a URL of a database that keeps data.
     """
     try:
         parsed = make_url(url)
@@ -242,7 +242,7 @@ def normalize(url: str, subject: str) -> sa.URL:
         raise ConfigurationError(f"{subject} must be a database URL, such as sqlite:///voucher-gateway.db") from None
     if backend == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
-            raise ConfigurationError(f"{subject} must be a file: what is only in memory is lost when it is needed")
+            raise ConfigurationError(f"{subject} must be a file: a database in memory is lost when the process ends")
         if parsed.database.startswith("file:"):
             raise ConfigurationError(f"{subject} must name an SQLite file by its path, not by a file: URI")
         # One file has one name from here on: the locks and the key beside it go by that name, and a process may
@@ -258,7 +258,7 @@ def normalize(url: str, subject: str) -> sa.URL:
 
 
 def safe_text(url: sa.URL) -> str:
-    """Return what names the database in messages: host, port and database. All else may hold a secret."""
+    """Return the URL for messages: host, port and database. The other parts may hold a secret."""
     place = {name: url.query[name] for name in _PLACE if name in url.query}
     return sa.URL.create(
         url.drivername, host=url.host, port=url.port, database=url.database, query=place

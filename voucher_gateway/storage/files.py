@@ -36,7 +36,7 @@ def make_private(path: str | os.PathLike[str]) -> bool:
 
 
 def mode_warning(path: str | os.PathLike[str]) -> str | None:
-    """Return what is wrong with the mode of a database's file, for people; None if only its owner may use it."""
+    """Return a warning about the mode of a database's file; None if only its owner may use it."""
     try:
         mode = os.stat(path).st_mode & 0o777
     except OSError:
@@ -101,7 +101,7 @@ class DatabaseFile:
             )
 
     def forget_logs(self) -> None:
-        """Forget the log of a connection that is closed: whoever closes last deletes it."""
+        """Forget the log of a closed connection. The process that closes the last connection deletes it."""
         self._logs.clear()
 
     def logs_must_be_in_place(self) -> None:
@@ -146,8 +146,9 @@ def _require_single_name(path: str, status: os.stat_result) -> None:
 
 
 def _identity(path: str) -> _Identity | None:
-    """Return what tells a file from others. A symbolic link is another file, even if it leads to the same one.
+    """Return the device and inode of a file; None if it cannot be read.
 
+    A symbolic link is another file, even if it leads to the same one.
     Whoever opens the database through the link writes the log beside the file that the link leads to.
     """
     try:

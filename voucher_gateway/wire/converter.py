@@ -8,14 +8,14 @@ type in a wire class                       takes
 ========================================== ==========================================================
 ``str``, ``int``, ``bool``                 exactly that; a bool is not an int
 ``Decimal``                                a number, with a point or without
-``Annotated[Decimal, format]``             whatever the `AmountFormat` parses
+``Annotated[Decimal, format]``             what the `AmountFormat` parses
 ``datetime``                               an RFC 3339 timestamp; becomes UTC
 ``Currency``                               an active ISO 4217 code
 ``Code``, ``Pin``, ``Secret``              text, masked from here on
 an ``Enum``                                a value of a member; others become UNKNOWN if there is one
 ``X | None``                               null, too
 ``list[X]``, a class of attrs              an array, an object; names that the class lacks are ignored
-``Mapping[str, Any]``, ``Any``             any object, anything: as it came
+``Mapping[str, Any]``, ``Any``             any object, any value, unchanged
 ========================================== ==========================================================
 
 Reading, a field without a default must be there; a default lets it be missing, and only ``X | None`` lets it be null.
@@ -147,7 +147,9 @@ def _camel(name: str) -> str:
 
 
 def _refuse(kind: Any) -> NoReturn:
-    raise ConfigurationError(f"a wire class has a field of type {kind}, for which there is no strict rule")
+    raise ConfigurationError(
+        f"a wire class has a field of type {kind}: use a type that is listed in the table of this module"
+    )
 
 
 def _refuse_value(_: Any, kind: Any) -> NoReturn:
