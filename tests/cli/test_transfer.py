@@ -247,7 +247,7 @@ def test_what_came_to_a_file_after_its_import_is_named_and_has_the_exit_code_of_
     assert ran.code == 5
     assert "2 changes at" in ran.out
     assert "line:3   ••••03  it was planned with another code" in ran.out
-    assert "line:4   ••••04  it was not there when the plan was made" in ran.out
+    assert "line:4   ••••04  it did not exist when the plan was made" in ran.out
     assert "Import them from a file that has nothing else." in ran.err
     told = run("--json", "import", "events", "in.csv").objects[-1]
     assert (told["resumed"], [one["source_id"] for one in told["since"]]) == (True, ["line:3", "line:4"])

@@ -75,7 +75,7 @@ def test_a_voucher_that_is_used_at_the_target_before_its_move_is_written_down_ha
     pair.gateway.redeem("target", FIRST, Money("1.00", "EUR"), reference="there")
     report = pair.run()
     assert report.counts == {RowState.MOVED: 2}
-    assert [one.reason for one in report.noted] == ["it was used at the target before the move was complete"]
+    assert [one.reason for one in report.noted] == ["it was used at the target before the end of the move"]
     pair.gateway.refund("source", redemption, reference="return")
     assert str(Ledger(pair.target).entry(code=FIRST)["remaining"]) == "9.53"
     assert FIRST not in SpendableValues.of(pair).source

@@ -44,7 +44,7 @@ def test_a_dry_run_tells_what_has_changed_and_which_codes_are_taken(pair: Vendor
     noted = {one.source_id: (one.state, one.reason) for one in pair.run(dry_run=True).noted}
     assert noted[second[0]] == (RowState.CHANGED, "it is inactive, not active")
     assert noted[second[1]][0] is RowState.REFUSED
-    assert noted[second[1]][1].startswith("the target has a voucher with its code already")
+    assert noted[second[1]][1].startswith("the target already has a voucher with its code")
 
 
 def broken_off(pair: VendorPair, monkeypatch: pytest.MonkeyPatch) -> Mapping[RowState, int]:
@@ -82,7 +82,7 @@ def test_what_somebody_has_thawed_since_has_changed(pair: VendorPair, monkeypatc
     pair.gateway.provider("source").activate(planned.source_id, reference="by-hand")
     (noted,) = pair.run(dry_run=True).noted
     assert (noted.source_id, noted.state) == (planned.source_id, RowState.CHANGED)
-    assert noted.reason.startswith("it was frozen, and has been activated by hand since")
+    assert noted.reason.startswith("it was frozen, and was activated by hand after that")
 
 
 @pytest.mark.parametrize("at", range(5, 60, 11))
@@ -142,4 +142,4 @@ def test_what_was_used_at_the_target_before_the_break_was_over_is_told(make_pair
     told = pair.run(dry_run=True)
     assert told.counts == pair.run().counts == {RowState.MOVED: 2}
     (noted,) = told.noted
-    assert noted.reason == "it was used at the target before the move was complete"
+    assert noted.reason == "it was used at the target before the end of the move"

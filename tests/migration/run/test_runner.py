@@ -139,7 +139,7 @@ def test_a_code_that_is_taken_meanwhile_is_refused_and_the_source_thawed(pair: V
     report = pair.run()
     (noted,) = [one for one in report.noted if one.state is RowState.REFUSED]
     assert noted.source_id == source_id
-    assert noted.reason.startswith("the target has a voucher with its code already")
+    assert noted.reason.startswith("the target already has a voucher with its code")
     assert SpendableValues.of(pair).source[code] == (value.amount, value.currency)
     assert pair.gateway.find_moved("source", source_id) is None
     assert pair.run().counts == {}  # it stays refused
@@ -154,7 +154,7 @@ def test_a_held_voucher_is_left_alone(pair: VendorPair) -> None:
     report = pair.run()
     (noted,) = report.noted
     assert (noted.source_id, noted.state) == (source_id, RowState.CHANGED)
-    assert noted.reason.startswith("a reservation of ours is held on it")
+    assert noted.reason.startswith("the journal has a reservation on it")
     assert pair.gateway.capture("source", held, reference="checkout").money == Money("0.01", value.currency)
 
 

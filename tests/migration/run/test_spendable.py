@@ -66,7 +66,7 @@ def test_a_voucher_without_end_that_is_over_at_the_target_is_not_proved(make_pai
     end_by_hand(pair, "target", at_target(pair, planned), _OVER)
     found = verify_plan(pair.gateway, pair.path)
     assert [one.kind for one in found.differences] == [DifferenceKind.EXPIRY, DifferenceKind.TOTAL]
-    assert "was to have no end" in found.differences[0].explanation
+    assert "should have no end" in found.differences[0].explanation
     assert found.totals["EUR"].left == Money("10.53", "EUR")  # of two vouchers only the other one
 
 
@@ -142,7 +142,7 @@ def test_value_that_reached_an_expired_source_is_a_difference(make_pair: Callabl
     add_by_hand(pair, "source", first_carried(pair).source_id, "3.00")
     (found,) = verify_plan(pair.gateway, pair.path).differences
     assert found.kind is DifferenceKind.SOURCE
-    assert found.explanation == "it has 13.53 EUR at the source, where it should rest with 10.53 EUR"
+    assert found.explanation == "it has 13.53 EUR at the source, and should have 10.53 EUR"
 
 
 def test_value_that_reached_an_emptied_source_is_a_difference(make_pair: Callable[..., VendorPair]) -> None:
@@ -153,7 +153,7 @@ def test_value_that_reached_an_emptied_source_is_a_difference(make_pair: Callabl
     vendor.deactivate(id, reference="by-hand")
     (found,) = verify_plan(pair.gateway, pair.path).differences
     assert found.kind is DifferenceKind.SOURCE
-    assert found.explanation == "it has 3.00 EUR at the source, where it should rest with 0.00 EUR"
+    assert found.explanation == "it has 3.00 EUR at the source, and should have 0.00 EUR"
 
 
 # --- after a rollback ---
@@ -264,4 +264,4 @@ def test_without_codes_to_read_it_is_not_claimed_that_a_voucher_is_not_there(unr
             for one in verify_plan(unreadable.gateway, unreadable.path).differences
             if one.kind is DifferenceKind.LOST
         )
-        assert lost.explanation.startswith("the target shows no codes to find it by")
+        assert lost.explanation.startswith("the target does not show codes")

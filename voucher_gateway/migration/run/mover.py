@@ -1,9 +1,9 @@
 """Moves one voucher.
 
-Each step is an operation of the journal. Its reference is made of the plan, the voucher and the step, so however often
-a worker is killed and the move started again, the step happens once, and a step that has succeeded is replayed. If a
-step is refused before the voucher is spendable at the target, everything is undone. If an outcome is unknown,
-everything stays as it is, and the next run resolves it.
+Each step is an operation of the journal. Its reference consists of the plan, the voucher and the step. A worker may be
+killed and the move started again several times: each step happens once, and a step that has succeeded is replayed. If a
+step is refused before the voucher is spendable at the target, all steps are undone. If an outcome is unknown, nothing
+more is changed, and the next run resolves it.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ from voucher_gateway.models.requests import NewVoucher, VoucherChanges
 from voucher_gateway.models.voucher import Status, Voucher
 
 RETIRING: Final = (Operation.REDEEM, Operation.UPDATE, Operation.DELETE)
-"""The operations that retire a voucher at the source; which one is decided by the plan."""
+"""The operations that retire a voucher at the source. The plan chooses one of them."""
 
 _REFUSALS: Final = (Declined, InvalidRequest, UnsupportedOperation, MalformedResponse, ReferenceConflict)
 _UNKNOWN: Final = (OutcomeUnknown, ConcurrentModification)
 _LATER: Final = (NotExecuted, OperationInProgress)
-CODE_TAKEN: Final = "the target has a voucher with its code already"
-_NOT_UNDONE: Final = "; not all of it could be undone: "
+CODE_TAKEN: Final = "the target already has a voucher with its code"
+_NOT_UNDONE: Final = "; not all steps could be undone: "
 
 
 class TargetDiffers(Exception):
-    """The voucher at the target is not what was asked for; the text says in what, for people."""
+    """The voucher at the target differs from the request. The text says how, for people."""
 
 
 class VoucherMover:
     """The move of one voucher by one worker.
 
     Args:
-        context: what the moves of the plan have in common.
-        state: where the begin of an undo is written.
+        context: what all moves of the plan share.
+        state: the state of the plan; the begin of an undo is written there.
         row: the voucher, as it was claimed.
     """
 
@@ -81,7 +81,7 @@ class VoucherMover:
     def run(self) -> MoveResult:
         """Move the voucher, or continue a move that was interrupted, and return the result."""
         row = self._row
-        if row.undo_target_state is not None:  # the worker died while it was undoing the move
+        if row.undo_target_state is not None:  # the worker died during the undo
             return self.undo(row.undo_target_state, row.reason.partition(_NOT_UNDONE)[0])
         try:
             return self._run_steps()
@@ -124,7 +124,7 @@ class VoucherMover:
     # --- forward ---
 
     def _freeze(self) -> None:
-        """Deactivate the source. Its status is checked before: a voucher that others have deactivated stays so."""
+        """Deactivate the source voucher. Check its status before: one that others deactivated stays inactive."""
         if self._planned.status is Status.INACTIVE:
             return
         context, id = self._context, self._planned.source_id
@@ -137,14 +137,14 @@ class VoucherMover:
             kwargs = context.call_kwargs(self._row, FREEZE)
             context.retry_while_safe(context.gateway.deactivate, context.source, id, **kwargs)
         except VoucherNotFound:
-            raise SourceChanged("it is not there any more") from None
+            raise SourceChanged("the source does not have it any more") from None
         self._frozen = True
 
     def _reread_source(self) -> None:
-        """Read the source and check that it is what was planned, unless it has begun to be retired.
+        """Read the source voucher and check that it is as planned, unless its retirement has begun.
 
-        After an interruption the journal may say that the voucher was created already. The source is read all the same:
-        it could have been spent since then, if it was activated by hand.
+        After an interruption the journal may say that the target voucher was created. The source voucher is read
+        anyway: it may have been activated by hand and spent since then.
         """
         context = self._context
         if self._row.attempts > 1:
@@ -165,7 +165,7 @@ class VoucherMover:
         try:
             return self._context.read(self._context.source, self._planned.source_id)
         except VoucherNotFound:
-            raise SourceChanged("it is not there any more") from None
+            raise SourceChanged("the source does not have it any more") from None
 
     def _create(self) -> None:
         """Issue the voucher at the target, unless it was issued before an interruption."""
@@ -179,7 +179,7 @@ class VoucherMover:
             return
         self._target_id = created.id
         if later and created.status is Status.ACTIVE and not self._frozen and not context.leaves_source:
-            raise TargetDiffers("the target made it spendable at once, though it was to be inactive at first")
+            raise TargetDiffers("the target made it spendable, although it was issued as inactive")
 
     def _issue(self, new: NewVoucher) -> Voucher | None:
         """Issue a voucher at the target and return it; None if it is only predicted."""
@@ -191,7 +191,7 @@ class VoucherMover:
             raise TargetDiffers(CODE_TAKEN) from None
 
     def _confirm(self) -> None:
-        """Read the voucher at the target and check that it is what was asked for."""
+        """Read the voucher at the target and compare it with the request."""
         if self._target_id is None:
             return  # it is only predicted
         voucher = self._read_target_voucher(self._target_id)
@@ -200,11 +200,11 @@ class VoucherMover:
         if differences:
             raise TargetDiffers(f"at the target it has {' and '.join(differences)}")
         if used:
-            self._remark = "it was used at the target before the move was complete"
+            self._remark = "it was used at the target before the end of the move"
         self._record_expiry_drift(voucher)
 
     def _was_used(self, voucher: Voucher) -> bool:
-        """Return whether its value differs because it could be spent at the target before an interruption."""
+        """Return whether its value may differ because it was spendable at the target before an interruption."""
         value = self._row.value
         if not self._created_earlier or (voucher.initial == value and voucher.remaining in (None, value)):
             return False
@@ -213,7 +213,7 @@ class VoucherMover:
         return not later or context.may_have_run(context.target, Operation.ACTIVATE, self._row, ACTIVATE)
 
     def _read_target_voucher(self, id: str) -> Voucher:
-        """Read the voucher at the target. It was issued there, so if it is missing that can only be a delay."""
+        """Read the voucher at the target. It was issued there, so a missing voucher is only delayed."""
         context = self._context
         readable = context.target_can.codes.readable
         try:
@@ -240,7 +240,7 @@ class VoucherMover:
             self._drift_s = (after - before) // timedelta(seconds=1)
 
     def _retire(self) -> None:
-        """Make the source voucher unspendable for good. A frozen one is so already, whatever else is refused."""
+        """Make the source voucher permanently unspendable. If it is frozen, it may stay frozen after a refusal."""
         try:
             self._retire_by(self._context.header.retire)
         except (*_REFUSALS, AccessDenied) as error:
@@ -275,29 +275,27 @@ class VoucherMover:
         context.retry_while_safe(context.gateway.redeem, context.source, code, money, pin, **kwargs)
 
     def _require_unspent_source(self) -> None:
-        """Check that nothing was spent at the source between its reading and its end."""
+        """Check that nothing was spent at the source between the reading and the retirement."""
         if self._frozen:
             return
         left = self._read_source().remaining
         if left != self._row.value:
-            raise SourceChanged(
-                f"it had {left} when it was to be retired, not {self._row.value}: it was used during the move"
-            )
+            raise SourceChanged(f"it had {left} at its retirement, not {self._row.value}: it was used during the move")
 
     # --- back ---
 
     def undo(self, target_state: RowState, reason: str, *, cause: VoucherGatewayError | None = None) -> MoveResult:
-        """Undo what was done, so that the voucher is spendable at the source alone, and return the result.
+        """Undo all steps, so that the voucher is spendable at the source only, and return the result.
 
         Args:
-            target_state: the state of the voucher once everything is undone.
-            reason: why it is undone.
-            cause: the error that may concern other vouchers as well.
+            target_state: the state of the voucher after the undo.
+            reason: why the move is undone.
+            cause: an error that may concern other vouchers as well.
         """
         begun = False
         try:
             if self._may_have_changed_anything():
-                # While one of these is unknown nothing is undone: the next run continues.
+                # If the outcome of a step is unknown, nothing is undone. The next run continues.
                 target_id = self._undo.target_voucher_id(self._row)
                 self._undo.check_source(self._row)
                 if target_id is not None and self._row.undo_target_state is None:
@@ -313,7 +311,7 @@ class VoucherMover:
         except VoucherGatewayError as error:
             problem = _error_text(error)
         else:
-            restart = target_state is RowState.PLANNED  # the login was refused, not the voucher
+            restart = target_state is RowState.PLANNED  # the login was refused and not the voucher
             return MoveResult(row=self._row, state=target_state, reason=reason, restart=restart, error=cause)
         return self.result(
             RowState.IN_DOUBT,
@@ -323,7 +321,7 @@ class VoucherMover:
         )
 
     def _undo_steps(self) -> str:
-        """Undo everything, and return what is worth telling of that."""
+        """Undo all steps, and return a remark for the report; empty for none."""
         target_id = self._undo.target_voucher_id(self._row)
         if target_id is not None:
             self._undo.withdraw_from_target(self._row, target_id)
@@ -338,7 +336,7 @@ class VoucherMover:
         )
 
     def _differences(self, voucher: Voucher, *, used: bool) -> list[str]:
-        """Return in what the voucher at the target differs from what was asked for."""
+        """Return how the voucher at the target differs from the request."""
         destination = self._planned.destination
         assert destination is not None
         differences = []

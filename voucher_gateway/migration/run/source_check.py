@@ -1,4 +1,4 @@
-"""Checks that a voucher is still what was planned, and that no operation of ours is under way on it."""
+"""Checks that a source voucher is still as planned, and that no operation of the journal may still change it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from voucher_gateway.models.voucher import Status, Voucher
 
 
 class SourceChanged(Exception):
-    """The voucher is no longer what was planned; the text says how it differs, for people."""
+    """The voucher is not as planned any more. The text says how it differs, for people."""
 
 
 class SourceCheck:
-    """Compares vouchers of the source with their plan."""
+    """Compares source vouchers with their plan."""
 
     def __init__(self, context: MigrationContext) -> None:
         self._context = context
@@ -22,12 +22,12 @@ class SourceCheck:
         self._holds = context.source_can.reservations is not None
 
     def require_as_planned(self, seen: VoucherReading, planned: PlannedVoucher, *, frozen: bool) -> None:
-        """Check that a voucher is what was planned.
+        """Check that a voucher is as planned.
 
         Args:
             seen: the voucher as it was just read.
-            planned: what the plan says.
-            frozen: whether we deactivated it before it was read.
+            planned: the planned voucher.
+            frozen: whether the move deactivated it before it was read.
 
         Raises:
             SourceChanged: if it is not.
@@ -38,19 +38,19 @@ class SourceCheck:
             self._check_journal(seen, planned)
 
     def require_no_open_operations(self, planned: PlannedVoucher) -> None:
-        """Check, before a voucher is read, that no operation of ours may still change it.
+        """Check, before a voucher is read, that no operation of the journal may still change it.
 
         After the voucher is claimed, the journal rejects new operations that add value to it. Closed operations are
         therefore included in the next read; an open one could still add value after it.
 
         Raises:
-            SourceChanged: if one may.
+            SourceChanged: if an operation may still change it.
         """
         if self._context.leaves_source:
             return
-        self._check_unsettled(planned)
+        self._require_no_unresolved_operation(planned)
 
-    def _check_unsettled(self, planned: PlannedVoucher) -> None:
+    def _require_no_unresolved_operation(self, planned: PlannedVoucher) -> None:
         key = self._context.journal.unresolved_operation(
             provider=self._provider.name, host=self._provider.host, voucher_id=planned.source_id
         )
@@ -58,28 +58,28 @@ class SourceCheck:
             raise SourceChanged(f"its {key.verb} {key.reference!r} has an unknown outcome; resolve it first")
 
     def require_unchanged_status(self, voucher: Voucher, planned: PlannedVoucher) -> None:
-        """Check, before a voucher is frozen, that its status and its end of validity are what was planned.
+        """Check, before a voucher is frozen, that its status and its end of validity are as planned.
 
         Raises:
-            SourceChanged: if they are not. A frozen voucher would not show it any more.
+            SourceChanged: if they are not. A frozen voucher would not show the difference.
         """
         if voucher.status is not planned.status:
             raise SourceChanged(f"it is {_status_text(voucher.status)}, not {_status_text(planned.status)}")
         if voucher.valid_until != planned.valid_until:
-            raise SourceChanged("it ends at another moment than was planned")
+            raise SourceChanged("its end of validity is not the planned one")
 
     def _differences(self, seen: VoucherReading, planned: PlannedVoucher, *, frozen: bool) -> list[str]:
         voucher, differences = seen.voucher, []
         if seen.remaining != planned.remaining:
             differences.append(f"it has {seen.remaining} left, not {planned.remaining}")
         if frozen and voucher.status is not Status.INACTIVE:
-            differences.append("it was frozen, and has been activated by hand since")
+            differences.append("it was frozen, and was activated by hand after that")
         elif not frozen and voucher.status is not planned.status:
             differences.append(f"it is {_status_text(voucher.status)}, not {_status_text(planned.status)}")
-        # A vendor whose validities are relative may show no end for what is inactive (JTL).
+        # A vendor with relative validities may show no end for an inactive voucher (JTL).
         unknown = voucher.valid_until is None and voucher.status is Status.INACTIVE
         if voucher.valid_until != planned.valid_until and not unknown:
-            differences.append("it ends at another moment than was planned")
+            differences.append("its end of validity is not the planned one")
         if planned.fingerprint is not None and not self.same_code(voucher.code, planned):
             differences.append("it has another code")
         if self._has_expired_since_plan(planned):
@@ -87,7 +87,7 @@ class SourceCheck:
         return differences
 
     def _has_expired_since_plan(self, planned: PlannedVoucher) -> bool:
-        """Return whether it has expired since the plan. A target that counts validity from today would revive it."""
+        """Return whether it has expired since the plan. Some targets would make it valid again."""
         until = planned.valid_until
         return until is not None and self._context.header.made_at < until <= self._provider.vendor_now()
 
@@ -99,14 +99,14 @@ class SourceCheck:
         return fingerprint(keys, code, planned.key_id) == planned.fingerprint
 
     def _check_journal(self, seen: VoucherReading, planned: PlannedVoucher) -> None:
-        self._check_unsettled(planned)
+        self._require_no_unresolved_operation(planned)
         code, provider = seen.voucher.code, self._provider
         if not self._holds or code is None:
             return
         if self._context.journal.is_reserved(
             code, provider=provider.name, host=provider.host, at=provider.vendor_now()
         ):
-            raise SourceChanged("a reservation of ours is held on it")
+            raise SourceChanged("the journal has a reservation on it")
 
 
 def _status_text(status: Status | None) -> str:

@@ -1,8 +1,8 @@
-"""Keeps in the journal's database how far a plan is, for all processes and machines that work on it.
+"""The state of a plan in the database of the journal, for all processes and machines that run it.
 
-A process claims vouchers under its own name, and the name counts as alive as long as the process lives. What a dead
-process had claimed can be claimed again. The journal knows what was done at the vendors; this state only knows who
-works on which voucher, and the result.
+A process claims vouchers under its own name. The name is alive as long as the process. The vouchers of a dead process
+can be claimed again. The journal records the operations at the vendors. The state of a plan records only which process
+moves which voucher, and the results.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Claim:
     """The result of a claim.
 
     Attributes:
-        rows: the vouchers that are this process's now.
-        refused: the vouchers that another plan moves or has moved; the reason names that plan.
+        rows: the vouchers that this process has claimed.
+        refused: the vouchers that another plan moves or has moved. The reason names that plan.
     """
 
     rows: Sequence[VoucherRow] = ()
@@ -48,18 +48,18 @@ class Claim:
 
 
 class MigrationState:
-    """The state of one plan. It alone reads and writes the tables of migrations.
+    """The state of one plan: claims vouchers and writes results.
 
     Args:
-        database: the journal's; the tables are created if they are missing.
-        plan_id: the plan's hash.
-        header: what holds for all of its vouchers.
+        database: the database of the journal. Missing tables are created.
+        plan_id: the hash of the plan.
+        header: the properties that all its vouchers share.
 
     Attributes:
-        database: the journal's.
-        plan_id: the plan's hash.
-        header: what holds for all of its vouchers.
-        claimed: the vouchers that were claimed through this object and are neither finished nor released, by number.
+        database: the database of the journal.
+        plan_id: the hash of the plan.
+        header: the properties that all its vouchers share.
+        claimed: the vouchers, by number, that this object has claimed and neither finished nor released.
     """
 
     def __init__(self, database: Database, plan_id: str, header: PlanHeader) -> None:
@@ -82,7 +82,7 @@ class MigrationState:
     # --- the plan as a whole ---
 
     def plan_state(self) -> PlanState | None:
-        """Return the state of the migration; None if it was never begun."""
+        """Return the state of the migration; None if no run has begun."""
         with self.database.read() as connection:
             state = connection.scalar(sa.select(plans.c.state).where(plans.c.id == self.plan_id))
         return None if state is None else PlanState(state)
@@ -90,8 +90,8 @@ class MigrationState:
     def set_plan_state(self, state: PlanState, *, only_from: Collection[PlanState]) -> bool:
         """Write the state of the migration if its present one is in `only_from`. Return whether it was.
 
-        Runs on all machines look at the state several times a second. Nothing leads out of a rollback, whatever is
-        written elsewhere at the same moment.
+        Runs on all machines read the state several times a second. A plan that is rolled back stays so, also if other
+        processes write at the same moment.
         """
         with self.database.write() as connection:
             written = connection.execute(
@@ -103,7 +103,7 @@ class MigrationState:
 
     @contextmanager
     def one_process(self, work: str, message: str) -> Iterator[None]:
-        """Keep other processes from doing the same work on this plan.
+        """Let no other process do the same work on this plan.
 
         Args:
             work: the name of the work.
@@ -125,7 +125,7 @@ class MigrationState:
     # --- claiming ---
 
     def requeue_in_doubt(self) -> None:
-        """Let the vouchers in doubt be claimed again: by now the journal may know the outcome, or find it out."""
+        """Let the vouchers in doubt be claimed again: the journal may know or resolve the outcome now."""
         with self.database.write() as connection:
             connection.execute(
                 sa.update(vouchers)
@@ -147,15 +147,15 @@ class MigrationState:
                 released += connection.execute(
                     sa.update(vouchers)
                     .where(*owned, vouchers.c.state == RowState.WORKING.value)
-                    # without a time, so that the runs under way take them, too
+                    # without a time, so that present runs claim them as well
                     .values(state=RowState.PLANNED.value, owner=None, updated_at="")
                 ).rowcount
-                # a rollback leaves the state of a voucher as it is until it has ended
+                # a rollback does not change the state of a voucher before its end
                 connection.execute(sa.update(vouchers).where(*owned).values(owner=None))
         return released
 
     def owners(self) -> dict[str, int]:
-        """Return how many vouchers each process has claimed, those of dead processes included."""
+        """Return how many vouchers each process has claimed, including dead processes."""
         query = (
             sa.select(vouchers.c.owner, sa.func.count())
             .where(self._of_plan, vouchers.c.state == RowState.WORKING.value, vouchers.c.owner.is_not(None))
@@ -165,7 +165,7 @@ class MigrationState:
             return {str(owner): count for owner, count in connection.execute(query)}
 
     def abandoned_numbers(self) -> set[int]:
-        """Return the numbers of the vouchers that dead processes had claimed."""
+        """Return the numbers of the vouchers that dead processes have claimed."""
         dead = [owner for owner in self.owners() if not self.database.locks.alive(owner)]
         query = sa.select(vouchers.c.number).where(
             self._of_plan, vouchers.c.state == RowState.WORKING.value, vouchers.c.owner.in_(dead)
@@ -180,7 +180,7 @@ class MigrationState:
 
         Args:
             most: the largest number of vouchers.
-            untried_from: leave out vouchers that were tried since this moment.
+            untried_from: leave out vouchers that were tried after this moment.
         """
         wanted = (
             sa.select(vouchers)
@@ -219,12 +219,12 @@ class MigrationState:
                 owner=self.database.locks.owner(),
                 attempts=vouchers.c.attempts + 1,
             )
-            # before the commit, as an interrupt may come right after it
+            # before the commit, because an interrupt may come right after it
             self.claimed.update({row.number: row for row in claimed})
         return Claim(claimed, refused)
 
     def claim_for_undo(self, row: VoucherRow) -> bool:
-        """Claim a voucher to bring it back. Return whether it still was as it was read, and free."""
+        """Claim a voucher for a rollback. Return whether it was unchanged since it was read, and free."""
         owner = self.database.locks.owner()
         with self.database.write() as connection:
             taken = connection.execute(
@@ -234,7 +234,7 @@ class MigrationState:
                     vouchers.c.number == row.number,
                     vouchers.c.state == row.state.value,
                     vouchers.c.attempts == row.attempts,
-                    vouchers.c.owner.is_(None) | (vouchers.c.owner == owner),  # ours: an interrupted rollback
+                    vouchers.c.owner.is_(None) | (vouchers.c.owner == owner),  # our own: an interrupted rollback
                 )
                 .values(owner=owner)
             )
@@ -248,7 +248,7 @@ class MigrationState:
         return claim_moves(connection, self.header.source.account, ids, self.plan_id)
 
     def release(self, rows: Sequence[VoucherRow]) -> None:
-        """Give back claimed vouchers that nothing was done with. Those that are not claimed stay as they are."""
+        """Release claimed vouchers of which no step was run. Vouchers that are not claimed are not changed."""
         mine = (vouchers.c.state == RowState.WORKING.value, vouchers.c.owner == self.database.locks.owner())
         with self.database.write() as connection:
             numbers = sa.select(vouchers.c.number).where(
@@ -273,10 +273,10 @@ class MigrationState:
     # --- results ---
 
     def begin_undo(self, row: VoucherRow, target_state: RowState, target_id: str | None, reason: str) -> None:
-        """Write that everything done to a voucher is being undone: from now on no run goes on with moving it.
+        """Write that all steps of a voucher are being undone. From then on no run continues its move.
 
-        Until that has ended the voucher counts as being moved, so that nothing but the steps of the plan brings value
-        to either end.
+        Until the end of the undo the voucher counts as being moved, so that only the steps of the plan add value at
+        either account.
         """
         with self.database.write() as connection:
             self._set(
@@ -286,7 +286,7 @@ class MigrationState:
                 reopen_moves(connection, self.header.source.account, [row.planned.source_id], self.plan_id)
 
     def finish(self, results: Sequence[MoveResult]) -> None:
-        """Write the results of claimed vouchers. A result that was written already changes nothing."""
+        """Write the results of claimed vouchers. A result that was written before changes nothing."""
         if not results:
             return
         names = ("state", "target_id", "reason", "drift_s", "undo_target_state", "generation")
@@ -314,7 +314,9 @@ class MigrationState:
             for result in results
             if result.state in (RowState.MOVED, RowState.KEPT) and result.target_id is not None
         ]
-        claim_moves(connection, source, [source_id for source_id, _ in moved], self.plan_id)  # a rollback deletes it
+        claim_moves(
+            connection, source, [source_id for source_id, _ in moved], self.plan_id
+        )  # a rollback deletes the claim
         complete_moves(connection, source, target, moved, self.plan_id)
         stay = [result.row.planned.source_id for result in results if result.stays_at_source]
         delete_moves(connection, source, stay, self.plan_id)
@@ -322,7 +324,7 @@ class MigrationState:
     # --- reading ---
 
     def counts(self) -> dict[tuple[RowState, str], tuple[int, Money]]:
-        """Return the number of vouchers and their money, by state and currency."""
+        """Return the number of vouchers and their value, by state and currency."""
         query = (
             sa.select(vouchers.c.state, vouchers.c.currency, sa.func.count(), sa.func.sum(vouchers.c.minor))
             .where(self._of_plan)

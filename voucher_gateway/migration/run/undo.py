@@ -1,4 +1,4 @@
-"""Undoes the move of one voucher: it becomes unspendable at the target, and spendable at the source.
+"""Undoes the move of one voucher: makes it unspendable at the target and spendable at the source.
 
 The steps to undo are read from the journal, so they are the same after a crash.
 """
@@ -26,7 +26,7 @@ RESTORE, REFUND, REACTIVATE = "restore", "refund", "reactivate"
 
 
 class CannotUndo(Exception):
-    """A move cannot be undone; the text says why, for people."""
+    """A move cannot be undone. The text says why, for people."""
 
 
 class Undo:
@@ -38,7 +38,7 @@ class Undo:
     def check_source(self, row: VoucherRow) -> None:
         """Check, before anything is undone, that the source can be restored.
 
-        Steps with an unknown outcome are resolved first: what may still happen cannot be undone.
+        Steps with an unknown outcome are resolved first: a step that may still happen cannot be undone.
 
         Raises:
             CannotUndo: if it cannot be restored.
@@ -47,12 +47,12 @@ class Undo:
         self._resolve(row, Operation.DEACTIVATE, FREEZE)
         self._resolve(row, Operation.UPDATE, RETIRE)
         if self._resolve(row, Operation.DELETE, RETIRE):
-            raise CannotUndo("it was deleted at the source, and cannot be brought back there")
+            raise CannotUndo("it was deleted at the source, and cannot be restored there")
         if self._resolve(row, Operation.REDEEM, RETIRE) and not can.of(Operation.REFUND).available:
-            raise CannotUndo("it was emptied at the source, where nothing can be given back")
+            raise CannotUndo("it was emptied at the source, which cannot refund")
 
     def _resolve(self, row: VoucherRow, verb: Operation, step: str) -> bool:
-        """Return whether a step at the source happened. If that is unknown, a step that may be repeated is repeated."""
+        """Return whether a step at the source happened. If that is unknown, run a repeatable step again."""
         context, id = self._context, row.planned.source_id
         try:
             entry = context.resolved_record(context.source, verb, row, step)
@@ -70,7 +70,7 @@ class Undo:
     def _repeat(
         self, row: VoucherRow, step: str, unknown: OutcomeNotResolved, call: Callable[..., object], *args: object
     ) -> None:
-        """Make the call of a step again, with its reference; `unknown` is the reason if it still cannot be undone."""
+        """Run a step again, with the same reference. If that fails, `unknown` is the reason why it cannot be undone."""
         try:
             self._context.retry_while_safe(call, *args, **self._context.call_kwargs(row, step))
             return
@@ -79,7 +79,7 @@ class Undo:
         raise CannotUndo(str(unknown))
 
     def target_voucher_id(self, row: VoucherRow) -> str | None:
-        """Return the id of the voucher that was issued at the target; None if it is known that none was.
+        """Return the id of the voucher that was issued at the target; None if none was issued.
 
         Raises:
             CannotUndo: if that is unknown.
@@ -94,7 +94,7 @@ class Undo:
         return self.id_of(row, entry)
 
     def id_of(self, row: VoucherRow, created: OperationRecord) -> str:
-        """Return the id of the voucher at the target. If a person decided that it was issued, it is found by its code.
+        """Return the id of the voucher at the target. If a person decided that it was issued, find it by its code.
 
         Raises:
             CannotUndo: if it cannot be found.
@@ -108,7 +108,7 @@ class Undo:
         if code is not None and row.planned.destination is not None and not row.planned.destination.new_code:
             with suppress(VoucherNotFound):
                 return context.retry_while_safe(context.gateway.provider(context.target).find, code).id
-        raise CannotUndo(f"it was decided by hand that the target has it, but it is not found: {operation_of(created)}")
+        raise CannotUndo(f"a person decided that the target has it, but it is not found there: {operation_of(created)}")
 
     def withdraw_from_target(self, row: VoucherRow, target_id: str, step: str = "back") -> None:
         """Make the voucher at the target unspendable, if nothing was spent from it.
@@ -124,10 +124,10 @@ class Undo:
         """Check that nothing was spent from the voucher at the target, unless it was withdrawn already.
 
         Returns:
-            the voucher; None if we deleted it.
+            The voucher; None if the undo has deleted it.
 
         Raises:
-            CannotUndo: if something was spent, or the voucher is gone.
+            CannotUndo: if something was spent, or the voucher is missing.
         """
         context = self._context
         try:
@@ -160,12 +160,12 @@ class Undo:
             raise CannotUndo("the target has no operation that makes a voucher unspendable")
 
     def _require_stopped(self, row: VoucherRow, target_id: str, step: str, before: datetime | None = None) -> None:
-        """Read a voucher that was stopped: its value cannot change now. If it was used, make it spendable again."""
+        """Read a voucher that was stopped, so that its value cannot change. If it was used, make it spendable again."""
         context = self._context
         seen = context.read(context.target, target_id)
         until = seen.voucher.valid_until
         if seen.voucher.status is not Status.INACTIVE and (until is None or until > context.header.made_at):
-            raise CannotUndo(f"it is spendable at {context.target} again: it was changed there by hand")
+            raise CannotUndo(f"it is spendable at {context.target}: it was changed there by hand")
         try:
             _check_unspent(seen, row, context.target)
         except CannotUndo:
@@ -193,7 +193,7 @@ class Undo:
         if not context.target_can.of(Operation.DELETE).available:
             return
         kwargs = context.call_kwargs(row, f"{step}-delete")
-        with suppress(Declined):  # such as a voucher that was used once; it stays inactive
+        with suppress(Declined):  # such as a voucher that was used before; it stays inactive
             context.retry_while_safe(context.gateway.delete, context.target, target_id, "its move was undone", **kwargs)
 
     def restoring(self, row: VoucherRow) -> bool:
@@ -203,7 +203,7 @@ class Undo:
         return any(context.may_have_run(context.source, verb, row, step) for verb, step in steps)
 
     def restore_source(self, row: VoucherRow) -> str:
-        """Restore the source as far as it was changed, and return what is worth telling of that."""
+        """Undo the changes at the source, and return a remark for the report; empty for none."""
         context = self._context
         gateway, source, id = context.gateway, context.source, row.planned.source_id
         if context.has_succeeded(source, Operation.UPDATE, row, RETIRE):
@@ -238,10 +238,10 @@ def _check_unspent(seen: VoucherReading, row: VoucherRow, account: str) -> None:
 
 
 def _validity_change_text(before: datetime | None, after: datetime | None) -> str:
-    """Return a sentence if activation changed the end of validity (JTL counts again from activation)."""
+    """Return a remark if the activation changed the end of validity (JTL counts again from activation)."""
     if after is None or _day(before) == _day(after):
         return ""
-    return f"since its activation it is valid until {_day(after)}, before it was {_day(before)}"
+    return f"after its activation it is valid until {_day(after)}; before, it was valid until {_day(before)}"
 
 
 def _day(moment: datetime | None) -> str:

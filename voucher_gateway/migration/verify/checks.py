@@ -1,4 +1,4 @@
-"""Checks every voucher after a migration, and yields the differences from the plan."""
+"""Checks every voucher after a migration and yields the differences from the plan."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from voucher_gateway.money import Money
 
 
 def usage_is_explained(context: MigrationContext, target_id: str, used: Money) -> bool:
-    """Return whether the vendor's history of a voucher, or else our journal, explains exactly what was used.
+    """Return whether the history of the vendor, or otherwise the journal, explains exactly what was used.
 
     Args:
-        context: what the moves of the plan have in common.
+        context: what all moves of the plan share.
         target_id: the id of the voucher at the target.
-        used: what is on it now minus what was issued; negative if it was spent.
+        used: its remaining value minus the issued value; negative if it was spent.
     """
     return _by_history(context, target_id, used.currency) == used or _by_journal(context, target_id, used) == used
 
@@ -47,7 +47,7 @@ def _by_history(context: MigrationContext, target_id: str, currency: str) -> Mon
 
 
 def _by_journal(context: MigrationContext, target_id: str, used: Money) -> Money:
-    """Return the sum of our own operations: some vendors keep no history of values that we overwrite."""
+    """Return the sum of the operations of the journal: some vendors have no history of overwritten values."""
     return context.journal.value_change(context.target, target_id, used.currency)
 
 
@@ -57,7 +57,7 @@ class DifferenceKind(enum.StrEnum):
     NOT_MOVED = "not-moved"
     """It is still at the source, and not at the target."""
     NOT_BACK = "not-back"
-    """It should have been brought back, and can be spent at the target only."""
+    """It should be at the source again, and can be spent at the target only."""
     LOST = "lost"
     """It cannot be spent anywhere."""
     DOUBLED = "doubled"
@@ -69,9 +69,9 @@ class DifferenceKind(enum.StrEnum):
     EXPIRY = "expiry"
     """It ends too early, or never."""
     STATUS = "status"
-    """It is active and should not be, or the reverse."""
+    """It is active and should not be, or it is inactive and should be active."""
     SOURCE = "source"
-    """At the source it is not as it should be."""
+    """At the source it is not as expected."""
     TOTAL = "total"
     """The sums of a currency do not add up."""
 
@@ -102,7 +102,7 @@ class Difference:
 
 
 def check_all(context: MigrationContext, store: VerificationStore, *, rolled_back: bool) -> Iterator[Difference]:
-    """Yield all differences. What was used, and what cannot be spent, is recorded in the store."""
+    """Yield all differences. Used values and unspendable vouchers are recorded in the store."""
     checks = _VoucherChecks(context, store)
     for planned, at_target, at_source in store.each():
         problems = (
@@ -152,7 +152,7 @@ class _VoucherChecks:
         self._store.note_unspendable("source", listed.id)
         resting = Money.zero(value_of(planned).currency) if self._empties else planned.remaining
         if at_target and listed.remaining != resting:
-            yield DifferenceKind.SOURCE, f"it has {listed.remaining} at the source, where it should rest with {resting}"
+            yield DifferenceKind.SOURCE, f"it has {listed.remaining} at the source, and should have {resting}"
 
     def _not_there(self, planned: PlannedVoucher, listed: ListedVoucher | None) -> tuple[DifferenceKind, str]:
         """Return the difference of a voucher that is not at the target."""
@@ -172,7 +172,7 @@ class _VoucherChecks:
     def _absent(self) -> str:
         if self._context.target_can.codes.readable:
             return "it is not at the target"
-        return "the target shows no codes to find it by, and the journal does not know that it was issued there"
+        return "the target does not show codes, and the journal has no record that it was issued there"
 
     @property
     def _empties(self) -> bool:
@@ -198,7 +198,7 @@ class _VoucherChecks:
             if _ends_early(listed, wanted, self._context):
                 yield DifferenceKind.EXPIRY, f"it ends {listed.ends}, which is before {format_micros(wanted)}"
             elif listed.ends is not None and (latest := self._latest(destination)) is not None and listed.ends > latest:
-                yield DifferenceKind.EXPIRY, f"it ends {listed.ends}, and was to end by {latest}"
+                yield DifferenceKind.EXPIRY, f"it ends {listed.ends}, which is after {latest}"
             # An inactive voucher may show no end if activation sets it.
             elif (
                 listed.ends is None
@@ -206,12 +206,12 @@ class _VoucherChecks:
                 and listed.status != Status.INACTIVE.value
                 and "end" not in planned.losses
             ):
-                yield DifferenceKind.EXPIRY, f"it never ends at the target, and should at {format_micros(wanted)}"
+                yield DifferenceKind.EXPIRY, f"it never ends at the target, and should end at {format_micros(wanted)}"
         elif listed.ends is not None and startable:
-            # The end of an inactive voucher is not known yet, and some targets choose an end of their own.
+            # The end of an inactive voucher is not known yet, and some targets choose an end.
             free = is_not_spendable(planned.status) or "no-end" in planned.losses
             if listed.ends <= self._target_now or not free:
-                yield DifferenceKind.EXPIRY, f"it ends {listed.ends} at the target, and was to have no end"
+                yield DifferenceKind.EXPIRY, f"it ends {listed.ends} at the target, and should have no end"
 
     def _latest(self, destination: Destination) -> str | None:
         """Return the last moment at which a voucher may end at the target; None if the target decides that."""
@@ -220,23 +220,23 @@ class _VoucherChecks:
             return format_micros(destination.valid_until + resolution)
         if destination.validity_days is None:
             return None
-        # It counts from activation, whenever that was; the target may round up to the end of the day.
+        # It counts from the activation. The target may round up to the end of the day.
         return format_micros(parse_instant(self._target_now) + timedelta(days=destination.validity_days + 1))
 
     def _value(self, listed: ListedVoucher, issued: Money) -> _Problems:
         if listed.initial == issued and listed.remaining == issued:
             return
         if listed.remaining is None or listed.remaining.currency != issued.currency or listed.initial is None:
-            yield DifferenceKind.VALUE, f"it has {listed.remaining} at the target, and was to have {issued}"
+            yield DifferenceKind.VALUE, f"it has {listed.remaining} at the target, and should have {issued}"
             return
         used = listed.remaining - issued
-        # Where a value is overwritten, the initial value is overwritten as well.
+        # If a value is overwritten, the initial value is overwritten as well.
         if listed.initial in (issued, listed.remaining) and usage_is_explained(self._context, listed.id, used):
             self._store.record_usage(listed.id, issued, used)
         else:
             yield (
                 DifferenceKind.VALUE,
-                f"it has {listed.remaining} of {listed.initial} at the target, was to have {issued}",
+                f"it has {listed.remaining} of {listed.initial} at the target, and should have {issued}",
             )
 
     def check_rolled_back(
@@ -298,7 +298,7 @@ def _status(destination: Destination, listed: ListedVoucher) -> _Problems:
 
 
 def is_spendable_now(listed: ListedVoucher, at: str) -> bool:
-    """Return whether a voucher can be spent, whatever is left on it."""
+    """Return whether a voucher is active and valid, regardless of its remaining value."""
     ended = listed.ends is not None and listed.ends <= at
     return listed.status != Status.INACTIVE.value and not ended
 

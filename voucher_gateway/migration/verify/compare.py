@@ -1,4 +1,4 @@
-"""Compares a plan with what its source lists now, and with a file that has masked codes."""
+"""Compares a plan with the present list of its source, and with a file that has masked codes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from voucher_gateway.migration.verify.checks import Difference, DifferenceKind
 from voucher_gateway.models.voucher import Status, Voucher
 from voucher_gateway.provider import VoucherProvider
 
-_ADDED: Final = "it was not there when the plan was made"
+_ADDED: Final = "it did not exist when the plan was made"
 
 
 @attrs.frozen(kw_only=True)
@@ -27,7 +27,7 @@ class SourceChange:
     """A voucher that was added or changed at a source after it was planned.
 
     Attributes:
-        source_id: its id; None if the change is about the list itself.
+        source_id: its id; None if the change concerns the whole list.
         code: its masked code, if the list shows it.
         explanation: what changed, in a sentence.
     """
@@ -55,7 +55,7 @@ def changes_since_plan(gateway: Gateway, plan: Plan) -> Iterator[SourceChange]:
             if before is None:
                 yield SourceChange(source_id=voucher.id, code=code, explanation=_ADDED)
                 continue
-            # a field that one side does not tell is not compared
+            # a field is compared only if both sides have it
             now = _hash_fields(_listed_fields(voucher, keys))
             if names := [name for name in before if name in now and now[name] != before[name]]:
                 explanation = f"it was planned with another {', '.join(names)}"
@@ -79,7 +79,7 @@ def _hash_fields(fields: Mapping[str, Hashable]) -> Mapping[str, int]:
 
 
 def compare_masked_file(provider: VoucherProvider, plan: Plan) -> Iterator[Difference]:
-    """Yield every voucher of a plan that a file with masked codes lacks, and how many it has beyond the plan.
+    """Yield every voucher of a plan that a file with masked codes does not have, and the number of surplus vouchers.
 
     `verify_plan` recognises vouchers by their codes, which such a file does not have. Compared are the mask, the value,
     the end of validity and the status of each voucher, and how many vouchers have the same.
@@ -100,7 +100,7 @@ def compare_masked_file(provider: VoucherProvider, plan: Plan) -> Iterator[Diffe
             number=planned.number,
             source_id=planned.source_id,
             code=planned.code,
-            explanation="the file does not have it as it was planned",
+            explanation="the file does not have it as planned",
         )
     if surplus := counts.total():
         yield Difference(

@@ -1,4 +1,4 @@
-"""Keeps a plan and what was read from both sides in a temporary file, and joins them there."""
+"""A temporary database that joins a plan with the vouchers of both sides."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class ListedVoucher:
     """A voucher as it was read from one side.
 
     Attributes:
-        id: the vendor's id.
-        initial: its initial value; None if the vendor does not say.
-        remaining: what is left on it.
+        id: its id at the vendor.
+        initial: its initial value; None if the vendor does not show it.
+        remaining: its remaining value.
         ends: the end of its validity, as sortable text.
         status: its status; None if the vendor has none.
     """
@@ -49,7 +49,7 @@ class ListedVoucher:
 
 
 class VerificationStore:
-    """A temporary database. It holds no codes, and is deleted when it is closed or the process ends."""
+    """A temporary database. It has no codes, and is deleted when it is closed or the process ends."""
 
     def __init__(self) -> None:
         # Without a name SQLite creates a temporary file that no other process sees.
@@ -141,16 +141,16 @@ class VerificationStore:
             )
 
     def record_usage(self, target_id: str, issued: Money, used: Money) -> None:
-        """Store what was issued for a voucher, and what was used of it since."""
+        """Store the issued value of a voucher, and the value that was used since."""
         values = (issued.minor, used.minor, target_id)
         self._connection.execute("UPDATE target SET initial = ?, used = ? WHERE id = ?", values)
 
     def note_unspendable(self, side: Literal["source", "target"], id: str) -> None:
-        """Store that a voucher cannot be spent at one side, whatever is left on it."""
+        """Store that a voucher cannot be spent at one side, regardless of its remaining value."""
         self._connection.execute(f"UPDATE {side} SET remaining = 0 WHERE id = ?", (id,))  # noqa: S608 - one of two
 
     def count_unmatched_codes(self) -> int:
-        """Return how many vouchers keep their codes, but the target does not show them."""
+        """Return how many vouchers keep their code and the target does not show it."""
         query = (
             "SELECT count(*) FROM joined JOIN planned USING (number) JOIN target ON target.id = joined.id"
             " WHERE planned.fingerprint IS NOT NULL AND target.fingerprint IS NULL"

@@ -1,4 +1,4 @@
-"""Proves the result of a migration by reading both sides again. The records of the run are not used.
+"""Proves the result of a migration: reads both sides again and compares them with the plan.
 
 The source and the target are listed, and the vouchers are joined with the plan in a temporary file. A voucher at the
 target is recognised by the fingerprint of its code. If it got a new code, which the plan cannot know, or if the target
@@ -36,10 +36,10 @@ class Total:
 
     Attributes:
         before: the planned value.
-        at_target: what was issued for it at the target.
-        used: what was spent, refunded or added there since, by the records of the target; negative if more was spent.
-        left: what is on those vouchers now, without vouchers that should be spendable and are not.
-        at_source: what can still be spent at the source; after a rollback, what is there as it was before.
+        at_target: the value that was issued for it at the target.
+        used: the redemptions, refunds and top-ups since, by the records of the target; negative if more was spent.
+        left: the remaining value of those vouchers, without vouchers that should be spendable and are not.
+        at_source: the value that can still be spent at the source; after a rollback, the value that is there as before.
     """
 
     before: Money
@@ -49,7 +49,7 @@ class Total:
     at_source: Money
 
     def is_balanced(self, *, source_whole: bool, copied: bool) -> bool:
-        """Return whether the sums agree to the last digit."""
+        """Return whether the sums agree exactly."""
         nothing = Money.zero(self.before.currency)
         if source_whole:
             return self.at_source == self.before and self.left == nothing
@@ -59,14 +59,14 @@ class Total:
 
 @attrs.frozen(kw_only=True)
 class Verification:
-    """The result of reading both sides again.
+    """The result of a verification.
 
     Attributes:
         plan_id: the plan.
-        rolled_back: whether the plan was rolled back, so that the vouchers are expected at the source.
-        vouchers: how many vouchers the plan carries.
-        as_expected: how many of them are as they should be.
-        codes_not_compared: how many were recognised at the target by their ids, as the target does not show the codes.
+        rolled_back: whether the plan was rolled back. Then the vouchers are expected at the source.
+        vouchers: the number of carried vouchers.
+        as_expected: the number of these without a difference.
+        codes_not_compared: the number that was recognised at the target by ids, because the target does not show codes.
         totals: the sums by currency.
         differences: all differences.
     """
@@ -88,7 +88,8 @@ class Verification:
 def verify_plan(gateway: Gateway, plan: Path | Plan) -> Verification:
     """Read both sides of a plan again, and compare them with the plan.
 
-    Memory stays flat: what is read goes into a temporary file. A plan that was rolled back is compared with its source.
+    Memory does not grow with the number of vouchers: they are stored in a temporary file. A plan that was rolled back
+    is compared with its source.
 
     Args:
         gateway: has a journal and both accounts.
