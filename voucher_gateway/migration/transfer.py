@@ -1,7 +1,7 @@
-"""Exports vouchers to files and imports them from files: plan it, run the plan, read both sides again and compare.
+"""Exports vouchers to files and imports vouchers from files: makes a plan, runs it, and compares both sides.
 
-Export and import are copies: the source stays as it is. If a call is interrupted, the same call continues with the plan
-that is kept beside the file, and issues nothing twice.
+An export or import is a copy: the source is not changed. If a call is interrupted, the same call continues the plan
+that is stored beside the file. No voucher is issued twice.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from voucher_gateway.migration.verify.compare import SourceChange, changes_since
 from voucher_gateway.migration.verify.verify import verify_plan
 
 WORKERS: Final = 8
-"""How many vouchers are read or written at a time, unless another number is asked for."""
+"""The default number of vouchers that are read or written at a time."""
 
 _EVERYTHING: Final = Policy(
     inactive=Action.CARRY,
@@ -41,7 +41,7 @@ _EVERYTHING: Final = Policy(
     reserved=Action.CARRY,
     losses=frozenset(LOSSES),
 )
-"""The policy of an export: all that can be read. The source stays as it is, so this cannot harm."""
+"""The policy of an export: all readable vouchers. This is safe, because the source is not changed."""
 
 
 @attrs.frozen(kw_only=True)
@@ -49,13 +49,13 @@ class TransferReport:
     """The result of an export or import.
 
     Attributes:
-        plan: the plan: what is carried, skipped or refused, and why.
+        plan: the plan: which vouchers are carried, skipped or refused, and why.
         dry_run: whether only a plan was made.
         resumed: whether the plan of an earlier call was continued.
-        run: what the run did; None for a dry run.
-        differences: the differences between the plan and what was read back from the target.
-        changes: vouchers that were added or changed at the source after the plan was made. They are left out. Only a
-            call that continues a plan looks for them.
+        run: the report of the run; None for a dry run.
+        differences: the differences between the plan and the vouchers that were read from the target.
+        changes: vouchers that were added or changed at the source after the plan was made. They are not copied. Only
+            a call that continues a plan finds them.
     """
 
     plan: PlanSummary
@@ -67,7 +67,7 @@ class TransferReport:
 
     @property
     def verified(self) -> bool:
-        """Whether both sides were read again, and the target has what was planned."""
+        """Whether both sides were read again, and the target is as planned."""
         return self.run is not None and self.run.error is None and not self.differences
 
 
@@ -83,27 +83,27 @@ def export_vouchers(
     on_read: Callable[[int], None] | None = None,
     on_progress: OnProgress | None = None,
 ) -> TransferReport:
-    """Write all vouchers of an account into a file. The account stays as it is.
+    """Write all vouchers of an account into a file. The account is not changed.
 
-    The file holds what is left on each voucher, also as its initial value.
+    The file has the remaining value of each voucher, also as its initial value.
 
     Args:
         gateway: has the account and a journal.
         account: the account.
         file: a new file, or the one of an export that was interrupted.
-        reveal: whether to write codes and PINs. They are money: the file is then worth its sum. Otherwise the codes are
-            masked, and the file cannot be imported.
-        file_format: the form of the file, if its name does not end in ``.jsonl`` or ``.csv``.
-        plan: where the plan is kept; by default beside the file, as ``FILE.plan.jsonl``.
+        reveal: whether to write codes and PINs. Whoever has the file can then spend the vouchers. Otherwise the codes
+            are masked, and the file cannot be imported.
+        file_format: the format of the file, if its name does not end in ``.jsonl`` or ``.csv``.
+        plan: the file of the plan; by default beside the file, as ``FILE.plan.jsonl``.
         workers: how many vouchers are read at a time.
-        on_read: is called now and then with the number of vouchers that were read for the plan.
+        on_read: is called repeatedly with the number of vouchers that were read for the plan.
         on_progress: is called a few times a second while the file is written, on the thread of the caller.
 
     Returns:
         The report. If its ``run.error`` is set, the same call continues the export.
 
     Raises:
-        InvalidRequest: if the file exists and no plan to continue, or it was begun with another `reveal`.
+        InvalidRequest: if the file exists and there is no plan to continue, or it was begun with another `reveal`.
         ConfigurationError: if there is no journal or no such account, or a file cannot be written.
         VoucherGatewayError: if the account cannot be read.
     """
@@ -112,7 +112,7 @@ def export_vouchers(
     plan = plan or Path(f"{target}.plan.jsonl")
     if file.exists() and not plan.exists():
         raise InvalidRequest(
-            f"{file.name} exists, and there is no plan beside it to continue: use a new file",
+            f"{file.name} exists, and there is no plan to continue: use a new file",
             field="file",
             rule="a new file",
         )
@@ -138,22 +138,22 @@ def import_vouchers(
     on_read: Callable[[int], None] | None = None,
     on_progress: OnProgress | None = None,
 ) -> TransferReport:
-    """Issue the vouchers of a file at an account. The file stays as it is.
+    """Issue the vouchers of a file at an account. The file is not changed.
 
-    A voucher that the policy does not provide for, or that the account cannot keep as it is, is refused with a reason.
-    Vouchers that were added to the file after the plan was begun are named and left out. A file that is imported into
-    two accounts doubles its value.
+    A voucher that the policy does not provide for, or that the account cannot store completely, is refused with a
+    reason. Vouchers that were added to the file after the plan was made are reported and not issued. If a file is
+    imported into two accounts, its value exists twice.
 
     Args:
         gateway: has the account and a journal.
         account: the account.
         file: the file.
-        policy: what to do with which vouchers; the strictest policy by default, or that of the plan to continue.
-        dry_run: whether only to make a plan. It is not kept.
-        file_format: the form of the file, if its name does not end in ``.jsonl`` or ``.csv``.
-        plan: where the plan is kept; by default beside the file, as ``FILE.ACCOUNT.plan.jsonl``.
+        policy: the policy; by default the strictest one, or that of the plan to continue.
+        dry_run: whether only to make a plan. The plan is deleted at the end.
+        file_format: the format of the file, if its name does not end in ``.jsonl`` or ``.csv``.
+        plan: the file of the plan; by default beside the file, as ``FILE.ACCOUNT.plan.jsonl``.
         workers: how many vouchers are issued at a time.
-        on_read: is called now and then with the number of vouchers that were read for the plan.
+        on_read: is called repeatedly with the number of vouchers that were read for the plan.
         on_progress: is called a few times a second while vouchers are issued, on the thread of the caller.
 
     Returns:
@@ -186,7 +186,7 @@ def require_accepted_transfer(plan: PlanSummary, *, from_file: bool) -> None:
         from_file: whether the source is a file.
 
     Raises:
-        InvalidRequest: if it does not, with a note on what to do.
+        InvalidRequest: if it does not. A note of the error says what to do.
     """
     try:
         require_accepted_risks(plan.header, plan.totals)
@@ -203,10 +203,10 @@ class _Transfer:
     """One copy between an account and a file.
 
     Args:
-        gateway: has both ends.
+        gateway: has both accounts.
         source: the account to copy, or the path of the file.
         target: the file, or the account.
-        path: where the plan is kept.
+        path: the file of the plan.
         workers: how many vouchers are read or written at a time.
         on_read: is called with the number of vouchers that were read for the plan.
     """
@@ -246,9 +246,9 @@ class _Transfer:
         """Make the plan or continue it, run it, and compare.
 
         Args:
-            policy: the policy that was asked for; None for whatever the plan has.
-            default: the policy of a new plan, if none was asked for.
-            on_progress: is called while the plan is run.
+            policy: the policy of the call; None for that of the plan.
+            default: the policy of a new plan, if the call has none.
+            on_progress: is called during the run.
             readable: whether the codes can be read back from the target.
         """
         resumed = self._path.exists() and self._can_continue(policy)
@@ -270,26 +270,24 @@ class _Transfer:
             )
 
     def _can_continue(self, policy: Policy | None) -> bool:
-        """Return whether the plan is continued. A plan that carried nothing yet is made again.
+        """Return whether the plan is continued. A plan that no run has begun is made again.
 
         Raises:
             ConfigurationError: if it is the plan of another copy.
-            InvalidRequest: if it has another policy than is asked for.
+            InvalidRequest: if it has another policy than the call.
         """
         with open_plan(self._path) as plan:
             summary = plan.summary
         header = summary.header
         if (header.source.account, header.target.account) != (self._source, self._target):
-            raise ConfigurationError(
-                f"{self._path.name} is the plan of another copy: choose another file for the plan of this one"
-            )
+            raise ConfigurationError(f"{self._path.name} is the plan of another copy: choose another file for the plan")
         begun = MigrationState.of(self._gateway, summary).plan_state() is not None
         if not begun or not summary.totals.of(Action.CARRY).count:
             return False
         if policy is not None and policy.to_json() != header.policy:
             raise InvalidRequest(
-                f"{self._path.name} was begun with another policy: continue it without a policy, and import what it"
-                " leaves out from a file that has nothing else",
+                f"{self._path.name} was begun with another policy: continue it without a policy, and import the other"
+                " vouchers from another file",
                 field="policy",
                 rule="that of the plan",
             )
@@ -312,7 +310,7 @@ def _require_format(file: Path, file_format: FileFormat | None) -> None:
 
 def _require_readable_codes(gateway: Gateway, source: str, file: Path) -> None:
     provider = gateway.provider(source)
-    provider.check()  # reads the whole file, so that everything wrong with it is reported now
+    provider.check()  # reads the whole file, so that all its problems are reported now
     if not provider.capabilities.codes.readable:
         raise InvalidRequest(
             f"{file.name} has masked codes, so no voucher can be issued from it: export it again with `reveal`",
