@@ -59,26 +59,43 @@ class Reader:
         return printed.splitlines()
 
     def _compare(self, command: str, expected: list[str], printed: list[str]) -> None:
-        pattern, names = "", []
-        for line in expected:
-            if line == "...":
-                pattern += r"(?:.*\n)*?"
-                continue
-            for part in re.split(r"(\.\.\.|<[a-z]+>|\s+)", line.strip()):
-                name = part[1:-1]
-                if part == "...":
-                    pattern += ".*?"
-                elif re.fullmatch("<[a-z]+>", part) and name in self.words:
-                    pattern += re.escape(self.words[name])
-                elif re.fullmatch("<[a-z]+>", part):
-                    names.append(name)
-                    pattern += r"([^\s\"]+)"
-                else:
-                    pattern += r"\s+" if part.isspace() else re.escape(part)
-            pattern += r"\s*\n"
-        match = re.fullmatch(pattern, "".join(f"{line.strip()}\n" for line in printed))
-        assert match, "\n".join([f"$ {command}", *printed])
-        self.words.update(zip(names, match.groups(), strict=True))
+        """Compare line by line what a command printed with what stands below it; blank lines do not count."""
+        names: list[str] = []
+        patterns = [self._line_pattern(line, names) for line in expected if line.strip()]
+        words = _match_lines(patterns, [line.strip() for line in printed if line.strip()])
+        assert words is not None, "\n".join([f"$ {command}", *printed])
+        self.words.update(zip(names, words, strict=True))
+
+    def _line_pattern(self, line: str, names: list[str]) -> re.Pattern[str] | None:
+        """Return the pattern of a line, None for one that stands for any lines, and add the names of its new words."""
+        if line == "...":
+            return None
+        pattern = ""
+        for part in re.split(r"(\.\.\.|<[a-z]+>|\s+)", line.strip()):
+            name = part[1:-1]
+            if part == "...":
+                pattern += ".*?"
+            elif re.fullmatch("<[a-z]+>", part) and name in self.words:
+                pattern += re.escape(self.words[name])
+            elif re.fullmatch("<[a-z]+>", part):
+                names.append(name)
+                pattern += r"([^\s\"]+)"
+            else:
+                pattern += r"\s+" if part.isspace() else re.escape(part)
+        return re.compile(pattern)
+
+
+def _match_lines(patterns: list[re.Pattern[str] | None], lines: list[str]) -> list[str] | None:
+    """Return the words that the patterns take from the lines; None if the lines do not match."""
+    if not patterns:
+        return None if lines else []
+    first, *others = patterns
+    if first is None:
+        rests = (_match_lines(others, lines[count:]) for count in range(len(lines) + 1))
+        return next((words for words in rests if words is not None), None)
+    match = first.fullmatch(lines[0]) if lines else None
+    words = None if match is None else _match_lines(others, lines[1:])
+    return None if match is None or words is None else [*match.groups(), *words]
 
 
 def _commands(block: str) -> Iterator[tuple[str, list[str]]]:

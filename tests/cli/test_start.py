@@ -61,6 +61,15 @@ def test_a_command_imports_no_other_command() -> None:
     assert not any(module.startswith(("voucher_gateway.migration", "voucher_gateway.reports")) for module in modules)
 
 
+def test_the_help_of_every_command_needs_neither_gateway_nor_database_nor_http() -> None:
+    modules = sorted({target.partition(":")[0] for _, target, _ in commands()} - {"demo"})
+    code = "import sys\n" + "".join(f"import voucher_gateway.cli.commands.{module}\n" for module in modules)
+    ran = subprocess.run([sys.executable, "-c", code + "print(*sys.modules)"], capture_output=True, check=True)
+    imports = set(ran.stdout.decode().split())
+    assert "voucher_gateway.cli.commands.transfer" in imports
+    assert not {"sqlalchemy", "requests", "flask", "voucher_gateway.gateway.gateway"} & imports
+
+
 @pytest.mark.parametrize(("name", "target", "line"), list(commands()))
 def test_the_line_of_help_is_the_first_sentence_of_the_docstring(name: str, target: str, line: str) -> None:
     module, _, function = target.partition(":")

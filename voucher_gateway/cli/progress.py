@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Final
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from voucher_gateway.migration.schema import RowState
-
 if TYPE_CHECKING:
     from voucher_gateway.cli.output import Output
     from voucher_gateway.migration.run.progress import Progress
@@ -73,6 +71,8 @@ class ProgressPrinter:
 
 def progress_sentence(progress: Progress) -> str:
     """Return in one line how far a run is."""
+    from voucher_gateway.migration.schema import RowState
+
     others = "".join(
         f", {count} {state.value}"
         for state, count in sorted(progress.counts.items())

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from voucher_gateway.execution.recovery import Resolution
     from voucher_gateway.gateway.find import FindResult
     from voucher_gateway.models.voucher import Voucher
-    from voucher_gateway.simulator.runner import RunningSimulator
+    from voucher_gateway.simulator import RunningSimulator
 
 
 _WIDTH: Final = 100
@@ -259,7 +259,7 @@ def demo(context: typer.Context) -> None:
         voucher-gateway demo
     """
     require_simulators()
-    from voucher_gateway.simulator.runner import start
+    from voucher_gateway.simulator import start
 
     with TemporaryDirectory(prefix="voucher-gateway-") as folder, start("jtl") as jtl, start("ticketing") as ticketing:
         demo = Demo(cli_context_of(context).output, {"shop": jtl, "events": ticketing})

@@ -15,7 +15,6 @@ from voucher_gateway.cli.errors import exit_code, print_error
 from voucher_gateway.cli.progress import progress_printer
 from voucher_gateway.cli.tables import Column, count_text, print_rows
 from voucher_gateway.errors import InvalidRequest
-from voucher_gateway.migration.schema import RowState
 
 if TYPE_CHECKING:
     from voucher_gateway.cli.output import Output
@@ -107,6 +106,7 @@ def status(context: typer.Context, plan: _PlanFile) -> None:
     """
     from voucher_gateway.migration.plan.plan_file import open_plan
     from voucher_gateway.migration.run.progress import status_of
+    from voucher_gateway.migration.schema import RowState
 
     session = cli_context_of(context)
     with open_plan(plan) as opened, _gateway(session, opened) as gateway:
@@ -202,6 +202,8 @@ def _gateway(session: CliContext, plan: Plan, *, reveal: bool = False) -> Iterat
 
 def _run_code(report: RunReport) -> int:
 
+    from voucher_gateway.migration.schema import RowState
+
     if report.error is not None:
         return exit_code(report.error)
     if report.in_doubt:
@@ -218,6 +220,8 @@ def _rollback_code(report: RollbackReport) -> int:
 
 
 def _print_run(output: Output, report: RunReport) -> None:
+
+    from voucher_gateway.migration.schema import RowState
 
     if output.as_json:
         output.object(report)

@@ -72,8 +72,7 @@ def simulate(
     """
     require_simulators()
     require_account_name(account)
-    from voucher_gateway.simulator.options import SimulatorOptions
-    from voucher_gateway.simulator.runner import serve
+    from voucher_gateway.simulator import SimulatorOptions, serve
 
     def write_account(announcement: Mapping[str, str]) -> None:
         if write_config is not None:

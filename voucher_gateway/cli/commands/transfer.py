@@ -14,7 +14,6 @@ from voucher_gateway.cli.errors import exit_code, print_error
 from voucher_gateway.cli.progress import progress_printer
 from voucher_gateway.cli.tables import Column, count_text, print_rows, tally_columns
 from voucher_gateway.migration.plan.model import Action
-from voucher_gateway.migration.schema import RowState
 
 if TYPE_CHECKING:
     from voucher_gateway.cli.output import Output
@@ -229,6 +228,8 @@ def _plan_object(report: TransferReport) -> dict[str, Any]:
 
 
 def _exit_code(report: TransferReport) -> int:
+
+    from voucher_gateway.migration.schema import RowState
 
     run, refused = report.run, report.plan.totals.of(Action.REFUSE).count
     if run is None:
