@@ -173,7 +173,7 @@ def test_a_lock_that_was_lost_with_its_session_does_not_undo_what_was_done_under
     database = Database(postgres_url, JOURNAL)
     with database.locks.hold("a voucher", wait_s=1):
         end_sessions_with_locks(postgres_url)
-    assert "could not be given back" in caplog.text
+    assert "could not be released" in caplog.text
     with database.locks.hold("a voucher", wait_s=1):
         pass
     database.close()

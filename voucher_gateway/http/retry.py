@@ -1,4 +1,4 @@
-"""Which calls are sent again, and how long to wait before.
+"""Decides which calls are sent again, and how long to wait before.
 
 urllib3's `Retry` reads Retry-After. Its own retries are off: only this module knows which calls may be repeated.
 """
@@ -24,7 +24,7 @@ FIRST_WAIT_S: Final = 0.2
 LONGEST_WAIT_S: Final = 5.0
 
 _reader: Final = Retry()
-# urllib3 cuts a wait to six hours. We report the vendor's own figure, also where we do not wait that long.
+# urllib3 cuts a wait to six hours. We report the vendor's own number, even if we do not wait that long.
 _reader.retry_after_max = sys.maxsize
 
 

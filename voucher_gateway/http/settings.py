@@ -43,7 +43,7 @@ class HttpSettings:
         read_timeout_s: how long the vendor may be silent while it answers.
         total_timeout_s: how long one call may take in all, repeats and a token included. Only the system's look-up of
             a host's name can take longer: nothing interrupts it.
-        tries: how often a call that certainly did nothing is made at most.
+        tries: the highest number of attempts of a call that certainly was not executed.
         workers: how many threads will share the account; as many connections are kept.
         max_reply_bytes: a longer answer about one object is refused. The bytes are counted after decompression.
         max_reply_values: an answer about one object with more JSON values is refused. Each object, array, string,

@@ -1,7 +1,7 @@
-"""Locks that the system frees when their holder dies, for whatever reason.
+"""Locks that the system frees when the process that holds them ends, for any reason.
 
-A time-out cannot tell a dead worker from a slow one. A lock that ends with the process can. For SQLite it is a byte
-lock in a file, for PostgreSQL an advisory lock of a session.
+A time-out cannot distinguish a dead worker from a slow one. A lock that ends with the process can. For SQLite it is a
+byte lock in a file, for PostgreSQL an advisory lock of a session.
 """
 
 from __future__ import annotations
@@ -102,16 +102,16 @@ class Locks(abc.ABC):
                 self._threads[number] = (lock, users - 1)
 
     def _release(self, number: int) -> None:
-        # What was done under the lock is done: that it could not be freed must not look as if it had failed.
+        # The work under the lock is done. An error of the release must not make it look as if it had failed.
         renew_if_forked()
         try:
             self._free(number)
         except (DatabaseUnavailable, OSError) as error:
-            log.warning("a lock could not be given back, and ends with its session: %s", error)
+            log.warning("a lock could not be released, and ends with its session: %s", error)
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Give up all locks."""
+        """Release all locks."""
 
     @abc.abstractmethod
     def _try(self, number: int) -> bool: ...
@@ -127,7 +127,7 @@ class Locks(abc.ABC):
 
 
 class _HeldLock:
-    """A lock that is held for the length of a ``with``. No generator, as it is taken for each call."""
+    """A lock that is held for the length of a ``with``. Each call takes one, so it is not a generator."""
 
     def __init__(self, locks: Locks, number: int, wait_s: float) -> None:
         self._locks = locks

@@ -1,8 +1,8 @@
-"""How vendors spell an amount on the wire, as data that a provider declares.
+"""The formats of amounts on the wire, as data that a provider declares.
 
-Reading goes in two steps, because the currency is often another field: `AmountDialect.parse` checks the spelling and
-gives a number, `AmountDialect.money` puts the number onto the currency's grid. A wire class says
-``amount: Annotated[Decimal, DecimalText()]`` and holds the number; the mapping to the domain makes the money.
+Reading has two steps, because the currency is often in another field. `AmountFormat.parse` checks the format and
+returns a number. `AmountFormat.money` makes an amount of the currency of it. A wire class declares
+``amount: Annotated[Decimal, DecimalText()]`` and holds the number. The mapping to the domain makes the money.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from voucher_gateway.wire.json import exact_decimal
 TOLERANCE: Final = Decimal("1E-9")
 """A JSON number closer than this to an amount of the currency is that amount: the vendor computed in floats."""
 
-# Room for every Money and then some; used where rounding is meant, and never the caller's context.
+# It has room for every Money. Used where rounding is intended, instead of the caller's context.
 _ROUNDING: Final = Context(prec=64, rounding=ROUND_HALF_EVEN, Emin=-999, Emax=999, traps=[InvalidOperation])
 
 
@@ -44,13 +44,13 @@ class NotRepresentable(WireError):
 
 
 class AmountFormat(abc.ABC):
-    """One spelling of amounts. All are frozen and may be shared by everything."""
+    """One format of amounts. Its instances cannot be changed, so threads may share them."""
 
     __slots__ = ()
 
     @abc.abstractmethod
     def parse(self, value: object) -> Decimal:
-        """Check the spelling of a value of the vendor's and return the number it spells, in the vendor's unit.
+        """Check the format of a vendor's value, and return its number in the vendor's unit.
 
         Raises:
             WireError: naming the rule that the value breaks.
@@ -58,14 +58,14 @@ class AmountFormat(abc.ABC):
 
     @abc.abstractmethod
     def money(self, number: Decimal, currency: str) -> Money:
-        """Return the money that a number from `parse` stands for.
+        """Return the money of a number from `parse`.
 
         Raises:
-            NotRepresentable: if the currency has no such amount, or is none.
+            NotRepresentable: if the currency has no such amount, or is not a currency.
         """
 
     def read(self, value: object, currency: str) -> Money:
-        """Return the money that the vendor's value stands for: `parse` and `money` in one.
+        """Return the money of a vendor's value: `parse` and `money` in one call.
 
         Raises:
             WireError: naming the rule that the value breaks.
@@ -74,7 +74,7 @@ class AmountFormat(abc.ABC):
 
     @abc.abstractmethod
     def write(self, money: Money) -> str | int | Decimal:
-        """Return what `encode` is to write for the money.
+        """Return the value that `encode` writes for the money.
 
         Raises:
             AmountPrecisionError: if the format has too few decimals for it.
@@ -107,7 +107,7 @@ class _Grid:
         )
 
     def nearest(self, number: Decimal) -> Decimal:
-        """Return the amount that the number is closer to than the tolerance."""
+        """Return the amount from which the number differs by less than the tolerance."""
         try:
             placed = _ROUNDING.quantize(number, self.unit)
         except InvalidOperation:
@@ -127,7 +127,7 @@ def _grid(currency: str) -> _Grid:
         places = None
     if places is None:
         raise NotRepresentable("the currency is not an active one of ISO 4217", currency)
-    # Quantizing in this context raises instead of rounding, and instead of writing out an absurd exponent.
+    # In this context, `quantize` raises an error instead of rounding, and for a very large exponent.
     exact = Context(prec=MAX_DIGITS + places, traps=[InvalidOperation, Inexact])
     return _Grid(currency, places, Decimal((0, (1,), -places)), Decimal((0, (0,), -places)), exact)
 
@@ -151,7 +151,7 @@ class DecimalText(AmountFormat):
     nine characters through, so six are accepted in an answer (seed).
 
     Attributes:
-        places: the decimals, always all written.
+        places: the number of decimals; all of them are always written.
         integer_digits_out: the most digits before the point when sending.
         integer_digits_in: the most digits before the point when reading.
     """
@@ -184,7 +184,7 @@ class DecimalText(AmountFormat):
         return Money.from_exact(number if grid.places == self.places else grid.place(number), currency)
 
     def write(self, money: Money) -> str:
-        """Return the text. Dinars go through as long as the decimals beyond `places` are zero."""
+        """Return the text. An amount in dinars is accepted if its decimals beyond `places` are zero."""
         _refuse_negative(money)
         if money.amount.adjusted() >= self.integer_digits_out:
             rule = f"at most {self.integer_digits_out} digits before the point"
@@ -200,7 +200,7 @@ class JsonNumber(AmountFormat):
     """A JSON number in the currency's main unit: ``10.5``. Computed in binary floats by some vendors."""
 
     def parse(self, value: object) -> Decimal:
-        """Return the number as it was written, of whatever size.
+        """Return the number as it was written, of any size.
 
         Raises:
             TypeError: for a float, which `decode` never makes: exactness was lost before.
@@ -221,7 +221,7 @@ class JsonNumber(AmountFormat):
             amount = grid.exact.quantize(number, grid.unit)
         except (Inexact, InvalidOperation):
             amount = grid.nearest(number)
-        return Money.from_exact(amount or grid.zero, currency)  # a negative zero has its sign taken
+        return Money.from_exact(amount or grid.zero, currency)  # a negative zero loses its sign
 
     def write(self, money: Money) -> Decimal:
         """Return the amount without trailing zeros: 10.50 as 10.5, 10.00 as 10."""
@@ -246,14 +246,14 @@ class _WholeNumber(AmountFormat):
         raise WireError("expected an integer")
 
     def money(self, number: Decimal, currency: str) -> Money:
-        """Return the money that so many units are."""
+        """Return the money of this number of units."""
         grid = _grid(currency)
         sign, digits, power = number.as_tuple()
         assert isinstance(power, int)  # made from an int, so neither infinite nor NaN
         return Money.from_exact(grid.place(Decimal((sign, digits, power - self._scale(currency)))), currency)
 
     def write(self, money: Money) -> int:
-        """Return how many units the money is."""
+        """Return the number of units of the money."""
         _refuse_negative(money)
         scale = self._scale(money.currency)
         units = _ROUNDING.scaleb(money.amount, scale)
@@ -265,7 +265,7 @@ class _WholeNumber(AmountFormat):
 
 @attrs.frozen
 class FixedScale(_WholeNumber):
-    """A whole number, the amount times 10 to the power of `scale`, whatever the currency.
+    """A whole number: the amount times 10 to the power of `scale`, in every currency.
 
     Attributes:
         scale: 2 for hundredths.
@@ -273,7 +273,7 @@ class FixedScale(_WholeNumber):
 
     scale: int = 2
 
-    def _scale(self, currency: str) -> int:  # noqa: ARG002 - that is the point of a fixed one
+    def _scale(self, currency: str) -> int:  # noqa: ARG002 - it is the same for every currency
         return self.scale
 
 

@@ -1,12 +1,12 @@
 """Strict cattrs converters: nothing is coerced.
 
-cattrs out of the box turns None into ``"None"``, ``"false"`` into True and 7.9 into 7. Here each type has one hook
-that takes exactly its JSON form; a field of any other type is refused when its class is first used.
+cattrs itself turns None into ``"None"``, ``"false"`` into True and 7.9 into 7. Here each type has one hook
+that accepts exactly its JSON form. A field of any other type is refused when its class is first used.
 
 ========================================== ==========================================================
 type in a wire class                       takes
 ========================================== ==========================================================
-``str``, ``int``, ``bool``                 exactly that; a bool is not an int
+``str``, ``int``, ``bool``                 exactly this type; a bool is not an int
 ``Decimal``                                a number, with a point or without
 ``Annotated[Decimal, format]``             what the `AmountFormat` parses
 ``datetime``                               an RFC 3339 timestamp; becomes UTC
@@ -14,13 +14,13 @@ type in a wire class                       takes
 ``Code``, ``Pin``, ``Secret``              text, masked from here on
 an ``Enum``                                a value of a member; others become UNKNOWN if there is one
 ``X | None``                               null, too
-``list[X]``, a class of attrs              an array, an object; names that the class lacks are ignored
+``list[X]``, a class of attrs              an array, an object; names that the class does not have are ignored
 ``Mapping[str, Any]``, ``Any``             any object, any value, unchanged
 ========================================== ==========================================================
 
-Reading, a field without a default must be there; a default lets it be missing, and only ``X | None`` lets it be null.
-Writing, a field that equals its default is left out, and one without a default is always there, null included. In
-classes that are only written, ``Annotated[Money, format]`` is an amount.
+When reading, a field without a default is required. A field with a default may be missing. Only ``X | None`` may be
+null. When writing, a field that equals its default is left out. A field without a default is always written, also as
+null. In classes that are only written, ``Annotated[Money, format]`` is an amount.
 """
 
 from __future__ import annotations

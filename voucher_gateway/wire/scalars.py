@@ -16,14 +16,14 @@ from voucher_gateway.money import exponent
 from voucher_gateway.wire.amounts import WireError
 
 Hook = Callable[[Any, Any], Any]
-"""Takes a JSON value and, as cattrs has it, the type of the field; returns the object or raises WireError."""
+"""Takes a JSON value and the type of the field, as cattrs calls it; returns the object or raises WireError."""
 
 Currency = NewType("Currency", str)
 """A currency in a wire class: text that is an active ISO 4217 code."""
 
 
 def scalar_hook(kind: Any) -> Hook | None:
-    """Return the hook of a type that stands for a single value; None for every other type."""
+    """Return the hook of a type of single values; None for every other type."""
     return enum_hook(kind) if isinstance(kind, enum.EnumMeta) else _HOOKS.get(kind)
 
 
@@ -47,7 +47,7 @@ def enum_hook(kind: type[enum.Enum]) -> Hook:
 
 
 def read_instant(text: str) -> datetime:
-    """Do what `parse_instant` does, three times as fast for the two forms that vendors write.
+    """Return the same as `parse_instant`, three times as fast for the two forms that vendors write.
 
     ``2017-07-21T17:32:28+00:00`` is JTL's and ``2030-01-23T23:00:00.123Z`` the ticketing vendor's (seeds). A voucher
     has three instants, so that a regular expression for each would take a tenth of the time of a page.
@@ -55,12 +55,12 @@ def read_instant(text: str) -> datetime:
     Raises:
         ValueError: as `parse_instant` does.
     """
-    marks = text[4:20:3]  # what is neither a digit of the date nor of the time; fromisoformat checks the digits
+    marks = text[4:20:3]  # the separators of date and time; fromisoformat checks the digits
     if (marks == "--T::+" and text[20:] == "00:00") or (marks == "--T::." and len(text) == 24 and text[23] == "Z"):
         try:
             return datetime.fromisoformat(text)
         except ValueError:
-            pass  # a leap second, perhaps
+            pass  # it may be a leap second
     return parse_instant(text)
 
 
