@@ -266,7 +266,7 @@ def _foreign_movement(account: str, voucher_id: str, movement: Movement) -> Find
 
 def _orphan_holds(journal: Journal, provider: VoucherProvider) -> Iterator[Finding]:
     """Yield reservations that still stand although their operation ended without giving one to the caller."""
-    for hold, entry in journal.standing_holds(account=provider.account, at=provider.vendor_now()):
+    for hold, entry in journal.active_holds(account=provider.account, at=provider.vendor_now()):
         if entry.key.verb is Operation.RESERVE and entry.state is OperationState.SUCCEEDED:
             continue  # the caller has it, and may capture or release it
         if entry.state is OperationState.OPEN and journal.is_owner_alive(entry):

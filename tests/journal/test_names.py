@@ -129,7 +129,7 @@ def test_reservations_are_captured_and_protected_under_the_new_name(renamed: Ren
     gateway = renamed.to("main-shop")
     with pytest.raises(VoucherHeld):
         gateway.reserve("main-shop", code, TEN, reference="1002-a", order="1002")
-    held = gateway.journal.standing_holds(account="main-shop", at=gateway.provider("main-shop").vendor_now())  # type: ignore[union-attr]
+    held = gateway.journal.active_holds(account="main-shop", at=gateway.provider("main-shop").vendor_now())  # type: ignore[union-attr]
     assert [hold.money for hold, _ in held] == [TEN]
     reservation = gateway.reservation("main-shop", "1001-a")
     assert gateway.capture("main-shop", reservation, reference="1001-a", order="1001").money == TEN

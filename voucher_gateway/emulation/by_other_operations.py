@@ -22,7 +22,7 @@ from voucher_gateway.steps import StepRunner
 
 
 def redeem_by_capture(command: RedeemVoucher, steps: StepRunner, provider: VoucherProvider) -> Redemption:
-    """Redeem by a reservation and its capture. If the capture is refused, the reservation ends by itself."""
+    """Redeem by a reservation and its capture. If the capture is refused, the reservation expires."""
     reserve = command.derive(ReserveValue, code=command.code, money=command.money, pin=command.pin)
     reservation = steps.run(reserve, decides_outcome=False)
     return steps.run(command.derive(CaptureReservation, reservation=reservation))

@@ -75,9 +75,7 @@ def _can_overwrite_value(capabilities: Capabilities) -> bool:
     return capabilities.can_overwrite_value
 
 
-_OVERWRITES: Final = (
-    "the voucher's value is overwritten: a change that somebody else makes at the same moment can be lost"
-)
+_OVERWRITES: Final = "the voucher's value is overwritten: a change by another party at the same moment can be lost"
 
 _ROWS: Final = (
     Emulation(
@@ -215,8 +213,8 @@ def unsupported_error(
     message = f"{provider.title} has no {operation.value.replace('_', '-')}"
     if support.emulation is not None and support.risk is not None:
         message += (
-            f" of its own; the gateway could emulate it as {support.emulation}, at this risk: {support.risk}."
-            f' To accept it, put accept_risks = ["{support.emulation}"] into the account {provider.account}'
+            f"; the gateway can emulate it as {support.emulation}, at this risk: {support.risk}."
+            f' To accept it, write accept_risks = ["{support.emulation}"] in the account {provider.account}'
         )
     elif support.note:
         message += f": {support.note}"

@@ -110,7 +110,7 @@ class Attempt:
             recorder.finish(Effect.UNKNOWN, f"interrupted by {type(error).__name__}")
             raise
         if superseded is not None:
-            raise _superseded_error(superseded)
+            raise _make_superseded_error(superseded)
         self._require_right_voucher(recorder, result)
         recorder.finish(Effect.SUCCEEDED, None, result if isinstance(result, Reservation) else None)
         if isinstance(result, Redemption | TopUp) and result.reference not in (None, reference):
@@ -196,7 +196,7 @@ class Attempt:
             log.info("%s: waited %.1f s for the lock of the voucher", self.record.label, waited_s)
         # Where an update leaves the value unchanged, an update that arrives late cannot undo anything.
         if self.provider.capabilities.can_overwrite_value:
-            overwrite = self.journal.unresolved_overwrite(self.record, voucher_id)
+            overwrite = self.journal.find_unresolved_overwrite(self.record, voucher_id)
             if overwrite is not None:
                 raise OperationInProgress(str(overwrite))
         yield
@@ -286,7 +286,7 @@ class RequestRecorder:
             self.attempt.effects[self.row] = effect
 
 
-def _superseded_error(refusal: VoucherGatewayError) -> ReservationSuperseded:
+def _make_superseded_error(refusal: VoucherGatewayError) -> ReservationSuperseded:
     return ReservationSuperseded(
         "the vendor refuses the capture; the first request for this reservation, whose answer was lost, may have"
         " arrived later and ended it: reserve under a new reference",

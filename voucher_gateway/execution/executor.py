@@ -29,9 +29,9 @@ from voucher_gateway.execution.attempts import Attempt
 from voucher_gateway.execution.resolution import (
     ask_provider,
     close_abandoned,
+    find_undecided_requests,
     resolve_unknown,
     result_from_request,
-    undecided_requests,
     unknown_error,
     voucher_code,
 )
@@ -101,7 +101,7 @@ class JournalExecutor:
         if record.state is OperationState.UNKNOWN:
             record, is_repeatable = resolve_unknown(self.journal, record, provider, command.code)
             if record.state is OperationState.UNKNOWN and not is_repeatable:
-                raise _stored_unknown_error(record)
+                raise _make_unknown_error(record)
         if record.state is OperationState.SUCCEEDED:
             return self._replay(record, command, provider)
         # An unknown operation comes here only if its provider says that a repeated request does no harm.
@@ -214,7 +214,7 @@ class JournalExecutor:
         Raises:
             OutcomeUnknown: if no reading proves it. This attempt's refusal says nothing about the earlier one.
         """
-        requests = undecided_requests(self.journal, attempt.record)
+        requests = find_undecided_requests(self.journal, attempt.record)
         code = voucher_code(self.journal, attempt.record, attempt.provider, attempt.command.code)
         for request in requests:
             outcome = ask_provider(attempt.provider, request.intent, code)
@@ -314,7 +314,7 @@ def _as_unavailable(error: OutcomeUnknown, command: Command[Any]) -> ProviderUna
     )
 
 
-def _stored_unknown_error(record: OperationRecord) -> VoucherGatewayError:
+def _make_unknown_error(record: OperationRecord) -> VoucherGatewayError:
     """Return the error of an operation that stays unknown."""
     stored = json.loads(record.error) if record.error else {}
     ticket = Ticket.from_json(json.dumps(stored["ticket"])) if "ticket" in stored else _minimal_ticket(record)

@@ -1,4 +1,4 @@
-"""Finds out later what became of operations. Everything here only reads at the vendors."""
+"""Resolves operations later. Everything here only reads at the vendors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import attrs
 
 from voucher_gateway.errors import ConfigurationError, InvalidRequest, OperationInProgress, Ticket
 from voucher_gateway.execution.executor import JournalExecutor
-from voucher_gateway.execution.resolution import minimal_result, resolve_unknown, undecided_requests
+from voucher_gateway.execution.resolution import find_undecided_requests, minimal_result, resolve_unknown
 from voucher_gateway.instants import now
 from voucher_gateway.journal.queries import MAY_STILL_ARRIVE, open_requests
 from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState, RequestRecord, RequestResult
@@ -93,7 +93,7 @@ def recover(
 ) -> list[Resolution]:
     """Resolve all operations that are due. Operations of living workers are left to those."""
     resolutions: list[Resolution] = []
-    for record in _undecided_operations(executor, account=account, everything=everything):
+    for record in _find_undecided_operations(executor, account=account, everything=everything):
         try:
             refreshed = _refresh(executor, provider_of, record)
             resolutions.append(_resolution(refreshed, reason=_last_reason(executor, provider_of, refreshed)))
@@ -105,7 +105,7 @@ def recover(
     return resolutions
 
 
-def _undecided_operations(
+def _find_undecided_operations(
     executor: JournalExecutor, *, account: str | None, everything: bool
 ) -> Iterator[OperationRecord]:
     last_id = None
@@ -149,7 +149,7 @@ def decide(
             field="key",
             rule="an unknown operation",
         )
-    requests = undecided_requests(executor.journal, record)
+    requests = find_undecided_requests(executor.journal, record)
     closed = executor.journal.close_operation(
         record,
         OperationState.SUCCEEDED if succeeded else OperationState.NOT_EXECUTED,

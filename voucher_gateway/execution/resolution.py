@@ -1,4 +1,4 @@
-"""What became of an operation: found out by reading at the vendor, and written to the journal."""
+"""Resolves operations: reads at the vendor what became of a request, and writes it to the journal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from voucher_gateway.journal.resolution_queries import (
     changes_references,
     code_fingerprints,
     is_result_of_another,
-    known_voucher,
+    last_voucher_id,
 )
 from voucher_gateway.masking import Code
 from voucher_gateway.models.results import (
@@ -54,15 +54,15 @@ MAX_LOOKUP_INTERVAL: Final = timedelta(hours=6)
 _UNDECIDED_EFFECTS: Final = (None, Effect.UNKNOWN, Effect.SUCCEEDED)
 
 
-def undecided_requests(journal: Journal, record: OperationRecord) -> list[RequestRecord]:
+def find_undecided_requests(journal: Journal, record: OperationRecord) -> list[RequestRecord]:
     """Return the deciding requests of an operation that may have been carried out.
 
     Earlier attempts count too: where a repeat does no harm, it is sent before the first request is resolved.
     """
-    return _undecided(journal.requests_of(record.id))
+    return _select_undecided(journal.requests_of(record.id))
 
 
-def _undecided(requests: Sequence[RequestRecord]) -> list[RequestRecord]:
+def _select_undecided(requests: Sequence[RequestRecord]) -> list[RequestRecord]:
     return [request for request in requests if request.decisive and request.effect in _UNDECIDED_EFFECTS]
 
 
@@ -77,7 +77,7 @@ def close_abandoned(journal: Journal, record: OperationRecord) -> OperationRecor
         for request in requests
         if request.effect is None
     ]
-    undecided = _undecided(requests)
+    undecided = _select_undecided(requests)
     if not undecided:
         log.info("%s: not_executed: its worker stopped before a request that decides it", record.label)
         return journal.close_operation(record, OperationState.NOT_EXECUTED, finished=finished)
@@ -100,10 +100,10 @@ def resolve_unknown(
     if record.needs_decision:  # both readings are known and explain nothing, so a later reading cannot either
         log.warning("%s: unknown: a person must decide", record.label)
         return record, False
-    requests = undecided_requests(journal, record)
+    requests = find_undecided_requests(journal, record)
     code = voucher_code(journal, record, provider, code)
     log.debug("%s: asks the vendor about %d requests", record.label, len(requests))
-    outcomes = [_checked_outcome(journal, record, provider, request, code) for request in requests]
+    outcomes = [_check_outcome(journal, record, provider, request, code) for request in requests]
     for request, outcome in zip(requests, outcomes, strict=True):
         if outcome.effect is Effect.SUCCEEDED:
             result = result_from_request(record, request, outcome)
@@ -124,7 +124,7 @@ def resolve_unknown(
     return _keep_unknown(journal, record, requests, outcomes), is_repeatable
 
 
-def _checked_outcome(
+def _check_outcome(
     journal: Journal, record: OperationRecord, provider: VoucherProvider, request: RequestRecord, code: Code | None
 ) -> Outcome:
     """Return the outcome of a request, unless what the journal knows contradicts it: then the outcome is unknown."""
@@ -231,7 +231,7 @@ def result_from_request(record: OperationRecord, request: RequestRecord, outcome
 
 
 def _as_operation_result(record: OperationRecord, result: Result) -> Result:
-    """Return the result of an emulation's request as that of the verb that it stands for."""
+    """Return the result of an emulation's request as that of the operation that it emulates."""
     verb, account, target = record.key.verb, record.key.account, record.target
     if verb is Operation.RESERVE and isinstance(result, Redemption):
         return convert_result(result, Reservation, account=account)
@@ -290,7 +290,7 @@ def is_other_voucher(journal: Journal, provider: VoucherProvider, code: Code, vo
     deleted and the code issued again, or the first answer was wrong. So if the two differ, the vendor is asked once
     more, and two equal answers count.
     """
-    known = known_voucher(journal, provider=provider.name, host=provider.host, login=provider.login, code=code)
+    known = last_voucher_id(journal, provider=provider.name, host=provider.host, login=provider.login, code=code)
     if known is None or known == voucher_id:
         return False
     try:

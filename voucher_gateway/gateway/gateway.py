@@ -34,9 +34,9 @@ from voucher_gateway.gateway.account import Account, require_capability, strateg
 from voucher_gateway.gateway.find import FindResult, find_in_accounts
 from voucher_gateway.gateway.refunds import (
     find_move,
-    moved_refund_command,
     pending_move,
     refund_command,
+    refund_command_after_move,
     refundable_amount,
 )
 from voucher_gateway.listing.listing import Listing
@@ -223,8 +223,6 @@ class Gateway:
     def find(self, code: str | Code, pin: str | Pin | None = None, *, broadcast: bool = False) -> FindResult:
         """Look for a code, in parallel, in all accounts whose `code_pattern` matches it.
 
-            voucher = gateway.find("JTL-SPRING-0042").voucher
-
         Args:
             code: the voucher's code.
             pin: the PIN, if there is one.
@@ -256,8 +254,6 @@ class Gateway:
     def get(self, account: str, id: str, *, secrets: bool = False) -> Voucher:
         """Return the voucher with an id.
 
-            voucher = gateway.get("shop", "4711")
-
         Args:
             account: the account's name.
             id: the vendor's id of the voucher.
@@ -276,8 +272,6 @@ class Gateway:
 
     def balance(self, account: str, code: str | Code, pin: str | Pin | None = None) -> Balance:
         """Return what a voucher is worth now.
-
-            print(gateway.balance("shop", code).remaining)
 
         Args:
             account: the account's name.
@@ -302,9 +296,6 @@ class Gateway:
     def vouchers(self, account: str, query: VoucherQuery | None = None) -> Listing[Voucher]:
         """List vouchers lazily, page by page.
 
-            for voucher in gateway.vouchers("shop", VoucherQuery(status=Status.ACTIVE)):
-                print(voucher.id)
-
         Args:
             account: the account's name.
             query: which vouchers; None for all.
@@ -322,9 +313,6 @@ class Gateway:
 
     def history(self, account: str, id: str) -> History:
         """Return what happened to a voucher, the oldest movement first as far as the vendor orders them.
-
-            for movement in gateway.history("shop", "4711"):
-                print(movement.kind, movement.money)
 
         Args:
             account: the account's name.
@@ -360,8 +348,6 @@ class Gateway:
     ) -> Voucher:
         """Issue a new voucher (vendors: create).
 
-            voucher = gateway.issue("shop", NewVoucher(initial=Money("50", "EUR")), reference="1002-issue")
-
         Args:
             account: the account's name.
             new: the voucher. What is None is left to the vendor.
@@ -386,8 +372,6 @@ class Gateway:
     ) -> Voucher:
         """Make a voucher spendable.
 
-            gateway.activate("shop", voucher.id, reference="1002-activate")
-
         Args:
             account: the account's name.
             id: the vendor's id of the voucher.
@@ -410,8 +394,6 @@ class Gateway:
         self, account: str, id: str, *, reference: str, order: str | None = None, wait: float = 0.0
     ) -> Voucher:
         """Stop a voucher from being spent.
-
-            gateway.deactivate("shop", voucher.id, reference="1002-stop")
 
         Args:
             account: the account's name.
@@ -442,8 +424,6 @@ class Gateway:
     ) -> Voucher:
         """Change a voucher's data, never its value.
 
-            gateway.update("shop", voucher.id, VoucherChanges(valid_until=None), reference="1002-update")
-
         Args:
             account: the account's name.
             id: the vendor's id of the voucher.
@@ -470,8 +450,6 @@ class Gateway:
     ) -> TopUp:
         """Add value to a voucher (JTL: recharge).
 
-            gateway.top_up("shop", voucher.id, Money("20", "EUR"), reference="1003-top-up")
-
         Args:
             account: the account's name.
             id: the vendor's id of the voucher.
@@ -495,8 +473,6 @@ class Gateway:
         self, account: str, id: str, reason: str, *, reference: str, order: str | None = None, wait: float = 0.0
     ) -> Deletion:
         """Remove a voucher for good.
-
-            gateway.delete("shop", voucher.id, "printed twice", reference="1002-delete")
 
         Args:
             account: the account's name.
@@ -531,8 +507,6 @@ class Gateway:
         if_held: str = "replace-own",
     ) -> Reservation:
         """Set value aside, to be captured or released.
-
-            reservation = gateway.reserve("shop", code, Money("10.53", "EUR"), reference="1001-reserve", order="1001")
 
         Args:
             account: the account's name.
@@ -582,8 +556,6 @@ class Gateway:
     ) -> Redemption:
         """Take the value that was set aside.
 
-            redemption = gateway.capture("shop", reservation, reference="1001-capture", order="1001")
-
         Args:
             account: the account's name.
             reservation: the result of `reserve`, or one from `reservation`.
@@ -615,8 +587,6 @@ class Gateway:
     ) -> Release:
         """Give a reservation up. If the vendor has no request for that, the result says when the value is free.
 
-            gateway.release("shop", reservation, reference="1001-release")
-
         Args:
             account: the account's name.
             reservation: the result of `reserve`, or one from `reservation`.
@@ -647,8 +617,6 @@ class Gateway:
         if_held: str = "replace-own",
     ) -> Redemption:
         """Take value in one step.
-
-            redemption = gateway.redeem("shop", code, Money("10.53", "EUR"), reference="1001-a", order="1001")
 
         Args:
             account: the account's name.
@@ -697,8 +665,6 @@ class Gateway:
     ) -> Refund:
         """Give a redemption back.
 
-            gateway.refund("shop", redemption, Money("5", "EUR"), reference="1001-refund", order="1001")
-
         With a journal, all refunds of a redemption together, including those whose outcome is unknown, give back at
         most what it took. Without a journal nothing is summed.
 
@@ -740,7 +706,7 @@ class Gateway:
                     wait=wait,
                 )
             )
-        command = moved_refund_command(
+        command = refund_command_after_move(
             self.journal,
             self._accounts,
             move,
@@ -850,7 +816,7 @@ class Gateway:
             print(gateway.capture("shop", reservation, reference="1001-take").money)  # 10.00 EUR
             ```
         """
-        return self._recorded_result(Reservation, account, reference, Operation.RESERVE)
+        return self._find_result(Reservation, account, reference, Operation.RESERVE)
 
     def redemption(self, account: str, reference: str) -> Redemption:
         """Return the redemption that a `capture` or a `redeem` made under a reference.
@@ -870,15 +836,10 @@ class Gateway:
             print(gateway.refund("shop", redemption, reference="1001-return-1").money)  # 10.00 EUR
             ```
         """
-        return self._recorded_result(Redemption, account, reference, Operation.CAPTURE, Operation.REDEEM)
+        return self._find_result(Redemption, account, reference, Operation.CAPTURE, Operation.REDEEM)
 
     def resolve(self, doubt: Ticket | str | OperationKey) -> Resolution:
         """Find out what became of a call. It only reads at the vendor.
-
-            try:
-                gateway.redeem("shop", code, money, reference="1001-a")
-            except OutcomeUnknown as error:
-                resolution = gateway.resolve(error.ticket)
 
         Args:
             doubt: the ticket of an `OutcomeUnknown`, as object or JSON, or an operation's key.
@@ -894,7 +855,7 @@ class Gateway:
                 gateway.redeem("shop", "JTL-SPRING-0042", Money(10, "EUR"), reference="1001-card-1")
             except OutcomeUnknown as error:
                 resolution = gateway.resolve(error.ticket)
-                print(resolution.outcome)
+                print(resolution.state)
             ```
         """
         from voucher_gateway.execution.recovery import resolve_operation, resolve_ticket
@@ -909,9 +870,6 @@ class Gateway:
     def recover(self, *, account: str | None = None, everything: bool = False) -> list[Resolution]:
         """Ask the vendors about every operation that is unknown or that a crashed worker left open.
 
-            for resolution in gateway.recover():
-                print(resolution.reference, resolution.state)
-
         An operation that stays unknown is looked up at longer and longer intervals. Several machines may run this at
         the same time, for example from cron. It moves no money.
 
@@ -925,7 +883,7 @@ class Gateway:
         Example:
             ```python
             for resolution in gateway.recover():
-                print(resolution.outcome)
+                print(resolution.state)
             ```
         """
         executor = self._require_journal()
@@ -974,7 +932,7 @@ class Gateway:
 
         return is_other_voucher(self.journal, self.provider(account), code, voucher_id)
 
-    def _recorded_result(self, kind: type[R], account: str, reference: str, *verbs: Operation) -> R:
+    def _find_result(self, kind: type[R], account: str, reference: str, *verbs: Operation) -> R:
         records = [self.operation(account, verb, reference) for verb in verbs]
         results = [record.replay() for record in records if record is not None and record.result is not None]
         matches = [result for result in results if isinstance(result, kind)]

@@ -149,14 +149,14 @@ def pending_move(journal: Journal, account: str, redemption: Redemption, referen
     moves = journal.move_chain(account, redemption.voucher_id)
     if not moves or moves[-1].in_progress or _may_have_refunded(journal, account, reference):
         return None
-    references = _moved_references(journal, account, reference)
+    references = _references_after_move(journal, account, reference)
     for move in moves:
         if move.to_account and any(_may_have_refunded(journal, move.to_account, name) for name in references):
             return move
     return moves[-1]
 
 
-def moved_refund_command(
+def refund_command_after_move(
     journal: Journal,
     accounts: Mapping[str, Account],
     move: VoucherMove,
@@ -179,7 +179,7 @@ def moved_refund_command(
     assert move.to_account is not None
     assert move.to_voucher_id is not None
     _require_top_up(accounts, move)
-    references = _moved_references(journal, account, reference)
+    references = _references_after_move(journal, account, reference)
     recorded = (name for name in references if _may_have_refunded(journal, move.to_account, name))
     moved_reference = next(recorded, references[0])
     limit = refund_limit(journal, accounts, account, redemption)
@@ -225,12 +225,12 @@ def _may_have_refunded(journal: Journal, account: str, reference: str) -> bool:
     )
 
 
-def _moved_references(journal: Journal, account: str, reference: str) -> list[str]:
+def _references_after_move(journal: Journal, account: str, reference: str) -> list[str]:
     """Return the references that a refund may have at the account that has the voucher now, the newest first."""
-    return [_moved_reference(name, reference) for name in (account, *journal.names.former_names(account))]
+    return [_reference_after_move(name, reference) for name in (account, *journal.names.former_names(account))]
 
 
-def _moved_reference(account: str, reference: str) -> str:
+def _reference_after_move(account: str, reference: str) -> str:
     """Return a refund's reference at the other account, which is different from that account's own references."""
     name = f"{account}/{reference}"
     if len(name) <= MAX_REFERENCE_LENGTH:

@@ -1,4 +1,4 @@
-"""Bringing a journal that was restored from a backup up to date with the vendors, before it is used again."""
+"""Copies a journal, and completes a journal that was restored from a copy with what the vendors show."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ log: Final = logging.getLogger("voucher_gateway.journal")
 
 @attrs.frozen(kw_only=True)
 class RestoreSummary:
-    """What was found in one account.
+    """The result of the import for one account.
 
     Attributes:
         account: the account's name.
-        vouchers: how many vouchers were looked at.
-        adopted: how many movements of ours were found that the journal did not know.
+        vouchers: how many vouchers were read.
+        adopted: how many of our movements were imported, which the journal did not know.
     """
 
     account: str
@@ -37,7 +37,7 @@ class RestoreSummary:
 
 
 def mark_restored(journal: Journal) -> None:
-    """Forbid changing calls on a restored journal. A backup made by `copy_journal` begins like that by itself."""
+    """Forbid changing calls on a restored journal. A backup made by `copy_journal` is marked already."""
     with journal.database.write() as connection:
         journal.restoration.begin(connection, format_micros(now()))
     log.warning("the journal is marked as restored: changing calls are refused")
@@ -49,14 +49,14 @@ def import_missing_movements(
     *,
     report_progress: Callable[[RestoreSummary], None] = lambda _: None,
 ) -> list[RestoreSummary]:
-    """Read the history of every voucher of every account, keep what the journal has forgotten, and allow calls again.
+    """Read the history of every voucher, import the movements that the journal has forgotten, and allow calls again.
 
-    If anything cannot be read, nothing is allowed: run it again.
+    If anything cannot be read, calls stay forbidden: run it again.
 
     Raises:
-        VoucherGatewayError: whatever a vendor's read raises.
+        VoucherGatewayError: if a vendor cannot be read.
     """
-    operations = []
+    summaries = []
     for provider in providers:
         vouchers = count = 0
         with provider.vouchers() as listing:
@@ -66,29 +66,29 @@ def import_missing_movements(
                     count += journal.restoration.import_movements(connection, provider.account, provider.host, history)
                 vouchers += 1
         log.info("%s: %d vouchers read, %d forgotten movements imported", provider.account, vouchers, count)
-        adoption = RestoreSummary(account=provider.account, vouchers=vouchers, adopted=count)
-        report_progress(adoption)
-        operations.append(adoption)
+        summary = RestoreSummary(account=provider.account, vouchers=vouchers, adopted=count)
+        report_progress(summary)
+        summaries.append(summary)
     with journal.database.write() as connection:
         journal.restoration.end(connection)
     log.info("the restored journal is complete: changing calls are allowed")
-    return operations
+    return summaries
 
 
 def copy_journal(journal: Journal, target: Path) -> None:
-    """Copy an SQLite journal, while it is in use, into a file that asks for `adopt` before it can be written.
+    """Copy an SQLite journal, while it is in use, into a file that must be completed before it can be written.
 
-    The key file beside the database is not copied: keep it elsewhere, for without it the journal cannot be read.
+    The key file beside the database is not copied: keep it elsewhere. Without it the copy cannot be used.
 
     Raises:
-        ConfigurationError: if the journal is in PostgreSQL, which brings its own tools.
+        ConfigurationError: if the journal is in PostgreSQL, which has its own tools.
         InvalidRequest: if the file exists.
         DatabaseUnavailable: if it cannot be written.
     """
     source = journal.database.path
     if source is None:
         raise ConfigurationError(
-            "back a PostgreSQL journal up with PostgreSQL's own tools, and begin a restored one with"
+            "copy a PostgreSQL journal with PostgreSQL's own tools; after a restore, run"
             " `voucher-gateway recover --after-restore`"
         )
     try:

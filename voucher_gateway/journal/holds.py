@@ -1,7 +1,7 @@
 """Reservations as the journal knows them, so that one does not silently end another.
 
-At some vendors a second reservation of a voucher ends the first without a word. The journal knows those made through
-it, by the fingerprint of the code, and keeps later captures from being sent for nothing.
+At some vendors a second reservation of a voucher ends the first one silently. The journal knows the reservations that
+were made through it, by the fingerprint of the code. It refuses the capture of a reservation that has ended.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _ENDED: Final = {
 _SELECT_ACTIVE: Final = sa.select(holds.c.operation_id, holds.c.order_number).where(
     holds.c.provider == sa.bindparam("provider"),
     holds.c.host == sa.bindparam("host"),
-    holds.c.fingerprint == sa.bindparam("mark"),
+    holds.c.fingerprint == sa.bindparam("fingerprint"),
     holds.c.operation_id != sa.bindparam("mine"),
     (holds.c.state == HoldState.REQUESTED.value) | (holds.c.state == HoldState.LIVE.value),
     (holds.c.expires_at.is_(None)) | (holds.c.expires_at > sa.bindparam("at")),
@@ -89,10 +89,10 @@ class Hold:
 
     Attributes:
         operation_id: the operation that made it.
-        reservation_id: the vendor's id; None if nothing was heard of it.
+        reservation_id: the vendor's id; None if no answer came.
         money: what it holds.
-        expires_at: when it is over, by the vendor's clock.
-        state: where it stands.
+        expires_at: when it ends, by the vendor's clock.
+        state: its state.
     """
 
     operation_id: str
@@ -117,14 +117,14 @@ class Holds:
         vendor_now: datetime,
         again: bool,
     ) -> None:
-        """Refuse a request that a hold stands against, and note one that makes a hold.
+        """Refuse a request that a hold forbids, and record a request that makes a hold.
 
-        `again` says that the operation sent something before: in an earlier attempt, or in a try of this one that was
+        `again` says that the operation sent a request before: in an earlier attempt, or one in this attempt that was
         certainly not executed. Its hold is then written again.
 
         Raises:
             VoucherHeld: if a reservation would end another that is not to be replaced.
-            Declined: if a capture would come too late, or for a reservation that is over.
+            Declined: if a capture would come too late, or if its reservation has ended.
         """
         if hold is not None and step == "reserve":
             self._reserve(connection, keys, record, hold, intent, vendor_now, again)
@@ -132,17 +132,17 @@ class Holds:
             self._capture(connection, intent, vendor_now)
 
     def check_release(self, connection: Connection, record: OperationRecord, reservation_id: str) -> None:
-        """Refuse to give up what was captured.
+        """Refuse to release a reservation that was captured.
 
         Raises:
-            AlreadyCaptured: if it was.
+            AlreadyCaptured: if it was captured.
         """
         of_reservation = (holds.c.host == record.target.host) & (holds.c.reservation_id == reservation_id)
         if connection.scalar(sa.select(holds.c.state).where(of_reservation)) == HoldState.CAPTURED.value:
             raise AlreadyCaptured("the reservation was captured already")
 
     def on_operation_closed(self, connection: Connection, record: OperationRecord, result: Result | None) -> None:
-        """Note what an operation that has come to an end means for holds."""
+        """Update the hold that a closed operation captured or released."""
         if isinstance(result, Redemption) and result.reservation_id is not None:
             parameters = {"vendor_host": record.target.host, "reservation": result.reservation_id}
             connection.execute(_END, {**parameters, "new_state": HoldState.CAPTURED.value})
@@ -153,11 +153,11 @@ class Holds:
     def on_request_finished(
         self, connection: Connection, operation_id: str, effect: Effect, reservation: Reservation | None
     ) -> None:
-        """Note what became of the request that should make a hold."""
+        """Record the outcome of a request that should make a hold."""
         own = connection.execute(_OWN, {"mine": operation_id}).mappings().first()
         if own is None:
             return
-        # Before any row is changed: whoever has this lock may change ours too, and each would wait for the other.
+        # Lock before any row is changed: the lock's holder may change our row too, and each would wait for the other.
         lock_in_transaction(connection, own["provider"], own["host"], own["fingerprint"])
         if reservation is not None:
             self._on_reservation_made(connection, own, reservation)
@@ -174,7 +174,7 @@ class Holds:
         return operation_id is not None and _in_doubt(connection, operation_id)
 
     def active(self, connection: Connection, at: datetime) -> list[Hold]:
-        """Return the holds that may still stand at a moment of the vendor's clock."""
+        """Return the holds that may hold value at a moment of the vendor's clock."""
         unexpired = (holds.c.expires_at.is_(None)) | (holds.c.expires_at > format_micros(at))
         query = sa.select(holds).where(holds.c.state.in_(ACTIVE_STATES), unexpired)
         return [
@@ -202,19 +202,18 @@ class Holds:
         assert target.fingerprint is not None
         require_all_keys(connection, keys)
         lock_in_transaction(connection, target.provider, target.host, target.fingerprint)
-        marks = keys.fingerprints(hold.code, provider=target.provider, host=target.host)
+        fingerprints = keys.fingerprints(hold.code, provider=target.provider, host=target.host)
         voucher = {"provider": target.provider, "host": target.host, "mine": record.id, "at": format_micros(vendor_now)}
         active = [
             row
-            for mark in marks
-            for row in connection.execute(_SELECT_ACTIVE, {**voucher, "mark": mark}).mappings().all()
+            for fingerprint in fingerprints
+            for row in connection.execute(_SELECT_ACTIVE, {**voucher, "fingerprint": fingerprint}).mappings().all()
         ]
         foreign = [row for row in active if hold.order is None or row["order_number"] != hold.order]
         refused = {"refuse": active, "replace-own": foreign, "replace": []}[hold.if_held]
         if hold.exclusive and refused:
             raise VoucherHeld(
-                "another reservation stands on this voucher and would be lost; it lapses by itself, or say"
-                " if_held='replace'"
+                "another reservation of this voucher would be lost: wait until it expires, or pass if_held='replace'"
             )
         assert intent.money is not None
         if again:
@@ -242,13 +241,18 @@ class Holds:
         if ended := _ENDED.get(HoldState(row["state"])):
             raise ended[0](ended[1])
         if row["expires_at"] is not None and row["expires_at"] <= format_micros(vendor_now):
-            raise ReservationExpired("the reservation would be over before a capture could arrive")
+            raise ReservationExpired("the reservation would end before a capture could arrive")
 
     def _on_reservation_made(self, connection: Connection, own: Mapping[Any, Any], reservation: Reservation) -> None:
         operation_id = own["operation_id"]
         until = None if reservation.valid_until is None else format_micros(reservation.valid_until)
         connection.execute(_MARK_LIVE, {"mine": operation_id, "reservation": reservation.id, "until": until})
-        voucher = {"provider": own["provider"], "host": own["host"], "mark": own["fingerprint"], "mine": operation_id}
+        voucher = {
+            "provider": own["provider"],
+            "host": own["host"],
+            "fingerprint": own["fingerprint"],
+            "mine": operation_id,
+        }
         if not own["exclusive"] or connection.execute(_SELECT_ACTIVE, {**voucher, "at": ""}).first() is None:
             return
         rivals = (
@@ -257,14 +261,14 @@ class Holds:
             & (holds.c.fingerprint == own["fingerprint"])
             & (holds.c.operation_id != operation_id)
         )
-        if until is None:  # nothing tells which came last, so it is ours
+        if until is None:  # nothing shows which one came last, so ours counts
             _set(connection, rivals & holds.c.state.in_(ACTIVE_STATES), HoldState.SUPERSEDED)
             return
         live = holds.c.state == HoldState.LIVE.value
         later = holds.c.expires_at > until
-        # The vendor keeps the one that it made last, and answers may come in another order. Its clock may have whole
-        # seconds only: of two that end at the same moment, one that was there before ours was asked for is over; of
-        # two that were under way together it is not known which one stands.
+        # The vendor keeps the reservation that it made last, and answers may come in another order. Its clock may have
+        # whole seconds only. Of two that end at the same moment, one that was answered before ours was sent has ended.
+        # If both were sent before either was answered, it is not known which one the vendor kept.
         tied = (holds.c.expires_at == until) & holds.c.operation_id.in_(_select_answered_before(operation_id))
         _set(connection, rivals & live & ((holds.c.expires_at < until) | tied), HoldState.SUPERSEDED)
         _set(connection, rivals & (holds.c.state == HoldState.REQUESTED.value), HoldState.SUPERSEDED)

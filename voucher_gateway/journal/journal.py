@@ -58,7 +58,7 @@ class Journal:
         keys: its secret keys.
 
     Raises:
-        ConfigurationError: if a key is missing, or is not the one that operations were recorded with.
+        ConfigurationError: if a key is missing, or differs from the key that operations were recorded with.
     """
 
     def __init__(self, database: Database, keys: JournalKeys) -> None:
@@ -100,19 +100,19 @@ class Journal:
         limit: int | None = None,
         after: str | None = None,
     ) -> list[OperationRecord]:
-        """Return operations in the order of their ids, which is that of their making.
+        """Return operations by id, which is the order of their creation.
 
         Args:
-            states: only these; all if none is named.
-            account: only of this account.
-            due: only those whose next look-up is due at this moment.
-            limit: at most so many.
-            after: only those after this id.
+            states: only operations in these states; all if there is none.
+            account: only operations of this account.
+            due: only operations whose next look-up is due at this moment.
+            limit: at most this many.
+            after: only operations after this id.
         """
         with self.database.read() as connection:
             return rows.select_operations(connection, states=states, account=account, due=due, limit=limit, after=after)
 
-    def standing_holds(self, *, account: str, at: datetime) -> list[tuple[Hold, OperationRecord]]:
+    def active_holds(self, *, account: str, at: datetime) -> list[tuple[Hold, OperationRecord]]:
         """Return the reservations of an account that may still hold value at a moment of the vendor's clock."""
         with self.database.read() as connection:
             return [
@@ -124,25 +124,25 @@ class Journal:
 
     def find_forgotten_result(self, record: OperationRecord) -> Result | None:
         """Return what a vendor showed of a new operation when the journal was restored; None if nothing."""
-        if not self.restoration.adopted_any:
+        if not self.restoration.has_imported_movements:
             return None
         key = record.key
-        marks = [
+        tags = [
             self.keys.tag(name, key.verb.value, key.reference, key_id=key_id)
             for name in (key.account, *self.names.former_names(key.account))
             for key_id in self.keys.keys
         ]
         with self.database.read() as connection:
-            return self.restoration.find_forgotten_result(connection, record, marks)
+            return self.restoration.find_forgotten_result(connection, record, tags)
 
-    def unresolved_overwrite(self, record: OperationRecord, voucher_id: str) -> OpenOverwrite | None:
+    def find_unresolved_overwrite(self, record: OperationRecord, voucher_id: str) -> OpenOverwrite | None:
         """Return another operation that may still overwrite this voucher's value; None if there is none."""
         with self.database.read() as connection:
             return open_overwrite(connection, record, voucher_id)
 
     def is_forgotten_refund(self, intent: Intent) -> bool:
         """Whether a refund may be one that the journal forgot when it was restored: then it must not be sent."""
-        if not self.restoration.adopted_any:
+        if not self.restoration.has_imported_movements:
             return False
         with self.database.write() as connection:
             return self.restoration.is_forgotten_refund(connection, intent)
@@ -152,7 +152,7 @@ class Journal:
         with self.database.read() as connection:
             return move_chain(connection, account, voucher_id)
 
-    def moved_ids(self, account: str) -> list[str]:
+    def list_moved_ids(self, account: str) -> list[str]:
         """Return the ids of the vouchers of an account that migrations move or have moved."""
         with self.database.read() as connection:
             return queries.select_moved_ids(connection, account)
@@ -167,7 +167,7 @@ class Journal:
         with self.database.read() as connection:
             return self.holds.may_be_superseded(connection, host, reservation_id)
 
-    def unresolved_operation(self, *, provider: str, host: str, voucher_id: str) -> OperationKey | None:
+    def find_unresolved_operation(self, *, provider: str, host: str, voucher_id: str) -> OperationKey | None:
         """Return the key of an operation on a voucher whose outcome is not known yet; None if there is none."""
         with self.database.read() as connection:
             return queries.select_unresolved(connection, provider=provider, host=host, voucher_id=voucher_id)
@@ -183,13 +183,13 @@ class Journal:
         with self.database.read() as connection:
             return queries.sum_changes(connection, account=account, voucher_id=voucher_id, currency=currency)
 
-    def issued_by_plan(self, account: str, plan_id: str) -> Iterator[tuple[str, str]]:
-        """Give the vouchers that a migration plan has issued at an account, in the order of issue.
+    def iterate_issued_by_plan(self, account: str, plan_id: str) -> Iterator[tuple[str, str]]:
+        """Return the vouchers that a migration plan has issued at an account, in the order of issue.
 
-        Vouchers without an id are left out: a person who decides an operation need not know it.
+        A voucher without an id is left out: a person who decides an operation may not know the id.
 
         Returns:
-            pairs of what the operation is called within the plan (see `move_reference`) and the voucher's id.
+            pairs: the operation's name within the plan (see `move_reference`), and the voucher's id.
         """
         prefix, after = move_reference(plan_id, ""), ""
         while True:
@@ -206,7 +206,7 @@ class Journal:
             after = batch[-1].id
 
     def is_owner_alive(self, record: OperationRecord) -> bool:
-        """Whether the worker on an open operation still lives."""
+        """Whether the worker of an open operation is alive."""
         return record.owner is not None and self.database.locks.alive(record.owner)
 
     def describe_target(
@@ -219,10 +219,12 @@ class Journal:
         like: OperationTarget | None = None,
         **what: Any,
     ) -> OperationTarget:
-        """Return what a call is meant to do, fingerprinted with the newest key or with that of an earlier target."""
+        """Return what a call shall do. The code is fingerprinted with the newest key, or with that of `like`."""
         key_id = self.keys.newest if like is None else like.key_id
-        mark = None if code is None else self.keys.fingerprint(code, provider=provider, host=host, key_id=key_id)
-        return OperationTarget(provider=provider, host=host, login=login, key_id=key_id, fingerprint=mark, **what)
+        fingerprint = None if code is None else self.keys.fingerprint(code, provider=provider, host=host, key_id=key_id)
+        return OperationTarget(
+            provider=provider, host=host, login=login, key_id=key_id, fingerprint=fingerprint, **what
+        )
 
     # --- writing ---
 
@@ -245,7 +247,7 @@ class Journal:
 
         Raises:
             OperationInProgress: if another worker has the operation. Nothing may be sent then.
-            Declined: if a hold stands against it, or less is left to give back.
+            Declined: if a hold forbids it, or if less is left to give back.
             DatabaseUnavailable: if it cannot be committed. Nothing may be sent then.
         """
         at = format_micros(now())
@@ -300,7 +302,7 @@ class Journal:
         self.close_operation(record, OperationState.SUCCEEDED, result=result)
 
     def take_over(self, record: OperationRecord, *, owner: str) -> OperationRecord:
-        """Take an operation over from a dead worker. If that worker was only frozen, it can send nothing more.
+        """Take an operation over from a crashed worker. If that worker was only frozen, it cannot send anything more.
 
         Raises:
             OperationInProgress: if another worker was faster.
@@ -367,16 +369,16 @@ class Journal:
 
 @hide_arguments
 def open_journal(url: str, keys: Mapping[str, SecretSource] | None = None) -> Journal:
-    """Open the journal in a database, creating it if it is not there yet.
+    """Open the journal in a database, and create it if there is none.
 
     Args:
         url: ``sqlite:///PATH`` or ``postgresql://...``.
-        keys: the journal's keys by id, the newest last. Without any, the environment variable `KEY_VARIABLE` is one;
-            without that too, SQLite has a key file beside the database.
+        keys: the journal's keys by id, the newest last. If there is none, the key is in the environment variable
+            `KEY_VARIABLE`. If that is not set, SQLite has a key file beside the database.
 
     Raises:
-        ConfigurationError: if PostgreSQL has no key, the URL is wrong, or a key is missing or another than the one that
-            the journal was written with.
+        ConfigurationError: if PostgreSQL has no key, the URL is wrong, or a key is missing or differs from the key
+            that the journal was written with.
         DatabaseUnavailable: if the database cannot be opened.
     """
     database = Database(url, JOURNAL)

@@ -1,7 +1,7 @@
 """The journal's secret keys: they recognise a code that is not stored.
 
-A code itself is never stored. A keyed fingerprint (HMAC-SHA256) recognises it again, and cannot be guessed back by who
-has the database alone. A code of our own choice is derived from the key and the operation's id, so that a replay can
+A code is never stored. A keyed fingerprint (HMAC-SHA256) recognises it again. Without the key, the code cannot be
+computed from it. A code that the gateway chooses is derived from the key and the operation's id, so that a replay can
 return it.
 """
 
@@ -28,13 +28,13 @@ from voucher_gateway.storage.files import MIN_KEY_BYTES, key_file, make_key, rea
 from voucher_gateway.storage.locks import lock_in_transaction
 
 ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-"""For codes of our own: 32 characters that are not mistaken for one another."""
+"""The characters of derived codes: 32 characters that people do not confuse."""
 
 CODE_LENGTH: Final = 16
-"""80 bits: nobody guesses one, and no two meet."""
+"""The length of derived codes: 80 bits, so that none can be guessed and no two are equal."""
 
-MARK_LENGTH: Final = 14
-"""Of a mark, in characters: 56 bits."""
+TAG_LENGTH: Final = 14
+"""The length of an operation's tag: 56 bits."""
 
 KEY_VARIABLE: Final = "VOUCHER_GATEWAY_JOURNAL_KEY"
 """The environment variable that holds the journal's key, where the configuration names none."""
@@ -45,23 +45,23 @@ _CHECK_VALUES: Final = sa.select(facts.c.name, facts.c.value).where(facts.c.name
 _HAS_OPERATIONS: Final = sa.select(operations.c.id).where(operations.c.key_id == sa.bindparam("key")).limit(1)
 
 
-def new_id(mark: str) -> str:
-    """Return an id for the operation of a mark: 26 characters that sort by time of making and end in the mark."""
-    return f"{int(now().timestamp() * 1000):012x}{mark}"
+def new_id(tag: str) -> str:
+    """Return an id for the operation of a tag: 26 characters that sort by time and end in the tag."""
+    return f"{int(now().timestamp() * 1000):012x}{tag}"
 
 
 def tag_of(operation_id: str) -> str:
-    """Return the mark that an operation's id ends in."""
-    return operation_id[-MARK_LENGTH:]
+    """Return the tag that an operation's id ends in."""
+    return operation_id[-TAG_LENGTH:]
 
 
 @attrs.frozen
 class JournalKeys:
-    """Keys by id. New entries use the newest; older ones stay readable while their key is kept.
+    """Keys by id. New operations use the newest. Older operations stay readable while their key is configured.
 
     Attributes:
         keys: by id.
-        newest: the id of the one in use.
+        newest: the id of the key that new operations use.
     """
 
     keys: Mapping[str, Secret] = attrs.field(hash=False)
@@ -69,7 +69,7 @@ class JournalKeys:
 
     @classmethod
     def of(cls, keys: Mapping[str, Secret]) -> JournalKeys:
-        """Return the keys, of which the last is in use.
+        """Return the keys. The last one is the newest.
 
         Raises:
             ConfigurationError: if there is none, or one is too short.
@@ -83,7 +83,7 @@ class JournalKeys:
 
     @classmethod
     def from_key_file(cls, database: Path) -> JournalKeys:
-        """Return the key in the file beside an SQLite database, making it (mode 0600) if it is not there yet.
+        """Return the key in the file beside an SQLite database. Make the file (mode 0600) if there is none.
 
         Call it only for a database that was never used with a key, or whose key file exists.
         """
@@ -96,7 +96,7 @@ class JournalKeys:
         """Return the fingerprint of a code at one vendor.
 
         Raises:
-            ConfigurationError: if the key of that id is not kept any more.
+            ConfigurationError: if the key of that id is not configured any more.
         """
         with hide_frames():
             return self._mac(key_id or self.newest, "code", provider, host, code.reveal()).hex()
@@ -106,26 +106,27 @@ class JournalKeys:
         return frozenset(self.fingerprint(code, provider=provider, host=host, key_id=key_id) for key_id in self.keys)
 
     def tag(self, account: str, verb: str, reference: str, *, key_id: str | None = None) -> str:
-        """Return what makes the names of an operation unlike any other's: always the same for the same key.
+        """Return the tag of an operation: always the same for the same key, and different from other operations.
 
-        It is part of the names that vendors see, so that a journal restored from a backup knows its own movements.
+        It is part of the references that vendors see, so that a restored journal recognises its own movements.
         """
-        return self._mac(key_id or self.newest, "mark", account, verb, reference).hex()[:MARK_LENGTH]
+        return self._mac(key_id or self.newest, "mark", account, verb, reference).hex()[:TAG_LENGTH]
 
-    def derive_code(self, mark: str, *, key_id: str | None = None) -> Code:
-        """Return the code that the operation of a mark chooses for the voucher it issues: always the same one."""
-        number = int.from_bytes(self._mac(key_id or self.newest, "issue", mark))
+    def derive_code(self, tag: str, *, key_id: str | None = None) -> Code:
+        """Return the code of the voucher that the operation of a tag issues: always the same one."""
+        number = int.from_bytes(self._mac(key_id or self.newest, "issue", tag))
         return Code("".join(ALPHABET[(number >> (5 * place)) & 31] for place in range(CODE_LENGTH)))
 
     def check_value(self, key_id: str) -> str:
-        """Return a digest that tells a key from any other, and does not reveal it."""
+        """Return a digest that is different for each key and does not reveal it."""
         return self._mac(key_id, "check").hex()
 
     def _mac(self, key_id: str, *parts: str) -> bytes:
         key = self.keys.get(key_id)
         if key is None:
             raise ConfigurationError(
-                f"the journal holds entries of key {key_id!r:.20}, which is not configured any more"
+                f"the journal has operations of the key {key_id!r:.20}, which is not configured any more: add it to"
+                " journal_keys"
             )
         text = "\0".join(f"{len(part)}:{part}" for part in parts)
         return hmac.digest(key.reveal().encode(), text.encode("utf-8", "surrogatepass"), hashlib.sha256)
@@ -148,11 +149,13 @@ def load_keys(database: Database, keys: Mapping[str, SecretSource] | None) -> Jo
         )
     path = key_file(database.path)
     if not path.exists():
-        # A new key would not recognise what was written under the old one.
+        # A new key would not recognise the codes of the old one.
         with database.read() as connection:
-            needed = must_have_a_key(connection)
+            needed = find_key_in_use(connection)
         if needed is not None:
-            raise missing_key(needed, f"the file {path} is gone; restore it from its backup, or configure journal_keys")
+            raise missing_key_error(
+                needed, f"the file {path} is gone; restore it from its backup, or configure journal_keys"
+            )
     return JournalKeys.from_key_file(database.path)
 
 
@@ -164,10 +167,10 @@ def load_keys(database: Database, keys: Mapping[str, SecretSource] | None) -> Jo
 
 
 def require_right_keys(database: Database, keys: JournalKeys) -> None:
-    """Compare the keys with their check values, and keep the check values of new keys.
+    """Compare the keys with their check values, and store the check values of new keys.
 
     Raises:
-        ConfigurationError: if a key is another than the one of its id, or if entries need a key that is not there.
+        ConfigurationError: if a key differs from the first key of its id, or if operations need a key that is missing.
     """
     with database.read() as connection:
         check_values = _check_values(connection)
@@ -184,23 +187,23 @@ def require_right_keys(database: Database, keys: JournalKeys) -> None:
 
 
 def require_all_keys(connection: Connection, keys: JournalKeys) -> None:
-    """Make sure that a process that is running has the keys which others configured since it started.
+    """Check that this process has the keys that others configured since it started.
 
     Raises:
-        ConfigurationError: if entries need a key that is not there.
+        ConfigurationError: if operations need a key that is missing.
     """
     _require_present(connection, _check_values(connection), keys, "configure it here too, and restart this process")
 
 
-def must_have_a_key(connection: Connection) -> str | None:
-    """Return the id of a key that the journal was used with; None if any key can be its first."""
+def find_key_in_use(connection: Connection) -> str | None:
+    """Return the id of a key that the journal was used with; None if it was never used with one."""
     key_ids = sorted(_check_values(connection))
     return key_ids[0] if key_ids else connection.scalar(sa.select(operations.c.key_id).limit(1))
 
 
-def missing_key(key_id: str, remedy: str) -> ConfigurationError:
-    """Return the error of a key that is needed and is not there."""
-    return ConfigurationError(f"journal key {key_id!r:.20} is missing, and the journal has entries of it: {remedy}")
+def missing_key_error(key_id: str, remedy: str) -> ConfigurationError:
+    """Return the error of a missing key."""
+    return ConfigurationError(f"journal key {key_id!r:.20} is missing, and the journal has operations of it: {remedy}")
 
 
 def _check_values(connection: Connection) -> Mapping[str, str]:
@@ -227,4 +230,4 @@ def _compare(connection: Connection, check_values: Mapping[str, str], keys: Jour
 def _require_present(connection: Connection, check_values: Mapping[str, str], keys: JournalKeys, remedy: str) -> None:
     for key_id in sorted(check_values.keys() - keys.keys.keys()):
         if connection.execute(_HAS_OPERATIONS, {"key": key_id}).first() is not None:
-            raise missing_key(key_id, remedy)
+            raise missing_key_error(key_id, remedy)

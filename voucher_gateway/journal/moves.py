@@ -1,8 +1,8 @@
 """Where vouchers went that were moved to another account.
 
-A row is written before anything is done to the voucher, and completed once it has moved. From the row on nothing may
-bring value back to it: what comes in after its value was read would stay behind, and a voucher that is made spendable
-again would be spendable twice.
+A row is written before the voucher is changed, and completed once it has moved. While there is a row, nothing may add
+value to the voucher: value that is added after the reading would stay behind. Nothing may make it spendable again: it
+would be spendable twice.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FIND: Final = sa.select(moved).where(
     moved.c.account == sa.bindparam("account"), moved.c.voucher_id == sa.bindparam("voucher")
 )
 
-_BRINGING_BACK: Final = (Operation.ACTIVATE, Operation.UPDATE, Operation.TOP_UP, Operation.REFUND)
+_ADDING_OPERATIONS: Final = (Operation.ACTIVATE, Operation.UPDATE, Operation.TOP_UP, Operation.REFUND)
 
 
 @attrs.frozen(kw_only=True)
@@ -36,7 +36,7 @@ class VoucherMove:
     Attributes:
         account: where it was.
         voucher_id: its id there.
-        to_account: where it is; None while it is under way.
+        to_account: where it is; None while it is being moved.
         to_voucher_id: its id there.
         plan_id: the migration that moved it.
         at: when.
@@ -51,7 +51,7 @@ class VoucherMove:
 
     @property
     def in_progress(self) -> bool:
-        """Whether it is being moved, or its moving was broken off and will be taken up again."""
+        """Whether it is being moved, or its move was interrupted and will continue."""
         return self.to_voucher_id is None
 
 
@@ -89,7 +89,7 @@ def claim_moves(connection: Connection, account: str, voucher_ids: Collection[st
     """Write that a plan is moving these vouchers.
 
     Returns:
-        those that another plan moves or has moved, with its id; they are not the caller's.
+        those that another plan moves or has moved, with its id; the caller must not move them.
     """
     known = sa.select(moved.c.voucher_id, moved.c.plan_id).where(
         moved.c.account == account, moved.c.voucher_id.in_(voucher_ids)
@@ -120,7 +120,7 @@ def complete_moves(
 
 
 def reopen_moves(connection: Connection, account: str, voucher_ids: Collection[str], plan_id: str) -> None:
-    """Write that vouchers of a plan are under way again: back to where they were."""
+    """Write that vouchers of a plan are being moved again: back to where they were."""
     if voucher_ids:
         connection.execute(
             sa.update(moved)
@@ -140,20 +140,20 @@ def delete_moves(connection: Connection, account: str, voucher_ids: Collection[s
 
 
 def move_reference(plan_id: str, what: str) -> str:
-    """Return the reference of one operation of a plan; by it the journal knows the plan's own from others."""
+    """Return the reference of one operation of a plan. By it the journal recognises the plan's own operations."""
     return f"move-{plan_id[:16]}-{what}"
 
 
 def reject_if_moved(connection: Connection, record: OperationRecord, intent: Intent) -> None:
-    """Refuse what would bring value back to a voucher that is being moved or has moved.
+    """Refuse a request that would add value to a voucher that is being moved or was moved.
 
-    In the transaction that would announce it. What only takes from the voucher is the vendor's to judge, and what the
-    move itself does is let through.
+    Call it in the transaction that records the request. A request that only takes value is left to the vendor. The
+    requests of the move itself are allowed.
 
     Raises:
-        OperationInProgress: if the voucher is under way, or this is a refund: called again, that finds out where the
-            voucher went.
-        VoucherMoved: if it is elsewhere now.
+        OperationInProgress: if the voucher is being moved, or if this is a refund: the next call of the refund finds
+            the account that has the voucher.
+        VoucherMoved: if it is at another account now.
     """
     if intent.voucher_id is None or not _adds_value(record, intent):
         return
@@ -166,5 +166,5 @@ def reject_if_moved(connection: Connection, record: OperationRecord, intent: Int
 
 
 def _adds_value(record: OperationRecord, intent: Intent) -> bool:
-    # The step counts as well: to release a reservation may mean to refund, where it was made by redeeming.
-    return record.key.verb in _BRINGING_BACK or intent.verb in (Operation.REFUND.value, Operation.TOP_UP.value)
+    # The step counts as well: a release is a refund if the reservation was made by redeeming.
+    return record.key.verb in _ADDING_OPERATIONS or intent.verb in (Operation.REFUND.value, Operation.TOP_UP.value)

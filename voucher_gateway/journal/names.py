@@ -1,4 +1,4 @@
-"""The names of accounts: notices that an account was renamed, and gives its operations the new name.
+"""The names of accounts: finds that an account was renamed, and gives its operations the new name.
 
 References are found by the account's name. Under a new name none would be found, and a repeated call would take the
 money again. So the journal keeps under which names it knows a vendor login (provider, host and login).
@@ -26,15 +26,15 @@ log: Final = logging.getLogger("voucher_gateway.journal")
 
 
 @attrs.frozen
-class Login:
-    """One login at a vendor. Where a vendor shows none, all of its logins at a host are one here."""
+class VendorLogin:
+    """One login at a vendor. If a vendor does not show it, all logins at a host count as one."""
 
     provider: str
     host: str
     login: str | None
 
     @classmethod
-    def of(cls, provider: VoucherProvider) -> Login:
+    def of(cls, provider: VoucherProvider) -> VendorLogin:
         """Return the login of an account, as far as it is known now."""
         return cls(provider.name, provider.host, provider.login)
 
@@ -79,10 +79,10 @@ class AccountNames:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._configured: dict[str, NamedAccount] = {}
-        self._admitted: set[tuple[str, Login]] = set()
+        self._admitted: set[tuple[str, VendorLogin]] = set()
 
     def configure(self, given: Mapping[str, NamedAccount]) -> None:
-        """Take the accounts of a configuration, and rename those whose former names the journal knows.
+        """Register the accounts of a configuration, and rename those whose former names the journal knows.
 
         Raises:
             ConfigurationError: if the journal knows the login of one of them under other names only.
@@ -92,12 +92,12 @@ class AccountNames:
             self.admit(name, account.provider)
 
     def admit(self, name: str, provider: VoucherProvider) -> None:
-        """Make sure that an account has the name under which the journal knows its login; rename it if that is due.
+        """Check that the journal knows an account's login under its name, and rename operations of a former name.
 
         Raises:
             ConfigurationError: if the journal knows the login under other names only.
         """
-        login = Login.of(provider)
+        login = VendorLogin.of(provider)
         if (name, login) in self._admitted:
             return
         with self._database.read() as connection:
@@ -123,7 +123,7 @@ class AccountNames:
             ConfigurationError: if the journal knows the login under other names only.
             OperationInProgress: if the account must be renamed first: the next call does that.
         """
-        login = Login(at.provider, at.host, at.login)
+        login = VendorLogin(at.provider, at.host, at.login)
         if connection.execute(_IS_NAME, {**login.key, "name": name}).first() is not None:
             return
         lock_in_transaction(connection, "journal accounts")
@@ -140,7 +140,7 @@ class AccountNames:
         with self._database.read() as connection:
             return [row["known_as"] for row in connection.execute(_FORMER, {"name": name}).mappings()]
 
-    def _former_names_in_use(self, connection: Connection, name: str, login: Login) -> list[str]:
+    def _former_names_in_use(self, connection: Connection, name: str, login: VendorLogin) -> list[str]:
         """Return the names that the journal still has for this account, and that are its former ones.
 
         Raises:
@@ -158,12 +158,14 @@ class AccountNames:
             raise _unknown_name(name, login, not_configured, later_names)
         return []
 
-    def _is_configured(self, name: str, login: Login) -> bool:
+    def _is_configured(self, name: str, login: VendorLogin) -> bool:
         account = self._configured.get(name)
-        return account is not None and Login.of(account.provider) == login
+        return account is not None and VendorLogin.of(account.provider) == login
 
 
-def _unknown_name(name: str, login: Login, known: Sequence[str], later_names: Sequence[str]) -> ConfigurationError:
+def _unknown_name(
+    name: str, login: VendorLogin, known: Sequence[str], later_names: Sequence[str]
+) -> ConfigurationError:
     names = ", ".join(known)
     listed = ", ".join(f'"{known_name}"' for known_name in known)
     history = f" (it was renamed to {', '.join(later_names)})" if later_names else ""

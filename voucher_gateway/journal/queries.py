@@ -91,7 +91,7 @@ def select_issued(
         account: where they were issued.
         reference_prefix: how their references begin.
         after: only operations after this id.
-        limit: at most so many.
+        limit: at most this many.
     """
     query = (
         sa.select(operations.c.id, operations.c.reference, operations.c.result)
@@ -122,19 +122,19 @@ class OpenOverwrite:
 
     Attributes:
         key: the operation.
-        settled: whether the operation itself is settled, and only an earlier request of it is not.
+        is_closed: whether the operation is closed, and only an earlier request of it is not.
     """
 
     key: OperationKey
-    settled: bool
+    is_closed: bool
 
     def __str__(self) -> str:
         operation = f"the {self.key.verb.value} {self.key.reference!r} of this voucher"
-        if not self.settled:
-            return f"{operation} is not settled: resolve that first"
+        if not self.is_closed:
+            return f"the outcome of {operation} is not known: resolve it first"
         return (
             f"{operation} is done, but an earlier request of it may still arrive and write an old value back: close it"
-            " with `operations decide` once the vendor says that it did not receive that request, or that it did"
+            " with `operations decide` once the vendor says whether it received that request"
         )
 
 
@@ -159,7 +159,7 @@ def open_overwrite(connection: Connection, record: OperationRecord, voucher_id: 
     if row is None:
         return None
     operation = OperationRecord.from_row(row)
-    return OpenOverwrite(operation.key, settled=operation.state.value not in UNRESOLVED_STATES)
+    return OpenOverwrite(operation.key, is_closed=operation.state.value not in UNRESOLVED_STATES)
 
 
 def open_requests(sent: Iterable[RequestRecord]) -> list[RequestRecord]:

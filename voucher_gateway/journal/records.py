@@ -45,7 +45,7 @@ class OperationState(enum.StrEnum):
 
 @attrs.frozen
 class OperationKey:
-    """What names an operation. A reserve and its capture may share a reference, as their verbs differ."""
+    """The name of an operation. A reserve and its capture may share a reference, because their verbs differ."""
 
     account: str
     verb: Operation
@@ -54,7 +54,7 @@ class OperationKey:
 
 @attrs.frozen(kw_only=True)
 class OperationTarget:
-    """What an operation is meant to do, as far as it is compared when its key comes again."""
+    """What an operation shall do. It is compared when the same key comes again."""
 
     provider: str
     host: str
@@ -71,18 +71,18 @@ class OperationRecord:
     """One operation in the journal.
 
     Attributes:
-        id: the journal's name for it.
+        id: the journal's id of it.
         key: the caller's.
         order: the shop's order.
-        target: what it is meant to do.
+        target: what it shall do.
         voucher_id: the voucher at the vendor, once it is known.
         state: its state.
-        attempt: how many times it was begun.
+        attempt: the number of its attempts.
         epoch: raised by every take-over.
-        owner: the process that is, or was last, on it.
+        owner: the process that works on it, or worked on it last.
         result: its result, as JSON text.
         error: the last error, as JSON text.
-        created_at: when it was first begun.
+        created_at: when its first attempt began.
         updated_at: when it last changed.
         checks: how often its outcome was looked up and stayed unknown.
         check_at: when to look again.
@@ -110,7 +110,7 @@ class OperationRecord:
 
     @classmethod
     def from_row(cls, row: Mapping[Any, Any]) -> OperationRecord:
-        """Return the entry that a row of the table holds."""
+        """Return the operation that a row of the table holds."""
         money = Money(row["amount"], row["currency"]) if row["amount"] is not None else None
         return cls(
             id=row["id"],
@@ -148,7 +148,7 @@ class OperationRecord:
 
     @property
     def reason(self) -> str:
-        """The last error's sentence."""
+        """The message of the last error."""
         return str(json.loads(self.error).get("message", "")) if self.error else ""
 
     @property
@@ -168,12 +168,12 @@ class RequestRecord:
 
     Attributes:
         id: the row's number.
-        epoch: of the operation when it was sent.
-        attempt: of the operation when it was sent.
-        step: which request of the operation.
-        decisive: whether its success is the operation's.
+        epoch: the operation's epoch when it was sent.
+        attempt: the operation's attempt when it was sent.
+        step: the name of its step.
+        decisive: whether the operation succeeds when this request does.
         intent: what was sent, under its wire reference.
-        effect: what it did; None if the process died before that was known.
+        effect: what it did; None if the process crashed before that was known.
         reason: how that is known, or why it is not.
     """
 
@@ -203,13 +203,13 @@ class RequestRecord:
 
 @attrs.frozen(kw_only=True)
 class HoldRequest:
-    """What a reservation about to be made does to others on the voucher.
+    """How a reservation that is about to be made treats other reservations of the voucher.
 
     Attributes:
         code: the voucher's code.
-        order: whose reservations are one's own.
+        order: the shop's order. Reservations of the same order belong together.
         exclusive: whether the vendor ends the others when it makes this one.
-        if_held: ``refuse`` any other, ``replace-own`` of the same order, or ``replace`` any.
+        if_held: ``refuse`` if there is another, ``replace-own`` to replace those of the same order, or ``replace``.
         lasts_until: its latest possible end, if its outcome stays unknown.
     """
 
@@ -258,12 +258,16 @@ def read_result(text: str) -> Result:
     return result
 
 
+def _leave_out(*_: object) -> None:
+    """Return None in the place of a code or PIN."""
+
+
 def _make_converter() -> cattrs.Converter:
     converter = make_converter()
     converter.register_unstructure_hook(Links, dict)
     for secret in (Code, Pin):
-        converter.register_structure_hook(secret, lambda *_: None)
-        converter.register_unstructure_hook(secret, lambda _: None)
+        converter.register_structure_hook(secret, _leave_out)
+        converter.register_unstructure_hook(secret, _leave_out)
     for kind in _KINDS.values():
         left_out: dict[str, Any] = {"raw": override(omit=True), "replayed": override(omit=True)}
         if kind is Voucher:

@@ -1,7 +1,7 @@
 """What was given back of a redemption, and how much of it is left to give back.
 
-Refunds that are not settled count as taken. The sum is made in the transaction that records the next refund, so that
-two processes cannot both give the same rest back.
+A refund whose outcome is not known counts as given back. The sum is made in the transaction that records the next
+refund, so that two processes cannot both give the same rest back.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ class RefundSums:
     Attributes:
         redeemed: what was redeemed.
         given_back: the refunds that succeeded.
-        in_doubt: the refunds that are not settled.
-        unsettled: the references of those.
+        in_doubt: the refunds whose outcome is not known.
+        unresolved: the references of the refunds in doubt.
     """
 
     redeemed: Money
     given_back: Money
     in_doubt: Money
-    unsettled: tuple[str, ...] = ()
+    unresolved: tuple[str, ...] = ()
 
     @property
     def left(self) -> Money:
-        """What can still be given back, at least nothing."""
+        """What can still be given back; never negative."""
         left = self.redeemed - self.given_back - self.in_doubt
         return left if left.amount > 0 else Money.zero(self.redeemed.currency)
 
@@ -50,7 +50,7 @@ class RefundSums:
 
         Raises:
             InvalidRequest: if it is more than was redeemed at all.
-            OperationInProgress: if refunds that are not settled decide whether that much is left.
+            OperationInProgress: if refunds whose outcome is not known decide whether that much is left.
             AlreadyRefunded: if less is left in any case.
         """
         if money > self.redeemed:
@@ -60,10 +60,10 @@ class RefundSums:
         if money.amount > 0 and money <= self.left:
             return
         if self.in_doubt and money <= self.redeemed - self.given_back:
-            references = ", ".join(repr(reference) for reference in self.unsettled)
+            references = ", ".join(repr(reference) for reference in self.unresolved)
             raise OperationInProgress(
-                f"{self.in_doubt} of the {self.redeemed} redeemed may have been given back under {references}, which is"
-                f" not settled; {self.left} of it are left to give back. Resolve that refund first"
+                f"{self.in_doubt} of the {self.redeemed} redeemed may have been given back under {references}, whose"
+                f" outcome is not known; {self.left} of it are left to give back. Resolve that refund first"
             )
         raise AlreadyRefunded(
             f"{self.given_back} of the {self.redeemed} redeemed was given back already;"
@@ -92,15 +92,15 @@ def refund_sums(connection: Connection, limit: RefundLimit, *, besides: str | No
         query = query.where(operations.c.id != besides)
     redeemed = _amount_redeemed(connection, limit)
     given_back = in_doubt = Money.zero(redeemed.currency)
-    unsettled: list[str] = []
+    unresolved: list[str] = []
     for row in connection.execute(query.order_by(operations.c.id)):
         money = Money(row.amount, row.currency)
         if row.state in UNRESOLVED_STATES:
             in_doubt += money
-            unsettled.append(row.reference)
+            unresolved.append(row.reference)
         else:
             given_back += money
-    return RefundSums(redeemed=redeemed, given_back=given_back, in_doubt=in_doubt, unsettled=tuple(unsettled))
+    return RefundSums(redeemed=redeemed, given_back=given_back, in_doubt=in_doubt, unresolved=tuple(unresolved))
 
 
 def check_refund(connection: Connection, record: OperationRecord, limit: RefundLimit) -> None:

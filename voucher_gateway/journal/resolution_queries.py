@@ -1,8 +1,8 @@
-"""What the journal knows that helps to find out what became of a call.
+"""What the journal knows that helps to resolve an operation.
 
 * which voucher a code stood for in earlier operations;
 * whether a movement at the vendor belongs to another operation: it is the result of one operation at most;
-* which logins' vendors keep another reference than they were sent. Such a vendor's history does not show a call under
+* which logins' vendors store another reference than they received. Such a vendor's history does not show a call under
   the reference that was sent, so its absence proves nothing. The journal keeps this as a fact, for all its processes.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Final
 
 import sqlalchemy as sa
@@ -31,7 +32,7 @@ _LATEST: Final = (
     .where(
         operations.c.provider == sa.bindparam("provider"),
         operations.c.host == sa.bindparam("host"),
-        operations.c.fingerprint == sa.bindparam("mark"),
+        operations.c.fingerprint == sa.bindparam("fingerprint"),
         operations.c.login.is_not_distinct_from(sa.bindparam("login")),
         operations.c.state == OperationState.SUCCEEDED.value,
         operations.c.voucher_id.is_not(None),
@@ -53,13 +54,16 @@ _OTHERS: Final = sa.select(operations.c.result).where(
 # --- vouchers of codes ---
 
 
-def known_voucher(journal: Journal, *, provider: str, host: str, login: str | None, code: Code) -> str | None:
+def last_voucher_id(journal: Journal, *, provider: str, host: str, login: str | None, code: Code) -> str | None:
     """Return the id of the voucher that the last operation on this code moved; None if there was none."""
-    marks = journal.keys.fingerprints(code, provider=provider, host=host)
-    named = {"provider": provider, "host": host, "login": login}
+    fingerprints = journal.keys.fingerprints(code, provider=provider, host=host)
+    login_fields = {"provider": provider, "host": host, "login": login}
     with journal.database.read() as connection:
-        rows = [connection.execute(_LATEST, {**named, "mark": mark}).mappings().first() for mark in marks]
-    latest = max((row for row in rows if row is not None), key=lambda row: str(row["id"]), default=None)
+        rows = [
+            connection.execute(_LATEST, {**login_fields, "fingerprint": fingerprint}).mappings().first()
+            for fingerprint in fingerprints
+        ]
+    latest = max((row for row in rows if row is not None), key=itemgetter("id"), default=None)
     return None if latest is None else str(latest["voucher_id"])
 
 
@@ -150,8 +154,8 @@ def changes_references(journal: Journal, *, provider: str, host: str, login: str
         return connection.scalar(query) is not None
 
 
-def noted_changed_references(journal: Journal) -> frozenset[str]:
-    """Return the names of these facts, for all logins; `fact_name` tells which is whose."""
+def list_changed_reference_facts(journal: Journal) -> frozenset[str]:
+    """Return the names of these facts for all logins. `fact_name` is the name for one login."""
     with journal.database.read() as connection:
         return frozenset(connection.scalars(sa.select(facts.c.name).where(facts.c.name.startswith(_CHANGED_REFERENCE))))
 

@@ -1,9 +1,9 @@
 """What a journal that was restored from a backup must know before it may be written again.
 
-A restored journal has forgotten what was done after the backup. The shop's repeat of such a call must not be sent
-again. The names under which the vendors know our movements end in a mark that is derived from the account, the verb
-and the caller's reference, so the movements that the journal forgot can be collected at the vendors (adopted) and
-recognised when their call comes again.
+A restored journal has forgotten the operations after the backup. If the shop repeats such a call, it must not be sent
+again. The references under which the vendors know our movements end in a tag, which is derived from the account, the
+verb and the caller's reference. So the forgotten movements can be imported from the vendors (the table `adopted`), and
+are recognised when their call comes again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import DatabaseUnavailable, ReferenceConflict
 from voucher_gateway.instants import format_micros, parse_instant
-from voucher_gateway.journal.keys import MARK_LENGTH
+from voucher_gateway.journal.keys import TAG_LENGTH
 from voucher_gateway.journal.records import OperationRecord, read_result
 from voucher_gateway.journal.schema import adopted, facts, operations
 from voucher_gateway.models.results import Movement, Redemption, TopUp
@@ -29,7 +29,7 @@ from voucher_gateway.outcome import Intent, Result
 RESTORED: Final = "restored"
 """The fact that says that a journal was restored and may not be written yet."""
 
-_OURS: Final = re.compile(rf"~([0-9a-f]{{{MARK_LENGTH}}})\.[0-9]+\.[0-9]+$")
+_OURS: Final = re.compile(rf"~([0-9a-f]{{{TAG_LENGTH}}})\.[0-9]+\.[0-9]+$")
 _VERBS: Final = {
     MovementKind.REDEMPTION: (Operation.CAPTURE, Operation.REDEEM),
     MovementKind.TOP_UP: (Operation.TOP_UP,),
@@ -41,18 +41,18 @@ class RestoreGuard:
 
     Attributes:
         pending: whether the journal was restored and may not be written yet, as far as was known when it was opened.
-        adopted_any: whether movements were adopted that calls may claim.
+        has_imported_movements: whether there may be imported movements, for calls to claim.
     """
 
     def __init__(self, connection: Connection) -> None:
         self.pending = _is_pending(connection)
-        self.adopted_any = connection.scalar(sa.select(sa.exists().where(adopted.c.id > 0))) is True
+        self.has_imported_movements = connection.scalar(sa.select(sa.exists().where(adopted.c.id > 0))) is True
 
     def require_writable(self, connection: Connection) -> None:
-        """Make sure that the journal may be written.
+        """Check that the journal may be written.
 
         Raises:
-            DatabaseUnavailable: if it was restored, and the vendors were not asked yet what it has forgotten.
+            DatabaseUnavailable: if it was restored, and the forgotten movements were not imported yet.
         """
         if not self.pending:
             return
@@ -73,14 +73,14 @@ class RestoreGuard:
         """Allow changing calls again."""
         connection.execute(sa.delete(facts).where(facts.c.name == RESTORED))
         self.pending = False
-        self.adopted_any = True
+        self.has_imported_movements = True
 
     def import_movements(self, connection: Connection, account: str, host: str, movements: Iterable[Movement]) -> int:
-        """Keep the movements of ours that the journal does not know; return how many were new."""
+        """Store our movements that the journal does not know; return how many were new."""
         count = 0
         for movement in movements:
-            mark = _mark_of_ours(connection, account, host, movement)
-            if mark is None:
+            tag = _own_tag(connection, account, host, movement)
+            if tag is None:
                 continue
             name = movement.reference or str(movement.id)
             same = (
@@ -93,7 +93,7 @@ class RestoreGuard:
                 {
                     "account": account,
                     "host": host,
-                    "mark": mark,
+                    "mark": tag,
                     "kind": movement.kind.value,
                     "voucher_id": movement.voucher_id or "",
                     "movement_id": movement.id,
@@ -107,7 +107,7 @@ class RestoreGuard:
         return count
 
     def is_forgotten_refund(self, connection: Connection, intent: Intent) -> bool:
-        """Whether a refund that is about to be sent may be one that the journal has forgotten. Each is doubted once."""
+        """Whether a refund that is about to be sent may be a forgotten one. Each counts once."""
         assert intent.money is not None
         forgotten = (
             (adopted.c.host == intent.host)
@@ -120,18 +120,18 @@ class RestoreGuard:
         return connection.execute(sa.delete(adopted).where(adopted.c.id == first)).rowcount > 0
 
     def find_forgotten_result(
-        self, connection: Connection, record: OperationRecord, marks: Iterable[str]
+        self, connection: Connection, record: OperationRecord, tags: Iterable[str]
     ) -> Result | None:
         """Return the result of a call that the vendor shows and the journal had forgotten.
 
         Raises:
-            ReferenceConflict: if what the vendor shows under this reference is of another amount.
+            ReferenceConflict: if the vendor shows another amount under this reference.
         """
         kinds = [kind.value for kind, verbs in _VERBS.items() if record.key.verb in verbs]
         query = sa.select(adopted).where(
             adopted.c.account == record.key.account,
             adopted.c.host == record.target.host,
-            adopted.c.mark.in_(list(marks)),
+            adopted.c.mark.in_(list(tags)),
             adopted.c.kind.in_(kinds),
         )
         row = connection.execute(query).first()
@@ -153,10 +153,10 @@ class RestoreGuard:
         )
 
 
-def _mark_of_ours(connection: Connection, account: str, host: str, movement: Movement) -> str | None:
-    """Return the mark of a movement that may be ours and that the journal does not know; None for any other.
+def _own_tag(connection: Connection, account: str, host: str, movement: Movement) -> str | None:
+    """Return the tag of a movement that may be ours and that the journal does not know; None for any other.
 
-    Refunds carry no reference at some vendors: those that no operation of the journal made are without a mark.
+    Refunds carry no reference at some vendors: those that no operation of the journal made are without a tag.
     """
     if movement.kind is MovementKind.REFUND:
         known = sa.select(operations.c.result).where(
@@ -177,6 +177,6 @@ def _is_pending(connection: Connection) -> bool:
     return connection.scalar(sa.select(facts.c.value).where(facts.c.name == RESTORED)) is not None
 
 
-def _is_known(connection: Connection, account: str, mark: str) -> bool:
-    known = (operations.c.account == account) & operations.c.id.endswith(mark)
+def _is_known(connection: Connection, account: str, tag: str) -> bool:
+    known = (operations.c.account == account) & operations.c.id.endswith(tag)
     return bool(connection.scalar(sa.select(sa.exists().where(known))))

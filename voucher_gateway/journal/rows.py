@@ -180,7 +180,7 @@ def insert_operation(connection: Connection, operation: OperationRecord, voucher
     else:
         is_taken = False
     if is_taken:
-        raise OperationInProgress("another worker has begun this very call")
+        raise OperationInProgress("another worker runs this call already")
 
 
 def restart_operation(connection: Connection, operation: OperationRecord, at: str) -> None:
@@ -195,7 +195,7 @@ def restart_operation(connection: Connection, operation: OperationRecord, at: st
 
 
 def refresh_operation(connection: Connection, operation: OperationRecord, voucher_id: str | None, at: str) -> None:
-    """Note that an operation goes on, and its voucher if that is known by now.
+    """Record that an operation continues, and its voucher if it is known.
 
     Raises:
         OperationInProgress: if another worker has the operation.

@@ -98,7 +98,7 @@ def check_journal(config: Config) -> JournalState | None:
     """Open the journal, creating it if it is not there yet, and take the right to write; None if none is configured."""
     from voucher_gateway.gateway.gateway import Gateway
     from voucher_gateway.journal.records import OperationState
-    from voucher_gateway.journal.resolution_queries import noted_changed_references
+    from voucher_gateway.journal.resolution_queries import list_changed_reference_facts
     from voucher_gateway.storage.files import mode_warning
 
     if config.journal is None:
@@ -114,7 +114,7 @@ def check_journal(config: Config) -> JournalState | None:
                 where=journal.database.safe_url,
                 restored=journal.restoration.pending,
                 in_doubt=Counter(record.key.account for record in records),
-                changed_references=noted_changed_references(journal),
+                changed_references=list_changed_reference_facts(journal),
                 warning=None if journal.database.path is None else mode_warning(journal.database.path),
             )
     except VoucherGatewayError as error:

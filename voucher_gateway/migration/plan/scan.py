@@ -123,7 +123,7 @@ class ReservedVouchers:
         self._provider = provider
         self._ids: set[str] = set()
         self._marks: dict[str, set[str]] = {}
-        for _, entry in journal.standing_holds(account=provider.account, at=provider.vendor_now()):
+        for _, entry in journal.active_holds(account=provider.account, at=provider.vendor_now()):
             if entry.voucher_id is not None:
                 self._ids.add(entry.voucher_id)
             if entry.target.fingerprint is not None:
@@ -154,7 +154,7 @@ class IdSet:
     @classmethod
     def of_moves_from(cls, journal: Journal, account: str) -> Self:
         """Return the ids of the vouchers of an account that plans move or have moved."""
-        return cls(journal.moved_ids(account))
+        return cls(journal.list_moved_ids(account))
 
     def __contains__(self, id: str) -> bool:
         return key_digest(id) in self._known

@@ -51,7 +51,7 @@ class SourceCheck:
         self._require_no_unresolved_operation(planned)
 
     def _require_no_unresolved_operation(self, planned: PlannedVoucher) -> None:
-        key = self._context.journal.unresolved_operation(
+        key = self._context.journal.find_unresolved_operation(
             provider=self._provider.name, host=self._provider.host, voucher_id=planned.source_id
         )
         if key is not None:

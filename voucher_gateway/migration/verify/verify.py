@@ -140,7 +140,7 @@ def read_target(context: MigrationContext, store: VerificationStore) -> None:
 
 def _issued_by_plan(context: MigrationContext) -> Iterator[tuple[int, str]]:
     """Yield the number and the id at the target of each voucher that the plan has issued, as the journal knows."""
-    for step, voucher_id in context.journal.issued_by_plan(context.target, context.plan_id):
+    for step, voucher_id in context.journal.iterate_issued_by_plan(context.target, context.plan_id):
         yield int(step.partition(".")[0]), voucher_id
 
 
