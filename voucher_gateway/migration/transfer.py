@@ -281,8 +281,8 @@ class _Transfer:
         header = summary.header
         if (header.source.account, header.target.account) != (self._source, self._target):
             raise ConfigurationError(f"{self._path.name} is the plan of another copy: choose another file for the plan")
-        begun = MigrationState.of(self._gateway, summary).plan_state() is not None
-        if not begun or not summary.totals.of(Action.CARRY).count:
+        has_begun = MigrationState.of(self._gateway, summary).plan_state() is not None
+        if not has_begun or not summary.totals.of(Action.CARRY).count:
             return False
         if policy is not None and policy.to_json() != header.policy:
             raise InvalidRequest(

@@ -234,13 +234,13 @@ def cell_of(position: VoucherBalance, at: datetime, *, relative: bool) -> Bucket
     """Return the bucket of a voucher."""
     return Bucket(
         currency=position.currency,
-        standing=standing_of(position, at),
+        standing=status_at(position, at),
         expiry=_expiry_of(position, relative=relative),
         age=_age_of(position.created_at, at),
     )
 
 
-def standing_of(position: VoucherBalance, at: datetime) -> BalanceStatus:
+def status_at(position: VoucherBalance, at: datetime) -> BalanceStatus:
     """Return whether the remaining value of a voucher was owed at a moment."""
     if position.remaining is None:
         return BalanceStatus.UNKNOWN

@@ -272,10 +272,10 @@ def _rows(connection: Connection, query: sa.Select[Any]) -> list[Mapping[str, An
 
 def _rename(connection: Connection, provider: VoucherProvider, former_names: Collection[str]) -> None:
     """Give the snapshots of a renamed account its new name."""
-    theirs = snapshots.c.account.in_(former_names)
-    here = (snapshots.c.provider == provider.name) & (snapshots.c.host == provider.host)
+    has_former_name = snapshots.c.account.in_(former_names)
+    is_same_vendor = (snapshots.c.provider == provider.name) & (snapshots.c.host == provider.host)
     if former_names:
-        connection.execute(sa.update(snapshots).where(theirs, here).values(account=provider.account))
+        connection.execute(sa.update(snapshots).where(has_former_name, is_same_vendor).values(account=provider.account))
 
 
 def _delete(connection: Connection, number: int) -> None:

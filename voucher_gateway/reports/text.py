@@ -123,25 +123,25 @@ def _standings(currency: str, sums: dict[BalanceStatus, BucketTotal]) -> tuple[s
 def _by(liability: Liability, currency: str, title: str, heading: str, standing: BalanceStatus) -> Table:
     what = age_of if heading == "age" else expiry_of
     holding = [account for account in liability.accounts if currency in account.currencies]
-    shown = holding if 1 < len(holding) <= MOST_ACCOUNTS else []
+    separate = holding if 1 < len(holding) <= MOST_ACCOUNTS else []
     sums = {account.account: account.by(currency, standing, what) for account in holding}
     nothing = BucketTotal(0, Money.zero(currency))
 
     def row(trait: str) -> tuple[str, ...]:
         mine = [sums[account.account].get(trait, nothing) for account in holding]
-        return _row(trait, mine if shown else (), _add_sums(mine, currency))
+        return _row(trait, mine if separate else (), _add_sums(mine, currency))
 
     whole = liability.total(currency, standing)
     return Table(
         title=title,
         columns=(
             Column(heading),
-            *(Column(label.account, numeric=True) for label in shown),
+            *(Column(label.account, numeric=True) for label in separate),
             Column(currency, numeric=True),
             Column("vouchers", numeric=True),
         ),
         rows=tuple(row(trait) for trait in bucket_labels(liability, currency, standing, what)),
-        total=_row("total", [label.sum(currency, standing) for label in shown], whole),
+        total=_row("total", [label.sum(currency, standing) for label in separate], whole),
     )
 
 

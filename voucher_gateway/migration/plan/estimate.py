@@ -86,11 +86,11 @@ def requests_of(steps: tuple[Step, ...], retire: Retire, source: Capabilities, t
             case Step.FREEZE:
                 at_source += 1 + _cost(source, Operation.DEACTIVATE)  # the status is read before
             case Step.REREAD:
-                at_source += _reading(source)
+                at_source += _requests_to_read(source)
             case Step.RETIRE:
                 at_source += _cost(source, _RETIRING[retire])
                 if retire is Retire.EXPIRE and Step.FREEZE not in steps:
-                    at_source += _reading(source)  # the remaining value is read again
+                    at_source += _requests_to_read(source)  # the remaining value is read again
             case Step.CREATE:
                 at_target += _cost(target, Operation.ISSUE)
             case Step.CONFIRM:
@@ -100,7 +100,7 @@ def requests_of(steps: tuple[Step, ...], retire: Retire, source: Capabilities, t
     return at_source, at_target
 
 
-def _reading(capabilities: Capabilities) -> int:
+def _requests_to_read(capabilities: Capabilities) -> int:
     """Return the number of requests that read a voucher, its secrets and its remaining value."""
     find = 0 if capabilities.get_returns_balance else _cost(capabilities, Operation.FIND)
     return _cost(capabilities, Operation.GET) + find

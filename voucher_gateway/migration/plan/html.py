@@ -127,9 +127,9 @@ def _month_charts(totals: Totals, at: datetime) -> list[Chart]:
         for name, tally in sorted(totals.months.items()):
             month, _, action = name.partition("/")
             if value := _amount(tally, currency):
-                sums = ends.setdefault(_ending(month, at), {})
+                sums = ends.setdefault(_month_label(month, at), {})
                 sums[Action(action)] = sums.get(Action(action), Money.zero(currency).amount) + value
-        labels = sorted(ends, key=_place)
+        labels = sorted(ends, key=_label_order)
         nothing = Money.zero(currency).amount
         series = tuple(
             Series(ACTION_RESULTS[action], tuple(ends[label].get(action, nothing) for label in labels))
@@ -140,7 +140,7 @@ def _month_charts(totals: Totals, at: datetime) -> list[Chart]:
     return charts
 
 
-def _ending(month: str, at: datetime) -> str:
+def _month_label(month: str, at: datetime) -> str:
     """Return the label of a month. Past months share a label, and so do months far ahead."""
     if month == NO_END:
         return _NO_END
@@ -149,7 +149,7 @@ def _ending(month: str, at: datetime) -> str:
     return _OVER if ahead < 0 else month if ahead <= _MOST_MONTHS else _LATER
 
 
-def _place(label: str) -> tuple[int, str]:
+def _label_order(label: str) -> tuple[int, str]:
     return ({_OVER: 0, _LATER: 2, _NO_END: 3}.get(label, 1), label)
 
 

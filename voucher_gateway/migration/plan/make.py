@@ -63,18 +63,18 @@ def make_plan(
     """
     if gateway.journal is None:
         raise ConfigurationError('a migration needs a journal: name one in the configuration, as journal = "..."')
-    begin, end = gateway.provider(source), gateway.provider(target)
-    _check(begin, end, workers, rates or {})
+    source_provider, target_provider = gateway.provider(source), gateway.provider(target)
+    _check(source_provider, target_provider, workers, rates or {})
     policy = policy or Policy()
     # First, because the checks read the permissions of the logins and the clocks of the vendors.
-    of_source, of_target = begin.check(), end.check()
-    can_source, can_target = gateway.capabilities(source), gateway.capabilities(target)
-    route = choose_route(can_source, can_target, copy=copy, retire=policy.retire)
+    source_check, target_check = source_provider.check(), target_provider.check()
+    source_can, target_can = gateway.capabilities(source), gateway.capabilities(target)
+    route = choose_route(source_can, target_can, copy=copy, retire=policy.retire)
     header = PlanHeader(
-        made_at=begin.vendor_now(),
-        source=_end(begin),
-        target=_end(end),
-        copy=copy or can_source.record,
+        made_at=source_provider.vendor_now(),
+        source=_end(source_provider),
+        target=_end(target_provider),
+        copy=copy or source_can.record,
         steps=route.steps,
         retire=route.retire.value,
         accepted=policy.accept,
@@ -82,28 +82,39 @@ def make_plan(
         workers=workers,
         rates=dict(rates or {}),
     )
-    goal = Target(capabilities=can_target, currency=of_target.currency, at=end.vendor_now())
-    reader = SourceScanner(gateway.journal, begin, goal, end, policy, header, _ids_to_leave_out(gateway.journal, after))
-    costs = requests_of(route.steps, route.retire, can_source, can_target)
+    goal = Target(capabilities=target_can, currency=target_check.currency, at=target_provider.vendor_now())
+    scanner = SourceScanner(
+        gateway.journal,
+        source_provider,
+        goal,
+        target_provider,
+        policy,
+        header,
+        _ids_to_leave_out(gateway.journal, after),
+    )
+    costs = requests_of(route.steps, route.retire, source_can, target_can)
 
     def estimate(carried: int) -> Estimate:
         loads = [
             AccountLoad(
-                account=waited.account, requests=cost, latency=latency_of(waited), rate=header.rates.get(waited.account)
+                account=provider.account,
+                requests=cost,
+                latency=latency_of(provider),
+                rate=header.rates.get(provider.account),
             )
-            for waited, cost in zip((begin, end), costs, strict=True)
+            for provider, cost in zip((source_provider, target_provider), costs, strict=True)
         ]
         return Estimate(vouchers=carried, workers=workers, source=loads[0], target=loads[1])
 
     return _write_plan(
-        out, header, reader, route, estimate, dated=of_source.clock_skew is not None, report_progress=on_progress
+        out, header, scanner, route, estimate, dated=source_check.clock_skew is not None, report_progress=on_progress
     )
 
 
 def _write_plan(
     out: Path,
     header: PlanHeader,
-    reader: SourceScanner,
+    scanner: SourceScanner,
     route: Route,
     estimate: Callable[[int], Estimate],
     *,
@@ -112,42 +123,47 @@ def _write_plan(
 ) -> PlanSummary:
     with PlanWriter(out, header) as writer:
         builder = _totals_builder(route, header)
-        for planned in reader.plan(dated=dated):
+        for planned in scanner.plan(dated=dated):
             builder.add(planned)
             writer.write(planned)
             if report_progress is not None and planned.number % _REPORT_EVERY == 0:
                 report_progress(planned.number)
-        if not reader.codes:
-            return writer.finish(builder.totals(reader.report), estimate(builder.carried))
+        if not scanner.codes:
+            return writer.finish(builder.totals(scanner.report), estimate(builder.carried))
         # Only now are all codes known, and the vouchers whose code the source has twice.
         with PlanWriter(out, header) as again:
             builder = _totals_builder(route, header)
-            for planned in map(reader.resolve_duplicate_code, writer.read_back()):
+            for planned in map(scanner.resolve_duplicate_code, writer.read_back()):
                 builder.add(planned)
                 again.write(planned)
-            return again.finish(builder.totals(reader.report), estimate(builder.carried))
+            return again.finish(builder.totals(scanner.report), estimate(builder.carried))
 
 
 def latency_of(provider: VoucherProvider) -> timedelta:
     """Return the median time of three small reads; zero if the account cannot be listed."""
     if not provider.capabilities.of(Operation.VOUCHERS).available:
         return timedelta()
-    took = []
+    latencies = []
     for _ in range(_PROBES):
-        begun = time.perf_counter()
+        began = time.perf_counter()
         with provider.vouchers(VoucherQuery(limit=1)) as listing:
             next(listing, None)
-        took.append(time.perf_counter() - begun)
-    return timedelta(seconds=median(took))
+        latencies.append(time.perf_counter() - began)
+    return timedelta(seconds=median(latencies))
 
 
 def _totals_builder(route: Route, header: PlanHeader) -> TotalsBuilder:
     return TotalsBuilder(workers=header.workers if route.double_spendable else None, whole=route.permanently)
 
 
-def _check(begin: VoucherProvider, end: VoucherProvider, workers: int, rates: Mapping[str, float]) -> None:
-    same_login = begin.login is not None and (begin.host, begin.login) == (end.host, end.login)
-    if begin is end or same_login:
+def _check(
+    source_provider: VoucherProvider, target_provider: VoucherProvider, workers: int, rates: Mapping[str, float]
+) -> None:
+    same_login = source_provider.login is not None and (source_provider.host, source_provider.login) == (
+        target_provider.host,
+        target_provider.login,
+    )
+    if source_provider is target_provider or same_login:
         raise InvalidRequest(
             "source and target are the same account at the vendor; choose another target",
             field="target",
@@ -156,7 +172,7 @@ def _check(begin: VoucherProvider, end: VoucherProvider, workers: int, rates: Ma
     if workers < 1:
         raise InvalidRequest("workers must be above zero", field="workers", rule="at least 1")
     for account, rate in rates.items():
-        if account not in (begin.account, end.account) or not rate > 0:
+        if account not in (source_provider.account, target_provider.account) or not rate > 0:
             raise InvalidRequest(
                 "a rate is a number above zero, for the source or for the target",
                 field="rates",

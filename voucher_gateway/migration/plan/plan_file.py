@@ -194,7 +194,7 @@ def _open_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _check_and_read(path: Path, file: IO[bytes]) -> Plan:
-    plan_id, vouchers_end = _checked_hash(path, file)
+    plan_id, vouchers_end = _verify_hash(path, file)
     file.seek(0)
     header = _parse_line(path, 1, file.readline(), _header)
     file.seek(vouchers_end)
@@ -203,8 +203,8 @@ def _check_and_read(path: Path, file: IO[bytes]) -> Plan:
     return Plan(summary, file, vouchers_end)
 
 
-def _checked_hash(path: Path, file: IO[bytes]) -> tuple[str, int]:
-    """Return the hash of a file that is as it was written, and the offset of the totals."""
+def _verify_hash(path: Path, file: IO[bytes]) -> tuple[str, int]:
+    """Check the hash of a file, and return it with the offset of the totals."""
     digest, held, totals_at, place = hashlib.sha256(), b"", 0, 0
     before = b""
     for line in file:

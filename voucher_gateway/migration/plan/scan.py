@@ -74,13 +74,13 @@ class SecretReader:
             for _ in range(self._requests):
                 self._rates.wait(self._provider.account)
             try:
-                shown = self._provider.get(voucher.id, secrets=True)
+                reading = self._provider.get(voucher.id, secrets=True)
             except AccessDenied:
                 return voucher  # the login may not read the code: the voucher is reported as unreadable
             except VoucherNotFound:
                 self.gone.append(voucher.id)
                 return attrs.evolve(voucher, remaining=None)
-            voucher = _merge_readings(voucher, shown)
+            voucher = _merge_readings(voucher, reading)
         if voucher.remaining is None and voucher.code is not None:
             self._rates.wait(self._provider.account)
             try:
@@ -102,13 +102,13 @@ def pins_are_asked_for(source: Capabilities, target: Capabilities) -> bool:
     return "pin" not in target.stored_fields or shorter
 
 
-def _merge_readings(listed: Voucher, shown: Voucher) -> Voucher:
+def _merge_readings(listed: Voucher, reading: Voucher) -> Voucher:
     """Return both readings of a voucher as one; the later one has precedence."""
     fields = (field for field in attrs.fields(Voucher) if field.eq and field.name not in ("account", "id"))
     known_fields = {
-        field.name: getattr(shown, field.name) for field in fields if getattr(shown, field.name) is not None
+        field.name: getattr(reading, field.name) for field in fields if getattr(reading, field.name) is not None
     }
-    unread = (listed.unread | shown.unread) - {*known_fields}
+    unread = (listed.unread | reading.unread) - {*known_fields}
     return attrs.evolve(listed, **known_fields, unread=unread)
 
 

@@ -292,7 +292,7 @@ class VoucherMover:
             reason: why the move is undone.
             cause: an error that may concern other vouchers as well.
         """
-        begun = False
+        undo_began = False
         try:
             if self._may_have_changed_anything():
                 # If the outcome of a step is unknown, nothing is undone. The next run continues.
@@ -301,7 +301,7 @@ class VoucherMover:
                 if target_id is not None and self._row.undo_target_state is None:
                     self._undo.require_unspent(self._row, target_id)
                 self._state.begin_undo(self._row, target_state, self._target_id, reason)
-                begun = True
+                undo_began = True
                 remark = self._undo_steps()
                 reason = "; ".join(sentence for sentence in (reason, remark) if sentence)
         except _LATER as error:
@@ -316,7 +316,7 @@ class VoucherMover:
         return self.result(
             RowState.IN_DOUBT,
             f"{reason}{_NOT_UNDONE}{problem}",
-            undo_target_state=target_state if begun else None,
+            undo_target_state=target_state if undo_began else None,
             error=cause,
         )
 

@@ -173,7 +173,7 @@ class _RowRollback:
         """Return whether the voucher was moved, and no step has restored the source yet."""
         row = self._row
         moved = row.state in (RowState.MOVED, RowState.KEPT) or row.undo_target_state is RowState.UNDONE
-        return moved and self._target_id is not None and not self._undo.restoring(row)
+        return moved and self._target_id is not None and not self._undo.may_have_restored_source(row)
 
     def _run_steps(self) -> str:
         """Undo all steps, and return a remark for the report; empty for none."""

@@ -196,7 +196,7 @@ class Undo:
         with suppress(Declined):  # such as a voucher that was used before; it stays inactive
             context.retry_while_safe(context.gateway.delete, context.target, target_id, "its move was undone", **kwargs)
 
-    def restoring(self, row: VoucherRow) -> bool:
+    def may_have_restored_source(self, row: VoucherRow) -> bool:
         """Return whether a step that restores the source may have run already."""
         context = self._context
         steps = ((Operation.UPDATE, RESTORE), (Operation.REFUND, REFUND), (Operation.ACTIVATE, REACTIVATE))
