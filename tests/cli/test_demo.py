@@ -18,9 +18,9 @@ def test_the_demo_ends_well_with_every_cent_where_it_should_be(run: Any) -> None
     ran = run("demo").done()
     assert ran.err == ""
     assert "It agrees, to the cent." in ran.out
-    assert "\n   Requests that reached the vendor meanwhile: 0." in ran.out
+    assert "\n   Requests that reached the vendor: 0." in ran.out
     assert "The call succeeded: the vendor shows it" in ran.out
-    assert ran.out.count("Replayed: True. Requests that reached the vendor meanwhile: 0.") == 2
+    assert ran.out.count("Replayed: True. Requests that reached the vendor: 0.") == 2
     assert ran.out.count("\n1. ") == 1
     numbers = [int(line.split(".")[0]) for line in ran.out.splitlines() if line[:1].isdigit()]
     assert numbers == list(range(1, len(numbers) + 1))

@@ -44,7 +44,7 @@ _MIGRATE: Final[Panels] = {
         ),
         "pause": (
             "migrate_run:pause",
-            "Let everybody who works on a plan, on whatever machine, stop after the vouchers that are under way.",
+            "Stop all processes that work on a plan, on every machine, after the vouchers that are in progress.",
         ),
         "verify": (
             "migrate_run:verify",

@@ -133,7 +133,7 @@ _EXIT_CODES: Final[Mapping[type[Exception], int]] = {
     errors.OperationInProgress: NOT_DONE,
     errors.ConcurrentModification: UNKNOWN,
 }
-"""Exit codes by base class; an error that is derived from one of these needs no line of its own."""
+"""Exit codes by base class; an error that is derived from one of these needs no line."""
 
 _ADVICE: Final[Mapping[type[Exception], str]] = {
     errors.UnsupportedOperation: "`voucher-gateway doctor ACCOUNT` shows what the account can do.",

@@ -55,7 +55,7 @@ AccountName = Annotated[
 ]
 AccountNames = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[ACCOUNT]...", help="The accounts; all by default.", autocompletion=complete_account),
+    typer.Argument(metavar="ACCOUNT", help="The accounts; all by default.", autocompletion=complete_account),
 ]
 AccountOption = Annotated[
     str | None,
@@ -77,13 +77,13 @@ CodeText = Annotated[
     str,
     typer.Argument(
         metavar="CODE",
-        help="The voucher's code. - takes it from --code-file, or from the first line of stdin.",
+        help="The voucher's code. - reads it from --code-file, or from the first line of stdin.",
         show_default=False,
     ),
 ]
 CodeOption = Annotated[
     str | None,
-    typer.Option("--code", metavar="CODE", help="The voucher's code; - takes it from --code-file or stdin."),
+    typer.Option("--code", metavar="CODE", help="The voucher's code; - reads it from --code-file or stdin."),
 ]
 CodeFile = Annotated[
     Path | None,
@@ -91,7 +91,7 @@ CodeFile = Annotated[
 ]
 PinText = Annotated[
     str | None,
-    typer.Option("--pin", metavar="PIN", help="The voucher's PIN; - takes it from stdin, after the code."),
+    typer.Option("--pin", metavar="PIN", help="The voucher's PIN; - reads it from stdin, after the code."),
 ]
 PinFile = Annotated[
     Path | None,
@@ -130,13 +130,17 @@ Reference = Annotated[
     typer.Option(
         "--reference",
         metavar="REFERENCE",
-        help="Your own name for this one operation, 1 to 200 characters: make it, and keep it, before you call.",
+        help="An idempotency key: your own name for this one operation, 1 to 200 characters. Store it before you call.",
         show_default=False,
     ),
 ]
 Order = Annotated[
     str | None,
-    typer.Option("--order", metavar="ORDER", help="Your order's number, 1 to 200 characters; many may share it."),
+    typer.Option(
+        "--order",
+        metavar="ORDER",
+        help="The number of your order, 1 to 200 characters. Several operations may have the same.",
+    ),
 ]
 Wait = Annotated[
     int,
@@ -144,7 +148,7 @@ Wait = Annotated[
         "--wait",
         metavar="SECONDS",
         min=0,
-        help="How long to wait for another worker that is on this very operation; the journal knows of it.",
+        help="How long to wait while another worker runs the same operation. Needs a journal.",
     ),
 ]
 IfHeld = Annotated[

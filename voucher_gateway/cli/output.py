@@ -23,7 +23,7 @@ PROGRESS_AFTER_S: Final = 2.0
 class PipeStream:
     """Writes to a stream until its reader closes the pipe, and then drops the text.
 
-    A command must not end between two changes because nobody reads what it prints. Everything else is the stream's.
+    A command must not end between two changes because its output is not read. All other attributes are the stream's.
 
     Attributes:
         unread: whether the reader has closed the pipe. This is known only after something was written to it.
@@ -34,13 +34,13 @@ class PipeStream:
         self.unread = False
 
     def write(self, text: str) -> int:
-        """Write text, or drop it if nobody reads the stream any more."""
+        """Write text, or drop it if the reader has closed the stream."""
         with self._dropping_unread_text():
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Flush the stream, or drop what is buffered if nobody reads the stream any more."""
+        """Flush the stream, or drop what is buffered if the reader has closed it."""
         with self._dropping_unread_text():
             self._stream.flush()
 

@@ -109,7 +109,7 @@ class PriorOperation:
         """Look it up in the journal.
 
         Raises:
-            InvalidRequest: if there is no journal, or nothing in it that could be built on.
+            InvalidRequest: if there is no journal, or if the journal has no operation that can be used.
         """
         assert self.reference is not None
         option = f"--{self.word}"

@@ -97,7 +97,7 @@ def connect(
         session.output.show(f"Added [accounts.{account}] to {write}.")
     session.output.flush()
     if secret_file is None and session.output.unread:
-        problem = "the login was made, but nobody read the new secret, which the vendor shows only once"
+        problem = "the login was made, but the new secret was not read, and the vendor shows it only once"
         raise ConfigurationError(f"{problem}: connect again with a new PIN, and give --secret-file")
     session.output.note(f"`voucher-gateway doctor {account}` tries it.")
 

@@ -142,7 +142,7 @@ class Demo:
         """Print how many requests have reached the vendor since `count_requests`."""
         account, before = self._counted
         requests = len(self._vendors[account].requests) - before
-        self.say(f"{sentence}Requests that reached the vendor meanwhile: {requests}.")
+        self.say(f"{sentence}Requests that reached the vendor: {requests}.")
 
     def inject_fault(self, account: str, fault: str, match: str) -> None:
         """Let something go wrong at a vendor, once."""

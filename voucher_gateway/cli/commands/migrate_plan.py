@@ -59,8 +59,8 @@ def plan(
 ) -> None:
     """Plan how the vouchers of SOURCE go to TARGET, and say what becomes of each. Nothing is changed at either vendor.
 
-    The plan is a file of JSON lines to be read, and to be given to `migrate run`; whoever edits it makes it void. A
-    voucher that the policy does not provide for is refused, with the reason. If SOURCE or TARGET is a file, the source
+    The plan is a file of JSON lines for `migrate run`. You can read it; after an edit it is refused. A voucher that the
+    policy does not provide for is refused, with the reason. If SOURCE or TARGET is a file, the source
     stays as it is.
 
     Exit code 0: everything is provided for. 1: the plan is made, and vouchers are refused, a risk must be accepted by

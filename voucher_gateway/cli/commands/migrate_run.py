@@ -67,11 +67,11 @@ def run(
     """Carry a plan out, or go on where it was broken off: killed at any moment, nothing is moved twice or lost.
 
     The same command may run on several machines that share a journal in PostgreSQL. Ctrl-C, or `migrate pause`, ends
-    it after the vouchers that are under way.
+    it after the vouchers that are in progress.
 
-    Exit code 0: what was set about has moved. 4: vouchers are in doubt; run it again, it looks first. 5: vouchers had
-    changed since they were planned, or were refused; they are where they were, plan them again with --after. Others as
-    everywhere.
+    Exit code 0: all vouchers of this run have moved. 4: vouchers are in doubt; run it again, and it looks them up
+    first. 5: vouchers had changed since they were planned, or were refused; they are where they were, plan them again
+    with --after. Others as everywhere.
 
     Examples:
         voucher-gateway migrate run move.plan --limit 10
@@ -116,9 +116,9 @@ def status(context: typer.Context, plan: _PlanFile) -> None:
 
 
 def pause(context: typer.Context, plan: _PlanFile) -> None:
-    """Let everybody who works on a plan, on whatever machine, stop after the vouchers that are under way.
+    """Stop all processes that work on a plan, on every machine, after the vouchers that are in progress.
 
-    `migrate run` goes on with it.
+    `migrate run` continues it.
 
     Examples:
         voucher-gateway migrate pause move.plan
@@ -137,8 +137,9 @@ def pause(context: typer.Context, plan: _PlanFile) -> None:
 def verify(context: typer.Context, plan: _PlanFile) -> None:
     """Read both sides again and prove it, without asking the run's own records.
 
-    Every planned voucher is at the target once, with its value, currency, code and end; nothing can be spent at the
-    source; and the sums agree to the cent. After `migrate rollback` it proves that the source is whole again.
+    It proves that every planned voucher is at the target once, with its value, currency, code and end of validity; that
+    nothing can be spent at the source; and that the sums agree to the cent. After `migrate rollback` it proves that
+    the source is whole again.
 
     Exit code 0: proved. 5: there are differences; they are listed.
 

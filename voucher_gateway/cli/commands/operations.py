@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from voucher_gateway.journal.records import OperationRecord
 
 _SENTENCES: Final = {
-    OperationState.OPEN: "is open: a worker is on it, or died on it",
+    OperationState.OPEN: "is open: a worker runs it, or crashed while it ran it",
     OperationState.SUCCEEDED: "succeeded",
     OperationState.DECLINED: "was declined: nothing moved",
     OperationState.NOT_EXECUTED: "was not executed: nothing moved",
@@ -138,7 +138,7 @@ def print_next_steps(output: Output, fields: Mapping[str, Any], *, replaceable: 
     if fields["operation_id"] is None or fields["reference"] is None:
         return
     if replaceable:
-        output.note("A reservation moves no money and lapses by itself: nobody needs to decide it.")
+        output.note("A reservation moves no money and lapses by itself: no decision is needed.")
         output.note("To reserve again at once, give the same reserve command with the same reference.")
         return
     output.note("`voucher-gateway recover` looks again whenever it is due.")
@@ -183,7 +183,7 @@ def list_operations(
     context: typer.Context,
     outcome: Annotated[
         OperationState | None,
-        typer.Option("--outcome", help="Only those that ended so; `open` ones have a worker, or had one that died."),
+        typer.Option("--outcome", help="Only those that ended so; `open`: a worker runs it, or crashed."),
     ] = None,
     account: given.AccountOption = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many, the oldest first.")] = None,
@@ -238,10 +238,10 @@ def decide(
     verb: given.Verb,
     reference: given.OperationReference,
     by: Annotated[
-        str, typer.Option("--by", metavar="NAME", help="Who decides; kept in the journal.", show_default=False)
+        str, typer.Option("--by", metavar="NAME", help="Who decides; the journal keeps it.", show_default=False)
     ],
     reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="How you know; kept in the journal.", show_default=False)
+        str, typer.Option("--reason", metavar="TEXT", help="How you know; the journal keeps it.", show_default=False)
     ],
     happened: Annotated[
         bool, typer.Option("--happened/--did-not-happen", help="What you found out at the vendor.", show_default=False)
@@ -272,7 +272,7 @@ def backup(
 ) -> None:
     """Copy an SQLite journal into a file, while it is in use.
 
-    Whoever restores the copy must run `recover --after-restore` before anything else is sent. The key file beside the
+    After you restore the copy, run `recover --after-restore` before anything else is sent. The key file beside the
     journal is not in the copy: store it elsewhere.
 
     Examples:

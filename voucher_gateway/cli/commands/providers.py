@@ -219,17 +219,19 @@ def _support_text(capabilities: Capabilities, operation: Operation) -> str:
 def new_provider(
     context: typer.Context,
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="What configs call it, such as gift-house.", show_default=False)
+        str, typer.Argument(metavar="NAME", help="Its name in configurations, such as gift-house.", show_default=False)
     ],
-    into: Annotated[Path, typer.Option("--into", metavar="DIR", help="Where its folder is made.")] = Path(),
+    into: Annotated[
+        Path, typer.Option("--into", metavar="DIR", help="The folder in which its folder is created.")
+    ] = Path(),
     title: Annotated[
         str | None, typer.Option("--title", metavar="TEXT", help="The vendor's name for people.", show_default=False)
     ] = None,
 ) -> None:
     """Create a project for a provider of another vendor.
 
-    The project is a distribution of its own: it can be installed, is found, and passes its tests. It speaks a made-up
-    API to the simulator beside it and can read vouchers. Its README says what to change. Its tests, the contract of
+    The project is a separate distribution that can be installed and that passes its tests. It reads vouchers from the
+    simulator of an invented API, which is part of it. Its README says what to change. Its tests, the contract of
     every provider, say what is still missing. No file is overwritten.
 
     Examples:

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 _TAKE_SNAPSHOTS: Final = "`voucher-gateway snapshot ACCOUNT` takes one; run it every night."
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
-_Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write an HTML page with charts there too.")]
+_Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Also write an HTML page with charts.")]
 _RULE: Final = f"a day such as 2026-12-31, or {INSTANT}"
-_WHEN = "A day like 2026-12-31, meant to its end in UTC, or a moment like 2026-12-31T12:00:00Z."
+_WHEN = "A day like 2026-12-31 (until its end in UTC), or a moment like 2026-12-31T12:00:00Z."
 
 
 def report(
@@ -43,7 +43,9 @@ def report(
     html: _Html = None,
     as_of: Annotated[
         str | None,
-        typer.Option("--as-of", metavar="DATE", help=f"From the latest snapshot by then, asking no vendor. {_WHEN}"),
+        typer.Option(
+            "--as-of", metavar="DATE", help=f"Report from the latest snapshot by then; no vendor is asked. {_WHEN}"
+        ),
     ] = None,
     begin: Annotated[
         str | None,
@@ -65,7 +67,7 @@ def report(
 
     This is what can still be spent, by month of expiry. Inactive and expired vouchers are shown apart, and currencies
     are never added together. With --from it is a roll-forward between two snapshots: opening + issued + topped up -
-    redeemed + refunded - expired, and what nobody wrote down as unexplained, = closing.
+    redeemed + refunded - expired + unexplained = closing.
 
     Exit code 0 if nothing contradicts the numbers. 3 if a vendor's list changed while it was read, or if the vendor
     did not say what is left on a voucher, which is then in no sum. 5 if a roll-forward has something unexplained.
@@ -123,10 +125,9 @@ def snapshot(
 ) -> None:
     """Store the balances of all vouchers as they are now, for later reports.
 
-    Run it every night. The balances are stored in the journal's database, without codes. A snapshot that was not
-    finished is used by no report. If one account cannot be read, the others are, and the exit code is that of the
-    first failure; 3 if a vendor's list changed while it was read, or if the vendor did not say what is left on a
-    voucher.
+    Run it every night. The balances are stored in the journal's database, without codes. No report uses a snapshot
+    that is not finished. If one account cannot be read, the others still are, and the exit code is that of the first
+    failure; 3 if a vendor's list changed while it was read, or if the vendor did not say what is left on a voucher.
 
     Examples:
         voucher-gateway snapshot

@@ -32,14 +32,16 @@ def simulate(
     strict: Annotated[bool, typer.Option("--strict", help="Refuse fields that the vendor does not know.")] = False,
     state: Annotated[
         Path | None,
-        typer.Option("--state", metavar="FILE", help="Keeps the vouchers and logins between runs. It holds codes."),
+        typer.Option(
+            "--state", metavar="FILE", help="A file that keeps vouchers and logins between runs. It holds codes."
+        ),
     ] = None,
     fault: Annotated[
         list[str] | None,
         typer.Option(
             "--fault",
             metavar="NAME[:MATCH[:TIMES[:AFTER]]]",
-            help="Something that goes wrong, such as 'commit-then-drop:POST /v1/reservations/*/charge:1'; TIMES 0 is"
+            help="A fault to inject, such as 'commit-then-drop:POST /v1/reservations/*/charge:1'; TIMES 0 is"
             " always; AFTER lets so many matching requests pass first. May be repeated.",
         ),
     ] = None,

@@ -133,7 +133,7 @@ def _print_lookup(output: Output, lookup: FindResult, *, reveal: bool) -> None:
     if lookup.vouchers:
         print_rows(output, lookup.vouchers, voucher_columns(reveal=reveal, account=True))
     elif lookup.failed:
-        output.note("Not found, but not everybody could be asked.", "red")
+        output.note("Not found, but not every account could be asked.", "red")
     else:
         output.note("Not found.", "red")
     output.notes(f"{error} ({type(error).__name__})" for error in lookup.failed.values())
@@ -194,12 +194,12 @@ _REPORTED_EVERY: Final = 100
 _Status = Annotated[Literal["active", "inactive"] | None, typer.Option("--status", help="Only with this status.")]
 _Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many vouchers.")]
 _From = Annotated[str | None, typer.Option("--created-from", metavar="MOMENT", help="Created then or later.")]
-_To = Annotated[str | None, typer.Option("--created-to", metavar="MOMENT", help="Created up to then.")]
+_To = Annotated[str | None, typer.Option("--created-to", metavar="MOMENT", help="Created then or earlier.")]
 _ValidFrom = Annotated[
     str | None, typer.Option("--valid-until-from", metavar="MOMENT", help="Valid until then or later.")
 ]
 _ValidTo = Annotated[
-    str | None, typer.Option("--valid-until-to", metavar="MOMENT", help="Valid until then at the latest.")
+    str | None, typer.Option("--valid-until-to", metavar="MOMENT", help="Valid until then or earlier.")
 ]
 
 
@@ -227,12 +227,12 @@ def list_vouchers(
         typer.Option("--newest-first/--oldest-first", help="The order by creation.", show_default=False),
     ] = None,
     resume: Annotated[
-        str | None, typer.Option("--resume", metavar="TOKEN", help="Go on where an earlier listing stopped.")
+        str | None, typer.Option("--resume", metavar="TOKEN", help="Continue where an earlier list stopped.")
     ] = None,
 ) -> None:
     """List the vouchers of an account.
 
-    They are printed as the vendor gives them, page by page; amounts in each voucher's currency, moments in UTC.
+    They are printed in the vendor's order, page by page. Amounts are in each voucher's currency, moments in UTC.
     MOMENT is like 2026-12-31T23:59:59Z. A filter that the vendor does not have is refused. At the end stderr says how
     many vouchers there were and whether they agree with the vendor's total, or, if the list stopped early, how to go
     on.
@@ -274,11 +274,11 @@ def list_vouchers(
 
 
 class _ResumableRows:
-    """Gives the vouchers on, and remembers how far they were taken.
+    """Iterates over the vouchers of a listing, and records after each one how to resume.
 
     Attributes:
-        token: resumes after the last voucher that was certainly taken. An interruption can come between one that the
-            listing gave and its line; the listing's own token would pass over it.
+        token: resumes after the last voucher that was certainly printed. An interruption can come after the listing
+            returned a voucher and before its line is printed; the token of the listing would skip that voucher.
     """
 
     def __init__(self, output: Output, listing: Listing[Voucher]) -> None:

@@ -60,7 +60,7 @@ def run_changing_call(
         call: makes the call.
         reveal: whether codes and PINs show.
     """
-    # Printing is inside: a result that nobody could read is as open as one that never came.
+    # The result is printed inside of the block: if printing fails, the caller does not know the result.
     what = f"{_words(verb)} at {account}, reference {reference}"
     with session.gateway(account) as gateway:
         has_journal = gateway.journal is not None
@@ -120,8 +120,10 @@ def issue(
     id: Annotated[str | None, typer.Option("--id", metavar="ID", help="An id of your choice (JTL only).")] = None,
     pin: given.PinText = None,
     pin_file: given.PinFile = None,
-    activate: Annotated[bool, typer.Option("--activate", help="Make it spendable in the same go.")] = False,
-    medium: Annotated[Literal["digital", "print"] | None, typer.Option("--medium", help="What it is made of.")] = None,
+    activate: Annotated[bool, typer.Option("--activate", help="Activate it, too, so that it can be spent.")] = False,
+    medium: Annotated[
+        Literal["digital", "print"] | None, typer.Option("--medium", help="Whether it is digital or printed.")
+    ] = None,
     valid_until: given.ValidUntil = None,
     valid_for: Annotated[
         str | None, typer.Option("--valid-for", metavar="TIME", help="Validity from activation, such as '3 years'.")
@@ -179,11 +181,11 @@ def issue(
 
 
 def _refuse_early(session: CliContext, new: NewVoucher, account: str, *, activate: bool, reveal: bool) -> None:
-    """Refuse, before anything is sent, what would leave a voucher that nobody can spend.
+    """Refuse, before anything is sent, a request whose voucher could not be spent.
 
     Raises:
         AmountPrecisionError, AmountOutOfRange: if the vendor does not take the value.
-        InvalidRequest: if the vendor would make a code that shows once only, and it would be masked.
+        InvalidRequest: if the vendor would make a code that it shows only once, and the code would be masked.
         UnsupportedOperation: if the voucher is to be activated and the login may not do that.
     """
     from voucher_gateway.emulation.registry import unsupported_error
@@ -208,7 +210,7 @@ def _refuse_early(session: CliContext, new: NewVoucher, account: str, *, activat
 
 
 def _require_readable_code(session: CliContext, account: str, id: str) -> None:
-    """Refuse to call it a success if the vendor made a code that nobody read and nobody can read again.
+    """Raise an error if the vendor made a code that was not read and cannot be read again.
 
     Raises:
         InvalidRequest: if this login cannot read codes.
