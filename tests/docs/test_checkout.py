@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PAGE = Path(__file__).parents[2] / "docs" / "testing-your-checkout.md"
 
 
+@pytest.mark.long
 def test_the_tests_of_the_page_pass_in_a_folder_of_their_own(tmp_path: Path) -> None:
     text = PAGE.read_text("utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)

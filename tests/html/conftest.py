@@ -8,9 +8,10 @@ from decimal import Decimal
 import pytest
 
 from voucher_gateway.html.document import Chart, Column, Page, Series, Table, Text
+from voucher_gateway.html.render import render
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def page() -> Page:
     """A page with a warning, three charts and a table of more rows than a sheet has."""
     months = tuple(f"2027-{month:02}" for month in range(1, 13))
@@ -59,3 +60,9 @@ def page() -> Page:
         ),
         made_at=datetime(2026, 11, 21, 12, 30, 15, 999999, tzinfo=UTC),
     )
+
+
+@pytest.fixture(scope="session")
+def document(page: Page) -> str:
+    """The document that the page becomes, for tests that only read it."""
+    return render(page)

@@ -36,6 +36,7 @@ def test_the_pages_own_policy_stops_what_somebody_slips_in(page: Page, tmp_path:
     assert any("Content Security Policy" in line for line in seen.console)
 
 
+@pytest.mark.long
 def test_the_browser_of_these_tests_sees_requests_and_errors(tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     path.write_text("<!DOCTYPE html><img src='http://vendor.example/x.png'><script>console.error('boom')</script>")
