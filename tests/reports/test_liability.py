@@ -15,7 +15,7 @@ from tests.reports.shelf import NOON, Shelf
 from voucher_gateway import Gateway
 from voucher_gateway.provider_api import Code, Money, NotExecuted, ProviderUnavailable, Status, Voucher, parse_instant
 from voucher_gateway.reports import BalanceStatus, BucketTotal, VoucherBalance, read_liability
-from voucher_gateway.reports.liability import NO_AGE, NO_END, NOT_STARTED, cell_of, standing_of
+from voucher_gateway.reports.liability import NO_AGE, NO_END, NOT_STARTED, cell_of, status_at
 from voucher_gateway.reports.text import expiry_of, liability_notes, liability_warnings
 from voucher_gateway.simulator import start
 
@@ -46,8 +46,8 @@ def test_what_can_be_spent_is_outstanding_and_the_rest_stands_apart(gateway: Gat
 
 def test_a_voucher_is_owed_up_to_the_moment_when_its_validity_ends() -> None:
     ending = VoucherBalance(id="a", remaining=money("1.00"), valid_until=NOON)
-    assert standing_of(ending, NOON - timedelta(microseconds=1)) is BalanceStatus.OUTSTANDING
-    assert standing_of(ending, NOON) is BalanceStatus.EXPIRED
+    assert status_at(ending, NOON - timedelta(microseconds=1)) is BalanceStatus.OUTSTANDING
+    assert status_at(ending, NOON) is BalanceStatus.EXPIRED
 
 
 def test_the_vendors_clock_decides_what_has_expired(gateway: Gateway, shelf: Shelf) -> None:
