@@ -1,4 +1,4 @@
-"""What a file can do: be read, and get more vouchers at its end."""
+"""The capabilities of a file: it is read, and new vouchers are appended."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from voucher_gateway_file.filters import COMMON_FILTERS
 PAGE_SIZE: Final = 500
 
 
-def _lacking(note: str) -> OperationSupport:
+def _unsupported(note: str) -> OperationSupport:
     return OperationSupport(support=Support.UNSUPPORTED, note=note)
 
 
-_RECORD: Final = "a file is a record: what was written stays as it is, and a change would take a rewriting of the file"
-_NOWHERE: Final = "a file is a record: nobody can spend a voucher there, so it has nothing to set aside or give back"
+_NOT_CHANGED: Final = "a file is a record: what was written is not changed"
+_NOT_SPENT: Final = "a file is a record: its vouchers cannot be spent"
 
 DECLARED: Final = Capabilities(
     operations={
         Operation.FIND: native(),
         Operation.GET: native(),
-        Operation.BALANCE: native(note="what was left when the voucher was written"),
-        Operation.VOUCHERS: native(note="in the order of the file, and with its true number"),
-        Operation.ISSUE: native(repeat=RepeatSafety.NATURAL_KEY, note="at the end; an id is there once"),
-        Operation.HISTORY: _lacking("it holds vouchers, and not what happened to them"),
-        Operation.PRESENTATION: _lacking("it says nothing of how a voucher is to look"),
-        Operation.UPDATE: _lacking(_RECORD),
-        Operation.ACTIVATE: _lacking(_RECORD),
-        Operation.DEACTIVATE: _lacking(_RECORD),
-        Operation.TOP_UP: _lacking(_RECORD),
-        Operation.DELETE: _lacking(_RECORD),
-        Operation.RESERVE: _lacking(_NOWHERE),
-        Operation.CAPTURE: _lacking(_NOWHERE),
-        Operation.RELEASE: _lacking(_NOWHERE),
-        Operation.REDEEM: _lacking(_NOWHERE),
-        Operation.REFUND: _lacking(_NOWHERE),
+        Operation.BALANCE: native(note="the value that was left when the voucher was written"),
+        Operation.VOUCHERS: native(note="in the order of the file, with the exact total"),
+        Operation.ISSUE: native(repeat=RepeatSafety.NATURAL_KEY, note="appended; the id must be new"),
+        Operation.HISTORY: _unsupported("a file has vouchers, but not their movements"),
+        Operation.PRESENTATION: _unsupported("a file does not describe the appearance of a voucher"),
+        Operation.UPDATE: _unsupported(_NOT_CHANGED),
+        Operation.ACTIVATE: _unsupported(_NOT_CHANGED),
+        Operation.DEACTIVATE: _unsupported(_NOT_CHANGED),
+        Operation.TOP_UP: _unsupported(_NOT_CHANGED),
+        Operation.DELETE: _unsupported(_NOT_CHANGED),
+        Operation.RESERVE: _unsupported(_NOT_SPENT),
+        Operation.CAPTURE: _unsupported(_NOT_SPENT),
+        Operation.RELEASE: _unsupported(_NOT_SPENT),
+        Operation.REDEEM: _unsupported(_NOT_SPENT),
+        Operation.REFUND: _unsupported(_NOT_SPENT),
     },
     codes=CodeRules(choosable=True, readable=True, ids_choosable=True),
     expiry=Expiry.BOTH,
@@ -70,4 +70,4 @@ DECLARED: Final = Capabilities(
     can_issue_inactive=True,
     record=True,
 )
-"""The most that a file can do. What is written of codes and PINs depends on the settings."""
+"""The capabilities of any file. The settings decide whether codes and PINs are written."""

@@ -1,4 +1,9 @@
-"""The file of an account: locked, opened, indexed, and appended to."""
+"""The file of an account: its lock, its index, and appending to it.
+
+The lock is ``flock`` on the file itself. Unlike ``lockf``, it is not lost when the process closes another descriptor of
+the file. The system releases it when its owner dies. A writer holds it exclusively, for one voucher at a time. Readers
+share it. It holds between the processes of one machine; over NFS it depends on the mount.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +30,7 @@ from voucher_gateway_file.index import FileIndex, NewLine
 from voucher_gateway_file.settings import FileSettings
 
 WAIT_S: Final = 30.0
-"""How long to wait for another process."""
+"""How long to wait for the lock of another process."""
 
 _POLL_S: Final = 0.005
 _held: Final[set[int]] = set()
@@ -33,15 +38,15 @@ _held: Final[set[int]] = set()
 
 @contextmanager
 def lock_file(path: Path, *, writing: bool) -> Iterator[int | None]:
-    """Hold the lock of a file, and give a descriptor of it; None if it is not there, and not to be made.
+    """Hold the lock of a file, and yield a descriptor of it; None if the file does not exist and is only read.
 
     Args:
-        path: the file. Writing makes it, with mode 0600, if it is not there.
-        writing: whether to hold it alone, and to be able to write.
+        path: the file. For writing it is created with mode 0600, if it does not exist.
+        writing: whether to lock it exclusively, and to open it for writing.
 
     Raises:
         ConfigurationError: if it is not a regular file.
-        ProviderUnavailable: if it cannot be opened, or another process keeps it for `WAIT_S`.
+        ProviderUnavailable: if it cannot be opened, or another process holds the lock for `WAIT_S`.
     """
     fork_safety.renew_if_forked()
     deadline = time.monotonic() + WAIT_S
@@ -53,11 +58,11 @@ def lock_file(path: Path, *, writing: bool) -> Iterator[int | None]:
         _held.add(file)
         try:
             _lock(file, path, fcntl.LOCK_EX if writing else fcntl.LOCK_SH, deadline)
-            if _is_still(file, path):
+            if _is_at_path(file, path):
                 try:
                     yield file
                 finally:
-                    # Closing alone would leave the lock to a child that was forked meanwhile.
+                    # Without this, a child that was forked since then would keep the lock.
                     fcntl.flock(file, fcntl.LOCK_UN)
                 return
         finally:
@@ -68,12 +73,12 @@ def lock_file(path: Path, *, writing: bool) -> Iterator[int | None]:
 def _open_file(path: Path, *, writing: bool) -> int | None:
     flags = os.O_RDWR | os.O_CREAT if writing else os.O_RDONLY
     try:
-        # A pipe in the place of the file must not keep us waiting.
+        # O_NONBLOCK, so that a pipe in the place of the file does not block.
         file = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
     except FileNotFoundError:
         if not writing:
             return None
-        reason = "its folder is not there"
+        reason = "its folder does not exist"
     except OSError as error:
         reason = error.strerror or "unreadable"
     else:
@@ -96,8 +101,8 @@ def _lock(file: int, path: Path, kind: int, deadline: float) -> None:
             return
 
 
-def _is_still(file: int, path: Path) -> bool:
-    """Whether the path still leads to the file that is locked: an editor that saves puts another in its place."""
+def _is_at_path(file: int, path: Path) -> bool:
+    """Return whether the locked file is still at the path: an editor that saves may put another file there."""
     try:
         return os.path.samestat(os.fstat(file), path.stat())
     except FileNotFoundError:
@@ -105,7 +110,7 @@ def _is_still(file: int, path: Path) -> bool:
 
 
 def _close_inherited() -> None:
-    # The child's copies would keep the parent's locks alive after the parent's death.
+    # A copy in the child would keep the parent's lock after the parent's death.
     for file in _held:
         os.close(file)
     _held.clear()
@@ -118,7 +123,7 @@ log: Final = logging.getLogger(__name__)
 
 
 class PartialWrite(Exception):
-    """A record could neither be written completely nor removed. The text says why, and has nothing of the record."""
+    """A record could neither be written completely nor removed. The message does not have the record."""
 
 
 def append(file: int, body: bytes, *, at: int, path: Path) -> None:
@@ -129,12 +134,12 @@ def append(file: int, body: bytes, *, at: int, path: Path) -> None:
     Args:
         file: a descriptor for writing.
         body: the bytes to write.
-        at: the end of the last complete record, in bytes. A record behind it was cut off, and is removed.
+        at: the end of the last complete record, in bytes. An incomplete record after it is removed.
         path: the file's path.
 
     Raises:
         ProviderUnavailable: if it could not be written, for example because the disk is full. The file is unchanged.
-        PartialWrite: if it is not known what the disk has of it.
+        PartialWrite: if it is not known how much of it is on the disk.
     """
     try:
         if os.fstat(file).st_size > at:
@@ -171,12 +176,12 @@ class VoucherFile:
 
     Attributes:
         path: the file's absolute path.
-        form: its form.
+        form: its format.
         index: its index, up to date inside of `open`.
     """
 
     def __init__(self, account: str, settings: FileSettings) -> None:
-        """Make it; the file is not opened yet."""
+        """Make the object; the file is not opened yet."""
         self.path = Path(settings.path).absolute()
         self.form: FileFormat = JsonLines() if settings.actual_format == "jsonl" else CsvFormat()
         self._account = account
@@ -185,9 +190,9 @@ class VoucherFile:
         fork_safety.register(self)
 
     def renew_after_fork(self) -> None:
-        """Make a new guard and an empty index: a thread of the parent may have held the guard, or loaded a part."""
+        """Make a new lock and an empty index: a thread of the parent may have held the lock, or loaded a part."""
         self.index = FileIndex(self._account, self.form)
-        self._guard = threading.Lock()
+        self._thread_lock = threading.Lock()
 
     @property
     def columns(self) -> Sequence[str]:
@@ -209,7 +214,7 @@ class VoucherFile:
         """
         fork_safety.renew_if_forked()
         try:
-            with self._guard, lock_file(self.path, writing=writing) as descriptor:
+            with self._thread_lock, lock_file(self.path, writing=writing) as descriptor:
                 if descriptor is None:
                     self.index.clear()
                     yield None

@@ -17,13 +17,13 @@ COMMON_FILTERS: Final = frozenset({*_FIELDS_EQUAL, *_FIELDS_FROM, *_FIELDS_TO, "
 
 
 def predicate(query: VoucherQuery) -> Callable[[Voucher], bool] | None:
-    """Return the condition that a query sets for a voucher; None if it wants every voucher.
+    """Return the condition of a query for vouchers; None if every voucher passes.
 
-    A voucher does not pass a filter by a field that the file does not have for it.
+    A voucher without a field does not pass a filter by that field.
 
     Raises:
-        UnsupportedOperation: if the query asks for an order.
-        InvalidRequest: if it has a native filter; a file has none.
+        UnsupportedOperation: if the query chooses an order.
+        InvalidRequest: if it has a native filter, because a file has none.
     """
     if query.newest_first is not None:
         raise UnsupportedOperation("a file is listed in its own order only", operation="vouchers")

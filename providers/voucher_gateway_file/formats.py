@@ -13,7 +13,7 @@ from voucher_gateway_file.voucher_record import LIKE_A_NAME, FieldProblem, Objec
 
 
 def file_error(message: str, problems: Sequence[str]) -> MalformedResponse:
-    """Return the error of a file that its owner has to correct: no vendor and no adapter is at fault."""
+    """Return the error of a file that its owner must correct. Its note says so, as no vendor is at fault."""
     error = MalformedResponse(message, problems=tuple(problems))
     error.add_note("Correct the file at these places, then run the same command again.")
     return error
@@ -24,7 +24,7 @@ class FileFormat(Protocol):
 
     @property
     def allows_quoted_line_breaks(self) -> bool:
-        """Whether line breaks within double quotes belong to a record."""
+        """Whether a record can have line breaks within double quotes."""
         ...
 
     @property
@@ -58,7 +58,7 @@ class FileFormat(Protocol):
 
 
 _BEGINNING: Final = b'{"id":"'
-"""What all lines of ours begin with: the id comes first, and nothing is spaced out."""
+"""The beginning of every line that we write: the id comes first, and there are no spaces."""
 
 
 class JsonLines:
@@ -72,7 +72,7 @@ class JsonLines:
         raise AssertionError(body)
 
     def parse(self, body: bytes, columns: Sequence[str]) -> tuple[Object, list[Problem]]:  # noqa: ARG002 - see `CsvFormat`
-        """Return the object of a line, and what is wrong with it."""
+        """Return the object of a line, and its problems."""
         try:
             record = decode(body, what="line")
         except MalformedResponse as error:
@@ -82,15 +82,15 @@ class JsonLines:
         return record, []
 
     def place(self, where: str) -> str:
-        """Return a place in an object as it is: a path of names."""
+        """Return a place in an object, which is a path of names."""
         return where
 
     def could_be_cut_off(self, body: bytes) -> bool:
-        """Whether this can be the beginning of a line of ours: any other incomplete line is a mistake."""
+        """Return whether this can be the beginning of a line that we write. Another incomplete line is an error."""
         return body.startswith(_BEGINNING) or _BEGINNING.startswith(body) or not body.strip(b"\0")
 
     def top(self) -> bytes:
-        """Return what a new file begins with."""
+        """Return the beginning of a new file."""
         return b""
 
     def line(self, given: Object, columns: Sequence[str]) -> bytes:  # noqa: ARG002 - see `CsvFormat`
@@ -99,13 +99,13 @@ class JsonLines:
 
 
 _SIGNS: Final = "=+\\-@＝＋－＠﹦﹢﹣﹫⁼⁺⁻₌₊₋−"
-"""What a formula begins with, and what some program or other reads as that: full-width, small, raised and lowered
-forms, and the minus sign."""
+"""The characters that begin a formula, and those that some programs read like them: full-width, small, superscript and
+subscript forms, and the minus sign."""
 
 _BETWEEN: Final = "[^\\S\\t\\r\\n]|[\"'`´‘’‚“”„«»‹›\\u200b-\\u200f\\u2060\\ufeff\\x00-\\x08\\x0e-\\x1f]"
-"""What may stand before it and be overlooked: blanks, quotes, characters without width, control characters."""
+"""Characters before a formula that programs ignore: blanks, quotes, characters without width, control characters."""
 
-# Runs are possessive (``*+``): backtracking never helps, and would take very long for a long run.
+# The quantifiers are possessive (``*+``): backtracking cannot help, and takes very long for a long run.
 _STARTS: Final = re.compile(
     f"\\A(?P<first>'*+)(?=(?:{_BETWEEN})*+[{_SIGNS}\\t\\r\\n]|\\Z)"
     f"|(?P<separator>[;,|\\t\\r\\n])(?P<later>'*+)(?=(?:{_BETWEEN})*+[{_SIGNS}])"
@@ -113,12 +113,12 @@ _STARTS: Final = re.compile(
 
 
 def escape_formula(text: str) -> str:
-    """Return the text as a cell holds it."""
+    """Return the text with apostrophes before everything that a spreadsheet could read as a formula."""
     return _STARTS.sub(_with_apostrophe, text)
 
 
 def unescape_formula(cell: str) -> str:
-    """Return the text that a cell holds; the inverse of `guarded`."""
+    """Return the text of a cell without the apostrophes of `escape_formula`."""
     return _STARTS.sub(_without_apostrophe, cell)
 
 
@@ -181,7 +181,7 @@ class CsvFormat:
         """Return the names of the columns.
 
         Raises:
-            MalformedResponse: if one is unknown or there twice, or the line is not a header at all.
+            MalformedResponse: if a name is unknown or used twice, or the line is not a header.
         """
         names, problems = _cells(body)
         if not problems and not set(names) & set(COLUMNS):
@@ -195,7 +195,7 @@ class CsvFormat:
         return names
 
     def parse(self, body: bytes, columns: Sequence[str]) -> tuple[Object, list[Problem]]:
-        """Return the object of a row, and what is wrong with its cells."""
+        """Return the object of a row, and the problems of its cells."""
         cells, problems = _cells(body)
         if not problems and len(cells) != len(columns):
             problems = [("", f"has {len(cells)} cells, and the header has {len(columns)}")]
@@ -216,16 +216,16 @@ class CsvFormat:
         return record, problems
 
     def place(self, where: str) -> str:
-        """Return the column of a place in an object."""
+        """Return the column of a place in an object, for a message."""
         name, _, part = where.partition(".")
         return where and f"column {part if part == 'currency' else name}"
 
     def could_be_cut_off(self, body: bytes) -> bool:
-        """Whether this can be the beginning of a row of ours, all in quotes; a stray quote does not look so."""
+        """Return whether this can be the beginning of a row that we write, with all cells in quotes."""
         return _OURS.fullmatch(body) is not None or not body.strip(b"\0")
 
     def top(self) -> bytes:
-        """Return what a new file begins with: the header."""
+        """Return the header of a new file."""
         return _row(WRITTEN)
 
     def line(self, given: Object, columns: Sequence[str]) -> bytes:
@@ -240,7 +240,7 @@ class CsvFormat:
                 cells[name], cells["currency"] = given[name]["amount"], given[name]["currency"]
         if missing := sorted(cells.keys() - set(columns)):
             raise InvalidRequest(
-                f"the file has no column {', '.join(missing)}, and nothing is left out",
+                f"the file has no column {', '.join(missing)}: add it to the header",
                 field=missing[0],
                 rule=f"one of {', '.join(columns)}",
             )
@@ -257,7 +257,7 @@ def _wrong_name(name: str, place: int, names: Sequence[str]) -> Problem | None:
 
 
 def _cells(body: bytes) -> tuple[list[str], list[Problem]]:
-    """Return the cells of one record, or why it is none."""
+    """Return the cells of one record, or its problems."""
     try:
         rows = list(csv.reader(io.StringIO(body.decode("utf-8"), newline=""), strict=True))
     except UnicodeDecodeError:
@@ -265,20 +265,20 @@ def _cells(body: bytes) -> tuple[list[str], list[Problem]]:
     except csv.Error:
         limit = csv.field_size_limit()
         return [], [("", f"has a quote in the wrong place or none at the end, or a cell of over {limit} characters")]
-    rows = [row for row in rows if row]  # blank lines after it
+    rows = [row for row in rows if row]  # without blank lines at the end
     if len(rows) != 1:
         return [], [("", "has a line break where none may be")]
     return rows[0], []
 
 
 def _row(cells: Sequence[str]) -> bytes:
-    # RFC 4180, 2.5 to 2.7; all in quotes, as that is what keeps blanks and line breaks as they are everywhere
+    # RFC 4180, 2.5 to 2.7. All cells are in quotes: every program then keeps blanks and line breaks.
     row = ",".join('"' + cell.replace('"', '""') + '"' for cell in cells) + "\r\n"
     try:
         return row.encode()
     except UnicodeEncodeError:
-        pass  # its context would carry the whole text along
-    raise InvalidRequest("a text holds half a surrogate pair", field="text", rule="valid Unicode")
+        pass  # raised below: the exception holds the whole text
+    raise InvalidRequest("a text is not valid Unicode (half a surrogate pair)", field="text", rule="valid Unicode")
 
 
 def _read_flag(cell: str) -> bool:

@@ -20,7 +20,7 @@ from voucher_gateway_file.formats import FileFormat, file_error
 from voucher_gateway_file.voucher_record import problems_of, voucher_from
 
 LONGEST: Final = 1 << 20
-"""The most bytes of one record; an unclosed quote must not swallow a whole file."""
+"""The maximum of bytes in a record, so that a quote that is not closed does not take a whole file."""
 
 BOM: Final = b"\xef\xbb\xbf"
 
@@ -31,10 +31,10 @@ class Record:
 
     Attributes:
         line: the number of its first line, from 1.
-        start: where it begins in the file, in bytes.
-        end: where the next one begins.
-        body: its bytes, the line break included if it has one.
-        closed: whether it is complete as far as line breaks and quotes tell.
+        start: the offset of its first byte in the file.
+        end: the offset of the next record.
+        body: its bytes, with the line break if there is one.
+        closed: whether it ends with a line break, and every quote is closed.
     """
 
     line: int
@@ -46,29 +46,29 @@ class Record:
 
 @attrs.frozen
 class NewLine:
-    """A record that is to be written. Its repr does not show the record.
+    """A record to write. Its repr does not show the bytes.
 
     Attributes:
-        body: its bytes, the line break included.
+        body: its bytes, with the line break.
     """
 
     body: bytes = attrs.field(repr=False)
 
 
-def records(file: BinaryIO, *, start: int, line: int, quoted: bool) -> Iterator[Record]:
-    """Give the records of a file from a place on. Blank lines and a byte order mark are passed over.
+def iter_records(file: BinaryIO, *, start: int, line: int, quoted: bool) -> Iterator[Record]:
+    """Yield the records of a file from an offset on, without blank lines and a byte order mark.
 
     Args:
-        file: is read from `start` on, record by record.
-        start: where a record begins, in bytes.
-        line: the number of that line.
-        quoted: whether line breaks within double quotes belong to the record (CSV).
+        file: the file.
+        start: the offset of a record, in bytes.
+        line: the number of its line.
+        quoted: whether a record can have line breaks within double quotes (CSV).
     """
     file.seek(start)
     if start == 0 and file.read(len(BOM)) == BOM:
         start = len(BOM)
     file.seek(start)
-    while body := _next(file, quoted):
+    while body := _read_record(file, quoted):
         end = start + len(body)
         if body.strip(b" \t\r\n"):
             closed = body.endswith(b"\n") and not (quoted and _is_open(body))
@@ -77,7 +77,7 @@ def records(file: BinaryIO, *, start: int, line: int, quoted: bool) -> Iterator[
         start = end
 
 
-def _next(file: BinaryIO, quoted: bool) -> bytes:
+def _read_record(file: BinaryIO, quoted: bool) -> bytes:
     body = file.readline(LONGEST + 1)
     if not quoted or not _is_open(body):
         return body
@@ -91,14 +91,14 @@ def _next(file: BinaryIO, quoted: bool) -> bytes:
 
 
 def _is_open(body: bytes) -> bool:
-    """Whether a quote is left open: RFC 4180 writes quotes within a cell twice."""
+    """Return whether a quote is not closed. RFC 4180 writes a quote within a cell twice."""
     return body.count(b'"') % 2 == 1
 
 
 MAX_PROBLEMS: Final = 200
-"""The most problems of a file that are reported."""
+"""The maximum of problems that are reported."""
 _MAX_QUOTED: Final = 20
-"""The most of them that the message itself has; `MalformedResponse.problems` has them all."""
+"""The maximum of problems in the message; `MalformedResponse.problems` has all."""
 
 
 class FileIndex:
@@ -106,8 +106,8 @@ class FileIndex:
 
     Attributes:
         columns: the names of the columns, if the format has a header and the file is not empty.
-        end: where the last complete record ends, in bytes.
-        cut_off: the line of a last record that was cut off and is left out; None if there is none.
+        end: the offset of the end of the last complete record, in bytes.
+        cut_off: the line of a last record that is incomplete and left out; None if there is none.
         masked: the line of a voucher whose code is masked; None if there is none.
         readable: the line of a voucher whose code is not masked; None if there is none.
     """
@@ -220,7 +220,7 @@ class FileIndex:
         self._loaded = _file_state(file)
 
     def _records(self, file: BinaryIO) -> Iterator[Record]:
-        return records(file, start=self.end, line=self._line, quoted=self._form.allows_quoted_line_breaks)
+        return iter_records(file, start=self.end, line=self._line, quoted=self._form.allows_quoted_line_breaks)
 
     def _load(self, file: BinaryIO) -> None:
         self.cut_off = None

@@ -1,4 +1,4 @@
-"""A new voucher as it will stand in the file."""
+"""Makes the record of a new voucher."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _MONTHS: Final = {Interval.MONTHS: 1, Interval.YEARS: 12}
 
 
 def voucher_to_write(account: str, new: NewVoucher, order: str | None) -> Voucher:
-    """Return the voucher that is to be written. What is left of it is its initial value.
+    """Return the voucher to write. Its remaining value is its initial value.
 
-    A validity begins now, unless the voucher is inactive: then nothing is known yet of its end.
+    A validity begins now, unless the voucher is inactive: then its end is not known yet.
 
     Args:
         account: the account's name.
-        new: what was asked for; without an id it gets one here, without a code it has none.
-        order: the order of the call, where the voucher names none.
+        new: the requested voucher. Without an id it gets one here, without a code it has none.
+        order: the order of the call, if the voucher names none.
 
     Raises:
         InvalidRequest: if a validity would end beyond the year 9999.
@@ -57,7 +57,7 @@ def voucher_to_write(account: str, new: NewVoucher, order: str | None) -> Vouche
 
 
 def _end_of(validity: Validity, start: datetime) -> datetime | None:
-    """Return when a validity ends that begins now; in a month without that day on its last day."""
+    """Return when a validity ends that begins at `start`. 31 January plus a month is the last day of February."""
     months = start.year * 12 + start.month - 1 + validity.value * _MONTHS.get(validity.interval, 0)
     try:
         if validity.interval in _DAYS:
@@ -73,25 +73,25 @@ def _end_of(validity: Validity, start: datetime) -> datetime | None:
 
 
 def record(form: FileFormat, columns: Sequence[str], voucher: Voucher, *, reveal: bool) -> NewLine:
-    """Return the record of a voucher, from which reading makes the very same voucher.
+    """Return the record of a voucher. Reading it returns the same voucher.
 
     Args:
-        form: the file's form.
+        form: the file's format.
         columns: the file's columns.
         voucher: the voucher.
         reveal: whether its code and PIN are written, or their masks.
 
     Raises:
-        InvalidRequest: if something of it could not be read back: nothing is left out silently.
+        InvalidRequest: if a field could not be read back.
     """
     try:
         body = form.line(object_from(voucher, reveal=reveal), columns)
     except (TypeError, ValueError):
-        body = b""  # the error's own text may hold anything
+        body = b""  # raised below: the error's text may hold any value
     if not body:
         raise InvalidRequest("metadata must be JSON values, and no floats", field="metadata", rule="JSON values")
     if len(body) > LONGEST:
-        raise InvalidRequest(f"the voucher takes more than {LONGEST} bytes", field="metadata", rule="shorter")
+        raise InvalidRequest(f"the voucher has more than {LONGEST} bytes", field="metadata", rule="shorter")
     if lost := _find_lost_field(form, columns, body, voucher, reveal=reveal):
         raise InvalidRequest(f"the file cannot keep the {lost}", field=lost, rule="what can be read back")
     return NewLine(body)
@@ -100,7 +100,7 @@ def record(form: FileFormat, columns: Sequence[str], voucher: Voucher, *, reveal
 def _find_lost_field(
     form: FileFormat, columns: Sequence[str], body: bytes, voucher: Voucher, *, reveal: bool
 ) -> str | None:
-    """Return the first field that reading the record would not bring back; None if there is none."""
+    """Return the first field that reading the record would not return; None if there is none."""
     given, problems = form.parse(body, columns)
     try:
         read_back = voucher_from(voucher.account, given, id=voucher.id)
@@ -108,8 +108,8 @@ def _find_lost_field(
         problems += problems_of(group)
     if problems:
         return problems[0][0].partition(".")[0] or "voucher"
-    meant = voucher if reveal else attrs.evolve(voucher, code=None, pin=None)
-    return next((name for name in _fields(given) if getattr(read_back, name) != getattr(meant, name)), None)
+    expected = voucher if reveal else attrs.evolve(voucher, code=None, pin=None)
+    return next((name for name in _fields(given) if getattr(read_back, name) != getattr(expected, name)), None)
 
 
 def _fields(given: Object) -> list[str]:

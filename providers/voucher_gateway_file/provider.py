@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from operator import attrgetter
 from typing import Final
 
 import attrs
@@ -38,16 +39,16 @@ from voucher_gateway_file.issue import record, voucher_to_write
 from voucher_gateway_file.settings import FileSettings
 
 FILTERED_SIZE: Final = 10 * PAGE_SIZE
-"""Vouchers that one page of a filtered list is taken from. A thousand pages without a voucher, five million vouchers,
-would look like a list without end."""
+"""The vouchers that one page of a filtered list is selected from. `Listing` stops after a thousand pages without a
+voucher, which are five million vouchers."""
 
 
 class FileProvider(VoucherProvider):
-    """One file of vouchers, JSONL or CSV: a source or a target like any vendor, but its vouchers cannot be spent.
+    """A file of vouchers, JSONL or CSV. It is a source or a target like any vendor, but its vouchers cannot be spent.
 
-    A file is read through before anything else is done with it, and refused as a whole if anything is wrong with it.
-    A file that is not there is an empty one. Writing appends: under the file's lock, one record at a time, and on the
-    disk before `issue` returns.
+    A file is read completely before it is used, and refused as a whole if anything in it is invalid. A file that does
+    not exist counts as empty. Records are appended under the file's lock, one at a time. A record is on the disk before
+    `issue` returns.
     """
 
     name = "file"
@@ -58,7 +59,7 @@ class FileProvider(VoucherProvider):
     declared = DECLARED
 
     def __init__(self, account: str, settings: FileSettings) -> None:
-        """Make the provider; the file is not looked at yet."""
+        """Make the provider; the file is not opened yet."""
         super().__init__(account, settings)
         self._file = VoucherFile(account, settings)
 
@@ -69,7 +70,7 @@ class FileProvider(VoucherProvider):
 
     @property
     def capabilities(self) -> Capabilities:
-        """What can be done with the file, as far as it follows from the settings and from what was read of it."""
+        """The capabilities of the file, by the settings and by what was read of it."""
         index, settings = self._file.index, self.settings
         writes = settings.reveal or settings.mask
         masks = index.masked is not None or (settings.mask and not settings.reveal and index.readable is None)
@@ -83,8 +84,8 @@ class FileProvider(VoucherProvider):
         """Return the voucher with exactly this code.
 
         Raises:
-            UnsupportedOperation: if the file has masks in the place of codes, so that nothing can be said.
-            WrongPin: if the voucher has a PIN and another one is given.
+            UnsupportedOperation: if the file has masked codes, so that the code may be one of them.
+            WrongPin: if the voucher has another PIN.
         """
         code, pin = Code.of(code), Pin.of_given(pin)
         with self._file.open(Operation.FIND) as file:
@@ -104,7 +105,7 @@ class FileProvider(VoucherProvider):
         *,
         secrets: bool = False,  # noqa: ARG002 - the file shows code and PIN in any case, or never
     ) -> Voucher:
-        """Return the voucher with this id. One without an id has that of its line, ``line:7``."""
+        """Return the voucher with this id. A voucher without an id has that of its line, ``line:7``."""
         with self._file.open(Operation.GET) as file:
             voucher = None if file is None else self._file.index.with_id(file, id)
             if voucher is None:
@@ -114,7 +115,7 @@ class FileProvider(VoucherProvider):
     def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
         """List the vouchers in the order of the file.
 
-        A last record that was cut off does not come, and counts in the total, so that the report is not consistent.
+        An incomplete last record is not listed, but counts in the total, so that the report is not consistent.
         """
         query = query or VoucherQuery()
         matches = predicate(query)
@@ -134,7 +135,7 @@ class FileProvider(VoucherProvider):
 
         return Listing(
             fetch,
-            key=lambda voucher: voucher.id,
+            key=attrgetter("id"),
             workers=1,
             limit=query.limit,
             resume=query.resume,
@@ -146,20 +147,20 @@ class FileProvider(VoucherProvider):
     def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
         """Append a voucher, with all its fields. Its remaining value is its initial value.
 
-        Without an id in `new` it gets one; without a code it has none. It is on the disk before this returns.
+        Without an id in `new` it gets one. Without a code it has none. It is on the disk before the call returns.
 
         Raises:
-            InvalidRequest: if the file cannot keep all of it, or may not hold its code or PIN.
+            InvalidRequest: if the file cannot store a field, or its code or PIN may not be written.
             DuplicateCode: if its id or code is in the file.
-            ProviderUnavailable: if the file cannot be locked or written; it is as it was.
-            OutcomeUnknown: if the record could neither be written to the end nor taken back.
+            ProviderUnavailable: if the file cannot be locked or written; it is unchanged.
+            OutcomeUnknown: if the record could neither be written completely nor removed.
         """
         self._check_secrets(new)
         self.declared.amounts.check(new.initial)
         voucher, store = voucher_to_write(self.account, new, order), self._file
         assert voucher.created_at is not None
         with store.open(Operation.ISSUE, writing=True) as file:
-            assert file is not None  # writing makes it
+            assert file is not None  # it is created for writing
             self._check_not_mixed(voucher)
             with hide_frames():
                 line = record(store.form, store.columns, voucher, reveal=self.settings.reveal)
@@ -205,7 +206,7 @@ class FileProvider(VoucherProvider):
                 rule="as in the file",
             )
 
-    # --- in doubt ---
+    # --- unknown outcomes ---
 
     def resolve(
         self,
@@ -214,21 +215,21 @@ class FileProvider(VoucherProvider):
     ) -> Outcome:
         """Look for the record of an `issue`. Its presence proves that it was written, its absence that it was not.
 
-        A writer says that it is about to write while it holds the file's lock alone, and gives it up only when the
-        record is written and synced, or taken back; or the system takes it away when the writer dies. So while we hold
-        the lock ourselves no such writer is there any more, and nothing can still come: what a dead one wrote is in
-        the file for us to see, all of it or a part that counts for nothing. Presence is proved by the id together
-        with the moment of its writing, and told only after a sync, as the writer may have died before its own.
+        A writer calls the before-send hook while it holds the file's lock. It releases the lock only when the record is
+        written and synced, or removed; if it dies, the system releases the lock. So while we hold the lock, no such
+        writer exists, and its record cannot arrive later. What a dead writer wrote is in the file, completely or as a
+        part that is ignored. The id and the time of writing together prove presence. It is reported only after a sync,
+        because the writer may have died before its own.
 
-        That holds for the very file that was written to (it is noted by device and inode) as long as people only
-        append to it. Another file in its place, or none, proves nothing.
+        That holds for the file that was written, which is noted by device and inode, while programs only append to it.
+        Another file at its path, or no file, proves nothing.
         """
         if intent.verb != Operation.ISSUE or intent.voucher_id is None:
-            return _unknown("a file keeps only the vouchers that were issued")
+            return _unknown("a file records only issued vouchers")
         try:
             with self._file.open(Operation.ISSUE) as file:
                 if file is None:
-                    return _unknown("the file is not there")
+                    return _unknown("the file does not exist")
                 same = intent.notes.get("file") == identity(file)
                 voucher = self._file.index.with_id(file, intent.voucher_id)
                 if voucher is not None:
@@ -238,11 +239,11 @@ class FileProvider(VoucherProvider):
             return _unknown(f"the file could not be read: {reason}")
         if voucher is None:
             if not same:
-                return _unknown("it is not in the file, which is another one than was written to")
-            return Outcome(effect=Effect.NOT_EXECUTED, reason="it is not in the file, and nobody is writing to it")
+                return _unknown("it is not in the file, but another file was written to")
+            return Outcome(effect=Effect.NOT_EXECUTED, reason="it is not in the file, and no process is writing to it")
         written_at = None if voucher.created_at is None else format_instant(voucher.created_at)
         if (voucher.initial, written_at) != (intent.money, intent.notes.get("written_at")):
-            return _unknown("the file has a voucher of this id that was written at another time")
+            return _unknown("the file has a voucher with this id that was written at another time")
         return Outcome(effect=Effect.SUCCEEDED, result=voucher, reason="it is in the file")
 
 

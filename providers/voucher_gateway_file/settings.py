@@ -24,11 +24,11 @@ class FileSettings:
     """One file of vouchers.
 
     Attributes:
-        path: the file; it need not be there yet. A relative path begins at the folder of the configuration.
-        format: ``jsonl`` or ``csv``; what the suffix of the path says if it is not given.
+        path: the file. The first write creates it. A relative path begins at the folder of the configuration.
+        format: ``jsonl`` or ``csv``; by default that of the path's suffix.
         reveal: whether codes and PINs are written.
-        mask: whether a mask is written in their place without `reveal`. The file is then good for reading and no
-            source for an import. With neither, a voucher that has a code or a PIN is refused.
+        mask: whether masks are written instead, if `reveal` is false. The file can then be read, but not imported. If
+            both are false, a voucher that has a code or a PIN is refused.
     """
 
     path: Path = attrs.field(converter=Path, validator=_plain_path)
@@ -38,9 +38,9 @@ class FileSettings:
 
     def __attrs_post_init__(self) -> None:
         if self.format is None and self.path.suffix.lower() not in _SUFFIXES:
-            raise ConfigurationError("path must end in .jsonl or .csv, or format must say which of them it is")
+            raise ConfigurationError("path must end in .jsonl or .csv, or format must be given")
 
     @property
     def actual_format(self) -> Format:
-        """The format, from the suffix where none is given."""
+        """The format, by default that of the suffix."""
         return self.format or _SUFFIXES[self.path.suffix.lower()]

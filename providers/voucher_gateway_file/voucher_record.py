@@ -1,7 +1,7 @@
-"""A voucher as a plain object: the fields of `Voucher` under the same names, as ``voucher-gateway --json`` prints them.
+"""A voucher as a JSON object: the fields of `Voucher` with the same names, as ``voucher-gateway --json`` prints them.
 
-Amounts are text (``{"amount": "10.53", "currency": "EUR"}``), instants RFC 3339, enum members their values. Nothing
-is coerced: a number in the place of an amount is refused, for it may have gone through a binary float on its way.
+Amounts are strings (``{"amount": "10.53", "currency": "EUR"}``), instants RFC 3339, enum members their values. Nothing
+is converted: a number as an amount is refused, because a program may have made a binary float of it.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ from voucher_gateway.provider_api import (
 )
 
 MASKED: Final = str(Pin("0"))
-"""What the mask of a code or PIN begins with. No code of a file begins so."""
+"""The beginning of the mask of a code or PIN. A code in a file cannot begin like this."""
 
 LIKE_A_NAME: Final = re.compile(r"[A-Za-z_ ]{1,40}", re.ASCII)
-"""Only such a text is quoted where the name of a field or column is expected: any other may be a code."""
+"""Error messages quote only names of this form: another text in the place of a name may be a code."""
 
 _SECRETS: Final = ("code", "pin")
-"""The fields in whose place a mask may stand."""
+"""The fields that can be masked."""
 
 _NOTHING: Final = (None, JSON_NULL)
 
 Object = dict[str, Any]
 Problem = tuple[str, str]
-"""Where in an object something is wrong, and the rule it breaks. Never the value."""
+"""The place of an invalid value in an object, and the rule that it breaks. It never has the value."""
 
 
 class FieldProblem(ValueError):
     """A value breaks a rule.
 
     Attributes:
-        part: which part of the value, if it is an object.
+        part: the invalid part of the value, if it is an object.
     """
 
     def __init__(self, rule: str, part: str = "") -> None:
@@ -56,15 +56,15 @@ class FieldProblem(ValueError):
 
 
 def voucher_from(account: str, given: Object, *, id: str) -> Voucher:
-    """Return the voucher that an object tells of. A masked code or PIN is None, and listed in `unread`.
+    """Return the voucher of an object. A masked code or PIN is None, and listed in `unread`.
 
     Args:
         account: the account's name.
         given: the object; its ``account`` stays in `Voucher.raw`.
-        id: the id of a voucher without one.
+        id: the id, if the object has none.
 
     Raises:
-        ExceptionGroup: of `Wrong`, one for each field that breaks a rule; ``problems_of`` tells them.
+        ExceptionGroup: of `FieldProblem`, one for each invalid field; ``problems_of`` returns them.
     """
     fields: dict[str, Any] = {}
     problems = []
@@ -89,12 +89,12 @@ def voucher_from(account: str, given: Object, *, id: str) -> Voucher:
 
 
 def problems_of(group: ExceptionGroup[FieldProblem]) -> list[Problem]:
-    """Return what is wrong with the fields of one object."""
+    """Return the problems of the fields of one object."""
     return [(exception.part, str(exception)) for exception in group.exceptions if isinstance(exception, FieldProblem)]
 
 
 def object_from(voucher: Voucher, *, reveal: bool) -> Object:
-    """Return a voucher as an object, without what is not known of it. In a file, null means that there is nothing.
+    """Return a voucher as an object, without unknown fields. In a file, null and a missing field mean the same.
 
     Args:
         voucher: the voucher.
@@ -156,7 +156,7 @@ def _money(value: Any) -> Money:
     except InvalidRequest as error:
         field, rule = error.field, error.rule
     else:
-        if value["amount"].startswith("-"):  # a zero could be, too
+        if value["amount"].startswith("-"):  # -0.00 as well
             raise FieldProblem("must not be negative", "amount")
         return money
     raise FieldProblem(f"must be {rule}" if field == "currency" else f"must have {rule}", field)
@@ -236,4 +236,4 @@ READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "updated_at": _instant,
     "deletable": _flag,
 }
-"""The fields, in the order in which they are written, and what reads each."""
+"""The fields in the order in which they are written, with the function that reads each."""

@@ -1,6 +1,6 @@
 """JTL-Voucher for voucher-gateway: the provider ``jtl``, and its simulator in `voucher_gateway_jtl.simulator`.
 
-The names here are loaded when they are first used: whoever wants the simulator alone imports no adapter with it.
+The names are loaded at their first use, so that an import of the simulator does not import the adapter.
 """
 
 from voucher_gateway.lazy import attach_stub

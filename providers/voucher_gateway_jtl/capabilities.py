@@ -1,4 +1,4 @@
-"""What JTL can do, and which scope each call needs."""
+"""The capabilities of JTL, and the scopes that each call needs."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from voucher_gateway.provider_api import (
 )
 from voucher_gateway_jtl.filters import COMMON_FILTERS, NATIVE_FILTERS
 
-# Which scopes a call needs: two are in the seed (manage to create, use to reserve), the others follow from the texts
-# that describe the scopes.
+# The scopes that a call needs. Two are in the seed: manage to create, use to reserve. The others follow from the
+# descriptions of the scopes.
 SCOPES_OF: Final[Mapping[Operation, tuple[str, ...]]] = {
     Operation.FIND: ("read-lists",),
     Operation.GET: ("read",),
     Operation.BALANCE: ("read-lists",),
     Operation.VOUCHERS: ("read-lists",),
-    # The movements have no currency, so the voucher is read too.
+    # Movements have no currency, so the voucher is read as well.
     Operation.HISTORY: ("read", "read-lists"),
     Operation.ISSUE: ("manage",),
     Operation.ACTIVATE: ("use",),
@@ -44,8 +44,9 @@ SCOPES_OF: Final[Mapping[Operation, tuple[str, ...]]] = {
     Operation.REFUND: ("use",),
 }
 
-# What the rules of resolution read: movements for money, the voucher itself for its state, any list for the clock.
-_READ_TO_RESOLVE: Final[Mapping[Operation, Operation]] = {
+# The call that the resolution rule of an operation makes: movements for money, the voucher for its state, and any list
+# for the vendor's clock.
+_READ_BY_RULE: Final[Mapping[Operation, Operation]] = {
     Operation.ISSUE: Operation.GET,
     Operation.ACTIVATE: Operation.GET,
     Operation.DEACTIVATE: Operation.GET,
@@ -65,7 +66,7 @@ DECLARED: Final = Capabilities(
         Operation.VOUCHERS: native(),
         Operation.HISTORY: native(),
         Operation.PRESENTATION: OperationSupport(
-            support=Support.UNSUPPORTED, note="its API says nothing of how a voucher is to look"
+            support=Support.UNSUPPORTED, note="its API does not describe the appearance of a voucher"
         ),
         Operation.ISSUE: native(repeat=RepeatSafety.NATURAL_KEY),
         Operation.ACTIVATE: native(repeat=RepeatSafety.LOOK_UP),
@@ -73,18 +74,18 @@ DECLARED: Final = Capabilities(
         Operation.UPDATE: native(repeat=RepeatSafety.LOOK_UP),
         Operation.TOP_UP: native(repeat=RepeatSafety.LOOK_UP),
         Operation.DELETE: native(repeat=RepeatSafety.LOOK_UP),
-        Operation.RESERVE: native(repeat=RepeatSafety.NONE, note="moves nothing; ends by itself"),
+        Operation.RESERVE: native(repeat=RepeatSafety.NONE, note="it moves no money and expires by itself"),
         Operation.CAPTURE: native(partial=False, repeat=RepeatSafety.LOOK_UP),
         Operation.REFUND: native(partial=True, repeat=RepeatSafety.LOOK_UP),
         Operation.RELEASE: OperationSupport(
             support=Support.UNSUPPORTED,
             emulation="release-by-expiry",
-            note="it has no call that gives a reservation up; one ends after 30 minutes by itself",
+            note="it has no call that releases a reservation; one expires after 30 minutes by itself",
         ),
         Operation.REDEEM: OperationSupport(
             support=Support.UNSUPPORTED,
             emulation="redeem-by-capture",
-            note="the gateway makes it out of reserve and capture",
+            note="the gateway makes it of reserve and capture",
         ),
     },
     amounts=AmountRules(decimals=2, maximum=Decimal("99999.99")),
@@ -99,7 +100,7 @@ DECLARED: Final = Capabilities(
         partial_capture=False,
         release=False,
     ),
-    resolvable=frozenset(_READ_TO_RESOLVE),
+    resolvable=frozenset(_READ_BY_RULE),
     max_reference_length=64,
     stored_fields=frozenset(
         {
@@ -117,18 +118,18 @@ DECLARED: Final = Capabilities(
             "metadata",
         }
     ),
-    # Seed: 30 for the batch, 255 for other texts; for the order number and the tax rate no limit is documented, so
-    # `voucher_gateway_jtl.request_bodies` holds them to 255 as well.
+    # Seed: 30 for the batch, 255 for other texts. No limit is documented for the order number and the tax rate;
+    # `voucher_gateway_jtl.request_bodies` limits them to 255 as well.
     max_text_lengths={"batch": 30, "pin": 255, "sku": 255, "tax_rate": 255, "order": 255},
-    # Seed: a new voucher is inactive in general, and its status can be asked for.
+    # Seed: a new voucher is inactive in general, and a request can set its status.
     can_issue_inactive=True,
     requests_per_operation={Operation.GET: 2},  # the voucher, and its complete view with the secrets
 )
-"""The most that a login at JTL can do."""
+"""The capabilities of a login with every scope."""
 
 
 def narrow_by_scopes(scopes: frozenset[str] | None) -> Capabilities:
-    """Return what a login with these scopes can do; None stands for scopes that are not known."""
+    """Return the capabilities of a login with these scopes. None means that the scopes are not known."""
     if scopes is None:
         return DECLARED
     denied = {
@@ -138,5 +139,5 @@ def narrow_by_scopes(scopes: frozenset[str] | None) -> Capabilities:
         if scope not in scopes
     }
     codes = attrs.evolve(DECLARED.codes, readable="read-secrets" in scopes)
-    resolves = frozenset(operation for operation, read in _READ_TO_RESOLVE.items() if read not in denied)
+    resolves = frozenset(operation for operation, read in _READ_BY_RULE.items() if read not in denied)
     return attrs.evolve(DECLARED.with_support(denied), codes=codes, resolvable=resolves)

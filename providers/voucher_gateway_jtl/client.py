@@ -1,4 +1,4 @@
-"""The calls of one account to JTL: each checks the scopes first, and its errors name the operation."""
+"""The calls of one account to JTL. Each checks the scopes first, and its errors name the operation."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ class _VoucherNotFoundByCode(VoucherNotFoundOn404):
 
 
 class JtlCalls(ApiCalls):
-    """One account's calls.
+    """The calls of one account.
 
     Attributes:
-        credentials: the login that they go under.
+        credentials: the login of the calls.
     """
 
     def __init__(self, account: str, settings: JtlSettings) -> None:
@@ -63,15 +63,15 @@ class JtlCalls(ApiCalls):
             scopes=settings.scopes,
             extra={} if settings.client_type is None else {"client_type": settings.client_type},
         )
-        self._asked_for = frozenset(settings.scopes) or None
+        self._requested_scopes = frozenset(settings.scopes) or None
 
     @property
     def scopes(self) -> frozenset[str] | None:
-        """The scopes that the vendor granted, or else those that are asked for; None if neither is known yet."""
-        return self.credentials.granted or self._asked_for
+        """The scopes that the vendor granted, or else those that the settings request; None if neither is known yet."""
+        return self.credentials.granted or self._requested_scopes
 
     def read(self, operation: Operation, request: Request, read: Callable[[Response], T]) -> T:
-        """Make a reading call, if the scopes allow the operation."""
+        """Make a reading call. The scopes must allow the operation."""
         self.require(operation)
         return self.send_read(operation, request, read)
 
@@ -84,12 +84,12 @@ class JtlCalls(ApiCalls):
         return _VoucherNotFoundByCode()
 
     def change(self, request: Request, intent: Intent, read: Callable[[Response], T]) -> T:
-        """Make a changing call, if the scopes allow the operation."""
+        """Make a changing call. The scopes must allow the operation."""
         self.require(Operation(intent.verb))
         return self.http.change(request, intent, read)
 
     def require(self, operation: Operation) -> None:
-        """Make sure, before anything is sent, that the scopes allow an operation, as far as they are known.
+        """Check, before anything is sent, that the scopes allow an operation. Unknown scopes pass.
 
         Raises:
             MissingScope: if they do not.
@@ -98,7 +98,7 @@ class JtlCalls(ApiCalls):
             self.require_scope(operation, scope)
 
     def require_scope(self, operation: Operation, scope: str) -> None:
-        """Make sure of one scope, for an operation.
+        """Check that the login has one scope, for an operation.
 
         Raises:
             MissingScope: if the login lacks it.
@@ -110,14 +110,14 @@ class JtlCalls(ApiCalls):
 
 
 def connect(base_url: str, pin: Pin) -> dict[str, str | Secret]:
-    """Return ``client_id`` and ``client_secret`` for a PIN, which lasts 30 minutes and, as far as is known, works once.
+    """Return ``client_id`` and ``client_secret`` for a PIN. A PIN is valid for 30 minutes, and probably works once.
 
-    If the answer is lost, so is the login: get another PIN.
+    If the reply is lost, the login is lost as well: get another PIN.
 
     Raises:
-        OutcomeUnknown: if the PIN may be used up.
-        Declined: if the vendor does not take it.
-        InvalidRequest: if it can be no PIN.
+        OutcomeUnknown: if the PIN may be used.
+        Declined: if the vendor refuses it.
+        InvalidRequest: if it cannot be a PIN.
     """
     request = Request(method="POST", path=Path.of("/clients/connect"), json={"pin": validate_pin(pin)}, anonymous=True)
     settings = HttpSettings(base_url=base_url)
@@ -127,10 +127,10 @@ def connect(base_url: str, pin: Pin) -> dict[str, str | Secret]:
         client = http.change(request, intent, wire.read_client)
     finally:
         http.close()
-    # The vendor's page calls the pair id and secret, its quickstart client_id and client_secret.
+    # The vendor's page names the two id and secret, its quickstart client_id and client_secret.
     return {"client_id": client.id, "client_secret": client.secret}
 
 
 def whole_reply(reply: Response) -> Response:
-    """Return a reply as it is, for a caller that reads it elsewhere."""
+    """Return a reply as it is, for a caller that reads it later."""
     return reply

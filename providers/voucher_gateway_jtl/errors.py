@@ -1,8 +1,8 @@
-"""JTL's error bodies. Only what the vendor documents is mapped to a precise error; nothing is guessed.
+"""JTL's error bodies. Only a documented code becomes a precise error; nothing is guessed.
 
 Shapes (seed): 403 is a bare JSON string, 404 an object with a code, 422 an object with a code and errors of fields.
-A 404 counts only in the documented shape and with a code of one of JTL's entities: a 404 of something in between says
-nothing about a voucher. Codes are made of ENTITY.ACTION.FIELD.RULE, where the rule may carry a parameter after a colon
+A 404 counts only in the documented shape and with a code of one of JTL's entities: a 404 of a proxy proves nothing
+about a voucher. Codes are made of ENTITY.ACTION.FIELD.RULE, where the rule may carry a parameter after a colon
 (vendor page).
 """
 
@@ -36,15 +36,15 @@ from voucher_gateway.provider_api import (
 
 
 def explain_refusal(refused: Rejected, voucher: Voucher, money: Money, *, at: datetime) -> Declined:
-    """Return the reason that the voucher shows, with the vendor's own code; the refusal itself if it shows none.
+    """Return the error for the reason that the voucher shows, with the vendor's code; the refusal if it shows none.
 
-    `at` is the vendor's clock: ours may differ, and would call a voucher expired too early or too late.
+    `at` is the vendor's time. Ours may differ, so that a voucher would seem expired too early or too late.
     """
-    kind, sentence = _reason(voucher, money, at)
-    if kind is None:
+    error_class, message = _reason(voucher, money, at)
+    if error_class is None:
         return refused
-    return kind(
-        sentence,
+    return error_class(
+        message,
         account=refused.account,
         operation=refused.operation,
         http_status=refused.http_status,
@@ -53,17 +53,17 @@ def explain_refusal(refused: Rejected, voucher: Voucher, money: Money, *, at: da
     )
 
 
-def precise_capture(refused: Rejected, reservation: Reservation, *, at: datetime | None) -> Declined:
-    """Return the refusal of a charge as `ReservationExpired` where the vendor's clock shows it, or else as it is.
+def explain_capture_refusal(refused: Rejected, reservation: Reservation, *, at: datetime | None) -> Declined:
+    """Return `ReservationExpired` for a refused charge if the vendor's clock shows that; the refusal if not.
 
-    Only a 404 can mean that: of a reservation that was charged before, nobody must hear that it may be made again. `at`
-    is the vendor's clock, which the refusal itself tells; None if it is not known.
+    Only a 404 can mean it: if the reservation was charged before, the caller must not reserve again. `at` is the
+    vendor's time, from the refusal itself; None if it is not known.
     """
-    over = at is not None and reservation.valid_until is not None and reservation.valid_until <= at
-    if refused.http_status != 404 or not over:
+    is_over = at is not None and reservation.valid_until is not None and reservation.valid_until <= at
+    if refused.http_status != 404 or not is_over:
         return refused
     return ReservationExpired(
-        "the reservation was over before the capture arrived",
+        "the reservation expired before the capture arrived",
         account=refused.account,
         operation=refused.operation,
         http_status=refused.http_status,
@@ -91,10 +91,10 @@ _NOT_FOUND: Final = "VOUCHER.NOT_FOUND"
 # Codes begin with the name of an entity (vendor page); an API gateway in front of JTL has codes of its own.
 _OWN_CODE: Final = re.compile(r"(?:VOUCHER|RESERVATION|CHARGE|CLIENT)\.[A-Z0-9_.:]+")
 # The code of the request's field `id` is CUSTOM_ID (vendor page).
-_TAKEN: Final = frozenset({"VOUCHER.CREATE.CUSTOM_ID.UNIQUE", "VOUCHER.CREATE.CODE.UNIQUE"})
+_DUPLICATE_CODES: Final = frozenset({"VOUCHER.CREATE.CUSTOM_ID.UNIQUE", "VOUCHER.CREATE.CODE.UNIQUE"})
 
-# What may be quoted of an error: names such as filter[sku] and codes. A free text could repeat a voucher's code.
-_NAME: Final = re.compile(r"[A-Za-z0-9_.:,\[\]\-]{1,80}")
+# Only names such as filter[sku] and error codes are quoted. A free text could contain a voucher's code.
+_QUOTABLE: Final = re.compile(r"[A-Za-z0-9_.:,\[\]\-]{1,80}")
 
 
 def parse_refusal(reply: Response) -> VoucherGatewayError | None:
@@ -104,26 +104,26 @@ def parse_refusal(reply: Response) -> VoucherGatewayError | None:
     except MalformedResponse:
         return None
     if reply.status == 403 and isinstance(body, str):
-        return AccessDenied("the vendor forbids this: the login may lack the scope")
+        return AccessDenied("the vendor forbids the call: the login may lack the scope")
     if not isinstance(body, Mapping) or not isinstance(body.get("code"), str):
         return None
     if reply.status == 404 and not _is_own_not_found(body):
         return None
-    code = _name(body["code"]) or None
-    shown = code or "with a code that cannot be shown"
+    code = _quotable_name(body["code"]) or None
+    reason = code or "with a code that cannot be shown"
     if reply.status == 403:
-        return AccessDenied(f"the vendor forbids this ({shown})", vendor_code=code)
+        return AccessDenied(f"the vendor forbids the call ({reason})", vendor_code=code)
     if reply.status == 404 and code == _NOT_FOUND:
         return VoucherNotFound("the vendor knows no such voucher", vendor_code=code)
     fields = _fields(body.get("errors"))
-    if any(field.code in _TAKEN for field in fields):
-        return DuplicateCode(f"taken already: {_sentence(fields)}", vendor_code=code)
-    message = f"{shown}: {_sentence(fields)}" if fields else shown
-    return Rejected(f"the vendor refuses ({message})", vendor_code=code, fields=fields)
+    if any(field.code in _DUPLICATE_CODES for field in fields):
+        return DuplicateCode(f"id or code is in use: {_sentence(fields)}", vendor_code=code)
+    message = f"{reason}: {_sentence(fields)}" if fields else reason
+    return Rejected(f"the vendor refused the call ({message})", vendor_code=code, fields=fields)
 
 
 def _is_own_not_found(body: Mapping[str, Any]) -> bool:
-    """Whether a 404 is JTL's own: status, code and message are documented, and the code names one of its entities."""
+    """Return whether a 404 is from JTL: it has status, code and message, and the code names one of JTL's entities."""
     return (
         body.get("status") == 404
         and isinstance(body.get("message"), str)
@@ -138,12 +138,16 @@ def _fields(errors: object) -> tuple[FieldError, ...]:
 
 
 def _field(item: Mapping[str, Any]) -> FieldError:
-    return FieldError(_name(item.get("property")), rule=_name(item.get("rule")), code=_name(item.get("code")))
+    return FieldError(
+        _quotable_name(item.get("property")),
+        rule=_quotable_name(item.get("rule")),
+        code=_quotable_name(item.get("code")),
+    )
 
 
 def _sentence(fields: tuple[FieldError, ...]) -> str:
     return ", ".join(f"{field.field or 'a field'} breaks {field.rule or field.code or 'a rule'}" for field in fields)
 
 
-def _name(value: object) -> str:
-    return value if isinstance(value, str) and _NAME.fullmatch(value) else ""
+def _quotable_name(value: object) -> str:
+    return value if isinstance(value, str) and _QUOTABLE.fullmatch(value) else ""

@@ -1,6 +1,6 @@
 """The 16 filters of JTL's voucher list (seed): those of `VoucherQuery`, and those by JTL's own names.
 
-Each value by a name of JTL's is checked, and written as JTL writes it.
+The value of a filter by JTL's name is checked, and written as JTL writes it.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from voucher_gateway.provider_api import (
 Param = tuple[str, str | Masked]
 
 _AMOUNT: Final = DecimalText(places=2, integer_digits_out=6)
-"""As JTL writes amounts in its answers; six digits before the point are looked for, though only five are sent."""
+"""The amounts of JTL's replies: six digits before the point can be searched, though only five are sent."""
 _ANY_CURRENCY: Final = "EUR"
-"""Gives text without a currency two decimals, which all of JTL's amounts have, whatever their currency is."""
+"""A currency with two decimals, for text without one: all of JTL's amounts have two, whatever their currency."""
 _STATUSES: Final = ("active", "inactive")
 _FRACTION: Final = re.compile(r"\.[0-9]*[1-9]")
-_HALF_A_CHARACTER: Final = re.compile(r"[\ud800-\udfff]")
+_LONE_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 
 @attrs.frozen
@@ -42,7 +42,7 @@ class NativeFilter:
     """One of JTL's filters.
 
     Attributes:
-        rule: what its value must be, for the message.
+        rule: what its value must be, for the error message.
         write: returns the value as JTL writes it, or raises ValueError, TypeError or InvalidRequest.
     """
 
@@ -51,10 +51,10 @@ class NativeFilter:
 
 
 def first_second(instant: datetime) -> datetime:
-    """Return the first whole second that is not before an instant: JTL's instants have no fractions.
+    """Return the first whole second at or after an instant, because JTL's instants have no fractions.
 
     Raises:
-        OverflowError: if there is none.
+        OverflowError: if it would be after the year 9999.
     """
     whole = instant.replace(microsecond=0)
     return whole if whole == instant else whole + timedelta(seconds=1)
@@ -84,10 +84,10 @@ def _amount(value: Any) -> str:
 
 
 def _statuses(value: Any) -> str:
-    given = value.split(",") if isinstance(value, str) else list(value)
-    if not given or len(set(given)) != len(given) or any(status not in _STATUSES for status in given):
+    statuses = value.split(",") if isinstance(value, str) else list(value)
+    if not statuses or len(set(statuses)) != len(statuses) or any(status not in _STATUSES for status in statuses):
         raise ValueError
-    return ",".join(str(status) for status in given)
+    return ",".join(str(status) for status in statuses)
 
 
 def _lower_bound_text(value: Any) -> str:
@@ -112,7 +112,7 @@ def _one_of(*allowed: str) -> Callable[[Any], str]:
 
 def _text(longest: int) -> NativeFilter:
     def write(value: Any) -> str:
-        if not isinstance(value, str) or not 1 <= len(value) <= longest or _HALF_A_CHARACTER.search(value):
+        if not isinstance(value, str) or not 1 <= len(value) <= longest or _LONE_SURROGATE.search(value):
             raise ValueError
         return value
 
@@ -148,7 +148,7 @@ def write_value(name: str, value: object) -> str:
     """Return the value of a native filter as JTL writes it.
 
     Raises:
-        InvalidRequest: naming the filters that there are, or the rule that the value breaks.
+        InvalidRequest: if JTL does not have the filter, or the value breaks its rule.
     """
     if name not in NATIVE:
         known = ", ".join(sorted(NATIVE))
@@ -156,7 +156,7 @@ def write_value(name: str, value: object) -> str:
     try:
         return NATIVE[name].write(value)
     except (ValueError, TypeError, OverflowError, InvalidRequest):
-        del value  # it may be a code: neither the context nor the frame of the error holds it
+        del value  # it may be a code, which neither the context nor the frame of the error may hold
     rule = NATIVE[name].rule
     raise InvalidRequest(f"filter {name} must be {rule}", field=f"native.{name}", rule=rule)
 
@@ -184,7 +184,7 @@ _COMMON: Final[Mapping[str, tuple[str, Callable[[Any], str | Masked]]]] = {
     "valid_until_to": ("valid_until_to", format_seconds),
     "sku": ("sku", str),
     "batch": ("batch", str),
-    # A yes or no at JTL, in spite of its name (seed).
+    # A boolean at JTL, in spite of its name (seed).
     "has_value": ("remaining_amount", _boolean),
 }
 
@@ -202,20 +202,20 @@ def filters(query: VoucherQuery, *, array_style: str) -> list[Param]:
     """Return the query's filters as JTL writes them.
 
     Raises:
-        InvalidRequest: naming the filter and its rule, or one that is given twice.
+        InvalidRequest: if a value breaks the rule of its filter, or a filter is given twice.
     """
     params: dict[str, str | Masked] = {}
     for name, value in query.common().items():
-        # An empty filter may well be taken for none, and everything listed.
+        # JTL may ignore an empty filter and list everything.
         if value in _EMPTY:
-            raise InvalidRequest(f"filter {name} must be not empty", field=name, rule="not empty")
-        theirs, write = _COMMON[name]
+            raise InvalidRequest(f"filter {name} must not be empty", field=name, rule="not empty")
+        jtl_name, write = _COMMON[name]
         try:
-            params[theirs] = write(value)
+            params[jtl_name] = write(value)
         except OverflowError:
             rule = "at most the last second of the year 9999"
             raise InvalidRequest(f"filter {name} must be {rule}", field=name, rule=rule) from None
-    for name in query.native:  # values are kept out of the frame: one may be a code
+    for name in query.native:  # values stay out of the frame: one may be a code
         if name in params:
             raise InvalidRequest(f"filter {name} is given twice", field=f"native.{name}", rule="once")
         params[name] = (Code if name == "code" else str)(write_value(name, query.native[name]))
@@ -223,7 +223,7 @@ def filters(query: VoucherQuery, *, array_style: str) -> list[Param]:
 
 
 def currency_filter(query: VoucherQuery) -> Callable[[Voucher], bool] | None:
-    """Return what else a listed voucher must be, as JTL compares amounts without their currency; None for nothing."""
+    """Return the condition for the currency of listed vouchers, because JTL compares amounts only; None for none."""
     amount = amount_with_currency(query)
     if amount is None:
         return None
@@ -235,7 +235,7 @@ def currency_filter(query: VoucherQuery) -> Callable[[Voucher], bool] | None:
 
 
 def _write_filter(name: str, value: str | Masked, array_style: str) -> list[Param]:
-    """Write one filter. How a list is written is not documented, so it can be switched."""
+    """Return the parameters of one filter. The format of arrays is not documented, so a setting chooses it."""
     if name in _ARRAYS and array_style == "repeat" and isinstance(value, str):
         return [(f"filter[{name}][]", part) for part in value.split(",")]
     return [(f"filter[{name}]", value)]

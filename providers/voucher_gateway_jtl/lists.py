@@ -1,10 +1,11 @@
-"""The two lists that JTL has: its vouchers, page by page, and the movements of a voucher, whole."""
+"""The two lists of JTL: its vouchers, page by page, and all movements of a voucher."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from operator import attrgetter
 from typing import Final
 
 from voucher_gateway.provider_api import (
@@ -26,8 +27,8 @@ from voucher_gateway_jtl.client import JtlCalls, whole_reply
 from voucher_gateway_jtl.filters import Param, currency_filter, filters
 from voucher_gateway_jtl.settings import JtlSettings
 
-MOVEMENTS_A_PAGE: Final = 100
-"""Movements a page; the vendor documents no maximum."""
+MOVEMENTS_PER_PAGE: Final = 100
+"""The movements of a page. The vendor documents no maximum."""
 
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -37,7 +38,7 @@ def list_vouchers(
 ) -> Listing[Voucher]:
     """Return the listing of the vouchers of an account that match a query; `scope` is the query's fingerprint."""
     size = min(settings.page_size, query.limit or settings.page_size)
-    fixed: list[Param] = [
+    constant: list[Param] = [
         ("per_page", str(size)),
         ("sort", "-created_at" if query.newest_first else "created_at"),
         *filters(query, array_style=settings.array_style),
@@ -51,18 +52,18 @@ def list_vouchers(
         size_used = page.meta.per_page or size
         if has_currency is None:
             return Page(items=vouchers, total=page.meta.total, pages=page.meta.last_page, size=size_used)
-        # The vendor counts the vouchers of other currencies, too: then the count proves nothing.
+        # The vendor counts the vouchers of other currencies as well, so its total proves nothing here.
         pages = page.meta.last_page or (index + 2 if vouchers else index)
         return Page(items=list(filter(has_currency, vouchers)), pages=pages, size=size_used)
 
     def fetch(index: int) -> Callable[[], Page[Voucher]]:
-        query = [("page", str(index + 1)), *fixed]
+        query = [("page", str(index + 1)), *constant]
         request = Request(method="GET", path=Path.of("/vouchers"), query=query, returns_page=True)
         return partial(read, index, calls.read(Operation.VOUCHERS, request, whole_reply))
 
     return Listing(
         fetch,
-        key=lambda voucher: voucher.id,
+        key=attrgetter("id"),
         workers=settings.workers,
         limit=query.limit,
         resume=query.resume,
@@ -72,33 +73,33 @@ def list_vouchers(
 
 
 def read_history(calls: JtlCalls, account: str, voucher_id: str, currency: str, filtered: tuple[Param, ...]) -> History:
-    """Return the movements of a voucher that pass the filters, from all pages, one page after another.
+    """Return the movements of a voucher that pass the filters, from all pages. The pages are read one after another.
 
-    The history is complete only if every page has the same total and that many movements came. Movements without a time
-    come first.
+    The history is complete only if every page has the same total, and that is the number of movements. Movements
+    without a time come first.
     """
     movements: dict[str | None, Movement] = {}
     totals, last, number = set(), 1, 0
     dates: list[datetime | None] = []
     while number < last:
         number += 1
-        query: list[Param] = [("page", str(number)), ("per_page", str(MOVEMENTS_A_PAGE)), *filtered]
+        query: list[Param] = [("page", str(number)), ("per_page", str(MOVEMENTS_PER_PAGE)), *filtered]
         path = Path.of("/vouchers/{id}/charges", id=voucher_id)
         request = Request(method="GET", path=path, query=query, returns_page=True)
         page, date = calls.read(Operation.HISTORY, request, partial(_read_movements, account, voucher_id, currency))
         dates.append(date)
-        known = len(movements)
+        count_before = len(movements)
         for movement in page.items:
             movements.setdefault(movement.id, movement)
         totals.add(page.total)
         last = page.end or number
-        if len(movements) == known:  # the end, or a vendor that repeats itself without end
+        if len(movements) == count_before:  # the end, or a vendor that repeats the same page
             break
     return History(
         voucher_id=voucher_id,
         movements=tuple(sorted(movements.values(), key=_time_of)),
         complete=totals == {len(movements)},
-        # The earliest of the pages: what happened after it may be on one that was read before.
+        # The time of the earliest page: a later movement may belong to a page that was read before.
         as_of=None if None in dates else min(filter(None, dates)),
     )
 
@@ -106,17 +107,17 @@ def read_history(calls: JtlCalls, account: str, voucher_id: str, currency: str, 
 def _read_movements(
     account: str, voucher_id: str, currency: str, reply: Response
 ) -> tuple[Page[Movement], datetime | None]:
-    """Return a page of a voucher's movements, which have no currency themselves, and the vendor's clock.
+    """Return a page of a voucher's movements, in the currency of the voucher, and the vendor's time.
 
     Raises:
-        IntegrityMismatch: if one is of another voucher.
+        IntegrityMismatch: if a movement is of another voucher.
     """
     page = wire.read_charges(reply)
     if any(charge.voucher_id not in (None, voucher_id) for charge in page.data):
         raise IntegrityMismatch("the reply is about another voucher")
     make = partial(mapping.movement, account, currency)
     items = map_page(make, page.data, page.raw, what="charge list", at="data")
-    size = page.meta.per_page or MOVEMENTS_A_PAGE
+    size = page.meta.per_page or MOVEMENTS_PER_PAGE
     return Page(items=items, total=page.meta.total, pages=page.meta.last_page, size=size), page.date
 
 

@@ -1,7 +1,7 @@
-"""What JTL replies, as the objects of voucher-gateway, and whether a reply is about what was requested.
+"""Maps JTL's objects to the domain's, and checks that a reply is about what was requested.
 
-JTL shows the tax of a voucher with the reservation, but not with the charge. The redemption must have it too, even if
-another process finds the charge later. So the intent of a capture keeps it in its notes.
+JTL shows the tax of a voucher with the reservation, but not with the charge. The redemption must have it as well, even
+if another process finds the charge later. So the intent of a capture has it in its notes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ V = TypeVar("V", Voucher, JtlVoucher)
 
 
 def voucher(account: str, code: Code | None, voucher: JtlVoucher, raw: RawObject) -> Voucher:
-    """Return the domain's voucher. `code` is the one it was found by, as lists do not show codes."""
+    """Return the voucher as a domain object. `code` is the code that was searched, as lists do not show codes."""
     currency = voucher.currency
     metadata, unread = read_data(voucher.data)
     return Voucher(
@@ -61,7 +61,7 @@ def voucher(account: str, code: Code | None, voucher: JtlVoucher, raw: RawObject
         status=voucher.status,
         medium=voucher.type,
         valid_until=voucher.valid_until,
-        validity=_lasting(voucher),
+        validity=_validity(voucher),
         taxable=voucher.taxable,
         tax_rate=voucher.tax_rate,
         sku=voucher.sku,
@@ -85,14 +85,14 @@ def _money(number: Decimal | None, currency: str | None, field: str) -> Money | 
     return money_from(AMOUNT, number, currency, field)
 
 
-def _lasting(voucher: JtlVoucher) -> Validity | None:
+def _validity(voucher: JtlVoucher) -> Validity | None:
     if voucher.validity_value is None or voucher.validity_interval is None:
         return None
     return Validity(voucher.validity_value, voucher.validity_interval)
 
 
 def with_secrets(voucher: Voucher, complete: JtlVoucher) -> Voucher:
-    """Return the voucher with the code and PIN that the vendor's complete view shows."""
+    """Return the voucher with the code and PIN of the vendor's complete view."""
     return attrs.evolve(
         voucher,
         code=complete.code,
@@ -101,10 +101,10 @@ def with_secrets(voucher: Voucher, complete: JtlVoucher) -> Voucher:
 
 
 def check_pin(complete: JtlVoucher, pin: Pin, account: str) -> None:
-    """Make sure of the PIN.
+    """Check the PIN of a voucher.
 
     Raises:
-        WrongPin: if the voucher has another.
+        WrongPin: if the voucher has another PIN.
     """
     if complete.pin is not None and complete.pin != pin:
         raise WrongPin("the PIN is wrong", account=account, operation="find")
@@ -114,15 +114,19 @@ def currency_of(voucher: Voucher) -> str:
     """Return the currency of a voucher.
 
     Raises:
-        MalformedResponse: if the vendor did not say it.
+        MalformedResponse: if the reply does not have it.
     """
     if voucher.initial is None:
-        raise MalformedResponse("the voucher has no amount", problems=("amount: needed",))
+        raise MalformedResponse("the voucher has no amount", problems=("amount: is missing",))
     return voucher.initial.currency
 
 
 def check_issued(account: str, new: NewVoucher, created: JtlVoucher, raw: RawObject) -> Voucher:
-    """Return the voucher that was created, if it is the one that was asked for."""
+    """Return the voucher that was created.
+
+    Raises:
+        IntegrityMismatch: if it is not the one that was requested.
+    """
     issued = voucher(account, None, created, raw)
     if issued.initial != new.initial:
         raise IntegrityMismatch(f"the reply has {issued.initial} instead of {new.initial}")
@@ -134,7 +138,7 @@ def check_issued(account: str, new: NewVoucher, created: JtlVoucher, raw: RawObj
 
 
 def movement(account: str, currency: str, charge: JtlCharge, raw: RawObject) -> Movement:
-    """Return an entry of a voucher's history."""
+    """Return a movement of a voucher's history."""
     return Movement(
         account=account,
         id=charge.id,
@@ -149,7 +153,7 @@ def movement(account: str, currency: str, charge: JtlCharge, raw: RawObject) -> 
 
 
 def _check_moved(charge: JtlCharge, intent: Intent, kind: str) -> Money:
-    """Return what moved, if it is what was asked for. Charges carry no currency: it is the request's."""
+    """Return the value that moved, if it is the requested one. Charges have no currency: it is the request's."""
     assert intent.money is not None
     money = money_from(AMOUNT, charge.amount, intent.money.currency, "amount")
     if money != intent.money:
@@ -162,7 +166,7 @@ def _check_moved(charge: JtlCharge, intent: Intent, kind: str) -> Money:
 
 
 def reservation(account: str, intent: Intent, reservation: JtlReservation, raw: RawObject) -> Reservation:
-    """Return the reservation that was made, if it is of the amount asked for."""
+    """Return the reservation that was made, if it has the requested amount."""
     assert intent.money is not None
     money = money_from(AMOUNT, reservation.amount, intent.money.currency, "amount")
     if money != intent.money:
@@ -193,8 +197,8 @@ def redemption(account: str, intent: Intent, charge: JtlCharge, raw: RawObject) 
         reference=charge.order_number or intent.reference,
         order=intent.order,
         reservation_id=intent.subject,
-        taxable=taxable_noted(intent),
-        tax_rate=tax_rate_noted(intent),
+        taxable=noted_taxable(intent),
+        tax_rate=noted_tax_rate(intent),
         login=charge.client_id,
         created_at=charge.created_at,
         raw=raw,
@@ -233,7 +237,7 @@ def top_up(account: str, intent: Intent, charge: JtlCharge, raw: RawObject) -> T
 
 
 def read_data(data: str | None) -> tuple[Metadata | None, frozenset[str]]:
-    """Return the metadata that a text holds, and what of it could not be read: text that is not JSON stays in raw."""
+    """Return the metadata of a text, and the fields that could not be read. Text that is not JSON stays in `raw`."""
     if not data:
         return None, _ALL_READ
     try:
@@ -243,7 +247,7 @@ def read_data(data: str | None) -> tuple[Metadata | None, frozenset[str]]:
 
 
 def require_id(id: str, answer: V) -> V:
-    """Return the voucher of an answer, if it has the id that was asked for.
+    """Return the voucher of a reply, if it has the requested id.
 
     Raises:
         IntegrityMismatch: if it has another one.
@@ -254,7 +258,7 @@ def require_id(id: str, answer: V) -> V:
 
 
 def require_code(code: Code, answer: JtlVoucher) -> JtlVoucher:
-    """Return the voucher that the code filter gave, unless the vendor shows another code.
+    """Return the voucher that the code filter found, unless it shows another code.
 
     Raises:
         IntegrityMismatch: if it does.
@@ -265,7 +269,7 @@ def require_code(code: Code, answer: JtlVoucher) -> JtlVoucher:
 
 
 def capture_notes(reservation: Reservation) -> dict[str, str]:
-    """Return the notes: the end of the reservation, which decides an unknown capture, and the tax of the voucher."""
+    """Return the notes of a capture: the end of the reservation, which decides an unknown outcome, and the tax."""
     notes = {}
     if reservation.valid_until is not None:
         notes["valid_until"] = format_instant(reservation.valid_until)
@@ -276,11 +280,11 @@ def capture_notes(reservation: Reservation) -> dict[str, str]:
     return notes
 
 
-def taxable_noted(intent: Intent) -> bool | None:
-    """Return the tax flag of the voucher."""
+def noted_taxable(intent: Intent) -> bool | None:
+    """Return the tax flag of the voucher, from the notes of a capture."""
     return _FLAGS.get(intent.notes.get(_TAXABLE, ""))
 
 
-def tax_rate_noted(intent: Intent) -> str | None:
-    """Return the tax rate of the voucher."""
+def noted_tax_rate(intent: Intent) -> str | None:
+    """Return the tax rate of the voucher, from the notes of a capture."""
     return intent.notes.get(_TAX_RATE)

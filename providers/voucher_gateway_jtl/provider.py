@@ -1,7 +1,7 @@
-"""The JTL adapter: calls of the JTL Voucher Cloud API 1.8, mapped to the one interface.
+"""The JTL provider: the operations of voucher-gateway as calls of the JTL Voucher Cloud API 1.8.
 
-Nothing here repeats a changing call: JTL has no idempotency keys. A reservation needs the code, a capture the
-reservation, a refund the charge; everything else the voucher's id.
+No changing call is repeated, because JTL has no idempotency keys. A reservation needs the code, a capture the
+reservation, a refund the charge. Every other call needs the voucher's id.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from voucher_gateway.provider_api import (
 from voucher_gateway_jtl import lists, mapping, request_bodies, wire
 from voucher_gateway_jtl.capabilities import DECLARED, narrow_by_scopes
 from voucher_gateway_jtl.client import JtlCalls, connect, whole_reply
-from voucher_gateway_jtl.errors import explain_refusal, precise_capture
+from voucher_gateway_jtl.errors import explain_capture_refusal, explain_refusal
 from voucher_gateway_jtl.filters import Param
 from voucher_gateway_jtl.resolution import REFUNDS_SEEN, refunds_seen, resolve
 from voucher_gateway_jtl.settings import SCOPES, JtlSettings
@@ -75,27 +75,27 @@ class JtlProvider(HttpProvider):
 
     @classmethod
     def connect(cls, base_url: str, pin: str | Pin) -> dict[str, str | Secret]:
-        """Swap the PIN that the Admin UI shows for 30 minutes for the login of a client. It works once."""
+        """Exchange a PIN for the login of a client. The Admin UI shows a PIN for 30 minutes, and it works once."""
         pin = Pin.of(pin)
         return connect(base_url, pin)
 
     @property
     def capabilities(self) -> Capabilities:
-        """What JTL can do, without what this login's scopes leave out, as far as they are known."""
+        """The capabilities of JTL that the scopes of this login allow, as far as they are known."""
         return narrow_by_scopes(self.scopes)
 
     @property
     def scopes(self) -> frozenset[str] | None:
-        """The scopes that the vendor granted, or else those that are asked for; None if neither is known yet."""
+        """The scopes that the vendor granted, or else those that the settings request; None if neither is known yet."""
         return self._calls.scopes
 
     @property
     def login(self) -> str:
-        """The OAuth client's id; JTL names it in vouchers and charges as client_id."""
+        """The OAuth client's id. JTL shows it in vouchers and charges as client_id."""
         return self.settings.client_id
 
     def check(self) -> AccountCheck:
-        """List one voucher, or only log in where the scopes forbid that, and say which scopes were granted."""
+        """List one voucher, or only log in if the scopes forbid that, and return the granted scopes."""
         self.http.log_in()
         granted = self._calls.credentials.granted
         if granted is None or "read-lists" in granted:
@@ -106,20 +106,20 @@ class JtlProvider(HttpProvider):
     # --- reading ---
 
     def find(self, code: str | Code, pin: str | Pin | None = None) -> Voucher:
-        """Return the voucher with this code, by the list's code filter.
+        """Return the voucher with this code, by the code filter of the list.
 
-        A PIN is compared where the login may read it (scope read-secrets), and not looked at otherwise: JTL has no call
-        that checks one.
+        A PIN is compared if the login may read it (scope read-secrets), and ignored if not: JTL has no call that checks
+        one.
         """
         code, pin = Code.of(code), Pin.of_given(pin)
         voucher, _ = self._find_by_code(request_bodies.validate_code(code))
         if pin is not None and (self.scopes is None or "read-secrets" in self.scopes):
-            with suppress(AccessDenied):  # the scopes are not known, and this one is not among them
+            with suppress(AccessDenied):  # the scopes are not known, and do not include this one
                 mapping.check_pin(self._complete(Operation.FIND, voucher.id), pin, self.account)
         return voucher
 
     def get(self, id: str, *, secrets: bool = False) -> Voucher:
-        """Return one voucher; with `secrets`, its code and PIN too, which takes a second call and read-secrets."""
+        """Return one voucher. With `secrets` it has code and PIN: a second call, which needs read-secrets."""
         id = request_bodies.validate_id(id)
         if secrets:
             self._calls.require_scope(Operation.GET, "read-secrets")
@@ -129,7 +129,7 @@ class JtlProvider(HttpProvider):
         return mapping.with_secrets(voucher, self._complete(Operation.GET, id)) if secrets else voucher
 
     def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
-        """List vouchers, oldest first unless the query says otherwise: new ones then come on later pages."""
+        """List vouchers, oldest first by default, so that new ones come on later pages."""
         query = query or VoucherQuery()
         self._calls.require(Operation.VOUCHERS)
         scope = query.fingerprint(self.account, self.host)
@@ -138,7 +138,7 @@ class JtlProvider(HttpProvider):
     def history(self, id: str) -> History:
         """Return all charges, refunds and recharges of a voucher (JTL: charges), in the currency of the voucher.
 
-        It is complete only if every page agreed on the total and all entries of it came.
+        It is complete only if every page has the same total, and that is the number of entries.
         """
         return self._history(id)
 
@@ -157,7 +157,7 @@ class JtlProvider(HttpProvider):
     # --- issuing ---
 
     def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
-        """Create a voucher (JTL: create). Its status is the vendor's choice in the end: read it from the result."""
+        """Create a voucher (JTL: create). The vendor decides its status: read it from the result."""
         body = request_bodies.create_body(new, order=order)
         intent = self.intent(Operation.ISSUE, reference=reference, order=order, voucher_id=new.id, money=new.initial)
         request = Request(method="POST", path=Path.of("/vouchers"), json=body)
@@ -172,15 +172,17 @@ class JtlProvider(HttpProvider):
         return self._set_status(Operation.ACTIVATE, id, "active", reference, order)
 
     def deactivate(self, id: str, *, reference: str, order: str | None = None) -> Voucher:
-        """Stop a voucher from being spent (JTL: status)."""
+        """Make a voucher not spendable (JTL: status)."""
         return self._set_status(Operation.DEACTIVATE, id, "inactive", reference, order)
 
     def update(self, id: str, changes: VoucherChanges, *, reference: str, order: str | None = None) -> Voucher:
-        """Change the SKU or the batch; JTL can change nothing else of a voucher, and clear neither."""
-        return self._patch(Operation.UPDATE, id, "/vouchers/{id}", request_bodies.changes(changes), reference, order)
+        """Change the SKU or the batch. JTL cannot change other fields, and cannot clear these."""
+        return self._patch(
+            Operation.UPDATE, id, "/vouchers/{id}", request_bodies.update_body(changes), reference, order
+        )
 
     def top_up(self, id: str, money: Money, *, reference: str, order: str | None = None) -> TopUp:
-        """Add credit (JTL: recharge). The reference goes out as the order number."""
+        """Add value (JTL: recharge). The reference is sent as the order number."""
         id = request_bodies.validate_id(id)
         body = {"id": id, **request_bodies.amount(money), "order_number": request_bodies.validate_reference(reference)}
         intent = self.intent(Operation.TOP_UP, reference=reference, order=order, voucher_id=id, subject=id, money=money)
@@ -192,7 +194,7 @@ class JtlProvider(HttpProvider):
         return self._calls.change(request, intent, read)
 
     def delete(self, id: str, reason: str, *, reference: str, order: str | None = None) -> Deletion:
-        """Delete a voucher that is neither active nor charged; the vendor keeps the reason (255 characters)."""
+        """Delete a voucher that is neither active nor charged. The vendor keeps the reason (255 characters)."""
         id = request_bodies.validate_id(id)
         body = {"comment": request_bodies.validate_comment(reason)}
         intent = self.intent(Operation.DELETE, reference=reference, order=order, voucher_id=id, subject=id)
@@ -212,9 +214,9 @@ class JtlProvider(HttpProvider):
         reference: str,
         order: str | None = None,
     ) -> Reservation:
-        """Set value aside for 30 minutes (JTL: reservation). Any later reservation of the voucher ends this one.
+        """Reserve value for 30 minutes (JTL: reservation). A later reservation of the voucher ends this one.
 
-        JTL keeps no reference with a reservation.
+        JTL does not store a reference with a reservation.
         """
         code, pin = Code.of(code), Pin.of_given(pin)
         code = request_bodies.validate_code(code)
@@ -231,15 +233,15 @@ class JtlProvider(HttpProvider):
             return self._calls.change(request, intent, read)
         except Rejected as error:
             refused = error
-        raise self._precise(refused, code, money)
+        raise self._explain_refusal(refused, code, money)
 
     def capture(
         self, reservation: Reservation, money: Money | None = None, *, reference: str, order: str | None = None
     ) -> Redemption:
-        """Take the whole reservation (JTL: charge). The reference goes out as the order number."""
+        """Take the whole reserved value (JTL: charge). The reference is sent as the order number."""
         if money is not None and money != reservation.money:
             raise UnsupportedOperation(
-                f"JTL captures a reservation whole ({reservation.money}), not {money}: reserve the amount that is due",
+                f"JTL captures a whole reservation ({reservation.money}), not {money}: reserve the amount to capture",
                 account=self.account,
                 operation="capture",
             )
@@ -263,22 +265,22 @@ class JtlProvider(HttpProvider):
         except Rejected as error:
             refused = error
         at = None if self.http.clock_skew is None else self.vendor_now()
-        raise precise_capture(refused, reservation, at=at)
+        raise explain_capture_refusal(refused, reservation, at=at)
 
     def refund(
         self, redemption: Redemption, money: Money | None = None, *, reference: str, order: str | None = None
     ) -> Refund:
-        """Give a charge back, in full or in part. JTL keeps no reference with a refund, nor which charge it was of."""
-        back = redemption.money if money is None else money
+        """Give back a charge, or a part of it. JTL stores neither a reference with a refund nor its charge."""
+        amount = redemption.money if money is None else money
         intent = self.intent(
             Operation.REFUND,
             reference=reference,
             order=order,
             voucher_id=redemption.voucher_id,
             subject=request_bodies.validate_id(redemption.id),
-            money=back,
+            money=amount,
         )
-        body = request_bodies.amount(back)
+        body = request_bodies.amount(amount)
         request = Request(method="POST", path=Path.of("/charges/{id}/refund", id=redemption.id), json=body)
         self._calls.require(Operation.REFUND)
         intent = self._with_refunds_seen(intent)
@@ -288,27 +290,28 @@ class JtlProvider(HttpProvider):
 
         return self._calls.change(request, intent, read)
 
-    # --- in doubt ---
+    # --- unknown outcomes ---
 
     def resolve(self, intent: Intent, code: Code | None = None) -> Outcome:  # noqa: ARG002 - JTL needs no code for it
-        """Find out by reading what became of a call; the rules are in `voucher_gateway_jtl.resolution`."""
+        """Return the outcome of a call, found by reads only. The rules are in `voucher_gateway_jtl.resolution`."""
         return resolve(self, intent)
 
     def vendor_date(self) -> datetime | None:
-        """Ask JTL for the time, with the smallest request there is; None if its answer has none."""
+        """Return JTL's time, by the smallest request; None if the reply has no time."""
         request = Request(method="GET", path=Path.of("/vouchers"), query=[("page", "1"), ("per_page", "1")])
         return self._calls.read(Operation.VOUCHERS, request, whole_reply).date
 
     def movements_of(self, id: str, reference: str) -> History:
-        """Return the entries of a voucher's history under one order number. They prove presence, never absence."""
+        """Return the movements of a voucher with one order number. They can prove presence, but not absence."""
         return self._history(id, ("filter[order_number]", reference))
 
-    # --- the ways all calls go ---
+    # --- parts of calls ---
 
     def _with_refunds_seen(self, intent: Intent) -> Intent:
-        """Note which refunds the voucher had before: JTL's refunds carry no reference, so only a new one can be ours.
+        """Return the intent with a note of the voucher's earlier refunds: JTL's refunds have no reference.
 
-        Only where a journal will keep the note, and the login may read it.
+        Only a refund that is not in the note can be ours. The note is made if a journal stores it, and the login may
+        read the history.
         """
         if (
             not has_before_send_hook()
@@ -322,7 +325,7 @@ class JtlProvider(HttpProvider):
         return attrs.evolve(intent, notes={**intent.notes, REFUNDS_SEEN: refunds_seen(before)})
 
     def _find_by_code(self, code: Code) -> tuple[Voucher, datetime | None]:
-        """Return the voucher with this code, and the vendor's clock when it said so."""
+        """Return the voucher with this code, and the vendor's time of the reply."""
         query: list[Param] = [("page", "1"), ("per_page", "2"), ("filter[code]", code)]
         request = Request(method="GET", path=Path.of("/vouchers"), query=query)
 
@@ -331,14 +334,14 @@ class JtlProvider(HttpProvider):
             if not page.data:
                 raise VoucherNotFound("the vendor knows no such voucher")
             if len(page.data) > 1:
-                raise MalformedResponse("the code filter gave several vouchers")
+                raise MalformedResponse("the code filter returned several vouchers")
             voucher = mapping.voucher(self.account, code, mapping.require_code(code, page.data[0]), page.raw[0])
             return voucher, page.date
 
         return self._calls.read(Operation.FIND, request, read)
 
     def _read_voucher(self, id: str | None, reply: Response) -> Voucher:
-        """Return the voucher of a reply, which must have this id; None for any."""
+        """Return the voucher of a reply. It must have this id, unless the id is None."""
         voucher = mapping.voucher(self.account, None, *wire.read_voucher(reply))
         return voucher if id is None else mapping.require_id(id, voucher)
 
@@ -360,14 +363,14 @@ class JtlProvider(HttpProvider):
         self, verb: Operation, id: str, template: str, body: dict[str, Any], reference: str, order: str | None
     ) -> Voucher:
         id = request_bodies.validate_id(id)
-        # What it is to become is noted, so that a look at the voucher can tell whether it has.
+        # The new values are noted, so that a later read of the voucher can tell whether they were written.
         intent = self.intent(verb, reference=reference, order=order, voucher_id=id, subject=id, **body)
         request = Request(method="PATCH", path=Path.of(template, id=id), json=body)
         with self._calls.voucher_not_found_on_404():
             return self._calls.change(request, intent, partial(self._read_voucher, None))
 
-    def _precise(self, refused: Rejected, code: Code, money: Money) -> VoucherGatewayError:
-        """Say why a reservation was refused, from a look at the voucher: JTL documents no codes for it."""
+    def _explain_refusal(self, refused: Rejected, code: Code, money: Money) -> VoucherGatewayError:
+        """Return why a reservation was refused, as the voucher shows it: JTL documents no codes for it."""
         try:
             voucher, at = self._find_by_code(code)
             return explain_refusal(refused, voucher, money, at=at or now())

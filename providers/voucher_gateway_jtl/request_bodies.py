@@ -1,4 +1,4 @@
-"""What is sent to JTL: texts within its limits, and the bodies of its requests."""
+"""What may be sent to JTL, and the bodies of requests."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from voucher_gateway.provider_api import (
 )
 from voucher_gateway_jtl.wire import AMOUNT
 
-_LONGEST: Final = 255
-_LONGEST_BATCH: Final = 30
-# Half of a surrogate pair: Python text can hold one, UTF-8 cannot.
-_HALF_A_CHARACTER: Final = re.compile(r"[\ud800-\udfff]")
+_MAX_TEXT: Final = 255
+_MAX_BATCH: Final = 30
+# Python text can hold half of a surrogate pair, UTF-8 cannot.
+_LONE_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 
-def _validate_text(text: str, field: str, longest: int = _LONGEST) -> str:
+def _validate_text(text: str, field: str, max_length: int = _MAX_TEXT) -> str:
     if not isinstance(text, str):
         raise TypeError(f"{field} is a str, not {type(text).__name__}")
-    if not 1 <= len(text) <= longest:
-        rule = f"1 to {longest} characters"
+    if not 1 <= len(text) <= max_length:
+        rule = f"1 to {max_length} characters"
         raise InvalidRequest(f"{field} must have {rule} at JTL, not {len(text)}", field=field, rule=rule)
-    if _HALF_A_CHARACTER.search(text):
+    if _LONE_SURROGATE.search(text):
         raise InvalidRequest(f"{field} is not valid Unicode text", field=field, rule="valid Unicode")
     return text
 
 
 def validate_code(code: str | Code) -> Code:
-    """Return the code if JTL could have it: 1 to 255 characters (seed)."""
+    """Return the code, if it has 1 to 255 characters (seed)."""
     code = Code.of(code)
     with hide_frames():
         _validate_text(code.reveal(), "code")
@@ -50,7 +50,7 @@ def validate_code(code: str | Code) -> Code:
 
 
 def validate_pin(pin: str | Pin) -> Pin:
-    """Return the PIN if JTL could have it: 1 to 255 characters (seed)."""
+    """Return the PIN, if it has 1 to 255 characters (seed)."""
     pin = Pin.of(pin)
     with hide_frames():
         _validate_text(pin.reveal(), "pin")
@@ -58,27 +58,27 @@ def validate_pin(pin: str | Pin) -> Pin:
 
 
 def validate_id(id: str) -> str:
-    """Return the id if it can be part of a path: any 1 to 255 characters but ``.`` and ``..``."""
+    """Return the id, if it can be a part of a path: 1 to 255 characters, and not ``.`` or ``..``."""
     if _validate_text(id, "id") in (".", ".."):
         raise InvalidRequest("id must not be '.' or '..'", field="id", rule="not '.' and not '..'")
     return id
 
 
 def validate_reference(reference: str) -> str:
-    """Return the reference if it can be an order number or a comment on a status; 255 characters at most.
+    """Return the reference, if it can be an order number or a comment on a status: at most 255 characters.
 
-    No limit is documented for either; this is the one of the other texts.
+    The vendor documents no limit for these; 255 is the limit of its other texts.
     """
     return _validate_text(reference, "reference")
 
 
 def validate_comment(text: str) -> str:
-    """Return the comment on a deletion, 255 characters at most (vendor page)."""
+    """Return the comment on a deletion, if it has at most 255 characters (vendor page)."""
     return _validate_text(text, "reason")
 
 
 def amount(money: Money) -> dict[str, Any]:
-    """Return amount and currency for a body.
+    """Return amount and currency of a body.
 
     Raises:
         AmountOutOfRange: if it is not above zero, or above 99999.99.
@@ -95,22 +95,22 @@ def create_body(new: NewVoucher, *, order: str | None) -> dict[str, Any]:
     """Return the body that creates a voucher. A value of zero is allowed here (vendor's changelog 1.1).
 
     Raises:
-        InvalidRequest: naming the field that JTL cannot keep as it is.
-        UnsupportedOperation: for an absolute expiry.
+        InvalidRequest: if JTL cannot keep a field as it is.
+        UnsupportedOperation: if it has an absolute expiry.
     """
     if new.valid_until is not None:
         raise UnsupportedOperation(
-            "JTL takes no date of expiry, only a validity counted from activation", operation="issue"
+            "JTL has no absolute expiry: use a validity, which is counted from activation", operation="issue"
         )
     body: dict[str, Any] = {"amount": AMOUNT.write(new.initial), "currency": new.initial.currency}
     texts = {"id": new.id, "sku": new.sku, "tax_rate": new.tax_rate}
     body |= {name: _validate_text(text, name) for name, text in texts.items() if text is not None}
     if new.id is not None:
         validate_id(new.id)
-    if (sold_with := new.order or order) is not None:
-        body["order_number"] = _validate_text(sold_with, "order")
+    if (order_number := new.order or order) is not None:
+        body["order_number"] = _validate_text(order_number, "order")
     if new.batch is not None:
-        body["batch"] = _validate_text(new.batch, "batch", _LONGEST_BATCH)
+        body["batch"] = _validate_text(new.batch, "batch", _MAX_BATCH)
     if new.code is not None:
         body["code"] = validate_code(new.code)
     if new.pin is not None:
@@ -136,31 +136,31 @@ def _enum_value(member: Medium | Interval, unknown: object, field: str) -> str:
 
 def _validity(validity: Validity) -> dict[str, Any]:
     if type(validity.value) is not int or validity.value < 1:
-        raise InvalidRequest("validity must be at least 1", field="validity", rule="a whole number from 1")
+        raise InvalidRequest("validity must be at least 1", field="validity", rule="an integer from 1")
     interval = _enum_value(validity.interval, Interval.UNKNOWN, "validity")
     return {"validity_value": validity.value, "validity_interval": interval}
 
 
-def changes(wanted: VoucherChanges) -> dict[str, Any]:
+def update_body(changes: VoucherChanges) -> dict[str, Any]:
     """Return the body of an update: SKU and batch (vendor page)."""
-    changed = wanted.fields_to_change()
-    if "valid_until" in changed:
+    fields = changes.fields_to_change()
+    if "valid_until" in fields:
         raise UnsupportedOperation("JTL cannot change the expiry of a voucher", operation="update")
-    if not changed:
-        raise InvalidRequest("nothing is to be changed", field="changes", rule="at least one change")
-    limits = {"sku": _LONGEST, "batch": _LONGEST_BATCH}
-    for name, value in changed.items():
+    if not fields:
+        raise InvalidRequest("the request has no change", field="changes", rule="at least one change")
+    limits = {"sku": _MAX_TEXT, "batch": _MAX_BATCH}
+    for name, value in fields.items():
         if value is None:
             raise InvalidRequest(f"JTL cannot clear {name}", field=name, rule="not None")
         _validate_text(value, name, limits[name])
-    return changed
+    return fields
 
 
 def data_text(metadata: Metadata) -> str:
-    """Return the JSON text of a voucher's metadata; numbers keep all their digits.
+    """Return the JSON text of a voucher's metadata. Numbers keep all their digits.
 
     Raises:
-        InvalidRequest: if it holds what JSON does not know.
+        InvalidRequest: if a value is not a JSON value.
     """
     try:
         return encode(json_value(metadata)).decode()

@@ -1,24 +1,23 @@
-"""What became of a call at JTL: for each verb the rule, and the vendor's fact that it rests on.
+"""The rules by which an unknown outcome is resolved at JTL, each with the vendor's fact behind it.
 
 ==================  ===============================================================================================
 verb                rule
 ==================  ===============================================================================================
-capture             The order number that went out is ours alone, so a charge under it proves the capture (filter).
-                    Absence is proved only by the whole history without a filter, read to a consistent end by an answer
-                    whose own Date is later than the reservation's end, plus a margin: a filter may lag, and a request
-                    may still be under way while the reservation lives. That JTL keeps order numbers as they are sent
-                    is not documented, so the history must also have no other charge of our login and amount since
-                    the reservation was made: such a charge is a candidate, which the journal may give to another
-                    operation.
-top-up              A recharge under our order number proves it. Nothing proves its absence: it has no end.
-refund              Refunds carry no reference and name no charge. Exactly one refund of our login and amount that was
-                    not there before is ours; anything else a person must decide.
-reserve             Moves nothing. After the longest life of a reservation none can be standing.
+capture             Only we send this order number, so a charge with it proves the capture (filter). Absence is proved
+                    only by the whole history without a filter, read completely, in a reply whose Date is later than the
+                    reservation's end plus a margin: a filter may lag, and a request may still arrive while the
+                    reservation is active. It is not documented that JTL stores order numbers as they are sent. So the
+                    history must also have no other charge of our login and amount since the reservation was made. Such
+                    a charge is a candidate, which the journal may assign to another operation.
+top-up              A recharge with our order number proves it. Absence proves nothing, as the call can arrive later.
+refund              Refunds have no reference and name no charge. If exactly one refund of our login and amount is new,
+                    it is ours. Otherwise a person must decide.
+reserve             It moves no money. After the lifetime of a reservation, none can be active.
 activate            The voucher's status. A repeat could start the validity again, so it is read first.
-deactivate, update  What was asked for is there, or is not; a repeat writes the same again. The first request may still
-                    arrive after a later call that undoes it: nothing at JTL tells or prevents that.
-issue               The id is ours: a voucher of that id and value proves it. A repeat with that id cannot make two.
-delete              The voucher is gone; a repeat does no harm.
+deactivate, update  The voucher shows whether the change was made. A repeat writes the same values again. The first
+                    request may still arrive after a later call that undoes it; JTL neither shows nor prevents that.
+issue               The id is ours, so a voucher with the id and the value proves it. A repeat cannot make a second one.
+delete              The voucher does not exist any more. A repeat does no harm.
 ==================  ===============================================================================================
 """
 
@@ -44,22 +43,22 @@ from voucher_gateway.provider_api import (
     VoucherNotFound,
     parse_instant,
 )
-from voucher_gateway_jtl.mapping import tax_rate_noted, taxable_noted
+from voucher_gateway_jtl.mapping import noted_tax_rate, noted_taxable
 
 REFUNDS_SEEN: Final = "refunds_seen"
-"""The note that names the refunds a voucher had before another was sent."""
+"""The note with the ids of the refunds that a voucher had before a refund was sent."""
 
-LIFE: Final = timedelta(minutes=30)
-"""How long a reservation lasts (seed)."""
+LIFETIME: Final = timedelta(minutes=30)
+"""The lifetime of a reservation (seed)."""
 
 MARGIN: Final = timedelta(minutes=1)
-"""A request that was sent in time may be carried out a little later."""
+"""A request that was sent in time may be executed a little later."""
 
 _UNKNOWN: Final = Effect.UNKNOWN
 
 
-class Records(Protocol):
-    """What the rules read at JTL; the adapter has it."""
+class VendorRecords(Protocol):
+    """The calls by which the rules read JTL's records; the provider has them."""
 
     def get(self, id: str) -> Voucher:
         """Return a voucher."""
@@ -70,7 +69,7 @@ class Records(Protocol):
         ...
 
     def movements_of(self, id: str, reference: str) -> History:
-        """Return the part of it under one order number."""
+        """Return the movements with one order number."""
         ...
 
     def vendor_date(self) -> datetime | None:
@@ -83,36 +82,40 @@ def refunds_seen(history: History) -> str:
     return " ".join(str(movement.id) for movement in history if movement.kind is MovementKind.REFUND)
 
 
-def resolve(provider: Records, intent: Intent) -> Outcome:
-    """Find out what became of a call, by the rule of its verb."""
+def resolve(provider: VendorRecords, intent: Intent) -> Outcome:
+    """Return the outcome of a call, by the rule of its operation."""
     rule = _RULES.get(intent.verb)
     if rule is None or (intent.voucher_id is None and intent.verb != Operation.RESERVE):
-        return Outcome(effect=_UNKNOWN, reason=f"nothing at JTL shows what became of this {intent.verb}")
+        return Outcome(effect=_UNKNOWN, reason=f"JTL's records do not show the outcome of this {intent.verb}")
     return rule(provider, intent)
 
 
-def _capture(provider: Records, intent: Intent) -> Outcome:
+def _capture(provider: VendorRecords, intent: Intent) -> Outcome:
     movement = _find_movement(provider, intent, MovementKind.REDEMPTION)
     if movement is not None:
         return _outcome_of_charge(movement, intent)
     until = intent.notes.get("valid_until")
     if until is None:
-        return Outcome(effect=_UNKNOWN, reason="the end of the reservation is not known, so absence proves nothing")
-    whole = provider.history(intent.voucher_id or "")
-    movement = next((movement for movement in whole if _is(movement, intent, MovementKind.REDEMPTION)), None)
+        return Outcome(
+            effect=_UNKNOWN, reason="the end of the reservation is not known, so that absence proves nothing"
+        )
+    history = provider.history(intent.voucher_id or "")
+    movement = next(
+        (movement for movement in history if _has_our_reference(movement, intent, MovementKind.REDEMPTION)), None
+    )
     if movement is not None:
         return _outcome_of_charge(movement, intent)
-    if not whole.complete or whole.as_of is None:
-        return Outcome(effect=_UNKNOWN, reason="the voucher's history could not be read to a consistent end")
-    over_at = parse_instant(until)
-    if whole.as_of <= over_at + MARGIN:
-        return Outcome(effect=_UNKNOWN, reason="no charge is there, but the reservation could still be captured")
-    since = min(intent.sent_at, over_at - LIFE) - MARGIN
-    candidates = tuple(charge for charge in whole if _could_be(charge, intent, since))
+    if not history.complete or history.as_of is None:
+        return Outcome(effect=_UNKNOWN, reason="the voucher's history could not be read completely")
+    ends_at = parse_instant(until)
+    if history.as_of <= ends_at + MARGIN:
+        return Outcome(effect=_UNKNOWN, reason="there is no charge, but the reservation could still be captured")
+    since = min(intent.sent_at, ends_at - LIFETIME) - MARGIN
+    candidates = tuple(charge for charge in history if _could_be(charge, intent, since))
     if candidates:
         reason = (
             f"the reservation is over, and no charge has our order number; {len(candidates)} of our login and this"
-            " amount could be this one under another: a person must decide"
+            " amount could be this one with another order number: a person must decide"
         )
         return Outcome(effect=_UNKNOWN, reason=reason, candidates=candidates)
     reason = "the reservation is over, and the whole history has no charge of ours"
@@ -120,7 +123,7 @@ def _capture(provider: Records, intent: Intent) -> Outcome:
 
 
 def _could_be(movement: Movement, intent: Intent, since: datetime) -> bool:
-    """Whether a movement could be a capture whose order number the vendor changed."""
+    """Return whether a movement could be the capture, with an order number that the vendor changed."""
     return (
         movement.kind is MovementKind.REDEMPTION
         and movement.money == intent.money
@@ -141,8 +144,8 @@ def _outcome_of_charge(movement: Movement, intent: Intent) -> Outcome:
             reference=intent.reference,
             order=intent.order,
             reservation_id=intent.subject,
-            taxable=taxable_noted(intent),
-            tax_rate=tax_rate_noted(intent),
+            taxable=noted_taxable(intent),
+            tax_rate=noted_tax_rate(intent),
             login=movement.login,
             created_at=movement.created_at,
             raw=movement.raw,
@@ -150,10 +153,10 @@ def _outcome_of_charge(movement: Movement, intent: Intent) -> Outcome:
     )
 
 
-def _top_up(provider: Records, intent: Intent) -> Outcome:
+def _top_up(provider: VendorRecords, intent: Intent) -> Outcome:
     movement = _find_movement(provider, intent, MovementKind.TOP_UP)
     if movement is None:
-        return Outcome(effect=_UNKNOWN, reason="no recharge of ours is there, which proves nothing")
+        return Outcome(effect=_UNKNOWN, reason="there is no recharge of ours, which proves nothing")
     if movement.money != intent.money:
         return _other_amount(movement)
     return _succeeded(
@@ -171,21 +174,21 @@ def _top_up(provider: Records, intent: Intent) -> Outcome:
     )
 
 
-def _refund(provider: Records, intent: Intent) -> Outcome:
-    seen = intent.notes.get(REFUNDS_SEEN)
-    if seen is None:
-        return Outcome(effect=_UNKNOWN, reason="the refunds before it were not noted, so a person must decide")
-    before = set(seen.split())
+def _refund(provider: VendorRecords, intent: Intent) -> Outcome:
+    noted_ids = intent.notes.get(REFUNDS_SEEN)
+    if noted_ids is None:
+        return Outcome(effect=_UNKNOWN, reason="the earlier refunds were not noted, so a person must decide")
+    earlier_ids = set(noted_ids.split())
     new = [
         movement
         for movement in provider.history(intent.voucher_id or "")
         if movement.kind is MovementKind.REFUND
-        and movement.id not in before
+        and movement.id not in earlier_ids
         and movement.money == intent.money
         and movement.login == intent.login
     ]
     if len(new) != 1:
-        return Outcome(effect=_UNKNOWN, reason=f"{len(new)} new refunds of this amount are there: a person must decide")
+        return Outcome(effect=_UNKNOWN, reason=f"there are {len(new)} new refunds of this amount: a person must decide")
     return _succeeded(
         Refund(
             account=intent.account,
@@ -202,50 +205,50 @@ def _refund(provider: Records, intent: Intent) -> Outcome:
     )
 
 
-def _reserve(provider: Records, intent: Intent) -> Outcome:
+def _reserve(provider: VendorRecords, intent: Intent) -> Outcome:
     at = provider.vendor_date()
-    if at is not None and at > intent.sent_at + LIFE + MARGIN:
-        return Outcome(effect=Effect.NOT_EXECUTED, reason="whatever was reserved is over by now")
-    return Outcome(effect=_UNKNOWN, reason="it counts as standing until it would be over at the latest")
+    if at is not None and at > intent.sent_at + LIFETIME + MARGIN:
+        return Outcome(effect=Effect.NOT_EXECUTED, reason="a reservation would be over by now")
+    return Outcome(effect=_UNKNOWN, reason="it counts as active until it would be over")
 
 
-def _status(wanted: Status) -> Callable[[Records, Intent], Outcome]:
-    def rule(provider: Records, intent: Intent) -> Outcome:
+def _status(expected: Status) -> Callable[[VendorRecords, Intent], Outcome]:
+    def rule(provider: VendorRecords, intent: Intent) -> Outcome:
         voucher = provider.get(intent.voucher_id or "")
-        if voucher.status is wanted:
-            return Outcome(effect=Effect.SUCCEEDED, result=voucher, reason=f"the voucher is {wanted.value}")
-        return Outcome(effect=_UNKNOWN, reason=f"the voucher is not {wanted.value}", repeatable=True)
+        if voucher.status is expected:
+            return Outcome(effect=Effect.SUCCEEDED, result=voucher, reason=f"the voucher is {expected.value}")
+        return Outcome(effect=_UNKNOWN, reason=f"the voucher is not {expected.value}", repeatable=True)
 
     return rule
 
 
-def _update(provider: Records, intent: Intent) -> Outcome:
+def _update(provider: VendorRecords, intent: Intent) -> Outcome:
     voucher = provider.get(intent.voucher_id or "")
-    wanted = {name: value for name, value in intent.notes.items() if name in ("sku", "batch")}
-    if wanted and all(getattr(voucher, name) == value for name, value in wanted.items()):
-        return Outcome(effect=Effect.SUCCEEDED, result=voucher, reason="the voucher is as it was to be")
-    return Outcome(effect=_UNKNOWN, reason="the voucher is not as it was to be", repeatable=True)
+    expected = {name: value for name, value in intent.notes.items() if name in ("sku", "batch")}
+    if expected and all(getattr(voucher, name) == value for name, value in expected.items()):
+        return Outcome(effect=Effect.SUCCEEDED, result=voucher, reason="the voucher has the new values")
+    return Outcome(effect=_UNKNOWN, reason="the voucher does not have the new values", repeatable=True)
 
 
-def _issue(provider: Records, intent: Intent) -> Outcome:
+def _issue(provider: VendorRecords, intent: Intent) -> Outcome:
     try:
         voucher = provider.get(intent.voucher_id or "")
     except VoucherNotFound:
-        return Outcome(effect=_UNKNOWN, reason="no voucher of that id is there yet", repeatable=True)
+        return Outcome(effect=_UNKNOWN, reason="there is no voucher with the id yet", repeatable=True)
     if voucher.initial == intent.money:
-        return Outcome(effect=Effect.SUCCEEDED, result=voucher, reason="the voucher of our id is there")
-    return Outcome(effect=_UNKNOWN, reason="a voucher of that id, but of another value, is there")
+        return Outcome(effect=Effect.SUCCEEDED, result=voucher, reason="there is a voucher with our id and the value")
+    return Outcome(effect=_UNKNOWN, reason="there is a voucher with the id, but with another value")
 
 
-def _delete(provider: Records, intent: Intent) -> Outcome:
+def _delete(provider: VendorRecords, intent: Intent) -> Outcome:
     try:
         provider.get(intent.voucher_id or "")
     except VoucherNotFound:
-        return Outcome(effect=Effect.SUCCEEDED, reason="the voucher is gone")
-    return Outcome(effect=_UNKNOWN, reason="the voucher is still there", repeatable=True)
+        return Outcome(effect=Effect.SUCCEEDED, reason="the voucher does not exist any more")
+    return Outcome(effect=_UNKNOWN, reason="the voucher still exists", repeatable=True)
 
 
-_RULES: Final[Mapping[str, Callable[[Records, Intent], Outcome]]] = {
+_RULES: Final[Mapping[str, Callable[[VendorRecords, Intent], Outcome]]] = {
     Operation.CAPTURE: _capture,
     Operation.TOP_UP: _top_up,
     Operation.REFUND: _refund,
@@ -258,24 +261,24 @@ _RULES: Final[Mapping[str, Callable[[Records, Intent], Outcome]]] = {
 }
 
 
-def _find_movement(provider: Records, intent: Intent, kind: MovementKind) -> Movement | None:
-    """Return the movement under our order number. The filter is not trusted: what it gives is compared."""
+def _find_movement(provider: VendorRecords, intent: Intent, kind: MovementKind) -> Movement | None:
+    """Return the movement with our order number. The filter is not trusted: its results are compared."""
     assert intent.voucher_id is not None
     assert intent.reference is not None
     movements = provider.movements_of(intent.voucher_id, intent.reference)
-    return next((movement for movement in movements if _is(movement, intent, kind)), None)
+    return next((movement for movement in movements if _has_our_reference(movement, intent, kind)), None)
 
 
-def _is(movement: Movement, intent: Intent, kind: MovementKind) -> bool:
-    # Not by the amount: money that moved under our reference does not prove absence, whatever its amount.
+def _has_our_reference(movement: Movement, intent: Intent, kind: MovementKind) -> bool:
+    # The amount is not compared: a movement with our reference and another amount does not prove absence.
     return movement.kind is kind and movement.reference == intent.reference
 
 
 def _other_amount(movement: Movement) -> Outcome:
     return Outcome(
-        effect=_UNKNOWN, reason=f"under our reference the vendor shows {movement.money}: a person must decide"
+        effect=_UNKNOWN, reason=f"the vendor shows {movement.money} under our reference: a person must decide"
     )
 
 
 def _succeeded(result: Redemption | Refund | TopUp) -> Outcome:
-    return Outcome(effect=Effect.SUCCEEDED, result=result, reason=f"the vendor shows it as {result.id}")
+    return Outcome(effect=Effect.SUCCEEDED, result=result, reason=f"the vendor has it as {result.id}")

@@ -1,8 +1,8 @@
 """JTL's JSON objects, field by field as the vendor names them.
 
-No field of an answer is documented as always there, and null is never declared though examples show it: everything
-may be missing or null but the ids, and an amount where an object is nothing without it. Code and PIN come only with
-the creation and the complete view, remaining_amount and deletable only with lists and single vouchers.
+The vendor documents no field of a reply as required. Its schema has no null, though its examples show it. So every
+field may be missing or null, except for the ids, and for the amount of a reservation and of a charge. Only the creation
+and the complete view have code and PIN; only lists and single vouchers have remaining_amount and deletable.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from voucher_gateway.provider_api import (
 )
 
 AMOUNT: Final = DecimalText(places=2, integer_digits_out=5, integer_digits_in=6)
-"""How JTL writes amounts: exactly two decimals, whatever the currency. Its prose allows five digits before the point,
-the length in its schema six: five are sent, six are read."""
+"""JTL's amounts: two decimals, whatever the currency. Its prose allows five digits before the point, its schema six.
+Five are sent, six are read."""
 
 Amount = Annotated[Decimal, AMOUNT]
 
@@ -69,7 +69,7 @@ class JtlVoucher:
 
 @attrs.define(kw_only=True)
 class JtlReservation:
-    """A reservation. It has no currency and no code."""
+    """A reservation. It has neither a currency nor a code."""
 
     id: str
     amount: Amount
@@ -83,7 +83,7 @@ class JtlReservation:
 
 @attrs.define(kw_only=True)
 class JtlCharge:
-    """A movement: a charge, a recharge or a refund, always positive. It has no currency, a refund names no charge."""
+    """A movement: a charge, a recharge or a refund. It is positive and has no currency. A refund names no charge."""
 
     id: str
     amount: Amount
@@ -96,7 +96,7 @@ class JtlCharge:
 
 @attrs.define(kw_only=True)
 class JtlClient:
-    """The login that a PIN is swapped for."""
+    """The login that a PIN is exchanged for."""
 
     id: str
     secret: Secret
@@ -104,7 +104,7 @@ class JtlClient:
 
 @attrs.define(kw_only=True)
 class JtlMeta:
-    """Where in a list a page is. The links beside it are nonsense in the vendor's own example and never followed."""
+    """The position of a page in its list. The links beside it are wrong in the vendor's example, and are not used."""
 
     current_page: int | None = None
     per_page: int | None = None
@@ -126,7 +126,7 @@ class _ChargePage:
 
 @attrs.define(kw_only=True)
 class JtlPage(Generic[W]):
-    """A page of a list: the objects as ours and as the vendor sent them, and the vendor's clock."""
+    """A page of a list: the objects, parsed and as the vendor sent them, and the vendor's time."""
 
     data: list[W]
     raw: list[RawObject]
@@ -150,16 +150,16 @@ def read_charge(reply: Response) -> tuple[JtlCharge, RawObject]:
 
 
 def read_nothing(reply: Response) -> None:
-    """Make sure that the answer to a deletion is the vendor's: empty, or JSON of no interest.
+    """Check that the reply to a deletion is the vendor's: empty, or any JSON.
 
-    The vendor's page shows a JSON text beside the status 204. A web page in between that answers 200 deleted nothing.
+    The vendor's page shows a JSON text with the status 204. A web page of a proxy with 200 does not mean a deletion.
     """
     if reply.body:
         reply.json()
 
 
 def read_client(reply: Response) -> JtlClient:
-    """Read the answer to a connect."""
+    """Read the reply to a connect."""
     return _read(reply, JtlClient, "client")[0]
 
 
@@ -177,6 +177,6 @@ def read_charges(reply: Response) -> JtlPage[JtlCharge]:
 
 def _read(reply: Response, cls: type[W], what: str) -> tuple[W, Any]:
     if not reply.body:
-        raise MalformedResponse(f"the {what} is missing: the answer is empty")
+        raise MalformedResponse(f"the {what} is missing: the reply is empty")
     raw = reply.json()
     return structure(CONVERTER, cls, raw, what=what), raw

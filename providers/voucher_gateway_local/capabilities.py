@@ -1,4 +1,4 @@
-"""What vouchers of one's own can do: everything."""
+"""The capabilities of the shop's own vouchers: every operation except for presentation."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ COMMON_FILTERS: Final = frozenset(
     }
 )
 NATIVE_FILTERS: Final = frozenset({"order"})
-"""Vouchers that were sold with an order."""
+"""`order` selects the vouchers that were sold with an order."""
 
 LARGEST_AMOUNT: Final = Decimal(9999999999999)
 """In major units, so that the minor units of every currency (four decimals at most) stay below `LARGEST_MINOR`."""
@@ -46,9 +46,7 @@ _LONGEST_REFERENCE: Final = 200
 _CHANGES: Final = frozenset(operation for operation in Operation if operation.changes)
 _PARTIAL: Final = frozenset({Operation.CAPTURE, Operation.REFUND})
 
-_NO_PRESENTATION: Final = OperationSupport(
-    support=Support.UNSUPPORTED, note="the vouchers are the shop's own, and look as the shop likes"
-)
+_NO_PRESENTATION: Final = OperationSupport(support=Support.UNSUPPORTED, note="the shop designs its own vouchers")
 
 DECLARED: Final = Capabilities(
     operations={
@@ -57,7 +55,7 @@ DECLARED: Final = Capabilities(
         else native(
             partial=True if operation in _PARTIAL else None,
             repeat=RepeatSafety.VENDOR_KEY if operation.changes else None,
-            note="only what never moved any value" if operation is Operation.DELETE else "",
+            note="only without a movement" if operation is Operation.DELETE else "",
         )
         for operation in Operation
     },
@@ -83,15 +81,15 @@ DECLARED: Final = Capabilities(
     max_text_lengths=dict.fromkeys(("id", "code", "pin", "tax_rate", "sku", "batch", "order"), LONGEST_TEXT),
     can_issue_inactive=True,
 )
-"""All of it, with the default settings."""
+"""The capabilities with the default settings."""
 
 
 def capabilities_of(settings: LocalSettings) -> Capabilities:
     """Return the capabilities of an account with these settings."""
     assert DECLARED.reservations is not None
-    lasting = timedelta(minutes=settings.reservation_minutes)
+    time_to_live = timedelta(minutes=settings.reservation_minutes)
     return attrs.evolve(
         DECLARED,
-        reservations=attrs.evolve(DECLARED.reservations, time_to_live=lasting),
+        reservations=attrs.evolve(DECLARED.reservations, time_to_live=time_to_live),
         listing=attrs.evolve(DECLARED.listing, page_size=settings.page_size),
     )

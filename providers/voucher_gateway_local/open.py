@@ -1,4 +1,4 @@
-"""Opening the database of an account: its tables, and the keys to its codes."""
+"""Opens the database of an account: its name, its tables, and the keys to its codes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,19 @@ from voucher_gateway_local.tables import VOUCHERS, keys, vouchers
 from voucher_gateway_local.vault import Vault, require_cryptography
 
 _POSTGRES_PORT: Final = 5432
-_LEFT_OUT: Final = {
+_DRIVER_DEFAULTS: Final = {
     "hostaddr": "PGHOSTADDR",
     "host": "PGHOST",
     "port": "PGPORT",
     "dbname": "PGDATABASE",
     "user": "PGUSER",
 }
-"""Where the driver looks for what a URL leaves out."""
+"""The environment variables by which the driver completes a URL.
+
+The name of a database comes from its URL, and not from a UUID in the database. The journal needs it when a gateway
+is made. For a UUID the database would have to be opened then, and a server that is down would stop all other accounts.
+Besides, a copy of a database has the same UUID, but the journal must not confuse it with the original.
+"""
 
 
 @attrs.frozen
@@ -43,20 +48,20 @@ class OpenDatabase:
 
 
 def host_of(url: DatabaseUrl) -> str:
-    """Return the database's name without login and password: the file, or all hosts with their ports and its name.
+    """Return the name of a database without login and password: the file, or all hosts and ports with the database.
 
     Raises:
-        ConfigurationError: if it is not a URL of a database, or one that leaves it to another file which one that is.
+        ConfigurationError: if it is not a URL of a database, or names the database by a service of another file.
     """
     parsed = _parse_url(url)
     if parsed.get_backend_name() == "sqlite":
-        # Made absolute as `Database` does it, so that one file has one name whatever the working directory.
+        # Absolute, as in `Database`, so that a file has one name in every working directory.
         return f"sqlite:{Path(parsed.database or '').resolve()}"
     return _server_of(_driver_arguments(parsed))
 
 
 def absolute_url(url: DatabaseUrl) -> DatabaseUrl:
-    """Return the URL with the path of an SQLite file made absolute: it stays that file wherever the program goes.
+    """Return the URL with an absolute path of the SQLite file, which is the same in every working directory.
 
     Raises:
         ConfigurationError: if it is not a URL of a database, or the folder's name cannot stand in one.
@@ -64,7 +69,7 @@ def absolute_url(url: DatabaseUrl) -> DatabaseUrl:
     parsed = _parse_url(url)
     path = parsed.database or ""
     if parsed.get_backend_name() != "sqlite" or path in ("", ":memory:") or path.startswith("file:"):
-        return url  # what is not a file is refused when it is opened
+        return url  # refused when it is opened
     file = str(Path(path).resolve())
     absolute = parsed.set(database=file).render_as_string(hide_password=False)
     if make_url(absolute).database != file:
@@ -80,29 +85,29 @@ def _parse_url(url: DatabaseUrl) -> sa.URL:
 
 
 def _driver_arguments(parsed: sa.URL) -> dict[str, Any]:
-    """Return what the driver is told of a database: the query may say all that the rest of the URL can say, too."""
+    """Return the driver's arguments for a URL. Its query can have everything that the other parts can have."""
     parsed = parsed.set(drivername="postgresql+psycopg")
     try:
         _, arguments = parsed.get_dialect()().create_connect_args(parsed)
     except (sa.exc.ArgumentError, ValueError):
-        raise ConfigurationError("url has hosts and ports in its query that do not go together") from None
+        raise ConfigurationError("url must have as many ports as hosts in its query") from None
     return dict(arguments)
 
 
 def _server_of(arguments: dict[str, Any]) -> str:
     if "service" in arguments:
-        raise ConfigurationError("url must name host and database itself: a service may be another one elsewhere")
-    arguments = {**{name: os.environ.get(variable, "") for name, variable in _LEFT_OUT.items()}, **arguments}
+        raise ConfigurationError("url must name host and database: a service may mean another one elsewhere")
+    arguments = {**{name: os.environ.get(variable, "") for name, variable in _DRIVER_DEFAULTS.items()}, **arguments}
     hosts = str(arguments["hostaddr"] or arguments["host"] or "localhost").split(",")
     ports = str(arguments["port"]).split(",")
-    if len(ports) != len(hosts):  # one port of the environment is for all; other numbers the driver refuses
+    if len(ports) != len(hosts):  # one port of the environment counts for all hosts; the driver refuses other numbers
         ports = ports[:1] * len(hosts)
     servers = [f"{host}:{port or _POSTGRES_PORT}" for host, port in zip(hosts, ports, strict=True)]
     return f"{','.join(servers)}/{arguments['dbname'] or arguments['user']}"
 
 
 def open_book(settings: LocalSettings) -> OpenDatabase:
-    """Open the database, creating it if it is not there yet.
+    """Open the database, and create it if it does not exist.
 
     Raises:
         ConfigurationError: if the URL or a key is wrong, or a library is missing.
@@ -128,14 +133,14 @@ def _vault(database: Database, settings: LocalSettings) -> Vault:
 
 
 def _open_vault(connection: Connection, key: Secret, former: list[Secret]) -> Vault:
-    """Open the keys of the database; make them if it is new, and wrap them again if they are under a former key."""
+    """Open the keys of the database. Make them if it is new; wrap them again if they are under a former key."""
     rows = connection.execute(sa.select(keys.c.number, keys.c.wrapped).order_by(keys.c.number)).all()
     if not rows:
         return _first(connection, key)
-    # The newest first: a key that was gone back to has an older row as well, behind which the other key's stays.
+    # The newest first: if the configuration went back to an earlier key, that key has an older row as well.
     for number, wrapped in reversed(rows):
         if (material := Vault.unwrap(wrapped, [key])) is not None:
-            # Every machine has changed over: what the older keys opened, they open no more. Where there is none,
+            # Without former keys, every machine has the new key: the rows of older keys are deleted. If there are none,
             # nothing is written, so that a standby can be read.
             if not former and number != rows[0].number:
                 connection.execute(sa.delete(keys).where(keys.c.number < number))
@@ -148,7 +153,7 @@ def _open_vault(connection: Connection, key: Secret, former: list[Secret]) -> Va
 
 def _first(connection: Connection, key: Secret) -> Vault:
     if connection.scalar(sa.select(sa.func.count()).select_from(vouchers)):
-        raise ConfigurationError("the database has vouchers, but the keys to their codes are gone from it")
+        raise ConfigurationError("the database has vouchers, but the keys to their codes are missing: restore a backup")
     vault, wrapped = Vault.make(key)
     connection.execute(sa.insert(keys).values(wrapped=wrapped, made_at=_at(), looks=0))
     return vault
@@ -161,7 +166,7 @@ def _key(database: Database, settings: LocalSettings, *, used: bool) -> Secret:
         raise ConfigurationError("key must be given for PostgreSQL: the same on every machine")
     path = key_file(database.path)
     if not path.exists():
-        if used:  # a new one would open nothing, and stand in the way of the right one
+        if used:  # a new key would open nothing, and hide the loss of the right one
             raise ConfigurationError(f"the key {path} is gone: without it, no voucher can be found; restore it")
         make_key(path)
     return read_key(path)

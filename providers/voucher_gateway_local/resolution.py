@@ -1,6 +1,6 @@
-"""What became of a call: its entry proves that it was carried out, and its absence that it was not.
+"""The rule by which an unknown outcome is resolved: the entry of a call proves that it was executed, absence that not.
 
-Why absence proves that is written in `transactions`.
+`transactions` explains why absence proves that.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from voucher_gateway_local.open import OpenDatabase
 from voucher_gateway_local.statements import OF_REFERENCE, SHOWN_BY_NUMBER, Row
 from voucher_gateway_local.transactions import find_committed
 
-_MADE: Final[dict[str, Callable[[str, Row, Row], Any]]] = {
+_RESULTS: Final[dict[str, Callable[[str, Row, Row], Any]]] = {
     Operation.RESERVE: mapping.reservation_of,
     Operation.CAPTURE: mapping.redemption_of,
     Operation.REDEEM: mapping.redemption_of,
@@ -26,15 +26,15 @@ _MADE: Final[dict[str, Callable[[str, Row, Row], Any]]] = {
 
 
 def resolve(book: OpenDatabase, intent: Intent, make_voucher: Callable[[Row], Voucher]) -> Outcome:
-    """Find out what became of a call.
+    """Return the outcome of a call.
 
     Args:
         book: the database.
         intent: the call.
-        make_voucher: makes a voucher of its row.
+        make_voucher: returns the voucher of a row.
     """
     if not intent.reference:
-        return Outcome(effect=Effect.UNKNOWN, reason="the call has no reference by which it could be found")
+        return Outcome(effect=Effect.UNKNOWN, reason="the call has no reference, so that it cannot be looked up")
     parameters = {"reference": intent.reference, "kind": intent.verb}
     found = find_committed(
         book.database, intent, lambda connection: connection.execute(OF_REFERENCE, parameters).mappings().first()
@@ -42,7 +42,7 @@ def resolve(book: OpenDatabase, intent: Intent, make_voucher: Callable[[Row], Vo
     if not found.certain:
         return Outcome(effect=Effect.UNKNOWN, reason=found.doubt)
     if found.entry is None:
-        return Outcome(effect=Effect.NOT_EXECUTED, reason="it wrote no entry, and none of its transactions is left")
+        return Outcome(effect=Effect.NOT_EXECUTED, reason="it wrote no entry, and no transaction of it can commit")
     entry = found.entry
     with book.database.read() as connection:
         row = (
@@ -52,18 +52,18 @@ def resolve(book: OpenDatabase, intent: Intent, make_voucher: Callable[[Row], Vo
             .mappings()
             .first()
         )
-    assert row is not None  # an entry's voucher is never removed
+    assert row is not None  # the row of an entry's voucher is never deleted
     result = result_of(intent, row, entry, make_voucher)
     if intent.money is not None and _money_of(result) not in (None, intent.money):
         return Outcome(
-            effect=Effect.UNKNOWN, reason=f"under the reference stands {_money_of(result)}: a person must decide"
+            effect=Effect.UNKNOWN, reason=f"the reference has an entry of {_money_of(result)}: a person must decide"
         )
     return Outcome(effect=Effect.SUCCEEDED, result=result, reason=f"its entry is {entry['voucher']}-{entry['seq']}")
 
 
 def result_of(intent: Intent, row: Row, entry: Row, make_voucher: Callable[[Row], Voucher]) -> Any:
-    """Return what a call brought about, from its entry."""
-    if (make := _MADE.get(intent.verb)) is not None:
+    """Return the result of a call, from its entry."""
+    if (make := _RESULTS.get(intent.verb)) is not None:
         return make(intent.account, row, entry)
     return make_voucher(mapping.row_as_left(row, entry))
 

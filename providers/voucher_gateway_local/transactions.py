@@ -1,25 +1,25 @@
-"""Transactions that change something, and the proof that one will never come.
+"""Runs each changing call in one transaction, once for each reference, and proves that a call was not executed.
 
-**When is the absence of an entry a proof that its call was not carried out?** When no transaction of the call can
-commit any more. Every changing transaction therefore holds a lock on its reference, taken before the journal hears of
-the call and before anything is changed, and given back only after the transaction has ended. Who then holds that lock
-and finds no entry knows that there will be none:
+**When does the absence of an entry prove that its call was not executed?** When no transaction of the call can commit
+any more. Every changing transaction therefore holds a lock on its reference. It takes the lock before the before-send
+hook and before any change, and releases it only after the transaction has ended. Whoever then holds that lock and finds
+no entry knows that there will be none:
 
-* *PostgreSQL*: the lock is an advisory lock of the transaction, taken by a statement of its own, whose answer is waited
-  for before the next one is sent. So whatever the server may still have in hand of a sender that died or lost its
-  connection (a change, or the commit itself) belongs to a transaction that holds the lock, and the server frees it only
-  once that transaction is over and its effect can be seen. A lock request that reaches the server after its sender
-  died brings no change behind it: the change was not sent yet. All this holds at the server that the sender wrote to.
-  Where several are behind one URL, a look may land at a standby, which has locks of its own and lags behind. So the
-  look writes something where it finds nothing, which a server that only follows another refuses: that proves nothing.
-* *SQLite*: the lock is a byte lock of the process, which the system frees when the process dies, and an unfinished
-  transaction dies with its process, except for one case: a process killed after its commit stood in the write-ahead log
-  but before the others were told. They do not see it, and a restart after all have died would. So the look takes the
-  write lock, and where it finds nothing it writes something itself: that overwrites whatever stands in the log behind
-  the last commit that can be seen.
+* *PostgreSQL*: the lock is an advisory lock of the transaction. A separate statement takes it, and the next one is sent
+  only after its reply. If the sender dies or loses its connection, the server may still execute a change or a
+  commit of it. These belong to the transaction that holds the lock, and the server releases the lock only when that
+  transaction is over and its effect is visible. If the lock request itself arrives after its sender died, no change
+  follows it. All this holds at the server that the sender wrote to. If one URL has several servers, a look-up may reach
+  a standby, which has its own locks and lags behind. So a look-up that finds nothing writes something. A standby
+  refuses that, and then nothing is proved.
+* *SQLite*: the lock is a byte lock of the process, which the system releases when the process dies. An unfinished
+  transaction ends with its process, except for one case: the process is killed after its commit is in the write-ahead
+  log, but before the shared index shows it. Other processes do not see this commit, but a restart after all have died
+  would. So a look-up takes the write lock, and if it finds nothing, it writes something. That overwrites everything in
+  the log after the last visible commit.
 
-A sender that is frozen holds its lock, so a look then proves nothing, and says so. Nor does anything prove that a
-server which was made the primary has all that the one before it had committed: let it commit with its standby.
+A frozen sender still holds its lock. A look-up then proves nothing, and says so. Nothing proves that a new primary
+server has everything that the old one had committed: use synchronous replication.
 """
 
 from __future__ import annotations
@@ -55,32 +55,32 @@ from voucher_gateway_local.statements import LOOKED, OF_REFERENCE, SHOWN_BY_NUMB
 T = TypeVar("T")
 
 LONGEST_WAIT_S: Final = 10.0
-"""How long a call waits for another on the same reference or voucher."""
+"""How long a call waits for another call with the same reference or voucher."""
 LOOK_WAIT_S: Final = 3.0
-"""How long a look for a call waits for that call to end."""
+"""How long a look-up waits for the end of its call."""
 _POLL_S: Final = 0.02
 
-# The wait is limited first, in the same statement: a frozen holder must not freeze everybody else.
+# The statement first limits the wait, so that a frozen holder does not block every other process.
 _LOCK: Final = sa.text(
     f"SELECT set_config('lock_timeout', '{LONGEST_WAIT_S:.0f}s', true), pg_advisory_xact_lock(:number)"
 )
 _TRY_LOCK: Final = sa.text("SELECT pg_try_advisory_xact_lock(:number)")
 
-# SQLSTATE classes with which PostgreSQL answers a COMMIT that it has undone: a constraint, a conflict, no room.
-_UNDONE: Final = ("23", "40", "53")
+# SQLSTATE classes of a COMMIT that PostgreSQL rolled back: a constraint, a conflict, no space.
+_ROLLBACK_CLASSES: Final = ("23", "40", "53")
 _READ_ONLY: Final = "25006"
-"""PostgreSQL's SQLSTATE for a write at a standby, or wherever else nothing may be written."""
+"""PostgreSQL's SQLSTATE of a write at a standby, or in another read-only transaction."""
 
-_GOES_ON: Final = "its transaction is not over yet: look again later"
+_NOT_OVER: Final = "its transaction is not over yet: look again later"
 
 
 @attrs.frozen
 class FindResult:
-    """What a look for a call came to.
+    """The result of a look-up of a call.
 
     Attributes:
         certain: whether no transaction of the call can commit any more.
-        entry: the entry of the call, if it is there.
+        entry: the entry of the call, if there is one.
         doubt: why it is not certain.
     """
 
@@ -90,51 +90,51 @@ class FindResult:
 
 
 def commit_once(database: Database, intent: Intent, act: Callable[[Connection], T]) -> T:
-    """Carry out a call in a transaction, commit that, and return what `act` returned.
+    """Run `act` in a transaction, commit it, and return the result of `act`.
 
     Raises:
         DatabaseUnavailable: if nothing was committed.
-        OutcomeUnknown: if the commit itself went wrong, so that it may have happened.
-        OperationInProgress: if another process is on the same reference for too long.
+        OutcomeUnknown: if the commit failed in a way that it may have happened.
+        OperationInProgress: if another process holds the lock of the reference for too long.
     """
-    done: list[T] = []
+    results: list[T] = []
     try:
         if database.is_sqlite:
-            with database.locks.hold(_name(intent), wait_s=LONGEST_WAIT_S):
-                notify_before_send(intent)  # before the write lock, which a journal in the same file needs
+            with database.locks.hold(_lock_name(intent), wait_s=LONGEST_WAIT_S):
+                notify_before_send(intent)  # before the write lock is taken, as a journal in the same file needs it
                 with database.write() as connection:
-                    done.append(act(connection))
+                    results.append(act(connection))
         else:
             with database.write() as connection:
-                connection.execute(_LOCK, {"number": transaction_lock(_name(intent))})
+                connection.execute(_LOCK, {"number": transaction_lock(_lock_name(intent))})
                 notify_before_send(intent)
-                done.append(act(connection))
+                results.append(act(connection))
     except DatabaseUnavailable as error:
-        if not done or _undone(error.vendor_code):
+        if not results or _was_rolled_back(error.vendor_code):
             raise
-        lost = error
+        failure = error
     else:
-        return done[0]
+        return results[0]
     raise OutcomeUnknown(
-        f"{lost.message}; it may have been carried out",
-        ticket=intent.ticket(lost.message),
+        f"{failure.message}; it may have been carried out",
+        ticket=intent.ticket(failure.message),
         account=intent.account,
         operation=intent.verb,
-        vendor_code=lost.vendor_code,
+        vendor_code=failure.vendor_code,
     )
 
 
 def find_committed(database: Database, intent: Intent, look: Callable[[Connection], Row | None]) -> FindResult:
-    """Look for the entry of a call, where no transaction of it can commit any more; see this module's own text."""
-    name = _name(intent)
+    """Look up the entry of a call when none of its transactions can commit; see the docstring of the module."""
+    name = _lock_name(intent)
     if database.is_sqlite:
         try:
             with database.locks.hold(name, wait_s=LOOK_WAIT_S), database.write() as connection:
                 return _look_up(connection, look)
         except OperationInProgress:
-            return FindResult(False, doubt=_GOES_ON)
+            return FindResult(False, doubt=_NOT_OVER)
     number = transaction_lock(name)
-    patience = time.monotonic() + LOOK_WAIT_S
+    deadline = time.monotonic() + LOOK_WAIT_S
     while True:
         try:
             with database.write() as connection:
@@ -146,41 +146,41 @@ def find_committed(database: Database, intent: Intent, look: Callable[[Connectio
             return FindResult(
                 False, doubt="the server that was asked only follows another, or may only read: look again"
             )
-        if time.monotonic() >= patience:
-            return FindResult(False, doubt=_GOES_ON)
+        if time.monotonic() >= deadline:
+            return FindResult(False, doubt=_NOT_OVER)
         time.sleep(_POLL_S)
 
 
 def _look_up(connection: Connection, look: Callable[[Connection], Row | None]) -> FindResult:
-    """Return what is certain once the transaction is committed."""
+    """Return the result, which is certain when the transaction is committed."""
     entry = look(connection)
     if entry is None:
         connection.execute(LOOKED)
     return FindResult(True, entry)
 
 
-def _name(intent: Intent) -> str:
+def _lock_name(intent: Intent) -> str:
     return f"local\0{intent.verb}\0{intent.reference}"
 
 
-def _undone(code: str | None) -> bool:
-    """Whether a failed commit certainly did not happen, as far as the database said why it failed."""
+def _was_rolled_back(code: str | None) -> bool:
+    """Return whether the error code of a failed commit proves that it did not happen."""
     if code is None:
         return False
-    return code.startswith(("SQLITE_FULL", "SQLITE_BUSY", "SQLITE_CONSTRAINT")) or code[:2] in _UNDONE
+    return code.startswith(("SQLITE_FULL", "SQLITE_BUSY", "SQLITE_CONSTRAINT")) or code[:2] in _ROLLBACK_CLASSES
 
 
 Written = tuple[Row, Row]
-"""A voucher's row, and the entry that a call wrote about it."""
+"""A voucher's row, and the entry that a call wrote."""
 
 
 class Changes:
-    """Carries out changing calls of one account.
+    """Runs the changing calls of one account.
 
     Args:
         account: the account's name, for errors.
-        open_book: gives the open database.
-        clock: the time.
+        open_book: returns the open database.
+        clock: returns the time.
     """
 
     def __init__(self, account: str, open_book: Callable[[], OpenDatabase], clock: Callable[[], datetime]) -> None:
@@ -192,12 +192,12 @@ class Changes:
         """Return the call of an intent.
 
         Args:
-            verb: what it does.
-            intent: under which reference and order.
-            content: all that it asks for.
+            verb: the operation.
+            intent: has reference and order.
+            content: everything that the call requests.
 
         Raises:
-            InvalidRequest: if the reference or order cannot be kept.
+            InvalidRequest: if the reference or order cannot be stored.
         """
         reference = intent.reference or ""
         validation.names(reference, intent.order)
@@ -210,16 +210,16 @@ class Changes:
         )
 
     def run(self, intent: Intent, call: Call, act: Callable[[Connection], Written], make: Callable[[Row, Row], T]) -> T:
-        """Carry a call out, or find what it wrote when it was first carried out.
+        """Execute a call, or return the result of its first execution.
 
         Args:
             intent: the call, for the journal.
             call: the call, for the ledger.
-            act: writes within a transaction.
-            make: makes the result of what was written. It is made before the commit: what cannot be told is not done.
+            act: writes in a transaction.
+            make: makes the result of what was written. That is before the commit, so that a failure undoes the call.
 
         Raises:
-            ReferenceConflict: if the reference stands for a call with another content.
+            ReferenceConflict: if the reference was used for a call with another content.
             DatabaseUnavailable, OutcomeUnknown: as `transactions.commit_once`.
         """
         try:
@@ -233,18 +233,17 @@ class Changes:
             return commit_once(self._open().database, intent, act)
         except (Declined, InvalidRequest, ReferenceConflict) as error:
             refused = error
-        # It may have been refused for the very reason that it was carried out before: nothing else is left to spend,
-        # or there is no room for it a second time.
+        # The reason of the refusal may be that the call was executed before: the value is spent, or the id is in use.
         earlier = self._earlier(call)
         if earlier is None:
             raise refused
         return make(*earlier)
 
     def _earlier(self, call: Call) -> Written | None:
-        """Return what a call of the same reference wrote.
+        """Return what an earlier call with the same reference wrote.
 
         Raises:
-            ReferenceConflict: if that asked for something else.
+            ReferenceConflict: if the content differs.
         """
         with self._open().database.read() as connection:
             entry = (
@@ -264,5 +263,5 @@ class Changes:
                 .mappings()
                 .first()
             )
-        assert row is not None  # an entry's voucher is never removed
+        assert row is not None  # the row of an entry's voucher is never deleted
         return row, entry

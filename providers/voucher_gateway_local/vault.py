@@ -1,8 +1,8 @@
-"""How codes and PINs are kept: found by a keyed fingerprint, and sealed.
+"""Stores codes and PINs: each is encrypted, and found by a keyed fingerprint.
 
-Both take keys of their own, made at random for each database and stored in it only wrapped: sealed under the key that
-the settings give, which is not in the database. So who steals the database alone can neither read a code nor try out
-guesses, and the settings' key can be changed without touching a single voucher: the keys are wrapped again.
+Both use random keys of the database. The database stores these keys only encrypted under the key of the settings, which
+is not in the database. A thief of the database can therefore neither read a code nor test guesses. The key of the
+settings can be changed without a change of the vouchers: only the keys are encrypted again.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _NONCE_BYTES: Final = 12
 _MAC_BYTES: Final = 32
 _WRAPPING: Final = b"voucher-gateway local: wrapping, 1"
 _SEALED_STEP: Final = 64
-"""Sealed texts are filled up to a multiple of this, so that their length tells neither the code's nor of a PIN."""
+"""Encrypted texts are padded to a multiple of this, so that their length shows neither the code's nor a PIN."""
 
 
 class Vault:
-    """The keys of one database, opened.
+    """The keys of one database, decrypted.
 
     Args:
-        material: the keys themselves: one for fingerprints, one for sealing.
+        material: the two keys: one for fingerprints, one for encryption.
     """
 
     def __init__(self, material: bytes) -> None:
@@ -42,13 +42,13 @@ class Vault:
 
     @classmethod
     def make(cls, key: Secret) -> tuple[Self, str]:
-        """Make keys for a new database, and return them with the text that is to be stored."""
+        """Make keys for a new database, and return them with the text to store."""
         material = os.urandom(2 * _KEY_BYTES)
         return cls(material), _wrap(material, key)
 
     @staticmethod
     def unwrap(wrapped: str, keys: Sequence[Secret]) -> bytes | None:
-        """Return what was wrapped under one of these keys; None if it was under another."""
+        """Return the keys that were wrapped under one of `keys`; None if it was another key."""
         for key in keys:
             if (opened := _unseal(_wrapping(key), wrapped, b"")) is not None:
                 return opened
@@ -56,37 +56,37 @@ class Vault:
 
     @staticmethod
     def wrap(material: bytes, key: Secret) -> str:
-        """Return the text that is stored of the keys."""
+        """Return the text that stores the keys, encrypted under `key`."""
         return _wrap(material, key)
 
     def fingerprint(self, code: Code) -> str:
-        """Return the fingerprint by which a code is found again: the same for the same code, within one database."""
+        """Return the fingerprint by which a code is found. Within one database, equal codes have equal fingerprints."""
         return self._mac("code", code.reveal())
 
     def content(self, *parts: object) -> str:
-        """Return a digest of what a call asks for, to tell two calls of one reference apart. It may be masked."""
+        """Return a digest of the content of a call, to compare two calls with one reference. Parts may be masked."""
         return self._mac("content", *parts)
 
     def seal(self, id: str, code: Code, pin: Pin | None) -> str:
-        """Return code and PIN of the voucher with this id, sealed; it opens for no other voucher."""
+        """Return code and PIN of the voucher with this id, encrypted. The text does not open for another voucher."""
         plain = json.dumps([code.reveal(), None if pin is None else pin.reveal()]).encode()
         padded = plain.ljust(-(-len(plain) // _SEALED_STEP) * _SEALED_STEP)
         return _seal(self._sealing, padded, id.encode())
 
     def open(self, id: str, sealed: str) -> tuple[Code, Pin | None]:
-        """Return what was sealed for the voucher with this id.
+        """Return the code and PIN that were sealed for the voucher with this id.
 
         Raises:
-            ConfigurationError: if it does not open: the row was tampered with, or comes from another database.
+            ConfigurationError: if it does not open: the row was changed, or is from another database.
         """
         opened = _unseal(self._sealing, sealed, id.encode())
         if opened is None:
-            raise ConfigurationError("a voucher's code does not open: its row was changed, or is of another database")
+            raise ConfigurationError("a voucher's code does not open: its row was changed, or is from another database")
         code, pin = json.loads(opened)
         return Code(code), None if pin is None else Pin(pin)
 
     def _mac(self, *parts: object) -> str:
-        # BLAKE2b with a key is a MAC by itself (RFC 7693), at a quarter of the time of HMAC with SHA-256.
+        # Keyed BLAKE2b is a MAC (RFC 7693), four times as fast as HMAC with SHA-256.
         plain = [part.reveal() if isinstance(part, Masked) else str(part) for part in parts]
         text = "\0".join([f"{len(part)}:{part}" for part in plain])
         keyed = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._finding, digest_size=_MAC_BYTES)
@@ -98,7 +98,7 @@ def _wrap(material: bytes, key: Secret) -> str:
 
 
 def _wrapping(key: Secret) -> AESGCM:
-    """Return the cipher of a configured key. It is taken to be random: a password would be too weak to be one."""
+    """Return the cipher of a configured key. The key must be random: a password would be too weak."""
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -128,7 +128,7 @@ def _unseal(cipher: AESGCM, sealed: str, about: bytes) -> bytes | None:
 
 
 def same_pin(kept: Pin, given: Pin) -> bool:
-    """Whether two PINs are the same, in a time that tells nothing of where they differ."""
+    """Return whether two PINs are equal, in a time that does not depend on where they differ."""
     return hmac.compare_digest(_digest(kept), _digest(given))
 
 
@@ -137,10 +137,10 @@ def _digest(pin: Pin) -> bytes:
 
 
 def require_cryptography() -> None:
-    """Make sure that the library for it is installed.
+    """Check that the library for encryption is installed.
 
     Raises:
         ConfigurationError: if it is not.
     """
     if importlib.util.find_spec("cryptography") is None:
-        raise ConfigurationError("vouchers of one's own need: pip install 'voucher-gateway[local]'")
+        raise ConfigurationError("the provider local needs: pip install 'voucher-gateway[local]'")

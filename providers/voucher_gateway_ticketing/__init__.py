@@ -1,6 +1,6 @@
 """The ticketing vendor (vivenu) for voucher-gateway: the provider ``ticketing``, and its simulator beside it.
 
-The names here are loaded when they are first used: whoever wants the simulator alone imports no adapter with it.
+The names are loaded at their first use, so that an import of the simulator does not import the adapter.
 """
 
 from voucher_gateway.lazy import attach_stub

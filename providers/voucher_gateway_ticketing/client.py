@@ -1,6 +1,6 @@
 """The reading calls of one account, and the look-up of the seller that its key belongs to.
 
-Vouchers have no currency of their own: their seller has one for all of them.
+A voucher has no currency: its seller has one for all vouchers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class SellerLookup:
-    """The seller whose key an account has. The vendor is asked once for all threads, and not before it is needed."""
+    """The seller that the key of an account belongs to. The vendor is asked once for all threads, when it is needed."""
 
     def __init__(self, http: HttpClient) -> None:
         self._http = http
@@ -41,14 +41,14 @@ class SellerLookup:
         fork_safety.register(self)
 
     def renew_after_fork(self) -> None:
-        """Make a new lock: one that a thread of the parent held would stay locked."""
+        """Make a new lock: a thread of the parent may have held the old one."""
         self._lock = threading.RLock()
 
     def id(self) -> str:
         """Return the seller's id.
 
         Raises:
-            ConfigurationError: if the key belongs to no seller.
+            ConfigurationError: if the key does not belong to a seller.
         """
         return self._once("id", self._ask_id)
 
@@ -56,35 +56,35 @@ class SellerLookup:
         """Return the ISO 4217 code of the seller's currency."""
         return self._once("currency", self._ask_currency)
 
-    def _once(self, what: str, ask: Callable[[], str]) -> str:
-        if what not in self._answers:
+    def _once(self, name: str, ask: Callable[[], str]) -> str:
+        if name not in self._answers:
             fork_safety.renew_if_forked()
             lock = self._lock
             if not lock.acquire(timeout=self._http.settings.total_timeout_s):
-                raise ProviderUnavailable("the vendor did not say within the time allowed whose key this is")
+                raise ProviderUnavailable("the vendor did not tell in time which seller the key belongs to")
             try:
-                if what not in self._answers:
-                    self._answers[what] = ask()
+                if name not in self._answers:
+                    self._answers[name] = ask()
             finally:
                 lock.release()
-        return self._answers[what]
+        return self._answers[name]
 
     def _ask_id(self) -> str:
         key = self._http.read(Request(method="GET", path=Path.of("/api/keys/info")), wire.read_key)
         if not key.seller_id:
             raise ConfigurationError(
-                "the vendor names no seller for this key: vouchers need the key of a seller, not of an organisation"
+                "the vendor names no seller for this key: use the key of a seller, not of an organisation"
             )
         return key.seller_id
 
     def _ask_currency(self) -> str:
-        # A public call, so the key is not sent.
+        # The call is public, so the key is not sent.
         request = Request(method="GET", path=Path.of("/api/sellers/info/{id}", id=self.id()), anonymous=True)
         return self._http.read(request, wire.read_seller).currency
 
 
-class Reads(ApiCalls):
-    """The reading calls of one account. `operation` is what an error names."""
+class TicketingReads(ApiCalls):
+    """The reading calls of one account. Errors name `operation`."""
 
     def __init__(self, account: str, settings: TicketingSettings, http: HttpClient) -> None:
         super().__init__(account, http)
@@ -92,18 +92,18 @@ class Reads(ApiCalls):
         self._seller = SellerLookup(http)
 
     def currency(self, operation: str) -> str:
-        """Return the currency of all vouchers: the config's, or else the seller's."""
+        """Return the currency of all vouchers: that of the settings, or else the seller's."""
         if self._settings.currency:
             return self._settings.currency
         with self.error_context(operation):
             return self._seller.currency()
 
     def seller_currency(self) -> str:
-        """Return the seller's currency, whatever the config says."""
+        """Return the seller's currency, whatever the settings say."""
         with self.error_context("seller_currency"):
             return self._seller.currency()
 
-    def get(self, operation: str, id: str) -> wire.Shown:
+    def get(self, operation: str, id: str) -> wire.VoucherEntry:
         """Return the voucher with this id."""
         request = Request(method="GET", path=Path.of("/api/vouchers/{id}", id=id))
         with self.voucher_not_found_on_404():
@@ -111,37 +111,36 @@ class Reads(ApiCalls):
         return mapping.with_id(voucher, id), raw
 
     def list_slice(self, operation: str, first: int, size: int, params: list[Param]) -> wire.TicketingPage:
-        """Return so many vouchers of the list.
+        """Return a slice of the list.
 
-        It takes several requests if the vendor gives fewer at a time than were asked for: its pages name 1000 and 100
-        as the most, and an answer does not say how many it allows.
+        It takes several requests if the vendor returns fewer vouchers than requested: its pages name 1000 and 100 as
+        the maximum, and a reply does not tell the limit.
         """
-        whole = wire.TicketingPage(docs=[], raw=[], total=0)
+        slice_ = wire.TicketingPage(docs=[], raw=[], total=0)
         while True:
-            had = len(whole.docs)
-            query = [("top", str(size - had)), ("skip", str(first + had)), *params]
+            count = len(slice_.docs)
+            query = [("top", str(size - count)), ("skip", str(first + count)), *params]
             request = Request(method="GET", path=Path.of("/api/vouchers"), query=query, returns_page=True)
             page = self.send_read(operation, request, wire.read_vouchers)
-            whole.docs += page.docs
-            whole.raw += page.raw
-            whole.total = page.total
-            due = min(size, page.total - first)
-            if not page.docs or len(whole.docs) >= due:
-                return whole
+            slice_.docs += page.docs
+            slice_.raw += page.raw
+            slice_.total = page.total
+            if not page.docs or len(slice_.docs) >= min(size, page.total - first):
+                return slice_
 
-    def with_code(self, operation: str, code: Code) -> list[wire.Shown]:
-        """Return all vouchers with exactly this code. How the vendor's filter compares is not documented."""
+    def with_code(self, operation: str, code: Code) -> list[wire.VoucherEntry]:
+        """Return all vouchers with exactly this code. It is not documented how the vendor's filter compares codes."""
         size = self._settings.page_size
 
-        def fetch(index: int) -> Page[wire.Shown]:
+        def fetch(index: int) -> Page[wire.VoucherEntry]:
             page = self.list_slice(operation, index * size, size, [("code", code)])
-            return Page(items=page.shown, total=page.total, size=size)
+            return Page(items=page.entries, total=page.total, size=size)
 
-        with Listing(fetch, key=lambda shown: shown[0].identity, workers=1) as listed:
-            return [(entry, raw) for entry, raw in listed if entry.code == code]
+        with Listing(fetch, key=_identity, workers=1) as listing:
+            return [(voucher, raw) for voucher, raw in listing if voucher.code == code]
 
-    def require_one(self, operation: str, vouchers: list[wire.Shown]) -> wire.Shown:
-        """Return the one voucher that was found.
+    def require_one(self, operation: str, vouchers: list[wire.VoucherEntry]) -> wire.VoucherEntry:
+        """Return the only voucher of a result.
 
         Raises:
             VoucherNotFound: if there is none.
@@ -154,10 +153,10 @@ class Reads(ApiCalls):
         return vouchers[0]
 
     def with_id(self, operation: str, voucher: wire.TicketingVoucher) -> wire.TicketingVoucher:
-        """Return the voucher with its id, looked up by its code if the vendor did not send it along.
+        """Return the voucher with its id. If the vendor did not send it, it is looked up by the code.
 
         Raises:
-            MalformedResponse: if the look-up does not show it, either.
+            MalformedResponse: if the look-up does not show it.
         """
         if voucher.own_id:
             return voucher
@@ -171,9 +170,14 @@ class Reads(ApiCalls):
             code = wire.TicketingCode()
         if code.type == "coupon" or code.voucher is None or code.voucher.code != voucher.code:
             raise MalformedResponse(
-                "the vendor shows the voucher without an id, and its look-up of codes shows none, either",
+                "the vendor shows the voucher without an id, and its look-up by code shows none",
                 problems=("_id: is missing",),
                 account=self._account,
                 operation=operation,
             )
         return mapping.with_id(voucher, code.voucher.id)
+
+
+def _identity(entry: wire.VoucherEntry) -> str:
+    voucher, _ = entry
+    return voucher.identity

@@ -1,4 +1,4 @@
-"""The filters of the ticketing vendor's voucher list (seed): two, and no order."""
+"""The two filters of the ticketing vendor's voucher list (seed). The list has no order to choose."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from voucher_gateway.provider_api import Code, InvalidRequest, Masked, Unsupport
 Param = tuple[str, str | Masked]
 
 COMMON_FILTERS: Final = frozenset({"code"})
-"""The fields of `VoucherQuery` that the vendor can filter by. How it compares codes is not documented, so what is not
-the very code is left out here."""
+"""The fields of `VoucherQuery` that the vendor can filter by. It is not documented how it compares codes, so vouchers
+with another code are removed here."""
 
 NATIVE_FILTERS: Final = frozenset({"code", "transactionId"})
-"""The filters by the vendor's own names, compared its own way. The transactionId is that of the voucher's origin."""
+"""The filters by the vendor's names. The vendor alone compares them. transactionId is that of the voucher's origin."""
 
 
 def filters(query: VoucherQuery) -> list[Param]:
     """Return the query's filters as the vendor writes them.
 
     Raises:
-        UnsupportedOperation: naming every common filter that the vendor lacks, or the order.
-        InvalidRequest: for a native filter that it lacks, that is empty, or that is given twice.
+        UnsupportedOperation: if the vendor lacks a common filter, or the query chooses an order.
+        InvalidRequest: if the vendor lacks a native filter, or one is empty or given twice.
     """
-    lacking = sorted(query.common().keys() - COMMON_FILTERS)
-    if lacking:
-        raise UnsupportedOperation(f"vivenu cannot filter by {', '.join(lacking)}", operation="vouchers")
+    unsupported = sorted(query.common().keys() - COMMON_FILTERS)
+    if unsupported:
+        raise UnsupportedOperation(f"vivenu cannot filter by {', '.join(unsupported)}", operation="vouchers")
     if query.newest_first is not None:
-        raise UnsupportedOperation("vivenu cannot list in an order that is asked for", operation="vouchers")
+        raise UnsupportedOperation("vivenu cannot list in a chosen order", operation="vouchers")
     params: dict[str, str | Masked] = {}
     if query.code is not None:
         params["code"] = validate_code(query.code)
@@ -38,7 +38,9 @@ def filters(query: VoucherQuery) -> list[Param]:
                 f"vivenu has no filter {name!r:.40}; it has {known}", field=f"native.{name}", rule=known
             )
         if not isinstance(text, str) or not text:
-            raise InvalidRequest(f"filter {name} must be text, not empty", field=f"native.{name}", rule="not empty")
+            raise InvalidRequest(
+                f"filter {name} must be a string that is not empty", field=f"native.{name}", rule="not empty"
+            )
         if name in params:
             raise InvalidRequest(f"filter {name} is given twice", field=f"native.{name}", rule="once")
         params[name] = Code(text) if name == "code" else text
@@ -46,7 +48,7 @@ def filters(query: VoucherQuery) -> list[Param]:
 
 
 def validate_code(code: str | Code) -> Code:
-    """Return the code if it can be looked for. An empty one could stand for no filter at all."""
+    """Return the code, if it is not empty. The vendor could ignore an empty filter and list everything."""
     code = Code.of(code)
     if not code.reveal():
         raise InvalidRequest("code must not be empty", field="code", rule="not empty")

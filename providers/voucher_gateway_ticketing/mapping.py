@@ -24,11 +24,11 @@ from voucher_gateway_ticketing.request_bodies import expiry
 from voucher_gateway_ticketing.wire import AMOUNT, TicketingHistory, TicketingVoucher
 
 LINKS: Final = ("seller_id", "transaction_id", "product_id", "refund_id", "customer_id")
-"""The names of a voucher's links: the vendor's, in our way of writing. They say where it came from (seed)."""
+"""The names of a voucher's links: the vendor's, in snake case. They tell where the voucher came from (seed)."""
 
 
 def voucher(account: str, currency: str, voucher: TicketingVoucher, raw: RawObject) -> Voucher:
-    """Return the domain's voucher, in the currency of its seller. `identified` makes sure of its id."""
+    """Return the voucher as a domain object, in the currency of its seller. The voucher must have an id."""
     assert voucher.own_id is not None
     return Voucher(
         account=account,
@@ -51,15 +51,15 @@ def amount(currency: str, voucher: TicketingVoucher) -> Money:
 
 
 def with_id(voucher: TicketingVoucher, id: str) -> TicketingVoucher:
-    """Return the wire object with the id of the request, if it shows no id itself."""
+    """Return the voucher with the id of the request, if the reply has no id."""
     return voucher if voucher.own_id else attrs.evolve(voucher, id=id)
 
 
 def same_voucher(voucher: TicketingVoucher, id: str) -> TicketingVoucher:
-    """Return the wire object with the id of the voucher that was changed.
+    """Return the voucher of a reply with the id of the request.
 
     Raises:
-        IntegrityMismatch: if it shows another.
+        IntegrityMismatch: if the reply has another id.
     """
     if voucher.own_id not in (None, id):
         raise IntegrityMismatch("the reply is about another voucher")
@@ -67,50 +67,50 @@ def same_voucher(voucher: TicketingVoucher, id: str) -> TicketingVoucher:
 
 
 def check_issued(new: NewVoucher, code: Code, voucher: TicketingVoucher) -> None:
-    """Make sure that the voucher that was created is the one that was asked for.
+    """Check that the voucher that was created is the requested one.
 
     Raises:
-        IntegrityMismatch: naming what is different.
+        IntegrityMismatch: if something differs.
     """
     if voucher.code != code:
         raise IntegrityMismatch("the reply has another code than the request")
-    _check_amount_of(voucher, new.initial)
+    _check_amount(voucher, new.initial)
     if new.valid_until is not None:
-        _check_expiry_of(voucher, expiry(new.valid_until))
+        _check_expiry(voucher, expiry(new.valid_until))
 
 
 def check_overwritten(money: Money, until: str | None, voucher: TicketingVoucher) -> None:
-    """Make sure that a voucher has the value and the expiry that were written.
+    """Check that a voucher has the value and the expiry that were written.
 
     Raises:
-        IntegrityMismatch: naming what is different.
+        IntegrityMismatch: if something differs.
     """
-    _check_amount_of(voucher, money)
-    _check_expiry_of(voucher, until)
+    _check_amount(voucher, money)
+    _check_expiry(voucher, until)
 
 
 def check_same_reading(currency: str, single: TicketingVoucher, listed: TicketingVoucher) -> None:
-    """Make sure that two independent readings of a voucher agree, before anything is written on their word.
+    """Check that two independent readings of a voucher agree, before a value is written that is based on them.
 
     Raises:
-        MalformedResponse: naming what is different.
+        MalformedResponse: if something differs.
     """
     problems = []
     if amount(currency, single) != amount(currency, listed):
-        problems.append("amount: the voucher by its id and the list show different ones")
+        problems.append("amount: the voucher by its id and the list have different ones")
     if single.valid_until != listed.valid_until:
-        problems.append("validUntil: the voucher by its id and the list show different ones")
+        problems.append("validUntil: the voucher by its id and the list have different ones")
     if problems:
-        raise MalformedResponse("two readings of the voucher disagree", problems=tuple(problems))
+        raise MalformedResponse("two readings of the voucher differ", problems=tuple(problems))
 
 
-def _check_amount_of(voucher: TicketingVoucher, money: Money) -> None:
-    shown_amount = amount(money.currency, voucher)
-    if shown_amount != money:
-        raise IntegrityMismatch(f"the reply has {shown_amount} instead of {money}")
+def _check_amount(voucher: TicketingVoucher, money: Money) -> None:
+    reply_amount = amount(money.currency, voucher)
+    if reply_amount != money:
+        raise IntegrityMismatch(f"the reply has {reply_amount} instead of {money}")
 
 
-def _check_expiry_of(voucher: TicketingVoucher, until: str | None) -> None:
+def _check_expiry(voucher: TicketingVoucher, until: str | None) -> None:
     if expiry(voucher.valid_until) != until:
         raise IntegrityMismatch("the reply has another expiry than the request")
 
@@ -118,8 +118,8 @@ def _check_expiry_of(voucher: TicketingVoucher, until: str | None) -> None:
 def history(account: str, currency: str, id: str, history: TicketingHistory) -> History:
     """Return a voucher's transactions as its history, oldest first.
 
-    They are redemptions, whatever their sign, which is not documented. If there are both signs, one of them gives back
-    what the other took; it is not known which, so the kind is unknown then.
+    They are redemptions. Their sign is not documented. If there are positive and negative ones, it is not known which
+    of them give value back, so the kind of all is unknown.
     """
     signs = {entry.amount > 0 for entry in history.entries if entry.amount}
     kind = MovementKind.UNKNOWN if len(signs) > 1 else MovementKind.REDEMPTION
@@ -149,13 +149,13 @@ def _movement(
 
 
 def value_reading(currency: str, voucher: TicketingVoucher, raw: RawObject) -> ValueReading:
-    """Return the value of a voucher as it stands in the list; its expiry is kept in the vendor's own digits.
+    """Return the value of a voucher as the list shows it. The expiry is kept as the vendor wrote it.
 
     Raises:
-        MalformedResponse: if it does not say what is left.
+        MalformedResponse: if the balance is missing.
     """
     if voucher.balance is None:
-        raise MalformedResponse("the vendor did not say what is left on the voucher", problems=("balance: is missing",))
+        raise MalformedResponse("the vendor did not send the balance of the voucher", problems=("balance: is missing",))
     assert voucher.own_id is not None
     return ValueReading(
         voucher_id=voucher.own_id,

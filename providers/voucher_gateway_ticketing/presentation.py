@@ -1,6 +1,6 @@
-"""The public view of a voucher (seed: `GET /api/vouchers/{id}/{code}/info`), and what it says in the domain's words.
+"""The public view of a voucher (seed: `GET /api/vouchers/{id}/{code}/info`), and its mapping to a `Presentation`.
 
-Nothing of it is documented as always there but the voucher.
+Only the voucher in it is documented as required.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from voucher_gateway.provider_api import (
 from voucher_gateway_ticketing import mapping
 from voucher_gateway_ticketing.wire import CONVERTER, TicketingVoucher, read_object
 
-_LONGEST_RATE: Final = 12
-"""In digits before and after the point: a rate is a percentage, and a number of a million digits is none."""
+_MAX_RATE_DIGITS: Final = 12
+"""The maximum of digits before and after the point. A number of a million digits is not a percentage."""
 
 
 @attrs.define(kw_only=True)
 class TicketingDisplay:
-    """What is to stand on a printed voucher."""
+    """The texts and the image of a printed voucher."""
 
     disclaimer: str | None = None
     pdf_image: str | None = None
@@ -67,14 +67,14 @@ class TicketingFooterColumn:
 
 @attrs.define(kw_only=True)
 class TicketingInvoice:
-    """How an invoice looks."""
+    """The layout of an invoice."""
 
     footer_columns: list[TicketingFooterColumn] | None = None
 
 
 @attrs.define(kw_only=True)
 class TicketingDocument:
-    """How the seller's printed pages look."""
+    """The layout of the seller's printed pages."""
 
     image: str | None = None
     invoice: TicketingInvoice | None = None
@@ -82,7 +82,7 @@ class TicketingDocument:
 
 @attrs.define(kw_only=True)
 class TicketingInfoSeller:
-    """The seller inside of the public view."""
+    """The seller in the public view."""
 
     name: str | None = None
     city: str | None = None
@@ -118,10 +118,10 @@ def read_info(reply: Response) -> tuple[TicketingInfo, RawObject]:
 
 
 def check_info(info: TicketingInfo, id: str, code: Code) -> None:
-    """Make sure that it is the view of the voucher with this id and code.
+    """Check that it is the view of the voucher with this id and code.
 
     Raises:
-        IntegrityMismatch: if it is another's.
+        IntegrityMismatch: if it is that of another voucher.
     """
     info.voucher = mapping.same_voucher(info.voucher, id)
     if info.voucher.code != code:
@@ -129,13 +129,13 @@ def check_info(info: TicketingInfo, id: str, code: Code) -> None:
 
 
 def presentation(account: str, currency: str, info: TicketingInfo, raw: RawObject) -> Presentation:
-    """Return the public view in the domain's words. `check_info` makes sure of the voucher before.
+    """Return the public view as a domain object. Call `check_info` before.
 
     Args:
         account: the account's name.
-        currency: of the voucher.
+        currency: the currency of the voucher.
         info: the public view.
-        raw: the same as the vendor sent it.
+        raw: the view as the vendor sent it.
     """
     display = info.display_settings or TicketingDisplay()
     seller = info.seller or TicketingInfoSeller()
@@ -152,7 +152,7 @@ def presentation(account: str, currency: str, info: TicketingInfo, raw: RawObjec
             city=seller.city,
             location=seller.location_name,
             tax_number=seller.tax_no,
-            tax_rate=None if seller.tax_rate is None else _rate(seller.tax_rate),
+            tax_rate=None if seller.tax_rate is None else _rate_text(seller.tax_rate),
             currency=seller.currency,
             image=seller.image,
         ),
@@ -162,9 +162,9 @@ def presentation(account: str, currency: str, info: TicketingInfo, raw: RawObjec
     )
 
 
-def _rate(rate: Decimal) -> str:
+def _rate_text(rate: Decimal) -> str:
     exponent = rate.as_tuple().exponent
-    if not isinstance(exponent, int) or max(abs(exponent), abs(rate.adjusted())) > _LONGEST_RATE:
+    if not isinstance(exponent, int) or max(abs(exponent), abs(rate.adjusted())) > _MAX_RATE_DIGITS:
         raise MalformedResponse("the tax rate is not a percentage", problems=("seller.taxRate: expected a percentage",))
     text = f"{rate:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,13 +1,14 @@
-"""The ticketing adapter: voucher calls of vivenu, mapped to the one interface.
+"""The ticketing provider: the operations of voucher-gateway as calls of vivenu.
 
-Vouchers are made, changed and looked at here, and spent in the vendor's own ticket checkouts. Nothing here repeats a
-changing call: the vendor has no idempotency keys. The path of a call may hold a code; messages show its template.
+The API creates, changes and shows vouchers. They are spent in the vendor's ticket checkouts. No changing call is
+repeated, because the vendor has no idempotency keys. The path of a call may hold a code, so messages show its template.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 from voucher_gateway.provider_api import (
@@ -46,8 +47,8 @@ from voucher_gateway.provider_api import (
 )
 from voucher_gateway_ticketing import mapping, request_bodies, resolution, wire
 from voucher_gateway_ticketing.capabilities import DECLARED
-from voucher_gateway_ticketing.client import Reads
-from voucher_gateway_ticketing.errors import explain
+from voucher_gateway_ticketing.client import TicketingReads
+from voucher_gateway_ticketing.errors import parse_refusal
 from voucher_gateway_ticketing.filters import filters, validate_code
 from voucher_gateway_ticketing.presentation import check_info, presentation, read_info
 from voucher_gateway_ticketing.settings import TicketingSettings
@@ -55,13 +56,13 @@ from voucher_gateway_ticketing.settings import TicketingSettings
 T = TypeVar("T")
 
 OVERLAP: Final = 2
-"""So many entries of a page are read again with the next: the vendor pages by offset, in an order that it does not
-document, so that nothing else tells when entries move from one page to another."""
-_OVERLAPS_FROM: Final = 20
+"""The entries of a page that are read again with the next one. The vendor pages by offset, in an order that it does not
+document. Only the overlap shows when entries move from one page to another."""
+_MIN_OVERLAP_PAGE: Final = 20
 
 
 class TicketingProvider(HttpProvider):
-    """vivenu: amounts as JSON numbers in the seller's currency, absolute expiries, no spending but in a checkout."""
+    """vivenu: amounts as JSON numbers in the seller's currency, absolute expiries, spending in checkouts only."""
 
     name = "ticketing"
     title = "vivenu"
@@ -72,26 +73,26 @@ class TicketingProvider(HttpProvider):
 
     def __init__(self, account: str, settings: TicketingSettings) -> None:
         """Make the provider; nothing is sent yet."""
-        super().__init__(account, settings, HttpClient(account, settings, explain=explain))
+        super().__init__(account, settings, HttpClient(account, settings, explain=parse_refusal))
         self.http.auth = BearerKey(settings.api_key)
-        self._reads = Reads(account, settings, self.http)
+        self._reads = TicketingReads(account, settings, self.http)
 
     def check(self) -> AccountCheck:
         """Read the seller and the list of vouchers, and return the currency and the clock skew.
 
         Raises:
-            ConfigurationError: if the seller has another currency than the config says, or the key has no seller.
+            ConfigurationError: if the settings have another currency than the seller, or the key has no seller.
         """
         currency, configured = self.seller_currency(), self.settings.currency
         if configured not in (None, currency):
             raise ConfigurationError(
-                f"the seller's currency is {currency}, and the account's is set to {configured}", account=self.account
+                f"the seller's currency is {currency}, but currency is set to {configured}", account=self.account
             )
         super().check()
         return AccountCheck(currency=currency, clock_skew=self.http.clock_skew)
 
     def seller_currency(self) -> str:
-        """Return the currency that the vendor says the seller has, whatever the config says. It is asked for once."""
+        """Return the seller's currency, whatever the settings say. The vendor is asked once."""
         return self._reads.seller_currency()
 
     # --- reading ---
@@ -104,7 +105,7 @@ class TicketingProvider(HttpProvider):
     ) -> Voucher:
         """Return the voucher with exactly this code, by the list's code filter.
 
-        The vendor's vouchers have no PIN, so one that is given is not looked at.
+        The vendor's vouchers have no PIN, so `pin` is ignored.
         """
         vouchers = self._reads.with_code(Operation.FIND, validate_code(code))
         voucher, raw = self._reads.require_one(Operation.FIND, vouchers)
@@ -117,7 +118,7 @@ class TicketingProvider(HttpProvider):
         *,
         secrets: bool = False,  # noqa: ARG002 - the vendor shows the code in any case
     ) -> Voucher:
-        """Return one voucher, with its code. The vendor does not say here what is left of it; `balance` does."""
+        """Return one voucher, with its code. The reply does not show what is left; `balance` does."""
         voucher, raw = self._reads.get(Operation.GET, id)
         return self._voucher_of(Operation.GET, voucher, raw)
 
@@ -125,7 +126,7 @@ class TicketingProvider(HttpProvider):
     def presentation(self, code: str | Code, *, id: str | None = None) -> Presentation:
         """Return the public view of a voucher (vivenu: info). The key is not sent with it.
 
-        Without the id, the voucher is looked for in the list first, with the key.
+        Without the id, the voucher is first looked up in the list, with the key.
         """
         code = validate_code(code)
         if id is None:
@@ -140,41 +141,41 @@ class TicketingProvider(HttpProvider):
             info, raw = self._reads.send_read(Operation.PRESENTATION, request, read_info)
         with self._reads.error_context(Operation.PRESENTATION):
             check_info(info, id, code)
-            shown_currency = None if info.seller is None else info.seller.currency
-            currency = shown_currency or self._reads.currency(Operation.PRESENTATION)
+            seller_currency = None if info.seller is None else info.seller.currency
+            currency = seller_currency or self._reads.currency(Operation.PRESENTATION)
             return presentation(self.account, currency, info, raw)
 
     def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
         """List vouchers, in an order that the vendor does not document.
 
-        `VoucherQuery.code` gives the vouchers with exactly this code, a native ``code`` whatever the vendor's own
-        filter lets through. Should the vendor leave ids out, each voucher takes another request.
+        `VoucherQuery.code` lists the vouchers with exactly this code, a native ``code`` those that pass the vendor's
+        filter. If the vendor leaves ids out, each voucher takes another request.
         """
         query = query or VoucherQuery()
         params = filters(query)
         size = self.settings.page_size
         if query.limit is not None and query.code is None:
             size = min(size, query.limit)
-        # What a code's own list holds is thinned out here, so that its pages have no common entries to compare.
-        overlap = 0 if query.code is not None else min(OVERLAP, size // _OVERLAPS_FROM)
+        # The list of a code is filtered here, so that its pages have no common entries to compare.
+        overlap = 0 if query.code is not None else min(OVERLAP, size // _MIN_OVERLAP_PAGE)
         step = size - overlap
 
         def fetch(index: int) -> Page[Voucher]:
             currency = self._reads.currency(Operation.VOUCHERS)
             page = self._reads.list_slice(Operation.VOUCHERS, index * step, size, params)
-            entries = [(entry, raw) for entry, raw in page.shown if query.code in (None, entry.code)]
+            entries = [(entry, raw) for entry, raw in page.entries if query.code in (None, entry.code)]
             vouchers = [self._reads.with_id(Operation.VOUCHERS, entry) for entry, _ in entries]
             make = partial(mapping.voucher, self.account, currency)
             with self._reads.error_context(Operation.VOUCHERS):
                 items = map_page(make, vouchers, [raw for _, raw in entries], what="voucher list", at="docs")
-            # With a code, the vendor may count other codes too, and the count proves nothing.
+            # With a code, the vendor may count other codes as well, so its total proves nothing.
             total = page.total if query.code is None else None
             pages = None if query.code is None else -(-page.total // size)
             return Page(items=items, total=total, pages=pages, size=step, overlap=overlap)
 
         return Listing(
             fetch,
-            key=lambda voucher: voucher.id,
+            key=attrgetter("id"),
             workers=self.settings.workers,
             limit=query.limit,
             resume=query.resume,
@@ -183,7 +184,7 @@ class TicketingProvider(HttpProvider):
         )
 
     def history(self, id: str) -> History:
-        """Return the ticket checkouts that took value off a voucher (vivenu: transactions); it comes in one reply."""
+        """Return the ticket checkouts that took value from a voucher (vivenu: transactions), in one reply."""
         request = Request(method="GET", path=Path.of("/api/vouchers/{id}/transactions", id=id), returns_page=True)
         with self._reads.voucher_not_found_on_404():
             history = self._reads.send_read(Operation.HISTORY, request, wire.read_transactions)
@@ -197,17 +198,17 @@ class TicketingProvider(HttpProvider):
     def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
         """Create a voucher, which can be spent at once.
 
-        Without a code in `new`, one of 16 characters is made here. It is nowhere but in the request and the result,
-        so if the outcome is unknown it is lost: choose the code, keep it before the call, and `find` tells.
+        Without a code in `new`, one of 16 characters is made here. If the outcome is unknown, it is lost: only the
+        request and the result have it. To be safe, choose the code and store it before the call; then `find` shows it.
         """
         request_bodies.check_new(new)
-        code = request_bodies.make_code() if new.code is None else request_bodies.check_new_code(new.code)
+        code = request_bodies.make_code() if new.code is None else request_bodies.validate_new_code(new.code)
         currency = self._reads.currency(Operation.ISSUE)
         request_bodies.check_currency(new.initial, currency)
         intent = self.intent(Operation.ISSUE, reference=reference, order=order, money=new.initial)
-        request = Request(method="POST", path=Path.of("/api/vouchers"), json=request_bodies.creation(new, code))
+        request = Request(method="POST", path=Path.of("/api/vouchers"), json=request_bodies.create_body(new, code))
 
-        def read(reply: Response) -> wire.Shown:
+        def read(reply: Response) -> wire.VoucherEntry:
             voucher, raw = wire.read_voucher(reply)
             mapping.check_issued(new, code, voucher)
             return voucher, raw
@@ -218,23 +219,23 @@ class TicketingProvider(HttpProvider):
             refused = error
         else:
             return self._check_issued(currency, voucher, raw, intent)
-        raise self._precise(refused, code)
+        raise self._explain_refusal(refused, code)
 
     @hide_arguments
     def update(self, id: str, changes: VoucherChanges, *, reference: str, order: str | None = None) -> Voucher:
         """Change the expiry. The vendor overwrites amount and expiry together, so the amount is read and sent back.
 
-        It is read twice, by id and from the list, and read again afterwards. If another program changes the amount
-        in between, this call undoes that change.
+        It is read twice, by id and from the list, and once more afterwards. If another program changes the amount in
+        between, this call undoes that change.
 
         Raises:
-            MalformedResponse: if the two readings disagree; nothing was sent.
+            MalformedResponse: if the two readings differ; nothing was sent.
             OutcomeUnknown: if the voucher cannot be read back as it was written.
         """
         until = request_bodies.expiry(request_bodies.new_expiry(changes))
         currency = self._reads.currency(Operation.UPDATE)
         before, _, _ = self._read_twice(Operation.UPDATE, id)
-        # An amount that could not be read back afterwards is found out now, before anything is changed.
+        # Check before the change that the amount can be read back afterwards.
         with self._reads.error_context(Operation.UPDATE):
             value = mapping.amount(currency, before)
         id = before.own_id or id
@@ -244,11 +245,11 @@ class TicketingProvider(HttpProvider):
             order=order,
             voucher_id=id,
             subject=id,
-            valid_until=resolution.note(until),
-            valid_until_before=resolution.note(request_bodies.expiry(before.valid_until)),
+            valid_until=resolution.expiry_note(until),
+            valid_until_before=resolution.expiry_note(request_bodies.expiry(before.valid_until)),
             amount_written=str(value),
         )
-        # In the vendor's own digits, such as 29.999999999999996, so that the amount does not change.
+        # The vendor's own digits, such as 29.999999999999996, so that the amount does not change.
         body = {"amount": before.amount, "validUntil": until}
 
         def make(voucher: wire.TicketingVoucher, raw: RawObject) -> Voucher:
@@ -263,12 +264,12 @@ class TicketingProvider(HttpProvider):
 
     @hide_arguments
     def read_value(self, code: str | Code | None = None, *, id: str | None = None) -> ValueReading:
-        """Return amount and balance of one voucher, as the list shows both at one moment.
+        """Return amount and balance of one voucher, as the list shows both at one time.
 
-        By id it is read twice, by id and from the list, as it may be overwritten afterwards.
+        With an id it is read twice, by id and from the list, because it may be overwritten afterwards.
 
         Raises:
-            MalformedResponse: if the two readings disagree.
+            MalformedResponse: if the two readings differ.
         """
         if code is not None and id is None:
             voucher, raw = self._reads.require_one(
@@ -277,15 +278,17 @@ class TicketingProvider(HttpProvider):
         elif code is None and id is not None:
             _, voucher, raw = self._read_twice("read_value", id)
         else:
-            raise InvalidRequest("either the code or the id is needed", field="code", rule="either a code or an id")
+            raise InvalidRequest(
+                "read_value needs either the code or the id", field="code", rule="either a code or an id"
+            )
         voucher, currency = self._reads.with_id("read_value", voucher), self._reads.currency("read_value")
         with self._reads.error_context("read_value"):
             return mapping.value_reading(currency, voucher, raw)
 
     def write_value(self, before: ValueReading, value: Money, *, intent: Intent) -> None:
-        """Overwrite the amount; the expiry goes back as it was read.
+        """Overwrite the amount. The expiry is sent back as it was read.
 
-        That the vendor moves the balance along with the amount is taken to be so, and not documented.
+        We assume that the vendor changes the balance with the amount; that is not documented.
         """
         request_bodies.check_range(value)
         body = {"amount": wire.AMOUNT.write(value), "validUntil": before.passthrough}
@@ -296,10 +299,10 @@ class TicketingProvider(HttpProvider):
 
         self._put(before.voucher_id, body, intent, check)
 
-    # --- in doubt ---
+    # --- unknown outcomes ---
 
     def resolve(self, intent: Intent, code: Code | None = None) -> Outcome:
-        """Read what a call created or wrote; the rules are in `voucher_gateway_ticketing.resolution`."""
+        """Return the outcome of a call, found by reads only; see `voucher_gateway_ticketing.resolution`."""
         return resolution.resolve(self, intent, code)
 
     # --- parts of several calls ---
@@ -310,15 +313,15 @@ class TicketingProvider(HttpProvider):
             return mapping.voucher(self.account, currency, voucher, raw)
 
     def _read_twice(self, operation: str, id: str) -> tuple[wire.TicketingVoucher, wire.TicketingVoucher, RawObject]:
-        """Return the voucher with this id as it is shown by id, and as the list shows it, with its balance.
+        """Return the voucher with this id as the call by id shows it, and as the list shows it, with its balance.
 
         Raises:
-            MalformedResponse: if the two disagree.
+            MalformedResponse: if the two differ.
         """
         single, _ = self._reads.get(operation, id)
         same_code = self._reads.with_code(operation, single.code)
         id = single.own_id or id
-        matching = [(mapping.with_id(other, id), raw) for other, raw in same_code if other.own_id in (None, id)]
+        matching = [(mapping.with_id(voucher, id), raw) for voucher, raw in same_code if voucher.own_id in (None, id)]
         if not matching:
             raise MalformedResponse("the list does not show the voucher", account=self.account, operation=operation)
         listed, raw = self._reads.require_one(operation, matching)
@@ -328,7 +331,7 @@ class TicketingProvider(HttpProvider):
         return single, listed, raw
 
     def _read_back(self, id: str, value: Money, until: str | None, intent: Intent) -> None:
-        """Make sure that a voucher shows what was written.
+        """Check that a voucher shows what was written.
 
         Raises:
             OutcomeUnknown: if it does not, or cannot be read.
@@ -343,23 +346,27 @@ class TicketingProvider(HttpProvider):
         raise OutcomeUnknown(reason, ticket=intent.ticket(reason), account=self.account, operation=intent.verb)
 
     def _check_issued(self, currency: str, voucher: wire.TicketingVoucher, raw: RawObject, intent: Intent) -> Voucher:
-        """Return the voucher that was created. If that fails, the caller must not believe that nothing happened."""
+        """Return the voucher that was created.
+
+        Raises:
+            OutcomeUnknown: if it cannot be read: the voucher exists, so the call must not count as failed.
+        """
         try:
             return mapping.voucher(self.account, currency, self._reads.with_id(Operation.ISSUE, voucher), raw)
         except VoucherGatewayError as error:
             reason = f"the voucher was created, but {error.message}"
         raise OutcomeUnknown(reason, ticket=intent.ticket(reason), account=self.account, operation=intent.verb)
 
-    def _precise(self, refused: Rejected, code: Code) -> VoucherGatewayError:
-        """Say that a code is taken, if it is: the vendor documents no error for that."""
+    def _explain_refusal(self, refused: Rejected, code: Code) -> VoucherGatewayError:
+        """Return `DuplicateCode` if the code is in use: the vendor documents no error for that. Else the refusal."""
         try:
-            taken = self._reads.with_code(Operation.ISSUE, code)
+            vouchers = self._reads.with_code(Operation.ISSUE, code)
         except VoucherGatewayError:
             return refused
-        if not taken:
+        if not vouchers:
             return refused
         return DuplicateCode(
-            "a voucher with this code is there already",
+            "the code is in use by another voucher",
             account=refused.account,
             operation=refused.operation,
             http_status=refused.http_status,
@@ -370,7 +377,7 @@ class TicketingProvider(HttpProvider):
     def _put(
         self, id: str, body: dict[str, Any], intent: Intent, make: Callable[[wire.TicketingVoucher, RawObject], T]
     ) -> T:
-        """Overwrite amount and expiry. Both always go: without an expiry a voucher never expires (vendor page)."""
+        """Overwrite amount and expiry. Both are always sent: without an expiry it never expires (vendor page)."""
 
         def read(reply: Response) -> T:
             voucher, raw = wire.read_voucher(reply)

@@ -16,13 +16,13 @@ from voucher_gateway.provider_api import (
     VoucherChanges,
     format_milliseconds,
 )
-from voucher_gateway_ticketing.capabilities import FORBIDDEN_IN_CODES, LARGEST_AMOUNT, SHORTEST_CODE
+from voucher_gateway_ticketing.capabilities import FORBIDDEN_IN_CODES, MAX_AMOUNT, MIN_CODE_LENGTH
 from voucher_gateway_ticketing.wire import AMOUNT
 
-_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # without what is taken for something else when it is copied
-_MADE_LENGTH: Final = 16
+_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # without characters that look like others
+_CODE_LENGTH: Final = 16
 
-_CANNOT_KEEP: Final = (
+_NOT_STORED: Final = (
     "id",
     "pin",
     "medium",
@@ -36,58 +36,58 @@ _CANNOT_KEEP: Final = (
 )
 
 
-def check_new_code(code: Code) -> Code:
-    """Return the code if a new voucher can have it (vendor page): four characters or more, and no semicolon."""
+def validate_new_code(code: Code) -> Code:
+    """Return the code, if a new voucher can have it: four characters or more, and no semicolon (vendor page)."""
     text = code.reveal()
-    if len(text) < SHORTEST_CODE or FORBIDDEN_IN_CODES in text:
-        rule = f"{SHORTEST_CODE} characters or more, without {FORBIDDEN_IN_CODES!r}"
+    if len(text) < MIN_CODE_LENGTH or FORBIDDEN_IN_CODES in text:
+        rule = f"{MIN_CODE_LENGTH} characters or more, without {FORBIDDEN_IN_CODES!r}"
         raise InvalidRequest(f"code must have {rule} at vivenu", field="code", rule=rule)
     try:
         text.encode()
-        valid = True
+        is_unicode = True
     except UnicodeEncodeError:
-        valid = False  # raised below, as the error itself would carry the code along
-    if not valid:
+        is_unicode = False  # raised below: the exception itself holds the code
+    if not is_unicode:
         raise InvalidRequest("code is not valid Unicode text", field="code", rule="valid Unicode")
     return code
 
 
 def make_code() -> Code:
-    """Return a random code of 16 characters, from an alphabet that can be read aloud: 78 bits."""
-    return Code("".join(secrets.choice(_ALPHABET) for _ in range(_MADE_LENGTH)))
+    """Return a random code of 16 characters (78 bits), from an alphabet that can be read aloud."""
+    return Code("".join(secrets.choice(_ALPHABET) for _ in range(_CODE_LENGTH)))
 
 
 def check_new(new: NewVoucher) -> None:
-    """Make sure that the vendor can keep all that a new voucher is to have.
+    """Check that the vendor can store every field of a new voucher.
 
     Raises:
-        UnsupportedOperation: naming every field that it cannot keep.
+        UnsupportedOperation: if it cannot store a field.
         AmountOutOfRange: as `check_range`.
     """
-    lost = [name for name in _CANNOT_KEEP if getattr(new, name) is not None]
+    not_stored = [name for name in _NOT_STORED if getattr(new, name) is not None]
     if new.active is False:
-        lost.append("active=False")
-    if lost:
+        not_stored.append("active=False")
+    if not_stored:
         raise UnsupportedOperation(
-            f"vivenu has no place for {', '.join(lost)}: a new voucher has a code, an amount and an absolute expiry",
+            f"vivenu cannot store {', '.join(not_stored)}: a voucher has a code, an amount and an absolute expiry",
             operation="issue",
         )
     check_range(new.initial)
 
 
 def check_range(money: Money) -> None:
-    """Make sure of an amount's size. Zero can be sent, as the vendor states no limits (seed).
+    """Check the size of an amount. Zero is allowed, because the vendor documents no limits (seed).
 
     Raises:
-        AmountOutOfRange: if it is negative, or longer than the vendor's floats are exact.
+        AmountOutOfRange: if it is negative, or too large to be exact in the vendor's floats.
     """
-    if not 0 <= money.amount <= LARGEST_AMOUNT:
-        rule = f"0 to {LARGEST_AMOUNT}"
+    if not 0 <= money.amount <= MAX_AMOUNT:
+        rule = f"0 to {MAX_AMOUNT}"
         raise AmountOutOfRange(f"amount {money} is outside of {rule}", field="amount", rule=rule)
 
 
 def check_currency(money: Money, currency: str) -> None:
-    """Make sure that money is in the currency of the account, because a voucher has no currency itself.
+    """Check that money is in the currency of the account, because a voucher has no currency.
 
     Raises:
         InvalidRequest: if it is not.
@@ -101,11 +101,11 @@ def check_currency(money: Money, currency: str) -> None:
 
 
 def expiry(instant: datetime | None) -> str | None:
-    """Return an expiry as the vendor takes it: UTC with milliseconds (seed), finer parts cut; None for never."""
+    """Return an expiry as the vendor writes it: UTC, cut to milliseconds (seed); None for never."""
     return None if instant is None else format_milliseconds(instant)
 
 
-def creation(new: NewVoucher, code: Code) -> dict[str, Any]:
+def create_body(new: NewVoucher, code: Code) -> dict[str, Any]:
     """Return the body that creates a voucher."""
     body: dict[str, Any] = {"amount": AMOUNT.write(new.initial), "code": code}
     if new.valid_until is not None:
@@ -113,20 +113,20 @@ def creation(new: NewVoucher, code: Code) -> dict[str, Any]:
     return body
 
 
-def new_expiry(wanted: VoucherChanges) -> datetime | None:
-    """Return the expiry that a voucher is to get, None for never.
+def new_expiry(changes: VoucherChanges) -> datetime | None:
+    """Return the new expiry of a voucher; None for never.
 
     Raises:
-        UnsupportedOperation: naming what else is to be changed.
-        InvalidRequest: if nothing is.
+        UnsupportedOperation: if another field is to be changed.
+        InvalidRequest: if there is no change.
     """
-    changed = wanted.fields_to_change()
-    if not changed:
-        raise InvalidRequest("nothing is to be changed", field="changes", rule="at least one change")
-    others = [name for name in changed if name != "valid_until"]
+    fields = changes.fields_to_change()
+    if not fields:
+        raise InvalidRequest("the request has no change", field="changes", rule="at least one change")
+    others = [name for name in fields if name != "valid_until"]
     if others:
         raise UnsupportedOperation(
             f"vivenu has no {' and no '.join(others)}: only the expiry of a voucher can be changed", operation="update"
         )
-    until: datetime | None = changed["valid_until"]
+    until: datetime | None = fields["valid_until"]
     return until

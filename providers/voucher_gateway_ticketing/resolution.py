@@ -3,13 +3,13 @@
 ======================  ===========================================================================================
 operation               rule
 ======================  ===========================================================================================
-issue                   A voucher with the code and the value proves it. The code must be known to look for it.
-update                  The new expiry, with the amount that was written along, proves it; a repeat does no harm.
-redeem, refund, top-up  Emulated by overwriting the value. A voucher that has the value proves it.
+issue                   A voucher with the code and the value proves it. The look-up needs the code.
+update                  The new expiry, with the amount that was written with it, proves it. A repeat does no harm.
+redeem, refund, top-up  They are emulated by an overwritten value. A voucher with the value proves it.
 ======================  ===========================================================================================
 
-Absence proves nothing: the call could still arrive. The same value or expiry, written by another program, cannot be
-told apart from ours.
+Absence proves nothing, because the call can still arrive. The same value or expiry, written by another program, looks
+the same as ours.
 """
 
 from __future__ import annotations
@@ -55,18 +55,18 @@ def resolve(reader: VoucherReader, intent: Intent, code: Code | None) -> Outcome
         return Outcome(effect=Effect.UNKNOWN, reason="the vendor shows no such voucher, which proves nothing")
     except VoucherGatewayError as error:
         return Outcome(effect=Effect.UNKNOWN, reason=f"the voucher could not be read: {error.message}")
-    return Outcome(effect=Effect.UNKNOWN, reason="only a caller that knows the voucher's code can look for it")
+    return Outcome(effect=Effect.UNKNOWN, reason="the voucher can be looked up only by a caller that knows its code")
 
 
-def note(until: str | None) -> str:
-    """Return the note by which an unknown update is later decided: the expiry that it was to write."""
+def expiry_note(until: str | None) -> str:
+    """Return the note that later decides an unknown update: the expiry that it writes."""
     return until or _NEVER
 
 
 def _outcome_of_issue(intent: Intent, voucher: Voucher) -> Outcome:
     """Return the outcome of an issue, from the voucher that has its code now."""
     if voucher.initial != intent.money:
-        return Outcome(effect=Effect.UNKNOWN, reason="there is a voucher with the code, but of another value")
+        return Outcome(effect=Effect.UNKNOWN, reason="there is a voucher with the code, but with another value")
     return Outcome(effect=Effect.SUCCEEDED, result=voucher, reason="there is a voucher with the code and the value")
 
 
@@ -76,19 +76,19 @@ def _outcome_of_overwrite(intent: Intent, written: str, voucher: Voucher) -> Out
         return _outcome_of_update(intent, written, voucher)
     if str(voucher.initial) == written:
         return Outcome(effect=Effect.SUCCEEDED, reason="the voucher has the value")
-    return Outcome(effect=Effect.UNKNOWN, reason="the voucher has not got what was to be written, or not any more")
+    return Outcome(effect=Effect.UNKNOWN, reason="the voucher does not have the value that was to be written")
 
 
 def _outcome_of_update(intent: Intent, written: str, voucher: Voucher) -> Outcome:
     """Return the outcome of an update of the expiry, which also writes the amount as it was read.
 
-    A repeat does no harm by itself: it reads the amount again and writes the same expiry. The earlier request can still
-    arrive and write its older amount, so the journal lets nothing else change the value until it is closed.
+    A repeat does no harm: it reads the amount again and writes the same expiry. The earlier request can still arrive
+    and write its older amount, so the journal allows no other change of the value until the operation is closed.
     """
-    if note(expiry(voucher.valid_until)) != written:
+    if expiry_note(expiry(voucher.valid_until)) != written:
         return Outcome(effect=Effect.UNKNOWN, reason="the voucher does not have the expiry", repeatable=True)
     if intent.notes.get("valid_until_before") == written:
-        reason = "the voucher had this expiry before, so that it proves nothing"
+        reason = "the voucher had the same expiry before, so that it proves nothing"
         return Outcome(effect=Effect.UNKNOWN, reason=reason, repeatable=True)
     amount = intent.notes.get("amount_written", str(voucher.initial))
     if amount != str(voucher.initial):

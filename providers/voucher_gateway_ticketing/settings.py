@@ -13,42 +13,42 @@ from voucher_gateway.provider_api import (
     SecretSource,
     exponent,
     hide_init_arguments,
+    parse_base_url,
     secret_source,
 )
-from voucher_gateway.provider_api import parse_base_url as checked_base_url
 
 PRODUCTION: Final = "https://vivenu.com"
 """The production host (vendor page)."""
 STAGING: Final = "https://vivenu.dev"
-"""The staging host (vendor page). A key of the one is refused by the other, and does not show whose it is."""
+"""The staging host (vendor page). Each host refuses the keys of the other. A key does not show its host."""
 
-LARGEST_PAGE: Final = 1000
-"""Vouchers a page at most (seed). The vendor's introduction says 100, so that is our default."""
+MAX_PAGE_SIZE: Final = 1000
+"""The maximum of vouchers in a page (seed). The vendor's introduction says 100, which is our default."""
 
 
-def _without_api(url: str) -> str:
-    url = checked_base_url(url)
+def _parse_base_url(url: str) -> str:
+    url = parse_base_url(url)
     if url.endswith("/api"):
-        raise ConfigurationError("must not end in /api, which every call has in its own path")
+        raise ConfigurationError("must not end in /api: the path of each call begins with it")
     return url
 
 
-def _currency(_: object, __: attrs.Attribute[Any], currency: str | None) -> None:
+def _validate_currency(_: object, __: attrs.Attribute[Any], currency: str | None) -> None:
     if currency is None:
         return
     try:
         exponent(currency)
     except InvalidRequest:
-        known = False
+        is_known = False
     else:
-        known = True
-    if not known:
+        is_known = True
+    if not is_known:
         raise ConfigurationError("must be an active ISO 4217 currency in capitals, such as EUR")
 
 
-def _page_size(_: object, __: attrs.Attribute[Any], size: int) -> None:
-    if not 1 <= size <= LARGEST_PAGE:
-        raise ConfigurationError(f"must be from 1 to {LARGEST_PAGE}")
+def _validate_page_size(_: object, __: attrs.Attribute[Any], size: int) -> None:
+    if not 1 <= size <= MAX_PAGE_SIZE:
+        raise ConfigurationError(f"must be from 1 to {MAX_PAGE_SIZE}")
 
 
 @hide_init_arguments
@@ -58,12 +58,12 @@ class TicketingSettings(HttpSettings):
 
     Attributes:
         base_url: the vendor's host, without ``/api``.
-        api_key: a seller's key from the vendor's dashboard, ``key_...``. It may do nearly anything there.
+        api_key: a seller's key from the vendor's dashboard, ``key_...``. It allows nearly everything there.
         currency: the seller's currency, which all its vouchers have. Without it, the vendor is asked once.
-        page_size: vouchers a page, 1 to 1000.
+        page_size: the vouchers of a page, 1 to 1000.
     """
 
-    base_url: str = attrs.field(converter=_without_api)
+    base_url: str = attrs.field(converter=_parse_base_url)
     api_key: SecretSource = attrs.field(converter=secret_source)
-    currency: str | None = attrs.field(default=None, validator=_currency)
-    page_size: int = attrs.field(default=100, validator=_page_size)
+    currency: str | None = attrs.field(default=None, validator=_validate_currency)
+    page_size: int = attrs.field(default=100, validator=_validate_page_size)

@@ -1,8 +1,8 @@
 """The ticketing vendor's JSON objects, field by field as the vendor names them.
 
-What its page calls required must be there; everything else may be missing (the vendor leaves a key out) or null. A
-voucher's balance comes with lists only. No documented voucher has an id, though every path needs one: `_id` is what
-the vendor's other objects carry, and ``id`` is taken too.
+Fields that its page calls required must be there. Every other field may be missing or null. Only lists show the
+balance of a voucher. No documented voucher has an id, though every path needs one. The vendor's other objects have
+`_id`; ``id`` is accepted as well.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from voucher_gateway.provider_api import (
 )
 
 AMOUNT: Final = JsonNumber()
-"""How the vendor writes amounts: JSON numbers in the main unit of the seller's currency, typed float (seed)."""
+"""The vendor's amounts: JSON numbers of type float, in the main unit of the seller's currency (seed)."""
 
 Amount = Annotated[Decimal, AMOUNT]
 
@@ -38,7 +38,7 @@ W = TypeVar("W")
 
 @attrs.define(kw_only=True)
 class TicketingVoucher:
-    """A voucher in any of its views. It has no currency, no status and no sign of use but its balance."""
+    """A voucher in any of its views. It has no currency and no status. Only its balance shows whether it was used."""
 
     code: Code
     amount: Amount
@@ -57,22 +57,22 @@ class TicketingVoucher:
 
     @property
     def own_id(self) -> str | None:
-        """The id that the vendor sent along, if it did."""
+        """The id, if the vendor sent it."""
         return self.id or self.plain_id or None
 
     @property
     def identity(self) -> str:
-        """What tells it from other vouchers: its id, or what no two new ones have in common."""
+        """What distinguishes it from other vouchers: its id, or else its creation time and code."""
         return self.own_id or f"{self.created_at.isoformat()} {self.code.reveal()}"
 
 
-Shown = tuple[TicketingVoucher, RawObject]
-"""A voucher as ours and as the vendor sent it."""
+VoucherEntry = tuple[TicketingVoucher, RawObject]
+"""A voucher, parsed and as the vendor sent it."""
 
 
 @attrs.define(kw_only=True)
 class TicketingTransaction:
-    """A checkout that a voucher took part in. The sign of its amount is not documented."""
+    """A checkout that used a voucher. The sign of its amount is not documented."""
 
     transaction_id: str
     amount: Amount
@@ -81,21 +81,21 @@ class TicketingTransaction:
 
 @attrs.define(kw_only=True)
 class TicketingKey:
-    """Whose key it is. The vendor repeats the key itself in this answer, which is therefore never kept."""
+    """The owner of a key. The vendor repeats the key in this reply, so the reply is never kept."""
 
     seller_id: str | None = None
 
 
 @attrs.define(kw_only=True)
 class TicketingSeller:
-    """A seller, as anybody may see it."""
+    """The public view of a seller."""
 
     currency: Currency
 
 
 @attrs.define(kw_only=True)
-class TicketingFound:
-    """What the public look-up of a code shows of a voucher."""
+class TicketingCodeVoucher:
+    """The voucher in the public look-up of a code."""
 
     id: str
     code: Code
@@ -103,10 +103,10 @@ class TicketingFound:
 
 @attrs.define(kw_only=True)
 class TicketingCode:
-    """The answer of the public look-up of a code. The code may be a coupon's, which is a discount and no value."""
+    """The reply of the public look-up of a code. The code may be that of a coupon, which is a discount."""
 
     type: str | None = None
-    voucher: TicketingFound | None = None
+    voucher: TicketingCodeVoucher | None = None
 
 
 @attrs.define(kw_only=True)
@@ -117,21 +117,21 @@ class _VoucherPage:
 
 @attrs.define(kw_only=True)
 class TicketingPage:
-    """A part of the voucher list: the objects as ours and as the vendor sent them, and how many there are in all."""
+    """A part of the voucher list: the objects, parsed and as the vendor sent them, and the total of the list."""
 
     docs: list[TicketingVoucher]
     raw: list[RawObject]
     total: int
 
     @property
-    def shown(self) -> list[Shown]:
-        """Each voucher as ours and as the vendor sent it."""
+    def entries(self) -> list[VoucherEntry]:
+        """Each voucher, parsed and as the vendor sent it."""
         return list(zip(self.docs, self.raw, strict=True))
 
 
 @attrs.define(kw_only=True)
 class TicketingHistory:
-    """A voucher's transactions, as ours and as the vendor sent them, and the vendor's clock."""
+    """A voucher's transactions, parsed and as the vendor sent them, and the vendor's time."""
 
     entries: list[TicketingTransaction]
     raw: list[RawObject]
@@ -141,10 +141,10 @@ class TicketingHistory:
 configure(CONVERTER, TicketingVoucher, **rename_to_camel(TicketingVoucher, id="_id", plain_id="id"))
 configure(CONVERTER, TicketingTransaction, **rename_to_camel(TicketingTransaction))
 configure(CONVERTER, TicketingKey, **rename_to_camel(TicketingKey))
-configure(CONVERTER, TicketingFound, **rename_to_camel(TicketingFound, id="_id"))
+configure(CONVERTER, TicketingCodeVoucher, **rename_to_camel(TicketingCodeVoucher, id="_id"))
 
 
-def read_voucher(reply: Response) -> Shown:
+def read_voucher(reply: Response) -> VoucherEntry:
     """Read a voucher."""
     return read_object(reply, TicketingVoucher, "voucher")
 
@@ -162,12 +162,12 @@ def read_transactions(reply: Response) -> TicketingHistory:
 
 
 def read_code(reply: Response) -> TicketingCode:
-    """Read the answer to a public look-up of a code."""
+    """Read the reply of the public look-up of a code."""
     return read_object(reply, TicketingCode, "code")[0]
 
 
 def read_key(reply: Response) -> TicketingKey:
-    """Read whose key it is, and nothing else of the answer."""
+    """Read the owner of a key, and nothing else of the reply."""
     return read_object(reply, TicketingKey, "key")[0]
 
 
@@ -177,8 +177,8 @@ def read_seller(reply: Response) -> TicketingSeller:
 
 
 def read_object(reply: Response, cls: type[W], what: str) -> tuple[W, Any]:
-    """Read an object as ours and as the vendor sent it; `what` is its name for people."""
+    """Return an object, parsed and as the vendor sent it. `what` names it in error messages."""
     if not reply.body:
-        raise MalformedResponse(f"the {what} is missing: the answer is empty")
+        raise MalformedResponse(f"the {what} is missing: the reply is empty")
     raw = reply.json()
     return structure(CONVERTER, cls, raw, what=what), raw

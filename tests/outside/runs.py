@@ -320,7 +320,7 @@ def _report(recorder: Recorder, jtl: RunningSimulator) -> None:
     run("top-up", "shop", "swiss", "5.00", "CHF", "--reference", "j")
     assert isinstance(jtl.simulator, JtlSimulator)
     with jtl.simulator.lock:
-        next(iter(jtl.simulator.ledger_book)).remaining -= 1
+        next(iter(jtl.simulator.voucher_ledger)).remaining -= 1
     jtl.clock.advance(timedelta(days=10).total_seconds())
     run("snapshot", "shop", "--keep-days", "30")
     day = f"{begin:%Y-%m-%d}"

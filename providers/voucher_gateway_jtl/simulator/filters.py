@@ -1,4 +1,4 @@
-"""Reads the query of a list and picks what it asks for."""
+"""Reads the query of a list, and cuts the requested page out of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from attrs import define, frozen
 
 from voucher_gateway_jtl.simulator.errors import Errors, InvalidField
-from voucher_gateway_jtl.simulator.scalars import from_text
+from voucher_gateway_jtl.simulator.scalars import instant_from_text
 
 if TYPE_CHECKING:
     from voucher_gateway.simulator import Request
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @define
 class PageRequest:
-    """The requested part of a list; `total` is known after picking."""
+    """The requested part of a list. `total` is set by `pick`."""
 
     number: int
     size: int
@@ -28,7 +28,7 @@ class PageRequest:
 
     @property
     def first(self) -> int:
-        """The position of its first item, counted from 1."""
+        """The position of the first item, counted from 1."""
         return (self.number - 1) * self.size + 1
 
     @property
@@ -38,7 +38,7 @@ class PageRequest:
 
 
 @frozen
-class Picked(Generic[T]):
+class ListPage(Generic[T]):
     """The items of one page."""
 
     page: PageRequest
@@ -47,26 +47,26 @@ class Picked(Generic[T]):
 
 @frozen
 class Period:
-    """A period of time. Both bounds belong to it, and None is not a bound."""
+    """A period of time that includes both bounds; None stands for no bound."""
 
     since: datetime | None
     until: datetime | None
 
     def contains(self, at: datetime | None) -> bool:
-        """Return whether it contains a moment; a period without bounds also contains a missing one."""
+        """Return whether the period contains an instant. A missing instant is in a period without bounds only."""
         if at is None:
             return self.since is None and self.until is None
         return (self.since is None or at >= self.since) and (self.until is None or at <= self.until)
 
 
 class ListQuery:
-    """The query of a list. Each method reads one parameter and notes when it is wrong.
+    """The query of a list. Each method reads one parameter and records it if it is invalid; `check` refuses them all.
 
-    Of a parameter that is repeated the last counts, except for arrays, which may be repeated, joined with commas or
-    both: their wire format is not documented.
+    If a parameter is repeated, the last one counts. The format of arrays is not documented: they may be repeated,
+    joined with commas, or both.
 
     Args:
-        request: with a query that can be decoded.
+        request: the request; its query can be decoded.
         action: the first two parts of the error codes.
         errors: makes the replies.
     """
@@ -75,54 +75,54 @@ class ListQuery:
         self._action = action
         self._errors = errors
         self._invalid: list[InvalidField] = []
-        self._given: dict[str, list[str]] = {}
+        self._parameters: dict[str, list[str]] = {}
         for name, value in request.query.items(multi=True):
-            self._given.setdefault(name.removesuffix("[]"), []).append(value)
+            self._parameters.setdefault(name.removesuffix("[]"), []).append(value)
         self._read: set[str] = set()
 
     def text(self, name: str) -> str | None:
-        """A text as it is."""
+        """Return a string as it is; None if it is not given."""
         self._read.add(name)
-        return self._given[name][-1] if name in self._given else None
+        return self._parameters[name][-1] if name in self._parameters else None
 
     def texts(self, name: str) -> list[str] | None:
-        """An array."""
+        """Return an array of strings; None if it is not given."""
         self._read.add(name)
-        if name not in self._given:
+        if name not in self._parameters:
             return None
-        return [part for value in self._given[name] for part in value.split(",")]
+        return [part for value in self._parameters[name] for part in value.split(",")]
 
     def choice(self, name: str, options: Sequence[str]) -> str | None:
-        """One of a few texts."""
+        """Return a string that must be one of the options."""
         value = self.text(name)
         if value is not None and value not in options:
             self._refuse(name, "in", f"must be one of {', '.join(options)}")
         return value
 
     def flag(self, name: str) -> bool | None:
-        """A boolean: true, false, 1 or 0, as which of them is meant is not documented."""
+        """Return a boolean. It may be true, false, 1 or 0: its format is not documented."""
         value = self.choice(name, ("true", "false", "1", "0"))
         return None if value is None else value in {"true", "1"}
 
     def period(self, name: str) -> Period:
         """Return the period of a pair of parameters such as filter[created_from] and filter[created_to].
 
-        Their bounds are RFC 3339. A plus sign that was not percent-encoded has become a blank and is refused.
+        The bounds are RFC 3339. A plus sign that was not percent-encoded arrives as a blank, and is refused.
         """
         return Period(self._instant(f"filter[{name}_from]"), self._instant(f"filter[{name}_to]"))
 
     @property
     def has_filters(self) -> bool:
         """Whether any parameter filters the list."""
-        return any(name.startswith("filter[") for name in self._given)
+        return any(name.startswith("filter[") for name in self._parameters)
 
-    def page(self, most: int | None) -> PageRequest:
-        """Which page is asked for; at most that many a page, whatever is asked for."""
+    def page(self, max_size: int | None) -> PageRequest:
+        """Return the requested page. It has at most that many items, even if the client asks for more."""
         size = self._count("per_page", 25)
-        return PageRequest(self._count("page", 1), size if most is None else min(size, most))
+        return PageRequest(self._count("page", 1), size if max_size is None else min(size, max_size))
 
     def descending(self) -> bool:
-        """Whether to sort by descending creation; so it is too when nothing is asked for (not documented)."""
+        """Return whether the newest come first. That is the default, too (not documented)."""
         fields = self.texts("sort")
         if fields is None:
             return True
@@ -131,13 +131,13 @@ class ListQuery:
         return fields[0] == "-created_at"
 
     def check(self, *, strict: bool) -> None:
-        """Ends the reading.
+        """Refuse the request if a parameter was invalid, or unknown and `strict` is set.
 
         Raises:
-            Refused: 422 with everything that was noted.
+            Refused: 422 with all of them.
         """
         if strict:
-            for name in self._given.keys() - self._read:
+            for name in self._parameters.keys() - self._read:
                 self._refuse(name, "unknown", "is not a parameter of this request")
         if self._invalid:
             raise self._errors.invalid(self._action, self._invalid)
@@ -146,7 +146,7 @@ class ListQuery:
         value = self.text(name)
         if value is None:
             return None
-        instant = from_text(value)
+        instant = instant_from_text(value)
         if instant is None:
             self._refuse(name, "date", "must be an RFC 3339 date-time")
         return instant
@@ -158,7 +158,7 @@ class ListQuery:
         if not re.fullmatch("[0-9]{1,9}", value):
             self._refuse(name, "integer", "must be an integer of reasonable size")
         elif int(value) < 1:
-            self._refuse(name, "min:1", "must be 1 at least")
+            self._refuse(name, "min:1", "must be at least 1")
         else:
             return int(value)
         return default
@@ -168,10 +168,10 @@ class ListQuery:
         self._invalid.append(InvalidField(code, name, rule, f"The parameter {name} {message}."))
 
 
-def pick(items: Sequence[T], page: PageRequest, *, descending: bool) -> Picked[T]:
-    """Return the items of a page. `items` are in order of creation."""
+def pick(items: Sequence[T], page: PageRequest, *, descending: bool) -> ListPage[T]:
+    """Return one page of `items`, which are in order of creation."""
     page.total = len(items)
     start = page.first - 1
     if descending:
         items = items[::-1]
-    return Picked(page, list(items[start : start + page.size]))
+    return ListPage(page, list(items[start : start + page.size]))

@@ -1,4 +1,4 @@
-"""The calls of the API: those about vouchers, and those that move value."""
+"""The handlers of the calls: those about vouchers, and those that move value."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from voucher_gateway_jtl.simulator.errors import Errors
     from voucher_gateway_jtl.simulator.ledger import Ledger, MovementRecord
     from voucher_gateway_jtl.simulator.oauth_clients import Clients
-    from voucher_gateway_jtl.simulator.responses import Answers
+    from voucher_gateway_jtl.simulator.responses import ResponseWriter
     from voucher_gateway_jtl.simulator.simulator import JtlOptions
 
 
 class HandlerContext(Protocol):
-    """What a call needs; the simulator has it.
+    """What the handlers need of the simulator.
 
     Attributes:
         options: how it was started.
         clock: the virtual time.
         random: the source of every choice.
         errors: makes refusals.
-        answers: makes the JSON objects of replies.
-        ledger_book: the vouchers.
+        responses: makes the JSON objects of replies.
+        voucher_ledger: the vouchers.
         clients: the logins.
     """
 
@@ -42,8 +42,8 @@ class HandlerContext(Protocol):
     clock: VirtualClock
     random: random.Random
     errors: Errors
-    answers: Answers
-    ledger_book: Ledger
+    responses: ResponseWriter
+    voucher_ledger: Ledger
     clients: Clients
 
     def moment(self) -> datetime:
@@ -70,21 +70,21 @@ WRITABLE: Final = frozenset(
         "pin",
     ]
 )
-"""Seed: the fields of a new voucher that are not read-only."""
+"""Seed: the fields of a new voucher that a client may set."""
 READ_ONLY: Final = frozenset(["client_id", "valid_until", "created_at", "updated_at", "remaining_amount", "deletable"])
 
-_UI_VALIDITY: Final = (3, "years")
-"""What the settings in the UI say where a client says nothing (seed: they do; the figures are ours)."""
+_DEFAULT_VALIDITY: Final = (3, "years")
+"""The validity from the settings in the UI, for a voucher without one (seed). The figures are ours."""
 
 
 def new_voucher(fields: Fields, ledger: Ledger, client_id: str, now: datetime, draw: random.Random) -> VoucherRecord:
-    """The voucher, not yet in the ledger.
+    """Return a new voucher, which is not in the ledger yet.
 
     Raises:
-        Refused: 422 when a field breaks its rule, or the id or code is taken.
+        Refused: 422 if a field breaks its rule, or the id or code is taken.
     """
     voucher = VoucherRecord(
-        # an empty id or code counts as none, so that no path has an empty part (not documented)
+        # An empty id or code is replaced, because a path cannot have an empty part (not documented).
         id=fields.text("id", longest=255) or random_text(draw, 16),
         client_id=client_id,
         code=fields.text("code", longest=255) or random_text(draw, 12),
@@ -94,8 +94,8 @@ def new_voucher(fields: Fields, ledger: Ledger, client_id: str, now: datetime, d
         cents=fields.amount(),
         remaining=0,
         currency=fields.currency(),
-        validity_value=fields.integer("validity_value", least=1, most=100_000) or _UI_VALIDITY[0],
-        validity_interval=fields.choice("validity_interval", INTERVALS) or _UI_VALIDITY[1],
+        validity_value=fields.integer("validity_value", least=1, most=100_000) or _DEFAULT_VALIDITY[0],
+        validity_interval=fields.choice("validity_interval", INTERVALS) or _DEFAULT_VALIDITY[1],
         type=fields.choice("type", MEDIA) or "digital",
         taxable=fields.flag("taxable") or False,
         tax_rate=fields.text("tax_rate"),
@@ -113,20 +113,20 @@ def new_voucher(fields: Fields, ledger: Ledger, client_id: str, now: datetime, d
     if voucher.code in ledger.by_code:
         fields.refuse("code", "unique", "is taken")
     fields.check()
-    # Seed: vouchers are inactive when created in general, printed ones by default.
+    # Seed: a new voucher is inactive in general; printed ones are by default.
     if status == "active" and voucher.type != "print":
         voucher.activate(now)
     return voucher
 
 
 @frozen
-class VoucherCalls:
-    """Each call gets the id of the client that makes it."""
+class VoucherHandlers:
+    """The calls about vouchers. A handler gets the request and the id of the client that makes it."""
 
     simulator: HandlerContext
 
     def list_vouchers(self, request: Request, _: str) -> Reply:
-        """`GET /vouchers`: a page of those that meet every filter."""
+        """`GET /vouchers`: a page of the vouchers that pass every filter."""
         query = ListQuery(request, "VOUCHER.LIST", self.simulator.errors)
         page = query.page(self.simulator.options.max_per_page)
         descending = query.descending()
@@ -134,28 +134,28 @@ class VoucherCalls:
         query.check(strict=self.simulator.options.strict)
         picked = pick(vouchers, page, descending=descending)
         now = self.simulator.clock.now()
-        items = [self.simulator.answers.voucher_with_balance(voucher, now) for voucher in picked.items]
-        return Reply(200, self.simulator.answers.page(picked.page, request, items))
+        items = [self.simulator.responses.voucher_with_balance(voucher, now) for voucher in picked.items]
+        return Reply(200, self.simulator.responses.page(picked.page, request, items))
 
     def create(self, request: Request, client_id: str) -> Reply:
-        """`POST /vouchers`: the answer shows code and PIN, whatever the scopes."""
+        """`POST /vouchers`: the reply shows code and PIN, whatever scopes the client has."""
         simulator = self.simulator
         fields = self._fields(request, "VOUCHER.CREATE", WRITABLE)
-        voucher = new_voucher(fields, simulator.ledger_book, client_id, simulator.moment(), simulator.random)
-        simulator.ledger_book.add(voucher)
-        return Reply(201, self.simulator.answers.voucher_with_secrets(voucher))
+        voucher = new_voucher(fields, simulator.voucher_ledger, client_id, simulator.moment(), simulator.random)
+        simulator.voucher_ledger.add(voucher)
+        return Reply(201, self.simulator.responses.voucher_with_secrets(voucher))
 
     def show(self, request: Request, _: str) -> Reply:
         """`GET /vouchers/{id}`."""
         voucher = self._voucher(request)
-        return Reply(200, self.simulator.answers.voucher_with_balance(voucher, self.simulator.clock.now()))
+        return Reply(200, self.simulator.responses.voucher_with_balance(voucher, self.simulator.clock.now()))
 
     def show_complete(self, request: Request, _: str) -> Reply:
         """`GET /vouchers/{id}/complete`: with code and PIN, without the balance."""
-        return Reply(200, self.simulator.answers.voucher_with_secrets(self._voucher(request)))
+        return Reply(200, self.simulator.responses.voucher_with_secrets(self._voucher(request)))
 
     def update(self, request: Request, _: str) -> Reply:
-        """`PATCH /vouchers/{id}`: sku and batch."""
+        """`PATCH /vouchers/{id}`: changes sku and batch."""
         fields = self._fields(request, "VOUCHER.UPDATE", {"sku", "batch"})
         sku, batch = fields.text("sku", longest=255), fields.text("batch", longest=30)
         fields.check()
@@ -167,15 +167,15 @@ class VoucherCalls:
         return self._voucher_reply(voucher)
 
     def delete(self, request: Request, _: str) -> Reply:
-        """`DELETE /vouchers/{id}`: needs a comment in a JSON body; answers without one."""
+        """`DELETE /vouchers/{id}`: needs a comment in a JSON body; the reply has no body."""
         fields = self._fields(request, "VOUCHER.DELETE", {"comment"})
         fields.non_empty_text("comment", longest=255)
         fields.check()
-        self.simulator.ledger_book.remove(self._voucher(request))
+        self.simulator.voucher_ledger.remove(self._voucher(request))
         return Reply(204)
 
     def set_status(self, request: Request, _: str) -> Reply:
-        """`PATCH /vouchers/{id}/status`: activates, which starts the validity again, or deactivates."""
+        """`PATCH /vouchers/{id}/status`: activates or deactivates. Each activation starts the validity again."""
         fields = self._fields(request, "VOUCHER.STATUS", {"status", "comment"})
         status = fields.non_empty_text("status")
         fields.choice("status", STATUSES)
@@ -189,29 +189,29 @@ class VoucherCalls:
         return self._voucher_reply(voucher)
 
     def list_movements(self, request: Request, _: str) -> Reply:
-        """`GET /vouchers/{id}/charges`: a page of its movements."""
+        """`GET /vouchers/{id}/charges`: a page of the movements of a voucher."""
         query = ListQuery(request, "CHARGE.LIST", self.simulator.errors)
         page = query.page(self.simulator.options.max_per_page)
         order_number = query.text("filter[order_number]")
         created = query.period("created")
         query.check(strict=self.simulator.options.strict)
         voucher = self._voucher(request)
-        answers = self.simulator.answers
+        responses = self.simulator.responses
         movements = [
             movement
             for movement in voucher.movements
-            if created.contains(movement.at) and order_number in (None, answers.order_number(movement, voucher))
+            if created.contains(movement.at) and order_number in (None, responses.order_number(movement, voucher))
         ]
         picked = pick(movements, page, descending=True)
-        items = [answers.movement(movement, voucher) for movement in picked.items]
-        return Reply(200, answers.page(picked.page, request, items))
+        items = [responses.movement(movement, voucher) for movement in picked.items]
+        return Reply(200, responses.page(picked.page, request, items))
 
     def show_movement(self, request: Request, _: str) -> Reply:
         """`GET /vouchers/{id}/charges/{charge_id}`."""
         voucher = self._voucher(request)
         for movement in voucher.movements:
             if movement.id == request.parts["charge_id"]:
-                return Reply(200, self.simulator.answers.movement(movement, voucher))
+                return Reply(200, self.simulator.responses.movement(movement, voucher))
         raise self.simulator.errors.absent("no-charge")
 
     def _fields(self, request: Request, action: str, known: Collection[str]) -> Fields:
@@ -221,15 +221,15 @@ class VoucherCalls:
         )
 
     def _voucher(self, request: Request) -> VoucherRecord:
-        return self.simulator.ledger_book.voucher(request.parts["id"])
+        return self.simulator.voucher_ledger.voucher(request.parts["id"])
 
     def _voucher_reply(self, voucher: VoucherRecord) -> Reply:
         voucher.updated_at = self.simulator.moment()
-        return Reply(200, self.simulator.answers.voucher(voucher))
+        return Reply(200, self.simulator.responses.voucher(voucher))
 
     def _filter_vouchers(self, query: ListQuery) -> list[VoucherRecord]:
         """Return the vouchers that pass every filter of a query, in order of creation."""
-        ledger, clients = self.simulator.ledger_book, self.simulator.clients
+        ledger, clients = self.simulator.voucher_ledger, self.simulator.clients
         voucher_id, code = query.text("filter[id]"), query.text("filter[code]")
         texts = {
             "id": voucher_id,
@@ -245,7 +245,7 @@ class VoucherCalls:
         group, amount = query.text("filter[client.client_group_id]"), query.text("filter[amount]")
         has_value, statuses = query.flag("filter[remaining_amount]"), query.texts("filter[status]")
         created, valid_until = query.period("created"), query.period("valid_until")
-        # Looked up by id or code in an index, so that a large ledger answers as fast as a small one.
+        # An id or a code is looked up in an index, so that a large ledger is as fast as a small one.
         if code is not None:
             candidates = [ledger.by_code[code]] if code in ledger.by_code else []
         elif voucher_id is not None:
@@ -268,13 +268,13 @@ class VoucherCalls:
 
 
 @frozen
-class ValueCalls:
-    """Each call gets the id of the client that makes it."""
+class PaymentHandlers:
+    """The calls that move value. A handler gets the request and the id of the client that makes it."""
 
     simulator: HandlerContext
 
     def recharge(self, request: Request, client_id: str) -> Reply:
-        """`POST /vouchers/recharge`: adds value, by code or id."""
+        """`POST /vouchers/recharge`: adds value to the voucher with a code or an id."""
         fields = self._fields(request, "VOUCHER.RECHARGE", {"code", "id", "amount", "currency", "order_number"})
         code, voucher_id = fields.text("code", longest=255), fields.text("id")
         cents, currency = fields.amount(), fields.currency()
@@ -282,12 +282,12 @@ class ValueCalls:
         if not fields.has("code") and not fields.has("id"):
             fields.refuse("code", "required_without:id", "or the field id is required")
         fields.check()
-        book = self.simulator.ledger_book
-        voucher = book.voucher(voucher_id) if voucher_id is not None else book.voucher_by_code(code or "")
+        ledger = self.simulator.voucher_ledger
+        voucher = ledger.voucher(voucher_id) if voucher_id is not None else ledger.voucher_by_code(code or "")
         if code is not None and voucher.code != code:
             raise self.simulator.errors.no_voucher()
         return self._movement_reply(
-            book.recharge(voucher, cents, currency, order_number, client_id, self.simulator.clock.now())
+            ledger.recharge(voucher, cents, currency, order_number, client_id, self.simulator.clock.now())
         )
 
     def reserve(self, request: Request, client_id: str) -> Reply:
@@ -296,20 +296,20 @@ class ValueCalls:
         cents, currency = fields.amount(), fields.currency()
         code, pin = fields.non_empty_text("code", longest=255), fields.text("pin", longest=255)
         fields.check()
-        book = self.simulator.ledger_book
-        voucher = book.voucher_by_code(code)
+        ledger = self.simulator.voucher_ledger
+        voucher = ledger.voucher_by_code(code)
         self._check_pin(voucher, pin)
-        reservation = book.reserve(voucher, cents, currency, client_id, self.simulator.clock.now())
-        return Reply(201, self.simulator.answers.reservation(reservation, voucher))
+        reservation = ledger.reserve(voucher, cents, currency, client_id, self.simulator.clock.now())
+        return Reply(201, self.simulator.responses.reservation(reservation, voucher))
 
     def charge(self, request: Request, client_id: str) -> Reply:
-        """`POST /reservations/{id}/charge`: takes the whole reservation."""
+        """`POST /reservations/{id}/charge`: takes the whole reserved value."""
         fields = self._fields(request, "RESERVATION.CHARGE", {"order_number"})
         order_number = fields.non_empty_text("order_number")
         fields.check()
-        book = self.simulator.ledger_book
+        ledger = self.simulator.voucher_ledger
         return self._movement_reply(
-            book.charge(request.parts["id"], order_number, client_id, self.simulator.clock.now())
+            ledger.charge(request.parts["id"], order_number, client_id, self.simulator.clock.now())
         )
 
     def refund(self, request: Request, client_id: str) -> Reply:
@@ -317,9 +317,9 @@ class ValueCalls:
         fields = self._fields(request, "CHARGE.REFUND", {"amount", "currency"})
         cents, currency = fields.amount(least=1), fields.currency()
         fields.check()
-        book = self.simulator.ledger_book
+        ledger = self.simulator.voucher_ledger
         return self._movement_reply(
-            book.refund(request.parts["id"], cents, currency, client_id, self.simulator.clock.now())
+            ledger.refund(request.parts["id"], cents, currency, client_id, self.simulator.clock.now())
         )
 
     def _fields(self, request: Request, action: str, known: set[str]) -> Fields:
@@ -333,5 +333,5 @@ class ValueCalls:
             raise self.simulator.errors.against_rules("wrong-pin")
 
     def _movement_reply(self, movement: MovementRecord) -> Reply:
-        voucher = self.simulator.ledger_book.vouchers[movement.voucher_id]
-        return Reply(201, self.simulator.answers.movement(movement, voucher))
+        voucher = self.simulator.voucher_ledger.vouchers[movement.voucher_id]
+        return Reply(201, self.simulator.responses.movement(movement, voucher))

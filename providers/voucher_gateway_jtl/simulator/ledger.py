@@ -25,17 +25,17 @@ INTERVALS: Final = ("days", "weeks", "months", "years")
 
 @define
 class MovementRecord:
-    """An entry about a voucher, which the vendor calls a charge; its type tells the direction.
+    """A movement of value, which the vendor calls a charge. Its type tells the direction.
 
     Attributes:
-        id: the vendor's.
-        voucher_id: of its voucher.
-        client_id: who moved the value.
+        id: the vendor's id of the movement.
+        voucher_id: the id of its voucher.
+        client_id: the client that moved the value.
         type: charge, recharge or refund.
-        cents: always positive.
-        order_number: as the client gave it; a refund is given none.
-        at: with whole seconds.
-        refunds: for a refund, the id of its charge; never shown on the wire.
+        cents: the amount, always positive.
+        order_number: as the client sent it; a refund has none.
+        at: the time, in whole seconds.
+        refunds: the id of the charge that a refund gives back; no reply shows it.
     """
 
     id: str
@@ -50,7 +50,7 @@ class MovementRecord:
 
 @define
 class ReservationRecord:
-    """Value set aside; live until it ends, is replaced by the next of its voucher, or is charged."""
+    """Reserved value. It is active until it expires, is replaced by the next one of its voucher, or is charged."""
 
     id: str
     voucher_id: str
@@ -61,14 +61,14 @@ class ReservationRecord:
     replaced: bool = False
     charged: bool = False
 
-    def live(self, now: datetime) -> bool:
-        """Whether it can be charged now."""
+    def is_active(self, now: datetime) -> bool:
+        """Return whether it can be charged now."""
         return not self.replaced and not self.charged and now < self.valid_until
 
 
 @define(kw_only=True)
 class VoucherRecord:
-    """A voucher with its secrets; amounts in cents, texts as the client gave them."""
+    """A voucher with its secrets. Amounts are in cents, texts are as the client sent them."""
 
     id: str
     client_id: str
@@ -104,26 +104,26 @@ class VoucherRecord:
         return not self.active and all(movement.type != "charge" for movement in self.movements)
 
     def reserved_cents(self, now: datetime) -> int:
-        """The cents of its live reservation."""
-        return self.reservation.cents if self.reservation and self.reservation.live(now) else 0
+        """Return the cents of its active reservation."""
+        return self.reservation.cents if self.reservation and self.reservation.is_active(now) else 0
 
     def activate(self, now: datetime) -> None:
-        """Makes it spendable; the validity starts again each time."""
+        """Make it spendable. The validity starts again each time."""
         self.status = "active"
         self.valid_until = end_of_validity(now, self.validity_value, self.validity_interval)
 
     def deactivate(self) -> None:
-        """Stops it; an inactive voucher has no end of validity (seed)."""
+        """Make it not spendable. An inactive voucher has no end of validity (seed)."""
         self.status = "inactive"
         self.valid_until = None
 
 
-RESERVATION_LASTS: Final = timedelta(minutes=30)
+RESERVATION_LIFETIME: Final = timedelta(minutes=30)
 """Seed: a reservation expires after 30 minutes, or when the next one is requested for its voucher."""
 
 
 class Ledger:
-    """Every voucher in order of creation, with indexes for what clients look up.
+    """All vouchers in order of creation, with indexes of what clients look up.
 
     Args:
         errors: makes the refusals.
@@ -161,16 +161,16 @@ class Ledger:
             self.add(voucher)
 
     def add(self, voucher: VoucherRecord) -> None:
-        """Adds a voucher with its movements; its id and code are new."""
+        """Add a voucher with its movements. Its id and code must be new."""
         self.vouchers[voucher.id] = voucher
         self.by_code[voucher.code] = voucher
         self.movements.update((movement.id, movement) for movement in voucher.movements)
 
     def remove(self, voucher: VoucherRecord) -> None:
-        """Forgets a voucher and all that hung on it.
+        """Delete a voucher with its movements and reservations.
 
         Raises:
-            Refused: when it was charged or is active.
+            Refused: if it was charged or is active.
         """
         if not voucher.deletable:
             raise self._errors.against_rules("not-deletable")
@@ -178,24 +178,24 @@ class Ledger:
         del self.by_code[voucher.code]
         for movement in voucher.movements:
             del self.movements[movement.id]
-        for reservation in [each for each in self.reservations.values() if each.voucher_id == voucher.id]:
-            del self.reservations[reservation.id]
+        for id in [id for id, reservation in self.reservations.items() if reservation.voucher_id == voucher.id]:
+            del self.reservations[id]
 
     def voucher(self, voucher_id: str) -> VoucherRecord:
-        """The voucher with that id.
+        """Return the voucher with an id.
 
         Raises:
-            Refused: 404 when there is none.
+            Refused: 404 if it does not exist.
         """
         if voucher_id not in self.vouchers:
             raise self._errors.no_voucher()
         return self.vouchers[voucher_id]
 
     def voucher_by_code(self, code: str) -> VoucherRecord:
-        """The voucher with exactly that code.
+        """Return the voucher with exactly this code.
 
         Raises:
-            Refused: 404 when there is none.
+            Refused: 404 if it does not exist.
         """
         if code not in self.by_code:
             raise self._errors.no_voucher()
@@ -204,10 +204,10 @@ class Ledger:
     def reserve(
         self, voucher: VoucherRecord, cents: int, currency: str, client_id: str, now: datetime
     ) -> ReservationRecord:
-        """Sets value aside and replaces the voucher's older reservation, whoever made it.
+        """Reserve value, and replace the voucher's older reservation, whichever client made it.
 
         Raises:
-            Refused: when the voucher cannot be spent, or has another currency or too little value.
+            Refused: if the voucher cannot be spent, or has another currency or too little value.
         """
         self._check_spendable(voucher, now)
         self._check_currency(voucher, currency)
@@ -216,30 +216,30 @@ class Ledger:
         if voucher.reservation:
             voucher.reservation.replaced = True
         at = _to_seconds(now)
-        reservation = ReservationRecord(self._new_id(), voucher.id, client_id, cents, at, at + RESERVATION_LASTS)
+        reservation = ReservationRecord(self._new_id(), voucher.id, client_id, cents, at, at + RESERVATION_LIFETIME)
         voucher.reservation = reservation
         self.reservations[reservation.id] = reservation
         return reservation
 
     def charge(self, reservation_id: str, order_number: str, client_id: str, now: datetime) -> MovementRecord:
-        """Takes the whole reservation, once.
+        """Take the whole reserved value. That works once.
 
         Raises:
-            Refused: 404 when it is unknown, expired or replaced; 422 when it was charged already or the voucher
-                cannot be spent any more.
+            Refused: 404 if the reservation is unknown, expired or replaced; 422 if it was charged already, or if the
+                voucher cannot be spent any more.
         """
         reservation = self.reservations.get(reservation_id)
         if reservation is None:
             raise self._errors.absent("no-reservation")
         if reservation.charged:
             raise self._errors.against_rules("reservation-charged")
-        if not reservation.live(now):
+        if not reservation.is_active(now):
             raise self._errors.absent("reservation-replaced" if reservation.replaced else "reservation-expired")
         voucher = self.vouchers[reservation.voucher_id]
         self._check_spendable(voucher, now)
         reservation.charged = True
         voucher.remaining -= reservation.cents
-        return self._enter(
+        return self._record(
             voucher,
             MovementRecord(
                 self._new_id(), voucher.id, client_id, "charge", reservation.cents, order_number, _to_seconds(now)
@@ -247,11 +247,11 @@ class Ledger:
         )
 
     def refund(self, charge_id: str, cents: int, currency: str, client_id: str, now: datetime) -> MovementRecord:
-        """Gives back part or all of a charge (the whole since changelog 1.7).
+        """Give back a part or all of a charge (all since changelog 1.7).
 
         Raises:
-            Refused: 404 when there is no such movement; 422 when it is not a charge, the currency differs, or refunds
-                would exceed it.
+            Refused: 404 if the movement does not exist; 422 if it is not a charge, if the currency differs, or if the
+                refunds would exceed it.
         """
         charge = self.movements.get(charge_id)
         if charge is None:
@@ -260,18 +260,18 @@ class Ledger:
             raise self._errors.against_rules("not-a-charge")
         voucher = self.vouchers[charge.voucher_id]
         self._check_currency(voucher, currency)
-        refunded = sum(each.cents for each in voucher.movements if each.refunds == charge.id)
+        refunded = sum(movement.cents for movement in voucher.movements if movement.refunds == charge.id)
         if refunded + cents > charge.cents:
             raise self._errors.against_rules("refund-exceeds-charge")
         refund = MovementRecord(
             self._new_id(), voucher.id, client_id, "refund", cents, None, _to_seconds(now), charge.id
         )
-        return self._give(voucher, refund)
+        return self._add_value(voucher, refund)
 
     def recharge(
         self, voucher: VoucherRecord, cents: int, currency: str, order_number: str, client_id: str, now: datetime
     ) -> MovementRecord:
-        """Adds value, also to a voucher that is inactive or expired: no page forbids it.
+        """Add value, also to a voucher that is inactive or expired: no page forbids it.
 
         Raises:
             Refused: 422 for another currency, or more value than a voucher can hold.
@@ -280,15 +280,15 @@ class Ledger:
         recharge = MovementRecord(
             self._new_id(), voucher.id, client_id, "recharge", cents, order_number, _to_seconds(now)
         )
-        return self._give(voucher, recharge)
+        return self._add_value(voucher, recharge)
 
-    def _give(self, voucher: VoucherRecord, movement: MovementRecord) -> MovementRecord:
+    def _add_value(self, voucher: VoucherRecord, movement: MovementRecord) -> MovementRecord:
         if voucher.remaining + movement.cents > LARGEST_CENTS:
             raise self._errors.against_rules("too-much-credit")
         voucher.remaining += movement.cents
-        return self._enter(voucher, movement)
+        return self._record(voucher, movement)
 
-    def _enter(self, voucher: VoucherRecord, movement: MovementRecord) -> MovementRecord:
+    def _record(self, voucher: VoucherRecord, movement: MovementRecord) -> MovementRecord:
         voucher.movements.append(movement)
         voucher.updated_at = movement.at
         self.movements[movement.id] = movement

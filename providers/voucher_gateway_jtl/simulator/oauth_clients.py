@@ -1,4 +1,4 @@
-"""Clients of the voucher cloud, their scopes and their access tokens."""
+"""The OAuth clients of the voucher cloud, their scopes and their access tokens."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 SCOPES: Final = ("read", "read-lists", "read-secrets", "use", "manage", "update", "recharge")
 """Seed: the seven scopes of the security scheme."""
-CONNECT_PIN_LASTS: Final = timedelta(minutes=30)
-"""Vendor page: how long the PIN of the Admin UI can be exchanged for credentials."""
+CONNECT_PIN_LIFETIME: Final = timedelta(minutes=30)
+"""Vendor page: how long a PIN of the Admin UI can be exchanged for credentials."""
 
 
 @define(kw_only=True)
 class Client:
-    """A login of a shop or till. Without a secret it is not connected."""
+    """The login of a shop or till. A client without a secret is not connected."""
 
     id: str
     client_group_id: str
@@ -37,13 +37,13 @@ class Client:
 
 
 class Clients:
-    """Every client, and the server that gives them tokens.
+    """All clients, and the server that issues their tokens.
 
     Args:
         errors: makes the refusals.
-        now: the virtual instant.
+        now: returns the virtual time.
         new_secret: makes secrets and tokens.
-        token_lifetime_s: how long a token is good; the vendor documents no figure.
+        token_lifetime_s: how long a token is valid; the vendor does not document it.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Clients:
         self._new_secret = new_secret
         self.by_id: dict[str, Client] = {}
         self.tokens = TokenServer(
-            now, self._login, lifetime_s=token_lifetime_s, draw=new_secret, form_rule=_short_client_type
+            now, self._login, lifetime_s=token_lifetime_s, draw=new_secret, form_rule=_has_valid_client_type
         )
 
     def dump(self) -> list[dict[str, Any]]:
@@ -67,17 +67,17 @@ class Clients:
         self.by_id = {client.id: client for client in from_records(list[Client], state)}
 
     def add(self, client: Client) -> Client:
-        """Adds a client as the Admin UI does."""
+        """Add a client, as the Admin UI does."""
         self.by_id[client.id] = client
         return client
 
     def group_of(self, client_id: str) -> str | None:
-        """The group of a client, if there is such a client."""
+        """Return the group of a client; None if the client does not exist."""
         client = self.by_id.get(client_id)
         return None if client is None else client.client_group_id
 
     def caller(self, request: Request, scope: str | None) -> str:
-        """The id of the client that may do what needs this scope.
+        """Return the id of the client that makes a request, if it has the scope.
 
         Raises:
             Refused: 401 without a valid token, 403 without the scope.
@@ -89,19 +89,19 @@ class Clients:
             raise self._errors.forbidden()
         return token.client_id
 
-    def standing_token(self, client: Client) -> str:
-        """A token with every scope of the client that time does not end, for clients that cannot fetch one."""
+    def permanent_token(self, client: Client) -> str:
+        """Return a token with every scope of the client, for programs that cannot fetch one. Time does not end it."""
         return self.tokens.long_lived_token(client.id, client.scopes)
 
     def issue_token(self, request: Request) -> Reply:
-        """`POST /oauth/token`: client credentials by form, answers and errors as RFC 6749 has them."""
+        """`POST /oauth/token`: client credentials in a form; replies and errors are those of RFC 6749."""
         return self.tokens.grant(request)
 
     def connect(self, pin: str) -> Client:
-        """Exchanges a PIN for credentials, once.
+        """Exchange a PIN for credentials. A PIN works once.
 
         Raises:
-            Refused: 422 when the PIN is unknown, used or older than 30 minutes.
+            Refused: 422 if the PIN is unknown, used or older than 30 minutes.
         """
         now = self._now()
         for client in self.by_id.values():
@@ -113,10 +113,10 @@ class Clients:
         raise self._errors.against_rules("bad-connect-pin")
 
     def disconnect(self, client_id: str) -> None:
-        """Destroys the credentials and tokens of a client.
+        """Delete the credentials and tokens of a client.
 
         Raises:
-            Refused: 404 when there is no such client any more.
+            Refused: 404 if the client does not exist or is not connected.
         """
         client = self.by_id.get(client_id)
         if client is None or client.secret is None:
@@ -130,5 +130,5 @@ class Clients:
         return None if client is None or client.secret is None else Login(client.secret, client.scopes)
 
 
-def _short_client_type(form: Mapping[str, str]) -> bool:
+def _has_valid_client_type(form: Mapping[str, str]) -> bool:
     return len(form.get("client_type", "")) <= 32  # seed: 32 characters at most

@@ -8,37 +8,37 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 LARGEST_CENTS: Final = 99_999_999
-"""999999.99: nine characters (seed: string length 4 to 9), although the seed's prose says five digits."""
+"""999999.99. The seed's schema allows 4 to 9 characters; its prose says five digits before the point."""
 
-# ASCII digits: `\d` of the seed's pattern would admit others in Python.
+# ASCII digits only. `\d` of the seed's pattern would match others in Python.
 _AMOUNT: Final = re.compile(r"[0-9]+\.[0-9]{2}")
 
 
 def to_cents(text: str) -> int | None:
-    """The cents of an amount such as "10.53", or None when the text is none."""
+    """Return the cents of an amount such as "10.53"; None if the text is not an amount."""
     if not 4 <= len(text) <= 9 or _AMOUNT.fullmatch(text) is None:
         return None
     return int(text.replace(".", ""))
 
 
 def from_cents(cents: int) -> str:
-    """An amount such as "10.53"."""
+    """Return an amount such as "10.53"."""
     return f"{cents // 100}.{cents % 100:02d}"
 
 
 _RFC3339: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
-_LAST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+_LAST_INSTANT: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
-def to_text(instant: datetime) -> str:
-    """RFC 3339 in UTC with seconds and the offset `+00:00`, as in the seeds."""
+def instant_to_text(instant: datetime) -> str:
+    """Return an instant as RFC 3339 in UTC with whole seconds and the offset `+00:00`, as in the seeds."""
     return instant.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def from_text(text: str) -> datetime | None:
-    """The instant of an RFC 3339 text, or None when it is none; a text without an offset is none."""
+def instant_from_text(text: str) -> datetime | None:
+    """Return the instant of an RFC 3339 text with an offset; None for any other text."""
     if _RFC3339.fullmatch(text) is None:
         return None
     seconds, offset = text[:19].upper(), re.sub("[zZ]$", "+00:00", text[19:])
@@ -51,11 +51,11 @@ def from_text(text: str) -> datetime | None:
 
 
 def end_of_validity(start: datetime, value: int, interval: str) -> datetime:
-    """When a validity ends that starts then; months and years by the calendar, ends of months kept.
+    """Return when a validity ends. Months and years are those of the calendar; 31 January plus a month is 28 February.
 
     Args:
-        start: the activation.
-        value: how many intervals, at least 1.
+        start: the time of the activation.
+        value: the number of intervals, at least 1.
         interval: days, weeks, months or years.
     """
     try:
@@ -65,5 +65,5 @@ def end_of_validity(start: datetime, value: int, interval: str) -> datetime:
         year, month = start.year + months // 12, months % 12 + 1
         day = min(start.day, calendar.monthrange(year, month)[1])
         return start.replace(year=year, month=month, day=day)
-    except (OverflowError, ValueError):  # the calendar of Python ends with the year 9999
-        return _LAST
+    except (OverflowError, ValueError):  # Python's calendar ends with the year 9999
+        return _LAST_INSTANT

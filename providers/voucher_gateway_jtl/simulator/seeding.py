@@ -1,4 +1,4 @@
-"""Varied vouchers, as years of business would leave them."""
+"""Varied vouchers with a history, as a shop would have them after years."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _DATA: Final = (
     None,
     json.dumps({"foo": "bar"}),
     json.dumps({"gift": True, "to": "Jörg", "lines": [1, 2.5, None]}),
-    "not JSON {",  # the field is a string that should hold JSON, and nobody checks it
+    "not JSON {",  # the field is a string that should hold JSON, which is not checked
 )
 _TAX_RATES: Final = ("19", "7", "19.00", "8,1")
-# Callers may choose ids and codes of up to 255 characters of any kind (seed), so some shops did.
+# Callers may choose ids and codes of up to 255 characters of any kind (seed), so some vouchers have odd ones.
 _ODD_EVERY: Final = 5
 
 
 @frozen
 class Seeder:
-    """Draws vouchers; the same random state and instants draw the same ones.
+    """Makes random vouchers. The same random state and time make the same ones.
 
     Attributes:
-        random: where every choice comes from.
-        client_ids: who may have made and moved them.
-        now: no voucher is younger.
+        random: the source of every choice.
+        client_ids: the clients that created and used them.
+        now: the current time; no voucher is newer.
     """
 
     random: random.Random
@@ -46,13 +46,13 @@ class Seeder:
     now: datetime
 
     def vouchers(self, count: int, taken_ids: Collection[str], taken_codes: Collection[str]) -> list[VoucherRecord]:
-        """That many vouchers of the last three years, oldest first, with ids and codes that are free."""
+        """Return that many vouchers of the last three years, oldest first, with ids and codes that are not taken."""
         ages = sorted((self.random.randrange(3 * 365 * 86400) for _ in range(count)), reverse=True)
         ids, codes = set(taken_ids), set(taken_codes)
         vouchers = []
         for number, age in enumerate(ages):
-            turn, rest = divmod(number, _ODD_EVERY)
-            odd = ODD_TEXTS[turn % len(ODD_TEXTS)] if rest == _ODD_EVERY - 1 else None
+            round_number, rest = divmod(number, _ODD_EVERY)
+            odd = ODD_TEXTS[round_number % len(ODD_TEXTS)] if rest == _ODD_EVERY - 1 else None
             voucher = self.voucher(self.now - timedelta(seconds=age), odd)
             while voucher.id in ids:
                 voucher.id += random_text(self.random, 1)
@@ -66,7 +66,7 @@ class Seeder:
         return vouchers
 
     def voucher(self, created_at: datetime, odd: str | None = None) -> VoucherRecord:
-        """One voucher that was created then, with a past, and with an odd text in its id and code if asked for."""
+        """Return a voucher with a history that was created then. `odd` is a text for its id and code."""
         draw = self.random
         currency = draw.choice(_CURRENCIES)
         cents = draw.choice(_AMOUNTS) if draw.random() < 0.6 else draw.randrange(1, 50_000)
@@ -77,7 +77,7 @@ class Seeder:
         voucher = VoucherRecord(
             id=f"{odd}{draw.randrange(1000)}" if odd else random_text(draw, 16),
             client_id=draw.choice(list(self.client_ids)),
-            code=f"{draw.randrange(1000)}{odd}" if odd else _code(draw),
+            code=f"{draw.randrange(1000)}{odd}" if odd else _random_code(draw),
             pin=f"{draw.randrange(10_000):04d}" if medium == "print" and draw.random() < 0.7 else None,
             sku=draw.choice((None, "AJHS8675FG", "GIFT-25", "GUTSCHEIN/50 €")),
             batch=draw.choice(_BATCHES),
@@ -96,10 +96,10 @@ class Seeder:
         )
         if voucher.validity_value > 3:
             voucher.validity_interval = {24: "months", 90: "days", 52: "weeks"}[voucher.validity_value]
-        self._give_past(voucher)
+        self._add_history(voucher)
         return voucher
 
-    def _give_past(self, voucher: VoucherRecord) -> None:
+    def _add_history(self, voucher: VoucherRecord) -> None:
         draw = self.random
         moment = self._later(voucher.created_at)
         if draw.random() < 0.75:
@@ -108,25 +108,25 @@ class Seeder:
             for _ in range(draw.choice((0, 0, 1, 1, 2, 5))):
                 moment = self._later(moment)
                 if voucher.valid_until is None or moment < voucher.valid_until:
-                    self._move(voucher, moment)
+                    self._add_movement(voucher, moment)
         if draw.random() < 0.1:
             voucher.deactivate()
 
-    def _move(self, voucher: VoucherRecord, at: datetime) -> None:
+    def _add_movement(self, voucher: VoucherRecord, at: datetime) -> None:
         draw = self.random
         step = 100 if voucher.currency == "JPY" else 1
-        charges = [each for each in voucher.movements if each.type == "charge"]
-        refundable = charges and not any(each.refunds for each in voucher.movements)
+        charges = [movement for movement in voucher.movements if movement.type == "charge"]
+        refundable = charges and not any(movement.refunds for movement in voucher.movements)
         if draw.random() < 0.15 and voucher.remaining + 1000 <= LARGEST_CENTS:
-            self._enter(voucher, "recharge", 1000, at)
+            self._record(voucher, "recharge", 1000, at)
         elif refundable and draw.random() < 0.3:
-            self._enter(voucher, "refund", charges[-1].cents, at, charges[-1].id)
+            self._record(voucher, "refund", charges[-1].cents, at, charges[-1].id)
         elif voucher.remaining >= step:
-            all_of_it = draw.random() < 0.3
-            cents = voucher.remaining if all_of_it else draw.randrange(step, voucher.remaining + 1, step)
-            self._enter(voucher, "charge", cents, at)
+            spend_all = draw.random() < 0.3
+            cents = voucher.remaining if spend_all else draw.randrange(step, voucher.remaining + 1, step)
+            self._record(voucher, "charge", cents, at)
 
-    def _enter(self, voucher: VoucherRecord, kind: str, cents: int, at: datetime, refunds: str | None = None) -> None:
+    def _record(self, voucher: VoucherRecord, kind: str, cents: int, at: datetime, refunds: str | None = None) -> None:
         order = None if refunds else f"ORDER-{self.random.randrange(100_000)}"
         client_id = self.random.choice(list(self.client_ids))
         voucher.movements.append(
@@ -140,9 +140,9 @@ class Seeder:
 
 
 def random_hex(draw: random.Random, length: int) -> str:
-    """Hexadecimal digits, like the other ids in the seeds."""
+    """Return random hexadecimal digits, like the ids in the seeds."""
     return random_text(draw, length, _HEX)
 
 
-def _code(draw: random.Random) -> str:
+def _random_code(draw: random.Random) -> str:
     return "-".join(["JTL", *(random_text(draw, 4) for _ in range(3))])

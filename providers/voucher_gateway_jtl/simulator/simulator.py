@@ -23,10 +23,10 @@ from voucher_gateway.simulator import (
     random_text,
 )
 from voucher_gateway_jtl.simulator.errors import Errors
-from voucher_gateway_jtl.simulator.handlers import ValueCalls, VoucherCalls
+from voucher_gateway_jtl.simulator.handlers import PaymentHandlers, VoucherHandlers
 from voucher_gateway_jtl.simulator.ledger import Ledger
-from voucher_gateway_jtl.simulator.oauth_clients import CONNECT_PIN_LASTS, SCOPES, Client, Clients
-from voucher_gateway_jtl.simulator.responses import Answers
+from voucher_gateway_jtl.simulator.oauth_clients import CONNECT_PIN_LIFETIME, SCOPES, Client, Clients
+from voucher_gateway_jtl.simulator.responses import ResponseWriter
 from voucher_gateway_jtl.simulator.scalars import LARGEST_CENTS, from_cents, to_cents
 from voucher_gateway_jtl.simulator.seeding import Seeder, random_hex
 from voucher_gateway_jtl.simulator.validation import Fields
@@ -37,20 +37,22 @@ if TYPE_CHECKING:
 
 @frozen(kw_only=True)
 class JtlOptions(SimulatorOptions):
-    """What the vendor leaves open, so that adapters can be tried against either reading.
+    """The common options, and one for each point that the vendor's documents leave open.
+
+    An adapter can so be tested against every reading of the documents.
 
     Attributes:
-        token_lifetime_s: of access tokens; the one of the announcement does not end by time.
+        token_lifetime_s: the lifetime of access tokens; the announced one does not expire by time.
         pin_required: whether a voucher with a PIN can be reserved without it.
-        reserved_is_subtracted: whether remaining_amount leaves out what is reserved.
-        update_inactive_only: whether sku and batch of an active voucher are fixed (changelog 1.1 says so, the page's
-            example is active).
-        omit_unset: whether fields without a value are left out of answers, as the vendor's schema has no null for
+        reserved_is_subtracted: whether reserved value is subtracted from remaining_amount.
+        update_inactive_only: whether an update of an active voucher is refused. Changelog 1.1 says so; in the page's
+            example the voucher is active.
+        omit_unset: whether replies leave fields without a value out, because the vendor's schema has no null for
             them; otherwise they are null.
-        seed_links: whether the links of lists are the nonsense of the vendor's example: another host, and the same
-            pages whatever page was asked for.
+        seed_links: whether the links of lists are those of the vendor's example, which are wrong: another host, and
+            the same page numbers on every page.
         refunds_show_order: whether a refund repeats the order number of its charge.
-        max_per_page: the longest page that clients get, whatever they ask for.
+        max_per_page: the most items of a page, even if the client asks for more.
     """
 
     token_lifetime_s: int = field(default=3600, validator=validators.ge(1))
@@ -64,7 +66,7 @@ class JtlOptions(SimulatorOptions):
 
 
 class JtlSimulator(Simulator):
-    """JTL Voucher Cloud API 1.8, from the vendor's documents; what they leave open is random or an option."""
+    """JTL Voucher Cloud API 1.8, from the vendor's documents. Points that they leave open are random or an option."""
 
     name: ClassVar[str] = "jtl"
     options_type: ClassVar[type[SimulatorOptions]] = JtlOptions
@@ -74,8 +76,8 @@ class JtlSimulator(Simulator):
     def __init__(self, options: SimulatorOptions) -> None:
         super().__init__(options)
         self.errors = Errors()
-        self.ledger_book = Ledger(self.errors, self.new_id)
-        self.answers = Answers(
+        self.voucher_ledger = Ledger(self.errors, self.new_id)
+        self.responses = ResponseWriter(
             self.options.reserved_is_subtracted,
             self.options.omit_unset,
             self.options.refunds_show_order,
@@ -87,12 +89,12 @@ class JtlSimulator(Simulator):
         self._add_clients()
 
     def routes(self) -> Sequence[Route]:
-        """The fifteen operations and the token call."""
-        vouchers, value = VoucherCalls(self), ValueCalls(self)
+        """Return the routes of the fifteen calls and of the token call."""
+        vouchers, payments = VoucherHandlers(self), PaymentHandlers(self)
         secured: list[tuple[str, str, str | None, Callable[[Request, str], Reply]]] = [
             ("GET", "/v1/vouchers", "read-lists", vouchers.list_vouchers),
             ("POST", "/v1/vouchers", "manage", vouchers.create),
-            ("POST", "/v1/vouchers/recharge", "recharge", value.recharge),
+            ("POST", "/v1/vouchers/recharge", "recharge", payments.recharge),
             ("GET", "/v1/vouchers/{id}", "read", vouchers.show),
             ("GET", "/v1/vouchers/{id}/complete", "read-secrets", vouchers.show_complete),
             ("PATCH", "/v1/vouchers/{id}", "update", vouchers.update),
@@ -100,97 +102,97 @@ class JtlSimulator(Simulator):
             ("PATCH", "/v1/vouchers/{id}/status", "use", vouchers.set_status),
             ("GET", "/v1/vouchers/{id}/charges", "read-lists", vouchers.list_movements),
             ("GET", "/v1/vouchers/{id}/charges/{charge_id}", "read", vouchers.show_movement),
-            ("POST", "/v1/reservations", "use", value.reserve),
-            ("POST", "/v1/reservations/{id}/charge", "use", value.charge),
-            ("POST", "/v1/charges/{id}/refund", "use", value.refund),
+            ("POST", "/v1/reservations", "use", payments.reserve),
+            ("POST", "/v1/reservations/{id}/charge", "use", payments.charge),
+            ("POST", "/v1/charges/{id}/refund", "use", payments.refund),
             ("POST", "/v1/clients/disconnect", None, self._disconnect),
         ]
-        look_ups = {"/v1/vouchers", "/v1/vouchers/{id}/charges"}
+        look_up_paths = {"/v1/vouchers", "/v1/vouchers/{id}/charges"}
         return [
             *(
                 Route(
                     method,
                     template,
-                    partial(self._call_with_scope, scope, call),
-                    method == "GET" and template in look_ups,
+                    partial(self._handle, scope, handler),
+                    method == "GET" and template in look_up_paths,
                 )
-                for method, template, scope, call in secured
+                for method, template, scope, handler in secured
             ),
             Route("POST", "/v1/clients/connect", self._connect),
             Route("POST", "/oauth/token", self.clients.issue_token),
         ]
 
     def error_reply(self, status: int, message: str) -> Reply:
-        """The shape of the documented 404, or the string of the documented 403."""
+        """Return the reply of a status, in the shape of the documented 404, or of the documented 403."""
         return self.errors.plain(status, message)
 
     def announcement(self, base: str) -> dict[str, str]:
-        """Addresses, the credentials of a connected client, a token and a PIN for connecting another."""
+        """Return the URLs, the credentials of a connected client, a token, and a PIN that connects another client."""
         client, till = list(self.clients.by_id.values())[:2]
         if till.secret is None:
-            till.pin, till.pin_until = random_text(self.random, 6), self.clock.now() + CONNECT_PIN_LASTS
+            till.pin, till.pin_until = random_text(self.random, 6), self.clock.now() + CONNECT_PIN_LIFETIME
         return {
             "base_url": f"{base}/v1",
             "token_url": f"{base}/oauth/token",
             "client_id": client.id,
             "client_secret": client.secret or "",
-            "token": self.clients.standing_token(client),
+            "token": self.clients.permanent_token(client),
             "connect_pin": till.pin or "",
         }
 
     def seed(self, count: int) -> None:
-        """Adds varied vouchers of the last three years."""
-        book = self.ledger_book
+        """Add varied vouchers of the last three years."""
+        ledger = self.voucher_ledger
         seeder = Seeder(self.random, list(self.clients.by_id), self.moment())
-        for voucher in seeder.vouchers(count, book.vouchers, book.by_code):
-            book.add(voucher)
+        for voucher in seeder.vouchers(count, ledger.vouchers, ledger.by_code):
+            ledger.add(voucher)
 
     def insert_voucher(self) -> None:
-        """Adds a varied voucher that was made this second."""
-        book, now = self.ledger_book, self.moment()
+        """Add a varied voucher that was created this second."""
+        ledger, now = self.voucher_ledger, self.moment()
         voucher = Seeder(self.random, list(self.clients.by_id), now).voucher(now)
-        book.add(voucher)
+        ledger.add(voucher)
 
     def ledger(self) -> list[dict[str, object]]:
-        """Every voucher with its true value, PIN and movements; nothing is masked."""
-        return [self._true_voucher(voucher) for voucher in self.ledger_book]
+        """Return every voucher with its true value, PIN and movements. Nothing is masked."""
+        return [self._ledger_voucher(voucher) for voucher in self.voucher_ledger]
 
     def dump(self) -> dict[str, object]:
-        """Vouchers, reservations and clients with their secrets."""
-        return {**self.ledger_book.dump(), "clients": self.clients.dump()}
+        """Return vouchers, reservations and clients with their secrets."""
+        return {**self.voucher_ledger.dump(), "clients": self.clients.dump()}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Takes them back."""
-        self.ledger_book.load(state)
+        """Replace everything by what `dump` returned."""
+        self.voucher_ledger.load(state)
         self.clients.load(state["clients"])
 
     def distort(self, reply: Reply) -> Reply:
-        """One cent more in the amount of the reply, or less where more would not fit."""
+        """Return the reply with one cent more in its amount, or one less if the amount is the largest."""
         if not isinstance(reply.body, dict) or not isinstance(reply.body.get("amount"), str):
             return reply
         cents = to_cents(reply.body["amount"]) or 0
-        other = cents + 1 if cents < LARGEST_CENTS else cents - 1
-        return evolve(reply, body={**reply.body, "amount": from_cents(other)})
+        wrong_cents = cents + 1 if cents < LARGEST_CENTS else cents - 1
+        return evolve(reply, body={**reply.body, "amount": from_cents(wrong_cents)})
 
     def expire_tokens(self) -> None:
-        """Makes every access token invalid, the announced one too."""
+        """Make every access token invalid, also the announced one."""
         self.clients.tokens.expire()
 
     def replace_reservation(self, request: Request) -> None:
-        """Lets another till reserve a cent of the voucher that a reservation or charge is about."""
-        voucher = self._voucher_at_stake(request)
+        """Reserve a cent, as another till, of the voucher that a reservation or charge is about."""
+        voucher = self._voucher_of_request(request)
         if voucher is None:
             return
         till = list(self.clients.by_id)[-1]
-        with suppress(Refused):  # a voucher that nobody can reserve stays as it is
-            self.ledger_book.reserve(voucher, min(1, voucher.remaining), voucher.currency, till, self.clock.now())
+        with suppress(Refused):  # a voucher that cannot be reserved stays as it is
+            self.voucher_ledger.reserve(voucher, min(1, voucher.remaining), voucher.currency, till, self.clock.now())
 
     def new_id(self) -> str:
-        """An id like those in the seeds."""
+        """Return a new id, like those of the seeds."""
         return random_hex(self.random, 21)
 
     def moment(self) -> datetime:
-        """The virtual instant in whole seconds, as the wire shows instants."""
+        """Return the virtual time in whole seconds, as the API shows it."""
         return self.clock.now().replace(microsecond=0)
 
     def _add_clients(self) -> None:
@@ -210,30 +212,30 @@ class JtlSimulator(Simulator):
         shop, _ = self.clients.by_id.values()
         shop.secret, shop.connected_at = random_hex(self.random, 40), now
 
-    def _call_with_scope(self, scope: str | None, call: Callable[[Request, str], Reply], request: Request) -> Reply:
-        return call(request, self.clients.caller(request, scope))
+    def _handle(self, scope: str | None, handler: Callable[[Request, str], Reply], request: Request) -> Reply:
+        return handler(request, self.clients.caller(request, scope))
 
     def _connect(self, request: Request) -> Reply:
         fields = Fields(request, "CLIENT.CONNECT", self.errors, known={"pin"}, strict=self.options.strict)
         pin = fields.non_empty_text("pin", longest=255)
         fields.check()
-        return Reply(200, self.answers.client(self.clients.connect(pin)))
+        return Reply(200, self.responses.client(self.clients.connect(pin)))
 
     def _disconnect(self, _: Request, client_id: str) -> Reply:
         self.clients.disconnect(client_id)
         return Reply(204)
 
-    def _voucher_at_stake(self, request: Request) -> VoucherRecord | None:
-        book = self.ledger_book
-        if reservation := book.reservations.get(request.parts.get("id", "")):
-            return book.vouchers[reservation.voucher_id]
+    def _voucher_of_request(self, request: Request) -> VoucherRecord | None:
+        ledger = self.voucher_ledger
+        if reservation := ledger.reservations.get(request.parts.get("id", "")):
+            return ledger.vouchers[reservation.voucher_id]
         try:
             body = request.json()
         except InvalidJson:
             return None
-        return book.by_code.get(str(body.get("code"))) if isinstance(body, dict) else None
+        return ledger.by_code.get(str(body.get("code"))) if isinstance(body, dict) else None
 
-    def _true_voucher(self, voucher: VoucherRecord) -> dict[str, object]:
+    def _ledger_voucher(self, voucher: VoucherRecord) -> dict[str, object]:
         return LedgerVoucher(
             id=voucher.id,
             code=voucher.code,

@@ -1,4 +1,4 @@
-"""Reads request bodies by the field rules of the vendor, and collects what breaks them."""
+"""Reads request bodies by the vendor's rules for fields, and collects the fields that break one."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _CODE_NAMES: Final = {"VOUCHER.CREATE": {"id": "CUSTOM_ID"}}
 
 
 class Fields:
-    """One JSON body. Each method reads a field and notes when it breaks a rule; `check` refuses what was noted.
+    """A JSON body. Each method reads one field and records it if it breaks a rule; `check` refuses them all.
 
     Args:
-        request: with a JSON object as its body.
+        request: the request; its body must be a JSON object.
         action: the first two parts of the error codes, such as VOUCHER.CREATE.
         errors: makes the replies.
-        known: every field that the vendor documents for this body; others are ignored.
-        read_only: documented fields that nobody may set; ignored, even when strict.
-        strict: refuse unknown fields instead.
+        known: every field that the vendor documents for this body. Other fields are ignored.
+        read_only: documented fields that a client cannot set. They are ignored, even if `strict` is set.
+        strict: refuse unknown fields instead of ignoring them.
 
     Raises:
-        Refused: 422, the one refusal of a body that is documented, for anything but a JSON object.
+        Refused: 422 if the body is not a JSON object. It is the only documented refusal of a body.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Fields:
     ) -> None:
         self._action = action
         self._errors = errors
-        self._found: list[InvalidField] = []
+        self._invalid: list[InvalidField] = []
         self._body = self._object(request)
         if strict:
             for name in self._body.keys() - set(known) - set(read_only):
@@ -67,60 +67,60 @@ class Fields:
         return body
 
     def refuse(self, name: str, rule: str, message: str) -> None:
-        """Notes that a field breaks a rule, such as max:255."""
+        """Record that a field breaks a rule, such as max:255."""
         code_name = _CODE_NAMES.get(self._action, {}).get(name, name.upper())
         code = f"{self._action}.{code_name}.{rule.upper()}"
-        self._found.append(InvalidField(code, name, rule, f"The field {name} {message}."))
+        self._invalid.append(InvalidField(code, name, rule, f"The field {name} {message}."))
 
     def check(self) -> None:
-        """Ends the reading.
+        """Refuse the request if a field breaks a rule.
 
         Raises:
-            Refused: 422 with everything that was noted.
+            Refused: 422 with all of them.
         """
-        if self._found:
-            raise self._errors.invalid(self._action, self._found)
+        if self._invalid:
+            raise self._errors.invalid(self._action, self._invalid)
 
     def has(self, name: str) -> bool:
-        """Whether the body has the field, whatever its value."""
+        """Return whether the body has the field, whatever its value."""
         return name in self._body
 
     def non_empty_text(self, name: str, *, longest: int | None = None) -> str:
-        """A string that is neither missing nor empty; "" stands for a wrong one until `check`."""
+        """Return a string that must be there and not be empty; "" if it is invalid."""
         if self._body.get(name) in (None, ""):
             self.refuse(name, "required", "is required")
             return ""
         return self.text(name, longest=longest) or ""
 
     def text(self, name: str, *, longest: int | None = None) -> str | None:
-        """A string of at most that many characters, if there is one."""
+        """Return a string of at most that many characters; None if it is missing or invalid."""
         if name not in self._body:
             return None
         value = self._body[name]
         if not isinstance(value, str):
             self.refuse(name, "string", "must be a string")
         elif longest is not None and len(value) > longest:
-            self.refuse(name, f"max:{longest}", f"may have {longest} characters at most")
+            self.refuse(name, f"max:{longest}", f"must have at most {longest} characters")
         else:
             return value
         return None
 
     def choice(self, name: str, options: Collection[str]) -> str | None:
-        """One of a few strings, if there is one."""
+        """Return a string that must be one of the options; None if it is missing."""
         value = self.text(name)
         if value is not None and value not in options:
             self.refuse(name, "in", f"must be one of {', '.join(sorted(options))}")
         return value
 
     def flag(self, name: str) -> bool | None:
-        """A boolean, if there is one; neither 0 nor "false" is one."""
+        """Return a boolean; None if it is missing or invalid. 0 and "false" are not booleans."""
         value = self._body.get(name)
         if name in self._body and not isinstance(value, bool):
             self.refuse(name, "boolean", "must be true or false")
         return value if isinstance(value, bool) else None
 
     def integer(self, name: str, *, least: int, most: int) -> int | None:
-        """An integer within bounds, if there is one; neither "7" nor true is one."""
+        """Return an integer within bounds; None if it is missing or invalid. "7" and true are not integers."""
         value = self._body.get(name)
         if name not in self._body:
             return None
@@ -128,13 +128,13 @@ class Fields:
             self.refuse(name, "integer", "must be an integer")
             return None
         if value < least:
-            self.refuse(name, f"min:{least}", f"must be {least} at least")
+            self.refuse(name, f"min:{least}", f"must be at least {least}")
         elif value > most:
-            self.refuse(name, f"max:{most}", f"may be {most} at most")
+            self.refuse(name, f"max:{most}", f"must be at most {most}")
         return value
 
     def amount(self, *, least: int = 0) -> int:
-        """The required field `amount` in cents; 0 stands for a wrong one until `check`."""
+        """Return the required field `amount` in cents; 0 if it is invalid."""
         value = self.non_empty_text("amount")
         cents = to_cents(value)
         if cents is not None:
@@ -142,17 +142,17 @@ class Fields:
                 self.refuse("amount", f"min:{from_cents(least)}", "is too small")
             return cents
         if re.fullmatch(r"-[0-9]+(\.[0-9]+)?", value):
-            self.refuse("amount", "min:0", "may not be negative")
+            self.refuse("amount", "min:0", "must not be negative")
         elif value and not re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
-            self.refuse("amount", "numeric", "must be a number in a string")
+            self.refuse("amount", "numeric", "must be a string with a number")
         elif len(value) > 9:
-            self.refuse("amount", "max:9", "may have 9 characters at most")
+            self.refuse("amount", "max:9", "must have at most 9 characters")
         elif value:
             self.refuse("amount", "regex", "must have exactly two digits after the point")
         return 0
 
     def currency(self) -> str:
-        """The required field `currency`, a code of ISO 4217 in capitals; wrong ones are noted."""
+        """Return the required field `currency`, a code of ISO 4217 in capitals."""
         value = self.non_empty_text("currency")
         if value and value not in _CURRENCIES:
             self.refuse("currency", "valid_currency", "must be a currency of ISO 4217")

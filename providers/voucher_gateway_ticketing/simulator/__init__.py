@@ -1,4 +1,4 @@
-"""A local server that speaks the ticketing vendor's voucher API, written from its documents alone."""
+"""A simulator of the ticketing vendor's voucher API, written from the vendor's documents."""
 
 from voucher_gateway_ticketing.simulator.simulator import CheckoutRefused, TicketingOptions, TicketingSimulator
 

@@ -1,4 +1,4 @@
-"""The vendor's books: every voucher with what was redeemed from it. Vouchers are values; a change replaces one."""
+"""The vouchers of the vendor with their redemptions. A voucher is immutable; a change replaces it."""
 
 from datetime import datetime
 from typing import Final
@@ -9,12 +9,12 @@ from voucher_gateway.simulator import LedgerMovement, LedgerVoucher
 from voucher_gateway_ticketing.simulator.scalars import SellerCurrency, write_instant
 
 ORIGINS: Final = ("default", "shop", "import", "upgrade", "refund")
-"""How a voucher can come to be (vendor page; the seed shows only `default`)."""
+"""The origins that a voucher can have (vendor page; the seed shows only `default`)."""
 
 
 @attrs.frozen
 class CheckoutRedemption:
-    """One ticket checkout that took value off a voucher."""
+    """A ticket checkout that took value from a voucher."""
 
     transaction_id: str
     amount: int
@@ -23,9 +23,9 @@ class CheckoutRedemption:
 
 @attrs.frozen
 class StoredVoucher:
-    """One voucher; amounts are whole minor units of the seller's currency.
+    """A voucher. Amounts are in minor units of the seller's currency.
 
-    `transaction_id`, `product_id` and `refund_id` say what the voucher resulted from, never where it was spent.
+    `transaction_id`, `product_id` and `refund_id` tell where the voucher came from, not where it was spent.
     """
 
     id: str
@@ -48,21 +48,21 @@ class StoredVoucher:
 
     @property
     def balance(self) -> int:
-        """What can still be spent: the vendor keeps the value and what was taken, so an update moves it along."""
+        """The value that is left: the value, which an update changes, minus the redemptions."""
         return self.amount - self.redeemed
 
     def message(self, now: datetime) -> str:
-        """The vendor's word for its state in the look-up by code: `expired`, `invalid` or `valid`.
+        """Return the vendor's word for the state in the look-up by code: `expired`, `invalid` or `valid`.
 
-        That a spent voucher is `invalid` is not documented; the five words are, without their conditions.
+        The vendor documents five words without their conditions. That a spent voucher is `invalid` is our choice.
         """
         if self.valid_until is not None and self.valid_until < now:
             return "expired"
         return "valid" if self.balance else "invalid"
 
 
-def ledger_entry(voucher: StoredVoucher, currency: SellerCurrency, now: datetime) -> dict[str, object]:
-    """The truth about a voucher, for tests: redemptions are its movements, and nothing is ever reserved."""
+def make_ledger_voucher(voucher: StoredVoucher, currency: SellerCurrency, now: datetime) -> dict[str, object]:
+    """Return the true state of a voucher, for tests. Its redemptions are its movements; nothing is ever reserved."""
     return LedgerVoucher(
         id=voucher.id,
         code=voucher.code,

@@ -1,4 +1,4 @@
-"""The vendor's JSON objects, made from the ledger: names and shapes are the seed's and the vendor page's."""
+"""The vendor's JSON objects. Their names and shapes are those of the seed and of the vendor page."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from voucher_gateway_ticketing.simulator.scalars import SellerCurrency, write_in
 
 RefusalBodies = Literal["described", "message", "text", "empty"]
 
-_WITHOUT_A_BODY: Final = frozenset({400, 404})
-"""The statuses that the seed documents for refusals, without a body."""
+_STATUSES_WITHOUT_BODY: Final = frozenset({400, 404})
+"""The statuses of refusals in the seed, which shows no body for them."""
 
 
 def http_error(status: int, message: str) -> Reply:
-    """The vendor's `HttpError`; its `statusCode` is a text (vendor page)."""
+    """Return the vendor's `HttpError`. Its `statusCode` is a string (vendor page)."""
     error = responses.get(status, "Error")
     return Reply(status, {"statusCode": str(status), "error": error, "message": message})
 
 
 def bad_request(message: str) -> Refused:
-    """To be raised: 400, with words that the vendor does not document."""
+    """Return the refusal with 400, for `raise`. The vendor does not document its message."""
     return Refused(http_error(400, message))
 
 
-def with_body(reply: Reply, bodies: RefusalBodies) -> Reply:
-    """The same reply; a refusal whose body is not documented with the body that the options ask for."""
-    if reply.status not in _WITHOUT_A_BODY or bodies == "described":
+def with_refusal_body(reply: Reply, bodies: RefusalBodies) -> Reply:
+    """Return the reply. A refusal whose body is not documented gets the body that the options choose."""
+    if reply.status not in _STATUSES_WITHOUT_BODY or bodies == "described":
         return reply
     if bodies == "empty":
         return Reply(reply.status)
@@ -44,38 +44,38 @@ def with_body(reply: Reply, bodies: RefusalBodies) -> Reply:
 
 TIMEZONE: Final = "Europe/Berlin"
 
-_PICTURES: Final = "https://pictures.example"
+_IMAGES: Final = "https://pictures.example"
 
 _BRANDING: Final = {
     "customBrandingEnabled": True,
-    "shopLogoUrl": f"{_PICTURES}/shop.png",
-    "eventLogo": f"{_PICTURES}/event.png",
-    "mailLogo": f"{_PICTURES}/mail.png",
-    "customLogo": f"{_PICTURES}/custom.png",
-    "walletLogo": f"{_PICTURES}/wallet.png",
-    "googleWalletLogo": f"{_PICTURES}/google-wallet.png",
+    "shopLogoUrl": f"{_IMAGES}/shop.png",
+    "eventLogo": f"{_IMAGES}/event.png",
+    "mailLogo": f"{_IMAGES}/mail.png",
+    "customLogo": f"{_IMAGES}/custom.png",
+    "walletLogo": f"{_IMAGES}/wallet.png",
+    "googleWalletLogo": f"{_IMAGES}/google-wallet.png",
     "walletBackgroundColor": "#102030",
     "walletForegroundColor": "#ffffff",
     "walletLabelColor": "#c0c0c0",
-    "ticketRibbonImage": f"{_PICTURES}/ribbon.png",
+    "ticketRibbonImage": f"{_IMAGES}/ribbon.png",
 }
-"""All fields of the seed's example (seed)."""
+"""All fields of the example in the seed."""
 
 Document = dict[str, Any]
-"""One JSON object; amounts in it are Decimals, or floats where the vendor is careless."""
+"""A JSON object. Its amounts are Decimals, or floats if `float_noise` is set."""
 
 
 @attrs.frozen
 class DocumentWriter:
-    """Writes what a client may see of one seller's vouchers.
+    """Makes the JSON objects of one seller's vouchers.
 
     Attributes:
-        seller_id: The owner of every voucher.
-        seller_name: Shown in the public answers.
-        currency: The seller's currency; no voucher names its own.
-        show_id: Whether vouchers carry `_id`. The schema lacks it though every path needs it (seed, vendor page).
-        float_noise: Whether balances are computed in binary floating point, as a careless vendor would.
-        negative_redemptions: Whether redemptions are written with a minus; their sign is not documented.
+        seller_id: the owner of every voucher.
+        seller_name: shown in the public replies.
+        currency: the seller's currency; a voucher does not name one.
+        show_id: whether vouchers have `_id`. The schema lacks it, though every path needs it (seed, vendor page).
+        float_noise: whether balances are computed in binary floating point, as some vendors do.
+        negative_redemptions: whether redemptions are negative; their sign is not documented.
     """
 
     seller_id: str
@@ -86,7 +86,7 @@ class DocumentWriter:
     negative_redemptions: bool
 
     def voucher(self, voucher: StoredVoucher) -> Document:
-        """The voucher object; a key without a value is left out rather than null (vendor page)."""
+        """Return the voucher object. A field without a value is left out and not null (vendor page)."""
         document: Document = {"_id": voucher.id} if self.show_id else {}
         document |= {
             "code": voucher.code,
@@ -104,14 +104,14 @@ class DocumentWriter:
         return {name: value for name, value in document.items() if value is not None}
 
     def voucher_in_list(self, voucher: StoredVoucher) -> Document:
-        """The voucher object with its balance, which only the list shows (seed)."""
+        """Return the voucher object with its balance, which only the list shows (seed)."""
         return {**self.voucher(voucher), "balance": self._balance(voucher)}
 
     def voucher_info(self, voucher: StoredVoucher) -> Document:
-        """The public answer to id and code: the voucher and how its seller presents itself (seed)."""
+        """Return the public reply to id and code: the voucher, and how its seller presents it (seed)."""
         return {
             "voucher": self.voucher(voucher),
-            "displaySettings": {"disclaimer": "Not redeemable for cash.", "pdfImage": f"{_PICTURES}/voucher.png"},
+            "displaySettings": {"disclaimer": "Not redeemable for cash.", "pdfImage": f"{_IMAGES}/voucher.png"},
             "seller": {
                 "name": self.seller_name,
                 "city": "Berlin",
@@ -120,11 +120,11 @@ class DocumentWriter:
                 "taxRate": Decimal("10.5"),
                 "taxNo": "DE000000000",
                 "currency": self.currency.code,
-                "image": f"{_PICTURES}/seller.png",
+                "image": f"{_IMAGES}/seller.png",
                 "locationName": "Main hall",
                 "brandingSettings": _BRANDING,
                 "documentSettings": {
-                    "image": f"{_PICTURES}/letterhead.png",
+                    "image": f"{_IMAGES}/letterhead.png",
                     "invoice": {
                         "footerColumns": [
                             {"text": "Example Events", "active": True},
@@ -138,7 +138,7 @@ class DocumentWriter:
         }
 
     def transactions(self, voucher: StoredVoucher) -> list[Document]:
-        """The redemptions of a voucher, oldest first, as a bare array (vendor page)."""
+        """Return the redemptions of a voucher, oldest first, as an array (vendor page)."""
         sign = -1 if self.negative_redemptions else 1
         return [
             {
@@ -150,7 +150,7 @@ class DocumentWriter:
         ]
 
     def code_info(self, voucher: StoredVoucher, now: datetime) -> Document:
-        """The public answer to a code alone: whether it can be used now, its id and balance (vendor page)."""
+        """Return the public reply to a code alone: whether it can be used now, its id and its balance (vendor page)."""
         return {
             "message": voucher.message(now),
             "type": "voucher",
@@ -158,7 +158,7 @@ class DocumentWriter:
         }
 
     def seller(self) -> Document:
-        """The public seller object, the documented way to the currency (vendor page)."""
+        """Return the public seller object, which has the currency (vendor page)."""
         return {"_id": self.seller_id, "name": self.seller_name, "currency": self.currency.code}
 
     def _balance(self, voucher: StoredVoucher) -> Decimal | float:

@@ -9,40 +9,40 @@ from decimal import Decimal
 import attrs
 from iso4217 import Currency
 
-LARGEST_MINOR_UNITS = 2**53
-"""Beyond this an amount is no longer exact in the vendor's "number float"; its real maximum is not documented."""
+MAX_MINOR_UNITS = 2**53
+"""A larger amount would not be exact in the vendor's "number float". The vendor does not document its maximum."""
 
 
 class NotAnAmount(ValueError):
-    """The number is negative, too large, or finer than the currency allows."""
+    """The number is negative, too large, or has more decimals than the currency."""
 
 
 @attrs.frozen
 class SellerCurrency:
-    """One ISO 4217 currency. A voucher of this vendor has none of its own: its seller's applies (vendor page)."""
+    """The currency of a seller (ISO 4217). A voucher of this vendor has the currency of its seller (vendor page)."""
 
     code: str
     places: int
 
     @classmethod
     def of(cls, code: str) -> SellerCurrency:
-        """The currency of an ISO 4217 code such as `EUR`; raises ValueError for anything else."""
+        """Return the currency with a code of ISO 4217, such as `EUR`; raise ValueError for another text."""
         places = Currency(code).exponent
         if places is None:
-            raise ValueError(f"{code} has no minor unit in ISO 4217, so it cannot price a voucher")
+            raise ValueError(f"seller_currency must have a minor unit in ISO 4217, and {code} has none")
         return cls(code, int(places))
 
     def minor_units(self, amount: Decimal) -> int:
-        """The whole minor units of an amount; raises NotAnAmount.
+        """Return an amount in minor units; raise NotAnAmount if it cannot be one.
 
-        The schema bounds an amount in no way (vendor page). What the vendor does with a negative, an enormous
-        or a finer one is not documented; this seller refuses all three.
+        The vendor's schema has no limits (vendor page). What the vendor does with a negative amount, a very large one
+        or one with too many decimals is not documented. This simulator refuses all three.
         """
         if not amount.is_finite() or amount < 0:
             raise NotAnAmount("must not be negative")
         if not amount:
             return 0
-        if amount.adjusted() > 16:  # before it is written out: 1e999999 would fill the memory
+        if amount.adjusted() > 16:  # before it is formatted: 1e999999 would fill the memory
             raise NotAnAmount("is too large")
         if amount.adjusted() < -self.places:
             raise NotAnAmount(f"has more than {self.places} decimals")
@@ -51,21 +51,21 @@ class SellerCurrency:
         if len(decimals) > self.places:
             raise NotAnAmount(f"has more than {self.places} decimals")
         minor = int(whole + decimals.ljust(self.places, "0"))
-        if minor > LARGEST_MINOR_UNITS:
+        if minor > MAX_MINOR_UNITS:
             raise NotAnAmount("is too large")
         return minor
 
     def decimal(self, minor: int) -> Decimal:
-        """The amount with as few digits as it needs, which `str` writes plainly: 10.5, 10, 0.1, never 1E+1."""
+        """Return an amount without trailing zeros, and never with an exponent: 10.5, 10 or 0.1, not 1E+1."""
         return Decimal(self.plain(minor))
 
     def plain(self, minor: int) -> str:
-        """The amount as text without trailing zeros: 1050 cents are `10.5`."""
+        """Return an amount as text without trailing zeros: 1050 cents are `10.5`."""
         text = self.fixed_text(minor)
         return text.rstrip("0").rstrip(".") if "." in text else text
 
     def fixed_text(self, minor: int) -> str:
-        """The amount as text with all decimals of the currency: 1050 cents are `10.50`, 500 yen are `500`."""
+        """Return an amount as text with all decimals of the currency: 1050 cents are `10.50`, 500 yen are `500`."""
         if not self.places:
             return str(minor)
         sign = "-" if minor < 0 else ""
@@ -80,9 +80,9 @@ _DATE_TIME = re.compile(
 
 
 def parse_instant(text: str) -> datetime:
-    """The instant, cut to milliseconds, in UTC; raises ValueError for a naive one and for anything else.
+    """Return the instant in UTC, cut to milliseconds; raise ValueError for a text that is not RFC 3339 with an offset.
 
-    The schema says `date-time`, which is RFC 3339 with an offset; that others are refused is not documented.
+    The schema says `date-time`, which is RFC 3339 with an offset. What the vendor does with others is not documented.
     """
     match = _DATE_TIME.fullmatch(text)
     if match is None:
@@ -91,10 +91,10 @@ def parse_instant(text: str) -> datetime:
     offset = "+00:00" if match["offset"] in "Zz" else match["offset"]
     try:
         return datetime.fromisoformat(f"{text[:19]}.{milliseconds}{offset}").astimezone(UTC)
-    except OverflowError:  # 9999-12-31T23:59:59-01:00 lies in the year 10000
+    except OverflowError:  # 9999-12-31T23:59:59-01:00 is in the year 10000
         raise ValueError("outside the years 1 to 9999") from None
 
 
 def write_instant(moment: datetime) -> str:
-    """The instant with exactly three decimals of a second and Z."""
+    """Return an instant with three decimals of a second and Z, such as `2030-01-23T23:00:00.123Z` (seed)."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

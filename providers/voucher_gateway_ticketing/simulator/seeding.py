@@ -1,7 +1,8 @@
-"""Varied vouchers for a fresh ledger: every origin, age and oddity that the vendor's documents allow."""
+"""Varied vouchers: every origin, age and odd code that the vendor's documents allow."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from operator import attrgetter
 from random import Random
 from typing import Final
 
@@ -12,67 +13,67 @@ from voucher_gateway_ticketing.simulator.ledger import ORIGINS, CheckoutRedempti
 from voucher_gateway_ticketing.simulator.scalars import SellerCurrency
 
 CODE_ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-"""What a code is drawn from when the caller chose none; the vendor's own alphabet is not documented."""
+"""The characters of a code that the caller did not choose. The vendor does not document its alphabet."""
 
 ODD_CODES: Final = (*(text for text in ODD_TEXTS if len(text) >= 4 and ";" not in text), "rich")
-"""What a caller may choose, with at least four characters and no semicolon (vendor page), and the name of a path."""
+"""Codes that a caller may choose, of four characters or more without a semicolon (vendor page). One is a path."""
 
 _CENTS: Final = (0, 1, 5, 10, 33, 50, 90, 95, 99)
 
 
 def random_code(random: Random) -> str:
-    """Eight characters, as many as the vendor's import guide names for codes that it makes."""
+    """Return a random code of eight characters, the length that the vendor's import guide names."""
     return random_text(random, 8, CODE_ALPHABET)
 
 
 def random_id(random: Random) -> str:
-    """24 hexadecimal digits, the usual form of an id (vendor page)."""
+    """Return 24 random hexadecimal digits, the usual form of an id (vendor page)."""
     return f"{random.getrandbits(96):024x}"
 
 
 def make_vouchers(
-    random: Random, currency: SellerCurrency, now: datetime, count: int, already: int
+    random: Random, currency: SellerCurrency, now: datetime, count: int, existing: int
 ) -> Iterator[StoredVoucher]:
-    """Make `count` vouchers that follow `already` existing ones, so that later batches vary further."""
-    for number in range(already, already + count):
+    """Yield `count` vouchers. They differ from those of earlier calls, which made `existing` vouchers."""
+    for number in range(existing, existing + count):
         yield _make_voucher(random, currency, now, number)
 
 
 def _make_voucher(random: Random, currency: SellerCurrency, now: datetime, number: int) -> StoredVoucher:
     created = now - timedelta(days=random.randrange(1, 700), milliseconds=random.randrange(86_400_000))
     origin = ORIGINS[number % len(ORIGINS)]
-    amount = _amount(random, currency)
+    amount = _random_amount(random, currency)
     voucher = StoredVoucher(
         id=random_id(random),
-        code=_code(random, number),
+        code=_choose_code(random, number),
         amount=amount,
         created_at=created,
         updated_at=created,
-        valid_until=_expiry(random, now, number),
+        valid_until=_choose_expiry(random, now, number),
         origin=origin,
         transaction_id=random_id(random) if origin in {"shop", "upgrade", "refund"} else None,
         product_id=random_id(random) if origin == "shop" else None,
         refund_id=random_id(random) if origin == "refund" else None,
         customer_id=random_id(random) if number % 3 == 0 else None,
     )
-    return _partly_redeemed(random, voucher, now) if number % 4 == 1 else voucher
+    return _with_redemptions(random, voucher, now) if number % 4 == 1 else voucher
 
 
-def _amount(random: Random, currency: SellerCurrency) -> int:
+def _random_amount(random: Random, currency: SellerCurrency) -> int:
     unit: int = 10**currency.places
     whole = random.choice((0, 5, 10, 25, 50, 100, 250, 12_345))
     rest = random.choice(_CENTS) if currency.places else 0
     return max(1, whole * unit + rest)
 
 
-def _code(random: Random, number: int) -> str:
+def _choose_code(random: Random, number: int) -> str:
     if number % 7 != 3:
         return random_code(random)
     odd, round_number = number // 7 % len(ODD_CODES), number // 7 // len(ODD_CODES)
     return ODD_CODES[odd] + (f"~{round_number}" if round_number else "")
 
 
-def _expiry(random: Random, now: datetime, number: int) -> datetime | None:
+def _choose_expiry(random: Random, now: datetime, number: int) -> datetime | None:
     match number % 6:
         case 0 | 2:
             return None
@@ -82,16 +83,16 @@ def _expiry(random: Random, now: datetime, number: int) -> datetime | None:
             return now + timedelta(days=random.randrange(30, 1500), milliseconds=random.randrange(1000))
 
 
-def _partly_redeemed(random: Random, voucher: StoredVoucher, now: datetime) -> StoredVoucher:
-    """Spend it in up to three checkouts, now and then wholly."""
+def _with_redemptions(random: Random, voucher: StoredVoucher, now: datetime) -> StoredVoucher:
+    """Return the voucher with up to three redemptions, which sometimes take all of it."""
     redemptions = []
-    left = voucher.amount
+    balance = voucher.amount
     for _ in range(random.randrange(1, 4)):
-        taken = left if random.randrange(4) == 0 else random.randrange(left + 1)
-        if taken:
+        amount = balance if random.randrange(4) == 0 else random.randrange(balance + 1)
+        if amount:
             at = voucher.created_at + (now - voucher.created_at) * random.random() / 2
-            redemptions.append(CheckoutRedemption(random_id(random), taken, at))
-            left -= taken
-    redemptions.sort(key=lambda redemption: redemption.at)
+            redemptions.append(CheckoutRedemption(random_id(random), amount, at))
+            balance -= amount
+    redemptions.sort(key=attrgetter("at"))
     updated = redemptions[-1].at if redemptions else voucher.updated_at
     return attrs.evolve(voucher, redemptions=tuple(redemptions), updated_at=updated)

@@ -1,4 +1,4 @@
-"""The ticketing vendor: routes, rules and the checkout that takes place outside its voucher API."""
+"""The ticketing simulator: its options, its routes, and the checkout that is not part of the voucher API."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from voucher_gateway.simulator import (
     from_records,
     to_records,
 )
-from voucher_gateway_ticketing.simulator.ledger import CheckoutRedemption, StoredVoucher, ledger_entry
+from voucher_gateway_ticketing.simulator.ledger import CheckoutRedemption, StoredVoucher, make_ledger_voucher
 from voucher_gateway_ticketing.simulator.responses import (
     Document,
     DocumentWriter,
     RefusalBodies,
     bad_request,
     http_error,
-    with_body,
+    with_refusal_body,
 )
 from voucher_gateway_ticketing.simulator.scalars import SellerCurrency
 from voucher_gateway_ticketing.simulator.seeding import make_vouchers, random_code, random_id
@@ -39,9 +39,9 @@ from voucher_gateway_ticketing.simulator.validation import (
     read_amount,
     read_code,
     read_fields,
-    read_slice,
+    read_list_query,
+    read_parameter,
     read_valid_until,
-    single,
 )
 
 CodeFilter = Literal["exact", "prefix", "case-insensitive"]
@@ -54,19 +54,19 @@ def _require_currency(_owner: object, _attribute: object, code: str) -> None:
 
 @frozen(kw_only=True)
 class TicketingOptions(SimulatorOptions):
-    """The common options and this vendor's own.
+    """The common options, and one for each point that the vendor's documents leave open.
 
     Attributes:
-        seller_currency: ISO 4217 code of the seller's currency, which prices every voucher.
-        show_id: vouchers carry an `_id`, which no document shows; otherwise only the look-up by code does.
-        float_noise: balances are computed in binary floating point, such as 29.999999999999996.
-        allow_duplicate_codes: a code can be created twice; what the vendor does is not documented.
+        seller_currency: the ISO 4217 code of the seller's currency, which every voucher has.
+        show_id: whether vouchers have an `_id`, which no document shows. Otherwise only the look-up by code shows it.
+        float_noise: whether balances are computed in binary floating point, such as 29.999999999999996.
+        allow_duplicate_codes: whether a code can be created twice; not documented.
         code_filter: how the list compares codes; not documented.
-        list_order: not documented either.
-        negative_redemptions: transactions show amounts with a minus; their sign is not documented.
-        refusal_bodies: what a 400 or 404 has for a body, which no document says of the voucher calls: the shape that is
+        list_order: the order of the list; not documented.
+        negative_redemptions: whether transactions show negative amounts; their sign is not documented.
+        refusal_bodies: the body of a 400 or 404, which is not documented for the voucher calls: the shape that is
             described elsewhere, another JSON object, a text, or nothing.
-        unknown_code_is_invalid: the look-up answers 200 with `invalid` for a code that does not exist, not 404.
+        unknown_code_is_invalid: whether the look-up answers an unknown code with 200 and `invalid` instead of 404.
     """
 
     seller_currency: str = field(default="EUR", validator=_require_currency)
@@ -89,25 +89,25 @@ Handler = Callable[[Request], Reply]
 
 
 class CheckoutRefused(ValueError):
-    """A checkout cannot take that value off the voucher."""
+    """A checkout cannot take that value from the voucher."""
 
 
-def _random_words() -> str:
-    """A message that no client can have learned: the vendor does not document its own."""
+def _random_message() -> str:
+    """Return a message that a client cannot know: the vendor does not document its messages."""
     return "".join(secrets.choice(string.ascii_letters) for _ in range(16))
 
 
-def _milliseconds(moment: datetime) -> datetime:
-    """The instant in UTC, cut to the milliseconds that the vendor shows."""
+def _to_milliseconds(moment: datetime) -> datetime:
+    """Return the instant in UTC, cut to milliseconds, as the vendor shows it."""
     return moment.astimezone(UTC) - timedelta(microseconds=moment.microsecond % 1000)
 
 
 class TicketingSimulator(Simulator):
     """The voucher API of one seller at the ticketing vendor.
 
-    Vouchers can be made, changed and looked at; they are spent in ticket checkouts only, for which
-    `redeem_at_checkout` stands in. Keys never expire and nothing is ever reserved, so the faults
-    `expire-token` and `replace-reservation` have no meaning here.
+    The API creates, changes and shows vouchers. They are spent in ticket checkouts only, which `redeem_at_checkout`
+    simulates. Keys do not expire and nothing is reserved, so the faults `expire-token` and `replace-reservation` have
+    no meaning here.
     """
 
     name: ClassVar[str] = "ticketing"
@@ -116,15 +116,15 @@ class TicketingSimulator(Simulator):
 
     def __init__(self, options: SimulatorOptions) -> None:
         super().__init__(options)
-        assert isinstance(options, TicketingOptions), "the kit makes them from options_type"
+        assert isinstance(options, TicketingOptions), "the kit makes the options from options_type"
         self.settings = options
         self.currency = SellerCurrency.of(self.settings.seller_currency)
         self._set_login("key_" + secrets.token_hex(24), random_id(self.random))
         self._vouchers: VoucherStore[StoredVoucher] = VoucherStore()
-        self._code_taken, self._below_redeemed = _random_words(), _random_words()
+        self._code_taken, self._below_redeemed = _random_message(), _random_message()
 
     def routes(self) -> Sequence[Route]:
-        """Every voucher call, and the three calls that lead from a key or a code to them."""
+        """Return the routes: every voucher call, and the three that look up a key, a seller or a code."""
         with_key = self._with_key
         routes = [
             Route("GET", "/api/vouchers", with_key(self._list), look_up=True),
@@ -141,11 +141,11 @@ class TicketingSimulator(Simulator):
         return [attrs.evolve(route, handler=self._with_refusal_bodies(route.handler)) for route in routes]
 
     def error_reply(self, status: int, message: str) -> Reply:
-        """The vendor's `HttpError` for any status."""
+        """Return the vendor's `HttpError` of any status."""
         return http_error(status, message)
 
     def announcement(self, base: str) -> dict[str, str]:
-        """The host without /api, the seller's key (also as `token`), and whose vouchers they are."""
+        """Return the host without /api, the seller's key (also as `token`), the seller and the currency."""
         return {
             "base_url": base,
             "api_key": self._api_key,
@@ -155,23 +155,23 @@ class TicketingSimulator(Simulator):
         }
 
     def seed(self, count: int) -> None:
-        """Adds that many varied vouchers; none repeats a code."""
-        now = self._now() if self.settings.start is None else _milliseconds(self.settings.start)
+        """Add that many varied vouchers. Their codes are new."""
+        now = self._now() if self.settings.start is None else _to_milliseconds(self.settings.start)
         for voucher in make_vouchers(self.random, self.currency, now, count, len(self._vouchers)):
             taken = self._vouchers.with_code(voucher.code)
             self._vouchers.put(attrs.evolve(voucher, code=self._free_code()) if taken else voucher)
 
     def insert_voucher(self) -> None:
-        """Adds one voucher made just now; it comes last in the list, or first under `newest-first`."""
+        """Add a voucher that is created now. It is the last of the list, or the first with `newest-first`."""
         self._vouchers.put(self._new_voucher(self.currency.minor_units(Decimal(25)), None, None))
 
     def ledger(self) -> list[dict[str, object]]:
-        """Every voucher with its true value; redemptions are its movements."""
+        """Return every voucher with its true value. Its redemptions are its movements."""
         now = self._now()
-        return [ledger_entry(voucher, self.currency, now) for voucher in self._vouchers]
+        return [make_ledger_voucher(voucher, self.currency, now) for voucher in self._vouchers]
 
     def dump(self) -> dict[str, object]:
-        """The ledger, and the login, so that a client's configuration outlives the process."""
+        """Return the vouchers and the login, so that a client's configuration is still valid after a restart."""
         return {
             "api_key": self._api_key,
             "seller_id": self._writer.seller_id,
@@ -180,14 +180,16 @@ class TicketingSimulator(Simulator):
         }
 
     def load(self, state: dict[str, object]) -> None:
-        """Takes over ledger and login; raises ValueError if the seller then had another currency."""
+        """Restore vouchers and login; raise ValueError if the seller had another currency."""
         if state["currency"] != self.currency.code:
-            raise ValueError(f"the saved ledger is in {state['currency']}, not in {self.currency.code}")
+            raise ValueError(
+                f"the saved ledger is in {state['currency']}, not in {self.currency.code}: set seller_currency"
+            )
         self._set_login(str(state["api_key"]), str(state["seller_id"]))
         self._vouchers = VoucherStore(from_records(list[StoredVoucher], state["vouchers"]))
 
     def distort(self, reply: Reply) -> Reply:
-        """The same voucher with an amount and a balance that are one minor unit higher."""
+        """Return the reply with an amount and a balance that are one minor unit higher."""
         if not isinstance(reply.body, dict) or "amount" not in reply.body:
             return reply
         higher = {
@@ -198,18 +200,18 @@ class TicketingSimulator(Simulator):
         return attrs.evolve(reply, body={**reply.body, **higher})
 
     def redeem_at_checkout(self, code: str, amount: Decimal | str) -> str:
-        """Spends a voucher outside this API, as a ticket buyer would, and returns the transaction's id.
+        """Spend value of a voucher in a ticket checkout, outside of this API, and return the transaction's id.
 
         Raises:
-            CheckoutRefused: for an unknown or expired code, for nothing, and for more than the balance.
-            NotAnAmount: for an amount that the currency cannot express.
+            CheckoutRefused: if the code is unknown or expired, or the amount is zero or more than the balance.
+            NotAnAmount: if the currency cannot express the amount.
         """
         with self.lock:
             now = self._now()
             minor = self.currency.minor_units(Decimal(amount))
             voucher = next(iter(self._vouchers.with_code(code)), None)
             if voucher is None or voucher.message(now) == "expired" or not 0 < minor <= voucher.balance:
-                raise CheckoutRefused("the voucher is unknown, expired or worth less")
+                raise CheckoutRefused("the voucher is unknown or expired, or the amount is zero or above its balance")
             redemption = CheckoutRedemption(random_id(self.random), minor, now)
             redemptions = (*voucher.redemptions, redemption)
             self._vouchers.put(attrs.evolve(voucher, redemptions=redemptions, updated_at=now))
@@ -227,7 +229,7 @@ class TicketingSimulator(Simulator):
         )
 
     def _now(self) -> datetime:
-        return _milliseconds(self.clock.now())
+        return _to_milliseconds(self.clock.now())
 
     def _with_key(self, handler: Handler) -> Handler:
         def check_key(request: Request) -> Reply:
@@ -239,21 +241,21 @@ class TicketingSimulator(Simulator):
         return check_key
 
     def _with_refusal_bodies(self, handler: Handler) -> Handler:
-        def answer(request: Request) -> Reply:
+        def handle(request: Request) -> Reply:
             try:
                 reply = handler(request)
             except Refused as refused:
                 reply = refused.reply
-            return with_body(reply, self.settings.refusal_bodies)
+            return with_refusal_body(reply, self.settings.refusal_bodies)
 
-        return answer
+        return handle
 
     def _list(self, request: Request) -> Reply:
-        wanted = read_slice(request, strict=self.settings.strict)
-        vouchers = self._matching(wanted.code, wanted.transaction_id)
+        query = read_list_query(request, strict=self.settings.strict)
+        vouchers = self._matching(query.code, query.transaction_id)
         if self.settings.list_order == "newest-first":
             vouchers.reverse()
-        docs = [self._writer.voucher_in_list(v) for v in vouchers[wanted.skip : wanted.skip + wanted.top]]
+        docs = [self._writer.voucher_in_list(voucher) for voucher in vouchers[query.skip : query.skip + query.top]]
         return Reply(200, {"docs": docs, "total": len(vouchers)})
 
     def _matching(self, code: str | None, transaction_id: str | None) -> list[StoredVoucher]:
@@ -303,7 +305,7 @@ class TicketingSimulator(Simulator):
         return Reply(200, self._writer.voucher_info(voucher))
 
     def _look_up_code(self, request: Request) -> Reply:
-        seller_id = single(request, "sellerId")
+        seller_id = read_parameter(request, "sellerId")
         if seller_id is None:
             raise bad_request("sellerId is required.")
         voucher = next(iter(self._vouchers.with_code(request.parts["code"])), None)

@@ -1,4 +1,4 @@
-"""What a client sent, read by the limits that the vendor documents; anything else is refused with 400."""
+"""Reads requests by the limits that the vendor documents, and refuses others with 400."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _LARGEST_FLOAT: Final = Decimal("1.7976931348623157e308")
 
 
 @attrs.frozen
-class Slice:
-    """Which part of a list is asked for, and by which filters."""
+class VoucherListQuery:
+    """The requested part of a list, and its filters."""
 
     top: int
     skip: int
@@ -31,9 +31,9 @@ class Slice:
 
 
 def read_fields(request: Request, known: Collection[str], *, strict: bool) -> dict[str, object]:
-    """The JSON object of a body; fields that the vendor does not know are refused only if `strict`.
+    """Return the JSON object of a body. Unknown fields are refused only if `strict` is set.
 
-    The vendor's introduction speaks of form-encoded bodies, all its examples are JSON: only JSON is taken.
+    The vendor's introduction names form-encoded bodies, but all its examples are JSON. So only JSON is accepted.
     """
     if request.content_type != "application/json":
         raise bad_request("The body must be application/json.")
@@ -50,7 +50,7 @@ def read_fields(request: Request, known: Collection[str], *, strict: bool) -> di
 
 
 def read_amount(fields: dict[str, object], currency: SellerCurrency) -> int:
-    """The required amount in minor units: a JSON number, not a text (seed)."""
+    """Return the required amount in minor units. It is a JSON number, not a string (seed)."""
     amount = fields.get("amount")
     if isinstance(amount, bool) or not isinstance(amount, int | Decimal):
         raise bad_request("amount is required and must be a number.")
@@ -61,45 +61,50 @@ def read_amount(fields: dict[str, object], currency: SellerCurrency) -> int:
 
 
 def read_code(fields: dict[str, object]) -> str | None:
-    """The code that the caller chose, if any: a text (seed) of four characters or more, no semicolon (vendor page)."""
+    """Return the code that the caller chose, or None.
+
+    It is a string (seed) of at least four characters, without a semicolon (vendor page).
+    """
     if "code" not in fields:
         return None
     code = fields["code"]
     if not isinstance(code, str) or len(code) < 4 or ";" in code:
-        raise bad_request("code must be a text of at least four characters without a semicolon.")
+        raise bad_request("code must be a string of at least four characters without a semicolon.")
     return code
 
 
 def read_valid_until(fields: dict[str, object]) -> datetime | None:
-    """The expiry; absent and null both mean that the voucher never expires (vendor page)."""
+    """Return the expiry. Without one, or with null, the voucher never expires (vendor page)."""
     valid_until = fields.get("validUntil")
     if valid_until is None:
         return None
     if not isinstance(valid_until, str):
-        raise bad_request("validUntil must be a text.")
+        raise bad_request("validUntil must be a string.")
     try:
         return parse_instant(valid_until)
     except ValueError:
         raise bad_request("validUntil must be a date-time with an offset.") from None
 
 
-def read_slice(request: Request, *, strict: bool) -> Slice:
-    """Paging and filters of a list; both numbers are typed float (seed), so `25.0` and `1e2` are legal."""
+def read_list_query(request: Request, *, strict: bool) -> VoucherListQuery:
+    """Return paging and filters of a list. Both numbers have the type float (seed), so `25.0` and `1e2` are valid."""
     known = ("top", "skip", "code", "transactionId")
     if strict and not request.query.keys() <= set(known):
         raise bad_request("The query has a field that this call does not take.")
     top = _number(request, "top", DEFAULT_TOP)
     if not 1 <= top <= LARGEST_TOP:
-        raise bad_request(f"top must lie between 1 and {LARGEST_TOP}.")
+        raise bad_request(f"top must be between 1 and {LARGEST_TOP}.")
     skip = _number(request, "skip", 0)
     if skip < 0:
         raise bad_request("skip must not be negative.")
-    # What a fraction means is not documented; its whole part counts here.
-    return Slice(int(top), int(skip), single(request, "code"), single(request, "transactionId"))
+    # What a fraction means is not documented. Its integer part is used.
+    return VoucherListQuery(
+        int(top), int(skip), read_parameter(request, "code"), read_parameter(request, "transactionId")
+    )
 
 
-def single(request: Request, name: str) -> str | None:
-    """A query field that may be given once."""
+def read_parameter(request: Request, name: str) -> str | None:
+    """Return a query parameter that may be given once; None if it is missing."""
     values = request.query.getlist(name)
     if len(values) > 1:
         raise bad_request(f"{name} must be given once.")
@@ -107,7 +112,7 @@ def single(request: Request, name: str) -> str | None:
 
 
 def _number(request: Request, name: str, default: int) -> Decimal:
-    text = single(request, name)
+    text = read_parameter(request, name)
     if text is None:
         return Decimal(default)
     if _NUMBER.fullmatch(text) is None:

@@ -77,7 +77,7 @@ def test_host_and_login_are_those_of_the_configuration() -> None:
     [
         ({"token_url": "http://login.example/oauth/token"}, "must begin with https://"),
         ({"token_url": "https://user:password@login.example/t"}, "must not hold a user name or password"),
-        ({"scopes": ("read", "everything")}, "must be some of read, read-lists, read-secrets, use, manage"),
+        ({"scopes": ("read", "everything")}, "must be a list of read, read-lists, read-secrets, use, manage"),
         ({"client_type": "x" * 33}, "must have 1 to 32 characters"),
         ({"client_type": ""}, "must have 1 to 32 characters"),
         ({"array_style": "php"}, "must be 'comma' or 'repeat'"),

@@ -202,7 +202,8 @@ def test_the_fields_that_the_vendor_complains_of_are_told(
         FieldError("currency", rule="valid_currency", code="VOUCHER.CREATE.CURRENCY.VALID_CURRENCY"),
         FieldError("sku", rule="max:255", code="VOUCHER.CREATE.SKU.MAX:255"),
     )
-    assert caught.value.message == "the vendor refuses (A.B: currency breaks valid_currency, sku breaks max:255)"
+    reason = "A.B: currency breaks valid_currency, sku breaks max:255"
+    assert caught.value.message == f"the vendor refused the call ({reason})"
 
 
 @pytest.mark.parametrize(

@@ -228,7 +228,7 @@ def test_what_is_said_is_what_happened(
     jtl: RunningSimulator, make_adapter: Callable[..., JtlProvider], name: str
 ) -> None:
     scenario = SCENARIOS[name]
-    book: Any = jtl.simulator.ledger_book  # type: ignore[attr-defined]  # the JTL simulator's
+    book: Any = jtl.simulator.voucher_ledger  # type: ignore[attr-defined]  # the JTL simulator's
     patient = make_adapter(jtl, max_reply_bytes=1_000_000)
     prepared = {name: verb.prepare(patient) for name, verb in VERBS.items()}
     hasty = make_adapter(jtl, read_timeout_s=0.6, total_timeout_s=0.8)

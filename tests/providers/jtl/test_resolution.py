@@ -129,7 +129,7 @@ def test_another_amount_under_our_reference_is_for_a_person(
     shop.running.inject("commit-then-drop", pattern)
     with pytest.raises(OutcomeUnknown):
         call()
-    book = shop.running.simulator.ledger_book  # type: ignore[attr-defined]  # of JTL's simulator
+    book = shop.running.simulator.voucher_ledger  # type: ignore[attr-defined]  # of JTL's simulator
     book.vouchers[voucher_id].movements[-1].cents += 1
     shop.running.clock.advance(2 * HALF_AN_HOUR)
     found = shop.gateway.resolve(OperationKey("shop", Operation(verb), "x"))

@@ -203,7 +203,7 @@ def test_what_the_server_still_has_in_hand_of_a_dead_sender_is_waited_for(
     till = make_till(postgres_url)
     code = till.code()
     (row,) = till.rows("local_vouchers")
-    number = transaction_lock(transactions._name(intent(till, "a")))
+    number = transaction_lock(transactions._lock_name(intent(till, "a")))
     sender = psycopg.connect(postgres_url)
     sender.execute("SELECT pg_advisory_xact_lock(%s)", (number,))
     late = (

@@ -202,7 +202,7 @@ def test_a_database_that_lost_its_keys_does_not_get_new_ones(make_till: MakeTill
     with till.provider._open().database.write() as connection:
         connection.exec_driver_sql("DELETE FROM local_keys")
     again = make_till(either_url)
-    with pytest.raises(ConfigurationError, match="keys to their codes are gone"):
+    with pytest.raises(ConfigurationError, match="keys to their codes are missing"):
         again.remaining(CODE)
 
 

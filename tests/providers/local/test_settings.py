@@ -99,7 +99,7 @@ def test_what_a_url_leaves_out_is_named_as_the_driver_finds_it(monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    ("query", "said"), [("service=prod", "a service"), ("host=one&host=two:1&port=2", "do not go together")]
+    ("query", "said"), [("service=prod", "a service"), ("host=one&host=two:1&port=2", "as many ports as hosts")]
 )
 def test_a_url_that_does_not_say_which_database_it_is_is_refused(query: str, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):

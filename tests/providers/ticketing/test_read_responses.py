@@ -83,7 +83,7 @@ def test_a_list_that_does_not_tell_what_is_left_is_malformed_for_who_needs_it(
     vendor.get(f"{PRODUCTION}/api/vouchers", json={"docs": [VOUCHER], "total": 1})
     assert lone_adapter.find("string").remaining is None
     for call in (lone_adapter.balance, lone_adapter.read_value):
-        with pytest.raises(MalformedResponse, match="what is left"):
+        with pytest.raises(MalformedResponse, match="did not send the balance"):
             call("string")
 
 

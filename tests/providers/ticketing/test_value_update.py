@@ -149,7 +149,7 @@ def test_without_an_accepted_risk_nothing_is_spent_and_nothing_sent(
         with pytest.raises(UnsupportedOperation, match=f'accept_risks = \\["{emulation}"\\]') as caught:
             call()
         assert caught.value.emulation == emulation
-    with pytest.raises(UnsupportedOperation, match="ticket checkout only"):
+    with pytest.raises(UnsupportedOperation, match="ticket checkouts only"):
         gateway.reserve("events", "code", eur("1"), reference="r")
     assert ticketing.running.requests == []
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voucher_gateway_ticketing.simulator.scalars import LARGEST_MINOR_UNITS, NotAnAmount, SellerCurrency
+from voucher_gateway_ticketing.simulator.scalars import MAX_MINOR_UNITS, NotAnAmount, SellerCurrency
 
 if TYPE_CHECKING:
     import requests
@@ -106,7 +106,7 @@ def test_a_careful_vendor_shows_the_exact_balance(ticketing: VendorClient) -> No
     assert '"balance":30}' in ticketing.call("GET", "/api/vouchers?code=exact").text
 
 
-@given(st.sampled_from(list(CURRENCIES.values())), st.integers(0, LARGEST_MINOR_UNITS))
+@given(st.sampled_from(list(CURRENCIES.values())), st.integers(0, MAX_MINOR_UNITS))
 def test_minor_units_survive_the_way_out_and_back(currency: SellerCurrency, minor: int) -> None:
     for text in (currency.plain(minor), currency.fixed_text(minor)):
         assert "E" not in text
