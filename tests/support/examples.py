@@ -21,3 +21,8 @@ def register_profiles() -> None:
 def examples(count: int) -> int:
     """Return how many examples to try in this run, where `make test-all` tries `count`."""
     return max(1, count * hypothesis.settings().max_examples // _ALL)
+
+
+def choose_size(quick: int, thorough: int) -> int:
+    """Return the number for this run: `make test` takes `quick`, `make test-all` takes `thorough`."""
+    return thorough if hypothesis.settings().max_examples >= _ALL else quick

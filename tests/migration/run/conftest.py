@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.migration.run.vendor_pair import VendorPair
+from tests.support.examples import choose_size
 from tests.support.long import first
 from voucher_gateway.simulator import RunningSimulator
 
@@ -22,9 +23,14 @@ def make_pair(
     with ExitStack() as stack:
 
         def make(
-            source: str = "jtl", target: str = "ticketing", vouchers: int = 60, url: str = sqlite_url, **options: Any
+            source: str = "jtl",
+            target: str = "ticketing",
+            vouchers: int | None = None,
+            url: str = sqlite_url,
+            **options: Any,
         ) -> VendorPair:
-            first = start_vendor(source, vouchers=vouchers, seed=11, **options)
+            count = choose_size(quick=30, thorough=60) if vouchers is None else vouchers
+            first = start_vendor(source, vouchers=count, seed=11, **options)
             second = start_vendor(target, vouchers=20, seed=12, **options)
             return VendorPair(first, second, url, tmp_path, stack)
 

@@ -294,7 +294,8 @@ def test_calls_keep_to_the_rate_of_each_account() -> None:
     assert time.monotonic() - began < 0.2
 
 
-def test_a_planned_rate_holds_for_all_requests_of_the_account(pair: VendorPair) -> None:
+def test_a_planned_rate_holds_for_all_requests_of_the_account(make_pair: Callable[..., VendorPair]) -> None:
+    pair = make_pair(vouchers=60)
     pair.plan(rates={"target": 40.0})
     began, count = time.monotonic(), len(pair.target.requests)
     pair.run(limit=8)
