@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import re
 import signal
@@ -151,6 +152,8 @@ def _ignoring_broken_streams(output: Output) -> Iterator[None]:
 def run_process() -> int:
     """Run the command that this process was started for, and return its exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
+    # stderr has only what a command says: the library also logs its warnings, which Python would print there
+    logging.getLogger("voucher_gateway").addHandler(logging.NullHandler())
     if COMPLETION_VARIABLE in os.environ:
         app(prog_name=PROGRAM)
     arguments = json_first(sys.argv[1:])
