@@ -169,7 +169,7 @@ class VoucherProvider(abc.ABC):
         voucher = self.find(code, pin)
         if voucher.remaining is None:
             raise MalformedResponse(
-                "the vendor did not say what is left on the voucher",
+                "the vendor did not send the balance of the voucher",
                 account=self.account,
                 operation="balance",
             )

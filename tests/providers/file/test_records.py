@@ -108,7 +108,7 @@ def test_what_a_file_does_not_say_is_not_known(open_file: Open) -> None:
     provider = open_file(text='{"code":"GIFT-0001","initial":{"amount":"5.00","currency":"EUR"},"sku":null}\n')
     voucher = provider.find("GIFT-0001")
     assert (voucher.remaining, voucher.status, voucher.sku) == (None, None, None)
-    with pytest.raises(MalformedResponse, match="did not say what is left"):
+    with pytest.raises(MalformedResponse, match="did not send the balance"):
         provider.balance("GIFT-0001")
 
 

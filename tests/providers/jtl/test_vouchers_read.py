@@ -247,7 +247,7 @@ def test_a_balance_that_the_vendor_does_not_tell_is_an_error_and_not_zero(
     vendor: responses.RequestsMock, lone_adapter: JtlProvider
 ) -> None:
     vendor.get(f"{PRODUCTION}/vouchers", json={"data": [{**SHOWN, "remaining_amount": None}], "meta": {"total": 1}})
-    with pytest.raises(MalformedResponse, match="did not say what is left"):
+    with pytest.raises(MalformedResponse, match="did not send the balance"):
         lone_adapter.balance("C-1")
 
 
