@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import itertools
-import os
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,10 +13,11 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from tests.postgres import running_postgres
 from tests.support.examples import register_profiles
+from tests.support.forked_child import run_in_children
 from tests.support.installed import remembered_distributions
 from tests.support.long import mark_long_tests
+from tests.support.postgres import running_postgres
 from tests.support.schemas import repeated_schemas
 from tests.support.shop import Shop
 from tests.support.simulators import account_table, simulators
@@ -107,37 +106,8 @@ def either_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def at_once() -> Callable[[Callable[[], object], int], list[str]]:
-    """Runs something in several forked processes that all start at one moment; gives what each said, or its error."""
-
-    def run(work: Callable[[], object], count: int) -> list[str]:
-        said = []
-        gate, opened = os.pipe()
-        children = []
-        for _ in range(count):
-            reading, writing = os.pipe()
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # the children start no thread of the parent's
-                child = os.fork()
-            if child == 0:
-                os.close(opened)
-                os.read(gate, 1)
-                try:
-                    text = f"{work()}"
-                except BaseException as error:  # noqa: BLE001 - told to the parent, and never returned into the test
-                    text = f"{type(error).__name__}: {error}"
-                os.write(writing, text.encode())
-                os._exit(0)
-            os.close(writing)
-            children.append((child, reading))
-        os.close(opened)
-        os.close(gate)
-        for child, reading in children:
-            with os.fdopen(reading, "rb") as told:
-                said.append(told.read().decode())
-            os.waitpid(child, 0)
-        return said
-
-    return run
+    """Run something in several forked processes that start at the same moment."""
+    return run_in_children
 
 
 # --- simulators, and a shop with a journal ---

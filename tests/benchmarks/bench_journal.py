@@ -32,7 +32,7 @@ import requests
 
 from tests.benchmarks.ratio import Ratio, print_table
 from tests.benchmarks.taking_turns import compared
-from tests.postgres import running_postgres
+from tests.support.postgres import running_postgres
 from voucher_gateway import Gateway
 from voucher_gateway.journal.journal import Journal, open_journal
 from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState, RequestResult

@@ -33,7 +33,7 @@ import psycopg
 
 from tests.benchmarks.ratio import Ratio, print_table
 from tests.benchmarks.taking_turns import compared, one_core
-from tests.postgres import running_postgres
+from tests.support.postgres import running_postgres
 from voucher_gateway.provider_api import Money, NewVoucher
 from voucher_gateway_local import LocalProvider, LocalSettings
 

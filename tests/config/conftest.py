@@ -50,7 +50,7 @@ class Acme(VoucherProvider):
 
 @pytest.fixture(scope="module", autouse=True)
 def _providers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Installs a distribution with the provider of this file as acme, and one that is broken."""
+    """Install a distribution with the provider of this file as acme, and one that is broken."""
     site = tmp_path_factory.mktemp("site")
     info = site / "acme_vouchers-1.2.dist-info"
     info.mkdir()

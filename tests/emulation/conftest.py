@@ -259,7 +259,7 @@ def slate() -> Slate:
 
 @pytest.fixture(scope="session")
 def gateway_to() -> Callable[..., Gateway]:
-    """Makes a gateway with one account that accepts every risk, unless told which."""
+    """Make a gateway with one account that accepts every risk, unless others are given."""
 
     def make(provider: VoucherProvider, *risks: str) -> Gateway:
         accepted = risks or ("reserve-by-redeem", *BY_UPDATE)
@@ -270,7 +270,7 @@ def gateway_to() -> Callable[..., Gateway]:
 
 @pytest.fixture
 def open_gateway() -> Iterator[Callable[..., Gateway]]:
-    """Makes a gateway with the account `shop` at a simulator, with more keys of its table, and closes it at the end."""
+    """Make a gateway with the account `shop` at a simulator, with more keys of its table, and close it at the end."""
     with ExitStack() as stack:
 
         def make(running: RunningSimulator, **settings: object) -> Gateway:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
+from tests.support.simulators import SimulatorAccount, make_gateway
 from voucher_gateway.errors import ReferenceConflict
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway.provider_api import (
@@ -59,8 +60,7 @@ def test_a_reserve_and_its_capture_share_a_reference(shop: Shop) -> None:
 def test_the_same_reference_of_another_account_is_another_operation(shop: Shop) -> None:
     voucher_id, code = shop.voucher()
     shop.redeem(code)
-    with shop.another_gateway() as other:
-        other._accounts["branch"] = other._accounts["shop"]
+    with make_gateway((SimulatorAccount("branch", shop.running.announcement),), shop.url) as other:
         other.redeem("branch", code, TEN, reference="1001-a")
     assert shop.remaining(voucher_id) == "30.00"
 

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from decimal import Decimal
 
+from tests.support.forked_child import run_in_child
+from tests.support.threads import run_numbered_threads
 from voucher_gateway import (
     Account,
     Capabilities,
@@ -23,9 +25,6 @@ from voucher_gateway.execution.direct import KeyedLocks
 from voucher_gateway.provider_api import CodeRules, Expiry, ListingRules, native
 from voucher_gateway.simulator import RunningSimulator
 
-SideBySide = Callable[[int, Callable[[int], object]], list[object]]
-InAChild = Callable[[Callable[[], object]], str]
-
 THREADS = 20
 
 
@@ -33,9 +32,7 @@ def euros(amount: str) -> Money:
     return Money(amount, "EUR")
 
 
-def test_twenty_threads_each_spend_their_own_voucher_exactly(
-    gateway: Gateway, jtl: RunningSimulator, side_by_side: SideBySide
-) -> None:
+def test_twenty_threads_each_spend_their_own_voucher_exactly(gateway: Gateway, jtl: RunningSimulator) -> None:
     for number in range(THREADS):
         new = NewVoucher(initial=euros("50"), id=f"v-{number}", code=f"CODE-{number}", active=True)
         gateway.issue("shop", new, reference=f"i-{number}")
@@ -45,7 +42,7 @@ def test_twenty_threads_each_spend_their_own_voucher_exactly(
         back = gateway.refund("shop", taken, euros("0.07"), reference=f"b-{number}")
         return (taken.voucher_id, taken.money, back.money, gateway.balance("shop", f"CODE-{number}").remaining)
 
-    assert side_by_side(THREADS, spend) == [
+    assert run_numbered_threads(THREADS, spend) == [
         (f"v-{number}", euros(f"{number + 1}.07"), euros("0.07"), euros(f"{49 - number}")) for number in range(THREADS)
     ]
     assert {entry["id"]: entry["remaining"] for entry in jtl.ledger()} == {
@@ -53,41 +50,45 @@ def test_twenty_threads_each_spend_their_own_voucher_exactly(
     }
 
 
-def test_twenty_threads_need_one_access_token(
-    gateway: Gateway, jtl: RunningSimulator, side_by_side: SideBySide
-) -> None:
-    assert side_by_side(THREADS, lambda _: gateway.find("CODE-1", broadcast=True).state) == ["not_found"] * THREADS
+def test_twenty_threads_need_one_access_token(gateway: Gateway, jtl: RunningSimulator) -> None:
+    assert (
+        run_numbered_threads(THREADS, lambda _: gateway.find("CODE-1", broadcast=True).state) == ["not_found"] * THREADS
+    )
     assert [record.path for record in jtl.requests].count("/oauth/token") == 1
 
 
 def test_twenty_threads_on_one_voucher_take_what_they_say_they_took(
-    gateway: Gateway, jtl: RunningSimulator, voucher: Voucher, side_by_side: SideBySide
+    gateway: Gateway, jtl: RunningSimulator, voucher: Voucher
 ) -> None:
     code = voucher.code
     assert code is not None
-    results = side_by_side(THREADS, lambda number: gateway.redeem("shop", code, euros("4"), reference=f"r-{number}"))
+
+    def redeem(number: int) -> Redemption | Declined:
+        try:
+            return gateway.redeem("shop", code, euros("4"), reference=f"r-{number}")
+        except Declined as error:
+            return error
+
+    results = run_numbered_threads(THREADS, redeem)
     # At JTL each reservation ends the one before, so some of them lose; none may lose or win without being told.
     taken = [result for result in results if isinstance(result, Redemption)]
-    assert all(isinstance(result, Redemption | Declined) for result in results)
     assert len(taken) >= 1
     (entry,) = jtl.ledger()
     assert Decimal(str(entry["remaining"])) == 50 - 4 * len(taken)
 
 
 def test_a_child_uses_the_gateway_of_its_parent_and_so_does_the_parent_afterwards(
-    gateway: Gateway, voucher: Voucher, in_a_child: InAChild, true_value: Callable[[str], tuple[str, str]]
+    gateway: Gateway, voucher: Voucher, true_value: Callable[[str], tuple[str, str]]
 ) -> None:
     code = voucher.code
     assert code is not None
-    assert in_a_child(lambda: gateway.redeem("shop", code, euros("3"), reference="r-1").money) == repr(euros("3.00"))
+    assert run_in_child(lambda: gateway.redeem("shop", code, euros("3"), reference="r-1").money) == repr(euros("3.00"))
     assert gateway.redeem("shop", code, euros("4"), reference="r-2").money == euros("4.00")
-    assert in_a_child(lambda: gateway.balance("shop", code).remaining) == repr(euros("43.00"))
+    assert run_in_child(lambda: gateway.balance("shop", code).remaining) == repr(euros("43.00"))
     assert true_value(voucher.id) == ("43.00", "0.00")
 
 
-def test_a_child_forked_while_other_threads_use_the_gateway_does_not_hang(
-    gateway: Gateway, voucher: Voucher, in_a_child: InAChild
-) -> None:
+def test_a_child_forked_while_other_threads_use_the_gateway_does_not_hang(gateway: Gateway, voucher: Voucher) -> None:
     code = voucher.code
     assert code is not None
     over = threading.Event()
@@ -101,14 +102,14 @@ def test_a_child_forked_while_other_threads_use_the_gateway_does_not_hang(
         thread.start()
     try:
         for _ in range(5):
-            assert in_a_child(lambda: gateway.balance("shop", code).remaining) == repr(euros("50.00"))
+            assert run_in_child(lambda: gateway.balance("shop", code).remaining) == repr(euros("50.00"))
     finally:
         over.set()
         for thread in threads:
             thread.join()
 
 
-def test_a_child_can_take_the_locks_that_threads_of_its_parent_held(in_a_child: InAChild) -> None:
+def test_a_child_can_take_the_locks_that_threads_of_its_parent_held() -> None:
     locks = KeyedLocks()
     held, over = threading.Event(), threading.Event()
 
@@ -125,7 +126,7 @@ def test_a_child_can_take_the_locks_that_threads_of_its_parent_held(in_a_child: 
     thread.start()
     try:
         assert held.wait(10)
-        assert in_a_child(take) == "'taken'"
+        assert run_in_child(take) == "'taken'"
     finally:
         over.set()
         thread.join()

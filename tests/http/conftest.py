@@ -199,7 +199,7 @@ Serve = Callable[..., Server]
 
 @pytest.fixture
 def serve(request: pytest.FixtureRequest) -> Iterator[Serve]:
-    """Starts servers: with a raw script, or with `each`, a function from request to status, body and headers."""
+    """Start servers: with a raw script, or with `each`, a function from request to status, body and headers."""
     with ExitStack() as stack:
 
         def start(
@@ -249,7 +249,7 @@ ClientOf = Callable[..., HttpClient]
 
 @pytest.fixture
 def client_of() -> Iterator[ClientOf]:
-    """Makes clients of a server or URL, impatient ones that try only once, unless told otherwise."""
+    """Make clients of a server or URL, impatient ones that try only once, unless told otherwise."""
     with ExitStack() as stack:
 
         def make(

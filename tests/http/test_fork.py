@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import re
-import signal
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path as File
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from requests.adapters import HTTPAdapter
 
+from tests.support.forked_child import run_in_child
 from voucher_gateway.provider_api import ClientCredentials, HttpClient, Intent, Path, Request, Response
 from voucher_gateway.setting_types import SecretSource
 
@@ -25,30 +24,6 @@ if TYPE_CHECKING:
 
 LOOK = Request(method="GET", path=Path.of("/jars"))
 CHARGE = Request(method="POST", path=Path.of("/charges"), json={})
-
-
-def in_a_child(call: Callable[[], object], within_s: float = 5) -> str:
-    """Make a call in a forked child, and return what came of it there."""
-    reading, writing = os.pipe()
-    with warnings.catch_warnings():
-        # Python 3.12 warns of a fork beside other threads, which is just what is tried here.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if child == 0:
-        try:
-            said = repr(call())
-        except BaseException as error:  # noqa: BLE001 - nothing may get out of the child, which would go on testing
-            said = repr(error)
-        os.write(writing, said.encode())
-        os._exit(0)
-    os.close(writing)
-    killer = threading.Timer(within_s, os.kill, (child, signal.SIGKILL))
-    killer.start()
-    with open(reading, "rb") as pipe:
-        said = pipe.read().decode()
-    killer.cancel()
-    os.waitpid(child, 0)
-    return said or "the child hung"
 
 
 @pytest.mark.parametrize("tls", [False, True])
@@ -61,7 +36,7 @@ def test_a_child_makes_its_own_connection_and_the_parents_goes_on(
     assert len(server.visits) == 1
 
     for count in (2, 3):
-        assert in_a_child(lambda: client.change(CHARGE, intent, Response.json)) == "{'ok': True}"
+        assert run_in_child(lambda: client.change(CHARGE, intent, Response.json)) == "{'ok': True}"
         assert len(server.visits) == count
 
     client.read(LOOK, Response.json)
@@ -93,7 +68,7 @@ def test_a_child_that_is_born_while_a_thread_fetches_a_token_fetches_its_own(ser
     while not server.heard:
         time.sleep(0.01)
 
-    assert in_a_child(lambda: client.read(LOOK, lambda reply: reply.status), within_s=3) == "200"
+    assert run_in_child(lambda: client.read(LOOK, lambda reply: reply.status), within_s=3) == "200"
     fetching.join()
     assert sorted(asked.target for asked in server.heard) == ["/jars", "/jars", "/token", "/token"]
 
@@ -102,7 +77,7 @@ def test_a_child_uses_the_token_that_its_parent_had(serve: Serve, client_of: Cli
     server = serve(each=lambda _: (200, '{"access_token": "t", "token_type": "bearer"}'))
     client = authenticated(client_of(server), server)
     client.read(LOOK, Response.json)
-    in_a_child(lambda: client.read(LOOK, Response.json))
+    run_in_child(lambda: client.read(LOOK, Response.json))
     assert [asked.target for asked in server.heard] == ["/token", "/jars", "/jars"]
 
 
@@ -111,7 +86,7 @@ def test_a_child_logs_that_it_renewed_what_it_inherited(
 ) -> None:
     client_of(serve())
     caplog.set_level(logging.DEBUG, "voucher_gateway.fork_safety")
-    messages = in_a_child(lambda: caplog.messages)
+    messages = run_in_child(lambda: caplog.messages)
     assert re.fullmatch(rf"\['renewed \d+ objects of process {os.getpid()} for its child \d+'\]", messages)
     assert caplog.messages == []
 
@@ -125,7 +100,7 @@ def test_a_child_that_is_born_while_a_thread_takes_a_connection_does_not_wait_fo
     client.read(LOOK, Response.json)
     # The moment is too short to be met by chance, so a thread holds urllib3's lock for longer.
     with held_by_a_thread(lock_in_urllib3(client, server, which)):
-        assert in_a_child(lambda: client.read(LOOK, Response.json), within_s=3) == "{'ok': True}"
+        assert run_in_child(lambda: client.read(LOOK, Response.json), within_s=3) == "{'ok': True}"
     assert client.read(LOOK, Response.json) == {"ok": True}
     assert len(server.visits) == 2
 

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 
 import attrs
 
-from tests.model_check.calling import Step, callers
+from tests.model_check.callers import Step, callers
 from tests.model_check.invariants import broken
 from tests.model_check.rules import Rules
-from tests.model_check.working import surroundings, workers
-from tests.model_check.world import Operation, World
+from tests.model_check.system import Operation, System
+from tests.model_check.workers import surroundings, workers
 
 STORIES = {
-    "two refunds": World(operations=(Operation("refund"), Operation("refund")), refunds=(-1,)),
-    "two redemptions": World(operations=(Operation("redeem"), Operation("redeem"))),
+    "two refunds": System(operations=(Operation("refund"), Operation("refund")), refunds=(-1,)),
+    "two redemptions": System(operations=(Operation("redeem"), Operation("redeem"))),
 }
 """What the two buyers are about to do; the story with fewer states first."""
 
@@ -38,19 +38,19 @@ class Exploration:
     trace: tuple[str, ...] = ()
 
 
-def explore(start: World, rules: Rules) -> Exploration:
+def explore(start: System, rules: Rules) -> Exploration:
     """Reach every state from a start, or the first that breaks a promise."""
     begun = time.perf_counter()
-    came_from: dict[World, tuple[World, str] | None] = {start: None}
+    came_from: dict[System, tuple[System, str] | None] = {start: None}
     queue = deque([start])
     while queue:
-        world = queue.popleft()
-        promise = broken(world)
+        system = queue.popleft()
+        promise = broken(system)
         if promise is not None:
-            return Exploration(len(came_from), time.perf_counter() - begun, promise, _way(came_from, world))
-        for what, after in _steps(world, rules):
+            return Exploration(len(came_from), time.perf_counter() - begun, promise, _way(came_from, system))
+        for what, after in _steps(system, rules):
             if after not in came_from:
-                came_from[after] = (world, what)
+                came_from[after] = (system, what)
                 queue.append(after)
     return Exploration(len(came_from), time.perf_counter() - begun)
 
@@ -64,17 +64,17 @@ def counter_example(rules: Rules) -> tuple[str, Exploration] | None:
     return None
 
 
-def _steps(world: World, rules: Rules) -> Iterator[Step]:
-    yield from callers(world, rules)
-    yield from workers(world, rules)
-    yield from surroundings(world, rules)
+def _steps(system: System, rules: Rules) -> Iterator[Step]:
+    yield from callers(system, rules)
+    yield from workers(system, rules)
+    yield from surroundings(system, rules)
 
 
-def _way(came_from: dict[World, tuple[World, str] | None], world: World) -> tuple[str, ...]:
+def _way(came_from: dict[System, tuple[System, str] | None], system: System) -> tuple[str, ...]:
     way: list[str] = []
-    step = came_from[world]
+    step = came_from[system]
     while step is not None:
-        world, what = step
+        system, what = step
         way.append(what)
-        step = came_from[world]
+        step = came_from[system]
     return tuple(reversed(way))

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from tests.model_check.world import World
+from tests.model_check.system import System
 
 
-def broken(world: World) -> str | None:
+def broken(system: System) -> str | None:
     """Return the promise that a state breaks; None if it keeps all of them."""
-    if world.ended_anothers:
+    if system.ended_anothers:
         return "a reservation ended that of the other buyer"
-    if world.misled:
+    if system.misled:
         return "a caller was given the result of another call"
-    for charge in world.charges:
-        if world.reservations[charge.reservation].buyer != charge.buyer:
+    for charge in system.charges:
+        if system.reservations[charge.reservation].buyer != charge.buyer:
             return "a capture took another buyer's reservation"
-    for buyer, operation in enumerate(world.operations):
-        happened = world.happened(buyer)
+    for buyer, operation in enumerate(system.operations):
+        happened = system.happened(buyer)
         if happened > 1:
             return f"the {operation.kind} of buyer {buyer} happened twice"
         if operation.state == "succeeded" and not happened:

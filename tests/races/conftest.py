@@ -1,4 +1,4 @@
-"""A voucher at each vendor that everybody wants to spend."""
+"""A voucher at each vendor that many workers spend at the same time."""
 
 from __future__ import annotations
 
@@ -8,58 +8,64 @@ from contextlib import ExitStack
 import attrs
 import pytest
 
-from tests.races.site import FACE, KEYS, SETTINGS, Site
+from tests.races.workers import RedeemTask
+from tests.support.ledger import Ledger
+from tests.support.simulators import SimulatorAccount, changing_requests, make_gateway
 from voucher_gateway import Gateway
-from voucher_gateway.journal.journal import open_journal
-from voucher_gateway.provider_api import NewVoucher
-from voucher_gateway.simulator import RunningSimulator, start
+from voucher_gateway.provider_api import Money, NewVoucher
+from voucher_gateway.simulator import RunningSimulator
 
 
 @attrs.frozen
-class Till:
-    """An account at a simulated vendor, with one voucher of 50 euros.
+class SharedVoucher:
+    """An account at a simulated vendor, with one voucher of 50 EUR.
 
     Attributes:
         running: the vendor.
-        site: the account.
+        account: the account.
+        journal: the URL of the journal.
         gateway: a gateway of this process.
-        id: the voucher.
+        id: the voucher's id.
         code: its code.
     """
 
     running: RunningSimulator
-    site: Site
+    account: SimulatorAccount
+    journal: str
     gateway: Gateway
     id: str
     code: str
 
+    def another_gateway(self) -> Gateway:
+        """Return a new gateway on the same journal."""
+        return make_gateway((self.account,), self.journal)
+
+    def task(self, amount: str, reference: str) -> RedeemTask:
+        """Return a redemption of this voucher for a worker."""
+        return RedeemTask(self.account, self.journal, self.code, amount, reference)
+
     def remaining(self) -> str:
-        """What is truly left."""
-        return next(str(one["remaining"]) for one in self.running.ledger() if one["id"] == self.id)
+        """Return what is truly left."""
+        return Ledger(self.running).remaining(self.id)
 
     def charges(self) -> int:
-        """How many requests arrived that take money at JTL."""
-        return sum(one.path.endswith("/charge") for one in self.running.requests)
+        """Return how many requests arrived that take money at JTL."""
+        return sum(request.endswith("/charge") for request in changing_requests(self.running))
 
 
 @pytest.fixture
-def make_till() -> Iterator[Callable[[str, str], Till]]:
-    """Makes tills at a vendor, with a journal at a URL."""
+def share_voucher(start_vendor: Callable[..., RunningSimulator]) -> Iterator[Callable[[str, str], SharedVoucher]]:
+    """Issue a voucher at a vendor of its own, with a journal at a URL."""
     with ExitStack() as stack:
 
-        def make(vendor: str, url: str) -> Till:
-            running = stack.enter_context(start(vendor))
-            site = Site(vendor, dict(running.announcement), url, "shop", {**SETTINGS, "workers": 64})
-            gateway = stack.enter_context(site.gateway(open_journal(url, KEYS)))
-            made = gateway.issue("shop", NewVoucher(initial=FACE), reference="before")
+        def share(vendor: str, url: str) -> SharedVoucher:
+            running = start_vendor(vendor)
+            account = SimulatorAccount("shop", dict(running.announcement), settings={"workers": 64})
+            gateway = stack.enter_context(make_gateway((account,), url))
+            voucher = gateway.issue("shop", NewVoucher(initial=Money("50.00", "EUR")), reference="before")
             if vendor == "jtl":
-                gateway.activate("shop", made.id, reference="before")
-            assert made.code is not None
-            stack.callback(lambda: _sound(running))
-            return Till(running, site, gateway, made.id, made.code.reveal())
+                gateway.activate("shop", voucher.id, reference="before")
+            assert voucher.code is not None
+            return SharedVoucher(running, account, url, gateway, voucher.id, voucher.code.reveal())
 
-        yield make
-
-
-def _sound(running: RunningSimulator) -> None:
-    assert running.crashes == []
+        yield share

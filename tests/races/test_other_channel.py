@@ -1,4 +1,4 @@
-"""Somebody else spends at the same vendor, past the journal, while a value is overwritten."""
+"""Another channel spends at the same vendor, without the journal, while a value is overwritten."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.races.racing import Redeeming
 from voucher_gateway.http.messages import EncodedRequest, Response
 from voucher_gateway.http.transport import Transport
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway_ticketing.simulator import TicketingSimulator
 
 if TYPE_CHECKING:
-    from tests.races.conftest import Till
+    from tests.races.conftest import SharedVoucher
 
 
 @contextmanager
@@ -46,18 +45,18 @@ def _around_the_write(do: Callable[[], object], *, before: bool) -> Iterator[Non
 @pytest.mark.parametrize("before", [True, False], ids=["before the write", "after the write"])
 @pytest.mark.parametrize("amount", ["3.00", "10.00"])
 def test_a_checkout_at_the_same_time_is_exact_or_loud(
-    amount: str, before: bool, make_till: Callable[[str, str], Till], sqlite_url: str
+    amount: str, before: bool, share_voucher: Callable[[str, str], SharedVoucher], sqlite_url: str
 ) -> None:
-    till = make_till("ticketing", sqlite_url)
-    simulator = till.running.simulator
+    voucher = share_voucher("ticketing", sqlite_url)
+    simulator = voucher.running.simulator
     assert isinstance(simulator, TicketingSimulator)
-    with _around_the_write(lambda: simulator.redeem_at_checkout(till.code, amount), before=before):
-        came_to = Redeeming(till.site, till.code, "10.00", "1001-a").by(till.gateway)
-    entry = till.gateway.operation("shop", "redeem", "1001-a")
+    with _around_the_write(lambda: simulator.redeem_at_checkout(voucher.code, amount), before=before):
+        outcome = voucher.task("10.00", "1001-a").run(voucher.gateway)
+    entry = voucher.gateway.operation("shop", "redeem", "1001-a")
     assert entry is not None
-    gone = Decimal(50) - Decimal(till.remaining())
-    if came_to.startswith("redeemed"):
+    gone = Decimal(50) - Decimal(voucher.remaining())
+    if outcome.startswith("redeemed"):
         assert gone == Decimal(10) + Decimal(amount)
     else:
-        assert came_to == "ConcurrentModification"
+        assert outcome == "ConcurrentModification"
         assert entry.state is OperationState.UNKNOWN

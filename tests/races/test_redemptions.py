@@ -10,89 +10,87 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.races.racing import Redeeming, at_once, in_processes
+from tests.races.workers import run_in_processes
+from tests.support.threads import run_in_threads
 
 if TYPE_CHECKING:
-    from tests.races.conftest import Till
+    from tests.races.conftest import SharedVoucher
 
-MakeTill = Callable[[str, str], "Till"]
+ShareVoucher = Callable[[str, str], "SharedVoucher"]
 
 THREADS = 50
 PROCESSES = 8
 
 
-def _kinds(came_to: list[str]) -> Counter[str]:
-    return Counter("redeemed" if one.startswith("redeemed") else one for one in came_to)
+def _kinds(outcomes: list[str]) -> Counter[str]:
+    return Counter("redeemed" if outcome.startswith("redeemed") else outcome for outcome in outcomes)
 
 
-def test_fifty_threads_with_one_reference_charge_once(make_till: MakeTill, either_url: str) -> None:
-    till = make_till("jtl", either_url)
-    task = Redeeming(till.site, till.code, "10.00", "1001-a")
-    came_to = at_once([partial(task.by, till.gateway)] * THREADS)
-    assert len(set(came_to)) == 1, "all of them have the same redemption"
-    assert _kinds(came_to) == {"redeemed": THREADS}
-    assert till.charges() == 1
-    assert till.remaining() == "40.00"
+def test_fifty_threads_with_one_reference_charge_once(share_voucher: ShareVoucher, either_url: str) -> None:
+    voucher = share_voucher("jtl", either_url)
+    task = voucher.task("10.00", "1001-a")
+    outcomes = run_in_threads([partial(task.run, voucher.gateway)] * THREADS)
+    assert len(set(outcomes)) == 1, "all of them have the same redemption"
+    assert _kinds(outcomes) == {"redeemed": THREADS}
+    assert voucher.charges() == 1
+    assert voucher.remaining() == "40.00"
 
 
-def test_eight_processes_with_one_reference_charge_once(make_till: MakeTill, either_url: str) -> None:
-    till = make_till("jtl", either_url)
-    task = Redeeming(till.site, till.code, "10.00", "1001-a")
-    came_to = in_processes([[task]] * PROCESSES)
-    assert len(set(came_to)) == 1
-    assert _kinds(came_to) == {"redeemed": PROCESSES}
-    assert till.charges() == 1
-    assert till.remaining() == "40.00"
+def test_eight_processes_with_one_reference_charge_once(share_voucher: ShareVoucher, either_url: str) -> None:
+    voucher = share_voucher("jtl", either_url)
+    task = voucher.task("10.00", "1001-a")
+    outcomes = run_in_processes([[task]] * PROCESSES)
+    assert len(set(outcomes)) == 1
+    assert _kinds(outcomes) == {"redeemed": PROCESSES}
+    assert voucher.charges() == 1
+    assert voucher.remaining() == "40.00"
 
 
 @pytest.mark.parametrize("vendor", ["jtl", "ticketing"])
 def test_fifty_threads_with_references_of_their_own_never_spend_more_than_there_is(
-    vendor: str, make_till: MakeTill, sqlite_url: str
+    vendor: str, share_voucher: ShareVoucher, sqlite_url: str
 ) -> None:
-    till = make_till(vendor, sqlite_url)
-    tasks = [Redeeming(till.site, till.code, "7.00", f"10{number}-a") for number in range(THREADS)]
-    came_to = _kinds(at_once([partial(task.by, till.gateway) for task in tasks]))
-    _all_is_accounted_for(till, came_to, Decimal("7.00"))
+    voucher = share_voucher(vendor, sqlite_url)
+    tasks = [voucher.task("7.00", f"10{number}-a") for number in range(THREADS)]
+    outcomes = _kinds(run_in_threads([partial(task.run, voucher.gateway) for task in tasks]))
+    _all_is_accounted_for(voucher, outcomes, Decimal("7.00"))
 
 
 @pytest.mark.parametrize("vendor", ["jtl", "ticketing"])
 def test_eight_processes_with_references_of_their_own_never_spend_more_than_there_is(
-    vendor: str, make_till: MakeTill, either_url: str
+    vendor: str, share_voucher: ShareVoucher, either_url: str
 ) -> None:
-    till = make_till(vendor, either_url)
-    rows = [
-        [Redeeming(till.site, till.code, "7.00", f"10{row}-{number}") for number in range(3)]
-        for row in range(PROCESSES)
-    ]
-    _all_is_accounted_for(till, _kinds(in_processes(rows)), Decimal("7.00"))
+    voucher = share_voucher(vendor, either_url)
+    rows = [[voucher.task("7.00", f"10{row}-{number}") for number in range(3)] for row in range(PROCESSES)]
+    _all_is_accounted_for(voucher, _kinds(run_in_processes(rows)), Decimal("7.00"))
 
 
-def test_two_gateways_on_one_postgres_charge_once(make_till: MakeTill, postgres_url: str) -> None:
-    till = make_till("jtl", postgres_url)
-    with till.site.gateway() as other:
-        task = Redeeming(till.site, till.code, "10.00", "1001-a")
-        gateways = [till.gateway, other] * 8
-        came_to = at_once([partial(task.by, gateway) for gateway in gateways])
-    assert len(set(came_to)) == 1
-    assert till.charges() == 1
+def test_two_gateways_on_one_postgres_charge_once(share_voucher: ShareVoucher, postgres_url: str) -> None:
+    voucher = share_voucher("jtl", postgres_url)
+    with voucher.another_gateway() as other:
+        task = voucher.task("10.00", "1001-a")
+        gateways = [voucher.gateway, other] * 8
+        outcomes = run_in_threads([partial(task.run, gateway) for gateway in gateways])
+    assert len(set(outcomes)) == 1
+    assert voucher.charges() == 1
 
 
 def test_two_gateways_on_one_postgres_overwrite_a_value_one_after_the_other(
-    make_till: MakeTill, postgres_url: str
+    share_voucher: ShareVoucher, postgres_url: str
 ) -> None:
-    till = make_till("ticketing", postgres_url)
-    with till.site.gateway() as other:
-        tasks = [Redeeming(till.site, till.code, "5.00", f"10{number}-a") for number in range(12)]
-        pairs = zip(tasks, [till.gateway, other] * 6, strict=True)
-        came_to = _kinds(at_once([partial(task.by, gateway) for task, gateway in pairs]))
-    assert came_to == {"redeemed": 10, "InsufficientValue": 2}
-    assert till.remaining() == "0.00"
+    voucher = share_voucher("ticketing", postgres_url)
+    with voucher.another_gateway() as other:
+        tasks = [voucher.task("5.00", f"10{number}-a") for number in range(12)]
+        pairs = zip(tasks, [voucher.gateway, other] * 6, strict=True)
+        outcomes = _kinds(run_in_threads([partial(task.run, gateway) for task, gateway in pairs]))
+    assert outcomes == {"redeemed": 10, "InsufficientValue": 2}
+    assert voucher.remaining() == "0.00"
 
 
-def _all_is_accounted_for(till: Till, came_to: Counter[str], each: Decimal) -> None:
+def _all_is_accounted_for(voucher: SharedVoucher, outcomes: Counter[str], each: Decimal) -> None:
     """Exactly what was reported as redeemed is gone; losers heard that nothing was taken."""
-    assert Decimal(till.remaining()) == Decimal(50) - came_to["redeemed"] * each
-    assert 1 <= came_to["redeemed"] <= 7
-    assert set(came_to) <= {"redeemed", "InsufficientValue", "Rejected", "VoucherHeld", "ReservationSuperseded"}
-    if till.site.vendor == "ticketing":  # under the journal's lock one comes after the other
-        assert came_to["redeemed"] == 7
+    assert Decimal(voucher.remaining()) == Decimal(50) - outcomes["redeemed"] * each
+    assert 1 <= outcomes["redeemed"] <= 7
+    assert set(outcomes) <= {"redeemed", "InsufficientValue", "Rejected", "VoucherHeld", "ReservationSuperseded"}
+    if voucher.account.vendor == "ticketing":  # under the journal's lock one comes after the other
+        assert outcomes["redeemed"] == 7

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.races.site import TEN
 from voucher_gateway.http.messages import EncodedRequest, Response
 from voucher_gateway.http.transport import Transport
 from voucher_gateway.journal.records import OperationState
-from voucher_gateway.provider_api import OutcomeUnknown, Redemption
+from voucher_gateway.provider_api import Money, OutcomeUnknown, Redemption
 from voucher_gateway.storage.locks import Locks
 
 if TYPE_CHECKING:
-    from tests.races.conftest import Till
+    from tests.races.conftest import SharedVoucher
+
+TEN = Money("10.00", "EUR")
 
 
 @contextmanager
@@ -42,21 +43,21 @@ def _after_the_look(do: Callable[[], object]) -> Iterator[None]:
         door.send = send
 
 
-def _two_redeemed(till: Till) -> tuple[Redemption, Redemption]:
-    first = till.gateway.redeem("shop", till.code, TEN, reference="1001-a")
-    second = till.gateway.redeem("shop", till.code, TEN, reference="1002-a")
+def _redeem_twice(voucher: SharedVoucher) -> tuple[Redemption, Redemption]:
+    first = voucher.gateway.redeem("shop", voucher.code, TEN, reference="1001-a")
+    second = voucher.gateway.redeem("shop", voucher.code, TEN, reference="1002-a")
     return first, second
 
 
 def test_a_second_refund_of_a_voucher_waits_until_the_first_is_over(
-    make_till: Callable[[str, str], Till], either_url: str
+    share_voucher: Callable[[str, str], SharedVoucher], either_url: str
 ) -> None:
-    till = make_till("jtl", either_url)
-    first, second = _two_redeemed(till)
+    voucher = share_voucher("jtl", either_url)
+    first, second = _redeem_twice(voucher)
     over: list[str] = []
 
     def refund_the_second() -> None:
-        till.gateway.refund("shop", second, reference="1002-b")
+        voucher.gateway.refund("shop", second, reference="1002-b")
         over.append("the second")
 
     other = threading.Thread(target=refund_the_second)
@@ -67,29 +68,29 @@ def test_a_second_refund_of_a_voucher_waits_until_the_first_is_over(
         assert not over, "the second did not wait"
 
     with _after_the_look(begin_the_second):
-        till.gateway.refund("shop", first, reference="1001-b")
+        voucher.gateway.refund("shop", first, reference="1001-b")
     other.join(30)
     assert over
-    assert till.remaining() == "50.00"
+    assert voucher.remaining() == "50.00"
 
 
-def test_a_refund_made_meanwhile_is_not_taken_for_ones_own(
-    make_till: Callable[[str, str], Till], either_url: str, monkeypatch: pytest.MonkeyPatch
+def test_a_refund_made_at_the_same_time_is_not_taken_for_ones_own(
+    share_voucher: Callable[[str, str], SharedVoucher], either_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if a session, and with it the voucher's lock, was lost between the look and the row.
     monkeypatch.setattr(Locks, "hold", lambda *_, **__: nullcontext())
-    till = make_till("jtl", either_url)
-    first, second = _two_redeemed(till)
+    voucher = share_voucher("jtl", either_url)
+    first, second = _redeem_twice(voucher)
 
     def refund_the_second() -> None:
-        till.gateway.refund("shop", second, reference="1002-b")
-        till.running.inject("drop-before", "POST */refund")
+        voucher.gateway.refund("shop", second, reference="1002-b")
+        voucher.running.inject("drop-before", "POST */refund")
 
     with _after_the_look(refund_the_second), pytest.raises(OutcomeUnknown):
-        till.gateway.refund("shop", first, reference="1001-b")
+        voucher.gateway.refund("shop", first, reference="1001-b")
     with pytest.raises(OutcomeUnknown):
-        till.gateway.refund("shop", first, reference="1001-b")
-    entry = till.gateway.operation("shop", "refund", "1001-b")
+        voucher.gateway.refund("shop", first, reference="1001-b")
+    entry = voucher.gateway.operation("shop", "refund", "1001-b")
     assert entry is not None
     assert entry.state is OperationState.UNKNOWN
-    assert till.remaining() == "40.00"
+    assert voucher.remaining() == "40.00"

@@ -6,20 +6,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.reports.shelf import Shelf
+from tests.reports.memory_vendor import MemoryVendor
 from voucher_gateway import Gateway
 from voucher_gateway.reports import Snapshots
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    return Shelf()
+def vendor() -> MemoryVendor:
+    return MemoryVendor()
 
 
 @pytest.fixture
-def gateway(shelf: Shelf) -> Gateway:
-    """A gateway with the account ``shop`` on the shelf, and no journal."""
-    return Gateway({"shop": shelf})
+def gateway(vendor: MemoryVendor) -> Gateway:
+    """A gateway with the account ``shop`` at the vendor in memory, and no journal."""
+    return Gateway({"shop": vendor})
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from tests.html.browser import Reader, opened
-from tests.reports.shelf import NOON, Shelf
+from tests.reports.memory_vendor import NOON, MemoryVendor
 from voucher_gateway import Gateway
 from voucher_gateway.html.document import Chart, Table, Text
 from voucher_gateway.html.render import render, write
@@ -31,7 +31,7 @@ DAY: Final = timedelta(days=1)
 
 def two_accounts() -> Liability:
     """Return what two shelves owe."""
-    first, second = Shelf("first"), Shelf("second & <b>")
+    first, second = MemoryVendor("first"), MemoryVendor("second & <b>")
     first.put("a", "1000000.53", valid_until=NOON + 40 * DAY)
     first.put("b", "2.00", valid_until=NOON + 100 * DAY)
     first.put("c", "3.00", status=Status.INACTIVE)
@@ -86,11 +86,11 @@ def test_months_without_a_voucher_have_their_place_in_the_chart() -> None:
 
 
 def test_many_years_are_drawn_by_year_and_many_accounts_together() -> None:
-    shelves = [Shelf(f"s-{number}") for number in range(9)]
-    for shelf in shelves:
-        shelf.put("a", "1.00", valid_until=datetime(2030, 5, 5, tzinfo=NOON.tzinfo))
-        shelf.put("b", "2.00", valid_until=datetime(9999, 5, 5, tzinfo=NOON.tzinfo))
-        shelf.put("c", "4.00")
+    shelves = [MemoryVendor(f"s-{number}") for number in range(9)]
+    for vendor in shelves:
+        vendor.put("a", "1.00", valid_until=datetime(2030, 5, 5, tzinfo=NOON.tzinfo))
+        vendor.put("b", "2.00", valid_until=datetime(9999, 5, 5, tzinfo=NOON.tzinfo))
+        vendor.put("c", "4.00")
     found = read_liability(Gateway({one.account: one for one in shelves}), [one.account for one in shelves])
     chart = next(one for one in liability_page(found, NOON).sections if isinstance(one, Chart))
     assert chart.title == "Outstanding in EUR by year of expiry"
@@ -103,10 +103,10 @@ def test_many_years_are_drawn_by_year_and_many_accounts_together() -> None:
 
 
 def test_what_speaks_against_the_numbers_stands_first() -> None:
-    shelf = Shelf()
-    shelf.put("a")
-    shelf.total = lambda _: 2
-    page = liability_page(read_liability(Gateway({"shop": shelf}), ["shop"]), NOON)
+    vendor = MemoryVendor()
+    vendor.put("a")
+    vendor.total = lambda _: 2
+    page = liability_page(read_liability(Gateway({"shop": vendor}), ["shop"]), NOON)
     first = page.sections[0]
     assert isinstance(first, Text)
     assert first.warning
@@ -114,22 +114,22 @@ def test_what_speaks_against_the_numbers_stands_first() -> None:
 
 
 def test_accounts_without_vouchers_make_a_page_too() -> None:
-    page = liability_page(read_liability(Gateway({"shop": Shelf()}), ["shop"]), NOON)
+    page = liability_page(read_liability(Gateway({"shop": MemoryVendor()}), ["shop"]), NOON)
     assert Reader(render(page)).tables["Outstanding by account"][1:] == [["Nothing."]]
 
 
 def rolled(snapshots: Snapshots) -> RollForward:
     """Return a roll-forward with a redemption and something unexplained."""
-    shelf = Shelf()
-    gateway = Gateway({"shop": shelf})
-    shelf.put("a", "1234.50")
-    shelf.put("<script>", "10.00")
+    vendor = MemoryVendor()
+    gateway = Gateway({"shop": vendor})
+    vendor.put("a", "1234.50")
+    vendor.put("<script>", "10.00")
     opening = snapshots.take(gateway, "shop")
-    shelf.clock += 10 * DAY
-    shelf.move("a", MovementKind.REDEMPTION, "1000.00", shelf.clock)
-    shelf.put("a", "234.50")
-    shelf.put("<script>", "9.99")
-    shelf.clock += 10 * DAY
+    vendor.clock += 10 * DAY
+    vendor.move("a", MovementKind.REDEMPTION, "1000.00", vendor.clock)
+    vendor.put("a", "234.50")
+    vendor.put("<script>", "9.99")
+    vendor.clock += 10 * DAY
     return roll_forward(gateway, snapshots, opening, snapshots.take(gateway, "shop"))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
-from tests.reports.shelf import NOON, Shelf
+from tests.reports.memory_vendor import NOON, MemoryVendor
 from voucher_gateway import Gateway
 from voucher_gateway.provider_api import Code, Money, NotExecuted, ProviderUnavailable, Status, Voucher, parse_instant
 from voucher_gateway.reports import BalanceStatus, BucketTotal, VoucherBalance, read_liability
@@ -24,14 +24,14 @@ def money(amount: str, currency: str = "EUR") -> Money:
     return Money(amount, currency)
 
 
-def test_what_can_be_spent_is_outstanding_and_the_rest_stands_apart(gateway: Gateway, shelf: Shelf) -> None:
-    shelf.put("a", "10.53")
-    shelf.put("b", "0.02", status=None)
-    shelf.put("odd", "0.01", status=Status.UNKNOWN)
-    shelf.put("c", "20.00", status=Status.INACTIVE)
-    shelf.put("d", "40.00", valid_until=NOON - timedelta(days=1))
-    shelf.put("e", "0.00", initial=money("5.00"))
-    shelf.put("f", "80.00", status=Status.INACTIVE, valid_until=NOON - timedelta(days=1))
+def test_what_can_be_spent_is_outstanding_and_the_rest_stands_apart(gateway: Gateway, vendor: MemoryVendor) -> None:
+    vendor.put("a", "10.53")
+    vendor.put("b", "0.02", status=None)
+    vendor.put("odd", "0.01", status=Status.UNKNOWN)
+    vendor.put("c", "20.00", status=Status.INACTIVE)
+    vendor.put("d", "40.00", valid_until=NOON - timedelta(days=1))
+    vendor.put("e", "0.00", initial=money("5.00"))
+    vendor.put("f", "80.00", status=Status.INACTIVE, valid_until=NOON - timedelta(days=1))
     (one,) = read_liability(gateway, ["shop"]).accounts
     assert {standing: one.sum("EUR", standing) for standing in BalanceStatus} == {
         BalanceStatus.OUTSTANDING: BucketTotal(3, money("10.56")),
@@ -50,17 +50,17 @@ def test_a_voucher_is_owed_up_to_the_moment_when_its_validity_ends() -> None:
     assert status_at(ending, NOON) is BalanceStatus.EXPIRED
 
 
-def test_the_vendors_clock_decides_what_has_expired(gateway: Gateway, shelf: Shelf) -> None:
-    shelf.put("a", valid_until=NOON + timedelta(hours=1))
-    shelf.clock = NOON + timedelta(hours=2)
+def test_the_vendors_clock_decides_what_has_expired(gateway: Gateway, vendor: MemoryVendor) -> None:
+    vendor.put("a", valid_until=NOON + timedelta(hours=1))
+    vendor.clock = NOON + timedelta(hours=2)
     (one,) = read_liability(gateway, ["shop"]).accounts
     assert one.sum("EUR", BalanceStatus.EXPIRED).vouchers == 1
-    assert timedelta(0) <= shelf.clock - one.at < timedelta(seconds=10)
+    assert timedelta(0) <= vendor.clock - one.at < timedelta(seconds=10)
 
 
-def test_currencies_are_never_added_together(gateway: Gateway, shelf: Shelf) -> None:
-    shelf.put("a", "10.00", "EUR")
-    shelf.put("b", "1000", "JPY")
+def test_currencies_are_never_added_together(gateway: Gateway, vendor: MemoryVendor) -> None:
+    vendor.put("a", "10.00", "EUR")
+    vendor.put("b", "1000", "JPY")
     found = read_liability(gateway, ["shop"])
     assert found.currencies == ("EUR", "JPY")
     assert found.total("EUR").money == money("10.00")
@@ -68,13 +68,13 @@ def test_currencies_are_never_added_together(gateway: Gateway, shelf: Shelf) -> 
 
 
 def test_months_of_expiry_are_those_of_utc_and_none_is_told_from_not_started() -> None:
-    shelf = Shelf()
+    vendor = MemoryVendor()
     berlin = datetime.fromisoformat("2027-01-01T00:30:00+01:00")
-    shelf.put("a", "1.00", valid_until=berlin.astimezone(UTC))
-    shelf.put("b", "2.00")
-    shelf.put("c", "4.00", status=Status.INACTIVE)
-    shelf.put("d", "8.00", valid_until=datetime(9999, 12, 31, tzinfo=UTC))
-    (one,) = read_liability(Gateway({"shop": shelf}), ["shop"]).accounts
+    vendor.put("a", "1.00", valid_until=berlin.astimezone(UTC))
+    vendor.put("b", "2.00")
+    vendor.put("c", "4.00", status=Status.INACTIVE)
+    vendor.put("d", "8.00", valid_until=datetime(9999, 12, 31, tzinfo=UTC))
+    (one,) = read_liability(Gateway({"shop": vendor}), ["shop"]).accounts
     assert {key: found.money for key, found in one.by("EUR", BalanceStatus.OUTSTANDING, expiry_of).items()} == {
         "2026-12": money("1.00"),
         "9999-12": money("8.00"),
@@ -102,26 +102,26 @@ def test_age_counts_in_whole_months_from_the_making(created: datetime | None, ag
     assert cell_of(VoucherBalance(id="a", created_at=created), NOON, relative=False).age == age
 
 
-def test_a_voucher_whose_list_entry_is_silent_is_asked_by_itself(gateway: Gateway, shelf: Shelf) -> None:
-    shelf.put("a", "10.00")
-    shelf.put("b", "0.53")
-    shelf.silent = {"b"}
+def test_a_voucher_whose_list_entry_is_silent_is_asked_by_itself(gateway: Gateway, vendor: MemoryVendor) -> None:
+    vendor.put("a", "10.00")
+    vendor.put("b", "0.53")
+    vendor.silent = {"b"}
     (one,) = read_liability(gateway, ["shop"]).accounts
-    assert shelf.asked == ["b"]
+    assert vendor.asked == ["b"]
     assert one.sum("EUR", BalanceStatus.OUTSTANDING) == BucketTotal(2, money("10.53"))
 
 
-def test_a_voucher_that_only_its_code_can_tell_is_asked_by_its_code(gateway: Gateway, shelf: Shelf) -> None:
-    shelf.put("a", "0.53", code=Code("GIFT-1234-ABCD"))
-    shelf.mute = {"a"}
+def test_a_voucher_that_only_its_code_can_tell_is_asked_by_its_code(gateway: Gateway, vendor: MemoryVendor) -> None:
+    vendor.put("a", "0.53", code=Code("GIFT-1234-ABCD"))
+    vendor.mute = {"a"}
     (one,) = read_liability(gateway, ["shop"]).accounts
     assert one.sum("EUR", BalanceStatus.OUTSTANDING) == BucketTotal(1, money("0.53"))
 
 
-def test_a_voucher_that_nothing_tells_is_counted_and_in_no_sum(gateway: Gateway, shelf: Shelf) -> None:
-    shelf.put("a", "10.00")
-    shelf.put("b", "99.00")
-    shelf.mute = {"b"}
+def test_a_voucher_that_nothing_tells_is_counted_and_in_no_sum(gateway: Gateway, vendor: MemoryVendor) -> None:
+    vendor.put("a", "10.00")
+    vendor.put("b", "99.00")
+    vendor.mute = {"b"}
     found = read_liability(gateway, ["shop"])
     assert found.accounts[0].unknown == 1
     assert found.total("EUR") == BucketTotal(1, money("10.00"))
@@ -130,16 +130,16 @@ def test_a_voucher_that_nothing_tells_is_counted_and_in_no_sum(gateway: Gateway,
     ]
 
 
-def test_a_used_up_voucher_without_a_face_value_has_its_currency(gateway: Gateway, shelf: Shelf) -> None:
-    shelf.put("a", "0.00", initial=None)
+def test_a_used_up_voucher_without_a_face_value_has_its_currency(gateway: Gateway, vendor: MemoryVendor) -> None:
+    vendor.put("a", "0.00", initial=None)
     (one,) = read_liability(gateway, ["shop"]).accounts
     assert one.sum("EUR", BalanceStatus.USED_UP).vouchers == 1
 
 
-def test_a_list_that_changed_while_it_was_read_is_said(gateway: Gateway, shelf: Shelf) -> None:
+def test_a_list_that_changed_while_it_was_read_is_said(gateway: Gateway, vendor: MemoryVendor) -> None:
     for number in range(600):
-        shelf.put(f"v-{number}")
-    shelf.total = lambda index: 600 + index
+        vendor.put(f"v-{number}")
+    vendor.total = lambda index: 600 + index
     found = read_liability(gateway, ["shop"])
     assert [one.account for one in found.inconsistent] == ["shop"]
     (warning,) = liability_warnings(found)
@@ -147,9 +147,9 @@ def test_a_list_that_changed_while_it_was_read_is_said(gateway: Gateway, shelf: 
     assert "from 600 to 601" in warning
 
 
-def test_a_vendor_without_a_total_proves_nothing_and_that_is_said(gateway: Gateway, shelf: Shelf) -> None:
-    shelf.put("a")
-    shelf.total = lambda _: None
+def test_a_vendor_without_a_total_proves_nothing_and_that_is_said(gateway: Gateway, vendor: MemoryVendor) -> None:
+    vendor.put("a")
+    vendor.total = lambda _: None
     found = read_liability(gateway, ["shop"])
     assert found.accounts[0].consistent is None
     assert liability_warnings(found) == []
@@ -158,13 +158,13 @@ def test_a_vendor_without_a_total_proves_nothing_and_that_is_said(gateway: Gatew
     ]
 
 
-def test_there_is_no_total_of_a_part(gateway: Gateway, shelf: Shelf) -> None:
-    shelf.put("a")
+def test_there_is_no_total_of_a_part(gateway: Gateway, vendor: MemoryVendor) -> None:
+    vendor.put("a")
 
     def refuse(_: int) -> None:
         raise ProviderUnavailable("nobody answers")
 
-    shelf.turning = refuse
+    vendor.turning = refuse
     with pytest.raises(NotExecuted):
         read_liability(gateway, ["shop"])
 
@@ -184,9 +184,9 @@ class _Long:
 
 
 @pytest.mark.long
-def test_memory_holds_no_voucher_but_a_hash(gateway: Gateway, shelf: Shelf) -> None:
+def test_memory_holds_no_voucher_but_a_hash(gateway: Gateway, vendor: MemoryVendor) -> None:
     def peak(count: int) -> int:
-        shelf.vouchers_there = _Long(count)  # type: ignore[assignment]  # all that is asked of it
+        vendor.listed_vouchers = _Long(count)  # type: ignore[assignment]  # all that is asked of it
         tracemalloc.start()
         try:
             assert read_liability(gateway, ["shop"]).total("EUR").vouchers == count
@@ -229,7 +229,7 @@ def _true(entry: dict[str, Any], at: datetime) -> tuple[str, str, BalanceStatus]
 
 
 def test_accounts_stand_side_by_side_and_their_total_is_exact() -> None:
-    first, second = Shelf("first"), Shelf("second")
+    first, second = MemoryVendor("first"), MemoryVendor("second")
     first.put("a", "0.10")
     second.put("a", "0.20")
     found = read_liability(Gateway({"first": first, "second": second}), ["first", "second"])

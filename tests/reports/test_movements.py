@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.reports.shelf import NOON
+from tests.reports.memory_vendor import NOON
 from voucher_gateway.provider_api import Money, Movement, MovementKind
 from voucher_gateway.reports.movements import MARGIN, MovementSums, ReadingPeriod, balance_change, sum_movements
 

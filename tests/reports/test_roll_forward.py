@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from tests.reports.shelf import NOON, Shelf
+from tests.reports.memory_vendor import NOON, MemoryVendor
 from voucher_gateway import Gateway
 from voucher_gateway.provider_api import InvalidRequest, Money, MovementKind, Status
 from voucher_gateway.reports import CurrencyRollForward, Line, RollForward, Snapshots, recall_roll_forward, roll_forward
@@ -19,8 +19,8 @@ DAY: Final = timedelta(days=1)
 class Period:
     """Takes the opening snapshot when it is made, and the closing one when it is rolled."""
 
-    def __init__(self, gateway: Gateway, shelf: Shelf, snapshots: Snapshots) -> None:
-        self._gateway, self._shelf, self._snapshots = gateway, shelf, snapshots
+    def __init__(self, gateway: Gateway, vendor: MemoryVendor, snapshots: Snapshots) -> None:
+        self._gateway, self._shelf, self._snapshots = gateway, vendor, snapshots
 
     def begin(self) -> None:
         self.opening = self._snapshots.take(self._gateway, "shop")
@@ -39,28 +39,28 @@ class Period:
 
 
 @pytest.fixture
-def period(gateway: Gateway, shelf: Shelf, snapshots: Snapshots) -> Period:
-    return Period(gateway, shelf, snapshots)
+def period(gateway: Gateway, vendor: MemoryVendor, snapshots: Snapshots) -> Period:
+    return Period(gateway, vendor, snapshots)
 
 
-def test_a_voucher_that_did_not_change_is_not_asked_for(period: Period, shelf: Shelf) -> None:
-    shelf.put("a", "50.00")
+def test_a_voucher_that_did_not_change_is_not_asked_for(period: Period, vendor: MemoryVendor) -> None:
+    vendor.put("a", "50.00")
     period.begin()
     found = period.roll()
     assert {line: str(money) for line, money in found.rolls[0].lines.items() if money} == {
         Line.OPENING: "50.00 EUR",
         Line.CLOSING: "50.00 EUR",
     }
-    assert shelf.asked == []
+    assert vendor.asked == []
 
 
-def test_what_was_redeemed_given_back_and_added_has_lines(period: Period, shelf: Shelf) -> None:
-    shelf.put("a", "50.00")
+def test_what_was_redeemed_given_back_and_added_has_lines(period: Period, vendor: MemoryVendor) -> None:
+    vendor.put("a", "50.00")
     period.begin()
-    shelf.move("a", MovementKind.REDEMPTION, "30.00", shelf.clock)
-    shelf.move("a", MovementKind.REFUND, "10.53", shelf.clock)
-    shelf.move("a", MovementKind.TOP_UP, "0.01", shelf.clock)
-    shelf.put("a", "30.54")
+    vendor.move("a", MovementKind.REDEMPTION, "30.00", vendor.clock)
+    vendor.move("a", MovementKind.REFUND, "10.53", vendor.clock)
+    vendor.move("a", MovementKind.TOP_UP, "0.01", vendor.clock)
+    vendor.put("a", "30.54")
     assert period.lines() == {
         Line.OPENING: "50.00",
         Line.TOPPED_UP: "0.01",
@@ -71,13 +71,13 @@ def test_what_was_redeemed_given_back_and_added_has_lines(period: Period, shelf:
 
 
 def test_what_was_taken_and_given_back_whole_is_seen_where_the_vendor_says_that_it_touched_it(
-    period: Period, shelf: Shelf
+    period: Period, vendor: MemoryVendor
 ) -> None:
-    shelf.put("a", "50.00", updated_at=NOON)
+    vendor.put("a", "50.00", updated_at=NOON)
     period.begin()
-    shelf.move("a", MovementKind.REDEMPTION, "30.00", shelf.clock)
-    shelf.move("a", MovementKind.REFUND, "30.00", shelf.clock)
-    shelf.put("a", "50.00", updated_at=shelf.clock)
+    vendor.move("a", MovementKind.REDEMPTION, "30.00", vendor.clock)
+    vendor.move("a", MovementKind.REFUND, "30.00", vendor.clock)
+    vendor.put("a", "50.00", updated_at=vendor.clock)
     assert period.lines() == {
         Line.OPENING: "50.00",
         Line.REDEEMED: "30.00",
@@ -87,122 +87,124 @@ def test_what_was_taken_and_given_back_whole_is_seen_where_the_vendor_says_that_
 
 
 def test_every_history_is_read_on_demand_where_a_vendor_does_not_say_what_it_touched(
-    period: Period, gateway: Gateway, shelf: Shelf, snapshots: Snapshots
+    period: Period, gateway: Gateway, vendor: MemoryVendor, snapshots: Snapshots
 ) -> None:
-    shelf.put("a", "50.00")
+    vendor.put("a", "50.00")
     period.begin()
-    shelf.move("a", MovementKind.REDEMPTION, "30.00", shelf.clock)
-    shelf.move("a", MovementKind.REFUND, "30.00", shelf.clock)
+    vendor.move("a", MovementKind.REDEMPTION, "30.00", vendor.clock)
+    vendor.move("a", MovementKind.REFUND, "30.00", vendor.clock)
     quick = period.roll()
     assert not quick.rolls[0].lines[Line.REDEEMED]
     slow = roll_forward(gateway, snapshots, quick.opening, quick.closing, every_history=True)
     assert str(slow.rolls[0].lines[Line.REDEEMED]) == str(slow.rolls[0].lines[Line.REFUNDED]) == "30.00 EUR"
 
 
-def test_a_new_voucher_is_issued_at_its_initial_value(period: Period, shelf: Shelf) -> None:
+def test_a_new_voucher_is_issued_at_its_initial_value(period: Period, vendor: MemoryVendor) -> None:
     period.begin()
-    shelf.put("a", "20.00", initial=Money("50.00", "EUR"), created_at=shelf.clock)
-    shelf.move("a", MovementKind.REDEMPTION, "30.00", shelf.clock)
+    vendor.put("a", "20.00", initial=Money("50.00", "EUR"), created_at=vendor.clock)
+    vendor.move("a", MovementKind.REDEMPTION, "30.00", vendor.clock)
     assert period.lines() == {Line.ISSUED: "50.00", Line.REDEEMED: "30.00", Line.CLOSING: "20.00"}
 
 
-def test_a_new_voucher_that_cannot_be_spent_owes_nobody_anything(period: Period, shelf: Shelf) -> None:
+def test_a_new_voucher_that_cannot_be_spent_owes_nobody_anything(period: Period, vendor: MemoryVendor) -> None:
     period.begin()
-    shelf.put("a", "20.00", status=Status.INACTIVE, created_at=shelf.clock)
+    vendor.put("a", "20.00", status=Status.INACTIVE, created_at=vendor.clock)
     assert period.lines() == {}
 
 
-def test_a_card_from_stock_is_owed_from_its_activation_on(period: Period, shelf: Shelf) -> None:
-    shelf.put("a", "50.00", status=Status.INACTIVE)
+def test_a_card_from_stock_is_owed_from_its_activation_on(period: Period, vendor: MemoryVendor) -> None:
+    vendor.put("a", "50.00", status=Status.INACTIVE)
     period.begin()
-    shelf.move("a", MovementKind.REDEMPTION, "8.00", shelf.clock)
-    shelf.put("a", "42.00")
+    vendor.move("a", MovementKind.REDEMPTION, "8.00", vendor.clock)
+    vendor.put("a", "42.00")
     assert period.lines() == {Line.ACTIVATED: "50.00", Line.REDEEMED: "8.00", Line.CLOSING: "42.00"}
 
 
-def test_a_voucher_that_was_stopped_leaves_with_what_was_left(period: Period, shelf: Shelf) -> None:
-    shelf.put("a", "50.00")
+def test_a_voucher_that_was_stopped_leaves_with_what_was_left(period: Period, vendor: MemoryVendor) -> None:
+    vendor.put("a", "50.00")
     period.begin()
-    shelf.move("a", MovementKind.REDEMPTION, "8.00", shelf.clock)
-    shelf.put("a", "42.00", status=Status.INACTIVE)
+    vendor.move("a", MovementKind.REDEMPTION, "8.00", vendor.clock)
+    vendor.put("a", "42.00", status=Status.INACTIVE)
     assert period.lines() == {Line.OPENING: "50.00", Line.REDEEMED: "8.00", Line.DEACTIVATED: "42.00"}
 
 
-def test_validity_that_ended_takes_what_was_left(period: Period, shelf: Shelf) -> None:
-    shelf.put("a", "50.00", valid_until=NOON + 15 * DAY)
+def test_validity_that_ended_takes_what_was_left(period: Period, vendor: MemoryVendor) -> None:
+    vendor.put("a", "50.00", valid_until=NOON + 15 * DAY)
     period.begin()
-    shelf.move("a", MovementKind.REDEMPTION, "8.00", shelf.clock)
-    shelf.put("a", "42.00", valid_until=NOON + 15 * DAY)
+    vendor.move("a", MovementKind.REDEMPTION, "8.00", vendor.clock)
+    vendor.put("a", "42.00", valid_until=NOON + 15 * DAY)
     assert period.lines() == {Line.OPENING: "50.00", Line.REDEEMED: "8.00", Line.EXPIRED: "42.00"}
 
 
-def test_a_voucher_that_came_and_expired_in_between_shows_both(period: Period, shelf: Shelf) -> None:
+def test_a_voucher_that_came_and_expired_in_between_shows_both(period: Period, vendor: MemoryVendor) -> None:
     period.begin()
-    shelf.put("a", "5.00", valid_until=shelf.clock + DAY, created_at=shelf.clock)
+    vendor.put("a", "5.00", valid_until=vendor.clock + DAY, created_at=vendor.clock)
     assert period.lines() == {Line.ISSUED: "5.00", Line.EXPIRED: "5.00"}
 
 
-def test_validity_that_was_extended_brings_an_expired_voucher_back(period: Period, shelf: Shelf) -> None:
-    shelf.put("a", "50.00", valid_until=NOON - DAY)
+def test_validity_that_was_extended_brings_an_expired_voucher_back(period: Period, vendor: MemoryVendor) -> None:
+    vendor.put("a", "50.00", valid_until=NOON - DAY)
     period.begin()
-    shelf.put("a", "50.00", valid_until=NOON + 1000 * DAY)
+    vendor.put("a", "50.00", valid_until=NOON + 1000 * DAY)
     assert period.lines() == {Line.VALID_AGAIN: "50.00", Line.CLOSING: "50.00"}
 
 
-def test_what_is_given_back_on_an_expired_voucher_expires_at_once(period: Period, shelf: Shelf) -> None:
-    shelf.put("a", "50.00", valid_until=NOON - DAY)
+def test_what_is_given_back_on_an_expired_voucher_expires_at_once(period: Period, vendor: MemoryVendor) -> None:
+    vendor.put("a", "50.00", valid_until=NOON - DAY)
     period.begin()
-    shelf.move("a", MovementKind.REFUND, "7.00", shelf.clock)
-    shelf.put("a", "57.00", valid_until=NOON - DAY)
+    vendor.move("a", MovementKind.REFUND, "7.00", vendor.clock)
+    vendor.put("a", "57.00", valid_until=NOON - DAY)
     assert period.lines() == {Line.REFUNDED: "7.00", Line.EXPIRED: "7.00"}
 
 
-def test_a_voucher_that_was_spent_between_two_idle_times_shows_what_was_redeemed(period: Period, shelf: Shelf) -> None:
-    shelf.put("a", "50.00", status=Status.INACTIVE)
+def test_a_voucher_that_was_spent_between_two_idle_times_shows_what_was_redeemed(
+    period: Period, vendor: MemoryVendor
+) -> None:
+    vendor.put("a", "50.00", status=Status.INACTIVE)
     period.begin()
-    shelf.move("a", MovementKind.REDEMPTION, "7.00", shelf.clock)
-    shelf.put("a", "43.00", status=Status.INACTIVE)
+    vendor.move("a", MovementKind.REDEMPTION, "7.00", vendor.clock)
+    vendor.put("a", "43.00", status=Status.INACTIVE)
     assert period.lines() == {Line.ACTIVATED: "7.00", Line.REDEEMED: "7.00"}
 
 
-def test_a_voucher_that_is_gone_at_the_vendor_was_deleted(period: Period, shelf: Shelf) -> None:
-    shelf.put("a", "50.00")
-    shelf.put("b", "50.00", status=Status.INACTIVE)
+def test_a_voucher_that_is_gone_at_the_vendor_was_deleted(period: Period, vendor: MemoryVendor) -> None:
+    vendor.put("a", "50.00")
+    vendor.put("b", "50.00", status=Status.INACTIVE)
     period.begin()
-    shelf.take_away("a")
-    shelf.take_away("b")
+    vendor.take_away("a")
+    vendor.take_away("b")
     assert period.lines() == {Line.OPENING: "50.00", Line.DELETED: "50.00"}
 
 
 def test_a_voucher_that_only_the_list_lost_is_unexplained_and_not_deleted(
-    period: Period, gateway: Gateway, shelf: Shelf, snapshots: Snapshots
+    period: Period, gateway: Gateway, vendor: MemoryVendor, snapshots: Snapshots
 ) -> None:
-    shelf.put("a", "50.00")
+    vendor.put("a", "50.00")
     period.begin()
-    lost = shelf.vouchers_there
-    shelf.vouchers_there = []
+    lost = vendor.listed_vouchers
+    vendor.listed_vouchers = []
     closing = snapshots.take(gateway, "shop")
-    shelf.vouchers_there = lost
+    vendor.listed_vouchers = lost
     found = roll_forward(gateway, snapshots, period.opening, closing)
     assert str(found.rolls[0].lines[Line.UNEXPLAINED]) == "-50.00 EUR"
     assert found.unexplained[0].reason == "it is not in the second snapshot, but still exists at the vendor"
 
 
-def test_a_voucher_that_the_first_list_lost_is_unexplained_and_not_issued(period: Period, shelf: Shelf) -> None:
+def test_a_voucher_that_the_first_list_lost_is_unexplained_and_not_issued(period: Period, vendor: MemoryVendor) -> None:
     period.begin()
-    shelf.put("a", "50.00", created_at=NOON - 100 * DAY)
+    vendor.put("a", "50.00", created_at=NOON - 100 * DAY)
     found = period.roll()
     assert str(found.rolls[0].lines[Line.UNEXPLAINED]) == "50.00 EUR"
     assert found.unexplained[0].reason == "it is older than the first snapshot, but is not in it"
 
 
-def test_what_the_history_does_not_explain_is_named(period: Period, shelf: Shelf) -> None:
-    shelf.put("a", "50.00")
-    shelf.put("b", "50.00")
+def test_what_the_history_does_not_explain_is_named(period: Period, vendor: MemoryVendor) -> None:
+    vendor.put("a", "50.00")
+    vendor.put("b", "50.00")
     period.begin()
-    shelf.put("a", "49.99")
-    shelf.move("b", MovementKind.REDEMPTION, "10.00", shelf.clock)
-    shelf.put("b", "41.00")
+    vendor.put("a", "49.99")
+    vendor.move("b", MovementKind.REDEMPTION, "10.00", vendor.clock)
+    vendor.put("b", "41.00")
     found = period.roll()
     assert [(one.voucher_id, str(one.money), one.reason) for one in found.unexplained] == [
         ("a", "-0.01 EUR", "its history has no movement for the change"),
@@ -214,12 +216,12 @@ def test_what_the_history_does_not_explain_is_named(period: Period, shelf: Shelf
     assert roll_warnings(found) == ["shop: the records do not explain the change of 2 vouchers."]
 
 
-def test_of_many_unexplained_vouchers_all_are_counted_and_some_named(period: Period, shelf: Shelf) -> None:
+def test_of_many_unexplained_vouchers_all_are_counted_and_some_named(period: Period, vendor: MemoryVendor) -> None:
     for number in range(150):
-        shelf.put(f"v-{number}", "1.00")
+        vendor.put(f"v-{number}", "1.00")
     period.begin()
     for number in range(150):
-        shelf.put(f"v-{number}", "0.99")
+        vendor.put(f"v-{number}", "0.99")
     found = period.roll()
     assert (found.unexplained_count, len(found.unexplained)) == (150, 100)
     assert str(found.rolls[0].lines[Line.UNEXPLAINED]) == "-1.50 EUR"
@@ -227,11 +229,11 @@ def test_of_many_unexplained_vouchers_all_are_counted_and_some_named(period: Per
 
 
 def test_a_voucher_whose_currency_changed_leaves_one_and_comes_to_the_other_unexplained(
-    period: Period, shelf: Shelf
+    period: Period, vendor: MemoryVendor
 ) -> None:
-    shelf.put("a", "50.00", "EUR")
+    vendor.put("a", "50.00", "EUR")
     period.begin()
-    shelf.put("a", "70", "JPY")
+    vendor.put("a", "70", "JPY")
     found = period.roll()
     assert {one.currency: str(one.lines[Line.UNEXPLAINED].amount) for one in found.rolls} == {
         "EUR": "-50.00",
@@ -239,10 +241,10 @@ def test_a_voucher_whose_currency_changed_leaves_one_and_comes_to_the_other_unex
     }
 
 
-def test_a_balance_that_was_not_told_is_unexplained(period: Period, shelf: Shelf) -> None:
-    shelf.put("a", "50.00")
+def test_a_balance_that_was_not_told_is_unexplained(period: Period, vendor: MemoryVendor) -> None:
+    vendor.put("a", "50.00")
     period.begin()
-    shelf.mute = {"a"}
+    vendor.mute = {"a"}
     found = period.roll()
     assert str(found.rolls[0].lines[Line.UNEXPLAINED]) == "-50.00 EUR"
     assert "did not show" in found.unexplained[0].reason
@@ -252,9 +254,9 @@ def test_a_balance_that_was_not_told_is_unexplained(period: Period, shelf: Shelf
     )
 
 
-def test_a_balance_that_was_never_told_is_said_though_no_line_has_it(period: Period, shelf: Shelf) -> None:
-    shelf.put("a", "50.00")
-    shelf.mute = {"a"}
+def test_a_balance_that_was_never_told_is_said_though_no_line_has_it(period: Period, vendor: MemoryVendor) -> None:
+    vendor.put("a", "50.00")
+    vendor.mute = {"a"}
     period.begin()
     found = period.roll()
     assert (found.rolls[0].lines[Line.CLOSING].minor, found.unexplained_count) == (0, 0)
@@ -262,9 +264,9 @@ def test_a_balance_that_was_never_told_is_said_though_no_line_has_it(period: Per
     assert len(roll_warnings(found)) == 2
 
 
-def test_currencies_have_rolls_of_their_own(period: Period, shelf: Shelf) -> None:
-    shelf.put("a", "50.00", "EUR")
-    shelf.put("b", "7", "JPY")
+def test_currencies_have_rolls_of_their_own(period: Period, vendor: MemoryVendor) -> None:
+    vendor.put("a", "50.00", "EUR")
+    vendor.put("b", "7", "JPY")
     period.begin()
     assert [(one.currency, str(one.lines[Line.CLOSING])) for one in period.roll().rolls] == [
         ("EUR", "50.00 EUR"),
@@ -273,17 +275,17 @@ def test_currencies_have_rolls_of_their_own(period: Period, shelf: Shelf) -> Non
 
 
 def test_snapshots_are_walked_side_by_side_whatever_their_ids(
-    gateway: Gateway, shelf: Shelf, either_snapshots: Snapshots
+    gateway: Gateway, vendor: MemoryVendor, either_snapshots: Snapshots
 ) -> None:
     ids = ["Z", "a", "B", "ä", "a-1", "a_1", "A1", "ß", "zz", "😀", "é", "e\u0301", " ", "~"]
-    period = Period(gateway, shelf, either_snapshots)
+    period = Period(gateway, vendor, either_snapshots)
     for each in ids:
-        shelf.put(each, "1.00")
+        vendor.put(each, "1.00")
     period.begin()
     for each in ids[::2]:
-        shelf.take_away(each)
+        vendor.take_away(each)
     for each in ("ö", "Y", "b"):
-        shelf.put(each, "2.00", created_at=shelf.clock)
+        vendor.put(each, "2.00", created_at=vendor.clock)
     assert period.lines() == {
         Line.OPENING: "14.00",
         Line.ISSUED: "6.00",
@@ -303,14 +305,14 @@ def test_a_roll_that_does_not_add_up_cannot_be_made() -> None:
 
 
 def test_the_two_snapshots_must_be_of_one_account_and_in_order(
-    period: Period, gateway: Gateway, shelf: Shelf, snapshots: Snapshots
+    period: Period, gateway: Gateway, vendor: MemoryVendor, snapshots: Snapshots
 ) -> None:
-    shelf.put("a")
+    vendor.put("a")
     period.begin()
     later = snapshots.take(gateway, "shop")
     with pytest.raises(InvalidRequest, match="an earlier and a later"):
         roll_forward(gateway, snapshots, later, period.opening)
-    other = Shelf("other")
+    other = MemoryVendor("other")
     with pytest.raises(InvalidRequest, match="one account at one vendor"):
         roll_forward(gateway, snapshots, period.opening, snapshots.take(Gateway({"other": other}), "other"))
     with pytest.raises(InvalidRequest, match="the same snapshot for both moments"):

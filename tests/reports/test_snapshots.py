@@ -17,7 +17,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from tests.reports.shelf import NOON, Shelf
+from tests.reports.memory_vendor import NOON, MemoryVendor
 from voucher_gateway import Gateway
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.journal.journal import open_journal
@@ -37,21 +37,21 @@ from voucher_gateway.storage.engine import Database
 DAY = timedelta(days=1)
 
 
-def fill(shelf: Shelf) -> None:
-    """Give the shelf vouchers of all kinds."""
-    shelf.put("a", "10.53", valid_until=NOON + DAY, updated_at=NOON + timedelta(microseconds=1))
-    shelf.put("B", "0.00", status=Status.INACTIVE)
-    shelf.put("ä/ö 😀", "1000", "JPY", status=Status.UNKNOWN, created_at=None)
-    shelf.put("~", "99999.99", status=None, valid_until=datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC))
-    shelf.put("old", "1.00", valid_until=datetime(1969, 12, 31, tzinfo=UTC))
-    shelf.put("mute", "7.00")
-    shelf.mute = {"mute"}
+def fill(vendor: MemoryVendor) -> None:
+    """Give the vendor vouchers of all kinds."""
+    vendor.put("a", "10.53", valid_until=NOON + DAY, updated_at=NOON + timedelta(microseconds=1))
+    vendor.put("B", "0.00", status=Status.INACTIVE)
+    vendor.put("ä/ö 😀", "1000", "JPY", status=Status.UNKNOWN, created_at=None)
+    vendor.put("~", "99999.99", status=None, valid_until=datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC))
+    vendor.put("old", "1.00", valid_until=datetime(1969, 12, 31, tzinfo=UTC))
+    vendor.put("mute", "7.00")
+    vendor.mute = {"mute"}
 
 
 def test_a_snapshot_holds_what_the_vendor_showed_in_the_order_of_bytes(
-    either_snapshots: Snapshots, gateway: Gateway, shelf: Shelf
+    either_snapshots: Snapshots, gateway: Gateway, vendor: MemoryVendor
 ) -> None:
-    fill(shelf)
+    fill(vendor)
     taken = either_snapshots.take(gateway, "shop")
     kept = list(either_snapshots.positions(taken))
     assert kept == sorted(BalanceReader(gateway, "shop"), key=lambda one: one.id.encode())
@@ -60,9 +60,9 @@ def test_a_snapshot_holds_what_the_vendor_showed_in_the_order_of_bytes(
 
 
 def test_a_snapshot_is_logged_by_its_counts(
-    either_snapshots: Snapshots, gateway: Gateway, shelf: Shelf, caplog: pytest.LogCaptureFixture
+    either_snapshots: Snapshots, gateway: Gateway, vendor: MemoryVendor, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fill(shelf)
+    fill(vendor)
     caplog.set_level(logging.INFO, "voucher_gateway.reports")
     taken = either_snapshots.take(gateway, "shop")
     assert [record.getMessage() for record in caplog.records if record.name == "voucher_gateway.reports"] == [
@@ -71,13 +71,13 @@ def test_a_snapshot_is_logged_by_its_counts(
 
 
 def test_a_report_from_a_snapshot_is_that_of_the_moment(
-    either_snapshots: Snapshots, gateway: Gateway, shelf: Shelf
+    either_snapshots: Snapshots, gateway: Gateway, vendor: MemoryVendor
 ) -> None:
-    fill(shelf)
+    fill(vendor)
     (then,) = read_liability(gateway, ["shop"]).accounts
     either_snapshots.take(gateway, "shop")
-    shelf.clock += 400 * DAY
-    shelf.put("a", "0.01")
+    vendor.clock += 400 * DAY
+    vendor.put("a", "0.01")
     (recalled,) = liability_as_of(gateway, either_snapshots, ["shop"], NOON + DAY).accounts
     assert recalled.cells == then.cells
     assert recalled.by("EUR", BalanceStatus.OUTSTANDING, expiry_of) == then.by(
@@ -88,12 +88,12 @@ def test_a_report_from_a_snapshot_is_that_of_the_moment(
 
 
 def test_more_vouchers_than_a_batch_are_all_kept_once(either_snapshots: Snapshots, gateway: Gateway) -> None:
-    shelf = gateway.provider("shop")
-    assert isinstance(shelf, Shelf)
-    shelf.put("v", "1.00")
-    (one,) = shelf.vouchers_there
+    vendor = gateway.provider("shop")
+    assert isinstance(vendor, MemoryVendor)
+    vendor.put("v", "1.00")
+    (one,) = vendor.listed_vouchers
 
-    shelf.vouchers_there = [attrs.evolve(one, id=f"v-{number}") for number in range(2500)]
+    vendor.listed_vouchers = [attrs.evolve(one, id=f"v-{number}") for number in range(2500)]
     taken = either_snapshots.take(gateway, "shop")
     ids = [position.id for position in either_snapshots.positions(taken)]
     assert len(ids) == len(set(ids)) == taken.vouchers == 2500
@@ -101,18 +101,18 @@ def test_more_vouchers_than_a_batch_are_all_kept_once(either_snapshots: Snapshot
 
 
 def test_the_snapshots_of_a_renamed_account_follow_with_the_next_one(
-    either_snapshots: Snapshots, gateway: Gateway, shelf: Shelf
+    either_snapshots: Snapshots, gateway: Gateway, vendor: MemoryVendor
 ) -> None:
     first = either_snapshots.take(gateway, "shop")
-    shelf.account = "main-shop"
-    renamed = Gateway([Account(name="main-shop", provider=shelf, former_names=("shop",))])
+    vendor.account = "main-shop"
+    renamed = Gateway([Account(name="main-shop", provider=vendor, former_names=("shop",))])
     second = either_snapshots.take(renamed, "main-shop")
     assert [one.id for one in either_snapshots.list_complete("main-shop")] == [first.id, second.id]
     assert either_snapshots.list_complete("shop") == []
 
 
-def test_no_code_and_no_pin_is_kept(sqlite_url: str, gateway: Gateway, shelf: Shelf, tmp_path: Path) -> None:
-    shelf.put("a", code=Code("GIFT-PLAINLY-TO-BE-SEEN"), pin=Pin("8421-PIN"), raw={"code": "GIFT-PLAINLY-TO-BE-SEEN"})
+def test_no_code_and_no_pin_is_kept(sqlite_url: str, gateway: Gateway, vendor: MemoryVendor, tmp_path: Path) -> None:
+    vendor.put("a", code=Code("GIFT-PLAINLY-TO-BE-SEEN"), pin=Pin("8421-PIN"), raw={"code": "GIFT-PLAINLY-TO-BE-SEEN"})
     with Snapshots(sqlite_url) as snapshots:
         snapshots.take(gateway, "shop")
     kept = b"".join(file.read_bytes() for file in tmp_path.iterdir() if file.is_file())
@@ -120,32 +120,34 @@ def test_no_code_and_no_pin_is_kept(sqlite_url: str, gateway: Gateway, shelf: Sh
     assert b"8421-PIN" not in kept
 
 
-def test_an_attempt_that_fails_leaves_nothing(either_snapshots: Snapshots, gateway: Gateway, shelf: Shelf) -> None:
+def test_an_attempt_that_fails_leaves_nothing(
+    either_snapshots: Snapshots, gateway: Gateway, vendor: MemoryVendor
+) -> None:
     for number in range(1200):
-        shelf.put(f"v-{number}")
+        vendor.put(f"v-{number}")
 
     def fail(index: int) -> None:
         if index == 2:
             raise ProviderUnavailable("nobody answers")
 
-    shelf.turning = fail
+    vendor.turning = fail
     with pytest.raises(ProviderUnavailable):
         either_snapshots.take(gateway, "shop")
     assert either_snapshots.latest("shop") is None
     assert either_snapshots.list_incomplete("shop") == []
-    shelf.turning = lambda _: None
+    vendor.turning = lambda _: None
     assert either_snapshots.take(gateway, "shop").vouchers == 1200
 
 
 def test_one_that_was_killed_half_way_is_said_used_by_no_report_and_removed_by_the_next(
-    either_url: str, gateway: Gateway, shelf: Shelf
+    either_url: str, gateway: Gateway, vendor: MemoryVendor
 ) -> None:
     for number in range(2100):
-        shelf.put(f"v-{number}", "1.00")
+        vendor.put(f"v-{number}", "1.00")
     with Snapshots(either_url) as snapshots:
         whole = snapshots.take(gateway, "shop")
-        shelf.clock += DAY
-        _killed_at_page(4, either_url, gateway, shelf)
+        vendor.clock += DAY
+        _killed_at_page(4, either_url, gateway, vendor)
         (left,) = snapshots.list_incomplete("shop")
         assert left.id != whole.id
         assert snapshots.latest("shop") == whole
@@ -159,7 +161,7 @@ def test_one_that_was_killed_half_way_is_said_used_by_no_report_and_removed_by_t
         assert snapshots.latest("shop") == after
 
 
-def _killed_at_page(page: int, url: str, gateway: Gateway, shelf: Shelf) -> None:
+def _killed_at_page(page: int, url: str, gateway: Gateway, vendor: MemoryVendor) -> None:
     """Take a snapshot in a process that is killed while it reads a page."""
     reading, writing = os.pipe()
     with warnings.catch_warnings():
@@ -172,7 +174,7 @@ def _killed_at_page(page: int, url: str, gateway: Gateway, shelf: Shelf) -> None
                 os.write(writing, b"x")
                 signal.pause()
 
-        shelf.turning = stop
+        vendor.turning = stop
         try:
             Snapshots(url).take(gateway, "shop")
         finally:
@@ -184,17 +186,19 @@ def _killed_at_page(page: int, url: str, gateway: Gateway, shelf: Shelf) -> None
     os.close(writing)
 
 
-def test_one_that_is_being_taken_elsewhere_is_left_alone(either_url: str, gateway: Gateway, shelf: Shelf) -> None:
-    shelf.put("a")
+def test_one_that_is_being_taken_elsewhere_is_left_alone(
+    either_url: str, gateway: Gateway, vendor: MemoryVendor
+) -> None:
+    vendor.put("a")
     with Snapshots(either_url) as snapshots:
         unfinished: list[int] = []
 
         def meanwhile(_: int) -> None:
-            shelf.turning = lambda _: None
+            vendor.turning = lambda _: None
             snapshots.take(gateway, "shop")
             unfinished.append(len(snapshots.list_incomplete("shop")))
 
-        shelf.turning = meanwhile
+        vendor.turning = meanwhile
         outer = snapshots.take(gateway, "shop")
         assert unfinished == [1]
         assert len(snapshots.list_complete("shop")) == 2
@@ -202,10 +206,10 @@ def test_one_that_is_being_taken_elsewhere_is_left_alone(either_url: str, gatewa
 
 
 def test_a_list_that_changed_while_it_was_read_is_remembered(
-    snapshots: Snapshots, gateway: Gateway, shelf: Shelf
+    snapshots: Snapshots, gateway: Gateway, vendor: MemoryVendor
 ) -> None:
-    shelf.put("a")
-    shelf.total = lambda index: 2
+    vendor.put("a")
+    vendor.total = lambda index: 2
     taken = snapshots.take(gateway, "shop")
     assert taken.consistent is False
     assert taken.problems
@@ -214,13 +218,13 @@ def test_a_list_that_changed_while_it_was_read_is_remembered(
 
 
 def test_the_latest_by_a_moment_is_the_one_that_had_begun(
-    either_snapshots: Snapshots, gateway: Gateway, shelf: Shelf
+    either_snapshots: Snapshots, gateway: Gateway, vendor: MemoryVendor
 ) -> None:
     taken = []
     for _ in range(3):
-        shelf.put("a")
+        vendor.put("a")
         taken.append(either_snapshots.take(gateway, "shop"))
-        shelf.clock += DAY
+        vendor.clock += DAY
     for one in taken:
         assert either_snapshots.latest("shop", one.began_at) == one
     assert either_snapshots.latest("shop", taken[0].began_at - timedelta(microseconds=1)) is None
@@ -231,11 +235,11 @@ def test_the_latest_by_a_moment_is_the_one_that_had_begun(
 
 
 def test_pruning_keeps_the_days_before_the_newest_and_always_that_one(
-    either_snapshots: Snapshots, gateway: Gateway, shelf: Shelf
+    either_snapshots: Snapshots, gateway: Gateway, vendor: MemoryVendor
 ) -> None:
     for day in (0, 1, 5, 10):
-        shelf.clock = NOON + day * DAY
-        shelf.put("a")
+        vendor.clock = NOON + day * DAY
+        vendor.put("a")
         either_snapshots.take(gateway, "shop")
     assert either_snapshots.prune("other", keep_days=1) == 0
     assert either_snapshots.prune("shop", keep_days=6) == 2
@@ -247,10 +251,10 @@ def test_pruning_keeps_the_days_before_the_newest_and_always_that_one(
 
 
 def test_snapshots_share_the_journals_database(
-    either_url: str, gateway: Gateway, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    either_url: str, gateway: Gateway, vendor: MemoryVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VOUCHER_GATEWAY_JOURNAL_KEY", "a-key-for-the-tests-of-snapshots")
-    shelf.put("a")
+    vendor.put("a")
     journal = open_journal(either_url)
     with Snapshots(either_url) as snapshots:
         snapshots.take(gateway, "shop")
@@ -279,9 +283,11 @@ def test_the_scripts_make_the_tables_that_the_code_knows(either_url: str) -> Non
         database.close()
 
 
-def test_a_position_without_any_amount_is_kept_too(snapshots: Snapshots, gateway: Gateway, shelf: Shelf) -> None:
-    shelf.put("a", initial=None)
-    shelf.mute = {"a"}
+def test_a_position_without_any_amount_is_kept_too(
+    snapshots: Snapshots, gateway: Gateway, vendor: MemoryVendor
+) -> None:
+    vendor.put("a", initial=None)
+    vendor.mute = {"a"}
     taken = snapshots.take(gateway, "shop")
     (kept,) = snapshots.positions(taken)
     assert kept == VoucherBalance(id="a", status=Status.ACTIVE, created_at=NOON)

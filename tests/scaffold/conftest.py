@@ -37,7 +37,7 @@ def install(project: Path, site: Path) -> None:
 
 @pytest.fixture
 def installed(project: Path, tmp_path: Path) -> Python:
-    """Runs Python in the project, as if it had been installed."""
+    """Run Python in the project, as if it had been installed."""
     site = tmp_path / "site"
     install(project, site)
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "COV"))}

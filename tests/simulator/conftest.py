@@ -125,7 +125,7 @@ def jar() -> Iterator[RunningSimulator]:
 
 @pytest.fixture
 def start_jar() -> Iterator[Callable[..., RunningSimulator]]:
-    """Starts jars with options and closes them at the end."""
+    """Start jars with options, and close them at the end."""
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(start(JarSimulator, **options))
 
@@ -150,7 +150,7 @@ def open_connection() -> Callable[[RunningSimulator], socket.socket]:
 
 @pytest.fixture
 def talk() -> Callable[[RunningSimulator, bytes], bytes]:
-    """Sends bytes as they are, says that no more follow, and returns all that comes back."""
+    """Send bytes as they are, say that no more follow, and return all that comes back."""
 
     def send(running: RunningSimulator, data: bytes) -> bytes:
         parts = urlsplit(running.announcement["base_url"])

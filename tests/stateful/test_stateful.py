@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from tests.stateful.shop import FAULTS, VENDORS, Known, Shop
+from tests.stateful.two_vendors import FAULTS, VENDORS, IssuedVoucher, TwoVendorShop
 from tests.support.examples import examples
 from voucher_gateway.provider_api import Money, Operation
 
@@ -26,11 +26,11 @@ class ShopMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.shop = Shop()
+        self.shop = TwoVendorShop()
         for vendor in VENDORS:
             self.shop.stock(vendor, 5000)
 
-    def _voucher(self, pick: int) -> Known:
+    def _voucher(self, pick: int) -> IssuedVoucher:
         return self.shop.vouchers[pick % len(self.shop.vouchers)]
 
     @rule(vendor=st.sampled_from(VENDORS), cents=st.integers(1, 9999))
@@ -40,7 +40,7 @@ class ShopMachine(RuleBasedStateMachine):
     @rule(pick=_PICK, cents=_CENTS)
     def redeem(self, pick: int, cents: int) -> None:
         voucher, money = self._voucher(pick), _money(cents)
-        made = self.shop.wish(
+        result = self.shop.call(
             voucher,
             Operation.REDEEM,
             money,
@@ -48,13 +48,13 @@ class ShopMachine(RuleBasedStateMachine):
                 account, voucher.code, money, reference=reference, if_held="replace"
             ),
         )
-        if made is not None:
-            self.shop.redemptions.append((voucher, made))
+        if result is not None:
+            self.shop.redemptions.append((voucher, result))
 
     @rule(pick=_PICK, cents=_CENTS)
     def top_up(self, pick: int, cents: int) -> None:
         voucher, money = self._voucher(pick), _money(cents)
-        self.shop.wish(
+        self.shop.call(
             voucher,
             Operation.TOP_UP,
             money,
@@ -66,7 +66,7 @@ class ShopMachine(RuleBasedStateMachine):
         voucher, money = self._voucher(pick), _money(cents)
         if voucher.vendor != "jtl":
             return
-        made = self.shop.wish(
+        result = self.shop.call(
             voucher,
             Operation.RESERVE,
             None,
@@ -74,38 +74,38 @@ class ShopMachine(RuleBasedStateMachine):
                 account, voucher.code, money, reference=reference, if_held="replace"
             ),
         )
-        if made is not None:
-            self.shop.reservations.append((voucher, made))
+        if result is not None:
+            self.shop.reservations.append((voucher, result))
 
     @precondition(lambda self: self.shop.reservations)
     @rule(pick=_PICK)
     def capture(self, pick: int) -> None:
         voucher, reservation = self.shop.reservations[pick % len(self.shop.reservations)]
-        made = self.shop.wish(
+        result = self.shop.call(
             voucher,
             Operation.CAPTURE,
             reservation.money,
             lambda gateway, account, reference: gateway.capture(account, reservation, reference=reference),
         )
-        if made is not None:
-            self.shop.redemptions.append((voucher, made))
+        if result is not None:
+            self.shop.redemptions.append((voucher, result))
 
     @precondition(lambda self: self.shop.redemptions)
     @rule(pick=_PICK)
     def refund(self, pick: int) -> None:
         # Each once: what a vendor without records would say to a second refund is not the subject.
         voucher, redemption = self.shop.redemptions.pop(pick % len(self.shop.redemptions))
-        self.shop.wish(
+        self.shop.call(
             voucher,
             Operation.REFUND,
             redemption.money,
             lambda gateway, account, reference: gateway.refund(account, redemption, reference=reference),
         )
 
-    @precondition(lambda self: self.shop.wishes)
+    @precondition(lambda self: self.shop.calls)
     @rule(pick=_PICK)
     def repeat(self, pick: int) -> None:
-        self.shop.attempt(self.shop.wishes[pick % len(self.shop.wishes)])
+        self.shop.attempt(self.shop.calls[pick % len(self.shop.calls)])
 
     @rule(vendor=st.sampled_from(VENDORS), fault=st.sampled_from(FAULTS), where=st.sampled_from(["*", "POST", "GET"]))
     def inject(self, vendor: str, fault: str, where: str) -> None:
@@ -136,7 +136,7 @@ class ShopMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            self.shop.come_to_rest()
+            self.shop.settle()
             self.shop.check_ledger()
             self.shop.check_agreement()
         finally:

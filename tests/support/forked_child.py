@@ -98,6 +98,21 @@ def run_in_master(work: Callable[[], object]) -> str:
     return master.answer(within_s=100)
 
 
+def run_in_children(work: Callable[[], object], count: int) -> list[str]:
+    """Run something in several children that start at the same moment. Return what each gave, or its error."""
+    children = [Child(WITH_HOOKS, work) for _ in range(count)]
+    for child in children:
+        child.begin()
+    return [child.answer() for child in children]
+
+
+def run_in_child(call: Callable[[], object], within_s: float = 20) -> str:
+    """Make a call in a child, and return the `repr` of its result, or the error. A child that hangs is killed."""
+    child = Child(WITH_HOOKS, lambda: repr(call()))
+    child.begin()
+    return child.answer(within_s)
+
+
 def _work_in_child(work: Callable[[], object], gate: int, writing: int) -> None:
     try:
         os.read(gate, 1)

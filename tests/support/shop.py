@@ -67,7 +67,7 @@ class Shop:
         """Make a plain call with this login, and return the body of the reply."""
         reply = self._session.request(method, f"{self._base}{path}", json=body)
         assert reply.ok, reply.text
-        return reply.json()
+        return reply.json() if reply.content else None
 
     def redeem(self, code: str, amount: str = "10.00", *, reference: str = "1001-a", **options: Any) -> Redemption:
         return self.gateway.redeem("shop", code, Money(amount, "EUR"), reference=reference, **options)

@@ -1,4 +1,4 @@
-"""Places of every kind, for whole migrations."""
+"""Stores of vouchers of every kind, for whole migrations."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.migration.end_to_end.places import Own, Paper, Place, Simulated
+from tests.migration.end_to_end.stores import FileStore, LocalStore, SimulatedStore, VoucherStore
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Callable[..., Place]]:
-    """Makes a place of a kind with that many vouchers."""
+def make_store(tmp_path: Path) -> Iterator[Callable[..., VoucherStore]]:
+    """Make a store of a kind with that many vouchers."""
     with ExitStack() as stack:
 
-        def make(kind: str, vouchers: int = 0, **options: object) -> Place:
+        def make(kind: str, vouchers: int = 0, **options: object) -> VoucherStore:
             if kind == "own":
-                return Own(tmp_path, stack, vouchers)
+                return LocalStore(tmp_path, stack, vouchers)
             if kind == "paper":
-                return Paper(tmp_path, vouchers)
-            return Simulated(kind, stack, vouchers, **options)
+                return FileStore(tmp_path, vouchers)
+            return SimulatedStore(kind, stack, vouchers, **options)
 
         yield make

@@ -14,10 +14,10 @@ from typing import Final
 
 import pytest
 
-from tests.migration.end_to_end.estate import IN_DOUBT, Migration, seen_at_work
-from tests.migration.end_to_end.places import Place, Simulated
+from tests.migration.end_to_end.command_line_migration import IN_DOUBT, Migration, seen_at_work
+from tests.migration.end_to_end.stores import SimulatedStore, VoucherStore
 
-Make = Callable[..., Place]
+MakeStore = Callable[..., VoucherStore]
 
 POLICY: Final = """
 losses = ["batch", "end", "medium", "metadata", "no-end", "order", "pin", "sku", "tax", "validity"]
@@ -54,81 +54,83 @@ def _ids(pair: tuple[str, str]) -> str:
     return f"{pair[0]}-to-{pair[1]}"
 
 
-def _strike(vendor: Place, seed: int) -> None:
+def _strike(vendor: VoucherStore, seed: int) -> None:
     """Let faults of every kind wait at a vendor, each for some requests to come."""
-    if not isinstance(vendor, Simulated):
+    if not isinstance(vendor, SimulatedStore):
         return
     faults = ("commit-then-drop", "error-before", "rate-limit", "truncate", "html", "drop-before", "error-after-commit")
-    for place, fault in enumerate(faults):
+    for position, fault in enumerate(faults):
         options = {"retry_after_s": 0} if fault == "rate-limit" else {}
         for turn in range(3):
-            vendor.running.inject(fault, "* /*/*", 1, after=seed + 11 * (place + len(faults) * turn), **options)
+            vendor.running.inject(fault, "* /*/*", 1, after=seed + 11 * (position + len(faults) * turn), **options)
 
 
 @pytest.mark.parametrize("pair", SAMPLE, ids=_ids)
-def test_an_estate_arrives_whole(pair: tuple[str, str], place: Make, tmp_path: Path) -> None:
-    one = Migration.planned(place(pair[0], 60), place(pair[1], 7), tmp_path, MORE.get(pair, POLICY))
-    assert one.source.kinds <= one.kinds
-    one.finish()
-    assert sum(one.check().values()) > 0
-    verified = one.verified()
+def test_an_estate_arrives_whole(pair: tuple[str, str], make_store: MakeStore, tmp_path: Path) -> None:
+    migration = Migration.planned(make_store(pair[0], 60), make_store(pair[1], 7), tmp_path, MORE.get(pair, POLICY))
+    assert migration.source.kinds <= migration.kinds
+    migration.finish()
+    assert sum(migration.check().values()) > 0
+    verified = migration.verified()
     assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
-def test_a_run_that_is_killed_again_and_again_doubles_and_loses_nothing(place: Make, tmp_path: Path) -> None:
-    one = Migration.planned(place("jtl", 250, latency_ms=70), place("ticketing", 3, latency_ms=70), tmp_path, POLICY)
-    assert one.killed(4, seed=1) >= 2
-    one.finish()
-    one.check()
-    assert one.verified().returncode == 0
+def test_a_run_that_is_killed_again_and_again_doubles_and_loses_nothing(make_store: MakeStore, tmp_path: Path) -> None:
+    migration = Migration.planned(
+        make_store("jtl", 250, latency_ms=70), make_store("ticketing", 3, latency_ms=70), tmp_path, POLICY
+    )
+    assert migration.killed(4, seed=1) >= 2
+    migration.finish()
+    migration.check()
+    assert migration.verified().returncode == 0
 
 
-def test_faults_on_both_sides_double_and_lose_nothing(place: Make, tmp_path: Path) -> None:
-    source, target = place("ticketing", 60), place("jtl")
-    one = Migration.planned(source, target, tmp_path, POLICY)
+def test_faults_on_both_sides_double_and_lose_nothing(make_store: MakeStore, tmp_path: Path) -> None:
+    source, target = make_store("ticketing", 60), make_store("jtl")
+    migration = Migration.planned(source, target, tmp_path, POLICY)
     _strike(source, 5)
     _strike(target, 3)
-    _until_settled(one)
+    _until_settled(migration)
 
 
-def test_a_rollback_leaves_the_source_as_it_was(place: Make, tmp_path: Path) -> None:
-    one = Migration.planned(place("jtl", 60), place("own"), tmp_path, POLICY)
-    one.finish()
-    back = one.run("migrate", "rollback", "move.plan")
+def test_a_rollback_leaves_the_source_as_it_was(make_store: MakeStore, tmp_path: Path) -> None:
+    migration = Migration.planned(make_store("jtl", 60), make_store("own"), tmp_path, POLICY)
+    migration.finish()
+    back = migration.run("migrate", "rollback", "move.plan")
     assert back.returncode == 0, back.stdout + back.stderr
-    assert {code: (held.remaining, held.spendable) for code, held in one.source.held().items()} == {
-        code: (held.remaining, held.spendable) for code, held in one.before.items()
+    assert {code: (held.remaining, held.spendable) for code, held in migration.source.vouchers().items()} == {
+        code: (held.remaining, held.spendable) for code, held in migration.before.items()
     }
-    assert sum(held.value for held in one.target.held().values()) == 0
+    assert sum(held.value for held in migration.target.vouchers().values()) == 0
 
 
-def _until_settled(one: Migration) -> None:
+def _until_settled(migration: Migration) -> None:
     """Run until nothing is in doubt, or only what nobody can know; nothing may be doubled in any case."""
-    vendors = [vendor for vendor in (one.source, one.target) if isinstance(vendor, Simulated)]
+    vendors = [vendor for vendor in (migration.source, migration.target) if isinstance(vendor, SimulatedStore)]
     for _ in range(6):
-        done = one.run("migrate", "run", "move.plan")
+        done = migration.run("migrate", "run", "move.plan")
         assert done.returncode in TROUBLE, done.stdout + done.stderr
-        assert all(vendor.struck() for vendor in vendors)
+        assert all(vendor.faults() for vendor in vendors)
         if done.returncode == 0:
             break
         for vendor in vendors:
             vendor.running.clear_faults()
-    in_doubt = one.check_but_for_doubts()
+    in_doubt = migration.check_but_for_doubts()
     assert done.returncode == (IN_DOUBT if in_doubt else 0), done.stdout + done.stderr
     if not in_doubt:
-        one.check()
-        verified = one.verified()
+        migration.check()
+        verified = migration.verified()
         assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pair", DIRECTIONS, ids=_ids)
-def test_ten_thousand_vouchers_arrive_whole(pair: tuple[str, str], place: Make, tmp_path: Path) -> None:
-    one = Migration.planned(place(pair[0], MANY), place(pair[1], 50), tmp_path, MORE.get(pair, POLICY))
-    assert one.source.kinds <= one.kinds
-    one.finish()
-    one.check()
-    assert one.verified().returncode == 0
+def test_ten_thousand_vouchers_arrive_whole(pair: tuple[str, str], make_store: MakeStore, tmp_path: Path) -> None:
+    migration = Migration.planned(make_store(pair[0], MANY), make_store(pair[1], 50), tmp_path, MORE.get(pair, POLICY))
+    assert migration.source.kinds <= migration.kinds
+    migration.finish()
+    migration.check()
+    assert migration.verified().returncode == 0
 
 
 @pytest.mark.slow
@@ -136,47 +138,49 @@ def test_ten_thousand_vouchers_arrive_whole(pair: tuple[str, str], place: Make, 
     ("pair", "latency_ms"), [(("jtl", "ticketing"), 40), (("ticketing", "jtl"), 10), (("own", "jtl"), 10)]
 )
 def test_fifty_kills_at_random_points_double_and_lose_nothing(
-    pair: tuple[str, str], latency_ms: int, place: Make, tmp_path: Path
+    pair: tuple[str, str], latency_ms: int, make_store: MakeStore, tmp_path: Path
 ) -> None:
     slow = {"latency_ms": latency_ms}  # so that it takes long enough to be killed so often
-    one = Migration.planned(place(pair[0], MANY, **slow), place(pair[1], 50, **slow), tmp_path, POLICY)
-    assert one.killed(50, seed=1) == 50
-    one.finish()
-    one.check()
-    assert one.verified().returncode == 0
+    migration = Migration.planned(make_store(pair[0], MANY, **slow), make_store(pair[1], 50, **slow), tmp_path, POLICY)
+    assert migration.killed(50, seed=1) == 50
+    migration.finish()
+    migration.check()
+    assert migration.verified().returncode == 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pair", [("jtl", "ticketing"), ("ticketing", "jtl")], ids=_ids)
 @pytest.mark.parametrize("seed", range(10))
 def test_faults_all_along_double_and_lose_nothing(
-    pair: tuple[str, str], seed: int, place: Make, tmp_path: Path
+    pair: tuple[str, str], seed: int, make_store: MakeStore, tmp_path: Path
 ) -> None:
-    one = Migration.planned(place(pair[0], 600), place(pair[1]), tmp_path, POLICY)
-    _strike(one.source, 17 * seed)
-    _strike(one.target, 23 * seed)
-    _until_settled(one)
+    migration = Migration.planned(make_store(pair[0], 600), make_store(pair[1]), tmp_path, POLICY)
+    _strike(migration.source, 17 * seed)
+    _strike(migration.target, 23 * seed)
+    _until_settled(migration)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kills", [False, True], ids=["alive", "killed"])
 def test_four_processes_share_one_migration_on_postgresql(
-    kills: bool, place: Make, tmp_path: Path, postgres_url: str
+    kills: bool, make_store: MakeStore, tmp_path: Path, postgres_url: str
 ) -> None:
-    one = Migration.planned(place("jtl", MANY), place("ticketing", 50), tmp_path, POLICY, journal=postgres_url)
-    processes = [one.process("migrate", "run", "move.plan") for _ in range(4)]
+    migration = Migration.planned(
+        make_store("jtl", MANY), make_store("ticketing", 50), tmp_path, POLICY, journal=postgres_url
+    )
+    processes = [migration.process("migrate", "run", "move.plan") for _ in range(4)]
     victims = processes[1:] if kills else []
     assert len(seen_at_work(processes, postgres_url)) == len(processes)
-    one.kill_some(victims, seed=3)
+    migration.kill_some(victims, seed=3)
     for process in processes:
         out, err = process.communicate(timeout=1500)
         if process in victims:
             assert process.returncode == -signal.SIGKILL, "it had ended before it was killed"
         else:
             assert process.returncode in ((0, IN_DOUBT) if kills else (0,)), out + err
-    told = one.status()
+    told = migration.status()
     assert set(told["vouchers"]) <= ({"moved", "in-doubt"} if kills else {"moved"}), told
     assert told["state"] == ("running" if "in-doubt" in told["vouchers"] else "done")
-    one.finish()
-    one.check()
-    assert one.verified().returncode == 0
+    migration.finish()
+    migration.check()
+    assert migration.verified().returncode == 0

@@ -11,13 +11,10 @@ import attrs
 import pytest
 import requests
 
+from tests.support.simulators import SimulatorAccount, changing_requests, make_gateway
 from voucher_gateway import Gateway
-from voucher_gateway.gateway.account import Account
 from voucher_gateway.migration import PlannedVoucher, PlanSummary, Policy, make_plan, read_vouchers
-from voucher_gateway.provider_api import SecretSource
-from voucher_gateway.simulator import RunningSimulator, start
-from voucher_gateway_jtl import JtlProvider, JtlSettings
-from voucher_gateway_ticketing import TicketingProvider, TicketingSettings
+from voucher_gateway.simulator import RunningSimulator
 
 TEXTS = frozenset({"sku", "batch", "tax", "metadata", "order", "medium", "pin"})
 """All that ticketing loses of a seeded JTL voucher."""
@@ -49,8 +46,7 @@ class Vendors:
 
     def changes(self) -> list[str]:
         """The requests that could have changed something at either vendor; a login changes nothing."""
-        arrived = [*self.jtl.requests, *self.ticketing.requests]
-        return [f"{one.method} {one.path}" for one in arrived if one.method != "GET" and one.path != "/oauth/token"]
+        return changing_requests(self.jtl, self.ticketing)
 
     def issue_at_jtl(self, amount: str = "50.00", **fields: object) -> dict[str, Any]:
         """Issue an active voucher as another channel would."""
@@ -81,48 +77,30 @@ class Vendors:
 
 
 @pytest.fixture
-def make_vendors(tmp_path: Path) -> Iterator[Callable[..., Vendors]]:
-    """Makes pairs of vendors; options go to the simulators as ``jtl_...`` and ``ticketing_...``."""
-    started: list[RunningSimulator] = []
+def make_vendors(start_vendor: Callable[..., RunningSimulator], tmp_path: Path) -> Iterator[Callable[..., Vendors]]:
+    """Make pairs of vendors; options go to the simulators as ``jtl_...`` and ``ticketing_...``."""
     with ExitStack() as stack:
 
-        def begin(name: str, options: dict[str, Any]) -> RunningSimulator:
+        def start_with(name: str, options: dict[str, Any]) -> RunningSimulator:
             own = {key.removeprefix(f"{name}_"): value for key, value in options.items() if key.startswith(f"{name}_")}
-            started.append(stack.enter_context(start(name, **{"seed": 3, **own})))
-            return started[-1]
+            return start_vendor(name, **{"seed": 3, **own})
 
         def make(*, scopes: tuple[str, ...] = (), page_size: int = 100, workers: int = 4, **options: Any) -> Vendors:
-            jtl, ticketing = begin("jtl", options), begin("ticketing", options)
-            said = jtl.announcement
-            one = JtlProvider(
-                "shop",
-                JtlSettings(
-                    base_url=said["base_url"],
-                    client_id=said["client_id"],
-                    client_secret=SecretSource.of(said["client_secret"]),
-                    page_size=page_size,
-                    scopes=scopes,
-                ),
+            jtl, ticketing = start_with("jtl", options), start_with("ticketing", options)
+            jtl_account = SimulatorAccount(
+                "shop", jtl.announcement, risks=frozenset(), settings={"page_size": page_size, "scopes": scopes}
             )
-            said = ticketing.announcement
-            other = TicketingProvider(
+            ticketing_account = SimulatorAccount(
                 "events",
-                TicketingSettings(
-                    base_url=said["base_url"],
-                    api_key=SecretSource.of(said["api_key"]),
-                    page_size=page_size,
-                    workers=workers,
-                ),
+                ticketing.announcement,
+                risks=frozenset({"redeem-by-update"}),
+                settings={"page_size": page_size, "workers": workers},
             )
-            accounts = [
-                Account(name="shop", provider=one),
-                Account(name="events", provider=other, accept_risks=frozenset({"redeem-by-update"})),
-            ]
-            gateway = stack.enter_context(Gateway(accounts, journal=f"sqlite:///{tmp_path}/journal.db"))
+            accounts = (jtl_account, ticketing_account)
+            gateway = stack.enter_context(make_gateway(accounts, f"sqlite:///{tmp_path}/journal.db"))
             return Vendors(jtl, ticketing, gateway, tmp_path)
 
         yield make
-        assert [crash for running in started for crash in running.crashes] == []
 
 
 @pytest.fixture

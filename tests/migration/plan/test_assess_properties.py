@@ -7,7 +7,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.migration.plan.verdicts import AT, ENDLESS, JTL, TICKETING, judged, voucher
+from tests.migration.plan.assessments import AT, ENDLESS, JTL, TICKETING, assess_voucher, voucher
 from voucher_gateway.migration import LOSSES, Action, Kind, Policy, Recode
 from voucher_gateway.migration.plan.assess import Target
 from voucher_gateway.provider_api import Code, Medium, Money, Pin, Status, Voucher
@@ -70,31 +70,31 @@ targets = st.sampled_from([JTL, TICKETING, ENDLESS])
 def test_what_is_carried_keeps_its_value_to_the_last_digit(
     one: Voucher, target: Target, policy: Policy, held: bool, taken: bool
 ) -> None:
-    verdict = judged(one, target, policy, held=held, taken=taken)
-    assert (verdict.destination is not None) is (verdict.action is Action.CARRY)
-    if verdict.destination is not None:
-        assert verdict.destination.value == one.remaining
+    assessment = assess_voucher(one, target, policy, held=held, taken=taken)
+    assert (assessment.destination is not None) is (assessment.action is Action.CARRY)
+    if assessment.destination is not None:
+        assert assessment.destination.value == one.remaining
 
 
 @given(vouchers, targets, policies, st.booleans(), st.booleans())
 def test_nothing_is_carried_that_the_policy_does_not_name(
     one: Voucher, target: Target, policy: Policy, held: bool, taken: bool
 ) -> None:
-    verdict = judged(one, target, policy, held=held, taken=taken)
-    if verdict.action is Action.CARRY:
-        assert verdict.kind is Kind.UNUSED or policy.action(verdict.kind) is Action.CARRY
-        assert set(verdict.losses) <= policy.losses | {"code", "expiry", "initial"}
-        assert "code" not in verdict.losses or Recode.NEW_CODE in (policy.code_taken, policy.code_unfit)
+    assessment = assess_voucher(one, target, policy, held=held, taken=taken)
+    if assessment.action is Action.CARRY:
+        assert assessment.kind is Kind.UNUSED or policy.action(assessment.kind) is Action.CARRY
+        assert set(assessment.losses) <= policy.losses | {"code", "expiry", "initial"}
+        assert "code" not in assessment.losses or Recode.NEW_CODE in (policy.code_taken, policy.code_unfit)
         assert one.code is not None
     else:
-        assert verdict.reasons
+        assert assessment.reasons
 
 
 @given(vouchers, targets, policies)
 def test_no_end_is_brought_forward_and_no_expired_voucher_is_revived(
     one: Voucher, target: Target, policy: Policy
 ) -> None:
-    there = judged(one, target, policy).destination
+    there = assess_voucher(one, target, policy).destination
     if there is None or one.valid_until is None:
         return
     if there.validity_days is not None:
@@ -109,7 +109,7 @@ def test_no_end_is_brought_forward_and_no_expired_voucher_is_revived(
 
 @given(vouchers, targets)
 def test_the_strictest_policy_carries_only_what_anybody_would_carry(one: Voucher, target: Target) -> None:
-    if judged(one, target).action is Action.CARRY:
+    if assess_voucher(one, target).action is Action.CARRY:
         assert one.remaining
         assert one.code is not None
         assert one.status in (None, Status.ACTIVE)

@@ -17,7 +17,7 @@ from voucher_gateway_file import FileProvider, FileSettings
 
 
 class Open(Protocol):
-    """Makes a provider for a file; a text is written into it first."""
+    """Make a provider for a file; a text is written into it first."""
 
     def __call__(
         self, name: str | Path = "vouchers.jsonl", text: str | bytes | None = None, **settings: Any

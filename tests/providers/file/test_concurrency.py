@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.providers.file.heard import WHOLE, Heard
+from tests.providers.file.before_send import COMPLETE_FILES, BeforeSendHook
 from voucher_gateway import (
     Code,
     NewVoucher,
@@ -68,20 +68,20 @@ def test_a_file_that_somebody_keeps_locked_is_surely_not_written(
     open_file: Open, new: New, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("voucher_gateway_file.file_store.WAIT_S", 0.05)
-    provider = open_file(text=WHOLE["vouchers.jsonl"], reveal=True)
+    provider = open_file(text=COMPLETE_FILES["vouchers.jsonl"], reveal=True)
     with (tmp_path / "vouchers.jsonl").open("rb") as other:
         fcntl.flock(other, fcntl.LOCK_SH)
         assert provider.get("v-1").id == "v-1"  # readers share
-        with use_before_send_hook(heard := Heard()), pytest.raises(ProviderUnavailable, match="locked"):
+        with use_before_send_hook(hook := BeforeSendHook()), pytest.raises(ProviderUnavailable, match="locked"):
             provider.issue(new(), reference="r-1")
-    assert heard.intents == []
+    assert hook.intents == []
 
 
 def test_a_file_that_was_replaced_while_we_waited_is_the_one_that_is_written(
     open_file: Open, new: New, tmp_path: Path
 ) -> None:
     path = tmp_path / "vouchers.jsonl"
-    provider = open_file(text=WHOLE["vouchers.jsonl"], reveal=True)
+    provider = open_file(text=COMPLETE_FILES["vouchers.jsonl"], reveal=True)
     with path.open("rb") as other, ThreadPoolExecutor(1) as pool:
         fcntl.flock(other, fcntl.LOCK_EX)
         coming = pool.submit(provider.issue, new(id="v-2"), reference="r-1")
@@ -90,14 +90,16 @@ def test_a_file_that_was_replaced_while_we_waited_is_the_one_that_is_written(
         path.touch(0o600)
         fcntl.flock(other, fcntl.LOCK_UN)
         coming.result(10)
-    assert (tmp_path / "old.jsonl").read_bytes() == WHOLE["vouchers.jsonl"]
+    assert (tmp_path / "old.jsonl").read_bytes() == COMPLETE_FILES["vouchers.jsonl"]
     assert [one.id for one in provider.vouchers()] == ["v-2"]
 
 
 def test_a_file_that_was_edited_is_read_anew(open_file: Open, either_name: str, tmp_path: Path) -> None:
-    provider = open_file(either_name, WHOLE[either_name] * 1)
+    provider = open_file(either_name, COMPLETE_FILES[either_name] * 1)
     assert provider.find("GIFT-0001").id == "v-1"
-    (tmp_path / either_name).write_bytes(WHOLE[either_name].replace(b"0001", b"0002").replace(b"v-1", b"v-two"))
+    (tmp_path / either_name).write_bytes(
+        COMPLETE_FILES[either_name].replace(b"0001", b"0002").replace(b"v-1", b"v-two")
+    )
     assert provider.find("GIFT-0002").id == "v-two"
     with pytest.raises(VoucherNotFound):
         provider.find("GIFT-0001")
@@ -127,7 +129,7 @@ def test_two_writers_that_take_turns_read_only_what_the_other_one_wrote(
 
 def test_an_edit_within_a_file_that_grew_is_seen(open_file: Open, either_name: str, tmp_path: Path) -> None:
     path = tmp_path / either_name
-    text = WHOLE[either_name]
+    text = COMPLETE_FILES[either_name]
     provider = open_file(either_name, text)
     assert provider.find("GIFT-0001").id == "v-1"
     *_, last = text.splitlines(keepends=True)

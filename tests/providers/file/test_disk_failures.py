@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.providers.file.heard import WHOLE, Heard
+from tests.providers.file.before_send import COMPLETE_FILES, BeforeSendHook
 from voucher_gateway import (
     Intent,
     NewVoucher,
@@ -53,12 +53,12 @@ def test_a_full_disk_leaves_the_file_as_it_was_and_says_so(
     def fill() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 60, resource.RLIM_INFINITY))
-        heard = Heard()
-        with use_before_send_hook(heard), pytest.raises(ProviderUnavailable, match="it is as it was") as refused:
+        hook = BeforeSendHook()
+        with use_before_send_hook(hook), pytest.raises(ProviderUnavailable, match="it is as it was") as refused:
             provider.issue(new(id="v-2", code="GIFT-0002"), reference="r-2")
         assert refused.value.outcome == "not_executed"
-        assert len(heard.intents) == 1
-        assert provider.resolve(heard.intents[0]).effect == "not_executed"
+        assert len(hook.intents) == 1
+        assert provider.resolve(hook.intents[0]).effect == "not_executed"
         assert [one.id for one in provider.vouchers()] == ["v-1"]
 
     assert _in_child(fill) == 0
@@ -127,7 +127,7 @@ def test_a_writer_that_is_killed_at_any_byte_leaves_a_file_that_goes_on(
 
 
 def test_a_forked_child_does_not_keep_its_parents_lock(open_file: Open, new: New, tmp_path: Path) -> None:
-    provider = open_file(text=WHOLE["vouchers.jsonl"], reveal=True)
+    provider = open_file(text=COMPLETE_FILES["vouchers.jsonl"], reveal=True)
     children: list[int] = []
 
     def fork() -> None:
@@ -141,7 +141,7 @@ def test_a_forked_child_does_not_keep_its_parents_lock(open_file: Open, new: New
         raise KeyboardInterrupt
 
     try:
-        with use_before_send_hook(Heard(fork)), pytest.raises(KeyboardInterrupt):
+        with use_before_send_hook(BeforeSendHook(fork)), pytest.raises(KeyboardInterrupt):
             provider.issue(new(id="v-2"), reference="r-1")
         begun = time.perf_counter()
         provider.issue(new(id="v-3"), reference="r-2")

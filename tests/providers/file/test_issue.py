@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.providers.file.heard import WHOLE, Heard
+from tests.providers.file.before_send import COMPLETE_FILES, BeforeSendHook
 from voucher_gateway import (
     ConfigurationError,
     DuplicateCode,
@@ -39,11 +39,11 @@ def test_a_new_file_is_private_and_has_all_columns(open_file: Open, either_name:
 
 
 def test_a_file_that_others_may_read_gets_no_codes(open_file: Open, either_name: str, new: New, tmp_path: Path) -> None:
-    provider = open_file(either_name, WHOLE[either_name], reveal=True)
+    provider = open_file(either_name, COMPLETE_FILES[either_name], reveal=True)
     (tmp_path / either_name).chmod(0o644)
     with pytest.raises(ConfigurationError, match="chmod 600"):
         provider.issue(new(code="GIFT-0002"), reference="r-1")
-    assert (tmp_path / either_name).read_bytes() == WHOLE[either_name]
+    assert (tmp_path / either_name).read_bytes() == COMPLETE_FILES[either_name]
 
 
 def test_what_was_issued_can_be_read_at_once_and_by_others(open_file: Open, either_name: str, new: New) -> None:
@@ -66,12 +66,12 @@ def test_two_writers_in_turn_see_what_the_other_wrote(open_file: Open, either_na
 def test_an_id_or_code_goes_into_a_file_once(open_file: Open, either_name: str, new: New) -> None:
     provider = open_file(either_name, reveal=True)
     provider.issue(new(id="v-1", code="GIFT-1"), reference="r-1")
-    heard = Heard()
-    with use_before_send_hook(heard):
+    hook = BeforeSendHook()
+    with use_before_send_hook(hook):
         for again in (new(id="v-1", code="GIFT-2"), new(id="v-2", code="GIFT-1")):
             with pytest.raises(DuplicateCode):
                 provider.issue(again, reference="r-2")
-    assert heard.intents == []
+    assert hook.intents == []
 
 
 def test_the_journal_hears_of_a_record_before_it_is_written(
@@ -79,9 +79,9 @@ def test_the_journal_hears_of_a_record_before_it_is_written(
 ) -> None:
     provider = open_file(either_name, reveal=True)
     sizes: list[int] = []
-    with use_before_send_hook(heard := Heard(lambda: sizes.append((tmp_path / either_name).stat().st_size))):
+    with use_before_send_hook(hook := BeforeSendHook(lambda: sizes.append((tmp_path / either_name).stat().st_size))):
         voucher = provider.issue(new(id="v-1"), reference="r-1", order="1001")
-    (intent,) = heard.intents
+    (intent,) = hook.intents
     assert sizes == [0]
     assert (intent.verb, intent.reference, intent.order, intent.voucher_id) == ("issue", "r-1", "1001", "v-1")
     assert intent.money == Money("25.00", "EUR")
@@ -95,7 +95,7 @@ def test_if_the_journal_refuses_nothing_is_written(open_file: Open, either_name:
     provider = open_file(either_name, reveal=True)
     provider.issue(new(), reference="r-0")
     before = (tmp_path / either_name).read_bytes()
-    with use_before_send_hook(Heard(refuse)), pytest.raises(RuntimeError):
+    with use_before_send_hook(BeforeSendHook(refuse)), pytest.raises(RuntimeError):
         provider.issue(new(), reference="r-1")
     assert (tmp_path / either_name).read_bytes() == before
 
@@ -111,7 +111,7 @@ def test_the_columns_of_a_file_stay_and_nothing_is_left_out(open_file: Open, new
 def test_a_last_line_without_its_line_break_gets_one_and_stays(
     open_file: Open, either_name: str, new: New, tmp_path: Path
 ) -> None:
-    provider = open_file(either_name, WHOLE[either_name].rstrip(), reveal=True)
+    provider = open_file(either_name, COMPLETE_FILES[either_name].rstrip(), reveal=True)
     if either_name.endswith(".csv"):
         provider = open_file(
             either_name, b"id,code,currency,initial,remaining,created_at\nv-1,GIFT-0001,,,,", reveal=True
@@ -137,7 +137,7 @@ def test_a_last_line_that_was_cut_off_goes_with_the_next_writing(
     open_file: Open, new: New, name: str, torn: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     header = b"id,code,currency,initial,remaining,created_at\nv-1,GIFT-0001,,,,\n"
-    whole = WHOLE[name] if name.endswith(".jsonl") else header
+    whole = COMPLETE_FILES[name] if name.endswith(".jsonl") else header
     provider = open_file(name, whole + torn, reveal=True)
     provider.issue(new(id="v-2", code="GIFT-0002"), reference="r-1")
     assert provider._file.index.cut_off is None
@@ -165,10 +165,10 @@ def test_a_header_that_was_cut_off_is_written_anew(open_file: Open, new: New) ->
 def test_somebodys_mistake_is_never_taken_for_a_line_of_ours_and_cut(
     open_file: Open, new: New, name: str, mistake: bytes, tmp_path: Path
 ) -> None:
-    provider = open_file(name, WHOLE[name] + mistake, reveal=True)
+    provider = open_file(name, COMPLETE_FILES[name] + mistake, reveal=True)
     with pytest.raises(MalformedResponse):
         provider.issue(new(id="v-2"), reference="r-1")
-    assert (tmp_path / name).read_bytes() == WHOLE[name] + mistake
+    assert (tmp_path / name).read_bytes() == COMPLETE_FILES[name] + mistake
 
 
 def test_codes_are_masked_without_reveal_and_refused_without_either(
@@ -193,7 +193,7 @@ def test_codes_are_masked_without_reveal_and_refused_without_either(
 
 def test_masks_do_not_go_into_a_file_of_codes(open_file: Open, either_name: str, new: New) -> None:
     with pytest.raises(InvalidRequest, match="as in line"):
-        open_file(either_name, WHOLE[either_name], mask=True).issue(new(code="GIFT-0002"), reference="r-1")
+        open_file(either_name, COMPLETE_FILES[either_name], mask=True).issue(new(code="GIFT-0002"), reference="r-1")
 
 
 def test_capabilities_say_what_the_settings_allow(open_file: Open) -> None:
@@ -218,10 +218,10 @@ def test_capabilities_say_what_the_settings_allow(open_file: Open) -> None:
     ],
 )
 def test_what_a_record_cannot_do_says_why(open_file: Open, call: Callable[[Any], object], tmp_path: Path) -> None:
-    provider = open_file(text=WHOLE["vouchers.jsonl"])
+    provider = open_file(text=COMPLETE_FILES["vouchers.jsonl"])
     with pytest.raises(UnsupportedOperation, match=r"A file has no .*: (a file is a record|a file has vouchers)"):
         call(provider)
-    assert (tmp_path / "vouchers.jsonl").read_bytes() == WHOLE["vouchers.jsonl"]
+    assert (tmp_path / "vouchers.jsonl").read_bytes() == COMPLETE_FILES["vouchers.jsonl"]
 
 
 def test_the_operations_of_a_file_are_declared_as_they_are(open_file: Open) -> None:

@@ -23,7 +23,7 @@ from voucher_gateway_jtl import PRODUCTION, JtlProvider, JtlSettings
 
 @pytest.fixture
 def start_jtl() -> Iterator[Callable[..., RunningSimulator]]:
-    """Starts JTL simulators with options, closes them at the end and insists that none made a mistake."""
+    """Start JTL simulators with options, and close them at the end. None may have raised an error of its own."""
     with simulators() as start_simulator:
         yield partial(start_simulator, "jtl")
 
@@ -66,7 +66,7 @@ class Caller(requests.Session):
 
 @pytest.fixture
 def call_jtl() -> Iterator[Callable[[RunningSimulator], Caller]]:
-    """Makes plain HTTP clients of simulators and closes them at the end."""
+    """Make plain HTTP clients of simulators, and close them at the end."""
     with ExitStack() as stack:
         yield lambda running: stack.enter_context(Caller(running))
 
@@ -105,7 +105,7 @@ def _without_null(spec: Any, nullable: set[str]) -> Any:
 
 @pytest.fixture
 def check_reply(strict_jtl_document: OpenAPI) -> Callable[[requests.Response], None]:
-    """Holds a reply of the simulator against the strict contract, whatever the request was."""
+    """Check a reply of the simulator against the strict contract, whatever the request was."""
 
     def check(response: requests.Response) -> None:
         request, reply = RequestsOpenAPIRequest(response.request), RequestsOpenAPIResponse(response)
@@ -116,7 +116,7 @@ def check_reply(strict_jtl_document: OpenAPI) -> Callable[[requests.Response], N
 
 @pytest.fixture
 def check_exchange(jtl_document: OpenAPI) -> Callable[[requests.Response], None]:
-    """Holds a reply of the simulator and the request that led to it against the contract."""
+    """Check a reply of the simulator and the request that led to it against the contract."""
 
     def check(response: requests.Response) -> None:
         request = RequestsOpenAPIRequest(response.request)
@@ -146,7 +146,7 @@ def check_requests(jtl_document: OpenAPI) -> Callable[[RunningSimulator], int]:
 
 @pytest.fixture
 def make_adapter(check_requests: Callable[[RunningSimulator], int]) -> Iterator[Callable[..., JtlProvider]]:
-    """Makes adapters of simulators, with settings; at the end, holds all that they sent against the contract."""
+    """Make adapters of simulators, with settings; at the end, check all that they sent against the contract."""
     served: list[RunningSimulator] = []
     with ExitStack() as stack:
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.threads import run_numbered_threads
 from voucher_gateway.provider_api import AuthenticationFailed, Money, NewVoucher, SecretSource
 
 if TYPE_CHECKING:
@@ -29,23 +28,11 @@ def _tokens(running: RunningSimulator) -> int:
     return sum(one.path == "/oauth/token" for one in running.requests)
 
 
-def _all_at_once(count: int, call: Callable[[int], object]) -> list[object]:
-    """What a call gives to that many threads that make it at the same moment."""
-    barrier = threading.Barrier(count)
-
-    def run(number: int) -> object:
-        barrier.wait()
-        return call(number)
-
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(run, range(count)))
-
-
 def test_twenty_threads_share_one_token_request(start_jtl: StartJtl, make_adapter: MakeAdapter) -> None:
     jtl = start_jtl(vouchers=20, seed=1, latency_ms=20)
     ids = [str(voucher["id"]) for voucher in jtl.ledger()]
     shop = make_adapter(jtl, workers=20)
-    got = _all_at_once(20, lambda number: shop.get(ids[number]).id)
+    got = run_numbered_threads(20, lambda number: shop.get(ids[number]).id)
     assert got == ids
     assert _tokens(jtl) == 1
 
@@ -58,7 +45,7 @@ def test_threads_that_issue_and_redeem_side_by_side_do_not_mix(jtl: RunningSimul
         assert redemption.money == money
         return str(redemption.reference)
 
-    assert _all_at_once(16, redeem) == [f"c-{number}" for number in range(16)]
+    assert run_numbered_threads(16, redeem) == [f"c-{number}" for number in range(16)]
     assert {voucher["remaining"] for voucher in jtl.ledger()} == {"0.00"}
 
 
@@ -80,7 +67,7 @@ def test_twenty_threads_replace_a_token_that_ends_once(start_jtl: StartJtl, make
     shop = make_adapter(jtl, workers=20)
     shop.get(ids[0])
     jtl.simulator.expire_tokens()
-    assert _all_at_once(20, lambda number: shop.get(ids[number]).id) == ids
+    assert run_numbered_threads(20, lambda number: shop.get(ids[number]).id) == ids
     assert _tokens(jtl) == 2
 
 

@@ -83,7 +83,7 @@ MakeTill = Callable[..., Till]
 
 @pytest.fixture
 def make_till() -> Iterator[MakeTill]:
-    """Makes tills on a database, all with one clock."""
+    """Make tills on a database, all with one clock."""
     clock = Clock()
     with ExitStack() as stack:
 

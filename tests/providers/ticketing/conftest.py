@@ -26,15 +26,15 @@ class VendorDocument:
     openapi: OpenAPI
 
     def check_request(self, request: requests.PreparedRequest) -> None:
-        """Raises if the document does not allow this request, the simulator's or an adapter's alike."""
+        """Raise an error if the document does not allow this request, the simulator's or an adapter's alike."""
         self.openapi.validate_request(RequestsOpenAPIRequest(request))
 
     def check_response(self, response: requests.Response) -> None:
-        """Raises if the document does not allow this answer to its request."""
+        """Raise an error if the document does not allow this answer to its request."""
         self.openapi.validate_response(RequestsOpenAPIRequest(response.request), RequestsOpenAPIResponse(response))
 
     def check(self, response: requests.Response) -> None:
-        """Raises if the document forbids the answer or the request that led to it."""
+        """Raise an error if the document forbids the answer or the request that led to it."""
         self.check_request(response.request)
         self.check_response(response)
 
@@ -47,7 +47,7 @@ class VendorClient:
     session: requests.Session = attrs.field(factory=requests.Session)
 
     def call(self, method: str, path: str, *, key: str | None = "", **more: Any) -> requests.Response:
-        """Sends one request to a path as it stands; `key=None` sends no key, "" the announced one."""
+        """Send one request to a path as it stands; `key=None` sends no key, "" the announced one."""
         headers = dict(more.pop("headers", {}))
         if key is not None:
             headers.setdefault("Authorization", f"Bearer {key or self.running.announcement['api_key']}")
@@ -55,7 +55,7 @@ class VendorClient:
         return self.session.request(method, url, headers=headers, timeout=10, **more)
 
     def create(self, amount: float, **fields: Any) -> dict[str, Any]:
-        """Creates a voucher and returns its object."""
+        """Create a voucher and return its object."""
         response = self.call("POST", "/api/vouchers", json={"amount": amount, **fields})
         assert response.status_code == 201, response.text
         return cast("dict[str, Any]", response.json())
@@ -81,7 +81,7 @@ def ticketing_document() -> VendorDocument:
 
 @pytest.fixture
 def start_ticketing() -> Iterator[Callable[..., VendorClient]]:
-    """Starts simulators with any options and ends them with the test, which fails if one made a mistake."""
+    """Start simulators with any options, and close them with the test. None may have raised an error of its own."""
     with _ticketing_clients() as start_client:
         yield start_client
 
@@ -119,7 +119,7 @@ def _ticketing_clients() -> Iterator[Callable[..., VendorClient]]:
 
 @pytest.fixture
 def make_adapter(ticketing_document: VendorDocument) -> Iterator[Callable[..., TicketingProvider]]:
-    """Makes adapters of simulators, with settings; at the end, holds all that they sent against the document."""
+    """Make adapters of simulators, with settings; at the end, check all that they sent against the document."""
     served: list[RunningSimulator] = []
     with ExitStack() as stack:
 

@@ -1,6 +1,6 @@
-"""Places that hold an estate of vouchers: simulated vendors, a shop's own database, a file; and the truth behind them.
+"""Stores of vouchers: simulated vendors, a shop's own database, and a file.
 
-What a place is worth is read from its ledger, never through the library that the tests are about.
+The vouchers of a simulated vendor are read from its ledger, not through the library that is tested.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from typing import Any, Final
 
 import attrs
 
+from tests.support.ledger import Ledger, LedgerVoucher
+from tests.support.simulators import BY_UPDATE, account_table
 from voucher_gateway import registry
 from voucher_gateway.provider_api import Money, NewVoucher, SecretSource, VoucherProvider, now
 from voucher_gateway.simulator import RunningSimulator, start
 
-RISKS: Final = ["redeem-by-update", "refund-by-update", "top-up-by-update"]
 CURRENCIES: Final = ("EUR", "EUR", "EUR", "USD", "CHF", "JPY", "BHD")
 CENTS: Final = (0, 1, 5, 10, 33, 50, 90, 95, 99)
 KINDS: Final = frozenset({"unused", "partly-used", "expired", "inactive", "empty"})
-"""What every estate of vouchers holds that we make up ourselves."""
+"""The kinds of vouchers in every store that these tests fill."""
 RESERVED: Final = "reserved"
 """A kind of vouchers where they can be reserved."""
 PAST: Final = timedelta(days=1)
@@ -44,31 +45,7 @@ ODD_CODES: Final = (
 )
 
 
-@attrs.frozen
-class Held:
-    """One voucher by the truth.
-
-    Attributes:
-        currency: its currency.
-        remaining: what is left.
-        spendable: whether a customer could spend it now.
-        valid_until: the end of validity, or None.
-        pin: whether it takes a PIN to spend it.
-    """
-
-    currency: str
-    remaining: Decimal
-    spendable: bool
-    valid_until: datetime | None
-    pin: bool = False
-
-    @property
-    def value(self) -> Decimal:
-        """What a customer could spend now."""
-        return self.remaining if self.spendable else Decimal(0)
-
-
-class Place(abc.ABC):
+class VoucherStore(abc.ABC):
     """One account of a configuration, or a file.
 
     Attributes:
@@ -84,7 +61,7 @@ class Place(abc.ABC):
         """The account's table in the configuration; None where it needs none."""
 
     @abc.abstractmethod
-    def held(self) -> dict[str, Held]:
+    def vouchers(self) -> dict[str, LedgerVoucher]:
         """Every voucher by its code.
 
         Raises:
@@ -96,7 +73,7 @@ class Place(abc.ABC):
         """The codes by id."""
 
 
-class Simulated(Place):
+class SimulatedStore(VoucherStore):
     """A simulated vendor with an account of the same name.
 
     Args:
@@ -112,36 +89,23 @@ class Simulated(Place):
         self.running: RunningSimulator = stack.enter_context(start(vendor, vouchers=vouchers, seed=11, **options))
 
     def table(self) -> Mapping[str, Any]:
-        said = self.running.announcement
-        keys = ("base_url", "client_id", "client_secret", "api_key")
-        table: dict[str, Any] = {"provider": self.name, **{key: said[key] for key in keys if key in said}}
-        table["tries"] = 4
+        table = account_table(self.running, tries=4)
         if self.name == "ticketing":
-            table["accept_risks"] = RISKS
+            table["accept_risks"] = sorted(BY_UPDATE)
         return table
 
-    def held(self) -> dict[str, Held]:
-        at = self.running.clock.now()
-        found = {}
-        for one in self.running.ledger():
-            until = None if one["valid_until"] is None else _instant(str(one["valid_until"]))
-            active = one["status"] != "inactive" and (until is None or until > at)
-            code = str(one["code"])
-            assert code not in found, "a code is there twice"
-            found[code] = Held(
-                str(one["currency"]), Decimal(str(one["remaining"])), active, until, bool(one.get("pin"))
-            )
-        return found
+    def vouchers(self) -> dict[str, LedgerVoucher]:
+        return Ledger(self.running).vouchers()
 
-    def struck(self) -> int:
-        """How many faults have struck."""
-        return sum(len(one.faults) for one in self.running.requests)
+    def faults(self) -> int:
+        """Return how many faults met a request."""
+        return sum(len(request.faults) for request in self.running.requests)
 
     def codes(self) -> dict[str, str]:
-        return {str(one["id"]): str(one["code"]) for one in self.running.ledger()}
+        return Ledger(self.running).codes()
 
 
-class Own(Place):
+class LocalStore(VoucherStore):
     """The shop's own vouchers, in an SQLite file."""
 
     kinds = KINDS | {RESERVED}
@@ -163,7 +127,7 @@ class Own(Place):
     def table(self) -> Mapping[str, Any]:
         return {"provider": "local", "url": self._url, "key": "a-key-for-the-tests"}
 
-    def held(self) -> dict[str, Held]:
+    def vouchers(self) -> dict[str, LedgerVoucher]:
         at = now()
         found = {}
         for one in self._provider.vouchers():
@@ -171,7 +135,7 @@ class Own(Place):
             code = self._code(one.id, one.code)
             assert code not in found, "a code is there twice"
             active = str(one.status) == "active" and (one.valid_until is None or one.valid_until > at)
-            found[code] = Held(one.remaining.currency, one.remaining.amount, active, one.valid_until)
+            found[code] = LedgerVoucher(one.remaining.currency, one.remaining.amount, active, one.valid_until)
         return found
 
     def codes(self) -> dict[str, str]:
@@ -184,11 +148,11 @@ class Own(Place):
         return revealed
 
 
-class Paper(Place):
+class FileStore(VoucherStore):
     """A file of vouchers, JSON lines; what is on paper is worth something, and cannot be spent."""
 
     def __init__(self, folder: Path, vouchers: int = 0) -> None:
-        self.path = folder / "estate.jsonl"
+        self.path = folder / "vouchers.jsonl"
         self.name = str(self.path)
         if vouchers:
             self.path.touch(mode=0o600)
@@ -204,7 +168,7 @@ class Paper(Place):
             return []
         return [json.loads(line) for line in self.path.read_text("utf-8").split("\n") if line]
 
-    def held(self) -> dict[str, Held]:
+    def vouchers(self) -> dict[str, LedgerVoucher]:
         at = now()
         found = {}
         for one in self._lines():
@@ -212,7 +176,7 @@ class Paper(Place):
             until = None if one.get("valid_until") is None else _instant(one["valid_until"])
             active = one.get("status") != "inactive" and (until is None or until > at)
             money = one["remaining"]
-            found[one["code"]] = Held(money["currency"], Decimal(money["amount"]), active, until)
+            found[one["code"]] = LedgerVoucher(money["currency"], Decimal(money["amount"]), active, until)
         return found
 
     def codes(self) -> dict[str, str]:
@@ -221,7 +185,7 @@ class Paper(Place):
 
 @attrs.frozen
 class Seed:
-    """One voucher of an estate of our own.
+    """One voucher that these tests make.
 
     Attributes:
         new: as it was issued.

@@ -1,4 +1,4 @@
-"""Vouchers to be judged, and the targets that they are judged for."""
+"""Vouchers to be assess_voucher, and the targets that they are assess_voucher for."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ def voucher(value: str = "50.00", currency: str = "EUR", **fields: Any) -> Vouch
     return Voucher(account="from", id="v1", **given)
 
 
-def judged(one: Voucher, target: Target, policy: Policy | None = None, **more: Any) -> Assessment:
-    return assess(one, target, policy or Policy(), at=AT, **more)
+def assess_voucher(voucher: Voucher, target: Target, policy: Policy | None = None, **options: Any) -> Assessment:
+    return assess(voucher, target, policy or Policy(), at=AT, **options)

@@ -19,7 +19,8 @@ from typing import Any, Final
 import attrs
 import psycopg
 
-from tests.migration.end_to_end.places import RESERVED, Held, Paper, Place
+from tests.migration.end_to_end.stores import RESERVED, FileStore, VoucherStore
+from tests.support.ledger import LedgerVoucher
 
 PROGRAM: Final = [sys.executable, "-c", "from voucher_gateway.cli import main; main()"]
 IN_DOUBT: Final = 4
@@ -43,19 +44,25 @@ class Migration:
         reserved: the code of a voucher that a customer is about to pay with, where the source can reserve.
     """
 
-    source: Place
-    target: Place
+    source: VoucherStore
+    target: VoucherStore
     folder: Path
-    before: Mapping[str, Held]
-    there: Mapping[str, Held]
+    before: Mapping[str, LedgerVoucher]
+    there: Mapping[str, LedgerVoucher]
     reserved: str | None
 
     @classmethod
     def planned(
-        cls, source: Place, target: Place, folder: Path, policy: str, *more: str, journal: str | None = None
+        cls,
+        source: VoucherStore,
+        target: VoucherStore,
+        folder: Path,
+        policy: str,
+        *more: str,
+        journal: str | None = None,
     ) -> Migration:
         """Write the configuration and make the plan."""
-        before, there = source.held(), target.held()
+        before, there = source.vouchers(), target.vouchers()
         tables = {place.name: place.table() for place in (source, target)}
         (folder / "shop.toml").write_text(
             _toml(journal or f"sqlite:///{folder / 'journal.db'}", {k: v for k, v in tables.items() if v is not None})
@@ -67,7 +74,7 @@ class Migration:
             held = before[code]
             asked = one.run("reserve", source.name, code, str(held.remaining), held.currency, "--reference", "a-till")
             assert asked.returncode == 0, asked.stderr
-        codes = ("--reveal",) if isinstance(target, Paper) else ()
+        codes = ("--reveal",) if isinstance(target, FileStore) else ()
         done = one.run(
             "migrate", "plan", source.name, target.name, "--out", "move.plan", "--policy", "policy.toml", *codes, *more
         )
@@ -77,7 +84,7 @@ class Migration:
     @property
     def copies(self) -> bool:
         """Whether the source stays as it is: nobody can spend from paper."""
-        return isinstance(self.source, Paper) or isinstance(self.target, Paper)
+        return isinstance(self.source, FileStore) or isinstance(self.target, FileStore)
 
     def process(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command."""
@@ -98,7 +105,7 @@ class Migration:
 
     @property
     def _running(self) -> list[str]:
-        return ["migrate", "run", "move.plan", *(["--reveal"] if isinstance(self.target, Paper) else [])]
+        return ["migrate", "run", "move.plan", *(["--reveal"] if isinstance(self.target, FileStore) else [])]
 
     def finish(self) -> None:
         """Run the plan to its end; what no reading decides is decided as a person would, who looks at the vendor."""
@@ -111,7 +118,7 @@ class Migration:
         raise AssertionError(f"{done.returncode}: {done.stdout[-2000:]} {done.stderr[-2000:]}")
 
     def _decide(self) -> None:
-        codes, there = self.source_codes, self.target.held()
+        codes, there = self.source_codes, self.target.vouchers()
         for one in self.status()["noted"]:
             named = re.search(r"the operation is (\S+) (issue) (\S+)", one["reason"])
             assert named, one["reason"]
@@ -162,7 +169,7 @@ class Migration:
 
     def check(self) -> dict[str, Decimal]:
         """Hold both sides' truth against the plan, to the cent, and say how much was moved, by currency."""
-        source, target, carried = self.source.held(), self.target.held(), self.carried()
+        source, target, carried = self.source.vouchers(), self.target.vouchers(), self.carried()
         assert carried, "nothing was planned to move"
         assert self.reserved not in carried, "a customer was about to pay with it"
         moved: dict[str, Decimal] = defaultdict(Decimal)
@@ -194,7 +201,7 @@ class Migration:
 
         Says how many vouchers are in doubt; nothing else may be left to do.
         """
-        source, target, carried = self.source.held(), self.target.held(), self.carried()
+        source, target, carried = self.source.vouchers(), self.target.vouchers(), self.carried()
         assert carried, "nothing was planned to move"
         standing = self.status()["vouchers"]
         assert set(standing) <= {"moved", "in-doubt"}, standing
@@ -243,7 +250,7 @@ def seen_at_work(processes: Sequence[subprocess.Popen[str]], url: str) -> set[st
     return found
 
 
-def _not_shortened(old: Held, new: Held) -> None:
+def _not_shortened(old: LedgerVoucher, new: LedgerVoucher) -> None:
     if new.valid_until is not None and old.valid_until is not None:
         assert new.valid_until >= old.valid_until.replace(microsecond=old.valid_until.microsecond // 1000 * 1000)
 
@@ -261,7 +268,7 @@ def _planned_value(planned: Mapping[str, Any]) -> tuple[str, Decimal]:
     return value["currency"], Decimal(value["amount"])
 
 
-def _reservable(held: Mapping[str, Held]) -> str:
+def _reservable(held: Mapping[str, LedgerVoucher]) -> str:
     """Return a code that a command can be given as it is, of a voucher that can be spent without a PIN."""
     return next(
         code for code, one in held.items() if one.value >= 1 and not one.pin and re.fullmatch(r"[A-Z][A-Z0-9-]+", code)

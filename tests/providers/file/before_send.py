@@ -1,4 +1,4 @@
-"""What the tests of writing share: a witness, and a file to begin with."""
+"""A before-send hook, and complete files to begin with, for tests of writing."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 from voucher_gateway import Intent
 
-WHOLE = {
+COMPLETE_FILES = {
     "vouchers.jsonl": b'{"id":"v-1","code":"GIFT-0001"}\n',
     "vouchers.csv": b'"id","code"\r\n"v-1","GIFT-0001"\r\n',
 }
 
 
-class Heard:
-    """Takes note of what is about to be sent."""
+class BeforeSendHook:
+    """Records the intents of requests that are about to be sent, and then calls a function."""
 
     def __init__(self, then: Callable[[], object] = lambda: None) -> None:
         self.intents: list[Intent] = []

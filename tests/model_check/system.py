@@ -80,7 +80,7 @@ class Request(NamedTuple):
     reservation: int
 
 
-class World(NamedTuple):
+class System(NamedTuple):
     """Everything."""
 
     operations: tuple[Operation, ...]

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import attrs
 
-from tests.races.site import KEYS, Site
+from tests.support.ledger import Ledger
+from tests.support.simulators import SimulatorAccount, make_gateway
 from voucher_gateway import Gateway
 from voucher_gateway.http import retry
-from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.provider_api import Money, NewVoucher, Operation, Redemption, Reservation, VoucherGatewayError
 from voucher_gateway.reconcile import reconcile
@@ -46,7 +46,7 @@ _SIGNS: Final = {Operation.REDEEM: -1, Operation.CAPTURE: -1, Operation.REFUND: 
 
 
 @attrs.define
-class Known:
+class IssuedVoucher:
     """A voucher, its code and what it was issued with."""
 
     vendor: str
@@ -56,18 +56,18 @@ class Known:
 
 
 @attrs.frozen
-class Wish:
+class RepeatableCall:
     """A call that was made and can be repeated."""
 
     vendor: str
     operation: Operation
     reference: str
-    voucher: Known
+    voucher: IssuedVoucher
     money: Money | None
-    again: Callable[[Gateway], Any]
+    make: Callable[[Gateway], Any]
 
 
-class Shop:
+class TwoVendorShop:
     """Two simulators, one journal, and a gateway that is made anew now and then."""
 
     def __init__(self) -> None:
@@ -80,18 +80,18 @@ class Shop:
             vendor: self._stack.enter_context(start(vendor)) for vendor in VENDORS
         }
         self._numbers = itertools.count(1)
-        self.vouchers: list[Known] = []
-        self.wishes: list[Wish] = []
-        self.reservations: list[tuple[Known, Reservation]] = []
-        self.redemptions: list[tuple[Known, Redemption]] = []
+        self.vouchers: list[IssuedVoucher] = []
+        self.calls: list[RepeatableCall] = []
+        self.reservations: list[tuple[IssuedVoucher, Reservation]] = []
+        self.redemptions: list[tuple[IssuedVoucher, Redemption]] = []
         self.gateways: dict[str, Gateway] = {}
         self.open()
 
     def open(self) -> None:
         """Make new gateways on the journal, one for each vendor, as a new process would."""
         for vendor, running in self.running.items():
-            site = Site(vendor, dict(running.announcement), self._url, vendor)
-            self.gateways[vendor] = site.gateway(open_journal(self._url, KEYS))
+            account = SimulatorAccount(vendor, running.announcement, settings={"workers": 4})
+            self.gateways[vendor] = make_gateway((account,), self._url)
 
     def restart(self) -> None:
         """Close the gateways and make new ones."""
@@ -114,13 +114,13 @@ class Shop:
         reference = f"stock-{next(self._numbers)}"
         money = Money(Decimal(cents) / 100, "EUR")
         active = True if vendor == "jtl" else None
-        made = self.gateways[vendor].issue(vendor, NewVoucher(initial=money, active=active), reference=reference)
-        assert made.code is not None
-        self.vouchers.append(Known(vendor, made.id, made.code.reveal(), money.amount))
+        issued = self.gateways[vendor].issue(vendor, NewVoucher(initial=money, active=active), reference=reference)
+        assert issued.code is not None
+        self.vouchers.append(IssuedVoucher(vendor, issued.id, issued.code.reveal(), money.amount))
 
-    def wish(
+    def call(
         self,
-        voucher: Known,
+        voucher: IssuedVoucher,
         operation: Operation,
         money: Money | None,
         make: Callable[[Gateway, str, str], Any],
@@ -128,47 +128,49 @@ class Shop:
         """Make a call under a reference of its own, and remember it; return its result, or None."""
         reference = f"op-{next(self._numbers)}"
         vendor = voucher.vendor
-        one = Wish(vendor, operation, reference, voucher, money, lambda gateway: make(gateway, vendor, reference))
-        self.wishes.append(one)
-        return self.attempt(one)
+        call = RepeatableCall(
+            vendor, operation, reference, voucher, money, lambda gateway: make(gateway, vendor, reference)
+        )
+        self.calls.append(call)
+        return self.attempt(call)
 
-    def attempt(self, wish: Wish) -> Any:
+    def attempt(self, call: RepeatableCall) -> Any:
         """Make a call, anew or again; return its result, or None."""
-        before = self.remaining(wish.voucher)
+        before = self.remaining(call.voucher)
         try:
-            return wish.again(self.gateways[wish.vendor])
+            return call.make(self.gateways[call.vendor])
         except VoucherGatewayError as error:
-            said = error
-        if said.outcome in ("declined", "not_executed") and not self._maybe(wish):
-            assert self.remaining(wish.voucher) == before, f"{wish.operation}: {said}, and money moved"
+            failure = error
+        if failure.outcome in ("declined", "not_executed") and not self._maybe(call):
+            assert self.remaining(call.voucher) == before, f"{call.operation}: {failure}, and money moved"
         return None
 
-    def _maybe(self, wish: Wish) -> bool:
-        entry = self.entry(wish)
+    def _maybe(self, call: RepeatableCall) -> bool:
+        entry = self.entry(call)
         return entry is not None and entry.state in (OperationState.UNKNOWN, OperationState.SUCCEEDED)
 
-    def entry(self, wish: Wish) -> OperationRecord | None:
+    def entry(self, call: RepeatableCall) -> OperationRecord | None:
         """Return what the journal holds of a call."""
-        return self.gateways[wish.vendor].operation(wish.vendor, wish.operation, wish.reference)
+        return self.gateways[call.vendor].operation(call.vendor, call.operation, call.reference)
 
-    def remaining(self, voucher: Known) -> Decimal:
+    def remaining(self, voucher: IssuedVoucher) -> Decimal:
         """What is truly left on a voucher."""
-        return Decimal(str(self._true(voucher)["remaining"]))
+        return Decimal(self._entry(voucher)["remaining"])
 
-    def _true(self, voucher: Known) -> dict[str, Any]:
-        return next(one for one in self.running[voucher.vendor].ledger() if one["id"] == voucher.id)
+    def _entry(self, voucher: IssuedVoucher) -> dict[str, Any]:
+        return Ledger(self.running[voucher.vendor]).entry(id=voucher.id)
 
     def check_ledger(self) -> None:
         """No balance is below zero, and JTL's movements add up."""
         for voucher in self.vouchers:
-            true = self._true(voucher)
+            true = self._entry(voucher)
             assert Decimal(true["remaining"]) >= 0
             if voucher.vendor == "jtl":
                 signs = {"charge": -1, "refund": 1, "recharge": 1}
-                moved = sum(signs[one["kind"]] * Decimal(one["amount"]) for one in true["movements"])
+                moved = sum(signs[movement["kind"]] * Decimal(movement["amount"]) for movement in true["movements"])
                 assert voucher.face + moved == Decimal(true["remaining"])
 
-    def come_to_rest(self) -> None:
+    def settle(self) -> None:
         """End all faults, let reservations lapse, recover."""
         for running in self.running.values():
             running.clear_faults()
@@ -183,12 +185,12 @@ class Shop:
         """What left each voucher is what the journal says, give or take what it says it does not know."""
         for voucher in self.vouchers:
             sure, open_ends = voucher.face, [Decimal(0)]
-            for wish in self.wishes:
-                entry = self.entry(wish)
-                if wish.voucher is not voucher or entry is None or wish.money is None:
+            for call in self.calls:
+                entry = self.entry(call)
+                if call.voucher is not voucher or entry is None or call.money is None:
                     continue
                 assert entry.state is not OperationState.OPEN
-                change = _SIGNS.get(wish.operation, 0) * wish.money.amount
+                change = _SIGNS.get(call.operation, 0) * call.money.amount
                 if entry.state is OperationState.SUCCEEDED:
                     sure += change
                 elif entry.state is OperationState.UNKNOWN:
