@@ -188,8 +188,11 @@ def _print_report(output: Output, report: TransferReport, advice: str) -> None:
 def _print_run(output: Output, report: TransferReport, run: RunReport) -> None:
     from voucher_gateway.migration.plan.text import amounts_of
 
-    if run.left or run.in_doubt:
-        output.show(f"{count_text(run.left, 'voucher')} left, {run.in_doubt} in doubt: run the command again")
+    if run.left:
+        output.show(f"{count_text(run.left, 'voucher')} left: run the command again")
+    if run.in_doubt:
+        in_doubt = count_text(run.in_doubt, "voucher")
+        output.show(f"{in_doubt} in doubt: run `voucher-gateway recover`, then the command again")
     for voucher in run.noted:
         output.show(f"{voucher.source_id} {voucher.state.value}: {voucher.reason}")
     if report.differences:
