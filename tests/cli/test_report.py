@@ -168,7 +168,7 @@ def test_what_nothing_explains_gives_the_exit_code_of_differences(run: Any, esta
     run("snapshot").done()
     begin = day(estate)
     with estate.simulator.lock:
-        next(iter(estate.simulator.ledger_book)).remaining -= 1  # type: ignore[attr-defined]  # JTL's simulator
+        next(iter(estate.simulator.voucher_ledger)).remaining -= 1  # type: ignore[attr-defined]  # JTL's simulator
     estate.clock.advance(10 * DAY_S)
     run("snapshot").done()
     ran = run("report", "--from", begin)
