@@ -69,7 +69,7 @@ def test_what_the_vendor_has_not_got_is_missing_there(shop: Shop) -> None:
     """The vendor's side was set back to an older state, say."""
     voucher_id, code = shop.voucher()
     shop.redeem(code)
-    shop.running.simulator.ledger_book.vouchers[voucher_id].movements.clear()  # type: ignore[attr-defined]  # of JTL's simulator
+    shop.running.simulator.voucher_ledger.vouchers[voucher_id].movements.clear()  # type: ignore[attr-defined]  # of JTL's simulator
     found = reconcile(shop.gateway, "shop")
     assert _kinds(found) == [FindingKind.MISSING_AT_VENDOR]
     assert [one.reference for one in found.differences] == ["1001-a"]
@@ -78,7 +78,7 @@ def test_what_the_vendor_has_not_got_is_missing_there(shop: Shop) -> None:
 def test_a_voucher_that_is_gone_has_lost_its_movements(shop: Shop) -> None:
     voucher_id, code = shop.voucher()
     shop.redeem(code)
-    del shop.running.simulator.ledger_book.vouchers[voucher_id]  # type: ignore[attr-defined]  # of JTL's simulator
+    del shop.running.simulator.voucher_ledger.vouchers[voucher_id]  # type: ignore[attr-defined]  # of JTL's simulator
     assert _kinds(reconcile(shop.gateway, "shop")) == [FindingKind.MISSING_AT_VENDOR]
 
 
@@ -100,7 +100,7 @@ def test_what_the_journal_denies_is_missing_here(shop: Shop) -> None:
 def test_another_amount_at_the_vendor_differs(shop: Shop) -> None:
     voucher_id, code = shop.voucher()
     shop.redeem(code)
-    shop.running.simulator.ledger_book.vouchers[voucher_id].movements[0].cents = 1100  # type: ignore[attr-defined]  # of JTL's simulator
+    shop.running.simulator.voucher_ledger.vouchers[voucher_id].movements[0].cents = 1100  # type: ignore[attr-defined]  # of JTL's simulator
     found = reconcile(shop.gateway, "shop")
     assert _kinds(found) == [FindingKind.AMOUNT_DIFFERS]
     assert (found.findings[0].money, found.findings[0].vendor_money) == (TEN, Money("11.00", "EUR"))

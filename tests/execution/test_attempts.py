@@ -66,7 +66,7 @@ def test_the_row_is_committed_before_its_request_arrives(either_shop: Shop) -> N
     voucher_id, code = either_shop.voucher()
     seen: list[tuple[str, list[Any]]] = []
     watcher = Database(either_shop.url, JOURNAL)
-    books = either_shop.running.simulator.ledger_book  # type: ignore[attr-defined]  # of JTL's simulator
+    ledger = either_shop.running.simulator.voucher_ledger  # type: ignore[attr-defined]  # of JTL's simulator
 
     def rows() -> list[Any]:
         with watcher.read() as connection:
@@ -80,8 +80,8 @@ def test_the_row_is_committed_before_its_request_arrives(either_shop: Shop) -> N
 
         return call
 
-    books.reserve = watched("reserve", books.reserve)
-    books.charge = watched("charge", books.charge)
+    ledger.reserve = watched("reserve", ledger.reserve)
+    ledger.charge = watched("charge", ledger.charge)
     either_shop.redeem(code)
     watcher.close()
     assert seen == [("reserve", [("reserve", None)]), ("charge", [("reserve", "succeeded"), ("capture", None)])]
@@ -131,8 +131,8 @@ def test_one_worker_that_comes_too_late_does_not_make_another_look_dead(shop: Sh
 
 def test_a_worker_whose_operation_was_taken_over_sends_no_further_step(shop: Shop) -> None:
     voucher_id, code = shop.voucher()
-    books = shop.running.simulator.ledger_book  # type: ignore[attr-defined]  # of JTL's simulator
-    real = books.reserve
+    ledger = shop.running.simulator.voucher_ledger  # type: ignore[attr-defined]  # of JTL's simulator
+    real = ledger.reserve
 
     def taken_over_meanwhile(*args: Any) -> Any:
         reservation = real(*args)
@@ -141,12 +141,12 @@ def test_a_worker_whose_operation_was_taken_over_sends_no_further_step(shop: Sho
         shop.journal.take_over(entry, owner="0123456789abcdef")
         return reservation
 
-    books.reserve = taken_over_meanwhile
+    ledger.reserve = taken_over_meanwhile
     with pytest.raises(OperationInProgress):
         shop.redeem(code)
     assert shop.charges() == 0
     assert shop.remaining(voucher_id) == "50.00"
-    books.reserve = real
+    ledger.reserve = real
     assert shop.redeem(code).money == TEN  # the new owner is dead, and left no request that takes money
     entry = shop.journal.find(REDEEM)
     assert entry is not None

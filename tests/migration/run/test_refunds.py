@@ -121,7 +121,7 @@ def test_where_nothing_can_be_added_the_error_says_where_the_voucher_is(pair: Ve
     timid = pair.another_gateway(risks=frozenset())
     with pytest.raises(
         UnsupportedOperation,
-        match=r"moved to the account target, where its id is \w+.*accept_risks.*into the account target",
+        match=r"moved to the account target, where its id is \w+.*accept_risks.*in the account target",
     ):
         timid.refund("source", redemption, reference="return")
     assert left(pair) == "40.00"
