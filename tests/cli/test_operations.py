@@ -204,6 +204,14 @@ def test_a_killed_command_leaves_an_operation_that_recover_resolves(
     assert left(kept) == "39.47"
 
 
+def test_the_warnings_that_the_library_logs_are_not_printed_by_a_command(kept: RunningSimulator, tmp_path: Path) -> None:
+    kept.inject("commit-then-drop", CHARGE)
+    command = [*PROGRAM, "--json", *REDEEM, "a"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (4, "")
+    assert json.loads(ended.stderr)["error"] == "OutcomeUnknown"
+
+
 def test_an_interrupted_command_says_which_command_finds_out(run: Any, kept: RunningSimulator, tmp_path: Path) -> None:
     kept.inject("commit-then-hang", CHARGE)
     with subprocess.Popen([*PROGRAM, *REDEEM, "a"], cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
