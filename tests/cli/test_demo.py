@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from voucher_gateway.cli.commands import demo_script
-from voucher_gateway.cli.commands.demo import Demo
+from voucher_gateway.cli.commands.demo_runner import Demo
 from voucher_gateway.provider_api import Money
 
 

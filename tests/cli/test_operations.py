@@ -204,7 +204,7 @@ def test_a_killed_command_leaves_an_operation_that_recover_resolves(
     assert left(kept) == "39.47"
 
 
-def test_the_warnings_that_the_library_logs_are_not_printed_by_a_command(kept: RunningSimulator, tmp_path: Path) -> None:
+def test_a_command_prints_no_warning_that_the_library_logs(kept: RunningSimulator, tmp_path: Path) -> None:
     kept.inject("commit-then-drop", CHARGE)
     command = [*PROGRAM, "--json", *REDEEM, "a"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)

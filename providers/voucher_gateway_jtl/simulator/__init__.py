@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from voucher_gateway_jtl.simulator.simulator import JtlOptions, JtlSimulator
+from voucher_gateway_jtl.simulator.options import JtlOptions
+from voucher_gateway_jtl.simulator.simulator import JtlSimulator
 
 __all__ = ["JtlOptions", "JtlSimulator"]

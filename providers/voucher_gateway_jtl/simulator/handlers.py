@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from voucher_gateway_jtl.simulator.errors import Errors
     from voucher_gateway_jtl.simulator.ledger import Ledger, MovementRecord
     from voucher_gateway_jtl.simulator.oauth_clients import Clients
+    from voucher_gateway_jtl.simulator.options import JtlOptions
     from voucher_gateway_jtl.simulator.responses import ResponseWriter
-    from voucher_gateway_jtl.simulator.simulator import JtlOptions
 
 
 class HandlerContext(Protocol):

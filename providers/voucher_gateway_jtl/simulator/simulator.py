@@ -1,4 +1,4 @@
-"""The JTL simulator: its options, its routes, and the hooks of the kit."""
+"""The JTL simulator: its routes, and the hooks of the kit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from attrs import evolve, field, frozen, validators
+from attrs import evolve
 
 from voucher_gateway.simulator import (
     InvalidJson,
@@ -26,6 +26,7 @@ from voucher_gateway_jtl.simulator.errors import Errors
 from voucher_gateway_jtl.simulator.handlers import PaymentHandlers, VoucherHandlers
 from voucher_gateway_jtl.simulator.ledger import Ledger
 from voucher_gateway_jtl.simulator.oauth_clients import CONNECT_PIN_LIFETIME, SCOPES, Client, Clients
+from voucher_gateway_jtl.simulator.options import JtlOptions
 from voucher_gateway_jtl.simulator.responses import ResponseWriter
 from voucher_gateway_jtl.simulator.scalars import LARGEST_CENTS, from_cents, to_cents
 from voucher_gateway_jtl.simulator.seeding import Seeder, random_hex
@@ -33,36 +34,6 @@ from voucher_gateway_jtl.simulator.validation import Fields
 
 if TYPE_CHECKING:
     from voucher_gateway_jtl.simulator.ledger import VoucherRecord
-
-
-@frozen(kw_only=True)
-class JtlOptions(SimulatorOptions):
-    """The common options, and one for each point that the vendor's documents leave open.
-
-    An adapter can so be tested against every reading of the documents.
-
-    Attributes:
-        token_lifetime_s: the lifetime of access tokens; the announced one does not expire by time.
-        pin_required: whether a voucher with a PIN can be reserved without it.
-        reserved_is_subtracted: whether reserved value is subtracted from remaining_amount.
-        update_inactive_only: whether an update of an active voucher is refused. Changelog 1.1 says so; in the page's
-            example the voucher is active.
-        omit_unset: whether replies leave fields without a value out, because the vendor's schema has no null for
-            them; otherwise they are null.
-        seed_links: whether the links of lists are those of the vendor's example, which are wrong: another host, and
-            the same page numbers on every page.
-        refunds_show_order: whether a refund repeats the order number of its charge.
-        max_per_page: the most items of a page, even if the client asks for more.
-    """
-
-    token_lifetime_s: int = field(default=3600, validator=validators.ge(1))
-    pin_required: bool = True
-    reserved_is_subtracted: bool = False
-    update_inactive_only: bool = False
-    omit_unset: bool = True
-    seed_links: bool = False
-    refunds_show_order: bool = False
-    max_per_page: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
 
 
 class JtlSimulator(Simulator):

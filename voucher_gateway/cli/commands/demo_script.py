@@ -20,7 +20,7 @@ from voucher_gateway.models.voucher import Interval, Validity, Voucher
 from voucher_gateway.money import Money
 
 if TYPE_CHECKING:
-    from voucher_gateway.cli.commands.demo import Demo
+    from voucher_gateway.cli.commands.demo_runner import Demo
     from voucher_gateway.models.results import Redemption
 
 SHOP_CODE: Final = "SHOP-7K2M-9QXD-4HTP"
