@@ -19,7 +19,7 @@ from voucher_gateway.simulator.http.messages import RecordedRequest, Reply
 from voucher_gateway.simulator.http.strict_json import read_json, write_json
 
 if TYPE_CHECKING:
-    from voucher_gateway.simulator.http.application import Application
+    from voucher_gateway.simulator.application import Application
 
 
 _OWN_HOST: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?", re.ASCII | re.IGNORECASE)

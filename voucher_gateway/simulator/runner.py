@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 
 import attrs
 
+from voucher_gateway.simulator.application import Application
 from voucher_gateway.simulator.control import ControlApi, control_refusal
 from voucher_gateway.simulator.faults.queue import Fault, OptionValue, parse_fault
-from voucher_gateway.simulator.http.application import Application
 from voucher_gateway.simulator.http.server import Server
 from voucher_gateway.simulator.options import SimulatorOptions, parse_options
 from voucher_gateway.simulator.simulator import Simulator

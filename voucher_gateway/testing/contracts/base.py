@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import pytest
 
-from voucher_gateway.capabilities import Operation, Support
 from voucher_gateway.conformance import Level
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
@@ -111,10 +110,3 @@ class SpendContract(Contract):
     def factory(self, vendor: VendorUnderTest) -> VoucherFactory:
         """A factory of vouchers of every kind, with a separate instance of the provider."""
         return VoucherFactory(vendor, vendor.provider())
-
-
-def changing(provider: type[VoucherProvider] | VoucherProvider) -> Iterator[Operation]:
-    """Yield the changing operations that a provider declares as native."""
-    for operation in Operation:
-        if operation.changes and provider.declared.of(operation).support is Support.NATIVE:
-            yield operation

@@ -9,8 +9,10 @@ from typing import Any
 
 import attrs
 
+from voucher_gateway.capabilities import Operation, Support
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.outcome import Intent
+from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_before_send_hook
 from voucher_gateway.testing.harness.vendor import ACCOUNT, VendorUnderTest
 from voucher_gateway.testing.promises.checks import PromiseViolation, require
@@ -120,3 +122,10 @@ def changing_requests(arrived: list[str], reading: frozenset[str]) -> list[str]:
         reading: the requests that reads send, log-ins included.
     """
     return [request for request in arrived if not is_reading(request) and request not in reading]
+
+
+def native_changes(provider: type[VoucherProvider] | VoucherProvider) -> Iterator[Operation]:
+    """Yield the changing operations that a provider declares as native."""
+    for operation in Operation:
+        if operation.changes and provider.declared.of(operation).support is Support.NATIVE:
+            yield operation

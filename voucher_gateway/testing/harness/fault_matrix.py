@@ -17,8 +17,7 @@ from voucher_gateway.capabilities import Operation, RepeatSafety
 from voucher_gateway.errors import OutcomeUnknown, Ticket, VoucherGatewayError
 from voucher_gateway.outcome import Intent, Outcome
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.testing.contracts.base import changing
-from voucher_gateway.testing.harness.calls import BeforeSendRecorder, changing_requests
+from voucher_gateway.testing.harness.calls import BeforeSendRecorder, changing_requests, native_changes
 from voucher_gateway.testing.harness.cases import OperationCase, make_case
 from voucher_gateway.testing.harness.failed_lookups import FailedLookup, with_failing_lookups
 from voucher_gateway.testing.harness.vendor import IMPATIENT, VendorUnderTest, select_settings
@@ -144,7 +143,7 @@ class FaultMatrix:
     def run(self) -> FaultMatrix:
         """Run every changing operation of the provider without and with faults."""
         self.reading = self.requests_of_reads()
-        for operation in changing(self.factory.provider):
+        for operation in native_changes(self.factory.provider):
             dry_run = self.run_without_fault(operation)
             self.dry_runs[operation] = dry_run
             if dry_run.error is not None or not dry_run.arrived:

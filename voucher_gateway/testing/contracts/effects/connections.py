@@ -11,7 +11,8 @@ from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import AccessDenied, MalformedResponse, NotExecuted, VoucherGatewayError
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.testing.contracts.base import Contract, changing
+from voucher_gateway.testing.contracts.base import Contract
+from voucher_gateway.testing.harness.calls import native_changes
 from voucher_gateway.testing.harness.cases import OperationCase, make_case
 from voucher_gateway.testing.harness.fault_matrix import FaultMatrix
 from voucher_gateway.testing.harness.ledger import ExpectedVoucher, check_voucher, ledger_vouchers
@@ -57,7 +58,7 @@ class ConnectionsContract(Contract):
     ) -> None:
         matrix = FaultMatrix(vendor, thorough=False)
         matrix.reading, factory = matrix.requests_of_reads(), matrix.factory
-        for operation in changing(provider_):
+        for operation in native_changes(provider_):
             dry_run = matrix.run_without_fault(operation)
             if dry_run.error is not None or not dry_run.changing:
                 continue  # promises E1 and E3 report that

@@ -13,8 +13,8 @@ from voucher_gateway.errors import Ticket, VoucherGatewayError
 from voucher_gateway.outcome import Intent, voucher_id_of
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_before_send_hook
-from voucher_gateway.testing.contracts.base import SpendContract, changing
-from voucher_gateway.testing.harness.calls import BeforeSendRecorder, changing_requests
+from voucher_gateway.testing.contracts.base import SpendContract
+from voucher_gateway.testing.harness.calls import BeforeSendRecorder, changing_requests, native_changes
 from voucher_gateway.testing.harness.cases import ORDER, make_case
 from voucher_gateway.testing.harness.fault_matrix import FaultMatrix
 from voucher_gateway.testing.harness.reply_rewriting import each_leaf
@@ -133,7 +133,7 @@ class EffectsContract(SpendContract):
         provider_: VoucherProvider,
         factory: VoucherFactory,
     ) -> None:
-        for operation in changing(provider_):
+        for operation in native_changes(provider_):
             case, recorder, start = make_case(operation, factory), _RefusingRecorder(), len(vendor.request_lines)
             error_: BaseException | None = None
             with use_before_send_hook(recorder):
@@ -201,7 +201,7 @@ class EffectsContract(SpendContract):
     def test_a_reply_about_another_voucher_is_no_success(
         self, vendor: SimulatedVendor, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
-        for operation in changing(provider_):
+        for operation in native_changes(provider_):
             case = make_case(operation, factory)
             if case.voucher_id is None:
                 continue

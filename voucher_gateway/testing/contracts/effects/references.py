@@ -7,8 +7,8 @@ from typing import Any, Final
 from voucher_gateway.capabilities import Operation, RepeatSafety
 from voucher_gateway.errors import Declined, DuplicateCode, InvalidRequest, ReferenceConflict
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.testing.contracts.base import SpendContract, changing
-from voucher_gateway.testing.harness.calls import expect_error
+from voucher_gateway.testing.contracts.base import SpendContract
+from voucher_gateway.testing.harness.calls import expect_error, native_changes
 from voucher_gateway.testing.harness.cases import ORDER, OperationCase, make_case
 from voucher_gateway.testing.harness.ledger import times_moved
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
@@ -67,7 +67,7 @@ class ReferencesContract(SpendContract):
 
     @for_promise("N3")
     def test_a_repeated_call_is_as_safe_as_declared(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
-        for operation in changing(provider_):
+        for operation in native_changes(provider_):
             safety = provider_.declared.of(operation).repeat
             require(safety is not None, f"{operation.value} is declared without a word on what makes its repeat safe")
             if safety is RepeatSafety.LOOK_UP:

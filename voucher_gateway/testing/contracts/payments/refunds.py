@@ -11,8 +11,8 @@ from voucher_gateway.errors import AlreadyRefunded, InsufficientValue, InvalidRe
 from voucher_gateway.models.results import Redemption, Refund
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.testing.contracts.base import SpendContract, changing
-from voucher_gateway.testing.harness.calls import BeforeSendRecorder, expect_error, expect_no_request
+from voucher_gateway.testing.contracts.base import SpendContract
+from voucher_gateway.testing.harness.calls import BeforeSendRecorder, expect_error, expect_no_request, native_changes
 from voucher_gateway.testing.harness.cases import make_case
 from voucher_gateway.testing.harness.ledger import VALUE, LedgerSnapshot
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
@@ -76,7 +76,7 @@ class RefundsContract(SpendContract):
     @for_promise("S21")
     def test_no_amount_becomes_a_float(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
         factory.wrap_money = _tripping
-        for operation in changing(provider_):
+        for operation in native_changes(provider_):
             case = make_case(operation, factory)
             if case.money is None:
                 continue

@@ -20,9 +20,10 @@ from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.testing.contracts.base import SpendContract, changing
+from voucher_gateway.testing.contracts.base import SpendContract
 from voucher_gateway.testing.contracts.payments.redemptions import spend_calls
 from voucher_gateway.testing.contracts.vouchers.changes import other_currency
+from voucher_gateway.testing.harness.calls import native_changes
 from voucher_gateway.testing.harness.canary import LONG_ENOUGH, Canary, listen_to_logs
 from voucher_gateway.testing.harness.cases import make_case
 from voucher_gateway.testing.harness.ledger import ExpectedVoucher, can, ledger_vouchers
@@ -90,7 +91,7 @@ class SecrecyContract(SpendContract):
             except Exception as error:  # noqa: BLE001 - whatever a stranger's provider raises is looked at
                 canary.saw(error)
 
-        for operation in changing(provider_):
+        for operation in native_changes(provider_):
             for fault in (None, "commit-then-drop", "error-after-commit"):
                 case = make_case(operation, factory)
                 if case.code is not None:
