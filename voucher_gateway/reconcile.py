@@ -25,7 +25,6 @@ from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
 
 _MONEY: Final = frozenset({Operation.CAPTURE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP})
-_BATCH: Final = 500
 
 
 class FindingKind(enum.StrEnum):
@@ -168,18 +167,12 @@ def reconcile(gateway: Gateway, account: str, *, everything: bool = False) -> Re
 
 def _operations(journal: Journal, provider: VoucherProvider) -> Iterator[_OperationWithNames]:
     """Yield the money operations of an account that were sent to this very vendor."""
-    after = None
-    while True:
-        batch = journal.operations(account=provider.account, limit=_BATCH, after=after)
-        for entry in batch:
-            if entry.key.verb in _MONEY and entry.target.host == provider.host:
-                sent = [request for request in journal.requests_of(entry.id) if request.decisive]
-                names = frozenset(request.intent.reference for request in sent if request.intent.reference)
-                ids = [request.intent.voucher_id for request in sent if request.intent.voucher_id]
-                yield _OperationWithNames(entry, names, entry.voucher_id or (ids[-1] if ids else None))
-        if len(batch) < _BATCH:
-            return
-        after = batch[-1].id
+    for entry in journal.iterate_operations(account=provider.account):
+        if entry.key.verb in _MONEY and entry.target.host == provider.host:
+            sent = [request for request in journal.requests_of(entry.id) if request.decisive]
+            names = frozenset(request.intent.reference for request in sent if request.intent.reference)
+            ids = [request.intent.voucher_id for request in sent if request.intent.voucher_id]
+            yield _OperationWithNames(entry, names, entry.voucher_id or (ids[-1] if ids else None))
 
 
 def _all_ids(provider: VoucherProvider, touched: Iterable[str]) -> list[str]:

@@ -203,3 +203,16 @@ def test_closing_waits_for_a_transaction(sqlite_url: str) -> None:
     again = Database(sqlite_url, JOURNAL)
     assert _words(again) == ["one"]
     again.close()
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 4, 1000])
+def test_a_query_is_read_in_batches_between_which_the_caller_can_write(database: Database, batch: int) -> None:
+    words = sa.Table("words", sa.MetaData(), sa.Column("word", sa.Text))
+    _write(database, "delta", "alpha", "charlie", "bravo", "xenon")
+    query = sa.select(words.c.word).where(words.c.word != "xenon")
+    seen = []
+    for row in database.iterate_rows(query, words.c.word, batch=batch):
+        seen.append(row["word"])
+        _write(database, f"a word before {row['word']}")  # would wait for a read transaction that is still open
+    assert seen == ["alpha", "bravo", "charlie", "delta"]
+    assert len(_words(database)) == 9

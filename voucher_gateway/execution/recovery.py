@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -18,8 +18,6 @@ from voucher_gateway.outcome import Effect, Intent, Result
 from voucher_gateway.provider import VoucherProvider
 
 log: Final = logging.getLogger("voucher_gateway.recovery")
-
-_BATCH_SIZE: Final = 100
 
 ProviderOf = Callable[[str], VoucherProvider]
 
@@ -93,7 +91,10 @@ def recover(
 ) -> list[Resolution]:
     """Resolve all operations that are due. Operations of living workers are left to those."""
     resolutions: list[Resolution] = []
-    for record in _find_undecided_operations(executor, account=account, everything=everything):
+    undecided = executor.journal.iterate_operations(
+        states=(OperationState.OPEN, OperationState.UNKNOWN), account=account, due=None if everything else now()
+    )
+    for record in undecided:
         try:
             refreshed = _refresh(executor, provider_of, record)
             resolutions.append(_resolution(refreshed, reason=_last_reason(executor, provider_of, refreshed)))
@@ -103,24 +104,6 @@ def recover(
             log.warning("%s: cannot be looked up: %s", record.label, type(error).__name__)
             resolutions.append(_resolution(attrs.evolve(record, state=OperationState.UNKNOWN), reason=error.message))
     return resolutions
-
-
-def _find_undecided_operations(
-    executor: JournalExecutor, *, account: str | None, everything: bool
-) -> Iterator[OperationRecord]:
-    last_id = None
-    while True:
-        batch = executor.journal.operations(
-            states=(OperationState.OPEN, OperationState.UNKNOWN),
-            account=account,
-            due=None if everything else now(),
-            limit=_BATCH_SIZE,
-            after=last_id,
-        )
-        yield from batch
-        if len(batch) < _BATCH_SIZE:
-            return
-        last_id = batch[-1].id
 
 
 def decide(

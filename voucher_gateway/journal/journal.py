@@ -36,7 +36,7 @@ from voucher_gateway.journal.records import (
 )
 from voucher_gateway.journal.refunds import RefundSums, check_refund, refund_sums
 from voucher_gateway.journal.restore_guard import RestoreGuard
-from voucher_gateway.journal.schema import JOURNAL
+from voucher_gateway.journal.schema import JOURNAL, operations
 from voucher_gateway.masking import Code, hide_arguments
 from voucher_gateway.models.results import RefundLimit, Release
 from voucher_gateway.models.voucher import Voucher
@@ -47,7 +47,8 @@ from voucher_gateway.storage.engine import Database
 
 log: Final = logging.getLogger("voucher_gateway.journal")
 
-_BATCH: Final = 1000
+_BATCH: Final = 100
+"""How many operations are read at a time: few, because a caller may ask a vendor about each before the next."""
 
 
 class Journal:
@@ -96,21 +97,33 @@ class Journal:
         *,
         states: Iterable[OperationState] = (),
         account: str | None = None,
-        due: datetime | None = None,
         limit: int | None = None,
-        after: str | None = None,
     ) -> list[OperationRecord]:
         """Return operations by id, which is the order of their creation.
 
         Args:
             states: only operations in these states; all if there is none.
             account: only operations of this account.
-            due: only operations whose next look-up is due at this moment.
             limit: at most this many.
-            after: only operations after this id.
         """
+        query = rows.operations_query(states=states, account=account).order_by(operations.c.id).limit(limit)
         with self.database.read() as connection:
-            return rows.select_operations(connection, states=states, account=account, due=due, limit=limit, after=after)
+            return [OperationRecord.from_row(row) for row in connection.execute(query).mappings()]
+
+    def iterate_operations(
+        self, *, states: Iterable[OperationState] = (), account: str | None = None, due: datetime | None = None
+    ) -> Iterator[OperationRecord]:
+        """Iterate over operations by id, which is the order of their creation. Memory holds a hundred at a time.
+
+        An operation may be written while the caller iterates: its record is of the moment when it was read.
+
+        Args:
+            states: only operations in these states; all if there is none.
+            account: only operations of this account.
+            due: only operations whose next look-up is due at this moment.
+        """
+        query = rows.operations_query(states=states, account=account, due=due)
+        return map(OperationRecord.from_row, self.database.iterate_rows(query, operations.c.id, batch=_BATCH))
 
     def active_holds(self, *, account: str, at: datetime) -> list[tuple[Hold, OperationRecord]]:
         """Return the reservations of an account that may still hold value at a moment of the vendor's clock."""
@@ -191,19 +204,11 @@ class Journal:
         Returns:
             pairs: the operation's name within the plan (see `move_reference`), and the voucher's id.
         """
-        prefix, after = move_reference(plan_id, ""), ""
-        while True:
-            with self.database.read() as connection:
-                batch = queries.select_issued(
-                    connection, account=account, reference_prefix=prefix, after=after, limit=_BATCH
-                )
-            for row in batch:
-                voucher = read_result(row.result)
-                if isinstance(voucher, Voucher) and voucher.id:
-                    yield row.reference.removeprefix(prefix), voucher.id
-            if len(batch) < _BATCH:
-                return
-            after = batch[-1].id
+        prefix = move_reference(plan_id, "")
+        for row in queries.iterate_issued(self.database, account=account, reference_prefix=prefix):
+            voucher = read_result(row["result"])
+            if isinstance(voucher, Voucher) and voucher.id:
+                yield row["reference"].removeprefix(prefix), voucher.id
 
     def is_owner_alive(self, record: OperationRecord) -> bool:
         """Whether the worker of an open operation is alive."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from voucher_gateway.journal.rows import UNRESOLVED_STATES
 from voucher_gateway.journal.schema import holds, moved, operations, requests
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Effect
+from voucher_gateway.storage.engine import Database
 
 OVERWRITE: Final = "update"
 """The step of every request that overwrites a value: the native update's and the emulations'."""
@@ -81,32 +82,22 @@ def select_moved_ids(connection: Connection, account: str) -> list[str]:
     return list(connection.scalars(sa.select(moved.c.voucher_id).where(moved.c.account == account)))
 
 
-def select_issued(
-    connection: Connection, *, account: str, reference_prefix: str, after: str, limit: int
-) -> list[sa.Row[Any]]:
-    """Return id, reference and result of the next successful operations that issued a voucher, by id.
+def iterate_issued(database: Database, *, account: str, reference_prefix: str) -> Iterator[Mapping[str, Any]]:
+    """Iterate over id, reference and result of the successful operations that issued a voucher, by id.
 
     Args:
-        connection: for reading.
+        database: the journal's.
         account: where they were issued.
         reference_prefix: how their references begin.
-        after: only operations after this id.
-        limit: at most this many.
     """
-    query = (
-        sa.select(operations.c.id, operations.c.reference, operations.c.result)
-        .where(
-            operations.c.account == account,
-            operations.c.verb == Operation.ISSUE.value,
-            operations.c.reference.startswith(reference_prefix, autoescape=True),
-            operations.c.state == OperationState.SUCCEEDED.value,
-            operations.c.result.is_not(None),
-            operations.c.id > after,
-        )
-        .order_by(operations.c.id)
-        .limit(limit)
+    query = sa.select(operations.c.id, operations.c.reference, operations.c.result).where(
+        operations.c.account == account,
+        operations.c.verb == Operation.ISSUE.value,
+        operations.c.reference.startswith(reference_prefix, autoescape=True),
+        operations.c.state == OperationState.SUCCEEDED.value,
+        operations.c.result.is_not(None),
     )
-    return list(connection.execute(query))
+    return database.iterate_rows(query, operations.c.id)
 
 
 # --- requests that may still overwrite a voucher's value ---

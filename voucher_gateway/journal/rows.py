@@ -112,28 +112,18 @@ def select_operation_by_id(connection: Connection, operation_id: str) -> Operati
     return None if row is None else OperationRecord.from_row(row)
 
 
-def select_operations(
-    connection: Connection,
-    *,
-    states: Iterable[OperationState],
-    account: str | None,
-    due: datetime | None,
-    limit: int | None,
-    after: str | None,
-) -> list[OperationRecord]:
-    """Return operations by id; the arguments are those of `Journal.operations`."""
-    query = sa.select(operations).order_by(operations.c.id)
+def operations_query(
+    *, states: Iterable[OperationState], account: str | None, due: datetime | None = None
+) -> sa.Select[Any]:
+    """Return the query of `Journal.iterate_operations`, which has the same arguments."""
+    query = sa.select(operations)
     if values := [state.value for state in states]:
         query = query.where(operations.c.state.in_(values))
     if account is not None:
         query = query.where(operations.c.account == account)
     if due is not None:
         query = query.where((operations.c.check_at.is_(None)) | (operations.c.check_at <= format_micros(due)))
-    if after is not None:
-        query = query.where(operations.c.id > after)
-    if limit is not None:
-        query = query.limit(limit)
-    return [OperationRecord.from_row(row) for row in connection.execute(query).mappings()]
+    return query
 
 
 def select_requests(connection: Connection, operation_id: str) -> list[RequestRecord]:

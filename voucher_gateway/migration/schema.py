@@ -28,8 +28,6 @@ from sqlalchemy import (
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.schema_upgrade import Schema, upgrade_schema
 
-_BATCH: Final = 1000
-
 
 class PlanState(enum.StrEnum):
     """The state of a migration."""
@@ -133,21 +131,8 @@ def ids_of_moved_vouchers(database: Database, plan_id: str) -> Iterator[str]:
         plan_id: the hash of the plan.
     """
     upgrade_schema(SCHEMA, database.write, database.locks)
-    last = 0
-    while True:
-        query = (
-            select(vouchers.c.number, vouchers.c.source_id)
-            .where(
-                vouchers.c.plan_id == plan_id,
-                vouchers.c.number > last,
-                vouchers.c.state.in_([RowState.MOVED.value, RowState.KEPT.value]),
-            )
-            .order_by(vouchers.c.number)
-            .limit(_BATCH)
-        )
-        with database.read() as connection:
-            batch = connection.execute(query).all()
-        yield from (source_id for _, source_id in batch)
-        if len(batch) < _BATCH:
-            return
-        last = batch[-1].number
+    query = select(vouchers.c.number, vouchers.c.source_id).where(
+        vouchers.c.plan_id == plan_id, vouchers.c.state.in_([RowState.MOVED.value, RowState.KEPT.value])
+    )
+    for row in database.iterate_rows(query, vouchers.c.number):
+        yield row["source_id"]

@@ -7,7 +7,7 @@ Movements during a reading are therefore counted before or after it, as the two 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -117,7 +117,6 @@ _KINDS: Final = {
     Operation.REFUND: MovementKind.REFUND,
     Operation.TOP_UP: MovementKind.TOP_UP,
 }
-_BATCH: Final = 500
 
 
 def overwrites(gateway: Gateway, account: str) -> Mapping[str, Sequence[Movement]]:
@@ -141,24 +140,17 @@ def overwrites(gateway: Gateway, account: str) -> Mapping[str, Sequence[Movement
 
 def _read_succeeded(
     journal: Journal, account: str, host: str, kinds: Mapping[Operation, MovementKind]
-) -> list[tuple[str, Movement]]:
-    pairs = []
-    after = None
-    while True:
-        batch = journal.operations(states=[OperationState.SUCCEEDED], account=account, limit=_BATCH, after=after)
-        for entry in batch:
-            money = entry.target.money
-            if entry.key.verb in kinds and entry.target.host == host and entry.voucher_id and money is not None:
-                movement = Movement(
-                    account=account,
-                    voucher_id=entry.voucher_id,
-                    kind=kinds[entry.key.verb],
-                    money=money,
-                    reference=entry.key.reference,
-                    # When it was sent, by the vendor's clock; the journal's own times are by this machine's.
-                    created_at=getattr(entry.replay(), "created_at", None) if entry.result else entry.updated_at,
-                )
-                pairs.append((entry.voucher_id, movement))
-        if len(batch) < _BATCH:
-            return pairs
-        after = batch[-1].id
+) -> Iterator[tuple[str, Movement]]:
+    for entry in journal.iterate_operations(states=[OperationState.SUCCEEDED], account=account):
+        money = entry.target.money
+        if entry.key.verb in kinds and entry.target.host == host and entry.voucher_id and money is not None:
+            movement = Movement(
+                account=account,
+                voucher_id=entry.voucher_id,
+                kind=kinds[entry.key.verb],
+                money=money,
+                reference=entry.key.reference,
+                # When it was sent, by the vendor's clock; the journal's own times are by this machine's.
+                created_at=getattr(entry.replay(), "created_at", None) if entry.result else entry.updated_at,
+            )
+            yield entry.voucher_id, movement

@@ -245,21 +245,9 @@ class Snapshots:
             return [_snapshot(row) for row in _rows(connection, query)]
 
     def positions(self, snapshot: Snapshot) -> Iterator[VoucherBalance]:
-        """Yield the balances of a snapshot, in the order of the ids. Memory holds a thousand at a time."""
-        query = (
-            sa.select(balances)
-            .where(balances.c.snapshot_id == snapshot.id, balances.c.voucher_id > sa.bindparam("after"))
-            .order_by(balances.c.voucher_id)
-            .limit(_BATCH)
-        )
-        after = ""
-        while True:
-            with self._database.read() as connection:
-                rows = [dict(row) for row in connection.execute(query, {"after": after}).mappings()]
-            yield from map(_position, rows)
-            if len(rows) < _BATCH:
-                return
-            after = rows[-1]["voucher_id"]
+        """Iterate over the balances of a snapshot, in the order of the ids. Memory holds a thousand at a time."""
+        query = sa.select(balances).where(balances.c.snapshot_id == snapshot.id)
+        return map(_position, self._database.iterate_rows(query, balances.c.voucher_id))
 
 
 def _select_incomplete(account: str) -> sa.Select[Any]:

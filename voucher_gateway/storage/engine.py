@@ -6,6 +6,7 @@ import logging
 import random
 import sqlite3
 import time
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,7 @@ from voucher_gateway.storage.schema_upgrade import Schema, upgrade_schema
 log: Final = logging.getLogger("voucher_gateway.storage")
 
 _IDLE_S: Final = 5.0
+_BATCH: Final = 1000
 
 
 @hide_init_arguments  # the URL may hold a password
@@ -109,6 +111,33 @@ class Database:
         if self.is_sqlite:
             return self._shared.transaction(immediate=False)
         return pooled_transaction(self._reader, self.safe_url)
+
+    def iterate_rows(
+        self, query: sa.Select[Any], key: sa.Column[Any], *, batch: int = _BATCH
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield the rows of a query in the order of a unique column.
+
+        No transaction stays open between two batches, so the caller may write or ask a vendor while it iterates.
+
+        Args:
+            query: without an order and a limit.
+            key: a column of the query, unique among its rows.
+            batch: how many rows are read at a time.
+
+        Raises:
+            DatabaseUnavailable: if the database cannot be reached, or a statement failed.
+        """
+        first = query.order_by(key).limit(batch)
+        following = first.where(key > sa.bindparam("after"))
+        parameters: dict[str, Any] = {}
+        while True:
+            with self.read() as connection:
+                result = connection.execute(following if parameters else first, parameters)
+                rows = [dict(row) for row in result.mappings()]
+            yield from rows
+            if len(rows) < batch:
+                return
+            parameters = {"after": rows[-1][key.name]}
 
     def close(self) -> None:
         """Close all connections and free the locks. In SQLite a transaction of another thread may end first."""

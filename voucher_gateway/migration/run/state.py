@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import attrs
 import sqlalchemy as sa
@@ -30,8 +30,6 @@ from voucher_gateway.money import Money
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.locks import lock_in_transaction
 from voucher_gateway.storage.schema_upgrade import upgrade_schema
-
-_BATCH: Final = 1000
 
 
 @attrs.frozen
@@ -345,21 +343,10 @@ class MigrationState:
         return by_state
 
     def rows(self, *states: RowState) -> Iterator[VoucherRow]:
-        """Yield the vouchers in some states, in the order of the plan."""
-        last = 0
-        while True:
-            query = (
-                sa.select(vouchers)
-                .where(self._of_plan, vouchers.c.number > last, vouchers.c.state.in_([state.value for state in states]))
-                .order_by(vouchers.c.number)
-                .limit(_BATCH)
-            )
-            with self.database.read() as connection:
-                batch = [VoucherRow.from_row(dict(row)) for row in connection.execute(query).mappings()]
-            yield from batch
-            if len(batch) < _BATCH:
-                return
-            last = batch[-1].number
+        """Iterate over the vouchers in some states, in the order of the plan."""
+        is_in_states = vouchers.c.state.in_([state.value for state in states])
+        query = sa.select(vouchers).where(self._of_plan, is_in_states)
+        return map(VoucherRow.from_row, self.database.iterate_rows(query, vouchers.c.number))
 
     def reported_vouchers(self, *states: RowState, most: int) -> list[ReportedVoucher]:
         """Return the first `most` vouchers in some states, for people."""
