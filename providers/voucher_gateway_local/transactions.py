@@ -75,7 +75,7 @@ _NOT_OVER: Final = "its transaction is not over yet: look again later"
 
 
 @attrs.frozen
-class FindResult:
+class LookupResult:
     """The result of a look-up of a call.
 
     Attributes:
@@ -124,7 +124,7 @@ def commit_once(database: Database, intent: Intent, act: Callable[[Connection], 
     )
 
 
-def find_committed(database: Database, intent: Intent, look: Callable[[Connection], Row | None]) -> FindResult:
+def find_committed(database: Database, intent: Intent, look: Callable[[Connection], Row | None]) -> LookupResult:
     """Look up the entry of a call when none of its transactions can commit; see the docstring of the module."""
     name = _lock_name(intent)
     if database.is_sqlite:
@@ -132,7 +132,7 @@ def find_committed(database: Database, intent: Intent, look: Callable[[Connectio
             with database.locks.hold(name, wait_s=LOOK_WAIT_S), database.write() as connection:
                 return _look_up(connection, look)
         except OperationInProgress:
-            return FindResult(False, doubt=_NOT_OVER)
+            return LookupResult(False, doubt=_NOT_OVER)
     number = transaction_lock(name)
     deadline = time.monotonic() + LOOK_WAIT_S
     while True:
@@ -143,20 +143,20 @@ def find_committed(database: Database, intent: Intent, look: Callable[[Connectio
         except DatabaseUnavailable as error:
             if error.vendor_code != _READ_ONLY:
                 raise
-            return FindResult(
+            return LookupResult(
                 False, doubt="the server that was asked only follows another, or may only read: look again"
             )
         if time.monotonic() >= deadline:
-            return FindResult(False, doubt=_NOT_OVER)
+            return LookupResult(False, doubt=_NOT_OVER)
         time.sleep(_POLL_S)
 
 
-def _look_up(connection: Connection, look: Callable[[Connection], Row | None]) -> FindResult:
+def _look_up(connection: Connection, look: Callable[[Connection], Row | None]) -> LookupResult:
     """Return the result, which is certain when the transaction is committed."""
     entry = look(connection)
     if entry is None:
         connection.execute(LOOKED)
-    return FindResult(True, entry)
+    return LookupResult(True, entry)
 
 
 def _lock_name(intent: Intent) -> str:

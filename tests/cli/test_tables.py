@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from voucher_gateway.cli.output import Output, json_line
 from voucher_gateway.cli.tables import (
-    Column,
+    TableColumn,
     details,
     fields_of,
     group_digits,
@@ -142,10 +142,10 @@ def test_links_are_told_by_their_names_and_a_voucher_without_any_has_no_line_for
 
 Sums = tuple[str, str, str, str]
 SUMS = (
-    Column[Sums]("account", lambda row: row[0]),
-    Column[Sums]("vouchers with value", lambda row: row[1], right=True),
-    Column[Sums]("outstanding", lambda row: row[2], right=True),
-    Column[Sums]("state", lambda row: row[3]),
+    TableColumn[Sums]("account", lambda row: row[0]),
+    TableColumn[Sums]("vouchers with value", lambda row: row[1], right=True),
+    TableColumn[Sums]("outstanding", lambda row: row[2], right=True),
+    TableColumn[Sums]("state", lambda row: row[3]),
 )
 ROW: Sums = ("shop", "1234567", "123456789.01", "lost")
 
@@ -182,7 +182,7 @@ def test_what_is_done_in_doubt_or_lost_has_colours_of_its_own(monkeypatch: pytes
     monkeypatch.delenv("NO_COLOR", raising=False)
     words = ["succeeded", "moved", "open", "unknown", "in-doubt", "lost", "spendable-twice"]
     out = Terminal()
-    print_rows(Output(out=out, err=io.StringIO()), words, [Column[str]("state", str)])
+    print_rows(Output(out=out, err=io.StringIO()), words, [TableColumn[str]("state", str)])
     styles = {word: code for code, word in re.findall(r"\x1b\[([0-9;]+)m([a-z-]+) *\x1b", out.getvalue())}
     assert styles["succeeded"] == styles["moved"]
     assert styles["unknown"] == styles["in-doubt"]
@@ -190,7 +190,7 @@ def test_what_is_done_in_doubt_or_lost_has_colours_of_its_own(monkeypatch: pytes
     assert len({styles["moved"], styles["open"], styles["unknown"], styles["lost"]}) == 4
     monkeypatch.setenv("NO_COLOR", "1")
     out = Terminal()
-    print_rows(Output(out=out, err=io.StringIO()), words, [Column[str]("state", str)])
+    print_rows(Output(out=out, err=io.StringIO()), words, [TableColumn[str]("state", str)])
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]", out.getvalue())
 
 

@@ -7,15 +7,15 @@ from decimal import Decimal
 
 import pytest
 
-from voucher_gateway.html.document import Chart, Column, Page, Series, Table, Text
+from voucher_gateway.html.document import Chart, Column, HtmlPage, Series, Table, Text
 from voucher_gateway.html.render import render
 
 
 @pytest.fixture(scope="session")
-def page() -> Page:
+def page() -> HtmlPage:
     """A page with a warning, three charts and a table of more rows than a sheet has."""
     months = tuple(f"2027-{month:02}" for month in range(1, 13))
-    return Page(
+    return HtmlPage(
         title="Outstanding vouchers",
         subtitle="Of two accounts",
         facts=(("outstanding in EUR", "1234567.89 EUR"), ("vouchers", "12345")),
@@ -63,6 +63,6 @@ def page() -> Page:
 
 
 @pytest.fixture(scope="session")
-def document(page: Page) -> str:
+def document(page: HtmlPage) -> str:
     """The document that the page becomes, for tests that only read it."""
     return render(page)

@@ -8,11 +8,11 @@ import pytest
 
 from tests.html.browser import opened
 from tests.support.long import first
-from voucher_gateway.html.document import Page
+from voucher_gateway.html.document import HtmlPage
 from voucher_gateway.html.render import write
 
 
-def test_a_page_opens_without_an_error_or_a_request_and_prints(page: Page, tmp_path: Path) -> None:
+def test_a_page_opens_without_an_error_or_a_request_and_prints(page: HtmlPage, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     write(page, path)
     seen = opened(path, tmp_path)
@@ -27,7 +27,7 @@ def test_a_page_opens_without_an_error_or_a_request_and_prints(page: Page, tmp_p
 @pytest.mark.parametrize(
     "planted", first(["<script>console.error('boom')</script>", "<img src='http://vendor.example/x.png'>"])
 )
-def test_the_pages_own_policy_stops_what_somebody_slips_in(page: Page, tmp_path: Path, planted: str) -> None:
+def test_the_pages_own_policy_stops_what_somebody_slips_in(page: HtmlPage, tmp_path: Path, planted: str) -> None:
     path = tmp_path / "page.html"
     write(page, path)
     path.write_text(path.read_text("utf-8").replace("<main>", f"<main>{planted}"), "utf-8")

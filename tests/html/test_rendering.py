@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from tests.html.browser import Reader
 from tests.support.long import first
-from voucher_gateway.html.document import Chart, Column, Page, Series, Table, Text
+from voucher_gateway.html.document import Chart, Column, HtmlPage, Series, Table, Text
 from voucher_gateway.html.render import render, write
 from voucher_gateway.provider_api import ConfigurationError
 
@@ -39,8 +39,8 @@ def chart_svgs(text: str) -> list[str]:
     return [base64.b64decode(url.removeprefix("data:image/svg+xml;base64,")).decode() for url in urls]
 
 
-def page_of(*sections: Any, **more: Any) -> Page:
-    return Page(
+def page_of(*sections: Any, **more: Any) -> HtmlPage:
+    return HtmlPage(
         **{"title": "T", "subtitle": "S", "facts": (), "made_at": datetime(2026, 1, 1, tzinfo=UTC), **more},
         sections=sections,
     )
@@ -59,7 +59,7 @@ def test_a_page_is_one_document_that_fetches_and_runs_nothing(document: str) -> 
     assert policy.startswith("default-src 'none'")
 
 
-def test_equal_pages_give_equal_documents(page: Page) -> None:
+def test_equal_pages_give_equal_documents(page: HtmlPage) -> None:
     assert render(page) == render(attrs.evolve(page))
 
 
@@ -80,7 +80,7 @@ def test_every_chart_has_its_numbers_in_a_table(document: str) -> None:
     assert read.tables["From opening to closing: the numbers"][3] == ["redeemed", "−30"]
 
 
-def test_a_chart_may_have_a_table_that_says_more(page: Page) -> None:
+def test_a_chart_may_have_a_table_that_says_more(page: HtmlPage) -> None:
     table = Table("In full", (Column("a"), Column("b", numeric=True)), (("x", "1.00"),))
     chart = Chart("C", "EUR", ("x",), (Series("", (Decimal(1),)),), numbers=table)
     assert list(Reader(render(page_of(chart))).tables) == ["In full"]
@@ -200,7 +200,7 @@ def test_a_chart_with_values_that_do_not_fit_its_labels_is_refused() -> None:
         Table("T", (Column("a"),), (), total=("x", "y"))
 
 
-def test_pages_made_on_several_threads_are_those_made_alone(page: Page) -> None:
+def test_pages_made_on_several_threads_are_those_made_alone(page: HtmlPage) -> None:
     alone = render(page)
     with ThreadPoolExecutor(4) as pool:
         assert {text == alone for text in pool.map(render, [page] * 4)} == {True}
@@ -213,7 +213,7 @@ def odd_settings() -> Iterator[None]:
         yield
 
 
-def test_the_settings_of_the_process_neither_matter_nor_change(page: Page, odd_settings: None) -> None:
+def test_the_settings_of_the_process_neither_matter_nor_change(page: HtmlPage, odd_settings: None) -> None:
     before = dict(matplotlib.rcParams)
     text = render(page)
     assert dict(matplotlib.rcParams) == before
@@ -225,17 +225,17 @@ def test_the_settings_of_the_process_neither_matter_nor_change(page: Page, odd_s
 def test_libraries_are_imported_late_and_nothing_of_a_process_is_kept_for_charts() -> None:
     code = (
         "import sys; from datetime import datetime, UTC; from decimal import Decimal\n"
-        "from voucher_gateway.html.document import Chart, Page, Series\n"
+        "from voucher_gateway.html.document import Chart, HtmlPage, Series\n"
         "from voucher_gateway.html.render import render\n"
         "assert not {'matplotlib', 'jinja2'} & set(sys.modules)\n"
         "chart = Chart('T', 'EUR', ('a',), (Series('', (Decimal(1),)),))\n"
-        "render(Page('T', '', (), (chart,), datetime.now(UTC)))\n"
+        "render(HtmlPage('T', '', (), (chart,), datetime.now(UTC)))\n"
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_page_is_written_whole_and_for_its_owner_alone(page: Page, tmp_path: Path) -> None:
+def test_a_page_is_written_whole_and_for_its_owner_alone(page: HtmlPage, tmp_path: Path) -> None:
     target = tmp_path / "page.html"
     target.write_text("old")
     write(page, target)
@@ -244,7 +244,7 @@ def test_a_page_is_written_whole_and_for_its_owner_alone(page: Page, tmp_path: P
     assert [one.name for one in tmp_path.iterdir()] == ["page.html"]
 
 
-def test_a_page_that_cannot_be_written_leaves_nothing_behind(page: Page, tmp_path: Path) -> None:
+def test_a_page_that_cannot_be_written_leaves_nothing_behind(page: HtmlPage, tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     with pytest.raises(ConfigurationError, match="cannot be written"):
         write(page, tmp_path / "taken")
@@ -253,7 +253,7 @@ def test_a_page_that_cannot_be_written_leaves_nothing_behind(page: Page, tmp_pat
     assert [one.name for one in tmp_path.iterdir()] == ["taken"]
 
 
-def test_without_the_libraries_the_error_says_what_to_install(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_libraries_the_error_says_what_to_install(page: HtmlPage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(ConfigurationError, match=r"voucher-gateway\[report\]"):
         render(page)

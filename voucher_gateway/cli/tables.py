@@ -49,7 +49,7 @@ STYLES: Final[Mapping[str, str]] = {
 
 
 @attrs.frozen
-class Column(Generic[T]):
+class TableColumn(Generic[T]):
     """One column of a table.
 
     Attributes:
@@ -75,41 +75,41 @@ class Column(Generic[T]):
         return group_digits(text) if self.right else text
 
 
-def voucher_columns(*, reveal: bool = False, account: bool = False) -> list[Column[Voucher]]:
+def voucher_columns(*, reveal: bool = False, account: bool = False) -> list[TableColumn[Voucher]]:
     """Return the columns of a list of vouchers.
 
     Args:
         reveal: whether codes show.
         account: whether the account's name is one of the columns.
     """
-    columns: list[Column[Voucher]] = [
-        Column("id", attrgetter("id")),
+    columns: list[TableColumn[Voucher]] = [
+        TableColumn("id", attrgetter("id")),
         # a vendor shows these of all its vouchers or of none: JTL's list has no codes, ticketing no status
-        Column("code", attrgetter("code"), optional=True, reveal=reveal),
-        Column("status", attrgetter("status"), optional=True),
-        Column("remaining", attrgetter("remaining"), right=True),
-        Column("initial", attrgetter("initial"), right=True),
-        Column("expires (UTC)", attrgetter("valid_until")),
+        TableColumn("code", attrgetter("code"), optional=True, reveal=reveal),
+        TableColumn("status", attrgetter("status"), optional=True),
+        TableColumn("remaining", attrgetter("remaining"), right=True),
+        TableColumn("initial", attrgetter("initial"), right=True),
+        TableColumn("expires (UTC)", attrgetter("valid_until")),
     ]
-    return [Column("account", attrgetter("account")), *columns] if account else columns
+    return [TableColumn("account", attrgetter("account")), *columns] if account else columns
 
 
-MOVEMENT_COLUMNS: Final[Sequence[Column[Movement]]] = (
-    Column("at (UTC)", attrgetter("created_at")),
-    Column("kind", attrgetter("kind")),
-    Column("amount", attrgetter("money"), right=True),
-    Column("reference", attrgetter("reference"), optional=True),
-    Column("id", attrgetter("id"), optional=True),
+MOVEMENT_COLUMNS: Final[Sequence[TableColumn[Movement]]] = (
+    TableColumn("at (UTC)", attrgetter("created_at")),
+    TableColumn("kind", attrgetter("kind")),
+    TableColumn("amount", attrgetter("money"), right=True),
+    TableColumn("reference", attrgetter("reference"), optional=True),
+    TableColumn("id", attrgetter("id"), optional=True),
 )
 """The columns of a voucher's history."""
 
 
-def tally_columns(heading: str) -> Sequence[Column[tuple[str, Tally]]]:
+def tally_columns(heading: str) -> Sequence[TableColumn[tuple[str, Tally]]]:
     """Return the columns of rows that are a name and a tally of vouchers."""
     return (
-        Column(heading, itemgetter(0)),
-        Column("vouchers", _tally_count, right=True),
-        Column("value", _tally_value),
+        TableColumn(heading, itemgetter(0)),
+        TableColumn("vouchers", _tally_count, right=True),
+        TableColumn("value", _tally_value),
     )
 
 
@@ -123,7 +123,7 @@ def _tally_value(row: tuple[str, Tally]) -> str:
     return amounts_of(row[1].money)
 
 
-def print_rows(output: Output, items: Iterable[T], columns: Sequence[Column[T]]) -> int:
+def print_rows(output: Output, items: Iterable[T], columns: Sequence[TableColumn[T]]) -> int:
     """Print rows as they come, a hundred at a time; return how many.
 
     Rows that came before an error of `items` are printed before it is raised. A terminal gets a heading for each
@@ -145,8 +145,8 @@ def print_rows(output: Output, items: Iterable[T], columns: Sequence[Column[T]])
 
 
 def _print_batch(
-    output: Output, rows: Sequence[T], columns: Sequence[Column[T]], *, first: bool
-) -> Sequence[Column[T]]:
+    output: Output, rows: Sequence[T], columns: Sequence[TableColumn[T]], *, first: bool
+) -> Sequence[TableColumn[T]]:
     """Print some rows, and return the columns that later ones have, too."""
     if first:
         columns = [column for column in columns if not column.optional or any(column.text(row) for row in rows)]

@@ -124,7 +124,7 @@ Section: TypeAlias = Chart | Table | Text
 
 
 @attrs.frozen
-class Page:
+class HtmlPage:
     """A page.
 
     Attributes:

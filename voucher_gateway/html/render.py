@@ -10,7 +10,7 @@ from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.html.document import (
     Chart,
     Column,
-    Page,
+    HtmlPage,
     Section,
     Table,
     Text,
@@ -27,7 +27,7 @@ _LONG_WORD: Final = 24
 _KINDS: Final = {Chart: "chart", Table: "table", Text: "text"}
 
 
-def render(page: Page) -> str:
+def render(page: HtmlPage) -> str:
     """Return a page as one HTML document without scripts. It loads no font, picture or other file.
 
     Equal pages give equal documents.
@@ -67,7 +67,7 @@ def render(page: Page) -> str:
     raise ConfigurationError(f"HTML pages need {missing}: pip install 'voucher-gateway[report]'")
 
 
-def write(page: Page, path: Path) -> None:
+def write(page: HtmlPage, path: Path) -> None:
     """Write a page to a file that only its owner can read. The file is complete, or it is not changed.
 
     Raises:

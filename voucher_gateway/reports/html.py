@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
-from voucher_gateway.html.document import Chart, Page, Section, Series, Table, Text, display_instant
+from voucher_gateway.html.document import Chart, HtmlPage, Section, Series, Table, Text, display_instant
 from voucher_gateway.money import Money
 from voucher_gateway.reports.liability import NO_END, NOT_STARTED, BalanceStatus, Bucket, Liability
 from voucher_gateway.reports.roll_forward import CurrencyRollForward, RollForward
@@ -30,7 +30,7 @@ _MOST_SERIES: Final = 7
 _UNDATED: Final = (NO_END, NOT_STARTED)
 
 
-def liability_page(liability: Liability, made_at: datetime, notes: Sequence[str] = ()) -> Page:
+def liability_page(liability: Liability, made_at: datetime, notes: Sequence[str] = ()) -> HtmlPage:
     """Return the page of a liability.
 
     Args:
@@ -46,7 +46,7 @@ def liability_page(liability: Liability, made_at: datetime, notes: Sequence[str]
     if notes_ := [*notes, *liability_notes(liability)]:
         sections.append(Text("Where the numbers come from", tuple(notes_)))
     moments = sorted({account.at for account in liability.accounts})
-    return Page(
+    return HtmlPage(
         title="Outstanding vouchers",
         subtitle="The value that can still be spent, and is owed to the owners of the vouchers",
         facts=(
@@ -63,7 +63,7 @@ def liability_page(liability: Liability, made_at: datetime, notes: Sequence[str]
     )
 
 
-def roll_page(rolls: Sequence[RollForward], made_at: datetime, notes: Sequence[str] = ()) -> Page:
+def roll_page(rolls: Sequence[RollForward], made_at: datetime, notes: Sequence[str] = ()) -> HtmlPage:
     """Return the page of roll-forwards."""
     sections: list[Section] = _warning_sections([sentence for roll in rolls for sentence in roll_warnings(roll)])
     for roll in rolls:
@@ -72,7 +72,7 @@ def roll_page(rolls: Sequence[RollForward], made_at: datetime, notes: Sequence[s
             sections.append(table_of_unexplained(roll))
     if notes:
         sections.append(Text("Where the numbers come from", tuple(notes)))
-    return Page(
+    return HtmlPage(
         title="Roll-forward of outstanding vouchers",
         subtitle="The change of the outstanding value between two moments",
         facts=tuple(

@@ -17,7 +17,7 @@ import typer
 
 from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.options import complete_provider
-from voucher_gateway.cli.tables import Column, print_rows
+from voucher_gateway.cli.tables import TableColumn, print_rows
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 
 if TYPE_CHECKING:
@@ -211,13 +211,13 @@ def _accepted_risks(account: Account) -> list[str]:
 
 
 _ACCOUNT_COLUMNS = (
-    Column("account", attrgetter("name")),
-    Column("provider", attrgetter("provider.name")),
-    Column("host", attrgetter("provider.host")),
-    Column("login", attrgetter("provider.login"), optional=True),
-    Column("code pattern", _code_pattern, optional=True),
-    Column("accepted risks", _accepted_risks, optional=True),
-    Column("former names", attrgetter("former_names"), optional=True),
+    TableColumn("account", attrgetter("name")),
+    TableColumn("provider", attrgetter("provider.name")),
+    TableColumn("host", attrgetter("provider.host")),
+    TableColumn("login", attrgetter("provider.login"), optional=True),
+    TableColumn("code pattern", _code_pattern, optional=True),
+    TableColumn("accepted risks", _accepted_risks, optional=True),
+    TableColumn("former names", attrgetter("former_names"), optional=True),
 )
 
 

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from voucher_gateway.cli.errors import error_object
 from voucher_gateway.cli.output import Output, printable
-from voucher_gateway.cli.tables import Column, print_rows, voucher_columns
+from voucher_gateway.cli.tables import TableColumn, print_rows, voucher_columns
 from voucher_gateway.errors import OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.models.results import Redemption
 from voucher_gateway.money import Money
@@ -172,11 +172,11 @@ class Demo:
         """Compare the sums with the ledgers of the vendors; return whether they agree to the cent."""
         self._begin("Count the money", "What the calls said, compared with what each vendor has in its ledger.")
         lines = list(self._sums)
-        columns: list[Column[Line]] = [
-            Column("account", itemgetter(0)),
+        columns: list[TableColumn[Line]] = [
+            TableColumn("account", itemgetter(0)),
             *(self._sum_column(name, sign) for name, sign in _SIGNS.items()),
-            Column("left", self._expected_balance, right=True),
-            Column("vendor has", self._balance_of_line, right=True),
+            TableColumn("left", self._expected_balance, right=True),
+            TableColumn("vendor has", self._balance_of_line, right=True),
         ]
         self._print_rows(lines, columns)
         agrees = all(self._expected_balance(line) == self._balance_of_line(line) for line in lines)
@@ -189,12 +189,12 @@ class Demo:
         for command, purpose in _NEXT.items():
             self.say(f"{command:<48}  {purpose}")
 
-    def _sum_column(self, name: str, sign: str) -> Column[Line]:
+    def _sum_column(self, name: str, sign: str) -> TableColumn[Line]:
         def text(line: Line) -> str:
             amount = self._sums[line].get(name, Money.zero(line[1]))
             return f"{sign} {amount.amount:f}" if sign else str(amount)
 
-        return Column(name, text, right=True)
+        return TableColumn(name, text, right=True)
 
     def _balance_of_line(self, line: Line) -> Money:
         return self.ledger_balance(*line)
@@ -221,7 +221,7 @@ class Demo:
             first, *rest = code.split("\n")
             self._print_indented("\n".join([f">>> {first}", *(f"... {line}" for line in rest)]), "cyan")
 
-    def _print_rows(self, rows: Iterable[Any], columns: Sequence[Column[Any]]) -> None:
+    def _print_rows(self, rows: Iterable[Any], columns: Sequence[TableColumn[Any]]) -> None:
         if self._output.as_json:
             for row in rows:
                 self._output.object({column.title: column.cell(row) for column in columns})

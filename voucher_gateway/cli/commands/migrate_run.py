@@ -13,7 +13,7 @@ import typer
 from voucher_gateway.cli.context import DIFFERENT, DONE, UNKNOWN, CliContext, cli_context_of
 from voucher_gateway.cli.errors import exit_code, print_error
 from voucher_gateway.cli.progress import progress_printer
-from voucher_gateway.cli.tables import Column, count_text, print_rows
+from voucher_gateway.cli.tables import TableColumn, count_text, print_rows
 from voucher_gateway.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 _PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="The file that `migrate plan` wrote.")]
 
 _NOTED: Final = (
-    Column("number", attrgetter("number"), right=True),
-    Column("voucher", attrgetter("source_id")),
-    Column("code", attrgetter("code"), optional=True),
-    Column("value", attrgetter("value"), right=True),
-    Column("is", attrgetter("state")),
-    Column("because", attrgetter("reason")),
+    TableColumn("number", attrgetter("number"), right=True),
+    TableColumn("voucher", attrgetter("source_id")),
+    TableColumn("code", attrgetter("code"), optional=True),
+    TableColumn("value", attrgetter("value"), right=True),
+    TableColumn("is", attrgetter("state")),
+    TableColumn("because", attrgetter("reason")),
 )
 _DIFFERENCES: Final = (
-    Column("number", attrgetter("number"), right=True),
-    Column("voucher", attrgetter("source_id"), optional=True),
-    Column("code", attrgetter("code"), optional=True),
-    Column("difference", attrgetter("kind")),
-    Column("explanation", attrgetter("explanation")),
+    TableColumn("number", attrgetter("number"), right=True),
+    TableColumn("voucher", attrgetter("source_id"), optional=True),
+    TableColumn("code", attrgetter("code"), optional=True),
+    TableColumn("difference", attrgetter("kind")),
+    TableColumn("explanation", attrgetter("explanation")),
 )
 
 

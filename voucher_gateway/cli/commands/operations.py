@@ -15,7 +15,7 @@ from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import LOOK_INTO_THE_JOURNAL, advising, cli_context_of
 from voucher_gateway.cli.errors import decide_sentence
 from voucher_gateway.cli.output import Output, printable
-from voucher_gateway.cli.tables import Column, details, fields_of, print_rows, texts_of
+from voucher_gateway.cli.tables import TableColumn, details, fields_of, print_rows, texts_of
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 from voucher_gateway.journal.records import OperationState
 
@@ -169,13 +169,13 @@ def _command_of_record(record: OperationRecord) -> str:
 
 
 _COLUMNS: Final = (
-    Column("since (UTC)", attrgetter("updated_at")),
-    Column("account", attrgetter("key.account")),
-    Column("verb", _command_of_record),
-    Column("reference", attrgetter("key.reference")),
-    Column("order", attrgetter("order"), optional=True),
-    Column("amount", attrgetter("target.money"), right=True),
-    Column("outcome", attrgetter("state")),
+    TableColumn("since (UTC)", attrgetter("updated_at")),
+    TableColumn("account", attrgetter("key.account")),
+    TableColumn("verb", _command_of_record),
+    TableColumn("reference", attrgetter("key.reference")),
+    TableColumn("order", attrgetter("order"), optional=True),
+    TableColumn("amount", attrgetter("target.money"), right=True),
+    TableColumn("outcome", attrgetter("state")),
 )
 
 

@@ -13,7 +13,7 @@ import typer
 
 from voucher_gateway.capabilities import AmountRules, Capabilities, Operation, OperationSupport, Support
 from voucher_gateway.cli.context import cli_context_of
-from voucher_gateway.cli.tables import Column, details, print_rows
+from voucher_gateway.cli.tables import TableColumn, details, print_rows
 from voucher_gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -120,12 +120,12 @@ def _conformance_object(reading: _ProviderReading) -> dict[str, Any] | None:
 
 
 _PROVIDER_COLUMNS = (
-    Column("provider", attrgetter("installed.name")),
-    Column("title", attrgetter("title")),
-    Column("distribution", attrgetter("installed.distribution")),
-    Column("version", attrgetter("installed.version")),
-    Column("amounts", attrgetter("amounts")),
-    Column("contract", _conformance_text),
+    TableColumn("provider", attrgetter("installed.name")),
+    TableColumn("title", attrgetter("title")),
+    TableColumn("distribution", attrgetter("installed.distribution")),
+    TableColumn("version", attrgetter("installed.version")),
+    TableColumn("amounts", attrgetter("amounts")),
+    TableColumn("contract", _conformance_text),
 )
 
 
@@ -192,8 +192,8 @@ def _print_operations(output: Output, loaded: dict[str, type[VoucherProvider]]) 
 
     capabilities = {name: with_emulations(provider.declared, ()) for name, provider in loaded.items()}
     columns = [
-        Column("operation", command_of),
-        *(Column(name, partial(_support_text, declared)) for name, declared in capabilities.items()),
+        TableColumn("operation", command_of),
+        *(TableColumn(name, partial(_support_text, declared)) for name, declared in capabilities.items()),
     ]
     output.show("")
     print_rows(output, Operation, columns)

@@ -15,7 +15,7 @@ from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import DIFFERENT, DONE, NOT_DONE, advising, cli_context_of, require_accounts
 from voucher_gateway.cli.errors import error_lines, error_object, exit_code, print_warnings
 from voucher_gateway.cli.parsing import INSTANT, parse_instant_option
-from voucher_gateway.cli.tables import Column, count_text, print_rows
+from voucher_gateway.cli.tables import TableColumn, count_text, print_rows
 from voucher_gateway.errors import ConfigurationError, InvalidRequest, VoucherGatewayError
 from voucher_gateway.instants import now
 from voucher_gateway.serialization import to_json
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from voucher_gateway.cli.output import Output
     from voucher_gateway.config.loader import Config
     from voucher_gateway.gateway.gateway import Gateway
-    from voucher_gateway.html.document import Page, Table
+    from voucher_gateway.html.document import HtmlPage, Table
     from voucher_gateway.reports.liability import Liability
     from voucher_gateway.reports.roll_forward import RollForward
     from voucher_gateway.reports.snapshots import Snapshot, Snapshots
@@ -251,14 +251,14 @@ def _show(output: Output, tables: Sequence[Table]) -> None:
     for table in tables:
         output.show(table.title)
         columns = [
-            Column[tuple[str, ...]](column.name, itemgetter(place), right=column.numeric)
+            TableColumn[tuple[str, ...]](column.name, itemgetter(place), right=column.numeric)
             for place, column in enumerate(table.columns)
         ]
         print_rows(output, [*table.rows, *([table.total] if table.total else [])], columns)
         output.show("")
 
 
-def _write_page(output: Output, html: Path, page: Page) -> None:
+def _write_page(output: Output, html: Path, page: HtmlPage) -> None:
     from voucher_gateway.html.render import write
 
     write(page, html)

@@ -31,7 +31,7 @@ from voucher_gateway.cli.context import (
 )
 from voucher_gateway.cli.errors import print_warnings
 from voucher_gateway.cli.options import complete_account, complete_operation
-from voucher_gateway.cli.tables import Column, count_text, print_rows
+from voucher_gateway.cli.tables import TableColumn, count_text, print_rows
 from voucher_gateway.cli.usage import did_you_mean_file
 from voucher_gateway.errors import ConfigurationError, InvalidRequest, Ticket
 
@@ -125,11 +125,11 @@ def _command_of(row: Resolution | Finding) -> str:
 
 
 _RESOLUTION_COLUMNS: Final = (
-    Column("account", attrgetter("account")),
-    Column("verb", _command_of),
-    Column("reference", attrgetter("reference")),
-    Column("outcome", attrgetter("state")),
-    Column("reason", attrgetter("reason"), optional=True),
+    TableColumn("account", attrgetter("account")),
+    TableColumn("verb", _command_of),
+    TableColumn("reference", attrgetter("reference")),
+    TableColumn("outcome", attrgetter("state")),
+    TableColumn("reason", attrgetter("reason"), optional=True),
 )
 
 
@@ -208,12 +208,12 @@ def _resolve_code(resolutions: Sequence[Resolution]) -> int:
 
 
 _FINDING_COLUMNS: Final = (
-    Column("found", attrgetter("kind")),
-    Column("voucher", attrgetter("voucher_id"), optional=True),
-    Column("verb", _command_of),
-    Column("reference", attrgetter("reference"), optional=True),
-    Column("amount", attrgetter("money"), right=True),
-    Column("explanation", attrgetter("explanation")),
+    TableColumn("found", attrgetter("kind")),
+    TableColumn("voucher", attrgetter("voucher_id"), optional=True),
+    TableColumn("verb", _command_of),
+    TableColumn("reference", attrgetter("reference"), optional=True),
+    TableColumn("amount", attrgetter("money"), right=True),
+    TableColumn("explanation", attrgetter("explanation")),
 )
 
 

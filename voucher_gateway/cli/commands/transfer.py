@@ -12,7 +12,7 @@ from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import DECLINED, DIFFERENT, DONE, NOT_DONE, UNKNOWN, advising, cli_context_of
 from voucher_gateway.cli.errors import exit_code, print_error
 from voucher_gateway.cli.progress import progress_printer
-from voucher_gateway.cli.tables import Column, count_text, print_rows, tally_columns
+from voucher_gateway.cli.tables import TableColumn, count_text, print_rows, tally_columns
 from voucher_gateway.migration.plan.model import Action
 
 if TYPE_CHECKING:
@@ -33,15 +33,15 @@ _Workers = Annotated[int, typer.Option("--workers", metavar="N", min=1, max=256,
 _GIVE_FORMAT: Final = "Give it with --format jsonl or --format csv."
 
 _DIFFERENCES: Final = (
-    Column("number", attrgetter("number"), right=True),
-    Column("voucher", attrgetter("source_id"), optional=True),
-    Column("code", attrgetter("code"), optional=True),
-    Column("difference", attrgetter("explanation")),
+    TableColumn("number", attrgetter("number"), right=True),
+    TableColumn("voucher", attrgetter("source_id"), optional=True),
+    TableColumn("code", attrgetter("code"), optional=True),
+    TableColumn("difference", attrgetter("explanation")),
 )
 _CHANGES: Final = (
-    Column("voucher", attrgetter("source_id")),
-    Column("code", attrgetter("code"), optional=True),
-    Column("change", attrgetter("explanation")),
+    TableColumn("voucher", attrgetter("source_id")),
+    TableColumn("code", attrgetter("code"), optional=True),
+    TableColumn("change", attrgetter("explanation")),
 )
 
 

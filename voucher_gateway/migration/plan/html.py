@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.html.document import Chart, Column, Page, Section, Series, Table, Text
+from voucher_gateway.html.document import Chart, Column, HtmlPage, Section, Series, Table, Text
 from voucher_gateway.migration.plan.losses import LOSSES, find_unaccepted_risks
 from voucher_gateway.migration.plan.model import Action, End, Kind
 from voucher_gateway.migration.plan.plan_file import PlanSummary
@@ -37,7 +37,7 @@ _NO_END: Final = "no end known"
 _MOST_COLUMNS: Final = 6
 
 
-def plan_page(summary: PlanSummary, *, window: timedelta | None = None) -> Page:
+def plan_page(summary: PlanSummary, *, window: timedelta | None = None) -> HtmlPage:
     """Return the page of a plan.
 
     Args:
@@ -45,7 +45,7 @@ def plan_page(summary: PlanSummary, *, window: timedelta | None = None) -> Page:
         window: the time that is available, if it is limited.
     """
     header, totals = summary.header, summary.totals
-    return Page(
+    return HtmlPage(
         title="Plan of a copy" if header.copy else "Plan of a migration",
         subtitle=f"{_account_title(header.source)} to {_account_title(header.target)}",
         facts=(

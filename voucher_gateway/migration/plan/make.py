@@ -18,7 +18,7 @@ from voucher_gateway.migration.plan.estimate import AccountLoad, Estimate, reque
 from voucher_gateway.migration.plan.model import End, PlanHeader
 from voucher_gateway.migration.plan.plan_file import PlanSummary, PlanWriter, read_summary
 from voucher_gateway.migration.plan.policy import Policy
-from voucher_gateway.migration.plan.route import Route, choose_route
+from voucher_gateway.migration.plan.route import MigrationRoute, choose_route
 from voucher_gateway.migration.plan.scan import IdSet, SourceScanner
 from voucher_gateway.migration.plan.totals import TotalsBuilder
 from voucher_gateway.migration.schema import ids_of_moved_vouchers
@@ -115,7 +115,7 @@ def _write_plan(
     out: Path,
     header: PlanHeader,
     scanner: SourceScanner,
-    route: Route,
+    route: MigrationRoute,
     estimate: Callable[[int], Estimate],
     *,
     dated: bool,
@@ -152,7 +152,7 @@ def latency_of(provider: VoucherProvider) -> timedelta:
     return timedelta(seconds=median(latencies))
 
 
-def _totals_builder(route: Route, header: PlanHeader) -> TotalsBuilder:
+def _totals_builder(route: MigrationRoute, header: PlanHeader) -> TotalsBuilder:
     return TotalsBuilder(workers=header.workers if route.double_spendable else None, whole=route.permanently)
 
 

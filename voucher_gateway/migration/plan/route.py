@@ -16,7 +16,7 @@ from voucher_gateway.migration.plan.policy import Retire
 
 
 @attrs.frozen
-class Route:
+class MigrationRoute:
     """How each voucher is moved from the source to the target.
 
     Attributes:
@@ -60,7 +60,7 @@ def retire_options(source: Capabilities) -> tuple[Retire, ...]:
 
 def choose_route(
     source: Capabilities, target: Capabilities, *, copy: bool = False, retire: Retire | None = None
-) -> Route:
+) -> MigrationRoute:
     """Return the steps between two accounts, in an order in which no voucher can be spent twice, if there is one.
 
     Args:
@@ -84,16 +84,18 @@ def choose_route(
             )
         doubled = not (source.record or target.record)
         steps = (Step.REREAD, Step.CREATE, Step.CONFIRM, *((Step.ACTIVATE,) if later else ()))
-        return Route(steps, Retire.LEAVE, double_spendable=doubled, permanently=doubled)
+        return MigrationRoute(steps, Retire.LEAVE, double_spendable=doubled, permanently=doubled)
     chosen = _choose_retire_option(source, retire)
     # A frozen voucher cannot be redeemed, so one that is to be emptied is not frozen first.
     if can_freeze(source) and chosen is not Retire.EMPTY:
         retiring = () if chosen is Retire.KEEP_FROZEN else (Step.RETIRE,)
         starting = (Step.ACTIVATE,) if later else ()
-        return Route((Step.FREEZE, Step.REREAD, Step.CREATE, Step.CONFIRM, *starting, *retiring), chosen)
+        return MigrationRoute((Step.FREEZE, Step.REREAD, Step.CREATE, Step.CONFIRM, *starting, *retiring), chosen)
     if later:
-        return Route((Step.REREAD, Step.CREATE, Step.CONFIRM, Step.RETIRE, Step.ACTIVATE), chosen)
-    return Route((Step.REREAD, Step.CREATE, Step.CONFIRM, Step.RETIRE), chosen, double_spendable=not target.record)
+        return MigrationRoute((Step.REREAD, Step.CREATE, Step.CONFIRM, Step.RETIRE, Step.ACTIVATE), chosen)
+    return MigrationRoute(
+        (Step.REREAD, Step.CREATE, Step.CONFIRM, Step.RETIRE), chosen, double_spendable=not target.record
+    )
 
 
 def _choose_retire_option(source: Capabilities, retire: Retire | None) -> Retire:
