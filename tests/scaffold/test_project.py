@@ -144,7 +144,7 @@ def test_raising_the_level_says_what_to_do_next(installed: Python, project: Path
     assert ran.returncode == 1
     assert "promise L1 (spend level) is broken" in ran.stdout
     assert "Seen: acme declares reading operations only" in ran.stdout
-    assert "To change: Declare what the vendor can do, such as Operation.ISSUE or Operation.REDEEM" in ran.stdout
+    assert "To change: Declare an operation that the vendor has, such as `Operation.ISSUE`" in ran.stdout
 
 
 def test_declaring_without_doing_is_refused_by_name(installed: Python, project: Path) -> None:

@@ -75,8 +75,8 @@ def test_every_promise_says_what_to_change_in_whole_sentences() -> None:
 def test_a_contract_is_asked_what_applies_to_what_its_provider_declares(asked: SelectedPromises) -> None:
     assert {"R1", "M4", "P6"} <= set(asked.promises)
     assert asked.not_applicable == {
-        "P8": "the order of the list cannot be asked for",
-        "P13": "no filter of the vendor's own is declared",
+        "P8": "the listing cannot be sorted",
+        "P13": "no native filter is declared",
     }
     assert all(PROMISES[number].level is Level.READ for number in asked.promises)
 

@@ -85,7 +85,7 @@ def test_a_whole_run_is_held_against_its_file_or_writes_it(project: Path, run: R
     assert (told.provider, told.level, told.distribution) == ("acme", Level.READ, None)
     assert {"R1", "M1", "T1", "P1", "D1"} <= set(told.kept)
     assert told.not_applicable["M4"] == "a test cannot change the replies of the vendor"
-    assert told.not_applicable["P8"] == "the order of the list cannot be asked for"
+    assert told.not_applicable["P8"] == "the listing cannot be sorted"
     assert told.not_applicable["P5"] == "the vendor does not have the fault insert-while-paging"
     assert f"acme: {told.summary}; written to {file}" in written.stdout
 

@@ -18,7 +18,7 @@ from voucher_gateway.testing.promises.promise import (
 
 _RESERVES: Final = requires_all(
     requires(Operation.RESERVE),
-    requires_that(lambda declared: declared.reservations is not None, "no rules of reservations are declared"),
+    requires_that(lambda declared: declared.reservations is not None, "no reservation rules are declared"),
 )
 _CAPTURES: Final = requires_all(_RESERVES, requires(Operation.CAPTURE))
 _SPENDS: Final = requires_any(Operation.RESERVE, Operation.REDEEM)
@@ -36,93 +36,101 @@ def _spend(number: str, says: str, advice: str, applies: Applies) -> Promise:
 PAYMENTS: Final = (
     _spend(
         "S1",
-        "`reserve` sets exactly the amount aside, takes nothing, and returns its end as declared; what is set aside"
-        " still remains on the voucher.",
-        "Make the result of the vendor's reply; declare `time_to_live` as the vendor has it; give as `remaining` what"
-        " was not taken yet, and not what is free.",
+        "`reserve` sets exactly the amount aside, takes nothing, and returns its end as declared. The reserved value "
+        "still remains on the voucher.",
+        "Make the result from the vendor's reply. Declare `time_to_live` as the vendor has it. Return as `remaining` "
+        "the value that was not taken yet, not the value that is free.",
         _RESERVES,
     ),
     _spend(
         "S2",
-        "`capture` takes exactly what was set aside, and returns what the vendor took, with the tax of the"
-        " reservation.",
-        "Write amounts from the `Decimal` itself; make the result of the reply, and carry `taxable` and `tax_rate` over"
-        " from the reservation, in the notes of the intent, where the reply lacks them.",
+        "`capture` takes exactly the reserved amount. It returns the amount that the vendor took, with the tax of the "
+        "reservation.",
+        "Write amounts from the `Decimal` itself. Make the result from the reply. If the reply lacks `taxable` and "
+        "`tax_rate`, carry them over from the reservation in the notes of the intent.",
         _CAPTURES,
     ),
     _spend(
         "S3",
-        "The capture of a part works where `partial` is declared, and is otherwise refused before any request.",
-        "Declare `partial` of capture and `partial_capture` of the reservations as the vendor has them, both the same.",
+        "A part of a reservation can be captured if `partial` is declared. Otherwise it is refused before any request.",
+        "Declare `partial` of the capture and `partial_capture` of the reservations as the vendor has them. Both must "
+        "be the same.",
         _CAPTURES,
     ),
     _spend(
         "S4",
-        "No more can be captured than was set aside.",
-        "Compare the amount with the reservation's before you send it, if the vendor does not.",
+        "A capture cannot take more than was reserved.",
+        "If the vendor does not compare the amount with the reservation's, compare it before you send the request.",
         _CAPTURES,
     ),
     _spend(
         "S5",
-        "A second capture of one reservation is declined, and takes nothing.",
-        "Map the vendor's refusal to `AlreadyCaptured`, or to `Rejected` where it is undocumented; never to a success.",
+        "A second capture of one reservation is declined. It takes nothing.",
+        "Map the vendor's refusal to `AlreadyCaptured`, or to `Rejected` if it is undocumented. Never map it to a "
+        "success.",
         _CAPTURES,
     ),
     _spend(
         "S6",
-        "A reservation stands as long as `time_to_live` says, and cannot be captured afterwards.",
-        "Declare `time_to_live` as the vendor has it, None for no end.",
+        "A reservation lasts as long as `time_to_live` says. It cannot be captured afterwards.",
+        "Declare `time_to_live` as the vendor has it. None means that a reservation has no end.",
         _CAPTURES,
     ),
     _spend(
         "S7",
-        "A second reservation of a voucher does to the first what `exclusive` and `superseded_by_next` declare.",
-        "Declare the rules as the vendor has them; map a refusal for it to `VoucherHeld` or `ReservationSuperseded`.",
+        "A second reservation of a voucher affects the first one as `exclusive` and `superseded_by_next` declare.",
+        "Declare the rules as the vendor has them. Map the vendor's refusal of a second reservation to `VoucherHeld` "
+        "or `ReservationSuperseded`.",
         _CAPTURES,
     ),
     _spend(
         "S8",
-        "`release` frees at once what was set aside, which cannot be captured any more; what was captured is not said"
-        " to be freed.",
-        "Where the vendor has no call for it, declare no `release`: the gateway makes one that waits for the end. Let"
-        " `freed` be what the vendor says, and its refusals through.",
+        "`release` frees the reserved value at once. The reservation cannot be captured any more. A captured value is "
+        "not reported as freed.",
+        "If the vendor has no call for it, do not declare `release`: the gateway emulates one that waits for the end. "
+        "Return as `freed` what the vendor reports, and let its refusals through.",
         requires_all(_CAPTURES, requires(Operation.RELEASE)),
     ),
     _spend(
         "S9",
-        "`redeem` takes exactly the amount, returns what the vendor took, and no other tax than the voucher's.",
-        "Write amounts from the `Decimal` itself; make the result of the reply.",
+        "`redeem` takes exactly the amount. It returns the amount that the vendor took, and no tax other than the "
+        "voucher's.",
+        "Write amounts from the `Decimal` itself. Make the result from the reply.",
         requires(Operation.REDEEM),
     ),
     _spend(
         "S10",
-        "More than is left on a voucher is declined as `InsufficientValue`, or as `Rejected` where no code for it is"
-        " documented; nothing moves.",
-        "Map the documented code, or look at the voucher after an undocumented refusal; never take what is left.",
+        "A payment of more than is left on a voucher is declined as `InsufficientValue`, or as `Rejected` if no code "
+        "for it is documented. Nothing moves.",
+        "Map the documented code. After an undocumented refusal, look at the voucher. Never take the value that is "
+        "left instead.",
         _SPENDS,
     ),
     _spend(
         "S11",
-        "Spending with a code that no voucher has is a `VoucherNotFound`.",
+        "Spending with a code that no voucher has raises `VoucherNotFound`.",
         "Map the vendor's documented error for an unknown code to `VoucherNotFound`.",
         _SPENDS,
     ),
     _spend(
         "S12",
-        "Spending in another currency than the voucher's is declined, and nothing moves.",
-        "Send the currency along; where the vendor takes none, compare it with the voucher's before.",
+        "Spending in a currency other than the voucher's is declined. Nothing moves.",
+        "Send the currency in the request. If the vendor takes no currency, compare it with the voucher's before the "
+        "request.",
         _SPENDS,
     ),
     _spend(
         "S13",
-        "An inactive voucher cannot be spent: `VoucherInactive`, or `Rejected` where no code for it is documented.",
-        "Map the documented code, or look at the voucher after an undocumented refusal; do not guess another reason.",
+        "An inactive voucher cannot be spent. The error is `VoucherInactive`, or `Rejected` if no code for it is "
+        "documented.",
+        "Map the documented code. After an undocumented refusal, look at the voucher. Do not guess another reason.",
         requires_all(_SPENDS, _STATUSES),
     ),
     _spend(
         "S14",
-        "An expired voucher cannot be spent: `VoucherExpired`, or `Rejected` where no code for it is documented.",
-        "Map the documented code, or look at the voucher after an undocumented refusal, by the vendor's clock.",
+        "An expired voucher cannot be spent. The error is `VoucherExpired`, or `Rejected` if no code for it is "
+        "documented.",
+        "Map the documented code. After an undocumented refusal, look at the voucher, and use the vendor's clock.",
         requires_all(
             _SPENDS,
             requires_that(
@@ -133,54 +141,54 @@ PAYMENTS: Final = (
     ),
     _spend(
         "S15",
-        "A voucher with a PIN cannot be spent with a wrong one, and can with its own.",
-        "Send the PIN along; map the vendor's refusal to `WrongPin`, or to `Rejected` where it is not documented.",
+        "A voucher with a PIN cannot be spent with a wrong PIN. It can be spent with its PIN.",
+        "Send the PIN in the request. Map the vendor's refusal to `WrongPin`, or to `Rejected` if it is undocumented.",
         requires_all(_SPENDS, requires_that(lambda declared: "pin" in declared.stored_fields, "vouchers have no PIN")),
     ),
     _spend(
         "S16",
-        "Zero and less are an `InvalidRequest` wherever an amount moves, before any request.",
+        "An operation that moves an amount refuses zero and less with `InvalidRequest`, before any request.",
         "Call `positive(money)` first.",
         requires_any(Operation.RESERVE, Operation.REDEEM, Operation.TOP_UP, Operation.REFUND),
     ),
     _spend(
         "S17",
-        "`refund` gives exactly the redemption back, and returns what the vendor gave.",
-        "Write amounts from the `Decimal` itself; make the result of the reply.",
+        "`refund` gives back exactly the redemption. It returns the amount that the vendor gave.",
+        "Write amounts from the `Decimal` itself. Make the result from the reply.",
         _REFUNDS,
     ),
     _spend(
         "S18",
-        "The refund of a part works where `partial` is declared, several times up to the whole, and is else refused.",
-        "Declare `partial` of refund as the vendor has it; refuse a part before any request where it has none.",
+        "A part can be refunded if `partial` is declared, several times up to the whole. Otherwise it is refused.",
+        "Declare `partial` of the refund as the vendor has it. If the vendor has no partial refund, refuse a part "
+        "before any request.",
         _REFUNDS,
     ),
     _spend(
         "S19",
-        "Nothing is given back beyond the redemption, and nothing twice.",
-        "Compare the amount with the redemption's; where the vendor does not count refunds, declare no refund.",
+        "Refunds give back no more than the redemption, and nothing twice.",
+        "Compare the amount with the redemption's. If the vendor does not count refunds, do not declare `refund`.",
         _REFUNDS,
     ),
     _spend(
         "S20",
-        "`read_value` returns the value and what is left as they are, and `write_value` moves both by the difference"
-        " and"
-        " nothing else, announced under the intent that it was given.",
-        "Send back everything else as it was read; hand the given intent to `HttpClient.change`.",
-        requires_that(lambda declared: declared.can_overwrite_value, "the vendor has no value that can be overwritten"),
+        "`read_value` returns the value and the remaining value unchanged. `write_value` moves both by the difference "
+        "and nothing else. It announces the given intent.",
+        "Send everything else back as it was read. Pass the given intent to `HttpClient.change`.",
+        requires_that(lambda declared: declared.can_overwrite_value, "the vendor's values cannot be overwritten"),
     ),
     _spend(
         "S21",
-        "No amount goes through a binary float on its way to the vendor.",
-        "Write amounts with an `AmountFormat`, or from the `Decimal`'s own digits.",
+        "No amount passes through a binary float on its way to the vendor.",
+        "Write amounts with an `AmountFormat`, or from the digits of the `Decimal`.",
         _AMOUNTS,
     ),
     _spend(
         "S23",
-        "The capture of a reservation that is over is `ReservationExpired`, even if the instance did not see the"
-        " vendor's clock before: the refusal itself shows it.",
-        "Map the vendor's documented error to `ReservationExpired`; where it is undocumented, compare the reservation's"
-        " end with the Date of the refusal (`vendor_now` right after it).",
+        "The capture of an expired reservation raises `ReservationExpired`. This holds even if the instance did not "
+        "see the vendor's clock before, because the refusal shows it.",
+        "Map the vendor's documented error to `ReservationExpired`. If it is undocumented, compare the end of the "
+        "reservation with the Date header of the refusal (`vendor_now` right after it).",
         requires_all(
             _CAPTURES,
             requires_that(

@@ -68,7 +68,7 @@ def requires_spending(declared: Capabilities) -> str | None:
         return None
     if all(declared.of(operation).support is Support.NATIVE for operation in (Operation.RESERVE, Operation.CAPTURE)):
         return None
-    return "the provider declares no way to take value off a voucher"
+    return "the provider declares neither redeem nor reserve and capture"
 
 
 @attrs.frozen

@@ -21,7 +21,7 @@ _CHOOSES: Final = requires_all(
 
 
 WRITES_VALUE: Final = requires_that(
-    lambda declared: declared.can_overwrite_value, "the vendor has no value that can be overwritten"
+    lambda declared: declared.can_overwrite_value, "the vendor's values cannot be overwritten"
 )
 
 
@@ -33,47 +33,50 @@ VOUCHERS: Final = (
     Promise(
         "L1",
         Level.SPEND,
-        "A provider of the spend level changes something: at least one changing operation is declared native.",
-        "Declare what the vendor can do, such as Operation.ISSUE or Operation.REDEEM with native(...), and override "
-        "the method of that name. Start with one; its promises then say what else it needs. A vendor that can only be "
-        "read stays at Level.READ.",
+        "A provider of the spend level changes something. It declares at least one changing operation as native.",
+        "Declare an operation that the vendor has, such as `Operation.ISSUE` or `Operation.REDEEM`, with "
+        "`native(...)`, and override the method of that name. Start with one: its promises then say what else it "
+        "needs. If the vendor can only be read, stay at `Level.READ`.",
     ),
     _spend(
         "I1",
-        "`issue` makes one voucher of exactly the value and currency asked for, and returns it as the vendor has it.",
-        "Send the amount in the vendor's format, once; make the result of the vendor's reply, not of the request.",
+        "`issue` creates one voucher with exactly the requested value and currency. It returns the voucher as the "
+        "vendor has it.",
+        "Send the amount in the vendor's format, once. Make the result from the vendor's reply, not from the request.",
         requires(Operation.ISSUE),
     ),
     _spend(
         "I2",
-        "A code that can be chosen is kept character by character; where none can be, asking for one is refused.",
-        "Send the code as it is, in a JSON body or percent-encoded; declare `choosable` as the vendor has it.",
+        "A chosen code is kept character by character. If codes cannot be chosen, a chosen code is refused.",
+        "Send the code unchanged, in a JSON body or percent-encoded. Declare `choosable` as the vendor has it.",
         requires(Operation.ISSUE),
     ),
     _spend(
         "I3",
-        "A code outside of the declared rules is an `InvalidRequest` that names the field `code` and the rule, and"
-        " nothing is sent.",
+        "A code outside the declared rules raises `InvalidRequest`, which names the field `code` and the rule. "
+        "Nothing is sent.",
         "Compare the code with `declared.codes` before the first request.",
         _CHOOSES,
     ),
     _spend(
         "I4",
-        "A code or id that is taken is a `DuplicateCode`, and the voucher that has it stays as it is.",
-        "Map the vendor's error for it to `DuplicateCode`; where none is documented, look the code up after a refusal.",
+        "A code or id that already exists raises `DuplicateCode`. The voucher that has it stays unchanged.",
+        "Map the vendor's error for it to `DuplicateCode`. If the vendor documents no such error, look the code up "
+        "after a refusal.",
         _CHOOSES,
     ),
     _spend(
         "I5",
-        "What `stored_fields` names of a new voucher is kept and can be read back, and everything else is refused"
-        " before anything is sent.",
+        "A field of a new voucher that `stored_fields` names is kept and can be read back. Every other field is "
+        "refused before any request.",
         "For each field of `NewVoucher`: send it, map it back in `get` and name it in `stored_fields`, or refuse it.",
         requires(Operation.ISSUE),
     ),
     _spend(
         "I6",
-        "An amount outside of the declared rules is refused by the provider itself, with field `amount` and the rule.",
-        "Check amounts before the first request: `AmountFormat.write` and `AmountRules.check` do.",
+        "The provider itself refuses an amount outside the declared rules. The error names the field `amount` and the "
+        "rule.",
+        "Check amounts before the first request. `AmountFormat.write` and `AmountRules.check` do this.",
         requires(Operation.ISSUE),
     ),
     _spend(
@@ -84,68 +87,70 @@ VOUCHERS: Final = (
     ),
     _spend(
         "I8",
-        "The end of validity can be set as `expiry` declares, exactly, and in no other way.",
-        "Map `valid_until` or `validity` to the vendor's fields, refuse the other, and declare `expiry` accordingly.",
+        "The end of validity can be set exactly, in the way that `expiry` declares, and in no other way.",
+        "Map `valid_until` or `validity` to the vendor's fields, and refuse the other one. Declare `expiry` "
+        "accordingly.",
         requires(Operation.ISSUE),
     ),
     _spend(
         "I9",
-        "Texts of a new voucher are kept up to the length that `max_text_lengths` declares, and longer ones refused"
-        " before anything is sent.",
-        "Declare the vendor's limits, and compare before the first request.",
+        "Texts of a new voucher are kept up to the length that `max_text_lengths` declares. Longer texts are refused "
+        "before any request.",
+        "Declare the vendor's limits, and compare the texts with them before the first request.",
         requires_all(
             requires(Operation.ISSUE),
-            requires_that(lambda declared: bool(declared.max_text_lengths), "no text has a declared limit"),
+            requires_that(lambda declared: bool(declared.max_text_lengths), "no maximum text length is declared"),
         ),
     ),
     _spend(
         "V1",
         "`activate` and `deactivate` change the status of the one voucher, and nothing else.",
-        "Send one request that changes the status alone, and make the result of the reply.",
+        "Send one request that changes only the status. Make the result from the reply.",
         requires_any(Operation.ACTIVATE, Operation.DEACTIVATE),
     ),
     _spend(
         "V2",
-        "`update` changes what it is given, and neither the value nor anything else.",
-        "Where the vendor overwrites a whole object, read it first and send the rest back as it was.",
+        "`update` changes the given fields. It changes neither the value nor anything else.",
+        "If the vendor overwrites a whole object, read it first and send the rest back unchanged.",
         requires(Operation.UPDATE),
     ),
     _spend(
         "V3",
-        "A change that the vendor cannot make is refused by the provider, and never dropped.",
-        "Go through `changes.changed()`, and refuse every name and value that the vendor has no place for.",
+        "The provider refuses a change that the vendor cannot make. It never drops such a change.",
+        "Go through `changes.changed()`, and refuse every name and value that the vendor cannot store.",
         requires(Operation.UPDATE),
     ),
     _spend(
         "V4",
-        "`top_up` adds exactly the amount, and returns what the vendor added.",
-        "Write amounts from the `Decimal` itself, never through a float; make the result of the reply.",
+        "`top_up` adds exactly the amount. It returns the amount that the vendor added.",
+        "Write amounts from the `Decimal` itself, never through a float. Make the result from the reply.",
         requires(Operation.TOP_UP),
     ),
     _spend(
         "V5",
-        "A top-up in another currency than the voucher's is declined.",
-        "Send the currency along; where the vendor takes none, compare it with the voucher's before.",
+        "A top-up in a currency other than the voucher's is declined.",
+        "Send the currency in the request. If the vendor takes no currency, compare it with the voucher's before the "
+        "request.",
         requires(Operation.TOP_UP),
     ),
     _spend(
         "V6",
-        "`delete` removes the one voucher for good.",
-        "Send the vendor's own call for it, and map its 404 to `VoucherNotFound`.",
+        "`delete` removes the one voucher permanently.",
+        "Send the vendor's call for it, and map its 404 to `VoucherNotFound`.",
         requires(Operation.DELETE),
     ),
     _spend(
         "V7",
-        "A change of a voucher that the vendor does not know is a `VoucherNotFound`.",
+        "A change of a voucher that the vendor does not know raises `VoucherNotFound`.",
         "Map the vendor's documented error for an unknown voucher to `VoucherNotFound`.",
         requires_any(Operation.ACTIVATE, Operation.DEACTIVATE, Operation.UPDATE, Operation.TOP_UP, Operation.DELETE),
     ),
     Promise(
         "V9",
         Level.SPEND,
-        "One wrong reading is never written back: where a value is overwritten, two independent readings agree before.",
-        "Read the value in two ways before it is written, such as by id and from the list, and raise"
-        " `MalformedResponse` where they differ; let `read_value(id=...)` do the same.",
+        "One wrong reading is never written back. Before a value is overwritten, two independent readings must agree.",
+        "Read the value in two ways before you write it, such as by id and from the list. Raise `MalformedResponse` "
+        "if they differ. Let `read_value(id=...)` do the same.",
         WRITES_VALUE,
         fault="wrong-reading",
     ),
