@@ -25,4 +25,9 @@ def examples(count: int) -> int:
 
 def choose_size(quick: int, thorough: int) -> int:
     """Return the number for this run: `make test` takes `quick`, `make test-all` takes `thorough`."""
-    return thorough if hypothesis.settings().max_examples >= _ALL else quick
+    return thorough if is_thorough() else quick
+
+
+def is_thorough() -> bool:
+    """Return whether this run is that of `make test-all`."""
+    return hypothesis.settings().max_examples >= _ALL

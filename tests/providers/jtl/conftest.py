@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -15,6 +14,7 @@ import responses
 from openapi_core import OpenAPI
 from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAPIResponse
 
+from tests.support.openapi import RequestChecker
 from tests.support.simulators import simulators
 from voucher_gateway.provider_api import SecretSource
 from voucher_gateway.simulator import RunningSimulator
@@ -126,27 +126,18 @@ def check_exchange(jtl_document: OpenAPI) -> Callable[[requests.Response], None]
     return check
 
 
-@pytest.fixture
-def check_requests(jtl_document: OpenAPI) -> Callable[[RunningSimulator], int]:
-    """Holds every request that reached a simulator against the contract and says how many there were.
+@pytest.fixture(scope="session")
+def request_checker(jtl_document: OpenAPI) -> RequestChecker:
+    """Checks the requests that reached a simulator against the contract.
 
     For tests of clients that hide their HTTP, such as our adapter.
     """
-
-    def check(running: RunningSimulator) -> int:
-        base = urlsplit(running.announcement["base_url"])
-        for record in running.requests:
-            url = f"{base.scheme}://{base.netloc}{record.path}?{record.query}"
-            request = requests.Request(record.method, url, dict(record.headers), data=record.body)
-            jtl_document.validate_request(RequestsOpenAPIRequest(request))
-        return len(running.requests)
-
-    return check
+    return RequestChecker(jtl_document)
 
 
 @pytest.fixture
-def make_adapter(check_requests: Callable[[RunningSimulator], int]) -> Iterator[Callable[..., JtlProvider]]:
-    """Make adapters of simulators, with settings; at the end, check all that they sent against the contract."""
+def make_adapter(request_checker: RequestChecker) -> Iterator[Callable[..., JtlProvider]]:
+    """Make adapters of simulators, with settings; at the end, check what they sent against the contract."""
     served: list[RunningSimulator] = []
     with ExitStack() as stack:
 
@@ -162,8 +153,8 @@ def make_adapter(check_requests: Callable[[RunningSimulator], int]) -> Iterator[
             return stack.enter_context(JtlProvider("shop", JtlSettings(**given)))  # type: ignore[arg-type]  # a test's own
 
         yield make
-    for running in served:
-        check_requests(running)
+    for running in dict.fromkeys(served):
+        request_checker.check_sent(running)
 
 
 @pytest.fixture
