@@ -13,6 +13,7 @@ from voucher_gateway.simulator.faults.table import FAULTS
 from voucher_gateway.simulator.http.messages import RecordedRequest, Refused, Reply, Request
 from voucher_gateway.simulator.http.routing import Route
 from voucher_gateway.simulator.http.strict_json import InvalidJson, read_json, write_json
+from voucher_gateway.simulator.idempotency_keys import IdempotencyKeys, keeps_settled, request_content
 from voucher_gateway.simulator.ledger_view import LedgerMovement, LedgerVoucher
 from voucher_gateway.simulator.oauth import Login, Token, TokenServer
 from voucher_gateway.simulator.options import SimulatorOptions
@@ -28,6 +29,7 @@ __all__ = [
     "ODD_TEXTS",
     "Fault",
     "FaultKind",
+    "IdempotencyKeys",
     "InvalidJson",
     "LedgerMovement",
     "LedgerVoucher",
@@ -46,10 +48,12 @@ __all__ = [
     "VoucherStore",
     "available",
     "from_records",
+    "keeps_settled",
     "load",
     "parse_fault",
     "random_text",
     "read_json",
+    "request_content",
     "serve",
     "start",
     "to_records",
