@@ -140,6 +140,7 @@ CALLS = [
     ("GET", "/clock", None),
     ("GET", "/requests", None),
     ("GET", "/ledger", None),
+    ("GET", "/faults", None),
     ("POST", "/clock", {"advance_s": 60}),
     ("POST", "/faults", {"name": "drop-before"}),
     ("DELETE", "/faults", None),

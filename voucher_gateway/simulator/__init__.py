@@ -10,6 +10,7 @@ from voucher_gateway.simulator.clock import VirtualClock
 from voucher_gateway.simulator.faults.kinds import FaultKind
 from voucher_gateway.simulator.faults.queue import Fault, parse_fault
 from voucher_gateway.simulator.faults.table import FAULTS
+from voucher_gateway.simulator.faults.vendor_faults import fault
 from voucher_gateway.simulator.http.messages import RecordedRequest, Refused, Reply, Request
 from voucher_gateway.simulator.http.routing import Route
 from voucher_gateway.simulator.http.strict_json import InvalidJson, read_json, write_json
@@ -47,6 +48,7 @@ __all__ = [
     "VirtualClock",
     "VoucherStore",
     "available",
+    "fault",
     "from_records",
     "keeps_settled",
     "load",

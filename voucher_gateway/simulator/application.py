@@ -67,9 +67,8 @@ class RequestContext:
             with self.simulator.lock:
                 return self._perform()
         fault, *rest = self.faults
-        kind = FAULTS[fault.name]
-        options = {name: fault.options.get(name, option.default) for name, option in kind.options.items()}
-        return kind.action(evolve(self, faults=tuple(rest)), **options)
+        options = {name: fault.options.get(name, option.default) for name, option in fault.kind.options.items()}
+        return fault.kind.action(evolve(self, faults=tuple(rest)), **options)
 
     def proceed_later(self, after_requests: int) -> None:
         """Let the vendor carry the request out after this number of further changing requests."""
@@ -134,6 +133,7 @@ class Application:
     Attributes:
         simulator: the vendor.
         closing: set when the simulator closes.
+        fault_kinds: every fault of the kit, and the vendor's own, by name.
         faults: the faults that are injected and not used up.
         snapshots: snapshots of the ledger.
         late: requests that a fault holds back, each with the number of changing requests that it still waits for.
@@ -144,6 +144,7 @@ class Application:
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
         self.closing = threading.Event()
+        self.fault_kinds = {**FAULTS, **simulator.fault_kinds()}
         self.faults = ArmedFaults(simulator.faults_without_meaning)
         self.snapshots = LedgerSnapshots(simulator)
         self.late: list[tuple[int, RequestContext]] = []
@@ -214,7 +215,7 @@ class Application:
         faults = self.faults.take(request.method, request.raw_path)
         number = self._record(request, faults)
         self._wait_for_latency()
-        ordered = sorted(faults, key=lambda fault: not FAULTS[fault.name].stacks)
+        ordered = sorted(faults, key=lambda fault: not fault.kind.stacks)
         reply = RequestContext(self, request, match, tuple(ordered)).proceed()
         self._record_status(number, reply.status or None)
         headers = reply.all_headers(self.simulator.clock.http_date())

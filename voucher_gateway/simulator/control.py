@@ -39,6 +39,7 @@ class ControlApi:
         rules: list[tuple[str, str, Callable[[], object]]] = [
             ("GET", "/clock", self._show_clock),
             ("POST", "/clock", self._advance_clock),
+            ("GET", "/faults", self._show_faults),
             ("POST", "/faults", self._inject),
             ("DELETE", "/faults", self._clear_faults),
             ("GET", "/requests", self._requests),
@@ -66,6 +67,20 @@ class ControlApi:
         self._application.simulator.clock.advance(step)
         return self._show_clock()
 
+    def _show_faults(self) -> object:
+        """Return the faults that can happen at this vendor, the vendor's own among them."""
+        return [
+            {
+                "name": kind.name,
+                "sentence": kind.sentence,
+                "commits": kind.commits,
+                "options": {
+                    name: {"default": option.default, "values": str(option)} for name, option in kind.options.items()
+                },
+            }
+            for kind in self._application.simulator.fault_kinds().values()
+        ]
+
     def _inject(self) -> object:
         body = _body()
         name, match, times = body.pop("name", None), body.pop("match", "* *"), body.pop("times", 1)
@@ -83,7 +98,7 @@ class ControlApi:
             if isinstance(value, bool) or not isinstance(value, int | float | str):
                 raise ValueError(f"the option {option} is a number or a text")
             options[option] = value
-        self._application.inject(Fault(name, match, times, options, after))
+        self._application.inject(Fault(name, match, times, options, after, kinds=self._application.fault_kinds))
         return {"name": name, "match": match, "times": times, "after": after, **options}
 
     def _clear_faults(self) -> object:

@@ -15,6 +15,7 @@ import attrs
 from voucher_gateway.simulator.application import Application
 from voucher_gateway.simulator.control import ControlApi, control_refusal
 from voucher_gateway.simulator.faults.queue import Fault, OptionValue, parse_fault
+from voucher_gateway.simulator.faults.table import FAULTS
 from voucher_gateway.simulator.http.server import Server
 from voucher_gateway.simulator.options import SimulatorOptions, parse_options
 from voucher_gateway.simulator.simulator import Simulator
@@ -122,7 +123,7 @@ class RunningSimulator:
         """Inject a fault at matching requests.
 
         Args:
-            name: a key of `FAULTS`.
+            name: a key of `FAULTS`, or the name of one of the vendor's own faults.
             match: "METHOD /path/pattern" over the raw path; `*` stands for any characters.
             times: the number of matching requests that meet it; 0 or None for all of them.
             after: the number of matching requests that pass first.
@@ -131,7 +132,8 @@ class RunningSimulator:
         Raises:
             ValueError: for an unknown fault or option, or a fault that cannot happen at this vendor.
         """
-        self._application.inject(Fault(name, match, times or 0, options, after))
+        kinds = self._application.fault_kinds
+        self._application.inject(Fault(name, match, times or 0, options, after, kinds=kinds))
 
     def clear_faults(self) -> None:
         """Remove the injected faults."""
@@ -202,8 +204,8 @@ def serve(
         ValueError: for an unknown simulator, option or fault.
         OSError: when the port is taken or the state file cannot be read.
     """
-    parsed = [parse_fault(text) for text in faults]
     kind = load(name)
+    parsed = [parse_fault(text, {**FAULTS, **kind.fault_kinds()}) for text in faults]
     all_options = attrs.asdict(options, recurse=False) | parse_options(kind.options_type, own_options)
     with _stop_signals() as stop, start(kind, **all_options) as running:
         for fault in parsed:

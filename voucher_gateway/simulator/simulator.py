@@ -8,11 +8,13 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from voucher_gateway.simulator.clock import VirtualClock
+from voucher_gateway.simulator.faults.table import FAULTS
 from voucher_gateway.simulator.options import SimulatorOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from voucher_gateway.simulator.faults.kinds import FaultKind
     from voucher_gateway.simulator.http.messages import Reply, Request
     from voucher_gateway.simulator.http.routing import Route
 
@@ -27,6 +29,7 @@ class Simulator(ABC):
         name: as in the entry-point group, such as "jtl".
         options_type: the options that this vendor takes.
         faults_without_meaning: names of faults that cannot happen at this vendor; injecting one is refused.
+        own_faults: the faults that the vendor answers in its own words, made by `fault`.
         reference_member: the member of request bodies in which callers name a call, such as "order_number"; None where
             the vendor keeps no such name, so that the fault `rewrite-reference` has no meaning.
         options: the options of this simulator.
@@ -38,18 +41,27 @@ class Simulator(ABC):
     name: ClassVar[str]
     options_type: ClassVar[type[SimulatorOptions]] = SimulatorOptions
     faults_without_meaning: ClassVar[frozenset[str]] = frozenset()
+    own_faults: ClassVar[tuple[FaultKind, ...]] = ()
     reference_member: ClassVar[str | None] = None
 
     def __init_subclass__(cls, **named: object) -> None:
         super().__init_subclass__(**named)
         if cls.reference_member is None:
             cls.faults_without_meaning = cls.faults_without_meaning | {"rewrite-reference"}
+        if len({kind.name for kind in cls.own_faults}) < len(cls.own_faults):
+            raise TypeError(f"the simulator {cls.__name__} declares two faults of the same name")
 
     def __init__(self, options: SimulatorOptions) -> None:
         self.options = options
         self.clock = VirtualClock(options.start)
         self.random = random.Random(options.seed)  # noqa: S311 - repeatable test data, not secrets
         self.lock = threading.RLock()
+
+    @classmethod
+    def fault_kinds(cls) -> Mapping[str, FaultKind]:
+        """Return every fault that can happen at this vendor, by name: those of the kit, and the vendor's own."""
+        common = {name: kind for name, kind in FAULTS.items() if name not in cls.faults_without_meaning}
+        return common | {kind.name: kind for kind in cls.own_faults}
 
     @abstractmethod
     def routes(self) -> Sequence[Route]:

@@ -16,7 +16,7 @@ from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.voucher import Status, Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.simulator import FAULTS, RunningSimulator, Simulator, load
+from voucher_gateway.simulator import RunningSimulator, Simulator, load
 from voucher_gateway.testing.harness.reply_rewriting import Change, make_tamperable
 from voucher_gateway.testing.harness.vendor import ACCOUNT, FAST, account_table, select_settings, settings_for
 
@@ -164,8 +164,8 @@ class SimulatedVendor(RunningSimulator):
     @property
     def faults(self) -> Mapping[str, bool | None]:
         """The faults that the fault matrix injects here, and whether the vendor then carries the request out."""
-        without = self.simulator.faults_without_meaning | _BY_NAME_ONLY
-        return {name: kind.commits for name, kind in FAULTS.items() if name not in without}
+        kinds = self.simulator.fault_kinds()
+        return {name: kind.commits for name, kind in kinds.items() if name not in _BY_NAME_ONLY}
 
     def inject_fault(self, fault: str, at: int) -> None:
         """Inject a fault once, at the `at`-th request from now on, with options that keep a run short."""

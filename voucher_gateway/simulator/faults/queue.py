@@ -14,6 +14,8 @@ from voucher_gateway.simulator.faults.table import FAULTS
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from voucher_gateway.simulator.faults.kinds import FaultKind
+
 OptionValue = float | str
 
 
@@ -22,12 +24,13 @@ class Fault:
     """A fault to inject at matching requests.
 
     Attributes:
-        name: a key of `FAULTS`.
+        name: a key of `kinds`.
         match: "METHOD /path/pattern" over the raw path without the query; `*` stands for any characters,
             slashes included, and alone for any method.
         times: how many matching requests meet it; 0 for all of them.
         options: those of its kind that shall differ from the default.
         after: how many matching requests it lets pass before the first that meets it.
+        kinds: the faults that can be injected at the vendor, by name; those of the kit unless the vendor has its own.
 
     Raises:
         ValueError: for an unknown name or option, or a value that cannot be.
@@ -38,12 +41,13 @@ class Fault:
     times: int = 1
     options: Mapping[str, OptionValue] = field(factory=dict)
     after: int = 0
+    kinds: Mapping[str, FaultKind] = field(default=FAULTS, repr=False, eq=False, kw_only=True)
     _pattern: re.Pattern[str] = field(init=False, repr=False, eq=False)
 
     @_pattern.default
     def _compile(self) -> re.Pattern[str]:
-        if self.name not in FAULTS:
-            raise ValueError(f"there is no fault {self.name!r}; there are {', '.join(sorted(FAULTS))}")
+        if self.name not in self.kinds:
+            raise ValueError(f"there is no fault {self.name!r}; there are {', '.join(sorted(self.kinds))}")
         method, space, path = self.match.partition(" ")
         if not (method and space and path) or " " in path:
             raise ValueError(f'a fault matches "METHOD /path/pattern", not {self.match!r}')
@@ -55,20 +59,29 @@ class Fault:
         return re.compile(f"{_wildcards(method.upper())} {_wildcards(path)}", re.DOTALL)
 
     def _check_options(self) -> None:
-        known = FAULTS[self.name].options
+        known = self.kind.options
         for name, value in self.options.items():
             if name not in known:
                 raise ValueError(f"the fault {self.name} has no option {name!r}; it has {sorted(known)}")
             if not known[name].admits(value):
                 raise ValueError(f"the option {name} of {self.name} must be {known[name]}")
 
+    @property
+    def kind(self) -> FaultKind:
+        """What happens."""
+        return self.kinds[self.name]
+
     def fits(self, method: str, raw_path: str) -> bool:
         """Return whether it matches this request."""
         return self._pattern.fullmatch(f"{method} {raw_path}") is not None
 
 
-def parse_fault(text: str) -> Fault:
+def parse_fault(text: str, kinds: Mapping[str, FaultKind] = FAULTS) -> Fault:
     """Read `NAME[:MATCH[:TIMES[:AFTER]]]` as the command line writes it, TIMES and AFTER being digits.
+
+    Args:
+        text: as the command line has it.
+        kinds: the faults that can be injected, by name.
 
     Raises:
         ValueError: when it cannot be read so, or as `Fault` says.
@@ -77,7 +90,7 @@ def parse_fault(text: str) -> Fault:
     read = re.fullmatch("(.*?)(?::([0-9]{1,9}))?(?::([0-9]{1,9}))?", rest, re.DOTALL)
     assert read is not None
     match, times, after = read.groups()
-    return Fault(name.strip(), match or "* *", int(times or 1), after=int(after or 0))
+    return Fault(name.strip(), match or "* *", int(times or 1), after=int(after or 0), kinds=kinds)
 
 
 @define
@@ -132,7 +145,7 @@ class ArmedFaults:
         answered = False
         with self._lock:
             for waiting in self._armed:
-                fault, stacks = waiting.fault, FAULTS[waiting.fault.name].stacks
+                fault, stacks = waiting.fault, waiting.fault.kind.stacks
                 if not fault.fits(method, raw_path):
                     left.append(waiting)
                 elif waiting.passing:

@@ -96,11 +96,11 @@ class Contract:
             return cls.vendor_faults
         if not simulated:
             return ()
-        from voucher_gateway.simulator import FAULTS, load
+        from voucher_gateway.simulator import load
 
         name = cls.provider.name if cls.simulator is None else cls.simulator
         kind = load(name) if isinstance(name, str) else name
-        return FAULTS.keys() - kind.faults_without_meaning
+        return kind.fault_kinds().keys()
 
 
 class SpendContract(Contract):
