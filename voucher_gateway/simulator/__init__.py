@@ -7,6 +7,7 @@ Everything that a vendor's simulator and a test need is here. A vendor subclasse
 from __future__ import annotations
 
 from voucher_gateway.simulator.clock import VirtualClock
+from voucher_gateway.simulator.cursors import CursorPage, Cursors, InvalidCursor, SortKey
 from voucher_gateway.simulator.faults.kinds import FaultKind
 from voucher_gateway.simulator.faults.queue import Fault, parse_fault
 from voucher_gateway.simulator.faults.table import FAULTS
@@ -28,9 +29,12 @@ __all__ = [
     "FAULTS",
     "GROUP",
     "ODD_TEXTS",
+    "CursorPage",
+    "Cursors",
     "Fault",
     "FaultKind",
     "IdempotencyKeys",
+    "InvalidCursor",
     "InvalidJson",
     "LedgerMovement",
     "LedgerVoucher",
@@ -43,6 +47,7 @@ __all__ = [
     "RunningSimulator",
     "Simulator",
     "SimulatorOptions",
+    "SortKey",
     "Token",
     "TokenServer",
     "VirtualClock",
