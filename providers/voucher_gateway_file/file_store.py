@@ -95,7 +95,7 @@ def _lock(file: int, path: Path, kind: int, deadline: float) -> None:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                raise ProviderUnavailable(f"another process keeps {path.name} locked; try again") from None
+                raise ProviderUnavailable(f"another process has locked {path.name}; try again") from None
             time.sleep(_POLL_S)
         else:
             return
@@ -159,8 +159,8 @@ def append(file: int, body: bytes, *, at: int, path: Path) -> None:
         os.ftruncate(file, at)
         os.fsync(file)
     except OSError as error:
-        raise PartialWrite(f"{path.name} could neither be written ({reason}) nor put back ({error.strerror})") from None
-    raise ProviderUnavailable(f"{path.name} could not be written: {reason}; it is as it was")
+        raise PartialWrite(f"{path.name} could neither be written ({reason}) nor restored ({error.strerror})") from None
+    raise ProviderUnavailable(f"{path.name} could not be written: {reason}; it is unchanged")
 
 
 def _sync_folder(path: Path) -> None:
@@ -237,7 +237,7 @@ class VoucherFile:
         """
         index, record = self.index, line.body
         if index.cut_off is not None:
-            log.warning("%s: line %d, which was cut off while it was written, goes", self.path, index.cut_off)
+            log.warning("%s: line %d is incomplete and is removed", self.path, index.cut_off)
         if index.end == 0:
             record = self.form.top() + record
         elif os.pread(file.fileno(), 1, index.end - 1) != b"\n":
@@ -253,12 +253,12 @@ class VoucherFile:
         with hide_frames():
             self.index.refresh(file)
         if self.index.cut_off not in (None, before):
-            log.warning("%s: line %d is cut off, and counts for nothing", self.path, self.index.cut_off)
+            log.warning("%s: line %d is incomplete and is ignored", self.path, self.index.cut_off)
 
     def _check_private(self, descriptor: int) -> None:
         if os.fstat(descriptor).st_mode & 0o077:
             raise ConfigurationError(
-                f"{self.path.name} can be read by other users, and codes are money: chmod 600 makes it yours alone"
+                f"other users can read {self.path.name}, which would contain codes; run chmod 600 on it"
             )
 
 

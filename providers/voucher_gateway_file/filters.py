@@ -26,15 +26,15 @@ def predicate(query: VoucherQuery) -> Callable[[Voucher], bool] | None:
         InvalidRequest: if it has a native filter, because a file has none.
     """
     if query.newest_first is not None:
-        raise UnsupportedOperation("a file is listed in its own order only", operation="vouchers")
+        raise UnsupportedOperation("a file can only be listed in the order of its lines", operation="vouchers")
     if query.native:
-        raise InvalidRequest("a file has no filters of its own", field="native", rule="none")
-    wanted = query.common()
-    return partial(_passes_all, wanted) if wanted else None
+        raise InvalidRequest("a file has no native filters", field="native", rule="none")
+    filters = query.common()
+    return partial(_passes_all, filters) if filters else None
 
 
-def _passes_all(wanted: Mapping[str, Any], voucher: Voucher) -> bool:
-    return all(_passes(voucher, name, value) for name, value in wanted.items())
+def _passes_all(filters: Mapping[str, Any], voucher: Voucher) -> bool:
+    return all(_passes(voucher, name, value) for name, value in filters.items())
 
 
 def _passes(voucher: Voucher, name: str, value: Any) -> bool:

@@ -13,7 +13,7 @@ from voucher_gateway_file.voucher_record import LIKE_A_NAME, FieldProblem, Objec
 
 
 def file_error(message: str, problems: Sequence[str]) -> MalformedResponse:
-    """Return the error of a file that its owner must correct. Its note says so, as no vendor is at fault."""
+    """Return the error of a file that its owner must correct. Its note says what to do."""
     error = MalformedResponse(message, problems=tuple(problems))
     error.add_note("Correct the file at these places, then run the same command again.")
     return error
@@ -198,7 +198,7 @@ class CsvFormat:
         """Return the object of a row, and the problems of its cells."""
         cells, problems = _cells(body)
         if not problems and len(cells) != len(columns):
-            problems = [("", f"has {len(cells)} cells, and the header has {len(columns)}")]
+            problems = [("", f"has {len(cells)} cells, but the header has {len(columns)}")]
         if problems:
             return {}, problems
         row = {name: cell for name, cell in zip(columns, cells, strict=True) if cell}
@@ -252,7 +252,7 @@ def _wrong_name(name: str, place: int, names: Sequence[str]) -> Problem | None:
     if name not in COLUMNS:
         return where, f"is unknown; the columns are {', '.join(COLUMNS)}"
     if names.index(name) + 1 < place:
-        return where, "is there twice"
+        return where, "appears twice"
     return None
 
 
@@ -264,10 +264,10 @@ def _cells(body: bytes) -> tuple[list[str], list[Problem]]:
         return [], [("", "is not UTF-8")]
     except csv.Error:
         limit = csv.field_size_limit()
-        return [], [("", f"has a quote in the wrong place or none at the end, or a cell of over {limit} characters")]
+        return [], [("", f"has a misplaced or unclosed quote, or a cell of more than {limit} characters")]
     rows = [row for row in rows if row]  # without blank lines at the end
     if len(rows) != 1:
-        return [], [("", "has a line break where none may be")]
+        return [], [("", "has a line break outside of a quoted cell")]
     return rows[0], []
 
 
@@ -278,7 +278,7 @@ def _row(cells: Sequence[str]) -> bytes:
         return row.encode()
     except UnicodeEncodeError:
         pass  # raised below: the exception holds the whole text
-    raise InvalidRequest("a text is not valid Unicode (half a surrogate pair)", field="text", rule="valid Unicode")
+    raise InvalidRequest("a string is not valid Unicode (half a surrogate pair)", field="text", rule="valid Unicode")
 
 
 def _read_flag(cell: str) -> bool:

@@ -188,7 +188,7 @@ class FileIndex:
         """Check that no voucher of the file has the id or the code of this one.
 
         Raises:
-            DuplicateCode: if one has.
+            DuplicateCode: if another voucher has it.
         """
         for name, line in self._find_duplicates(voucher):
             raise DuplicateCode(f"duplicate {name}: line {line} has the same {name}")

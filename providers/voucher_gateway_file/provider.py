@@ -1,4 +1,4 @@
-"""The provider: reading a file of vouchers, and appending to it."""
+"""The provider that reads a file of vouchers and appends to it."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class FileProvider(VoucherProvider):
             index = self._file.index
             voucher = None if file is None else index.with_code(file, code)
             if voucher is None and index.masked is not None:
-                raise UnsupportedOperation("the file holds masks of codes, by which nothing can be found")
+                raise UnsupportedOperation("the file has masked codes, so vouchers cannot be found by code")
             if voucher is None:
                 raise VoucherNotFound("the file has no voucher with this code")
             if pin is not None and voucher.pin is not None and pin != voucher.pin:
@@ -188,7 +188,7 @@ class FileProvider(VoucherProvider):
         if self.settings.reveal or self.settings.mask or (new.code is None and new.pin is None):
             return
         raise InvalidRequest(
-            "the code or PIN would not be written: set reveal, or mask for a file that is only to be looked at",
+            "the code or PIN would not be written; set reveal, or set mask for a file without readable codes",
             field="reveal",
             rule="true, for a voucher with a code or PIN",
             account=self.account,
@@ -199,9 +199,9 @@ class FileProvider(VoucherProvider):
         index, reveal = self._file.index, self.settings.reveal
         other = index.masked if reveal else index.readable
         if voucher.code is not None and other is not None:
-            present = "masks in the place of codes" if reveal else "readable codes"
+            present = "masked codes" if reveal else "readable codes"
             raise InvalidRequest(
-                f"the file has {present}, as in line {other}, and one file does not have both",
+                f"the file has {present}, as in line {other}; one file cannot have both kinds",
                 field="reveal",
                 rule="as in the file",
             )
@@ -211,7 +211,7 @@ class FileProvider(VoucherProvider):
     def resolve(
         self,
         intent: Intent,
-        code: Code | None = None,  # noqa: ARG002 - the id says it all
+        code: Code | None = None,  # noqa: ARG002 - the id is enough
     ) -> Outcome:
         """Look for the record of an `issue`. Its presence proves that it was written, its absence that it was not.
 

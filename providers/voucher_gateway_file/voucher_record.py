@@ -31,7 +31,7 @@ MASKED: Final = str(Pin("0"))
 """The beginning of the mask of a code or PIN. A code in a file cannot begin like this."""
 
 LIKE_A_NAME: Final = re.compile(r"[A-Za-z_ ]{1,40}", re.ASCII)
-"""Error messages quote only names of this form: another text in the place of a name may be a code."""
+"""Error messages quote only names of this form: another string in the place of a name may be a code."""
 
 _SECRETS: Final = ("code", "pin")
 """The fields that can be masked."""
@@ -120,7 +120,7 @@ def _prefix_problem(wrong: FieldProblem, name: str) -> FieldProblem:
 
 def _text(value: Any) -> str:
     if type(value) is not str:
-        raise FieldProblem("must be text")
+        raise FieldProblem("must be a string")
     return value
 
 
@@ -144,13 +144,13 @@ def _money(value: Any) -> Money:
     if type(value) is not dict or value.keys() != {"amount", "currency"}:
         if type(value) is not dict:
             raise FieldProblem(
-                'must be an object such as {"amount": "10.50", "currency": "EUR"}, with the amount as text'
+                'must be an object such as {"amount": "10.50", "currency": "EUR"}, with the amount as a string'
             )
         raise FieldProblem("must have an amount and a currency, and nothing else")
     if type(value["amount"]) is not str:
-        raise FieldProblem('must be text such as "10.50": a number may have gone through a binary float', "amount")
+        raise FieldProblem('must be a string such as "10.50": a number may have gone through a binary float', "amount")
     if type(value["currency"]) is not str:
-        raise FieldProblem("must be text such as EUR", "currency")
+        raise FieldProblem("must be a string such as EUR", "currency")
     try:
         money = Money(value["amount"], value["currency"])
     except InvalidRequest as error:
@@ -167,7 +167,7 @@ def _instant(value: Any) -> datetime:
         return parse_instant(_text(value))
     except ValueError:
         pass
-    raise FieldProblem("must be a moment with its offset from UTC, such as 2026-12-31T23:59:59Z")
+    raise FieldProblem("must be a timestamp with its offset from UTC, such as 2026-12-31T23:59:59Z")
 
 
 def _flag(value: Any) -> bool:
@@ -195,7 +195,7 @@ def _validity(value: Any) -> Validity:
     if type(value) is not dict or value.keys() != {"value", "interval"}:
         raise FieldProblem("must have a value and an interval, such as 3 years")
     if type(value["value"]) is not int or value["value"] < 0:
-        raise FieldProblem("must be a whole number", "value")
+        raise FieldProblem("must be an integer", "value")
     try:
         return Validity(value["value"], Interval(_interval(value["interval"])))
     except FieldProblem as wrong:
@@ -208,7 +208,7 @@ def _any_json(value: Any) -> Any:
 
 def _links(value: Any) -> Object:
     if type(value) is not dict or not all(type(text) is str for text in value.values()):
-        raise FieldProblem("must be a JSON object of texts")
+        raise FieldProblem("must be a JSON object with string values")
     return value
 
 

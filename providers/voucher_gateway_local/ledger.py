@@ -1,4 +1,4 @@
-"""One voucher within a transaction: what it is worth, and the entries that are added to it."""
+"""One voucher within a transaction: its value, and the entries that a call adds to it."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ from voucher_gateway.provider_api import (
     format_micros,
 )
 from voucher_gateway_local.statements import (
+    DELETE_HOLD,
     HOLD,
     HOLDS,
-    LAST,
+    LAST_ENTRY,
     LOCKED_BY_FINGERPRINT,
     LOCKED_BY_ID,
     LOCKED_BY_NUMBER,
-    UNHOLD,
     Row,
     append,
 )
 from voucher_gateway_local.tables import LARGEST_MINOR
 
 _LAPSE: Final = "lapse"
-"""The end of a reservation by time alone, which no call asked for."""
+"""The kind of the entry that ends a reservation because its time is over, without a call."""
 
 
 @attrs.frozen(kw_only=True)
-class Call:
-    """What one changing call writes beside the amounts.
+class LedgerCall:
+    """The fields of a changing call that its entry stores beside the amounts.
 
     Attributes:
-        kind: the verb, which is the kind of its entry.
-        reference: the caller's name for it.
+        kind: the operation, which is the kind of the entry.
+        reference: the caller's reference.
         order: the shop's order.
-        content: a digest of what it asks for.
+        content: a digest of the request.
         at: the time.
-        moment: the same as text, as columns hold it.
+        moment: the same time as the text that columns store.
     """
 
     kind: Operation
@@ -62,14 +62,14 @@ class Call:
 
 @attrs.define
 class LockedVoucher:
-    """A voucher that nobody else can change until the transaction ends.
+    """A voucher that no other transaction can change until this one ends.
 
     Attributes:
         connection: the transaction.
         row: the voucher's row.
         seq: the number of its last entry.
-        remaining: what is left, in minor units.
-        held: how much of that is set aside by reservations, those that are over included until `lapse`.
+        remaining: the remaining value, in minor units.
+        held: the part of it that reservations hold, including expired ones until `expire_holds`.
     """
 
     connection: Connection
@@ -98,7 +98,7 @@ class LockedVoucher:
 
     @classmethod
     def by_number(cls, connection: Connection, number: int) -> LockedVoucher:
-        """Lock the voucher with this number, which reservations and movements carry in their ids.
+        """Lock the voucher with this number, which the ids of reservations and movements contain.
 
         Raises:
             VoucherNotFound: if there is none.
@@ -113,12 +113,12 @@ class LockedVoucher:
         row = connection.execute(lock, columns).mappings().first()
         if row is None:
             raise VoucherNotFound(f"there is no voucher with this {what}")
-        last = connection.execute(LAST, {"voucher": row["number"]}).mappings().first()
+        last = connection.execute(LAST_ENTRY, {"voucher": row["number"]}).mappings().first()
         assert last is not None  # a voucher comes with its first entry
         return cls(connection, row, last["seq"], last["after"], last["held"])
 
     def expire_holds(self, moment: str) -> None:
-        """End the reservations whose time is over, so that `held` holds for now."""
+        """End the reservations whose time is over, so that `held` is the amount that is held now."""
         if not self.held:
             return
         for hold in self.connection.execute(HOLDS, {"voucher": self.row["number"]}).mappings():
@@ -130,53 +130,53 @@ class LockedVoucher:
         self.end_hold(hold["seq"])
 
     def end_hold(self, seq: int) -> None:
-        """Take a reservation off those that are open."""
-        self.connection.execute(UNHOLD, {"voucher": self.row["number"], "seq": seq})
+        """Remove a reservation from the table of open reservations."""
+        self.connection.execute(DELETE_HOLD, {"voucher": self.row["number"], "seq": seq})
 
     def hold(self, amount: int, ends_at: str) -> None:
-        """Put the entry that was just written on the list of open reservations."""
+        """Add the entry that was just written to the table of open reservations."""
         values = {"voucher": self.row["number"], "seq": self.seq, "amount": amount, "ends_at": ends_at}
         self.connection.execute(HOLD, values)
 
     def check_spendable(self, money: Money, moment: str) -> None:
-        """Make sure that so much can be taken or set aside now. Reservations that are over do not stand in the way.
+        """Check that the amount can be taken or reserved now. Expired reservations are ended first.
 
         Raises:
-            VoucherInactive, VoucherExpired, CurrencyMismatch, InsufficientValue: if it cannot.
+            VoucherInactive, VoucherExpired, CurrencyMismatch, InsufficientValue: if it cannot be taken.
         """
         self.check_active()
         self.check_valid(moment)
         self.check_currency(money)
         self.expire_holds(moment)
         if self.remaining - self.held < money.minor:
-            raise InsufficientValue(self._lacking())
+            raise InsufficientValue(self._insufficient_value_text())
 
-    def _lacking(self) -> str:
+    def _insufficient_value_text(self) -> str:
         currency = self.row["currency"]
         free = Money.from_minor(self.remaining - self.held, currency)
         if not self.held:
-            return f"the voucher has {free} left, less than was asked for"
-        return f"the voucher has {free} that can be spent, besides {Money.from_minor(self.held, currency)} set aside"
+            return f"the voucher has {free} left, less than the requested amount"
+        return f"the voucher has {free} available; reservations hold {Money.from_minor(self.held, currency)}"
 
     def check_active(self) -> None:
-        """Make sure that the voucher is active."""
+        """Check that the voucher is active."""
         if self.row["status"] != "active":
             raise VoucherInactive("the voucher is not active")
 
     def check_valid(self, moment: str) -> None:
-        """Make sure that the voucher's validity is not over."""
+        """Check that the validity of the voucher has not ended."""
         until = self.row["valid_until"]
         if until is not None and until <= moment:
-            raise VoucherExpired("the voucher's validity is over")
+            raise VoucherExpired("the validity of the voucher has ended")
 
     def check_currency(self, money: Money) -> None:
-        """Make sure that money is in the voucher's currency."""
+        """Check that the money is in the currency of the voucher."""
         if money.currency != self.row["currency"]:
             raise CurrencyMismatch(f"the voucher is in {self.row['currency']}, not in {money.currency}")
 
     def add(
         self,
-        call: Call,
+        call: LedgerCall,
         amount: int = 0,
         *,
         held_amount: int = 0,
@@ -187,8 +187,8 @@ class LockedVoucher:
         """Write the entry of a call, and return it.
 
         Raises:
-            ReferenceConflict: if the reference has made an entry of this kind before.
-            AmountOutOfRange: if the voucher would be worth more than can be kept.
+            ReferenceConflict: if an entry of this kind has the reference already.
+            AmountOutOfRange: if the value of the voucher would exceed the maximum.
         """
         names = (call.reference, call.content, call.order)
         return self._write(call.kind.value, call.moment, names, (amount, held_amount), subject, ends_at, state)
@@ -225,10 +225,12 @@ class LockedVoucher:
             "at": moment,
         }
         if entry["after"] > LARGEST_MINOR:
-            raise AmountOutOfRange("no voucher may be worth that much", field="amount", rule="as capabilities say")
+            raise AmountOutOfRange(
+                "the value of the voucher would exceed the maximum", field="amount", rule="see the capabilities"
+            )
         if not append(self.connection, entry):
             raise ReferenceConflict(
-                f"the reference {reference!r} stands for another {kind} already: a new call needs a new reference"
+                f"reference {reference!r} was already used for a different {kind}; use a new reference for a new call"
             )
         self.seq, self.remaining, self.held = entry["seq"], entry["after"], entry["held"]
         return entry

@@ -1,4 +1,4 @@
-"""The list of vouchers: filters, and pages that each begin where the one before ended."""
+"""The list of vouchers: its filters, and pages that each begin where the previous page ended."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from voucher_gateway.provider_api import InvalidRequest, Listing, Page, Voucher,
 from voucher_gateway_local import validation
 from voucher_gateway_local.capabilities import NATIVE_FILTERS
 from voucher_gateway_local.open import OpenDatabase
-from voucher_gateway_local.statements import LAST_REMAINING, SHOWN, THERE, Row
+from voucher_gateway_local.statements import LAST_REMAINING, NOT_DELETED, VOUCHERS, Row
 from voucher_gateway_local.tables import vouchers
 from voucher_gateway_local.vault import Vault
 
-Made = Callable[[Vault, Row], Voucher]
+RowMapper = Callable[[Vault, Row], Voucher]
+"""Returns the voucher of a row."""
 
 _INSTANTS: Final = {
     "created_from": vouchers.c.created_at.__ge__,
@@ -28,31 +29,30 @@ _INSTANTS: Final = {
 
 
 def check_query(query: VoucherQuery) -> None:
-    """Make sure of a query's filters, before anything is read.
+    """Check the filters of a query before anything is read.
 
     Raises:
-        InvalidRequest: for a native filter that there is not or that has no value, or a code or text that there cannot
-            be.
+        InvalidRequest: for an unknown native filter, one without a value, or a code or text that cannot be stored.
     """
     for name, text in query.native.items():
         if name not in NATIVE_FILTERS or not isinstance(text, str) or not text:
             known = ", ".join(sorted(NATIVE_FILTERS))
             raise InvalidRequest(
-                f"there is no filter {name!r:.40}, or it has no value; there is {known}",
+                f"unknown native filter {name!r:.40}, or its value is empty or not a string; known: {known}",
                 field=f"native.{name}",
                 rule=known,
             )
-        validation.text(text, f"native.{name}")
+        validation.check_text(text, f"native.{name}")
     for name, filter in (("sku", query.sku), ("batch", query.batch)):
         if filter is not None:
-            validation.text(filter, name)
+            validation.check_text(filter, name)
     if query.code is not None:
-        validation.code_and_pin(query.code, None)
+        validation.check_code_and_pin(query.code, None)
 
 
 def conditions(query: VoucherQuery, vault: Vault) -> list[sa.ColumnElement[bool]]:
-    """Return what a voucher must be to be listed."""
-    clauses: list[sa.ColumnElement[bool]] = [THERE]
+    """Return the conditions that a listed voucher meets."""
+    clauses: list[sa.ColumnElement[bool]] = [NOT_DELETED]
     if query.code is not None:
         clauses.append(vouchers.c.fingerprint == vault.fingerprint(query.code))
     if query.status is not None:
@@ -72,18 +72,18 @@ def conditions(query: VoucherQuery, vault: Vault) -> list[sa.ColumnElement[bool]
 
 
 class Pages:
-    """The pages of one listing, by the order in which vouchers were issued.
+    """The pages of one listing, in the order in which vouchers were issued.
 
-    A page is asked for by the last voucher of the page before, so that reading far into a long list costs no more than
-    its beginning, and nothing is missed when others are issued meanwhile. Only a listing that is resumed counts its way
-    to its first page.
+    Each page is read by the last voucher of the previous page. The end of a long list is therefore as fast as its
+    beginning, and vouchers that are issued during the listing hide no others. Only a resumed listing uses an offset,
+    for its first page.
 
     Args:
-        open_book: gives the open database.
-        query: which vouchers.
-        size: vouchers a page.
-        clock: the time.
-        make: makes a voucher of a row.
+        open_book: returns the open database.
+        query: selects the vouchers.
+        size: the number of vouchers a page.
+        clock: returns the time.
+        map_row: returns the voucher of a row.
     """
 
     def __init__(
@@ -92,40 +92,40 @@ class Pages:
         query: VoucherQuery,
         size: int,
         clock: Callable[[], datetime],
-        make: Made,
+        map_row: RowMapper,
     ) -> None:
         self._open = open_book
         self._query = query
         self._size = size
         self._clock = clock
-        self._make = make
+        self._map_row = map_row
         self._ends: dict[int, int] = {}
         self._expected: int | None = None
 
     def page(self, index: int) -> Page[Voucher]:
-        """Read one page. The first one and those from the expected end on count again how many there are."""
+        """Read one page. The first page, and pages from the expected end on, count the vouchers again."""
         book = self._open()
-        wanted = conditions(self._query, book.vault)
+        clauses = conditions(self._query, book.vault)
         with book.database.read() as connection:
-            rows = self._rows(connection, index, wanted)
+            rows = self._rows(connection, index, clauses)
             total = None
             if self._expected is None or (index + 1) * self._size >= self._expected:
-                counted = SHOWN.where(*wanted).with_only_columns(sa.func.count())
-                total = self._expected = connection.scalar(counted, {"now": self._now()}) or 0
+                count = VOUCHERS.where(*clauses).with_only_columns(sa.func.count())
+                total = self._expected = connection.scalar(count, {"now": self._now()}) or 0
         if rows:
             self._ends = {index: rows[-1]["number"]}
-        return Page(items=[self._make(book.vault, row) for row in rows], total=total, size=self._size)
+        return Page(items=[self._map_row(book.vault, row) for row in rows], total=total, size=self._size)
 
-    def _rows(self, connection: Connection, index: int, wanted: list[sa.ColumnElement[bool]]) -> list[Row]:
+    def _rows(self, connection: Connection, index: int, clauses: list[sa.ColumnElement[bool]]) -> list[Row]:
         newest_first = bool(self._query.newest_first)
         number = vouchers.c.number
-        asked = SHOWN.where(*wanted).order_by(number.desc() if newest_first else number).limit(self._size)
+        statement = VOUCHERS.where(*clauses).order_by(number.desc() if newest_first else number).limit(self._size)
         before = self._ends.get(index - 1)
         if before is not None:
-            asked = asked.where(number < before if newest_first else number > before)
+            statement = statement.where(number < before if newest_first else number > before)
         elif index:
-            asked = asked.offset(index * self._size)
-        rows = connection.execute(asked, {"now": self._now()})
+            statement = statement.offset(index * self._size)
+        rows = connection.execute(statement, {"now": self._now()})
         return [dict(row) for row in rows.mappings()]
 
     def _now(self) -> str:
@@ -133,7 +133,7 @@ class Pages:
 
 
 def listing(pages: Pages, query: VoucherQuery, scope: tuple[str, ...]) -> Listing[Voucher]:
-    """Return the lazy list over pages. One worker: each page begins where the one before ended."""
+    """Return the lazy list of the pages. It has one worker, because each page begins where the previous one ended."""
     return Listing(
         pages.page,
         key=lambda voucher: voucher.id,

@@ -1,4 +1,4 @@
-"""Between rows and the domain."""
+"""Maps rows of the database to the objects of the domain."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ _KINDS: Final = {
     "refund": MovementKind.REFUND,
     "top_up": MovementKind.TOP_UP,
 }
-# The caller's own decimal context could round.
+# Used because the decimal context of the caller could round.
 _EXACT: Final = Context(prec=40, traps=[InvalidOperation, Inexact])
 
 
 def money_of(minor: int, currency: str) -> Money:
-    """Return minor units as money; they fit the currency, as they were money before."""
+    """Return minor units as money. They fit the currency, because they were made from money."""
     return Money.from_exact(_EXACT.scaleb(Decimal(minor), -exponent(currency)), currency)
 
 
@@ -54,7 +54,7 @@ def entry_id(voucher: int, seq: int) -> str:
 
 
 def entry_of(id: str, what: str) -> tuple[int, int]:
-    """Return the number of the voucher and that of the entry which an id names.
+    """Return the numbers of the voucher and of the entry in an id.
 
     Raises:
         VoucherNotFound: if no entry can have this id.
@@ -66,12 +66,12 @@ def entry_of(id: str, what: str) -> tuple[int, int]:
 
 
 def instant_of(text: str | None) -> datetime | None:
-    """Return the instant that a column holds."""
+    """Return the instant in a column."""
     return None if text is None else datetime.fromisoformat(text)  # as `format_micros` wrote it
 
 
 def voucher_of(account: str, row: Row, code: Code | None, pin: Pin | None) -> Voucher:
-    """Return the voucher that a row of `statements.SHOWN` shows."""
+    """Return the voucher of a row of `statements.VOUCHERS`."""
     currency = row["currency"]
     validity = row["validity_value"]
     text = row["metadata"]
@@ -99,17 +99,17 @@ def voucher_of(account: str, row: Row, code: Code | None, pin: Pin | None) -> Vo
 
 
 def state_of(row: Row) -> str:
-    """Return what an entry keeps of the voucher that it left behind."""
+    """Return the state of the voucher after an entry, as JSON text that the entry stores."""
     return json.dumps({name: row[name] for name in (*CHANGEABLE, "moved", "held")})
 
 
-def row_as_left(row: Row, entry: Row) -> Row:
-    """Return a voucher's row as an entry left it, so that a repeated call hears what the first one heard."""
+def row_after_entry(row: Row, entry: Row) -> Row:
+    """Return a voucher's row as it was after an entry, so that a repeated call returns the first result."""
     return {**row, **json.loads(entry["state"]), "remaining": entry["after"]}
 
 
 def reservation_of(account: str, row: Row, entry: Row) -> Reservation:
-    """Return the reservation that an entry made."""
+    """Return the reservation of an entry."""
     return Reservation(
         account=account,
         id=entry_id(entry["voucher"], entry["seq"]),
@@ -129,30 +129,30 @@ def deletion_of(account: str, row: Row, _: Row) -> Deletion:
 
 
 def release_of(account: str, _: Row, entry: Row) -> Release:
-    """Return what became of the reservation that an entry gave up: its value is free."""
+    """Return the release of an entry. The value of the reservation is free."""
     return Release(account=account, reservation_id=entry_id(entry["voucher"], entry["subject"]), freed=True)
 
 
 def redemption_of(account: str, row: Row, entry: Row) -> Redemption:
-    """Return the redemption that an entry made, out of a reservation or at once."""
-    captured = entry["subject"]
+    """Return the redemption of an entry: of a capture, or in one step."""
+    reservation = entry["subject"]
     return Redemption(
         account=account,
-        reservation_id=None if captured is None else entry_id(entry["voucher"], captured),
+        reservation_id=None if reservation is None else entry_id(entry["voucher"], reservation),
         **_tax_of(row),
         **_movement_fields(row, entry),
     )
 
 
 def refund_of(account: str, row: Row, entry: Row) -> Refund:
-    """Return the refund that an entry made."""
+    """Return the refund of an entry."""
     return Refund(
         account=account, redemption_id=entry_id(entry["voucher"], entry["subject"]), **_movement_fields(row, entry)
     )
 
 
 def top_up_of(account: str, row: Row, entry: Row) -> TopUp:
-    """Return the top-up that an entry made."""
+    """Return the top-up of an entry."""
     return TopUp(account=account, **_movement_fields(row, entry))
 
 
@@ -173,7 +173,7 @@ def _movement_fields(row: Row, entry: Row) -> dict[str, Any]:
 
 
 def movement_of(account: str, row: Row, entry: Row) -> Movement:
-    """Return an entry as a line of the voucher's history."""
+    """Return the movement of an entry, for the history of the voucher."""
     return Movement(
         account=account,
         id=entry_id(entry["voucher"], entry["seq"]),

@@ -1,4 +1,7 @@
-"""Value being set aside, taken and given back."""
+"""The writers of reservations, captures, releases, redemptions and refunds.
+
+Each function returns a function that writes one call in a transaction.
+"""
 
 from __future__ import annotations
 
@@ -20,32 +23,32 @@ from voucher_gateway.provider_api import (
     WrongPin,
     format_micros,
 )
-from voucher_gateway_local.ledger import Call, LockedVoucher
+from voucher_gateway_local.ledger import LedgerCall, LockedVoucher
 from voucher_gateway_local.mapping import entry_of, money_of
-from voucher_gateway_local.statements import END_OF, ENTRY, GIVEN_BACK, Row
+from voucher_gateway_local.statements import END_OF, ENTRY, REFUNDED_AMOUNT, Row
 from voucher_gateway_local.transactions import Written
 from voucher_gateway_local.vault import Vault, same_pin
 
 
 def check_pin(vault: Vault, row: Row, pin: Pin | None) -> None:
-    """Make sure of a voucher's PIN. A voucher without one is not asked for it, and takes any.
+    """Check the PIN of a voucher. A voucher without a PIN accepts any.
 
     Raises:
-        WrongPin: if it is another, or missing.
+        WrongPin: if the PIN is wrong or missing.
     """
     if not row["has_pin"]:
         return
     if pin is None:
-        raise WrongPin("the voucher has a PIN, and none was given")
-    _, kept = vault.open(row["id"], row["sealed"])
-    if kept is None or not same_pin(kept, pin):
+        raise WrongPin("the voucher has a PIN, but the call has none")
+    _, actual_pin = vault.open(row["id"], row["sealed"])
+    if actual_pin is None or not same_pin(actual_pin, pin):
         raise WrongPin("the PIN is wrong")
 
 
 def redeem(
-    vault: Vault, fingerprint: str, money: Money, pin: Pin | None, call: Call
+    vault: Vault, fingerprint: str, money: Money, pin: Pin | None, call: LedgerCall
 ) -> Callable[[Connection], Written]:
-    """Return what takes value at once."""
+    """Return the writer of a redemption, which takes value in one step."""
 
     def act(connection: Connection) -> Written:
         voucher = LockedVoucher.by_fingerprint(connection, fingerprint)
@@ -57,15 +60,15 @@ def redeem(
 
 
 def reserve(
-    vault: Vault, fingerprint: str, money: Money, pin: Pin | None, call: Call, lasting: timedelta
+    vault: Vault, fingerprint: str, money: Money, pin: Pin | None, call: LedgerCall, duration: timedelta
 ) -> Callable[[Connection], Written]:
-    """Return what sets value aside until a moment of its own; other reservations are left alone."""
+    """Return the writer of a reservation, which sets value aside. Other reservations stay unchanged."""
 
     def act(connection: Connection) -> Written:
         voucher = LockedVoucher.by_fingerprint(connection, fingerprint)
         check_pin(vault, voucher.row, pin)
         voucher.check_spendable(money, call.moment)
-        ends_at = format_micros(call.at + lasting)
+        ends_at = format_micros(call.at + duration)
         entry = voucher.add(call, held_amount=money.minor, ends_at=ends_at)
         voucher.hold(money.minor, ends_at)
         return voucher.row, entry
@@ -73,80 +76,86 @@ def reserve(
     return act
 
 
-def capture(reservation_id: str, voucher_id: str | None, money: Money, call: Call) -> Callable[[Connection], Written]:
-    """Return what takes (part of) what was set aside, and frees the rest.
+def capture(
+    reservation_id: str, voucher_id: str | None, money: Money, call: LedgerCall
+) -> Callable[[Connection], Written]:
+    """Return the writer of a capture, which takes all or a part of a reservation, and frees the rest.
 
-    What was set aside in time stays good when the voucher's own validity ends before the reservation's.
+    A reservation can be captured even after the validity of the voucher has ended.
     """
 
     def act(connection: Connection) -> Written:
-        voucher, reserved = _open_reservation(connection, reservation_id, voucher_id, call)
+        voucher, reservation = _open_reservation(connection, reservation_id, voucher_id, call)
         voucher.check_active()
         voucher.check_currency(money)
-        if money.minor > reserved["held_amount"]:
-            kept = money_of(reserved["held_amount"], voucher.row["currency"])
-            raise InsufficientValue(f"the reservation holds {kept}, less than was asked for")
-        entry = voucher.add(call, -money.minor, held_amount=-reserved["held_amount"], subject=reserved["seq"])
-        voucher.end_hold(reserved["seq"])
+        if money.minor > reservation["held_amount"]:
+            held = money_of(reservation["held_amount"], voucher.row["currency"])
+            raise InsufficientValue(f"the reservation holds {held}, less than the requested amount")
+        entry = voucher.add(call, -money.minor, held_amount=-reservation["held_amount"], subject=reservation["seq"])
+        voucher.end_hold(reservation["seq"])
         return voucher.row, entry
 
     return act
 
 
-def release(reservation_id: str, voucher_id: str | None, call: Call) -> Callable[[Connection], Written]:
-    """Return what gives a reservation up."""
+def release(reservation_id: str, voucher_id: str | None, call: LedgerCall) -> Callable[[Connection], Written]:
+    """Return the writer of a release, which ends a reservation without taking value."""
 
     def act(connection: Connection) -> Written:
-        voucher, reserved = _open_reservation(connection, reservation_id, voucher_id, call)
-        entry = voucher.add(call, held_amount=-reserved["held_amount"], subject=reserved["seq"])
-        voucher.end_hold(reserved["seq"])
+        voucher, reservation = _open_reservation(connection, reservation_id, voucher_id, call)
+        entry = voucher.add(call, held_amount=-reservation["held_amount"], subject=reservation["seq"])
+        voucher.end_hold(reservation["seq"])
         return voucher.row, entry
 
     return act
 
 
-def refund(redemption_id: str, voucher_id: str | None, money: Money, call: Call) -> Callable[[Connection], Written]:
-    """Return what gives (part of) a redemption back; all refunds of one together never exceed it.
+def refund(
+    redemption_id: str, voucher_id: str | None, money: Money, call: LedgerCall
+) -> Callable[[Connection], Written]:
+    """Return the writer of a refund. All refunds of a redemption together never exceed it.
 
-    A voucher that is not active, or whose validity is over, takes its value back all the same.
+    A refund also works for a voucher that is inactive or whose validity has ended.
     """
 
     def act(connection: Connection) -> Written:
         number, seq = entry_of(redemption_id, "redemption")
         voucher = _voucher(connection, number, voucher_id, "redemption")
-        taken = _entry(connection, number, seq, ("redeem", "capture"), "redemption")
+        redemption = _entry(connection, number, seq, ("redeem", "capture"), "redemption")
         voucher.check_currency(money)
-        if money.minor > -taken["amount"]:
-            rule = f"at most the {money_of(-taken['amount'], voucher.row['currency'])} that were taken"
-            raise AmountOutOfRange(f"a redemption is given back once: {rule}", field="money", rule=rule)
-        left = -taken["amount"] - _refunded_amount(connection, number, seq)
+        if money.minor > -redemption["amount"]:
+            rule = f"at most {money_of(-redemption['amount'], voucher.row['currency'])}, the redeemed amount"
+            raise AmountOutOfRange(f"the refund must be {rule}", field="money", rule=rule)
+        left = -redemption["amount"] - _refunded_amount(connection, number, seq)
         if money.minor > left:
-            free = money_of(left, voucher.row["currency"])
-            raise AlreadyRefunded(f"of the redemption, {free} are left to give back: the rest was given back before")
+            refundable = money_of(left, voucher.row["currency"])
+            raise AlreadyRefunded(f"{refundable} of the redemption can still be refunded; the rest was refunded")
         return voucher.row, voucher.add(call, money.minor, subject=seq)
 
     return act
 
 
-def _open_reservation(connection: Connection, id: str, voucher_id: str | None, call: Call) -> tuple[LockedVoucher, Row]:
+def _open_reservation(
+    connection: Connection, id: str, voucher_id: str | None, call: LedgerCall
+) -> tuple[LockedVoucher, Row]:
     number, seq = entry_of(id, "reservation")
     voucher = _voucher(connection, number, voucher_id, "reservation")
-    reserved = _entry(connection, number, seq, ("reserve",), "reservation")
+    reservation = _entry(connection, number, seq, ("reserve",), "reservation")
     end = connection.execute(END_OF, {"voucher": number, "seq": seq}).mappings().first()
     if end is not None and end["kind"] == "capture":
-        raise AlreadyCaptured("the reservation was captured before")
+        raise AlreadyCaptured("the reservation was already captured")
     if end is not None and end["kind"] == "release":
-        raise ReservationReleased("the reservation was given up before")
-    if end is not None or reserved["ends_at"] <= call.moment:
-        raise ReservationExpired("the reservation's time is over")
-    return voucher, reserved
+        raise ReservationReleased("the reservation was already released")
+    if end is not None or reservation["ends_at"] <= call.moment:
+        raise ReservationExpired("the reservation has expired")
+    return voucher, reservation
 
 
 def _voucher(connection: Connection, number: int, voucher_id: str | None, what: str) -> LockedVoucher:
-    """Lock the voucher of an entry. Ids of entries are alike in every database, those of vouchers are not."""
+    """Lock the voucher of an entry. Two databases may use the same id of an entry, but not of a voucher."""
     voucher = LockedVoucher.by_number(connection, number)
     if voucher_id not in (None, voucher.row["id"]):
-        raise VoucherNotFound(f"there is no {what} with this id of this voucher")
+        raise VoucherNotFound(f"this voucher has no {what} with this id")
     return voucher
 
 
@@ -158,5 +167,5 @@ def _entry(connection: Connection, number: int, seq: int, kinds: tuple[str, ...]
 
 
 def _refunded_amount(connection: Connection, number: int, seq: int) -> int:
-    refunded: int = connection.execute(GIVEN_BACK, {"voucher": number, "seq": seq}).scalar_one()
+    refunded: int = connection.execute(REFUNDED_AMOUNT, {"voucher": number, "seq": seq}).scalar_one()
     return refunded

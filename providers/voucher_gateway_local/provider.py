@@ -1,4 +1,4 @@
-"""The provider of vouchers that the shop issues itself. There is no vendor and no HTTP: its database is the truth."""
+"""The provider of vouchers that the shop issues itself. Its database is the ledger; there is no vendor and no HTTP."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ from voucher_gateway.provider_api import (
 from voucher_gateway.storage.files import mode_warning
 from voucher_gateway_local import mapping, payments, resolution, validation, vouchers
 from voucher_gateway_local.capabilities import DECLARED, capabilities_of
-from voucher_gateway_local.ledger import Call
+from voucher_gateway_local.ledger import LedgerCall
 from voucher_gateway_local.listing import Pages, check_query, listing
 from voucher_gateway_local.open import OpenDatabase, absolute_url, host_of, open_book
 from voucher_gateway_local.settings import LocalSettings
-from voucher_gateway_local.statements import MOVEMENTS, SHOWN_BY_FINGERPRINT, SHOWN_BY_ID, Row
+from voucher_gateway_local.statements import MOVEMENTS, VOUCHER_BY_FINGERPRINT, VOUCHER_BY_ID, Row
 from voucher_gateway_local.transactions import Changes, Written
 from voucher_gateway_local.vault import Vault
 
 
 class LocalProvider(VoucherProvider):
-    """Vouchers of one's own. The database is opened, and created if need be, by the first call that needs it."""
+    """Provides vouchers in a database of the shop. The first call that needs the database opens or creates it."""
 
     name = "local"
     title = "the shop's own vouchers"
@@ -62,13 +62,13 @@ class LocalProvider(VoucherProvider):
     declared = DECLARED
 
     def __init__(self, account: str, settings: LocalSettings, *, clock: Callable[[], datetime] = now) -> None:
-        """Make the provider; nothing is opened yet.
+        """Make the provider. The database is not opened yet.
 
         Args:
             account: the account's name in the config.
-            settings: where the vouchers are.
-            clock: the time, which decides when validities and reservations end. All who share the database must go by
-                the same one.
+            settings: the settings of the account, such as the URL of the database.
+            clock: returns the time, which ends validities and reservations. All processes that share the database must
+                use the same clock.
         """
         super().__init__(account, attrs.evolve(settings, url=absolute_url(settings.url)))
         self._host = host_of(self.settings.url)
@@ -80,12 +80,12 @@ class LocalProvider(VoucherProvider):
 
     @property
     def capabilities(self) -> Capabilities:
-        """Everything, with the reservations' time and the page size of the settings."""
+        """The capabilities, with the reservation time and page size of the settings."""
         return capabilities_of(self.settings)
 
     @property
     def host(self) -> str:
-        """The database, without login and password."""
+        """The database URL without login and password."""
         return self._host
 
     def close(self) -> None:
@@ -97,15 +97,15 @@ class LocalProvider(VoucherProvider):
             book.database.close()
 
     def renew_after_fork(self) -> None:
-        """Make a new lock: one that another thread of the parent held would stay locked for ever."""
+        """Make a new lock. A lock that another thread of the parent held would stay locked for ever."""
         self._opening = threading.Lock()
 
     def vendor_now(self) -> datetime:
-        """Return the time by which validities and reservations end."""
+        """Return the time that ends validities and reservations."""
         return self._clock()
 
     def check(self) -> AccountCheck:
-        """Open the database and look into it."""
+        """Open the database, and warn if other users can read its file."""
         super().check()
         path = self._open().database.path
         warning = None if path is None else mode_warning(path)
@@ -124,9 +124,9 @@ class LocalProvider(VoucherProvider):
     # --- reading ---
 
     def find(self, code: str | Code, pin: str | Pin | None = None) -> Voucher:
-        """Return the voucher with exactly this code. A PIN need not be given; one that is given must be right."""
+        """Return the voucher with exactly this code. The PIN is optional; a wrong PIN is an error."""
         code, pin = Code.of(code), Pin.of_given(pin)
-        validation.code_and_pin(code, pin)
+        validation.check_code_and_pin(code, pin)
         book = self._open()
         row = self._read_row(Operation.FIND, "fingerprint", book.vault.fingerprint(code))
         if pin is not None:
@@ -137,12 +137,12 @@ class LocalProvider(VoucherProvider):
         return self._voucher_of(book.vault, row)
 
     def get(self, id: str, *, secrets: bool = False) -> Voucher:
-        """Return one voucher with its code; with `secrets`, with its PIN too."""
-        validation.text(id, "id")
+        """Return one voucher with its code; if `secrets` is true, also with its PIN."""
+        validation.check_text(id, "id")
         return self._voucher_of(self._open().vault, self._read_row(Operation.GET, "id", id), pins=secrets)
 
     def vouchers(self, query: VoucherQuery | None = None) -> Listing[Voucher]:
-        """List vouchers in the order in which they were issued, or the newest first. A native filter: ``order``."""
+        """List vouchers in the order in which they were issued, or the newest first. The native filter is ``order``."""
         query = query or VoucherQuery()
         check_query(query)
         size = self.settings.page_size if query.limit is None else min(self.settings.page_size, query.limit)
@@ -150,8 +150,8 @@ class LocalProvider(VoucherProvider):
         return listing(pages, query, scope=(self.account, self.host, str(size)))
 
     def history(self, id: str) -> History:
-        """Return all movements of a voucher, in order. It is always complete."""
-        validation.text(id, "id")
+        """Return all movements of a voucher, in order. The history is always complete."""
+        validation.check_text(id, "id")
         as_of = self._clock()
         row = self._read_row(Operation.HISTORY, "id", id)
         with self._open().database.read() as connection:
@@ -159,59 +159,59 @@ class LocalProvider(VoucherProvider):
         movements = tuple(mapping.movement_of(self.account, row, entry) for entry in entries)
         return History(voucher_id=row["id"], movements=movements, complete=True, as_of=as_of)
 
-    # --- issuing ---
+    # --- vouchers ---
 
     def issue(self, new: NewVoucher, *, reference: str, order: str | None = None) -> Voucher:
-        """Issue a voucher; inactive, unless `new` says otherwise. Code and id are made here where none are given."""
-        validation.new_voucher(new, self.settings.currency)
+        """Issue a voucher. It is inactive unless `new` says otherwise. A missing code or id is generated."""
+        validation.check_new_voucher(new, self.settings.currency)
         intent = self.intent(
             Operation.ISSUE, reference=reference, order=order, voucher_id=new.id, subject=new.id, money=new.initial
         )
-        call = self._changes.call(Operation.ISSUE, intent, *validation.content_of(new))
+        call = self._changes.call(Operation.ISSUE, intent, *validation.request_content(new))
         vault = self._open().vault
         act = vouchers.Issue(new, call, self.settings, vault)
 
         def make(row: Row, entry: Row) -> Voucher:
-            return self._voucher_of(vault, mapping.row_as_left(row, entry), pins=True)
+            return self._voucher_of(vault, mapping.row_after_entry(row, entry), pins=True)
 
         return self._changes.run(intent, call, act, make)
 
     def activate(self, id: str, *, reference: str, order: str | None = None) -> Voucher:
-        """Make a voucher spendable. A validity that is counted from activation starts the first time."""
-        intent, call = self._about(Operation.ACTIVATE, id, reference, order)
+        """Make a voucher spendable. The first activation starts a relative validity."""
+        intent, call = self._intent_and_call(Operation.ACTIVATE, id, reference, order)
         return self._change(intent, call, vouchers.activate(id, call))
 
     def deactivate(self, id: str, *, reference: str, order: str | None = None) -> Voucher:
-        """Stop a voucher from being spent, and its reservations from being captured."""
-        intent, call = self._about(Operation.DEACTIVATE, id, reference, order)
+        """Make a voucher not spendable, and its reservations not capturable."""
+        intent, call = self._intent_and_call(Operation.DEACTIVATE, id, reference, order)
         return self._change(intent, call, vouchers.deactivate(id, call))
 
     def update(self, id: str, changes: VoucherChanges, *, reference: str, order: str | None = None) -> Voucher:
         """Change SKU, batch or end of validity."""
         values = vouchers.values_of_changes(changes)
-        intent, call = self._about(Operation.UPDATE, id, reference, order, sorted(values.items()))
+        intent, call = self._intent_and_call(Operation.UPDATE, id, reference, order, sorted(values.items()))
         return self._change(intent, call, vouchers.update(id, values, call))
 
     def top_up(self, id: str, money: Money, *, reference: str, order: str | None = None) -> TopUp:
-        """Add value (JTL: recharge)."""
+        """Add value to a voucher."""
         positive(money)
-        intent, call = self._about(Operation.TOP_UP, id, reference, order, money, money=money)
+        intent, call = self._intent_and_call(Operation.TOP_UP, id, reference, order, money, money=money)
         return self._changes.run(
             intent, call, vouchers.top_up(id, money, call), partial(mapping.top_up_of, self.account)
         )
 
     def delete(self, id: str, reason: str, *, reference: str, order: str | None = None) -> Deletion:
-        """Remove a voucher that never moved any value. Its code and PIN are erased, and may be used again.
+        """Remove a voucher without movements. Its code and PIN are erased, and can be used again.
 
         Raises:
-            Rejected: if it has movements or an open reservation: a ledger forgets nothing.
+            Rejected: if it has movements or an open reservation.
         """
-        validation.text(reason, "reason", validation.LONGEST_REASON)
-        intent, call = self._about(Operation.DELETE, id, reference, order)
+        validation.check_text(reason, "reason", validation.LONGEST_REASON)
+        intent, call = self._intent_and_call(Operation.DELETE, id, reference, order)
         act = vouchers.delete(id, reason, call)
         return self._changes.run(intent, call, act, partial(mapping.deletion_of, self.account))
 
-    # --- spending ---
+    # --- payments ---
 
     def reserve(
         self,
@@ -222,39 +222,39 @@ class LocalProvider(VoucherProvider):
         reference: str,
         order: str | None = None,
     ) -> Reservation:
-        """Set value aside for as long as the settings say. A voucher may have many reservations at a time."""
+        """Set value aside for the reservation time of the settings. A voucher can have several reservations."""
         code, pin = Code.of(code), Pin.of_given(pin)
-        validation.code_and_pin(code, pin)
+        validation.check_code_and_pin(code, pin)
         intent = self.intent(Operation.RESERVE, reference=reference, order=order, money=positive(money))
         vault = self._open().vault
         fingerprint = vault.fingerprint(code)
         call = self._changes.call(Operation.RESERVE, intent, fingerprint, money)
-        lasting = timedelta(minutes=self.settings.reservation_minutes)
+        duration = timedelta(minutes=self.settings.reservation_minutes)
         return self._changes.run(
             intent,
             call,
-            payments.reserve(vault, fingerprint, money, pin, call, lasting),
+            payments.reserve(vault, fingerprint, money, pin, call, duration),
             partial(mapping.reservation_of, self.account),
         )
 
     def capture(
         self, reservation: Reservation, money: Money | None = None, *, reference: str, order: str | None = None
     ) -> Redemption:
-        """Take what was set aside, or the part that `money` says; the rest is free again."""
-        taken = positive(reservation.money if money is None else money)
-        intent, call = self._about(
-            Operation.CAPTURE, reservation.id, reference, order, taken, money=taken, voucher_id=reservation.voucher_id
+        """Take the reserved value, or the part `money`. The rest is free again."""
+        amount = positive(reservation.money if money is None else money)
+        intent, call = self._intent_and_call(
+            Operation.CAPTURE, reservation.id, reference, order, amount, money=amount, voucher_id=reservation.voucher_id
         )
         return self._changes.run(
             intent,
             call,
-            payments.capture(reservation.id, reservation.voucher_id, taken, call),
+            payments.capture(reservation.id, reservation.voucher_id, amount, call),
             partial(mapping.redemption_of, self.account),
         )
 
     def release(self, reservation: Reservation, *, reference: str, order: str | None = None) -> Release:
-        """Give a reservation up; its value is free at once."""
-        intent, call = self._about(
+        """Release a reservation. Its value is free at once."""
+        intent, call = self._intent_and_call(
             Operation.RELEASE, reservation.id, reference, order, voucher_id=reservation.voucher_id
         )
         return self._changes.run(
@@ -273,9 +273,9 @@ class LocalProvider(VoucherProvider):
         reference: str,
         order: str | None = None,
     ) -> Redemption:
-        """Take value in one step; what reservations hold cannot be taken."""
+        """Take value in one step. Reserved value cannot be taken."""
         code, pin = Code.of(code), Pin.of_given(pin)
-        validation.code_and_pin(code, pin)
+        validation.check_code_and_pin(code, pin)
         intent = self.intent(Operation.REDEEM, reference=reference, order=order, money=positive(money))
         vault = self._open().vault
         fingerprint = vault.fingerprint(code)
@@ -290,36 +290,36 @@ class LocalProvider(VoucherProvider):
     def refund(
         self, redemption: Redemption, money: Money | None = None, *, reference: str, order: str | None = None
     ) -> Refund:
-        """Give (part of) a redemption back, in as many parts as one likes, up to all of it."""
-        back = positive(redemption.money if money is None else money)
-        intent, call = self._about(
-            Operation.REFUND, redemption.id, reference, order, back, money=back, voucher_id=redemption.voucher_id
+        """Give back a redemption or a part of it. All parts together never exceed the redemption."""
+        amount = positive(redemption.money if money is None else money)
+        intent, call = self._intent_and_call(
+            Operation.REFUND, redemption.id, reference, order, amount, money=amount, voucher_id=redemption.voucher_id
         )
         return self._changes.run(
             intent,
             call,
-            payments.refund(redemption.id, redemption.voucher_id, back, call),
+            payments.refund(redemption.id, redemption.voucher_id, amount, call),
             partial(mapping.refund_of, self.account),
         )
 
-    # --- in doubt ---
+    # --- unknown outcomes ---
 
     def resolve(
         self,
         intent: Intent,
-        code: Code | None = None,  # noqa: ARG002 - the reference says it all
+        code: Code | None = None,  # noqa: ARG002 - the reference is enough
     ) -> Outcome:
-        """Say what became of a call: its entry proves that it was carried out, the lack of one that it was not.
+        """Return the outcome of a call. It was carried out if it has an entry, and was not executed if it has none.
 
-        It waits a few seconds for a transaction of the call that is still under way, and says unknown if it stays so.
+        It waits a few seconds for a transaction of the call that is still open. Then the outcome is unknown.
         """
         book = self._open()
         return resolution.resolve(book, intent, lambda row: self._voucher_of(book.vault, row, pins=True))
 
-    # --- what the calls have in common ---
+    # --- helpers ---
 
     def _read_row(self, operation: Operation, by: str, value: str) -> Row:
-        statement = SHOWN_BY_ID if by == "id" else SHOWN_BY_FINGERPRINT
+        statement = VOUCHER_BY_ID if by == "id" else VOUCHER_BY_FINGERPRINT
         with self._open().database.read() as connection:
             row = connection.execute(statement, {by: value, "now": format_micros(self._clock())}).mappings().first()
         if row is None:
@@ -333,31 +333,31 @@ class LocalProvider(VoucherProvider):
         code, pin = (None, None) if row["sealed"] is None else vault.open(row["id"], row["sealed"])
         return mapping.voucher_of(self.account, row, code, pin if pins else None)
 
-    def _about(
+    def _intent_and_call(
         self,
-        verb: Operation,
+        operation: Operation,
         subject: str,
         reference: str,
         order: str | None,
         *content: object,
         money: Money | None = None,
         voucher_id: str | None = None,
-    ) -> tuple[Intent, Call]:
-        """Return the intent and the call of a verb on a voucher, a reservation or a redemption."""
-        validation.text(subject, "id")
-        on_voucher = verb not in (Operation.CAPTURE, Operation.RELEASE, Operation.REFUND)
+    ) -> tuple[Intent, LedgerCall]:
+        """Return the intent and the ledger call of an operation on a voucher, reservation or redemption."""
+        validation.check_text(subject, "id")
+        on_voucher = operation not in (Operation.CAPTURE, Operation.RELEASE, Operation.REFUND)
         intent = self.intent(
-            verb,
+            operation,
             reference=reference,
             order=order,
             voucher_id=subject if on_voucher else voucher_id,
             subject=subject,
             money=money,
         )
-        return intent, self._changes.call(verb, intent, subject, *content)
+        return intent, self._changes.call(operation, intent, subject, *content)
 
-    def _change(self, intent: Intent, call: Call, act: Callable[[Connection], Written]) -> Voucher:
+    def _change(self, intent: Intent, call: LedgerCall, act: Callable[[Connection], Written]) -> Voucher:
         vault = self._open().vault
         return self._changes.run(
-            intent, call, act, lambda row, entry: self._voucher_of(vault, mapping.row_as_left(row, entry))
+            intent, call, act, lambda row, entry: self._voucher_of(vault, mapping.row_after_entry(row, entry))
         )

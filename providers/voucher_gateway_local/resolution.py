@@ -11,7 +11,7 @@ from typing import Any, Final
 from voucher_gateway.provider_api import Effect, Intent, Operation, Outcome, Voucher, format_micros
 from voucher_gateway_local import mapping
 from voucher_gateway_local.open import OpenDatabase
-from voucher_gateway_local.statements import OF_REFERENCE, SHOWN_BY_NUMBER, Row
+from voucher_gateway_local.statements import OF_REFERENCE, VOUCHER_BY_NUMBER, Row
 from voucher_gateway_local.transactions import find_committed
 
 _RESULTS: Final[dict[str, Callable[[str, Row, Row], Any]]] = {
@@ -47,7 +47,7 @@ def resolve(book: OpenDatabase, intent: Intent, make_voucher: Callable[[Row], Vo
     with book.database.read() as connection:
         row = (
             connection.execute(
-                SHOWN_BY_NUMBER, {"voucher_number": entry["voucher"], "now": format_micros(intent.sent_at)}
+                VOUCHER_BY_NUMBER, {"voucher_number": entry["voucher"], "now": format_micros(intent.sent_at)}
             )
             .mappings()
             .first()
@@ -65,7 +65,7 @@ def result_of(intent: Intent, row: Row, entry: Row, make_voucher: Callable[[Row]
     """Return the result of a call, from its entry."""
     if (make := _RESULTS.get(intent.verb)) is not None:
         return make(intent.account, row, entry)
-    return make_voucher(mapping.row_as_left(row, entry))
+    return make_voucher(mapping.row_after_entry(row, entry))
 
 
 def _money_of(result: Any) -> Any:

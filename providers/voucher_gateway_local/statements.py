@@ -13,60 +13,58 @@ from sqlalchemy.engine import Connection
 from voucher_gateway_local.tables import entries, holds, keys, vouchers
 
 Row = Mapping[Any, Any]
-"""A row by the names of its columns."""
+"""A row, with the names of its columns as keys."""
 
 _last: Final = entries.alias("last")
 _first: Final = entries.alias("first")
-_further: Final = entries.alias("further")
+_other: Final = entries.alias("further")
 
-_LAST_SEQ: Final = (
-    sa.select(sa.func.max(_further.c.seq)).where(_further.c.voucher == vouchers.c.number).scalar_subquery()
-)
-"""The last entry of the voucher of the row."""
+_LAST_SEQ: Final = sa.select(sa.func.max(_other.c.seq)).where(_other.c.voucher == vouchers.c.number).scalar_subquery()
+"""The sequence number of the last entry of a voucher."""
 
-_Words = list[sa.ColumnElement[str]]
-_MOVEMENT: Final[_Words] = [sa.literal_column(f"'{kind}'") for kind in ("top_up", "redeem", "capture", "refund")]
-_END: Final[_Words] = [sa.literal_column(f"'{kind}'") for kind in ("capture", "release", "lapse")]
+_SqlTexts = list[sa.ColumnElement[str]]
+_MOVEMENT: Final[_SqlTexts] = [sa.literal_column(f"'{kind}'") for kind in ("top_up", "redeem", "capture", "refund")]
+_END: Final[_SqlTexts] = [sa.literal_column(f"'{kind}'") for kind in ("capture", "release", "lapse")]
 
-_MOVED: Final = sa.exists().where(_further.c.voucher == vouchers.c.number, _further.c.kind.in_(_MOVEMENT))
+_MOVED: Final = sa.exists().where(_other.c.voucher == vouchers.c.number, _other.c.kind.in_(_MOVEMENT))
 
-_SET_ASIDE: Final = (
+_HELD_AMOUNT: Final = (
     sa.select(sa.cast(sa.func.coalesce(sa.func.sum(holds.c.amount), 0), sa.BigInteger))
     .where(holds.c.voucher == vouchers.c.number, holds.c.ends_at > sa.bindparam("now"))
     .scalar_subquery()
 )
-"""What reservations hold that are not over by ``now``, whether their end is written down yet or not."""
+"""The amount in reservations that end after ``now``. Expired ones do not count, even without an entry of their end."""
 
-SHOWN: Final = (
+VOUCHERS: Final = (
     sa.select(
         *[column for column in vouchers.c if column is not vouchers.c.updated_at],
-        # Not the row's own: movements leave the row alone, so that a redemption takes one statement less.
+        # The time of the last entry: a movement does not update the row, which saves a statement a redemption.
         _last.c.at.label("updated_at"),
         _first.c.amount.label("initial"),
         _last.c.after.label("remaining"),
-        _SET_ASIDE.label("held"),
+        _HELD_AMOUNT.label("held"),
         _MOVED.label("moved"),
     )
     .join(_first, (_first.c.voucher == vouchers.c.number) & (_first.c.seq == 1))
     .join(_last, (_last.c.voucher == vouchers.c.number) & (_last.c.seq == _LAST_SEQ))
 )
-"""Vouchers with what they are worth by ``now``, all of it seen at one moment, as statements in a row do not."""
+"""Vouchers with their value at ``now``. One statement reads all of it, so that the parts fit each other."""
 
 CHANGEABLE: Final = ("status", "valid_until", "validity_value", "validity_interval", "sku", "batch", "updated_at")
-"""The columns of a voucher that change during its life, beside its worth."""
+"""The columns of a voucher that can change. Its value is not one of them."""
 
 LAST_REMAINING: Final = _last.c.after
 
-THERE: Final = vouchers.c.deleted_at.is_(None)
+NOT_DELETED: Final = vouchers.c.deleted_at.is_(None)
 _BY_FINGERPRINT: Final = vouchers.c.fingerprint == sa.bindparam("fingerprint")
-_BY_ID: Final = (vouchers.c.id == sa.bindparam("id")) & THERE
+_BY_ID: Final = (vouchers.c.id == sa.bindparam("id")) & NOT_DELETED
 _BY_NUMBER: Final = vouchers.c.number == sa.bindparam("voucher_number")
 
-SHOWN_BY_FINGERPRINT: Final = SHOWN.where(_BY_FINGERPRINT)
-SHOWN_BY_ID: Final = SHOWN.where(_BY_ID)
-SHOWN_BY_NUMBER: Final = SHOWN.where(_BY_NUMBER)
+VOUCHER_BY_FINGERPRINT: Final = VOUCHERS.where(_BY_FINGERPRINT)
+VOUCHER_BY_ID: Final = VOUCHERS.where(_BY_ID)
+VOUCHER_BY_NUMBER: Final = VOUCHERS.where(_BY_NUMBER)
 
-# SQLite holds the write lock of the whole file anyway, and ignores the clause.
+# SQLite ignores the clause, because a transaction that writes locks the whole file.
 _LOCKED_COLUMNS: Final = ("number", "id", "currency", "sealed", "has_pin", "taxable", "tax_rate", "deleted_at")
 _LOCKED: Final = sa.select(*[vouchers.c[name] for name in (*_LOCKED_COLUMNS, *CHANGEABLE)]).with_for_update(
     key_share=True
@@ -75,15 +73,15 @@ LOCKED_BY_FINGERPRINT: Final = _LOCKED.where(_BY_FINGERPRINT)
 LOCKED_BY_ID: Final = _LOCKED.where(_BY_ID)
 LOCKED_BY_NUMBER: Final = _LOCKED.where(_BY_NUMBER)
 
-# A statement of its own: only one that begins after the lock was given sees what the last holder committed.
-LAST: Final = (
+# A separate statement: only a statement that begins after the lock was acquired sees what the last holder committed.
+LAST_ENTRY: Final = (
     sa.select(entries.c.seq, entries.c.after, entries.c.held)
     .where(entries.c.voucher == sa.bindparam("voucher"))
     .order_by(entries.c.seq.desc())
     .limit(sa.literal_column("1"))
 )
 
-_GIVEN: Final = (
+_ENTRY_COLUMNS: Final = (
     "voucher",
     "seq",
     "kind",
@@ -103,15 +101,18 @@ _GIVEN: Final = (
     "at",
 )
 _OF_REFERENCE: Final = ["reference", "kind"]
-_TAKEN: Final = sa.exists().where(
-    _further.c.reference == sa.bindparam("reference"), _further.c.kind == sa.bindparam("kind")
+_REFERENCE_EXISTS: Final = sa.exists().where(
+    _other.c.reference == sa.bindparam("reference"), _other.c.kind == sa.bindparam("kind")
 )
 _APPEND: Final = {
-    # Asked for in the statement: a conflict comes too late, as a trigger refuses it beforehand.
+    # The statement itself checks the reference: a trigger would refuse the entry before ON CONFLICT could handle it.
     "sqlite": (
         sa.insert(entries)
         .from_select(
-            list(_GIVEN), sa.select(*[sa.bindparam(name, type_=entries.c[name].type) for name in _GIVEN]).where(~_TAKEN)
+            list(_ENTRY_COLUMNS),
+            sa.select(*[sa.bindparam(name, type_=entries.c[name].type) for name in _ENTRY_COLUMNS]).where(
+                ~_REFERENCE_EXISTS
+            ),
         )
         .returning(entries.c.seq)
     ),
@@ -122,7 +123,7 @@ _APPEND: Final = {
 
 
 def append(connection: Connection, values: Row) -> bool:
-    """Write an entry, and say whether it is there: not if its reference has made one of its kind before."""
+    """Write an entry, and return True; False if an entry of its kind has its reference already."""
     return connection.execute(_APPEND[connection.dialect.name], values).first() is not None
 
 
@@ -137,7 +138,7 @@ END_OF: Final = sa.select(entries.c.kind).where(
     entries.c.subject == sa.bindparam("seq"),
     entries.c.kind.in_(_END),
 )
-GIVEN_BACK: Final = sa.select(
+REFUNDED_AMOUNT: Final = sa.select(
     sa.cast(sa.func.coalesce(sa.func.sum(entries.c.amount), 0), sa.BigInteger).label("amount")
 ).where(
     entries.c.voucher == sa.bindparam("voucher"),
@@ -155,7 +156,9 @@ MOVEMENTS: Final = (
 
 HOLD: Final = sa.insert(holds)
 HOLDS: Final = sa.select(holds).where(holds.c.voucher == sa.bindparam("voucher")).order_by(holds.c.seq)
-UNHOLD: Final = sa.delete(holds).where(holds.c.voucher == sa.bindparam("voucher"), holds.c.seq == sa.bindparam("seq"))
+DELETE_HOLD: Final = sa.delete(holds).where(
+    holds.c.voucher == sa.bindparam("voucher"), holds.c.seq == sa.bindparam("seq")
+)
 
 CHANGE: Final = sa.update(vouchers).where(_BY_NUMBER).values({name: sa.bindparam(f"new_{name}") for name in CHANGEABLE})
 REMOVE: Final = (
@@ -164,7 +167,7 @@ REMOVE: Final = (
     .values(fingerprint=sa.null(), sealed=sa.null(), deleted_at=sa.bindparam("at"), updated_at=sa.bindparam("at"))
 )
 
-_OF_A_VOUCHER: Final = tuple(column.name for column in vouchers.c if column.name not in ("number", "deleted_at"))
+_VOUCHER_COLUMNS: Final = tuple(column.name for column in vouchers.c if column.name not in ("number", "deleted_at"))
 _ISSUE: Final = {
     "sqlite": sqlite_insert(vouchers).on_conflict_do_nothing().returning(vouchers.c.number),
     "postgresql": postgres_insert(vouchers).on_conflict_do_nothing().returning(vouchers.c.number),
@@ -172,13 +175,13 @@ _ISSUE: Final = {
 
 
 def insert_voucher(connection: Connection, values: Row) -> int | None:
-    """Write the row of a voucher and return its number; None if its id or code is taken."""
+    """Write the row of a voucher and return its number; None if its id or code already exists."""
     number: int | None = connection.scalar(_ISSUE[connection.dialect.name], values)
     return number
 
 
-# One row, so that two of them cannot wait for each other.
-LOOKED: Final = (
+# It changes one row, so that two look-ups cannot deadlock.
+RECORD_LOOK_UP: Final = (
     sa.update(keys)
     .where(keys.c.number == sa.select(sa.func.max(keys.alias("every").c.number)).scalar_subquery())
     .values(looks=keys.c.looks + 1)

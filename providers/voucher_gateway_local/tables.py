@@ -1,23 +1,23 @@
-"""The tables: vouchers, and the one ledger that says what each of them is worth.
+"""The tables: vouchers, and the ledger with the value of each voucher.
 
-A voucher's row holds what it *is*; what it is *worth* stands nowhere but in its last entry. Entries of a voucher form
-one chain, and the database itself keeps it whole:
+The row of a voucher holds its properties. Its value is stored only in its last entry. The entries of a voucher form one
+chain, and the database itself protects it:
 
 * ``before + amount = after`` and ``held_before + held_amount = held``, by CHECK;
-* each entry begins where the one before it ended, value and held value, by a FOREIGN KEY on (voucher, sequence, after,
-  held) of that entry;
-* nothing falls below zero and no more is held than there is, ``0 <= held <= after``, by CHECK;
-* each kind of entry moves the way that its name says, by CHECK;
-* a reservation ends once, and a reference makes one entry, by UNIQUE;
-* what ends a reservation frees all that it held, and refunds never exceed what was taken, by triggers;
-* a reservation stands open with the amount and the end of its entry, until an entry ends it, by triggers;
-* a voucher's currency never changes, and no entry is ever changed or removed, by triggers.
+* each entry begins with the value and the held value of the previous entry, by a FOREIGN KEY on (voucher, sequence,
+  after, held) of that entry;
+* no value is below zero and not more is held than the voucher has, ``0 <= held <= after``, by CHECK;
+* each kind of entry changes the amounts in its own direction only, by CHECK;
+* a reservation ends once, and a reference has one entry of a kind, by UNIQUE;
+* the end of a reservation frees all that it held, and refunds never exceed the redemption, by triggers;
+* an open reservation has the amount and the end of its entry, until an entry ends it, by triggers;
+* the currency of a voucher never changes, and no entry is ever changed or removed, by triggers.
 
-SQLite would take a fraction or a text for a number, and checks a FOREIGN KEY only for a program that asks for it:
-there, a CHECK and triggers stand in.
+SQLite would accept a fraction or a text in a column of integers, and checks a FOREIGN KEY only if the program asks for
+it. So a CHECK and triggers do this at SQLite.
 
-So the sum of a voucher's entries is its value, whoever writes them: there is no second number that could differ.
-Amounts are whole minor units (cents). Instants are RFC 3339 text in UTC with microseconds, which sorts by time.
+The sum of a voucher's entries is therefore its value, whichever program writes them. No second number could differ.
+Amounts are integers in minor units (cents). Instants are RFC 3339 text in UTC with microseconds, which sorts by time.
 """
 
 from __future__ import annotations
@@ -46,20 +46,20 @@ from sqlalchemy import (
 from voucher_gateway.storage.schema_upgrade import Schema
 
 LARGEST_MINOR: Final = 10**17
-"""The most minor units on one voucher; a 64-bit integer holds 92 times that."""
+"""The maximum value of a voucher, in minor units. A 64-bit integer holds 92 times as much."""
 
 metadata: Final = MetaData()
 
-_NUMBER: Final = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts up by itself only an INTEGER
+_NUMBER: Final = BigInteger().with_variant(Integer(), "sqlite")  # SQLite generates numbers only for INTEGER
 
-# The keys that codes are found and sealed by, wrapped in the configured key; see `keys.Vault`.
+# The keys that find and encrypt codes, encrypted with the configured key; see `vault.Vault`.
 keys: Final = Table(
     "local_keys",
     metadata,
     Column("number", _NUMBER, primary_key=True),
     Column("wrapped", Text, nullable=False),
     Column("made_at", String(32), nullable=False),
-    # Raised by a look for a call that is not there; see `transactions.find_committed`.
+    # A look-up that finds no entry of its call adds one; see `transactions.find_committed`.
     Column("looks", Integer, nullable=False),
 )
 
@@ -69,9 +69,9 @@ vouchers: Final = Table(
     Column("number", _NUMBER, primary_key=True),
     Column("id", String(255), nullable=False),
     Column("fingerprint", String(64)),
-    # Code and PIN, which only the configured key opens; gone with the voucher.
+    # Code and PIN, encrypted with the configured key. A deletion erases them.
     Column("sealed", Text),
-    # Whether there is a PIN, so that nothing need be opened to see that there is none.
+    # Whether there is a PIN, so that a voucher without a PIN need not be decrypted.
     Column("has_pin", Boolean, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("status", String(16), nullable=False),
@@ -86,7 +86,7 @@ vouchers: Final = Table(
     Column("order_number", String(255)),
     Column("metadata", Text),
     Column("created_at", String(32), nullable=False),
-    # When the row was last written; what is shown of a voucher is when its last entry was.
+    # When the row was last written. A voucher shows the time of its last entry instead.
     Column("updated_at", String(32), nullable=False),
     Column("deleted_at", String(32)),
     CheckConstraint("status IN ('active', 'inactive')", name="ck_local_vouchers_status"),
@@ -120,13 +120,13 @@ MOVES: Final = (
     " WHEN 'update' THEN amount = 0 AND held_amount = 0"
     " ELSE false END"
 )
-"""Which way each kind of entry moves value and held value."""
+"""How each kind of entry changes the value and the held value."""
 
-WHOLE: Final = " AND ".join(
+INTEGERS: Final = " AND ".join(
     f"typeof({column}) = 'integer'"
     for column in ("seq", "before", "amount", "after", "held_before", "held_amount", "held")
 )
-"""SQLite keeps a fraction or a text in a column of whole numbers, unless it is told not to."""
+"""At SQLite: the columns of integers hold integers. Without this, SQLite stores a fraction or a text as it is."""
 
 _ENDS: Final = text("kind IN ('capture', 'release', 'lapse')")
 _HAS_SUBJECT: Final = text("subject IS NOT NULL")
@@ -143,18 +143,18 @@ entries: Final = Table(
     Column("held_before", BigInteger, nullable=False),
     Column("held_amount", BigInteger, nullable=False),
     Column("held", BigInteger, nullable=False),
-    # The sequence of the entry before; none for the first.
+    # The sequence number of the previous entry; null for the first.
     Column("previous", Integer),
-    # What a capture, release or lapse ends (a reserve), or what a refund gives back (a redeem or capture).
+    # The reservation that a capture, release or lapse ends, or the redeem or capture that a refund gives back.
     Column("subject", Integer),
-    # The caller's name for the call; none for what time alone brings about.
+    # The reference of the call; null for an entry without a call.
     Column("reference", String(255)),
-    # A keyed digest of what the call asked for: the same reference with another content is a conflict.
+    # A keyed digest of the request. The same reference with another digest is a conflict.
     Column("content", String(64)),
     Column("order_number", String(255)),
-    # When a reservation is over.
+    # When a reservation ends.
     Column("ends_at", String(32)),
-    # What a call that changes the voucher itself left it as, so that its repeat can be answered.
+    # The state of the voucher after a call that changed it, so that a repeat returns the same result.
     Column("state", Text),
     Column("at", String(32), nullable=False),
     PrimaryKeyConstraint("voucher", "seq", name="pk_local_entries"),
@@ -173,7 +173,7 @@ entries: Final = Table(
         " ELSE previous IS NOT NULL AND previous = seq - 1 AND seq > 1 END",
         name="ck_local_entries_order",
     ),
-    CheckConstraint(WHOLE, name="ck_local_entries_whole").ddl_if(dialect="sqlite"),
+    CheckConstraint(INTEGERS, name="ck_local_entries_whole").ddl_if(dialect="sqlite"),
     CheckConstraint("before + amount = after AND held_before + held_amount = held", name="ck_local_entries_sum"),
     CheckConstraint(f"held >= 0 AND held <= after AND after <= {LARGEST_MINOR}", name="ck_local_entries_range"),
     CheckConstraint(MOVES, name="ck_local_entries_moves"),
@@ -194,7 +194,7 @@ entries: Final = Table(
     ),
 )
 
-# The reservations that nothing has ended yet, so that finding them does not take all that ever were.
+# The open reservations, so that finding them does not read all reservations of the voucher.
 holds: Final = Table(
     "local_holds",
     metadata,

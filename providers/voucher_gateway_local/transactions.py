@@ -48,9 +48,9 @@ from voucher_gateway.provider_api import (
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.locks import transaction_lock
 from voucher_gateway_local import validation
-from voucher_gateway_local.ledger import Call
+from voucher_gateway_local.ledger import LedgerCall
 from voucher_gateway_local.open import OpenDatabase
-from voucher_gateway_local.statements import LOOKED, OF_REFERENCE, SHOWN_BY_NUMBER, Row
+from voucher_gateway_local.statements import OF_REFERENCE, RECORD_LOOK_UP, VOUCHER_BY_NUMBER, Row
 
 T = TypeVar("T")
 
@@ -155,7 +155,7 @@ def _look_up(connection: Connection, look: Callable[[Connection], Row | None]) -
     """Return the result, which is certain when the transaction is committed."""
     entry = look(connection)
     if entry is None:
-        connection.execute(LOOKED)
+        connection.execute(RECORD_LOOK_UP)
     return LookupResult(True, entry)
 
 
@@ -188,7 +188,7 @@ class Changes:
         self._open = open_book
         self._clock = clock
 
-    def call(self, verb: Operation, intent: Intent, *content: object) -> Call:
+    def call(self, verb: Operation, intent: Intent, *content: object) -> LedgerCall:
         """Return the call of an intent.
 
         Args:
@@ -200,8 +200,8 @@ class Changes:
             InvalidRequest: if the reference or order cannot be stored.
         """
         reference = intent.reference or ""
-        validation.names(reference, intent.order)
-        return Call(
+        validation.check_reference_and_order(reference, intent.order)
+        return LedgerCall(
             kind=verb,
             reference=reference,
             order=intent.order,
@@ -209,7 +209,9 @@ class Changes:
             at=self._clock(),
         )
 
-    def run(self, intent: Intent, call: Call, act: Callable[[Connection], Written], make: Callable[[Row, Row], T]) -> T:
+    def run(
+        self, intent: Intent, call: LedgerCall, act: Callable[[Connection], Written], make: Callable[[Row, Row], T]
+    ) -> T:
         """Execute a call, or return the result of its first execution.
 
         Args:
@@ -228,7 +230,9 @@ class Changes:
             error.with_context(account=self._account, operation=call.kind.value)
             raise
 
-    def _run(self, intent: Intent, call: Call, act: Callable[[Connection], T], make: Callable[[Row, Row], T]) -> T:
+    def _run(
+        self, intent: Intent, call: LedgerCall, act: Callable[[Connection], T], make: Callable[[Row, Row], T]
+    ) -> T:
         try:
             return commit_once(self._open().database, intent, act)
         except (Declined, InvalidRequest, ReferenceConflict) as error:
@@ -239,7 +243,7 @@ class Changes:
             raise refused
         return make(*earlier)
 
-    def _earlier(self, call: Call) -> Written | None:
+    def _earlier(self, call: LedgerCall) -> Written | None:
         """Return what an earlier call with the same reference wrote.
 
         Raises:
@@ -255,11 +259,11 @@ class Changes:
                 return None
             if entry["content"] != call.content:
                 raise ReferenceConflict(
-                    f"the reference {call.reference!r} stands for another {call.kind.value} already: a new call needs"
-                    " a new reference"
+                    f"reference {call.reference!r} was already used for a different {call.kind.value}; "
+                    "use a new reference for a new call"
                 )
             row = (
-                connection.execute(SHOWN_BY_NUMBER, {"voucher_number": entry["voucher"], "now": call.moment})
+                connection.execute(VOUCHER_BY_NUMBER, {"voucher_number": entry["voucher"], "now": call.moment})
                 .mappings()
                 .first()
             )

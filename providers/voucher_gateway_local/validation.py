@@ -1,4 +1,4 @@
-"""What may be kept at all. Nothing is dropped, cut or changed on the way in: what cannot be kept is refused."""
+"""Checks that the database can store a value unchanged. Other values are refused, never cut or changed."""
 
 from __future__ import annotations
 
@@ -27,62 +27,64 @@ from voucher_gateway_local.settings import LONGEST_TEXT
 
 LONGEST_REASON: Final = 1000
 LONGEST_VALIDITY: Final = 100_000
-"""Of whichever interval; an end beyond the year 9999 is refused besides."""
+"""The maximum number of any interval. An end beyond the year 9999 is refused too."""
 
-# Half of a surrogate pair cannot be written as UTF-8, and PostgreSQL's text holds no NUL.
-_NOT_KEPT: Final = re.compile(r"[\x00\ud800-\udfff]")
-_TEXTS: Final = ("id", "tax_rate", "sku", "batch", "order")
+# UTF-8 cannot encode half of a surrogate pair, and the text of PostgreSQL cannot contain NUL.
+_UNSTORABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
+_TEXT_FIELDS: Final = ("id", "tax_rate", "sku", "batch", "order")
 _DAYS: Final = {Interval.DAYS: 1, Interval.WEEKS: 7}
 _MONTHS: Final = {Interval.MONTHS: 1, Interval.YEARS: 12}
 
 
-def text(value: str, field: str, longest: int = LONGEST_TEXT) -> str:
-    """Return a text that can be kept as it is.
+def check_text(value: str, field: str, longest: int = LONGEST_TEXT) -> str:
+    """Return the text, if it can be stored unchanged.
 
     Raises:
         TypeError: if it is not a str.
-        InvalidRequest: if it is empty, too long, or holds what no database keeps.
+        InvalidRequest: if it is empty, too long, or has a character that a database cannot store.
     """
     if not isinstance(value, str):
-        raise TypeError(f"{field} is a str, not {type(value).__name__}")
+        raise TypeError(f"{field} must be a str, not {type(value).__name__}")
     if not 1 <= len(value) <= longest:
         rule = f"1 to {longest} characters"
-        raise InvalidRequest(f"{field} must have {rule}, not {len(value)}", field=field, rule=rule)
-    if _NOT_KEPT.search(value):
-        raise InvalidRequest(f"{field} is no text that can be kept", field=field, rule="valid Unicode without NUL")
+        raise InvalidRequest(f"{field} must have {rule}, but has {len(value)}", field=field, rule=rule)
+    if _UNSTORABLE.search(value):
+        raise InvalidRequest(
+            f"{field} has a character that cannot be stored", field=field, rule="valid Unicode without NUL"
+        )
     return value
 
 
-def code_and_pin(code: Code | None, pin: Pin | None) -> None:
-    """Make sure that a voucher here can have this code and this PIN. They are never trimmed, nor their case changed.
+def check_code_and_pin(code: Code | None, pin: Pin | None) -> None:
+    """Check that a voucher can have this code and this PIN. They are never trimmed, and their case is never changed.
 
     Raises:
-        InvalidRequest: if it cannot.
+        InvalidRequest: if it cannot be stored.
     """
     if code is not None:
         with hide_frames():
-            text(code.reveal(), "code")
+            check_text(code.reveal(), "code")
     if pin is not None:
         with hide_frames():
-            text(pin.reveal(), "pin")
+            check_text(pin.reveal(), "pin")
 
 
-def names(reference: str, order: str | None) -> None:
-    """Make sure that a call's reference and order can be kept."""
-    text(reference, "reference")
+def check_reference_and_order(reference: str, order: str | None) -> None:
+    """Check that the reference and the order of a call can be stored."""
+    check_text(reference, "reference")
     if order is not None:
-        text(order, "order")
+        check_text(order, "order")
 
 
-def new_voucher(new: NewVoucher, currency: str | None) -> None:
-    """Make sure that a voucher can be issued as it stands.
+def check_new_voucher(new: NewVoucher, currency: str | None) -> None:
+    """Check that a voucher can be issued exactly as requested.
 
     Args:
         new: the voucher.
         currency: the only currency of the account, if it has one.
 
     Raises:
-        InvalidRequest: if it cannot.
+        InvalidRequest: if it cannot be stored.
     """
     DECLARED.amounts.check(new.initial)
     if currency not in (None, new.initial.currency):
@@ -91,35 +93,35 @@ def new_voucher(new: NewVoucher, currency: str | None) -> None:
             field="currency",
             rule=f"{currency}, the currency of the account",
         )
-    for field in _TEXTS:
+    for field in _TEXT_FIELDS:
         if (value := getattr(new, field)) is not None:
-            text(value, field)
-    code_and_pin(new.code, new.pin)
+            check_text(value, field)
+    check_code_and_pin(new.code, new.pin)
     if new.medium is Medium.UNKNOWN:
         raise InvalidRequest("medium must be digital or print", field="medium", rule="digital or print")
     if new.validity is not None:
-        _validity(new.validity)
+        _check_validity(new.validity)
         if new.valid_until is not None:
             raise InvalidRequest(
-                "a voucher has either valid_until or validity", field="validity", rule="not both of them"
+                "a voucher can have valid_until or validity, but not both", field="validity", rule="not both of them"
             )
     metadata_text(new.metadata)
 
 
-def _validity(validity: Validity) -> None:
+def _check_validity(validity: Validity) -> None:
     number = validity.value
     if isinstance(number, bool) or not isinstance(number, int):
-        raise TypeError(f"validity has an int, not {type(number).__name__}")
+        raise TypeError(f"the value of validity must be an int, not {type(number).__name__}")
     if not 1 <= number <= LONGEST_VALIDITY or validity.interval is Interval.UNKNOWN:
         rule = f"1 to {LONGEST_VALIDITY} days, weeks, months or years"
         raise InvalidRequest(f"validity must be {rule}", field="validity", rule=rule)
 
 
-def end_of(validity: Validity, start: datetime) -> datetime:
-    """Return when a validity ends that starts now. A month that is too short for the day ends it on its last day.
+def end_of_validity(validity: Validity, start: datetime) -> datetime:
+    """Return the end of a validity. If the last month is too short for the day, it ends on the last day of the month.
 
     Raises:
-        InvalidRequest: if that is beyond the year 9999.
+        InvalidRequest: if the end is beyond the year 9999.
     """
     try:
         if validity.interval in _DAYS:
@@ -136,10 +138,10 @@ def end_of(validity: Validity, start: datetime) -> datetime:
 
 
 def metadata_text(metadata: Metadata | None) -> str | None:
-    """Return the JSON text of a voucher's metadata; numbers keep all their digits.
+    """Return the JSON text of the metadata of a voucher. Numbers keep all their digits.
 
     Raises:
-        InvalidRequest: if it holds what JSON does not know.
+        InvalidRequest: if it has a value that is not JSON.
     """
     if metadata is None:
         return None
@@ -150,22 +152,22 @@ def metadata_text(metadata: Metadata | None) -> str | None:
     raise InvalidRequest(f"metadata must be JSON: {rule}", field="metadata", rule=rule)
 
 
-def content_of(new: NewVoucher) -> list[str | Secret]:
-    """Return all that a new voucher asks for, in a fixed order and form, for a keyed digest."""
+def request_content(new: NewVoucher) -> list[str | Secret]:
+    """Return all fields of a requested voucher in a fixed order and form, for a keyed digest."""
     return [
         str(new.initial),
         Secret(json.dumps([None if masked is None else masked.reveal() for masked in (new.code, new.pin)])),
         json.dumps([new.id, new.active, new.medium, new.taxable, new.tax_rate, new.sku, new.batch, new.order]),
         str(new.valid_until),
         str(new.validity),
-        str(metadata_text(_in_order(new.metadata))),
+        str(metadata_text(_sort_members(new.metadata))),
     ]
 
 
-def _in_order(value: Any) -> Any:
-    """Return a value with the members of its objects sorted: their order says nothing."""
+def _sort_members(value: Any) -> Any:
+    """Return a value with the members of its objects sorted, because their order has no meaning."""
     if isinstance(value, Mapping):
-        return {name: _in_order(value[name]) for name in sorted(value)}
+        return {name: _sort_members(value[name]) for name in sorted(value)}
     if isinstance(value, list | tuple):
-        return [_in_order(item) for item in value]
+        return [_sort_members(item) for item in value]
     return value

@@ -1,4 +1,7 @@
-"""Vouchers coming into being, changing, and going."""
+"""The writers of issued, changed, topped-up and deleted vouchers.
+
+Each function returns a function that writes one call in a transaction; `Issue` is such a function itself.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +27,15 @@ from voucher_gateway.provider_api import (
     format_micros,
 )
 from voucher_gateway_local import validation
-from voucher_gateway_local.ledger import Call, LockedVoucher
+from voucher_gateway_local.ledger import LedgerCall, LockedVoucher
 from voucher_gateway_local.mapping import state_of
 from voucher_gateway_local.settings import ALPHABET, LocalSettings
 from voucher_gateway_local.statements import (
     CHANGE,
     CHANGEABLE,
     REMOVE,
-    SHOWN_BY_FINGERPRINT,
-    SHOWN_BY_NUMBER,
+    VOUCHER_BY_FINGERPRINT,
+    VOUCHER_BY_NUMBER,
     Row,
     insert_voucher,
 )
@@ -41,42 +44,42 @@ from voucher_gateway_local.vault import Vault
 
 _ID_LENGTH: Final = 20
 _TRIES: Final = 5
-"""At a code of our own that nobody has yet: with short codes in great number, one may meet another."""
+"""How often a new code is generated if the generated one already exists, as can happen with short codes."""
 
 
 @attrs.frozen
 class Issue:
-    """Writes a new voucher.
+    """The writer of a new voucher.
 
     Attributes:
         new: the voucher.
-        call: as which call.
-        settings: how codes are made.
-        vault: how they are kept.
+        call: the call.
+        settings: the alphabet and length of generated codes.
+        vault: encrypts code and PIN.
     """
 
     new: NewVoucher
-    call: Call
+    call: LedgerCall
     settings: LocalSettings
     vault: Vault
 
     def __call__(self, connection: Connection) -> Written:
-        """Write it within a transaction.
+        """Write the voucher within a transaction.
 
         Raises:
-            DuplicateCode: if its id or code is taken.
+            DuplicateCode: if its id or code already exists.
         """
-        # A chosen id and a chosen code are tried once, as another try would meet the same voucher.
+        # A chosen code is tried once, because another try would find the same voucher.
         for _ in range(1 if self.new.code is not None else _TRIES):
             code = self.new.code or self._make_code()
-            id = self.new.id or _random(ALPHABET, _ID_LENGTH)
+            id = self.new.id or _random_text(ALPHABET, _ID_LENGTH)
             values = self._values(id, code)
             number = insert_voucher(connection, values)
             if number is not None:
                 return self._first_entry(connection, number, values)
             if not self._is_code_in_use(connection, code):
-                raise DuplicateCode("a voucher with this id is there already")
-        raise DuplicateCode("a voucher with this code is there already")
+                raise DuplicateCode("a voucher with this id already exists")
+        raise DuplicateCode("a voucher with this code already exists")
 
     def _first_entry(self, connection: Connection, number: int, values: Row) -> Written:
         voucher = LockedVoucher(connection, {**values, "number": number}, 0, 0, 0)
@@ -89,7 +92,7 @@ class Issue:
         status = Status.ACTIVE if new.active else Status.INACTIVE
         until = new.valid_until
         if new.validity is not None and status is Status.ACTIVE:
-            until = validation.end_of(new.validity, self.call.at)
+            until = validation.end_of_validity(new.validity, self.call.at)
         return {
             "id": id,
             "fingerprint": self.vault.fingerprint(code),
@@ -113,33 +116,33 @@ class Issue:
 
     def _is_code_in_use(self, connection: Connection, code: Code) -> bool:
         parameters = {"fingerprint": self.vault.fingerprint(code), "now": self.call.moment}
-        return connection.execute(SHOWN_BY_FINGERPRINT, parameters).first() is not None
+        return connection.execute(VOUCHER_BY_FINGERPRINT, parameters).first() is not None
 
     def _make_code(self) -> Code:
-        return Code(_random(self.settings.code_alphabet, self.settings.code_length))
+        return Code(_random_text(self.settings.code_alphabet, self.settings.code_length))
 
 
-def _random(alphabet: str, length: int) -> str:
+def _random_text(alphabet: str, length: int) -> str:
     return "".join(secrets.choice(alphabet) for _ in range(length))
 
 
-def read_row(connection: Connection, number: int, call: Call) -> Row:
-    """Return a voucher as it is now, within a transaction."""
-    row = connection.execute(SHOWN_BY_NUMBER, {"voucher_number": number, "now": call.moment}).mappings().first()
+def read_row(connection: Connection, number: int, call: LedgerCall) -> Row:
+    """Return the current row of a voucher within a transaction."""
+    row = connection.execute(VOUCHER_BY_NUMBER, {"voucher_number": number, "now": call.moment}).mappings().first()
     assert row is not None
     return row
 
 
-def change_columns(connection: Connection, voucher: LockedVoucher, call: Call, **values: Any) -> Written:
-    """Change columns of a voucher, and write down what it is then."""
+def change_columns(connection: Connection, voucher: LockedVoucher, call: LedgerCall, **values: Any) -> Written:
+    """Change columns of a voucher, and write an entry with its new state."""
     row: Row = {**voucher.row, **values, "updated_at": call.moment}
     connection.execute(CHANGE, {"voucher_number": row["number"], **{f"new_{name}": row[name] for name in CHANGEABLE}})
-    row = {**read_row(connection, row["number"], call), "updated_at": call.moment}  # as the entry to come shows it
+    row = {**read_row(connection, row["number"], call), "updated_at": call.moment}  # as the next entry has it
     return row, voucher.add(call, state=state_of(row))
 
 
-def activate(id: str, call: Call) -> Callable[[Connection], Written]:
-    """Return what makes a voucher spendable. A relative validity starts the first time, and never again."""
+def activate(id: str, call: LedgerCall) -> Callable[[Connection], Written]:
+    """Return the writer that activates a voucher. Only the first activation starts a relative validity."""
 
     def act(connection: Connection) -> Written:
         voucher = LockedVoucher.by_id(connection, id)
@@ -147,14 +150,14 @@ def activate(id: str, call: Call) -> Callable[[Connection], Written]:
         until = row["valid_until"]
         if until is None and row["validity_value"] is not None:
             validity = Validity(row["validity_value"], Interval(row["validity_interval"]))
-            until = format_micros(validation.end_of(validity, call.at))
+            until = format_micros(validation.end_of_validity(validity, call.at))
         return change_columns(connection, voucher, call, status=Status.ACTIVE.value, valid_until=until)
 
     return act
 
 
-def deactivate(id: str, call: Call) -> Callable[[Connection], Written]:
-    """Return what stops a voucher from being spent, reservations included."""
+def deactivate(id: str, call: LedgerCall) -> Callable[[Connection], Written]:
+    """Return the writer that deactivates a voucher. Its reservations can then not be captured."""
 
     def act(connection: Connection) -> Written:
         return change_columns(connection, LockedVoucher.by_id(connection, id), call, status=Status.INACTIVE.value)
@@ -163,15 +166,15 @@ def deactivate(id: str, call: Call) -> Callable[[Connection], Written]:
 
 
 def values_of_changes(changes: VoucherChanges) -> dict[str, Any]:
-    """Return the columns that changes of a voucher set. An absolute end replaces a relative validity.
+    """Return the columns that the changes set. An absolute end replaces a relative validity.
 
     Raises:
-        InvalidRequest: if one cannot be kept.
+        InvalidRequest: if a value cannot be stored.
     """
     values = changes.fields_to_change()
     for field in ("sku", "batch"):
         if values.get(field) is not None:
-            validation.text(values[field], field)
+            validation.check_text(values[field], field)
     if "valid_until" in values:
         until = values["valid_until"]
         values["valid_until"] = None if until is None else format_micros(until)
@@ -179,8 +182,8 @@ def values_of_changes(changes: VoucherChanges) -> dict[str, Any]:
     return values
 
 
-def update(id: str, values: dict[str, Any], call: Call) -> Callable[[Connection], Written]:
-    """Return what changes a voucher's data."""
+def update(id: str, values: dict[str, Any], call: LedgerCall) -> Callable[[Connection], Written]:
+    """Return the writer that changes the data of a voucher."""
 
     def act(connection: Connection) -> Written:
         return change_columns(connection, LockedVoucher.by_id(connection, id), call, **values)
@@ -188,8 +191,8 @@ def update(id: str, values: dict[str, Any], call: Call) -> Callable[[Connection]
     return act
 
 
-def top_up(id: str, money: Money, call: Call) -> Callable[[Connection], Written]:
-    """Return what adds value. A voucher that is not active takes it, one whose validity is over does not."""
+def top_up(id: str, money: Money, call: LedgerCall) -> Callable[[Connection], Written]:
+    """Return the writer that adds value. The voucher may be inactive, but its validity must not have ended."""
 
     def act(connection: Connection) -> Written:
         voucher = LockedVoucher.by_id(connection, id)
@@ -200,8 +203,8 @@ def top_up(id: str, money: Money, call: Call) -> Callable[[Connection], Written]
     return act
 
 
-def delete(id: str, reason: str, call: Call) -> Callable[[Connection], Written]:
-    """Return what removes a voucher that never moved any value: code and PIN go, its entries stay."""
+def delete(id: str, reason: str, call: LedgerCall) -> Callable[[Connection], Written]:
+    """Return the writer that deletes a voucher without movements. Its code and PIN are erased, its entries stay."""
 
     def act(connection: Connection) -> Written:
         voucher = LockedVoucher.by_id(connection, id)

@@ -54,7 +54,7 @@ def test_a_full_disk_leaves_the_file_as_it_was_and_says_so(
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 60, resource.RLIM_INFINITY))
         hook = BeforeSendHook()
-        with use_before_send_hook(hook), pytest.raises(ProviderUnavailable, match="it is as it was") as refused:
+        with use_before_send_hook(hook), pytest.raises(ProviderUnavailable, match="it is unchanged") as refused:
             provider.issue(new(id="v-2", code="GIFT-0002"), reference="r-2")
         assert refused.value.outcome == "not_executed"
         assert len(hook.intents) == 1

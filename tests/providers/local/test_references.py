@@ -65,7 +65,7 @@ def test_every_call_again_gives_the_first_result_and_moves_nothing(
         entries = either_till.rows("local_entries")
         either_till.clock.advance(days=2)
         assert call() == first, name
-        with pytest.raises(ReferenceConflict, match="stands for another") as caught:
+        with pytest.raises(ReferenceConflict, match="was already used for") as caught:
             other()
         assert caught.value.operation == name
         assert either_till.rows("local_entries") == entries, name
