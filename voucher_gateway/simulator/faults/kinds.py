@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from attrs import field, frozen
 
 from voucher_gateway.simulator.http.messages import Reply
 
 if TYPE_CHECKING:
+    from threading import RLock
+
+    from voucher_gateway.simulator.clock import VirtualClock
     from voucher_gateway.simulator.http.messages import Request
-    from voucher_gateway.simulator.simulator import Simulator
 
 Action = Callable[..., Reply]
+
+
+class FaultyVendor(Protocol):
+    """What a fault needs of a simulator. `Simulator` says what each member means."""
+
+    reference_member: ClassVar[str | None]
+    clock: VirtualClock
+    lock: RLock
+
+    def error_reply(self, status: int, message: str) -> Reply: ...  # noqa: D102
+    def ledger(self) -> list[dict[str, object]]: ...  # noqa: D102
+    def insert_voucher(self) -> None: ...  # noqa: D102
+    def distort(self, reply: Reply) -> Reply: ...  # noqa: D102
+    def expire_tokens(self) -> None: ...  # noqa: D102
+    def replace_reservation(self, request: Request) -> None: ...  # noqa: D102
 
 
 class FaultContext(Protocol):
     """A request on its way to the vendor's handler, as a fault meets it."""
 
     @property
-    def simulator(self) -> Simulator:
+    def simulator(self) -> FaultyVendor:
         """The vendor."""
         ...
 
