@@ -101,7 +101,7 @@ def test_every_common_filter_is_declared() -> None:
 
 def test_an_order_and_filters_of_a_vendor_are_refused(open_file: Open) -> None:
     provider = open_file(text=_lines(1))
-    with pytest.raises(UnsupportedOperation, match="its own order"):
+    with pytest.raises(UnsupportedOperation, match="in the order of its lines"):
         provider.vouchers(VoucherQuery(newest_first=True))
     with pytest.raises(InvalidRequest, match="no native filters"):
         provider.vouchers(VoucherQuery(native={"code": "x"}))
