@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 import attrs
 import pytest
 
+from voucher_gateway import Gateway, Money, NewVoucher
 from voucher_gateway.cli.app import run as run_command
 from voucher_gateway.simulator import RunningSimulator, start
 
@@ -147,17 +148,27 @@ def both(jtl: RunningSimulator, ticketing: RunningSimulator, configure: Configur
     return accounts
 
 
+def issue_active(id: str, amount: str, currency: str, code: str | None = None) -> None:
+    """Issue and activate a voucher at `shop` as the command does, with its id as the reference.
+
+    The library does it in a quarter of the command's time.
+    """
+    with Gateway.from_config("voucher-gateway.toml") as gateway:
+        gateway.issue("shop", NewVoucher(initial=Money(amount, currency), id=id, code=code), reference=id)
+        gateway.activate("shop", id, reference=id)
+
+
 @pytest.fixture
-def kept(shop: RunningSimulator, run: Run, tmp_path: Path) -> RunningSimulator:
+def kept(shop: RunningSimulator, tmp_path: Path) -> RunningSimulator:
     """The account `shop` with a journal, and in it an active voucher `gift` of 50.00 EUR with the code `CODE`."""
     path = tmp_path / "voucher-gateway.toml"
     path.write_text('journal = "sqlite:///voucher-gateway.db"\n' + path.read_text())
-    run("issue", "shop", "50.00", "EUR", "--id", "gift", "--code", CODE, "--activate", "--reference", "gift").done()
+    issue_active("gift", "50.00", "EUR", code=CODE)
     return shop
 
 
 @pytest.fixture
-def gift(shop: RunningSimulator, run: Run) -> str:
+def gift(shop: RunningSimulator) -> str:
     """The id of an active voucher of 50.00 EUR with the code `CODE` at shop."""
-    run("issue", "shop", "50.00", "EUR", "--id", "gift", "--code", CODE, "--activate", "--reference", "gift").done()
+    issue_active("gift", "50.00", "EUR", code=CODE)
     return "gift"

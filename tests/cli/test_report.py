@@ -10,7 +10,9 @@ from typing import Any, Final
 
 import pytest
 
+from tests.cli.conftest import issue_active
 from tests.html.browser import Reader
+from voucher_gateway import Gateway, Money, NewVoucher
 from voucher_gateway.cli.commands.report import parse_moment
 from voucher_gateway.provider_api import parse_instant
 from voucher_gateway.simulator import RunningSimulator
@@ -20,10 +22,11 @@ DAY_S: Final = 86_400
 
 
 @pytest.fixture
-def estate(run: Any, kept: RunningSimulator) -> RunningSimulator:
+def estate(kept: RunningSimulator) -> RunningSimulator:
     """The account `shop` with a journal, the voucher `gift` of 50.00 EUR, one of 30.00 CHF, and an inactive one."""
-    run("issue", "shop", "30.00", "CHF", "--id", "swiss", "--activate", "--reference", "swiss").done()
-    run("issue", "shop", "20.00", "EUR", "--id", "stock", "--reference", "stock").done()
+    issue_active("swiss", "30.00", "CHF")
+    with Gateway.from_config("voucher-gateway.toml") as gateway:
+        gateway.issue("shop", NewVoucher(initial=Money("20.00", "EUR"), id="stock"), reference="stock")
     return kept
 
 
