@@ -17,6 +17,7 @@ from voucher_gateway.simulator.http.routing import Route
 from voucher_gateway.simulator.http.strict_json import InvalidJson, read_json, write_json
 from voucher_gateway.simulator.idempotency_keys import IdempotencyKeys, keeps_settled, request_content
 from voucher_gateway.simulator.ledger_view import LedgerMovement, LedgerVoucher
+from voucher_gateway.simulator.minor_units import NotAnAmount, amount_text, decimals_of, minor_units
 from voucher_gateway.simulator.oauth import Login, Token, TokenServer
 from voucher_gateway.simulator.options import SimulatorOptions
 from voucher_gateway.simulator.runner import GROUP, RunningSimulator, available, load, serve, start
@@ -39,6 +40,7 @@ __all__ = [
     "LedgerMovement",
     "LedgerVoucher",
     "Login",
+    "NotAnAmount",
     "RecordedRequest",
     "Refused",
     "Reply",
@@ -52,11 +54,14 @@ __all__ = [
     "TokenServer",
     "VirtualClock",
     "VoucherStore",
+    "amount_text",
     "available",
+    "decimals_of",
     "fault",
     "from_records",
     "keeps_settled",
     "load",
+    "minor_units",
     "parse_fault",
     "random_text",
     "read_json",

@@ -7,14 +7,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import attrs
-from iso4217 import Currency
+
+from voucher_gateway.simulator import NotAnAmount, amount_text, decimals_of, minor_units
 
 MAX_MINOR_UNITS = 2**53
 """A larger amount would not be exact in the vendor's "number float". The vendor does not document its maximum."""
-
-
-class NotAnAmount(ValueError):
-    """The number is negative, too large, or has more decimals than the currency."""
 
 
 @attrs.frozen
@@ -27,10 +24,7 @@ class SellerCurrency:
     @classmethod
     def of(cls, code: str) -> SellerCurrency:
         """Return the currency with a code of ISO 4217, such as `EUR`; raise ValueError for another text."""
-        places = Currency(code).exponent
-        if places is None:
-            raise ValueError(f"seller_currency must have a minor unit in ISO 4217, and {code} has none")
-        return cls(code, int(places))
+        return cls(code, decimals_of(code))
 
     def minor_units(self, amount: Decimal) -> int:
         """Return an amount in minor units; raise NotAnAmount if it cannot be one.
@@ -40,17 +34,7 @@ class SellerCurrency:
         """
         if not amount.is_finite() or amount < 0:
             raise NotAnAmount("must not be negative")
-        if not amount:
-            return 0
-        if amount.adjusted() > 16:  # before it is formatted: 1e999999 would fill the memory
-            raise NotAnAmount("is too large")
-        if amount.adjusted() < -self.places:
-            raise NotAnAmount(f"has more than {self.places} decimals")
-        whole, _, decimals = format(amount, "f").partition(".")
-        decimals = decimals.rstrip("0")
-        if len(decimals) > self.places:
-            raise NotAnAmount(f"has more than {self.places} decimals")
-        minor = int(whole + decimals.ljust(self.places, "0"))
+        minor = minor_units(amount, self.code)
         if minor > MAX_MINOR_UNITS:
             raise NotAnAmount("is too large")
         return minor
@@ -66,11 +50,7 @@ class SellerCurrency:
 
     def fixed_text(self, minor: int) -> str:
         """Return an amount as text with all decimals of the currency: 1050 cents are `10.50`, 500 yen are `500`."""
-        if not self.places:
-            return str(minor)
-        sign = "-" if minor < 0 else ""
-        whole, rest = divmod(abs(minor), 10**self.places)
-        return f"{sign}{whole}.{rest:0{self.places}d}"
+        return amount_text(minor, self.code)
 
 
 _DATE_TIME = re.compile(

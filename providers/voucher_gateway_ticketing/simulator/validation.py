@@ -10,9 +10,9 @@ from typing import Final, cast
 
 import attrs
 
-from voucher_gateway.simulator import InvalidJson, Request
+from voucher_gateway.simulator import InvalidJson, NotAnAmount, Request
 from voucher_gateway_ticketing.simulator.responses import bad_request
-from voucher_gateway_ticketing.simulator.scalars import NotAnAmount, SellerCurrency, parse_instant
+from voucher_gateway_ticketing.simulator.scalars import SellerCurrency, parse_instant
 
 DEFAULT_TOP: Final = 25  # vendor page
 LARGEST_TOP: Final = 1000  # seed; the vendor's introduction says 100

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voucher_gateway_ticketing.simulator.scalars import MAX_MINOR_UNITS, NotAnAmount, SellerCurrency
+from voucher_gateway.simulator import NotAnAmount
+from voucher_gateway_ticketing.simulator.scalars import MAX_MINOR_UNITS, SellerCurrency
 
 if TYPE_CHECKING:
     import requests
