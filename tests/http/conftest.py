@@ -257,14 +257,15 @@ def client_of() -> Iterator[ClientOf]:
             *,
             explain: Callable[[Response], VoucherGatewayError | None] = explain,
             refusals: frozenset[int] = REFUSALS,
+            client: Mapping[str, Any] | None = None,
             **settings: Any,
         ) -> HttpClient:
             url = where if isinstance(where, str) else where.url
             patience = {"connect_timeout_s": 0.4, "read_timeout_s": 0.4, "total_timeout_s": 0.8, "tries": 1}
             configured = HttpSettings(base_url=url, **{**patience, **settings})
-            client = HttpClient("shop", configured, explain=explain, refusals=refusals)
-            stack.callback(client.close)
-            return client
+            made = HttpClient("shop", configured, explain=explain, refusals=refusals, **(client or {}))
+            stack.callback(made.close)
+            return made
 
         yield make
 

@@ -130,6 +130,32 @@ def test_nothing_shows_when_the_vendor_answers_with(
     planted.note("the client", f"{client!r} {vars(client)!r} {client.auth!r} {vars(client.auth)!r}")
 
 
+@pytest.mark.parametrize("name", ["401", "reset", "a success"])
+def test_nothing_shows_of_a_secret_header(
+    name: str, planted: Canary, serve: Serve, client_of: ClientOf, intent: Intent
+) -> None:
+    def play(visit: Visit) -> None:
+        while visit.asked():
+            if name == "reset":
+                visit.reset()
+                return
+            visit.answer(*((401, ECHO) if name == "401" else (200, "{}")))
+
+    server = serve(play)
+    sources = {"X-Shopify-Access-Token": SecretSource.of(SECRET)}
+    client = client_of(server, client={"secret_headers": sources})
+    assert call_all(planted, client, intent) >= (1 if name == "a success" else 3)
+    assert all(asked.headers["x-shopify-access-token"] == SECRET for asked in server.heard)
+    planted.note("the client", f"{client!r} {vars(client)!r} {vars(client._secret_headers)!r}")
+
+
+def test_nothing_shows_of_a_secret_that_cannot_be_a_header(
+    planted: Canary, client_of: ClientOf, intent: Intent
+) -> None:
+    client = client_of("https://127.0.0.3", client={"secret_headers": {"X-Key": SecretSource.of(f"{SECRET}ü")}})
+    assert call_all(planted, client, intent) == 3
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -64,19 +64,26 @@ class Auth(Protocol):
 class BearerKey:
     """A static key, read from its source again when the vendor refuses it."""
 
-    def __init__(self, source: SecretSource) -> None:
+    def __init__(self, source: SecretSource, *, scheme: str = "Bearer") -> None:
+        """Make it; nothing is read yet.
+
+        Args:
+            source: where the key comes from.
+            scheme: the word before the key, where the vendor wants another one than ``Bearer``.
+        """
         self._source = source
+        self._scheme = scheme
         self._header: Secret | None = None
 
     def header(self, deadline: float) -> Secret:  # noqa: ARG002 - reading a key takes no time
-        """Return ``Bearer`` and the key."""
+        """Return the scheme and the key."""
         if self._header is None:
-            self._header = _bearer(self._source.get())
+            self._header = _with_scheme(self._scheme, self._source.get())
         return self._header
 
     def renew(self, refused: Secret, deadline: float) -> bool:  # noqa: ARG002 - see above
         """Read the key again; return whether it has changed."""
-        self._header = _bearer(self._source.get())
+        self._header = _with_scheme(self._scheme, self._source.get())
         has_changed = self._header != refused
         log.info("read the refused key again: it has %s", "changed" if has_changed else "not changed")
         return has_changed
@@ -193,10 +200,10 @@ class ClientCredentials:
         return _Token(Secret(f"Bearer {token}"), renew_at)
 
 
-def _bearer(key: Secret) -> Secret:
+def _with_scheme(scheme: str, key: Secret) -> Secret:
     if not _TOKEN.fullmatch(key.reveal()):
         raise ConfigurationError("the key must be visible ASCII text without spaces")
-    return Secret(f"Bearer {key.reveal()}")
+    return Secret(f"{scheme} {key.reveal()}")
 
 
 def _token_reply_error(field: str, rule: str) -> MalformedResponse:

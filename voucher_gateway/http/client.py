@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -22,6 +22,7 @@ from voucher_gateway.errors import (
 )
 from voucher_gateway.http import outcome_table
 from voucher_gateway.http.auth import Auth, Form, PostForm, encode_form
+from voucher_gateway.http.headers import SecretHeaders, check_constant_headers, merge_headers
 from voucher_gateway.http.messages import EncodedRequest, Request, Response
 from voucher_gateway.http.outcome_table import TransportFailure
 from voucher_gateway.http.retry import attempts, retry_after_s
@@ -32,6 +33,7 @@ from voucher_gateway.instants import now
 from voucher_gateway.masking import ErrorContext, Secret
 from voucher_gateway.outcome import Effect, Intent, require_voucher
 from voucher_gateway.request_hooks import notify_before_send, wait_for_rate_limit
+from voucher_gateway.setting_types import SecretSource
 
 T = TypeVar("T")
 
@@ -41,6 +43,8 @@ Explain = Callable[[Response], VoucherGatewayError | None]
 """Returns the error for a vendor's refusal; None if the body is not in the vendor's own shape."""
 
 _TRANSIENT: Final = frozenset({408, 425})
+_COMMON: Final = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT}
+_NONE: Final[Mapping[str, Secret]] = {}
 
 
 class AmbiguousReply(Exception):
@@ -82,6 +86,8 @@ class HttpClient:
         settings: the address, the time-outs and the limits.
         explain: reads the vendor's error bodies.
         refusals: the statuses that the vendor documents for refusals.
+        headers: constant headers of every request, such as the version of the vendor's API.
+        secret_headers: the sources of secret headers, by name. They are not sent with an anonymous request.
 
     Attributes:
         auth: the credentials; None for none.
@@ -94,10 +100,14 @@ class HttpClient:
         *,
         explain: Explain,
         refusals: frozenset[int] = outcome_table.REFUSALS,
+        headers: Mapping[str, str] | None = None,
+        secret_headers: Mapping[str, SecretSource] | None = None,
     ) -> None:
         self.account = account
         self.settings = settings
         self.auth: Auth | None = None
+        self._headers = merge_headers(_COMMON, check_constant_headers(headers or {}))
+        self._secret_headers = SecretHeaders(secret_headers or {})
         self._refusals = refusals
         self._explain = explain
         self._transport = Transport(settings)
@@ -109,15 +119,14 @@ class HttpClient:
         self._transport.close()
 
     def log_in(self) -> None:
-        """Get a token, where the credentials need one, to find out whether the vendor accepts them.
+        """Read the secrets, and get a token where the credentials need one: does the vendor accept them?
 
         Raises:
             AuthenticationFailed: if the vendor does not accept them.
             ProviderUnavailable: if the vendor could not be asked in time.
         """
-        if self.auth is not None:
-            with ErrorContext(account=self.account):
-                self.auth.header(deadline_in(self.settings.total_timeout_s))
+        with ErrorContext(account=self.account):
+            self._read_credentials(deadline_in(self.settings.total_timeout_s))
 
     @property
     def clock_skew(self) -> timedelta | None:
@@ -209,23 +218,42 @@ class HttpClient:
         """
         # Encoded before a token is fetched: a request that cannot be encoded fails before anything is sent.
         encoded = request.encode(self.settings.base_url)
-        header = None if self.auth is None or request.anonymous else self.auth.header(deadline)
-        reply = self._send_once(request, encoded, header, deadline, intent)
-        if reply.status == 401 and header is not None and self.auth is not None and self.auth.renew(header, deadline):
+        credentials = _NONE if request.anonymous else self._read_credentials(deadline)
+        reply = self._send_once(request, encoded, credentials, deadline, intent)
+        if reply.status == 401 and credentials and self._renew_credentials(credentials, deadline):
             log.info("%s: %s: HTTP 401, so it is sent again with other credentials", self.account, request.safe_text)
-            reply = self._send_once(request, encoded, self.auth.header(deadline), deadline, intent)
+            reply = self._send_once(request, encoded, self._read_credentials(deadline), deadline, intent)
         if reply.ok:
             return reply
         raise self._refusal(request, reply)
 
+    def _read_credentials(self, deadline: float) -> Mapping[str, Secret]:
+        """Return the headers that are the credentials, in the form in which they are sent."""
+        header = None if self.auth is None else {"Authorization": self.auth.header(deadline)}
+        return {**self._secret_headers.values(), **(header or {})}
+
+    def _renew_credentials(self, refused: Mapping[str, Secret], deadline: float) -> bool:
+        """Read the credentials again after a 401; return whether there are others now."""
+        values = dict(refused)
+        header = values.pop("Authorization", None)
+        has_changed = bool(values) and self._secret_headers.renew(values)
+        if header is None or self.auth is None:
+            return has_changed
+        return self.auth.renew(header, deadline) or has_changed
+
     def _send_once(
-        self, request: Request, encoded: EncodedRequest, header: Secret | None, deadline: float, intent: Intent | None
+        self,
+        request: Request,
+        encoded: EncodedRequest,
+        credentials: Mapping[str, Secret],
+        deadline: float,
+        intent: Intent | None,
     ) -> Response:
         if intent is not None:
             notify_before_send(intent)
         try:
             reply = self._transport.send(
-                _with_headers(encoded, header), deadline=deadline, returns_page=request.returns_page
+                self._with_headers(encoded, credentials), deadline=deadline, returns_page=request.returns_page
             )
         except TransportError as lost:
             failure = lost
@@ -238,6 +266,11 @@ class HttpClient:
         if outcome_table.effect_of_failure(failure.failure, sent=failure.sent) is Effect.NOT_EXECUTED:
             raise ProviderUnavailable(f"{request.safe_text}: {failure.failure}")
         raise AmbiguousReply(failure.failure.value, transient=failure.failure is not TransportFailure.TOO_LARGE)
+
+    def _with_headers(self, request: EncodedRequest, credentials: Mapping[str, Secret]) -> EncodedRequest:
+        content = {} if request.body is None else {"Content-Type": "application/json"}
+        secrets = {name: value.reveal() for name, value in credentials.items()}
+        return attrs.evolve(request, headers=merge_headers(content, self._headers, request.headers, secrets))
 
     def _refusal(self, request: Request, reply: Response) -> Exception:
         """Return the error for a reply that is not a success."""
@@ -284,19 +317,7 @@ class HttpClient:
         raise ProviderUnavailable(f"the token endpoint: {failure}")
 
 
-def _with_headers(request: EncodedRequest, header: Secret | None) -> EncodedRequest:
-    headers = dict(_COMMON)
-    if request.body is not None:
-        headers["Content-Type"] = "application/json"
-    if header is not None:
-        headers["Authorization"] = header.reveal()
-    return attrs.evolve(request, headers=headers)
-
-
 def _unreadable_reason(error: Exception) -> str:
     if isinstance(error, MalformedResponse):
         return f"the answer cannot be trusted: {error.message}"
     return f"the answer could not be read ({type(error).__name__})"  # the error's text may quote the reply
-
-
-_COMMON: Final = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT}

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import attrs
 
 from voucher_gateway.errors import InvalidRequest
+from voucher_gateway.http.headers import reveal_headers
 from voucher_gateway.http.urls import PLACEHOLDER, register_template
 from voucher_gateway.masking import Masked
 from voucher_gateway.wire.json import decode, encode
@@ -78,6 +79,7 @@ class Request:
         json: the body, sent as JSON; None for no body; masked values are revealed only when sent.
         anonymous: whether it is sent without credentials.
         returns_page: whether the reply is a page of a list, which may be larger than a reply about one object.
+        headers: headers of this request alone, such as a vendor key; masked values are revealed only when sent.
     """
 
     method: str
@@ -86,6 +88,7 @@ class Request:
     json: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
     anonymous: bool = False
     returns_page: bool = False
+    headers: Mapping[str, str | Masked] = attrs.field(factory=dict, repr=False)
 
     @property
     def safe_text(self) -> str:
@@ -116,12 +119,13 @@ class Request:
         return encode({k: v.reveal() if isinstance(v, Masked) else v for k, v in self.json.items()})
 
     def encode(self, base_url: str) -> EncodedRequest:
-        """Return the request in the form in which it is sent, without its headers.
+        """Return the request in the form in which it is sent, without the headers that every request has.
 
         Raises:
-            InvalidRequest: if a text is not valid Unicode.
+            InvalidRequest: if a text is not valid Unicode, or the value of a header is not ASCII.
         """
-        return EncodedRequest(self.method, url=base_url + self.target(), body=self.body())
+        headers = reveal_headers(self.headers)
+        return EncodedRequest(self.method, url=base_url + self.target(), body=self.body(), headers=headers)
 
 
 def _encode_query(query: Sequence[tuple[str, str | Masked]]) -> str | None:
