@@ -6,6 +6,7 @@ Everything that a vendor's simulator and a test need is here. A vendor subclasse
 
 from __future__ import annotations
 
+from voucher_gateway.simulator.amounts import NotAnAmount, amount_text, decimals_of, minor_units
 from voucher_gateway.simulator.clock import VirtualClock
 from voucher_gateway.simulator.cursors import CursorPage, Cursors, InvalidCursor, SortKey
 from voucher_gateway.simulator.faults.kinds import FaultKind
@@ -17,7 +18,6 @@ from voucher_gateway.simulator.http.routing import Route
 from voucher_gateway.simulator.http.strict_json import InvalidJson, read_json, write_json
 from voucher_gateway.simulator.idempotency_keys import IdempotencyKeys, keeps_settled, request_content
 from voucher_gateway.simulator.ledger_view import LedgerMovement, LedgerVoucher
-from voucher_gateway.simulator.minor_units import NotAnAmount, amount_text, decimals_of, minor_units
 from voucher_gateway.simulator.oauth import Login, Token, TokenServer
 from voucher_gateway.simulator.options import SimulatorOptions
 from voucher_gateway.simulator.runner import GROUP, RunningSimulator, available, load, serve, start
