@@ -23,6 +23,10 @@ GATEWAY: Final = (
     "Journal",
     "VoucherMove",
     "Config",
+    "diagnose_accounts",
+    "AccountDiagnosis",
+    "diagnose_journal",
+    "JournalDiagnosis",
     "scrub_attributes",
     "scrub_url",
 )

@@ -49,6 +49,10 @@ from voucher_gateway.errors import VoucherNotFound as VoucherNotFound
 from voucher_gateway.errors import WrongPin as WrongPin
 from voucher_gateway.execution.recovery import Resolution as Resolution
 from voucher_gateway.gateway.account import Account as Account
+from voucher_gateway.gateway.diagnosis import AccountDiagnosis as AccountDiagnosis
+from voucher_gateway.gateway.diagnosis import JournalDiagnosis as JournalDiagnosis
+from voucher_gateway.gateway.diagnosis import diagnose_accounts as diagnose_accounts
+from voucher_gateway.gateway.diagnosis import diagnose_journal as diagnose_journal
 from voucher_gateway.gateway.find import FindResult as FindResult
 from voucher_gateway.gateway.gateway import Gateway as Gateway
 from voucher_gateway.http.urls import scrub_attributes as scrub_attributes

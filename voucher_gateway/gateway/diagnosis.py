@@ -1,0 +1,193 @@
+"""Tests the accounts of a gateway and the journal of a configuration, and changes nothing at a vendor."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+
+from voucher_gateway.capabilities import AccountCheck, Capabilities, Operation
+from voucher_gateway.config.loader import Config, load_config
+from voucher_gateway.emulation.registry import emulated_operation
+from voucher_gateway.errors import VoucherGatewayError
+from voucher_gateway.gateway.account import Account
+from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.journal.records import OperationState
+from voucher_gateway.journal.resolution_queries import fact_name, list_changed_reference_facts
+from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.storage.files import mode_warning
+
+_MAX_SKEW_S: Final = 5
+"""A larger difference between the vendor's clock and ours is a warning: reservations end by the vendor's clock."""
+
+_MOVING: Final = (Operation.CAPTURE, Operation.REDEEM, Operation.REFUND, Operation.TOP_UP)
+"""The operations that move money. An unknown outcome of another operation costs no money."""
+
+
+@attrs.frozen(kw_only=True)
+class AccountDiagnosis:
+    """The result of the test of one account.
+
+    Attributes:
+        account: the account.
+        seconds: how long the test took.
+        check: what the vendor's answer shows about the login; None if there was no answer.
+        error: why the test failed; None if it did not.
+        capabilities: what the account can do, as far as is known after the test.
+    """
+
+    account: Account
+    seconds: Decimal
+    check: AccountCheck | None
+    error: VoucherGatewayError | None
+    capabilities: Capabilities
+
+    @property
+    def clock_skew_s(self) -> int | None:
+        """How many seconds the vendor's clock is ahead of this machine's; None if the vendor showed no clock."""
+        skew = None if self.check is None else self.check.clock_skew
+        return None if skew is None else round(skew.total_seconds())
+
+    @property
+    def resolvable(self) -> list[Operation]:
+        """The changing operations whose unknown outcome can be looked up at the vendor."""
+        return [operation for operation, step in self._deciding_steps() if step in self.capabilities.resolvable]
+
+    @property
+    def decided_by_hand(self) -> list[Operation]:
+        """The changing operations whose unknown outcome only a person can decide."""
+        return [operation for operation, step in self._deciding_steps() if step not in self.capabilities.resolvable]
+
+    @property
+    def warnings(self) -> list[str]:
+        """The problems that a person should correct or know, in sentences without secrets."""
+        warnings = [] if self.check is None else [*self.check.warnings]
+        skew = self.clock_skew_s
+        if skew is not None and abs(skew) > _MAX_SKEW_S:
+            way = "ahead of" if skew > 0 else "behind"
+            warnings.append(
+                f"the vendor's clock is {abs(skew)} seconds {way} this machine's: correct this machine's clock"
+            )
+        if moving := [operation for operation in self.decided_by_hand if operation in _MOVING]:
+            words = " or ".join(operation.value.replace("_", "-") for operation in moving)
+            warnings.append(
+                f"this login cannot look up what became of a {words} that stays unknown: a person must decide it"
+            )
+        return warnings
+
+    def _deciding_steps(self) -> list[tuple[Operation, Operation]]:
+        """Return the available changing operations, each with the operation at the vendor that decides its outcome."""
+        pairs = []
+        for operation in Operation:
+            if not operation.changes or not self.capabilities.of(operation).available:
+                continue
+            emulated = emulated_operation(self.capabilities, operation)
+            step = operation if emulated is None else emulated.decided_by
+            if step is not None:
+                pairs.append((operation, step))
+        return pairs
+
+
+@attrs.frozen(kw_only=True)
+class JournalDiagnosis:
+    """The result of the test of the journal.
+
+    Attributes:
+        database: the URL of the database without its password; empty if the journal cannot be opened.
+        error: why the journal cannot be used; None if it can.
+        restored: whether it comes from a backup and still waits for `voucher-gateway recover --after-restore`.
+        in_doubt: the number of open or unknown operations by account.
+        warnings: what a person should know about its file, in sentences.
+    """
+
+    database: str = ""
+    error: VoucherGatewayError | None = None
+    restored: bool = False
+    in_doubt: Mapping[str, int] = attrs.field(factory=dict, hash=False)
+    warnings: tuple[str, ...] = ()
+    _changed_references: frozenset[str] = frozenset()
+
+    def vendor_warnings(self, provider: VoucherProvider) -> list[str]:
+        """Return what the journal has recorded about the vendor of an account that a person should know."""
+        if fact_name(provider.name, provider.host, provider.login) not in self._changed_references:
+            return []
+        warning = (
+            "the vendor changes the references that it is sent: a redeem or capture whose answer is lost, and which the"
+            " vendor does not show, stays unknown until a person decides"
+        )
+        return [warning]
+
+
+def diagnose_accounts(gateway: Gateway, account: str | None = None) -> list[AccountDiagnosis]:
+    """Test accounts at the same time: whether the vendor answers and accepts the credentials, the rights and the clock.
+
+    Each vendor is asked for one voucher at most. An account that does not answer takes its ``total_timeout_s``.
+
+    Args:
+        gateway: the gateway; it needs no journal.
+        account: only this account; None for all of them.
+
+    Raises:
+        ConfigurationError: if there is no such account.
+    """
+    accounts = gateway.accounts if account is None else [gateway.account(account)]
+    with ThreadPoolExecutor(max_workers=len(accounts), thread_name_prefix="voucher-doctor") as pool:
+        return list(pool.map(_diagnose_account, accounts))
+
+
+def _diagnose_account(account: Account) -> AccountDiagnosis:
+    began = time.monotonic()
+    check, error = None, None
+    try:
+        check = account.provider.check()
+    except VoucherGatewayError as raised:
+        error = raised
+    return AccountDiagnosis(
+        account=account,
+        seconds=Decimal(f"{time.monotonic() - began:.3f}"),
+        check=check,
+        error=error,
+        capabilities=account.capabilities,
+    )
+
+
+def diagnose_journal(source: str | os.PathLike[str] | Mapping[str, Any] | Config) -> JournalDiagnosis | None:
+    """Open the journal of a configuration and take its write lock, and return what it shows.
+
+    The journal is created if it does not exist.
+
+    Args:
+        source: as for `Gateway.from_config`.
+
+    Returns:
+        None if the configuration names no journal.
+
+    Raises:
+        ConfigurationError: if the configuration is wrong.
+    """
+    config = source if isinstance(source, Config) else load_config(source)
+    if config.journal is None:
+        return None
+    try:
+        with Gateway.from_config(config) as gateway:
+            journal = gateway.journal
+            assert journal is not None
+            with journal.database.write():
+                pass
+            undecided = journal.iterate_operations(states=(OperationState.OPEN, OperationState.UNKNOWN))
+            warning = None if journal.database.path is None else mode_warning(journal.database.path)
+            return JournalDiagnosis(
+                database=journal.database.safe_url,
+                restored=journal.restoration.pending,
+                in_doubt=Counter(record.key.account for record in undecided),
+                warnings=() if warning is None else (warning,),
+                changed_references=list_changed_reference_facts(journal),
+            )
+    except VoucherGatewayError as error:
+        return JournalDiagnosis(error=error)
