@@ -10,6 +10,9 @@ from voucher_gateway.capabilities import RepeatSafety as RepeatSafety
 from voucher_gateway.capabilities import ReservationRules as ReservationRules
 from voucher_gateway.capabilities import Support as Support
 from voucher_gateway.config.loader import Config as Config
+from voucher_gateway.config.writer import NewLogin as NewLogin
+from voucher_gateway.config.writer import connect_account as connect_account
+from voucher_gateway.config.writer import write_first_config as write_first_config
 from voucher_gateway.errors import AccessDenied as AccessDenied
 from voucher_gateway.errors import AlreadyCaptured as AlreadyCaptured
 from voucher_gateway.errors import AlreadyRefunded as AlreadyRefunded

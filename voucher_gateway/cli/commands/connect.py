@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, TextIO
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -18,7 +13,7 @@ from voucher_gateway.cli.context import CliContext, cli_context_of
 from voucher_gateway.cli.options import complete_provider_or_account
 from voucher_gateway.cli.parsing import parse_pin
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
-from voucher_gateway.masking import Pin, Secret
+from voucher_gateway.masking import Secret
 
 if TYPE_CHECKING:
     from voucher_gateway.provider import VoucherProvider
@@ -67,6 +62,8 @@ def connect(
         voucher-gateway connect shop --pin 4711 --secret-file shop.secret
         voucher-gateway connect jtl --base-url https://... --pin - --reveal
     """
+    from voucher_gateway.config.writer import connect_account
+
     session = cli_context_of(context)
     secret = parse_pin(pin, pin_file)
     if secret is None:
@@ -76,23 +73,17 @@ def connect(
         raise InvalidRequest(f"the new secret would be lost: give {rule}", field="secret-file", rule=rule)
     provider, url = _provider(session, name, base_url)
     account = account or name
-    if write is not None:
-        _check_config(write, account)
-    with _secret_file(secret_file) as keep:
-        login = _exchange_pin(session, provider, url, secret)
-        keep(login)
-    snippet = _snippet(account, provider.name, url, login, secret_file, reveal=reveal)
-    if write is not None:
-        with write.open("a", encoding="utf-8") as file:
-            file.write(f"\n{snippet}")
+    with session.changing(f"connect at {provider.title}"):
+        login = connect_account(provider, url, secret, account=account, secret_file=secret_file, config=write)
     if session.output.as_json:
         values = {
-            key: value.reveal() if reveal and isinstance(value, Secret) else value for key, value in login.items()
+            key: value.reveal() if reveal and isinstance(value, Secret) else value
+            for key, value in login.credentials.items()
         }
         fields = {"account": account, "provider": provider.name, "base_url": url, **values}
         session.output.object({**fields, "secret_file": None if secret_file is None else str(secret_file.absolute())})
     elif write is None:
-        session.output.text(snippet.rstrip())
+        session.output.text(login.to_toml(reveal=reveal).rstrip())
     else:
         session.output.show(f"Added [accounts.{account}] to {write}.")
     session.output.flush()
@@ -121,99 +112,3 @@ def _provider(session: CliContext, name: str, base_url: str | None) -> tuple[typ
         if url is None:
             raise InvalidRequest("this account has no base URL: give --base-url", field="base-url", rule="given")
         return type(provider), url
-
-
-def _exchange_pin(
-    session: CliContext, provider: type[VoucherProvider], url: str, pin: Pin
-) -> Mapping[str, str | Secret]:
-    with session.changing(f"connect at {provider.title}"):
-        return provider.connect(url, pin)
-
-
-@contextmanager
-def _secret_file(path: Path | None) -> Iterator[_SecretFile]:
-    """Open the secret's file before the PIN is used up; take it away again if no secret came.
-
-    Raises:
-        ConfigurationError: if the file is there already, or cannot be made.
-    """
-    if path is None:
-        yield _SecretFile(None)
-        return
-    try:
-        file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8")
-    except OSError as error:
-        problem = f"the file of the secret cannot be created: {error.strerror}"
-    else:
-        keeper = _SecretFile(file)
-        try:
-            with file:
-                yield keeper
-        finally:
-            if not keeper.used:
-                path.unlink()
-        return
-    raise ConfigurationError(problem)
-
-
-class _SecretFile:
-    """Writes a login's secret."""
-
-    def __init__(self, file: TextIO | None) -> None:
-        self._file = file
-        self.used = False
-
-    def __call__(self, login: Mapping[str, str | Secret]) -> None:
-        if self._file is None:
-            return
-        self._file.writelines(f"{value.reveal()}\n" for value in login.values() if isinstance(value, Secret))
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self.used = True
-
-
-def _check_config(path: Path, account: str) -> None:
-    """Make sure that an account can be added to a config.
-
-    Raises:
-        ConfigurationError: if the file cannot be read, or has such an account.
-    """
-    try:
-        with path.open("a"):  # must be possible before the PIN is used up
-            table = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        table = None
-    if table is None:  # raised out here, because the parser's error can hold the whole text of the file
-        raise ConfigurationError(f"{path} cannot be read and written, or is not TOML")
-    if account in table.get("accounts", {}):
-        raise ConfigurationError(f"{path} has an account of this name already: choose another by --account")
-
-
-def _snippet(
-    account: str,
-    provider: str,
-    url: str,
-    login: Mapping[str, str | Secret],
-    secret_file: Path | None,
-    *,
-    reveal: bool,
-) -> str:
-    """Return the account's table in TOML."""
-    key = account if _BARE_KEY.fullmatch(account) else _toml_string(account)
-    lines = [f"[accounts.{key}]", f"provider = {_toml_string(provider)}", f"base_url = {_toml_string(url)}"]
-    variable = re.sub(r"[^A-Z0-9]", "_", f"{account.upper()}_SECRET")
-    for name, value in login.items():
-        if not isinstance(value, Secret):
-            lines.append(f"{name} = {_toml_string(value)}")
-        elif secret_file is not None:
-            lines.append(f"{name} = {{ file = {_toml_string(str(secret_file.absolute()))} }}")
-        else:
-            lines.append(f"{name} = {{ env = {_toml_string(variable)} }}")
-        if isinstance(value, Secret) and reveal:
-            lines.append(f"# {variable}={value.reveal()}")
-    return "\n".join(lines) + "\n"
-
-
-def _toml_string(text: str) -> str:
-    """Return a TOML basic string; its escapes are those of JSON."""
-    return json.dumps(text, ensure_ascii=False)

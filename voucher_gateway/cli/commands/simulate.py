@@ -12,7 +12,6 @@ from typing import Annotated
 import attrs
 import typer
 
-from voucher_gateway.cli.commands.accounts import require_account_name, write_new_config
 from voucher_gateway.cli.options import complete_provider
 from voucher_gateway.errors import ConfigurationError, InvalidRequest
 
@@ -73,8 +72,10 @@ def simulate(
         voucher-gateway simulate jtl --write-config voucher-gateway.toml
     """
     require_simulators()
-    require_account_name(account)
+    from voucher_gateway.config.writer import require_account_name, write_new_config
     from voucher_gateway.simulator import SimulatorOptions, serve
+
+    require_account_name(account)
 
     def write_account(announcement: Mapping[str, str]) -> None:
         if write_config is not None:
