@@ -6,6 +6,7 @@ Everything that a vendor's simulator and a test need is here. A vendor subclasse
 
 from __future__ import annotations
 
+from voucher_gateway.simulator.access import AccessGuard, AccessTokens
 from voucher_gateway.simulator.amounts import NotAnAmount, amount_text, decimals_of, minor_units
 from voucher_gateway.simulator.clock import VirtualClock
 from voucher_gateway.simulator.cursors import CursorPage, Cursors, InvalidCursor, SortKey
@@ -30,6 +31,8 @@ __all__ = [
     "FAULTS",
     "GROUP",
     "ODD_TEXTS",
+    "AccessGuard",
+    "AccessTokens",
     "CursorPage",
     "Cursors",
     "Fault",

@@ -53,13 +53,9 @@ class Errors:
         reply = Reply(status, {"status": status, "code": self.codes[f"status-{status}"], "message": message})
         return reply.with_header("WWW-Authenticate", "Bearer") if status == 401 else reply
 
-    def token_error(self) -> Refused:
-        """Return the refusal of a request without a token, or with one that is unknown or expired."""
-        return Refused(self.plain(401, "A valid access token is needed."))
-
-    def forbidden(self) -> Refused:
-        """Return the refusal of a token that lacks the scope."""
-        return Refused(self.plain(403, ""))
+    def unauthorized(self) -> Reply:
+        """Return the reply to a request without a token, or with one that is unknown or expired."""
+        return self.plain(401, "A valid access token is needed.")
 
     def no_voucher(self) -> Refused:
         """Return the 404 for an id or code that no voucher has; the error code is the seed's."""

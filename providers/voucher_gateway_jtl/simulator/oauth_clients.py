@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define
 
-from voucher_gateway.simulator import Login, Reply, Request, TokenServer, from_records, to_records
+from voucher_gateway.simulator import AccessGuard, Login, Reply, Request, TokenServer, from_records, to_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,6 +56,7 @@ class Clients:
         self.tokens = TokenServer(
             now, self._login, lifetime_s=token_lifetime_s, draw=new_secret, form_rule=_has_valid_client_type
         )
+        self.guard = AccessGuard(self.tokens.of, errors.unauthorized, lambda _: errors.plain(403, ""))
 
     def dump(self) -> list[dict[str, Any]]:
         """Return every client with its secret as new JSON values."""
@@ -75,19 +76,6 @@ class Clients:
         """Return the group of a client; None if the client does not exist."""
         client = self.by_id.get(client_id)
         return None if client is None else client.client_group_id
-
-    def caller(self, request: Request, scope: str | None) -> str:
-        """Return the id of the client that makes a request, if it has the scope.
-
-        Raises:
-            Refused: 401 without a valid token, 403 without the scope.
-        """
-        token = self.tokens.of(request)
-        if token is None:
-            raise self._errors.token_error()
-        if scope is not None and scope not in token.scopes:
-            raise self._errors.forbidden()
-        return token.client_id
 
     def permanent_token(self, client: Client) -> str:
         """Return a token with every scope of the client, for programs that cannot fetch one. Time does not end it."""

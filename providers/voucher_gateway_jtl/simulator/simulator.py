@@ -184,7 +184,7 @@ class JtlSimulator(Simulator):
         shop.secret, shop.connected_at = random_hex(self.random, 40), now
 
     def _handle(self, scope: str | None, handler: Callable[[Request, str], Reply], request: Request) -> Reply:
-        return handler(request, self.clients.caller(request, scope))
+        return handler(request, self.clients.guard.token(request, scope).client_id)
 
     def _connect(self, request: Request) -> Reply:
         fields = Fields(request, "CLIENT.CONNECT", self.errors, known={"pin"}, strict=self.options.strict)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import secrets
 import string
 from collections.abc import Callable, Sequence
@@ -14,6 +13,8 @@ import attrs
 from attrs import field, frozen, validators
 
 from voucher_gateway.simulator import (
+    AccessGuard,
+    AccessTokens,
     Refused,
     Reply,
     Request,
@@ -119,13 +120,14 @@ class TicketingSimulator(Simulator):
         assert isinstance(options, TicketingOptions), "the kit makes the options from options_type"
         self.settings = options
         self.currency = SellerCurrency.of(self.settings.seller_currency)
+        self._keys = AccessTokens(self.clock.now)
         self._set_login("key_" + secrets.token_hex(24), random_id(self.random))
         self._vouchers: VoucherStore[StoredVoucher] = VoucherStore()
         self._code_taken, self._below_redeemed = _random_message(), _random_message()
 
     def routes(self) -> Sequence[Route]:
         """Return the routes: every voucher call, and the three that look up a key, a seller or a code."""
-        with_key = self._with_key
+        with_key = AccessGuard(self._keys.of, lambda: http_error(401, "A valid API key is required.")).wrap
         routes = [
             Route("GET", "/api/vouchers", with_key(self._list), look_up=True),
             Route("POST", "/api/vouchers", with_key(self._create)),
@@ -219,6 +221,8 @@ class TicketingSimulator(Simulator):
 
     def _set_login(self, api_key: str, seller_id: str) -> None:
         self._api_key = api_key
+        self._keys.expire()
+        self._keys.add(api_key)
         self._writer = DocumentWriter(
             seller_id=seller_id,
             seller_name="Example Events",
@@ -230,15 +234,6 @@ class TicketingSimulator(Simulator):
 
     def _now(self) -> datetime:
         return _to_milliseconds(self.clock.now())
-
-    def _with_key(self, handler: Handler) -> Handler:
-        def check_key(request: Request) -> Reply:
-            scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-            if scheme.lower() != "bearer" or not hmac.compare_digest(key.encode(), self._api_key.encode()):
-                return http_error(401, "A valid API key is required.")
-            return handler(request)
-
-        return check_key
 
     def _with_refusal_bodies(self, handler: Handler) -> Handler:
         def handle(request: Request) -> Reply:
