@@ -60,6 +60,10 @@ from voucher_gateway.gateway.find import FindResult as FindResult
 from voucher_gateway.gateway.gateway import Gateway as Gateway
 from voucher_gateway.http.urls import scrub_attributes as scrub_attributes
 from voucher_gateway.http.urls import scrub_url as scrub_url
+from voucher_gateway.journal.backup import RestoreSummary as RestoreSummary
+from voucher_gateway.journal.backup import copy_journal as copy_journal
+from voucher_gateway.journal.backup import import_missing_movements as import_missing_movements
+from voucher_gateway.journal.backup import mark_restored as mark_restored
 from voucher_gateway.journal.journal import Journal as Journal
 from voucher_gateway.journal.moves import VoucherMove as VoucherMove
 from voucher_gateway.journal.records import OperationKey as OperationKey
@@ -100,6 +104,10 @@ from voucher_gateway.outcome import Effect as Effect
 from voucher_gateway.outcome import Intent as Intent
 from voucher_gateway.outcome import Outcome as Outcome
 from voucher_gateway.provider import VoucherProvider as VoucherProvider
+from voucher_gateway.reconciliation import Finding as Finding
+from voucher_gateway.reconciliation import FindingKind as FindingKind
+from voucher_gateway.reconciliation import Reconciliation as Reconciliation
+from voucher_gateway.reconciliation import reconcile as reconcile
 from voucher_gateway.version import __version__ as __version__
 
 __all__: list[str]

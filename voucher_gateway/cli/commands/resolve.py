@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from voucher_gateway.execution.recovery import Resolution
     from voucher_gateway.gateway.gateway import Gateway
     from voucher_gateway.journal.records import OperationKey
-    from voucher_gateway.reconcile import Finding, Reconciliation
+    from voucher_gateway.reconciliation import Finding, Reconciliation
 
 _FORGOTTEN_MOVES: Final = (
     "which vouchers were moved since the backup is forgotten for good: nothing refuses any more to make them spendable"
@@ -233,7 +233,7 @@ def reconcile_accounts(
         voucher-gateway reconcile
         voucher-gateway reconcile shop --all
     """
-    from voucher_gateway.reconcile import reconcile
+    from voucher_gateway.reconciliation import reconcile
 
     session = cli_context_of(context)
     with session.gateway() as gateway:

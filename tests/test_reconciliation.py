@@ -11,7 +11,7 @@ from voucher_gateway import Gateway
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.journal.journal import open_journal
 from voucher_gateway.provider_api import ConfigurationError, Money, NewVoucher, OutcomeUnknown, SecretSource
-from voucher_gateway.reconcile import FindingKind, Reconciliation, reconcile
+from voucher_gateway.reconciliation import FindingKind, Reconciliation, reconcile
 from voucher_gateway.simulator import start
 from voucher_gateway_ticketing import TicketingProvider, TicketingSettings
 
