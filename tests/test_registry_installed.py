@@ -191,6 +191,7 @@ def test_a_config_with_a_refused_plugin_says_the_same_sentence(site: Site, tmp_p
     assert f"is built for interface {INTERFACE + 1}, which is newer" in ran.stderr
 
 
+@pytest.mark.long
 def test_simulators_are_held_to_the_same_rules(site: Site) -> None:
     twice = site.command("simulate", "acme").stderr
     assert "simulator acme is brought by " in twice

@@ -46,7 +46,8 @@ def test_a_voucher_is_issued_and_activated(
     assert [voucher["status"] for voucher in kept.ledger() if voucher["code"] == "X1"] == ["active"]
 
 
-@pytest.mark.parametrize("stderr_too", first([False, True]), ids=["stdout", "both"])
+@pytest.mark.long
+@pytest.mark.parametrize("stderr_too", [False, True], ids=["stdout", "both"])
 def test_an_activation_that_fails_is_told_by_the_exit_code(
     kept: RunningSimulator, tmp_path: Path, stderr_too: bool
 ) -> None:
@@ -56,6 +57,7 @@ def test_an_activation_that_fails_is_told_by_the_exit_code(
     assert (code, "resolve shop activate x1" in err) == (4, not stderr_too)
 
 
+@pytest.mark.long
 def test_a_new_login_is_written_down(jtl: RunningSimulator, tmp_path: Path) -> None:
     told = jtl.announcement
     connect = ["connect", "jtl", "--base-url", told["base_url"], "--pin", told["connect_pin"], "--account", "till"]

@@ -212,6 +212,7 @@ def test_a_command_prints_no_warning_that_the_library_logs(kept: RunningSimulato
     assert json.loads(ended.stderr)["error"] == "OutcomeUnknown"
 
 
+@pytest.mark.long
 def test_an_interrupted_command_says_which_command_finds_out(run: Any, kept: RunningSimulator, tmp_path: Path) -> None:
     kept.inject("commit-then-hang", CHARGE)
     with subprocess.Popen([*PROGRAM, *REDEEM, "a"], cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:

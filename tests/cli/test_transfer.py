@@ -353,6 +353,7 @@ def test_a_name_that_is_neither_an_account_nor_a_file_is_not_repeated(
 
 
 @pytest.mark.parametrize("seed", first([0.3, 0.0, 0.8]))
+@pytest.mark.long
 def test_a_killed_export_and_import_go_on_with_the_same_command(
     accounts: dict[str, RunningSimulator], run: Run, tmp_path: Path, seed: float
 ) -> None:

@@ -135,6 +135,7 @@ def test_sentry_records_codes_without_the_recipe() -> None:
     assert recorded_secrets(SENTRY, PLAIN_SENTRY) == {_PIN, _JTL_CODE, _TICKETING_CODE}
 
 
+@pytest.mark.long
 def test_sentry_records_no_secret_with_the_recipe() -> None:
     assert recorded_secrets(SENTRY, RECIPES["monitoring"]) == set()
 

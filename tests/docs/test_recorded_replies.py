@@ -13,7 +13,6 @@ from typing import Final
 
 import pytest
 
-from tests.support.long import first
 from tests.testing.corner.provider import CornerProvider
 from tests.testing.corner.simulator import API_KEY, CornerSimulator
 from voucher_gateway.simulator import RunningSimulator, start
@@ -78,8 +77,9 @@ def _record_and_replay(
     assert len(vendor.requests) == requests
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("sample", first(SAMPLES), ids=str)
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
 def test_the_recipe_records_a_vendor_and_replays_it(
     tmp_path: Path, vendor: RunningSimulator, run_recipe: RunRecipe, sample: list[str]
 ) -> None:
@@ -95,6 +95,7 @@ def test_a_recording_carries_the_whole_read_level(
     _record_and_replay(tmp_path, vendor, run_recipe, ["-k", f"not {' and not '.join(NOTHING_NEW)}"], [])
 
 
+@pytest.mark.long
 def test_a_request_that_was_not_recorded_fails_the_run_and_is_named(
     tmp_path: Path, vendor: RunningSimulator, run_recipe: RunRecipe
 ) -> None:

@@ -156,6 +156,7 @@ def test_a_rare_line_is_told_only_where_there_is_something_in_it(snapshots: Snap
     assert "activated" not in names
 
 
+@pytest.mark.long
 def test_the_page_of_what_is_owed_is_right_in_a_browser(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     write(liability_page(two_accounts(), NOON), path)

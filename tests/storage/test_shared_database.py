@@ -27,7 +27,7 @@ SCHEMAS = (JOURNAL, MIGRATIONS, SNAPSHOTS, LOCAL)
 @pytest.fixture(
     params=[
         pytest.param((DjangoShop, "sqlite_url"), id="django-sqlite"),
-        pytest.param((AlembicShop, "postgres_url"), id="alembic-postgres"),
+        pytest.param((AlembicShop, "postgres_url"), id="alembic-postgres", marks=pytest.mark.long),
         pytest.param((DjangoShop, "postgres_url"), id="django-postgres", marks=pytest.mark.long),
         pytest.param((AlembicShop, "sqlite_url"), id="alembic-sqlite", marks=pytest.mark.long),
     ]

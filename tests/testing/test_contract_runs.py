@@ -112,6 +112,7 @@ def test_a_broken_promise_keeps_its_level_out_of_the_file(project: Path, run: Ru
     assert not project.joinpath("acme_vouchers", "conformance.json").exists()
 
 
+@pytest.mark.long
 def test_a_project_without_contracts_notices_nothing(project: Path, run: Run) -> None:
     project.joinpath("test_acme.py").write_text("def test_nothing():\n    pass\n")
     done = run()

@@ -214,6 +214,7 @@ def test_pytest_loads_the_plugin_without_anything_heavy(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stdout
 
 
+@pytest.mark.long
 def test_an_empty_project_is_collected_as_if_the_plugin_were_not_there(tmp_path: Path) -> None:
     with_it = python("-m", "pytest", "--co", "-q", "-p", "no:cacheprovider", folder=tmp_path)
     without = python(
@@ -225,6 +226,7 @@ def test_an_empty_project_is_collected_as_if_the_plugin_were_not_there(tmp_path:
     assert with_it.stderr == without.stderr == ""
 
 
+@pytest.mark.long
 def test_a_shop_without_the_library_in_its_own_tests_keeps_its_own_fixture_of_that_name(tmp_path: Path) -> None:
     tmp_path.joinpath("test_own.py").write_text(
         textwrap.dedent("""

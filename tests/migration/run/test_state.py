@@ -174,6 +174,7 @@ def test_what_a_dead_process_had_claimed_is_claimed_anew(
     database.close()
 
 
+@pytest.mark.long
 def test_loading_keeps_no_plan_in_memory(sqlite_url: str) -> None:
     database = Database(sqlite_url, JOURNAL)
 
