@@ -7,6 +7,7 @@ Everything that a vendor's simulator and a test need is here. A vendor subclasse
 from __future__ import annotations
 
 from voucher_gateway.simulator.access import AccessGuard, AccessTokens
+from voucher_gateway.simulator.activity_ledger import Activity, ActivityLedger, ActivityState
 from voucher_gateway.simulator.amounts import NotAnAmount, amount_text, decimals_of, minor_units
 from voucher_gateway.simulator.clock import VirtualClock
 from voucher_gateway.simulator.cursors import CursorPage, Cursors, InvalidCursor, SortKey
@@ -33,6 +34,9 @@ __all__ = [
     "ODD_TEXTS",
     "AccessGuard",
     "AccessTokens",
+    "Activity",
+    "ActivityLedger",
+    "ActivityState",
     "CursorPage",
     "Cursors",
     "Fault",

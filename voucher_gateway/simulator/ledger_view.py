@@ -67,6 +67,7 @@ class LedgerMovement:
         amount: the amount that moved, without a sign.
         reference: the client's reference, where the vendor stores it.
         at: the time by the simulator's clock.
+        state: pending, completed or cancelled, where the vendor has such states.
     """
 
     id: str
@@ -74,15 +75,18 @@ class LedgerMovement:
     amount: str
     reference: str | None = None
     at: str
+    state: str | None = None
 
     def to_json(self) -> dict[str, object]:
-        """Return it as JSON values."""
+        """Return it as JSON values; without `state` if it has none."""
+        state = {} if self.state is None else {"state": self.state}
         return {
             "id": self.id,
             "kind": self.kind,
             "amount": self.amount,
             "reference": self.reference,
             "at": self.at,
+            **state,
         }
 
 

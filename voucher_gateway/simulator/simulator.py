@@ -111,7 +111,7 @@ class Simulator(ABC):
         """Return every voucher with its true value and movements, for tests: nothing masked, amounts as strings.
 
         Each has id, code, currency, initial, remaining, reserved, status, valid_until and movements, a list
-        of id, kind, amount, reference and at.
+        of id, kind, amount, reference, at and, where the vendor has it, state.
         """
 
     @abstractmethod
