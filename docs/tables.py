@@ -183,10 +183,10 @@ def _type_word(hint: Any) -> str:
     if get_origin(hint) in (Union, types.UnionType):
         hint = next(one for one in get_args(hint) if one is not types.NoneType)
     if get_origin(hint) is tuple:
-        return "list of secrets" if SecretSource in get_args(hint) else "list of texts"
+        return "array of secrets" if SecretSource in get_args(hint) else "array of strings"
     if get_origin(hint) is Literal:
         return " or ".join(f"`{one}`" for one in get_args(hint))
-    words: dict[Any, str] = {str: "text", Path: "path", int: "whole number", float: "number", bool: "true or false"}
+    words: dict[Any, str] = {str: "string", Path: "path", int: "integer", float: "number", bool: "boolean"}
     return words.get(hint, "secret" if hint is SecretSource else "database URL" if hint is DatabaseUrl else str(hint))
 
 

@@ -1,4 +1,4 @@
-"""The command that swaps a PIN for a login."""
+"""The command that exchanges a PIN for a login."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from voucher_gateway.provider_api import Money
 def test_the_demo_ends_well_with_every_cent_where_it_should_be(run: Any) -> None:
     ran = run("demo").done()
     assert ran.err == ""
-    assert "It agrees, to the cent." in ran.out
+    assert "The sums agree to the cent." in ran.out
     assert "\n   Requests that reached the vendor: 0." in ran.out
     assert "The call succeeded: the vendor shows it" in ran.out
     assert ran.out.count("Replayed: True. Requests that reached the vendor: 0.") == 2
@@ -54,7 +54,7 @@ def test_the_demo_as_json_is_one_event_a_line(run: Any) -> None:
         "CurrencyMismatch",
         "OutcomeUnknown",
     ]
-    (ticket,) = [one["says"] for one in events if one.get("says", "").startswith("The ticket")]
+    (ticket,) = [one["says"] for one in events if one.get("says", "").startswith("Any process")]
     assert json.loads(ticket[ticket.index("{") :])["amount"] == "12.00"
 
 
@@ -62,7 +62,7 @@ def test_the_demo_ends_with_5_if_a_cent_is_missing(run: Any, monkeypatch: pytest
     monkeypatch.setattr(Demo, "ledger_balance", lambda self, account, currency: Money.zero(currency))
     ran = run("demo")
     assert ran.code == 5
-    assert "It does not agree" in ran.out
+    assert "The sums do not agree" in ran.out
 
 
 def test_every_call_of_the_script_is_shown_as_it_stands(run: Any) -> None:

@@ -115,22 +115,22 @@ def test_a_login_that_may_not_read_lists_is_warned_that_captures_stay_unknown(
     assert told["resolves"] == ["activate", "deactivate"]
     ran = run("doctor").done()
     assert "by hand" in ran.out
-    assert "till: this login cannot look up what became of a capture or redeem or refund that stays unknown" in ran.err
+    assert "till: this login cannot look up the unknown outcome of a capture or redeem or refund" in ran.err
 
 
 def test_a_missing_journal_is_said_to_be_missing(run: Any, shop: RunningSimulator) -> None:
     assert run("--json", "doctor").done().object["journal"] is None
-    assert "journal\n  none  a repeated command is carried out again" in run("doctor").done().out
+    assert "journal\n  none  a repeated command is executed again" in run("doctor").done().out
 
 
 def test_a_journal_that_works_is_told_with_what_is_in_doubt(run: Any, kept: RunningSimulator) -> None:
     calm = run("doctor").done().out
-    assert "  opens     and can be written\n  in doubt  nothing\n" in calm
+    assert "  opens     yes, and can be written\n  in doubt  nothing\n" in calm
     kept.inject("drop-before", "POST /v1/reservations/*/charge")
     assert run("redeem", "shop", CODE, "1.00", "EUR", "--reference", "a").code == 4
     told = run("--json", "doctor").done().object["journal"]
     assert told == {"ok": True, "restored": False, "in_doubt": 1, "error": None, "warnings": []}
-    assert "1 open or unknown; `voucher-gateway recover` looks them up" in run("doctor").done().out
+    assert "1 open or unknown; `voucher-gateway recover` resolves them" in run("doctor").done().out
 
 
 def test_a_journal_that_others_may_read_is_a_warning(run: Any, kept: RunningSimulator, tmp_path: Path) -> None:
@@ -196,5 +196,5 @@ def test_a_vendor_that_changes_references_is_a_warning(run: Any, kept: RunningSi
     kept.inject("rewrite-reference", "POST /v1/reservations/*/charge")
     run("redeem", "shop", CODE, "1.00", "EUR", "--reference", "a", "--order", "1001").done()
     (warning,) = run("--json", "doctor").done().object["warnings"]
-    assert "changes the references" in warning
-    assert "changes the references" in run("doctor").done().err
+    assert "stores other references" in warning
+    assert "stores other references" in run("doctor").done().err

@@ -182,12 +182,12 @@ def test_recover_looks_everything_up_and_ends_with_4_while_something_stays_unkno
     assert ran.code == 4
     assert [(one["reference"], one["outcome"]) for one in ran.objects] == [("a", "succeeded"), ("b", "unknown")]
     again = run("recover")  # not due yet
-    assert (again.code, again.err) == (0, "Nothing that is due is in doubt.\n")
+    assert (again.code, again.err) == (0, "No operation in doubt is due for a look-up. --all looks up all of them.\n")
     taken.clock.advance(1900)
     found = run("recover", "--all").done().out.splitlines()[1]
     assert found.split()[:5] == ["shop", "redeem", "b", "not", "executed"]
     assert "every movement that could be this one belongs to another operation" in " ".join(found.split())
-    assert run("recover", "--all").done().err == "Nothing is in doubt.\n"
+    assert run("recover", "--all").done().err == "No operation is in doubt.\n"
     assert outcomes(run) == [("a", "succeeded"), ("b", "not_executed")]
 
 

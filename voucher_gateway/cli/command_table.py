@@ -118,6 +118,8 @@ COMMANDS: Final[Panels] = {
 PROGRAM: Final = "voucher-gateway"
 HELP_OPTIONS: Final = {"help_option_names": ["-h", "--help"]}
 _EXAMPLES: Final = "\n\nExamples:\n"
+_TYPE_LABEL: Final = re.compile(r" <(str|path|list\[str\])>$")
+"""The name of a Python type that Typer adds to an argument."""
 _HEADING: Final = re.compile(r"^(Usage:|[A-Z][A-Za-z ]*:$)", re.MULTILINE)
 _TERM: Final = re.compile(r"^  (\*?-[\w-]+(?:, --[\w-]+)*|[a-z][a-z-]*)(?=  |$| [A-Z\[<])", re.MULTILINE)
 
@@ -125,22 +127,31 @@ _TERM: Final = re.compile(r"^  (\*?-[\w-]+(?:, --[\w-]+)*|[a-z][a-z-]*)(?=  |$| 
 def split_docstring(function: Callable[..., Any]) -> tuple[str, str]:
     """Return the help of a command and its examples, from the docstring of its function.
 
-    The examples are the lines after ``Examples:``; they are printed as they stand.
+    The examples are the lines after ``Examples:``; they are printed unchanged.
     """
     text, _, examples = (inspect.getdoc(function) or "").partition(_EXAMPLES)
     return text, f"\b{_EXAMPLES[1:]}{examples}" if examples else ""
 
 
 class HelpCommand(TyperCommand):
-    """A command whose help has colours on a terminal."""
+    """A command whose help is for people who do not know Python, and has colours on a terminal."""
 
     def get_help(self, ctx: Any) -> str:
         """Return the help."""
         return _with_colours(super().get_help(ctx))
 
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments, without the names of Python types, and the options."""
+        for heading, kind in (("Arguments", "argument"), ("Options", "option")):
+            parameters = [parameter for parameter in self.get_params(ctx) if parameter.param_type_name == kind]
+            records = [record for parameter in parameters if (record := parameter.get_help_record(ctx)) is not None]
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl([(_TYPE_LABEL.sub("", name), text) for name, text in records])
+
 
 class LazyCommand(HelpCommand):
-    """A command that imports its module when it is used, not when its line of help is printed."""
+    """A command whose module is imported when the command is used, not when its line of help is printed."""
 
     target = ""
 

@@ -169,8 +169,8 @@ class JournalExecutor:
         names = [field.name for field in attrs.fields(OperationTarget)]
         differing = [name for name in names if getattr(target, name) != getattr(record.target, name)]
         raise ReferenceConflict(
-            f"the reference {command.reference!r} stands for another {command.operation.value} already (another"
-            f" {', '.join(labels.get(name, name) for name in differing)}): a new call needs a new reference",
+            f"reference {command.reference!r} was already used for a different {command.operation.value} (another"
+            f" {', '.join(labels.get(name, name) for name in differing)}); use a new reference for a new call",
             account=command.account,
             operation=command.operation.value,
         )

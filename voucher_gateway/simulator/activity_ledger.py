@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from attrs import evolve, field, frozen
 
+from voucher_gateway.simulator.amounts import amount_text
 from voucher_gateway.simulator.ledger_view import LedgerMovement, LedgerVoucher
-from voucher_gateway.simulator.minor_units import amount_text
 from voucher_gateway.simulator.state_file import from_records, to_records
 from voucher_gateway.simulator.voucher_store import StorableVoucher
 

@@ -1,4 +1,4 @@
-"""The contract that every provider of voucher-gateway keeps."""
+"""The contract of every provider of voucher-gateway."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from voucher_gateway_acme.simulator import AcmeSimulator
 
 
 class TestAcme(ProviderContract):
-    """The promises of this level that apply to what the provider declares. Raise it, and see what to do next."""
+    """Tests the promises of this level that apply to the provider. Raise the level to see what to do next."""
 
     provider = AcmeProvider
     simulator = AcmeSimulator

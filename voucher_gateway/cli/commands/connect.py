@@ -1,4 +1,4 @@
-"""The command that swaps a vendor's PIN for a login."""
+"""The command that exchanges the PIN of a vendor for a login."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def connect(
         str,
         typer.Argument(
             metavar="PROVIDER|ACCOUNT",
-            help="A provider, such as jtl, or an account of the configuration whose login is to be replaced.",
+            help="A provider, such as jtl, or an account of the configuration that gets a new login.",
             show_default=False,
             autocompletion=complete_provider_or_account,
         ),
@@ -35,28 +35,28 @@ def connect(
     pin: given.PinText = None,
     pin_file: given.PinFile = None,
     base_url: Annotated[
-        str | None, typer.Option("--base-url", metavar="URL", help="Where the API begins; an account has its own.")
+        str | None, typer.Option("--base-url", metavar="URL", help="The base URL of the API; by default the account's.")
     ] = None,
     account: Annotated[
-        str | None, typer.Option("--account", metavar="NAME", help="What the account is to be called in the config.")
+        str | None, typer.Option("--account", metavar="NAME", help="The name of the account in the configuration.")
     ] = None,
     secret_file: Annotated[
         Path | None,
         typer.Option(
-            "--secret-file", metavar="FILE", help="Takes the secret; a new file, which only you can read (0600)."
+            "--secret-file", metavar="FILE", help="A new file for the secret, which only you can read (0600)."
         ),
     ] = None,
     write: Annotated[
         Path | None,
-        typer.Option("--write", metavar="FILE", help="Adds the account to this config, instead of printing it."),
+        typer.Option("--write", metavar="FILE", help="Add the account to this configuration instead of printing it."),
     ] = None,
     reveal: Annotated[bool, typer.Option("--reveal", help="Print the secret.")] = False,
 ) -> None:
     """Exchange the PIN that a vendor shows for a login, and print the account.
 
     The account is printed as TOML for the configuration. JTL's Admin UI shows the PIN for 30 minutes, and it works
-    once. The secret comes once, too: it goes into --secret-file, or is printed with --reveal; without either nothing
-    is sent.
+    once. The vendor sends the secret only once. So give --secret-file, which stores it, or --reveal, which prints it;
+    without either nothing is sent.
 
     Examples:
         voucher-gateway connect shop --pin 4711 --secret-file shop.secret
@@ -67,10 +67,10 @@ def connect(
     session = cli_context_of(context)
     secret = parse_pin(pin, pin_file)
     if secret is None:
-        raise InvalidRequest("the PIN is missing: give --pin or --pin-file", field="pin", rule="given")
+        raise InvalidRequest("the PIN is missing; give --pin or --pin-file", field="pin", rule="given")
     if secret_file is None and (write is not None or not reveal):
         rule = "--secret-file" if write is not None else "--secret-file or --reveal"
-        raise InvalidRequest(f"the new secret would be lost: give {rule}", field="secret-file", rule=rule)
+        raise InvalidRequest(f"the new secret would be lost; give {rule}", field="secret-file", rule=rule)
     provider, url = _provider(session, name, base_url)
     account = account or name
     with session.changing(f"connect at {provider.title}"):
@@ -88,16 +88,16 @@ def connect(
         session.output.show(f"Added [accounts.{account}] to {write}.")
     session.output.flush()
     if secret_file is None and session.output.unread:
-        problem = "the login was made, but the new secret was not read, and the vendor shows it only once"
-        raise ConfigurationError(f"{problem}: connect again with a new PIN, and give --secret-file")
-    session.output.note(f"`voucher-gateway doctor {account}` tries it.")
+        problem = "the login was created, but its secret was not read from the output, and is not sent again"
+        raise ConfigurationError(f"{problem}; connect again with a new PIN, and give --secret-file")
+    session.output.note(f"Test the account with `voucher-gateway doctor {account}`.")
 
 
 def _provider(session: CliContext, name: str, base_url: str | None) -> tuple[type[VoucherProvider], str]:
-    """Return the provider that is meant, and where its API begins.
+    """Return the provider of a name, and the base URL of its API.
 
     Raises:
-        ConfigurationError: if there is neither a provider nor an account of this name.
+        ConfigurationError: if neither a provider nor an account has this name.
         InvalidRequest: if the URL is missing.
     """
     from voucher_gateway import registry
@@ -110,5 +110,5 @@ def _provider(session: CliContext, name: str, base_url: str | None) -> tuple[typ
         provider = gateway.provider(name)
         url = base_url or getattr(provider.settings, "base_url", None)
         if url is None:
-            raise InvalidRequest("this account has no base URL: give --base-url", field="base-url", rule="given")
+            raise InvalidRequest("this account has no base URL; give --base-url", field="base-url", rule="given")
         return type(provider), url

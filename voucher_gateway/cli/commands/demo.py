@@ -1,4 +1,4 @@
-"""The command that shows what this library promises, on two simulated vendors."""
+"""The command that shows the guarantees of this library with two simulated vendors."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def demo(context: typer.Context) -> None:
-    """Show what this library promises, on two simulated vendors, in a few seconds.
+    """Show the guarantees of this library with two simulated vendors, in a few seconds.
 
-    Nothing leaves this machine and nothing is kept. Amounts are in major units of their currency. Exit code 0 if
-    every cent is where it should be, 5 if not.
+    Nothing leaves this machine and nothing is stored. Amounts are in major units of their currency. Exit code 0 if
+    all sums agree to the cent, 5 if not.
 
     Examples:
         voucher-gateway demo

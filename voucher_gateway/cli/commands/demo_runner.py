@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 
 _WIDTH: Final = 100
-"""Of sentences, in columns, where the terminal is wider or there is none."""
+"""The maximum width of sentences, in columns."""
 
 _NEXT: Final = {
     "voucher-gateway init jtl": "a first configuration",
-    "voucher-gateway simulate jtl --vouchers 100": "a vendor to try things on",
-    "voucher-gateway providers": "what each can do",
-    "voucher-gateway connect jtl --help": "a login at the real one",
+    "voucher-gateway simulate jtl --vouchers 100": "a simulated vendor",
+    "voucher-gateway providers": "what each provider can do",
+    "voucher-gateway connect jtl --help": "a login at the real vendor",
     "voucher-gateway doctor": "whether your configuration works",
 }
 
@@ -46,15 +46,15 @@ Line = tuple[str, str]
 class Demo:
     """Runs the steps of the script, and prints them for people, or as JSON events, one a line.
 
-    It adds up what the results of the calls say, never what was asked for, and compares that with the ledgers of the
-    vendors at the end.
+    It adds up the amounts in the results of the calls, never the requested amounts. At the end it compares the sums
+    with the ledgers of the vendors.
 
     Args:
-        output: where it is printed.
+        output: prints the events.
         vendors: the simulators, by account.
 
     Attributes:
-        ticket: that of the last call whose outcome was unknown.
+        ticket: the ticket of the last call whose outcome was unknown.
     """
 
     def __init__(self, output: Output, vendors: Mapping[str, RunningSimulator]) -> None:
@@ -70,7 +70,7 @@ class Demo:
 
         Args:
             step: a function of the script.
-            names: the names that its statements can use; those that they assign are added.
+            names: the names that its statements can use. The names that they assign are added.
         """
         title, _, text = (inspect.getdoc(step) or "").partition("\n\n")
         self._begin(title.removesuffix("."), " ".join(text.split()))
@@ -80,33 +80,33 @@ class Demo:
         for statement in function.body[1:]:  # the first is the docstring
             if isinstance(statement, ast.Return):
                 continue
-            for shown in statement.body if isinstance(statement, ast.With) else [statement]:
-                code = _source_of(source, shown)
+            for part in statement.body if isinstance(statement, ast.With) else [statement]:
+                code = _source_of(source, part)
                 if not code.startswith("demo."):
                     self._show_code(code)
             module = ast.Module(body=[statement], type_ignores=[])
-            exec(compile(module, "demo_script", "exec"), names)  # noqa: S102 - it is our own script
+            exec(compile(module, "demo_script", "exec"), names)  # noqa: S102 - the script is a part of this package
             names["ticket"] = self.ticket
 
     def say(self, sentence: str) -> None:
-        """Print what a call brought about."""
+        """Print a sentence about the result of a call."""
         if self._output.as_json:
             self._output.object({"says": sentence})
         else:
             self._print_indented(printable(sentence))
 
     def say_addresses(self) -> None:
-        """Print where the vendors are simulated."""
+        """Print the addresses of the simulators."""
         for account, vendor in self._vendors.items():
             self.say(f"{account} is at {vendor.announcement['base_url']}")
 
     def say_found(self, result: FindResult) -> None:
-        """Print whose a code is."""
+        """Print which account has the code."""
         assert result.voucher is not None
-        self.say(f"{result.voucher.code} is a voucher of {result.voucher.account}; no other vendor was shown the code.")
+        self.say(f"{result.voucher.code} is a voucher of {result.voucher.account}. No other vendor received the code.")
 
     def say_resolution(self, resolution: Resolution) -> None:
-        """Print what became of a call."""
+        """Print the outcome of a call."""
         assert isinstance(resolution.result, Redemption)
         self.say(f"The call {resolution.state.value}: the vendor shows it as {resolution.result.id}.")
 
@@ -140,7 +140,7 @@ class Demo:
         self.say(f"{sentence}Requests that reached the vendor: {requests}.")
 
     def inject_fault(self, account: str, fault: str, match: str) -> None:
-        """Let something go wrong at a vendor, once."""
+        """Inject a fault at a vendor, once."""
         self._vendors[account].inject(fault, match)
 
     @contextmanager
@@ -159,18 +159,18 @@ class Demo:
             raise AssertionError(f"no {kind.__name__} was raised")
 
     def ledger_balance(self, account: str, currency: str) -> Money:
-        """Return what the vendor of an account has in its own ledger, in one currency."""
+        """Return the sum of the remaining values in the ledger of a vendor, in one currency."""
         balance = Money.zero(currency)
         for voucher in self._vendors[account].ledger():
             if voucher["currency"] == currency:
-                # JTL writes two decimals of any currency, yen too; they are zeros then
+                # JTL writes two decimals for every currency; for yen they are zeros
                 amount = str(voucher["remaining"])
                 balance += Money(amount.removesuffix(".00") if currency == "JPY" else amount, currency)
         return balance
 
     def compare(self) -> bool:
         """Compare the sums with the ledgers of the vendors; return whether they agree to the cent."""
-        self._begin("Count the money", "What the calls said, compared with what each vendor has in its ledger.")
+        self._begin("Count the money", "The sums of the results, compared with the ledger of each vendor.")
         lines = list(self._sums)
         columns: list[TableColumn[Line]] = [
             TableColumn("account", itemgetter(0)),
@@ -180,12 +180,12 @@ class Demo:
         ]
         self._print_rows(lines, columns)
         agrees = all(self._expected_balance(line) == self._balance_of_line(line) for line in lines)
-        self.say("It agrees, to the cent." if agrees else "It does not agree: please report this.")
+        self.say("The sums agree to the cent." if agrees else "The sums do not agree. Please report this.")
         return agrees
 
     def say_what_next(self) -> None:
-        """Print what to type next."""
-        self._begin("What to type next", "")
+        """Print the commands to try next."""
+        self._begin("Try next", "")
         for command, purpose in _NEXT.items():
             self.say(f"{command:<48}  {purpose}")
 
@@ -235,10 +235,10 @@ class Demo:
 
 
 _SIGNS: Final = {"issued": "", "topped up": "+", "taken": "-", "given back": "+"}
-"""The columns of the sums, and how each changes what is left."""
+"""The columns of the sums, and the sign with which each changes the remaining value."""
 
 
 def _source_of(source: str, statement: ast.stmt) -> str:
-    """Return the source of a statement, as it stands in a function, without the indentation of that function."""
+    """Return the source of a statement of a function, without the indentation of the function."""
     lines = source.split("\n")[statement.lineno - 1 : statement.end_lineno]
     return textwrap.dedent("\n".join(lines)).partition("  # ")[0]

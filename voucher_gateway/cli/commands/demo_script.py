@@ -1,8 +1,7 @@
 """The script of ``voucher-gateway demo``. Each step is a function; its statements are shown and run one after another.
 
-Statements that begin with ``demo.`` are run and not shown; a ``with demo.expect(...)`` block shows what stands in it. A
-name that one step assigns is there in all later ones, which take it as a parameter. ``return`` only satisfies the
-type checker. So what is shown is what is run.
+Statements that begin with ``demo.`` are run and not shown. Only the body of a ``with demo.expect(...)`` block is
+shown. Later steps take a name that a step assigns as a parameter. ``return`` only satisfies the type checker.
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ EVENTS_CODE: Final = "EVENT-2F8C-6WJN"
 def open_gateway(demo: Demo, config: Mapping[str, Any]) -> Gateway:
     """Two vendors, one gateway.
 
-    shop is JTL, simulated: OAuth, amounts as text, reservations. events is vivenu, simulated: a key, amounts as
-    numbers, no spending. Both speak the real wire format of their vendor over HTTP. Nothing leaves this machine. A
-    journal, an SQLite file, knows of every changing call before it is sent.
+    The account shop is a simulated JTL: OAuth, amounts as strings, reservations. The account events is a simulated
+    vivenu: an API key, amounts as numbers, no spending. Both speak the real wire format of their vendor over HTTP.
+    Nothing leaves this machine. The journal, an SQLite file, records every changing call before it is sent.
     """
     demo.say_addresses()
     gateway = Gateway.from_config(config)
@@ -42,7 +41,7 @@ def open_gateway(demo: Demo, config: Mapping[str, Any]) -> Gateway:
 def issue_vouchers(demo: Demo, gateway: Gateway) -> None:
     """Issue vouchers at both vendors, and make them spendable.
 
-    A reference is your own name for one call: make it, and keep it, before the call.
+    A reference is an idempotency key: your own name for one call. Store it before the call.
     """
     gift = gateway.issue(
         "shop",
@@ -73,10 +72,10 @@ def issue_vouchers(demo: Demo, gateway: Gateway) -> None:
 
 
 def list_and_find(demo: Demo, gateway: Gateway) -> None:
-    """List and find them.
+    """List and find vouchers.
 
-    One vendor writes 50.00 EUR as "50.00" and 5000 JPY as "5000.00", the other 29.90 EUR as 29.9. Here all have one
-    form, exact to the last digit. Codes are money: only their ends show.
+    One vendor writes 50.00 EUR as "50.00" and 5000 JPY as "5000.00". The other writes 29.90 EUR as 29.9. The gateway
+    gives all amounts in one exact form. It masks codes, because whoever has a code can spend the voucher.
     """
     vouchers = [
         voucher
@@ -91,7 +90,7 @@ def list_and_find(demo: Demo, gateway: Gateway) -> None:
 def reserve_and_capture(demo: Demo, gateway: Gateway) -> None:
     """Reserve for order 1001, then capture.
 
-    A reservation sets value aside while the customer checks out; at JTL for 30 minutes.
+    A reservation sets value aside while the customer checks out. At JTL it lasts 30 minutes.
     """
     reservation = gateway.reserve(
         "shop",
@@ -107,13 +106,13 @@ def reserve_and_capture(demo: Demo, gateway: Gateway) -> None:
         order="1001",
     )
     demo.note("shop", "taken", redemption.money)
-    demo.say(f"Taken: {redemption.money}. Left: {gateway.balance('shop', SHOP_CODE).remaining}.")
+    demo.say(f"Taken: {redemption.money}. Remaining: {gateway.balance('shop', SHOP_CODE).remaining}.")
 
 
 def repeat_after_crash(demo: Demo, gateway: Gateway) -> None:
-    """Repeat it, as after a crash.
+    """Repeat the calls, as after a crash.
 
-    The same reference stands for the same call: what succeeded is returned again, and nothing is sent.
+    The same reference means the same call. The gateway returns the recorded result and sends nothing.
     """
     demo.count_requests("shop")
     repeated = gateway.reserve(
@@ -130,11 +129,11 @@ def repeat_after_crash(demo: Demo, gateway: Gateway) -> None:
         order="1001",
     )
     demo.say_requests(f"Replayed: {redemption.replayed}. ")
-    demo.say(f"Left, as before: {gateway.balance('shop', SHOP_CODE).remaining}.")
+    demo.say(f"Remaining, as before: {gateway.balance('shop', SHOP_CODE).remaining}.")
 
 
 def refund_and_top_up(demo: Demo, gateway: Gateway, gift: Voucher, redemption: Redemption) -> None:
-    """Give a part back, and top up.
+    """Refund a part, and top up.
 
     The customer returns one article, and buys more credit.
     """
@@ -153,31 +152,31 @@ def refund_and_top_up(demo: Demo, gateway: Gateway, gift: Voucher, redemption: R
     )
     demo.note("shop", "given back", refund.money)
     demo.note("shop", "topped up", top_up.money)
-    demo.say(f"Given back: {refund.money}. Topped up: {top_up.money}.")
-    demo.say(f"Left: {gateway.balance('shop', SHOP_CODE).remaining}.")
+    demo.say(f"Refunded: {refund.money}. Topped up: {top_up.money}.")
+    demo.say(f"Remaining: {gateway.balance('shop', SHOP_CODE).remaining}.")
 
 
 def redeem_by_update(demo: Demo, gateway: Gateway) -> None:
-    """Redeem where the vendor has no call for it.
+    """Redeem at a vendor that has no call for it.
 
-    vivenu lets vouchers be spent in its own ticket checkout only. This account accepts an emulation by name,
-    redeem-by-update, and with it a risk.
+    At vivenu, vouchers can only be spent in its ticket checkout. This account accepts the emulation redeem-by-update,
+    and its risk.
     """
     demo.say(f"The risk: {RISKS['redeem-by-update']}.")
-    taken = gateway.redeem(
+    redemption = gateway.redeem(
         "events",
         EVENTS_CODE,
         Money("9.90", "EUR"),
         reference="1004-a",
     )
-    demo.note("events", "taken", taken.money)
-    demo.say(f"Taken: {taken.money}. Left, read back to make sure: {taken.remaining}.")
+    demo.note("events", "taken", redemption.money)
+    demo.say(f"Taken: {redemption.money}. Remaining, read back as a check: {redemption.remaining}.")
 
 
-def ask_for_the_impossible(demo: Demo, gateway: Gateway) -> None:
-    """Ask for what a vendor cannot do.
+def call_unsupported_operation(demo: Demo, gateway: Gateway) -> None:
+    """Call an operation that the vendor cannot do.
 
-    It is refused before anything is sent.
+    The gateway refuses it before it sends anything.
     """
     demo.count_requests("events")
     with demo.expect(UnsupportedOperation):
@@ -190,10 +189,11 @@ def ask_for_the_impossible(demo: Demo, gateway: Gateway) -> None:
     demo.say_requests()
 
 
-def be_declined(demo: Demo, gateway: Gateway) -> None:
-    """Be declined by a vendor.
+def show_declined_calls(demo: Demo, gateway: Gateway) -> None:
+    """The vendor declines a call.
 
-    JTL does not document why it refuses a reservation; a look at the voucher tells. Nothing moves.
+    JTL does not document why it refuses a reservation. The gateway looks at the voucher to find the reason. Nothing
+    moves.
     """
     with demo.expect(Declined):
         gateway.redeem(
@@ -209,14 +209,14 @@ def be_declined(demo: Demo, gateway: Gateway) -> None:
             Money("5.00", "USD"),
             reference="1007-a",
         )
-    demo.say(f"Left, as before: {gateway.balance('shop', SHOP_CODE).remaining}.")
+    demo.say(f"Remaining, as before: {gateway.balance('shop', SHOP_CODE).remaining}.")
 
 
 def lose_a_reply(demo: Demo, gateway: Gateway) -> None:
     """Lose a reply.
 
-    The vendor takes 12.00 EUR, and the line drops before it can say so. To repeat the call could take it twice, to
-    give up could lose it: so the error says that the outcome is unknown, and carries a ticket.
+    The vendor takes 12.00 EUR, and the connection drops before its reply. A repeat of the call could take the amount
+    twice. So the error says that the outcome is unknown, and has a ticket.
     """
     demo.inject_fault("shop", "commit-then-drop", "POST /v1/reservations/*/charge")
     with demo.expect(OutcomeUnknown):
@@ -227,14 +227,14 @@ def lose_a_reply(demo: Demo, gateway: Gateway) -> None:
             reference="1008-a",
             order="1008",
         )
-    demo.say(f"The ticket, by which any process with the same config can look the call up: {demo.ticket}")
+    demo.say(f"Any process with the same configuration can look the call up with this ticket: {demo.ticket}")
     demo.say("On the command line: voucher-gateway resolve shop redeem 1008-a")
 
 
 def resolve_the_ticket(demo: Demo, gateway: Gateway, ticket: str) -> None:
-    """Find out what became of it.
+    """Find the unknown outcome.
 
-    The vendor's own records are read; nothing is sent that could move money.
+    The gateway only reads the vendor's records. It sends nothing that could move money.
     """
     resolution = gateway.resolve(ticket)
     demo.say_resolution(resolution)
@@ -248,8 +248,8 @@ def resolve_the_ticket(demo: Demo, gateway: Gateway, ticket: str) -> None:
     )
     demo.say_requests(f"Replayed: {again.replayed}. ")
     demo.note("shop", "taken", again.money)
-    demo.say(f"The vendor's own ledger has {demo.ledger_balance('shop', 'EUR')} left:")
-    demo.say("the 12.00 EUR were taken, and taken once.")
+    demo.say(f"The vendor's ledger has {demo.ledger_balance('shop', 'EUR')} left:")
+    demo.say("the 12.00 EUR were taken exactly once.")
 
 
 STEPS: Final = (
@@ -260,8 +260,8 @@ STEPS: Final = (
     repeat_after_crash,
     refund_and_top_up,
     redeem_by_update,
-    ask_for_the_impossible,
-    be_declined,
+    call_unsupported_operation,
+    show_declined_calls,
     lose_a_reply,
     resolve_the_ticket,
 )

@@ -23,7 +23,7 @@ _NO_JOURNAL: Final = (
 )
 
 _WORST_FIRST: Final = (OUR_BUG, WRONG, UNKNOWN, UNREADABLE, DECLINED, NOT_DONE, DONE)
-"""What a person must mend comes before what may mend itself."""
+"""The exit codes. A problem that a person must correct comes before one that may end by itself."""
 
 
 def doctor(
@@ -37,13 +37,13 @@ def doctor(
 ) -> None:
     """Test the accounts and the journal: reachable, credentials, rights, clock.
 
-    It also shows the currency and what can be done. `resolves` names the operations that can be looked up when their
-    outcome is not known, `by hand` those that only a person can decide then. The journal is opened, and created if it
-    does not exist.
+    It also shows the currency and the operations of each account. `resolves` names the operations whose unknown
+    outcome can be looked up. `by hand` names the operations whose unknown outcome a person must decide. The journal is
+    opened, and created if it does not exist.
 
-    All accounts are tested at the same time. Each is asked for one voucher, and nothing is changed. The exit code is
-    that of the worst problem. A clock more than 5 seconds away from the vendor's is a warning; an account that does
-    not answer takes its total_timeout_s (30 seconds unless set).
+    All accounts are tested at the same time. Each test reads one voucher and changes nothing. The exit code is the one
+    of the worst problem. A difference of more than 5 seconds between the clocks is a warning. If an account does not
+    answer, its test takes total_timeout_s (30 seconds by default).
 
     Examples:
         voucher-gateway doctor
@@ -157,7 +157,7 @@ def _journal_fields(journal: JournalDiagnosis) -> dict[str, str]:
 
 
 def _clock(skew: int) -> str:
-    """Return how the clock of the vendor differs from ours. Its reading is in whole seconds, and took some time."""
+    """Return the difference between the vendor's clock and ours. The vendor shows whole seconds only."""
     return "agrees with ours" if abs(skew) <= 1 else f"{abs(skew)} s {'behind' if skew < 0 else 'ahead of'} ours"
 
 

@@ -259,7 +259,7 @@ def _print_project(output: Output, name: str, distribution: str, target: Path, f
     for file in files:
         output.text(str(file))
     output.note(
-        f"Next, in {target}: pip install --editable '.[test]', then pytest. It passes as it is; its README says "
+        f"Next, in {target}: pip install --editable '.[test]', then pytest. It passes unchanged; its README says "
         "how to make it yours."
     )
 

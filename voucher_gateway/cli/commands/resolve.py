@@ -43,11 +43,12 @@ if TYPE_CHECKING:
     from voucher_gateway.reconciliation import Finding, Reconciliation
 
 _FORGOTTEN_MOVES: Final = (
-    "which vouchers were moved since the backup is forgotten for good: nothing refuses any more to make them spendable"
-    " where they were, too. Before anything is changed, run `voucher-gateway migrate verify PLAN` for every plan."
+    "the journal cannot recover which vouchers were moved since the backup, and would allow you to make them spendable"
+    " at their old account, too. Before you change anything, run `voucher-gateway migrate verify PLAN` for every plan."
 )
+_NONE_DUE: Final = "No operation in doubt is due for a look-up. --all looks up all of them."
 _LONGEST_TICKET: Final = 100_000
-"""In characters. A ticket has a few hundred."""
+"""The maximum length of a ticket in characters. A real one has a few hundred."""
 
 
 def resolve(
@@ -172,7 +173,7 @@ def recover(
         for resolution in resolutions:
             session.output.object(resolution_fields(resolution))
     elif not print_rows(session.output, resolutions, _RESOLUTION_COLUMNS):
-        session.output.note("Nothing is in doubt." if everything else "Nothing that is due is in doubt.")
+        session.output.note("No operation is in doubt." if everything else _NONE_DUE)
     if undecided := [resolution for resolution in unknown if resolution not in lapsing]:
         print_next_steps(session.output, resolution_fields(undecided[0]), replaceable=False)
     elif lapsing:

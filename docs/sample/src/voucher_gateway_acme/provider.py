@@ -1,4 +1,4 @@
-"""The adapter: the vendor's calls, mapped to the one interface of voucher-gateway."""
+"""The provider: maps the vendor's calls to the interface of voucher-gateway."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _STATUSES = {"active": Status.ACTIVE, "inactive": Status.INACTIVE}
 
 @attrs.frozen(kw_only=True)
 class AcmeSettings(HttpSettings):
-    """What an account is told in the config, beside the address and time-outs of every vendor that speaks HTTP."""
+    """The settings of an account, in addition to the base URL and time-outs of every HTTP provider."""
 
     api_key: SecretSource = attrs.field(converter=secret_source)
 
 
 class AcmeProvider(HttpProvider):
-    """Acme Gift Cards. What is not declared raises `UnsupportedOperation` by itself."""
+    """Acme Gift Cards. Operations that are not declared raise `UnsupportedOperation`."""
 
     name = "acme"
     title = "Acme Gift Cards"
@@ -59,16 +59,16 @@ class AcmeProvider(HttpProvider):
         self.http.auth = BearerKey(settings.api_key)
 
     def find(self, code: str | Code, pin: str | Pin | None = None) -> Voucher:
-        """Return the voucher with exactly this code. Vouchers have no PIN here, so one is not looked at."""
-        code = Code.of(code)  # over the same name: an error tracker would send the plain text in a local variable
+        """Return the voucher with exactly this code. The vendor's vouchers have no PIN, so it is ignored."""
+        code = Code.of(code)  # the same name: otherwise an error tracker could send the plain code of a local variable
         with self.calls.voucher_not_found_on_404():
             voucher = self._voucher(Operation.FIND, Path.of("/lookup"), ("code", code))
         if voucher.code != code:
-            raise VoucherNotFound("the vendor knows no such voucher", account=self.account, operation="find")
+            raise VoucherNotFound("the vendor has no such voucher", account=self.account, operation="find")
         return voucher
 
     def get(self, id: str, *, secrets: bool = False) -> Voucher:
-        """Return the voucher with this id. The vendor shows its code in any case."""
+        """Return the voucher with this id. The vendor always shows its code."""
         with self.calls.voucher_not_found_on_404():
             return self._voucher(Operation.GET, Path.of("/vouchers/{id}", id=id))
 

@@ -1,7 +1,7 @@
 """A local server that speaks the vendor's API.
 
-Write it from the vendor's documents, and share no code with the adapter: a mistake would agree with itself. The kit
-brings the rest: sockets, a virtual clock, faults, the record of what arrived, the state file and the command.
+Write it from the vendor's documents, and share no code with the provider: otherwise both could have the same mistake.
+The kit provides the rest: sockets, a virtual clock, faults, the record of requests, the state file and the command.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from voucher_gateway.simulator import (
 
 @attrs.frozen(kw_only=True)
 class StoredVoucher:
-    """A voucher as the vendor keeps it; amounts are whole cents."""
+    """A voucher as the vendor stores it. Amounts are integers in cents."""
 
     id: str
     code: str = attrs.field(repr=False)
@@ -41,8 +41,8 @@ class StoredVoucher:
     valid_until: datetime | None
     movements: tuple[LedgerMovement, ...] = ()
 
-    def shown(self) -> dict[str, object]:
-        """Return it as the vendor's JSON."""
+    def to_json(self) -> dict[str, object]:
+        """Return the vendor's JSON of the voucher."""
         return {
             "id": self.id,
             "code": self.code,
@@ -55,7 +55,7 @@ class StoredVoucher:
 
 
 class AcmeSimulator(Simulator):
-    """Acme Gift Cards, whose keys do not expire and who reserves nothing."""
+    """Acme Gift Cards. Its API keys do not expire, and it has no reservations."""
 
     name: ClassVar[str] = "acme"
     faults_without_meaning: ClassVar[frozenset[str]] = frozenset({"expire-token", "replace-reservation"})
@@ -63,33 +63,33 @@ class AcmeSimulator(Simulator):
     def __init__(self, options: SimulatorOptions) -> None:
         super().__init__(options)
         self._key = f"key_{secrets.token_hex(16)}"
-        self._book: VoucherStore[StoredVoucher] = VoucherStore()
+        self._vouchers: VoucherStore[StoredVoucher] = VoucherStore()
 
     def routes(self) -> Sequence[Route]:
-        """Every call of the vendor's API."""
+        """Return the routes of the vendor's API."""
         return [
             Route("GET", "/v1/lookup", self._with_key(self._look_up), look_up=True),
             Route("GET", "/v1/vouchers/{id}", self._with_key(self._show)),
         ]
 
     def error_reply(self, status: int, message: str) -> Reply:
-        """The vendor's error body, for any status."""
-        word = {403: "forbidden", 404: "not-found"}.get(status, "invalid")
-        return Reply(status, {"error": word, "message": message})
+        """Return the vendor's error reply for a status."""
+        code = {403: "forbidden", 404: "not-found"}.get(status, "invalid")
+        return Reply(status, {"error": code, "message": message})
 
     def announcement(self, base: str) -> dict[str, str]:
-        """What a client needs, under the names that the provider's settings have."""
+        """Return the settings that a client needs, under the names of the provider's settings."""
         return {"base_url": f"{base}/v1", "api_key": self._key}
 
     def seed(self, count: int) -> None:
-        """Add varied vouchers, odd codes, inactive and expired ones among them."""
+        """Add varied vouchers, some of them with unusual codes, inactive or expired."""
         for _ in range(count):
             self.insert_voucher()
 
     def insert_voucher(self) -> None:
-        """Add one more, the last of the book."""
-        draw, number, now = self.random, len(self._book), self.clock.now().replace(microsecond=0)
-        plain = number % 3 != 2  # two of three can be spent; the others have something odd about them
+        """Add one voucher at the end."""
+        draw, number, now = self.random, len(self._vouchers), self.clock.now().replace(microsecond=0)
+        plain = number % 3 != 2  # two of three can be spent; the others are unusual
         initial = draw.choice((10_000, 25_000, 123_456) if plain else (0, 1, 999, 1053, 9_999_999))
         odd = "" if plain else ODD_TEXTS[number // 3 % len(ODD_TEXTS)]
         voucher = StoredVoucher(
@@ -101,58 +101,58 @@ class AcmeSimulator(Simulator):
             balance=initial if plain else draw.choice((initial, initial // 2, 0)),
             valid_until=now + timedelta(days=-1 if number % 9 == 4 else 365) if number % 2 == 0 else None,
         )
-        self._book.put(voucher)
+        self._vouchers.put(voucher)
 
     def ledger(self) -> list[dict[str, object]]:
-        """The truth, against which the provider's answers are held."""
+        """Return the ground truth that tests compare with the provider's results."""
         return [
             LedgerVoucher(
-                id=one.id,
-                code=one.code,
-                currency=one.currency,
-                initial=_units(one.initial),
-                remaining=_units(one.balance),
+                id=voucher.id,
+                code=voucher.code,
+                currency=voucher.currency,
+                initial=_units(voucher.initial),
+                remaining=_units(voucher.balance),
                 reserved=_units(0),
-                status=one.status,
-                valid_until=None if one.valid_until is None else one.valid_until.isoformat(),
-                movements=one.movements,
+                status=voucher.status,
+                valid_until=None if voucher.valid_until is None else voucher.valid_until.isoformat(),
+                movements=voucher.movements,
             ).to_json()
-            for one in self._book
+            for voucher in self._vouchers
         ]
 
     def dump(self) -> dict[str, object]:
-        """The vouchers and the key, so that a client's configuration outlives the process."""
-        return {"key": self._key, "vouchers": to_records(list(self._book))}
+        """Return the vouchers and the key, so that they survive a restart of the simulator."""
+        return {"key": self._key, "vouchers": to_records(list(self._vouchers))}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Take them back."""
+        """Restore the vouchers and the key."""
         self._key = state["key"]
-        self._book = VoucherStore(from_records(list[StoredVoucher], state["vouchers"]))
+        self._vouchers = VoucherStore(from_records(list[StoredVoucher], state["vouchers"]))
 
     def distort(self, reply: Reply) -> Reply:
-        """One cent more than the truth, in the first amount of the reply."""
+        """Return the reply with its first amount raised by one cent."""
         if not isinstance(reply.body, dict) or "currency" not in reply.body:
             return reply
         name = "amount" if "amount" in reply.body else "balance"
         return attrs.evolve(reply, body={**reply.body, name: reply.body[name] + 1})
 
     def _with_key(self, handler: Callable[[Request], Reply]) -> Callable[[Request], Reply]:
-        def checked(request: Request) -> Reply:
+        def handle_with_key(request: Request) -> Reply:
             if request.headers.get("Authorization") != f"Bearer {self._key}":
                 return self.error_reply(401, "A key is needed.")
             return handler(request)
 
-        return checked
+        return handle_with_key
 
     def _look_up(self, request: Request) -> Reply:
-        return self._shown(self._book.with_code(request.query.get("code", "")))
+        return self._voucher_reply(self._vouchers.with_code(request.query.get("code", "")))
 
     def _show(self, request: Request) -> Reply:
-        voucher = self._book.get(request.parts["id"])
-        return self._shown([voucher] if voucher else [])
+        voucher = self._vouchers.get(request.parts["id"])
+        return self._voucher_reply([voucher] if voucher else [])
 
-    def _shown(self, found: list[StoredVoucher]) -> Reply:
-        return Reply(200, found[0].shown()) if found else self.error_reply(404, "There is no such voucher.")
+    def _voucher_reply(self, vouchers: list[StoredVoucher]) -> Reply:
+        return Reply(200, vouchers[0].to_json()) if vouchers else self.error_reply(404, "There is no such voucher.")
 
 
 def _units(cents: int) -> str:

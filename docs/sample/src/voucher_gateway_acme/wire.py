@@ -1,4 +1,4 @@
-"""The vendor's JSON, field by field as the vendor names it. Nothing in it is coerced or taken for granted."""
+"""The vendor's JSON, field by field. No value is coerced, and a missing field is an error."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from voucher_gateway.provider_api import (
 )
 
 AMOUNT: Final = MinorUnits()
-"""How the vendor writes amounts: 1053 for 10.53 EUR. Other vendors: DecimalText, JsonNumber, FixedScale."""
+"""The vendor's format of amounts: 1053 for 10.53 EUR. Other formats: DecimalText, JsonNumber, FixedScale."""
 
 _CONVERTER: Final = strict_converter()
 
 
 @attrs.define(kw_only=True)
 class AcmeVoucher:
-    """A voucher. A field without a default must be there, and only ``| None`` lets it be null."""
+    """A voucher. A field without a default is required. A field can be null only if its type has ``| None``."""
 
     id: str
     code: Code
@@ -46,18 +46,18 @@ configure(_CONVERTER, AcmeVoucher, **rename_to_camel(AcmeVoucher))
 
 
 def read_voucher(reply: Response) -> tuple[AcmeVoucher, RawObject]:
-    """Read a voucher, and keep the vendor's own object beside it."""
+    """Return the voucher of a reply, and the vendor's object."""
     raw: Any = reply.json()
     return structure(_CONVERTER, AcmeVoucher, raw, what="voucher"), raw
 
 
 def explain(reply: Response) -> VoucherGatewayError | None:
-    """Return the error that a refusal stands for; None if the body is not in the vendor's own shape."""
+    """Return the error of a refusal; None if the body is not in the vendor's documented shape."""
     try:
         body = reply.json()
     except MalformedResponse:
         return None
     if not isinstance(body, dict) or "error" not in body:
         return None
-    # The vendor's own words are not quoted: they could repeat a voucher's code.
+    # The vendor's message is not quoted, because it could contain the code of a voucher.
     return AccessDenied("the vendor forbids this") if reply.status == 403 else Rejected("the vendor refuses this")
