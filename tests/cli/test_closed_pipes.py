@@ -74,7 +74,7 @@ def test_a_new_secret_that_nobody_read_is_no_success(jtl: RunningSimulator, tmp_
     connect = ["connect", "jtl", "--base-url", told["base_url"], "--pin", told["connect_pin"], "--reveal"]
     code, err = run_unread(tmp_path, *form, *connect)
     assert code == 2
-    assert "the new secret was not read" in err
+    assert "its secret was not read" in err
 
 
 @pytest.mark.long

@@ -61,7 +61,7 @@ GROUPS: Final[Mapping[str, Panels]] = {"operations": _OPERATIONS, "migrate": _MI
 
 COMMANDS: Final[Panels] = {
     "Start here": {
-        "demo": ("demo:demo", "Show what this library promises, on two simulated vendors, in a few seconds."),
+        "demo": ("demo:demo", "Show the guarantees of this library with two simulated vendors, in a few seconds."),
         "init": ("accounts:init", "Write a first configuration, with comments."),
         "accounts": ("accounts:accounts", "List the accounts of the configuration, with their providers and logins."),
         "providers": ("providers:providers", "List the installed providers, and what each vendor can do."),

@@ -263,11 +263,11 @@ def _require_new_account(path: Path, account: str) -> None:
         ConfigurationError: if the file cannot be read, or has such an account.
     """
     try:
-        with path.open("a"):  # must be possible before the PIN is used up
+        with path.open("a"):  # checked before the PIN is used
             table = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         table = None
-    if table is None:  # raised out here, because the parser's error can hold the whole text of the file
+    if table is None:  # raised outside of the except block, because the parser's error can hold the text of the file
         raise ConfigurationError(f"{path} cannot be read and written, or is not TOML")
     if account in table.get("accounts", {}):
         raise ConfigurationError(f"{path} has an account of this name already: choose another name")
@@ -275,10 +275,10 @@ def _require_new_account(path: Path, account: str) -> None:
 
 @contextmanager
 def _secret_file(path: Path | None) -> Iterator[_SecretFile]:
-    """Open the secret's file before the PIN is used up; take it away again if no secret came.
+    """Create the file of the secret before the PIN is used, and remove it if no secret came.
 
     Raises:
-        ConfigurationError: if the file is there already, or cannot be made.
+        ConfigurationError: if the file exists, or cannot be created.
     """
     if path is None:
         yield _SecretFile(None)
@@ -300,7 +300,7 @@ def _secret_file(path: Path | None) -> Iterator[_SecretFile]:
 
 
 class _SecretFile:
-    """Writes a login's secret."""
+    """Writes the secret of a login to its file."""
 
     def __init__(self, file: TextIO | None) -> None:
         self._file = file
@@ -316,5 +316,5 @@ class _SecretFile:
 
 
 def _toml_string(text: str) -> str:
-    """Return a TOML basic string; its escapes are those of JSON."""
+    """Return a TOML basic string, which has the same escapes as JSON."""
     return json.dumps(text, ensure_ascii=False)

@@ -70,15 +70,13 @@ class AccountDiagnosis:
         warnings = [] if self.check is None else [*self.check.warnings]
         skew = self.clock_skew_s
         if skew is not None and abs(skew) > _MAX_SKEW_S:
-            way = "ahead of" if skew > 0 else "behind"
+            direction = "ahead of" if skew > 0 else "behind"
             warnings.append(
-                f"the vendor's clock is {abs(skew)} seconds {way} this machine's: correct this machine's clock"
+                f"the vendor's clock is {abs(skew)} seconds {direction} this machine's: correct this machine's clock"
             )
         if moving := [operation for operation in self.decided_by_hand if operation in _MOVING]:
             words = " or ".join(operation.value.replace("_", "-") for operation in moving)
-            warnings.append(
-                f"this login cannot look up what became of a {words} that stays unknown: a person must decide it"
-            )
+            warnings.append(f"this login cannot look up the unknown outcome of a {words}: decide it by hand")
         return warnings
 
     def _deciding_steps(self) -> list[tuple[Operation, Operation]]:
@@ -118,8 +116,8 @@ class JournalDiagnosis:
         if fact_name(provider.name, provider.host, provider.login) not in self._changed_references:
             return []
         warning = (
-            "the vendor changes the references that it is sent: a redeem or capture whose answer is lost, and which the"
-            " vendor does not show, stays unknown until a person decides"
+            "the vendor stores other references than it was sent: if the reply to a redeem or capture is lost and the"
+            " vendor does not show it, its outcome stays unknown until you decide it by hand"
         )
         return [warning]
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from voucher_gateway.gateway.diagnosis import AccountDiagnosis, JournalDiagnosis
 
 _NO_JOURNAL: Final = (
-    'a repeated command is carried out again; journal = "sqlite:///voucher-gateway.db" at the head of the config'
-    " makes it remember"
+    "a repeated command is executed again; to prevent this, set"
+    ' journal = "sqlite:///voucher-gateway.db" at the top of the configuration'
 )
 
 _WORST_FIRST: Final = (OUR_BUG, WRONG, UNKNOWN, UNREADABLE, DECLINED, NOT_DONE, DONE)
@@ -148,11 +148,11 @@ def _journal_fields(journal: JournalDiagnosis) -> dict[str, str]:
         return {"problem": first, "to do": hints[-1] if hints else ""}
     doubts = sum(journal.in_doubt.values())
     return {
-        "opens": "and can be written",
-        "restored": "from a backup; nothing is sent until `voucher-gateway recover --after-restore`"
+        "opens": "yes, and can be written",
+        "restored": "from a backup; no changes are sent until you run `voucher-gateway recover --after-restore`"
         if journal.restored
         else "",
-        "in doubt": f"{doubts} open or unknown; `voucher-gateway recover` looks them up" if doubts else "nothing",
+        "in doubt": f"{doubts} open or unknown; `voucher-gateway recover` resolves them" if doubts else "nothing",
     }
 
 
