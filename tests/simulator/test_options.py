@@ -37,6 +37,7 @@ class Options(SimulatorOptions):
         ("most=12", {"most": 12}),
         ("most=none", {"most": None}),
         ("factor=0.5", {"factor": 0.5}),
+        ("history=250", {"history": 250}),
         ("start=2030-01-31T12:00:00Z", {"start": datetime(2030, 1, 31, 12, tzinfo=UTC)}),
     ],
 )
@@ -63,7 +64,7 @@ def test_several_are_read_together_and_hyphens_will_do() -> None:
         (["colour=red", "colour=blue"], "is given twice"),
         (["port=1"], "has its own switch, --port"),
         (["latency-ms=1"], "has its own switch, --latency-ms"),
-        (["size=1"], "there is no option 'size'; there are colour, currency, factor, most, noisy, odd, start"),
+        (["size=1"], "there is no option 'size'; there are colour, currency, factor, history, most, noisy, odd, start"),
     ],
 )
 def test_what_is_no_option_or_no_value_is_refused_with_the_rule(given: list[str], said: str) -> None:

@@ -22,6 +22,7 @@ from voucher_gateway.simulator.idempotency_keys import IdempotencyKeys, keeps_se
 from voucher_gateway.simulator.ledger_view import LedgerMovement, LedgerVoucher
 from voucher_gateway.simulator.oauth import Login, Token, TokenServer
 from voucher_gateway.simulator.options import SimulatorOptions
+from voucher_gateway.simulator.past import past_instants
 from voucher_gateway.simulator.runner import GROUP, RunningSimulator, available, load, serve, start
 from voucher_gateway.simulator.simulator import Simulator
 from voucher_gateway.simulator.state_file import from_records, to_records
@@ -70,6 +71,7 @@ __all__ = [
     "load",
     "minor_units",
     "parse_fault",
+    "past_instants",
     "random_text",
     "read_json",
     "request_content",

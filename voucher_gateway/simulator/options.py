@@ -30,6 +30,8 @@ class SimulatorOptions:
         host: the interface that the vendor's API listens on; the control API is always on loopback.
         port: 0 picks a free one.
         vouchers: the number of vouchers at the start; a ledger from a state file gets none.
+        history: the number of movements of one further voucher, which is years old; 0 for no such voucher. A ledger
+            from a state file gets none.
         seed: of the random choices; the same seed and `start` make the same vouchers.
         latency_ms: real milliseconds before each answer.
         strict: refuse request fields that the vendor does not document, instead of ignoring them.
@@ -41,6 +43,7 @@ class SimulatorOptions:
     host: str = "127.0.0.1"
     port: int = field(default=0, validator=[validators.ge(0), validators.le(65535)])
     vouchers: int = field(default=0, validator=validators.ge(0))
+    history: int = field(default=0, validator=validators.ge(0))
     seed: int | None = None
     latency_ms: float = field(default=0, validator=validators.ge(0))
     strict: bool = False
@@ -48,7 +51,7 @@ class SimulatorOptions:
     start: datetime | None = field(default=None, validator=_aware)
 
 
-_COMMON: Final = frozenset(option.name for option in attrs.fields(SimulatorOptions)) - {"start"}
+_COMMON: Final = frozenset(option.name for option in attrs.fields(SimulatorOptions)) - {"start", "history"}
 _TRUTH: Final = {"true": True, "false": False}
 _WHOLE: Final = re.compile("-?[0-9]{1,18}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")

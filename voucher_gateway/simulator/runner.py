@@ -83,6 +83,8 @@ class RunningSimulator:
         options = simulator.options
         if not restore_state(simulator, options.state):
             simulator.seed(options.vouchers)
+            if options.history:
+                simulator.seed_history(options.history)
         self._server = Server(options.host, options.port, self._application.flask.wsgi_app, self._application.refusal)
         try:
             control_app = ControlApi(self._application).flask.wsgi_app
@@ -171,7 +173,8 @@ def start(simulator: str | type[Simulator], **options: Any) -> RunningSimulator:
         options: the attributes of the class's `options_type`, such as `vouchers=100`.
 
     Raises:
-        ValueError: for an unknown name, an invalid option, or a state file of another simulator.
+        ValueError: for an unknown name, an invalid option, a state file of another simulator, or a `history` at a
+            vendor without `seed_history`.
         TypeError: for an unknown option.
         OSError: when the port is taken or the state file cannot be read.
     """

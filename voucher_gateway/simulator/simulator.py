@@ -106,6 +106,14 @@ class Simulator(ABC):
     def seed(self, count: int) -> None:
         """Add that many varied vouchers, drawn from `random`."""
 
+    def seed_history(self, count: int) -> None:
+        """Add one voucher that is years old, with that many movements; it is still worth something.
+
+        Raises:
+            ValueError: if this vendor makes no such voucher.
+        """
+        raise ValueError(f"the simulator {self.name} has no seed_history: leave the option history at 0, not {count}")
+
     @abstractmethod
     def ledger(self) -> list[dict[str, object]]:
         """Return every voucher with its true value and movements, for tests: nothing masked, amounts as strings.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from voucher_gateway.simulator import ODD_TEXTS, random_text
+from voucher_gateway.simulator import ODD_TEXTS, past_instants, random_text
 from voucher_gateway_jtl.simulator.ledger import MovementRecord, VoucherRecord
 from voucher_gateway_jtl.simulator.scalars import LARGEST_CENTS
 
@@ -97,6 +97,24 @@ class Seeder:
         if voucher.validity_value > 3:
             voucher.validity_interval = {24: "months", 90: "days", 52: "weeks"}[voucher.validity_value]
         self._add_history(voucher)
+        return voucher
+
+    def voucher_with_history(self, count: int) -> VoucherRecord:
+        """Return an active voucher of three years ago with that many charges, each fifth of which is given back."""
+        created_at, *moments = past_instants(self.random, self.now, count + 1)
+        voucher = self.voucher(created_at)
+        voucher.movements.clear()
+        voucher.pin, voucher.currency = None, "EUR"
+        voucher.cents = voucher.remaining = min(10_000 + 50 * count, LARGEST_CENTS)
+        voucher.validity_value, voucher.validity_interval = 10, "years"
+        voucher.activate(created_at)
+        voucher.updated_at = created_at
+        for number, moment in enumerate(moments):
+            if number % 5 == 4:
+                charge = voucher.movements[-1]
+                self._record(voucher, "refund", charge.cents, moment, charge.id)
+            else:
+                self._record(voucher, "charge", self.random.randrange(1, 50), moment)
         return voucher
 
     def _add_history(self, voucher: VoucherRecord) -> None:

@@ -118,6 +118,11 @@ class JtlSimulator(Simulator):
         for voucher in seeder.vouchers(count, ledger.vouchers, ledger.by_code):
             ledger.add(voucher)
 
+    def seed_history(self, count: int) -> None:
+        """Add a voucher of three years ago with that many movements."""
+        seeder = Seeder(self.random, list(self.clients.by_id), self.moment())
+        self.voucher_ledger.add(seeder.voucher_with_history(count))
+
     def insert_voucher(self) -> None:
         """Add a varied voucher that was created this second."""
         ledger, now = self.voucher_ledger, self.moment()

@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from voucher_gateway.simulator import ODD_TEXTS, random_text
+from voucher_gateway.simulator import ODD_TEXTS, past_instants, random_text
 from voucher_gateway_ticketing.simulator.ledger import ORIGINS, CheckoutRedemption, StoredVoucher
 from voucher_gateway_ticketing.simulator.scalars import SellerCurrency
 
@@ -37,6 +37,22 @@ def make_vouchers(
     """Yield `count` vouchers. They differ from those of earlier calls, which made `existing` vouchers."""
     for number in range(existing, existing + count):
         yield _make_voucher(random, currency, now, number)
+
+
+def make_voucher_with_history(
+    random: Random, currency: SellerCurrency, now: datetime, code: str, count: int
+) -> StoredVoucher:
+    """Return a voucher of three years ago with that many redemptions, which is still worth something."""
+    created, *moments = past_instants(random, now, count + 1)
+    redemptions = [CheckoutRedemption(random_id(random), random.randrange(1, 50), at) for at in moments]
+    return StoredVoucher(
+        id=random_id(random),
+        code=code,
+        amount=100 * 10**currency.places + 50 * count,
+        created_at=created,
+        updated_at=moments[-1] if moments else created,
+        redemptions=tuple(redemptions),
+    )
 
 
 def _make_voucher(random: Random, currency: SellerCurrency, now: datetime, number: int) -> StoredVoucher:

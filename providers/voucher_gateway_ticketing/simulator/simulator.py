@@ -35,7 +35,7 @@ from voucher_gateway_ticketing.simulator.responses import (
     with_refusal_body,
 )
 from voucher_gateway_ticketing.simulator.scalars import SellerCurrency
-from voucher_gateway_ticketing.simulator.seeding import make_vouchers, random_code, random_id
+from voucher_gateway_ticketing.simulator.seeding import make_voucher_with_history, make_vouchers, random_code, random_id
 from voucher_gateway_ticketing.simulator.validation import (
     read_amount,
     read_code,
@@ -162,6 +162,10 @@ class TicketingSimulator(Simulator):
         for voucher in make_vouchers(self.random, self.currency, now, count, len(self._vouchers)):
             taken = self._vouchers.with_code(voucher.code)
             self._vouchers.put(attrs.evolve(voucher, code=self._free_code()) if taken else voucher)
+
+    def seed_history(self, count: int) -> None:
+        """Add a voucher of three years ago with that many redemptions."""
+        self._vouchers.put(make_voucher_with_history(self.random, self.currency, self._now(), self._free_code(), count))
 
     def insert_voucher(self) -> None:
         """Add a voucher that is created now. It is the last of the list, or the first with `newest-first`."""
