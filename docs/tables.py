@@ -22,6 +22,7 @@ from voucher_gateway import errors, registry
 from voucher_gateway.cli.errors import exit_code
 from voucher_gateway.conformance import Level, conformance_of
 from voucher_gateway.emulation.registry import RISKS, with_emulations
+from voucher_gateway.errors import UnsupportedOperation
 from voucher_gateway.migration.plan.losses import LOSSES, REPORTED, possible_losses
 from voucher_gateway.migration.plan.policy import Retire
 from voucher_gateway.migration.plan.route import choose_route
@@ -132,7 +133,8 @@ def _facts_of(declared: Capabilities) -> Iterator[str]:
         life = "" if rules.time_to_live is None else f"lasts {rules.time_to_live.total_seconds() / 60:g} minutes"
         ended = ", and ends silently when the voucher is reserved again" if rules.superseded_by_next else ""
         yield f"A reservation {life}{ended}."
-    yield f"Unknown outcomes that can be looked up: {_names(one.value for one in declared.resolvable)}."
+    if declared.resolvable:
+        yield f"Unknown outcomes that can be looked up: {_names(one.value for one in declared.resolvable)}."
     yield f"A reference at the vendor: at most {declared.max_reference_length} characters."
 
 
@@ -263,7 +265,10 @@ def _directions_table() -> str:
     able = {one.name: with_emulations(one.declared, RISKS) for one in _providers()}
     rows = []
     for source, target in itertools.permutations(able, 2):
-        way = choose_route(able[source], able[target], copy=able[target].record)
+        try:
+            way = choose_route(able[source], able[target], copy=able[target].record)
+        except UnsupportedOperation:
+            continue  # the target cannot issue, or a voucher of the source can only be copied
         losses = ", ".join(f"`{name}`" for name in possible_losses(able[source], able[target]))
         retired = "it stays as it is" if way.retire is Retire.LEAVE else f"`{way.retire.value}`"
         twice = "for a moment, to be accepted" if way.double_spendable else "at no moment"
