@@ -86,7 +86,7 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     """The URL of an empty PostgreSQL database of this test's own."""
     name = f"test_{next(_databases)}"
     with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} STRATEGY = FILE_COPY")  # half the time of the default
         yield make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -25,11 +25,22 @@ _QUICK_CONTRACT: Final = "TestJtl"
 _CONTRACTS_OF_OTHERS: Final = frozenset({"TestCorner"})
 """Contracts of providers that are not ours. The contracts of ours try each of their promises."""
 
+_EXECUTION: Final = ("attempts", "replay", "reserve_again", "retry", "tax", "voucher_check")
+_LOCAL: Final = ("listing", "references", "vouchers")
+_SAME_ON_EITHER_DATABASE: Final = (
+    *(_TESTS / "execution" / f"test_{name}.py" for name in _EXECUTION),
+    *(_TESTS / "providers" / "local" / f"test_{name}.py" for name in _LOCAL),
+    _TESTS / "reports",
+)
+"""Tests there send the same statements to PostgreSQL as to SQLite. `make test` tries PostgreSQL where databases
+differ: schemas, transactions, locks, forks, races, recovery, keys, and payments with vouchers of our own."""
+
 
 def mark_long_tests(items: Sequence[pytest.Item]) -> None:
     """Mark the tests of the long groups."""
     for item in items:
-        if any(item.path.is_relative_to(folder) for folder in _FOLDERS) or _is_long_in_contract(item):
+        in_long_folder = any(item.path.is_relative_to(folder) for folder in _FOLDERS)
+        if in_long_folder or _is_long_in_contract(item) or _is_repeated_on_postgres(item):
             item.add_marker(pytest.mark.long)
 
 
@@ -37,6 +48,12 @@ def _is_long_in_contract(item: pytest.Item) -> bool:
     promise = getattr(getattr(item, "function", None), "__promise__", None)
     contract = getattr(getattr(item, "cls", None), "__name__", None)
     return contract in _CONTRACTS_OF_OTHERS or (promise in _PROMISES and contract != _QUICK_CONTRACT)
+
+
+def _is_repeated_on_postgres(item: pytest.Item) -> bool:
+    callspec = getattr(item, "callspec", None)
+    parameters = () if callspec is None else callspec.params.values()
+    return "postgres" in parameters and any(item.path.is_relative_to(path) for path in _SAME_ON_EITHER_DATABASE)
 
 
 def first(values: Sequence[Value], count: int = 1) -> list[Value]:
