@@ -94,7 +94,7 @@ def test_a_child_forked_while_other_threads_use_the_gateway_does_not_hang(gatewa
     over = threading.Event()
 
     def read() -> None:
-        while not over.is_set():
+        while not over.wait(0.002):
             gateway.balance("shop", code)
 
     threads = [threading.Thread(target=read) for _ in range(4)]
