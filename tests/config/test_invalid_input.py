@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.examples import examples
+from tests.support.examples import choose_size, examples
 from voucher_gateway.config.loader import load_config
 from voucher_gateway.errors import ConfigurationError
 
@@ -50,7 +50,7 @@ CONFIGS = st.dictionaries(NAMES, VALUES, max_size=3) | st.fixed_dictionaries(
 
 
 @pytest.mark.filterwarnings("ignore:Possible nested set:FutureWarning")
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=examples(300))
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=choose_size(quick=30, thorough=300))
 @given(CONFIGS)
 @example({"accounts": {"shop": {**MINIMAL, "code_pattern": "[["}}})
 def test_garbage_is_refused_line_by_line_without_repeating_a_secret(source: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pytest
 from attrs import frozen
 
+from tests.support.long import first
 from voucher_gateway.simulator import SimulatorOptions
 from voucher_gateway.simulator.options import parse_options
 
@@ -73,7 +74,8 @@ def test_what_is_no_option_or_no_value_is_refused_with_the_rule(given: list[str]
 
 
 @pytest.mark.parametrize(
-    "program", [["-c", "from voucher_gateway.cli import main; main()", "simulate"], ["-m", "voucher_gateway.simulator"]]
+    "program",
+    first([["-m", "voucher_gateway.simulator"], ["-c", "from voucher_gateway.cli import main; main()", "simulate"]]),
 )
 def test_the_command_takes_them(program: list[str]) -> None:
     command = [sys.executable, *program, "ticketing", "--option", "seller_currency=CHF", "--option", "show-id=false"]

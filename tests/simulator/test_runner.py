@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from tests.support.long import first
 from voucher_gateway.simulator import SimulatorOptions, available, load, start
 
 if TYPE_CHECKING:
@@ -186,13 +187,16 @@ def test_the_program_announces_serves_and_stops_when_told(tmp_path: Path, stop: 
 
 @pytest.mark.parametrize(
     "arguments",
-    [
-        ("nope",),
-        ("jtl", "--port", "70000"),
-        ("jtl", "--fault", "nope"),
-        ("jtl", "--vouchers", "-1"),
-        ("jtl", "--fault", "hang:x"),
-    ],
+    first(
+        [
+            ("nope",),
+            ("jtl", "--port", "70000"),
+            ("jtl", "--fault", "nope"),
+            ("jtl", "--vouchers", "-1"),
+            ("jtl", "--fault", "hang:x"),
+        ],
+        2,
+    ),
 )
 def test_wrong_usage_is_said_before_anything_starts(arguments: tuple[str, ...]) -> None:
     with _program(*arguments) as program:
