@@ -15,6 +15,7 @@ from tests.migration.run.test_runner import carried
 from tests.migration.run.test_verify import first_carried, redeem_there
 from tests.migration.run.vendor_pair import VendorPair
 from tests.support.ledger import Ledger
+from tests.support.long import first
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway.journal.schema import moved
 from voucher_gateway.migration import PlanState, RowState, read_vouchers, status_of
@@ -85,7 +86,7 @@ def test_what_somebody_has_thawed_since_has_changed(pair: VendorPair, monkeypatc
     assert noted.reason.startswith("it was frozen, and was activated by hand after that")
 
 
-@pytest.mark.parametrize("at", range(5, 60, 11))
+@pytest.mark.parametrize("at", first([16, 5, 27, 38, 49], 2))
 @pytest.mark.parametrize("way", [("jtl", "ticketing", None), ("ticketing", "jtl", None)], ids=str)
 def test_what_dead_processes_left_behind_is_told_too(
     make_pair: Callable[..., VendorPair], way: tuple[str, str, str | None], at: int

@@ -14,6 +14,7 @@ import pytest
 
 from tests.migration.run.run_process import INTERRUPTED, kill_after, running_process
 from tests.migration.run.vendor_pair import SpendableValues, VendorPair
+from tests.support.examples import choose_size
 from tests.support.long import first
 from voucher_gateway.migration import MigrationStatus, PlanState, RowState, status_of, verify_plan
 from voucher_gateway.provider_api import VoucherGatewayError
@@ -105,9 +106,10 @@ def kill_and_finish(make_pair: Callable[..., VendorPair], url: str, seed: int, *
 def test_killed_at_random_points_and_run_again_nothing_is_doubled_or_lost(
     make_pair: Callable[..., VendorPair], sqlite_url: str, seed: int
 ) -> None:
-    kill_and_finish(make_pair, sqlite_url, seed, kills=3, vouchers=80)
+    kill_and_finish(make_pair, sqlite_url, seed, kills=3, vouchers=choose_size(quick=40, thorough=80))
 
 
+@pytest.mark.long
 def test_killed_on_postgres_nothing_is_doubled_or_lost(make_pair: Callable[..., VendorPair], postgres_url: str) -> None:
     kill_and_finish(make_pair, postgres_url, 5, kills=3, vouchers=80)
 
@@ -123,7 +125,7 @@ def test_killed_fifty_times_nothing_is_doubled_or_lost(
 
 @pytest.mark.parametrize("seed", first(range(4)))
 def test_faults_on_both_sides_double_and_lose_nothing(make_pair: Callable[..., VendorPair], seed: int) -> None:
-    faulty(make_pair, seed, vouchers=60, faults=12)
+    faulty(make_pair, seed, vouchers=choose_size(quick=30, thorough=60), faults=12)
 
 
 @pytest.mark.slow

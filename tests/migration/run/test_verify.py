@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from tests.migration.run.vendor_pair import ANYTHING, SpendableValues, VendorPair
 from tests.support.ledger import Ledger
+from tests.support.long import first
 from voucher_gateway.migration import (
     Action,
     DifferenceKind,
@@ -148,7 +149,7 @@ def test_an_inactive_voucher_at_the_target_is_a_difference(reverse_pair: VendorP
     assert kinds(reverse_pair) == [DifferenceKind.STATUS, DifferenceKind.TOTAL]
 
 
-@pytest.mark.parametrize("days", [-1, 1, 9000], ids=["too early", "too late", "far too late"])
+@pytest.mark.parametrize("days", first([1, -1, 9000]), ids=["too late", "too early", "far too late"])
 def test_another_end_is_a_difference(pair: VendorPair, days: int) -> None:
     pair.move()
     planned = next(one for one in read_vouchers(pair.path) if one.action is Action.CARRY and one.valid_until)

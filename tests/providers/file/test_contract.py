@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.providers.file.vendor import FileVendor
 from voucher_gateway.testing import ProviderContract
 from voucher_gateway_file import FileProvider
@@ -17,6 +19,7 @@ class TestJsonl(ProviderContract):
         return FileVendor("jsonl", options.get("vouchers", 25))
 
 
+@pytest.mark.long
 class TestCsv(ProviderContract):
     provider = FileProvider
     vendor_faults = frozenset(FileVendor.faults)
