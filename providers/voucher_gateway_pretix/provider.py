@@ -7,16 +7,15 @@ code is refused, because only a person can tell which card is meant.
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from operator import attrgetter
 from typing import Final
 
 from voucher_gateway.provider_api import (
+    BearerKey,
     Capabilities,
     Code,
     CodeRules,
-    ConfigurationError,
     Expiry,
     History,
     HttpClient,
@@ -35,8 +34,6 @@ from voucher_gateway.provider_api import (
     Pin,
     RawObject,
     Request,
-    Secret,
-    SecretSource,
     UnsupportedOperation,
     Voucher,
     VoucherNotFound,
@@ -52,32 +49,9 @@ from voucher_gateway_pretix.settings import MAX_PAGE_SIZE, PretixSettings
 
 Param = tuple[str, str | Masked]
 
-_TOKEN: Final = re.compile(r"[!-~]+")
 
 _CARDS: Final = "/organizers/{organizer}/giftcards/"
 _NATIVE_FILTERS: Final = {"testmode": ("true", "false"), "expired": ("true", "false")}
-
-
-class TeamToken:
-    """The token of a team, read from its source again when the vendor refuses it."""
-
-    def __init__(self, source: SecretSource) -> None:
-        self._source = source
-        self._header: Secret | None = None
-
-    def header(self, deadline: float) -> Secret:  # noqa: ARG002 - reading a token takes no time
-        """Return ``Token`` and the token."""
-        if self._header is None:
-            token = self._source.get()
-            if not _TOKEN.fullmatch(token.reveal()):
-                raise ConfigurationError("the token must be visible ASCII text without spaces")
-            self._header = Secret(f"Token {token.reveal()}")
-        return self._header
-
-    def renew(self, refused: Secret, deadline: float) -> bool:
-        """Read the token again; return whether it has changed."""
-        self._header = None
-        return self.header(deadline) != refused
 
 
 class PretixProvider(HttpProvider):
@@ -109,8 +83,10 @@ class PretixProvider(HttpProvider):
 
     def __init__(self, account: str, settings: PretixSettings) -> None:
         """Make the provider; nothing is sent yet."""
-        super().__init__(account, settings, HttpClient(account, settings, explain=parse_refusal))
-        self.http.auth = TeamToken(settings.token)
+        # The vendor's texts follow the language of the request.
+        http = HttpClient(account, settings, explain=parse_refusal, headers={"Accept-Language": "en"})
+        http.auth = BearerKey(settings.token, scheme="Token")
+        super().__init__(account, settings, http)
 
     @hide_arguments
     def find(
@@ -181,7 +157,7 @@ class PretixProvider(HttpProvider):
 
     def history(self, id: str) -> History:
         """Return all transactions of a card but the first, which is its face value."""
-        transactions, raws, movements = [], [], []
+        transactions, raws = [], []
         totals, dates, pages, index = set(), [], 1, 0
         request = Request(method="GET", path=self._path("{id}/", id), query=self._accepted())
         with self.calls.voucher_not_found_on_404():
