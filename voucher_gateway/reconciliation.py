@@ -28,24 +28,27 @@ _MONEY: Final = frozenset({Operation.CAPTURE, Operation.REDEEM, Operation.REFUND
 
 
 class FindingKind(enum.StrEnum):
-    """The kinds of findings. All but the last two are differences."""
+    """The kinds of findings. All but the last two are differences.
+
+    Attributes:
+        MISSING_AT_VENDOR: the journal records success, and the vendor does not show the movement.
+        MISSING_HERE: the vendor shows the movement, and the journal records a decline or no execution.
+        UNRESOLVED: the vendor shows the movement, and the journal does not know the outcome: `recover` resolves it.
+        AMOUNT_DIFFERS: journal and vendor have different amounts.
+        DUPLICATE_REFERENCE: the vendor has several movements under one reference of ours.
+        ORPHAN_HOLD: a reservation that cannot be captured or released through the journal still holds value.
+        UNVERIFIABLE: the vendor keeps no record by which the operation could be found.
+        FOREIGN: another channel, such as a till, moved money. This is normal.
+    """
 
     MISSING_AT_VENDOR = "missing-at-vendor"
-    """The journal has it as succeeded, and the vendor does not show it."""
     MISSING_HERE = "missing-here"
-    """The vendor shows it, and the journal has it as declined or not executed."""
     UNRESOLVED = "unresolved"
-    """The vendor shows it, and the outcome in the journal is unknown: `recover` resolves it."""
     AMOUNT_DIFFERS = "amount-differs"
-    """Both have it, with different amounts."""
     DUPLICATE_REFERENCE = "duplicate-reference"
-    """The vendor has several movements under one reference of ours."""
     ORPHAN_HOLD = "orphan-hold"
-    """A reservation that cannot be captured or released through the journal still holds value."""
     UNVERIFIABLE = "unverifiable"
-    """The vendor keeps no record by which the operation could be found."""
     FOREIGN = "foreign"
-    """Another channel moved money: a till, another shop. Normal, and listed."""
 
     @property
     def differs(self) -> bool:
