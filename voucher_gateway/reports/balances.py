@@ -9,10 +9,10 @@ from typing import Final
 import attrs
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.concurrency import ordered_map
 from voucher_gateway.errors import Declined, MalformedResponse, UnsupportedOperation
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.instants import now
+from voucher_gateway.iteration import ordered_map
 from voucher_gateway.listing.listing import Listing
 from voucher_gateway.listing.page import ListingReport
 from voucher_gateway.models.voucher import Status, Voucher

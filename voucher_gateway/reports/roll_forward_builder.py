@@ -9,9 +9,9 @@ from datetime import datetime
 import attrs
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.concurrency import ordered_map
 from voucher_gateway.errors import Declined, InvalidRequest, MalformedResponse, UnsupportedOperation, VoucherNotFound
 from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.iteration import ordered_map
 from voucher_gateway.models.results import History, Movement
 from voucher_gateway.money import Money
 from voucher_gateway.reports.balances import WORKERS, VoucherBalance

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import Any, Final, Self
 
 import attrs
@@ -17,6 +16,7 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.errors import DatabaseUnavailable, InvalidRequest
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.instants import format_instant
+from voucher_gateway.iteration import batched
 from voucher_gateway.masking import hide_init_arguments
 from voucher_gateway.models.voucher import Status
 from voucher_gateway.money import Money
@@ -142,7 +142,7 @@ class Snapshots:
 
     def _write_positions(self, number: int, reading: BalanceReader) -> Snapshot:
         count = unknown = 0
-        for batch in _batches(reading):
+        for batch in batched(reading, _BATCH):
             rows = [_row(number, position) for position in batch]
             # A commit for each batch: operations of the shop, which share the database, wait for one batch at most.
             with self._database.write() as connection:
@@ -269,12 +269,6 @@ def _rename(connection: Connection, provider: VoucherProvider, former_names: Col
 def _delete(connection: Connection, number: int) -> None:
     connection.execute(sa.delete(balances).where(balances.c.snapshot_id == number))
     connection.execute(sa.delete(snapshots).where(snapshots.c.id == number))
-
-
-def _batches(positions: Iterable[VoucherBalance]) -> Iterator[list[VoucherBalance]]:
-    rest = iter(positions)
-    while batch := list(islice(rest, _BATCH)):
-        yield batch
 
 
 def _row(number: int, position: VoucherBalance) -> dict[str, Any]:

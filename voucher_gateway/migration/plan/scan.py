@@ -11,8 +11,8 @@ from typing import Final, Self
 import attrs
 
 from voucher_gateway.capabilities import Capabilities, Operation
-from voucher_gateway.concurrency import ordered_map
 from voucher_gateway.errors import AccessDenied, VoucherNotFound
+from voucher_gateway.iteration import ordered_map
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.listing.listing import Listing
 from voucher_gateway.listing.page import ListingReport, key_digest

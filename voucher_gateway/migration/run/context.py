@@ -10,9 +10,9 @@ from typing import Any, Final, ParamSpec, TypeVar
 import attrs
 
 from voucher_gateway.capabilities import Capabilities, Operation
-from voucher_gateway.concurrency import ordered_map
 from voucher_gateway.errors import ConfigurationError, MalformedResponse, NotExecuted, OperationInProgress, RateLimited
 from voucher_gateway.gateway.gateway import Gateway
+from voucher_gateway.iteration import ordered_map
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.moves import move_reference
 from voucher_gateway.journal.records import OperationRecord, OperationState

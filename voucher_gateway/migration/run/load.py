@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.instants import format_micros, now
+from voucher_gateway.iteration import batched
 from voucher_gateway.migration.plan.model import Action, PlannedVoucher
 from voucher_gateway.migration.run.rows import VoucherRow, value_of, write_planned
 from voucher_gateway.migration.run.state import MigrationState
@@ -35,7 +35,7 @@ def load_vouchers(state: MigrationState, planned: Iterable[PlannedVoucher]) -> N
         if loaded:
             return
         rest = (voucher for voucher in planned if voucher.action is Action.CARRY and voucher.number > last)
-        while batch := list(itertools.islice(rest, _BATCH)):
+        for batch in batched(rest, _BATCH):
             with state.database.write() as connection:
                 connection.execute(sa.insert(vouchers), [_voucher_row(state.plan_id, voucher) for voucher in batch])
         with state.database.write() as connection:

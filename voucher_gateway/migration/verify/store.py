@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
@@ -10,6 +9,7 @@ from typing import Any, Final, Literal
 import attrs
 
 from voucher_gateway.instants import format_micros
+from voucher_gateway.iteration import batched
 from voucher_gateway.migration.plan.model import PlannedVoucher
 from voucher_gateway.migration.run.rows import read_planned, value_of, write_planned
 from voucher_gateway.money import Money
@@ -181,8 +181,7 @@ class VerificationStore:
         return dict(sorted(totals.items()))
 
     def _insert(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        rest = iter(rows)
-        while batch := list(itertools.islice(rest, _BATCH)):
+        for batch in batched(rows, _BATCH):
             self._connection.executemany(statement, batch)
 
 

@@ -1,10 +1,11 @@
-"""Work that is done on several threads."""
+"""Iterates over many items: in batches, or with a function that several threads call."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import Final, TypeVar
 
 Item = TypeVar("Item")
@@ -12,6 +13,18 @@ Result = TypeVar("Result")
 
 _ITEMS_PER_WORKER: Final = 2
 """Queue up to this many items per worker, so that one slow item does not leave the other workers idle."""
+
+
+def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield the items in lists of a size; the last list can be shorter. From Python 3.12 on, itertools has it.
+
+    Args:
+        items: may be endless; only one list of them is in memory.
+        size: the length of a list, at least 1.
+    """
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch
 
 
 def ordered_map(fn: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:

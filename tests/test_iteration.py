@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from voucher_gateway.concurrency import ordered_map
+from voucher_gateway.iteration import batched, ordered_map
 
 
 def test_results_come_in_the_order_of_the_items_however_late_one_is() -> None:
@@ -101,3 +101,12 @@ def test_an_early_close_cancels_what_has_not_started_and_waits_for_the_rest() ->
     assert sorted(begun) == sorted(ended)
     assert len(ended) <= 4
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("ordered-map")]
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "lengths"), [(0, 3, []), (2, 3, [2]), (3, 3, [3]), (7, 3, [3, 3, 1]), (2, 1, [1, 1])]
+)
+def test_batches_hold_every_item_once_in_order(count: int, size: int, lengths: list[int]) -> None:
+    batches = list(batched(iter(range(count)), size))
+    assert [len(batch) for batch in batches] == lengths
+    assert [item for batch in batches for item in batch] == list(range(count))
