@@ -124,7 +124,7 @@ class Simulator(ABC):
 
     @abstractmethod
     def dump(self) -> dict[str, object]:
-        """Return the ledger as fresh JSON values, complete enough for `load`; no tokens."""
+        """Return the ledger as fresh JSON values, complete enough for `load`; no tokens that clients fetch."""
 
     @abstractmethod
     def load(self, state: dict[str, object]) -> None:
