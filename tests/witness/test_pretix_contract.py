@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 import pytest
 
 from tests.witness.pretix_program import PretixProgram
@@ -16,6 +19,7 @@ class TestPretixProgram(ProviderContract):
     simulator = PretixRelay
     level = Level.READ
     counts = False
+    settings: ClassVar[Mapping[str, Any]] = {"read_timeout_s": 60.0, "total_timeout_s": 120.0}  # one worker answers all
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
