@@ -230,7 +230,7 @@ def test_many_threads_with_one_reference_make_one_charge(either_shop: Shop) -> N
         thread.start()
     for thread in threads:
         thread.join()
-    assert len({one.id for one in results}) == 1
+    assert len({result.id for result in results}) == 1
     assert len(results) == 12
     assert either_shop.charges() == 1
     assert either_shop.remaining(voucher_id) == "40.00"

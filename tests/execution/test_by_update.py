@@ -52,7 +52,7 @@ class Box:
         return str(self.running.ledger()[0]["remaining"])
 
     def writes(self) -> int:
-        return sum(one.method == "PUT" for one in self.running.requests)
+        return sum(request.method == "PUT" for request in self.running.requests)
 
 
 @pytest.fixture

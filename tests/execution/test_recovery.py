@@ -47,8 +47,8 @@ def _in_doubt(shop: Shop, fault: str, reference: str = "1001-a") -> tuple[str, s
 def test_recover_finds_what_happened_and_changes_nothing(either_shop: Shop) -> None:
     voucher_id, code, _ = _in_doubt(either_shop, "commit-then-drop")
     before = either_shop.changes()
-    found = either_shop.gateway.recover()
-    assert [(one.reference, one.state) for one in found] == [("1001-a", OperationState.SUCCEEDED)]
+    resolutions = either_shop.gateway.recover()
+    assert [(one.reference, one.state) for one in resolutions] == [("1001-a", OperationState.SUCCEEDED)]
     assert either_shop.changes() == before
     assert either_shop.redeem(code, order="1001").replayed
     assert either_shop.remaining(voucher_id) == "40.00"
@@ -86,8 +86,10 @@ def test_recover_takes_over_from_a_worker_that_was_killed(either_shop: Shop, die
             os._exit(1)  # an error must not let the child go on as a second pytest
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     gateway = either_shop.another_gateway()
-    found = gateway.recover()
-    assert [one.state for one in found] == [OperationState.UNKNOWN if dies == "before" else OperationState.SUCCEEDED]
+    resolutions = gateway.recover()
+    assert [one.state for one in resolutions] == [
+        OperationState.UNKNOWN if dies == "before" else OperationState.SUCCEEDED
+    ]
     if dies == "before":
         either_shop.running.clock.advance(3600)
         assert [one.state for one in gateway.recover(everything=True)] == [OperationState.NOT_EXECUTED]
@@ -161,10 +163,10 @@ def test_an_account_that_leads_elsewhere_does_not_keep_the_others_from_recovery(
     _in_doubt(shop, "commit-then-drop", reference="at-the-first")
     other = make_shop(shop.url)
     _in_doubt(other, "commit-then-drop", reference="at-the-second")
-    found = {one.reference: one for one in other.gateway.recover()}
-    assert found["at-the-second"].state is OperationState.SUCCEEDED
-    assert found["at-the-first"].state is OperationState.UNKNOWN
-    assert "must not be looked up" in found["at-the-first"].reason
+    resolutions = {one.reference: one for one in other.gateway.recover()}
+    assert resolutions["at-the-second"].state is OperationState.SUCCEEDED
+    assert resolutions["at-the-first"].state is OperationState.UNKNOWN
+    assert "must not be looked up" in resolutions["at-the-first"].reason
 
 
 def test_a_ticket_is_json_without_the_code(shop: Shop) -> None:
@@ -174,15 +176,15 @@ def test_a_ticket_is_json_without_the_code(shop: Shop) -> None:
     fields = json.loads(text)
     assert {fields["account"], fields["verb"], fields["reference"]} == {"shop", "redeem", "1001-a"}
     assert Ticket.from_json(text) == ticket
-    found = shop.another_gateway().resolve(text)
-    assert (found.state, found.reference) == (OperationState.SUCCEEDED, "1001-a")
+    resolution = shop.another_gateway().resolve(text)
+    assert (resolution.state, resolution.reference) == (OperationState.SUCCEEDED, "1001-a")
 
 
 def test_a_ticket_can_be_resolved_without_a_journal(shop: Shop) -> None:
     _, _, ticket = _in_doubt(shop, "commit-then-drop")
     with Gateway({"shop": shop.provider()}) as bare:
-        found = bare.resolve(ticket.to_json())
-        assert found.state is OperationState.SUCCEEDED
+        outcome = bare.resolve(ticket.to_json())
+        assert outcome.state is OperationState.SUCCEEDED
         with pytest.raises(ConfigurationError, match="only a ticket"):
             bare.resolve(REDEEM)
         with pytest.raises(ConfigurationError, match="no journal"):
@@ -208,8 +210,8 @@ def test_what_is_settled_already_is_told_without_a_request(shop: Shop) -> None:
     _, code = shop.voucher()
     made = shop.redeem(code)
     before = len(shop.running.requests)
-    found = shop.gateway.resolve(REDEEM)
-    assert (found.state, found.result) == (OperationState.SUCCEEDED, made)
+    resolution = shop.gateway.resolve(REDEEM)
+    assert (resolution.state, resolution.result) == (OperationState.SUCCEEDED, made)
     assert len(shop.running.requests) == before
 
 

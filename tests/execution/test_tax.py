@@ -62,8 +62,8 @@ def test_a_ticket_without_a_journal_leads_to_the_tax(shop: Shop) -> None:
     shop.running.inject("commit-then-drop", CHARGE)
     with pytest.raises(OutcomeUnknown) as caught:
         provider.capture(reservation, reference="1001-a")
-    found = shop.gateway.resolve(caught.value.ticket.to_json())
-    assert tax_of(found.result) == (True, "19")
+    resolution = shop.gateway.resolve(caught.value.ticket.to_json())
+    assert tax_of(resolution.result) == (True, "19")
 
 
 @pytest.mark.parametrize("dies", ["before the capture", "after the capture"])

@@ -87,9 +87,9 @@ def test_a_look_up_that_names_another_voucher_is_no_answer(shop: Shop) -> None:
     with pytest.raises(IntegrityMismatch):
         shop.gateway.balance("shop", code)
     shop.running.inject("wrong-voucher", LIST)
-    found = shop.gateway.find(code, broadcast=True)
-    assert (found.state, found.vouchers) == ("incomplete", ())
-    assert isinstance(found.failed["shop"], IntegrityMismatch)
+    result = shop.gateway.find(code, broadcast=True)
+    assert (result.state, result.vouchers) == ("incomplete", ())
+    assert isinstance(result.failed["shop"], IntegrityMismatch)
     assert shop.gateway.find(code, broadcast=True).voucher is not None
 
 
@@ -124,10 +124,10 @@ def test_a_lost_capture_of_a_reservation_is_looked_for_at_the_voucher_of_its_cod
     shop: Shop, scopes: tuple[str, ...]
 ) -> None:
     _, code = shop.voucher()
-    held = shop.gateway.reserve("shop", code, TEN, reference="1001-a")
+    reservation = shop.gateway.reserve("shop", code, TEN, reference="1001-a")
     shop.running.inject("drop-before", "POST /v1/reservations/*/charge")
     with pytest.raises(OutcomeUnknown):
-        shop.gateway.capture("shop", held, reference="1001-a")
+        shop.gateway.capture("shop", reservation, reference="1001-a")
     shop.running.clock.advance(32 * 60)
     gateway = shop.another_gateway(scopes=scopes)
     assert [resolution.state for resolution in gateway.recover(everything=True)] == [OperationState.NOT_EXECUTED]
@@ -137,10 +137,10 @@ def test_the_capture_of_a_reservation_of_another_voucher_is_not_called_undone(sh
     shop.voucher()
     voucher_id, code = shop.voucher()
     shop.running.inject("wrong-voucher", "POST /v1/reservations")
-    held = shop.gateway.reserve("shop", code, TEN, reference="1001-a")
+    reservation = shop.gateway.reserve("shop", code, TEN, reference="1001-a")
     shop.running.inject("commit-then-drop", "POST /v1/reservations/*/charge")
     with pytest.raises(OutcomeUnknown):
-        shop.gateway.capture("shop", held, reference="1001-a")
+        shop.gateway.capture("shop", reservation, reference="1001-a")
     shop.running.clock.advance(32 * 60)
     assert [resolution.state for resolution in shop.gateway.recover(everything=True)] == [OperationState.UNKNOWN]
     assert shop.remaining(voucher_id) == "40.00"

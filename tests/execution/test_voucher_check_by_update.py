@@ -45,4 +45,4 @@ def test_one_look_up_that_names_another_voucher_takes_nothing_from_it(
     vendor.inject("wrong-voucher", "GET /api/vouchers", 1)
     with pytest.raises((IntegrityMismatch, NotExecuted), match="another voucher"):
         gateway.redeem("events", Code("EVENT-1"), TEN, reference="a")
-    assert sorted(str(one["remaining"]) for one in vendor.ledger()) == ["40.00", "50.00"]
+    assert sorted(str(entry["remaining"]) for entry in vendor.ledger()) == ["40.00", "50.00"]

@@ -161,9 +161,9 @@ def test_the_pin_is_passed_on(
 
 def test_the_code_shows_nowhere_in_a_lookup(both: Gateway, ticketing: RunningSimulator) -> None:
     ticketing.inject("error-before", "GET *", times=None)
-    shown = repr(both.find("BOTH-0001", broadcast=True)) + repr(both.find("JTL-0001"))
-    assert "BOTH-0001" not in shown
-    assert "JTL-0001" not in shown
+    text = repr(both.find("BOTH-0001", broadcast=True)) + repr(both.find("JTL-0001"))
+    assert "BOTH-0001" not in text
+    assert "JTL-0001" not in text
 
 
 def test_accounts_can_be_put_together_in_code(both: Gateway) -> None:

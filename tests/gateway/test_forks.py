@@ -54,11 +54,11 @@ def test_children_share_vouchers_of_our_own(either_url: str, tmp_path: Path, way
     with Gateway({"shop": LocalProvider("shop", settings)}, journal=journal) as gateway:  # no simulator, no thread
         vouchers = {}
         for name in [*_customers(), "shared", "parent"]:
-            made = gateway.issue(
+            voucher = gateway.issue(
                 "shop", NewVoucher(initial=Money("50.00", "EUR"), active=True), reference=f"issue-{name}"
             )
-            assert made.code is not None
-            vouchers[name] = (made.id, made.code.reveal())
+            assert voucher.code is not None
+            vouchers[name] = (voucher.id, voucher.code.reveal())
         assert _take_all(gateway, vouchers, way) == ALL_TAKEN
         for name, (id, _) in vouchers.items():
             remaining = gateway.get("shop", id).remaining
@@ -97,8 +97,8 @@ def _take_all(gateway: Gateway, vouchers: dict[str, tuple[str, str]], way: str) 
 
     def take(name: str, reference: str) -> None:
         id, code = vouchers[name]
-        taken = gateway.redeem("shop", code, Money("1.00", "EUR"), reference=reference, wait=30)
-        assert taken.voucher_id == id, f"{reference} paid with another customer's voucher"
+        redemption = gateway.redeem("shop", code, Money("1.00", "EUR"), reference=reference, wait=30)
+        assert redemption.voucher_id == id, f"{reference} paid with another customer's voucher"
 
     def work(number: int) -> int:
         count = 0

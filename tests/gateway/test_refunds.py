@@ -60,7 +60,7 @@ class Counter:
         return str(entry["remaining"])
 
     def put_count(self) -> int:
-        return sum(one.method == "PUT" for one in self.vendor.requests)
+        return sum(request.method == "PUT" for request in self.vendor.requests)
 
 
 def _config(vendor: RunningSimulator, url: str | None) -> dict[str, Any]:

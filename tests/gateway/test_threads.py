@@ -38,9 +38,14 @@ def test_twenty_threads_each_spend_their_own_voucher_exactly(gateway: Gateway, j
         gateway.issue("shop", new, reference=f"i-{number}")
 
     def spend(number: int) -> object:
-        taken = gateway.redeem("shop", f"CODE-{number}", euros(f"{number + 1}.07"), reference=f"r-{number}")
-        back = gateway.refund("shop", taken, euros("0.07"), reference=f"b-{number}")
-        return (taken.voucher_id, taken.money, back.money, gateway.balance("shop", f"CODE-{number}").remaining)
+        redemption = gateway.redeem("shop", f"CODE-{number}", euros(f"{number + 1}.07"), reference=f"r-{number}")
+        back = gateway.refund("shop", redemption, euros("0.07"), reference=f"b-{number}")
+        return (
+            redemption.voucher_id,
+            redemption.money,
+            back.money,
+            gateway.balance("shop", f"CODE-{number}").remaining,
+        )
 
     assert run_numbered_threads(THREADS, spend) == [
         (f"v-{number}", euros(f"{number + 1}.07"), euros("0.07"), euros(f"{49 - number}")) for number in range(THREADS)

@@ -108,8 +108,8 @@ def test_vouchers_are_listed_lazily_with_filters(gateway: Gateway, jtl: RunningS
 
 
 def test_the_history_tells_what_moved(gateway: Gateway, voucher: Voucher) -> None:
-    taken = gateway.redeem("shop", code_of(voucher), euros("10"), reference="r-1")
-    gateway.refund("shop", taken, euros("4"), reference="b-1")
+    redemption = gateway.redeem("shop", code_of(voucher), euros("10"), reference="r-1")
+    gateway.refund("shop", redemption, euros("4"), reference="b-1")
     gateway.top_up("shop", voucher.id, euros("2.50"), reference="t-1")
     history = gateway.history("shop", voucher.id)
     assert history.complete
@@ -147,8 +147,12 @@ def test_a_reservation_sets_value_aside_and_its_capture_takes_it(
     assert (reservation.voucher_id, reservation.money) == (voucher.id, euros("30.00"))
     assert true_value(voucher.id) == ("50.00", "30.00")
     # One reference may stand for a reservation and its capture.
-    taken = gateway.capture("shop", reservation, reference="o-1", order="1001")
-    assert (taken.voucher_id, taken.money, taken.reservation_id) == (voucher.id, euros("30.00"), reservation.id)
+    redemption = gateway.capture("shop", reservation, reference="o-1", order="1001")
+    assert (redemption.voucher_id, redemption.money, redemption.reservation_id) == (
+        voucher.id,
+        euros("30.00"),
+        reservation.id,
+    )
     assert true_value(voucher.id) == ("20.00", "0.00")
 
 
@@ -186,8 +190,8 @@ def test_a_release_after_the_end_by_the_vendors_clock_finds_the_value_free(
 def test_a_redemption_takes_value_in_one_call(
     gateway: Gateway, voucher: Voucher, true_value: Callable[[str], tuple[str, str]]
 ) -> None:
-    taken = gateway.redeem("shop", code_of(voucher), euros("10.53"), reference="r-1", order="1001")
-    assert (taken.account, taken.voucher_id, taken.money, taken.order) == (
+    redemption = gateway.redeem("shop", code_of(voucher), euros("10.53"), reference="r-1", order="1001")
+    assert (redemption.account, redemption.voucher_id, redemption.money, redemption.order) == (
         "shop",
         voucher.id,
         euros("10.53"),
@@ -199,19 +203,19 @@ def test_a_redemption_takes_value_in_one_call(
 def test_refunds_give_back_in_part_and_then_the_rest(
     gateway: Gateway, voucher: Voucher, true_value: Callable[[str], tuple[str, str]]
 ) -> None:
-    taken = gateway.redeem("shop", code_of(voucher), euros("20"), reference="r-1")
-    part = gateway.refund("shop", taken, euros("5.01"), reference="b-1")
-    assert (part.redemption_id, part.money) == (taken.id, euros("5.01"))
+    redemption = gateway.redeem("shop", code_of(voucher), euros("20"), reference="r-1")
+    part = gateway.refund("shop", redemption, euros("5.01"), reference="b-1")
+    assert (part.redemption_id, part.money) == (redemption.id, euros("5.01"))
     assert true_value(voucher.id) == ("35.01", "0.00")
-    gateway.refund("shop", taken, euros("14.99"), reference="b-2")
+    gateway.refund("shop", redemption, euros("14.99"), reference="b-2")
     assert true_value(voucher.id) == ("50.00", "0.00")
 
 
 def test_a_refund_without_an_amount_gives_all_of_it_back(
     gateway: Gateway, voucher: Voucher, true_value: Callable[[str], tuple[str, str]]
 ) -> None:
-    taken = gateway.redeem("shop", code_of(voucher), euros("20"), reference="r-1")
-    assert gateway.refund("shop", taken, reference="b-1").money == euros("20.00")
+    redemption = gateway.redeem("shop", code_of(voucher), euros("20"), reference="r-1")
+    assert gateway.refund("shop", redemption, reference="b-1").money == euros("20.00")
     assert true_value(voucher.id) == ("50.00", "0.00")
 
 

@@ -176,8 +176,8 @@ def test_no_code_pin_or_key_is_in_the_files(make_shop: Callable[..., Shop], tmp_
     redemption = gateway.capture("shop", reservation, reference="1-a", order="1")
     gateway.refund("shop", redemption, reference="1-b", order="1")
     gateway.issue("shop", NewVoucher(initial=TEN, code=Code(secrets[1])), reference="2")
-    made = gateway.issue("shop", NewVoucher(initial=TEN), reference="3")
-    assert made.code is not None
+    voucher = gateway.issue("shop", NewVoucher(initial=TEN), reference="3")
+    assert voucher.code is not None
     shop.running.inject("drop-before", "POST /v1/reservations/*/charge")
     with pytest.raises(OutcomeUnknown):
         gateway.redeem("shop", code, TEN, secrets[2], reference="4")
@@ -193,7 +193,7 @@ def test_no_code_pin_or_key_is_in_the_files(make_shop: Callable[..., Shop], tmp_
     assert voucher_id.encode() in held
     for secret in [
         *secrets,
-        made.code.reveal(),
+        voucher.code.reveal(),
         "a-key-for-the-tests-of-journals",
         shop.running.announcement["client_secret"],
     ]:

@@ -250,13 +250,13 @@ def test_where_a_vendor_shows_no_login_its_host_counts(sqlite_url: str) -> None:
             stack.callback(journal.close)
             return Gateway([Account(name=name, provider=provider, former_names=former_names)], journal=journal)
 
-        made = gateway_with("events").issue("events", NewVoucher(initial=TEN), reference="1001-a")
+        voucher = gateway_with("events").issue("events", NewVoucher(initial=TEN), reference="1001-a")
         with pytest.raises(ConfigurationError, match=r"account berlin: .*ticketing at 127.* as events"):
             gateway_with("berlin")
         again = gateway_with("berlin", ("events",)).issue("berlin", NewVoucher(initial=TEN), reference="1001-a")
-        assert (again.id, again.code, again.account) == (made.id, made.code, "berlin")
+        assert (again.id, again.code, again.account) == (voucher.id, voucher.code, "berlin")
         other = gateway_with("paris", ()).issue("paris", NewVoucher(initial=TEN), reference="1001-a")
-        assert other.id != made.id
+        assert other.id != voucher.id
 
 
 def test_a_restored_journal_knows_what_was_done_under_the_former_name(shop: Shop, tmp_path: Path) -> None:

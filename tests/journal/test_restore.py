@@ -140,17 +140,17 @@ def test_what_the_backup_knows_is_not_adopted_again(shop: ShopWithBackup) -> Non
 
 
 def test_a_refund_that_may_have_been_forgotten_is_left_to_a_person(shop: ShopWithBackup) -> None:
-    taken = shop.redeem("10", "a")
-    shop.gateway.refund("shop", taken, eur("2"), reference="back")
+    redemption = shop.redeem("10", "a")
+    shop.gateway.refund("shop", redemption, eur("2"), reference="back")
     shop.restore()
     shop.adopt()
-    taken = shop.redeem("10", "a")
+    redemption = shop.redeem("10", "a")
     for _ in range(2):
         with pytest.raises(OutcomeUnknown):
-            shop.gateway.refund("shop", taken, eur("2"), reference="back")
+            shop.gateway.refund("shop", redemption, eur("2"), reference="back")
     key = OperationKey("shop", Operation.REFUND, "back")
     shop.gateway.decide(key, succeeded=True, by="Ada", reason="the portal shows it")
-    assert shop.gateway.refund("shop", taken, eur("2"), reference="back").replayed
+    assert shop.gateway.refund("shop", redemption, eur("2"), reference="back").replayed
     assert shop.movements() == ["charge", "refund"]
 
 
@@ -160,7 +160,7 @@ def test_an_issue_that_the_journal_has_forgotten_makes_no_second_voucher(shop: S
     shop.adopt()
     again = shop.gateway.issue("shop", NewVoucher(initial=eur("7")), reference="another")
     assert again.id == first.id
-    assert len([one for one in shop.simulator.ledger() if one["initial"] == "7.00"]) == 1
+    assert len([entry for entry in shop.simulator.ledger() if entry["initial"] == "7.00"]) == 1
 
 
 def test_a_journal_restored_by_other_means_can_be_locked_by_hand(shop: ShopWithBackup) -> None:

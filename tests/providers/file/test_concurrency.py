@@ -91,7 +91,7 @@ def test_a_file_that_was_replaced_while_we_waited_is_the_one_that_is_written(
         fcntl.flock(other, fcntl.LOCK_UN)
         coming.result(10)
     assert (tmp_path / "old.jsonl").read_bytes() == COMPLETE_FILES["vouchers.jsonl"]
-    assert [one.id for one in provider.vouchers()] == ["v-2"]
+    assert [voucher.id for voucher in provider.vouchers()] == ["v-2"]
 
 
 def test_a_file_that_was_edited_is_read_anew(open_file: Open, either_name: str, tmp_path: Path) -> None:

@@ -59,12 +59,12 @@ def test_a_full_disk_leaves_the_file_as_it_was_and_says_so(
         assert refused.value.outcome == "not_executed"
         assert len(hook.intents) == 1
         assert provider.resolve(hook.intents[0]).effect == "not_executed"
-        assert [one.id for one in provider.vouchers()] == ["v-1"]
+        assert [voucher.id for voucher in provider.vouchers()] == ["v-1"]
 
     assert _in_child(fill) == 0
     assert path.read_bytes() == before
     provider.issue(new(id="v-2", code="GIFT-0002"), reference="r-3")
-    assert [one.id for one in provider.vouchers()] == ["v-1", "v-2"]
+    assert [voucher.id for voucher in provider.vouchers()] == ["v-1", "v-2"]
 
 
 def test_if_the_disk_does_not_confirm_the_record_is_taken_back(
@@ -82,7 +82,7 @@ def test_if_the_disk_does_not_confirm_the_record_is_taken_back(
     monkeypatch.setattr("os.fsync", once_failing)
     with pytest.raises(ProviderUnavailable):
         provider.issue(new(id="v-2"), reference="r-2")
-    assert [one.id for one in open_file(either_name).vouchers()] == ["v-1"]
+    assert [voucher.id for voucher in open_file(either_name).vouchers()] == ["v-1"]
 
 
 def test_if_it_cannot_be_taken_back_either_nobody_says_that_it_did_not_happen(
@@ -121,9 +121,9 @@ def test_a_writer_that_is_killed_at_any_byte_leaves_a_file_that_goes_on(
     assert os.WTERMSIG(_in_child(work)) == signal.SIGKILL
     # With all but the line break it is there as a whole; with less it is not there.
     there = ["v-1", "v-2"] if part == -1 else ["v-1"]
-    assert [one.id for one in provider.vouchers()] == there
+    assert [voucher.id for voucher in provider.vouchers()] == there
     provider.issue(new(id="v-3", code="GIFT-0003"), reference="r-3")
-    assert [one.id for one in provider.vouchers()] == [*there, "v-3"]
+    assert [voucher.id for voucher in provider.vouchers()] == [*there, "v-3"]
 
 
 def test_a_forked_child_does_not_keep_its_parents_lock(open_file: Open, new: New, tmp_path: Path) -> None:

@@ -118,8 +118,8 @@ def test_a_last_line_without_its_line_break_gets_one_and_stays(
         )
     provider.issue(new(id="v-2", code="GIFT-0002"), reference="r-1")
     assert (
-        [one.id for one in provider.vouchers()]
-        == [one.id for one in open_file(either_name).vouchers()]
+        [voucher.id for voucher in provider.vouchers()]
+        == [voucher.id for voucher in open_file(either_name).vouchers()]
         == ["v-1", "v-2"]
     )
 
@@ -141,7 +141,11 @@ def test_a_last_line_that_was_cut_off_goes_with_the_next_writing(
     provider = open_file(name, whole + torn, reveal=True)
     provider.issue(new(id="v-2", code="GIFT-0002"), reference="r-1")
     assert provider._file.index.cut_off is None
-    assert [one.id for one in provider.vouchers()] == [one.id for one in open_file(name).vouchers()] == ["v-1", "v-2"]
+    assert (
+        [voucher.id for voucher in provider.vouchers()]
+        == [voucher.id for voucher in open_file(name).vouchers()]
+        == ["v-1", "v-2"]
+    )
     assert (tmp_path / name).read_bytes().startswith(whole)
     assert b"v-9" not in (tmp_path / name).read_bytes()
     assert "is removed" in caplog.text
@@ -151,7 +155,7 @@ def test_a_header_that_was_cut_off_is_written_anew(open_file: Open, new: New) ->
     provider = open_file("v.csv", b'"id","code","pi', reveal=True)
     assert list(provider.vouchers()) == []
     provider.issue(new(id="v-1"), reference="r-1")
-    assert [one.id for one in open_file("v.csv").vouchers()] == ["v-1"]
+    assert [voucher.id for voucher in open_file("v.csv").vouchers()] == ["v-1"]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def _lines(count: int) -> str:
 
 def test_the_vouchers_come_in_the_order_of_the_file_with_their_true_number(open_file: Open) -> None:
     listing = open_file(text=_lines(1234)).vouchers()
-    assert [one.id for one in listing] == [f"v-{number:06}" for number in range(1234)]
+    assert [voucher.id for voucher in listing] == [f"v-{number:06}" for number in range(1234)]
     assert (listing.report.vendor_total, listing.report.consistent) == (1234, True)
 
 
@@ -35,7 +35,7 @@ def test_a_listing_goes_on_where_another_one_stopped(open_file: Open) -> None:
     provider = open_file(text=_lines(1100))
     first = provider.vouchers()
     seen = [next(first).id for _ in range(700)]
-    seen += [one.id for one in open_file().vouchers(VoucherQuery(resume=first.resume_token))]
+    seen += [voucher.id for voucher in open_file().vouchers(VoucherQuery(resume=first.resume_token))]
     assert seen == [f"v-{number:06}" for number in range(1100)]
 
 
@@ -80,7 +80,7 @@ LATER = datetime(2027, 6, 1, tzinfo=UTC)
     ],
 )
 def test_each_filter_gives_what_it_says(open_file: Open, query: VoucherQuery, ids: list[str]) -> None:
-    assert [one.id for one in open_file("v.csv", FILTERED).vouchers(query)] == ids
+    assert [voucher.id for voucher in open_file("v.csv", FILTERED).vouchers(query)] == ids
 
 
 def test_every_common_filter_is_declared() -> None:
@@ -113,7 +113,7 @@ def test_a_filter_that_nearly_nothing_fulfils_does_not_end_a_long_list(
     monkeypatch.setattr("voucher_gateway_file.provider.PAGE_SIZE", 1)
     monkeypatch.setattr("voucher_gateway_file.provider.FILTERED_SIZE", 3)
     provider = open_file(text=_lines(2500))
-    assert [one.id for one in provider.vouchers(VoucherQuery(code=Code("GIFT-002499")))] == ["v-002499"]
+    assert [voucher.id for voucher in provider.vouchers(VoucherQuery(code=Code("GIFT-002499")))] == ["v-002499"]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_last_line_that_was_cut_off_is_left_out_and_said(
     whole = '{"id":"v-1","code":"GIFT-0001"}\n' if name == "v.jsonl" else '"id","code"\r\n"v-1","GIFT-0001"\r\n'
     provider = open_file(name, whole + torn)
     listing = provider.vouchers()
-    assert [one.id for one in listing] == ["v-1"]
+    assert [voucher.id for voucher in listing] == ["v-1"]
     assert listing.report.consistent is False
     line = 2 if name == "v.jsonl" else 3
     assert provider._file.index.cut_off == line

@@ -84,11 +84,11 @@ def test_a_byte_order_mark_and_the_kind_of_line_ends_do_not_matter(
 ) -> None:
     lines = [b"code,currency,remaining", b"GIFT-0001,EUR,1.00", b"", b"GIFT-0002,JPY,500"]
     provider = open_file("v.csv", mark + line_end.join(lines) + (line_end if last else b""))
-    assert [one.remaining for one in provider.vouchers()] == [Money("1.00", "EUR"), Money("500", "JPY")]
+    assert [voucher.remaining for voucher in provider.vouchers()] == [Money("1.00", "EUR"), Money("500", "JPY")]
     found = open_file(
         "v.jsonl", mark + b'{"id":"a"}' + line_end + line_end + b'{"id":"b"}' + (line_end if last else b"")
     )
-    assert [one.id for one in found.vouchers()] == ["a", "b"]
+    assert [voucher.id for voucher in found.vouchers()] == ["a", "b"]
 
 
 @pytest.mark.parametrize("links", ['["a"]', '{"customer_id":7}', '{"customer_id":null}', '"c-1"'])
@@ -100,7 +100,7 @@ def test_links_that_are_not_texts_by_name_are_refused(open_file: Open, links: st
 
 def test_a_voucher_without_an_id_has_that_of_its_line(open_file: Open) -> None:
     provider = open_file("v.csv", 'code,sku\nGIFT-0001,"two\nlines"\nGIFT-0002,one\n')
-    assert [one.id for one in provider.vouchers()] == ["line:2", "line:4"]
+    assert [voucher.id for voucher in provider.vouchers()] == ["line:2", "line:4"]
     assert provider.get("line:4").code == Code("GIFT-0002")
 
 

@@ -98,11 +98,11 @@ def test_a_validity_begins_with_the_writing_unless_the_voucher_is_inactive(
 def _unlike(vouchers: list[NewVoucher]) -> list[NewVoucher]:
     """Leave out those whose id or code is taken."""
     found: list[NewVoucher] = []
-    for one in vouchers:
-        if all(one.id is None or one.id != other.id for other in found) and all(
-            one.code is None or one.code != other.code for other in found
+    for voucher in vouchers:
+        if all(voucher.id is None or voucher.id != other.id for other in found) and all(
+            voucher.code is None or voucher.code != other.code for other in found
         ):
-            found.append(one)
+            found.append(voucher)
     return found
 
 

@@ -138,7 +138,7 @@ def _varied(number: int) -> dict[str, Any]:
 
 def _text(form: str, vouchers: list[dict[str, Any]]) -> str:
     if form == "jsonl":
-        return "".join(json.dumps(one) + "\n" for one in vouchers)
+        return "".join(json.dumps(voucher) + "\n" for voucher in vouchers)
     columns = "id,code,pin,currency,initial,remaining,status,medium,valid_until,validity,taxable,tax_rate,sku,batch"
     writer = csv.DictWriter(out := io.StringIO(), [*columns.split(","), "order", "metadata", "created_at"])
     writer.writeheader()

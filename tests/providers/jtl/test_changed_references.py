@@ -48,9 +48,9 @@ def test_an_account_whose_vendor_changes_order_numbers_proves_nothing_by_absence
     assert "changes references: its history cannot prove that a call was not executed" in caplog.text
     key = _lose_a_charge(shop, code, "b", fault="drop-before")
     shop.running.clock.advance(OVER_S)
-    found = shop.another_gateway().resolve(key)
-    assert found.state is OperationState.UNKNOWN
-    assert "changes the references" in found.reason
+    resolution = shop.another_gateway().resolve(key)
+    assert resolution.state is OperationState.UNKNOWN
+    assert "changes the references" in resolution.reason
     assert shop.remaining(voucher_id) == "40.00"
 
 
@@ -80,9 +80,9 @@ def test_a_charge_of_our_login_that_nobody_claims_stands_against_absence(shop: S
     hold = shop.request("POST", "/reservations", {"amount": "10.00", "currency": "EUR", "code": code})
     shop.request("POST", f"/reservations/{hold['id']}/charge", {"order_number": "till-7"})
     shop.running.clock.advance(OVER_S)
-    found = shop.gateway.resolve(key)
-    assert found.state is OperationState.UNKNOWN
-    assert "could be this one" in found.reason
+    resolution = shop.gateway.resolve(key)
+    assert resolution.state is OperationState.UNKNOWN
+    assert "could be this one" in resolution.reason
 
 
 def test_charges_of_another_amount_do_not_stand_against_absence(shop: Shop) -> None:

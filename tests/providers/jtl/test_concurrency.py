@@ -25,7 +25,7 @@ EUR = Money(1, "EUR")
 
 
 def _tokens(running: RunningSimulator) -> int:
-    return sum(one.path == "/oauth/token" for one in running.requests)
+    return sum(request.path == "/oauth/token" for request in running.requests)
 
 
 def test_twenty_threads_share_one_token_request(start_jtl: StartJtl, make_adapter: MakeAdapter) -> None:
@@ -78,7 +78,7 @@ def test_a_token_is_replaced_before_it_ends(start_jtl: StartJtl, make_adapter: M
     time.sleep(0.95)
     shop.get(voucher.id)
     assert _tokens(jtl) == 2
-    assert 401 not in {one.status for one in jtl.requests}
+    assert 401 not in {request.status for request in jtl.requests}
 
 
 def test_a_login_that_is_refused_again_and_again_is_told_so(jtl: RunningSimulator, adapter: JtlProvider) -> None:
@@ -86,7 +86,7 @@ def test_a_login_that_is_refused_again_and_again_is_told_so(jtl: RunningSimulato
     with pytest.raises(AuthenticationFailed) as caught:
         adapter.get("V")
     assert (caught.value.http_status, caught.value.outcome) == (401, "not_executed")
-    assert [one.path for one in jtl.requests] == ["/oauth/token", "/v1/vouchers/V"] * 2
+    assert [request.path for request in jtl.requests] == ["/oauth/token", "/v1/vouchers/V"] * 2
 
 
 def test_a_secret_that_was_changed_is_read_again(jtl: RunningSimulator, make_adapter: MakeAdapter) -> None:
@@ -125,5 +125,5 @@ def test_forked_children_share_the_adapter_but_not_its_connections(jtl: RunningS
     said = json.dumps({**jtl.announcement, "id": voucher.id})
     done = subprocess.run([sys.executable, "-c", FORKS], input=said, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
-    assert sum(one.path.endswith(voucher.id) for one in jtl.requests) == 41
+    assert sum(request.path.endswith(voucher.id) for request in jtl.requests) == 41
     assert _tokens(jtl) == 2  # one of this process, one that the children inherited

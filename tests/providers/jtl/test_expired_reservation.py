@@ -23,29 +23,29 @@ def test_an_adapter_that_has_heard_nothing_yet_says_that_the_reservation_is_over
     jtl: RunningSimulator, adapter: JtlProvider, make_adapter: Callable[..., JtlProvider]
 ) -> None:
     adapter.issue(NewVoucher(initial=TEN, code="C", active=True), reference="i")
-    held = adapter.reserve("C", TEN, reference="r")
+    reservation = adapter.reserve("C", TEN, reference="r")
     jtl.clock.advance(OVER_S)
     with pytest.raises(ReservationExpired) as caught:
-        make_adapter(jtl).capture(held, reference="c")
+        make_adapter(jtl).capture(reservation, reference="c")
     assert (caught.value.outcome, caught.value.http_status) == ("declined", 404)
     assert caught.value.vendor_code is not None
 
 
 def test_a_gateway_of_another_process_says_so_too(shop: Shop) -> None:
     voucher_id, code = shop.voucher()
-    held = shop.gateway.reserve("shop", code, TEN, reference="a", order="1001")
+    reservation = shop.gateway.reserve("shop", code, TEN, reference="a", order="1001")
     shop.running.clock.advance(OVER_S)
     with pytest.raises(ReservationExpired):
-        shop.another_gateway().capture("shop", held, reference="a")
+        shop.another_gateway().capture("shop", reservation, reference="a")
     assert shop.remaining(voucher_id) == "50.00"
 
 
 def test_a_reservation_that_ended_early_is_not_said_to_be_over(jtl: RunningSimulator, adapter: JtlProvider) -> None:
     adapter.issue(NewVoucher(initial=TEN, code="C", active=True), reference="i")
-    held = adapter.reserve("C", TEN, reference="r")
+    reservation = adapter.reserve("C", TEN, reference="r")
     jtl.inject("replace-reservation", CHARGE)
     with pytest.raises(Rejected):
-        adapter.capture(held, reference="c")
+        adapter.capture(reservation, reference="c")
 
 
 def test_a_second_capture_after_the_end_is_not_said_to_have_come_too_late(
@@ -53,8 +53,8 @@ def test_a_second_capture_after_the_end_is_not_said_to_have_come_too_late(
 ) -> None:
     """Whoever hears that a reservation is over reserves again: after a capture that would take the money twice."""
     adapter.issue(NewVoucher(initial=TEN, code="C", active=True), reference="i")
-    held = adapter.reserve("C", TEN, reference="r")
-    adapter.capture(held, reference="c")
+    reservation = adapter.reserve("C", TEN, reference="r")
+    adapter.capture(reservation, reference="c")
     jtl.clock.advance(OVER_S)
     with pytest.raises(Rejected):
-        adapter.capture(held, reference="c")
+        adapter.capture(reservation, reference="c")

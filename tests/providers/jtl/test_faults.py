@@ -104,7 +104,7 @@ VERBS = {
         _issued("held", active=True),
         "POST /v1/reservations",
         lambda shop, voucher: shop.reserve("C-held", EUR, reference="r"),
-        lambda book: sum(one.voucher_id == "held" and one.cents == 400 for one in book.reservations.values()),
+        lambda book: sum(entry.voucher_id == "held" and entry.cents == 400 for entry in book.reservations.values()),
     ),
     "capture": Verb(
         _reserved("taken"),

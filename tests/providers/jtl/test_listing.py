@@ -23,7 +23,7 @@ def _true_ids(running: RunningSimulator) -> list[object]:
 
 
 def _list_requests(running: RunningSimulator) -> list[str]:
-    return [one.query for one in running.requests if one.path == "/v1/vouchers"]
+    return [request.query for request in running.requests if request.path == "/v1/vouchers"]
 
 
 @pytest.mark.parametrize("page_size", [7, 50, 100, 350])
@@ -62,7 +62,7 @@ def test_the_histories_say_what_the_ledger_says(start_jtl: StartJtl, make_adapte
         moved = [(one.id, one.kind, f"{one.money.amount:.2f}", one.reference) for one in history]
         true: Any = voucher["movements"]
         assert sorted(moved) == sorted((one["id"], kinds[one["kind"]], one["amount"], one["reference"]) for one in true)
-        times = [one.created_at for one in history if one.created_at is not None]
+        times = [movement.created_at for movement in history if movement.created_at is not None]
         assert times == sorted(times)
         assert history.complete
     assert max(len(voucher["movements"]) for voucher in jtl.ledger()) > 2

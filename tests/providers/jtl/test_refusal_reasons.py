@@ -83,7 +83,7 @@ def test_a_refused_reservation_says_why(
     assert (error.account, error.operation, error.http_status) == ("shop", "reserve", 422)
     assert error.vendor_code  # the vendor's own stays readable
     # A day later the token has ended, too.
-    answered = [one for one in jtl.requests[sent:] if one.status != 401 and one.path != "/oauth/token"]
+    answered = [request for request in jtl.requests[sent:] if request.status != 401 and request.path != "/oauth/token"]
     assert [(one.method, one.path) for one in answered] == [("POST", "/v1/reservations"), ("GET", "/v1/vouchers")]
     assert jtl.ledger() == ledger
 
@@ -110,7 +110,7 @@ def test_a_code_that_nobody_has_is_said_so_without_a_second_look(jtl: RunningSim
     with pytest.raises(VoucherNotFound) as caught:
         adapter.reserve("C", eur("1.00"), reference="r")
     assert (caught.value.operation, caught.value.vendor_code) == ("reserve", "VOUCHER.NOT_FOUND")
-    assert [one.path for one in jtl.requests][1:] == ["/v1/reservations"]
+    assert [request.path for request in jtl.requests][1:] == ["/v1/reservations"]
 
 
 @pytest.mark.parametrize("pin", [None, "0043"])

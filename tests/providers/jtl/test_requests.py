@@ -231,7 +231,7 @@ def test_a_history_is_the_voucher_and_the_pages_of_its_charges(
     vendor.get(first, json={"data": entries, "meta": meta}, headers=earlier)
     vendor.get(second, json={"data": older, "meta": {**meta, "current_page": 2}}, headers=later)
     history = lone_adapter.history("V/1")
-    assert [(one.id, one.kind.value, one.reference, one.login) for one in history] == [
+    assert [(movement.id, movement.kind.value, movement.reference, movement.login) for movement in history] == [
         ("M0", "top_up", None, "till"),
         ("M1", "redemption", "r-4", None),
     ]

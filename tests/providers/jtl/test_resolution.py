@@ -132,9 +132,9 @@ def test_another_amount_under_our_reference_is_for_a_person(
     book = shop.running.simulator.voucher_ledger  # type: ignore[attr-defined]  # of JTL's simulator
     book.vouchers[voucher_id].movements[-1].cents += 1
     shop.running.clock.advance(2 * HALF_AN_HOUR)
-    found = shop.gateway.resolve(OperationKey("shop", Operation(verb), "x"))
-    assert found.state is OperationState.UNKNOWN
-    assert "10.01" in found.reason
+    resolution = shop.gateway.resolve(OperationKey("shop", Operation(verb), "x"))
+    assert resolution.state is OperationState.UNKNOWN
+    assert "10.01" in resolution.reason
 
 
 def test_a_top_up_never_ages_into_not_executed(shop: Shop) -> None:
@@ -199,9 +199,9 @@ def test_two_refunds_that_look_alike_are_for_a_person(shop: Shop) -> None:
     with pytest.raises(OutcomeUnknown):
         shop.gateway.refund("shop", one, reference="x")
     shop.request("POST", f"/charges/{other.id}/refund", {"amount": "10.00", "currency": "EUR"})
-    found = shop.gateway.resolve(OperationKey("shop", Operation.REFUND, "x"))
-    assert found.state is OperationState.UNKNOWN
-    assert "2 new refunds" in found.reason
+    resolution = shop.gateway.resolve(OperationKey("shop", Operation.REFUND, "x"))
+    assert resolution.state is OperationState.UNKNOWN
+    assert "2 new refunds" in resolution.reason
 
 
 def test_a_refund_of_another_amount_is_not_ours(shop: Shop) -> None:

@@ -155,13 +155,13 @@ def test_the_body_of_every_new_voucher_keeps_the_contract(jtl_document: OpenAPI)
         @given(_new_vouchers())
         @settings(max_examples=examples(60), deadline=None)
         def holds(new: NewVoucher) -> None:
-            made = shop.issue(new, reference="r")
+            voucher = shop.issue(new, reference="r")
             headers = {"Content-Type": "application/json", "Authorization": "Bearer t"}
             request = requests.Request("POST", "http://localhost/v1/vouchers", headers, data=echo.bodies[-1])
             jtl_document.validate_request(RequestsOpenAPIRequest(request))
             for name in KEPT:
-                assert getattr(made, name) == getattr(new, name)
-            assert new.id in (None, made.id)
+                assert getattr(voucher, name) == getattr(new, name)
+            assert new.id in (None, voucher.id)
 
         holds()
 

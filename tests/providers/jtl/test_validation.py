@@ -299,5 +299,5 @@ def test_the_whole_reservation_may_be_named_when_it_is_captured(
 ) -> None:
     answer = {"id": "C1", "type": "charge", "amount": "10.53"}
     vendor.post("https://vouchers.api.jtl-software.com/v1/reservations/R1/charge", json=answer)
-    taken = lone_adapter.capture(_reservation(), Money("10.53", "EUR"), reference="r")
-    assert taken.money == Money("10.53", "EUR")
+    redemption = lone_adapter.capture(_reservation(), Money("10.53", "EUR"), reference="r")
+    assert redemption.money == Money("10.53", "EUR")

@@ -93,14 +93,14 @@ def test_the_whole_life_of_a_voucher(start_jtl: StartJtl, make_adapter: MakeAdap
     last = shop.top_up(voucher.id, eur("1.00"), reference="t-2")
     history = shop.history(voucher.id)
     assert history.complete
-    assert {(one.id, one.kind, one.money, one.reference) for one in history} == {
+    assert {(movement.id, movement.kind, movement.money, movement.reference) for movement in history} == {
         (redemption.id, MovementKind.REDEMPTION, eur("20.00"), "c-1"),
         (refund.id, MovementKind.REFUND, eur("7.50"), None),
         (top_up.id, MovementKind.TOP_UP, eur("0.01"), "t-1"),
         (last.id, MovementKind.TOP_UP, eur("1.00"), "t-2"),
     }
     assert history.movements[-1].id == last.id
-    assert {one.login for one in history} == {shop.login}
+    assert {movement.login for movement in history} == {shop.login}
 
     voucher = shop.deactivate(voucher.id, reference="d-1")
     assert (voucher.status, voucher.valid_until) == (Status.INACTIVE, None)
@@ -111,7 +111,7 @@ def test_the_whole_life_of_a_voucher(start_jtl: StartJtl, make_adapter: MakeAdap
     unused = shop.issue(NewVoucher(initial=eur("5.00")), reference="i-2")
     assert shop.get(unused.id).deletable is True
     assert shop.delete(unused.id, "never sold", reference="x-2").voucher_id == unused.id
-    assert [one["id"] for one in jtl.ledger()] == [voucher.id]
+    assert [entry["id"] for entry in jtl.ledger()] == [voucher.id]
     with pytest.raises(VoucherNotFound):
         shop.get(unused.id)
 
@@ -143,14 +143,14 @@ def test_ids_and_codes_with_odd_signs_arrive_whole(jtl: RunningSimulator, adapte
     new = NewVoucher(initial=eur("10.00"), id=odd, code=odd, pin=odd, sku=odd)
     voucher = adapter.issue(new, reference="r")
     assert (voucher.id, voucher.code, voucher.pin) == (odd, new.code, new.pin)
-    assert [(one["id"], one["code"], one["pin"]) for one in jtl.ledger()] == [(odd, odd, odd)]
+    assert [(entry["id"], entry["code"], entry["pin"]) for entry in jtl.ledger()] == [(odd, odd, odd)]
     adapter.activate(odd, reference=odd)
     assert adapter.find(odd).id == odd
     assert adapter.get(odd, secrets=True).code == new.code
     reservation = adapter.reserve(odd, eur("4.00"), odd, reference="r")
     adapter.capture(reservation, reference=odd)
     adapter.top_up(odd, eur("1.00"), reference=odd)
-    assert {one.reference for one in adapter.history(odd)} == {odd}
+    assert {movement.reference for movement in adapter.history(odd)} == {odd}
     assert adapter.balance(odd).remaining == eur("7.00")
 
 
@@ -192,15 +192,15 @@ def test_what_the_vendor_rules_out_is_declined_and_changes_nothing(jtl: RunningS
     voucher = adapter.issue(NewVoucher(initial=eur("10.00"), code="C", active=True), reference="r")
     first = adapter.reserve("C", eur("4.00"), reference="r")
     second = adapter.reserve("C", eur("5.00"), reference="r")
-    taken = adapter.capture(second, reference="r")
+    redemption = adapter.capture(second, reference="r")
     late = adapter.reserve("C", eur("5.00"), reference="r")
     jtl.clock.advance(30 * 60)
     calls: dict[str, Callable[[], object]] = {
         "capture a replaced reservation": lambda: adapter.capture(first, reference="r"),
         "capture a reservation twice": lambda: adapter.capture(second, reference="r"),
         "capture a lapsed reservation": lambda: adapter.capture(late, reference="r"),
-        "refund more than was taken": lambda: adapter.refund(taken, eur("5.01"), reference="r"),
-        "refund in another currency": lambda: adapter.refund(taken, Money("1.00", "USD"), reference="r"),
+        "refund more than was taken": lambda: adapter.refund(redemption, eur("5.01"), reference="r"),
+        "refund in another currency": lambda: adapter.refund(redemption, Money("1.00", "USD"), reference="r"),
         "top up in another currency": lambda: adapter.top_up(voucher.id, Money("1.00", "USD"), reference="r"),
         "delete an active voucher": lambda: adapter.delete(voucher.id, "why", reference="r"),
     }
@@ -215,11 +215,11 @@ def test_what_the_vendor_rules_out_is_declined_and_changes_nothing(jtl: RunningS
 
 def test_a_redemption_can_be_refunded_in_parts_up_to_the_whole(jtl: RunningSimulator, adapter: JtlProvider) -> None:
     voucher = adapter.issue(NewVoucher(initial=eur("10.00"), code="C", active=True), reference="r")
-    taken = adapter.capture(adapter.reserve("C", eur("10.00"), reference="r"), reference="r")
-    adapter.refund(taken, eur("0.01"), reference="r")
-    adapter.refund(taken, eur("9.99"), reference="r")
+    redemption = adapter.capture(adapter.reserve("C", eur("10.00"), reference="r"), reference="r")
+    adapter.refund(redemption, eur("0.01"), reference="r")
+    adapter.refund(redemption, eur("9.99"), reference="r")
     with pytest.raises(Rejected):
-        adapter.refund(taken, eur("0.01"), reference="r")
+        adapter.refund(redemption, eur("0.01"), reference="r")
     assert _true(jtl, voucher.id)["remaining"] == "10.00"
 
 

@@ -60,9 +60,9 @@ class Till:
         return self.provider.issue(new, reference=reference or self.reference())
 
     def code(self, amount: str = "50.00", **fields: Any) -> str:
-        made = self.issue(amount, **fields)
-        assert made.code is not None
-        return made.code.reveal()
+        voucher = self.issue(amount, **fields)
+        assert voucher.code is not None
+        return voucher.code.reveal()
 
     def redeem(self, code: str, amount: str = "10.00", pin: str | None = None, **named: Any) -> Redemption:
         return self.provider.redeem(code, eur(amount), pin, **{"reference": self.reference(), **named})

@@ -78,13 +78,13 @@ def test_reservations_of_many_never_hold_more_than_there_is(either_till: Till) -
 
 
 def test_one_reservation_is_captured_or_released_once(either_till: Till) -> None:
-    held = either_till.reserve(either_till.code("30.00"), "10.00")
+    reservation = either_till.reserve(either_till.code("30.00"), "10.00")
     own = either_till.provider
 
     def end(number: int) -> object:
         if number % 2:
-            return own.release(held, reference=f"r-{number}").freed
-        return own.capture(held, reference=f"r-{number}").money
+            return own.release(reservation, reference=f"r-{number}").freed
+        return own.capture(reservation, reference=f"r-{number}").money
 
     said = in_threads(end, 10)
     assert len([one for one in said if one in ("True", "10.00 EUR")]) == 1
@@ -93,15 +93,15 @@ def test_one_reservation_is_captured_or_released_once(either_till: Till) -> None
 def test_refunds_and_captures_in_every_order_end_without_a_deadlock(either_till: Till) -> None:
     own = either_till.provider
     codes = [either_till.code("100.00") for _ in range(3)]
-    taken = [either_till.redeem(code, "50.00") for code in codes]
-    held = [either_till.reserve(code, "20.00") for code in codes]
+    redemptions = [either_till.redeem(code, "50.00") for code in codes]
+    reservations = [either_till.reserve(code, "20.00") for code in codes]
 
     def work(number: int) -> object:
         place = number % 3
         for step in range(4):
-            own.refund(taken[(place + step) % 3], eur("0.50"), reference=f"back-{number}-{step}")
+            own.refund(redemptions[(place + step) % 3], eur("0.50"), reference=f"back-{number}-{step}")
             own.redeem(codes[(place - step) % 3], eur("0.25"), reference=f"take-{number}-{step}")
-        return own.capture(held[place], eur("1.00"), reference=f"capture-{place}").money
+        return own.capture(reservations[place], eur("1.00"), reference=f"capture-{place}").money
 
     said = in_threads(work, 12)
     assert Counter(said) == {"1.00 EUR": 12}  # four threads a reference: one captured, the others heard of it

@@ -54,21 +54,27 @@ def gateway(request: pytest.FixtureRequest, make_gateway: MakeGateway, either_ur
 
 
 def test_a_life_of_a_voucher_through_the_journal(gateway: Gateway) -> None:
-    made = gateway.issue("own", NewVoucher(initial=eur("50.00")), reference="gift", order="1001")
-    assert made.code is not None
-    code = made.code.reveal()
-    gateway.activate("own", made.id, reference="gift")
-    taken = gateway.redeem("own", code, eur("10.00"), reference="1002-a", order="1002")
-    held = gateway.reserve("own", code, eur("20.00"), reference="1003-a")
-    captured = gateway.capture("own", held, eur("5.00"), reference="1003-a")
-    gateway.refund("own", taken, eur("3.00"), reference="1002-back")
-    gateway.refund("own", taken, eur("3.00"), reference="1002-more")
-    gateway.top_up("own", made.id, eur("1.00"), reference="more")
+    voucher = gateway.issue("own", NewVoucher(initial=eur("50.00")), reference="gift", order="1001")
+    assert voucher.code is not None
+    code = voucher.code.reveal()
+    gateway.activate("own", voucher.id, reference="gift")
+    redemption = gateway.redeem("own", code, eur("10.00"), reference="1002-a", order="1002")
+    reservation = gateway.reserve("own", code, eur("20.00"), reference="1003-a")
+    captured = gateway.capture("own", reservation, eur("5.00"), reference="1003-a")
+    gateway.refund("own", redemption, eur("3.00"), reference="1002-back")
+    gateway.refund("own", redemption, eur("3.00"), reference="1002-more")
+    gateway.top_up("own", voucher.id, eur("1.00"), reference="more")
     gateway.release("own", gateway.reserve("own", code, eur("1.00"), reference="1004"), reference="1004")
     assert gateway.balance("own", code).remaining == eur("42.00")
     assert (captured.money, captured.reference) == (eur("5.00"), "1003-a")
-    history = gateway.history("own", made.id)
-    assert [str(one.money) for one in history] == ["10.00 EUR", "5.00 EUR", "3.00 EUR", "3.00 EUR", "1.00 EUR"]
+    history = gateway.history("own", voucher.id)
+    assert [str(movement.money) for movement in history] == [
+        "10.00 EUR",
+        "5.00 EUR",
+        "3.00 EUR",
+        "3.00 EUR",
+        "1.00 EUR",
+    ]
     assert (history.movements[0].reference or "").startswith("1002~")
 
 
@@ -89,10 +95,10 @@ def test_the_journal_replays_refuses_and_forgets_nothing(gateway: Gateway) -> No
 
 
 def test_the_journal_and_the_ledger_agree(gateway: Gateway) -> None:
-    made = gateway.issue("own", NewVoucher(initial=eur("50.00"), active=True), reference="gift")
-    assert made.code is not None
-    taken = gateway.redeem("own", made.code, eur("10.00"), reference="a")
-    gateway.refund("own", taken, reference="b")
+    voucher = gateway.issue("own", NewVoucher(initial=eur("50.00"), active=True), reference="gift")
+    assert voucher.code is not None
+    redemption = gateway.redeem("own", voucher.code, eur("10.00"), reference="a")
+    gateway.refund("own", redemption, reference="b")
     found = reconcile(gateway, "own")
     assert (found.operations >= 2, found.findings) == (True, ())
 
@@ -100,9 +106,9 @@ def test_the_journal_and_the_ledger_agree(gateway: Gateway) -> None:
 @pytest.mark.parametrize("where", ["before the commit", "after the commit"])
 def test_a_killed_worker_is_found_out_about_for_certain(make_gateway: MakeGateway, either_url: str, where: str) -> None:
     gateway = make_gateway(either_url, either_url)
-    made = gateway.issue("own", NewVoucher(initial=eur("50.00"), active=True), reference="gift")
-    assert made.code is not None
-    code = made.code.reveal()
+    voucher = gateway.issue("own", NewVoucher(initial=eur("50.00"), active=True), reference="gift")
+    assert voucher.code is not None
+    code = voucher.code.reveal()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # the child starts no thread of the parent's
         child = os.fork()
@@ -138,8 +144,8 @@ def test_a_killed_worker_is_found_out_about_for_certain(make_gateway: MakeGatewa
 
 def test_a_ticket_is_enough_to_find_out_without_a_journal(either_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with LocalProvider("own", LocalSettings(url=either_url, key=KEY)) as own, Gateway({"own": own}) as gateway:
-        made = gateway.issue("own", NewVoucher(initial=eur("50.00"), active=True), reference="gift")
-        assert made.code is not None
+        voucher = gateway.issue("own", NewVoucher(initial=eur("50.00"), active=True), reference="gift")
+        assert voucher.code is not None
         database = own._open().database
 
         error_of: Any = database._engine.dialect.loaded_dbapi.OperationalError
@@ -151,7 +157,7 @@ def test_a_ticket_is_enough_to_find_out_without_a_journal(either_url: str, monke
         with monkeypatch.context() as patched:
             patched.setattr(type(database._engine.dialect), "do_commit", break_off_after)
             with pytest.raises(OutcomeUnknown) as caught:
-                gateway.redeem("own", made.code, eur("10.00"), reference="a")
+                gateway.redeem("own", voucher.code, eur("10.00"), reference="a")
         outcome = gateway.resolve(caught.value.ticket)
         assert outcome.state == "succeeded"
 
@@ -193,7 +199,7 @@ def test_the_whole_life_of_a_voucher_on_the_command_line(run: Callable[..., Any]
     (back,) = run("refund", "own", "--redemption", "a", "--amount", "0.53", "--reference", "b")
     assert back["result"]["money"]["amount"] == "0.53"
     (history,) = run("history", "own", "one")
-    assert [one["kind"] for one in history["movements"]] == ["redemption", "refund"]
+    assert [movement["kind"] for movement in history["movements"]] == ["redemption", "refund"]
     (listed,) = [one for one in run("list", "own", "--status", "active") if one.get("id")]
     assert (listed["id"], listed["remaining"]["amount"], listed["code"]) == ("one", "40.00", "••••")
     (refused,) = run("redeem", "own", "GIFT-1", "100.00", "EUR", "--reference", "c", code=1)

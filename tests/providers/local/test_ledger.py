@@ -185,8 +185,8 @@ def test_sqlite_does_not_let_an_entry_be_replaced_either(till: Till, statement: 
     code, other = till.code("50.00"), till.code("50.00")
     till.redeem(other, "10.00", reference="taken")
     till.redeem(code, "10.00")
-    held = till.reserve(code, "5.00")
-    till.provider.release(held, reference="freed")
+    reservation = till.reserve(code, "5.00")
+    till.provider.release(reservation, reference="freed")
     entries = till.rows("local_entries")
     assert in_sqlite(till, statement.replace("INSERT", "INSERT OR REPLACE")) == "entries are never changed or removed"
     assert till.rows("local_entries") == entries
@@ -361,9 +361,9 @@ class Lives(RuleBasedStateMachine):
         worth = {id: amount for id, amount, _, _ in sums}
         assert all(held == standing for _, _, held, standing in sums)
         for code, left in self.left.items():
-            found = self.own.find(code)
-            assert found.remaining is not None
-            assert found.remaining.minor == worth[found.id] == left
+            voucher = self.own.find(code)
+            assert voucher.remaining is not None
+            assert voucher.remaining.minor == worth[voucher.id] == left
 
 
 def test_random_lives_of_vouchers_add_up(either_url: str) -> None:

@@ -48,7 +48,7 @@ def stocked(either_till: Till) -> Till:
 )
 def test_every_filter_gives_what_it_says(stocked: Till, query: dict[str, Any], found: list[str]) -> None:
     listing = stocked.provider.vouchers(VoucherQuery(**query))
-    assert [one.id for one in listing] == found
+    assert [voucher.id for voucher in listing] == found
     if "limit" not in query:
         assert (listing.report.vendor_total, listing.report.consistent) == (len(found), True)
 
@@ -77,9 +77,9 @@ def test_every_voucher_comes_once_over_the_borders_of_pages(
     make_till: MakeTill, either_url: str, newest_first: bool
 ) -> None:
     till = make_till(either_url, page_size=3)
-    made = [till.issue().id for _ in range(9)]
+    ids = [till.issue().id for _ in range(9)]
     listing = till.provider.vouchers(VoucherQuery(newest_first=newest_first))
-    assert [one.id for one in listing] == (made[::-1] if newest_first else made)
+    assert [voucher.id for voucher in listing] == (ids[::-1] if newest_first else ids)
     assert (listing.report.pages, listing.report.vendor_total, listing.report.consistent) == (3, 9, True)
 
 
@@ -91,29 +91,29 @@ def test_vouchers_that_come_while_reading_are_read_too_and_the_report_says_so(
     listing = till.provider.vouchers()
     seen = [next(listing).id, next(listing).id]
     made += [till.issue().id for _ in range(3)]
-    seen += [one.id for one in listing]
+    seen += [voucher.id for voucher in listing]
     assert seen == made
     assert listing.report.consistent is False
 
 
 def test_a_listing_goes_on_where_an_earlier_one_stopped(make_till: MakeTill, either_url: str) -> None:
     till = make_till(either_url, page_size=2)
-    made = [till.issue().id for _ in range(7)]
+    ids = [till.issue().id for _ in range(7)]
     first = till.provider.vouchers()
     seen = [next(first).id for _ in range(5)]
     first.close()
     rest = till.provider.vouchers(VoucherQuery(resume=first.resume_token))
-    assert seen + [one.id for one in rest] == made
+    assert seen + [voucher.id for voucher in rest] == ids
     assert (rest.report.seen, rest.report.consistent) == (7, True)
 
 
 def test_a_deletion_while_reading_hides_no_other_voucher(make_till: MakeTill, either_url: str) -> None:
     till = make_till(either_url, page_size=2)
-    made = [till.issue().id for _ in range(6)]
+    ids = [till.issue().id for _ in range(6)]
     listing = till.provider.vouchers()
     seen = [next(listing).id, next(listing).id]
-    till.provider.delete(made[0], "a mistake", reference="a")
-    assert seen + [one.id for one in listing] == made
+    till.provider.delete(ids[0], "a mistake", reference="a")
+    assert seen + [voucher.id for voucher in listing] == ids
 
 
 @pytest.mark.long

@@ -25,7 +25,7 @@ Call = Callable[[], Any]
 def calls(either_till: Till) -> dict[str, tuple[Call, Call]]:
     """Every changing call under the reference `again`, and the same reference with something else."""
     own = either_till.provider
-    made = either_till.issue("100.00", code="GIFT-1", id="one")
+    voucher = either_till.issue("100.00", code="GIFT-1", id="one")
     either_till.issue("100.00", code="GIFT-2", id="two")
     either_till.issue("100.00", id="gone")
     taken, other_taken = either_till.redeem("GIFT-1", "10.00"), either_till.redeem("GIFT-1", "10.00")
@@ -38,8 +38,8 @@ def calls(either_till: Till) -> dict[str, tuple[Call, Call]]:
         "activate": (lambda: own.activate("one", **named), lambda: own.activate("two", **named)),
         "deactivate": (lambda: own.deactivate("two", **named), lambda: own.deactivate("one", **named)),
         "update": (
-            lambda: own.update(made.id, VoucherChanges(sku="x"), **named),
-            lambda: own.update(made.id, VoucherChanges(sku="y"), **named),
+            lambda: own.update(voucher.id, VoucherChanges(sku="x"), **named),
+            lambda: own.update(voucher.id, VoucherChanges(sku="y"), **named),
         ),
         "top_up": (lambda: own.top_up("one", eur("1.00"), **named), lambda: own.top_up("one", eur("2.00"), **named)),
         "delete": (lambda: own.delete("gone", "why", **named), lambda: own.delete("two", "why", **named)),
@@ -85,10 +85,10 @@ def test_a_repeat_is_answered_even_when_there_is_no_room_for_a_second_one(either
 
 
 def test_another_call_under_a_reference_is_a_conflict_whatever_else_is_wrong_with_it(either_till: Till) -> None:
-    taken = either_till.redeem(either_till.code(), "10.00")
-    either_till.provider.refund(taken, reference="a")
+    redemption = either_till.redeem(either_till.code(), "10.00")
+    either_till.provider.refund(redemption, reference="a")
     with pytest.raises(ReferenceConflict):
-        either_till.provider.refund(taken, eur("10.01"), reference="a")
+        either_till.provider.refund(redemption, eur("10.01"), reference="a")
 
 
 def test_metadata_is_told_apart_as_it_is_kept(either_till: Till) -> None:
@@ -103,15 +103,15 @@ def test_metadata_is_told_apart_as_it_is_kept(either_till: Till) -> None:
 
 
 def test_a_repeat_hears_what_the_voucher_was_then(either_till: Till) -> None:
-    made = either_till.issue(active=False, sku="old", code="GIFT-1")
-    activated = either_till.provider.activate(made.id, reference="on")
+    voucher = either_till.issue(active=False, sku="old", code="GIFT-1")
+    activated = either_till.provider.activate(voucher.id, reference="on")
     either_till.redeem("GIFT-1", "20.00")
-    either_till.provider.update(made.id, VoucherChanges(sku="new"), reference="change")
-    either_till.provider.deactivate(made.id, reference="off")
-    again = either_till.provider.activate(made.id, reference="on")
+    either_till.provider.update(voucher.id, VoucherChanges(sku="new"), reference="change")
+    either_till.provider.deactivate(voucher.id, reference="off")
+    again = either_till.provider.activate(voucher.id, reference="on")
     assert (again.status, again.remaining, again.sku) == (Status.ACTIVE, eur("50.00"), "old")
     assert (again.valid_until, again.updated_at) == (activated.valid_until, activated.updated_at)
-    assert either_till.provider.get(made.id).status is Status.INACTIVE
+    assert either_till.provider.get(voucher.id).status is Status.INACTIVE
 
 
 def test_an_issue_again_shows_the_code_and_pin_that_were_made_then(either_till: Till) -> None:
@@ -125,9 +125,9 @@ def test_an_issue_again_shows_the_code_and_pin_that_were_made_then(either_till: 
 
 def test_verbs_may_share_a_reference(either_till: Till) -> None:
     code = either_till.code()
-    held = either_till.reserve(code, reference="1001-a")
-    taken = either_till.provider.capture(held, reference="1001-a")
-    either_till.provider.refund(taken, reference="1001-a")
+    reservation = either_till.reserve(code, reference="1001-a")
+    redemption = either_till.provider.capture(reservation, reference="1001-a")
+    either_till.provider.refund(redemption, reference="1001-a")
 
 
 def test_a_call_that_was_declined_may_be_made_again_under_its_reference(either_till: Till) -> None:

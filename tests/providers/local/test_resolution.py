@@ -51,21 +51,21 @@ class Told:
 
 def test_every_changing_call_is_announced_once_before_anything_is_written(either_till: Till) -> None:
     own = either_till.provider
-    made = either_till.issue(code="GIFT-1")
+    voucher = either_till.issue(code="GIFT-1")
     held, other = either_till.reserve("GIFT-1"), either_till.reserve("GIFT-1")
-    taken = either_till.redeem("GIFT-1")
+    redemption = either_till.redeem("GIFT-1")
     spare = either_till.issue("5.00")
     transactions: dict[str, Callable[[], Any]] = {
         "issue": lambda: either_till.issue(reference="x"),
-        "activate": lambda: own.activate(made.id, reference="x"),
+        "activate": lambda: own.activate(voucher.id, reference="x"),
         "deactivate": lambda: own.deactivate(spare.id, reference="x"),
-        "top_up": lambda: own.top_up(made.id, eur("1.00"), reference="x", order="7"),
+        "top_up": lambda: own.top_up(voucher.id, eur("1.00"), reference="x", order="7"),
         "delete": lambda: own.delete(spare.id, "why", reference="x"),
         "reserve": lambda: either_till.reserve("GIFT-1", reference="x"),
         "capture": lambda: own.capture(held, reference="x"),
         "release": lambda: own.release(other, reference="x"),
         "redeem": lambda: either_till.redeem("GIFT-1", "3.00", reference="x"),
-        "refund": lambda: own.refund(taken, eur("2.00"), reference="x"),
+        "refund": lambda: own.refund(redemption, eur("2.00"), reference="x"),
     }
     for name, call in transactions.items():
         before = len(either_till.rows("local_entries"))
@@ -95,31 +95,31 @@ def test_no_request_without_a_witness_who_agrees(either_till: Till) -> None:
 
 def test_an_entry_proves_every_call_and_shows_its_result(either_till: Till) -> None:
     own = either_till.provider
-    made = either_till.issue(code="GIFT-1", reference="issue", pin="4711")
+    voucher = either_till.issue(code="GIFT-1", reference="issue", pin="4711")
     results: dict[str, Any] = {
         "redeem": either_till.redeem("GIFT-1", pin="4711", reference="redeem"),
         "reserve": either_till.reserve("GIFT-1", "5.00", "4711", reference="reserve"),
-        "top_up": own.top_up(made.id, eur("1.00"), reference="top_up"),
+        "top_up": own.top_up(voucher.id, eur("1.00"), reference="top_up"),
     }
     results["refund"] = own.refund(results["redeem"], reference="refund")
     results["capture"] = own.capture(results["reserve"], reference="capture")
     for name, result in results.items():
-        found = own.resolve(own.intent(Operation(name), reference=name, money=result.money))
-        assert (found.effect, found.result) == (Effect.SUCCEEDED, result), name
+        outcome = own.resolve(own.intent(Operation(name), reference=name, money=result.money))
+        assert (outcome.effect, outcome.result) == (Effect.SUCCEEDED, result), name
     issued = own.resolve(own.intent(Operation.ISSUE, reference="issue", money=eur("50.00"))).result
-    assert issued == made
+    assert issued == voucher
 
 
 def test_the_lack_of_an_entry_proves_that_nothing_happened(either_till: Till) -> None:
-    found = either_till.provider.resolve(intent(either_till, "never"))
-    assert (found.effect, found.result) == (Effect.NOT_EXECUTED, None)
+    outcome = either_till.provider.resolve(intent(either_till, "never"))
+    assert (outcome.effect, outcome.result) == (Effect.NOT_EXECUTED, None)
 
 
 def test_another_amount_under_the_reference_is_for_a_person(either_till: Till) -> None:
     either_till.redeem(either_till.code(), "10.00", reference="a")
-    found = either_till.provider.resolve(intent(either_till, "a", "11.00"))
-    assert (found.effect, found.repeatable) == (Effect.UNKNOWN, False)
-    assert "10.00 EUR" in found.reason
+    outcome = either_till.provider.resolve(intent(either_till, "a", "11.00"))
+    assert (outcome.effect, outcome.repeatable) == (Effect.UNKNOWN, False)
+    assert "10.00 EUR" in outcome.reason
 
 
 def test_a_call_without_a_reference_is_not_looked_for(either_till: Till) -> None:
@@ -128,8 +128,8 @@ def test_a_call_without_a_reference_is_not_looked_for(either_till: Till) -> None
 
 
 def test_a_deleted_voucher_still_proves_that_it_was_issued(either_till: Till) -> None:
-    made = either_till.issue("5.00", reference="a")
-    either_till.provider.delete(made.id, "a mistake", reference="b")
+    voucher = either_till.issue("5.00", reference="a")
+    either_till.provider.delete(voucher.id, "a mistake", reference="b")
     assert either_till.provider.resolve(intent(either_till, "a", "5.00", Operation.ISSUE)).effect is Effect.SUCCEEDED
     assert either_till.provider.resolve(intent(either_till, "b", verb=Operation.DELETE)).effect is Effect.SUCCEEDED
 
@@ -172,17 +172,17 @@ def test_while_a_transaction_is_open_nothing_is_proved(either_till: Till, monkey
     monkeypatch.setattr(transactions, "LOOK_WAIT_S", 0.2)
     code = either_till.code()
     with held_open(either_till, code, "a"):
-        found = either_till.provider.resolve(intent(either_till, "a"))
-        assert found.effect is Effect.UNKNOWN
-        assert "not over" in found.reason
+        outcome = either_till.provider.resolve(intent(either_till, "a"))
+        assert outcome.effect is Effect.UNKNOWN
+        assert "not over" in outcome.reason
 
 
 def test_a_process_killed_before_its_commit_did_nothing_and_that_is_proved(either_till: Till) -> None:
     code = either_till.code()
     with held_open(either_till, code, "a") as child:
         os.kill(child, signal.SIGKILL)
-        found = either_till.provider.resolve(intent(either_till, "a"))
-    assert found.effect is Effect.NOT_EXECUTED
+        outcome = either_till.provider.resolve(intent(either_till, "a"))
+    assert outcome.effect is Effect.NOT_EXECUTED
     assert either_till.remaining(code) == "50.00"
     either_till.redeem(code, "50.00", reference="a")
 
@@ -214,8 +214,8 @@ def test_what_the_server_still_has_in_hand_of_a_dead_sender_is_waited_for(
     )
     sender.pgconn.send_query(late.encode())
     sender.pgconn.flush()
-    found = till.provider.resolve(intent(till, "a"))
-    assert (found.effect, found.result and found.result.money) == (Effect.SUCCEEDED, eur("10.00"))  # type: ignore[union-attr]  # a redemption
+    outcome = till.provider.resolve(intent(till, "a"))
+    assert (outcome.effect, outcome.result and outcome.result.money) == (Effect.SUCCEEDED, eur("10.00"))  # type: ignore[union-attr]  # a redemption
     sender.close()
     assert till.remaining(code) == "40.00"
 
@@ -335,8 +335,8 @@ def test_a_commit_that_breaks_off_leaves_the_outcome_unknown_and_a_look_decides(
     assert (ticket.verb, ticket.reference, ticket.amount) == ("redeem", "a", "10.00")
     assert ticket.host == either_till.provider.host
     assert code not in ticket.to_json()
-    found = either_till.provider.resolve(Intent.from_ticket(Ticket.from_json(ticket.to_json())))
-    assert found.effect is (Effect.SUCCEEDED if commits else Effect.NOT_EXECUTED)
+    outcome = either_till.provider.resolve(Intent.from_ticket(Ticket.from_json(ticket.to_json())))
+    assert outcome.effect is (Effect.SUCCEEDED if commits else Effect.NOT_EXECUTED)
     assert either_till.remaining(code) == ("40.00" if commits else "50.00")
 
 

@@ -32,10 +32,10 @@ OTHER_KEY = "another-key-that-is-long-enough"
 
 def busy(till: Till) -> None:
     """Do a little of everything with a voucher of that code and PIN."""
-    made = till.issue(code=CODE, pin=PIN)
+    voucher = till.issue(code=CODE, pin=PIN)
     till.provider.refund(till.redeem(CODE, pin=PIN), reference="back")
     till.provider.capture(till.reserve(CODE, pin=PIN), reference="take")
-    till.provider.deactivate(made.id, reference="off")
+    till.provider.deactivate(voucher.id, reference="off")
 
 
 def stolen(till: Till, tmp_path: Path) -> bytes:
@@ -215,4 +215,4 @@ def test_the_first_of_many_processes_makes_the_keys(
 
     made = at_once(work, 6)
     with LocalProvider("own", LocalSettings(url=either_url, key=KEY)) as own:
-        assert sorted(one.id for one in own.vouchers()) == sorted(made)
+        assert sorted(voucher.id for voucher in own.vouchers()) == sorted(made)

@@ -44,27 +44,32 @@ EVERYTHING: dict[str, Any] = {
 
 
 def test_nothing_of_a_new_voucher_is_dropped(either_till: Till) -> None:
-    made = either_till.issue("49.90", **EVERYTHING)
-    shown = either_till.provider.get("gift/7 ä", secrets=True)
-    assert shown == made
-    assert made.code is not None
-    assert made.pin is not None
-    told = {**EVERYTHING, "code": made.code.reveal(), "pin": made.pin.reveal(), "active": made.status is Status.ACTIVE}
+    voucher = either_till.issue("49.90", **EVERYTHING)
+    voucher = either_till.provider.get("gift/7 ä", secrets=True)
+    assert voucher == voucher
+    assert voucher.code is not None
+    assert voucher.pin is not None
+    told = {
+        **EVERYTHING,
+        "code": voucher.code.reveal(),
+        "pin": voucher.pin.reveal(),
+        "active": voucher.status is Status.ACTIVE,
+    }
     assert told == EVERYTHING
     for name, value in EVERYTHING.items():
         if name not in ("code", "pin", "active"):
-            assert getattr(made, name) == value, name
-    assert (made.initial, made.remaining) == (eur("49.90"), eur("49.90"))
-    assert (made.created_at, made.updated_at, made.deletable) == (START, START, True)
+            assert getattr(voucher, name) == value, name
+    assert (voucher.initial, voucher.remaining) == (eur("49.90"), eur("49.90"))
+    assert (voucher.created_at, voucher.updated_at, voucher.deletable) == (START, START, True)
 
 
 def test_a_pin_shows_only_where_secrets_are_asked_for(either_till: Till) -> None:
-    made = either_till.issue(pin="4711", code="GIFT-1")
+    voucher = either_till.issue(pin="4711", code="GIFT-1")
     provider = either_till.provider
-    assert [one.pin for one in (provider.get(made.id), provider.find("GIFT-1"), *provider.vouchers())] == [None] * 3
-    shown = provider.get(made.id, secrets=True).pin
-    assert shown is not None
-    assert shown.reveal() == "4711"
+    assert [one.pin for one in (provider.get(voucher.id), provider.find("GIFT-1"), *provider.vouchers())] == [None] * 3
+    pin = provider.get(voucher.id, secrets=True).pin
+    assert pin is not None
+    assert pin.reveal() == "4711"
 
 
 def test_a_voucher_without_wishes_is_inactive_and_has_an_id_and_a_code_of_its_own(either_till: Till) -> None:
@@ -100,9 +105,9 @@ def test_every_amount_in_range_is_kept_to_the_cent(either_till: Till, amount: st
 
 @pytest.mark.parametrize("money", [Money("1500", "JPY"), Money("1.234", "BHD"), Money("0.0001", "CLF")])
 def test_every_currency_keeps_its_own_decimals(either_till: Till, money: Money) -> None:
-    made = either_till.provider.issue(NewVoucher(initial=money, active=True), reference="a")
-    assert made.code is not None
-    assert either_till.provider.redeem(made.code, money, reference="b").money == money
+    voucher = either_till.provider.issue(NewVoucher(initial=money, active=True), reference="a")
+    assert voucher.code is not None
+    assert either_till.provider.redeem(voucher.code, money, reference="b").money == money
 
 
 @pytest.mark.parametrize(
@@ -152,74 +157,74 @@ def test_an_account_of_one_currency_issues_no_other(make_till: MakeTill, own_url
 )
 def test_a_relative_validity_starts_with_the_activation(till: Till, start: str, validity: Validity, end: str) -> None:
     till.clock.now = datetime.fromisoformat(start).replace(tzinfo=UTC)
-    made = till.issue(active=False, validity=validity)
-    assert made.valid_until is None
-    activated = till.provider.activate(made.id, reference="a")
+    voucher = till.issue(active=False, validity=validity)
+    assert voucher.valid_until is None
+    activated = till.provider.activate(voucher.id, reference="a")
     assert (activated.valid_until, activated.validity) == (datetime.fromisoformat(end).replace(tzinfo=UTC), validity)
 
 
 def test_a_voucher_issued_active_is_valid_from_then_on(either_till: Till) -> None:
-    made = either_till.issue(validity=Validity(1, Interval.DAYS))
-    assert made.valid_until == datetime(2026, 3, 2, 12, tzinfo=UTC)
+    voucher = either_till.issue(validity=Validity(1, Interval.DAYS))
+    assert voucher.valid_until == datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
 def test_a_second_activation_does_not_start_the_validity_anew(either_till: Till) -> None:
-    made = either_till.issue(validity=Validity(1, Interval.DAYS))
+    voucher = either_till.issue(validity=Validity(1, Interval.DAYS))
     either_till.clock.advance(hours=3)
-    either_till.provider.deactivate(made.id, reference="a")
-    assert either_till.provider.activate(made.id, reference="b").valid_until == made.valid_until
+    either_till.provider.deactivate(voucher.id, reference="a")
+    assert either_till.provider.activate(voucher.id, reference="b").valid_until == voucher.valid_until
 
 
 # --- changes ---
 
 
 def test_activation_and_deactivation_are_seen_and_remembered(either_till: Till) -> None:
-    made = either_till.issue(active=False)
+    voucher = either_till.issue(active=False)
     either_till.clock.advance(minutes=1)
-    activated = either_till.provider.activate(made.id, reference="a")
+    activated = either_till.provider.activate(voucher.id, reference="a")
     assert (activated.status, activated.updated_at) == (Status.ACTIVE, either_till.clock.now)
-    assert either_till.provider.deactivate(made.id, reference="b").status is Status.INACTIVE
-    assert either_till.provider.get(made.id).status is Status.INACTIVE
+    assert either_till.provider.deactivate(voucher.id, reference="b").status is Status.INACTIVE
+    assert either_till.provider.get(voucher.id).status is Status.INACTIVE
 
 
 def test_an_update_changes_what_it_names_and_nothing_else(either_till: Till) -> None:
-    made = either_till.issue("49.90", **EVERYTHING)
+    voucher = either_till.issue("49.90", **EVERYTHING)
     until = datetime(2031, 1, 1, tzinfo=UTC)
-    either_till.provider.update(made.id, VoucherChanges(sku="SKU-2"), reference="a")
-    either_till.provider.update(made.id, VoucherChanges(batch=None), reference="b")
-    changed = either_till.provider.update(made.id, VoucherChanges(valid_until=until), reference="c")
+    either_till.provider.update(voucher.id, VoucherChanges(sku="SKU-2"), reference="a")
+    either_till.provider.update(voucher.id, VoucherChanges(batch=None), reference="b")
+    changed = either_till.provider.update(voucher.id, VoucherChanges(valid_until=until), reference="c")
     assert (changed.sku, changed.batch, changed.valid_until) == ("SKU-2", None, until)
-    assert (changed.tax_rate, changed.metadata, changed.code) == (made.tax_rate, made.metadata, made.code)
-    assert either_till.provider.update(made.id, VoucherChanges(valid_until=None), reference="d").valid_until is None
+    assert (changed.tax_rate, changed.metadata, changed.code) == (voucher.tax_rate, voucher.metadata, voucher.code)
+    assert either_till.provider.update(voucher.id, VoucherChanges(valid_until=None), reference="d").valid_until is None
 
 
 def test_an_end_that_is_set_takes_the_place_of_a_relative_validity(either_till: Till) -> None:
-    made = either_till.issue(active=False, validity=Validity(1, Interval.DAYS))
-    either_till.provider.update(made.id, VoucherChanges(valid_until=None), reference="a")
-    activated = either_till.provider.activate(made.id, reference="b")
+    voucher = either_till.issue(active=False, validity=Validity(1, Interval.DAYS))
+    either_till.provider.update(voucher.id, VoucherChanges(valid_until=None), reference="a")
+    activated = either_till.provider.activate(voucher.id, reference="b")
     assert (activated.valid_until, activated.validity) == (None, None)
 
 
 def test_a_top_up_adds_value_to_an_inactive_voucher_too_but_not_to_an_expired_one(either_till: Till) -> None:
-    made = either_till.issue("5.00", active=False, valid_until=datetime(2026, 4, 1, tzinfo=UTC))
-    done = either_till.provider.top_up(made.id, eur("2.50"), reference="a", order="1001")
+    voucher = either_till.issue("5.00", active=False, valid_until=datetime(2026, 4, 1, tzinfo=UTC))
+    done = either_till.provider.top_up(voucher.id, eur("2.50"), reference="a", order="1001")
     assert (done.money, done.remaining, done.order) == (eur("2.50"), eur("7.50"), "1001")
     either_till.clock.advance(days=365)
     with pytest.raises(VoucherExpired):
-        either_till.provider.top_up(made.id, eur("2.50"), reference="b")
+        either_till.provider.top_up(voucher.id, eur("2.50"), reference="b")
 
 
 def test_no_voucher_can_be_topped_up_beyond_what_can_be_kept(either_till: Till) -> None:
-    made = either_till.provider.issue(NewVoucher(initial=Money("9999999999999", "CLF"), active=True), reference="a")
+    voucher = either_till.provider.issue(NewVoucher(initial=Money("9999999999999", "CLF"), active=True), reference="a")
     with pytest.raises(AmountOutOfRange):
-        either_till.provider.top_up(made.id, Money("9999999999999", "CLF"), reference="b")
+        either_till.provider.top_up(voucher.id, Money("9999999999999", "CLF"), reference="b")
 
 
 # --- deletion ---
 
 
 def test_a_voucher_that_never_moved_can_be_deleted_and_its_id_and_code_used_again(either_till: Till) -> None:
-    made = either_till.issue("5.00", id="one", code="GIFT-1", pin="4711")
+    voucher = either_till.issue("5.00", id="one", code="GIFT-1", pin="4711")
     gone = either_till.provider.delete("one", "printed wrongly", reference="a")
     assert gone.voucher_id == "one"
     reads: list[Callable[[], Voucher]] = [
@@ -232,12 +237,12 @@ def test_a_voucher_that_never_moved_can_be_deleted_and_its_id_and_code_used_agai
     assert list(either_till.provider.vouchers()) == []
     (row,) = either_till.rows("local_vouchers")
     assert (row["sealed"], row["fingerprint"]) == (None, None)
-    assert either_till.issue("6.00", id="one", code="GIFT-1").created_at == made.created_at
+    assert either_till.issue("6.00", id="one", code="GIFT-1").created_at == voucher.created_at
 
 
 def test_what_was_deleted_is_worth_nothing_in_the_ledger(either_till: Till) -> None:
-    made = either_till.issue("5.00")
-    either_till.provider.delete(made.id, "printed wrongly", reference="a")
+    voucher = either_till.issue("5.00")
+    either_till.provider.delete(voucher.id, "printed wrongly", reference="a")
     assert sum(row["amount"] for row in either_till.rows("local_entries")) == 0
 
 

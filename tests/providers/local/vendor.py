@@ -227,13 +227,13 @@ class LocalVendor:
                 sku=f"card {number % 3}",
                 batch="spring" if number % 2 else None,
             )
-            made = own.issue(new, reference=f"stock-{number}", order=f"{1000 + number}")
+            voucher = own.issue(new, reference=f"stock-{number}", order=f"{1000 + number}")
             if number % 4 == 1 or number % 5 == 4 or number % 3 == 1:
-                own.top_up(made.id, spent, reference=f"stock-top-up-{number}")
+                own.top_up(voucher.id, spent, reference=f"stock-top-up-{number}")
             if new.active and number % 3 == 0:
-                taken = own.redeem(new.code or "", spent, new.pin, reference=f"stock-redeem-{number}")
+                redemption = own.redeem(new.code or "", spent, new.pin, reference=f"stock-redeem-{number}")
                 if number % 6 == 0:
-                    own.refund(taken, reference=f"stock-refund-{number}")
+                    own.refund(redemption, reference=f"stock-refund-{number}")
         own.close()
 
 

@@ -209,12 +209,12 @@ def test_the_simulator_answers_every_field_that_is_documented(
     for part in parts:
         assert None not in attrs.asdict(part, recurse=False).values()
     assert None not in (shown.disclaimer, shown.pdf_image, shown.timezone)
-    assert [one.path.rsplit("/", 1)[-1] for one in ticketing.running.requests][-2:] == ["vouchers", "info"]
+    assert [request.path.rsplit("/", 1)[-1] for request in ticketing.running.requests][-2:] == ["vouchers", "info"]
 
 
 def test_the_key_is_not_sent_with_it(adapter: TicketingProvider, ticketing: VendorClient) -> None:
-    made = adapter.issue(NewVoucher(initial=Money(10, "EUR"), code="Gift-0001"), reference="r")
-    adapter.presentation("Gift-0001", id=made.id)
+    voucher = adapter.issue(NewVoucher(initial=Money(10, "EUR"), code="Gift-0001"), reference="r")
+    adapter.presentation("Gift-0001", id=voucher.id)
     assert "Authorization" not in dict(ticketing.running.requests[-1].headers)
 
 
@@ -230,9 +230,9 @@ def test_the_key_is_not_sent_with_it(adapter: TicketingProvider, ticketing: Vend
 def test_a_code_or_id_that_nobody_has_is_not_found(
     adapter: TicketingProvider, call: Callable[[TicketingProvider, str], object]
 ) -> None:
-    made = adapter.issue(NewVoucher(initial=Money(10, "EUR"), code="Gift-0001"), reference="r")
+    voucher = adapter.issue(NewVoucher(initial=Money(10, "EUR"), code="Gift-0001"), reference="r")
     with pytest.raises(VoucherNotFound) as caught:
-        call(adapter, made.id)
+        call(adapter, voucher.id)
     assert (caught.value.account, caught.value.operation) == ("events", "presentation")
 
 

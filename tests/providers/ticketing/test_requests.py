@@ -230,8 +230,8 @@ def test_codes_made_here_are_long_unlike_one_another_and_easily_read(
         return 201, {}, json.dumps({**VOUCHER, **sent})
 
     vendor.add_callback("POST", f"{PRODUCTION}/api/vouchers", callback=echo)
-    made = [lone_adapter.issue(NewVoucher(initial=Money(1, "EUR")), reference="r").code for _ in range(50)]
-    codes = {code.reveal() for code in made if code is not None}
+    issued = [lone_adapter.issue(NewVoucher(initial=Money(1, "EUR")), reference="r").code for _ in range(50)]
+    codes = {code.reveal() for code in issued if code is not None}
     assert len(codes) == 50
     assert {len(code) for code in codes} == {16}
     assert set("".join(codes)) <= set("23456789ABCDEFGHJKMNPQRSTVWXYZ")

@@ -68,7 +68,7 @@ def amount(vendor: RunningSimulator) -> str:
 
 
 def put_count(vendor: RunningSimulator) -> int:
-    return sum(one.method == "PUT" for one in vendor.requests)
+    return sum(request.method == "PUT" for request in vendor.requests)
 
 
 @pytest.mark.parametrize("path", [LIST, ONE])

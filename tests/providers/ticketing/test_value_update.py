@@ -52,7 +52,7 @@ def accepting(events: TicketingProvider, *risks: str) -> Gateway:
 
 def truth(client: VendorClient, code: str = "code") -> tuple[Any, Any, Any]:
     """Value, balance and expiry of a voucher in the vendor's own books."""
-    one = next(one for one in client.running.ledger() if one["code"] == code)
+    one = next(entry for entry in client.running.ledger() if entry["code"] == code)
     return one["initial"], one["remaining"], one["valid_until"]
 
 
@@ -158,10 +158,10 @@ def test_value_is_taken_given_back_and_added_to_the_cent(
     ticketing: VendorClient, voucher: str, adapter: TicketingProvider
 ) -> None:
     gateway = accepting(adapter, *BY_UPDATE)
-    taken = gateway.redeem("events", "code", eur("10.53"), reference="1001-a", order="1001")
-    assert (taken.money, taken.remaining, taken.voucher_id) == (eur("10.53"), eur("19.46"), voucher)
+    redemption = gateway.redeem("events", "code", eur("10.53"), reference="1001-a", order="1001")
+    assert (redemption.money, redemption.remaining, redemption.voucher_id) == (eur("10.53"), eur("19.46"), voucher)
     assert truth(ticketing) == ("39.48", "19.46", EXPIRY)
-    back = gateway.refund("events", taken, eur("0.53"), reference="1001-b")
+    back = gateway.refund("events", redemption, eur("0.53"), reference="1001-b")
     assert (back.money, back.remaining) == (eur("0.53"), eur("19.99"))
     added = gateway.top_up("events", voucher, eur("100"), reference="1001-c")
     assert (added.money, added.remaining) == (eur("100"), eur("119.99"))
@@ -192,10 +192,10 @@ def test_value_is_taken_exactly_whatever_the_vendor_is_like(
     for code in ("code", "CODE", "code-2"):
         client.create(float(start), code=code)
     gateway = accepting(make_adapter(client, page_size=2), *BY_UPDATE)
-    taken = gateway.redeem("events", "code", Money(part, currency), reference="r")
-    assert taken.remaining == Money(left, currency)
+    redemption = gateway.redeem("events", "code", Money(part, currency), reference="r")
+    assert redemption.remaining == Money(left, currency)
     assert truth(client) == (left, left, None)
-    gateway.refund("events", taken, reference="r")
+    gateway.refund("events", redemption, reference="r")
     assert [truth(client, code)[1] for code in ("code", "CODE", "code-2")] == [start] * 3
 
 

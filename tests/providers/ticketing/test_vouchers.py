@@ -63,13 +63,13 @@ def entry(client: VendorClient, id: str) -> dict[str, Any]:
 def test_a_voucher_is_issued_as_asked_for_and_can_be_read_in_every_way(
     ticketing: VendorClient, adapter: TicketingProvider
 ) -> None:
-    made = adapter.issue(NewVoucher(initial=EUR, code="Gift-0001", valid_until=UNTIL), reference="r", order="W-1")
-    assert (made.initial, made.code, made.valid_until) == (EUR, Code("Gift-0001"), UNTIL_KEPT)
-    assert made.created_at is not None
-    assert made == adapter.get(made.id) == adapter.presentation("Gift-0001", id=made.id).voucher
-    found = adapter.find("Gift-0001")
-    assert (found.id, found.remaining, adapter.balance("Gift-0001").remaining) == (made.id, EUR, EUR)
-    truth = entry(ticketing, made.id)
+    voucher = adapter.issue(NewVoucher(initial=EUR, code="Gift-0001", valid_until=UNTIL), reference="r", order="W-1")
+    assert (voucher.initial, voucher.code, voucher.valid_until) == (EUR, Code("Gift-0001"), UNTIL_KEPT)
+    assert voucher.created_at is not None
+    assert voucher == adapter.get(voucher.id) == adapter.presentation("Gift-0001", id=voucher.id).voucher
+    voucher = adapter.find("Gift-0001")
+    assert (voucher.id, voucher.remaining, adapter.balance("Gift-0001").remaining) == (voucher.id, EUR, EUR)
+    truth = entry(ticketing, voucher.id)
     assert (truth["code"], truth["initial"], truth["valid_until"]) == (
         "Gift-0001",
         "10.53",
@@ -80,10 +80,10 @@ def test_a_voucher_is_issued_as_asked_for_and_can_be_read_in_every_way(
 def test_a_voucher_without_a_code_gets_one_that_the_result_shows(
     ticketing: VendorClient, adapter: TicketingProvider
 ) -> None:
-    made = adapter.issue(NewVoucher(initial=EUR), reference="r")
-    assert made.code is not None
-    assert entry(ticketing, made.id)["code"] == made.code.reveal()
-    assert adapter.find(made.code).id == made.id
+    voucher = adapter.issue(NewVoucher(initial=EUR), reference="r")
+    assert voucher.code is not None
+    assert entry(ticketing, voucher.id)["code"] == voucher.code.reveal()
+    assert adapter.find(voucher.code).id == voucher.id
 
 
 @pytest.mark.parametrize("code", ODD_CODES)
@@ -91,11 +91,11 @@ def test_a_code_may_have_any_characters_the_vendor_allows(
     ticketing: VendorClient, make_adapter: MakeAdapter, code: str
 ) -> None:
     events = make_adapter(ticketing)
-    made = events.issue(NewVoucher(initial=EUR, code=code), reference="r")
-    assert entry(ticketing, made.id)["code"] == code
-    assert events.find(code).id == made.id
-    assert events.read_value(code).voucher_id == made.id
-    assert events.presentation(code, id=made.id).voucher.code == Code(code)
+    voucher = events.issue(NewVoucher(initial=EUR, code=code), reference="r")
+    assert entry(ticketing, voucher.id)["code"] == code
+    assert events.find(code).id == voucher.id
+    assert events.read_value(code).voucher_id == voucher.id
+    assert events.presentation(code, id=voucher.id).voucher.code == Code(code)
     with pytest.raises(VoucherNotFound):
         events.find(code + " ")
 
@@ -168,7 +168,7 @@ def test_a_history_is_what_was_spent_at_checkouts(start_ticketing: StartTicketin
         spent = [(client.simulator.redeem_at_checkout("code", amount), amount) for amount in ("19.99", "0.02")]
         history = make_adapter(client).history(id)
         assert [(one.reference, f"{one.money.amount:f}") for one in history] == spent
-        assert {(one.kind, one.voucher_id) for one in history} == {(MovementKind.REDEMPTION, id)}
+        assert {(movement.kind, movement.voucher_id) for movement in history} == {(MovementKind.REDEMPTION, id)}
         assert history.complete
         assert history.as_of is not None
 

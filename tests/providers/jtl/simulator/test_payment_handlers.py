@@ -60,31 +60,31 @@ def test_a_second_reservation_replaces_the_first(caller: Caller, jtl: RunningSim
 
 def test_reservations_of_other_vouchers_are_left_alone(caller: Caller) -> None:
     first, second = caller.issue(), caller.issue()
-    held = caller.reserve(first["code"], "1.00").json()
+    reservation = caller.reserve(first["code"], "1.00").json()
     caller.reserve(second["code"], "1.00")
-    assert caller.charge(held["id"]).status_code == 201
+    assert caller.charge(reservation["id"]).status_code == 201
 
 
 def test_reservations_end_with_their_voucher(caller: Caller) -> None:
     voucher = caller.issue()
-    held = caller.reserve(voucher["code"], "1.00").json()
+    reservation = caller.reserve(voucher["code"], "1.00").json()
     caller.call("PATCH", f"/vouchers/{voucher['id']}/status", {"status": "inactive"})
     assert caller.call("DELETE", f"/vouchers/{voucher['id']}", {"comment": "c"}).status_code == 204
-    assert caller.charge(held["id"]).status_code == 404
+    assert caller.charge(reservation["id"]).status_code == 404
 
 
 def test_a_refused_reservation_replaces_nothing(caller: Caller) -> None:
     voucher = caller.issue("5.00")
-    held = caller.reserve(voucher["code"], "1.00").json()
+    reservation = caller.reserve(voucher["code"], "1.00").json()
     assert caller.reserve(voucher["code"], "5.01").status_code == 422
-    assert caller.charge(held["id"]).status_code == 201
+    assert caller.charge(reservation["id"]).status_code == 201
 
 
 def test_somebody_else_can_replace_a_reservation_just_before_the_charge(caller: Caller, jtl: RunningSimulator) -> None:
     voucher = caller.issue()
-    held = caller.reserve(voucher["code"], "1.00").json()
+    reservation = caller.reserve(voucher["code"], "1.00").json()
     jtl.inject("replace-reservation", "POST /v1/reservations/*/charge")
-    assert caller.charge(held["id"]).status_code == 404
+    assert caller.charge(reservation["id"]).status_code == 404
     assert _only(jtl)["reserved"] == "0.01"
     caller.call("PATCH", f"/vouchers/{voucher['id']}/status", {"status": "inactive"})
     jtl.inject("replace-reservation", "POST /v1/reservations")
@@ -155,12 +155,12 @@ def test_a_voucher_that_cannot_be_spent_any_more_is_not_charged(
 ) -> None:
     voucher = caller.issue(validity_value=1, validity_interval="days")
     jtl.clock.advance(86_400 - 60)
-    held = caller.reserve(voucher["code"], "1.00").json()
+    reservation = caller.reserve(voucher["code"], "1.00").json()
     if how == "expired":
         jtl.clock.advance(61)
     else:
         caller.call("PATCH", f"/vouchers/{voucher['id']}/status", {"status": "inactive"})
-    assert caller.charge(held["id"]).status_code == 422
+    assert caller.charge(reservation["id"]).status_code == 422
     assert caller.remaining(voucher["id"]) == "50.00"
 
 
