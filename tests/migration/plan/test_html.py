@@ -42,7 +42,7 @@ def test_the_page_opens_without_a_request_prints_and_holds_the_right_sums(summar
     assert seen.console == ()
     assert seen.requests == ()
     assert set(seen.sheets) == {(210, 297)}
-    rows = seen.read.tables["Value by currency, and what becomes of it"][1:]
+    rows = seen.read.tables["Value by currency and action"][1:]
     told = {row[0]: [Decimal(cell) for cell in row[1:]] for row in rows}
     assert told == {
         currency: [
