@@ -1,6 +1,6 @@
 """pretix as a witness: install the real program, start it on loopback, read the truth from its own database.
 
-pretix is under the AGPL. It is started as a program, in an environment of its own under ``build/witness/pretix``.
+pretix is under the AGPL. It is started as a program, in a separate environment under ``build/witness/pretix``.
 Nothing of it is imported here, copied or shipped.
 
     python -m tests.witness.pretix_program          # install and migrate, once

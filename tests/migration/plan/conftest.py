@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,34 @@ import requests
 
 from tests.support.simulators import SimulatorAccount, changing_requests, make_gateway
 from voucher_gateway import Gateway
-from voucher_gateway.migration import PlannedVoucher, PlanSummary, Policy, make_plan, read_vouchers
+from voucher_gateway.migration import Action, PlannedVoucher, PlanSummary, Policy, Recode, make_plan, read_vouchers
 from voucher_gateway.simulator import RunningSimulator
 
 TEXTS = frozenset({"sku", "batch", "tax", "metadata", "order", "medium", "pin"})
 """All that ticketing loses of a seeded JTL voucher."""
+
+ALL = Policy(
+    losses=TEXTS | {"no-end", "status", "validity"},
+    expired=Action.SKIP,
+    empty=Action.SKIP,
+    inactive=Action.CARRY,
+    code_unfit=Recode.NEW_CODE,
+)
+"""Carries whatever can be carried."""
+
+
+def only(planned: list[PlannedVoucher]) -> PlannedVoucher:
+    """Return the voucher of a plan that has one."""
+    (voucher,) = planned
+    return voucher
+
+
+def remaining_by_currency(vouchers: list[dict[str, object]]) -> Counter[str]:
+    """Return the exact sums of what is left on vouchers of a ledger."""
+    sums: Counter[str] = Counter()
+    for voucher in vouchers:
+        sums[str(voucher["currency"])] += Decimal(str(voucher["remaining"]))  # type: ignore[assignment]  # exact sums
+    return sums
 
 
 @attrs.define

@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import attrs
 import pytest
 
-from tests.migration.plan.conftest import TEXTS, Vendors
+from tests.migration.plan.conftest import ALL, Vendors, only
 from voucher_gateway.migration import (
     Action,
-    PlannedVoucher,
-    Policy,
     Recode,
 )
 from voucher_gateway.provider_api import Money
-
-ALL = Policy(
-    losses=TEXTS | {"no-end", "status", "validity"},
-    expired=Action.SKIP,
-    empty=Action.SKIP,
-    inactive=Action.CARRY,
-    code_unfit=Recode.NEW_CODE,
-)
-
-
-def only(planned: list[PlannedVoucher]) -> PlannedVoucher:
-    (one,) = planned
-    return one
-
-
-def sums(entries: list[dict[str, object]]) -> Counter[str]:
-    found: Counter[str] = Counter()
-    for one in entries:
-        found[str(one["currency"])] += Decimal(str(one["remaining"]))  # type: ignore[assignment]  # exact sums
-    return found
 
 
 @pytest.mark.parametrize("target", ["events", "shop"])

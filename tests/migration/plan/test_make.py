@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -14,13 +13,11 @@ from typing import Any
 import attrs
 import pytest
 
-from tests.migration.plan.conftest import TEXTS, Vendors
+from tests.migration.plan.conftest import ALL, TEXTS, Vendors, only, remaining_by_currency
 from voucher_gateway import Gateway
 from voucher_gateway.migration import (
     Action,
     Kind,
-    PlannedVoucher,
-    Policy,
     Recode,
     Retire,
     Step,
@@ -36,27 +33,6 @@ from voucher_gateway.migration.run.state import MigrationState
 from voucher_gateway.provider_api import Code, ConfigurationError, InvalidRequest, Money, VoucherGatewayError
 from voucher_gateway.testing.harness.canary import Canary
 
-ALL = Policy(
-    losses=TEXTS | {"no-end", "status", "validity"},
-    expired=Action.SKIP,
-    empty=Action.SKIP,
-    inactive=Action.CARRY,
-    code_unfit=Recode.NEW_CODE,
-)
-
-
-def only(planned: list[PlannedVoucher]) -> PlannedVoucher:
-    (one,) = planned
-    return one
-
-
-def sums(entries: list[dict[str, object]]) -> Counter[str]:
-    found: Counter[str] = Counter()
-    for one in entries:
-        found[str(one["currency"])] += Decimal(str(one["remaining"]))  # type: ignore[assignment]  # exact sums
-    return found
-
-
 # --- the whole estate ---
 
 
@@ -70,7 +46,7 @@ def test_every_voucher_is_in_the_plan_once_and_nothing_changes_at_either_vendor(
     summary, planned = vendors.plan(source, target, ALL)
     assert [one.source_id for one in planned] == [one["id"] for one in truth]
     assert [one.number for one in planned] == list(range(1, len(truth) + 1))
-    assert {one.currency: one.amount for one in summary.totals.all.money.values()} == sums(truth)
+    assert {one.currency: one.amount for one in summary.totals.all.money.values()} == remaining_by_currency(truth)
     assert summary.totals.listing.consistent is True
     assert vendors.changes() == []
     assert (vendors.jtl.ledger(), vendors.ticketing.ledger()) == before
