@@ -27,7 +27,7 @@ def workers(system: System, rules: Rules) -> Iterator[Step]:
 
 def _work(system: System, rules: Rules, buyer: int, alone: Operation, worker: Worker) -> Iterator[Step]:
     if worker.at == "wait":
-        yield "waits in vain", _on(system, buyer, alone, worker, at="record", heard="unknown")
+        yield "waits until its time is over", _on(system, buyer, alone, worker, at="record", heard="unknown")
     elif rules.epoch_fencing and worker.epoch != alone.epoch:
         yield "finds its operation taken over", put(system, buyer, alone)
     elif worker.at == "reserve":

@@ -121,13 +121,13 @@ def test_killed_at_every_point(
     way: tuple[str, str, str | None],
     work: Callable[..., bool],
 ) -> None:
-    def anew(*arguments: object, **named: object) -> VendorPair:
+    def make_fresh_pair(*arguments: object, **named: object) -> VendorPair:
         folder = tmp_path_factory.mktemp("pair")
         pair = make_pair(*arguments, url=f"sqlite:///{folder / 'journal.db'}", **named)
         pair.path = folder / "plan.jsonl"
         return pair
 
     points = 0
-    while points < _MOST and work(anew, way, points):
+    while points < _MOST and work(make_fresh_pair, way, points):
         points += 1
     assert points > 20
