@@ -31,6 +31,8 @@ from voucher_gateway.provider_api import (
     DatabaseUrl,
     Expiry,
     HttpSettings,
+    KeyRules,
+    KeyScope,
     Operation,
     OperationSupport,
     RepeatSafety,
@@ -54,6 +56,11 @@ _REPEAT: Final = {
     RepeatSafety.NATURAL_KEY: "the id is ours, and there only once",
     RepeatSafety.LOOK_UP: "the vendor's records are read first",
     RepeatSafety.NONE: "nothing",
+}
+_KEY_SCOPE: Final = {
+    KeyScope.ACCOUNT: "one for the account",
+    KeyScope.TOKEN: "one for the credentials, forgotten when they change",
+    KeyScope.PATH: "one for the account and the path",
 }
 _EXPIRY: Final = {
     Expiry.ABSOLUTE: "a date",
@@ -133,9 +140,17 @@ def _facts_of(declared: Capabilities) -> Iterator[str]:
         life = "" if rules.time_to_live is None else f"lasts {rules.time_to_live.total_seconds() / 60:g} minutes"
         ended = ", and ends silently when the voucher is reserved again" if rules.superseded_by_next else ""
         yield f"A reservation {life}{ended}."
+    if (keys := declared.keys) is not None:
+        yield f"Idempotency keys of the vendor: {_KEY_SCOPE[keys.scope]}, {_key_life(keys)}."
     if declared.resolvable:
         yield f"Unknown outcomes that can be looked up: {_names(one.value for one in declared.resolvable)}."
     yield f"A reference at the vendor: at most {declared.max_reference_length} characters."
+
+
+def _key_life(keys: KeyRules) -> str:
+    if keys.lifetime is None:
+        return f"kept for ever, at most {keys.max_length} characters"
+    return f"kept for {keys.lifetime.total_seconds() / 3600:g} hours, at most {keys.max_length} characters"
 
 
 def _names(names: Iterable[str]) -> str:

@@ -93,7 +93,7 @@ class RepeatSafety(enum.StrEnum):
     """What makes it safe to repeat a call whose outcome is unknown.
 
     Attributes:
-        VENDOR_KEY: the vendor accepts an idempotency key.
+        VENDOR_KEY: the vendor accepts an idempotency key; `Capabilities.keys` has its rules.
         NATURAL_KEY: what the call creates has an id or code that we choose and that cannot exist twice.
         LOOK_UP: the records of the vendor can prove that the call was executed.
         NONE: nothing.
@@ -103,6 +103,61 @@ class RepeatSafety(enum.StrEnum):
     NATURAL_KEY = "natural-key"
     LOOK_UP = "look-up"
     NONE = "none"
+
+
+class KeyScope(enum.StrEnum):
+    """For what a vendor remembers an idempotency key.
+
+    Attributes:
+        ACCOUNT: for the account: another token or another path does not make it another key.
+        TOKEN: for the credentials: after they have changed, the vendor knows none of the earlier keys.
+        PATH: for the account and the path: the same key at another path is another key.
+    """
+
+    ACCOUNT = "account"
+    TOKEN = "token"  # noqa: S105 - not a secret
+    PATH = "path"
+
+
+MIN_KEY_LENGTH: Final = 20
+"""The shortest key that cannot be equal to another one by chance: 80 bits as hexadecimal digits."""
+
+LONGEST_KEY_MARGIN: Final = timedelta(hours=1)
+"""A key is used no longer than this before its end, or a tenth of its lifetime before, if that is shorter."""
+
+
+@attrs.frozen(kw_only=True)
+class KeyRules:
+    """The vendor's idempotency keys. Where a key stands in a request is the provider's business.
+
+    Attributes:
+        scope: for what the vendor remembers a key.
+        max_length: the length of the longest key, in characters.
+        lifetime: how long the vendor remembers a key, from the first request on; None for ever. Where the vendor does
+            not say it, leave the default of one day.
+        kept_refusals: the statuses of the refusals that the vendor remembers under the key, and gives again. Such a
+            refusal proves that no earlier request under the key was executed, or ever will be. None by default.
+    """
+
+    scope: KeyScope = KeyScope.ACCOUNT
+    max_length: int = 64
+    lifetime: timedelta | None = timedelta(days=1)
+    kept_refusals: frozenset[int] = frozenset()
+
+    def __attrs_post_init__(self) -> None:
+        if self.max_length < MIN_KEY_LENGTH:
+            raise ValueError(f"max_length of a key must be at least {MIN_KEY_LENGTH}, not {self.max_length}")
+        if self.lifetime is not None and self.lifetime <= timedelta(0):
+            raise ValueError("lifetime of a key must be above zero, or None for ever")
+        if not all(400 <= status <= 499 and status not in (401, 408, 409, 425, 429) for status in self.kept_refusals):
+            raise ValueError("kept_refusals must be statuses of refusals: 4xx, and none of 401, 408, 409, 425 and 429")
+
+    @property
+    def usable_for(self) -> timedelta | None:
+        """How long after its first request a key may be sent again: its lifetime less a margin. None for ever."""
+        if self.lifetime is None:
+            return None
+        return self.lifetime - min(LONGEST_KEY_MARGIN, self.lifetime / 10)
 
 
 class Expiry(enum.StrEnum):
@@ -268,6 +323,7 @@ class Capabilities:
         listing: how vouchers are listed.
         reservations: how reservations behave; None where there are none.
         can_overwrite_value: whether `read_value` and `write_value` exist, on which emulations are built.
+        keys: the rules of the vendor's idempotency keys; None where it has none.
         resolvable: the operations whose unknown outcome can be looked up.
         max_reference_length: the length of the longest reference that the vendor stores, in characters.
         stored_fields: the fields of `NewVoucher` that the vendor stores beside the value and the end of validity.
@@ -288,6 +344,7 @@ class Capabilities:
     listing: ListingRules
     reservations: ReservationRules | None = None
     can_overwrite_value: bool = False
+    keys: KeyRules | None = None
     resolvable: frozenset[Operation] = frozenset()
     max_reference_length: int = 64
     stored_fields: frozenset[str] = frozenset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
@@ -62,6 +63,9 @@ class Intent:
         money: the amount that is to move.
         sent_at: by the vendor's clock, as far as it is known.
         notes: what the provider read before sending and needs for finding the outcome.
+        key: the vendor's idempotency key of the request, where it has one. `HttpClient.change` sets it.
+        key_credentials: a digest of the credentials that the request is sent with and the key, where the vendor forgets
+            keys when the credentials change. `HttpClient.change` sets it.
     """
 
     account: str
@@ -76,6 +80,25 @@ class Intent:
     money: Money | None = None
     sent_at: datetime = attrs.field(factory=now)
     notes: Mapping[str, str] = attrs.field(factory=dict, hash=False)
+    key: str | None = None
+    key_credentials: str | None = None
+
+    def make_key(self, *, max_length: int, part: str = "") -> str:
+        """Return the idempotency key of a request of this call: the same for the same verb, part and reference.
+
+        It is a digest in hexadecimal digits, so it is never cut, and fits into a header.
+
+        Args:
+            max_length: the length of the longest key that the vendor takes.
+            part: which request of the call it is, where a call has several.
+
+        Raises:
+            ValueError: if the intent has no reference.
+        """
+        if not self.reference:
+            raise ValueError("an intent without a reference has no key")
+        text = "\0".join(f"{len(value)}:{value}" for value in (self.verb, part, self.reference))
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:max_length]
 
     def ticket(self, reason: str) -> Ticket:
         """Return the ticket of this intent, for an unknown outcome."""

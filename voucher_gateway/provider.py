@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
 
 import attrs
 
-from voucher_gateway.capabilities import AccountCheck, Capabilities, Operation, Support
+from voucher_gateway.capabilities import AccountCheck, Capabilities, Operation, RepeatSafety, Support
 from voucher_gateway.errors import ConfigurationError, MalformedResponse, UnsupportedOperation
 from voucher_gateway.instants import now
 from voucher_gateway.masking import Code, Pin, Secret
@@ -334,6 +334,18 @@ class VoucherProvider(abc.ABC):
             notes=notes,
         )
 
+    def make_key(self, intent: Intent, part: str = "") -> str:
+        """Return the vendor's idempotency key for a request, to put into the request and to give to `http.change`.
+
+        Args:
+            intent: the intent of the request.
+            part: which request of the call it is, where a call has several.
+        """
+        rules = self.declared.keys
+        if rules is None:
+            raise ConfigurationError(f"{self.name} makes a key and does not declare keys=KeyRules(...)")
+        return intent.make_key(max_length=rules.max_length, part=part)
+
     def _raise_unsupported(self, operation: Operation) -> NoReturn:
         support = self.capabilities.of(operation)
         why = f": {support.note}" if support.note else ""
@@ -369,5 +381,8 @@ def _check_declaration(cls: type[VoucherProvider]) -> None:
             wrong.append(f"{declaration} is declared but {name} is not overridden")
         elif overridden and not claimed:
             wrong.append(f"{name} is overridden but {declaration} is not declared")
+    keyed = [name.value for name, how in cls.declared.operations.items() if how.repeat is RepeatSafety.VENDOR_KEY]
+    if keyed and cls.declared.keys is None:
+        wrong.append(f"{keyed[0]} is declared to have a vendor key but keys=KeyRules(...) is missing")
     if wrong:
         raise ConfigurationError(f"provider {cls.__name__}: " + "; ".join(wrong))

@@ -5,6 +5,8 @@ from voucher_gateway.capabilities import AmountRules as AmountRules
 from voucher_gateway.capabilities import Capabilities as Capabilities
 from voucher_gateway.capabilities import CodeRules as CodeRules
 from voucher_gateway.capabilities import Expiry as Expiry
+from voucher_gateway.capabilities import KeyRules as KeyRules
+from voucher_gateway.capabilities import KeyScope as KeyScope
 from voucher_gateway.capabilities import ListingRules as ListingRules
 from voucher_gateway.capabilities import Operation as Operation
 from voucher_gateway.capabilities import OperationSupport as OperationSupport

@@ -11,7 +11,49 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
 
-from voucher_gateway.outcome import Intent
+import attrs
+
+from voucher_gateway.errors import AccessDenied, Declined, OutcomeUnknown, VoucherGatewayError
+from voucher_gateway.outcome import Effect, Intent
+
+
+@attrs.define
+class WatchedStep:
+    """What the HTTP client saw in one step of a command.
+
+    Attributes:
+        intent: the last changing request; None before the first.
+        effect: what it did.
+        effects: what each request under a key did, by key.
+        read_error: the last error of a request that only reads, since that change.
+    """
+
+    intent: Intent | None = None
+    effect: Effect = Effect.NOT_EXECUTED
+    effects: dict[str, Effect] = attrs.field(factory=dict)
+    read_error: VoucherGatewayError | None = None
+
+    def unknown_outcome(self, error: VoucherGatewayError) -> OutcomeUnknown | None:
+        """Return the error to raise instead of one that hides a change that happened, or may have; None if it does not.
+
+        The error of a request that only reads says nothing of the change before it. A refusal that the provider itself
+        raises after a change stands: it may have taken the change back. It does not stand after a request under a key
+        that is in doubt.
+        """
+        if self.intent is None or self.effect not in (Effect.SUCCEEDED, Effect.UNKNOWN) or error.outcome == "unknown":
+            return None
+        is_in_doubt = self.intent.key is not None and self.effect is Effect.UNKNOWN
+        if self.read_error is None and isinstance(error, Declined | AccessDenied) and not is_in_doubt:
+            return None
+        reason = f"the change was sent, and what came after it failed: {error.message}"
+        return OutcomeUnknown(
+            f"{reason}; it may have been carried out",
+            ticket=self.intent.ticket(reason),
+            account=self.intent.account,
+            operation=self.intent.verb,
+            http_status=error.http_status,
+            request_id=error.request_id,
+        )
 
 
 class BeforeSendHook(Protocol):
@@ -23,6 +65,7 @@ class BeforeSendHook(Protocol):
 
 
 _before_send_hook: ContextVar[BeforeSendHook | None] = ContextVar("before_send_hook", default=None)
+_watched: ContextVar[WatchedStep | None] = ContextVar("watched_step", default=None)
 _rate_limiter: ContextVar[Callable[[str], None] | None] = ContextVar("rate_limiter", default=None)
 
 
@@ -66,3 +109,34 @@ def use_rate_limiter(wait: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         _rate_limiter.reset(token)
+
+
+# --- what happens in one step ---
+
+
+@contextmanager
+def watch_step() -> Iterator[WatchedStep]:
+    """Collect what the HTTP client sees in this context, until the end of the block."""
+    step = WatchedStep()
+    token = _watched.set(step)
+    try:
+        yield step
+    finally:
+        _watched.reset(token)
+
+
+def note_change(intent: Intent, effect: Effect) -> None:
+    """Note what a changing request did, as far as is known. `HttpClient.change` does so."""
+    if (step := _watched.get()) is not None:
+        if intent.key is not None:
+            # Sent again by the provider itself: the doubt about the first sending remains.
+            if effect is Effect.NOT_EXECUTED and step.effects.get(intent.key) is Effect.UNKNOWN:
+                effect = Effect.UNKNOWN
+            step.effects[intent.key] = effect
+        step.intent, step.effect, step.read_error = intent, effect, None
+
+
+def note_read_error(error: VoucherGatewayError) -> None:
+    """Note the error of a request that only reads. `HttpClient.read` does so."""
+    if (step := _watched.get()) is not None:
+        step.read_error = error

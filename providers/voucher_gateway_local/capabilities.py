@@ -13,6 +13,7 @@ from voucher_gateway.provider_api import (
     Capabilities,
     CodeRules,
     Expiry,
+    KeyRules,
     ListingRules,
     Operation,
     OperationSupport,
@@ -73,6 +74,7 @@ DECLARED: Final = Capabilities(
         partial_capture=True,
         release=True,
     ),
+    keys=KeyRules(max_length=_LONGEST_REFERENCE, lifetime=None),
     resolvable=_CHANGES,
     max_reference_length=_LONGEST_REFERENCE,
     stored_fields=frozenset(

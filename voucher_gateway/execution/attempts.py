@@ -14,8 +14,10 @@ import attrs
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.commands import Command, SpendCommand
 from voucher_gateway.errors import (
+    AccessDenied,
     ConcurrentModification,
     DatabaseUnavailable,
+    Declined,
     IntegrityMismatch,
     OperationInProgress,
     OutcomeUnknown,
@@ -25,6 +27,7 @@ from voucher_gateway.errors import (
     VoucherNotFound,
 )
 from voucher_gateway.execution.resolution import is_other_voucher
+from voucher_gateway.execution.vendor_keys import OpenKey
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import tag_of
 from voucher_gateway.journal.records import HoldRequest, OperationRecord, RequestResult
@@ -33,7 +36,7 @@ from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.results import Redemption, Reservation, TopUp
 from voucher_gateway.outcome import OTHER_VOUCHER, Effect, Intent, Result, voucher_id_of
 from voucher_gateway.provider import VoucherProvider
-from voucher_gateway.request_hooks import use_before_send_hook
+from voucher_gateway.request_hooks import WatchedStep, use_before_send_hook, watch_step
 from voucher_gateway.steps import CommandStep, T
 
 log: Final = logging.getLogger("voucher_gateway.execution")
@@ -69,6 +72,7 @@ class Attempt:
         record: the operation, as this worker owns it.
         unsaved: whether the operation, or this attempt at it, is not written yet.
         earlier_attempt_unknown: whether an earlier attempt may have been carried out.
+        open_key: the requests of an earlier attempt under whose keys the first step goes on; None if there are none.
         finished: results of requests, to be written with the next commit.
         effects: by row, the effects of this attempt's requests that decide the operation's outcome.
         locks: the locks of the attempt. The executor closes this when the operation is closed.
@@ -80,6 +84,7 @@ class Attempt:
     record: OperationRecord
     unsaved: bool
     earlier_attempt_unknown: bool = False
+    open_key: OpenKey | None = None
     finished: list[RequestResult] = attrs.field(factory=list)
     effects: dict[int, Effect] = attrs.field(factory=dict)
     locks: ExitStack = attrs.field(factory=ExitStack)
@@ -96,26 +101,53 @@ class Attempt:
         max_length = self.provider.capabilities.max_reference_length
         record = self.record
         reference = wire_reference(record.order, record.id, record.attempt, self._step_count, max_length=max_length)
-        recorder = RequestRecorder(self, step.name, decides_outcome)
+        open_key = self.open_key if self._step_count == 1 else None
+        if open_key is not None:
+            reference = self._require_same_step(open_key, step.name).wire_reference
+        recorder = RequestRecorder(self, step.name, decides_outcome, open_key=open_key)
         superseded: VoucherGatewayError | None = None
+        unknown: VoucherGatewayError | None = None
         try:
-            with use_before_send_hook(recorder):
+            with use_before_send_hook(recorder), watch_step() as watched:
+                recorder.watched = watched
                 result = step.send(self.provider, reference)
         except VoucherGatewayError as error:
-            recorder.finish(Effect(error.outcome), error.message)
-            if not self._may_be_superseded(recorder, error):
-                raise
-            superseded = error
+            unknown = watched.unknown_outcome(error)
+            recorder.finish(Effect((unknown or error).outcome), (unknown or error).message)
+            if unknown is None:
+                recorder.settle_refused_key(error)
+                if not self._may_be_superseded(recorder, error):
+                    raise
+                superseded = error
         except BaseException as error:
             recorder.finish(Effect.UNKNOWN, f"interrupted by {type(error).__name__}")
             raise
+        if unknown is not None:
+            raise unknown
         if superseded is not None:
             raise _make_superseded_error(superseded)
         self._require_right_voucher(recorder, result)
         recorder.finish(Effect.SUCCEEDED, None, result if isinstance(result, Reservation) else None)
+        recorder.settle_open_key(Effect.SUCCEEDED)
         if isinstance(result, Redemption | TopUp) and result.reference not in (None, reference):
             self._note_changed_reference()
         return result
+
+    def _require_same_step(self, open_key: OpenKey, step: str) -> OpenKey:
+        """Return the key of the request in doubt, if this step sent it.
+
+        Raises:
+            OutcomeUnknown: if another step did. Nothing is sent.
+        """
+        if open_key.step == step:
+            return open_key
+        reason = f"a {open_key.step} is in doubt, and the operation would now begin with a {step}"
+        raise OutcomeUnknown(
+            f"{reason}: nothing was sent",
+            ticket=open_key.requests[-1].intent.ticket(reason),
+            account=self.command.account,
+            operation=self.command.operation.value,
+        )
 
     def _may_be_superseded(self, recorder: RequestRecorder, error: VoucherGatewayError) -> bool:
         """Whether a capture was refused without a reason, and an earlier request may have ended its reservation."""
@@ -236,6 +268,9 @@ class RequestRecorder:
         decides_outcome: whether the operation succeeds when this step does.
         row: the last request's row in the journal.
         intent: the last request.
+        open_key: the requests in doubt under whose keys this step goes on; None if there are none.
+        watched: what the HTTP client saw in this step.
+        sent_keys: the keys that this step has sent.
     """
 
     attempt: Attempt
@@ -243,16 +278,24 @@ class RequestRecorder:
     decides_outcome: bool
     row: int | None = None
     intent: Intent | None = None
+    open_key: OpenKey | None = None
+    watched: WatchedStep | None = None
+    sent_keys: set[str] = attrs.field(factory=set)
 
     def before_send(self, intent: Intent) -> None:
         """Commit that a request is about to be sent."""
         attempt = self.attempt
+        self._require_key_in_doubt(intent)
+        if self.row is not None and self._is_same_request(intent):
+            attempt.journal.confirm_request(attempt.record)  # its row, and so its first sending, stays what it is
+            return
         if self.row is not None:
-            not_executed = RequestResult(
-                self.row, Effect.NOT_EXECUTED, "certainly not executed; tried again", self.step
-            )
-            attempt.finished.append(not_executed)
-            self._set_effect(Effect.NOT_EXECUTED)
+            effect = self._effect_of_last()
+            reason = "certainly not executed; tried again"
+            if effect is not Effect.NOT_EXECUTED:
+                reason = "another request of the same call followed"
+            attempt.finished.append(RequestResult(self.row, effect, reason, self.step))
+            self._set_effect(effect)
             self.row = None
         row = attempt.journal.record_request(
             attempt.record,
@@ -268,10 +311,65 @@ class RequestRecorder:
         attempt.unsaved = False
         attempt.finished = []
         self.row, self.intent = row, intent
+        if intent.key is not None:
+            self.sent_keys.add(intent.key)
         self._set_effect(Effect.UNKNOWN)  # until more is known: an interrupt can come at any moment
         if self.step == Operation.REFUND and attempt.journal.is_forgotten_refund(intent):
             reason = "the vendor shows a refund of this amount that the restored journal does not know: decide by hand"
             raise OutcomeUnknown(reason, ticket=intent.ticket(reason))
+
+    def _require_key_in_doubt(self, intent: Intent) -> None:
+        """Make sure that a step in doubt sends only what its key makes safe.
+
+        Raises:
+            OutcomeUnknown: if it would send anything else. Nothing is sent.
+        """
+        objection = None if self.open_key is None else self.open_key.find_objection(intent, self.sent_keys)
+        if objection is None:
+            return
+        raise OutcomeUnknown(
+            f"an earlier request is in doubt and nothing was sent: {objection}",
+            ticket=intent.ticket(objection),
+            account=self.attempt.command.account,
+            operation=intent.verb,
+        )
+
+    def _is_same_request(self, intent: Intent) -> bool:
+        """Whether the last request is sent again under its key."""
+        last = self.intent
+        return (
+            last is not None
+            and intent.key is not None
+            and (intent.key, intent.key_credentials) == (last.key, last.key_credentials)
+        )
+
+    def _effect_of_last(self) -> Effect:
+        """Return the effect of the last request, after which another one is sent.
+
+        Without keys it is the same one, certainly not executed. Under another key it is another request of the call.
+        """
+        if self.intent is None or self.intent.key is None or self.watched is None:
+            return Effect.NOT_EXECUTED
+        return self.watched.effects.get(self.intent.key, Effect.UNKNOWN)
+
+    def settle_open_key(self, effect: Effect) -> None:
+        """Note that the vendor's answer under their keys decided the requests in doubt as well."""
+        if self.open_key is None:
+            return
+        reason = "the vendor answered a repeat under its key"
+        for request in self.open_key.requests:
+            if request.intent.key in self.sent_keys:
+                self.attempt.finished.append(RequestResult(request.id, effect, reason, self.step))
+
+    def settle_refused_key(self, error: VoucherGatewayError) -> None:
+        """Note that the vendor keeps a refusal under the key of the request in doubt: it was never executed."""
+        is_kept = self.watched is not None and self.watched.effect is Effect.DECLINED
+        is_refusal = isinstance(error, Declined | AccessDenied)
+        if self.open_key is None or not is_kept or not is_refusal:
+            return
+        if {request.intent.key for request in self.open_key.requests} == self.sent_keys and len(self.sent_keys) == 1:
+            self.settle_open_key(Effect.DECLINED)
+            self.attempt.earlier_attempt_unknown = False
 
     def finish(self, effect: Effect, reason: str | None, reservation: Reservation | None = None) -> None:
         """Note the effect of the last request."""

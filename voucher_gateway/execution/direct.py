@@ -15,6 +15,7 @@ from voucher_gateway.commands import Command, R
 from voucher_gateway.errors import OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.request_hooks import watch_step
 from voucher_gateway.steps import CommandStep, Strategy, T
 
 log: Final = logging.getLogger("voucher_gateway.execution")
@@ -87,7 +88,14 @@ class DirectSteps:
 
     def run(self, step: CommandStep[T], *, decides_outcome: bool = True) -> T:  # noqa: ARG002 - nothing is recorded
         """Send one step, and return its result."""
-        return step.send(self.provider, self.reference)
+        with watch_step() as watched:
+            try:
+                return step.send(self.provider, self.reference)
+            except VoucherGatewayError as error:
+                unknown = watched.unknown_outcome(error)
+                if unknown is None:
+                    raise
+        raise unknown
 
     def lock(self, host: str, voucher_id: str) -> AbstractContextManager[None]:
         """Keep other threads of this process away from the voucher."""

@@ -98,17 +98,26 @@ class JournalExecutor:
         self._require_same_request(record, command, provider)
         if record.state is OperationState.OPEN:
             record = self.take_over_abandoned(record)
+        open_key = None
         if record.state is OperationState.UNKNOWN:
-            record, is_repeatable = resolve_unknown(self.journal, record, provider, command.code)
+            record, is_repeatable, open_key = resolve_unknown(self.journal, record, provider, command.code)
             if record.state is OperationState.UNKNOWN and not is_repeatable:
                 raise _make_unknown_error(record)
         if record.state is OperationState.SUCCEEDED:
             return self._replay(record, command, provider)
-        # An unknown operation comes here only if its provider says that a repeated request does no harm.
+        # An unknown operation comes here only if it goes on under its key, or if a repeated request does no harm.
         is_unknown = record.state is OperationState.UNKNOWN
         owner = self.journal.database.locks.owner()
         record = attrs.evolve(record, attempt=record.attempt + 1, epoch=record.epoch + 1, owner=owner)
-        attempt = Attempt(self.journal, command, provider, record, unsaved=True, earlier_attempt_unknown=is_unknown)
+        attempt = Attempt(
+            self.journal,
+            command,
+            provider,
+            record,
+            unsaved=True,
+            earlier_attempt_unknown=is_unknown,
+            open_key=open_key,
+        )
         return self._run_attempt(attempt, strategy)
 
     def take_over_abandoned(self, record: OperationRecord) -> OperationRecord:

@@ -163,7 +163,7 @@ def _refresh(executor: JournalExecutor, provider_of: ProviderOf, record: Operati
     if record.state is OperationState.OPEN:
         record = executor.take_over_abandoned(record)
     if record.state is OperationState.UNKNOWN:
-        record, _ = resolve_unknown(executor.journal, record, provider_of(record.key.account))
+        record, _, _ = resolve_unknown(executor.journal, record, provider_of(record.key.account))
     return record
 
 

@@ -17,6 +17,7 @@ from voucher_gateway.errors import (
     UnsupportedOperation,
     VoucherGatewayError,
 )
+from voucher_gateway.execution.vendor_keys import OpenKey, depends_on_key, find_open_key
 from voucher_gateway.instants import now
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import tag_of
@@ -88,40 +89,68 @@ def close_abandoned(journal: Journal, record: OperationRecord) -> OperationRecor
 
 def resolve_unknown(
     journal: Journal, record: OperationRecord, provider: VoucherProvider, code: Code | None = None
-) -> tuple[OperationRecord, bool]:
+) -> tuple[OperationRecord, bool, OpenKey | None]:
     """Ask the vendor what became of an unknown operation, and record the answer. It only reads at the vendor.
 
     Returns:
-        the operation, and whether the same request may be sent again although the outcome is still unknown.
+        the operation; whether it may be sent again although the outcome is still unknown; and the key under which it
+        must go on then, where its unsettled request had one.
 
     Raises:
         ConfigurationError: if the account now leads to another host or login than the operation ran at.
     """
     if record.needs_decision:  # both readings are known and explain nothing, so a later reading cannot either
         log.warning("%s: unknown: a person must decide", record.label)
-        return record, False
+        return record, False, None
     requests = find_undecided_requests(journal, record)
     code = voucher_code(journal, record, provider, code)
     log.debug("%s: asks the vendor about %d requests", record.label, len(requests))
-    outcomes = [_check_outcome(journal, record, provider, request, code) for request in requests]
+    outcomes = _check_outcomes(journal, record, provider, requests, code)
     for request, outcome in zip(requests, outcomes, strict=True):
         if outcome.effect is Effect.SUCCEEDED:
             result = result_from_request(record, request, outcome)
             finished = [RequestResult(request.id, Effect.SUCCEEDED, outcome.reason, request.step)]
             log.info("%s: resolved: succeeded", record.label)
-            return journal.close_operation(record, OperationState.SUCCEEDED, result=result, finished=finished), False
+            closed = journal.close_operation(record, OperationState.SUCCEEDED, result=result, finished=finished)
+            return closed, False, None
     if outcomes and all(outcome.effect in (Effect.NOT_EXECUTED, Effect.DECLINED) for outcome in outcomes):
         finished = [
             RequestResult(request.id, outcome.effect, outcome.reason, request.step)
             for request, outcome in zip(requests, outcomes, strict=True)
         ]
         log.info("%s: resolved: not_executed", record.label)
-        return journal.close_operation(record, OperationState.NOT_EXECUTED, finished=finished), False
+        return journal.close_operation(record, OperationState.NOT_EXECUTED, finished=finished), False, None
     is_repeatable = bool(outcomes) and all(
         outcome.repeatable or outcome.effect is not Effect.UNKNOWN for outcome in outcomes
     )
+    open_key = find_open_key(journal, provider, requests)
+    if open_key is not None:
+        is_repeatable = True
+    elif depends_on_key(provider, requests):
+        is_repeatable = False  # whatever the provider says: without its key it would be another call
     is_repeatable = is_repeatable or _is_replaceable(record, requests, provider)
-    return _keep_unknown(journal, record, requests, outcomes), is_repeatable
+    return _keep_unknown(journal, record, requests, outcomes), is_repeatable, open_key
+
+
+def _check_outcomes(
+    journal: Journal,
+    record: OperationRecord,
+    provider: VoucherProvider,
+    requests: Sequence[RequestRecord],
+    code: Code | None,
+) -> list[Outcome]:
+    """Return the outcome of each request. Those under one key are one call at the vendor, and looked up once."""
+    by_key: dict[str, Outcome] = {}
+    outcomes = []
+    for request in requests:
+        key = request.intent.key
+        outcome = by_key.get(key) if key is not None else None
+        if outcome is None:
+            outcome = _check_outcome(journal, record, provider, request, code)
+        if key is not None:
+            by_key[key] = outcome
+        outcomes.append(outcome)
+    return outcomes
 
 
 def _check_outcome(

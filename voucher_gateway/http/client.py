@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -10,10 +11,12 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
+from voucher_gateway.capabilities import MIN_KEY_LENGTH, KeyRules, KeyScope
 from voucher_gateway.errors import (
     AccessDenied,
     AuthenticationFailed,
     Declined,
+    IntegrityMismatch,
     MalformedResponse,
     OutcomeUnknown,
     ProviderUnavailable,
@@ -25,14 +28,14 @@ from voucher_gateway.http.auth import Auth, Form, PostForm, encode_form
 from voucher_gateway.http.headers import SecretHeaders, check_constant_headers, merge_headers
 from voucher_gateway.http.messages import EncodedRequest, Request, Response
 from voucher_gateway.http.outcome_table import TransportFailure
-from voucher_gateway.http.retry import attempts, retry_after_s
+from voucher_gateway.http.retry import attempts, requested_wait, retry_after_s, was_not_executed
 from voucher_gateway.http.settings import HttpSettings
 from voucher_gateway.http.transport import USER_AGENT, Transport, TransportError, deadline_in
 from voucher_gateway.http.urls import register_base_url
 from voucher_gateway.instants import now
-from voucher_gateway.masking import ErrorContext, Secret
+from voucher_gateway.masking import ErrorContext, Secret, drop_frames
 from voucher_gateway.outcome import Effect, Intent, require_voucher
-from voucher_gateway.request_hooks import notify_before_send, wait_for_rate_limit
+from voucher_gateway.request_hooks import note_change, note_read_error, notify_before_send, wait_for_rate_limit
 from voucher_gateway.setting_types import SecretSource
 
 T = TypeVar("T")
@@ -48,7 +51,10 @@ _NONE: Final[Mapping[str, Secret]] = {}
 
 
 class AmbiguousReply(Exception):
-    """A reply, or its absence, that does not show what the request did; `reason` says why, for people."""
+    """A reply, or its absence, that does not show what the request did; `reason` says why, for people.
+
+    `contradicts` says whether a readable reply told of another voucher or amount than was asked for.
+    """
 
     def __init__(self, reason: str, reply: Response | None = None, *, transient: bool = True) -> None:
         super().__init__(reason)
@@ -57,6 +63,7 @@ class AmbiguousReply(Exception):
         self.request_id = None if reply is None else reply.request_id
         self.retry_after = None if reply is None else retry_after_s(reply.headers.get("retry-after"))
         self.transient = transient and (self.status is None or self.status >= 500 or self.status in _TRANSIENT)
+        self.contradicts = False
 
     def as_read_error(self, request: Request) -> VoucherGatewayError:
         """Return the error for a request that only reads, and so did nothing."""
@@ -78,6 +85,101 @@ class AmbiguousReply(Exception):
         )
 
 
+class KeyedCall:
+    """One call of `HttpClient.change` under a key, over all of its attempts."""
+
+    def __init__(self, rules: KeyRules) -> None:
+        self._rules = rules
+        self._doubt: OutcomeUnknown | None = None
+        self._repeatable: OutcomeUnknown | None = None
+        self._wait_s: float | None = None
+        self._credentials: str | None = None
+
+    def note_doubt(self, reason: AmbiguousReply, error: OutcomeUnknown) -> None:
+        """Note that an attempt may have been executed. A reply that contradicts the call is not asked for again."""
+        if self._doubt is None:
+            self._doubt = error
+        self._repeatable = None if reason.contradicts else error
+        self._wait_s = reason.retry_after
+
+    def may_repeat(self, error: object) -> bool:
+        """Whether another attempt may follow an error: it was certainly not executed, or the key makes it safe."""
+        return was_not_executed(error) or (error is not None and error is self._repeatable)
+
+    def requested_wait(self, error: object) -> float | None:
+        """Return the seconds that the vendor asks us to wait after an error; None if it asks for none."""
+        return self._wait_s if error is self._repeatable else requested_wait(error)
+
+    def is_kept_refusal(self, error: Exception) -> bool:
+        """Whether an error is a refusal that the vendor keeps under the key."""
+        return isinstance(error, Declined | AccessDenied) and error.http_status in self._rules.kept_refusals
+
+    def admit_credentials(self, key: str | None, credentials: Mapping[str, Secret]) -> str | None:
+        """Return the digest of the credentials and the key; None where other credentials do not matter.
+
+        Raises:
+            AuthenticationFailed: if the credentials have changed after a doubt: the vendor does not know the key then.
+        """
+        if self._rules.scope is not KeyScope.TOKEN:
+            return None
+        digest = digest_credentials(key or "", credentials)
+        if self._doubt is not None and self._credentials != digest:
+            raise AuthenticationFailed("the credentials have changed, and with them the vendor forgets its keys")
+        self._credentials = digest
+        return digest
+
+    def doubt_about(self, error: Exception, request: Request, intent: Intent) -> OutcomeUnknown | None:
+        """Return the error of the whole call, where an attempt is in doubt; None where `error` itself says it all."""
+        doubt = self._doubt
+        if doubt is None or error is doubt:
+            return None
+        if self.is_kept_refusal(error):
+            return None
+        message = error.message if isinstance(error, VoucherGatewayError) else type(error).__name__
+        reason = f"{doubt.ticket.reason}; asked again under the same key: {message}"
+        return OutcomeUnknown(
+            f"{request.safe_text}: {reason}; it may have been carried out",
+            ticket=intent.ticket(reason),
+            http_status=doubt.http_status,
+            request_id=doubt.request_id,
+        )
+
+
+def require_key(key: str, request: Request, rules: KeyRules | None) -> None:
+    """Check that a key can be sent whole, and that it stands in the request.
+
+    Raises:
+        ValueError: if not. The message does not quote the request.
+    """
+    if rules is None:
+        raise ValueError("a request has a key, but HttpClient(keys=...) was not given the vendor's KeyRules")
+    if not MIN_KEY_LENGTH <= len(key) <= rules.max_length or not key.isascii() or not key.isprintable():
+        raise ValueError(
+            f"a key must have {MIN_KEY_LENGTH} to {rules.max_length} characters of ASCII, and this one has {len(key)}:"
+            " make it with `VoucherProvider.make_key`"
+        )
+    values = [value for _, value in request.query if isinstance(value, str)]
+    values += [value for value in request.headers.values() if isinstance(value, str)]
+    if key not in request.path.encoded.split("/") and key not in values and not _holds(request.json, key):
+        raise ValueError(f"{request.safe_text}: the key stands neither in a header, nor in the body, path or query")
+
+
+def digest_credentials(key: str, credentials: Mapping[str, Secret]) -> str:
+    """Return a digest that shows whether the credentials of a key have changed. It does not reveal them."""
+    digest = hashlib.sha256(key.encode())
+    for name, value in sorted(credentials.items()):
+        digest.update(f"\0{name.lower()}\0{value.reveal()}".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:16]
+
+
+def _holds(value: object, key: str) -> bool:
+    if isinstance(value, Mapping):
+        return any(_holds(member, key) for member in value.values())
+    if isinstance(value, list | tuple):
+        return any(_holds(member, key) for member in value)
+    return isinstance(value, str) and value == key
+
+
 class HttpClient:
     """One account's connection to its vendor, for all threads. A forked child makes its own connections.
 
@@ -88,6 +190,7 @@ class HttpClient:
         refusals: the statuses that the vendor documents for refusals.
         headers: constant headers of every request, such as the version of the vendor's API.
         secret_headers: the sources of secret headers, by name. They are not sent with an anonymous request.
+        keys: the rules of the vendor's idempotency keys; None where it has none.
 
     Attributes:
         auth: the credentials; None for none.
@@ -102,12 +205,14 @@ class HttpClient:
         refusals: frozenset[int] = outcome_table.REFUSALS,
         headers: Mapping[str, str] | None = None,
         secret_headers: Mapping[str, SecretSource] | None = None,
+        keys: KeyRules | None = None,
     ) -> None:
         self.account = account
         self.settings = settings
         self.auth: Auth | None = None
         self._headers = merge_headers(_COMMON, check_constant_headers(headers or {}))
         self._secret_headers = SecretHeaders(secret_headers or {})
+        self._keys = keys
         self._refusals = refusals
         self._explain = explain
         self._transport = Transport(settings)
@@ -155,35 +260,75 @@ class HttpClient:
         deadline = deadline_in(self.settings.total_timeout_s)
         # The frames in this block, and those below it, hold codes and secrets in plain text.
         with ErrorContext(account=self.account):
-            for attempt in attempts(self.settings.tries, deadline=deadline):
-                with attempt:
-                    return self._read_once(request, read, deadline)
+            try:
+                for attempt in attempts(self.settings.tries, deadline=deadline):
+                    with attempt:
+                        return self._read_once(request, read, deadline)
+            except VoucherGatewayError as error:
+                note_read_error(error)
+                raise
         raise AssertionError("the last attempt returns or raises")
 
-    def change(self, request: Request, intent: Intent, read: Callable[[Response], T]) -> T:
+    def change(self, request: Request, intent: Intent, read: Callable[[Response], T], *, key: str | None = None) -> T:
         """Send a request that changes something, and return the result of `read`.
 
-        It is repeated only while it certainly was not executed. If `read` raises, the outcome is unknown, except for
-        `Declined` and `AccessDenied`, which it may raise for a vendor that reports a refusal with a 2xx status. The
-        outcome is also unknown if the result names another voucher than the intent.
+        Without a key it is repeated only while it certainly was not executed. If `read` raises, the outcome is unknown,
+        except for `Declined` and `AccessDenied`, which it may raise for a vendor that reports a refusal with a 2xx
+        status. The outcome is also unknown if the result names another voucher than the intent.
+
+        With a key it is sent again, within the same number of attempts and the same deadline, after a lost or
+        unreadable answer as well. From the first such answer on, the outcome is unknown whatever comes next, except for
+        a success and for a refusal that the vendor keeps under the key (`KeyRules.kept_refusals`).
 
         Args:
-            request: the request.
+            request: the request. A key must stand in it, where the vendor wants it.
             intent: what it is to do, for the journal and for the ticket of an unknown outcome.
             read: makes the result of a successful reply.
+            key: the vendor's idempotency key, made by `VoucherProvider.make_key`.
 
         Raises:
             OutcomeUnknown: if it may have been executed.
             NotExecuted: if it certainly was not.
             Declined, AccessDenied: the error that `explain` or `read` gave.
+            ValueError: if the key breaks the rules, or does not stand in the request. Nothing is sent then.
         """
+        if key is not None:
+            require_key(key, request, self._keys)
+            intent = attrs.evolve(intent, key=key)
         wait_for_rate_limit(self.account)
         deadline = deadline_in(self.settings.total_timeout_s)
+        note_change(intent, Effect.NOT_EXECUTED)
         with ErrorContext(account=self.account, operation=intent.verb):  # see `read`
-            for attempt in attempts(self.settings.tries, deadline=deadline):
-                with attempt:
-                    return self._change_once(request, intent, read, deadline)
+            if key is None:
+                for attempt in attempts(self.settings.tries, deadline=deadline):
+                    with attempt:
+                        return self._change_once(request, intent, read, deadline)
+            else:
+                return self._change_under_key(request, intent, read, deadline)
         raise AssertionError("the last attempt returns or raises")
+
+    def _change_under_key(self, request: Request, intent: Intent, read: Callable[[Response], T], deadline: float) -> T:
+        call = KeyedCall(self._keys or KeyRules())
+        failure: Exception
+        try:
+            for attempt in attempts(
+                self.settings.tries,
+                deadline=deadline,
+                may_repeat=call.may_repeat,
+                requested_wait=call.requested_wait,
+            ):
+                with attempt:
+                    return self._change_once(request, intent, read, deadline, call)
+            raise AssertionError("the last attempt returns or raises")
+        except Exception as error:  # noqa: BLE001 - it is raised again below, or the doubt instead
+            failure = drop_frames(error) if isinstance(error, VoucherGatewayError) else error
+        doubt = call.doubt_about(failure, request, intent)
+        if doubt is not None:
+            note_change(intent, Effect.UNKNOWN)
+            raise doubt
+        if call.is_kept_refusal(failure):
+            note_change(intent, Effect.DECLINED)
+        raise failure
 
     def _read_once(self, request: Request, read: Callable[[Response], T], deadline: float) -> T:
         try:
@@ -192,12 +337,20 @@ class HttpClient:
             error = ambiguous.as_read_error(request)
         raise error
 
-    def _change_once(self, request: Request, intent: Intent, read: Callable[[Response], T], deadline: float) -> T:
+    def _change_once(
+        self,
+        request: Request,
+        intent: Intent,
+        read: Callable[[Response], T],
+        deadline: float,
+        call: KeyedCall | None = None,
+    ) -> T:
         reply = None
         try:
-            reply = self._request_with_auth(request, deadline, intent)
+            reply = self._request_with_auth(request, deadline, intent, call)
             result = read(reply)
             require_voucher(intent.voucher_id, result)
+            note_change(intent, Effect.SUCCEEDED)
             return result
         except AmbiguousReply as ambiguous:
             reason = ambiguous
@@ -206,9 +359,16 @@ class HttpClient:
             if reply is None or isinstance(error, Declined | AccessDenied | OutcomeUnknown):
                 raise
             reason = AmbiguousReply(_unreadable_reason(error), reply)
-        raise reason.as_unknown_outcome(request, intent)
+            reason.contradicts = isinstance(error, IntegrityMismatch)
+        note_change(intent, Effect.UNKNOWN)
+        error_ = reason.as_unknown_outcome(request, intent)
+        if call is not None:
+            call.note_doubt(reason, error_)
+        raise error_
 
-    def _request_with_auth(self, request: Request, deadline: float, intent: Intent | None = None) -> Response:
+    def _request_with_auth(
+        self, request: Request, deadline: float, intent: Intent | None = None, call: KeyedCall | None = None
+    ) -> Response:
         """Send a request and return a successful reply. Renews the credentials once if the vendor refuses them.
 
         The before-send hook is called with the intent right before each sending.
@@ -219,10 +379,10 @@ class HttpClient:
         # Encoded before a token is fetched: a request that cannot be encoded fails before anything is sent.
         encoded = request.encode(self.settings.base_url)
         credentials = _NONE if request.anonymous else self._read_credentials(deadline)
-        reply = self._send_once(request, encoded, credentials, deadline, intent)
+        reply = self._send_once(request, encoded, credentials, deadline, intent, call)
         if reply.status == 401 and credentials and self._renew_credentials(credentials, deadline):
             log.info("%s: %s: HTTP 401, so it is sent again with other credentials", self.account, request.safe_text)
-            reply = self._send_once(request, encoded, self._read_credentials(deadline), deadline, intent)
+            reply = self._send_once(request, encoded, self._read_credentials(deadline), deadline, intent, call)
         if reply.ok:
             return reply
         raise self._refusal(request, reply)
@@ -248,7 +408,10 @@ class HttpClient:
         credentials: Mapping[str, Secret],
         deadline: float,
         intent: Intent | None,
+        call: KeyedCall | None = None,
     ) -> Response:
+        if intent is not None and call is not None:
+            intent = attrs.evolve(intent, key_credentials=call.admit_credentials(intent.key, credentials))
         if intent is not None:
             notify_before_send(intent)
         try:

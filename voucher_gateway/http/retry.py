@@ -9,14 +9,14 @@ import logging
 import random
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Final
 
 from urllib3.exceptions import InvalidHeader
 from urllib3.util.retry import Retry
 
-from voucher_gateway.errors import DatabaseUnavailable, NotExecuted, RateLimited
+from voucher_gateway.errors import DatabaseUnavailable, NotExecuted, RateLimited, VoucherGatewayError
 
 log: Final = logging.getLogger("voucher_gateway.http")
 
@@ -46,8 +46,18 @@ def backoff_seconds(attempts: int) -> float:
 class RequestAttempt:
     """One attempt of a call, as a context manager. It swallows the error after which another attempt follows."""
 
-    def __init__(self, number: int, *, is_last: bool, deadline: float) -> None:
+    def __init__(
+        self,
+        number: int,
+        *,
+        is_last: bool,
+        deadline: float,
+        may_repeat: Callable[[object], bool],
+        requested_wait: Callable[[object], float | None],
+    ) -> None:
         self.wait_s: float | None = None
+        self._may_repeat = may_repeat
+        self._requested_wait = requested_wait
         self._number = number
         self._is_last = is_last
         self._deadline = deadline
@@ -59,29 +69,54 @@ class RequestAttempt:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
         # The database is ours, and its own time-out is over.
-        if self._is_last or not isinstance(error, NotExecuted) or isinstance(error, DatabaseUnavailable):
+        if self._is_last or isinstance(error, DatabaseUnavailable) or not self._may_repeat(error):
             return False
-        requested = error.retry_after if isinstance(error, RateLimited) else None
+        requested = self._requested_wait(error)
         wait = backoff_seconds(self._number) if requested is None else requested
         if time.monotonic() + wait >= self._deadline:
             return False
         self.wait_s = wait
-        log.info("%s; attempt %d follows in %.2f s", error.message, self._number + 1, wait)
+        message = error.message if isinstance(error, VoucherGatewayError) else type(error).__name__
+        log.info("%s; attempt %d follows in %.2f s", message, self._number + 1, wait)
         return True
 
 
-def attempts(limit: int, *, deadline: float) -> Iterator[RequestAttempt]:
-    """Yield attempts for as long as the call was certainly not executed, and wait between them.
+def was_not_executed(error: object) -> bool:
+    """Whether an error says that a request was certainly not executed, and may not be so next time."""
+    return isinstance(error, NotExecuted)
 
-    Send the call inside of ``with attempt:`` and return its result from there. An error leaves the block if it is not
-    `NotExecuted`, or if there is no attempt or no time left.
+
+def requested_wait(error: object) -> float | None:
+    """Return the seconds that a vendor asks us to wait; None if it asks for none."""
+    return error.retry_after if isinstance(error, RateLimited) else None
+
+
+def attempts(
+    limit: int,
+    *,
+    deadline: float,
+    may_repeat: Callable[[object], bool] = was_not_executed,
+    requested_wait: Callable[[object], float | None] = requested_wait,
+) -> Iterator[RequestAttempt]:
+    """Yield attempts for as long as a repeat is safe, and wait between them.
+
+    Send the call inside of ``with attempt:`` and return its result from there. An error leaves the block if
+    `may_repeat` says no, or if there is no attempt or no time left.
 
     Args:
         limit: the highest number of attempts, at least 1.
         deadline: no wait goes beyond this moment of ``time.monotonic``.
+        may_repeat: whether another attempt may follow an error.
+        requested_wait: the seconds to wait after an error, where the vendor asks for some.
     """
     for number in range(1, limit + 1):
-        attempt = RequestAttempt(number, is_last=number == limit, deadline=deadline)
+        attempt = RequestAttempt(
+            number,
+            is_last=number == limit,
+            deadline=deadline,
+            may_repeat=may_repeat,
+            requested_wait=requested_wait,
+        )
         yield attempt
         if attempt.wait_s is not None:
             time.sleep(attempt.wait_s)

@@ -70,7 +70,7 @@ def import_missing_movements(
         report_progress(summary)
         summaries.append(summary)
     with journal.database.write() as connection:
-        journal.restoration.end(connection)
+        journal.restoration.end(connection, format_micros(now()))
     log.info("the restored journal is complete: changing calls are allowed")
     return summaries
 

@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import Any, Final
 
 import attrs
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.errors import VoucherGatewayError
-from voucher_gateway.instants import format_micros, now
+from voucher_gateway.instants import format_micros, now, parse_instant
 from voucher_gateway.journal import queries, rows
 from voucher_gateway.journal.holds import Hold, Holds
 from voucher_gateway.journal.keys import JournalKeys, load_keys, require_right_keys
@@ -35,8 +36,8 @@ from voucher_gateway.journal.records import (
     write_result,
 )
 from voucher_gateway.journal.refunds import RefundSums, check_refund, refund_sums
-from voucher_gateway.journal.restore_guard import RestoreGuard
-from voucher_gateway.journal.schema import JOURNAL, operations
+from voucher_gateway.journal.restore_guard import RESTORED_AT, RestoreGuard
+from voucher_gateway.journal.schema import JOURNAL, facts, operations
 from voucher_gateway.masking import Code, hide_arguments
 from voucher_gateway.models.results import RefundLimit, Release
 from voucher_gateway.models.voucher import Voucher
@@ -49,6 +50,7 @@ log: Final = logging.getLogger("voucher_gateway.journal")
 
 _BATCH: Final = 100
 """How many operations are read at a time: few, because a caller may ask a vendor about each before the next."""
+_RESTORED_AT: Final = sa.select(facts.c.value).where(facts.c.name == RESTORED_AT)
 
 
 class Journal:
@@ -159,6 +161,12 @@ class Journal:
             return False
         with self.database.write() as connection:
             return self.restoration.is_forgotten_refund(connection, intent)
+
+    def restored_at(self) -> datetime | None:
+        """Return when this journal was restored from a backup; None if it never was."""
+        with self.database.read() as connection:
+            value = connection.scalar(_RESTORED_AT)
+        return None if value is None else parse_instant(value)
 
     def move_chain(self, account: str, voucher_id: str) -> list[VoucherMove]:
         """Return all moves of a voucher to other accounts, the first one first; empty if it was never moved."""
@@ -282,6 +290,18 @@ class Journal:
             number = rows.insert_request(connection, record, step=step, decisive=decisive, intent=intent, at=at)
         log.debug("%s: request %d is recorded before it is sent: %s", record.label, number, step)
         return number
+
+    def confirm_request(self, record: OperationRecord) -> None:
+        """Check that a recorded request may be sent again under the same key by this worker.
+
+        Raises:
+            OperationInProgress: if another worker has the operation. Nothing may be sent then.
+            DatabaseUnavailable: if it cannot be committed. Nothing may be sent then.
+        """
+        with self.database.write() as connection:
+            self.restoration.require_writable(connection)
+            rows.refresh_operation(connection, record, None, format_micros(now()))
+        log.debug("%s: the last request is sent again under its key", record.label)
 
     def _write_finished(
         self, connection: Connection, record: OperationRecord, finished: Sequence[RequestResult], at: str

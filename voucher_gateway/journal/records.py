@@ -172,7 +172,8 @@ class RequestRecord:
         attempt: the operation's attempt when it was sent.
         step: the name of its step.
         decisive: whether the operation succeeds when this request does.
-        intent: what was sent, under its wire reference.
+        intent: what was sent, under its wire reference and, where it has one, its key.
+        sent_at: when the row was committed, by our clock.
         effect: what it did; None if the process crashed before that was known.
         reason: how that is known, or why it is not.
     """
@@ -183,19 +184,22 @@ class RequestRecord:
     step: str
     decisive: bool
     intent: Intent
+    sent_at: datetime
     effect: Effect | None
     reason: str | None = None
 
     @classmethod
     def from_row(cls, row: Mapping[Any, Any]) -> RequestRecord:
         """Return the request that a row of the table holds."""
+        intent = Intent.from_ticket(Ticket.from_json(row["intent"]))
         return cls(
             id=row["id"],
             epoch=row["epoch"],
             attempt=row["attempt"],
             step=row["step"],
             decisive=row["decisive"],
-            intent=Intent.from_ticket(Ticket.from_json(row["intent"])),
+            intent=attrs.evolve(intent, key=row["vendor_key"], key_credentials=row["key_credentials"]),
+            sent_at=parse_instant(row["sent_at"]),
             effect=Effect(row["effect"]) if row["effect"] else None,
             reason=row["reason"],
         )

@@ -29,6 +29,9 @@ from voucher_gateway.outcome import Intent, Result
 RESTORED: Final = "restored"
 """The fact that says that a journal was restored and may not be written yet."""
 
+RESTORED_AT: Final = "restored-at"
+"""The fact that says when a restored journal could be written again."""
+
 _OURS: Final = re.compile(rf"~([0-9a-f]{{{TAG_LENGTH}}})\.[0-9]+\.[0-9]+$")
 _VERBS: Final = {
     MovementKind.REDEMPTION: (Operation.CAPTURE, Operation.REDEEM),
@@ -69,9 +72,10 @@ class RestoreGuard:
         connection.execute(sa.insert(facts), {"name": RESTORED, "value": at})
         self.pending = True
 
-    def end(self, connection: Connection) -> None:
+    def end(self, connection: Connection, at: str) -> None:
         """Allow changing calls again."""
-        connection.execute(sa.delete(facts).where(facts.c.name == RESTORED))
+        connection.execute(sa.delete(facts).where(facts.c.name.in_((RESTORED, RESTORED_AT))))
+        connection.execute(sa.insert(facts), {"name": RESTORED_AT, "value": at})
         self.pending = False
         self.has_imported_movements = True
 

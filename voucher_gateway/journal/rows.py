@@ -241,6 +241,8 @@ def insert_request(
         "step": step,
         "decisive": decisive,
         "wire_reference": intent.reference or "",
+        "vendor_key": intent.key,
+        "key_credentials": intent.key_credentials,
         "intent": intent.ticket("").to_json(),
         "sent_at": at,
     }

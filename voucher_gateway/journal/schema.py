@@ -81,6 +81,9 @@ requests: Final = Table(
     # Whether the success of this request is that of the operation.
     Column("decisive", Boolean, nullable=False),
     Column("wire_reference", String(255), nullable=False),
+    # The vendor's idempotency key, and a digest of the credentials where the key ends with them.
+    Column("vendor_key", String(255)),
+    Column("key_credentials", String(16)),
     Column("intent", Text, nullable=False),
     Column("sent_at", String(32), nullable=False),
     Column("finished_at", String(32)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from tests.testing.spending.registry import breaks, claiming
-from voucher_gateway.provider_api import Money, Operation, RepeatSafety, TopUp, native
+from voucher_gateway.provider_api import KeyRules, Money, Operation, RepeatSafety, TopUp, native
 from voucher_gateway_jtl import JtlProvider
 
 JTL = JtlProvider.declared
@@ -39,7 +39,9 @@ class CutsLongReferences(JtlProvider):
 
 @breaks("N3")
 class ClaimsAVendorsKey(JtlProvider):
-    declared = claiming(JTL, {Operation.TOP_UP: native(repeat=RepeatSafety.VENDOR_KEY)})
+    declared = attrs.evolve(
+        claiming(JTL, {Operation.TOP_UP: native(repeat=RepeatSafety.VENDOR_KEY)}), keys=KeyRules(max_length=255)
+    )
 
 
 @breaks("N3")

@@ -151,6 +151,8 @@ def upgrade() -> None:
         sa.Column("step", sa.String(length=32), nullable=False),
         sa.Column("decisive", sa.Boolean(), nullable=False),
         sa.Column("wire_reference", sa.String(length=255), nullable=False),
+        sa.Column("vendor_key", sa.String(length=255), nullable=True),
+        sa.Column("key_credentials", sa.String(length=16), nullable=True),
         sa.Column("intent", sa.Text(), nullable=False),
         sa.Column("sent_at", sa.String(length=32), nullable=False),
         sa.Column("finished_at", sa.String(length=32), nullable=True),
