@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -11,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
-from voucher_gateway.capabilities import MIN_KEY_LENGTH, KeyRules, KeyScope
+from voucher_gateway.capabilities import KeyRules
 from voucher_gateway.errors import (
     AccessDenied,
     AuthenticationFailed,
@@ -24,11 +23,13 @@ from voucher_gateway.errors import (
     VoucherGatewayError,
 )
 from voucher_gateway.http import outcome_table
+from voucher_gateway.http.ambiguous_reply import AmbiguousReply
 from voucher_gateway.http.auth import Auth, Form, PostForm, encode_form
 from voucher_gateway.http.headers import SecretHeaders, check_constant_headers, merge_headers
+from voucher_gateway.http.keyed_call import KeyedCall, require_key
 from voucher_gateway.http.messages import EncodedRequest, Request, Response
 from voucher_gateway.http.outcome_table import TransportFailure
-from voucher_gateway.http.retry import attempts, requested_wait, retry_after_s, was_not_executed
+from voucher_gateway.http.retry import attempts, retry_after_s
 from voucher_gateway.http.settings import HttpSettings
 from voucher_gateway.http.transport import USER_AGENT, Transport, TransportError, deadline_in
 from voucher_gateway.http.urls import register_base_url
@@ -45,139 +46,8 @@ log: Final = logging.getLogger("voucher_gateway.http")
 Explain = Callable[[Response], VoucherGatewayError | None]
 """Returns the error for a vendor's refusal; None if the body is not in the vendor's own shape."""
 
-_TRANSIENT: Final = frozenset({408, 425})
 _COMMON: Final = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT}
 _NONE: Final[Mapping[str, Secret]] = {}
-
-
-class AmbiguousReply(Exception):
-    """A reply, or its absence, that does not show what the request did; `reason` says why, for people.
-
-    `contradicts` says whether a readable reply told of another voucher or amount than was asked for.
-    """
-
-    def __init__(self, reason: str, reply: Response | None = None, *, transient: bool = True) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.status = None if reply is None else reply.status
-        self.request_id = None if reply is None else reply.request_id
-        self.retry_after = None if reply is None else retry_after_s(reply.headers.get("retry-after"))
-        self.transient = transient and (self.status is None or self.status >= 500 or self.status in _TRANSIENT)
-        self.contradicts = False
-
-    def as_read_error(self, request: Request) -> VoucherGatewayError:
-        """Return the error for a request that only reads, and so did nothing."""
-        message = f"{request.safe_text}: {self.reason}"
-        context: dict[str, Any] = {"http_status": self.status, "request_id": self.request_id}
-        if not self.transient:
-            return MalformedResponse(message, **context)
-        if self.retry_after is not None:
-            return RateLimited(message, retry_after=self.retry_after, **context)
-        return ProviderUnavailable(message, **context)
-
-    def as_unknown_outcome(self, request: Request, intent: Intent) -> OutcomeUnknown:
-        """Return the error for a request that changes something."""
-        return OutcomeUnknown(
-            f"{request.safe_text}: {self.reason}; it may have been carried out",
-            ticket=intent.ticket(self.reason),
-            http_status=self.status,
-            request_id=self.request_id,
-        )
-
-
-class KeyedCall:
-    """One call of `HttpClient.change` under a key, over all of its attempts."""
-
-    def __init__(self, rules: KeyRules) -> None:
-        self._rules = rules
-        self._doubt: OutcomeUnknown | None = None
-        self._repeatable: OutcomeUnknown | None = None
-        self._wait_s: float | None = None
-        self._credentials: str | None = None
-
-    def note_doubt(self, reason: AmbiguousReply, error: OutcomeUnknown) -> None:
-        """Note that an attempt may have been executed. A reply that contradicts the call is not asked for again."""
-        if self._doubt is None:
-            self._doubt = error
-        self._repeatable = None if reason.contradicts else error
-        self._wait_s = reason.retry_after
-
-    def may_repeat(self, error: object) -> bool:
-        """Whether another attempt may follow an error: it was certainly not executed, or the key makes it safe."""
-        return was_not_executed(error) or (error is not None and error is self._repeatable)
-
-    def requested_wait(self, error: object) -> float | None:
-        """Return the seconds that the vendor asks us to wait after an error; None if it asks for none."""
-        return self._wait_s if error is self._repeatable else requested_wait(error)
-
-    def is_kept_refusal(self, error: Exception) -> bool:
-        """Whether an error is a refusal that the vendor keeps under the key."""
-        return isinstance(error, Declined | AccessDenied) and error.http_status in self._rules.kept_refusals
-
-    def admit_credentials(self, key: str | None, credentials: Mapping[str, Secret]) -> str | None:
-        """Return the digest of the credentials and the key; None where other credentials do not matter.
-
-        Raises:
-            AuthenticationFailed: if the credentials have changed after a doubt: the vendor does not know the key then.
-        """
-        if self._rules.scope is not KeyScope.TOKEN:
-            return None
-        digest = digest_credentials(key or "", credentials)
-        if self._doubt is not None and self._credentials != digest:
-            raise AuthenticationFailed("the credentials have changed, and with them the vendor forgets its keys")
-        self._credentials = digest
-        return digest
-
-    def doubt_about(self, error: Exception, request: Request, intent: Intent) -> OutcomeUnknown | None:
-        """Return the error of the whole call, where an attempt is in doubt; None where `error` itself says it all."""
-        doubt = self._doubt
-        if doubt is None or error is doubt:
-            return None
-        if self.is_kept_refusal(error):
-            return None
-        message = error.message if isinstance(error, VoucherGatewayError) else type(error).__name__
-        reason = f"{doubt.ticket.reason}; asked again under the same key: {message}"
-        return OutcomeUnknown(
-            f"{request.safe_text}: {reason}; it may have been carried out",
-            ticket=intent.ticket(reason),
-            http_status=doubt.http_status,
-            request_id=doubt.request_id,
-        )
-
-
-def require_key(key: str, request: Request, rules: KeyRules | None) -> None:
-    """Check that a key can be sent whole, and that it stands in the request.
-
-    Raises:
-        ValueError: if not. The message does not quote the request.
-    """
-    if rules is None:
-        raise ValueError("a request has a key, but HttpClient(keys=...) was not given the vendor's KeyRules")
-    if not MIN_KEY_LENGTH <= len(key) <= rules.max_length or not key.isascii() or not key.isprintable():
-        raise ValueError(
-            f"a key must have {MIN_KEY_LENGTH} to {rules.max_length} characters of ASCII, and this one has {len(key)}:"
-            " make it with `VoucherProvider.make_key`"
-        )
-    values = [value for _, value in request.query if isinstance(value, str)]
-    values += [value for value in request.headers.values() if isinstance(value, str)]
-    if key not in request.path.encoded.split("/") and key not in values and not _holds(request.json, key):
-        raise ValueError(f"{request.safe_text}: the key stands neither in a header, nor in the body, path or query")
-
-
-def digest_credentials(key: str, credentials: Mapping[str, Secret]) -> str:
-    """Return a digest that shows whether the credentials of a key have changed. It does not reveal them."""
-    digest = hashlib.sha256(key.encode())
-    for name, value in sorted(credentials.items()):
-        digest.update(f"\0{name.lower()}\0{value.reveal()}".encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()[:16]
-
-
-def _holds(value: object, key: str) -> bool:
-    if isinstance(value, Mapping):
-        return any(_holds(member, key) for member in value.values())
-    if isinstance(value, list | tuple):
-        return any(_holds(member, key) for member in value)
-    return isinstance(value, str) and value == key
 
 
 class HttpClient:
