@@ -42,7 +42,7 @@ from voucher_gateway.provider_api import (
     VoucherProvider,
 )
 from voucher_gateway.simulator import FAULTS
-from voucher_gateway.testing import PROMISES
+from voucher_gateway.testing import PROMISES, Promise
 
 HERE: Final = Path(__file__).parent
 PAGES: Final = (HERE.parent / "README.md", *sorted(HERE.glob("*.md")))
@@ -296,23 +296,33 @@ def _directions_table() -> str:
 
 def _promises_table(level: Level) -> str:
     due = [one for one in PROMISES.values() if one.level is level]
-    return _table(["", "promise", "what to change"], ([f"**{one.number}**", one.says, one.advice] for one in due))
+    return _table(["", "promise", "what to change"], ([_number_cell(one), one.says, one.advice] for one in due))
+
+
+def _number_cell(promise: Promise) -> str:
+    """Return the number; with an asterisk if the level can be reached although the promise was not tried."""
+    return f"**{promise.number}** \\*" if promise.may_stay_untried else f"**{promise.number}**"
 
 
 def _conformance_table() -> str:
-    head = ["provider", "level", "promises kept", "not applicable, and why"]
+    head = ["provider", "level", "promises kept", "not tried, and why", "not applicable, and why"]
     return _table(head, map(_conformance_row, _providers()))
 
 
 def _conformance_row(provider: type[VoucherProvider]) -> list[str]:
     found = conformance_of(provider)
     if found is None:
-        return [f"`{provider.name}`", "no contract run", "", ""]
+        return [f"`{provider.name}`", "no contract run", "", "", ""]
+    untried, without = _by_reason(found.not_tried), _by_reason(found.not_applicable)
+    return [f"`{provider.name}`", found.level.label, str(len(found.kept)), untried, without]
+
+
+def _by_reason(promises: Mapping[str, str]) -> str:
+    """Return the numbers of promises grouped by their reasons."""
     reasons: dict[str, list[str]] = {}
-    for number, why in found.not_applicable.items():
+    for number, why in promises.items():
         reasons.setdefault(why, []).append(number)
-    said = "; ".join(f"{', '.join(numbers)}: {why}" for why, numbers in reasons.items())
-    return [f"`{provider.name}`", found.level.label, str(len(found.kept)), said]
+    return "; ".join(f"{', '.join(numbers)}: {why}" for why, numbers in reasons.items())
 
 
 def blocks() -> Mapping[str, Callable[[], str]]:

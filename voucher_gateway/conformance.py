@@ -67,9 +67,11 @@ class Conformance:
         interface: the version of the provider interface.
         provider: the provider's name.
         distribution: the distribution that contains the provider; None if it was not installed.
-        level: the highest level whose promises were all kept.
+        level: the highest level that was reached: its promises were kept, or may stay untried and were not tried.
         kept: the numbers of the promises that were kept.
         not_applicable: the numbers of the promises that do not apply to this vendor, each with the reason.
+        not_tried: the numbers of the promises that apply and that the run could not try, each with the reason. They are
+            neither kept nor broken.
     """
 
     suite: int = SUITE
@@ -79,12 +81,14 @@ class Conformance:
     level: Level
     kept: tuple[str, ...]
     not_applicable: Mapping[str, str] = attrs.field(hash=False)
+    not_tried: Mapping[str, str] = attrs.field(factory=dict, hash=False)
 
     @property
     def summary(self) -> str:
         """The level and the number of promises, in one line."""
         kept, without = len(self.kept), len(self.not_applicable)
-        return f"{self.level.label}, {kept} promise{'s' if kept != 1 else ''} kept, {without} not applicable"
+        untried = f"{len(self.not_tried)} not tried ({', '.join(self.not_tried)}), " if self.not_tried else ""
+        return f"{self.level.label}, {kept} promise{'s' if kept != 1 else ''} kept, {untried}{without} not applicable"
 
     def to_json(self) -> str:
         """Return the text of the file. It has no date, so that equal runs write equal files."""

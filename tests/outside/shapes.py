@@ -20,6 +20,7 @@ _DATA: Final = {
     "metadata": "<key>",
     "months": "<month>/<action>",
     "not_applicable": "<promise>",
+    "not_tried": "<promise>",
     "operations": "<operation>",
     "rates": "<account>",
     "reasons": "<reason>",

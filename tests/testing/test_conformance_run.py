@@ -138,6 +138,58 @@ def test_a_level_is_reached_only_with_all_before_it(asked: SelectedPromises) -> 
     assert _run(higher, "R1").level_reached is None
 
 
+def _run_without(asked: SelectedPromises, untried: str) -> ContractRun:
+    """Return a run in which everything was kept but one promise, which was not tried."""
+    run = _run(asked)
+    for test in (test for test, number in asked.tests.items() if number == untried):
+        run.note_untried(test, "nothing was there")
+    return run
+
+
+def test_an_untried_promise_keeps_its_level_from_being_reached(asked: SelectedPromises) -> None:
+    run = _run_without(asked, "R2")
+    assert run.level_reached is None
+    assert run.conformance() is None
+    verdict = _verdict(run, write=True)
+    assert verdict.fails
+    assert verdict.sentence.endswith(
+        "the read level was not reached, so nothing is written. R2 was not tried, and the read level needs it: nothing"
+        " was there"
+    )
+
+
+def test_a_promise_that_may_stay_untried_is_listed_and_not_counted_as_kept(
+    asked: SelectedPromises, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PROMISES, "R2", attrs.evolve(PROMISES["R2"], may_stay_untried=True))
+    run = _run_without(asked, "R2")
+    written = run.conformance()
+    assert written is not None
+    assert (written.level, dict(written.not_tried)) == (Level.READ, {"R2": "nothing was there"})
+    assert "R2" not in written.kept
+    assert written.summary == f"read, {KEPT - 1} promises kept, 1 not tried (R2), 2 not applicable"
+    assert Conformance.from_json(written.to_json()) == written
+    assert _run_without(attrs.evolve(asked, level=int(Level.SPEND)), "R2").level_reached is Level.SPEND
+
+
+def test_a_broken_test_counts_more_than_an_untried_one(asked: SelectedPromises) -> None:
+    tests = [test for test, number in asked.tests.items() if number == "R13"]
+    run = _run_without(asked, "R13")
+    run.note(tests[0], passed=False)
+    assert run.why_untried("R13") is None
+    assert not run.is_kept("R13")
+
+
+def test_another_promise_untried_contradicts_the_file(kept: ContractRun, asked: SelectedPromises) -> None:
+    _verdict(kept, write=True)
+    assert kept.selected.file is not None
+    file = Path(kept.selected.file)
+    file.write_text(json.dumps({**json.loads(file.read_text()), "not_tried": {"R2": "nothing was there"}}))
+    verdict = _verdict(kept)
+    assert verdict.fails
+    assert "other promises were not tried" in verdict.sentence
+
+
 def test_a_class_that_does_not_count_is_not_written(asked: SelectedPromises) -> None:
     assert list(compare_with_files({"one": _run(attrs.evolve(asked, file=None))}, write=True)) == []
 

@@ -118,3 +118,23 @@ def test_a_project_without_contracts_notices_nothing(project: Path, run: Run) ->
     done = run()
     assert done.returncode == 0
     assert "contract" not in done.stdout
+
+
+@pytest.mark.long
+def test_a_promise_that_could_not_be_tried_is_reported_with_its_reason(project: Path, run: Run) -> None:
+    untried = """
+from voucher_gateway.testing import for_promise
+from voucher_gateway.testing.promises.checks import not_tried
+
+class TestUntried(TestAcme):
+    counts = False
+
+    @for_promise("R2")
+    def test_a_code_finds_nothing_but_its_own_voucher(self):
+        not_tried("the vendor has no codes")
+"""
+    project.joinpath("test_acme.py").write_text(CONTRACT + untried)
+    done = run("--promise", "R2", "-rs", "-k", "TestUntried")
+    assert done.returncode == 0, done.stdout
+    assert "promise R2 was not tried: the vendor has no codes" in done.stdout
+    assert "1 skipped" in done.stdout

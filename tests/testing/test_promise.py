@@ -11,7 +11,7 @@ import pytest
 from tests.testing.corner.provider import CornerProvider, CornerSettings
 from voucher_gateway.provider_api import SecretSource, VoucherNotFound
 from voucher_gateway.testing import PROMISES, BrokenPromise, for_promise
-from voucher_gateway.testing.promises.checks import MissingTestData, fail, require
+from voucher_gateway.testing.promises.checks import MissingTestData, fail, not_tried, require
 
 CODE = "SECRET-CODE-4711"
 PIN = "secret-pin-99"
@@ -39,6 +39,15 @@ def test_a_shortage_is_told_as_a_promise_that_could_not_be_tried() -> None:
     assert told.splitlines()[0] == "promise R2 (read level) could not be tried."
     assert "Lacking: no voucher like •••• is left" in told
     assert PROMISES["R2"].advice not in told  # nothing is wrong with the provider
+
+
+def test_a_promise_with_nothing_to_try_is_skipped_with_the_reason_and_no_secret() -> None:
+    def test(snapshot: Books) -> None:
+        not_tried(f"no call of {CODE} was in doubt")
+
+    with pytest.raises(pytest.skip.Exception) as skipped:
+        for_promise("R2")(test)(Books())
+    assert str(skipped.value) == "promise R2 was not tried: no call of •••• was in doubt"
 
 
 def test_a_broken_promise_names_itself_what_was_seen_and_what_to_change() -> None:

@@ -79,14 +79,21 @@ class ContractRun:
     Attributes:
         selected: the promises that apply.
         passed: for each test that ran, by its name, whether it passed so far.
+        untried: for each test that found nothing to try, by its name, the reason.
     """
 
     selected: SelectedPromises
     passed: dict[str, bool] = attrs.field(factory=dict)
+    untried: dict[str, str] = attrs.field(factory=dict)
 
     def note(self, test: str, *, passed: bool) -> None:
         """Record the outcome of one phase of one test."""
         self.passed[test] = self.passed.get(test, True) and passed
+
+    def note_untried(self, test: str, why: str) -> None:
+        """Record that a test found nothing to try."""
+        self.passed.setdefault(test, True)
+        self.untried[test] = why
 
     @property
     def whole(self) -> bool:
@@ -94,16 +101,38 @@ class ContractRun:
         return not self.selected.lacking and self.selected.tests.keys() <= self.passed.keys()
 
     def is_kept(self, number: str) -> bool:
-        """Whether every test of a promise passed."""
-        return all(self.passed.get(test, False) for test, about in self.selected.tests.items() if about == number)
+        """Whether every test of a promise tried it and passed."""
+        tests = self._tests_of(number)
+        return all(self.passed.get(test, False) and test not in self.untried for test in tests)
+
+    def why_untried(self, number: str) -> str | None:
+        """Return why a promise was not tried; None if it was kept or broken."""
+        tests = self._tests_of(number)
+        if not all(self.passed.get(test, False) for test in tests):
+            return None
+        return next((self.untried[test] for test in tests if test in self.untried), None)
+
+    def _tests_of(self, number: str) -> list[str]:
+        return [test for test, about in self.selected.tests.items() if about == number]
+
+    def _allows_level(self, number: str) -> bool:
+        """Whether the level of a promise can be reached: it was kept, or may stay untried and was not tried."""
+        return self.is_kept(number) or (PROMISES[number].may_stay_untried and self.why_untried(number) is not None)
+
+    def untried_and_needed(self) -> dict[str, str]:
+        """Return the promises that were not tried and without which their level is not reached, with the reasons."""
+        reasons = {number: self.why_untried(number) for number in self.selected.promises}
+        return {
+            number: why for number, why in reasons.items() if why is not None and not PROMISES[number].may_stay_untried
+        }
 
     @property
     def level_reached(self) -> Level | None:
-        """The highest level of which every promise was kept; None for none."""
+        """The highest level of which every promise was kept, or may stay untried and was not tried; None for none."""
         reached = None
         for level in Level:
             due = [number for number in self.selected.promises if PROMISES[number].level is level]
-            if level > self.selected.level or not all(map(self.is_kept, due)):
+            if level > self.selected.level or not all(map(self._allows_level, due)):
                 break
             reached = level
         return reached
@@ -118,8 +147,13 @@ class ContractRun:
             provider=self.selected.provider,
             distribution=self.selected.distribution,
             level=level,
-            kept=tuple(number for number in self.selected.promises if number in up_to),
+            kept=tuple(number for number in self.selected.promises if number in up_to and self.is_kept(number)),
             not_applicable={number: why for number, why in self.selected.not_applicable.items() if number in up_to},
+            not_tried={
+                number: why
+                for number in self.selected.promises
+                if number in up_to and (why := self.why_untried(number)) is not None
+            },
         )
 
 
@@ -157,7 +191,13 @@ def compare_with_files(runs: Mapping[str, ContractRun], *, write: bool) -> Itera
                     f"{run.selected.contract}: not every promise was tried, so nothing is written", fails=True
                 )
             continue
-        yield _write_file(run) if write else _compare_with_file(run)
+        verdict = _write_file(run) if write else _compare_with_file(run)
+        needed = run.untried_and_needed()
+        reasons = "".join(
+            f". {number} was not tried, and the {PROMISES[number].level.label} level needs it: {why}"
+            for number, why in needed.items()
+        )
+        yield attrs.evolve(verdict, sentence=verdict.sentence + reasons)
 
 
 def _write_file(run: ContractRun) -> Verdict:
@@ -195,9 +235,8 @@ def _compare_with_file(run: ContractRun) -> Verdict:
 
 def _facts(conformance: Conformance) -> object:
     """Return the facts by which two runs are compared; the wording of reasons does not count."""
-    return attrs.evolve(conformance, kept=tuple(sorted(conformance.kept)), not_applicable={}), set(
-        conformance.not_applicable
-    )
+    bare = attrs.evolve(conformance, kept=tuple(sorted(conformance.kept)), not_applicable={}, not_tried={})
+    return bare, set(conformance.not_applicable), set(conformance.not_tried)
 
 
 def _differences(conformance: Conformance | None, claimed: Conformance) -> str:
@@ -221,4 +260,6 @@ def _differences(conformance: Conformance | None, claimed: Conformance) -> str:
             sentences.append(f"{what}: {', '.join(missing)}")
     if conformance.not_applicable.keys() != claimed.not_applicable.keys():
         sentences.append("other promises are not applicable")
+    if conformance.not_tried.keys() != claimed.not_tried.keys():
+        sentences.append("other promises were not tried")
     return "; ".join(sentences)

@@ -174,7 +174,16 @@ class OutcomeRecorder:
         contract = report_data["asked"]["contract"]
         if contract not in self._runs:
             self._runs[contract] = ContractRun(SelectedPromises(**report_data["asked"]))
-        self._runs[contract].note(report_data["test"], passed=report.passed)
+        if report.skipped:
+            self._runs[contract].note_untried(report_data["test"], _reason_of_skip(report))
+        else:
+            self._runs[contract].note(report_data["test"], passed=report.passed)
+
+
+def _reason_of_skip(report: pytest.TestReport) -> str:
+    """Return why a test was skipped, without pytest's own words and the number of the promise."""
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return reason.removeprefix("Skipped: ").partition(" was not tried: ")[2] or reason.removeprefix("Skipped: ")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -115,6 +115,7 @@ def _conformance_object(reading: _ProviderReading) -> dict[str, Any] | None:
         "level": reading.conformance.level.label,
         "kept": list(reading.conformance.kept),
         "not_applicable": dict(reading.conformance.not_applicable),
+        "not_tried": dict(reading.conformance.not_tried),
         "error": None,
     }
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NoReturn, ParamSpec, TypeVar
 
 import attrs
+import pytest
 
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.provider import VoucherProvider
@@ -26,6 +27,10 @@ class PromiseViolation(AssertionError):
 
 class MissingTestData(PromiseViolation):
     """The vendor lacks the data that a test needs, so nothing was tried."""
+
+
+class NotTried(Exception):
+    """The run gave a promise nothing to be tried on: it is neither kept nor broken. The message says why."""
 
 
 class BrokenPromise(AssertionError):
@@ -54,8 +59,21 @@ def fail(seen: str) -> NoReturn:
     raise PromiseViolation(seen)
 
 
+def not_tried(why: str) -> NoReturn:
+    """End the test of a promise that cannot be tried at this provider: it is neither kept nor broken.
+
+    Use it only after everything that could be tried was tried.
+
+    Args:
+        why: why nothing could be tried, as the end of "not tried: ...". Never a code, a PIN or a secret.
+    """
+    raise NotTried(why)
+
+
 def for_promise(number: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Mark a test as the test of a promise, and report its failures as that promise broken.
+
+    pytest skips a test that ends by `not_tried`, and reports the reason.
 
     Raises:
         LookupError: when the test runs, if there is no such promise.
@@ -65,14 +83,21 @@ def for_promise(number: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         @functools.wraps(test)
         def run_test(*args: P.args, **kwargs: P.kwargs) -> R:
             __tracebackhide__ = True
+            broken: BrokenPromise | None = None
+            cause: RedactedCause | None = None
+            why = ""
             try:
                 return test(*args, **kwargs)
+            except NotTried as nothing:
+                why = _mask_secrets(str(nothing), secrets_in([*args, *kwargs.values()]))
             except Exception as error:  # noqa: BLE001 - whatever a stranger's provider raises breaks the promise
                 broken = _explain_failure(number, error, secrets_in([*args, *kwargs.values()]))
                 cause = RedactedCause(
                     _mask_secrets(f"{type(error).__name__}: {error}", secrets_in([*args, *kwargs.values()]))
                 )
                 cause.with_traceback(error.__traceback__)
+            if broken is None:
+                pytest.skip(f"promise {number} was not tried: {why}")
             raise broken from cause
 
         setattr(run_test, PROMISE_ATTRIBUTE, number)

@@ -39,8 +39,11 @@ def _spend(
     *,
     fault: str | None = None,
     wire: bool = False,
+    may_stay_untried: bool = False,
 ) -> Promise:
-    return Promise(number, Level.SPEND, says, advice, applies, fault=fault, wire=wire)
+    return Promise(
+        number, Level.SPEND, says, advice, applies, fault=fault, wire=wire, may_stay_untried=may_stay_untried
+    )
 
 
 EFFECTS: Final = (
@@ -100,6 +103,7 @@ EFFECTS: Final = (
         "Make the intent with `self.intent(...)`, with `voucher_id`, `subject`, `money` and `order`. Make the ticket "
         "with `intent.ticket(reason)`.",
         _changes,
+        may_stay_untried=True,
     ),
     _spend(
         "E6",

@@ -83,6 +83,7 @@ class Promise:
         applies: returns the reason why it does not apply to a provider with these capabilities; None if it applies.
         wire: whether the test must change replies on their way, which only a vendor with a simulator can.
         fault: the fault that the vendor must have for the test.
+        may_stay_untried: whether its level can be reached although the run found nothing to try the promise on.
     """
 
     number: str
@@ -92,3 +93,4 @@ class Promise:
     applies: Applies = always
     wire: bool = False
     fault: str | None = None
+    may_stay_untried: bool = False
