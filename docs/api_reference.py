@@ -100,6 +100,16 @@ def entries(package: str, names: tuple[str, ...] | list[str]) -> str:
     return "\n\n".join(f"::: {path_of(package, name)}" for name in names)
 
 
+def table(package: str) -> str:
+    """Return a table of the public classes and functions of a package, with the first sentence of each docstring."""
+    rows = []
+    for name in documented_names(package):
+        path = path_of(package, name)
+        sentence = (inspect.getdoc(getattr(importlib.import_module(package), name)) or "").split("\n\n")[0]
+        rows.append(f"| [`{name}`][{path}] | {' '.join(sentence.split())} |")
+    return "\n".join(("| name | what it is |", "|---|---|", *rows))
+
+
 def reference_pages() -> dict[str, str]:
     """Return the text of each page of the API reference by its file name."""
     root = "voucher_gateway"
@@ -156,8 +166,10 @@ def reference_pages() -> dict[str, str]:
         ),
         "provider.md": page(
             "For providers",
-            "`voucher_gateway.provider_api` is what an adapter imports. It has the names of `voucher_gateway` that an"
-            " adapter needs, and these. [Adding a provider](../adding-a-provider.md) is the guide.",
+            "`voucher_gateway.provider_api` is what a provider imports: these names, and nothing else of the library."
+            " [Adding a provider](../adding-a-provider.md) is the guide.",
+            table(f"{root}.provider_api"),
+            "The names that are on no other page follow.",
             entries(f"{root}.provider_api", provider),
         ),
         "testing.md": page(

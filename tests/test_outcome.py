@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import attrs
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voucher_gateway.errors import InvalidRequest, Ticket
+from voucher_gateway.models.results import Movement, Redemption
+from voucher_gateway.models.voucher import MovementKind
 from voucher_gateway.money import Money
-from voucher_gateway.outcome import Effect, Intent, Outcome
+from voucher_gateway.outcome import Effect, Intent, Outcome, resolve_by_reference
 
 words = st.text(min_size=1)
 moneys = st.integers(-(10**9), 10**9).flatmap(
@@ -97,3 +100,92 @@ def test_the_words_of_effects_are_those_of_errors() -> None:
 def test_an_outcome_is_not_repeatable_unless_somebody_says_so() -> None:
     assert Outcome(effect=Effect.UNKNOWN).repeatable is False
     assert Outcome(effect=Effect.UNKNOWN).result is None
+
+
+# --- resolve_by_reference ---
+
+SENT_AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
+CALL = Intent(
+    account="shop",
+    provider="acme",
+    host="vouchers.example",
+    login="till-1",
+    verb="redeem",
+    reference="1001~7f.1.1",
+    voucher_id="v1",
+    money=Money("10", "EUR"),
+    sent_at=SENT_AT,
+)
+TAKEN = Movement(
+    account="shop",
+    id="m1",
+    voucher_id="v1",
+    kind=MovementKind.REDEMPTION,
+    money=Money("10", "EUR"),
+    reference="1001~7f.1.1",
+    login="till-1",
+    created_at=SENT_AT,
+)
+
+
+def look_up(*movements: Movement, absence_proves: str | None = None) -> Outcome:
+    return resolve_by_reference(
+        CALL, movements, MovementKind.REDEMPTION, Redemption.from_movement, absence_proves=absence_proves
+    )
+
+
+def test_a_movement_with_the_reference_proves_the_call_wherever_it_stands() -> None:
+    others = [attrs.evolve(TAKEN, id=f"m{number}", reference=f"1001~7f.1.1{number}") for number in range(2, 5)]
+    outcome = look_up(*others, TAKEN)
+    assert outcome.effect is Effect.SUCCEEDED
+    assert outcome.result == Redemption.from_movement(TAKEN)
+
+
+@pytest.mark.parametrize("reference", ["1001~7f.1.10", "1001~7f.1", "1001~7F.1.1", None])
+def test_a_reference_is_compared_whole(reference: str | None) -> None:
+    assert look_up(attrs.evolve(TAKEN, reference=reference)).effect is Effect.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "word"),
+    [
+        ("money", Money("10.01", "EUR"), "amount"),
+        ("money", Money("10", "USD"), "amount"),
+        ("kind", MovementKind.TOP_UP, "kind"),
+        ("voucher_id", "v2", "voucher"),
+        ("login", "till-2", "login"),
+    ],
+)
+def test_a_movement_that_differs_from_the_call_proves_nothing(name: str, value: Any, word: str) -> None:
+    outcome = look_up(attrs.evolve(TAKEN, **{name: value}), absence_proves="the list is complete")
+    assert outcome.effect is Effect.UNKNOWN
+    assert outcome.reason.endswith(f"but another {word}")
+
+
+def test_two_movements_with_the_reference_are_for_a_person() -> None:
+    outcome = look_up(TAKEN, attrs.evolve(TAKEN, id="m2"))
+    assert (outcome.effect, outcome.result) == (Effect.UNKNOWN, None)
+    assert "a person must decide" in outcome.reason
+
+
+def test_a_missing_movement_proves_nothing_unless_the_provider_says_why() -> None:
+    assert look_up().effect is Effect.UNKNOWN
+    outcome = look_up(absence_proves="the vendor executes nothing after its time limit")
+    assert (outcome.effect, outcome.reason) == (
+        Effect.NOT_EXECUTED,
+        "the vendor executes nothing after its time limit",
+    )
+
+
+def test_a_movement_that_could_be_the_call_under_a_changed_reference_is_a_candidate() -> None:
+    changed = attrs.evolve(TAKEN, reference="1001-7f-1-1")
+    earlier = attrs.evolve(changed, created_at=SENT_AT - timedelta(hours=1))
+    outcome = look_up(changed, earlier, absence_proves="the list is complete")
+    assert (outcome.effect, outcome.candidates) == (Effect.UNKNOWN, (changed,))
+
+
+def test_a_call_without_a_reference_cannot_be_found() -> None:
+    unnamed = attrs.evolve(CALL, reference=None)
+    movements = [attrs.evolve(TAKEN, reference=None)]
+    outcome = resolve_by_reference(unnamed, movements, MovementKind.REDEMPTION, Redemption.from_movement)
+    assert outcome.effect is Effect.UNKNOWN

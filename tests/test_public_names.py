@@ -229,8 +229,9 @@ def test_a_type_checker_agrees_with_what_users_may_expect(tmp_path: Path) -> Non
 def test_help_explains_every_member_of_a_public_enumeration() -> None:
     members = [
         (kind, member)
-        for name in voucher_gateway.__all__
-        if inspect.isclass(kind := getattr(voucher_gateway, name)) and issubclass(kind, enum.Enum)
+        for door in (voucher_gateway, provider_api)
+        for name in door.__all__
+        if inspect.isclass(kind := getattr(door, name)) and issubclass(kind, enum.Enum)
         for member in kind
     ]
     assert members

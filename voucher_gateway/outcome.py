@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
@@ -22,7 +22,7 @@ from voucher_gateway.models.results import (
     TopUp,
     ValueResult,
 )
-from voucher_gateway.models.voucher import Voucher
+from voucher_gateway.models.voucher import MovementKind, Voucher
 from voucher_gateway.money import Money
 
 Result = Voucher | Reservation | Redemption | Refund | TopUp | Release | Deletion
@@ -164,6 +164,78 @@ class Outcome:
     reason: str = ""
     repeatable: bool = False
     candidates: tuple[Movement, ...] | None = None
+
+
+REFERENCE_MARGIN: Final = timedelta(minutes=1)
+"""How much earlier than the sending a movement may be dated that could be the call."""
+
+
+def resolve_by_reference(
+    intent: Intent,
+    movements: Iterable[Movement],
+    kind: MovementKind,
+    make_result: Callable[[Movement], Result],
+    *,
+    absence_proves: str | None = None,
+) -> Outcome:
+    """Return the outcome of a call whose reference the vendor stores with the movement, and shows.
+
+    The reference is compared exactly, never by its beginning. One movement with the reference, of the kind and the
+    amount of the call, proves that it was executed. Two of them, or one that differs in another respect, must be looked
+    at by a person. A missing movement proves nothing, because the request may still arrive and a record may lag, unless
+    `absence_proves` says why it does.
+
+    Args:
+        intent: the call.
+        movements: all movements of the voucher, of every page.
+        kind: the kind of the movement that the call makes.
+        make_result: makes the result of the call of its movement; see `ValueResult.from_movement`.
+        absence_proves: why a missing movement proves that the call was not executed and never will be, in one sentence
+            that names the vendor's rule; None where it does not. Give it only if all movements were read, and after
+            the vendor's clock has passed the time until which the request can be executed.
+    """
+    if not intent.reference:
+        return Outcome(effect=Effect.UNKNOWN, reason="the call has no reference by which it could be found")
+    movements = list(movements)
+    matches = [movement for movement in movements if movement.reference == intent.reference]
+    if len(matches) > 1:
+        reason = f"{len(matches)} movements have the reference of the call: a person must decide"
+        return Outcome(effect=Effect.UNKNOWN, reason=reason)
+    if matches:
+        movement = matches[0]
+        differing = _differences(intent, movement, kind)
+        if differing:
+            reason = f"a movement has the reference of the call, but another {' and '.join(differing)}"
+            return Outcome(effect=Effect.UNKNOWN, reason=reason)
+        reason = "a movement has the reference, the kind and the amount of the call"
+        return Outcome(effect=Effect.SUCCEEDED, result=make_result(movement), reason=reason)
+    if absence_proves is None:
+        reason = "no movement has the reference of the call, which proves nothing: it may still arrive"
+        return Outcome(effect=Effect.UNKNOWN, reason=reason)
+    since = intent.sent_at - REFERENCE_MARGIN
+    candidates = tuple(
+        movement
+        for movement in movements
+        if not _differences(intent, movement, kind) and (movement.created_at is None or movement.created_at >= since)
+    )
+    if candidates:
+        reason = f"{len(candidates)} movements of this amount could be the call under another reference"
+        return Outcome(effect=Effect.UNKNOWN, reason=reason, candidates=candidates)
+    return Outcome(effect=Effect.NOT_EXECUTED, reason=absence_proves, candidates=())
+
+
+def _differences(intent: Intent, movement: Movement, kind: MovementKind) -> list[str]:
+    """Return in what a movement differs from that of the call. What is not known does not differ."""
+    differing = []
+    if movement.kind is not kind:
+        differing.append("kind")
+    if intent.money is not None and movement.money != intent.money:
+        differing.append("amount")
+    if intent.voucher_id is not None and movement.voucher_id not in (None, intent.voucher_id):
+        differing.append("voucher")
+    if intent.login is not None and movement.login not in (None, intent.login):
+        differing.append("login")
+    return differing
 
 
 OTHER_VOUCHER: Final = "the reply is about another voucher"

@@ -71,6 +71,9 @@ from voucher_gateway.instants import format_seconds as format_seconds
 from voucher_gateway.instants import now as now
 from voucher_gateway.instants import parse_instant as parse_instant
 from voucher_gateway.instants import require_aware as require_aware
+from voucher_gateway.listing.cursors import CursorListing as CursorListing
+from voucher_gateway.listing.cursors import CursorPage as CursorPage
+from voucher_gateway.listing.cursors import follow_cursors as follow_cursors
 from voucher_gateway.listing.listing import Listing as Listing
 from voucher_gateway.listing.page import ListingReport as ListingReport
 from voucher_gateway.listing.page import Page as Page
@@ -118,6 +121,7 @@ from voucher_gateway.money import positive as positive
 from voucher_gateway.outcome import Effect as Effect
 from voucher_gateway.outcome import Intent as Intent
 from voucher_gateway.outcome import Outcome as Outcome
+from voucher_gateway.outcome import resolve_by_reference as resolve_by_reference
 from voucher_gateway.provider import INTERFACE as INTERFACE
 from voucher_gateway.provider import ValueReading as ValueReading
 from voucher_gateway.provider import VoucherProvider as VoucherProvider

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voucher_gateway.errors import InvalidRequest
+from voucher_gateway.errors import InvalidRequest, UnsupportedOperation
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.requests import KEEP, NewVoucher, VoucherChanges, VoucherQuery
 from voucher_gateway.models.voucher import Status
@@ -162,3 +162,35 @@ def test_a_fingerprint_is_short_and_does_not_depend_on_the_order_of_filters() ->
     assert query.fingerprint() == VoucherQuery(code="GIFT-1234-ABCD", native={"a": "1", "b": "2"}).fingerprint()
     assert query.fingerprint("shop", "100") == query.fingerprint("shop", "100")
     assert len(query.fingerprint()) == 16
+
+
+def test_a_provider_refuses_all_fields_of_a_new_voucher_but_those_that_its_vendor_stores() -> None:
+    NewVoucher(initial=EUR, code="A-1").refuse_all_but("code")
+    NewVoucher(initial=EUR).refuse_all_but()
+    with pytest.raises(UnsupportedOperation, match="does not store active and sku of a new voucher"):
+        NewVoucher(initial=EUR, code="A-1", sku="GIFT", active=False).refuse_all_but("code")
+
+
+def test_a_provider_refuses_all_changes_but_those_that_its_vendor_takes() -> None:
+    VoucherChanges(valid_until=None).refuse_all_but("valid_until")
+    with pytest.raises(UnsupportedOperation, match="cannot change sku of a voucher"):
+        VoucherChanges(sku=None, valid_until=NOON).refuse_all_but("valid_until")
+
+
+def test_a_provider_refuses_all_filters_but_those_that_its_vendor_has() -> None:
+    VoucherQuery(limit=3, code="A-1", native={"state": "ACTIVE"}).refuse_all_but("code", native={"state"})
+    VoucherQuery(newest_first=True).refuse_all_but("newest_first")
+    with pytest.raises(UnsupportedOperation, match="cannot list by status and newest_first"):
+        VoucherQuery(code="A-1", status=Status.ACTIVE, newest_first=False).refuse_all_but("code")
+    with pytest.raises(InvalidRequest, match="has no filter 'typ'; expected one of state, type") as refused:
+        VoucherQuery(native={"typ": "A-1"}).refuse_all_but(native={"state", "type"})
+    assert (refused.value.field, refused.value.rule) == ("native.typ", "one of state, type")
+    with pytest.raises(InvalidRequest, match="no native filter"):
+        VoucherQuery(native={"state": "ACTIVE"}).refuse_all_but()
+
+
+def test_a_name_that_is_not_a_field_is_a_mistake_of_the_provider() -> None:
+    with pytest.raises(TypeError, match="NewVoucher has no field codes"):
+        NewVoucher(initial=EUR).refuse_all_but("codes")
+    with pytest.raises(TypeError, match="VoucherQuery has no field state"):
+        VoucherQuery().refuse_all_but("state")

@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 import pytest
 
+from voucher_gateway.errors import IntegrityMismatch, MalformedResponse
 from voucher_gateway.masking import Code
 from voucher_gateway.models import presentation, requests, results
 from voucher_gateway.models import voucher as vouchers
@@ -136,3 +137,34 @@ def test_a_new_voucher_that_is_compared_shows_no_code() -> None:
     assert new.code == Code("GIFT-1234-ABCD")
     assert "GIFT" not in repr(new)
     assert "987654" not in repr(new)
+
+
+# --- results from movements ---
+
+
+@pytest.mark.parametrize("kind", [Redemption, Refund, TopUp])
+def test_the_vendors_record_of_a_movement_is_made_a_result(kind: type[Redemption | Refund | TopUp]) -> None:
+    movement = attrs.evolve(MOVEMENT, voucher_id="v-1", reference="1001", raw={"id": "m-1"})
+    result = kind.from_movement(movement, expected=EUR, order="O-1", remaining=Money("1", "EUR"))
+    assert result == kind(
+        account="shop",
+        id="m-1",
+        voucher_id="v-1",
+        money=EUR,
+        reference="1001",
+        order="O-1",
+        remaining=Money("1", "EUR"),
+    )
+    assert result.raw == {"id": "m-1"}
+
+
+def test_a_movement_of_another_amount_is_not_the_result() -> None:
+    with pytest.raises(IntegrityMismatch, match=r"moved 10\.53 EUR, not 10\.54 EUR"):
+        Redemption.from_movement(MOVEMENT, expected=Money("10.54", "EUR"))
+
+
+def test_a_result_needs_the_id_of_its_movement() -> None:
+    unnamed = attrs.evolve(MOVEMENT, id=None)
+    with pytest.raises(MalformedResponse, match="has no id"):
+        TopUp.from_movement(unnamed)
+    assert TopUp.from_movement(unnamed, id="t-1").id == "t-1"

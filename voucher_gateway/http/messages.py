@@ -76,7 +76,7 @@ class Request:
         method: the HTTP method.
         path: below the base URL.
         query: names and values; masked values are revealed only when sent.
-        json: the body, sent as JSON; None for no body; masked values are revealed only when sent.
+        json: the body, sent as JSON; None for no body. Masked values at any depth are revealed only when sent.
         anonymous: whether it is sent without credentials.
         returns_page: whether the reply is a page of a list, which may be larger than a reply about one object.
         headers: headers of this request alone, such as a vendor key; masked values are revealed only when sent.
@@ -116,7 +116,7 @@ class Request:
         """
         if self.json is None:
             return None
-        return encode({k: v.reveal() if isinstance(v, Masked) else v for k, v in self.json.items()})
+        return encode(_reveal(self.json))
 
     def encode(self, base_url: str) -> EncodedRequest:
         """Return the request in the form in which it is sent, without the headers that every request has.
@@ -126,6 +126,17 @@ class Request:
         """
         headers = reveal_headers(self.headers)
         return EncodedRequest(self.method, url=base_url + self.target(), body=self.body(), headers=headers)
+
+
+def _reveal(value: object) -> object:
+    """Return a JSON value with the plain text of each masked one in it."""
+    if isinstance(value, Masked):
+        return value.reveal()
+    if isinstance(value, Mapping):
+        return {name: _reveal(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_reveal(member) for member in value]
+    return value
 
 
 def _encode_query(query: Sequence[tuple[str, str | Masked]]) -> str | None:

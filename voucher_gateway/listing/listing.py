@@ -6,7 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from typing import Final, Self, TypeAlias, TypeVar
+from typing import ClassVar, Final, Self, TypeAlias, TypeVar
 
 from voucher_gateway.errors import InvalidRequest, MalformedResponse
 from voucher_gateway.listing.page import ListingReport, Page, ResumePoint, key_digest
@@ -66,6 +66,8 @@ class Listing(Iterator[T]):
         InvalidRequest: if `resume` is not a token of this scope, or `workers`, `limit` or `size` is below one.
         MalformedResponse: while iterating, when pages repeat without end.
     """
+
+    _max_stalled_beyond_end: ClassVar[int] = MAX_STALLED_PAGES_BEYOND_END
 
     def __init__(
         self,
@@ -335,7 +337,7 @@ class Listing(Iterator[T]):
         if self._end is not None and self._index + 1 >= self._end:
             return
         beyond = min(self._stalled, self._index + 1 - self._first_end)
-        if beyond >= MAX_STALLED_PAGES_BEYOND_END or self._stalled >= MAX_STALLED_PAGES_WITHIN:
+        if beyond >= self._max_stalled_beyond_end or self._stalled >= MAX_STALLED_PAGES_WITHIN:
             raise MalformedResponse(
                 f"{self._stalled} pages in a row had no new entry, although the vendor's total promises more"
             )

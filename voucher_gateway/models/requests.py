@@ -6,14 +6,14 @@ import enum
 import hashlib
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.errors import InvalidRequest
+from voucher_gateway.errors import InvalidRequest, UnsupportedOperation
 from voucher_gateway.instants import require_aware
 from voucher_gateway.masking import Code, Pin, hide_init_arguments
 from voucher_gateway.models.voucher import Medium, Metadata, Status, Validity
@@ -90,6 +90,19 @@ def _aware(_: object, field: attrs.Attribute[Any], instant: datetime | None) -> 
         require_aware(instant, field.name)
 
 
+def _names_but(cls: type[attrs.AttrsInstance], *allowed: str) -> list[str]:
+    """Return the names of a class's fields without the allowed ones.
+
+    Raises:
+        TypeError: if an allowed name is not a field.
+    """
+    names = [field.name for field in attrs.fields(cls)]
+    unknown = [name for name in allowed if name not in names]
+    if unknown:
+        raise TypeError(f"{cls.__name__} has no field {', '.join(unknown)}; it has {', '.join(names)}")
+    return [name for name in names if name not in allowed]
+
+
 _TEXT: Final = attrs.validators.optional(attrs.validators.instance_of(str))
 
 
@@ -130,6 +143,24 @@ class NewVoucher:
     order: str | None = attrs.field(default=None, converter=nfc_or_none, validator=_TEXT)
     metadata: Metadata | None = attrs.field(default=None, hash=False)
 
+    def refuse_all_but(self, *fields: str) -> None:
+        """Refuse every field that is set, but the value and the named ones. A provider calls this first.
+
+        Args:
+            fields: the fields that the vendor stores: those of `Capabilities.stored_fields`, and ``code``, ``id``,
+                ``valid_until`` and ``validity``, as far as the vendor has them.
+
+        Raises:
+            UnsupportedOperation: if another field is set. The message names it.
+            TypeError: if a name is not a field of a new voucher.
+        """
+        names = _names_but(NewVoucher, "initial", *fields)
+        lacking = [name for name in names if getattr(self, name) is not None]
+        if lacking:
+            raise UnsupportedOperation(
+                f"the vendor does not store {' and '.join(lacking)} of a new voucher", operation="issue"
+            )
+
 
 class _Keep(enum.Enum):
     KEEP = "keep"
@@ -163,6 +194,19 @@ class VoucherChanges:
     def fields_to_change(self) -> dict[str, Any]:
         """Return the fields that are to change, by name."""
         return {k: v for k, v in attrs.asdict(self, recurse=False).items() if v is not KEEP}
+
+    def refuse_all_but(self, *fields: str) -> None:
+        """Refuse every field that is to change, but the named ones.
+
+        Raises:
+            UnsupportedOperation: if another field is to change. The message names it.
+            TypeError: if a name is not a field of the changes.
+        """
+        lacking = [name for name in _names_but(VoucherChanges, *fields) if getattr(self, name) is not KEEP]
+        if lacking:
+            raise UnsupportedOperation(
+                f"the vendor cannot change {' and '.join(lacking)} of a voucher", operation="update"
+            )
 
 
 NativeValue = str | Money | Sequence[str]
@@ -219,6 +263,29 @@ class VoucherQuery:
         for name in ("native", "limit", "newest_first", "resume"):
             del values[name]
         return {name: value for name, value in values.items() if value is not None}
+
+    def refuse_all_but(self, *filters: str, native: Collection[str] = ()) -> None:
+        """Refuse every filter that is set, and an order, but the named ones.
+
+        Args:
+            filters: the common filters that the vendor has, and ``newest_first`` where the order can be chosen.
+            native: the vendor's own filters that it has.
+
+        Raises:
+            UnsupportedOperation: if another common filter is set, or an order. The message names it.
+            InvalidRequest: if another native filter is set.
+            TypeError: if a name is not a filter.
+        """
+        names = _names_but(VoucherQuery, "native", "limit", "resume", *filters)
+        lacking = [name for name in names if getattr(self, name) is not None]
+        if lacking:
+            raise UnsupportedOperation(f"the vendor cannot list by {' and '.join(lacking)}", operation="vouchers")
+        for name in self.native:
+            if name not in native:
+                rule = f"one of {', '.join(sorted(native))}" if native else "no native filter"
+                raise InvalidRequest(
+                    f"the vendor has no filter {name!r:.40}; expected {rule}", field=f"native.{name:.40}", rule=rule
+                )
 
     def fingerprint(self, *fields: str) -> str:
         """Return a short text that differs between queries, so that a resume token fits only its own query.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import attrs
 
+from voucher_gateway.errors import IntegrityMismatch, MalformedResponse
 from voucher_gateway.models.voucher import MovementKind, RawObject, Status
 from voucher_gateway.money import Money
 
@@ -60,6 +61,26 @@ class ValueResult:
     created_at: datetime | None = None
     raw: RawObject | None = attrs.field(default=None, repr=False, eq=False)
     replayed: bool = attrs.field(default=False, eq=False)
+
+    @classmethod
+    def from_movement(cls, movement: Movement, *, expected: Money | None = None, **fields: Any) -> Self:
+        """Return the result that the vendor's record of a movement proves.
+
+        Args:
+            movement: the record, made from the vendor's reply.
+            expected: the amount that was asked for; None where it is not known.
+            fields: the other fields of the result, such as ``order`` and ``remaining``, and those that differ.
+
+        Raises:
+            IntegrityMismatch: if the vendor moved another amount than the expected one.
+            MalformedResponse: if the movement has no id.
+        """
+        if expected is not None and movement.money != expected:
+            raise IntegrityMismatch(f"the vendor says that it moved {movement.money}, not {expected}")
+        if movement.id is None and "id" not in fields:
+            raise MalformedResponse("the vendor's record of the movement has no id")
+        shared = attrs.fields_dict(Movement).keys() & attrs.fields_dict(cls).keys()
+        return cls(**{name: getattr(movement, name) for name in shared} | fields)
 
 
 @attrs.frozen(kw_only=True)
