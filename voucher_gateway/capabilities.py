@@ -137,12 +137,15 @@ class KeyRules:
             not say it, leave the default of one day.
         kept_refusals: the statuses of the refusals that the vendor remembers under the key, and gives again. Such a
             refusal proves that no earlier request under the key was executed, or ever will be. None by default.
+        forgotten_after: the statuses of the errors with which the vendor forgets the key, although it may have carried
+            the request out. After such an answer, nothing is sent again under the key. None by default.
     """
 
     scope: KeyScope = KeyScope.ACCOUNT
     max_length: int = 64
     lifetime: timedelta | None = timedelta(days=1)
     kept_refusals: frozenset[int] = frozenset()
+    forgotten_after: frozenset[int] = frozenset()
 
     def __attrs_post_init__(self) -> None:
         if self.max_length < MIN_KEY_LENGTH:
@@ -151,6 +154,8 @@ class KeyRules:
             raise ValueError("lifetime of a key must be above zero, or None for ever")
         if not all(400 <= status <= 499 and status not in (401, 408, 409, 425, 429) for status in self.kept_refusals):
             raise ValueError("kept_refusals must be statuses of refusals: 4xx, and none of 401, 408, 409, 425 and 429")
+        if not all(400 <= status <= 599 and status not in self.kept_refusals for status in self.forgotten_after):
+            raise ValueError("forgotten_after must be statuses of errors: 4xx and 5xx, and none of kept_refusals")
 
     @property
     def usable_for(self) -> timedelta | None:

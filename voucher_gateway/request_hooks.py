@@ -26,12 +26,14 @@ class WatchedStep:
         effect: what it did.
         effects: what each request under a key did, by key.
         read_error: the last error of a request that only reads, since that change.
+        forgotten_keys: the keys that the vendor has forgotten with an error.
     """
 
     intent: Intent | None = None
     effect: Effect = Effect.NOT_EXECUTED
     effects: dict[str, Effect] = attrs.field(factory=dict)
     read_error: VoucherGatewayError | None = None
+    forgotten_keys: set[str] = attrs.field(factory=set)
 
     def unknown_outcome(self, error: VoucherGatewayError) -> OutcomeUnknown | None:
         """Return the error to raise instead of one that hides a change that happened, or may have; None if it does not.
@@ -134,6 +136,12 @@ def note_change(intent: Intent, effect: Effect) -> None:
                 effect = Effect.UNKNOWN
             step.effects[intent.key] = effect
         step.intent, step.effect, step.read_error = intent, effect, None
+
+
+def note_forgotten_key(intent: Intent) -> None:
+    """Note that the vendor has forgotten the key of a request that is in doubt. `HttpClient.change` does so."""
+    if (step := _watched.get()) is not None and intent.key is not None:
+        step.forgotten_keys.add(intent.key)
 
 
 def note_read_error(error: VoucherGatewayError) -> None:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from tests.support.keyed import (
     CODE,
     LIFETIME,
+    ForgettingProvider,
     KeepingProvider,
     KeyedProvider,
     KeyedSettings,
@@ -158,6 +159,38 @@ def test_a_kept_refusal_settles_the_doubt(keyed_shop: KeyedShop) -> None:
     with pytest.raises(InsufficientValue):
         keyed_shop.redeem(gateway, "999.00")
     assert len(keyed_shop.keys()) == 2  # settled, so the next attempt is a new one
+
+
+@pytest.mark.parametrize("tries", [1, 3])
+def test_a_key_that_the_vendor_forgets_with_an_error_is_not_used_again(keyed_shop: KeyedShop, tries: int) -> None:
+    gateway = keyed_shop.another_gateway(ForgettingProvider, tries=tries)
+    keyed_shop.lose("forgetful-error", gateway)
+    keyed_shop.vendor.lag = 2
+    for again in (gateway, keyed_shop.another_gateway(ForgettingProvider)):
+        with pytest.raises(OutcomeUnknown):
+            keyed_shop.redeem(again)
+    assert (keyed_shop.vendor.cents, len(keyed_shop.sent())) == (9_000, 1)
+    keyed_shop.redeem(gateway)  # the look-up shows it now
+    assert len(keyed_shop.sent()) == 1
+
+
+def test_a_key_that_is_forgotten_at_its_repeat_is_not_used_again(keyed_shop: KeyedShop) -> None:
+    gateway = keyed_shop.another_gateway(ForgettingProvider)
+    keyed_shop.lose("commit-then-drop", gateway)
+    keyed_shop.vendor.lag = 9
+    keyed_shop.running.inject("forgetful-error-before", SEND)
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown):
+            keyed_shop.redeem(gateway)
+    assert (keyed_shop.vendor.cents, len(keyed_shop.sent())) == (9_000, 2)
+
+
+def test_a_repeat_by_hand_under_a_forgotten_key_is_not_sent(keyed_shop: KeyedShop) -> None:
+    class Both(AsksAgainByHand):
+        declared = ForgettingProvider.declared
+
+    keyed_shop.lose("forgetful-error", keyed_shop.another_gateway(Both))
+    assert (keyed_shop.vendor.cents, len(keyed_shop.sent())) == (9_000, 1)
 
 
 @pytest.mark.parametrize("age", [LIFETIME - timedelta(minutes=59), LIFETIME + timedelta(days=9)])

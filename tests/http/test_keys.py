@@ -115,6 +115,18 @@ def test_after_a_doubt_nothing_less_than_unknown_is_said(
     assert not caught.value.retry_safe
 
 
+@pytest.mark.parametrize("first", [[BROKEN], [LOST, BROKEN]])
+def test_an_error_with_which_the_vendor_forgets_the_key_is_not_asked_for_again(
+    first: list[Step], play: Callable[..., Server], client_of: ClientOf, intent: Intent
+) -> None:
+    server = play(*first, DONE)
+    client = make_client(client_of, server, KeyRules(forgotten_after=frozenset({500})))
+    with watch_step() as step, pytest.raises(OutcomeUnknown):
+        charge(client, intent)
+    assert len(server.heard) == len(first)
+    assert step.forgotten_keys == {intent.make_key(max_length=64)}
+
+
 def test_after_a_doubt_a_closed_port_is_unknown(serve: Serve, client_of: ClientOf, intent: Intent) -> None:
     server: Server
 
@@ -280,7 +292,14 @@ def test_the_rules_of_keys_are_checked() -> None:
     assert KeyRules().usable_for == timedelta(hours=23)
     assert KeyRules(lifetime=timedelta(hours=1)).usable_for == timedelta(minutes=54)
     assert KeyRules(lifetime=None).usable_for is None
-    for wrong in ({"max_length": 19}, {"lifetime": timedelta(0)}, {"kept_refusals": frozenset({429})}):
+    wrongs: list[dict[str, Any]] = [
+        {"max_length": 19},
+        {"lifetime": timedelta(0)},
+        {"kept_refusals": frozenset({429})},
+        {"forgotten_after": frozenset({200})},
+        {"forgotten_after": frozenset({403}), "kept_refusals": frozenset({403})},
+    ]
+    for wrong in wrongs:
         with pytest.raises(ValueError, match="must be"):
             KeyRules(**wrong)
 

@@ -42,7 +42,7 @@ from voucher_gateway.provider_api import (
     positive,
     secret_source,
 )
-from voucher_gateway.simulator import Reply, Route, Simulator, SimulatorOptions
+from voucher_gateway.simulator import Reply, Route, Simulator, SimulatorOptions, fault
 from voucher_gateway.simulator import Request as Asked
 
 LIFETIME = timedelta(days=1)
@@ -62,6 +62,10 @@ class KeyedSimulator(Simulator):
 
     name: ClassVar[str] = "keyed"
     faults_without_meaning: ClassVar[frozenset[str]] = frozenset({"expire-token", "replace-reservation"})
+    own_faults = (
+        fault("forgetful-error", 500, b"<html>", commits=True, then=lambda vendor, _: vendor.forget_keys()),
+        fault("forgetful-error-before", 500, b"<html>", then=lambda vendor, _: vendor.forget_keys()),
+    )
 
     def __init__(self, options: SimulatorOptions) -> None:
         super().__init__(options)
@@ -78,6 +82,10 @@ class KeyedSimulator(Simulator):
             Route("GET", "/redemptions", self._listed, look_up=True),
             Route("POST", "/redemptions", self._redeem),
         ]
+
+    def forget_keys(self) -> None:
+        """Forget all keys, as some vendors do with a key whose request ended with an error."""
+        self._keys.clear()
 
     def _listed(self, _: Asked) -> Reply:
         if self.lag:
@@ -239,3 +247,9 @@ class KeepingProvider(KeyedProvider):
     """The same for a vendor that keeps refusals under the key."""
 
     declared = attrs.evolve(KeyedProvider.declared, keys=KeyRules(lifetime=LIFETIME, kept_refusals=frozenset({422})))
+
+
+class ForgettingProvider(KeyedProvider):
+    """The same for a vendor that forgets a key with an error 500."""
+
+    declared = attrs.evolve(KeyedProvider.declared, keys=KeyRules(lifetime=LIFETIME, forgotten_after=frozenset({500})))

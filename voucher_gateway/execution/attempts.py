@@ -325,6 +325,8 @@ class RequestRecorder:
             OutcomeUnknown: if it would send anything else. Nothing is sent.
         """
         objection = None if self.open_key is None else self.open_key.find_objection(intent, self.sent_keys)
+        if self.watched is not None and intent.key in self.watched.forgotten_keys:
+            objection = "the vendor has forgotten the key with an error"
         if objection is None:
             return
         raise OutcomeUnknown(
@@ -375,7 +377,9 @@ class RequestRecorder:
         """Note the effect of the last request."""
         if self.row is None:
             return
-        self.attempt.finished.append(RequestResult(self.row, effect, reason, self.step, reservation))
+        key = None if self.intent is None else self.intent.key
+        key_forgotten = self.watched is not None and key in self.watched.forgotten_keys
+        self.attempt.finished.append(RequestResult(self.row, effect, reason, self.step, reservation, key_forgotten))
         self._set_effect(effect)
         log.debug("%s: step %s: request %d: %s", self.attempt.record.label, self.step, self.row, effect.value)
 

@@ -36,7 +36,13 @@ from voucher_gateway.http.urls import register_base_url
 from voucher_gateway.instants import now
 from voucher_gateway.masking import ErrorContext, Secret, drop_frames
 from voucher_gateway.outcome import Effect, Intent, require_voucher
-from voucher_gateway.request_hooks import note_change, note_read_error, notify_before_send, wait_for_rate_limit
+from voucher_gateway.request_hooks import (
+    note_change,
+    note_forgotten_key,
+    note_read_error,
+    notify_before_send,
+    wait_for_rate_limit,
+)
 from voucher_gateway.setting_types import SecretSource
 
 T = TypeVar("T")
@@ -234,6 +240,8 @@ class HttpClient:
         error_ = reason.as_unknown_outcome(request, intent)
         if call is not None:
             call.note_doubt(reason, error_)
+            if call.is_forgotten:
+                note_forgotten_key(intent)
         raise error_
 
     def _request_with_auth(

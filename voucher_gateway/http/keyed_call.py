@@ -21,9 +21,14 @@ from voucher_gateway.outcome import Intent
 
 
 class KeyedCall:
-    """One call of `HttpClient.change` under a key, over all of its attempts."""
+    """One call of `HttpClient.change` under a key, over all of its attempts.
+
+    Attributes:
+        is_forgotten: whether the vendor has forgotten the key with its last answer.
+    """
 
     def __init__(self, rules: KeyRules) -> None:
+        self.is_forgotten = False
         self._rules = rules
         self._doubt: OutcomeUnknown | None = None
         self._repeatable: OutcomeUnknown | None = None
@@ -31,10 +36,14 @@ class KeyedCall:
         self._credentials: str | None = None
 
     def note_doubt(self, reason: AmbiguousReply, error: OutcomeUnknown) -> None:
-        """Note that an attempt may have been executed. A reply that contradicts the call is not asked for again."""
+        """Note that an attempt may have been executed.
+
+        It is not asked for again after a reply that contradicts the call, or that lets the vendor forget the key.
+        """
         if self._doubt is None:
             self._doubt = error
-        self._repeatable = None if reason.contradicts else error
+        self.is_forgotten = reason.status in self._rules.forgotten_after
+        self._repeatable = None if reason.contradicts or self.is_forgotten else error
         self._wait_s = reason.retry_after
 
     def may_repeat(self, error: object) -> bool:

@@ -234,6 +234,7 @@ class RequestResult:
         reason: a sentence, where the effect is not success.
         step: which request of the operation it was.
         reservation: the reservation that it made; None if it made none.
+        key_forgotten: whether the vendor has forgotten the key of the request, so that its row must not keep it.
     """
 
     row: int
@@ -241,6 +242,7 @@ class RequestResult:
     reason: str | None = None
     step: str = ""
     reservation: Reservation | None = None
+    key_forgotten: bool = False
 
 
 # --- results and errors as JSON: without codes, PINs and the vendor's raw objects ---

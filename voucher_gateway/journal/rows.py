@@ -44,6 +44,7 @@ _FINISH_REQUEST: Final = (
     .where(requests.c.id == sa.bindparam("row"))
     .values(effect=sa.bindparam("effect"), reason=sa.bindparam("reason"), finished_at=sa.bindparam("at"))
 )
+_FORGET_KEY: Final = sa.update(requests).where(requests.c.id == sa.bindparam("row")).values(vendor_key=None)
 _OWN_EPOCH: Final = (operations.c.id == sa.bindparam("operation_id")) & (
     operations.c.epoch == sa.bindparam("known_epoch")
 )
@@ -254,6 +255,8 @@ def finish_request(connection: Connection, result: RequestResult, at: str) -> No
     """Write what became of a request."""
     values: dict[str, Any] = {"row": result.row, "effect": result.effect.value, "reason": result.reason, "at": at}
     connection.execute(_FINISH_REQUEST, values)
+    if result.key_forgotten:
+        connection.execute(_FORGET_KEY, {"row": result.row})
 
 
 def reject_competing(connection: Connection, operation: OperationRecord, step: str, intent: Intent) -> None:
