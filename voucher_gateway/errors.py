@@ -328,7 +328,9 @@ class Ticket:
 
     def to_json(self) -> str:
         """Return the ticket as one line of JSON, without the parts that are not known."""
-        fields = {name: value for name, value in attrs.asdict(self).items() if value not in (None, {}, "")}
+        fields = {
+            name: value for name, value in attrs.asdict(self, recurse=False).items() if value not in (None, {}, "")
+        }
         return json.dumps(fields, ensure_ascii=False)
 
     @classmethod

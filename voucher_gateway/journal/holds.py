@@ -31,6 +31,7 @@ from voucher_gateway.models.results import Redemption, Release, Reservation
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Effect, Intent, Result
 from voucher_gateway.storage.locks import lock_in_transaction
+from voucher_gateway.storage.statements import PreparedStatement
 
 
 class HoldState(enum.StrEnum):
@@ -55,25 +56,29 @@ _ENDED: Final = {
     HoldState.SUPERSEDED: (ReservationSuperseded, "a later reservation of ours has ended this one"),
 }
 
-_SELECT_ACTIVE: Final = sa.select(holds.c.operation_id, holds.c.order_number).where(
-    holds.c.provider == sa.bindparam("provider"),
-    holds.c.host == sa.bindparam("host"),
-    holds.c.fingerprint == sa.bindparam("fingerprint"),
-    holds.c.operation_id != sa.bindparam("mine"),
-    (holds.c.state == HoldState.REQUESTED.value) | (holds.c.state == HoldState.LIVE.value),
-    (holds.c.expires_at.is_(None)) | (holds.c.expires_at > sa.bindparam("at")),
+_SELECT_ACTIVE: Final = PreparedStatement(
+    sa.select(holds.c.operation_id, holds.c.order_number).where(
+        holds.c.provider == sa.bindparam("provider"),
+        holds.c.host == sa.bindparam("host"),
+        holds.c.fingerprint == sa.bindparam("fingerprint"),
+        holds.c.operation_id != sa.bindparam("mine"),
+        (holds.c.state == HoldState.REQUESTED.value) | (holds.c.state == HoldState.LIVE.value),
+        (holds.c.expires_at.is_(None)) | (holds.c.expires_at > sa.bindparam("at")),
+    )
 )
-_OWN: Final = sa.select(holds).where(holds.c.operation_id == sa.bindparam("mine"))
-_KNOWN: Final = sa.select(holds.c.state, holds.c.expires_at).where(
-    holds.c.host == sa.bindparam("host"), holds.c.reservation_id == sa.bindparam("reservation")
+_OWN: Final = PreparedStatement(sa.select(holds).where(holds.c.operation_id == sa.bindparam("mine")))
+_KNOWN: Final = PreparedStatement(
+    sa.select(holds.c.state, holds.c.expires_at).where(
+        holds.c.host == sa.bindparam("host"), holds.c.reservation_id == sa.bindparam("reservation")
+    )
 )
-_INSERT: Final = sa.insert(holds)
-_MARK_LIVE: Final = (
+_INSERT: Final = PreparedStatement(sa.insert(holds))
+_MARK_LIVE: Final = PreparedStatement(
     sa.update(holds)
     .where(holds.c.operation_id == sa.bindparam("mine"))
     .values(reservation_id=sa.bindparam("reservation"), expires_at=sa.bindparam("until"), state=HoldState.LIVE.value)
 )
-_END: Final = (
+_END: Final = PreparedStatement(
     sa.update(holds)
     .where(
         holds.c.host == sa.bindparam("vendor_host"),
@@ -145,16 +150,16 @@ class Holds:
         """Update the hold that a closed operation captured or released."""
         if isinstance(result, Redemption) and result.reservation_id is not None:
             parameters = {"vendor_host": record.target.host, "reservation": result.reservation_id}
-            connection.execute(_END, {**parameters, "new_state": HoldState.CAPTURED.value})
+            _END.execute(connection, {**parameters, "new_state": HoldState.CAPTURED.value})
         elif isinstance(result, Release):
             parameters = {"vendor_host": record.target.host, "reservation": result.reservation_id}
-            connection.execute(_END, {**parameters, "new_state": HoldState.RELEASED.value})
+            _END.execute(connection, {**parameters, "new_state": HoldState.RELEASED.value})
 
     def on_request_finished(
         self, connection: Connection, operation_id: str, effect: Effect, reservation: Reservation | None
     ) -> None:
         """Record the outcome of a request that should make a hold."""
-        own = connection.execute(_OWN, {"mine": operation_id}).mappings().first()
+        own = _OWN.first_row(connection, {"mine": operation_id})
         if own is None:
             return
         # Lock before any row is changed: the lock's holder may change our row too, and each would wait for the other.
@@ -207,7 +212,7 @@ class Holds:
         active = [
             row
             for fingerprint in fingerprints
-            for row in connection.execute(_SELECT_ACTIVE, {**voucher, "fingerprint": fingerprint}).mappings().all()
+            for row in _SELECT_ACTIVE.all_rows(connection, {**voucher, "fingerprint": fingerprint})
         ]
         foreign = [row for row in active if hold.order is None or row["order_number"] != hold.order]
         refused = {"refuse": active, "replace-own": foreign, "replace": []}[hold.if_held]
@@ -218,8 +223,8 @@ class Holds:
         assert intent.money is not None
         if again:
             connection.execute(sa.delete(holds).where(holds.c.operation_id == record.id))
-        connection.execute(
-            _INSERT,
+        _INSERT.execute(
+            connection,
             {
                 "operation_id": record.id,
                 "provider": target.provider,
@@ -235,7 +240,7 @@ class Holds:
         )
 
     def _capture(self, connection: Connection, intent: Intent, vendor_now: datetime) -> None:
-        row = connection.execute(_KNOWN, {"host": intent.host, "reservation": intent.subject}).mappings().first()
+        row = _KNOWN.first_row(connection, {"host": intent.host, "reservation": intent.subject})
         if row is None:
             return
         if ended := _ENDED.get(HoldState(row["state"])):
@@ -246,14 +251,14 @@ class Holds:
     def _on_reservation_made(self, connection: Connection, own: Mapping[Any, Any], reservation: Reservation) -> None:
         operation_id = own["operation_id"]
         until = None if reservation.valid_until is None else format_micros(reservation.valid_until)
-        connection.execute(_MARK_LIVE, {"mine": operation_id, "reservation": reservation.id, "until": until})
+        _MARK_LIVE.execute(connection, {"mine": operation_id, "reservation": reservation.id, "until": until})
         voucher = {
             "provider": own["provider"],
             "host": own["host"],
             "fingerprint": own["fingerprint"],
             "mine": operation_id,
         }
-        if not own["exclusive"] or connection.execute(_SELECT_ACTIVE, {**voucher, "at": ""}).first() is None:
+        if not own["exclusive"] or _SELECT_ACTIVE.first_row(connection, {**voucher, "at": ""}) is None:
             return
         rivals = (
             (holds.c.provider == own["provider"])

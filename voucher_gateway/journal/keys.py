@@ -26,6 +26,7 @@ from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.files import MIN_KEY_BYTES, key_file, make_key, read_key
 from voucher_gateway.storage.locks import lock_in_transaction
+from voucher_gateway.storage.statements import PreparedStatement
 
 ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """The characters of derived codes: 32 characters that people do not confuse."""
@@ -41,7 +42,9 @@ KEY_VARIABLE: Final = "VOUCHER_GATEWAY_JOURNAL_KEY"
 
 _FIRST_ID: Final = "1"
 _CHECK_VALUE_PREFIX: Final = "key:"
-_CHECK_VALUES: Final = sa.select(facts.c.name, facts.c.value).where(facts.c.name.startswith(_CHECK_VALUE_PREFIX))
+_CHECK_VALUES: Final = PreparedStatement(
+    sa.select(facts.c.name, facts.c.value).where(facts.c.name.startswith(_CHECK_VALUE_PREFIX))
+)
 _HAS_OPERATIONS: Final = sa.select(operations.c.id).where(operations.c.key_id == sa.bindparam("key")).limit(1)
 
 
@@ -208,8 +211,7 @@ def missing_key_error(key_id: str, remedy: str) -> ConfigurationError:
 
 def _check_values(connection: Connection) -> Mapping[str, str]:
     return {
-        row["name"].removeprefix(_CHECK_VALUE_PREFIX): row["value"]
-        for row in connection.execute(_CHECK_VALUES).mappings()
+        row["name"].removeprefix(_CHECK_VALUE_PREFIX): row["value"] for row in _CHECK_VALUES.all_rows(connection, {})
     }
 
 

@@ -21,9 +21,10 @@ from voucher_gateway.instants import format_micros, now, parse_instant
 from voucher_gateway.journal.records import OperationRecord
 from voucher_gateway.journal.schema import moved
 from voucher_gateway.outcome import Intent
+from voucher_gateway.storage.statements import PreparedStatement
 
-_FIND: Final = sa.select(moved).where(
-    moved.c.account == sa.bindparam("account"), moved.c.voucher_id == sa.bindparam("voucher")
+_FIND: Final = PreparedStatement(
+    sa.select(moved).where(moved.c.account == sa.bindparam("account"), moved.c.voucher_id == sa.bindparam("voucher"))
 )
 
 _ADDING_OPERATIONS: Final = (Operation.ACTIVATE, Operation.UPDATE, Operation.TOP_UP, Operation.REFUND)
@@ -57,7 +58,7 @@ class VoucherMove:
 
 def find_moved(connection: Connection, account: str, voucher_id: str) -> VoucherMove | None:
     """Return where a voucher went; None if it was never moved."""
-    row = connection.execute(_FIND, {"account": account, "voucher": voucher_id}).mappings().first()
+    row = _FIND.first_row(connection, {"account": account, "voucher": voucher_id})
     if row is None:
         return None
     return VoucherMove(

@@ -21,6 +21,7 @@ from voucher_gateway.outcome import Intent
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.locks import lock_in_transaction
+from voucher_gateway.storage.statements import PreparedStatement
 
 log: Final = logging.getLogger("voucher_gateway.journal")
 
@@ -62,8 +63,10 @@ _SAME_LOGIN: Final = (
     & (accounts.c.host == sa.bindparam("host"))
     & (accounts.c.login == sa.bindparam("login"))
 )
-_OF_LOGIN: Final = sa.select(accounts.c.name, accounts.c.known_as).where(_SAME_LOGIN)
-_IS_NAME: Final = sa.select(accounts.c.name).where(_SAME_LOGIN, accounts.c.name == sa.bindparam("name"))
+_OF_LOGIN: Final = PreparedStatement(sa.select(accounts.c.name, accounts.c.known_as).where(_SAME_LOGIN))
+_IS_NAME: Final = PreparedStatement(
+    sa.select(accounts.c.name).where(_SAME_LOGIN, accounts.c.name == sa.bindparam("name"))
+)
 _FORMER: Final = sa.select(accounts.c.known_as).where(
     accounts.c.name == sa.bindparam("name"), accounts.c.known_as != accounts.c.name
 )
@@ -124,7 +127,7 @@ class AccountNames:
             OperationInProgress: if the account must be renamed first: the next call does that.
         """
         login = VendorLogin(at.provider, at.host, at.login)
-        if connection.execute(_IS_NAME, {**login.key, "name": name}).first() is not None:
+        if _IS_NAME.first_row(connection, {**login.key, "name": name}) is not None:
             return
         lock_in_transaction(connection, "journal accounts")
         if self._former_names_in_use(connection, name, login):
@@ -132,7 +135,7 @@ class AccountNames:
                 f"the journal has operations of the account {name} under a former name; try again"
             )
         row = {**login.key, "name": name, "known_as": name}
-        if connection.execute(_IS_NAME, {**login.key, "name": name}).first() is None:
+        if _IS_NAME.first_row(connection, {**login.key, "name": name}) is None:
             connection.execute(sa.insert(accounts), row)
 
     def former_names(self, name: str) -> list[str]:
@@ -146,7 +149,7 @@ class AccountNames:
         Raises:
             ConfigurationError: if the journal knows the login under other names only, and nothing says whose they are.
         """
-        rows = connection.execute(_OF_LOGIN, login.key).mappings().all()
+        rows = _OF_LOGIN.all_rows(connection, login.key)
         names = sorted({row["name"] for row in rows})
         account = self._configured.get(name)
         former = None if account is None else account.former_names

@@ -16,6 +16,7 @@ from voucher_gateway.journal.records import OperationKey, OperationRecord, Opera
 from voucher_gateway.journal.schema import operations, requests
 from voucher_gateway.outcome import Intent
 from voucher_gateway.storage.locks import lock_in_transaction
+from voucher_gateway.storage.statements import PreparedStatement
 
 UNRESOLVED_STATES: Final = (OperationState.OPEN.value, OperationState.UNKNOWN.value)
 """The states of operations whose outcome is not known yet."""
@@ -27,19 +28,20 @@ _RESTARTABLE: Final = (
 )
 _EXCLUSIVE_OPERATIONS: Final = (Operation.REFUND, Operation.CAPTURE)
 
-# Built once: SQLAlchemy then compiles each of them once.
-_BY_KEY: Final = sa.select(operations).where(
-    operations.c.account == sa.bindparam("account"),
-    operations.c.verb == sa.bindparam("verb"),
-    operations.c.reference == sa.bindparam("reference"),
+_BY_KEY: Final = PreparedStatement(
+    sa.select(operations).where(
+        operations.c.account == sa.bindparam("account"),
+        operations.c.verb == sa.bindparam("verb"),
+        operations.c.reference == sa.bindparam("reference"),
+    )
 )
-_BY_ID: Final = sa.select(operations).where(operations.c.id == sa.bindparam("operation_id"))
+_BY_ID: Final = PreparedStatement(sa.select(operations).where(operations.c.id == sa.bindparam("operation_id")))
 _REQUESTS_OF: Final = (
     sa.select(requests).where(requests.c.operation_id == sa.bindparam("operation")).order_by(requests.c.id)
 )
-_INSERT: Final = sa.insert(operations)
-_INSERT_REQUEST: Final = sa.insert(requests).returning(requests.c.id)
-_FINISH_REQUEST: Final = (
+_INSERT: Final = PreparedStatement(sa.insert(operations))
+_INSERT_REQUEST: Final = PreparedStatement(sa.insert(requests).returning(requests.c.id))
+_FINISH_REQUEST: Final = PreparedStatement(
     sa.update(requests)
     .where(requests.c.id == sa.bindparam("row"))
     .values(effect=sa.bindparam("effect"), reason=sa.bindparam("reason"), finished_at=sa.bindparam("at"))
@@ -53,7 +55,7 @@ _IS_UNRESOLVED: Final = _IS_OPEN | (operations.c.state == OperationState.UNKNOWN
 _NEW_VOUCHER_ID: Final[sa.Function[str | None]] = sa.func.coalesce(
     sa.bindparam("new_voucher_id"), operations.c.voucher_id
 )
-_REFRESH: Final = (
+_REFRESH: Final = PreparedStatement(
     sa.update(operations).where(_OWN_EPOCH, _IS_OPEN).values(updated_at=sa.bindparam("at"), voucher_id=_NEW_VOUCHER_ID)
 )
 _NEW_EPOCH: Final = (
@@ -67,9 +69,9 @@ _NEW_EPOCH: Final = (
         updated_at=sa.bindparam("at"),
     )
 )
-_TAKE_OVER: Final = _NEW_EPOCH.where(_IS_OPEN)
-_RESTART: Final = _NEW_EPOCH.where(operations.c.state.in_(_RESTARTABLE))
-_CLOSE: Final = (
+_TAKE_OVER: Final = PreparedStatement(_NEW_EPOCH.where(_IS_OPEN))
+_RESTART: Final = PreparedStatement(_NEW_EPOCH.where(sa.or_(*[operations.c.state == state for state in _RESTARTABLE])))
+_CLOSE: Final = PreparedStatement(
     sa.update(operations)
     .where(_OWN_EPOCH, _IS_UNRESOLVED)
     .values(
@@ -84,32 +86,34 @@ _CLOSE: Final = (
         decision=sa.bindparam("person_reason"),
     )
 )
-_DECIDE: Final = (
+_DECIDE: Final = PreparedStatement(
     sa.update(operations)
     .where(_OWN_EPOCH)
     .values(decided_by=sa.bindparam("person"), decision=sa.bindparam("person_reason"))
 )
-_COMPETING: Final = sa.select(operations.c.id).where(
-    operations.c.provider == sa.bindparam("provider"),
-    operations.c.host == sa.bindparam("host"),
-    operations.c.voucher_id == sa.bindparam("voucher"),
-    operations.c.verb == sa.bindparam("verb"),
-    _IS_UNRESOLVED,
-    operations.c.id != sa.bindparam("operation"),
-    (operations.c.verb == Operation.REFUND.value) | (operations.c.target == sa.bindparam("subject")),
+_COMPETING: Final = PreparedStatement(
+    sa.select(operations.c.id).where(
+        operations.c.provider == sa.bindparam("provider"),
+        operations.c.host == sa.bindparam("host"),
+        operations.c.voucher_id == sa.bindparam("voucher"),
+        operations.c.verb == sa.bindparam("verb"),
+        _IS_UNRESOLVED,
+        operations.c.id != sa.bindparam("operation"),
+        (operations.c.verb == Operation.REFUND.value) | (operations.c.target == sa.bindparam("subject")),
+    )
 )
 
 
 def select_operation(connection: Connection, key: OperationKey) -> OperationRecord | None:
     """Return the operation of a key; None if there is none."""
     fields = {"account": key.account, "verb": key.verb.value, "reference": key.reference}
-    row = connection.execute(_BY_KEY, fields).mappings().first()
+    row = _BY_KEY.first_row(connection, fields)
     return None if row is None else OperationRecord.from_row(row)
 
 
 def select_operation_by_id(connection: Connection, operation_id: str) -> OperationRecord | None:
     """Return the operation of an id; None if there is none."""
-    row = connection.execute(_BY_ID, {"operation_id": operation_id}).mappings().first()
+    row = _BY_ID.first_row(connection, {"operation_id": operation_id})
     return None if row is None else OperationRecord.from_row(row)
 
 
@@ -165,7 +169,7 @@ def insert_operation(connection: Connection, operation: OperationRecord, voucher
         "checks": 0,
     }
     try:
-        connection.execute(_INSERT, values)
+        _INSERT.execute(connection, values)
     except sa.exc.IntegrityError:
         is_taken = True
     else:
@@ -224,10 +228,10 @@ def write_decision(connection: Connection, operation: OperationRecord, person: s
 
 
 def _require_own(
-    connection: Connection, statement: sa.Update, operation_id: str, epoch: int, values: Mapping[str, object]
+    connection: Connection, statement: PreparedStatement, operation_id: str, epoch: int, values: Mapping[str, object]
 ) -> None:
-    rows = connection.execute(statement, {"operation_id": operation_id, "known_epoch": epoch, **values}).rowcount
-    if rows != 1:
+    parameters = {"operation_id": operation_id, "known_epoch": epoch, **values}
+    if statement.execute(connection, parameters) != 1:
         raise OperationInProgress("another worker has taken this call over")
 
 
@@ -247,14 +251,15 @@ def insert_request(
         "intent": intent.ticket("").to_json(),
         "sent_at": at,
     }
-    number: int = connection.execute(_INSERT_REQUEST, values).scalar_one()
-    return number
+    row = _INSERT_REQUEST.first_row(connection, values)
+    assert row is not None
+    return int(row["id"])
 
 
 def finish_request(connection: Connection, result: RequestResult, at: str) -> None:
     """Write what became of a request."""
     values: dict[str, Any] = {"row": result.row, "effect": result.effect.value, "reason": result.reason, "at": at}
-    connection.execute(_FINISH_REQUEST, values)
+    _FINISH_REQUEST.execute(connection, values)
     if result.key_forgotten:
         connection.execute(_FORGET_KEY, {"row": result.row})
 
@@ -280,5 +285,5 @@ def reject_competing(connection: Connection, operation: OperationRecord, step: s
         "subject": intent.subject,
         "operation": operation.id,
     }
-    if connection.execute(_COMPETING, parameters).first() is not None:
+    if _COMPETING.first_row(connection, parameters) is not None:
         raise OperationInProgress(f"the outcome of another {step} of this voucher is not known: resolve that first")

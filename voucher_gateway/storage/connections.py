@@ -15,6 +15,7 @@ from voucher_gateway.errors import DatabaseUnavailable, VoucherGatewayError
 from voucher_gateway.fork_safety import is_forked, renew_if_forked
 from voucher_gateway.storage.files import DatabaseFile
 from voucher_gateway.storage.fork import track_sqlite, was_forked_mid_transaction
+from voucher_gateway.storage.statements import execute_on_sqlite
 
 BUSY_TIMEOUT_S: Final = 10.0
 """How long a write waits for another process's write to an SQLite file, in seconds."""
@@ -149,7 +150,7 @@ class SharedConnection:
         connection = self._connection
         connection.begin()
         if immediate:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            execute_on_sqlite(connection, "BEGIN IMMEDIATE")
             self._check_locks()
         self._file.must_be_in_place()
         self._file.logs_must_be_in_place()
