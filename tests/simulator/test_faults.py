@@ -266,6 +266,20 @@ def test_faults_wait_for_their_own_requests_and_as_often_as_said(
     assert statuses == [201, 500, 500, 201]
 
 
+def test_the_faults_of_one_name_can_be_removed_and_the_others_stay(
+    jar: RunningSimulator, session: requests.Session
+) -> None:
+    url = jar.announcement["base_url"] + "/jars"
+    jar.inject("lagging-lookups", "GET *", times=0, lag_s=60)
+    jar.inject("commit-then-drop", ADD, times=0)
+    with pytest.raises(requests.ConnectionError):
+        _add(jar, session)
+    jar.remove_fault("commit-then-drop")
+    assert _add(jar, session).status_code == 201
+    assert session.get(url).json()["jars"] == {}
+    assert _committed(jar) == 2
+
+
 def test_a_fault_lets_as_many_of_its_requests_pass_as_said(jar: RunningSimulator, session: requests.Session) -> None:
     jar.inject("error-before", "POST /jars/b", times=2, after=2)
     base = jar.announcement["base_url"]

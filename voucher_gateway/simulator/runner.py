@@ -141,6 +141,10 @@ class RunningSimulator:
         """Remove the injected faults."""
         self._application.clear_faults()
 
+    def remove_fault(self, name: str) -> None:
+        """Remove the injected faults of one name; the others stay."""
+        self._application.faults.remove(name)
+
     def ledger(self) -> list[dict[str, Any]]:
         """Return every voucher with its true value and movements, as the control API shows it."""
         with self.simulator.lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -17,6 +18,7 @@ from voucher_gateway.models.voucher import Status, Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.simulator import RunningSimulator, Simulator, load
+from voucher_gateway.testing.harness.fault_injection import UNDOCUMENTED
 from voucher_gateway.testing.harness.reply_rewriting import Change, make_tamperable
 from voucher_gateway.testing.harness.vendor import ACCOUNT, FAST, account_table, select_settings, settings_for
 
@@ -40,6 +42,9 @@ _SHORT_FAULTS: Final[Mapping[str, Mapping[str, float]]] = {
     "no-content-with-body": {"delay_s": 0.02},
 }
 """Options by which `SimulatedVendor.inject_fault` keeps a run short."""
+
+_STATUS: Final = re.compile("status-([0-9]{3})-after-commit")
+"""The names of faults that are `error-after-commit` with one status; the group is the status."""
 
 
 class SimulatedVendor(RunningSimulator):
@@ -165,12 +170,19 @@ class SimulatedVendor(RunningSimulator):
     def faults(self) -> Mapping[str, bool | None]:
         """The faults that the fault matrix injects here, and whether the vendor then carries the request out."""
         kinds = self.simulator.fault_kinds()
-        return {name: kind.commits for name, kind in kinds.items() if name not in _BY_NAME_ONLY}
+        faults = {name: kind.commits for name, kind in kinds.items() if name not in _BY_NAME_ONLY}
+        return faults | dict.fromkeys(UNDOCUMENTED if "error-after-commit" in faults else (), True)
 
     def inject_fault(self, fault: str, at: int) -> None:
         """Inject a fault once, at the `at`-th request from now on, with options that keep a run short."""
         options: dict[str, Any] = dict(_SHORT_FAULTS.get(fault, {}))
+        if (status := _STATUS.fullmatch(fault)) is not None:
+            fault, options = "error-after-commit", {"status": int(status[1])}
         self.inject(fault, after=at, **options)
+
+    def lift_fault(self, fault: str) -> None:
+        """Remove the injected faults of one name; the others stay."""
+        self.remove_fault("error-after-commit" if _STATUS.fullmatch(fault) else fault)
 
     def clear_faults(self) -> None:
         """Remove the injected faults, and stop rewriting replies."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from tests.providers.local.vendor import LocalVendor
+from tests.testing.keyed.provider import KeyedProvider
+from tests.testing.keyed.simulator import KeyedSimulator
 from tests.testing.spending import (
     wrong_crashes,
     wrong_effects,
     wrong_issues,
+    wrong_keys,
     wrong_references,
     wrong_refunds,
     wrong_spending,
@@ -18,7 +21,7 @@ from voucher_gateway.provider_api import VoucherProvider
 from voucher_gateway.testing import ProviderContract
 from voucher_gateway_local import LocalProvider
 
-assert all((wrong_crashes, wrong_effects, wrong_issues, wrong_references, wrong_refunds, wrong_spending))
+assert all((wrong_crashes, wrong_effects, wrong_issues, wrong_keys, wrong_references, wrong_refunds, wrong_spending))
 
 
 class _DatabaseVendor(LocalVendor):
@@ -35,7 +38,9 @@ class _DatabaseVendor(LocalVendor):
 
 
 def _vendor_attributes(kind: type[VoucherProvider]) -> dict[str, Any]:
-    """Return what a contract says of its vendor, where the provider is no simulator's."""
+    """Return what a contract says of its vendor, where that is not the installed simulator of the provider's name."""
+    if issubclass(kind, KeyedProvider):
+        return {"simulator": KeyedSimulator}
     if not issubclass(kind, LocalProvider):
         return {}
     return {

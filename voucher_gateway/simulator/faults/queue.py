@@ -128,6 +128,13 @@ class ArmedFaults:
             self._armed.clear()
             return count
 
+    def remove(self, name: str) -> int:
+        """Remove those of one name and return how many there were."""
+        with self._lock:
+            count = len(self._armed)
+            self._armed = [waiting for waiting in self._armed if waiting.fault.name != name]
+            return count - len(self._armed)
+
     def waiting(self, name: str) -> bool:
         """Return whether a fault of that name is injected."""
         with self._lock:

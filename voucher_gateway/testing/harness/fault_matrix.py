@@ -20,20 +20,26 @@ from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.harness.calls import BeforeSendRecorder, changing_requests, native_changes
 from voucher_gateway.testing.harness.cases import OperationCase, make_case
 from voucher_gateway.testing.harness.failed_lookups import FailedLookup, with_failing_lookups
+from voucher_gateway.testing.harness.fault_injection import (
+    LAGGING,
+    LOST,
+    UNDOCUMENTED,
+    inject_lasting,
+    lasts,
+    lift_fault,
+    own_faults,
+)
 from voucher_gateway.testing.harness.vendor import IMPATIENT, VendorUnderTest, select_settings
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
 
-LAGGING: Final = "lagging-lookups"
-"""The fault by which look-ups answer from an older ledger, if the vendor has it."""
+_ALWAYS: Final = (LOST, "wrong-echo", "error-before", "rate-limit", *UNDOCUMENTED)
+"""Injected at the changing request of every operation until the call is over, if the vendor has them."""
 
-_ALWAYS: Final = ("commit-then-drop", "wrong-echo", "error-before")
-"""Drawn at the changing request of every operation, if the vendor has them."""
+_ONCE: Final = (LOST, "wrong-echo")
+"""Injected once as well, where a repeat is declared safe: the answer to the repeat is the true one then."""
 
 _SURE: Final = frozenset({"rate-limit", "unauthorized"})
 """Refusals after which the vendor surely did nothing, so that a client may send again."""
-
-_LAGS: Final = 8
-"""How many requests of a look-up meet that fault."""
 
 
 @attrs.frozen(kw_only=True)
@@ -69,6 +75,7 @@ class FaultResult:
         operation: the operation.
         fault: the fault.
         at: the position of the request that met it.
+        lasting: whether every later request of the call met it, too.
         changing: whether that request changes something.
         commits: whether the vendor carried the request out in spite of the fault; None if the fault does not
             decide that.
@@ -86,6 +93,7 @@ class FaultResult:
     operation: Operation
     fault: str
     at: int
+    lasting: bool
     changing: bool
     commits: bool | None
     error: Exception | None
@@ -102,7 +110,9 @@ class FaultResult:
     def where(self) -> str:
         """The call and its fault, for messages."""
         kind = "changing" if self.changing else "reading"
-        return f"{self.operation.value} with the fault {self.fault} at its request {self.at} (a {kind} one)"
+        at = f"at its request {self.at} (a {kind} one)"
+        end = ", and at all later ones" if self.lasting else ""
+        return f"{self.operation.value} with the fault {self.fault} {at}{end}"
 
     @property
     def reply_text(self) -> str:
@@ -148,8 +158,8 @@ class FaultMatrix:
             self.dry_runs[operation] = dry_run
             if dry_run.error is not None or not dry_run.arrived:
                 continue
-            for fault, at in self._faults_to_try(dry_run):
-                self.results.append(self._run_with_fault(dry_run, fault, at))
+            for fault, at, lasting in self._faults_to_try(dry_run):
+                self.results.append(self._run_with_fault(dry_run, fault, at, lasting=lasting))
             if operation in self.factory.declared.resolvable:
                 if LAGGING in self.vendor.faults:
                     self.lagging.extend(self._run_lagging(dry_run))
@@ -194,31 +204,58 @@ class FaultMatrix:
                 provider.find(str(entry["code"]))
         return frozenset(self.vendor.request_lines[start:])
 
-    def _faults_to_try(self, dry_run: DryRun) -> Sequence[tuple[str, int]]:
+    def _faults_to_try(self, dry_run: DryRun) -> Sequence[tuple[str, int, bool]]:
+        """Return the faults to inject, each with the position of the request and whether all later ones meet it too."""
         faults, count = self.vendor.faults, len(dry_run.arrived)
-        everything = [(fault, at) for at in range(count) for fault in sorted(faults)]
+        everything = [
+            (fault, at, lasting)
+            for at in range(count)
+            for fault in sorted(faults)
+            for lasting in ((False, True) if lasts(self.vendor, fault) else (False,))
+        ]
         if self._thorough:
             return everything
         at = dry_run.changing[-1] if dry_run.changing else count - 1
-        drawn = [(fault, at) for fault in _ALWAYS if fault in faults]
+        drawn = [(fault, at, True) for fault in (*_ALWAYS, *own_faults(self.vendor)) if fault in faults]
+        if self._is_repeatable(dry_run.case.operation):
+            drawn += [(fault, at, False) for fault in _ONCE if fault in faults]
+        chosen = {fault for fault, _, _ in drawn}
         for commits, many in ((True, 2), (False, 1), (None, 1)):
-            others = sorted(name for name in faults if faults[name] is commits and (name, at) not in drawn)
-            drawn += [(name, at) for name in self._random.sample(others, min(many, len(others)))]
-        others_at = [pair for pair in everything if pair not in drawn]
+            others = sorted(name for name in faults if faults[name] is commits and name not in chosen)
+            drawn += [(name, at, commits is True) for name in self._random.sample(others, min(many, len(others)))]
+        others_at = [choice for choice in everything if choice not in drawn]
         return drawn + self._random.sample(others_at, min(2, len(others_at)))
 
-    def _run_with_fault(self, dry_run: DryRun, fault: str, at: int, *, lagging: bool = False) -> FaultResult:
+    def _is_repeatable(self, operation: Operation) -> bool:
+        safety = self.factory.declared.of(operation).repeat
+        return safety in (RepeatSafety.VENDOR_KEY, RepeatSafety.NATURAL_KEY)
+
+    def _run_with_fault(
+        self, dry_run: DryRun, fault: str, at: int, *, lasting: bool, lagging: bool = False
+    ) -> FaultResult:
+        """Make a call that meets a fault, and look its outcome up if it is unknown.
+
+        Args:
+            dry_run: the same operation without a fault.
+            fault: the fault.
+            at: the position of the request that meets it.
+            lasting: whether every later request of the call meets it, too.
+            lagging: whether look-ups show the ledger of before the call.
+        """
         operation = dry_run.case.operation
         case = make_case(operation, self.factory)
         with self.new_provider() as provider:
             start, recorder = len(self.vendor.request_lines), BeforeSendRecorder(self.vendor)
-            self.vendor.inject_fault(fault, at)
             if lagging:
-                for lag in range(_LAGS):
-                    self.vendor.inject_fault(LAGGING, at + 1 + lag)
+                inject_lasting(self.vendor, LAGGING, at)
+            if lasting:
+                inject_lasting(self.vendor, fault, at)
+            else:
+                self.vendor.inject_fault(fault, at)
             error, result = self._call(case, provider, recorder)
             arrived = self.vendor.request_lines[start:]
             if lagging:  # `times` may read, too, and only the look-up should get the old ledger
+                lift_fault(self.vendor, fault)
                 resolved = self._resolve(error, case, provider)
             self.vendor.clear_faults()
             times = case.times()
@@ -231,6 +268,7 @@ class FaultMatrix:
             operation=operation,
             fault=fault,
             at=at,
+            lasting=lasting,
             changing=at in dry_run.changing,
             commits=self.vendor.faults[fault],
             error=error,
@@ -238,8 +276,7 @@ class FaultMatrix:
             times=times,
             intents=recorder.intents,
             repeats=0 if surely_not else max(0, repeats - again),
-            repeatable=self.factory.declared.of(operation).repeat
-            in (RepeatSafety.VENDOR_KEY, RepeatSafety.NATURAL_KEY),
+            repeatable=self._is_repeatable(operation),
             resolved=resolved,
             times_then=case.times(),
             case=case,
@@ -247,16 +284,22 @@ class FaultMatrix:
 
     def _run_lagging(self, dry_run: DryRun) -> Iterator[FaultResult]:
         """Let the vendor carry the request out, lose the answer, and answer look-ups from an older ledger."""
-        fault = next((name for name in _ALWAYS if self.vendor.faults.get(name) is True), None)
+        fault = self._losing_fault()
         if fault is not None and dry_run.changing:
-            yield self._run_with_fault(dry_run, fault, dry_run.changing[-1], lagging=True)
+            can_last = callable(getattr(self.vendor, "lift_fault", None))
+            at = dry_run.changing[-1]
+            yield self._run_with_fault(dry_run, fault, at, lasting=can_last, lagging=True)
+
+    def _losing_fault(self) -> str | None:
+        """Return a fault by which the vendor carries a request out and the answer is lost; None if it has none."""
+        return next((name for name in _ALWAYS if self.vendor.faults.get(name) is True), None)
 
     def _fail_lookups(self, dry_run: DryRun) -> Iterator[FailedLookup]:
         """Let the vendor carry the request out, lose the answer, and let look-ups fail."""
-        fault = next((name for name in _ALWAYS if self.vendor.faults.get(name) is True), None)
+        fault = self._losing_fault()
         if fault is None or not dry_run.changing:
             return
-        result = self._run_with_fault(dry_run, fault, dry_run.changing[-1])
+        result = self._run_with_fault(dry_run, fault, dry_run.changing[-1], lasting=True)
         if result.ticket is None or result.times_then != 1:
             return  # the outcome is known, or E1 reports it
         intent, settings = Intent.from_ticket(result.ticket), select_settings(type(self.factory.provider), IMPATIENT)

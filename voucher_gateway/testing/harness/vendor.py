@@ -62,7 +62,9 @@ IMPATIENT: Final[Mapping[str, Any]] = {"read_timeout_s": 0.4, "total_timeout_s":
 class VendorUnderTest(Protocol):
     """The vendor for the tests of a provider: it makes providers, shows its true ledger, and can fail on request.
 
-    `SimulatedVendor` is the one for vendors with a simulator.
+    `SimulatedVendor` is the one for vendors with a simulator. A vendor with the fault ``lagging-lookups`` may also have
+    ``lift_fault(fault)``, which removes the injected faults of one name: only then is that fault tried with providers
+    that send a request again.
     """
 
     def provider(self, **settings: Any) -> VoucherProvider:

@@ -107,9 +107,11 @@ EFFECTS: Final = (
     ),
     _spend(
         "E6",
-        "A reply with an amount other than the requested one is not a success. The outcome is unknown.",
+        "A reply with an amount other than the requested one is not a success. The outcome is unknown, unless a repeat "
+        "under the vendor's key gets the true reply.",
         "Compare the reply with the intent, and raise `IntegrityMismatch` while you read the reply.",
         _changes,
+        fault="wrong-echo",
     ),
     _spend(
         "E7",
@@ -138,8 +140,8 @@ EFFECTS: Final = (
     ),
     _spend(
         "E11",
-        "A 404 from a server in front of the vendor, such as a proxy, is not a refusal of the vendor. The outcome of "
-        "a change is unknown.",
+        "A 404 from a server in front of the vendor, such as a proxy, is not a refusal of the vendor, in JSON or in "
+        "HTML. The outcome of a change is unknown.",
         "Accept a 404 only in the shape and with the codes that the vendor documents. Let `explain` return None for "
         "any other body, and raise nothing else instead of `OutcomeUnknown`.",
         _changes,

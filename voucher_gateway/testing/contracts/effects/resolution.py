@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final
@@ -19,7 +19,7 @@ from voucher_gateway.testing.harness.cases import OperationCase, make_case
 from voucher_gateway.testing.harness.fault_matrix import FaultMatrix, FaultResult
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
-from voucher_gateway.testing.promises.checks import for_promise, require
+from voucher_gateway.testing.promises.checks import for_promise, not_tried, require
 
 _LAPSES: Final = frozenset({Operation.RESERVE})
 """Operations that move no value: a look-up need not find them, only say in the end that they are over."""
@@ -42,19 +42,24 @@ class ResolutionContract(EffectsContract):
 
     @for_promise("U1")
     def test_what_happened_is_found(self, matrix: Callable[[], FaultMatrix]) -> None:
+        declared = matrix().factory.declared.resolvable
+        untried = {operation for operation in matrix().dry_runs if operation in declared} - _LAPSES
         for result, outcome in _outcomes(matrix().results):
-            declared = result.operation in matrix().factory.declared.resolvable
-            if result.times_then != 1 or not declared or result.operation in _LAPSES:
+            if result.times_then != 1 or result.operation not in declared or result.operation in _LAPSES:
                 continue
+            untried.discard(result.operation)
             require(
                 outcome.effect is Effect.SUCCEEDED,
                 f"{result.where}: it happened, `resolvable` names it, and `resolve` says {outcome.effect.value}:"
                 f" {outcome.reason}",
             )
+        _require_tried(untried, "was in doubt and had happened")
 
     @for_promise("U2")
     def test_nothing_is_proved_that_is_not_so(self, matrix: Callable[[], FaultMatrix]) -> None:
+        untried = set(matrix().factory.declared.resolvable & matrix().dry_runs.keys())
         for result, outcome in _outcomes(matrix().results):
+            untried.discard(result.operation)
             if outcome.effect is Effect.SUCCEEDED:
                 require(result.times_then == 1, f"{result.where}: `resolve` says that it happened, and it did not")
             elif outcome.effect is not Effect.UNKNOWN:
@@ -62,10 +67,16 @@ class ResolutionContract(EffectsContract):
                     result.times_then == 0,
                     f"{result.where}: `resolve` says {outcome.effect.value}, and it happened: {outcome.reason}",
                 )
+        _require_tried(untried, "was in doubt")
 
     @for_promise("U3")
     def test_a_look_up_that_lags_or_fails_proves_nothing(self, matrix: Callable[[], FaultMatrix]) -> None:
+        untried = {
+            operation.value for operation in matrix().dry_runs if operation in matrix().factory.declared.resolvable
+        }
+        untried -= {lookup.operation for lookup in matrix().failed_lookups}
         for result, outcome in _outcomes(matrix().lagging):
+            untried.discard(result.operation.value)
             if outcome.effect in (Effect.NOT_EXECUTED, Effect.DECLINED):
                 require(
                     result.times_then == 0,
@@ -80,6 +91,7 @@ class ResolutionContract(EffectsContract):
             else:
                 honest = lookup.result.effect not in (Effect.NOT_EXECUTED, Effect.DECLINED)
                 require(honest, f"{seen} says {lookup.result.effect.value}: {lookup.result.reason}")
+        _require_tried(untried, "was in doubt while a look-up lagged behind or failed")
 
     @for_promise("U4")
     def test_a_call_that_was_never_sent_is_not_found(
@@ -146,6 +158,12 @@ class ResolutionContract(EffectsContract):
                 f"{operation.value} happened, the vendor keeps it under a changed reference, and `resolve` says"
                 f" {outcome.effect.value}: {outcome.reason}",
             )
+
+
+def _require_tried(untried: Collection[str], what: str) -> None:
+    """End the test as not tried if some operations never came into the situation."""
+    if untried:
+        not_tried(f"no call of {' or '.join(sorted(untried))} {what}")
 
 
 def _check_not_found(provider: VoucherProvider, intent: Intent, case: OperationCase, what: str) -> None:
