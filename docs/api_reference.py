@@ -55,6 +55,7 @@ RESULTS: Final = (
     "History",
     "Movement",
     "MovementKind",
+    "MovementState",
     "Listing",
     "ListingReport",
 )

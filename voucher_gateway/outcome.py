@@ -22,7 +22,7 @@ from voucher_gateway.models.results import (
     TopUp,
     ValueResult,
 )
-from voucher_gateway.models.voucher import MovementKind, Voucher
+from voucher_gateway.models.voucher import MovementKind, MovementState, Voucher
 from voucher_gateway.money import Money
 
 Result = Voucher | Reservation | Redemption | Refund | TopUp | Release | Deletion
@@ -204,6 +204,9 @@ def resolve_by_reference(
     if matches:
         movement = matches[0]
         differing = _differences(intent, movement, kind)
+        if movement.state is not MovementState.COMPLETED:
+            reason = f"the movement with the reference of the call is {movement.state.value}"
+            return Outcome(effect=Effect.UNKNOWN, reason=reason)
         if differing:
             reason = f"a movement has the reference of the call, but another {' and '.join(differing)}"
             return Outcome(effect=Effect.UNKNOWN, reason=reason)
@@ -216,7 +219,9 @@ def resolve_by_reference(
     candidates = tuple(
         movement
         for movement in movements
-        if not _differences(intent, movement, kind) and (movement.created_at is None or movement.created_at >= since)
+        if not _differences(intent, movement, kind)
+        and movement.state is not MovementState.CANCELLED
+        and (movement.created_at is None or movement.created_at >= since)
     )
     if candidates:
         reason = f"{len(candidates)} movements of this amount could be the call under another reference"

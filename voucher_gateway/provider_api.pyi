@@ -109,6 +109,7 @@ from voucher_gateway.models.voucher import Interval as Interval
 from voucher_gateway.models.voucher import Medium as Medium
 from voucher_gateway.models.voucher import Metadata as Metadata
 from voucher_gateway.models.voucher import MovementKind as MovementKind
+from voucher_gateway.models.voucher import MovementState as MovementState
 from voucher_gateway.models.voucher import RawObject as RawObject
 from voucher_gateway.models.voucher import Status as Status
 from voucher_gateway.models.voucher import Validity as Validity

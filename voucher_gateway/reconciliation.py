@@ -21,6 +21,7 @@ from voucher_gateway.instants import format_instant
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.models.results import History, Movement
+from voucher_gateway.models.voucher import MovementState
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
 
@@ -193,15 +194,25 @@ def _compare_voucher(provider: VoucherProvider, history: History, known: list[_O
         matches = [
             place
             for place, movement in enumerate(history.movements)
-            if movement.reference in operation.references
-            or (movement.id is not None and movement.id == operation.result_id)
+            if movement.state is not MovementState.CANCELLED
+            and (
+                movement.reference in operation.references
+                or (movement.id is not None and movement.id == operation.result_id)
+            )
         ]
         claimed.update(matches)
         findings += _compare_operation(provider, operation, [history.movements[place] for place in matches])
     for place, movement in enumerate(history.movements):
-        if place not in claimed:
+        if place not in claimed and _moves_value(movement):
             findings.append(_foreign_movement(provider.account, history.voucher_id, movement))
     return findings
+
+
+def _moves_value(movement: Movement) -> bool:
+    """Return whether a movement changes what is left of a voucher after its first value, or may do so."""
+    if movement.kind.opens or movement.kind.sign == 0:
+        return False
+    return movement.state is not MovementState.CANCELLED
 
 
 def _compare_operation(provider: VoucherProvider, known: _OperationWithNames, matches: list[Movement]) -> list[Finding]:

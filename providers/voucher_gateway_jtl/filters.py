@@ -170,8 +170,11 @@ def _boolean(value: bool) -> str:
 
 
 def _status(value: Status) -> str:
-    if value is Status.UNKNOWN:
-        raise UnsupportedOperation("JTL has no filter for an unknown status", operation="vouchers")
+    if value not in (Status.ACTIVE, Status.INACTIVE):
+        article = "an" if value.value[0] in "aeiou" else "a"
+        raise UnsupportedOperation(
+            f"JTL has no filter for {article} {value.value.replace('_', ' ')} status", operation="vouchers"
+        )
     return value.value
 
 

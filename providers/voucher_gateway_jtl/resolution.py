@@ -133,7 +133,7 @@ def _could_be(movement: Movement, intent: Intent, since: datetime) -> bool:
 
 
 def _outcome_of_charge(movement: Movement, intent: Intent) -> Outcome:
-    if movement.money != intent.money:
+    if movement.money is None or movement.money != intent.money:
         return _other_amount(movement)
     return _succeeded(
         Redemption(
@@ -157,7 +157,7 @@ def _top_up(provider: VendorRecords, intent: Intent) -> Outcome:
     movement = _find_movement(provider, intent, MovementKind.TOP_UP)
     if movement is None:
         return Outcome(effect=_UNKNOWN, reason="there is no recharge of ours, which proves nothing")
-    if movement.money != intent.money:
+    if movement.money is None or movement.money != intent.money:
         return _other_amount(movement)
     return _succeeded(
         TopUp(
@@ -187,7 +187,7 @@ def _refund(provider: VendorRecords, intent: Intent) -> Outcome:
         and movement.money == intent.money
         and movement.login == intent.login
     ]
-    if len(new) != 1:
+    if len(new) != 1 or intent.money is None:
         return Outcome(effect=_UNKNOWN, reason=f"there are {len(new)} new refunds of this amount: a person must decide")
     return _succeeded(
         Refund(
@@ -195,7 +195,7 @@ def _refund(provider: VendorRecords, intent: Intent) -> Outcome:
             id=str(new[0].id),
             redemption_id=intent.subject,
             voucher_id=intent.voucher_id,
-            money=new[0].money,
+            money=intent.money,
             reference=intent.reference,
             order=intent.order,
             login=new[0].login,

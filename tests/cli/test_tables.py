@@ -13,6 +13,7 @@ from rich.cells import cell_len
 
 from voucher_gateway.cli.output import Output, json_line
 from voucher_gateway.cli.tables import (
+    MOVEMENT_COLUMNS,
     TableColumn,
     details,
     fields_of,
@@ -21,7 +22,7 @@ from voucher_gateway.cli.tables import (
     text_of,
     voucher_columns,
 )
-from voucher_gateway.provider_api import Code, Money, Status, Voucher
+from voucher_gateway.provider_api import Code, Money, Movement, MovementKind, MovementState, Status, Voucher
 
 
 class Terminal(io.StringIO):
@@ -236,3 +237,21 @@ def test_a_quick_command_shows_no_progress(monkeypatch: pytest.MonkeyPatch) -> N
     with Output(out=io.StringIO(), err=err).progress("reading"):
         pass
     assert err.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("state", "line"),
+    [(MovementState.COMPLETED, "redemption  10.53 EUR"), (MovementState.PENDING, "redemption  pending  10.53 EUR")],
+)
+def test_a_history_names_the_state_of_a_movement_that_is_not_completed(state: MovementState, line: str) -> None:
+    movement = Movement(account="shop", kind=MovementKind.REDEMPTION, money=Money("10.53", "EUR"), state=state)
+    out = io.StringIO()
+    print_rows(Output(out=out, err=io.StringIO()), [movement], MOVEMENT_COLUMNS)
+    assert out.getvalue().splitlines()[1].strip() == line
+
+
+def test_a_history_shows_an_event_without_an_amount() -> None:
+    block = Movement(account="shop", kind=MovementKind.BLOCK, created_at=datetime(2026, 11, 20, 9, tzinfo=UTC))
+    out = io.StringIO()
+    print_rows(Output(out=out, err=io.StringIO()), [block], MOVEMENT_COLUMNS)
+    assert out.getvalue().splitlines()[1].split() == ["2026-11-20", "09:00", "block"]

@@ -7,6 +7,7 @@ import enum
 import inspect
 import pickle
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -31,7 +32,7 @@ from voucher_gateway.models.results import (
     TopUp,
     ValueResult,
 )
-from voucher_gateway.models.voucher import Interval, Medium, MovementKind, Status, Validity, Voucher
+from voucher_gateway.models.voucher import Interval, Medium, MovementKind, MovementState, Status, Validity, Voucher
 from voucher_gateway.money import Money
 
 EUR = Money("10.53", "EUR")
@@ -126,6 +127,41 @@ def test_every_set_of_words_has_one_for_what_we_do_not_know(words: type[enum.Str
     assert all(str(word) == word.value == word.name.lower() for word in words)
 
 
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        (MovementKind.ISSUE, "10.53"),
+        (MovementKind.REVERSAL_UP, "10.53"),
+        (MovementKind.EXPIRY, "-10.53"),
+        (MovementKind.CASH_OUT, "-10.53"),
+        (MovementKind.BLOCK, "0"),
+        (MovementKind.UNKNOWN, None),
+    ],
+)
+def test_the_kind_of_a_movement_says_the_direction_of_its_amount(kind: MovementKind, change: str | None) -> None:
+    assert attrs.evolve(MOVEMENT, kind=kind).change == (None if change is None else Decimal(change))
+
+
+@pytest.mark.parametrize("kind", MovementKind)
+@pytest.mark.parametrize("state", [MovementState.PENDING, MovementState.CANCELLED])
+def test_what_has_not_happened_has_moved_nothing(kind: MovementKind, state: MovementState) -> None:
+    assert attrs.evolve(MOVEMENT, kind=kind, state=state).change == 0
+
+
+def test_an_amount_that_is_not_shown_leaves_the_change_unknown() -> None:
+    assert attrs.evolve(MOVEMENT, money=None).change is None
+    assert Movement(account="shop", kind=MovementKind.DEACTIVATION).change == 0
+    assert Movement(account="shop", kind=MovementKind.ACTIVATION).change == 0
+
+
+def test_only_an_active_voucher_is_known_to_be_spendable() -> None:
+    assert {status: status.spendable for status in Status} == {
+        **dict.fromkeys(Status, False),
+        Status.ACTIVE: True,
+        Status.UNKNOWN: None,
+    }
+
+
 def test_a_history_is_read_like_a_sequence_of_its_movements() -> None:
     history = History(voucher_id="v-1", movements=(MOVEMENT, MOVEMENT), complete=False)
     assert list(history) == [MOVEMENT, MOVEMENT]
@@ -168,3 +204,10 @@ def test_a_result_needs_the_id_of_its_movement() -> None:
     with pytest.raises(MalformedResponse, match="has no id"):
         TopUp.from_movement(unnamed)
     assert TopUp.from_movement(unnamed, id="t-1").id == "t-1"
+
+
+def test_a_movement_that_is_not_completed_or_has_no_amount_proves_no_result() -> None:
+    with pytest.raises(IntegrityMismatch, match="pending, not completed"):
+        Redemption.from_movement(attrs.evolve(MOVEMENT, state=MovementState.PENDING))
+    with pytest.raises(MalformedResponse, match="no amount"):
+        Redemption.from_movement(attrs.evolve(MOVEMENT, money=None))

@@ -126,7 +126,8 @@ class MemoryVendor(VoucherProvider):
         """Remove a voucher."""
         self.listed_vouchers = [voucher for voucher in self.listed_vouchers if voucher.id != id]
 
-    def move(self, id: str, kind: MovementKind, amount: str, at: datetime) -> None:
+    def move(self, id: str, kind: MovementKind, amount: str, at: datetime, **fields: Any) -> None:
         """Add a movement to a voucher's history."""
-        movement = Movement(account=self.account, voucher_id=id, kind=kind, money=Money(amount, "EUR"), created_at=at)
+        given = {"account": self.account, "voucher_id": id, "created_at": at, **fields}
+        movement = Movement(kind=kind, money=Money(amount, "EUR"), **given)
         self.movements[id] = (*self.movements.get(id, ()), movement)

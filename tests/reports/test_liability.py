@@ -16,7 +16,7 @@ from voucher_gateway import Gateway
 from voucher_gateway.provider_api import Code, Money, NotExecuted, ProviderUnavailable, Status, Voucher, parse_instant
 from voucher_gateway.reports import BalanceStatus, BucketTotal, VoucherBalance, read_liability
 from voucher_gateway.reports.liability import NO_AGE, NO_END, NOT_STARTED, cell_of, status_at
-from voucher_gateway.reports.text import expiry_of, liability_notes, liability_warnings
+from voucher_gateway.reports.text import expiry_of, liability_notes, liability_tables, liability_warnings
 from voucher_gateway.simulator import start
 
 
@@ -35,6 +35,7 @@ def test_what_can_be_spent_is_outstanding_and_the_rest_stands_apart(gateway: Gat
     (one,) = read_liability(gateway, ["shop"]).accounts
     assert {standing: one.sum("EUR", standing) for standing in BalanceStatus} == {
         BalanceStatus.OUTSTANDING: BucketTotal(3, money("10.56")),
+        BalanceStatus.BLOCKED: BucketTotal(0, money("0.00")),
         BalanceStatus.INACTIVE: BucketTotal(1, money("20.00")),
         BalanceStatus.EXPIRED: BucketTotal(2, money("120.00")),
         BalanceStatus.USED_UP: BucketTotal(1, money("0.00")),
@@ -42,6 +43,30 @@ def test_what_can_be_spent_is_outstanding_and_the_rest_stands_apart(gateway: Gat
     }
     assert one.consistent is True
     assert one.vouchers == 7
+
+
+@pytest.mark.parametrize(
+    ("status", "remaining", "standing"),
+    [
+        (Status.PENDING, "0.00", BalanceStatus.INACTIVE),
+        (Status.PENDING, "5.00", BalanceStatus.INACTIVE),
+        (Status.BLOCKED, "5.00", BalanceStatus.BLOCKED),
+        (Status.DEACTIVATED, "5.00", BalanceStatus.INACTIVE),
+        (Status.EXPIRED, "5.00", BalanceStatus.EXPIRED),
+        (Status.USED_UP, "0.00", BalanceStatus.USED_UP),
+    ],
+)
+def test_the_status_says_why_a_voucher_owes_nothing(status: Status, remaining: str, standing: BalanceStatus) -> None:
+    assert status_at(VoucherBalance(id="a", remaining=money(remaining), status=status), NOON) is standing
+
+
+def test_blocked_vouchers_have_a_column_where_there_are_any(gateway: Gateway, vendor: MemoryVendor) -> None:
+    vendor.put("a", "10.00")
+    headings = [column.name for column in liability_tables(read_liability(gateway, ["shop"]))[0].columns]
+    vendor.put("b", "5.00", status=Status.BLOCKED)
+    table = liability_tables(read_liability(gateway, ["shop"]))[0]
+    assert [column.name for column in table.columns] == [*headings[:4], "blocked", *headings[4:]]
+    assert table.rows == (("shop", "EUR", "2", "10.00", "5.00", "0.00", "0.00", "0"),)
 
 
 def test_a_voucher_is_owed_up_to_the_moment_when_its_validity_ends() -> None:

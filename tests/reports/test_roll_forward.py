@@ -9,7 +9,7 @@ import pytest
 
 from tests.reports.memory_vendor import NOON, MemoryVendor
 from voucher_gateway import Gateway
-from voucher_gateway.provider_api import InvalidRequest, Money, MovementKind, Status
+from voucher_gateway.provider_api import InvalidRequest, Money, MovementKind, MovementState, Status
 from voucher_gateway.reports import CurrencyRollForward, Line, RollForward, Snapshots, recall_roll_forward, roll_forward
 from voucher_gateway.reports.text import roll_warnings
 
@@ -104,6 +104,47 @@ def test_a_new_voucher_is_issued_at_its_initial_value(period: Period, vendor: Me
     vendor.put("a", "20.00", initial=Money("50.00", "EUR"), created_at=vendor.clock)
     vendor.move("a", MovementKind.REDEMPTION, "30.00", vendor.clock)
     assert period.lines() == {Line.ISSUED: "50.00", Line.REDEEMED: "30.00", Line.CLOSING: "20.00"}
+
+
+def test_a_first_value_that_the_history_shows_is_issued_once(period: Period, vendor: MemoryVendor) -> None:
+    period.begin()
+    vendor.put("a", "42.00", initial=Money("50.00", "EUR"), created_at=vendor.clock)
+    vendor.move("a", MovementKind.ISSUE, "50.00", vendor.clock)
+    vendor.move("a", MovementKind.REDEMPTION, "8.00", vendor.clock)
+    assert period.lines() == {Line.ISSUED: "50.00", Line.REDEEMED: "8.00", Line.CLOSING: "42.00"}
+
+
+def test_a_first_value_that_only_the_history_shows_is_issued(period: Period, vendor: MemoryVendor) -> None:
+    period.begin()
+    vendor.put("a", "42.00", initial=None, created_at=vendor.clock)
+    vendor.move("a", MovementKind.ACTIVATION, "50.00", vendor.clock)
+    vendor.move("a", MovementKind.REDEMPTION, "8.00", vendor.clock)
+    assert period.lines() == {Line.ISSUED: "50.00", Line.REDEEMED: "8.00", Line.CLOSING: "42.00"}
+
+
+def test_a_card_that_gets_its_value_with_the_activation_is_issued_then(period: Period, vendor: MemoryVendor) -> None:
+    vendor.put("a", "0.00", status=Status.PENDING)
+    period.begin()
+    vendor.put("a", "25.00", initial=Money("0.00", "EUR"))
+    vendor.move("a", MovementKind.ACTIVATION, "25.00", vendor.clock)
+    assert period.lines() == {Line.ISSUED: "25.00", Line.CLOSING: "25.00"}
+
+
+def test_a_block_takes_the_value_out_for_now(period: Period, vendor: MemoryVendor) -> None:
+    vendor.put("a", "25.00")
+    period.begin()
+    vendor.put("a", "25.00", status=Status.BLOCKED)
+    assert period.lines() == {Line.OPENING: "25.00", Line.DEACTIVATED: "25.00"}
+
+
+def test_a_pending_redemption_explains_nothing_yet_and_is_named(period: Period, vendor: MemoryVendor) -> None:
+    vendor.put("a", "25.00")
+    period.begin()
+    vendor.put("a", "20.00", initial=Money("25.00", "EUR"))
+    vendor.move("a", MovementKind.REDEMPTION, "5.00", vendor.clock, state=MovementState.PENDING)
+    rolled = period.roll()
+    assert [change.reason for change in rolled.unexplained] == ["a movement in its history is still pending"]
+    assert str(rolled.rolls[0].lines[Line.UNEXPLAINED]) == "-5.00 EUR"
 
 
 def test_a_new_voucher_that_cannot_be_spent_owes_nobody_anything(period: Period, vendor: MemoryVendor) -> None:

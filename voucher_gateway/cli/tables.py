@@ -38,6 +38,7 @@ _IN_DOUBT: Final = "bold magenta"
 _WRONG: Final = "bold red"
 STYLES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("active", "succeeded", "moved", "undone"), _DONE),
+    **dict.fromkeys(("pending", "blocked", "deactivated", "expired", "used up", "cancelled"), _WAITING),
     **dict.fromkeys(("inactive", "open", "declined", "not executed", "kept", "refused", "changed"), _WAITING),
     **dict.fromkeys(("unknown", "in-doubt", "unresolved", "unverifiable"), _IN_DOUBT),
     **dict.fromkeys(
@@ -94,9 +95,14 @@ def voucher_columns(*, reveal: bool = False, account: bool = False) -> list[Tabl
     return [TableColumn("account", attrgetter("account")), *columns] if account else columns
 
 
+def _state_unless_completed(movement: Movement) -> str | None:
+    return None if movement.state == "completed" else movement.state.value
+
+
 MOVEMENT_COLUMNS: Final[Sequence[TableColumn[Movement]]] = (
     TableColumn("at (UTC)", attrgetter("created_at")),
     TableColumn("kind", attrgetter("kind")),
+    TableColumn("state", _state_unless_completed, optional=True),
     TableColumn("amount", attrgetter("money"), right=True),
     TableColumn("reference", attrgetter("reference"), optional=True),
     TableColumn("id", attrgetter("id"), optional=True),

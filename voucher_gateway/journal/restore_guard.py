@@ -22,7 +22,7 @@ from voucher_gateway.journal.keys import TAG_LENGTH
 from voucher_gateway.journal.records import OperationRecord, read_result
 from voucher_gateway.journal.schema import adopted, facts, operations
 from voucher_gateway.models.results import Movement, Redemption, TopUp
-from voucher_gateway.models.voucher import MovementKind
+from voucher_gateway.models.voucher import MovementKind, MovementState
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Intent, Result
 
@@ -84,7 +84,7 @@ class RestoreGuard:
         count = 0
         for movement in movements:
             tag = _own_tag(connection, account, host, movement)
-            if tag is None:
+            if tag is None or movement.money is None or movement.state is MovementState.CANCELLED:
                 continue
             name = movement.reference or str(movement.id)
             same = (

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Self, TypeVar
 
 import attrs
 
 from voucher_gateway.errors import IntegrityMismatch, MalformedResponse
-from voucher_gateway.models.voucher import MovementKind, RawObject, Status
+from voucher_gateway.models.voucher import MovementKind, MovementState, RawObject, Status
 from voucher_gateway.money import Money
 
 V = TypeVar("V", bound="ValueResult")
@@ -72,13 +73,17 @@ class ValueResult:
             fields: the other fields of the result, such as ``order`` and ``remaining``, and those that differ.
 
         Raises:
-            IntegrityMismatch: if the vendor moved another amount than the expected one.
-            MalformedResponse: if the movement has no id.
+            IntegrityMismatch: if the vendor moved another amount than the expected one, or did not complete it.
+            MalformedResponse: if the movement has no id or no amount.
         """
+        if movement.state is not MovementState.COMPLETED:
+            raise IntegrityMismatch(f"the vendor says that the movement is {movement.state.value}, not completed")
         if expected is not None and movement.money != expected:
             raise IntegrityMismatch(f"the vendor says that it moved {movement.money}, not {expected}")
         if movement.id is None and "id" not in fields:
             raise MalformedResponse("the vendor's record of the movement has no id")
+        if movement.money is None and "money" not in fields:
+            raise MalformedResponse("the vendor's record of the movement has no amount")
         shared = attrs.fields_dict(Movement).keys() & attrs.fields_dict(cls).keys()
         return cls(**{name: getattr(movement, name) for name in shared} | fields)
 
@@ -217,7 +222,8 @@ class Movement:
         id: the vendor's id of the entry; None where it has none.
         voucher_id: the vendor's id of the voucher.
         kind: what happened.
-        money: how much moved; positive.
+        money: how much moved; positive. None for what moves nothing, such as a block.
+        state: whether it has happened. A vendor without such states shows completed movements.
         reference: the reference of the call, where the vendor stores one (JTL: order_number).
         login: the vendor-side login that made it.
         created_at: when, in UTC.
@@ -228,11 +234,25 @@ class Movement:
     id: str | None = None
     voucher_id: str | None = None
     kind: MovementKind
-    money: Money
+    money: Money | None = None
+    state: MovementState = MovementState.COMPLETED
     reference: str | None = None
     login: str | None = None
     created_at: datetime | None = None
     raw: RawObject | None = attrs.field(default=None, repr=False, eq=False)
+
+    @property
+    def change(self) -> Decimal | None:
+        """The change of the balance: negative if value was taken, 0 if nothing moved; None if it is not known.
+
+        A pending movement has not moved value yet, and a cancelled one moved nothing.
+        """
+        sign = self.kind.sign
+        if self.state is not MovementState.COMPLETED or sign == 0:
+            return Decimal(0)
+        if self.money is None:  # an activation may bring no value; any other movement has an amount that is not shown
+            return Decimal(0) if self.kind is MovementKind.ACTIVATION else None
+        return None if sign is None else sign * self.money.amount
 
 
 @attrs.frozen(kw_only=True)

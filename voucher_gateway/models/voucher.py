@@ -108,13 +108,31 @@ class Status(enum.StrEnum):
 
     Attributes:
         ACTIVE: it can be spent, unless it has expired or is empty.
-        INACTIVE: it cannot be spent until it is activated.
+        INACTIVE: it cannot be spent until it is activated. The vendor does not say whether it was ever sold.
+        PENDING: it was never sold: it has no value until it is activated.
+        BLOCKED: it cannot be spent for now. Its owner keeps its value.
+        DEACTIVATED: it cannot be spent and cannot be activated again.
+        EXPIRED: the vendor says that its validity has ended.
+        USED_UP: the vendor says that no value is left.
         UNKNOWN: the vendor reported a status that we do not know; it is in ``raw``.
     """
 
     ACTIVE = "active"
     INACTIVE = "inactive"
+    PENDING = "pending"
+    BLOCKED = "blocked"
+    DEACTIVATED = "deactivated"
+    EXPIRED = "expired"
+    USED_UP = "used_up"
     UNKNOWN = "unknown"
+
+    @property
+    def spendable(self) -> bool | None:
+        """Whether a voucher with this status can be spent, if it is valid and has value; None if it is not known."""
+        return _SPENDABLE.get(self, False)
+
+
+_SPENDABLE: Final[Mapping[Status, bool | None]] = {Status.ACTIVE: True, Status.UNKNOWN: None}
 
 
 class Medium(enum.StrEnum):
@@ -153,16 +171,80 @@ class MovementKind(enum.StrEnum):
     """The direction and reason of a `Movement`.
 
     Attributes:
+        ISSUE: the voucher was created with this value.
+        ACTIVATION: the voucher was activated; its value came with that, where the movement has an amount.
         REDEMPTION: value was taken from the voucher.
         REFUND: value of a redemption was given back.
         TOP_UP: value was added.
+        ADJUSTMENT_UP: value was added by a correction, which is not a sale.
+        ADJUSTMENT_DOWN: value was taken by a correction, which is not a sale.
+        EXPIRY: value was taken because the validity ended.
+        TRANSFER_IN: value came from another voucher.
+        TRANSFER_OUT: value went to another voucher.
+        CASH_OUT: the owner was paid the value in money.
+        REVERSAL_UP: a movement that took value was undone, so that the value is back.
+        REVERSAL_DOWN: a movement that added value was undone, so that the value is gone.
+        BLOCK: the voucher was blocked for now. No value moved.
+        UNBLOCK: a block was lifted. No value moved.
+        DEACTIVATION: the voucher was deactivated. No value moved.
         UNKNOWN: the vendor reported a reason that we do not know.
     """
 
+    ISSUE = "issue"
+    ACTIVATION = "activation"
     REDEMPTION = "redemption"
     REFUND = "refund"
     TOP_UP = "top_up"
+    ADJUSTMENT_UP = "adjustment_up"
+    ADJUSTMENT_DOWN = "adjustment_down"
+    EXPIRY = "expiry"
+    TRANSFER_IN = "transfer_in"
+    TRANSFER_OUT = "transfer_out"
+    CASH_OUT = "cash_out"
+    REVERSAL_UP = "reversal_up"
+    REVERSAL_DOWN = "reversal_down"
+    BLOCK = "block"
+    UNBLOCK = "unblock"
+    DEACTIVATION = "deactivation"
     UNKNOWN = "unknown"
+
+    @property
+    def sign(self) -> int | None:
+        """1 if it adds value, -1 if it takes value, 0 if it moves nothing; None if it is not known."""
+        return _SIGNS.get(self, 1)
+
+    @property
+    def opens(self) -> bool:
+        """Whether it can be the value with which a voucher begins, so that no initial value is added to it."""
+        return self in (MovementKind.ISSUE, MovementKind.ACTIVATION)
+
+
+_SIGNS: Final[Mapping[MovementKind, int | None]] = {
+    MovementKind.REDEMPTION: -1,
+    MovementKind.ADJUSTMENT_DOWN: -1,
+    MovementKind.EXPIRY: -1,
+    MovementKind.TRANSFER_OUT: -1,
+    MovementKind.CASH_OUT: -1,
+    MovementKind.REVERSAL_DOWN: -1,
+    MovementKind.BLOCK: 0,
+    MovementKind.UNBLOCK: 0,
+    MovementKind.DEACTIVATION: 0,
+    MovementKind.UNKNOWN: None,
+}
+
+
+class MovementState(enum.StrEnum):
+    """Whether a `Movement` has happened.
+
+    Attributes:
+        PENDING: the vendor will complete or cancel it later. It has not moved value yet.
+        COMPLETED: it has happened.
+        CANCELLED: it will not happen. It moved nothing.
+    """
+
+    PENDING = "pending"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
 
 
 @attrs.frozen

@@ -70,11 +70,11 @@ class VoucherBalance:
 
         An unknown status counts as active, so that a report does not show too little.
         """
-        return self.status is not Status.INACTIVE and not self.is_expired(at)
+        return (self.status is None or self.status.spendable is not False) and not self.is_expired(at)
 
     def is_expired(self, at: datetime) -> bool:
-        """Return whether validity had ended at a moment."""
-        return self.valid_until is not None and self.valid_until <= at
+        """Return whether validity had ended at a moment, or had ended for the vendor when the voucher was read."""
+        return self.status is Status.EXPIRED or (self.valid_until is not None and self.valid_until <= at)
 
 
 class BalanceReader:

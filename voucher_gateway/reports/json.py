@@ -39,7 +39,12 @@ def account_object(liability: AccountLiability) -> dict[str, Any]:
 def _by(liability: AccountLiability, currency: str, what: Callable[[Bucket], str]) -> list[dict[str, Any]]:
     return [
         {"standing": _key(standing), "of": trait, **_sum_object(buckets)}
-        for standing in (BalanceStatus.OUTSTANDING, BalanceStatus.INACTIVE, BalanceStatus.EXPIRED)
+        for standing in (
+            BalanceStatus.OUTSTANDING,
+            BalanceStatus.BLOCKED,
+            BalanceStatus.INACTIVE,
+            BalanceStatus.EXPIRED,
+        )
         for trait, buckets in liability.by(currency, standing, what).items()
     ]
 

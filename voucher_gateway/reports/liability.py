@@ -29,17 +29,23 @@ _AGE_ENDS: Final = (3, 6, 12, 24, 36)
 
 
 class BalanceStatus(enum.StrEnum):
-    """Whether the remaining value of a voucher is owed. If several apply, it is the first of them."""
+    """Whether the remaining value of a voucher is owed. If several apply, it is the first of them.
+
+    Attributes:
+        UNKNOWN: the vendor does not show the remaining value. No sum contains it.
+        USED_UP: no value is left.
+        EXPIRED: its validity has ended. Whether the customer can still claim it is a question of law.
+        BLOCKED: it cannot be spent for now. Its value is still the customer's, so add it to what is owed.
+        INACTIVE: it cannot be spent: it was never sold, or it was deactivated. Some vendors show which.
+        OUTSTANDING: it can be spent. Its remaining value is owed.
+    """
 
     UNKNOWN = "unknown"
-    """The vendor does not show the remaining value. No sum contains it."""
     USED_UP = "used up"
     EXPIRED = "expired"
-    """Its validity has ended. Whether the customer can still claim it is a question of law."""
+    BLOCKED = "blocked"
     INACTIVE = "inactive"
-    """It cannot be spent: it was never sold, or it was deactivated. Only the shop knows which."""
     OUTSTANDING = "outstanding"
-    """It can be spent. Its remaining value is owed."""
 
 
 @attrs.frozen(kw_only=True)
@@ -245,16 +251,18 @@ def status_at(position: VoucherBalance, at: datetime) -> BalanceStatus:
     if position.remaining is None:
         return BalanceStatus.UNKNOWN
     if not position.remaining:
-        return BalanceStatus.USED_UP
+        return BalanceStatus.INACTIVE if position.status is Status.PENDING else BalanceStatus.USED_UP
     if position.is_expired(at):
         return BalanceStatus.EXPIRED
+    if position.status is Status.BLOCKED:
+        return BalanceStatus.BLOCKED
     return BalanceStatus.OUTSTANDING if position.spendable(at) else BalanceStatus.INACTIVE
 
 
 def _expiry_of(position: VoucherBalance, *, relative: bool) -> str:
     if position.valid_until is not None:
         return f"{position.valid_until.year:04}-{position.valid_until.month:02}"
-    return NOT_STARTED if relative and position.status is Status.INACTIVE else NO_END
+    return NOT_STARTED if relative and position.status in (Status.INACTIVE, Status.PENDING) else NO_END
 
 
 def _age_of(created_at: datetime | None, at: datetime) -> str:

@@ -6,7 +6,7 @@ Movements during a reading are therefore counted before or after it, as the two 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,11 +19,27 @@ from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.records import OperationState
 from voucher_gateway.models.results import Movement
 from voucher_gateway.models.voucher import MovementKind
+from voucher_gateway.reports.roll_forward import Line
 
 MARGIN: Final = timedelta(seconds=3)
 """The tolerance for the time of a movement: vendors show whole seconds, and their clock is known to a second."""
 
-_SIGNS: Final = {MovementKind.REDEMPTION: -1, MovementKind.REFUND: 1, MovementKind.TOP_UP: 1, MovementKind.UNKNOWN: 0}
+_LINES: Final = {
+    MovementKind.ISSUE: Line.ISSUED,
+    MovementKind.ACTIVATION: Line.ISSUED,
+    MovementKind.REDEMPTION: Line.REDEEMED,
+    MovementKind.REFUND: Line.REFUNDED,
+    MovementKind.TOP_UP: Line.TOPPED_UP,
+    MovementKind.ADJUSTMENT_UP: Line.ADJUSTED_UP,
+    MovementKind.ADJUSTMENT_DOWN: Line.ADJUSTED_DOWN,
+    MovementKind.EXPIRY: Line.EXPIRED,
+    MovementKind.TRANSFER_IN: Line.TRANSFERRED_IN,
+    MovementKind.TRANSFER_OUT: Line.TRANSFERRED_OUT,
+    MovementKind.CASH_OUT: Line.CASHED_OUT,
+    MovementKind.REVERSAL_UP: Line.REVERSED_UP,
+    MovementKind.REVERSAL_DOWN: Line.REVERSED_DOWN,
+}
+"""The line of a roll-forward to which a movement belongs. The other kinds move no value, or are not known."""
 
 
 @attrs.frozen
@@ -44,21 +60,17 @@ class MovementSums:
     """The sums of movements, in minor units.
 
     Attributes:
-        redeemed: the sum of redemptions.
-        refunded: the sum of refunds.
-        topped_up: the sum of top-ups.
+        lines: the sums by the line of a roll-forward, without those that are zero.
         explained: whether they explain the whole change of the balance.
     """
 
-    redeemed: int = 0
-    refunded: int = 0
-    topped_up: int = 0
+    lines: Mapping[Line, int] = attrs.field(factory=dict, hash=False)
     explained: bool = True
 
     @property
     def net(self) -> int:
         """The change of the balance."""
-        return self.refunded + self.topped_up - self.redeemed
+        return sum(line.sign * minor for line, minor in self.lines.items())
 
 
 def sum_movements(
@@ -89,8 +101,10 @@ def sum_movements(
 
 
 def balance_change(movement: Movement) -> int:
-    """Return the change of the balance by a movement, in minor units; 0 for an unknown kind."""
-    return _SIGNS[movement.kind] * movement.money.minor
+    """Return the change of the balance by a movement, in minor units; 0 if it is not known, or moves nothing."""
+    if not movement.change or movement.money is None:
+        return 0
+    return movement.money.minor if movement.change > 0 else -movement.money.minor
 
 
 def _possible_cuts(times: Sequence[datetime], span: ReadingPeriod) -> list[int]:
@@ -106,10 +120,11 @@ def _possible_cuts(times: Sequence[datetime], span: ReadingPeriod) -> list[int]:
 
 
 def _sums_by_kind(movements: Sequence[Movement], *, explained: bool) -> MovementSums:
-    def of(kind: MovementKind) -> int:
-        return sum(movement.money.minor for movement in movements if movement.kind is kind)
-
-    return MovementSums(of(MovementKind.REDEMPTION), of(MovementKind.REFUND), of(MovementKind.TOP_UP), explained)
+    sums: Counter[Line] = Counter()
+    for movement in movements:
+        if change := balance_change(movement):
+            sums[_LINES[movement.kind]] += abs(change)
+    return MovementSums(dict(sums), explained)
 
 
 _KINDS: Final = {

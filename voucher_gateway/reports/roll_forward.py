@@ -13,26 +13,48 @@ from voucher_gateway.reports.snapshots import Snapshot
 
 
 class Line(enum.StrEnum):
-    """One line of a roll-forward, in the order in which they are added up."""
+    """One line of a roll-forward, in the order in which they are added up.
+
+    Attributes:
+        OPENING: what was owed at the first moment.
+        ISSUED: the initial value of new vouchers, and the value that came with an activation.
+        ACTIVATED: the remaining value of vouchers that could not be spent before and now can be.
+        VALID_AGAIN: the remaining value of expired vouchers whose validity was extended.
+        TOPPED_UP: value that was added.
+        REDEEMED: value that was taken.
+        REFUNDED: value of redemptions that was given back.
+        ADJUSTED_UP: value that a correction added.
+        ADJUSTED_DOWN: value that a correction took.
+        TRANSFERRED_IN: value that came from other vouchers.
+        TRANSFERRED_OUT: value that went to other vouchers.
+        CASHED_OUT: value that was paid to the owner in money.
+        REVERSED_UP: value that is back because a movement was undone.
+        REVERSED_DOWN: value that is gone because a movement was undone.
+        EXPIRED: the remaining value of vouchers whose validity ended.
+        DEACTIVATED: the remaining value of vouchers that could be spent before and now cannot be, even if only for now.
+        DELETED: the remaining value of vouchers that were deleted at the vendor.
+        UNEXPLAINED: the change that neither the history of the vendor nor the journal explains. It may be negative.
+        CLOSING: what was owed at the second moment.
+    """
 
     OPENING = "opening"
     ISSUED = "issued"
-    """The initial value of new vouchers."""
     ACTIVATED = "activated"
-    """The remaining value of vouchers that could not be spent before and now can be."""
     VALID_AGAIN = "valid again"
-    """The remaining value of expired vouchers whose validity was extended."""
     TOPPED_UP = "topped up"
     REDEEMED = "redeemed"
     REFUNDED = "refunded"
+    ADJUSTED_UP = "adjusted up"
+    ADJUSTED_DOWN = "adjusted down"
+    TRANSFERRED_IN = "transferred in"
+    TRANSFERRED_OUT = "transferred out"
+    CASHED_OUT = "cashed out"
+    REVERSED_UP = "reversed up"
+    REVERSED_DOWN = "reversed down"
     EXPIRED = "expired"
-    """The remaining value of vouchers whose validity ended."""
     DEACTIVATED = "deactivated"
-    """The remaining value of vouchers that could be spent before and now cannot be."""
     DELETED = "deleted"
-    """The remaining value of vouchers that were deleted at the vendor."""
     UNEXPLAINED = "unexplained"
-    """The change that neither the history of the vendor nor the journal explains. It may be negative."""
     CLOSING = "closing"
 
     @property
@@ -45,6 +67,10 @@ _SIGNS: Final = {
     Line.OPENING: 0,
     Line.CLOSING: 0,
     Line.REDEEMED: -1,
+    Line.ADJUSTED_DOWN: -1,
+    Line.TRANSFERRED_OUT: -1,
+    Line.CASHED_OUT: -1,
+    Line.REVERSED_DOWN: -1,
     Line.EXPIRED: -1,
     Line.DEACTIVATED: -1,
     Line.DELETED: -1,

@@ -13,6 +13,7 @@ from voucher_gateway.errors import Declined, InvalidRequest, MalformedResponse, 
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.iteration import ordered_map
 from voucher_gateway.models.results import History, Movement
+from voucher_gateway.models.voucher import MovementState
 from voucher_gateway.money import Money
 from voucher_gateway.reports.balances import WORKERS, VoucherBalance
 from voucher_gateway.reports.movements import (
@@ -241,7 +242,11 @@ class _RollForwardBuilder:
         worth_before = _initial(after, written) if before is None else _remaining(before)
         change = after.remaining.minor - worth_before
         took_part = self._every_history or change != 0 or _has_vendor_change(before, after) or bool(written)
+        took_part = took_part or (before is None and after.initial is None)  # only the history can show it
         movements, whole = self._movements(after.id, after.currency, written) if took_part else ((), True)
+        if before is None and any(movement.kind.opens and balance_change(movement) for movement in movements):
+            # The history has the initial value as a movement. It may not be added twice.
+            worth_before, change = 0, after.remaining.minor
         sums = sum_movements(movements, None if before is None else self._opening, self._closing, change)
         lines = self._lines(before, after, worth_before, sums)
         return [
@@ -254,16 +259,12 @@ class _RollForwardBuilder:
         assert after.remaining is not None
         worth_after = after.remaining.minor
         opening, closing = self._owed(before, after)
-        lines = {
-            Line.OPENING: opening,
-            Line.ISSUED: worth_before if before is None else 0,
-            Line.TOPPED_UP: move.topped_up,
-            Line.REDEEMED: move.redeemed,
-            Line.REFUNDED: move.refunded,
-            Line.UNEXPLAINED: worth_after - worth_before - move.net,
-            Line.CLOSING: closing,
-        }
-        if before is None and not after.spendable(self._closing.began_at) and not _has_movements(lines):
+        unexplained = worth_after - worth_before - move.net
+        lines = Counter({Line.OPENING: opening, Line.UNEXPLAINED: unexplained, Line.CLOSING: closing, **move.lines})
+        if before is None:
+            lines[Line.ISSUED] += worth_before
+        unsold = before is None and not (unexplained or move.lines.keys() - {Line.ISSUED})
+        if unsold and not after.spendable(self._closing.began_at):
             if after.is_expired(self._closing.began_at):
                 lines[Line.EXPIRED] = worth_after
                 return lines
@@ -272,9 +273,9 @@ class _RollForwardBuilder:
         turn = closing - opening - sum(line.sign * minor for line, minor in lines.items())
         if turn > 0:
             assert before is not None
-            lines[Line.VALID_AGAIN if before.is_expired(self._opening.began_at) else Line.ACTIVATED] = turn
+            lines[Line.VALID_AGAIN if before.is_expired(self._opening.began_at) else Line.ACTIVATED] += turn
         elif turn < 0:
-            lines[Line.EXPIRED if after.is_expired(self._closing.began_at) else Line.DEACTIVATED] = -turn
+            lines[Line.EXPIRED if after.is_expired(self._closing.began_at) else Line.DEACTIVATED] -= turn
         return lines
 
     def _is_before_closing(self, movement: Movement) -> bool:
@@ -284,7 +285,7 @@ class _RollForwardBuilder:
         """Return all recorded movements of a voucher, and whether the history of the vendor is complete."""
         history = self._history(id)
         listed = () if history is None else history.movements
-        mine = [entry for entry in (*listed, *written) if entry.money.currency == currency]
+        mine = [entry for entry in (*listed, *written) if entry.money is not None and entry.money.currency == currency]
         return mine, history is not None and history.complete
 
     def _history(self, id: str) -> History | None:
@@ -319,13 +320,11 @@ def _has_vendor_change(before: VoucherBalance | None, after: VoucherBalance) -> 
     return after.updated_at is not None and after.updated_at != before.updated_at
 
 
-def _has_movements(lines: Mapping[Line, int]) -> bool:
-    return any(lines[line] for line in (Line.TOPPED_UP, Line.REDEEMED, Line.REFUNDED, Line.UNEXPLAINED))
-
-
 def _reason(move: MovementSums, movements: Sequence[Movement], *, whole: bool) -> str:
     if move.explained:
         return ""
     if not whole:
         return "its history could not be read completely"
+    if any(movement.state is MovementState.PENDING for movement in movements):
+        return "a movement in its history is still pending"
     return "its history does not explain the change" if movements else "its history has no movement for the change"

@@ -32,7 +32,16 @@ _MOST_LISTED: Final = 5
 """The largest number of snapshots that an error lists."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO: Final = timedelta(microseconds=1)
-_STATUS: Final = {Status.ACTIVE: "a", Status.INACTIVE: "i", Status.UNKNOWN: "u"}
+_STATUS: Final = {
+    Status.ACTIVE: "a",
+    Status.INACTIVE: "i",
+    Status.PENDING: "p",
+    Status.BLOCKED: "b",
+    Status.DEACTIVATED: "d",
+    Status.EXPIRED: "e",
+    Status.USED_UP: "z",
+    Status.UNKNOWN: "u",
+}
 _STATUS_OF: Final = {letter: status for status, letter in _STATUS.items()}
 
 

@@ -79,12 +79,16 @@ def age_of(cell: Bucket) -> str:
 
 def _by_account(liability: Liability) -> Table:
     rows = []
+    blocked = any(liability.total(currency, BalanceStatus.BLOCKED).vouchers for currency in liability.currencies)
     for account in liability.accounts:
         for currency in account.currencies:
             sums = {standing: account.sum(currency, standing) for standing in BalanceStatus}
-            rows.append((account.account, *_standings(currency, sums)))
+            rows.append((account.account, *_standings(currency, sums, blocked=blocked)))
     totals = [
-        ("all accounts", *_standings(currency, {each: liability.total(currency, each) for each in BalanceStatus}))
+        (
+            "all accounts",
+            *_standings(currency, {each: liability.total(currency, each) for each in BalanceStatus}, blocked=blocked),
+        )
         for currency in liability.currencies
     ]
     total = totals[0] if len(totals) == 1 and len(rows) > 1 else None
@@ -97,6 +101,7 @@ def _by_account(liability: Liability) -> Table:
             Column("currency"),
             Column("vouchers with value", numeric=True),
             Column("outstanding", numeric=True),
+            *((Column("blocked", numeric=True),) if blocked else ()),
             Column("inactive", numeric=True),
             Column("expired", numeric=True),
             Column("used up", numeric=True),
@@ -105,13 +110,16 @@ def _by_account(liability: Liability) -> Table:
         total=total,
         note=(
             "Outstanding value can be spent. Inactive vouchers cannot be spent, and the validity of expired ones has"
-            " ended: the outstanding sum contains neither. Amounts of different currencies are never added."
+            " ended: the outstanding sum contains neither."
+            + (" Blocked vouchers cannot be spent for now: it does not contain them either." if blocked else "")
+            + " Amounts of different currencies are never added."
         ),
     )
 
 
-def _standings(currency: str, sums: dict[BalanceStatus, BucketTotal]) -> tuple[str, ...]:
-    valued = (BalanceStatus.OUTSTANDING, BalanceStatus.INACTIVE, BalanceStatus.EXPIRED)
+def _standings(currency: str, sums: dict[BalanceStatus, BucketTotal], *, blocked: bool) -> tuple[str, ...]:
+    shown_if_any = (BalanceStatus.BLOCKED,) if blocked else ()
+    valued = (BalanceStatus.OUTSTANDING, *shown_if_any, BalanceStatus.INACTIVE, BalanceStatus.EXPIRED)
     return (
         currency,
         str(sum(sums[account].vouchers for account in valued)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,8 @@ empty = "skip"
 partly-used = "refuse"
 reserved = "carry"
 unreadable = "skip"
+deactivated = "skip"
+blocked = "skip"
 [codes]
 taken = "refuse"
 unfit = "new-code"
@@ -43,6 +46,8 @@ def test_a_file_sets_everything(tmp_path: Path) -> None:
         partly_used=Action.REFUSE,
         reserved=Action.CARRY,
         unreadable=Action.SKIP,
+        deactivated=Action.SKIP,
+        blocked=Action.SKIP,
         code_taken=Recode.REFUSE,
         code_unfit=Recode.NEW_CODE,
         losses={"sku", "pin"},
@@ -105,8 +110,10 @@ def test_unknown_names_are_refused_in_python_too() -> None:
         Policy(losses={"everything"})
     with pytest.raises(ConfigurationError):
         Policy(accept={"anything"})
-    with pytest.raises(ConfigurationError):
-        Policy(unreadable=Action.CARRY)
+    for kind in ("unreadable", "deactivated", "blocked"):
+        fields: dict[str, Any] = {kind: Action.CARRY}
+        with pytest.raises(ConfigurationError, match=f"{kind}: must be skip or refuse"):
+            Policy(**fields)
 
 
 def test_every_loss_and_risk_is_one_sentence() -> None:

@@ -167,7 +167,9 @@ def test_a_history_is_what_was_spent_at_checkouts(start_ticketing: StartTicketin
         id = client.create(50, code="code")["_id"]
         spent = [(client.simulator.redeem_at_checkout("code", amount), amount) for amount in ("19.99", "0.02")]
         history = make_adapter(client).history(id)
-        assert [(one.reference, f"{one.money.amount:f}") for one in history] == spent
+        assert [(movement.reference, movement.money) for movement in history] == [
+            (reference, Money(amount, "EUR")) for reference, amount in spent
+        ]
         assert {(movement.kind, movement.voucher_id) for movement in history} == {(MovementKind.REDEMPTION, id)}
         assert history.complete
         assert history.as_of is not None

@@ -191,7 +191,10 @@ def history(context: typer.Context, account: given.AccountName, id: given.Vouche
 _REPORTED_EVERY: Final = 100
 """So many vouchers between two changes of the progress line, or two hand-overs of JSON lines to a pipe."""
 
-_Status = Annotated[Literal["active", "inactive"] | None, typer.Option("--status", help="Only with this status.")]
+_Status = Annotated[
+    Literal["active", "inactive", "pending", "blocked", "deactivated", "expired", "used_up"] | None,
+    typer.Option("--status", help="Only with this status, where the vendor can filter by it."),
+]
 _Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many vouchers.")]
 _From = Annotated[str | None, typer.Option("--created-from", metavar="MOMENT", help="Created then or later.")]
 _To = Annotated[str | None, typer.Option("--created-to", metavar="MOMENT", help="Created then or earlier.")]

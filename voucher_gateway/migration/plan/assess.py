@@ -74,10 +74,14 @@ def kind_of(voucher: Voucher, at: datetime, *, held: bool = False) -> Kind:
     """
     if voucher.remaining is None:
         return Kind.UNREADABLE
-    if voucher.remaining.amount <= 0:
+    if voucher.remaining.amount <= 0 or voucher.status is Status.USED_UP:
         return Kind.EMPTY
-    if voucher.valid_until is not None and voucher.valid_until <= at:
+    if voucher.status is Status.DEACTIVATED:
+        return Kind.DEACTIVATED
+    if voucher.status is Status.EXPIRED or (voucher.valid_until is not None and voucher.valid_until <= at):
         return Kind.EXPIRED
+    if voucher.status is Status.BLOCKED:
+        return Kind.BLOCKED
     if is_not_spendable(voucher.status):
         return Kind.INACTIVE
     if held:
@@ -138,7 +142,9 @@ def assess(
 _WHY: Final = {
     Kind.UNREADABLE: "its remaining value cannot be read",
     Kind.EMPTY: "it has no value left",
+    Kind.DEACTIVATED: "it was deactivated, and cannot be activated again",
     Kind.EXPIRED: "it has expired",
+    Kind.BLOCKED: "it is blocked for now: move it after the block has ended",
     Kind.INACTIVE: "it is not active",
     Kind.RESERVED: "it has a reservation",
     Kind.PARTLY_USED: "a part of it was used",
@@ -320,6 +326,14 @@ def build_target_voucher(voucher: Voucher, planned: PlannedVoucher, can: Capabil
         valid_until=destination.valid_until,
         **texts,
     )
+
+
+def is_stopped(status: str | None) -> bool:
+    """Return whether a voucher with this status stays unspendable until it is activated, extended or topped up."""
+    return status in _STOPPED
+
+
+_STOPPED: Final = frozenset({Status.INACTIVE, Status.PENDING, Status.DEACTIVATED, Status.EXPIRED, Status.USED_UP})
 
 
 def is_not_spendable(status: Status | None) -> bool:

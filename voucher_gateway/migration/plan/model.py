@@ -53,12 +53,25 @@ class Action(enum.StrEnum):
 
 
 class Kind(enum.StrEnum):
-    """What a voucher is at the source. If several kinds apply, it is the first of them."""
+    """What a voucher is at the source. If several kinds apply, it is the first of them.
+
+    Attributes:
+        UNREADABLE: its remaining value is not known, or it would be carried and its code is not known.
+        EMPTY: it has no value left.
+        DEACTIVATED: it cannot be spent and cannot be activated again.
+        EXPIRED: its validity has ended.
+        BLOCKED: it cannot be spent for now, and the source may end the block at any moment.
+        INACTIVE: it is not active, or the vendor shows a status that is not known.
+        RESERVED: the journal has an active reservation on it.
+        PARTLY_USED: it can be spent, and a part of it was used.
+        UNUSED: it can be spent, and was not used.
+    """
 
     UNREADABLE = "unreadable"
-    """Its remaining value is not known, or it would be carried and its code is not known."""
     EMPTY = "empty"
+    DEACTIVATED = "deactivated"
     EXPIRED = "expired"
+    BLOCKED = "blocked"
     INACTIVE = "inactive"
     RESERVED = "reserved"
     PARTLY_USED = "partly-used"

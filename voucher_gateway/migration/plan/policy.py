@@ -12,7 +12,9 @@
     empty = "skip"
     partly-used = "carry"
     reserved = "refuse"                  # only a copy can carry reserved vouchers
-    unreadable = "refuse"
+    unreadable = "refuse"                # this and the next two: skip or refuse
+    deactivated = "skip"                 # it cannot be activated again
+    blocked = "refuse"                   # it cannot be spent for now
 
     [codes]                              # refuse or new-code
     taken = "refuse"
@@ -71,7 +73,10 @@ _CHOICES: Final[Mapping[Kind, Collection[Action]]] = {
     Kind.PARTLY_USED: tuple(Action),
     Kind.RESERVED: tuple(Action),
     Kind.UNREADABLE: (Action.SKIP, Action.REFUSE),  # without a code and a value nothing can be issued
+    Kind.DEACTIVATED: (Action.SKIP, Action.REFUSE),  # it has ended; at the target it could be activated
+    Kind.BLOCKED: (Action.SKIP, Action.REFUSE),  # the source may end the block after the move
 }
+_ARTICLES: Final = {Kind.UNREADABLE: "an", Kind.DEACTIVATED: "a", Kind.BLOCKED: "a"}
 _CODES: Final = ("taken", "unfit")
 _TOP: Final = ("losses", "accept", "retire", "vouchers", "codes")
 
@@ -92,6 +97,8 @@ class Policy:
         reserved: for vouchers with an active reservation in the journal, whatever their kind is. Only a copy can carry
             them.
         unreadable: for vouchers whose code or remaining value cannot be read. They cannot be carried.
+        deactivated: for vouchers that cannot be activated again. They cannot be carried.
+        blocked: for vouchers that cannot be spent for now. They cannot be carried.
         code_taken: what to do if the target already has the code, or the source has it twice.
         code_unfit: what to do if the target does not accept the code.
         losses: the names of the accepted losses, as in `LOSSES`.
@@ -105,6 +112,8 @@ class Policy:
     partly_used: Action = Action.CARRY
     reserved: Action = Action.REFUSE
     unreadable: Action = Action.REFUSE
+    deactivated: Action = Action.REFUSE
+    blocked: Action = Action.REFUSE
     code_taken: Recode = Recode.REFUSE
     code_unfit: Recode = Recode.REFUSE
     losses: frozenset[str] = attrs.field(default=(), converter=_set)
@@ -113,8 +122,10 @@ class Policy:
 
     def __attrs_post_init__(self) -> None:
         problems = ConfigProblems("policy")
-        if self.unreadable is Action.CARRY:
-            problems.add(("unreadable",), "must be skip or refuse: an unreadable voucher cannot be carried")
+        for kind, choices in _CHOICES.items():
+            if self.action(kind) not in choices:
+                reason = f"must be skip or refuse: {_ARTICLES[kind]} {kind.value} voucher cannot be carried"
+                problems.add((kind.value,), reason)
         _require_known_names(self.losses, LOSSES, problems, ("losses",))
         _require_known_names(self.accept, RISKS, problems, ("accept",))
         problems.raise_if_any()

@@ -101,7 +101,7 @@ class PredictedMove(VoucherMover):
 
     def _freeze(self) -> None:
         context, row = self._context, self._row
-        if self._planned.status is not Status.INACTIVE and row.attempts > 1:
+        if self._planned.status not in (Status.INACTIVE, Status.PENDING) and row.attempts > 1:
             self._frozen = context.has_succeeded(context.source, Operation.DEACTIVATE, row, FREEZE)
 
     def _issue(self, new: NewVoucher) -> None:

@@ -125,7 +125,7 @@ class VoucherMover:
 
     def _freeze(self) -> None:
         """Deactivate the source voucher. Check its status before: one that others deactivated stays inactive."""
-        if self._planned.status is Status.INACTIVE:
+        if self._planned.status in (Status.INACTIVE, Status.PENDING):
             return
         context, id = self._context, self._planned.source_id
         try:

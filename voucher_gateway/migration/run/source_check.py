@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from voucher_gateway.masking import Code
+from voucher_gateway.migration.plan.assess import is_stopped
 from voucher_gateway.migration.plan.code_index import fingerprint
 from voucher_gateway.migration.plan.model import PlannedVoucher
 from voucher_gateway.migration.run.context import MigrationContext, VoucherReading
@@ -72,12 +73,12 @@ class SourceCheck:
         voucher, differences = seen.voucher, []
         if seen.remaining != planned.remaining:
             differences.append(f"it has {seen.remaining} left, not {planned.remaining}")
-        if frozen and voucher.status is not Status.INACTIVE:
+        if frozen and not is_stopped(voucher.status):
             differences.append("it was frozen, and was activated by hand after that")
         elif not frozen and voucher.status is not planned.status:
             differences.append(f"it is {_status_text(voucher.status)}, not {_status_text(planned.status)}")
         # A vendor with relative validities may show no end for an inactive voucher (JTL).
-        unknown = voucher.valid_until is None and voucher.status is Status.INACTIVE
+        unknown = voucher.valid_until is None and is_stopped(voucher.status)
         if voucher.valid_until != planned.valid_until and not unknown:
             differences.append("its end of validity is not the planned one")
         if planned.fingerprint is not None and not self.same_code(voucher.code, planned):

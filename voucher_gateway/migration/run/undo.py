@@ -13,11 +13,12 @@ from typing import Any
 from voucher_gateway.capabilities import Capabilities, Expiry, Operation
 from voucher_gateway.errors import Declined, OutcomeUnknown, VoucherNotFound
 from voucher_gateway.journal.records import OperationRecord, OperationState
+from voucher_gateway.migration.plan.assess import is_stopped
 from voucher_gateway.migration.run.context import MigrationContext, OutcomeNotResolved, VoucherReading, operation_of
 from voucher_gateway.migration.run.rows import VoucherRow
 from voucher_gateway.models.requests import VoucherChanges
 from voucher_gateway.models.results import Redemption
-from voucher_gateway.models.voucher import Status, Voucher
+from voucher_gateway.models.voucher import Voucher
 
 FREEZE, CREATE, ACTIVATE, RETIRE = "freeze", "create", "activate", "retire"
 """The names of the steps of a move, in references."""
@@ -147,7 +148,7 @@ class Undo:
     def _make_unspendable(self, row: VoucherRow, target_id: str, seen: VoucherReading, step: str) -> None:
         context, can = self._context, self._context.target_can
         if can.of(Operation.DEACTIVATE).available:
-            if seen.voucher.status is not Status.INACTIVE:
+            if not is_stopped(seen.voucher.status):
                 self._change(Operation.DEACTIVATE, context.target, target_id, row, f"{step}-stop")
                 self._require_stopped(row, target_id, step)
             self._delete(row, target_id, step)
@@ -164,7 +165,7 @@ class Undo:
         context = self._context
         seen = context.read(context.target, target_id)
         until = seen.voucher.valid_until
-        if seen.voucher.status is not Status.INACTIVE and (until is None or until > context.header.made_at):
+        if not is_stopped(seen.voucher.status) and (until is None or until > context.header.made_at):
             raise CannotUndo(f"it is spendable at {context.target}: it was changed there by hand")
         try:
             _check_unspent(seen, row, context.target)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import attrs
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.instants import format_micros, parse_instant
-from voucher_gateway.migration.plan.assess import is_not_spendable
+from voucher_gateway.migration.plan.assess import is_not_spendable, is_stopped
 from voucher_gateway.migration.plan.model import Destination, PlannedVoucher
 from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.rows import value_of
 from voucher_gateway.migration.verify.store import ListedVoucher, VerificationStore
-from voucher_gateway.models.voucher import MovementKind, Status
+from voucher_gateway.models.voucher import Status
 from voucher_gateway.money import Money
 
 
@@ -38,12 +39,12 @@ def _by_history(context: MigrationContext, target_id: str, currency: str) -> Mon
         history = context.retry_while_safe(context.gateway.history, context.target, target_id)
     except VoucherGatewayError:
         return None
-    if not history.complete or any(movement.kind is MovementKind.UNKNOWN for movement in history):
+    changes = [movement.change for movement in history if not movement.kind.opens]
+    known = [change for change in changes if change is not None]
+    currencies = {movement.money.currency for movement in history if movement.money is not None}
+    if not history.complete or len(known) < len(changes) or currencies - {currency}:
         return None
-    total = Money.zero(currency)
-    for entry in history:
-        total = total - entry.money if entry.kind is MovementKind.REDEMPTION else total + entry.money
-    return total
+    return Money(sum(known, Decimal(0)), currency)
 
 
 def _by_journal(context: MigrationContext, target_id: str, used: Money) -> Money:
@@ -200,12 +201,7 @@ class _VoucherChecks:
             elif listed.ends is not None and (latest := self._latest(destination)) is not None and listed.ends > latest:
                 yield DifferenceKind.EXPIRY, f"it ends {listed.ends}, which is after {latest}"
             # An inactive voucher may show no end if activation sets it.
-            elif (
-                listed.ends is None
-                and startable
-                and listed.status != Status.INACTIVE.value
-                and "end" not in planned.losses
-            ):
+            elif listed.ends is None and startable and not is_stopped(listed.status) and "end" not in planned.losses:
                 yield DifferenceKind.EXPIRY, f"it never ends at the target, and should end at {format_micros(wanted)}"
         elif listed.ends is not None and startable:
             # The end of an inactive voucher is not known yet, and some targets choose an end.
@@ -288,9 +284,9 @@ class _VoucherChecks:
 
 
 def _status(destination: Destination, listed: ListedVoucher) -> _Problems:
-    inactive = listed.status == Status.INACTIVE.value
     if destination.active is None:
-        differs = inactive  # the target may choose another status, unless it makes the voucher unusable
+        # The target may choose another status, unless it makes the voucher unusable.
+        differs = is_stopped(listed.status) or listed.status == Status.BLOCKED.value
     else:
         differs = listed.status is not None and (listed.status == Status.ACTIVE.value) is not destination.active
     if differs:
@@ -298,9 +294,12 @@ def _status(destination: Destination, listed: ListedVoucher) -> _Problems:
 
 
 def is_spendable_now(listed: ListedVoucher, at: str) -> bool:
-    """Return whether a voucher is active and valid, regardless of its remaining value."""
+    """Return whether a voucher is active and valid, regardless of its remaining value.
+
+    A voucher that is blocked for now counts as active: a block may end at any moment.
+    """
     ended = listed.ends is not None and listed.ends <= at
-    return listed.status != Status.INACTIVE.value and not ended
+    return not is_stopped(listed.status) and not ended
 
 
 def _has_spendable_value(listed: ListedVoucher, at: str) -> bool:

@@ -92,9 +92,10 @@ def _check_history_entry(provider: VoucherProvider, case: OperationCase, entry: 
     movements = [movement for movement in provider.history(case.voucher_id) if movement.id == entry["id"]]
     require(len(movements) == 1, f"`history` shows the entry of {case.operation.value} {len(movements)} times")
     require(movements[0].reference == entry["reference"], "`history` has another reference than the vendor keeps")
+    moved = movements[0].money
     require(
-        times_moved(movements[0].money, case.money) == 1,
-        f"`history` says that {movements[0].money} moved, not {case.money}",
+        moved is not None and times_moved(moved, case.money) == 1,
+        f"`history` says that {moved} moved, not {case.money}",
     )
 
 

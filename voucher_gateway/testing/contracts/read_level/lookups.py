@@ -11,10 +11,12 @@ from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import Declined, InvalidRequest, VoucherGatewayError, VoucherNotFound
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.presentation import Presentation
+from voucher_gateway.models.results import History, Movement
 from voucher_gateway.models.voucher import MovementKind, Status, Voucher
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger import (
+    ExpectedVoucher,
     by_id,
     can,
     check_voucher,
@@ -48,11 +50,6 @@ _BESIDE_THE_VALUE: Final = ("taxable", "tax_rate", "order", "login", "origin", "
 """The fields of a voucher besides its value and its origin."""
 
 _READS: Final = frozenset(operation.value for operation in Operation if not operation.changes)
-_KNOWN_DIRECTIONS: Final = {
-    MovementKind.REDEMPTION: -1,
-    MovementKind.REFUND: 1,
-    MovementKind.TOP_UP: 1,
-}
 
 
 class LookupsContract(Contract):
@@ -161,13 +158,19 @@ class LookupsContract(Contract):
             require(
                 history.voucher_id == true.id, f"the history of {true.id!r} is said to be of {history.voucher_id!r}"
             )
-            amounts = sorted(movement.money.amount for movement in history)
+            amounts = sorted(_amount(movement) for movement in history)
             true_amounts = sorted(Decimal(movement["amount"]) for movement in true.movements)
             require(
                 amounts == true_amounts,
                 f"the history of {true.id!r} has {len(amounts)} movements, the vendor's {len(true_amounts)}, or others",
             )
             for movement in history:
+                if movement.money is None:
+                    require(
+                        not movement.kind.sign or movement.kind is MovementKind.ACTIVATION,
+                        f"a movement of the kind {movement.kind.value} moves value, and has no amount",
+                    )
+                    continue
                 require(
                     movement.money.currency == true.initial.currency, "a movement has another currency than its voucher"
                 )
@@ -180,14 +183,7 @@ class LookupsContract(Contract):
                         any(movement.reference == entry["reference"] for movement in history),
                         f"the history of {true.id!r} lacks the reference of a movement, or has another in its place",
                     )
-            if all(movement.kind in _KNOWN_DIRECTIONS for movement in history):
-                total = sum(
-                    (_KNOWN_DIRECTIONS[movement.kind] * movement.money.amount for movement in history), Decimal(0)
-                )
-                require(
-                    true.initial.amount + total == true.remaining.amount,
-                    f"initial value and movements of {true.id!r} do not add up to what is left: a kind is wrong",
-                )
+            _check_sum(true, history)
 
     @for_promise("R12")
     def test_the_history_says_whether_it_is_whole_and_of_when(
@@ -255,6 +251,25 @@ class LookupsContract(Contract):
             except (VoucherNotFound, InvalidRequest):
                 continue
             fail(f"presentation of the code of {true.id!r} with the id {other.id!r} gave {presentation.voucher.id!r}")
+
+
+def _amount(movement: Movement) -> Decimal:
+    return Decimal(0) if movement.money is None else movement.money.amount
+
+
+def _check_sum(true: ExpectedVoucher, history: History) -> None:
+    """Check that the movements add up to what is left: from nothing, if one of them is the first value."""
+    changes = [movement.change for movement in history]
+    known = [change for change in changes if change is not None]
+    if len(known) < len(changes):
+        return
+    opened = any(movement.kind.opens and movement.change for movement in history)
+    first = Decimal(0) if opened else true.initial.amount
+    require(
+        first + sum(known, Decimal(0)) == true.remaining.amount,
+        f"{'the' if opened else 'initial value and'} movements of {true.id!r} do not add up to what is left: a kind or"
+        " a state is wrong",
+    )
 
 
 def _texts(value: object) -> list[object]:
