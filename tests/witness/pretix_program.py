@@ -305,6 +305,20 @@ class PretixProgram:
                     }
                     _insert(connection, "pretixbase_giftcardtransaction", row)
 
+    def let_auditors_write(self) -> None:
+        """Give the teams of auditors the right to change gift cards."""
+        rights = '{"organizer.giftcards:read": true, "organizer.giftcards:write": true}'
+        self.execute("UPDATE pretixbase_team SET limit_organizer_permissions = ? WHERE name = 'auditor'", rights)
+
+    def lock_key(self, key: str) -> None:
+        """Make a key as it is after the death of the process that answered: the work is done, and no answer kept."""
+        self.execute("UPDATE pretixapi_apicall SET locked = created, response_code = 0 WHERE idempotency_key = ?", key)
+
+    def age_key(self, key: str, hours: int) -> None:
+        """Make a key that many hours older."""
+        older = f"datetime(created, '-{hours} hours')"
+        self.execute(f"UPDATE pretixapi_apicall SET created = {older} WHERE idempotency_key = ?", key)
+
     def execute(self, statement: str, *values: object) -> list[dict[str, Any]]:
         """Run one statement on pretix's database, such as one that ages a key, and return its rows."""
         with closing(self._connect()) as connection, connection:

@@ -393,8 +393,7 @@ class TestKeys:
         id = issue(pretix)["id"]
         token = pretix.tokens[ORGANIZER]["auditor"]
         assert transact(pretix, id, "-1.00", key="k", token=token)[0] == 403
-        rights = '{"organizer.giftcards:read": true, "organizer.giftcards:write": true}'
-        pretix.execute("UPDATE pretixbase_team SET limit_organizer_permissions = ? WHERE name = 'auditor'", rights)
+        pretix.let_auditors_write()
         assert transact(pretix, id, "-1.00", key="k", token=token)[0] == 403
         assert transact(pretix, id, "-1.00", key="k2", token=token)[0] == 200
 
@@ -402,6 +401,17 @@ class TestKeys:
         id = issue(pretix)["id"]
         assert transact(pretix, id, "-1.00", key="k", token="x")[0] == 401
         assert transact(pretix, id, "-1.00", key="k")[0] == 200
+
+    def test_a_404_is_remembered(self, pretix: PretixProgram) -> None:
+        id = issue(pretix)["id"]
+        refusal = transact(pretix, id + 1, "-1.00", key="k")
+        assert refusal == (404, {"detail": "No GiftCard matches the given query."})
+        assert transact(pretix, id, "-1.00", key="k") == refusal
+
+    def test_a_405_is_remembered(self, pretix: PretixProgram) -> None:
+        id = issue(pretix)["id"]
+        assert pretix.request("DELETE", f"{CARDS}{id}/", key="k")[0] == 405
+        assert transact(pretix, id, "-1.00", key="k")[0] == 405
 
     def test_a_409_and_a_500_are_forgotten(self, pretix: PretixProgram) -> None:
         id = issue(pretix)["id"]
@@ -412,8 +422,7 @@ class TestKeys:
     def test_a_key_of_a_request_that_did_not_end_is_busy(self, pretix: PretixProgram) -> None:
         id = issue(pretix)["id"]
         transact(pretix, id, "-1.00", key="k")
-        # As after the death of the process that answered it: the transaction is there, and the answer is not.
-        pretix.execute("UPDATE pretixapi_apicall SET locked = created, response_code = 0 WHERE idempotency_key = 'k'")
+        pretix.lock_key("k")
         status, headers, reply = pretix.request("POST", f"{CARDS}{id}/transact/", {"value": "-1.00"}, key="k")
         assert (status, headers["retry-after"], reply) == (409, "5", BUSY)
         assert ask(pretix, "/idempotency_query?key=k") == (409, BUSY)
@@ -430,10 +439,7 @@ class TestKeys:
         id = issue(pretix)["id"]
         for hours in (23, 25):
             transact(pretix, id, "-1.00", key=f"{hours} h")
-            pretix.execute(
-                f"UPDATE pretixapi_apicall SET created = datetime(created, '-{hours} hours') WHERE idempotency_key = ?",
-                f"{hours} h",
-            )
+            pretix.age_key(f"{hours} h", hours)
             transact(pretix, id, "-1.00", key=f"{hours} h")
         assert only_card(pretix).value == "48.00"
         pretix.forget_old_keys()

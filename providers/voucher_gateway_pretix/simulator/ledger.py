@@ -47,6 +47,10 @@ class StoredCard:
         """The value: the sum of all transactions."""
         return sum(transaction.cents for transaction in self.transactions)
 
+    def with_transaction(self, transaction: StoredTransaction) -> StoredCard:
+        """Return the card after one more transaction."""
+        return attrs.evolve(self, transactions=(*self.transactions, transaction))
+
     def is_expired(self, now: datetime) -> bool:
         """Whether its end is before `now`."""
         return self.expires is not None and self.expires < now

@@ -1,20 +1,19 @@
-"""The simulated pretix: one organizer, and another one whose cards it accepts."""
+"""The simulated pretix: an organizer, and another one whose cards it accepts."""
 
 from __future__ import annotations
 
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, ClassVar, Final
-from urllib.parse import urlencode
 
 import attrs
-from attrs import frozen
 
 from voucher_gateway.simulator import (
-    InvalidJson,
+    AccessGuard,
+    AccessTokens,
+    IdempotencyKeys,
     Refused,
     Reply,
     Request,
@@ -22,9 +21,20 @@ from voucher_gateway.simulator import (
     Simulator,
     SimulatorOptions,
     VoucherStore,
+    fault,
     from_records,
+    past_instants,
     random_text,
     to_records,
+)
+from voucher_gateway_pretix.simulator.fields import (
+    HTML,
+    NotValid,
+    read_body,
+    read_card_fields,
+    read_cents,
+    read_object,
+    read_text,
 )
 from voucher_gateway_pretix.simulator.ledger import (
     StoredCard,
@@ -33,56 +43,140 @@ from voucher_gateway_pretix.simulator.ledger import (
     show_card,
     show_transaction,
 )
+from voucher_gateway_pretix.simulator.pages import page_reply, select_cards
 from voucher_gateway_pretix.simulator.seeding import CODE_ALPHABET, make_cards
 
-PAGE_SIZE: Final = 50
 ORGANIZER: Final = "bigevents"
 ISSUER: Final = "sister"
+"""Another organizer. `ORGANIZER` accepts its cards."""
 
-_PREFIX: Final = "/api/v1/organizers/{organizer}/giftcards"
-_TRUTH: Final = {"true": True, "false": False}
-_CODE: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9.-]+")
-_CURRENCIES: Final = frozenset({"CHF", "EUR", "GBP", "JPY", "KWD", "USD"})
+ACCEPTED: Final = {ORGANIZER: {ISSUER}, ISSUER: set[str]()}
+"""The organizers, each with those whose cards it accepts."""
+
+READ: Final = "organizer.giftcards:read"
+WRITE: Final = "organizer.giftcards:write"
+
+_ROOT: Final = "/api/v1/organizers/{organizer}/giftcards"
+_DAY_S: Final = 86400
+_CARD_PATH: Final = re.compile(r"/api/v1/organizers/[^/]+/giftcards(/[^/]+(/transact|/transactions)?)?")
+_FORGOTTEN: Final = frozenset({409, 429, 500, 503})
+_BUSY: Final = {"detail": "Concurrent request with idempotency key."}
+_RETRY: Final = (("Retry-After", "5"),)
+_DENIED: Final = "You do not have permission to perform this action."
+_NO_CARD: Final = "No GiftCard matches the given query."
+_TAKEN: Final = {
+    "en": "This code is taken here, or by an issuer that is accepted.",
+    "de": "Dieser Code ist schon vergeben, hier oder bei einem akzeptierten Aussteller.",
+}
+"""The texts follow the language of the request. One language beside English is enough to show that."""
+_TOO_LITTLE: Final = "Too little value is left for that."
 
 Handler = Callable[[Request], Reply]
 
 
-@frozen(kw_only=True)
+def _page_of(title: str) -> bytes:
+    return f"<!DOCTYPE html><html><head><title>{title}</title></head></html>".encode()
+
+
+@attrs.frozen(kw_only=True)
 class PretixOptions(SimulatorOptions):
     """The options of all simulators."""
 
 
 class PretixSimulator(Simulator):
-    """The gift-card API of pretix 2026.8. Tokens do not expire and nothing is reserved."""
+    """The gift-card API of pretix 2026.8. Tokens do not expire and nothing is reserved.
+
+    Attributes:
+        tokens: the tokens of teams: the client is the organizer, the scopes are the team's rights.
+        keys: the idempotency keys. They are checked before the token is.
+    """
 
     name: ClassVar[str] = "pretix"
     options_type: ClassVar[type[SimulatorOptions]] = PretixOptions
     faults_without_meaning: ClassVar[frozenset[str]] = frozenset({"expire-token", "replace-reservation"})
+    own_faults = (
+        fault(
+            "busy-key",
+            409,
+            _BUSY,
+            headers=_RETRY,
+            sentence="The key belongs to a request that is still carried out, says the vendor; nothing happened.",
+        ),
+        fault(
+            "worker-died",
+            502,
+            _page_of("Bad Gateway"),
+            commits=True,
+            headers=HTML,
+            sentence="The process that answers dies after its work: a 502 of the web server, and the key stays locked.",
+            then=lambda vendor, request: vendor.lock_key(request),
+        ),
+        fault(
+            "forgetful-error",
+            500,
+            _page_of("Internal Server Error"),
+            headers=HTML,
+            sentence="A 500 in HTML, with which the key is forgotten; nothing happened.",
+            then=lambda vendor, request: vendor.forget_key(request),
+        ),
+        fault(
+            "forgetful-error-after-commit",
+            500,
+            _page_of("Internal Server Error"),
+            commits=True,
+            headers=HTML,
+            sentence="The vendor does it and answers with a 500 in HTML, with which the key is forgotten.",
+            then=lambda vendor, request: vendor.forget_key(request),
+        ),
+    )
 
     def __init__(self, options: SimulatorOptions) -> None:
         super().__init__(options)
-        self._token = secrets.token_hex(32)
-        self._cards: VoucherStore[StoredCard] = VoucherStore()
+        self.tokens = AccessTokens(self.clock.now, scheme="Token")
+        self._token = self.add_token()
+        self.keys = IdempotencyKeys(
+            self.clock.now,
+            running=lambda: Reply(409, _BUSY, _RETRY),
+            keeps=lambda reply: reply.status not in _FORGOTTEN,
+            lifetime_s=_DAY_S,
+            running_s=_DAY_S,
+            cleaned_every_s=_DAY_S / 2,
+        )
+        self.cards: VoucherStore[StoredCard] = VoucherStore()
+
+    def add_token(self, organizer: str = ORGANIZER, rights: Sequence[str] = (READ, WRITE)) -> str:
+        """Return a new token of a team of an organizer."""
+        return self.tokens.add(secrets.token_hex(32), organizer, rights)
 
     def routes(self) -> Sequence[Route]:
         """Return the calls of gift cards. All paths end with a slash; others are not found."""
-        guard = self._with_token
+        read, write = self._behind_guard(READ), self._behind_guard(WRITE)
         return [
-            Route("GET", f"{_PREFIX}/", guard(self._list), look_up=True),
-            Route("POST", f"{_PREFIX}/", guard(self._create)),
-            Route("GET", f"{_PREFIX}/{{id}}/", guard(self._get)),
-            Route("PATCH", f"{_PREFIX}/{{id}}/", guard(self._patch)),
-            Route("POST", f"{_PREFIX}/{{id}}/transact/", guard(self._transact)),
-            Route("GET", f"{_PREFIX}/{{id}}/transactions/", guard(self._transactions), look_up=True),
+            Route("GET", "/api/v1/idempotency_query", self._tell_key),
+            Route("GET", f"{_ROOT}/", read(self._list), look_up=True),
+            Route("POST", f"{_ROOT}/", self._under_key(write(self._create))),
+            Route("GET", f"{_ROOT}/{{id}}/", read(self._get)),
+            Route("PATCH", f"{_ROOT}/{{id}}/", self._under_key(write(self._patch))),
+            Route("DELETE", f"{_ROOT}/{{id}}/", self._under_key(write(self._delete))),
+            Route("POST", f"{_ROOT}/{{id}}/transact/", self._under_key(write(self._transact))),
+            Route("GET", f"{_ROOT}/{{id}}/transactions/", read(self._transactions), look_up=True),
         ]
 
     def error_reply(self, status: int, message: str) -> Reply:
-        """Return the vendor's general error."""
-        return Reply(status, {"detail": message})
+        """Return the vendor's general error; those of the server are pages."""
+        return Reply(status, {"detail": message}) if status < 500 else Reply(status, _page_of("Server Error"), HTML)
 
-    def not_found(self, request: Request) -> Reply:  # noqa: ARG002 - all unknown paths have the same page
-        """Return the page that the program has for a path that it does not know: HTML, not JSON."""
-        return Reply(404, b"<html><h1>Not found</h1></html>", (("Content-Type", "text/html; charset=utf-8"),))
+    def not_found(self, request: Request) -> Reply:
+        """Return the redirect of a read whose path lacks its last slash, and else a page."""
+        if request.method == "GET" and _CARD_PATH.fullmatch(request.raw_path):
+            query = f"?{request.raw_query}" if request.raw_query else ""
+            return Reply(301, b"", (("Location", f"{request.raw_path}/{query}"), *HTML))
+        return self._under_key(lambda _: Reply(404, _page_of("Not found"), HTML))(request)
+
+    def method_not_allowed(self, request: Request, allowed: Sequence[str]) -> Reply:  # noqa: ARG002 - not in the body
+        """Return the vendor's refusal of a method."""
+        reply = self.error_reply(405, f'Method "{request.method}" not allowed.')
+        return self._under_key(lambda _: reply)(request)
 
     def announcement(self, base: str) -> dict[str, str]:
         """Return the address with its version, the organizer and the token of a team."""
@@ -90,27 +184,44 @@ class PretixSimulator(Simulator):
 
     def seed(self, count: int) -> None:
         """Add that many varied cards. Their codes are new."""
-        for card in make_cards(self.random, self.clock.now(), count, len(self._cards), ORGANIZER):
-            taken = self._cards.with_code(card.code)
-            self._cards.put(attrs.evolve(card, code=self._free_code()) if taken else card)
+        for card in make_cards(self.random, self.clock.now(), count, len(self.cards), ORGANIZER):
+            self.cards.put(attrs.evolve(card, code=self._free_code()) if self.cards.with_code(card.code) else card)
+
+    def seed_history(self, count: int) -> None:
+        """Add a card that is three years old, with that many transactions of the till."""
+        issued, *moments = past_instants(self.random, self.clock.now(), count + 1)
+        card = self._issue(
+            ORGANIZER, {"secret": self._free_code(), "currency": "EUR", "value": 100 * (count + 1)}, issued
+        )
+        for number, at in enumerate(moments):
+            transaction = self._transaction(ORGANIZER, -100, "", {"reference": f"till-{number}"})
+            card = card.with_transaction(attrs.evolve(transaction, at=at, id=transaction.id + number))
+        self.cards.put(card)
 
     def insert_voucher(self) -> None:
         """Add a card of 25.00 EUR that is issued now."""
-        self._issue(code=self._free_code(), cents=2500, currency="EUR")
+        self._issue(ORGANIZER, {"secret": self._free_code(), "value": 2500, "currency": "EUR"})
 
     def ledger(self) -> list[dict[str, object]]:
         """Return every card with its true value."""
         now = self.clock.now()
-        return [make_ledger_voucher(card, now) for card in self._cards]
+        return [make_ledger_voucher(card, now) for card in self.cards]
 
     def dump(self) -> dict[str, object]:
-        """Return the cards and the token."""
-        return {"token": self._token, "cards": to_records(list(self._cards))}
+        """Return the cards, the tokens and the keys."""
+        return {
+            "token": self._token,
+            "tokens": self.tokens.dump(),
+            "keys": self.keys.dump(),
+            "cards": to_records(list(self.cards)),
+        }
 
     def load(self, state: dict[str, object]) -> None:
-        """Restore cards and token."""
+        """Restore cards, tokens and keys."""
         self._token = str(state["token"])
-        self._cards = VoucherStore(from_records(list[StoredCard], state["cards"]))
+        self.tokens.load(state["tokens"])
+        self.keys.load(state["keys"])
+        self.cards = VoucherStore(from_records(list[StoredCard], state["cards"]))
 
     def distort(self, reply: Reply) -> Reply:
         """Return the reply with a value that is one hundredth higher."""
@@ -118,200 +229,169 @@ class PretixSimulator(Simulator):
             return reply
         return attrs.evolve(reply, body={**reply.body, "value": str(Decimal(reply.body["value"]) + Decimal("0.01"))})
 
+    # --- keys ---
+
+    def lock_key(self, request: Request) -> None:
+        """Leave the key of a request locked, as after the death of the process that carried it out."""
+        if key := _key_of(request):
+            self.keys.mark_running(key, _scope_of(request))
+
+    def forget_key(self, request: Request) -> None:
+        """Forget the key of a request."""
+        self.keys.forget(_key_of(request) or "", _scope_of(request))
+
+    def _tell_key(self, request: Request) -> Reply:
+        key, scope = request.query.get("key", ""), _scope_of(request)
+        if not self.keys.knows(key, scope):
+            return self.error_reply(404, "Idempotency key not seen before.")
+        return self.keys.answer(request, self.not_found, key=key, scope=scope)
+
+    def _under_key(self, handler: Handler) -> Handler:
+        def answer(request: Request) -> Reply:
+            if request.method in ("GET", "HEAD", "OPTIONS"):
+                return handler(request)
+            return self.keys.answer(request, handler, key=_key_of(request), scope=_scope_of(request))
+
+        return answer
+
     # --- reading ---
 
     def _list(self, request: Request) -> Reply:
-        query = request.query
-        cards = [card for card in self._cards if self._belongs(card, request)]
-        if query.get("secret"):
-            cards = [card for card in cards if card.code.lower() == query["secret"].lower()]
-        if (testmode := _TRUTH.get(query.get("testmode", ""))) is not None:
-            cards = [card for card in cards if card.testmode is testmode]
-        if (expired := _TRUTH.get(query.get("expired", ""))) is not None:
-            now = self.clock.now()
-            cards = [card for card in cards if card.is_expired(now) is expired]
+        cards = select_cards((card for card in self.cards if self._belongs(card, request)), request, self.clock.now())
+        self.random.shuffle(cards)  # cards of the same moment come in any order
         cards.sort(key=lambda card: card.issuance)
-        return self._page(request, [show_card(card) for card in cards])
+        return page_reply(request, [show_card(card) for card in cards])
 
     def _get(self, request: Request) -> Reply:
         return Reply(200, show_card(self._card(request)))
 
     def _transactions(self, request: Request) -> Reply:
-        transactions = sorted(self._card(request).transactions, key=lambda transaction: transaction.at)
-        return self._page(request, [show_transaction(transaction) for transaction in transactions])
-
-    def _page(self, request: Request, entries: list[dict[str, Any]]) -> Reply:
-        query = request.query
-        size = query.get("page_size", "")
-        step = min(int(size), PAGE_SIZE) if size.isdecimal() and int(size) else PAGE_SIZE
-        text = query.get("page", "1")
-        last = max(-(-len(entries) // step), 1)
-        number = int(text) if text.isdecimal() else 0
-        if not 1 <= number <= last:
-            raise Refused(self.error_reply(404, "Invalid page."))
-
-        def address(page: int) -> str | None:
-            if not 1 <= page <= last:
-                return None
-            fields = {**query.to_dict(), "page": str(page)}
-            return f"http://{request.headers.get('Host', '')}{request.raw_path}?{urlencode(fields)}"
-
-        results = entries[(number - 1) * step : number * step]
-        return Reply(
-            200,
-            {"count": len(entries), "next": address(number + 1), "previous": address(number - 1), "results": results},
-        )
+        transactions = list(self._card(request).transactions)
+        self.random.shuffle(transactions)
+        transactions.sort(key=lambda transaction: transaction.at)
+        return page_reply(request, [show_transaction(transaction) for transaction in transactions])
 
     # --- changing ---
 
     def _create(self, request: Request) -> Reply:
-        fields = self._fields(request)
-        problems: dict[str, list[str]] = {}
-        code, currency = fields.get("secret"), fields.get("currency")
-        if not isinstance(code, str) or not _CODE.fullmatch(code) or len(code) > 190:
-            problems["secret"] = ["This is not a code."]
-        elif self._cards.with_code(code):
-            problems["secret"] = ["This code is taken."]
-        cents = _read_cents(fields.get("value"))
-        if cents is None or cents < 0:
-            problems["value"] = ["This is not an amount."]
-        if currency not in _CURRENCIES:
-            problems["currency"] = ["This is not a currency."]
-        expires = self._read_expiry(fields, problems)
+        organizer = request.parts["organizer"]
+        values, problems = read_card_fields(read_object(request), required=("secret", "value", "currency"))
+        if not problems and self._is_taken(values["secret"], organizer):
+            problems["secret"] = [_say_taken(request)]
         if problems:
             return Reply(400, problems)
-        assert isinstance(code, str)
-        assert isinstance(currency, str)
-        assert cents is not None
-        card = self._issue(
-            code=code,
-            cents=cents,
-            currency=currency,
-            expires=expires,
-            testmode=fields.get("testmode") is True,
-            conditions=fields.get("conditions"),
-        )
-        return Reply(201, show_card(card))
+        return Reply(201, show_card(self._issue(organizer, values)))
 
     def _patch(self, request: Request) -> Reply:
-        card, fields = self._card(request), self._fields(request)
-        problems: dict[str, list[str]] = {}
-        changes: dict[str, Any] = {}
-        if "expires" in fields:
-            changes["expires"] = self._read_expiry(fields, problems)
-        if "conditions" in fields:
-            changes["conditions"] = fields["conditions"]
+        card = self._card(request)
+        values, problems = read_card_fields(read_object(request))
+        if "secret" in values and not problems and self._is_taken(values["secret"], card.issuer, except_id=card.id):
+            problems["secret"] = [_say_taken(request)]
         if problems:
             return Reply(400, problems)
-        card = attrs.evolve(card, **changes)
-        self._cards.put(card)
-        return Reply(200, show_card(card))
+        if "include_accepted" in request.query:
+            return self.error_reply(403, "Accepted gift cards cannot be updated, use transact instead.")
+        changed = attrs.evolve(card, **{name: values[name] for name in ("expires", "conditions") if name in values})
+        reply = Reply(200, show_card(changed))  # the value is still the one before
+        if "value" in values:
+            difference = values["value"] - card.cents
+            changed = changed.with_transaction(self._transaction(request.parts["organizer"], difference, None, None))
+        self.cards.put(changed)
+        return reply
+
+    def _delete(self, request: Request) -> Reply:
+        self._card(request)
+        return self.error_reply(405, 'Method "Gift cards cannot be deleted." not allowed.')
 
     def _transact(self, request: Request) -> Reply:
-        card, fields = self._card(request), self._fields(request)
-        cents = _read_cents(fields.get("value"))
-        if cents is None:
-            return Reply(400, ["A valid number is required."])
+        card = self._card(request)
+        fields = read_body(request)
+        if not isinstance(fields, Mapping):
+            return Reply(500, _page_of("Internal Server Error"), HTML)
+        try:
+            cents, text = read_cents(fields.get("value")), read_text(fields.get("text", ""))
+        except NotValid as refusal:
+            return Reply(400, [str(refusal)])
         if card.cents + cents < 0:
-            return Reply(409, {"value": ["The gift card does not have sufficient credit for this operation."]})
-        transaction = StoredTransaction(
-            id=self._next_transaction_id(),
-            at=self.clock.now(),
-            cents=cents,
-            text=fields.get("text", ""),
-            info=fields.get("info", {}),
-            acceptor=request.parts["organizer"],
-        )
-        card = attrs.evolve(card, transactions=(*card.transactions, transaction))
-        self._cards.put(card)
-        return Reply(200, show_card(card))
+            return Reply(409, {"value": [_TOO_LITTLE]})
+        # Neither the end of validity nor the test mode is looked at.
+        transaction = self._transaction(request.parts["organizer"], cents, text, fields.get("info", {}))
+        self.cards.put(card.with_transaction(transaction))
+        return Reply(200, show_card(card.with_transaction(transaction)))
 
     # --- parts ---
 
-    def _with_token(self, handler: Handler) -> Handler:
-        def check_token(request: Request) -> Reply:
-            header = request.headers.get("Authorization", "")
-            if not header:
-                return self.error_reply(401, "Authentication credentials were not provided.")
-            if not secrets.compare_digest(header.encode(), f"Token {self._token}".encode()):
-                return self.error_reply(401, "Invalid token.")
-            if request.parts["organizer"] != ORGANIZER:
-                return self.error_reply(403, "You do not have permission to perform this action.")
-            return handler(request)
+    def _behind_guard(self, right: str) -> Callable[[Handler], Handler]:
+        def wrap(handler: Handler) -> Handler:
+            def check(request: Request) -> Reply:
+                has_header = bool(request.headers.get("Authorization"))
+                reason = "Invalid token." if has_header else "Authentication credentials were not provided."
+                guard = AccessGuard(
+                    self.tokens.of,
+                    unauthorized=lambda: self.error_reply(401, reason),
+                    forbidden=lambda _: self.error_reply(403, _DENIED),
+                )
+                if guard.token(request, right).client_id != request.parts["organizer"]:
+                    return self.error_reply(403, _DENIED)
+                return handler(request)
 
-        return check_token
+            return check
+
+        return wrap
 
     def _belongs(self, card: StoredCard, request: Request) -> bool:
-        return card.issuer == ORGANIZER or request.query.get("include_accepted") == "true"
+        organizer = request.parts["organizer"]
+        accepted = ACCEPTED[organizer] if request.query.get("include_accepted") == "true" else set()
+        return card.issuer in {organizer, *accepted}
 
     def _card(self, request: Request) -> StoredCard:
-        card = self._cards.get(request.parts["id"])
+        id = request.parts["id"].strip()
+        if not re.fullmatch("-?[0-9]+", id):
+            raise Refused(self.error_reply(404, "Not found."))
+        card = self.cards.get(str(int(id)) if len(id) < 30 else id)
         if card is None or not self._belongs(card, request):
-            raise Refused(self.error_reply(404, "No GiftCard matches the given query."))
+            raise Refused(self.error_reply(404, _NO_CARD))
         return card
 
-    def _fields(self, request: Request) -> Mapping[str, Any]:
-        try:
-            fields = request.json()
-        except InvalidJson:
-            raise Refused(self.error_reply(400, "JSON parse error")) from None
-        if not isinstance(fields, dict):
-            raise Refused(Reply(400, {"non_field_errors": ["Invalid data. Expected a dictionary."]}))
-        return fields
+    def _is_taken(self, code: str, organizer: str, except_id: str = "") -> bool:
+        issuers = {organizer, *ACCEPTED[organizer]}
+        return any(card.issuer in issuers and card.id != except_id for card in self.cards.with_code(code))
 
-    def _read_expiry(self, fields: Mapping[str, Any], problems: dict[str, list[str]]) -> datetime | None:
-        text = fields.get("expires")
-        if text is None:
-            return None
-        try:
-            return datetime.fromisoformat(text).astimezone()
-        except (TypeError, ValueError):
-            problems["expires"] = ["Datetime has wrong format."]
-            return None
-
-    def _issue(
-        self,
-        *,
-        code: str,
-        cents: int,
-        currency: str,
-        expires: datetime | None = None,
-        testmode: bool = False,
-        conditions: str | None = None,
-    ) -> StoredCard:
-        now = self.clock.now()
+    def _issue(self, organizer: str, values: Mapping[str, Any], at: Any = None) -> StoredCard:
+        first = self._transaction(organizer, values["value"], None, None)
+        at = at or first.at
         card = StoredCard(
-            id=str(len(self._cards) + 1),
-            code=code,
-            issuer=ORGANIZER,
-            currency=currency,
-            testmode=testmode,
-            issuance=now,
-            expires=expires,
-            conditions=conditions,
-            transactions=(StoredTransaction(id=self._next_transaction_id(), at=now, cents=cents, acceptor=ORGANIZER),),
+            id=str(len(self.cards) + 1),
+            code=values["secret"],
+            issuer=organizer,
+            currency=values["currency"],
+            testmode=values.get("testmode", False),
+            issuance=at,
+            expires=values.get("expires"),
+            conditions=values.get("conditions"),
+            transactions=(attrs.evolve(first, at=at),),
         )
-        self._cards.put(card)
+        self.cards.put(card)
         return card
 
-    def _next_transaction_id(self) -> int:
-        return 1 + max((transaction.id for card in self._cards for transaction in card.transactions), default=0)
+    def _transaction(self, acceptor: str, cents: int, text: str | None, info: Any) -> StoredTransaction:
+        last = max((transaction.id for card in self.cards for transaction in card.transactions), default=0)
+        return StoredTransaction(id=last + 1, at=self.clock.now(), cents=cents, text=text, info=info, acceptor=acceptor)
 
     def _free_code(self) -> str:
         code = random_text(self.random, 16, CODE_ALPHABET)
-        while self._cards.with_code(code):
+        while self.cards.with_code(code):
             code = random_text(self.random, 16, CODE_ALPHABET)
         return code
 
 
-def _read_cents(value: object) -> int | None:
-    """Return an amount in hundredths; None if the vendor would refuse it."""
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        return None
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        return None
-    if not number.is_finite() or number.copy_abs() >= Decimal(10) ** 11 or number * 100 != int(number * 100):
-        return None
-    return int(number * 100)
+def _key_of(request: Request) -> str | None:
+    return request.headers.get("X-Idempotency-Key")
+
+
+def _scope_of(request: Request) -> str:
+    return request.headers.get("Authorization", "")
+
+
+def _say_taken(request: Request) -> str:
+    return _TAKEN["de" if request.headers.get("Accept-Language", "").startswith("de") else "en"]
