@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-PACKAGES = ("voucher_gateway_jtl", "voucher_gateway_pretix", "voucher_gateway_ticketing")
+PACKAGES = ("voucher_gateway_jtl", "voucher_gateway_pretix", "voucher_gateway_square", "voucher_gateway_ticketing")
 
 
 @pytest.mark.parametrize("package", PACKAGES)
