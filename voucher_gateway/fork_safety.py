@@ -16,6 +16,8 @@ import weakref
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from voucher_gateway.log_locks import hold_log_handlers, release_log_handlers
+
 log: Final = logging.getLogger(__name__)
 
 
@@ -94,5 +96,12 @@ def _try(renew: Callable[[], None]) -> None:
         log.exception("after a fork, an object of the parent process could not be renewed")
 
 
+def _after_fork_in_child() -> None:
+    release_log_handlers()
+    renew_if_forked()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=renew_if_forked)
+    os.register_at_fork(
+        before=hold_log_handlers, after_in_parent=release_log_handlers, after_in_child=_after_fork_in_child
+    )
