@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
 from contextlib import suppress
@@ -31,11 +30,11 @@ def code(shop: Shop) -> str:
 
 
 @pytest.fixture(autouse=True)
-def every_level(caplog: pytest.LogCaptureFixture, code: str, canary: Canary) -> None:
-    """Listen at every level. The canary looks for the code and the reference in every line."""
+def every_level(code: str, canary: Canary) -> None:
+    """Listen at every level, as the canary does. It looks for the code and the reference in every line."""
+    # Not by `caplog.set_level`: it would set the level of the canary back after the canary has restored the first one.
     canary.plant(code)
     canary.plant(REFERENCE)
-    caplog.set_level(logging.DEBUG)
 
 
 def lines(caplog: pytest.LogCaptureFixture, shop: Shop, logger: str) -> list[tuple[str, str]]:
