@@ -29,7 +29,8 @@ class Simulator(ABC):
         name: as in the entry-point group, such as "jtl".
         options_type: the options that this vendor takes.
         faults_without_meaning: names of faults that cannot happen at this vendor; injecting one is refused.
-        own_faults: the faults that the vendor answers in its own words, made by `fault`.
+        own_faults: the faults that the vendor answers in its own words, made by `fault`: errors that may be over soon,
+            and answers that hide what happened. A refusal is not a fault.
         reference_member: the member of request bodies in which callers name a call, such as "order_number"; None where
             the vendor keeps no such name, so that the fault `rewrite-reference` has no meaning.
         options: the options of this simulator.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.contracts.crash import CrashContract
 from voucher_gateway.testing.contracts.effects.connections import ConnectionsContract
+from voucher_gateway.testing.contracts.effects.keys import KeysContract
 from voucher_gateway.testing.contracts.effects.references import ReferencesContract
 from voucher_gateway.testing.contracts.effects.resolution import ResolutionContract
 from voucher_gateway.testing.contracts.payments.redemptions import RedemptionsContract
@@ -41,6 +42,7 @@ class ProviderContract(
     ReferencesContract,
     ConnectionsContract,
     ResolutionContract,
+    KeysContract,
     CrashContract,
     Contract,
 ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -204,6 +205,11 @@ class KeyedProvider(HttpProvider):
                 raise IntegrityMismatch("another amount moved than was asked for")
             return self.result(intent, raw["card"], raw["id"], Money.from_minor(raw["left"], "EUR"))
 
+        result: Redemption | TopUp = self.change(request, intent, read, key)
+        return result
+
+    def change(self, request: Request, intent: Intent, read: Callable[[Response], Any], key: str) -> Any:
+        """Send a request that changes something."""
         return self.http.change(request, intent, read, key=key)
 
     def result(self, intent: Intent, voucher_id: str, id: str, remaining: Money | None) -> Redemption | TopUp:

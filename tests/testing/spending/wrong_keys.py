@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from tests.testing.keyed.provider import KeyedProvider
+import hashlib
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from tests.testing.keyed.provider import KeyedProvider, KeyedSettings
 from tests.testing.spending.registry import breaks
 from voucher_gateway.provider_api import (
     Code,
     Effect,
+    InsufficientValue,
     Intent,
     Outcome,
     OutcomeUnknown,
     Redemption,
     Rejected,
+    Request,
     Response,
     TopUp,
     VoucherGatewayError,
@@ -61,3 +70,95 @@ class TakesAnyPageFor404(KeyedProvider):
         if reply.status == 404 and b"no route matched" not in reply.body:
             return VoucherNotFound("there is no such card")
         return KeyedProvider.explain(reply)
+
+
+@breaks("E12")
+class TakesATemporaryErrorForARefusal(KeyedProvider):
+    @staticmethod
+    def explain(reply: Response) -> VoucherGatewayError | None:
+        explained = KeyedProvider.explain(reply)
+        if explained is None and reply.status == 422:
+            return InsufficientValue("the vendor refuses it")
+        return explained
+
+
+@breaks("E13")
+class LetsAFailedReadDecide(KeyedProvider):
+    def move(self, intent: Intent, key: str) -> Redemption | TopUp:
+        result = super().move(intent, key)
+        assert intent.voucher_id is not None
+        self.get(intent.voucher_id)
+        return result
+
+
+@breaks("E13")
+class ShowsTheRemainderOfALaterRead(KeyedProvider):
+    def move(self, intent: Intent, key: str) -> Redemption | TopUp:
+        result = super().move(intent, key)
+        assert intent.voucher_id is not None
+        try:
+            remaining = self.get(intent.voucher_id).remaining
+        except VoucherGatewayError:
+            remaining = None
+        return self.result(intent, intent.voucher_id, str(result.id), remaining)
+
+
+@breaks("E13")
+class MakesTheAmountOfTwoReads(KeyedProvider):
+    def move(self, intent: Intent, key: str) -> Redemption | TopUp:
+        assert intent.voucher_id is not None
+        before = self.get(intent.voucher_id).remaining
+        result = super().move(intent, key)
+        try:
+            after = self.get(intent.voucher_id).remaining
+        except VoucherGatewayError:
+            return result
+        assert before is not None
+        assert after is not None
+        moved = before - after if before > after else after - before
+        return attrs.evolve(result, money=moved, remaining=None)
+
+
+@breaks("K1")
+class MakesTheKeyWithoutTheVerb(KeyedProvider):
+    def key(self, intent: Intent) -> str:
+        return hashlib.sha256((intent.reference or "").encode()).hexdigest()
+
+
+@breaks("K2")
+class CutsTheKey(KeyedProvider):
+    def key(self, intent: Intent) -> str:
+        return f"{intent.verb}-{intent.reference}"[:32]
+
+
+@breaks("K3")
+class MakesANewKeyAtEachAttempt(KeyedProvider):
+    def key(self, intent: Intent) -> str:
+        return secrets.token_hex(16)
+
+
+@breaks("K3")
+class MakesTheKeyOfTheInstance(KeyedProvider):
+    def __init__(self, account: str, settings: KeyedSettings) -> None:
+        super().__init__(account, settings)
+        self.salt = secrets.token_hex(4)
+
+    def key(self, intent: Intent) -> str:
+        return f"{self.salt}{super().key(intent)}"[:64]
+
+
+@breaks("K3")
+class SendsNoKey(KeyedProvider):
+    def change(self, request: Request, intent: Intent, read: Callable[[Response], Any], key: str) -> Any:
+        return self.http.change(attrs.evolve(request, headers={}), intent, read)
+
+
+@breaks("K4")
+class AsksAgainByHand(KeyedProvider):
+    """It believes whatever the vendor says to the second request."""
+
+    def change(self, request: Request, intent: Intent, read: Callable[[Response], Any], key: str) -> Any:
+        try:
+            return self.http.change(request, intent, read)
+        except OutcomeUnknown:
+            return self.http.change(request, intent, read)

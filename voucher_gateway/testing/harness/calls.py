@@ -109,6 +109,26 @@ class BeforeSendRecorder:
             yield
 
 
+class Refusal(Exception):
+    """The error by which a `RefusingRecorder` stops a request before it is sent."""
+
+
+@attrs.define
+class RefusingRecorder:
+    """A before-send hook that records the intents and refuses every request.
+
+    Attributes:
+        intents: the intents, in order.
+    """
+
+    intents: list[Intent] = attrs.field(factory=list)
+
+    def before_send(self, intent: Intent) -> None:
+        """Record a request, and stop it."""
+        self.intents.append(intent)
+        raise Refusal
+
+
 def is_reading(arrival: str) -> bool:
     """Whether a request only reads, by its method."""
     return arrival.startswith(("GET ", "HEAD ", "OPTIONS "))

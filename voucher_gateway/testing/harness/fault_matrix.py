@@ -15,6 +15,7 @@ import attrs
 
 from voucher_gateway.capabilities import Operation, RepeatSafety
 from voucher_gateway.errors import OutcomeUnknown, Ticket, VoucherGatewayError
+from voucher_gateway.money import Money
 from voucher_gateway.outcome import Intent, Outcome
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.harness.calls import BeforeSendRecorder, changing_requests, native_changes
@@ -37,6 +38,9 @@ _ALWAYS: Final = (LOST, "wrong-echo", "error-before", "rate-limit", *UNDOCUMENTE
 
 _ONCE: Final = (LOST, "wrong-echo")
 """Injected once as well, where a repeat is declared safe: the answer to the repeat is the true one then."""
+
+_REFUSES: Final = ("error-before", "drop-before", "rate-limit", "unauthorized", "foreign-404")
+"""Injected at reads after a change, and at repeats under a key, if the vendor has them."""
 
 _SURE: Final = frozenset({"rate-limit", "unauthorized"})
 """Refusals after which the vendor surely did nothing, so that a client may send again."""
@@ -82,6 +86,7 @@ class FaultResult:
         error: the error that was raised; None for a result.
         result: what was returned.
         times: how often it happened, by the ledger.
+        remaining: the true remaining value of the voucher right after the call; None if the vendor has no such voucher.
         intents: the announced intents.
         repeats: how often the same request was sent again.
         repeatable: whether the provider declares that a repeat is safe.
@@ -99,6 +104,7 @@ class FaultResult:
     error: Exception | None
     result: Any
     times: Decimal
+    remaining: Money | None
     intents: list[Intent]
     repeats: int
     repeatable: bool
@@ -148,6 +154,7 @@ class FaultMatrix:
         self.dry_runs: dict[Operation, DryRun] = {}
         self.results: list[FaultResult] = []
         self.lagging: list[FaultResult] = []
+        self.in_doubt: list[FaultResult] = []
         self.failed_lookups: list[FailedLookup] = []
 
     def run(self) -> FaultMatrix:
@@ -160,6 +167,9 @@ class FaultMatrix:
                 continue
             for fault, at, lasting in self._faults_to_try(dry_run):
                 self.results.append(self._run_with_fault(dry_run, fault, at, lasting=lasting))
+            if dry_run.changing:
+                self.results.extend(self._run_later_reads(dry_run))
+                self.in_doubt.extend(self._run_in_doubt(dry_run))
             if operation in self.factory.declared.resolvable:
                 if LAGGING in self.vendor.faults:
                     self.lagging.extend(self._run_lagging(dry_run))
@@ -230,8 +240,25 @@ class FaultMatrix:
         safety = self.factory.declared.of(operation).repeat
         return safety in (RepeatSafety.VENDOR_KEY, RepeatSafety.NATURAL_KEY)
 
+    def _run_later_reads(self, dry_run: DryRun) -> Iterator[FaultResult]:
+        """Let the requests after the last changing one fail, or lag behind."""
+        at = dry_run.changing[-1] + 1
+        if at < len(dry_run.arrived):
+            for fault in (*_REFUSES, LAGGING):
+                if fault in self.vendor.faults:
+                    yield self._run_with_fault(dry_run, fault, at, lasting=True)
+
+    def _run_in_doubt(self, dry_run: DryRun) -> Iterator[FaultResult]:
+        """Lose the first answer under a key, and answer each repeat with an error."""
+        if self.factory.declared.of(dry_run.case.operation).repeat is not RepeatSafety.VENDOR_KEY:
+            return
+        own = [fault for fault in own_faults(self.vendor) if self.vendor.faults[fault] is False]
+        for fault in (*_REFUSES, *own):
+            if LOST in self.vendor.faults and fault in self.vendor.faults:
+                yield self._run_with_fault(dry_run, fault, dry_run.changing[-1], lasting=True, after=LOST)
+
     def _run_with_fault(
-        self, dry_run: DryRun, fault: str, at: int, *, lasting: bool, lagging: bool = False
+        self, dry_run: DryRun, fault: str, at: int, *, lasting: bool, lagging: bool = False, after: str | None = None
     ) -> FaultResult:
         """Make a call that meets a fault, and look its outcome up if it is unknown.
 
@@ -241,6 +268,7 @@ class FaultMatrix:
             at: the position of the request that meets it.
             lasting: whether every later request of the call meets it, too.
             lagging: whether look-ups show the ledger of before the call.
+            after: a fault that the request meets before: at the request after it, `fault` begins.
         """
         operation = dry_run.case.operation
         case = make_case(operation, self.factory)
@@ -248,8 +276,10 @@ class FaultMatrix:
             start, recorder = len(self.vendor.request_lines), BeforeSendRecorder(self.vendor)
             if lagging:
                 inject_lasting(self.vendor, LAGGING, at)
+            if after is not None:
+                self.vendor.inject_fault(after, at)
             if lasting:
-                inject_lasting(self.vendor, fault, at)
+                inject_lasting(self.vendor, fault, at if after is None else at + 1)
             else:
                 self.vendor.inject_fault(fault, at)
             error, result = self._call(case, provider, recorder)
@@ -258,15 +288,15 @@ class FaultMatrix:
                 lift_fault(self.vendor, fault)
                 resolved = self._resolve(error, case, provider)
             self.vendor.clear_faults()
-            times = case.times()
+            times, remaining = case.times(), self._remaining(case)
             if not lagging:
                 resolved = self._resolve(error, case, provider)
         repeats = arrived[at + 1 :].count(arrived[at]) if at < len(arrived) else 0
         again = dry_run.arrived[at + 1 :].count(dry_run.arrived[at])
-        surely_not = fault in _SURE or self.vendor.faults[fault] is None
+        surely_not = after is None and (fault in _SURE or self.vendor.faults[fault] is None)
         return FaultResult(
             operation=operation,
-            fault=fault,
+            fault=fault if after is None else f"{after}, then {fault},",
             at=at,
             lasting=lasting,
             changing=at in dry_run.changing,
@@ -274,6 +304,7 @@ class FaultMatrix:
             error=error,
             result=result,
             times=times,
+            remaining=remaining,
             intents=recorder.intents,
             repeats=0 if surely_not else max(0, repeats - again),
             repeatable=self._is_repeatable(operation),
@@ -306,6 +337,12 @@ class FaultMatrix:
         with contextlib.closing(self.vendor.provider(**settings)) as provider:
             draw = None if self._thorough else self._random
             yield from with_failing_lookups(self.vendor, provider, intent, result.case.code, draw)
+
+    def _remaining(self, case: OperationCase) -> Money | None:
+        snapshot = self.factory.snapshot()
+        if case.voucher_id is None or case.voucher_id not in snapshot.entries:
+            return None
+        return snapshot.remaining(case.voucher_id)
 
     def _call(
         self, case: OperationCase, provider: VoucherProvider, recorder: BeforeSendRecorder

@@ -148,6 +148,22 @@ EFFECTS: Final = (
         fault="foreign-404",
     ),
     _spend(
+        "E12",
+        "A temporary error in the vendor's own words is not a refusal. The outcome of a change is unknown, or the "
+        "change was not executed.",
+        "Let `explain` return an error only for the refusals that the vendor documents, and None for its temporary "
+        "errors.",
+        _changes,
+        may_stay_untried=True,
+    ),
+    _spend(
+        "E13",
+        'A read after a change decides nothing: if it fails, the outcome is not "not executed" and not declined. If it '
+        "lags behind, the result is still true.",
+        "Make the result from the reply to the change. Leave `remaining` None if that reply does not show it.",
+        _changes,
+    ),
+    _spend(
         "U1",
         "`resolve` finds what happened. For every operation in `resolvable`, it returns succeeded if the vendor "
         "carried the operation out.",

@@ -17,9 +17,15 @@ from voucher_gateway.outcome import Intent, voucher_id_of
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.request_hooks import use_before_send_hook
 from voucher_gateway.testing.contracts.base import SpendContract
-from voucher_gateway.testing.harness.calls import BeforeSendRecorder, changing_requests, native_changes
+from voucher_gateway.testing.harness.calls import (
+    BeforeSendRecorder,
+    Refusal,
+    RefusingRecorder,
+    changing_requests,
+    native_changes,
+)
 from voucher_gateway.testing.harness.cases import ORDER, make_case
-from voucher_gateway.testing.harness.fault_injection import inject_lasting
+from voucher_gateway.testing.harness.fault_injection import inject_lasting, own_faults
 from voucher_gateway.testing.harness.fault_matrix import FaultMatrix
 from voucher_gateway.testing.harness.reply_rewriting import each_leaf
 from voucher_gateway.testing.harness.vendor import ACCOUNT, VendorUnderTest
@@ -46,21 +52,6 @@ class _VoucherRenamer:
             return value
         self.count += 1
         return self.other
-
-
-class _Refusal(Exception):
-    """The error that stops a request before it is sent."""
-
-
-class _RefusingRecorder:
-    """A before-send hook that refuses every request."""
-
-    def __init__(self) -> None:
-        self.intents: list[Intent] = []
-
-    def before_send(self, intent: Intent) -> None:
-        self.intents.append(intent)
-        raise _Refusal
 
 
 class EffectsContract(SpendContract):
@@ -138,7 +129,7 @@ class EffectsContract(SpendContract):
         factory: VoucherFactory,
     ) -> None:
         for operation in native_changes(provider_):
-            case, recorder, start = make_case(operation, factory), _RefusingRecorder(), len(vendor.request_lines)
+            case, recorder, start = make_case(operation, factory), RefusingRecorder(), len(vendor.request_lines)
             error_: BaseException | None = None
             with use_before_send_hook(recorder):
                 try:
@@ -148,7 +139,7 @@ class EffectsContract(SpendContract):
             sent = changing_requests(vendor.request_lines[start:], matrix().reading)
             name = operation.value
             require(
-                isinstance(error_, _Refusal),
+                isinstance(error_, Refusal),
                 f"{name} went on after its announcement was refused ({_error_text(error_)})",
             )
             require(not sent and case.times() == 0, f"{name} was sent although its announcement was refused")
@@ -206,6 +197,36 @@ class EffectsContract(SpendContract):
             require(
                 result.error is not None or money == result.case.money,
                 f"{result.where}: it succeeded with {money}, and {result.case.money} was asked for",
+            )
+
+    @for_promise("E12")
+    def test_a_temporary_error_in_the_vendors_words_is_no_refusal(self, matrix: Callable[[], FaultMatrix]) -> None:
+        faults = own_faults(matrix().vendor)
+        for result in matrix().results:
+            if result.fault in faults and result.changing and isinstance(result.error, VoucherGatewayError):
+                require(
+                    result.error.outcome != "declined",
+                    f"{result.where}: the vendor's own error may be over soon, and {result.reply_text}",
+                )
+        if not faults:
+            not_tried("the simulator declares no fault of its own (`own_faults`)")
+
+    @for_promise("E13")
+    def test_a_read_after_a_change_decides_nothing(self, matrix: Callable[[], FaultMatrix]) -> None:
+        for result in matrix().results:
+            if result.at <= max(matrix().dry_runs[result.operation].changing, default=result.at):
+                continue
+            if result.error is not None:
+                require(result.unknown, f"{result.where}: the change happened before, and {result.reply_text}")
+                continue
+            money, remaining = _money_of(result.result), getattr(result.result, "remaining", None)
+            require(
+                result.case.money is None or money == result.case.money,
+                f"{result.where}: the result says {money}, and {result.case.money} was asked for",
+            )
+            require(
+                remaining is None or result.remaining is None or remaining == result.remaining,
+                f"{result.where}: the result says that {remaining} remains, and it is {result.remaining}",
             )
 
     @for_promise("E10")
