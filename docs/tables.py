@@ -41,6 +41,7 @@ from voucher_gateway.provider_api import (
     VoucherGatewayError,
     VoucherProvider,
 )
+from voucher_gateway.rules import describe_alphabet
 from voucher_gateway.simulator import FAULTS
 from voucher_gateway.testing import PROMISES, Promise
 
@@ -127,6 +128,8 @@ def _facts_of(declared: Capabilities) -> Iterator[str]:
     yield f"Currency: {'each voucher has its own' if declared.currency_from == 'voucher' else 'one for the account'}."
     limits = f"{codes.min_length} to {codes.max_length or 'any number of'} characters"
     without = f", without `{codes.forbidden}`" if codes.forbidden else ""
+    without += f", of `{describe_alphabet(codes.alphabet)}` only" if codes.alphabet else ""
+    without += f", in the pattern `{codes.pattern}`" if codes.pattern else ""
     chosen = "code and id" if codes.ids_choosable else "code"
     yield f"Codes: {limits}{without}; the {chosen} of a new voucher can be chosen."
     yield f"End of validity: {_EXPIRY[declared.expiry]}."

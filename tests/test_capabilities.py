@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import inspect
-from decimal import Decimal
 
 import attrs
 import pytest
 
 from voucher_gateway.capabilities import (
     UNSUPPORTED,
-    AmountRules,
     Capabilities,
-    CodeRules,
     Expiry,
     ListingRules,
     Operation,
     OperationSupport,
+    OptionRule,
     RepeatSafety,
     Support,
     native,
 )
-from voucher_gateway.errors import AmountOutOfRange, AmountPrecisionError, InvalidRequest
-from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.rules import CodeRules
 
 CAPABILITIES = Capabilities(
     operations={Operation.FIND: native(), Operation.CAPTURE: native(partial=False, repeat=RepeatSafety.LOOK_UP)},
@@ -75,31 +72,6 @@ def test_narrowing_makes_new_capabilities_and_leaves_the_declared_ones_alone() -
     assert attrs.evolve(narrowed, operations=CAPABILITIES.operations) == CAPABILITIES
 
 
-@pytest.mark.parametrize("amount", ["0.00", "0.01", "99999.99"])
-def test_amounts_within_the_rules_of_a_vendor_pass(amount: str) -> None:
-    AmountRules(decimals=2, maximum=Decimal("99999.99")).check(Money(amount, "EUR"))
-
-
-def test_a_decimal_that_is_zero_does_not_count_against_a_vendor_with_fewer() -> None:
-    AmountRules(decimals=2).check(Money("1.230", "BHD"))
-
-
-@pytest.mark.parametrize(
-    ("money", "error"),
-    [
-        (Money("1.234", "BHD"), AmountPrecisionError),
-        (Money("100000.00", "EUR"), AmountOutOfRange),
-        (Money("-0.01", "EUR"), AmountOutOfRange),
-    ],
-)
-def test_amounts_outside_of_the_rules_of_a_vendor_are_refused_with_the_field(
-    money: Money, error: type[InvalidRequest]
-) -> None:
-    with pytest.raises(error) as refused:
-        AmountRules(decimals=2, maximum=Decimal("99999.99")).check(money)
-    assert refused.value.field == "amount"
-
-
 @pytest.mark.parametrize(
     ("expiry", "instants", "lengths"),
     [
@@ -111,3 +83,21 @@ def test_amounts_outside_of_the_rules_of_a_vendor_are_refused_with_the_field(
 )
 def test_an_expiry_says_which_ways_of_setting_it_there_are(expiry: Expiry, instants: bool, lengths: bool) -> None:
     assert (expiry.takes_instants, expiry.takes_lengths) == (instants, lengths)
+
+
+# --- options ---
+
+
+@pytest.mark.parametrize(
+    ("name", "operations", "message"),
+    [
+        ("location id", {Operation.REDEEM}, "identifier"),
+        ("location", set(), "must name changing operations"),
+        ("location", {Operation.FIND}, "must name changing operations"),
+    ],
+)
+def test_an_option_has_a_plain_name_and_changing_operations(
+    name: str, operations: set[Operation], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        OptionRule(name=name, operations=frozenset(operations))

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from voucher_gateway.capabilities import (
     Capabilities,
-    CodeRules,
     Expiry,
     ListingRules,
     Operation,
@@ -29,6 +28,7 @@ from voucher_gateway.models.voucher import Status, Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Effect, Intent
 from voucher_gateway.provider import ValueReading, VoucherProvider
+from voucher_gateway.rules import CodeRules
 
 EUR = Money("10.53", "EUR")
 ALWAYS = {Operation.FIND, Operation.GET}

@@ -16,8 +16,13 @@ from voucher_gateway.provider import INTERFACE, VoucherProvider
 GOOD = """
     import attrs
     from voucher_gateway.capabilities import (
-        Capabilities, CodeRules, Expiry, ListingRules, Operation, native,
+        Capabilities,
+        Expiry,
+        ListingRules,
+        Operation,
+        native,
     )
+    from voucher_gateway.rules import CodeRules
     from voucher_gateway.provider import VoucherProvider
 
     @attrs.frozen

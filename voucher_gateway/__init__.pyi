@@ -1,11 +1,11 @@
 from voucher_gateway.capabilities import AccountCheck as AccountCheck
-from voucher_gateway.capabilities import AmountRules as AmountRules
 from voucher_gateway.capabilities import Capabilities as Capabilities
-from voucher_gateway.capabilities import CodeRules as CodeRules
 from voucher_gateway.capabilities import Expiry as Expiry
 from voucher_gateway.capabilities import ListingRules as ListingRules
 from voucher_gateway.capabilities import Operation as Operation
 from voucher_gateway.capabilities import OperationSupport as OperationSupport
+from voucher_gateway.capabilities import OptionRule as OptionRule
+from voucher_gateway.capabilities import OptionType as OptionType
 from voucher_gateway.capabilities import RepeatSafety as RepeatSafety
 from voucher_gateway.capabilities import ReservationRules as ReservationRules
 from voucher_gateway.capabilities import Support as Support
@@ -109,6 +109,10 @@ from voucher_gateway.reconciliation import Finding as Finding
 from voucher_gateway.reconciliation import FindingKind as FindingKind
 from voucher_gateway.reconciliation import Reconciliation as Reconciliation
 from voucher_gateway.reconciliation import reconcile as reconcile
+from voucher_gateway.rules import AmountKind as AmountKind
+from voucher_gateway.rules import AmountRules as AmountRules
+from voucher_gateway.rules import CodeNormalization as CodeNormalization
+from voucher_gateway.rules import CodeRules as CodeRules
 from voucher_gateway.version import __version__ as __version__
 
 __all__: list[str]

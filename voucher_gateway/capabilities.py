@@ -5,13 +5,11 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from datetime import timedelta
-from decimal import Decimal
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 
-from voucher_gateway.errors import AmountOutOfRange, AmountPrecisionError
-from voucher_gateway.money import Money
+from voucher_gateway.rules import AmountRules, CodeRules
 
 
 class Operation(enum.StrEnum):
@@ -227,36 +225,6 @@ def native(*, partial: bool | None = None, repeat: RepeatSafety | None = None, n
 
 
 @attrs.frozen(kw_only=True)
-class AmountRules:
-    """The amounts that the vendor's wire format can carry.
-
-    Attributes:
-        decimals: the highest number of decimals; None for those of the currency.
-        minimum: the smallest initial value.
-        maximum: the largest; None for no documented limit.
-    """
-
-    decimals: int | None = None
-    minimum: Decimal = Decimal(0)
-    maximum: Decimal | None = None
-
-    def check(self, money: Money) -> None:
-        """Check that an initial value can be sent.
-
-        Raises:
-            AmountPrecisionError: if it has more decimals than the vendor's format.
-            AmountOutOfRange: if it is below the smallest or above the largest.
-        """
-        decimals = len(f"{money.amount:f}".partition(".")[2].rstrip("0"))
-        if self.decimals is not None and decimals > self.decimals:
-            rule = f"at most {self.decimals} decimals"
-            raise AmountPrecisionError(f"the vendor takes {rule}, not {money}", field="amount", rule=rule)
-        if money.amount < self.minimum or (self.maximum is not None and money.amount > self.maximum):
-            rule = f"from {self.minimum}" + ("" if self.maximum is None else f" to {self.maximum}")
-            raise AmountOutOfRange(f"the vendor takes amounts {rule}, not {money}", field="amount", rule=rule)
-
-
-@attrs.frozen(kw_only=True)
 class ReservationRules:
     """How reservations behave at the vendor.
 
@@ -273,27 +241,6 @@ class ReservationRules:
     time_to_live: timedelta | None
     partial_capture: bool
     release: bool
-
-
-@attrs.frozen(kw_only=True)
-class CodeRules:
-    """How a vendor treats voucher codes.
-
-    Attributes:
-        choosable: whether the caller may choose the code of a new voucher.
-        readable: whether the codes of existing vouchers can be read back.
-        min_length: in characters.
-        max_length: in characters; None for no documented limit.
-        forbidden: characters that a code must not have.
-        ids_choosable: whether the caller may choose the id too.
-    """
-
-    choosable: bool
-    readable: bool
-    min_length: int = 1
-    max_length: int | None = None
-    forbidden: str = ""
-    ids_choosable: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -315,13 +262,64 @@ class ListingRules:
     native_filters: frozenset[str] = frozenset()
 
 
+OptionValue: TypeAlias = str | int | bool | tuple[str, ...] | list[str]
+"""The value of an option of a call."""
+
+
+class OptionType(enum.StrEnum):
+    """The type of the value of an option.
+
+    Attributes:
+        STRING: a text.
+        INTEGER: an integer.
+        BOOLEAN: true or false.
+        ARRAY: several texts.
+    """
+
+    STRING = "string"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    ARRAY = "array"
+
+
+@attrs.frozen(kw_only=True)
+class OptionRule:
+    """An option of calls that only this vendor has, such as a location, a tender, or the reason of a deactivation.
+
+    Its value is stored in the journal and in tickets, so it must not be a secret.
+
+    Attributes:
+        name: its name, in ``options`` and after ``--option``.
+        operations: the changing operations that have it.
+        type: the type of its value.
+        required: whether a call must have it.
+        choices: the texts that it can be; empty if any text can.
+        max_length: the length of the longest text, in characters.
+        help: what it means, in one sentence.
+    """
+
+    name: str
+    operations: frozenset[Operation]
+    type: OptionType = OptionType.STRING
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    max_length: int = 255
+    help: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise ValueError(f"the name of an option must be an identifier, not {self.name!r:.40}")
+        if not self.operations or not all(operation.changes for operation in self.operations):
+            raise ValueError(f"the option {self.name} must name changing operations")
+
+
 @attrs.frozen(kw_only=True)
 class Capabilities:
     """Everything that a provider, an account or a login can do.
 
     Attributes:
         operations: the support of each operation; a missing one is unsupported.
-        amounts: which amounts can be sent.
+        amounts: the amounts that can be sent.
         currency_from: ``voucher`` where each carries its own, ``account`` where all have the account's.
         codes: the rules of codes.
         expiry: how validity is set.
@@ -329,6 +327,7 @@ class Capabilities:
         reservations: how reservations behave; None where there are none.
         can_overwrite_value: whether `read_value` and `write_value` exist, on which emulations are built.
         keys: the rules of the vendor's idempotency keys; None where it has none.
+        options: the options that calls have at this vendor alone.
         resolvable: the operations whose unknown outcome can be looked up.
         max_reference_length: the length of the longest reference that the vendor stores, in characters.
         stored_fields: the fields of `NewVoucher` that the vendor stores beside the value and the end of validity.
@@ -342,7 +341,7 @@ class Capabilities:
     """
 
     operations: Mapping[Operation, OperationSupport] = attrs.field(hash=False)
-    amounts: AmountRules = AmountRules()
+    amounts: AmountRules = attrs.field(factory=AmountRules)
     currency_from: str = "voucher"
     codes: CodeRules
     expiry: Expiry
@@ -350,6 +349,7 @@ class Capabilities:
     reservations: ReservationRules | None = None
     can_overwrite_value: bool = False
     keys: KeyRules | None = None
+    options: tuple[OptionRule, ...] = ()
     resolvable: frozenset[Operation] = frozenset()
     max_reference_length: int = 64
     stored_fields: frozenset[str] = frozenset()

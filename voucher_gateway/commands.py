@@ -10,12 +10,13 @@ from __future__ import annotations
 import abc
 import hashlib
 import json
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import attrs
 
-from voucher_gateway.capabilities import Operation
+from voucher_gateway.capabilities import Operation, OptionValue
 from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.requests import NewVoucher, VoucherChanges, nfc, nfc_or_none, require_name
@@ -36,6 +37,14 @@ _COMPARED_APART: Final = ("id", "code", "pin", "initial")
 """Fields that are compared on their own, or that are secret: a digest of a PIN of four digits would reveal it."""
 
 
+_WITH_OPTIONS: Final = "+"
+
+
+def content_without_options(recorded: str | None) -> str | None:
+    """Return the content of a command from what the journal recorded."""
+    return None if recorded is None else recorded.partition(_WITH_OPTIONS)[0] or None
+
+
 def run_natively(command: Command[R], steps: StepRunner, provider: VoucherProvider) -> R:
     """Run a command as the vendor's own operation."""
     return command.run(steps, provider)
@@ -51,6 +60,11 @@ def _validate_if_held(_: object, field: attrs.Attribute[Any], word: str) -> None
         raise InvalidRequest(f"if_held must be {rule}", field=field.name, rule=rule)
 
 
+def _copy_options(options: Mapping[str, OptionValue] | None) -> Mapping[str, OptionValue]:
+    given = {} if options is None else options
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+
+
 @attrs.frozen(kw_only=True)
 class Command(abc.ABC, Generic[R]):
     """One changing verb on one voucher.
@@ -61,6 +75,7 @@ class Command(abc.ABC, Generic[R]):
         reference: the caller's idempotency key, in Unicode's normal form C.
         order: the shop's order number, in the same form.
         wait_s: how long to wait for another worker on the same call, in seconds.
+        options: the options of the call that only its vendor has, by name.
 
     Raises:
         InvalidRequest: if `reference` or `order` is not a valid name.
@@ -74,6 +89,7 @@ class Command(abc.ABC, Generic[R]):
         default=None, converter=nfc_or_none, validator=attrs.validators.optional(_validate_name)
     )
     wait_s: float = 0.0
+    options: Mapping[str, OptionValue] = attrs.field(default=None, converter=_copy_options, hash=False)
 
     @abc.abstractmethod
     def send(self, provider: VoucherProvider, reference: str) -> R:
@@ -109,8 +125,17 @@ class Command(abc.ABC, Generic[R]):
 
     @property
     def content(self) -> str | None:
-        """A digest of everything else that the caller asks for."""
+        """A digest of everything else that the caller asks for, without the options."""
         return None
+
+    @property
+    def recorded_content(self) -> str | None:
+        """The content with a digest of the options: the journal records it, and compares it if the call comes again."""
+        if not self.options:
+            return self.content
+        text = json.dumps(self.options, sort_keys=True)
+        digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+        return f"{self.content or ''}{_WITH_OPTIONS}{digest}"
 
     @property
     def refund_limit(self) -> RefundLimit | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
 
+from voucher_gateway.capabilities import OptionValue
 from voucher_gateway.errors import IntegrityMismatch, Ticket
 from voucher_gateway.instants import format_instant, now, parse_instant
 from voucher_gateway.models.results import (
@@ -44,6 +46,14 @@ class Effect(enum.StrEnum):
     NOT_EXECUTED = "not_executed"
     UNKNOWN = "unknown"
     PENDING = "pending"
+
+
+_OPTION: Final = "option."
+
+
+def option_notes(options: Mapping[str, OptionValue]) -> dict[str, str]:
+    """Return the notes of an intent that hold the options of its call; `Intent.options` reads them."""
+    return {f"{_OPTION}{name}": json.dumps(value) for name, value in options.items()}
 
 
 @attrs.frozen(kw_only=True)
@@ -82,6 +92,13 @@ class Intent:
     notes: Mapping[str, str] = attrs.field(factory=dict, hash=False)
     key: str | None = None
     key_credentials: str | None = None
+
+    @property
+    def options(self) -> dict[str, OptionValue]:
+        """The options of the call that only its vendor has, by name. They are among the notes."""
+        names = [name for name in self.notes if name.startswith(_OPTION)]
+        values = {name.removeprefix(_OPTION): json.loads(self.notes[name]) for name in names}
+        return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
     def make_key(self, *, max_length: int, part: str = "") -> str:
         """Return the idempotency key of a request of this call: the same for the same verb, part and reference.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
 
 import attrs
 
+from voucher_gateway.call_options import current_options
 from voucher_gateway.capabilities import AccountCheck, Capabilities, Operation, RepeatSafety, Support
 from voucher_gateway.errors import ConfigurationError, MalformedResponse, UnsupportedOperation
 from voucher_gateway.instants import now
@@ -18,7 +19,7 @@ from voucher_gateway.models.requests import NewVoucher, VoucherChanges, VoucherQ
 from voucher_gateway.models.results import Balance, Deletion, History, Redemption, Refund, Release, Reservation, TopUp
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
-from voucher_gateway.outcome import Effect, Intent, Outcome
+from voucher_gateway.outcome import Effect, Intent, Outcome, option_notes
 
 if TYPE_CHECKING:
     from voucher_gateway.listing.listing import Listing
@@ -318,7 +319,11 @@ class VoucherProvider(abc.ABC):
         money: Money | None = None,
         **notes: str,
     ) -> Intent:
-        """Return the intent of a call of this account, for `http.change` and for tickets."""
+        """Return the intent of a call of this account, for `http.change` and for tickets.
+
+        It has the options of the call that `declared` has for the verb (`Intent.options`).
+        """
+        options = current_options(self.declared.options, verb)
         return Intent(
             account=self.account,
             provider=self.name,
@@ -331,7 +336,7 @@ class VoucherProvider(abc.ABC):
             subject=subject,
             money=money,
             sent_at=self.vendor_now(),
-            notes=notes,
+            notes=notes | option_notes(options),
         )
 
     def make_key(self, intent: Intent, part: str = "") -> str:

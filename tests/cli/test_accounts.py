@@ -27,7 +27,9 @@ def test_providers_tell_what_each_vendor_can_do_and_at_what_risk(run: Any) -> No
     told = {one["provider"]: one for one in run("--json", "providers").done().objects}
     jtl, ticketing = told["jtl"], told["ticketing"]
     assert (jtl["title"], jtl["distribution"], jtl["error"]) == ("JTL", "voucher-gateway", None)
-    assert jtl["amounts"] == {"decimals": 2, "minimum": "0", "maximum": "99999.99"}
+    limits = {name: limit for name, limit in jtl["amounts"].items() if limit not in (None, {})}
+    assert limits == {"decimals": 2, "minimum": "0", "maximum": "99999.99", "movement_minimum": "0"}
+    assert (jtl["codes"]["max_length"], jtl["codes"]["alphabet"], jtl["options"]) == (255, None, [])
     assert jtl["operations"]["capture"]["support"] == "native"
     assert jtl["operations"]["redeem"]["support"] == "emulated"
     assert jtl["operations"]["redeem"]["emulation"] == "redeem-by-capture"

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
+import pytest
+
+from voucher_gateway.capabilities import Operation, OptionRule, OptionType
 from voucher_gateway.simulator import RunningSimulator
+from voucher_gateway_jtl import JtlProvider
 
 CODE = "JTL-7K2M-9QXD-4HTP"
 
@@ -76,3 +81,24 @@ def test_what_a_till_prints_of_the_tax_is_told_by_the_reservation_and_by_what_is
         assert (ran.object["result"]["taxable"], ran.object["result"]["tax_rate"]) == (True, "19")
         shown = run(verb, "shop", CODE, "5.00", "EUR", "--reference", f"{verb}-2").done().out.split("\n")
         assert [" ".join(line.split()) for line in shown if "tax" in line] == ["taxable yes", "tax rate 19"]
+
+
+def test_a_call_takes_the_options_that_its_vendor_declares(
+    run: Any, gift: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = OptionRule(name="tip", operations=frozenset({Operation.RESERVE}), type=OptionType.INTEGER, help="in cents")
+    declared = attrs.evolve(JtlProvider.declared, options=(rule,))
+    monkeypatch.setattr(JtlProvider, "declared", declared)
+    monkeypatch.setattr(JtlProvider, "capabilities", property(lambda _: declared))
+    reserve = ("reserve", "shop", CODE, "10", "EUR", "--reference", "a")
+    run(*reserve, "--option", "tip=5").done()
+    refused = run("--json", *reserve[:-1], "b", "--option", "tip=five")
+    assert (refused.code, refused.error["field"], refused.error["rule"]) == (2, "options.tip", "an integer")
+    unknown = run("--json", "redeem", "shop", CODE, "10", "EUR", "--reference", "c", "--option", "till=1")
+    assert (unknown.code, unknown.error["field"]) == (2, "options.till")
+    assert "reserve" in run("providers").done().out.partition("Options of single calls")[2]
+
+
+def test_a_vendor_without_options_refuses_every_one(run: Any, gift: str) -> None:
+    refused = run("--json", "redeem", "shop", CODE, "10", "EUR", "--reference", "a", "--option", "location=L1")
+    assert (refused.code, refused.error["rule"]) == (2, "no option")

@@ -8,10 +8,11 @@ import attrs
 import pytest
 
 from voucher_gateway import registry
-from voucher_gateway.capabilities import Capabilities, CodeRules, Expiry, ListingRules, Operation, native
+from voucher_gateway.capabilities import Capabilities, Expiry, ListingRules, Operation, native
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.rules import CodeRules
 from voucher_gateway.setting_types import SecretSource, parse_base_url
 
 DECLARED = Capabilities(

@@ -62,6 +62,7 @@ def test_a_file_is_read_with_everything_in_it(tmp_path: Path, monkeypatch: pytes
         client_id = "shop-1"
         client_secret = { env = "ACME_SECRET" }
         code_pattern = "^ACME-"
+        normalize_codes = ["upper-case", "no-blanks"]
         accept_risks = ["redeem-by-update"]
         [accounts.other]
         provider = "acme"
@@ -79,6 +80,7 @@ def test_a_file_is_read_with_everything_in_it(tmp_path: Path, monkeypatch: pytes
     assert (shop.name, shop.provider) == ("shop", "acme")
     assert shop.code_pattern is not None
     assert shop.code_pattern.search("ACME-1")
+    assert shop.normalize_codes == {"upper-case", "no-blanks"}
     assert shop.accept_risks == {"redeem-by-update"}
     assert shop.settings == type(shop.settings)(
         base_url="https://acme.example/v1",
@@ -213,6 +215,13 @@ def test_the_default_file_is_what_the_environment_names(monkeypatch: pytest.Monk
         ({"former_names": "shop"}, "former_names: must be an array of names, not a string"),
         ({"former_names": ["a shop"]}, "former_names: must hold names of accounts"),
         ({"former_names": ["shop"]}, "former_names: has shop, which is still an account of this configuration"),
+        ({"normalize_codes": "no-blanks"}, "normalize_codes: must be an array of names, not a string"),
+        ({"normalize_codes": [7]}, "normalize_codes: must be an array of strings, and has an integer"),
+        ({"normalize_codes": ["no-blank"]}, "normalize_codes: holds an unknown name; did you mean no-blanks?"),
+        (
+            {"normalize_codes": ["upper-case", "lower-case"]},
+            "normalize_codes: must not hold both upper-case and lower-case",
+        ),
         ({"accept_risks": "redeem-by-update"}, "accept_risks: must be an array of names, not a string"),
         ({"accept_risks": [7]}, "accept_risks: must be an array of strings, and has an integer"),
         ({"accept_risks": ["redeem-by-updat"]}, "accept_risks: holds an unknown name; did you mean redeem-by-update?"),

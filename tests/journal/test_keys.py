@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import string
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +16,10 @@ from hypothesis import strategies as st
 from voucher_gateway import Gateway
 from voucher_gateway.errors import ReferenceConflict, VoucherHeld
 from voucher_gateway.journal.journal import open_journal
-from voucher_gateway.journal.keys import ALPHABET, CODE_LENGTH, JournalKeys
+from voucher_gateway.journal.keys import ALPHABET, JournalKeys
 from voucher_gateway.provider_api import (
     Code,
+    CodeRules,
     ConfigurationError,
     Money,
     NewVoucher,
@@ -31,6 +34,13 @@ if TYPE_CHECKING:
 
 KEYS = JournalKeys.of({"1": Secret("the-first-key-of-all"), "2": Secret("the-second-key-of-all")})
 TEN = Money("10.00", "EUR")
+ANY = CodeRules(choosable=True, readable=True)
+
+
+def derive(tag: str, rules: CodeRules, key_id: str | None = None) -> str:
+    code = KEYS.derive_code(tag, rules, key_id=key_id)
+    assert code is not None
+    return code.reveal()
 
 
 def test_a_fingerprint_is_the_same_for_the_same_code_at_the_same_vendor() -> None:
@@ -60,11 +70,30 @@ def test_every_code_has_a_fingerprint_that_does_not_show_it(code: str) -> None:
 
 @given(st.from_regex(r"[0-9a-f]{14}", fullmatch=True))
 def test_a_chosen_code_is_always_the_same_and_easy_to_read(mark: str) -> None:
-    code = KEYS.derive_code(mark).reveal()
-    assert code == KEYS.derive_code(mark).reveal()
-    assert len(code) == CODE_LENGTH
+    code = derive(mark, ANY)
+    assert code == derive(mark, ANY)
+    assert len(code) == 16
     assert set(code) <= set(ALPHABET)
-    assert code != KEYS.derive_code(mark, key_id="1").reveal()
+    assert code != derive(mark, ANY, key_id="1")
+
+
+@given(st.from_regex(r"[0-9a-f]{14}", fullmatch=True))
+def test_a_chosen_code_keeps_the_rules_of_the_vendor(mark: str) -> None:
+    rules = CodeRules(choosable=True, readable=True, min_length=18, max_length=20, alphabet=string.digits)
+    assert re.fullmatch("[0-9]{20}", derive(mark, rules))
+    rules = CodeRules(choosable=True, readable=True, alphabet=string.ascii_uppercase)
+    assert re.fullmatch("[A-HJ-NP-Z]{18}", derive(mark, rules))
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        CodeRules(choosable=True, readable=True, max_length=8),  # 40 bits could be guessed
+        CodeRules(choosable=True, readable=True, pattern="77[0-9]{14}", example="7712345678901234"),
+    ],
+)
+def test_no_code_is_chosen_that_could_be_guessed_or_does_not_fit(rules: CodeRules) -> None:
+    assert KEYS.derive_code("0123456789abcd", rules) is None
 
 
 def test_the_last_key_is_the_one_in_use() -> None:

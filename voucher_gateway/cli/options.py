@@ -151,6 +151,14 @@ Wait = Annotated[
         help="How long to wait while another worker runs the same operation. Needs a journal.",
     ),
 ]
+CallOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        metavar="NAME=VALUE",
+        help="What only this vendor has, such as a location or a reason; may be repeated. `providers` lists them.",
+    ),
+]
 IfHeld = Annotated[
     Literal["refuse", "replace-own", "replace"] | None,
     typer.Option(

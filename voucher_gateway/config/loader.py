@@ -11,10 +11,10 @@
     client_secret = { env = "JTL_SECRET" }
     code_pattern = "^JTL-"
 
-An account has the keys ``provider``, ``code_pattern``, ``accept_risks`` and ``former_names``, and those of its
-provider: the attributes of its `settings_type`, read by `voucher_gateway.config.provider_settings`. Nothing is coerced.
-An unknown key is an error. One error names everything that is wrong, one line each. No message quotes a value that
-could be a secret.
+An account has the keys ``provider``, ``code_pattern``, ``normalize_codes``, ``accept_risks`` and ``former_names``, and
+those of its provider: the attributes of its `settings_type`, read by `voucher_gateway.config.provider_settings`.
+Nothing is coerced. An unknown key is an error. One error names everything that is wrong, one line each. No message
+quotes a value that could be a secret.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from voucher_gateway.emulation.registry import RISKS
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.masking import hide_arguments
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.rules import CodeNormalization
 from voucher_gateway.setting_types import DatabaseUrl, SecretSource
 
 CONFIG_VARIABLE: Final = "VOUCHER_GATEWAY_CONFIG"
@@ -41,7 +42,7 @@ CONFIG_VARIABLE: Final = "VOUCHER_GATEWAY_CONFIG"
 
 _DEFAULT_FILE: Final = "voucher-gateway.toml"
 _TOP_KEYS: Final = ("accounts", "journal", "journal_keys")
-_COMMON_KEYS: Final = ("provider", "code_pattern", "accept_risks", "former_names")
+_COMMON_KEYS: Final = ("provider", "code_pattern", "normalize_codes", "accept_risks", "former_names")
 _ACCOUNT_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 _PLAIN_WORDS: Final = re.compile(r"(?:[A-Za-z ,/]|'[^']{1,2}')+", re.ASCII)
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9]{1,16}", re.ASCII)
@@ -55,6 +56,7 @@ class AccountConfig:
         name: the caller's name for it.
         provider: the provider's name.
         code_pattern: matches the codes of this account; None if any code can be.
+        normalize_codes: what is done to a code before it is looked up.
         accept_risks: the names of risky emulations that may be used, each one of `capabilities.RISKS`.
         former_names: the names that the account had before; None if the configuration does not list them.
         provider_type: its class.
@@ -65,6 +67,7 @@ class AccountConfig:
     provider: str
     provider_type: type[VoucherProvider]
     code_pattern: re.Pattern[str] | None = None
+    normalize_codes: frozenset[CodeNormalization] = frozenset()
     accept_risks: frozenset[str] = frozenset()
     former_names: tuple[str, ...] | None = None
     settings: Any
@@ -187,6 +190,7 @@ def _account(name: Any, table: Any, problems: ConfigProblems, folder: Path | Non
         problems.add(where, f"must be a table, not {toml_type_name(table)}")
         return None
     code_pattern = _code_pattern(table["code_pattern"], problems, where) if "code_pattern" in table else None
+    normalize_codes = _normalize_codes(table.get("normalize_codes", ()), problems, where)
     accept_risks = _accept_risks(table.get("accept_risks", ()), problems, where)
     former_names = _former_names(table["former_names"], problems, where) if "former_names" in table else None
     provider_type = _provider_type(table, problems, where)
@@ -203,6 +207,7 @@ def _account(name: Any, table: Any, problems: ConfigProblems, folder: Path | Non
         provider=table["provider"],
         provider_type=provider_type,
         code_pattern=code_pattern,
+        normalize_codes=normalize_codes,
         accept_risks=accept_risks,
         former_names=former_names,
         settings=settings,
@@ -241,6 +246,23 @@ def _code_pattern(given: Any, problems: ConfigProblems, where: Where) -> re.Patt
         except (OverflowError, RecursionError):
             problems.add(where, "must be a smaller regular expression")
     return None
+
+
+def _normalize_codes(given: Any, problems: ConfigProblems, where: Where) -> frozenset[CodeNormalization]:
+    where = (*where, "normalize_codes")
+    known = [word.value for word in CodeNormalization]
+    if not isinstance(given, list | tuple | set | frozenset):
+        problems.add(where, f"must be an array of names, not {toml_type_name(given)}")
+        return frozenset()
+    for word in given:
+        if not isinstance(word, str):
+            problems.add(where, f"must be an array of strings, and has {toml_type_name(word)}")
+        elif word not in known:
+            problems.add(where, f"holds an unknown name{did_you_mean(word, known)}; known: {', '.join(known)}")
+    words = frozenset(CodeNormalization(word) for word in given if word in known)
+    if {CodeNormalization.UPPER_CASE, CodeNormalization.LOWER_CASE} <= words:
+        problems.add(where, "must not hold both upper-case and lower-case")
+    return words
 
 
 def _accept_risks(given: Any, problems: ConfigProblems, where: Where) -> frozenset[str]:

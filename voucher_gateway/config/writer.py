@@ -46,6 +46,9 @@ _COMMON: Final = """\
 # Regular expression of the codes that may belong to this account. `find` shows others to no vendor.
 # code_pattern = "^SHOP-"
 
+# What is done to a typed code before it is looked up: upper-case, lower-case, no-blanks, no-dashes.
+# normalize_codes = ["upper-case", "no-blanks"]
+
 # Risky emulations that this account may use, by name; `voucher-gateway providers` explains them.
 # accept_risks = []
 """

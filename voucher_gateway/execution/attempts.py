@@ -240,7 +240,7 @@ class Attempt:
             return new if new.id is not None else attrs.evolve(new, id=f"vg{tag_of(self.record.id)}")
         if codes.choosable and new.code is None:
             key_id = self.record.target.key_id
-            return attrs.evolve(new, code=self.journal.keys.derive_code(tag_of(self.record.id), key_id=key_id))
+            return attrs.evolve(new, code=self.journal.keys.derive_code(tag_of(self.record.id), codes, key_id=key_id))
         return new
 
     def hold_request(self) -> HoldRequest | None:

@@ -11,6 +11,7 @@ from typing import Final, cast
 import attrs
 
 from voucher_gateway import fork_safety
+from voucher_gateway.call_options import use_call_options
 from voucher_gateway.commands import Command, R
 from voucher_gateway.errors import OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.models.requests import NewVoucher
@@ -65,7 +66,8 @@ class DirectExecutor:
         account, operation = command.account, command.operation.value
         log.debug("%s: %s begins, without a journal", account, operation)
         try:
-            result = cast(R, strategy(command, DirectSteps(provider, command.reference), provider))
+            with use_call_options(command.options):
+                result = cast(R, strategy(command, DirectSteps(provider, command.reference), provider))
         except VoucherGatewayError as error:
             level = logging.WARNING if isinstance(error, OutcomeUnknown) else logging.INFO
             log.log(level, "%s: %s: %s: %s", account, operation, error.outcome, type(error).__name__)

@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 import attrs
 
+from voucher_gateway.call_options import use_call_options
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.commands import Command, R
 from voucher_gateway.errors import (
@@ -147,7 +148,7 @@ class JournalExecutor:
                 code=command.code,
                 id=command.subject,
                 money=command.amount,
-                content=command.content,
+                content=command.recorded_content,
             ),
             voucher_id=None,
             state=OperationState.OPEN,
@@ -170,7 +171,7 @@ class JournalExecutor:
             like=record.target,
             id=command.subject,
             money=command.amount,
-            content=command.content,
+            content=command.recorded_content,
         )
         if target == record.target:
             return
@@ -200,7 +201,9 @@ class JournalExecutor:
     def _run_steps(self, attempt: Attempt, strategy: Strategy) -> Result:
         """Run the steps. If they fail, record what that means for the operation as a whole."""
         try:
-            return _with_caller_reference(attempt.command, strategy(attempt.command, attempt, attempt.provider))
+            with use_call_options(attempt.command.options):
+                result = strategy(attempt.command, attempt, attempt.provider)
+            return _with_caller_reference(attempt.command, result)
         except (Declined, AccessDenied, NotExecuted) as error:
             # If nothing was sent (`unsaved`), an earlier attempt cannot be the reason.
             if not attempt.earlier_attempt_unknown and (

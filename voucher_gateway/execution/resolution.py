@@ -208,7 +208,7 @@ def voucher_code(
     codes = provider.capabilities.codes
     is_derived = record.key.verb is Operation.ISSUE and codes.choosable and not codes.ids_choosable
     if code is None and is_derived and record.target.fingerprint is None:
-        return journal.keys.derive_code(tag_of(record.id), key_id=record.target.key_id)
+        return journal.keys.derive_code(tag_of(record.id), codes, key_id=record.target.key_id)
     return code
 
 

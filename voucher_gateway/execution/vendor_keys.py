@@ -111,4 +111,4 @@ def _was_sent_after_restore(journal: Journal, rules: KeyRules, first_sent_at: da
 
 
 def _content(intent: Intent) -> tuple[object, ...]:
-    return (intent.verb, intent.money, intent.voucher_id, intent.subject)
+    return (intent.verb, intent.money, intent.voucher_id, intent.subject, intent.options)

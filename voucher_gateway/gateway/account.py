@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from typing import Any
 
 import attrs
 
+from voucher_gateway.call_options import check_options
 from voucher_gateway.capabilities import Capabilities, Operation
-from voucher_gateway.commands import run_natively
-from voucher_gateway.emulation.registry import emulated_operation, unsupported_error, with_emulations
+from voucher_gateway.commands import Command, IssueVoucher, run_natively
+from voucher_gateway.emulation.registry import EMULATIONS, emulated_operation, unsupported_error, with_emulations
+from voucher_gateway.errors import InvalidRequest
 from voucher_gateway.masking import Code
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.rules import AmountKind, CodeNormalization, normalize_code
 from voucher_gateway.steps import Strategy
 
 
@@ -22,7 +26,9 @@ class Account:
     Attributes:
         name: the account's name.
         provider: the vendor, seen through this account.
-        code_pattern: matches the codes that may belong to this account; None if the user gave no pattern.
+        code_pattern: matches the codes that may belong to this account, in the form in which they are looked up; None
+            if the user gave no pattern.
+        normalize_codes: what is done to a code before it is looked up.
         accept_risks: the emulations whose risks are accepted.
         former_names: earlier names of the account. The journal moves their operations to the new name. None if the
             user said nothing about them.
@@ -31,6 +37,7 @@ class Account:
     name: str
     provider: VoucherProvider
     code_pattern: re.Pattern[str] | None = None
+    normalize_codes: Collection[CodeNormalization] = frozenset()
     accept_risks: Collection[str] = frozenset()
     former_names: tuple[str, ...] | None = None
 
@@ -39,9 +46,13 @@ class Account:
         """What this account can do, including emulations."""
         return with_emulations(self.provider.capabilities, self.accept_risks)
 
+    def normalize(self, code: Code) -> Code:
+        """Return a code that a person typed in the form in which it is looked up."""
+        return normalize_code(code, self.normalize_codes) if self.normalize_codes else code
+
     def matches_code(self, code: Code) -> bool:
-        """Whether the code matches the account's pattern; False without a pattern."""
-        return self.code_pattern is not None and self.code_pattern.search(code.reveal()) is not None
+        """Whether the code, as it is looked up, matches the account's pattern; False without a pattern."""
+        return self.code_pattern is not None and self.code_pattern.search(self.normalize(code).reveal()) is not None
 
 
 def require_capability(account: Account, operation: Operation) -> Capabilities:
@@ -66,3 +77,29 @@ def strategy_for(account: Account, operation: Operation) -> Strategy:
     """
     emulated = emulated_operation(require_capability(account, operation), operation)
     return run_natively if emulated is None else emulated.run
+
+
+def check_command(account: Account, command: Command[Any]) -> None:
+    """Check a command by the vendor's rules, before anything is sent.
+
+    Raises:
+        AmountOutOfRange, AmountPrecisionError: if its amount is not one that a call may move.
+        InvalidRequest: if an option is not the vendor's, or if a chosen code could not be found again, because codes
+            are looked up in another form.
+    """
+    capabilities = account.capabilities
+    operation = command.operation
+    if isinstance(command, IssueVoucher):
+        code = command.new.code
+        if code is not None and account.normalize(code) != code:
+            rule = f"in the form of normalize_codes: {', '.join(sorted(account.normalize_codes))}"
+            raise InvalidRequest(
+                f"code must be {rule}; otherwise it could not be found", field="code", rule=rule, account=account.name
+            )
+    elif command.amount is not None:
+        capabilities.amounts.check(command.amount, AmountKind.MOVEMENT)
+        if operation is Operation.TOP_UP:
+            capabilities.amounts.check(command.amount, AmountKind.BALANCE)
+    emulation = capabilities.of(operation).emulation
+    steps = () if emulation is None else EMULATIONS[emulation].needs
+    check_options(capabilities.options, {operation, *steps}, command.options)

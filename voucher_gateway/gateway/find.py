@@ -71,7 +71,7 @@ def find_in_accounts(accounts: Sequence[Account], code: Code, pin: Pin | None, *
 
 def _ask(account: Account, code: Code, pin: Pin | None) -> Voucher | VoucherGatewayError | None:
     try:
-        return account.provider.find(code, pin)
+        return account.provider.find(account.normalize(code), pin)
     except VoucherNotFound:
         return None
     except InvalidRequest as error:

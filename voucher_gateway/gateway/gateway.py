@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 import attrs
 
-from voucher_gateway.capabilities import Capabilities, Operation
+from voucher_gateway.capabilities import Capabilities, Operation, OptionValue
 from voucher_gateway.commands import (
     ActivateVoucher,
     CaptureReservation,
@@ -30,7 +30,7 @@ from voucher_gateway.config.loader import Config, load_config
 from voucher_gateway.emulation.by_other_operations import refund_by_top_up
 from voucher_gateway.errors import ConfigurationError, IntegrityMismatch, InvalidRequest, Ticket
 from voucher_gateway.execution.direct import DirectExecutor
-from voucher_gateway.gateway.account import Account, require_capability, strategy_for
+from voucher_gateway.gateway.account import Account, check_command, require_capability, strategy_for
 from voucher_gateway.gateway.find import FindResult, find_in_accounts
 from voucher_gateway.gateway.refunds import (
     find_move,
@@ -68,6 +68,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Result)
 
+Options: TypeAlias = Mapping[str, OptionValue]
+"""The options of a call, by name."""
+
 
 class Gateway:
     """Every account of a shop behind one set of verbs. All threads of a process may share it.
@@ -81,6 +84,10 @@ class Gateway:
       it before the call.
     - `order`: the shop's order number.
     - `wait`: how long to wait, in seconds, if another worker runs the same call; then it raises `OperationInProgress`.
+    - `options`: what only this vendor has, such as a location or a reason, by name; `Capabilities.options` lists them.
+      They are part of the call: the same reference with other options is a `ReferenceConflict`. Never give a secret.
+
+    A code is looked up in the form that the account's ``normalize_codes`` makes of it.
 
     With a journal, a call that succeeded is replayed when its reference comes again, and a call that may have run is
     never sent again. Without a journal nothing is remembered: a repeated call is sent again.
@@ -134,6 +141,7 @@ class Gateway:
                 name=account.name,
                 provider=account.provider_type(account.name, account.settings),
                 code_pattern=account.code_pattern,
+                normalize_codes=account.normalize_codes,
                 accept_risks=account.accept_risks,
                 former_names=account.former_names,
             )
@@ -287,7 +295,7 @@ class Gateway:
             print(gateway.balance("shop", "JTL-SPRING-0042").remaining)  # 100.00 EUR
             ```
         """
-        code, pin = Code.of(code), Pin.of_given(pin)
+        code, pin = self.account(account).normalize(Code.of(code)), Pin.of_given(pin)
         balance = self._provider_for(account, Operation.BALANCE).balance(code, pin)
         if self._is_other_voucher(account, code, balance.voucher_id):
             raise _other_voucher_error(account, Operation.BALANCE)
@@ -309,6 +317,8 @@ class Gateway:
             print(vouchers[0].remaining)  # 100.00 EUR
             ```
         """
+        if query is not None and query.code is not None:
+            query = attrs.evolve(query, code=self.account(account).normalize(query.code))
         return self._provider_for(account, Operation.VOUCHERS).vouchers(query)
 
     def history(self, account: str, id: str) -> History:
@@ -339,12 +349,20 @@ class Gateway:
             print(gateway.presentation("events", "EVENT-2F8C-6WJN").seller.currency)  # EUR
             ```
         """
-        return self._provider_for(account, Operation.PRESENTATION).presentation(Code.of(code), id=id)
+        code = self.account(account).normalize(Code.of(code))
+        return self._provider_for(account, Operation.PRESENTATION).presentation(code, id=id)
 
     # --- vouchers ---
 
     def issue(
-        self, account: str, new: NewVoucher, *, reference: str, order: str | None = None, wait: float = 0.0
+        self,
+        account: str,
+        new: NewVoucher,
+        *,
+        reference: str,
+        order: str | None = None,
+        wait: float = 0.0,
+        options: Options | None = None,
     ) -> Voucher:
         """Issue a new voucher (vendors: create).
 
@@ -354,6 +372,7 @@ class Gateway:
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+            options: what only this vendor has, by name.
 
         Raises:
             DuplicateCode: if its code or id is already in use.
@@ -365,10 +384,19 @@ class Gateway:
             print(voucher.initial)  # 50.00 EUR
             ```
         """
-        return self._execute(IssueVoucher(account=account, reference=reference, order=order, wait_s=wait, new=new))
+        return self._execute(
+            IssueVoucher(account=account, reference=reference, order=order, wait_s=wait, options=options, new=new)
+        )
 
     def activate(
-        self, account: str, id: str, *, reference: str, order: str | None = None, wait: float = 0.0
+        self,
+        account: str,
+        id: str,
+        *,
+        reference: str,
+        order: str | None = None,
+        wait: float = 0.0,
+        options: Options | None = None,
     ) -> Voucher:
         """Make a voucher spendable.
 
@@ -378,6 +406,7 @@ class Gateway:
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+            options: what only this vendor has, by name.
 
         Example:
             ```python
@@ -387,11 +416,20 @@ class Gateway:
             ```
         """
         return self._execute(
-            ActivateVoucher(account=account, reference=reference, order=order, wait_s=wait, voucher_id=id)
+            ActivateVoucher(
+                account=account, reference=reference, order=order, wait_s=wait, options=options, voucher_id=id
+            )
         )
 
     def deactivate(
-        self, account: str, id: str, *, reference: str, order: str | None = None, wait: float = 0.0
+        self,
+        account: str,
+        id: str,
+        *,
+        reference: str,
+        order: str | None = None,
+        wait: float = 0.0,
+        options: Options | None = None,
     ) -> Voucher:
         """Stop a voucher from being spent.
 
@@ -401,6 +439,7 @@ class Gateway:
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+            options: what only this vendor has, by name.
 
         Example:
             ```python
@@ -409,7 +448,9 @@ class Gateway:
             ```
         """
         return self._execute(
-            DeactivateVoucher(account=account, reference=reference, order=order, wait_s=wait, voucher_id=id)
+            DeactivateVoucher(
+                account=account, reference=reference, order=order, wait_s=wait, options=options, voucher_id=id
+            )
         )
 
     def update(
@@ -421,6 +462,7 @@ class Gateway:
         reference: str,
         order: str | None = None,
         wait: float = 0.0,
+        options: Options | None = None,
     ) -> Voucher:
         """Change a voucher's data, never its value.
 
@@ -431,6 +473,7 @@ class Gateway:
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+            options: what only this vendor has, by name.
 
         Example:
             ```python
@@ -441,12 +484,26 @@ class Gateway:
         """
         return self._execute(
             UpdateVoucher(
-                account=account, reference=reference, order=order, wait_s=wait, voucher_id=id, changes=changes
+                account=account,
+                reference=reference,
+                order=order,
+                wait_s=wait,
+                options=options,
+                voucher_id=id,
+                changes=changes,
             )
         )
 
     def top_up(
-        self, account: str, id: str, money: Money, *, reference: str, order: str | None = None, wait: float = 0.0
+        self,
+        account: str,
+        id: str,
+        money: Money,
+        *,
+        reference: str,
+        order: str | None = None,
+        wait: float = 0.0,
+        options: Options | None = None,
     ) -> TopUp:
         """Add value to a voucher (JTL: recharge).
 
@@ -457,6 +514,7 @@ class Gateway:
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+            options: what only this vendor has, by name.
 
         Example:
             ```python
@@ -466,11 +524,27 @@ class Gateway:
             ```
         """
         return self._execute(
-            TopUpVoucher(account=account, reference=reference, order=order, wait_s=wait, voucher_id=id, money=money)
+            TopUpVoucher(
+                account=account,
+                reference=reference,
+                order=order,
+                wait_s=wait,
+                options=options,
+                voucher_id=id,
+                money=money,
+            )
         )
 
     def delete(
-        self, account: str, id: str, reason: str, *, reference: str, order: str | None = None, wait: float = 0.0
+        self,
+        account: str,
+        id: str,
+        reason: str,
+        *,
+        reference: str,
+        order: str | None = None,
+        wait: float = 0.0,
+        options: Options | None = None,
     ) -> Deletion:
         """Remove a voucher for good.
 
@@ -481,6 +555,7 @@ class Gateway:
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+            options: what only this vendor has, by name.
 
         Example:
             ```python
@@ -489,7 +564,15 @@ class Gateway:
             ```
         """
         return self._execute(
-            DeleteVoucher(account=account, reference=reference, order=order, wait_s=wait, voucher_id=id, reason=reason)
+            DeleteVoucher(
+                account=account,
+                reference=reference,
+                order=order,
+                wait_s=wait,
+                options=options,
+                voucher_id=id,
+                reason=reason,
+            )
         )
 
     # --- payments ---
@@ -504,6 +587,7 @@ class Gateway:
         reference: str,
         order: str | None = None,
         wait: float = 0.0,
+        options: Options | None = None,
         if_held: str = "replace-own",
     ) -> Reservation:
         """Set value aside, to be captured or released.
@@ -516,6 +600,7 @@ class Gateway:
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+            options: what only this vendor has, by name.
             if_held: what to do about our other reservations that this one would end at the vendor: ``refuse``,
                 ``replace-own`` (replace those of the same order) or ``replace``. Needs a journal.
 
@@ -530,13 +615,14 @@ class Gateway:
             print(reservation.money)  # 10.00 EUR
             ```
         """
-        code, pin = Code.of(code), Pin.of_given(pin)
+        code, pin = self.account(account).normalize(Code.of(code)), Pin.of_given(pin)
         return self._execute(
             ReserveValue(
                 account=account,
                 reference=reference,
                 order=order,
                 wait_s=wait,
+                options=options,
                 code=code,
                 money=money,
                 pin=pin,
@@ -553,6 +639,7 @@ class Gateway:
         reference: str,
         order: str | None = None,
         wait: float = 0.0,
+        options: Options | None = None,
     ) -> Redemption:
         """Take the value that was set aside.
 
@@ -563,6 +650,7 @@ class Gateway:
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+            options: what only this vendor has, by name.
 
         Raises:
             ReservationExpired, ReservationSuperseded, ReservationReleased: if the reservation has ended.
@@ -578,12 +666,25 @@ class Gateway:
         money = None if money is None else positive(money, field="money")
         return self._execute(
             CaptureReservation(
-                account=account, reference=reference, order=order, wait_s=wait, reservation=reservation, money=money
+                account=account,
+                reference=reference,
+                order=order,
+                wait_s=wait,
+                options=options,
+                reservation=reservation,
+                money=money,
             )
         )
 
     def release(
-        self, account: str, reservation: Reservation, *, reference: str, order: str | None = None, wait: float = 0.0
+        self,
+        account: str,
+        reservation: Reservation,
+        *,
+        reference: str,
+        order: str | None = None,
+        wait: float = 0.0,
+        options: Options | None = None,
     ) -> Release:
         """Give a reservation up. If the vendor has no request for that, the result says when the value is free.
 
@@ -593,6 +694,7 @@ class Gateway:
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+            options: what only this vendor has, by name.
 
         Example:
             ```python
@@ -601,7 +703,14 @@ class Gateway:
             ```
         """
         return self._execute(
-            ReleaseReservation(account=account, reference=reference, order=order, wait_s=wait, reservation=reservation)
+            ReleaseReservation(
+                account=account,
+                reference=reference,
+                order=order,
+                wait_s=wait,
+                options=options,
+                reservation=reservation,
+            )
         )
 
     def redeem(
@@ -614,6 +723,7 @@ class Gateway:
         reference: str,
         order: str | None = None,
         wait: float = 0.0,
+        options: Options | None = None,
         if_held: str = "replace-own",
     ) -> Redemption:
         """Take value in one step.
@@ -626,6 +736,7 @@ class Gateway:
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+            options: what only this vendor has, by name.
             if_held: as in `reserve`.
 
         Raises:
@@ -639,13 +750,14 @@ class Gateway:
             print(redemption.money, redemption.replayed)  # 10.53 EUR False
             ```
         """
-        code, pin = Code.of(code), Pin.of_given(pin)
+        code, pin = self.account(account).normalize(Code.of(code)), Pin.of_given(pin)
         return self._execute(
             RedeemVoucher(
                 account=account,
                 reference=reference,
                 order=order,
                 wait_s=wait,
+                options=options,
                 code=code,
                 money=money,
                 pin=pin,
@@ -662,6 +774,7 @@ class Gateway:
         reference: str,
         order: str | None = None,
         wait: float = 0.0,
+        options: Options | None = None,
     ) -> Refund:
         """Give a redemption back.
 
@@ -678,6 +791,7 @@ class Gateway:
             reference: the idempotency key of this call.
             order: the shop's order number.
             wait: how long to wait for another worker on the same call, in seconds.
+            options: what only this vendor has, by name.
 
         Raises:
             AlreadyRefunded: if less is left to give back; `refundable` returns how much.
@@ -704,7 +818,16 @@ class Gateway:
                     reference=reference,
                     order=order,
                     wait=wait,
+                    options=options,
                 )
+            )
+        if options:
+            raise InvalidRequest(
+                f"the voucher was moved to the account {move.to_account}, which does not have the options of this call",
+                field="options",
+                rule="none for a voucher that was moved",
+                account=account,
+                operation="refund",
             )
         command = refund_command_after_move(
             self.journal,
@@ -913,7 +1036,9 @@ class Gateway:
 
     def _execute(self, command: Command[R]) -> R:
         account = self.account(command.account)
-        return self._executor.execute(command, account.provider, strategy_for(account, command.operation))
+        strategy = strategy_for(account, command.operation)
+        check_command(account, command)
+        return self._executor.execute(command, account.provider, strategy)
 
     def _provider_for(self, account: str, operation: Operation) -> VoucherProvider:
         configured = self.account(account)
@@ -930,7 +1055,8 @@ class Gateway:
             return False
         from voucher_gateway.execution.resolution import is_other_voucher
 
-        return is_other_voucher(self.journal, self.provider(account), code, voucher_id)
+        configured = self.account(account)
+        return is_other_voucher(self.journal, configured.provider, configured.normalize(code), voucher_id)
 
     def _find_result(self, kind: type[R], account: str, reference: str, *verbs: Operation) -> R:
         records = [self.operation(account, verb, reference) for verb in verbs]

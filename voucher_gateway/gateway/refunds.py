@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from voucher_gateway.capabilities import Operation
-from voucher_gateway.commands import RefundMovedVoucher, RefundRedemption
+from voucher_gateway.capabilities import Operation, OptionValue
+from voucher_gateway.commands import RefundMovedVoucher, RefundRedemption, content_without_options
 from voucher_gateway.emulation.registry import unsupported_error
 from voucher_gateway.errors import ConfigurationError, InvalidRequest, UnsupportedOperation
 from voucher_gateway.gateway.account import Account
@@ -64,6 +64,7 @@ def refund_command(
     reference: str,
     order: str | None,
     wait: float,
+    options: Mapping[str, OptionValue] | None,
 ) -> RefundRedemption:
     """Return the command of a refund at the account that redeemed.
 
@@ -78,7 +79,13 @@ def refund_command(
                 f"{back} is more than the {redemption.money} redeemed", field="money", rule="at most what was redeemed"
             )
         return RefundRedemption(
-            account=account, reference=reference, order=order, wait_s=wait, redemption=redemption, money=back
+            account=account,
+            reference=reference,
+            order=order,
+            wait_s=wait,
+            options=options,
+            redemption=redemption,
+            money=back,
         )
     limit = refund_limit(journal, accounts, account, redemption)
     back, content = amount_to_refund(journal, account, reference, redemption, money, limit)
@@ -87,6 +94,7 @@ def refund_command(
         reference=reference,
         order=order,
         wait_s=wait,
+        options=options,
         redemption=redemption,
         money=back,
         content=content,
@@ -116,12 +124,13 @@ def amount_to_refund(
     from voucher_gateway.journal.records import OperationKey
 
     record = journal.find(OperationKey(account, Operation.REFUND, reference))
+    content = None if record is None else content_without_options(record.target.content)
     if money is not None:
-        return money, record.target.content if record is not None and record.target.money == money else None
+        return money, content if record is not None and record.target.money == money else None
     if record is not None:
         recorded = record.target.money
-        if recorded is not None and (record.target.content == REST or recorded == redemption.money):
-            return recorded, record.target.content
+        if recorded is not None and (content == REST or recorded == redemption.money):
+            return recorded, content
         return redemption.money, REST  # the journal then reports the conflict
     sums = journal.refund_sums(limit)
     rest = min(redemption.money, sums.left)

@@ -22,6 +22,7 @@ from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.instants import now
 from voucher_gateway.journal.schema import facts, operations
 from voucher_gateway.masking import Code, Secret, hide_frames
+from voucher_gateway.rules import CodeRules
 from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.storage.engine import Database
 from voucher_gateway.storage.files import MIN_KEY_BYTES, key_file, make_key, read_key
@@ -31,8 +32,12 @@ from voucher_gateway.storage.statements import PreparedStatement
 ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """The characters of derived codes: 32 characters that people do not confuse."""
 
-CODE_LENGTH: Final = 16
-"""The length of derived codes: 80 bits, so that none can be guessed and no two are equal."""
+CODE_BITS: Final = 80
+"""What derived codes have, so that none can be guessed and no two are equal: 16 characters of the usual alphabet."""
+MIN_CODE_BITS: Final = 60
+"""What they have at least, where the vendor allows only short codes or few characters."""
+MAX_CODE_LENGTH: Final = 64
+"""The length of the longest derived code, where the vendor demands long ones."""
 
 TAG_LENGTH: Final = 14
 """The length of an operation's tag: 56 bits."""
@@ -115,10 +120,21 @@ class JournalKeys:
         """
         return self._mac(key_id or self.newest, "mark", account, verb, reference).hex()[:TAG_LENGTH]
 
-    def derive_code(self, tag: str, *, key_id: str | None = None) -> Code:
-        """Return the code of the voucher that the operation of a tag issues: always the same one."""
-        number = int.from_bytes(self._mac(key_id or self.newest, "issue", tag))
-        return Code("".join(ALPHABET[(number >> (5 * place)) & 31] for place in range(CODE_LENGTH)))
+    def derive_code(self, tag: str, rules: CodeRules, *, key_id: str | None = None) -> Code | None:
+        """Return the code of the voucher that the operation of a tag issues: always the same one.
+
+        It is None if the vendor's rules allow no code that cannot be guessed: the vendor then has to make one.
+        """
+        letters = rules.letters(ALPHABET)
+        number, possible = int.from_bytes(self._mac(key_id or self.newest, "issue", tag)), 1
+        characters: list[str] = []
+        most = MAX_CODE_LENGTH if rules.max_length is None else min(rules.max_length, MAX_CODE_LENGTH)
+        while letters and len(characters) < most and (possible < 2**CODE_BITS or len(characters) < rules.min_length):
+            number, place = divmod(number, len(letters))
+            characters.append(letters[place])
+            possible *= len(letters)
+        code = "".join(characters)
+        return Code(code) if possible >= 2**MIN_CODE_BITS and rules.find_broken_rule(code) is None else None
 
     def check_value(self, key_id: str) -> str:
         """Return a digest that is different for each key and does not reveal it."""

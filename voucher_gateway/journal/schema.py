@@ -41,7 +41,7 @@ operations: Final = Table(
     Column("amount", String(32)),
     Column("currency", String(3)),
     # A digest of all else that was asked for, such as the changes of an update.
-    Column("content", String(16)),
+    Column("content", String(33)),
     Column("state", String(16), nullable=False),
     Column("attempt", Integer, nullable=False),
     # Raised by every take-over: who writes under an older one has lost the operation.

@@ -11,12 +11,13 @@ from typing import Any, Final
 import attrs
 
 from voucher_gateway import registry
-from voucher_gateway.capabilities import CodeRules, Operation
+from voucher_gateway.capabilities import Operation
 from voucher_gateway.masking import Code
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.voucher import Status, Voucher
 from voucher_gateway.money import Money
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.rules import CodeRules
 from voucher_gateway.simulator import RunningSimulator, Simulator, load
 from voucher_gateway.testing.harness.fault_injection import UNDOCUMENTED
 from voucher_gateway.testing.harness.reply_rewriting import Change, make_tamperable
@@ -269,9 +270,7 @@ class SimulatedVendor(RunningSimulator):
 
 
 def _make_code(rules: CodeRules) -> str:
-    length = max(rules.min_length, min(16, rules.max_length or 16))
-    alphabet = [character for character in _ALPHABET if character not in rules.forbidden]
-    return "".join(secrets.choice(alphabet) for _ in range(length))
+    return rules.make_code(secrets.choice, _ALPHABET)
 
 
 def start_vendor(name: str, /, **options: Any) -> SimulatedVendor:

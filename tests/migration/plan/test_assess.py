@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from tests.migration.plan.assessments import ANY_LOSS, AT, ENDLESS, JTL, TICKETING, assess_voucher, voucher
 from voucher_gateway.migration import LOSSES, Action, Kind, Policy, Recode, Retire, load_policy
 from voucher_gateway.migration.plan.assess import Target
-from voucher_gateway.provider_api import Code, Interval, Medium, Money, Pin, Status, Validity, Voucher
+from voucher_gateway.provider_api import Code, CodeRules, Interval, Medium, Money, Pin, Status, Validity, Voucher
 
 # --- what is carried, and what it becomes ---
 
@@ -243,7 +244,19 @@ def test_codes_that_ticketing_refuses_are_refused_or_exchanged(code: str) -> Non
 
 def test_a_code_too_long_for_jtl_is_refused() -> None:
     one = voucher(code=Code("x" * 256), valid_until=AT + timedelta(days=1))
-    assert assess_voucher(one, JTL).reasons == ("the target accepts codes of 1 to 255 characters",)
+    assert assess_voucher(one, JTL).reasons == ("the target accepts codes with 1 to 255 characters",)
+
+
+def test_codes_that_do_not_have_the_targets_alphabet_or_pattern_are_refused() -> None:
+    letters = CodeRules(choosable=True, readable=True, alphabet=string.ascii_letters + string.digits)
+    target = attrs.evolve(TICKETING, capabilities=attrs.evolve(TICKETING.capabilities, codes=letters))
+    reasons = assess_voucher(voucher(code=Code("Grüße123")), target).reasons
+    assert reasons == ("the target accepts codes with only the characters 0-9 A-Z a-z",)
+    assert assess_voucher(voucher(code=Code("Gruesse123")), target).action is Action.CARRY
+    pattern = attrs.evolve(letters, pattern="77[0-9]{6}", example="77123456")
+    target = attrs.evolve(TICKETING, capabilities=attrs.evolve(TICKETING.capabilities, codes=pattern))
+    reasons = assess_voucher(voucher(code=Code("78123456")), target).reasons
+    assert reasons == ("the target accepts codes with the pattern 77[0-9]{6}",)
 
 
 def test_a_code_that_the_target_has_is_refused_or_exchanged() -> None:

@@ -77,6 +77,10 @@ def _code_pattern(account: Account) -> str | None:
     return None if account.code_pattern is None else account.code_pattern.pattern
 
 
+def _normalizations(account: Account) -> list[str]:
+    return sorted(account.normalize_codes)
+
+
 def _accepted_risks(account: Account) -> list[str]:
     return sorted(account.accept_risks)
 
@@ -87,6 +91,7 @@ _ACCOUNT_COLUMNS = (
     TableColumn("host", attrgetter("provider.host")),
     TableColumn("login", attrgetter("provider.login"), optional=True),
     TableColumn("code pattern", _code_pattern, optional=True),
+    TableColumn("codes normalized", _normalizations, optional=True),
     TableColumn("accepted risks", _accepted_risks, optional=True),
     TableColumn("former names", attrgetter("former_names"), optional=True),
 )
@@ -99,6 +104,7 @@ def _account_object(account: Account) -> dict[str, Any]:
         "host": account.provider.host,
         "login": account.provider.login,
         "code_pattern": _code_pattern(account),
+        "normalize_codes": _normalizations(account),
         "accept_risks": _accepted_risks(account),
         "former_names": list(account.former_names or ()),
     }

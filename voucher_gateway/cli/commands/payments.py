@@ -8,7 +8,7 @@ import typer
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.cli import options as given
-from voucher_gateway.cli.commands.vouchers_write import run_changing_call
+from voucher_gateway.cli.commands.vouchers_write import call_options, run_changing_call
 from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.parsing import parse_money, parse_pin, require_code
 from voucher_gateway.cli.prior_operation import PriorOperation
@@ -93,6 +93,7 @@ def reserve(
     order: given.Order = None,
     if_held: given.IfHeld = None,
     wait: given.Wait = 0,
+    option: given.CallOptions = None,
 ) -> None:
     """Reserve value, to be captured or released later (loosely: a hold).
 
@@ -110,8 +111,17 @@ def reserve(
 
     def call(gateway: Gateway) -> Reservation:
         held = _if_held(gateway, if_held)
+        options = call_options(gateway, account, option)
         return gateway.reserve(
-            account, voucher_code, money, voucher_pin, reference=reference, order=order, wait=wait, if_held=held
+            account,
+            voucher_code,
+            money,
+            voucher_pin,
+            reference=reference,
+            order=order,
+            wait=wait,
+            options=options,
+            if_held=held,
         )
 
     run_changing_call(cli_context_of(context), Operation.RESERVE, account, reference, order, call)
@@ -130,6 +140,7 @@ def capture(
     reserved_until: _ReservedUntil = None,
     order: given.Order = None,
     wait: given.Wait = 0,
+    option: given.CallOptions = None,
 ) -> None:
     """Take the value that was reserved (JTL: charge).
 
@@ -153,6 +164,7 @@ def capture(
 
     def call(gateway: Gateway) -> Redemption:
         held = prior.reservation(gateway, account)
+        options = call_options(gateway, account, option)
         return gateway.capture(
             account,
             held,
@@ -160,6 +172,7 @@ def capture(
             reference=reference,
             order=order or held.order,
             wait=wait,
+            options=options,
         )
 
     run_changing_call(cli_context_of(context), Operation.CAPTURE, account, reference, order, call)
@@ -177,6 +190,7 @@ def release(
     reserved_until: _ReservedUntil = None,
     order: given.Order = None,
     wait: given.Wait = 0,
+    option: given.CallOptions = None,
 ) -> None:
     """Give a reservation up.
 
@@ -203,7 +217,15 @@ def release(
 
     def call(gateway: Gateway) -> Release:
         held = prior.reservation(gateway, account)
-        return gateway.release(account, held, reference=reference, order=order or held.order, wait=wait)
+        options = call_options(gateway, account, option)
+        return gateway.release(
+            account,
+            held,
+            reference=reference,
+            order=order or held.order,
+            wait=wait,
+            options=options,
+        )
 
     run_changing_call(cli_context_of(context), Operation.RELEASE, account, reference, order, call)
 
@@ -221,6 +243,7 @@ def redeem(
     order: given.Order = None,
     if_held: given.IfHeld = None,
     wait: given.Wait = 0,
+    option: given.CallOptions = None,
 ) -> None:
     """Take value in one step.
 
@@ -238,8 +261,17 @@ def redeem(
 
     def call(gateway: Gateway) -> Redemption:
         held = _if_held(gateway, if_held)
+        options = call_options(gateway, account, option)
         return gateway.redeem(
-            account, voucher_code, money, voucher_pin, reference=reference, order=order, wait=wait, if_held=held
+            account,
+            voucher_code,
+            money,
+            voucher_pin,
+            reference=reference,
+            order=order,
+            wait=wait,
+            options=options,
+            if_held=held,
         )
 
     run_changing_call(cli_context_of(context), Operation.REDEEM, account, reference, order, call)
@@ -260,6 +292,7 @@ def refund(
     voucher_id: given.VoucherOption = None,
     order: given.Order = None,
     wait: given.Wait = 0,
+    option: given.CallOptions = None,
 ) -> None:
     """Give a redemption back, all of it or a part.
 
@@ -285,7 +318,16 @@ def refund(
     def call(gateway: Gateway) -> Refund:
         original = prior.redemption(gateway, account)
         money = None if amount is None else parse_money(amount, currency or original.money.currency)
-        return gateway.refund(account, original, money, reference=reference, order=order or original.order, wait=wait)
+        options = call_options(gateway, account, option)
+        return gateway.refund(
+            account,
+            original,
+            money,
+            reference=reference,
+            order=order or original.order,
+            wait=wait,
+            options=options,
+        )
 
     run_changing_call(cli_context_of(context), Operation.REFUND, account, reference, order, call)
 

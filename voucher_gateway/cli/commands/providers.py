@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from decimal import Decimal
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import attrs
 import typer
 
-from voucher_gateway.capabilities import AmountRules, Capabilities, Operation, OperationSupport, Support
+from voucher_gateway.capabilities import Capabilities, Operation, OperationSupport, OptionRule, Support
 from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.tables import TableColumn, details, print_rows
 from voucher_gateway.errors import ConfigurationError
+from voucher_gateway.rules import AmountRules, CodeRules
 
 if TYPE_CHECKING:
     from voucher_gateway.cli.output import Output
@@ -133,7 +135,8 @@ _PROVIDER_COLUMNS = (
 def _amounts_text(rules: AmountRules) -> str:
     decimals = "the currency's decimals" if rules.decimals is None else f"{rules.decimals} decimals"
     most = "" if rules.maximum is None else f" to {rules.maximum:f}"
-    return f"from {rules.minimum:f}{most}, {decimals}"
+    others = f"; others in {', '.join(sorted(rules.by_currency))}" if rules.by_currency else ""
+    return f"from {rules.minimum:f}{most}, {decimals}{others}"
 
 
 def command_of(operation: Operation) -> str:
@@ -167,8 +170,44 @@ def operations_object(capabilities: Capabilities) -> dict[str, Any]:
 
 
 def _amounts_object(rules: AmountRules) -> dict[str, Any]:
-    most = None if rules.maximum is None else f"{rules.maximum:f}"
-    return {"decimals": rules.decimals, "minimum": f"{rules.minimum:f}", "maximum": most}
+    return {
+        "decimals": rules.decimals,
+        "minimum": f"{rules.minimum:f}",
+        "maximum": _limit(rules.maximum),
+        "movement_minimum": f"{rules.movement_minimum:f}",
+        "movement_maximum": _limit(rules.movement_maximum),
+        "balance_maximum": _limit(rules.balance_maximum),
+        "by_currency": {currency: _amounts_object(other) for currency, other in rules.by_currency.items()},
+    }
+
+
+def _limit(amount: Decimal | None) -> str | None:
+    return None if amount is None else f"{amount:f}"
+
+
+def _codes_object(rules: CodeRules) -> dict[str, Any]:
+    names = ("choosable", "readable", "min_length", "max_length", "alphabet", "forbidden", "pattern", "ids_choosable")
+    return {name: getattr(rules, name) for name in names}
+
+
+def _option_object(rule: OptionRule) -> dict[str, Any]:
+    return {
+        "name": rule.name,
+        "type": rule.type.value,
+        "operations": sorted(rule.operations),
+        "required": rule.required,
+        "choices": list(rule.choices),
+        "max_length": rule.max_length,
+        "help": rule.help or None,
+    }
+
+
+def _option_text(rule: OptionRule) -> str:
+    """Return what an option is, for people."""
+    verbs = ", ".join(command_of(operation) for operation in sorted(rule.operations))
+    choices = f": {', '.join(rule.choices)}" if rule.choices else ""
+    needed = ", required" if rule.required else ""
+    return f"{rule.type.value}{choices}; for {verbs}{needed}. {rule.help}".strip()
 
 
 def _provider_object(reading: _ProviderReading) -> dict[str, Any]:
@@ -184,6 +223,8 @@ def _provider_object(reading: _ProviderReading) -> dict[str, Any]:
         "error": reading.error,
         "conformance": _conformance_object(reading),
         "amounts": None if loaded is None else _amounts_object(loaded.declared.amounts),
+        "codes": None if loaded is None else _codes_object(loaded.declared.codes),
+        "options": None if loaded is None else [_option_object(rule) for rule in loaded.declared.options],
         "operations": None if loaded is None else operations_object(with_emulations(loaded.declared, ())),
     }
 
@@ -204,6 +245,13 @@ def _print_operations(output: Output, loaded: dict[str, type[VoucherProvider]]) 
         for support in map(capabilities_.of, Operation)
         if support.emulation and support.risk
     }
+    options = {
+        f"{name}: {rule.name}": _option_text(rule)
+        for name, declared in capabilities.items()
+        for rule in declared.options
+    }
+    if options:
+        output.show("", "Options of single calls (--option NAME=VALUE):", details(options))
     if risks:
         output.show("", 'Risks, to be accepted by name (accept_risks = ["NAME"] in an account):', details(risks))
 

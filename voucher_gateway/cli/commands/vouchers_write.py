@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 import typer
 from rich.text import Text
 
-from voucher_gateway.capabilities import Operation, Support
+from voucher_gateway.call_options import parse_options
+from voucher_gateway.capabilities import Operation, OptionValue, Support
 from voucher_gateway.cli import options as given
 from voucher_gateway.cli.context import LOOK, CliContext, cli_context_of
 from voucher_gateway.cli.errors import resolve_command
@@ -106,6 +107,23 @@ def _words(verb: Operation) -> str:
     return verb.value.replace("_", "-")
 
 
+def call_options(
+    gateway: Gateway, account: str, texts: list[str] | None, *, unless: Operation | None = None
+) -> dict[str, OptionValue]:
+    """Return the options of a call that were given with ``--option``.
+
+    Args:
+        gateway: the gateway.
+        account: the account's name, whose vendor says the types.
+        texts: what was given.
+        unless: an operation that the same command calls as well: its own options are left out.
+    """
+    rules = gateway.capabilities(account).options
+    options = parse_options(rules, texts or ())
+    others = {rule.name for rule in rules if rule.operations == {unless}}
+    return {name: value for name, value in options.items() if name not in others}
+
+
 _NEVER = "never"
 
 
@@ -139,6 +157,7 @@ def issue(
     ] = None,
     order: given.Order = None,
     wait: given.Wait = 0,
+    option: given.CallOptions = None,
     reveal: given.Reveal = False,
 ) -> None:
     """Issue a voucher (vendors: create).
@@ -169,13 +188,14 @@ def issue(
     _refuse_early(session, new, account, activate=activate, reveal=reveal)
 
     def call(gateway: Gateway) -> Voucher:
-        return gateway.issue(account, new, reference=reference, order=order, wait=wait)
+        options = call_options(gateway, account, option, unless=Operation.ACTIVATE if activate else None)
+        return gateway.issue(account, new, reference=reference, order=order, wait=wait, options=options)
 
     voucher = run_changing_call(session, Operation.ISSUE, account, reference, order, call, reveal=reveal)
     if new.code is None and voucher.code is not None and not reveal:
         session.output.note(f"Its code is masked: voucher-gateway show {account} --id {voucher.id} --reveal")
     if activate:
-        _activate_new(session, account, voucher, reference, order, wait, reveal=reveal)
+        _activate_new(session, account, voucher, reference, order, wait, option, reveal=reveal)
     if new.code is None and session.output.unread:
         _require_readable_code(session, account, voucher.id)
 
@@ -228,13 +248,22 @@ def _require_readable_code(session: CliContext, account: str, id: str) -> None:
 
 
 def _activate_new(
-    session: CliContext, account: str, voucher: Voucher, reference: str, order: str | None, wait: int, *, reveal: bool
+    session: CliContext,
+    account: str,
+    voucher: Voucher,
+    reference: str,
+    order: str | None,
+    wait: int,
+    option: list[str] | None,
+    *,
+    reveal: bool,
 ) -> None:
     if voucher.status in (None, Status.ACTIVE):
         why = "has no activation" if voucher.status is None else "has activated it already"
         session.output.note(f"The vendor {why}: the voucher can be spent.")
         return
-    _set_status(session, Operation.ACTIVATE, account, voucher.id, reference, order, wait, reveal=reveal)
+    verb, id = Operation.ACTIVATE, voucher.id
+    _set_status(session, verb, account, id, reference, order, wait, option, after_issue=True, reveal=reveal)
 
 
 def activate(
@@ -244,6 +273,7 @@ def activate(
     reference: given.Reference,
     order: given.Order = None,
     wait: given.Wait = 0,
+    option: given.CallOptions = None,
 ) -> None:
     """Make a voucher spendable (JTL: status).
 
@@ -253,7 +283,7 @@ def activate(
     Examples:
         voucher-gateway activate shop 4711 --reference order-7
     """
-    _set_status(cli_context_of(context), Operation.ACTIVATE, account, id, reference, order, wait)
+    _set_status(cli_context_of(context), Operation.ACTIVATE, account, id, reference, order, wait, option)
 
 
 def deactivate(
@@ -263,6 +293,7 @@ def deactivate(
     reference: given.Reference,
     order: given.Order = None,
     wait: given.Wait = 0,
+    option: given.CallOptions = None,
 ) -> None:
     """Stop a voucher from being spent (JTL: status).
 
@@ -271,7 +302,7 @@ def deactivate(
     Examples:
         voucher-gateway deactivate shop 4711 --reference order-7
     """
-    _set_status(cli_context_of(context), Operation.DEACTIVATE, account, id, reference, order, wait)
+    _set_status(cli_context_of(context), Operation.DEACTIVATE, account, id, reference, order, wait, option)
 
 
 def _set_status(
@@ -282,12 +313,15 @@ def _set_status(
     reference: str,
     order: str | None,
     wait: int,
+    option: list[str] | None,
     *,
+    after_issue: bool = False,
     reveal: bool = False,
 ) -> None:
     def call(gateway: Gateway) -> Voucher:
         change = gateway.activate if verb is Operation.ACTIVATE else gateway.deactivate
-        return change(account, id, reference=reference, order=order, wait=wait)
+        options = call_options(gateway, account, option, unless=Operation.ISSUE if after_issue else None)
+        return change(account, id, reference=reference, order=order, wait=wait, options=options)
 
     run_changing_call(session, verb, account, reference, order, call, reveal=reveal)
 
@@ -309,6 +343,7 @@ def update(
     ] = None,
     order: given.Order = None,
     wait: given.Wait = 0,
+    option: given.CallOptions = None,
 ) -> None:
     """Change the data of a voucher, never its value.
 
@@ -327,7 +362,16 @@ def update(
     )
 
     def call(gateway: Gateway) -> Voucher:
-        return gateway.update(account, id, changes, reference=reference, order=order, wait=wait)
+        options = call_options(gateway, account, option)
+        return gateway.update(
+            account,
+            id,
+            changes,
+            reference=reference,
+            order=order,
+            wait=wait,
+            options=options,
+        )
 
     run_changing_call(cli_context_of(context), Operation.UPDATE, account, reference, order, call)
 
@@ -341,6 +385,7 @@ def top_up(
     reference: given.Reference,
     order: given.Order = None,
     wait: given.Wait = 0,
+    option: given.CallOptions = None,
 ) -> None:
     """Add value to a voucher (JTL: recharge).
 
@@ -352,7 +397,16 @@ def top_up(
     money = parse_money(amount, currency)
 
     def call(gateway: Gateway) -> TopUp:
-        return gateway.top_up(account, id, money, reference=reference, order=order, wait=wait)
+        options = call_options(gateway, account, option)
+        return gateway.top_up(
+            account,
+            id,
+            money,
+            reference=reference,
+            order=order,
+            wait=wait,
+            options=options,
+        )
 
     run_changing_call(cli_context_of(context), Operation.TOP_UP, account, reference, order, call)
 
@@ -368,6 +422,7 @@ def delete(
     reference: given.Reference,
     order: given.Order = None,
     wait: given.Wait = 0,
+    option: given.CallOptions = None,
 ) -> None:
     """Delete a voucher permanently.
 
@@ -378,6 +433,15 @@ def delete(
     """
 
     def call(gateway: Gateway) -> Deletion:
-        return gateway.delete(account, id, reason, reference=reference, order=order, wait=wait)
+        options = call_options(gateway, account, option)
+        return gateway.delete(
+            account,
+            id,
+            reason,
+            reference=reference,
+            order=order,
+            wait=wait,
+            options=options,
+        )
 
     run_changing_call(cli_context_of(context), Operation.DELETE, account, reference, order, call)

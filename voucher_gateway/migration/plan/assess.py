@@ -175,20 +175,13 @@ class _TargetFit:
             self._add_loss("initial")
 
     def check_code(self, code: Code, *, taken: bool) -> None:
-        rules, text = self._can.codes, code.reveal()
+        rules = self._can.codes
         if taken:
             self._require_new_code(self._policy.code_taken, "the target already has its code")
         if not rules.choosable:
             self._require_new_code(self._policy.code_unfit, "the target does not accept chosen codes")
-        elif len(text) < rules.min_length or (rules.max_length is not None and len(text) > rules.max_length):
-            most = "or more" if rules.max_length is None else f"to {rules.max_length}"
-            self._require_new_code(
-                self._policy.code_unfit, f"the target accepts codes of {rules.min_length} {most} characters"
-            )
-        elif any(character in text for character in rules.forbidden):
-            self._require_new_code(
-                self._policy.code_unfit, f"the target does not accept codes with {rules.forbidden!r}"
-            )
+        elif (rule := rules.find_broken_rule(code.reveal())) is not None:
+            self._require_new_code(self._policy.code_unfit, f"the target accepts codes with {rule}")
 
     def check_retire(self, retire: Retire, kind: Kind) -> None:
         if retire is Retire.EMPTY and kind in (Kind.INACTIVE, Kind.EXPIRED):

@@ -102,7 +102,7 @@ def possible_losses(source: Capabilities, target: Capabilities) -> tuple[str, ..
     losses = {
         loss for field, loss in _FIELDS.items() if field in source.stored_fields and field not in target.stored_fields
     }
-    if not target.codes.choosable or _has_unfit_codes(source, target):
+    if not target.codes.choosable or not target.codes.allows_all_of(source.codes):
         losses.add("code")
     if target.expiry is Expiry.NONE:
         losses.add("end")
@@ -113,10 +113,3 @@ def possible_losses(source: Capabilities, target: Capabilities) -> tuple[str, ..
     if source.can_issue_inactive and not (target.can_issue_inactive or "active" in target.stored_fields):
         losses.add("status")
     return tuple(sorted({*losses, "initial"}))
-
-
-def _has_unfit_codes(source: Capabilities, target: Capabilities) -> bool:
-    """Return whether the source can have codes that the target does not accept."""
-    ours, theirs = source.codes, target.codes
-    shorter = theirs.max_length is not None and (ours.max_length is None or ours.max_length > theirs.max_length)
-    return theirs.min_length > ours.min_length or shorter or not set(theirs.forbidden) <= set(ours.forbidden)

@@ -88,10 +88,7 @@ class VoucherFactory:
 
     def code(self) -> Code:
         """Return a code that no voucher has, within the declared rules."""
-        rules = self.declared.codes
-        length = max(rules.min_length, min(16, rules.max_length or 16))
-        letters = [letter for letter in _LETTERS if letter not in rules.forbidden]
-        return Code("".join(self._random.choice(letters) for _ in range(length)))
+        return Code(self.declared.codes.make_code(self._random.choice, _LETTERS))
 
     def money(self, minor: int) -> Money:
         """Return an amount in the currency of this factory."""

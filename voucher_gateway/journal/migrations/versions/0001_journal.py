@@ -25,7 +25,7 @@ def upgrade() -> None:
         sa.Column("voucher_id", sa.String(length=255), nullable=True),
         sa.Column("amount", sa.String(length=32), nullable=True),
         sa.Column("currency", sa.String(length=3), nullable=True),
-        sa.Column("content", sa.String(length=16), nullable=True),
+        sa.Column("content", sa.String(length=33), nullable=True),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import attrs
 
-from voucher_gateway.capabilities import AccountCheck, AmountRules, Capabilities, Operation, Support
+from voucher_gateway.capabilities import AccountCheck, Capabilities, Operation, Support
 from voucher_gateway.config.provider_settings import ConfigProblems, read_settings
 from voucher_gateway.errors import AccessDenied, ConfigurationError, UnsupportedOperation, VoucherGatewayError
 from voucher_gateway.models.requests import NewVoucher, VoucherChanges, VoucherQuery
@@ -17,6 +17,7 @@ from voucher_gateway.models.results import Redemption, Reservation
 from voucher_gateway.money import Money
 from voucher_gateway.provider import INTERFACE, VoucherProvider
 from voucher_gateway.registry import declares_interface
+from voucher_gateway.rules import AmountRules
 from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger import ledger_vouchers
@@ -244,8 +245,19 @@ def _flaws(declared: Capabilities) -> Iterator[str]:
 def _flaws_of_limits(declared: Capabilities) -> Iterator[str]:
     amounts: AmountRules = declared.amounts
     codes, listing = declared.codes, declared.listing
-    if amounts.maximum is not None and amounts.maximum < amounts.minimum:
-        yield "the largest amount is below the smallest"
+    for rules in (amounts, *amounts.by_currency.values()):
+        if rules.maximum is not None and rules.maximum < rules.minimum:
+            yield "the largest amount is below the smallest"
+        if rules.movement_maximum is not None and rules.movement_maximum < rules.movement_minimum:
+            yield "the largest amount of a movement is below the smallest"
+        if rules.by_currency and rules is not amounts:
+            yield "the rules of a currency have rules of currencies again"
+    names = [option.name for option in declared.options]
+    if len(names) > len(set(names)):
+        yield "two options have the same name"
+    verbs = {verb for option in declared.options for verb in option.operations}
+    if any(declared.of(verb).support is not Support.NATIVE for verb in verbs):
+        yield "an option names an operation that is not declared native"
     if codes.max_length is not None and codes.max_length < codes.min_length:
         yield "the longest code is shorter than the shortest"
     if listing.page_size < 1 or (listing.max_page_size or listing.page_size) < listing.page_size:

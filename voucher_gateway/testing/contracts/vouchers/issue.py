@@ -21,6 +21,7 @@ from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.voucher import Interval, Medium, Status, Validity, Voucher
 from voucher_gateway.money import Money, exponent
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.rules import CodeRules
 from voucher_gateway.testing.contracts.base import SpendContract
 from voucher_gateway.testing.harness.calls import CaughtError, expect_error, expect_no_request
 from voucher_gateway.testing.harness.ledger import NEW, LedgerSnapshot, is_near
@@ -82,13 +83,12 @@ class IssueContract(SpendContract):
             return
         accepted_count = 0
         for text in (
+            factory.code().reveal(),
             *ODD_CODES,
             *_codes_of_length(factory, rules.max_length),
             *_codes_of_length(factory, rules.min_length),
         ):
-            if not rules.min_length <= len(text) <= (rules.max_length or len(text)):
-                continue
-            if any(character in rules.forbidden for character in text):
+            if rules.find_broken_rule(text) is not None:
                 continue
             issued = provider_.issue(NewVoucher(initial=factory.money(FACE), code=text), reference=factory.reference())
             require(factory.snapshot().entries[issued.id]["code"] == text, "a chosen code reached the vendor changed")
@@ -101,9 +101,14 @@ class IssueContract(SpendContract):
         self, vendor: VendorUnderTest, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
         rules = provider_.declared.codes
+        unusual = [character for text in ODD_CODES for character in text] if rules.alphabet is not None else []
         wrong = {
-            f"the forbidden {character!r}": f"{factory.code().reveal()}{character}" for character in rules.forbidden
+            f"the forbidden {character!r}": f"{factory.code().reveal()[:-1]}{character}"
+            for character in dict.fromkeys((*rules.forbidden, *unusual))
+            if character not in (rules.alphabet or "") or character in rules.forbidden
         }
+        if rules.pattern is not None:
+            wrong["another pattern"] = _text_without_pattern(rules, factory)
         if rules.min_length > 1:
             wrong["too few characters"] = factory.code().reveal()[: rules.min_length - 1]
         if rules.max_length is not None:
@@ -185,10 +190,8 @@ class IssueContract(SpendContract):
     @for_promise("I7")
     def test_the_declared_amounts_can_be_issued(self, provider_: VoucherProvider, factory: VoucherFactory) -> None:
         rules = provider_.declared.amounts
-        grid = Decimal(1).scaleb(-exponent(factory.currency))
-        smallest = Money(max(rules.minimum.quantize(grid), rules.minimum), factory.currency)
-        amounts = [smallest, *([Money(rules.maximum, factory.currency)] if rules.maximum is not None else [])]
-        for money in amounts:
+        largest = rules.largest(factory.currency)
+        for money in (rules.smallest(factory.currency), *([] if largest is None else [largest])):
             issued = provider_.issue(_of(factory, money), reference=factory.reference())
             initial = factory.snapshot().part(issued.id, "initial")
             require(initial == money, f"{money} is within the declared amounts, and became {initial} at the vendor")
@@ -250,6 +253,17 @@ def _codes_of_length(factory: VoucherFactory, length: int | None) -> list[str]:
     return [] if length is None else [(factory.code().reveal() * length)[-length:]]
 
 
+def _text_without_pattern(rules: CodeRules, factory: VoucherFactory) -> str:
+    """Return a text of a possible code's characters and length that does not match the pattern."""
+    code = factory.code().reveal()
+    letters = rules.alphabet or code
+    texts = (code[::-1], *(letter * len(code) for letter in letters), letters[-1] + code[:-1])
+    for text in texts:
+        if (rules.find_broken_rule(text) or "").startswith("the pattern"):
+            return text
+    return f"{code[:-1]}\x00"
+
+
 def _text(length: int, name: str) -> str:
     return ("7" if name == "tax_rate" else "ü") * length
 
@@ -264,9 +278,11 @@ def _amounts_outside_rules(provider: VoucherProvider, currency: str) -> list[tup
     rules = provider.declared.amounts
     step = Decimal(1).scaleb(-exponent(currency))
     problems: list[tuple[str, Money, type[InvalidRequest]]] = []
-    if rules.maximum is not None:
-        problems.append(("above the largest", Money(rules.maximum + step, currency), AmountOutOfRange))
-    problems.append(("below the smallest", Money(rules.minimum - step, currency), AmountOutOfRange))
+    unit = Money(step, currency)
+    largest = rules.largest(currency)
+    if largest is not None:
+        problems.append(("above the largest", largest + unit, AmountOutOfRange))
+    problems.append(("below the smallest", rules.smallest(currency) - unit, AmountOutOfRange))
     if rules.decimals is not None and rules.decimals < 3 and provider.declared.currency_from == "voucher":
         # Dinars have three decimals; a vendor with fewer would lose the last one.
         problems.append(("with a decimal too many", Money("1.001", "BHD"), AmountPrecisionError))
