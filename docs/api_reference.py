@@ -75,6 +75,8 @@ CAPABILITIES: Final = (
     "Expiry",
     "ListingRules",
     "ReservationRules",
+    "RestAfterCapture",
+    "RefundLink",
     "AccountCheck",
     "Outcome",
     "Effect",

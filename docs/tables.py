@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 import attrs
 
 from voucher_gateway import errors, registry
+from voucher_gateway.cli.capability_texts import REFUND_LINKS, describe_reservations
 from voucher_gateway.cli.errors import exit_code
 from voucher_gateway.conformance import Level, conformance_of
 from voucher_gateway.emulation.registry import RISKS, with_emulations
@@ -143,6 +144,9 @@ def _facts_of(declared: Capabilities) -> Iterator[str]:
         life = "" if rules.time_to_live is None else f"lasts {rules.time_to_live.total_seconds() / 60:g} minutes"
         ended = ", and ends silently when the voucher is reserved again" if rules.superseded_by_next else ""
         yield f"A reservation {life}{ended}."
+        yield f"Reservations: {'; '.join(describe_reservations(rules))}."
+    if declared.refund_link is not None:
+        yield f"Refunds: {REFUND_LINKS[declared.refund_link]}."
     if (keys := declared.keys) is not None:
         yield f"Idempotency keys of the vendor: {_KEY_SCOPE[keys.scope]}, {_key_life(keys)}."
     if declared.resolvable:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from datetime import timedelta
+from typing import Any
 
 import attrs
 import pytest
@@ -19,6 +21,8 @@ from voucher_gateway.capabilities import (
     Support,
     native,
 )
+from voucher_gateway.cli.capability_texts import describe_payments
+from voucher_gateway.payment_rules import RefundLink, ReservationRules, RestAfterCapture
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.rules import CodeRules
 
@@ -101,3 +105,47 @@ def test_an_option_has_a_plain_name_and_changing_operations(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         OptionRule(name=name, operations=frozenset(operations))
+
+
+RESERVATIONS = ReservationRules(
+    at_once=3,
+    superseded_by_next=False,
+    time_to_live=timedelta(minutes=30),
+    max_time_to_live=timedelta(days=7),
+    partial_capture=True,
+    rest_after_capture=RestAfterCapture.HELD,
+    captures=None,
+    release=True,
+)
+
+
+@pytest.mark.parametrize(
+    ("rules", "problem"),
+    [
+        ({"at_once": 0}, "at_once must be at least 1"),
+        ({"superseded_by_next": True}, "superseded_by_next needs at_once=1"),
+        ({"captures": 0}, "captures must be at least 1"),
+        ({"rest_after_capture": RestAfterCapture.FREED}, "several captures need"),
+        ({"partial_capture": False}, "needs partial_capture"),
+        ({"time_to_live": None}, "max_time_to_live must be at least time_to_live"),
+        ({"max_time_to_live": timedelta(minutes=29)}, "max_time_to_live must be at least time_to_live"),
+    ],
+)
+def test_rules_of_reservations_that_contradict_each_other_are_refused(rules: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        attrs.evolve(RESERVATIONS, **rules)
+
+
+def test_the_rest_of_a_reservation_is_free_after_a_capture_unless_the_rules_say_otherwise() -> None:
+    assert RESERVATIONS.holds_rest
+    assert not attrs.evolve(RESERVATIONS, rest_after_capture=RestAfterCapture.FREED, captures=1).holds_rest
+
+
+def test_reservations_and_refunds_are_described_in_words() -> None:
+    declared = attrs.evolve(CAPABILITIES, reservations=RESERVATIONS, refund_link=RefundLink.UNLINKED)
+    assert "; ".join(describe_payments(declared)) == (
+        "a voucher can have 3 at once; they last 30 minutes, or up to 10080 minutes if chosen; a part can be captured,"
+        " and the rest is held; several captures; refunds are not linked to their redemption; only the journal bounds"
+        " them"
+    )
+    assert list(describe_payments(CAPABILITIES)) == []

@@ -7,7 +7,6 @@ from voucher_gateway.capabilities import OperationSupport as OperationSupport
 from voucher_gateway.capabilities import OptionRule as OptionRule
 from voucher_gateway.capabilities import OptionType as OptionType
 from voucher_gateway.capabilities import RepeatSafety as RepeatSafety
-from voucher_gateway.capabilities import ReservationRules as ReservationRules
 from voucher_gateway.capabilities import Support as Support
 from voucher_gateway.config.loader import Config as Config
 from voucher_gateway.config.writer import NewLogin as NewLogin
@@ -104,6 +103,9 @@ from voucher_gateway.money import Money as Money
 from voucher_gateway.outcome import Effect as Effect
 from voucher_gateway.outcome import Intent as Intent
 from voucher_gateway.outcome import Outcome as Outcome
+from voucher_gateway.payment_rules import RefundLink as RefundLink
+from voucher_gateway.payment_rules import ReservationRules as ReservationRules
+from voucher_gateway.payment_rules import RestAfterCapture as RestAfterCapture
 from voucher_gateway.provider import VoucherProvider as VoucherProvider
 from voucher_gateway.reconciliation import Finding as Finding
 from voucher_gateway.reconciliation import FindingKind as FindingKind

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
+from voucher_gateway.payment_rules import RefundLink, ReservationRules
 from voucher_gateway.rules import AmountRules, CodeRules
 
 
@@ -225,25 +226,6 @@ def native(*, partial: bool | None = None, repeat: RepeatSafety | None = None, n
 
 
 @attrs.frozen(kw_only=True)
-class ReservationRules:
-    """How reservations behave at the vendor.
-
-    Attributes:
-        exclusive: whether a voucher has one reservation at most.
-        superseded_by_next: whether a new reservation silently ends the one before.
-        time_to_live: how long one lasts; None for no end.
-        partial_capture: whether less than the whole may be captured.
-        release: whether the vendor has a call that ends one.
-    """
-
-    exclusive: bool
-    superseded_by_next: bool
-    time_to_live: timedelta | None
-    partial_capture: bool
-    release: bool
-
-
-@attrs.frozen(kw_only=True)
 class ListingRules:
     """How a vendor lists vouchers.
 
@@ -325,6 +307,7 @@ class Capabilities:
         expiry: how validity is set.
         listing: how vouchers are listed.
         reservations: how reservations behave; None where there are none.
+        refund_link: whether the vendor ties a refund to its redemption; None where it has no refund.
         can_overwrite_value: whether `read_value` and `write_value` exist, on which emulations are built.
         keys: the rules of the vendor's idempotency keys; None where it has none.
         options: the options that calls have at this vendor alone.
@@ -347,6 +330,7 @@ class Capabilities:
     expiry: Expiry
     listing: ListingRules
     reservations: ReservationRules | None = None
+    refund_link: RefundLink | None = None
     can_overwrite_value: bool = False
     keys: KeyRules | None = None
     options: tuple[OptionRule, ...] = ()

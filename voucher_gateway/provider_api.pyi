@@ -13,7 +13,6 @@ from voucher_gateway.capabilities import OptionRule as OptionRule
 from voucher_gateway.capabilities import OptionType as OptionType
 from voucher_gateway.capabilities import OptionValue as OptionValue
 from voucher_gateway.capabilities import RepeatSafety as RepeatSafety
-from voucher_gateway.capabilities import ReservationRules as ReservationRules
 from voucher_gateway.capabilities import Support as Support
 from voucher_gateway.capabilities import native as native
 from voucher_gateway.errors import AccessDenied as AccessDenied
@@ -125,6 +124,9 @@ from voucher_gateway.outcome import Effect as Effect
 from voucher_gateway.outcome import Intent as Intent
 from voucher_gateway.outcome import Outcome as Outcome
 from voucher_gateway.outcome import resolve_by_reference as resolve_by_reference
+from voucher_gateway.payment_rules import RefundLink as RefundLink
+from voucher_gateway.payment_rules import ReservationRules as ReservationRules
+from voucher_gateway.payment_rules import RestAfterCapture as RestAfterCapture
 from voucher_gateway.provider import INTERFACE as INTERFACE
 from voucher_gateway.provider import ValueReading as ValueReading
 from voucher_gateway.provider import VoucherProvider as VoucherProvider

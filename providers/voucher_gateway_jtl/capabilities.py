@@ -17,6 +17,7 @@ from voucher_gateway.provider_api import (
     ListingRules,
     Operation,
     OperationSupport,
+    RefundLink,
     RepeatSafety,
     ReservationRules,
     Support,
@@ -94,12 +95,13 @@ DECLARED: Final = Capabilities(
     expiry=Expiry.RELATIVE,
     listing=ListingRules(page_size=100, sortable=True, filters=COMMON_FILTERS, native_filters=NATIVE_FILTERS),
     reservations=ReservationRules(
-        exclusive=True,
+        at_once=1,
         superseded_by_next=True,
         time_to_live=timedelta(minutes=30),
         partial_capture=False,
         release=False,
     ),
+    refund_link=RefundLink.LINKED,
     resolvable=frozenset(_READ_BY_RULE),
     max_reference_length=64,
     stored_fields=frozenset(

@@ -17,6 +17,7 @@ from voucher_gateway.provider_api import (
     ListingRules,
     Operation,
     OperationSupport,
+    RefundLink,
     RepeatSafety,
     ReservationRules,
     Support,
@@ -68,12 +69,13 @@ DECLARED: Final = Capabilities(
         page_size=500, max_page_size=10_000, sortable=True, filters=COMMON_FILTERS, native_filters=NATIVE_FILTERS
     ),
     reservations=ReservationRules(
-        exclusive=False,
+        at_once=None,
         superseded_by_next=False,
         time_to_live=timedelta(minutes=30),
         partial_capture=True,
         release=True,
     ),
+    refund_link=RefundLink.LINKED,
     keys=KeyRules(max_length=_LONGEST_REFERENCE, lifetime=None),
     resolvable=_CHANGES,
     max_reference_length=_LONGEST_REFERENCE,

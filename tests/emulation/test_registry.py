@@ -40,7 +40,7 @@ def vendor(
 
 def rules(*, time_to_live: timedelta | None = timedelta(minutes=30), release: bool = False) -> ReservationRules:
     return ReservationRules(
-        exclusive=True, superseded_by_next=True, time_to_live=time_to_live, partial_capture=False, release=release
+        at_once=1, superseded_by_next=True, time_to_live=time_to_live, partial_capture=False, release=release
     )
 
 

@@ -253,6 +253,7 @@ class Attempt:
             code=self.command.code,
             order=self.command.order,
             exclusive=rules.superseded_by_next,
+            holds_rest=rules.holds_rest,
             if_held=self.command.if_held,
             lasts_until=lasts,
         )

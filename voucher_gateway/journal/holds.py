@@ -150,7 +150,8 @@ class Holds:
         """Update the hold that a closed operation captured or released."""
         if isinstance(result, Redemption) and result.reservation_id is not None:
             parameters = {"vendor_host": record.target.host, "reservation": result.reservation_id}
-            _END.execute(connection, {**parameters, "new_state": HoldState.CAPTURED.value})
+            if not _keep_rest(connection, record.target.host, result.reservation_id, result.money):
+                _END.execute(connection, {**parameters, "new_state": HoldState.CAPTURED.value})
         elif isinstance(result, Release):
             parameters = {"vendor_host": record.target.host, "reservation": result.reservation_id}
             _END.execute(connection, {**parameters, "new_state": HoldState.RELEASED.value})
@@ -235,6 +236,7 @@ class Holds:
                 "currency": intent.money.currency,
                 "expires_at": None if hold.lasts_until is None else format_micros(hold.lasts_until),
                 "exclusive": hold.exclusive,
+                "holds_rest": hold.holds_rest,
                 "state": HoldState.REQUESTED.value,
             },
         )
@@ -279,6 +281,19 @@ class Holds:
         _set(connection, rivals & (holds.c.state == HoldState.REQUESTED.value), HoldState.SUPERSEDED)
         if connection.execute(sa.select(holds.c.operation_id).where(rivals & live & later)).first() is not None:
             _set(connection, holds.c.operation_id == operation_id, HoldState.SUPERSEDED)
+
+
+def _keep_rest(connection: Connection, host: str, reservation_id: str, captured: Money) -> bool:
+    """Reduce a hold by what was captured of it, and return whether the rest stays reserved."""
+    of_reservation = (holds.c.host == host) & (holds.c.reservation_id == reservation_id)
+    row = connection.execute(sa.select(holds).where(of_reservation).with_for_update()).mappings().first()
+    if row is None or not row["holds_rest"] or row["currency"] != captured.currency:
+        return False
+    rest = Money(row["amount"], row["currency"]) - captured
+    if rest.amount <= 0:
+        return False
+    connection.execute(sa.update(holds).where(of_reservation).values(amount=f"{rest.amount:f}"))
+    return True
 
 
 def _in_doubt(connection: Connection, operation_id: str) -> bool:

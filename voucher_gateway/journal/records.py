@@ -213,6 +213,7 @@ class HoldRequest:
         code: the voucher's code.
         order: the shop's order. Reservations of the same order belong together.
         exclusive: whether the vendor ends the others when it makes this one.
+        holds_rest: whether the rest stays reserved after a capture of a part.
         if_held: ``refuse`` if there is another, ``replace-own`` to replace those of the same order, or ``replace``.
         lasts_until: its latest possible end, if its outcome stays unknown.
     """
@@ -220,6 +221,7 @@ class HoldRequest:
     code: Code
     order: str | None
     exclusive: bool
+    holds_rest: bool
     if_held: str
     lasts_until: datetime | None
 

@@ -143,6 +143,8 @@ holds: Final = Table(
     Column("expires_at", String(32)),
     # Whether the vendor ends it when a later one is made.
     Column("exclusive", Boolean, nullable=False),
+    # Whether the rest stays reserved after a capture of a part: the amount is then what is left of it.
+    Column("holds_rest", Boolean, nullable=False),
     Column("state", String(16), nullable=False),
     Index(None, "provider", "host", "fingerprint", "state"),
 )

@@ -145,12 +145,12 @@ class TellsNoReasonForALateCapture(JtlProvider):
 
 @breaks("S7")
 class ClaimsReservationsSideBySide(JtlProvider):
-    declared = with_rules(JTL, superseded_by_next=False, exclusive=False)
+    declared = with_rules(JTL, superseded_by_next=False, at_once=None)
 
 
 @breaks("S7")
 class ClaimsThatTheFirstReservationStands(JtlProvider):
-    declared = with_rules(JTL, superseded_by_next=False, exclusive=True)
+    declared = with_rules(JTL, superseded_by_next=False, at_once=1)
 
 
 @breaks("S8")

@@ -13,6 +13,7 @@ import attrs
 import typer
 
 from voucher_gateway.capabilities import Capabilities, Operation, OperationSupport, OptionRule, Support
+from voucher_gateway.cli.capability_texts import describe_payments
 from voucher_gateway.cli.context import cli_context_of
 from voucher_gateway.cli.tables import TableColumn, details, print_rows
 from voucher_gateway.errors import ConfigurationError
@@ -225,6 +226,8 @@ def _provider_object(reading: _ProviderReading) -> dict[str, Any]:
         "amounts": None if loaded is None else _amounts_object(loaded.declared.amounts),
         "codes": None if loaded is None else _codes_object(loaded.declared.codes),
         "options": None if loaded is None else [_option_object(rule) for rule in loaded.declared.options],
+        "reservations": None if loaded is None else loaded.declared.reservations,
+        "refund_link": None if loaded is None else loaded.declared.refund_link,
         "operations": None if loaded is None else operations_object(with_emulations(loaded.declared, ())),
     }
 
@@ -239,6 +242,9 @@ def _print_operations(output: Output, loaded: dict[str, type[VoucherProvider]]) 
     ]
     output.show("")
     print_rows(output, Operation, columns)
+    texts = {name: "; ".join(describe_payments(declared)) for name, declared in capabilities.items()}
+    if any(texts.values()):
+        output.show("", "Reservations and refunds:", details(texts))
     risks = {
         support.emulation: support.risk
         for capabilities_ in capabilities.values()

@@ -117,6 +117,7 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("expires_at", sa.String(length=32), nullable=True),
         sa.Column("exclusive", sa.Boolean(), nullable=False),
+        sa.Column("holds_rest", sa.Boolean(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.ForeignKeyConstraint(
             ["operation_id"], ["voucher_gateway_operations.id"], name="fk_voucher_gateway_holds_operation_id"

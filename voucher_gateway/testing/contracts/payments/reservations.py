@@ -171,7 +171,7 @@ class ReservationsContract(SpendContract):
         assert rules is not None
         subject, money = factory.spendable_voucher(), factory.money(1007)
         first = provider_.reserve(subject.code, money, reference=factory.reference())
-        if rules.exclusive and not rules.superseded_by_next:
+        if rules.at_once == 1 and not rules.superseded_by_next:
             before = factory.snapshot()
             with expect_error(
                 "a second reservation, of which one is declared to exist at most,", VoucherHeld, Rejected
