@@ -6,6 +6,7 @@ from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.contracts.crash import CrashContract
 from voucher_gateway.testing.contracts.effects.connections import ConnectionsContract
 from voucher_gateway.testing.contracts.effects.keys import KeysContract
+from voucher_gateway.testing.contracts.effects.records import RecordsContract
 from voucher_gateway.testing.contracts.effects.references import ReferencesContract
 from voucher_gateway.testing.contracts.effects.resolution import ResolutionContract
 from voucher_gateway.testing.contracts.payments.redemptions import RedemptionsContract
@@ -43,6 +44,7 @@ class ProviderContract(
     ConnectionsContract,
     ResolutionContract,
     KeysContract,
+    RecordsContract,
     CrashContract,
     Contract,
 ):

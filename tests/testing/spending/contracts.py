@@ -12,6 +12,7 @@ from tests.testing.spending import (
     wrong_effects,
     wrong_issues,
     wrong_keys,
+    wrong_lookups,
     wrong_references,
     wrong_refunds,
     wrong_spending,
@@ -21,7 +22,18 @@ from voucher_gateway.provider_api import VoucherProvider
 from voucher_gateway.testing import ProviderContract
 from voucher_gateway_local import LocalProvider
 
-assert all((wrong_crashes, wrong_effects, wrong_issues, wrong_keys, wrong_references, wrong_refunds, wrong_spending))
+assert all(
+    (
+        wrong_crashes,
+        wrong_effects,
+        wrong_issues,
+        wrong_keys,
+        wrong_lookups,
+        wrong_references,
+        wrong_refunds,
+        wrong_spending,
+    )
+)
 
 
 class _DatabaseVendor(LocalVendor):

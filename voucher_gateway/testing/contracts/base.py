@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 VOUCHERS: Final = 25
 """The number of varied vouchers of a new vendor, unless a test gives another one."""
 
+LONG_HISTORY: Final = 230
+"""The number of movements of one voucher of a vendor that makes old vouchers: more than two pages of most vendors."""
+
 _NO_WIRE: Final = "a test cannot change the replies of the vendor"
 
 
@@ -35,6 +38,8 @@ class Contract:
         settings: more settings of the account.
         wire: whether replies can be changed on their way, as at a `SimulatedVendor`; None: unless `make_vendor` is
             overridden.
+        old_vouchers: whether `make_vendor` takes the option ``history``, the number of movements of one voucher that
+            is years old; None: if the simulator has `seed_history`, and `make_vendor` is not overridden.
         vendor_faults: the faults that the vendor can have; None stands for those of its simulator, or for none if
             `make_vendor` is overridden.
         counts: whether conformance.json is about the run of this class; at most one class of each provider.
@@ -45,6 +50,7 @@ class Contract:
     level: ClassVar[Level] = Level.CRASH_SAFE
     settings: ClassVar[Mapping[str, Any]] = {}
     wire: ClassVar[bool | None] = None
+    old_vouchers: ClassVar[bool | None] = None
     vendor_faults: ClassVar[frozenset[str] | None] = None
     counts: ClassVar[bool] = True
 
@@ -62,9 +68,14 @@ class Contract:
 
         Args:
             options: of the simulator. The suite gives ``vouchers``, how many varied vouchers are to be there, and
-                sometimes ``latency_ms``; a vendor that knows neither may ignore them.
+                sometimes ``latency_ms``; a vendor that knows neither may ignore them. It gives ``history`` only if
+                `old_vouchers` allows it.
         """
         return SimulatedVendor(self.provider, self.simulator, self.settings, **{"vouchers": VOUCHERS, **options})
+
+    def make_old_vendor(self) -> VendorUnderTest | None:
+        """Return a fresh vendor with a voucher of years ago and a history longer than a page; None if it has none."""
+        return self.make_vendor(history=LONG_HISTORY) if self._makes_old_vouchers() else None
 
     @pytest.fixture
     def vendor(self) -> Iterator[VendorUnderTest]:
@@ -94,13 +105,24 @@ class Contract:
     def _faults(cls, simulated: bool, /) -> Collection[str]:
         if cls.vendor_faults is not None:
             return cls.vendor_faults
-        if not simulated:
-            return ()
+        return cls._simulator_class().fault_kinds().keys() if simulated else ()
+
+    @classmethod
+    def _makes_old_vouchers(cls) -> bool:
+        if cls.old_vouchers is not None:
+            return cls.old_vouchers
+        if cls.make_vendor is not Contract.make_vendor:
+            return False
+        from voucher_gateway.simulator import Simulator
+
+        return cls._simulator_class().seed_history is not Simulator.seed_history
+
+    @classmethod
+    def _simulator_class(cls) -> type[Simulator]:
         from voucher_gateway.simulator import load
 
         name = cls.provider.name if cls.simulator is None else cls.simulator
-        kind = load(name) if isinstance(name, str) else name
-        return kind.fault_kinds().keys()
+        return load(name) if isinstance(name, str) else name
 
 
 class SpendContract(Contract):

@@ -31,6 +31,7 @@ class OperationCase:
         arguments: the arguments of the call, without the reference and the order.
         count: returns how often it happened by the ledger; not a whole number if another amount moved.
         money: the amount, where there is one.
+        voucher: the voucher whose value moves; None if none moves, or the voucher is to be created.
         voucher_id: the voucher's id, if it exists before the call.
         code: the voucher's code, as the caller knows it.
         other_arguments: the arguments of the same call with another amount; None if it has none.
@@ -41,6 +42,7 @@ class OperationCase:
     arguments: tuple[Any, ...]
     count: Callable[[], Decimal]
     money: Money | None = None
+    voucher: VoucherUnderTest | None = None
     voucher_id: str | None = None
     code: Code | None = None
     other_arguments: tuple[Any, ...] | None = None
@@ -60,9 +62,31 @@ class OperationCase:
         return self.count() if self.visible_in_ledger else Decimal(0)
 
 
+def similar_references(reference: str) -> list[str]:
+    """Return references of other calls that could be taken for this one: longer, shorter, and in another case."""
+    other_case = reference.swapcase()
+    return [f"{reference}0", reference[:-1], *([other_case] if other_case != reference else [])]
+
+
 def make_case(operation: Operation, factory: VoucherFactory) -> OperationCase:
     """Create the vouchers that an operation needs, and return its case."""
+    if operation in _MONEY_MAKERS:
+        return make_money_case(operation, factory)
     return _MAKERS[operation](factory)
+
+
+def make_money_case(
+    operation: Operation, factory: VoucherFactory, minor: int = MINOR, on: VoucherUnderTest | None = None
+) -> OperationCase:
+    """Create what an operation needs that moves value, and return its case.
+
+    Args:
+        operation: capture, redeem, refund or top-up.
+        factory: makes the vouchers.
+        minor: how much moves, in minor units.
+        on: the voucher; None for a new one.
+    """
+    return _MONEY_MAKERS[operation](factory, minor, on)
 
 
 def _issue(factory: VoucherFactory) -> OperationCase:
@@ -141,16 +165,17 @@ def _delete(factory: VoucherFactory) -> OperationCase:
     )
 
 
-def _top_up(factory: VoucherFactory) -> OperationCase:
-    voucher, money = factory.spendable_voucher(), factory.money(MINOR)
+def _top_up(factory: VoucherFactory, minor: int, on: VoucherUnderTest | None) -> OperationCase:
+    voucher, money = on or factory.spendable_voucher(), factory.money(minor)
     return OperationCase(
         operation=Operation.TOP_UP,
         arguments=(voucher.id, money),
         count=_count_by_remaining(factory, voucher, money, up=True),
         money=money,
+        voucher=voucher,
         voucher_id=voucher.id,
         code=voucher.code,
-        other_arguments=(voucher.id, factory.money(MINOR + 1)),
+        other_arguments=(voucher.id, factory.money(minor + 1)),
     )
 
 
@@ -167,8 +192,8 @@ def _reserve(factory: VoucherFactory) -> OperationCase:
     )
 
 
-def _redeem(factory: VoucherFactory) -> OperationCase:
-    voucher, money = factory.spendable_voucher(), factory.money(MINOR)
+def _redeem(factory: VoucherFactory, minor: int, on: VoucherUnderTest | None) -> OperationCase:
+    voucher, money = on or factory.spendable_voucher(), factory.money(minor)
     return OperationCase(
         operation=Operation.REDEEM,
         arguments=(voucher.code, money),
@@ -176,14 +201,15 @@ def _redeem(factory: VoucherFactory) -> OperationCase:
         # behind, and has then taken nothing.
         count=_count_by_remaining(factory, voucher, money, up=False),
         money=money,
+        voucher=voucher,
         voucher_id=voucher.id,
         code=voucher.code,
-        other_arguments=(voucher.code, factory.money(MINOR + 1)),
+        other_arguments=(voucher.code, factory.money(minor + 1)),
     )
 
 
-def _capture(factory: VoucherFactory) -> OperationCase:
-    voucher = factory.voucher_with_reservation(MINOR)
+def _capture(factory: VoucherFactory, minor: int, on: VoucherUnderTest | None) -> OperationCase:
+    voucher = factory.voucher_with_reservation(minor, on)
     reservation = voucher.reservation
     assert isinstance(reservation, Reservation)
     return OperationCase(
@@ -191,6 +217,7 @@ def _capture(factory: VoucherFactory) -> OperationCase:
         arguments=(reservation,),
         count=_count_by_remaining(factory, voucher, reservation.money, up=False),
         money=reservation.money,
+        voucher=voucher,
         voucher_id=voucher.id,
         code=voucher.code,
     )
@@ -209,8 +236,8 @@ def _release(factory: VoucherFactory) -> OperationCase:
     )
 
 
-def _refund(factory: VoucherFactory) -> OperationCase:
-    voucher = factory.voucher_with_redemption(MINOR)
+def _refund(factory: VoucherFactory, minor: int, on: VoucherUnderTest | None) -> OperationCase:
+    voucher = factory.voucher_with_redemption(minor, on)
     redemption = voucher.redemption
     assert isinstance(redemption, Redemption)
     return OperationCase(
@@ -218,6 +245,7 @@ def _refund(factory: VoucherFactory) -> OperationCase:
         arguments=(redemption,),
         count=_count_by_remaining(factory, voucher, redemption.money, up=True),
         money=redemption.money,
+        voucher=voucher,
         voucher_id=voucher.id,
         code=voucher.code,
     )
@@ -250,11 +278,14 @@ _MAKERS: Final[Mapping[Operation, Callable[[VoucherFactory], OperationCase]]] = 
     Operation.ACTIVATE: _activate,
     Operation.DEACTIVATE: _deactivate,
     Operation.UPDATE: _update,
-    Operation.TOP_UP: _top_up,
     Operation.DELETE: _delete,
     Operation.RESERVE: _reserve,
-    Operation.CAPTURE: _capture,
     Operation.RELEASE: _release,
+}
+
+_MONEY_MAKERS: Final[Mapping[Operation, Callable[[VoucherFactory, int, VoucherUnderTest | None], OperationCase]]] = {
+    Operation.TOP_UP: _top_up,
+    Operation.CAPTURE: _capture,
     Operation.REDEEM: _redeem,
     Operation.REFUND: _refund,
 }

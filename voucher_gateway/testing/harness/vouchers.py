@@ -126,6 +126,16 @@ class VoucherFactory:
             self.provider.activate(issued.id, reference=self.reference())
         return self._voucher_under_test(issued.id)
 
+    def voucher_with_longest_history(self, minor: int = FACE) -> VoucherUnderTest:
+        """Return the voucher with the most movements, if it can be spent now; otherwise another one that can."""
+        snapshot = self.snapshot()
+        id, entry = max(snapshot.entries.items(), key=lambda item: len(item[1]["movements"]))
+        fits = id not in self._used and entry["currency"] == self.currency
+        if fits and snapshot.available(id) >= self.money(minor) and self._is_spendable(self.provider.get(id)):
+            self._used.add(id)
+            return self._voucher_under_test(id)
+        return self.spendable_voucher(minor)
+
     def inactive_voucher(self, minor: int = FACE, **fields: Any) -> VoucherUnderTest:
         """Return a voucher that was never made spendable, or was stopped."""
         if not self.native(Operation.ISSUE):
@@ -187,15 +197,15 @@ class VoucherFactory:
 
     # --- reservations and redemptions ---
 
-    def voucher_with_reservation(self, minor: int = 1007) -> VoucherUnderTest:
-        """Return a voucher with a reservation of this amount."""
-        subject = self.spendable_voucher()
+    def voucher_with_reservation(self, minor: int = 1007, on: VoucherUnderTest | None = None) -> VoucherUnderTest:
+        """Return a voucher with a reservation of this amount, a new one or the given one."""
+        subject = on or self.spendable_voucher()
         reservation = self.client.reserve(subject.code, self.money(minor), reference=self.reference(), order="O-1")
         return attrs.evolve(subject, reservation=reservation)
 
-    def voucher_with_redemption(self, minor: int = 1007) -> VoucherUnderTest:
-        """Return a voucher with a redemption of this amount."""
-        subject = self.spendable_voucher()
+    def voucher_with_redemption(self, minor: int = 1007, on: VoucherUnderTest | None = None) -> VoucherUnderTest:
+        """Return a voucher with a redemption of this amount, a new one or the given one."""
+        subject = on or self.spendable_voucher()
         return attrs.evolve(subject, redemption=self.redeem(subject, minor))
 
     def redeem(self, subject: VoucherUnderTest, minor: int) -> Redemption:

@@ -223,4 +223,18 @@ EFFECTS: Final = (
         ),
         fault="rewrite-reference",
     ),
+    _spend(
+        "U7",
+        "`resolve` finds the one call in a record of any length, among movements of the same amount and under similar "
+        "references. Its result is that movement.",
+        "Read every page before you say that a reference is not there. Compare the whole reference. Make the result "
+        "from the movement that has it.",
+        requires_all(
+            _MONEY,
+            requires_that(
+                lambda declared: not declared.resolvable.isdisjoint(_MOVES),
+                "no operation that moves money is declared resolvable",
+            ),
+        ),
+    ),
 )

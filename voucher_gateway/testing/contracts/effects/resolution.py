@@ -15,7 +15,7 @@ from voucher_gateway.request_hooks import use_before_send_hook
 from voucher_gateway.testing.contracts.effects.outcomes import EffectsContract
 from voucher_gateway.testing.contracts.effects.references import MONEY
 from voucher_gateway.testing.harness.calls import BeforeSendRecorder, RefusingRecorder
-from voucher_gateway.testing.harness.cases import OperationCase, make_case
+from voucher_gateway.testing.harness.cases import OperationCase, make_case, make_money_case, similar_references
 from voucher_gateway.testing.harness.fault_matrix import FaultMatrix, FaultResult
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
@@ -23,6 +23,10 @@ from voucher_gateway.testing.promises.checks import for_promise, not_tried, requ
 
 _LAPSES: Final = frozenset({Operation.RESERVE})
 """Operations that move no value: a look-up need not find them, only say in the end that they are over."""
+
+
+_MINOR: Final = 107
+"""How much a call moves, in minor units, where several calls are to follow at its voucher."""
 
 
 class ResolutionContract(EffectsContract):
@@ -86,18 +90,15 @@ class ResolutionContract(EffectsContract):
         for operation in sorted(provider_.declared.resolvable):
             if not factory.native(operation):
                 continue
-            recorder, case = RefusingRecorder(), make_case(operation, factory)
+            recorder = RefusingRecorder()
+            case = make_money_case(operation, factory, _MINOR) if operation in MONEY else make_case(operation, factory)
             # The hook refuses it; E4 checks the error.
             with use_before_send_hook(recorder), suppress(Exception):
                 case.call(provider_, factory.reference())
             require(recorder.intents, f"{operation.value} announced nothing")
             _check_not_found(provider_, recorder.intents[-1], case, "was never sent")
-            if operation in MONEY and case.voucher_id is not None:
-                before = factory.snapshot()
-                case.call(provider_, factory.reference())
-                (movement,) = factory.snapshot().new_movements(case.voucher_id, before)
-                if movement["reference"] is not None:  # by which the vendor tells the two apart
-                    _check_not_found(provider_, recorder.intents[-1], case, "was sent under another reference only")
+            if case.voucher is not None:
+                _check_not_found_among_others(provider_, factory, recorder.intents[-1], case)
 
     @for_promise("U5")
     def test_a_reservation_in_doubt_is_over_in_the_end(
@@ -150,6 +151,25 @@ def _require_tried(untried: Collection[str], what: str) -> None:
     """End the test as not tried if some operations never came into the situation."""
     if untried:
         not_tried(f"no call of {' or '.join(sorted(untried))} {what}")
+
+
+def _check_not_found_among_others(
+    provider: VoucherProvider, factory: VoucherFactory, intent: Intent, case: OperationCase
+) -> None:
+    """Check that a call that was never sent is not found after calls under other names, and calls of other kinds."""
+    reference, voucher = str(intent.reference), case.voucher
+    kinds = [operation for operation in MONEY if operation is not case.operation and factory.native(operation)]
+    others = [(case.operation, name) for name in (factory.reference(), *similar_references(reference))]
+    others += [(operation, reference) for operation in kinds]
+    for number, (operation, name) in enumerate(others):
+        other = case if number == 0 else make_money_case(operation, factory, _MINOR, voucher)
+        before = factory.snapshot()
+        other.call(provider, name)
+        assert case.voucher_id is not None
+        (movement,) = factory.snapshot().new_movements(case.voucher_id, before)
+        if movement["reference"] is not None:  # by which the vendor tells the two apart
+            how = "another reference" if name != reference else f"its reference for a {operation.value}"
+            _check_not_found(provider, intent, case, f"was never sent, another call was under {how}")
 
 
 def _check_not_found(provider: VoucherProvider, intent: Intent, case: OperationCase, what: str) -> None:
