@@ -178,6 +178,40 @@ class CutsReferences(CornerProvider):
         return super().movement(id, currency, {**raw, "reference": raw["reference"][:6]})
 
 
+@breaks("R11")
+class ShowsTheFirstPageOfAHistory(CornerProvider):
+    def movements_page(
+        self, id: str, currency: str, cursor: str | None
+    ) -> tuple[list[Movement], str | None, datetime | None]:
+        movements, _, at = super().movements_page(id, currency, cursor)
+        return movements, None, at
+
+
+@breaks("R11")
+class IgnoresTheCursorOfAHistory(CornerProvider):
+    def movements_page(
+        self, id: str, currency: str, cursor: str | None
+    ) -> tuple[list[Movement], str | None, datetime | None]:
+        movements, following, at = super().movements_page(id, currency, None)
+        return ([], None, at) if cursor is not None else (movements, following, at)
+
+
+@breaks("R11")
+class ShowsAYearOfAHistory(CornerProvider):
+    def history(self, id: str) -> History:
+        whole, since = super().history(id), now() - timedelta(days=365)
+        shown = tuple(one for one in whole if one.created_at is None or one.created_at > since)
+        return attrs.evolve(whole, movements=shown)
+
+
+@breaks("R11")
+class TellsTheTimeOfAMovementInItsOwnZone(CornerProvider):
+    def movement(self, id: str, currency: str, raw: Mapping[str, Any]) -> Movement:
+        movement = super().movement(id, currency, raw)
+        assert movement.created_at is not None
+        return attrs.evolve(movement, created_at=movement.created_at + timedelta(hours=2))
+
+
 @breaks("R12")
 class TellsItsOwnTime(CornerProvider):
     def history(self, id: str) -> History:

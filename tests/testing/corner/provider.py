@@ -152,12 +152,27 @@ class CornerBase(VoucherProvider):
     def history(self, id: str) -> History:
         currency = self.get(id).initial
         assert currency is not None
-        request = Request(method="GET", path=Path.of("/vouchers/{id}/movements", id=id), returns_page=True)
+        movements: list[Movement] = []
+        cursor: str | None = None
+        while True:
+            shown, cursor, at = self.movements_page(id, currency.currency, cursor)
+            movements += shown
+            if cursor is None:
+                return History(voucher_id=id, movements=tuple(movements), complete=True, as_of=at)
 
-        def read(reply: Response) -> History:
-            entries = _list(_object(reply), "movements")
-            movements = tuple(self.movement(id, currency.currency, _member(entry)) for entry in entries)
-            return History(voucher_id=id, movements=movements, complete=True, as_of=reply.date)
+    def movements_page(
+        self, id: str, currency: str, cursor: str | None
+    ) -> tuple[list[Movement], str | None, datetime | None]:
+        query = [] if cursor is None else [("cursor", cursor)]
+        request = Request(method="GET", path=Path.of("/vouchers/{id}/movements", id=id), query=query, returns_page=True)
+
+        def read(reply: Response) -> tuple[list[Movement], str | None, datetime | None]:
+            body = _object(reply)
+            movements = [self.movement(id, currency, _member(entry)) for entry in _list(body, "movements")]
+            following = None if body.get("next") is None else _text(body, "next")
+            if following is not None and not following.isprintable():
+                raise MalformedResponse("a cursor is wrong", problems=("next: a cursor is due",))
+            return movements, following, reply.date
 
         with self.calls.voucher_not_found_on_404():
             return self.calls.send_read("history", request, read)

@@ -7,7 +7,17 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from voucher_gateway.simulator import Refused, Reply, Request, Route, Simulator, SimulatorOptions
+from voucher_gateway.simulator import (
+    Cursors,
+    InvalidCursor,
+    Refused,
+    Reply,
+    Request,
+    Route,
+    Simulator,
+    SimulatorOptions,
+    past_instants,
+)
 
 API_KEY = "corner-key-4711-abcdef"
 ODD_CODES = ("a/b?c=d&e", "two  words", "Grüße 🎁", "100%2F", "PLUS+AND&MORE")
@@ -20,6 +30,7 @@ class CornerSimulator(Simulator):
     def __init__(self, options: SimulatorOptions) -> None:
         super().__init__(options)
         self.vouchers: list[dict[str, Any]] = []
+        self.cursors = Cursors()
 
     def routes(self) -> Sequence[Route]:
         return (
@@ -62,6 +73,17 @@ class CornerSimulator(Simulator):
                 voucher["movements"].append({**movement, "reference": f"order-{number}-{taken}"})
         self.vouchers.append(voucher)
 
+    def seed_history(self, count: int) -> None:
+        made, *moments = past_instants(self.random, self.clock.now(), count + 1)
+        self.insert_voucher()
+        voucher = self.vouchers[-1]
+        voucher.update(status="active", valid_until=None, created_at=made, initial=10_000, movements=[])
+        for number, moment in enumerate(moments):
+            taken = 1 + number % 9
+            movement = {"id": f"old-{number}", "kind": "redemption", "amount": taken, "at": moment}
+            voucher["movements"].append({**movement, "reference": f"old-order-{number}"})
+        voucher["remaining"] = 10_000 - sum(movement["amount"] for movement in voucher["movements"])
+
     def ledger(self) -> list[dict[str, object]]:
         return [
             {
@@ -97,7 +119,18 @@ class CornerSimulator(Simulator):
         return Reply(200, {"vouchers": [self._shown(one) for one in shown], "total": len(found)})
 
     def _movements(self, request: Request) -> Reply:
-        return Reply(200, {"movements": [_shown_movement(one) for one in self._voucher(request)["movements"]]})
+        voucher = self._voucher(request)
+        try:
+            page = self.cursors.page(
+                voucher["movements"],
+                sort_key=lambda movement: (movement["at"], movement["id"]),
+                limit=int(request.query.get("size", "20")),
+                cursor=request.query.get("cursor"),
+                query={"id": voucher["id"]},
+            )
+        except InvalidCursor:
+            return self.error_reply(400, "The cursor is wrong.")
+        return Reply(200, {"movements": [_shown_movement(one) for one in page.entries], "next": page.cursor})
 
     def _presented(self, request: Request) -> Reply:
         self._let_in(request)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import Declined, InvalidRequest, VoucherGatewayError, VoucherNotFound
+from voucher_gateway.instants import parse_instant
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.presentation import Presentation
 from voucher_gateway.models.results import History, Movement
@@ -153,8 +155,21 @@ class LookupsContract(Contract):
 
     @for_promise("R11")
     def test_the_history_is_the_vendors(self, vendor: VendorUnderTest, provider_: VoucherProvider) -> None:
-        for true in ledger_vouchers(vendor):
+        self._check_histories(provider_, ledger_vouchers(vendor))
+
+    @for_promise("R11")
+    def test_a_history_of_years_is_read_to_its_end(self) -> None:
+        vendor = self.make_old_vendor()
+        if vendor is None:
+            return  # the vouchers of the other test are all that the vendor has
+        with closing(vendor):
+            longest = max(ledger_vouchers(vendor), key=lambda voucher: len(voucher.movements))
+            self._check_histories(vendor.provider(), [longest])
+
+    def _check_histories(self, provider_: VoucherProvider, vouchers: list[ExpectedVoucher]) -> None:
+        for true in vouchers:
             history = provider_.history(true.id)
+            _check_times(history, true)
             require(
                 history.voucher_id == true.id, f"the history of {true.id!r} is said to be of {history.voucher_id!r}"
             )
@@ -270,6 +285,18 @@ def _check_sum(true: ExpectedVoucher, history: History) -> None:
         f"{'the' if opened else 'initial value and'} movements of {true.id!r} do not add up to what is left: a kind or"
         " a state is wrong",
     )
+
+
+def _check_times(history: History, true: ExpectedVoucher) -> None:
+    """Check that each movement is of the moment that the ledger has, as far as the vendor shows ids and times."""
+    moments = {entry["id"]: parse_instant(entry["at"]) for entry in true.movements}
+    for movement in history:
+        if movement.id in moments and movement.created_at is not None:
+            moment = moments[movement.id]
+            require(
+                is_near(movement.created_at, moment),
+                f"the history of {true.id!r} says {movement.created_at} of a movement, the vendor {moment}",
+            )
 
 
 def _texts(value: object) -> list[object]:
