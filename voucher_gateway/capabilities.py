@@ -320,6 +320,7 @@ class Capabilities:
         requests_per_operation: how many requests an operation takes, if it is more than one. `get` includes the code
             and the PIN. An operation that is emulated by overwriting includes all its requests.
         get_returns_balance: whether `get` returns the remaining value; otherwise `find` does.
+        shows_initial: whether some call shows the initial value of a voucher; False for a vendor that keeps none.
         record: whether vouchers here are only a record that cannot be spent, such as a file.
     """
 
@@ -342,6 +343,7 @@ class Capabilities:
     expiry_resolution: timedelta = timedelta(microseconds=1)
     requests_per_operation: Mapping[Operation, int] = attrs.field(factory=dict, hash=False)
     get_returns_balance: bool = True
+    shows_initial: bool = True
     record: bool = False
 
     def of(self, operation: Operation) -> OperationSupport:

@@ -150,7 +150,7 @@ class CornerBase(VoucherProvider):
         )
 
     def history(self, id: str) -> History:
-        currency = self.get(id).initial
+        currency = self.get(id).remaining
         assert currency is not None
         movements: list[Movement] = []
         cursor: str | None = None

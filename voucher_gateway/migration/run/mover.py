@@ -40,6 +40,7 @@ from voucher_gateway.migration.run.undo import ACTIVATE, CREATE, FREEZE, RETIRE,
 from voucher_gateway.migration.schema import RowState
 from voucher_gateway.models.requests import NewVoucher, VoucherChanges
 from voucher_gateway.models.voucher import Status, Voucher
+from voucher_gateway.money import Money
 
 RETIRING: Final = (Operation.REDEEM, Operation.UPDATE, Operation.DELETE)
 """The operations that retire a voucher at the source. The plan chooses one of them."""
@@ -206,11 +207,15 @@ class VoucherMover:
     def _was_used(self, voucher: Voucher) -> bool:
         """Return whether its value may differ because it was spendable at the target before an interruption."""
         value = self._row.value
-        if not self._created_earlier or (voucher.initial == value and voucher.remaining in (None, value)):
+        if not self._created_earlier or (self._first_value(voucher) == value and voucher.remaining in (None, value)):
             return False
         context = self._context
         later = Step.ACTIVATE in context.header.steps
         return not later or context.may_have_run(context.target, Operation.ACTIVATE, self._row, ACTIVATE)
+
+    def _first_value(self, voucher: Voucher) -> Money | None:
+        """Return the initial value at the target, or what is left if the target does not show it."""
+        return voucher.initial if self._context.target_can.shows_initial else voucher.remaining
 
     def _read_target_voucher(self, id: str) -> Voucher:
         """Read the voucher at the target. It was issued there, so a missing voucher is only delayed."""
@@ -342,8 +347,8 @@ class VoucherMover:
         differences = []
         if used:
             pass
-        elif voucher.initial != destination.value:
-            differences.append(f"the value {voucher.initial}, not {destination.value}")
+        elif self._first_value(voucher) != destination.value:
+            differences.append(f"the value {self._first_value(voucher)}, not {destination.value}")
         elif voucher.remaining not in (None, destination.value):
             differences.append(f"{voucher.remaining} left, not {destination.value}")
         if not destination.new_code and not self._source_check.same_code(voucher.code, self._planned, hidden=True):

@@ -220,19 +220,21 @@ class _VoucherChecks:
         return format_micros(parse_instant(self._target_now) + timedelta(days=destination.validity_days + 1))
 
     def _value(self, listed: ListedVoucher, issued: Money) -> _Problems:
-        if listed.initial == issued and listed.remaining == issued:
+        # A target that shows no initial value has the value that was issued in what is left and what was used.
+        initial = issued if listed.initial is None else listed.initial
+        if initial == issued and listed.remaining == issued:
             return
-        if listed.remaining is None or listed.remaining.currency != issued.currency or listed.initial is None:
+        if listed.remaining is None or listed.remaining.currency != issued.currency:
             yield DifferenceKind.VALUE, f"it has {listed.remaining} at the target, and should have {issued}"
             return
         used = listed.remaining - issued
         # If a value is overwritten, the initial value is overwritten as well.
-        if listed.initial in (issued, listed.remaining) and usage_is_explained(self._context, listed.id, used):
+        if initial in (issued, listed.remaining) and usage_is_explained(self._context, listed.id, used):
             self._store.record_usage(listed.id, issued, used)
         else:
             yield (
                 DifferenceKind.VALUE,
-                f"it has {listed.remaining} of {listed.initial} at the target, and should have {issued}",
+                f"it has {listed.remaining} of {initial} at the target, and should have {issued}",
             )
 
     def check_rolled_back(

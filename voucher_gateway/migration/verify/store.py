@@ -165,7 +165,7 @@ class VerificationStore:
         """Return the sums by currency, under the names of the attributes of `Total`."""
         sums = self._connection.execute(
             "SELECT currency, sum(minor), 'before' FROM planned GROUP BY currency"
-            " UNION ALL SELECT currency, sum(initial), 'at_target' FROM target"
+            " UNION ALL SELECT currency, sum(coalesce(initial, remaining)), 'at_target' FROM target"
             "   WHERE id IN (SELECT id FROM joined) GROUP BY currency"
             " UNION ALL SELECT currency, sum(coalesce(used, 0)), 'used' FROM target"
             "   WHERE id IN (SELECT id FROM joined) GROUP BY currency"

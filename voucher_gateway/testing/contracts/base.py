@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import pytest
 
 from voucher_gateway.conformance import Level
+from voucher_gateway.models.voucher import Status
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
@@ -40,6 +41,9 @@ class Contract:
             overridden.
         old_vouchers: whether `make_vendor` takes the option ``history``, the number of movements of one voucher that
             is years old; None: if the simulator has `seed_history`, and `make_vendor` is not overridden.
+        statuses: the vendor's words for the status of a voucher, as its ledger has them, each with ours. A word that is
+            missing here is compared with ours without regard to case; any other word must always be read as the same
+            status.
         vendor_faults: the faults that the vendor can have; None stands for those of its simulator, or for none if
             `make_vendor` is overridden.
         counts: whether conformance.json is about the run of this class; at most one class of each provider.
@@ -51,6 +55,7 @@ class Contract:
     settings: ClassVar[Mapping[str, Any]] = {}
     wire: ClassVar[bool | None] = None
     old_vouchers: ClassVar[bool | None] = None
+    statuses: ClassVar[Mapping[str, Status]] = {}
     vendor_faults: ClassVar[frozenset[str] | None] = None
     counts: ClassVar[bool] = True
 

@@ -96,8 +96,8 @@ READ_LEVEL: Final = (
     _read(
         "R7",
         "The status is the vendor's.",
-        "Map active and inactive to `Status.ACTIVE` and `Status.INACTIVE`. Use None only for a vendor that has no "
-        "status.",
+        "Map each word of the vendor to one `Status`. Use None only for a vendor that has no status. If a word means "
+        "something else at this vendor, set `statuses` of the contract class.",
     ),
     _read(
         "R8",
@@ -217,7 +217,7 @@ READ_LEVEL: Final = (
         "M1",
         "Every amount is the vendor's, to the last digit and in the right currency.",
         "Read amounts with an `AmountFormat` and `money_from`. Read the currency from the place where the vendor "
-        "sends it.",
+        "sends it. If no call of the vendor shows the initial value, declare `shows_initial=False`.",
     ),
     _read(
         "M2",

@@ -44,8 +44,8 @@ class AmountsContract(Contract):
                 check_money(value.initial, true.initial, f"initial of {true.id!r} by {by}")
                 check_money(value.remaining, true.remaining, f"remaining of {true.id!r} by {by}")
             require(
-                any(value.initial is not None for value in values.values()),
-                f"nothing shows the initial value of {true.id!r}",
+                any(value.initial is not None for value in values.values()) or not provider_.declared.shows_initial,
+                f"nothing shows the initial value of {true.id!r}; `Capabilities.shows_initial` says that a call does",
             )
 
     @for_promise("M2")
@@ -65,7 +65,7 @@ class AmountsContract(Contract):
     @for_promise("M3")
     def test_no_amount_passes_through_a_float(self, vendor: SimulatedVendor) -> None:
         provider = vendor.provider()
-        vouchers = _with_cents(vendor)
+        vouchers = _with_cents(vendor, provider)
         with _watch_float_calls(provider) as tripped:
             for true in vouchers[:6]:
                 for call in calls_of(provider, true).values():
@@ -73,7 +73,7 @@ class AmountsContract(Contract):
         require(not tripped, f"the provider calls float() on {' and '.join(sorted(set(tripped)))}")
         for true in vouchers[:6]:
             large = _in_digits(_SEVENTEEN_DIGITS, true.initial.currency)
-            for by, reading in _read_changed(vendor, provider, true, large):
+            for by, reading in _read_changed(vendor, provider, true, large, only=_shown(provider, true)):
                 if reading is not None and reading not in (true.initial, true.remaining):
                     require(
                         reading.amount == large, f"{by} made {reading} of {large}, which has more digits than a float"
@@ -82,16 +82,17 @@ class AmountsContract(Contract):
     @for_promise("M4")
     def test_an_amount_off_the_grid_is_malformed(self, vendor: SimulatedVendor) -> None:
         provider = vendor.provider()
-        for true in _with_cents(vendor)[:8]:
-            places = exponent(true.initial.currency)
-            wrong = true.initial.amount + Decimal(3).scaleb(-places - 1)
-            for by, reading in _read_changed(vendor, provider, true, wrong, only=true.initial):
-                require(reading in (None, true.remaining), f"{by} made {reading} of {wrong} {true.initial.currency}")
+        for true in _with_cents(vendor, provider)[:8]:
+            places, shown = exponent(true.initial.currency), _shown(provider, true)
+            wrong = shown.amount + Decimal(3).scaleb(-places - 1)
+            others = (None, *({true.initial, true.remaining} - {shown}))
+            for by, reading in _read_changed(vendor, provider, true, wrong, only=shown):
+                require(reading in others, f"{by} made {reading} of {wrong} {shown.currency}")
 
     @for_promise("R23")
     def test_a_negative_amount_is_malformed(self, vendor: SimulatedVendor) -> None:
         provider = vendor.provider()
-        for true in _with_cents(vendor)[:8]:
+        for true in _with_cents(vendor, provider)[:8]:
             amounts = list(dict.fromkeys([true.initial, true.remaining]))
             for money in filter(_has_cents, amounts):
                 others = [amount for amount in amounts if amount != money]
@@ -101,10 +102,10 @@ class AmountsContract(Contract):
     @for_promise("M5")
     def test_float_noise_is_read_as_the_cent_it_means(self, vendor: SimulatedVendor) -> None:
         provider = vendor.provider()
-        for true in _with_cents(vendor)[:8]:
+        for true in _with_cents(vendor, provider)[:8]:
             for noise in (Decimal("4E-15"), Decimal("-4E-15")):
-                noisy = true.initial.amount + noise
-                for by, reading in _read_changed(vendor, provider, true, noisy, only=true.initial):
+                noisy = _shown(provider, true).amount + noise
+                for by, reading in _read_changed(vendor, provider, true, noisy, only=_shown(provider, true)):
                     exact = reading in (None, true.initial, true.remaining)
                     require(exact, f"{by} made {reading} of {noisy} {true.initial.currency}")
 
@@ -136,9 +137,14 @@ def calls_of(provider: VoucherProvider, true: ExpectedVoucher) -> dict[str, Call
     return calls
 
 
-def _with_cents(vendor: VendorUnderTest) -> list[ExpectedVoucher]:
+def _shown(provider: VoucherProvider, true: ExpectedVoucher) -> Money:
+    """Return the value that replies have: the initial one, or what is left if the vendor does not show that."""
+    return true.initial if provider.declared.shows_initial else true.remaining
+
+
+def _with_cents(vendor: VendorUnderTest, provider: VoucherProvider) -> list[ExpectedVoucher]:
     """Return the vouchers whose amounts differ from other numbers of a reply: they have cents."""
-    vouchers = [truth for truth in ledger_vouchers(vendor) if _has_cents(truth.initial)]
+    vouchers = [truth for truth in ledger_vouchers(vendor) if _has_cents(_shown(provider, truth))]
     assert vouchers, "the vendor has no voucher with a value such as 10.53: seed some, or nothing exact can be shown"
     return vouchers
 
@@ -153,17 +159,17 @@ def _in_digits(amount: Decimal, currency: str) -> Decimal:
 
 
 def _read_changed(
-    vendor: SimulatedVendor, provider: VoucherProvider, true: ExpectedVoucher, to: Decimal, only: Money | None = None
+    vendor: SimulatedVendor, provider: VoucherProvider, true: ExpectedVoucher, to: Decimal, only: Money
 ) -> Iterator[tuple[str, Money | None]]:
-    """Yield the amounts that are read while the initial value, in any spelling, is another number on the wire.
+    """Yield the amounts that are read while one value, in any spelling, is another number on the wire.
 
     Reads whose replies do not have that value are left out.
     """
-    money, changed = only or true.initial, False
+    changed = False
 
     def with_new_spelling(value: Any) -> Any:
         nonlocal changed
-        other = _respell(value, money, to)
+        other = _respell(value, only, to)
         changed = changed or other != value
         return other
 
