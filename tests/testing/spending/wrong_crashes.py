@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from tests.testing.keyed.provider import KeyedProvider
 from tests.testing.spending.registry import breaks, claiming
 from tests.testing.spending.wrong_effects import Deaf
 from voucher_gateway.provider_api import (
@@ -35,10 +36,37 @@ from voucher_gateway_jtl import JtlProvider
 from voucher_gateway_ticketing import TicketingProvider
 
 
+def prove_by_absence(outcome: Outcome) -> Outcome:
+    """Return "not executed" where a look-up found nothing."""
+    if outcome.effect is Effect.UNKNOWN:
+        return Outcome(effect=Effect.NOT_EXECUTED, reason="the vendor does not show it", repeatable=True)
+    return outcome
+
+
 @breaks("C1")
 class SaysThatNothingHappened(JtlProvider):
     def resolve(self, intent: Intent, code: Code | None = None) -> Outcome:
         return Outcome(effect=Effect.NOT_EXECUTED, reason="nothing was heard of it")
+
+
+@breaks("C1")
+class TakesAbsenceForProofAfterACrash(JtlProvider):
+    """Its look-up is right as soon as the vendor shows what happened."""
+
+    def resolve(self, intent: Intent, code: Code | None = None) -> Outcome:
+        return prove_by_absence(super().resolve(intent, code))
+
+
+@breaks("C2")
+class TakesAbsenceForProofInRecovery(KeyedProvider):
+    def resolve(self, intent: Intent, code: Code | None = None) -> Outcome:
+        return prove_by_absence(super().resolve(intent, code))
+
+
+@breaks("C3")
+class TakesAbsenceForProofAfterAFault(KeyedProvider):
+    def resolve(self, intent: Intent, code: Code | None = None) -> Outcome:
+        return prove_by_absence(super().resolve(intent, code))
 
 
 @breaks("C2")

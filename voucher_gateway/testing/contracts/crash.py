@@ -30,6 +30,7 @@ from voucher_gateway.testing.harness.child_process import (
     run_with_signal,
 )
 from voucher_gateway.testing.harness.crash import SHARES, CrashHarness
+from voucher_gateway.testing.harness.fault_injection import inject_lasting, lasts, lift_fault
 from voucher_gateway.testing.harness.vendor import ACCOUNT, VendorUnderTest
 from voucher_gateway.testing.promises.checks import fail, for_promise, require
 
@@ -60,10 +61,12 @@ class CrashContract(SpendContract):
     def test_a_killed_process_and_a_repeat_move_money_once(self, harness: CrashHarness) -> None:
         for operation, at, label in harness.points():
             with harness.kill_at(operation, at, label) as attempt:
+                attempt.repeat_while_lookups_lag()
                 attempt.repeat()
                 attempt.check(after="repeated")
         for operation, at in harness.waiting():
             with harness.kill_while_waiting(operation, at) as attempt:
+                attempt.repeat_while_lookups_lag()
                 attempt.repeat()
                 attempt.check(after="repeated")
 
@@ -72,6 +75,9 @@ class CrashContract(SpendContract):
         for operation, at, label in harness.points():
             with harness.kill_at(operation, at, label) as attempt:
                 before, times = len(harness.vendor.request_lines), attempt.case.times()
+                if harness.lag.prepared:
+                    with harness.lag.lagging():
+                        harness.recover(advancing=False)
                 harness.recover()
                 sent = changing_requests(harness.vendor.request_lines[before:], harness.reading)
                 require(not sent, f"{attempt.name}: recovery sent a changing request: {', '.join(sent)}")
@@ -86,11 +92,17 @@ class CrashContract(SpendContract):
             for fault, at in harness.faults_to_try(operation):
                 attempt = harness.start_case(operation, f"with the fault {fault} at its request {at}")
                 with harness.impatient_gateway() as process:
-                    harness.vendor.inject_fault(fault, at)
+                    harness.lag.prepare()
+                    if lasts(harness.vendor, fault):
+                        inject_lasting(harness.vendor, fault, at)
+                    else:
+                        harness.vendor.inject_fault(fault, at)
                     with catch_error() as caught:
                         attempt.case.call(process.client, attempt.reference)
-                    harness.vendor.clear_faults()
+                    if not lift_fault(harness.vendor, fault):
+                        harness.vendor.clear_faults()
                 attempt.judge(caught.error)
+                attempt.repeat_while_lookups_lag()
                 attempt.repeat()
                 attempt.check(after="repeated", loud=_is_unknown(caught.error))
 

@@ -15,7 +15,7 @@ from voucher_gateway.capabilities import Capabilities, Operation, Support
 from voucher_gateway.emulation.registry import RISKS, emulated_operation, with_emulations
 from voucher_gateway.errors import DatabaseUnavailable, Declined, NotExecuted, OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.journal.records import OperationState
-from voucher_gateway.testing.harness.calls import AccountClient, changing_requests
+from voucher_gateway.testing.harness.calls import AccountClient, catch_error, changing_requests
 from voucher_gateway.testing.harness.cases import OperationCase, make_case
 from voucher_gateway.testing.harness.child_process import (
     ANSWERED,
@@ -26,6 +26,7 @@ from voucher_gateway.testing.harness.child_process import (
     require_reached,
     run_with_signal,
 )
+from voucher_gateway.testing.harness.fault_injection import LookupLag
 from voucher_gateway.testing.harness.fault_matrix import FaultMatrix
 from voucher_gateway.testing.harness.vendor import ACCOUNT, IMPATIENT, VendorUnderTest, select_settings
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
@@ -83,6 +84,7 @@ class CrashHarness:
         ]
         self._random = random.Random(f"crashes of {provider.name}")  # noqa: S311 - the same in every run
         self.reading = FaultMatrix(vendor, thorough=False).requests_of_reads()
+        self.lag = LookupLag(vendor)
         self._profiles: dict[Operation, CallProfile] = {}
 
     def ledger(self) -> Sequence[Mapping[str, Any]]:
@@ -147,13 +149,15 @@ class CrashHarness:
         """Kill a process while it waits for the answer to a request that the vendor has carried out."""
         attempt = self.start_case(operation, "killed while it waited for an answer")
         start, deadline = len(self.vendor.request_lines), time.monotonic() + PATIENCE_S
+        self.lag.prepare()
         self.vendor.inject_fault(_HANG, at)
         with run_with_signal(self.vendor, self.url, attempt.call, None):
             while len(self.vendor.request_lines) <= start + at or attempt.case.times() == 0:
                 require(time.monotonic() < deadline, f"{attempt.name}: the vendor never got the request")
                 time.sleep(0.005)
-        self.vendor.clear_faults()
+        attempt.wait_until_abandoned()
         yield attempt
+        self.vendor.clear_faults()
 
     def faults_to_try(self, operation: Operation) -> list[tuple[str, int]]:
         """Return the faults to inject, each with the position of the request that meets it."""
@@ -168,12 +172,15 @@ class CrashHarness:
     def kill_at(self, operation: Operation, at: int, label: str) -> Iterator[JournalledCall]:
         """Kill a process at a point of a call."""
         attempt = self.start_case(operation, f"killed {label}")
+        if self._thorough or label != SENDING:  # right before a request is sent, there is nothing to show
+            self.lag.prepare()
         with run_with_signal(self.vendor, self.url, attempt.call, at) as child:
             require_reached(child, attempt.name)
             child.wait_killed()
         attempt.wait_until_abandoned()
         require(attempt.case.times() in (0, 1), f"{attempt.name}: it happened {attempt.case.times()} times")
         yield attempt
+        self.vendor.clear_faults()
 
     @contextmanager
     def impatient_gateway(self) -> Iterator[GatewayProcess]:
@@ -252,6 +259,14 @@ class JournalledCall:
             require(time.monotonic() < deadline, f"{self.name}: the lock of a dead process is not freed")
             time.sleep(0.002)
 
+    def repeat_while_lookups_lag(self) -> None:
+        """Repeat the call once while look-ups show the ledger of before it, and judge it; only if that was prepared."""
+        if not self.harness.lag.prepared:
+            return
+        with self.harness.lag.lagging(), catch_error() as caught:
+            self.perform()
+        self.judge(caught.error)
+
     def repeat(self) -> None:
         """Repeat the call as a shop does: until it succeeds, is declined, or fails in another way."""
         for _ in range(_REPEATS):
@@ -273,9 +288,8 @@ class JournalledCall:
     def judge(self, error: VoucherGatewayError | None) -> None:
         """Compare the error or success of a call with what happened."""
         times = self.case.times()
-        seen = (
-            f"{self.name}: {'it succeeded' if error is None else type(error).__name__}, and it happened {times} times"
-        )
+        outcome = "it succeeded" if error is None else type(error).__name__
+        seen = f"{self.name}: {outcome}, and it happened {times} times"
         require(times in (0, 1), seen)
         # A vendor may be a database, too: only an error of the journal counts.
         journal = self.harness.process.journal.database.safe_url

@@ -38,7 +38,7 @@ def _crash(number: str, says: str, advice: str, applies: Applies = _changes) -> 
 
 _SAY_UNKNOWN: Final = (
     "Announce every changing request, and send each one once. "
-    "Let `resolve` prove the outcome by the announced reference."
+    "Let `resolve` prove the outcome by the announced reference. What a look-up does not show is not proof."
 )
 
 _REPLACES: Final = requires_all(
@@ -63,8 +63,9 @@ CRASH: Final = (
     ),
     _crash(
         "C1",
-        "A process dies at any point of any operation, and another process repeats the call. The money moved once or "
-        "not at all. The journal agrees with the vendor, or says unknown.",
+        "A process dies at any point of any operation, and another process repeats the call, also while the vendor's "
+        "look-ups do not show the call yet. The money moved once or not at all. The journal agrees with the vendor, or "
+        "says unknown.",
         _SAY_UNKNOWN,
     ),
     _crash(
