@@ -7,6 +7,7 @@ and the complete view have code and PIN; only lists and single vouchers have rem
 
 from __future__ import annotations
 
+import enum
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Generic, TypeVar
@@ -24,7 +25,6 @@ from voucher_gateway.provider_api import (
     RawObject,
     Response,
     Secret,
-    Status,
     strict_converter,
     structure,
 )
@@ -40,6 +40,20 @@ CONVERTER: Final = strict_converter()
 W = TypeVar("W")
 
 
+class JtlStatus(enum.StrEnum):
+    """The status of a voucher in JTL's schema.
+
+    Attributes:
+        ACTIVE: it can be spent.
+        INACTIVE: it cannot be spent.
+        UNKNOWN: another value, which is not in the schema.
+    """
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    UNKNOWN = "unknown"
+
+
 @attrs.define(kw_only=True)
 class JtlVoucher:
     """A voucher in any of its views."""
@@ -53,7 +67,7 @@ class JtlVoucher:
     valid_until: datetime | None = None
     validity_value: int | None = None
     validity_interval: Interval | None = None
-    status: Status | None = None
+    status: JtlStatus | None = None
     type: Medium | None = None
     taxable: bool | None = None
     tax_rate: str | None = None
