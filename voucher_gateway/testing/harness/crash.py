@@ -26,7 +26,7 @@ from voucher_gateway.testing.harness.child_process import (
     require_reached,
     run_with_signal,
 )
-from voucher_gateway.testing.harness.fault_injection import LookupLag
+from voucher_gateway.testing.harness.fault_injection import LOST, LookupLag, own_faults
 from voucher_gateway.testing.harness.fault_matrix import FaultMatrix
 from voucher_gateway.testing.harness.vendor import ACCOUNT, IMPATIENT, VendorUnderTest, select_settings
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
@@ -44,7 +44,7 @@ _HANG: Final = "commit-then-hang"
 """The fault at which the vendor carries the request out and never answers, if the vendor has it."""
 
 _FAULTS: Final = ("commit-then-drop", "error-before", "truncate", "error-after-commit")
-"""The faults of a run that is not thorough, if the vendor has them."""
+"""The faults of which a run that is not thorough injects some, if the vendor has them."""
 
 
 @attrs.frozen
@@ -165,8 +165,10 @@ class CrashHarness:
         everything = [(fault, at) for at in requests for fault in sorted(self.vendor.faults)]
         if self._thorough:
             return everything
-        some = [(fault, at) for fault, at in everything if fault in _FAULTS] or everything
-        return self._random.sample(some, min(3, len(some)))
+        names = [fault for fault in (LOST, *own_faults(self.vendor)) if fault in self.vendor.faults]
+        always = [(fault, at) for fault in names for at in self.profile(operation).changing[-1:]]
+        some = [pair for pair in everything if pair[0] in _FAULTS and pair not in always]
+        return always + self._random.sample(some, min(2, len(some)))
 
     @contextmanager
     def kill_at(self, operation: Operation, at: int, label: str) -> Iterator[JournalledCall]:

@@ -221,7 +221,7 @@ class FaultMatrix:
             (fault, at, lasting)
             for at in range(count)
             for fault in sorted(faults)
-            for lasting in ((False, True) if lasts(self.vendor, fault) else (False,))
+            for lasting in self._forms(dry_run, fault, at)
         ]
         if self._thorough:
             return everything
@@ -235,6 +235,15 @@ class FaultMatrix:
             drawn += [(name, at, commits is True) for name in self._random.sample(others, min(many, len(others)))]
         others_at = [choice for choice in everything if choice not in drawn]
         return drawn + self._random.sample(others_at, min(2, len(others_at)))
+
+    def _forms(self, dry_run: DryRun, fault: str, at: int) -> tuple[bool, ...]:
+        """Return whether a fault is injected once (False), until the call is over (True), or in both ways.
+
+        Both matter only for a request that may be sent again.
+        """
+        if at not in dry_run.changing or not lasts(self.vendor, fault):
+            return (False,)
+        return (True, False) if fault in _SURE or self._is_repeatable(dry_run.case.operation) else (True,)
 
     def _is_repeatable(self, operation: Operation) -> bool:
         safety = self.factory.declared.of(operation).repeat
