@@ -20,6 +20,7 @@ from voucher_gateway.errors import (
     FieldError,
     InvalidRequest,
     MissingScope,
+    OutcomePending,
     OutcomeUnknown,
     RateLimited,
     Rejected,
@@ -102,6 +103,7 @@ OUTCOMES = {
     "AuthenticationFailed": MOVED_NOTHING,
     "NotExecuted": MOVED_NOTHING,
     "OutcomeUnknown": MAY_HAVE_MOVED,
+    "OutcomePending": ("pending", False),
     "MalformedResponse": MOVED_NOTHING,
     "ReferenceConflict": MOVED_NOTHING,
     "OperationInProgress": MOVED_NOTHING,
@@ -117,7 +119,8 @@ def test_each_says_what_became_of_the_call_and_whether_to_repeat_it(kind: type[V
 
 def test_only_what_may_have_moved_money_is_unsafe_to_repeat() -> None:
     unsafe = {kind for kind in every() if not kind.retry_safe}
-    assert unsafe == {kind for kind in every() if kind.outcome == "unknown"} == {OutcomeUnknown, ConcurrentModification}
+    assert unsafe == {kind for kind in every() if kind.outcome in ("unknown", "pending")}
+    assert unsafe == {OutcomeUnknown, OutcomePending, ConcurrentModification}
 
 
 def test_the_message_is_a_sentence_and_str_says_where_too() -> None:

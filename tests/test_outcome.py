@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from voucher_gateway.errors import InvalidRequest, Ticket
 from voucher_gateway.models.results import Movement, Redemption
-from voucher_gateway.models.voucher import MovementKind
+from voucher_gateway.models.voucher import MovementKind, MovementState
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Effect, Intent, Outcome, resolve_by_reference
 
@@ -160,6 +160,22 @@ def test_a_movement_that_differs_from_the_call_proves_nothing(name: str, value: 
     outcome = look_up(attrs.evolve(TAKEN, **{name: value}), absence_proves="the list is complete")
     assert outcome.effect is Effect.UNKNOWN
     assert outcome.reason.endswith(f"but another {word}")
+
+
+@pytest.mark.parametrize(
+    ("state", "effect"), [(MovementState.PENDING, Effect.PENDING), (MovementState.CANCELLED, Effect.DECLINED)]
+)
+def test_a_movement_that_is_not_completed_says_what_became_of_the_call(state: MovementState, effect: Effect) -> None:
+    outcome = look_up(attrs.evolve(TAKEN, state=state), absence_proves="the list is complete")
+    assert (outcome.effect, outcome.result) == (effect, None)
+    assert state.value in outcome.reason
+
+
+def test_a_cancelled_movement_is_no_candidate_for_the_call() -> None:
+    other = attrs.evolve(TAKEN, reference="changed", state=MovementState.CANCELLED)
+    assert look_up(other, absence_proves="the list is complete").effect is Effect.NOT_EXECUTED
+    waiting = attrs.evolve(other, state=MovementState.PENDING)
+    assert look_up(waiting, absence_proves="the list is complete").candidates == (waiting,)
 
 
 def test_two_movements_with_the_reference_are_for_a_person() -> None:

@@ -32,6 +32,7 @@ from voucher_gateway.errors import MalformedResponse as MalformedResponse
 from voucher_gateway.errors import MissingScope as MissingScope
 from voucher_gateway.errors import NotExecuted as NotExecuted
 from voucher_gateway.errors import OperationInProgress as OperationInProgress
+from voucher_gateway.errors import OutcomePending as OutcomePending
 from voucher_gateway.errors import OutcomeUnknown as OutcomeUnknown
 from voucher_gateway.errors import ProviderUnavailable as ProviderUnavailable
 from voucher_gateway.errors import RateLimited as RateLimited

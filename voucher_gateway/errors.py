@@ -10,6 +10,7 @@
     ├── AccessDenied                correct the credentials or the rights of the login; nothing moved
     ├── NotExecuted                 certainly not done; the same call may be made again
     ├── OutcomeUnknown              may have happened: keep the `ticket` and resolve it, never simply repeat
+    │   └── OutcomePending          the vendor has accepted it and will complete or cancel it later
     ├── MalformedResponse           the vendor's answer to a read breaks its contract
     ├── ReferenceConflict           the reference was already used for another call
     ├── OperationInProgress         another worker runs this call, or an unknown operation must be resolved first
@@ -366,6 +367,16 @@ class OutcomeUnknown(VoucherGatewayError):
     def __init__(self, message: str, *, ticket: Ticket, **context: Any) -> None:
         super().__init__(message, **context)
         self.ticket = ticket
+
+
+class OutcomePending(OutcomeUnknown):
+    """The vendor has accepted the call, and will complete or cancel it later. Waiting never makes it failed.
+
+    Keep the ticket and resolve it. With a journal, the same call under the same reference asks the vendor for news and
+    sends nothing new.
+    """
+
+    outcome: OutcomeName = "pending"
 
 
 class ConcurrentModification(VoucherGatewayError):

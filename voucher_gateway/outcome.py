@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from voucher_gateway.capabilities import OptionValue
-from voucher_gateway.errors import IntegrityMismatch, Ticket
+from voucher_gateway.errors import IntegrityMismatch, OutcomePending, Ticket
 from voucher_gateway.instants import format_instant, now, parse_instant
 from voucher_gateway.models.results import (
     Deletion,
@@ -38,7 +38,7 @@ class Effect(enum.StrEnum):
         DECLINED: the vendor refused it, and nothing changed.
         NOT_EXECUTED: it did not reach the vendor or was not carried out, and nothing changed.
         UNKNOWN: it may have been executed.
-        PENDING: it may still be executed; look again later.
+        PENDING: the vendor has accepted it, and will complete or cancel it later.
     """
 
     SUCCEEDED = "succeeded"
@@ -137,6 +137,22 @@ class Intent:
             notes=dict(self.notes),
         )
 
+    def pending(self, reason: str, *, notes: Mapping[str, str] | None = None) -> OutcomePending:
+        """Return the error to raise where the vendor has accepted this call and will complete or cancel it later.
+
+        Args:
+            reason: what the vendor said, in a sentence without codes.
+            notes: what the vendor gave with its acceptance and `resolve` needs, such as an id. `resolve` finds it in
+                `Intent.notes`. It must hold no code and no PIN.
+        """
+        intent = attrs.evolve(self, notes={**self.notes, **(notes or {})})
+        return OutcomePending(
+            f"{reason}; the vendor will complete or cancel it later",
+            ticket=intent.ticket(reason),
+            account=self.account,
+            operation=self.verb,
+        )
+
     @classmethod
     def from_ticket(cls, ticket: Ticket) -> Intent:
         """Return the intent of a ticket.
@@ -167,7 +183,9 @@ class Outcome:
     """The result of a look-up of an intent at the vendor.
 
     Attributes:
-        effect: succeeded, not_executed or unknown (also declined and pending where a vendor can tell).
+        effect: succeeded, not_executed or unknown; pending while the vendor has accepted the call and not decided yet,
+            and declined after it has cancelled it. A call that was pending is ended by succeeded and declined alone:
+            not_executed leaves it pending.
         result: the result of the call, if it succeeded and the vendor shows it.
         reason: one sentence that names the evidence.
         repeatable: for an unknown effect, whether the same request may be sent again without moving money twice.
@@ -198,9 +216,9 @@ def resolve_by_reference(
     """Return the outcome of a call whose reference the vendor stores with the movement, and shows.
 
     The reference is compared exactly, never by its beginning. One movement with the reference, of the kind and the
-    amount of the call, proves that it was executed. Two of them, or one that differs in another respect, must be looked
-    at by a person. A missing movement proves nothing, because the request may still arrive and a record may lag, unless
-    `absence_proves` says why it does.
+    amount of the call, proves that it was executed, or that it is pending, or that the vendor has cancelled it. Two of
+    them, or one that differs in another respect, must be looked at by a person. A missing movement proves nothing,
+    because the request may still arrive and a record may lag, unless `absence_proves` says why it does.
 
     Args:
         intent: the call.
@@ -221,12 +239,14 @@ def resolve_by_reference(
     if matches:
         movement = matches[0]
         differing = _differences(intent, movement, kind)
-        if movement.state is not MovementState.COMPLETED:
-            reason = f"the movement with the reference of the call is {movement.state.value}"
-            return Outcome(effect=Effect.UNKNOWN, reason=reason)
         if differing:
             reason = f"a movement has the reference of the call, but another {' and '.join(differing)}"
             return Outcome(effect=Effect.UNKNOWN, reason=reason)
+        if movement.state is not MovementState.COMPLETED:
+            effect = Effect.PENDING if movement.state is MovementState.PENDING else Effect.DECLINED
+            return Outcome(
+                effect=effect, reason=f"the movement with the reference of the call is {movement.state.value}"
+            )
         reason = "a movement has the reference, the kind and the amount of the call"
         return Outcome(effect=Effect.SUCCEEDED, result=make_result(movement), reason=reason)
     if absence_proves is None:

@@ -243,7 +243,11 @@ def _compare_operation(provider: VoucherProvider, known: _OperationWithNames, ma
             finding(FindingKind.DUPLICATE_REFERENCE, f"the vendor shows it {len(matches)} times", matches[1])
         )
     first = matches[0]
-    if entry.state in (OperationState.UNKNOWN, OperationState.OPEN):
+    if first.state is MovementState.PENDING:
+        if not entry.state.is_unresolved:
+            explanation = f"the vendor has not completed it yet, the journal says {entry.state.value}"
+            findings.append(finding(FindingKind.UNRESOLVED, explanation, first))
+    elif entry.state.is_unresolved:
         findings.append(finding(FindingKind.UNRESOLVED, "it happened; recover writes that down", first))
     elif entry.state is not OperationState.SUCCEEDED:
         findings.append(finding(FindingKind.MISSING_HERE, f"it happened, the journal says {entry.state.value}", first))
@@ -276,9 +280,11 @@ def _orphan_holds(journal: Journal, provider: VoucherProvider) -> Iterator[Findi
     for hold, entry in journal.active_holds(account=provider.account, at=provider.vendor_now()):
         if entry.key.verb is Operation.RESERVE and entry.state is OperationState.SUCCEEDED:
             continue  # the caller has it, and may capture or release it
+        if entry.key.verb is Operation.RESERVE and entry.state is OperationState.PENDING:
+            continue  # the vendor may still make it
         if entry.state is OperationState.OPEN and journal.is_owner_alive(entry):
             continue  # a worker is about to capture it, or to hand it over
-        if entry.key.verb is Operation.REDEEM and entry.state is OperationState.UNKNOWN:
+        if entry.key.verb is Operation.REDEEM and entry.state in (OperationState.UNKNOWN, OperationState.PENDING):
             continue  # its capture is in doubt: whether the hold still stands is found out with that
         yield Finding(
             kind=FindingKind.ORPHAN_HOLD,

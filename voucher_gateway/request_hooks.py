@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Final, Protocol
 
 import attrs
 
 from voucher_gateway.errors import AccessDenied, Declined, OutcomeUnknown, VoucherGatewayError
 from voucher_gateway.outcome import Effect, Intent
+
+_MAY_HAPPEN: Final = (Effect.SUCCEEDED, Effect.UNKNOWN, Effect.PENDING)
 
 
 @attrs.define
@@ -42,11 +44,13 @@ class WatchedStep:
         raises after a change stands: it may have taken the change back. It does not stand after a request under a key
         that is in doubt.
         """
-        if self.intent is None or self.effect not in (Effect.SUCCEEDED, Effect.UNKNOWN) or error.outcome == "unknown":
+        if self.intent is None or self.effect not in _MAY_HAPPEN or error.outcome in ("unknown", "pending"):
             return None
-        is_in_doubt = self.intent.key is not None and self.effect is Effect.UNKNOWN
+        is_in_doubt = self.effect is Effect.PENDING or (self.intent.key is not None and self.effect is Effect.UNKNOWN)
         if self.read_error is None and isinstance(error, Declined | AccessDenied) and not is_in_doubt:
             return None
+        if self.effect is Effect.PENDING:
+            return self.intent.pending(f"the vendor has accepted it, and what came after that failed: {error.message}")
         reason = f"the change was sent, and what came after it failed: {error.message}"
         return OutcomeUnknown(
             f"{reason}; it may have been carried out",

@@ -130,7 +130,7 @@ def test_a_journal_that_works_is_told_with_what_is_in_doubt(run: Any, kept: Runn
     assert run("redeem", "shop", CODE, "1.00", "EUR", "--reference", "a").code == 4
     told = run("--json", "doctor").done().object["journal"]
     assert told == {"ok": True, "restored": False, "in_doubt": 1, "error": None, "warnings": []}
-    assert "1 open or unknown; `voucher-gateway recover` resolves them" in run("doctor").done().out
+    assert "1 open, unknown or pending; `voucher-gateway recover` resolves them" in run("doctor").done().out
 
 
 def test_a_journal_that_others_may_read_is_a_warning(run: Any, kept: RunningSimulator, tmp_path: Path) -> None:

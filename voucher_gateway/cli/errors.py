@@ -65,7 +65,7 @@ def print_error(output: Output, error: VoucherGatewayError) -> None:
     if output.as_json:
         output.error_object(error_object(error))
         return
-    _print_sentences(output, error_lines(error), style="bold magenta" if error.outcome == "unknown" else "red")
+    _print_sentences(output, error_lines(error), style=_OUTCOME_STYLES.get(error.outcome, "red"))
     if (line := ticket_line(error)) is not None:
         output.ticket(line)
 
@@ -128,6 +128,7 @@ _EXIT_CODES: Final[Mapping[type[Exception], int]] = {
     errors.AccessDenied: WRONG,
     errors.NotExecuted: NOT_DONE,
     errors.OutcomeUnknown: UNKNOWN,
+    errors.OutcomePending: NOT_DONE,
     errors.MalformedResponse: UNREADABLE,
     errors.ReferenceConflict: WRONG,
     errors.OperationInProgress: NOT_DONE,
@@ -164,6 +165,9 @@ _ADVICE: Final[Mapping[type[Exception], str]] = {
     errors.OutcomeUnknown: (
         "Do not repeat it: no journal remembers it. Find out with: voucher-gateway resolve --ticket FILE"
     ),
+    errors.OutcomePending: (
+        "Do not repeat it: no journal remembers it. Ask for news with: voucher-gateway resolve --ticket FILE"
+    ),
     errors.MalformedResponse: ("Nothing can be concluded from it; if it lasts, the vendor or its adapter is at fault."),
     errors.ReferenceConflict: (
         "Take a new reference for a new operation; `voucher-gateway operations show` shows the old one."
@@ -177,11 +181,13 @@ _ADVICE: Final[Mapping[type[Exception], str]] = {
 }
 """What to do about an error, by its class or base class."""
 
+_OUTCOME_STYLES: Final = {"unknown": "bold magenta", "pending": "yellow"}
+
 _MONEY: Final = {
     "declined": "Nothing moved: the vendor said no.",
     "not_executed": "Nothing moved: nothing was carried out.",
     "unknown": "It is not known whether it happened.",
-    "pending": "The vendor has taken it on and answers later.",
+    "pending": "The vendor has accepted it, and will complete or cancel it later.",
 }
 
 # what some errors have beyond what all of them have
@@ -203,7 +209,14 @@ _OPTIONAL_FIELDS: Final = (
 
 
 def exit_code(error: VoucherGatewayError) -> int:
-    """Return the exit code that stands for an error."""
+    """Return the exit code that stands for an error.
+
+    The same command may be given again for a pending operation of the journal: it asks the vendor for news. Without a
+    journal it would be another call, so the code is that of an unknown outcome.
+    """
+    ticket: Ticket | None = getattr(error, "ticket", None)
+    if isinstance(error, errors.OutcomePending) and ticket is not None and ticket.operation_id is None:
+        return UNKNOWN
     return _for_class(_EXIT_CODES, error) or OUR_BUG
 
 
@@ -256,6 +269,11 @@ def _next(error: VoucherGatewayError) -> list[str]:
                 "Compare the readings; no look-up can tell what is right, a person must.",
                 decide_sentence(*arguments),
             ]
+        if isinstance(error, errors.OutcomePending):
+            return [
+                f"Ask for news with: {resolve_command(*arguments)}",
+                "The same command does that too, and sends nothing new.",
+            ]
         return [
             f"Find out with: {resolve_command(*arguments)}",
             "The same command does that too before anything else, and never does it twice.",
@@ -301,7 +319,7 @@ def _ticket(error: VoucherGatewayError) -> dict[str, Any] | None:
 
 def _changes(error: VoucherGatewayError) -> bool:
     """Return whether the error is about a changing operation, so that a sentence about the money is needed."""
-    if error.outcome == "unknown":
+    if error.outcome in ("unknown", "pending"):
         return True
     return error.operation in [operation.value for operation in Operation] and Operation(error.operation).changes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Final
@@ -20,6 +20,7 @@ from voucher_gateway.errors import (
     Declined,
     IntegrityMismatch,
     OperationInProgress,
+    OutcomePending,
     OutcomeUnknown,
     Rejected,
     ReservationSuperseded,
@@ -40,6 +41,8 @@ from voucher_gateway.request_hooks import WatchedStep, use_before_send_hook, wat
 from voucher_gateway.steps import CommandStep, T
 
 log: Final = logging.getLogger("voucher_gateway.execution")
+
+_MAY_HAPPEN: Final = frozenset({Effect.UNKNOWN, Effect.PENDING, Effect.SUCCEEDED})
 
 VOUCHER_LOCK_TIMEOUT_S: Final = 30.0
 """How long an attempt waits for the voucher's lock."""
@@ -93,7 +96,7 @@ class Attempt:
     @property
     def may_have_taken_effect(self) -> bool:
         """Whether this operation may have changed something for good."""
-        return self.earlier_attempt_unknown or not {Effect.UNKNOWN, Effect.SUCCEEDED}.isdisjoint(self.effects.values())
+        return self.earlier_attempt_unknown or not _MAY_HAPPEN.isdisjoint(self.effects.values())
 
     def run(self, step: CommandStep[T], *, decides_outcome: bool = True) -> T:
         """Send one step under its own name at the vendor, and return its result."""
@@ -113,7 +116,7 @@ class Attempt:
                 result = step.send(self.provider, reference)
         except VoucherGatewayError as error:
             unknown = watched.unknown_outcome(error)
-            recorder.finish(Effect((unknown or error).outcome), (unknown or error).message)
+            recorder.finish_with_error(unknown or error)
             if unknown is None:
                 recorder.settle_refused_key(error)
                 if not self._may_be_superseded(recorder, error):
@@ -374,13 +377,29 @@ class RequestRecorder:
             self.settle_open_key(Effect.DECLINED)
             self.attempt.earlier_attempt_unknown = False
 
-    def finish(self, effect: Effect, reason: str | None, reservation: Reservation | None = None) -> None:
+    def finish_with_error(self, error: VoucherGatewayError) -> None:
+        """Note the effect that the error of the step tells of the last request."""
+        if not isinstance(error, OutcomePending):
+            self.finish(Effect(error.outcome), error.message)
+            return
+        self.finish(Effect.PENDING, error.message, notes=error.ticket.notes)
+        self.settle_open_key(Effect.PENDING)
+
+    def finish(
+        self,
+        effect: Effect,
+        reason: str | None,
+        reservation: Reservation | None = None,
+        notes: Mapping[str, str] | None = None,
+    ) -> None:
         """Note the effect of the last request."""
         if self.row is None:
             return
         key = None if self.intent is None else self.intent.key
         key_forgotten = self.watched is not None and key in self.watched.forgotten_keys
-        self.attempt.finished.append(RequestResult(self.row, effect, reason, self.step, reservation, key_forgotten))
+        self.attempt.finished.append(
+            RequestResult(self.row, effect, reason, self.step, reservation, key_forgotten, notes)
+        )
         self._set_effect(effect)
         log.debug("%s: step %s: request %d: %s", self.attempt.record.label, self.step, self.row, effect.value)
 

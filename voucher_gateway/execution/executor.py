@@ -20,6 +20,7 @@ from voucher_gateway.errors import (
     DuplicateCode,
     NotExecuted,
     OperationInProgress,
+    OutcomePending,
     OutcomeUnknown,
     ProviderUnavailable,
     ReferenceConflict,
@@ -100,9 +101,9 @@ class JournalExecutor:
         if record.state is OperationState.OPEN:
             record = self.take_over_abandoned(record)
         open_key = None
-        if record.state is OperationState.UNKNOWN:
+        if record.state.is_unresolved:
             record, is_repeatable, open_key = resolve_unknown(self.journal, record, provider, command.code)
-            if record.state is OperationState.UNKNOWN and not is_repeatable:
+            if record.state.is_unresolved and not is_repeatable:
                 raise _make_unknown_error(record)
         if record.state is OperationState.SUCCEEDED:
             return self._replay(record, command, provider)
@@ -233,6 +234,11 @@ class JournalExecutor:
             if outcome.effect is Effect.SUCCEEDED:
                 attempt.finished.append(RequestResult(request.id, Effect.SUCCEEDED, outcome.reason, request.step))
                 return result_from_request(attempt.record, request, outcome)
+            if outcome.effect is Effect.PENDING:
+                attempt.finished.append(RequestResult(request.id, Effect.PENDING, outcome.reason, request.step))
+                pending = unknown_error(attempt.record, request.intent, outcome.reason, pending=True)
+                self._record_failure(attempt, pending)
+                raise pending
         reason = f"the outcome of an earlier attempt is unknown; now {refusal.message}"
         error = unknown_error(attempt.record, requests[-1].intent, reason)
         self._record_failure(attempt, error)
@@ -260,13 +266,15 @@ class JournalExecutor:
             level = logging.DEBUG if isinstance(error, OperationInProgress) else logging.INFO
             log.log(level, "%s: ended before any request was sent: %s", label, error_name)
             return
-        if attempt.may_have_taken_effect or isinstance(error, ConcurrentModification):
+        if attempt.may_have_taken_effect and isinstance(error, OutcomePending):
+            state = OperationState.PENDING
+        elif attempt.may_have_taken_effect or isinstance(error, ConcurrentModification):
             state = OperationState.UNKNOWN
         elif isinstance(error, Declined | AccessDenied):
             state = OperationState.DECLINED
         else:
             state = OperationState.NOT_EXECUTED
-        level = logging.WARNING if state is OperationState.UNKNOWN else logging.INFO
+        level = logging.WARNING if state.is_unresolved else logging.INFO
         log.log(level, "%s: %s: %s", label, state.value, error_name)
         own_error = error if isinstance(error, VoucherGatewayError) else None
         try:
@@ -331,8 +339,11 @@ def _make_unknown_error(record: OperationRecord) -> VoucherGatewayError:
     stored = json.loads(record.error) if record.error else {}
     ticket = Ticket.from_json(json.dumps(stored["ticket"])) if "ticket" in stored else _minimal_ticket(record)
     ticket = attrs.evolve(ticket, account=record.key.account)  # the account may have another name now
-    message = stored.get("message") or "it is not known whether it was carried out"
-    return OutcomeUnknown(message, ticket=ticket, account=record.key.account, operation=record.key.verb.value)
+    is_pending = record.state is OperationState.PENDING
+    kind = OutcomePending if is_pending else OutcomeUnknown
+    default = "the vendor has accepted it" if is_pending else "it is not known whether it was carried out"
+    message = stored.get("message") or default
+    return kind(message, ticket=ticket, account=record.key.account, operation=record.key.verb.value)
 
 
 def _minimal_ticket(record: OperationRecord) -> Ticket:

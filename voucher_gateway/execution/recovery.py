@@ -13,7 +13,14 @@ from voucher_gateway.execution.executor import JournalExecutor
 from voucher_gateway.execution.resolution import find_undecided_requests, minimal_result, resolve_unknown
 from voucher_gateway.instants import now
 from voucher_gateway.journal.queries import MAY_STILL_ARRIVE, open_requests
-from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState, RequestRecord, RequestResult
+from voucher_gateway.journal.records import (
+    UNRESOLVED,
+    OperationKey,
+    OperationRecord,
+    OperationState,
+    RequestRecord,
+    RequestResult,
+)
 from voucher_gateway.outcome import Effect, Intent, Result
 from voucher_gateway.provider import VoucherProvider
 
@@ -30,7 +37,7 @@ class Resolution:
         account: the account's name.
         verb: the operation.
         reference: the caller's reference.
-        state: succeeded, declined, not_executed or unknown; open while a worker runs it.
+        state: succeeded, declined, not_executed, unknown or pending; open while a worker runs it.
         result: its result, if it succeeded.
         reason: what proves the state, or why it is still unknown.
         operation_id: the journal's id of it.
@@ -60,6 +67,7 @@ def resolve_ticket(provider: VoucherProvider, ticket: Ticket) -> Resolution:
         Effect.SUCCEEDED: OperationState.SUCCEEDED,
         Effect.DECLINED: OperationState.DECLINED,
         Effect.NOT_EXECUTED: OperationState.NOT_EXECUTED,
+        Effect.PENDING: OperationState.PENDING,
     }
     return Resolution(
         account=ticket.account,
@@ -92,7 +100,7 @@ def recover(
     """Resolve all operations that are due. Operations of living workers are left to those."""
     resolutions: list[Resolution] = []
     undecided = executor.journal.iterate_operations(
-        states=(OperationState.OPEN, OperationState.UNKNOWN), account=account, due=None if everything else now()
+        states=UNRESOLVED, account=account, due=None if everything else now()
     )
     for record in undecided:
         try:
@@ -126,11 +134,11 @@ def decide(
         executor.journal.close_requests(record, finished, decided_by=by.strip(), decision=reason.strip())
         log.info("%s: a person decided about its earlier request: %s", record.label, effect.value)
         return _resolution(record, reason=f"decided by {by}: {reason}")
-    if record.state is not OperationState.UNKNOWN:
+    if not record.state.is_unresolved:
         raise InvalidRequest(
             f"the operation is {record.state.value}, there is nothing to decide",
             field="key",
-            rule="an unknown operation",
+            rule="an unknown or pending operation",
         )
     requests = find_undecided_requests(executor.journal, record)
     closed = executor.journal.close_operation(
@@ -162,14 +170,14 @@ def _require_record(record: OperationRecord | None) -> OperationRecord:
 def _refresh(executor: JournalExecutor, provider_of: ProviderOf, record: OperationRecord) -> OperationRecord:
     if record.state is OperationState.OPEN:
         record = executor.take_over_abandoned(record)
-    if record.state is OperationState.UNKNOWN:
+    if record.state.is_unresolved:
         record, _, _ = resolve_unknown(executor.journal, record, provider_of(record.key.account))
     return record
 
 
 def _last_reason(executor: JournalExecutor, provider_of: ProviderOf, record: OperationRecord) -> str:
     """Return what proves that an operation happened or not, as its last deciding request says."""
-    if record.state is OperationState.UNKNOWN:
+    if record.state.is_unresolved:
         return ""
     if _late_requests(executor, provider_of, record):
         return MAY_STILL_ARRIVE

@@ -13,6 +13,7 @@ from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import (
     AccessDenied,
     ConfigurationError,
+    OutcomePending,
     OutcomeUnknown,
     UnsupportedOperation,
     VoucherGatewayError,
@@ -52,7 +53,7 @@ FIRST_LOOKUP_INTERVAL: Final = timedelta(minutes=1)
 MAX_LOOKUP_INTERVAL: Final = timedelta(hours=6)
 """The time between two look-ups of an unknown operation doubles from the first interval to the last one."""
 
-_UNDECIDED_EFFECTS: Final = (None, Effect.UNKNOWN, Effect.SUCCEEDED)
+_UNDECIDED_EFFECTS: Final = (None, Effect.UNKNOWN, Effect.PENDING, Effect.SUCCEEDED)
 
 
 def find_undecided_requests(journal: Journal, record: OperationRecord) -> list[RequestRecord]:
@@ -90,7 +91,9 @@ def close_abandoned(journal: Journal, record: OperationRecord) -> OperationRecor
 def resolve_unknown(
     journal: Journal, record: OperationRecord, provider: VoucherProvider, code: Code | None = None
 ) -> tuple[OperationRecord, bool, OpenKey | None]:
-    """Ask the vendor what became of an unknown operation, and record the answer. It only reads at the vendor.
+    """Ask the vendor what became of an unknown or pending operation, and record the answer. It only reads there.
+
+    An operation that the vendor has accepted stays pending until the vendor shows that it was executed or cancelled.
 
     Returns:
         the operation; whether it may be sent again although the outcome is still unknown; and the key under which it
@@ -109,7 +112,8 @@ def resolve_unknown(
     for request, outcome in zip(requests, outcomes, strict=True):
         if outcome.effect is Effect.SUCCEEDED:
             result = result_from_request(record, request, outcome)
-            finished = [RequestResult(request.id, Effect.SUCCEEDED, outcome.reason, request.step)]
+            made = outcome.result if isinstance(outcome.result, Reservation) else None
+            finished = [RequestResult(request.id, Effect.SUCCEEDED, outcome.reason, request.step, made)]
             log.info("%s: resolved: succeeded", record.label)
             closed = journal.close_operation(record, OperationState.SUCCEEDED, result=result, finished=finished)
             return closed, False, None
@@ -118,8 +122,12 @@ def resolve_unknown(
             RequestResult(request.id, outcome.effect, outcome.reason, request.step)
             for request, outcome in zip(requests, outcomes, strict=True)
         ]
-        log.info("%s: resolved: not_executed", record.label)
-        return journal.close_operation(record, OperationState.NOT_EXECUTED, finished=finished), False, None
+        is_declined = any(outcome.effect is Effect.DECLINED for outcome in outcomes)
+        state = OperationState.DECLINED if is_declined else OperationState.NOT_EXECUTED
+        log.info("%s: resolved: %s", record.label, state.value)
+        return journal.close_operation(record, state, finished=finished), False, None
+    if record.state is OperationState.PENDING or any(outcome.effect is Effect.PENDING for outcome in outcomes):
+        return _keep_open(journal, record, requests, outcomes, OperationState.PENDING), False, None
     is_repeatable = bool(outcomes) and all(
         outcome.repeatable or outcome.effect is not Effect.UNKNOWN for outcome in outcomes
     )
@@ -129,7 +137,7 @@ def resolve_unknown(
     elif depends_on_key(provider, requests):
         is_repeatable = False  # whatever the provider says: without its key it would be another call
     is_repeatable = is_repeatable or _is_replaceable(record, requests, provider)
-    return _keep_unknown(journal, record, requests, outcomes), is_repeatable, open_key
+    return _keep_open(journal, record, requests, outcomes, OperationState.UNKNOWN), is_repeatable, open_key
 
 
 def _check_outcomes(
@@ -158,6 +166,9 @@ def _check_outcome(
 ) -> Outcome:
     """Return the outcome of a request, unless what the journal knows contradicts it: then the outcome is unknown."""
     outcome = ask_provider(provider, request.intent, code)
+    if request.effect is Effect.PENDING and outcome.effect is Effect.NOT_EXECUTED:
+        reason = f"the vendor has accepted it before, and now does not show it ({outcome.reason})"
+        return Outcome(effect=Effect.PENDING, reason=reason)
     if outcome.effect is Effect.SUCCEEDED and is_result_of_another(journal, record, outcome.result):
         reason = "the movement at the vendor belongs to another operation: a person must decide"
         return Outcome(effect=Effect.UNKNOWN, reason=reason)
@@ -188,16 +199,30 @@ def _is_replaceable(record: OperationRecord, requests: Sequence[RequestRecord], 
     )
 
 
-def _keep_unknown(
-    journal: Journal, record: OperationRecord, requests: Sequence[RequestRecord], outcomes: Sequence[Outcome]
+def _keep_open(
+    journal: Journal,
+    record: OperationRecord,
+    requests: Sequence[RequestRecord],
+    outcomes: Sequence[Outcome],
+    state: OperationState,
 ) -> OperationRecord:
-    reasons = [outcome.reason for outcome in outcomes if outcome.effect is Effect.UNKNOWN and outcome.reason]
-    reason = reasons[0] if reasons else "not known"
-    error = unknown_error(record, requests[-1].intent, reason) if requests else None
+    """Record that an operation is still unknown or pending, and when the vendor is to be asked next."""
+    is_pending = state is OperationState.PENDING
+    open_effects = (Effect.PENDING, Effect.UNKNOWN) if is_pending else (Effect.UNKNOWN,)
+    reasons = [
+        outcome.reason for effect in open_effects for outcome in outcomes if outcome.effect is effect and outcome.reason
+    ]
+    reason = reasons[0] if reasons else "the vendor has accepted it" if is_pending else "not known"
+    error = unknown_error(record, requests[-1].intent, reason, pending=is_pending) if requests else None
     interval = min(MAX_LOOKUP_INTERVAL, FIRST_LOOKUP_INTERVAL * 2 ** min(record.checks, 16))
-    log.warning("%s: still unknown; the next look-up is due in %s", record.label, interval)
+    log.warning("%s: still %s; the next look-up is due in %s", record.label, state.value, interval)
+    finished = [
+        RequestResult(request.id, Effect.PENDING, outcome.reason, request.step)
+        for request, outcome in zip(requests, outcomes, strict=True)
+        if outcome.effect is Effect.PENDING and request.effect is not Effect.PENDING
+    ]
     return journal.close_operation(
-        record, OperationState.UNKNOWN, error=error, check_at=now() + interval, checks=record.checks + 1
+        record, state, error=error, finished=finished, check_at=now() + interval, checks=record.checks + 1
     )
 
 
@@ -229,8 +254,8 @@ def ask_provider(provider: VoucherProvider, intent: Intent, code: Code | None) -
         return Outcome(effect=Effect.UNKNOWN, reason=f"the vendor could not be asked: {error.message}")
 
 
-def unknown_error(record: OperationRecord, intent: Intent, reason: str) -> OutcomeUnknown:
-    """Return the error of an operation whose outcome is not known, with its ticket."""
+def unknown_error(record: OperationRecord, intent: Intent, reason: str, *, pending: bool = False) -> OutcomeUnknown:
+    """Return the error of an operation whose outcome is not known, or pending, with its ticket."""
     ticket = attrs.evolve(
         intent.ticket(reason),
         account=record.key.account,
@@ -240,12 +265,9 @@ def unknown_error(record: OperationRecord, intent: Intent, reason: str) -> Outco
         operation_id=record.id,
         step=intent.verb,
     )
-    return OutcomeUnknown(
-        f"{reason}; it may have been carried out",
-        ticket=ticket,
-        account=record.key.account,
-        operation=record.key.verb.value,
-    )
+    kind = OutcomePending if pending else OutcomeUnknown
+    consequence = "the vendor will complete or cancel it later" if pending else "it may have been carried out"
+    return kind(f"{reason}; {consequence}", ticket=ticket, account=record.key.account, operation=record.key.verb.value)
 
 
 def result_from_request(record: OperationRecord, request: RequestRecord, outcome: Outcome) -> Result:

@@ -18,7 +18,7 @@ from voucher_gateway.emulation.registry import emulated_operation
 from voucher_gateway.errors import VoucherGatewayError
 from voucher_gateway.gateway.account import Account
 from voucher_gateway.gateway.gateway import Gateway
-from voucher_gateway.journal.records import OperationState
+from voucher_gateway.journal.records import UNRESOLVED
 from voucher_gateway.journal.resolution_queries import fact_name, list_changed_reference_facts
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.storage.files import mode_warning
@@ -100,7 +100,7 @@ class JournalDiagnosis:
         database: the URL of the database without its password; empty if the journal cannot be opened.
         error: why the journal cannot be used; None if it can.
         restored: whether it comes from a backup and still waits for `voucher-gateway recover --after-restore`.
-        in_doubt: the number of open or unknown operations by account.
+        in_doubt: the number of open, unknown or pending operations by account.
         warnings: what a person should know about its file, in sentences.
     """
 
@@ -178,7 +178,7 @@ def diagnose_journal(source: str | os.PathLike[str] | Mapping[str, Any] | Config
             assert journal is not None
             with journal.database.write():
                 pass
-            undecided = journal.iterate_operations(states=(OperationState.OPEN, OperationState.UNKNOWN))
+            undecided = journal.iterate_operations(states=UNRESOLVED)
             warning = None if journal.database.path is None else mode_warning(journal.database.path)
             return JournalDiagnosis(
                 database=journal.database.safe_url,

@@ -224,14 +224,10 @@ def _require_top_up(accounts: Mapping[str, Account], move: VoucherMove) -> None:
 
 def _may_have_refunded(journal: Journal, account: str, reference: str) -> bool:
     """Whether a refund under this reference succeeded, or may still succeed."""
-    from voucher_gateway.journal.records import OperationKey, OperationState
+    from voucher_gateway.journal.records import OperationKey
 
     record = journal.find(OperationKey(account, Operation.REFUND, reference))
-    return record is not None and record.state in (
-        OperationState.SUCCEEDED,
-        OperationState.UNKNOWN,
-        OperationState.OPEN,
-    )
+    return record is not None and record.state.may_have_happened
 
 
 def _references_after_move(journal: Journal, account: str, reference: str) -> list[str]:

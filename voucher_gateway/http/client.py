@@ -17,6 +17,7 @@ from voucher_gateway.errors import (
     Declined,
     IntegrityMismatch,
     MalformedResponse,
+    OutcomePending,
     OutcomeUnknown,
     ProviderUnavailable,
     RateLimited,
@@ -150,7 +151,8 @@ class HttpClient:
 
         Without a key it is repeated only while it certainly was not executed. If `read` raises, the outcome is unknown,
         except for `Declined` and `AccessDenied`, which it may raise for a vendor that reports a refusal with a 2xx
-        status. The outcome is also unknown if the result names another voucher than the intent.
+        status, and for `OutcomePending`, which `Intent.pending` makes for a vendor that will complete the call later.
+        The outcome is also unknown if the result names another voucher than the intent.
 
         With a key it is sent again, within the same number of attempts and the same deadline, after a lost or
         unreadable answer as well. From the first such answer on, the outcome is unknown whatever comes next, except for
@@ -164,6 +166,7 @@ class HttpClient:
 
         Raises:
             OutcomeUnknown: if it may have been executed.
+            OutcomePending: if `read` says that the vendor has accepted it and will tell later.
             NotExecuted: if it certainly was not.
             Declined, AccessDenied: the error that `explain` or `read` gave.
             ValueError: if the key breaks the rules, or does not stand in the request. Nothing is sent then.
@@ -232,6 +235,10 @@ class HttpClient:
             reason = ambiguous
         except Exception as error:
             # Without a reply it comes from the token endpoint, or it is a 401, a 429 or a refusal: nothing was done.
+            if reply is not None and isinstance(error, OutcomePending):
+                note_change(intent, Effect.PENDING)
+                error.with_context(http_status=reply.status, request_id=reply.request_id)
+                raise
             if reply is None or isinstance(error, Declined | AccessDenied | OutcomeUnknown):
                 raise
             reason = AmbiguousReply(_unreadable_reason(error), reply)

@@ -10,6 +10,7 @@ from voucher_gateway.errors import (
     AccessDenied,
     AuthenticationFailed,
     Declined,
+    OutcomePending,
     OutcomeUnknown,
     VoucherGatewayError,
 )
@@ -77,8 +78,8 @@ class KeyedCall:
         doubt = self._doubt
         if doubt is None or error is doubt:
             return None
-        if self.is_kept_refusal(error):
-            return None
+        if self.is_kept_refusal(error) or isinstance(error, OutcomePending):
+            return None  # under its key, the vendor has answered for the request in doubt as well
         message = error.message if isinstance(error, VoucherGatewayError) else type(error).__name__
         reason = f"{doubt.ticket.reason}; asked again under the same key: {message}"
         return OutcomeUnknown(

@@ -6,6 +6,7 @@ seen                                                        effect
 name not resolved, refused, connect time-out, TLS handshake  not_executed
 refused by a proxy, before it was sent                   not_executed
 2xx that can be read                                         succeeded
+2xx that says that the vendor will decide later              pending
 400, 403, 404, 422 in the vendor's body shape                declined
 401, 429                                                     not_executed
 3xx, 408, 409, 425, 5xx and every other status               unknown

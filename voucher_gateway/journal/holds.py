@@ -50,6 +50,9 @@ class HoldState(enum.StrEnum):
 ACTIVE_STATES: Final = (HoldState.REQUESTED.value, HoldState.LIVE.value)
 """The states of holds that may hold value."""
 
+UNDECIDED_EFFECTS: Final = (Effect.UNKNOWN.value, Effect.PENDING.value)
+"""The effects of requests that may have been carried out, or may still be."""
+
 _ENDED: Final = {
     HoldState.CAPTURED: (AlreadyCaptured, "the reservation was captured already"),
     HoldState.RELEASED: (ReservationReleased, "the reservation was released"),
@@ -168,8 +171,10 @@ class Holds:
         if reservation is not None:
             self._on_reservation_made(connection, own, reservation)
         elif effect in (Effect.DECLINED, Effect.NOT_EXECUTED) and not _in_doubt(connection, operation_id):
-            asked = (holds.c.operation_id == operation_id) & (holds.c.state == HoldState.REQUESTED.value)
-            _set(connection, asked, HoldState.NOT_MADE)
+            _set(connection, _requested(operation_id), HoldState.NOT_MADE)
+        elif effect is Effect.PENDING:
+            # The vendor may make it at any later time, so it counts as held until the vendor says more.
+            connection.execute(sa.update(holds).where(_requested(operation_id)).values(expires_at=None))
 
     def may_be_superseded(self, connection: Connection, host: str, reservation_id: str) -> bool:
         """Whether an earlier request for this reservation, whose outcome is not known, may have ended it since."""
@@ -283,6 +288,10 @@ class Holds:
             _set(connection, holds.c.operation_id == operation_id, HoldState.SUPERSEDED)
 
 
+def _requested(operation_id: str) -> sa.ColumnElement[bool]:
+    return (holds.c.operation_id == operation_id) & (holds.c.state == HoldState.REQUESTED.value)
+
+
 def _keep_rest(connection: Connection, host: str, reservation_id: str, captured: Money) -> bool:
     """Reduce a hold by what was captured of it, and return whether the rest stays reserved."""
     of_reservation = (holds.c.host == host) & (holds.c.reservation_id == reservation_id)
@@ -301,7 +310,7 @@ def _in_doubt(connection: Connection, operation_id: str) -> bool:
     query = sa.select(requests.c.id).where(
         requests.c.operation_id == operation_id,
         requests.c.step == Operation.RESERVE.value,
-        requests.c.effect.is_(None) | (requests.c.effect == Effect.UNKNOWN.value),
+        requests.c.effect.is_(None) | requests.c.effect.in_(UNDECIDED_EFFECTS),
     )
     return connection.execute(query.limit(1)).first() is not None
 

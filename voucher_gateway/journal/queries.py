@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.instants import format_micros
-from voucher_gateway.journal.holds import ACTIVE_STATES
+from voucher_gateway.journal.holds import ACTIVE_STATES, UNDECIDED_EFFECTS
 from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState, RequestRecord
 from voucher_gateway.journal.rows import UNRESOLVED_STATES
 from voucher_gateway.journal.schema import holds, moved, operations, requests
@@ -142,7 +142,7 @@ def open_overwrite(connection: Connection, record: OperationRecord, voucher_id: 
             requests.c.step == OVERWRITE,
             operations.c.state.in_(UNRESOLVED_STATES)
             | requests.c.effect.is_(None)
-            | (requests.c.effect == Effect.UNKNOWN),
+            | requests.c.effect.in_(UNDECIDED_EFFECTS),
         )
         .limit(1)
     )
@@ -155,4 +155,8 @@ def open_overwrite(connection: Connection, record: OperationRecord, voucher_id: 
 
 def open_requests(sent: Iterable[RequestRecord]) -> list[RequestRecord]:
     """Return those of an operation's requests that may still overwrite a value."""
-    return [request for request in sent if request.step == OVERWRITE and request.effect in (None, Effect.UNKNOWN)]
+    return [
+        request
+        for request in sent
+        if request.step == OVERWRITE and request.effect in (None, Effect.UNKNOWN, Effect.PENDING)
+    ]

@@ -34,6 +34,7 @@ class OperationState(enum.StrEnum):
         DECLINED: the vendor refused it, and nothing changed.
         NOT_EXECUTED: it was not carried out, and nothing changed.
         UNKNOWN: it may have been executed; it has to be resolved.
+        PENDING: the vendor has accepted it, and will complete or cancel it later; it has to be resolved.
     """
 
     OPEN = "open"
@@ -41,6 +42,21 @@ class OperationState(enum.StrEnum):
     DECLINED = "declined"
     NOT_EXECUTED = "not_executed"
     UNKNOWN = "unknown"
+    PENDING = "pending"
+
+    @property
+    def is_unresolved(self) -> bool:
+        """Whether it is not known yet what becomes of the operation."""
+        return self in UNRESOLVED
+
+    @property
+    def may_have_happened(self) -> bool:
+        """Whether the operation was executed, or may have been, or may still be."""
+        return self is OperationState.SUCCEEDED or self.is_unresolved
+
+
+UNRESOLVED: Final = (OperationState.OPEN, OperationState.UNKNOWN, OperationState.PENDING)
+"""The states of operations whose outcome is not known yet."""
 
 
 @attrs.frozen
@@ -237,6 +253,7 @@ class RequestResult:
         step: which request of the operation it was.
         reservation: the reservation that it made; None if it made none.
         key_forgotten: whether the vendor has forgotten the key of the request, so that its row must not keep it.
+        notes: what the vendor gave when it accepted the request, for its look-up; None for nothing.
     """
 
     row: int
@@ -245,6 +262,7 @@ class RequestResult:
     step: str = ""
     reservation: Reservation | None = None
     key_forgotten: bool = False
+    notes: Mapping[str, str] | None = None
 
 
 # --- results and errors as JSON: without codes, PINs and the vendor's raw objects ---

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors import DatabaseUnavailable, ReferenceConflict
+from voucher_gateway.errors import DatabaseUnavailable, OutcomePending, ReferenceConflict
 from voucher_gateway.instants import format_micros, parse_instant
 from voucher_gateway.journal.keys import TAG_LENGTH
 from voucher_gateway.journal.records import OperationRecord, read_result
@@ -104,6 +104,7 @@ class RestoreGuard:
                     "wire_reference": name,
                     "amount": f"{movement.money.amount:f}",
                     "currency": movement.money.currency,
+                    "pending": movement.state is MovementState.PENDING,
                     "moved_at": None if movement.created_at is None else format_micros(movement.created_at),
                 },
             )
@@ -130,6 +131,7 @@ class RestoreGuard:
 
         Raises:
             ReferenceConflict: if the vendor shows another amount under this reference.
+            OutcomePending: if the movement was still pending when the journal was restored.
         """
         kinds = [kind.value for kind, verbs in _VERBS.items() if record.key.verb in verbs]
         query = sa.select(adopted).where(
@@ -146,6 +148,8 @@ class RestoreGuard:
             raise ReferenceConflict(
                 f"before the journal was restored, this reference stood for {money}", account=record.key.account
             )
+        if row.pending:
+            raise _pending_error(record, row.wire_reference)
         moved_at = parse_instant(row.moved_at) if row.moved_at else None
         kind = TopUp if record.key.verb is Operation.TOP_UP else Redemption
         return kind(
@@ -155,6 +159,23 @@ class RestoreGuard:
             money=money,
             created_at=moved_at,
         )
+
+
+def _pending_error(record: OperationRecord, wire_reference: str) -> OutcomePending:
+    """Return the error of a call that was pending at the vendor when the journal was restored."""
+    target = record.target
+    intent = Intent(
+        account=record.key.account,
+        provider=target.provider,
+        host=target.host,
+        login=target.login,
+        verb=record.key.verb.value,
+        reference=wire_reference,
+        order=record.order,
+        subject=target.id,
+        money=target.money,
+    )
+    return intent.pending("the vendor had accepted it before the journal was restored")
 
 
 def _own_tag(connection: Connection, account: str, host: str, movement: Movement) -> str | None:

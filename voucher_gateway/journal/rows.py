@@ -6,20 +6,28 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors import OperationInProgress
+from voucher_gateway.errors import OperationInProgress, Ticket
 from voucher_gateway.instants import format_micros
-from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState, RequestRecord, RequestResult
+from voucher_gateway.journal.records import (
+    UNRESOLVED,
+    OperationKey,
+    OperationRecord,
+    OperationState,
+    RequestRecord,
+    RequestResult,
+)
 from voucher_gateway.journal.schema import operations, requests
 from voucher_gateway.outcome import Intent
 from voucher_gateway.storage.locks import lock_in_transaction
 from voucher_gateway.storage.statements import PreparedStatement
 
-UNRESOLVED_STATES: Final = (OperationState.OPEN.value, OperationState.UNKNOWN.value)
-"""The states of operations whose outcome is not known yet."""
+UNRESOLVED_STATES: Final = tuple(state.value for state in UNRESOLVED)
+"""The values of the states of operations whose outcome is not known yet."""
 
 _RESTARTABLE: Final = (
     OperationState.DECLINED.value,
@@ -51,7 +59,7 @@ _OWN_EPOCH: Final = (operations.c.id == sa.bindparam("operation_id")) & (
     operations.c.epoch == sa.bindparam("known_epoch")
 )
 _IS_OPEN: Final = operations.c.state == OperationState.OPEN.value
-_IS_UNRESOLVED: Final = _IS_OPEN | (operations.c.state == OperationState.UNKNOWN.value)
+_IS_UNRESOLVED: Final = operations.c.state.in_(UNRESOLVED_STATES)
 _NEW_VOUCHER_ID: Final[sa.Function[str | None]] = sa.func.coalesce(
     sa.bindparam("new_voucher_id"), operations.c.voucher_id
 )
@@ -262,6 +270,16 @@ def finish_request(connection: Connection, result: RequestResult, at: str) -> No
     _FINISH_REQUEST.execute(connection, values)
     if result.key_forgotten:
         connection.execute(_FORGET_KEY, {"row": result.row})
+    if result.notes:
+        _add_notes(connection, result.row, result.notes)
+
+
+def _add_notes(connection: Connection, row: int, notes: Mapping[str, str]) -> None:
+    """Add to the intent of a request what the vendor gave when it accepted it."""
+    of_request = requests.c.id == row
+    ticket = Ticket.from_json(connection.scalar(sa.select(requests.c.intent).where(of_request)) or "")
+    noted = attrs.evolve(ticket, notes={**ticket.notes, **notes})
+    connection.execute(sa.update(requests).where(of_request).values(intent=noted.to_json()))
 
 
 def reject_competing(connection: Connection, operation: OperationRecord, step: str, intent: Intent) -> None:

@@ -124,6 +124,8 @@ adopted: Final = Table(
     Column("wire_reference", String(255), nullable=False),
     Column("amount", String(32), nullable=False),
     Column("currency", String(3), nullable=False),
+    # Whether the vendor had not completed it yet when the journal was restored.
+    Column("pending", Boolean, nullable=False),
     Column("moved_at", String(32)),
     UniqueConstraint("host", "wire_reference", "kind"),
     Index(None, "account", "mark"),

@@ -152,7 +152,9 @@ def _journal_fields(journal: JournalDiagnosis) -> dict[str, str]:
         "restored": "from a backup; no changes are sent until you run `voucher-gateway recover --after-restore`"
         if journal.restored
         else "",
-        "in doubt": f"{doubts} open or unknown; `voucher-gateway recover` resolves them" if doubts else "nothing",
+        "in doubt": f"{doubts} open, unknown or pending; `voucher-gateway recover` resolves them"
+        if doubts
+        else "nothing",
     }
 
 

@@ -30,6 +30,7 @@ _SENTENCES: Final = {
     OperationState.DECLINED: "was declined: nothing moved",
     OperationState.NOT_EXECUTED: "was not executed: nothing moved",
     OperationState.UNKNOWN: "is still unknown",
+    OperationState.PENDING: "is pending: the vendor will complete or cancel it later",
 }
 _STYLES: Final = {
     OperationState.OPEN: "yellow",
@@ -37,6 +38,7 @@ _STYLES: Final = {
     OperationState.DECLINED: "yellow",
     OperationState.NOT_EXECUTED: "yellow",
     OperationState.UNKNOWN: "bold magenta",
+    OperationState.PENDING: "yellow",
 }
 _NO_DETAILS: Final = ("account", "reference", "order")
 _IN_TITLE: Final = ("account", "verb", "reference", "outcome", "result")
@@ -106,6 +108,8 @@ def print_one(output: Output, fields: Mapping[str, Any], *, replaceable: bool) -
     output.show(Text(printable(title), _STYLES[outcome]), details(texts))
     if fields["reason"] == MAY_STILL_ARRIVE:
         output.note(decide_sentence(account, verb, reference))
+    if outcome is OperationState.PENDING:
+        output.note("`voucher-gateway recover` asks the vendor for news whenever it is due.")
     if outcome is OperationState.UNKNOWN:
         print_next_steps(output, fields, replaceable=replaceable)
 
@@ -191,7 +195,7 @@ def list_operations(
     """List the operations of the journal, the oldest first.
 
     It shows their amounts, their outcomes and since when (UTC) they have them. Nothing is sent. Those in doubt:
-    --outcome unknown; `recover` looks them up.
+    --outcome unknown; those that the vendor has accepted and not decided: --outcome pending. `recover` looks both up.
 
     Examples:
         voucher-gateway operations list --outcome unknown

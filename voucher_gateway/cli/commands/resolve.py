@@ -82,7 +82,8 @@ def resolve(
     """Find out what became of one operation.
 
     It only reads at the vendor. The operation is named by account, verb and reference, or by its ticket. Exit code 0
-    once the outcome is known, whatever it is; 4 while it stays unknown, 3 while a worker is on it.
+    once the outcome is known, whatever it is; 4 while it stays unknown, 3 while a worker is on it, or while it is
+    pending: the vendor has accepted it and will complete or cancel it later.
 
     Examples:
         voucher-gateway resolve shop redeem 1002-a
@@ -151,9 +152,9 @@ def recover(
 ) -> None:
     """Find out what became of every operation that is in doubt.
 
-    These are the operations that are unknown, and those of a worker that crashed. It only reads at the vendors, and
-    may run from cron on several machines at once. An operation that stays unknown is looked up less and less often,
-    from a minute to six hours. Exit code 4 if some stay unknown.
+    These are the operations that are unknown or pending, and those of a worker that crashed. It only reads at the
+    vendors, and may run from cron on several machines at once. An operation that stays unknown or pending is looked up
+    less and less often, from a minute to six hours. Exit code 4 if some stay unknown, 3 if some are pending.
 
     Examples:
         voucher-gateway recover
@@ -205,7 +206,7 @@ def _resolve_code(resolutions: Sequence[Resolution]) -> int:
     states = {resolution.state for resolution in resolutions}
     if OperationState.UNKNOWN in states:
         return UNKNOWN
-    return NOT_DONE if OperationState.OPEN in states else DONE
+    return NOT_DONE if states & {OperationState.OPEN, OperationState.PENDING} else DONE
 
 
 _FINDING_COLUMNS: Final = (

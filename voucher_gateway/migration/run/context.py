@@ -118,11 +118,7 @@ class MigrationContext:
     def may_have_run(self, account: str, verb: Operation, row: VoucherRow, step: str) -> bool:
         """Return whether one operation may have been executed."""
         entry = self.entry(account, verb, row, step)
-        return entry is not None and entry.state in (
-            OperationState.SUCCEEDED,
-            OperationState.UNKNOWN,
-            OperationState.OPEN,
-        )
+        return entry is not None and entry.state.may_have_happened
 
     def resolved_record(self, account: str, verb: Operation, row: VoucherRow, step: str) -> OperationRecord | None:
         """Return the record of one operation, after a look-up at the vendor if its outcome is unknown.
@@ -132,12 +128,13 @@ class MigrationContext:
             OperationInProgress: if another worker executes it.
         """
         entry = self.entry(account, verb, row, step)
-        if entry is None or entry.state not in (OperationState.OPEN, OperationState.UNKNOWN):
+        if entry is None or not entry.state.is_unresolved:
             return entry
         self.gateway.resolve(entry.key)
         entry = self.entry(account, verb, row, step)
-        if entry is not None and entry.state in (OperationState.OPEN, OperationState.UNKNOWN):
-            raise OutcomeNotResolved(f"the outcome of its {verb} at {account} is unknown: {operation_of(entry)}")
+        if entry is not None and entry.state.is_unresolved:
+            outcome = "pending" if entry.state is OperationState.PENDING else "unknown"
+            raise OutcomeNotResolved(f"the outcome of its {verb} at {account} is {outcome}: {operation_of(entry)}")
         return entry
 
     def call_kwargs(self, row: VoucherRow, step: str) -> dict[str, Any]:

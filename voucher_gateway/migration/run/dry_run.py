@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Final
 
 import attrs
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import VoucherGatewayError, VoucherNotFound
-from voucher_gateway.journal.records import OperationRecord, OperationState
+from voucher_gateway.journal.records import OperationRecord
 from voucher_gateway.migration.plan.plan_file import Plan
 from voucher_gateway.migration.run.context import MigrationContext
 from voucher_gateway.migration.run.load import vouchers_not_loaded
@@ -22,8 +21,6 @@ from voucher_gateway.migration.run.undo import ACTIVATE, CREATE, FREEZE, RETIRE
 from voucher_gateway.migration.schema import RowState
 from voucher_gateway.models.requests import NewVoucher
 from voucher_gateway.models.voucher import Status
-
-_UNRESOLVED: Final = (OperationState.OPEN, OperationState.UNKNOWN)
 
 
 def predict_run(
@@ -97,7 +94,7 @@ class PredictedMove(VoucherMover):
             (context.target, Operation.ACTIVATE, ACTIVATE),
         ]
         records = (context.entry(account, verb, row, step) for account, verb, step in steps)
-        return next((record for record in records if record is not None and record.state in _UNRESOLVED), None)
+        return next((record for record in records if record is not None and record.state.is_unresolved), None)
 
     def _freeze(self) -> None:
         context, row = self._context, self._row

@@ -96,6 +96,7 @@ def upgrade() -> None:
         sa.Column("wire_reference", sa.String(length=255), nullable=False),
         sa.Column("amount", sa.String(length=32), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("pending", sa.Boolean(), nullable=False),
         sa.Column("moved_at", sa.String(length=32), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_voucher_gateway_adopted"),
         sa.UniqueConstraint(
