@@ -28,7 +28,8 @@ from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.harness.vouchers import VoucherFactory
 from voucher_gateway.testing.promises.checks import fail, for_promise, require
 
-_STATUS: Final = frozenset({"status", "valid_until"})  # a relative validity begins with the activation
+_STATUS: Final = frozenset({"status", "valid_until", "movements"})
+"""What a change of the status may change: a relative validity begins, and a history may tell of it."""
 
 
 class ChangesContract(SpendContract):
@@ -38,21 +39,24 @@ class ChangesContract(SpendContract):
     def test_activate_and_deactivate_do_that_and_nothing_else(
         self, provider_: VoucherProvider, factory: VoucherFactory
     ) -> None:
-        for operation, status in ((Operation.ACTIVATE, Status.ACTIVE), (Operation.DEACTIVATE, Status.INACTIVE)):
+        for operation, statuses in (
+            (Operation.ACTIVATE, {Status.ACTIVE}),
+            (Operation.DEACTIVATE, {Status.INACTIVE, Status.DEACTIVATED}),
+        ):
             if not factory.native(operation):
                 continue
-            subject = factory.inactive_voucher() if status is Status.ACTIVE else factory.spendable_voucher()
+            subject = factory.inactive_voucher() if operation is Operation.ACTIVATE else factory.spendable_voucher()
             before, state = factory.snapshot(), provider_.get(subject.id).status
-            require(state is not status, f"a voucher is {status.value} before {operation.value} is called")
+            require(state not in statuses, f"a voucher is {state} before {operation.value} is called")
             changed = getattr(provider_, operation.value)(subject.id, reference=factory.reference())
             after, state = factory.snapshot(), provider_.get(subject.id).status
             require(
                 after.entries[subject.id]["status"] != before.entries[subject.id]["status"],
                 f"{operation.value} changed nothing in the vendor's ledger",
             )
-            require(state is status, f"after {operation.value}, `get` says {state}")
+            require(state in statuses, f"after {operation.value}, `get` says {state}")
             require(changed.id == subject.id, f"the result of {operation.value} is another voucher")
-            require(changed.status in (None, status), f"the result of {operation.value} says {changed.status}")
+            require(changed.status in (None, state), f"the result of {operation.value} says {changed.status}")
             after.require_difference_only(before, operation.value, subject.id, _STATUS)
 
     @for_promise("V2")
