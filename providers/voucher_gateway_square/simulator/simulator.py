@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any, ClassVar, Final
 
 import attrs
@@ -24,7 +25,7 @@ from voucher_gateway.simulator import (
     keeps_settled,
     minor_units,
 )
-from voucher_gateway_square.simulator.activities import TYPES, read_activity
+from voucher_gateway_square.simulator.activities import TYPES, NewActivity, read_activity
 from voucher_gateway_square.simulator.ledger import (
     MAIN_LOCATION,
     OTHER_LOCATIONS,
@@ -58,6 +59,8 @@ WRITE: Final = "GIFTCARDS_WRITE"
 
 _VERSION: Final = re.compile(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]")
 
+_DAY: Final = timedelta(days=1)
+
 Handler = Callable[[Request], Reply]
 
 
@@ -67,10 +70,13 @@ def _require_currency(_owner: object, _attribute: object, currency: str) -> None
 
 @frozen(kw_only=True)
 class SquareOptions(SimulatorOptions):
-    """The common options, and one for each point that the vendor's documents leave open.
+    """The common options, those of the seller, and one for each point that the vendor's documents leave open.
 
     Attributes:
         seller_currency: the ISO 4217 code of the currency of the main location.
+        payment_limit: the most minor units that one activity may move; None for no limit.
+        buyer_daily_maximum: the most minor units that one payment instrument may put on cards in 24 hours; None for no
+            limit. The real ones depend on the country.
         key_lifetime_s: how many virtual seconds a key is known; not documented.
         keeps_refusals: whether a refusal is repeated under its key; not documented.
         pending_lowers_balance: whether `balance_money` is lower while a redemption of a till is pending; not
@@ -78,6 +84,8 @@ class SquareOptions(SimulatorOptions):
     """
 
     seller_currency: str = field(default="EUR", validator=_require_currency)
+    payment_limit: int | None = None
+    buyer_daily_maximum: int | None = None
     key_lifetime_s: float = 86400
     keeps_refusals: bool = True
     pending_lowers_balance: bool = False
@@ -103,8 +111,6 @@ class SquareSimulator(Simulator):
         _own_fault("conflict", 409, "CONFLICT", "Another request changes the gift card."),
         _own_fault("late-server-error", 500, "INTERNAL_SERVER_ERROR", "An error occurred.", commits=True),
         _own_fault("rate-limited", 429, "RATE_LIMITED", "Too many requests.", headers=[("Retry-After", "0")]),
-        _own_fault("payment-limit", 400, "PAYMENT_LIMIT_EXCEEDED", "The amount is above the limit of the seller."),
-        _own_fault("daily-maximum", 400, "BAD_REQUEST", "Load amount exceeds maximum buyer daily amount."),
     )
 
     def __init__(self, options: SimulatorOptions) -> None:
@@ -259,6 +265,7 @@ class SquareSimulator(Simulator):
         location = self._read_location(body, "gift_card_activity.")
         card = self._card_of_body(body)
         new = read_activity(self._book, card, kind, body)
+        self._require_limits(kind, new)
         activity = self._book.new_activity(
             card,
             kind,
@@ -285,6 +292,25 @@ class SquareSimulator(Simulator):
         card = attrs.evolve(card, customer_ids=customer_ids)
         self._book.cards.put(card)
         return self._show_one(card)
+
+    def _require_limits(self, kind: str, new: NewActivity) -> None:
+        limit, maximum = self.settings.payment_limit, self.settings.buyer_daily_maximum
+        if limit is not None and abs(new.amount) > limit:
+            raise refusal("PAYMENT_LIMIT_EXCEEDED", "The amount is above the limit.")
+        instruments = set(new.shown.get("buyer_payment_instrument_ids", ()))
+        if maximum is None or not instruments:
+            return
+        since = self.clock.now() - _DAY
+        bought = sum(
+            activity.amount
+            for activity in self._book.activities
+            if activity.at > since
+            and instruments & set(activity.details["shown"].get("buyer_payment_instrument_ids", ()))
+        )
+        if bought + new.amount > maximum:
+            # The vendor has no code for it, and says it in words (forum).
+            word = "Load" if kind == "LOAD" else "Activation"
+            raise refusal("BAD_REQUEST", f"{word} amount exceeds maximum buyer daily amount.")
 
     # --- parts ---
 

@@ -1,154 +1,28 @@
-"""Square for tests: a simulator on a free port, and the vendor's own document that its exchanges must obey."""
+"""Square for tests: simulators on free ports, and the vendor's own document."""
 
 from __future__ import annotations
 
-import itertools
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import attrs
 import pytest
 import requests
-from openapi_core import OpenAPI
-from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAPIResponse
+import responses
 
 from tests.support.openapi import RequestChecker
 from tests.support.simulators import simulators
+from tests.support.square import VendorClient, VendorDocument, load_document
+from voucher_gateway.provider_api import SecretSource
 from voucher_gateway.simulator import RunningSimulator
+from voucher_gateway_square import PRODUCTION, SquareProvider, SquareSettings
 from voucher_gateway_square.simulator import SquareSimulator
-
-_ERRORS = {
-    "description": "the vendor's document names no status of errors",
-    "content": {
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "required": ["errors"],
-                "additionalProperties": False,
-                "properties": {
-                    "errors": {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Error"}}
-                },
-            }
-        }
-    },
-}
-
-
-@attrs.frozen
-class VendorDocument:
-    """The vendor's document beside this file, made stricter: objects have no members that it does not name."""
-
-    openapi: OpenAPI
-
-    def check_request(self, request: requests.PreparedRequest) -> None:
-        """Raise an error if the document does not allow this request, the simulator's or an adapter's alike."""
-        self.openapi.validate_request(RequestsOpenAPIRequest(request))
-
-    def check_response(self, response: requests.Response) -> None:
-        """Raise an error if the document does not allow this answer to its request."""
-        self.openapi.validate_response(RequestsOpenAPIRequest(response.request), RequestsOpenAPIResponse(response))
-
-    def check(self, response: requests.Response) -> None:
-        """Raise an error if the document forbids the answer or the request that led to it."""
-        self.check_request(response.request)
-        self.check_response(response)
-
-
-def read_document() -> dict[str, Any]:
-    """Return the vendor's document, with the errors, whose statuses it does not name."""
-    document: dict[str, Any] = json.loads(Path(__file__).with_name("openapi.json").read_text("utf-8"))
-    for schema in document["components"]["schemas"].values():
-        if "properties" in schema:
-            schema["additionalProperties"] = False
-    # How its tokens are sent.
-    document["components"]["securitySchemes"]["oauth2"] = {"type": "http", "scheme": "bearer"}
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            operation["responses"]["default"] = _ERRORS
-    return document
-
-
-@attrs.frozen
-class VendorClient:
-    """Speaks HTTP to a running simulator with a token that it announced."""
-
-    running: RunningSimulator
-    session: requests.Session = attrs.field(factory=requests.Session)
-    _numbers: Iterator[int] = attrs.field(factory=itertools.count, init=False)
-
-    @property
-    def simulator(self) -> SquareSimulator:
-        """The vendor itself, for what happens outside of its API."""
-        assert isinstance(self.running.simulator, SquareSimulator)
-        return self.running.simulator
-
-    @property
-    def location(self) -> str:
-        """The main location."""
-        return self.running.announcement["location_id"]
-
-    def call(self, method: str, path: str, *, token: str | None = "", **more: Any) -> requests.Response:
-        """Send one request; `token=None` sends no token, "" the announced one."""
-        headers = dict(more.pop("headers", {}))
-        if token is not None:
-            headers.setdefault("Authorization", f"Bearer {token or self.running.announcement['access_token']}")
-        url = self.running.announcement["base_url"] + path
-        return self.session.request(method, url, headers=headers, timeout=10, **more)
-
-    def get(self, path: str, **query: Any) -> dict[str, Any]:
-        """Return the body of a successful reading."""
-        response = self.call("GET", path, params=query)
-        assert response.status_code == 200, response.text
-        return cast("dict[str, Any]", response.json())
-
-    def create(self, *, key: str | None = None, location: str | None = None, **fields: Any) -> requests.Response:
-        """Create a card without value."""
-        body = {
-            "idempotency_key": key or f"create-{next(self._numbers)}",
-            "location_id": location or self.location,
-            "gift_card": {"type": "DIGITAL", **fields},
-        }
-        return self.call("POST", "/v2/gift-cards", json=body)
-
-    def act(
-        self, kind: str, card: Mapping[str, Any], *, key: str | None = None, location: str | None = None, **details: Any
-    ) -> requests.Response:
-        """Create an activity of a card."""
-        activity = {
-            "type": kind,
-            "location_id": location or self.location,
-            "gift_card_id": card["id"],
-            f"{kind.lower()}_activity_details": details,
-        }
-        body = {"idempotency_key": key or f"act-{next(self._numbers)}", "gift_card_activity": activity}
-        return self.call("POST", "/v2/gift-cards/activities", json=body)
-
-    def sell(self, amount: int = 5000, currency: str = "EUR", **fields: Any) -> dict[str, Any]:
-        """Return a card that is worth something and can be spent."""
-        created = self.create(**fields).json()["gift_card"]
-        value = {"amount": amount, "currency": currency}
-        activated = self.act("ACTIVATE", created, amount_money=value, buyer_payment_instrument_ids=["cash"])
-        assert activated.status_code == 200, activated.text
-        return self.card(created)
-
-    def card(self, card: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a card as it is now."""
-        return cast("dict[str, Any]", self.get(f"/v2/gift-cards/{card['id']}")["gift_card"])
-
-
-def code_of(response: requests.Response) -> str:
-    """Return the code of the only error of a response."""
-    (error,) = response.json()["errors"]
-    return cast("str", error["code"])
 
 
 @pytest.fixture(scope="session")
 def square_document() -> VendorDocument:
     """The document, read once."""
-    return VendorDocument(OpenAPI.from_dict(read_document()))
+    return load_document()
 
 
 @pytest.fixture(scope="session")
@@ -179,3 +53,43 @@ def _square_clients() -> Iterator[Callable[..., VendorClient]]:
             return VendorClient(running, stack.enter_context(requests.Session()))
 
         yield start_client
+
+
+@pytest.fixture
+def make_adapter(request_checker: RequestChecker) -> Iterator[Callable[..., SquareProvider]]:
+    """Make adapters of simulators, with settings; at the end, check what they sent against the document."""
+    served: list[RunningSimulator] = []
+    with ExitStack() as stack:
+
+        def make(client: VendorClient, **settings: Any) -> SquareProvider:
+            served.append(client.running)
+            announcement = client.running.announcement
+            token = SecretSource.of(settings.pop("access_token", announcement["access_token"]))
+            settings = {"base_url": announcement["base_url"], "location_id": client.location, **settings}
+            return stack.enter_context(SquareProvider("cafe", SquareSettings(access_token=token, **settings)))
+
+        yield make
+    for running in dict.fromkeys(served):
+        request_checker.check_sent(running)
+
+
+@pytest.fixture
+def adapter(square: VendorClient, make_adapter: Callable[..., SquareProvider]) -> SquareProvider:
+    """The adapter, with an account at the simulator `square`."""
+    return make_adapter(square)
+
+
+@pytest.fixture
+def vendor() -> Iterator[responses.RequestsMock]:
+    """The production host as far as a test lays answers out for it."""
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield mock
+
+
+@pytest.fixture
+def lone_adapter() -> Iterator[SquareProvider]:
+    """An adapter of the production host that tries once, for tests of single requests and answers."""
+    token = SecretSource.of("EAAA-of-a-seller")
+    settings = SquareSettings(base_url=PRODUCTION, access_token=token, location_id="L1", tries=1)
+    with SquareProvider("cafe", settings) as provider:
+        yield provider

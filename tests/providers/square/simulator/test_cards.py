@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.providers.square.conftest import code_of
+from tests.support.square import code_of
 from voucher_gateway_square.simulator.till import TillRefused
 
 if TYPE_CHECKING:
-    from tests.providers.square.conftest import VendorClient
+    from tests.support.square import VendorClient
 
 INSTRUMENTS: dict[str, Any] = {"buyer_payment_instrument_ids": ["cash"]}
 
@@ -245,3 +245,21 @@ def test_a_linked_customer_is_shown_and_can_be_listed_by(square: VendorClient) -
     assert (listed["id"], listed["customer_ids"]) == (card["id"], ["C1"])
     square.call("POST", f"/v2/gift-cards/{card['id']}/unlink-customer", json={"customer_id": "C1"})
     assert "customer_ids" not in square.card(card)
+
+
+def test_a_seller_may_have_a_limit_for_one_activity(start_square: Callable[..., VendorClient]) -> None:
+    client = start_square(payment_limit=5000)
+    card = client.sell(5000)
+    assert code_of(client.act("LOAD", card, amount_money=euros(5001), **INSTRUMENTS)) == "PAYMENT_LIMIT_EXCEEDED"
+    assert client.act("LOAD", card, amount_money=euros(5000), **INSTRUMENTS).status_code == 200
+
+
+def test_a_buyer_may_have_a_maximum_of_a_day(start_square: Callable[..., VendorClient]) -> None:
+    client = start_square(buyer_daily_maximum=8000)
+    card = client.sell(5000)
+    refused = client.act("LOAD", card, amount_money=euros(3001), **INSTRUMENTS)
+    assert refused.json()["errors"][0]["detail"] == "Load amount exceeds maximum buyer daily amount."
+    other = client.act("LOAD", card, amount_money=euros(3001), buyer_payment_instrument_ids=["card-7"])
+    assert other.status_code == 200
+    client.running.clock.advance(86401)
+    assert client.act("LOAD", card, amount_money=euros(3001), **INSTRUMENTS).status_code == 200

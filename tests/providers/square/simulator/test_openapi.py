@@ -10,7 +10,7 @@ import requests
 from openapi_core.validation.response.exceptions import DataValidationError
 
 if TYPE_CHECKING:
-    from tests.providers.square.conftest import VendorClient, VendorDocument
+    from tests.support.square import VendorClient, VendorDocument
 
 EUR = {"amount": 1000, "currency": "EUR"}
 

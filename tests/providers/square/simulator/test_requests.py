@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from tests.providers.square.conftest import code_of
+from tests.support.square import code_of
 
 if TYPE_CHECKING:
-    from tests.providers.square.conftest import VendorClient
+    from tests.support.square import VendorClient
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 EUR = {"amount": 1000, "currency": "EUR"}
@@ -243,8 +243,6 @@ def test_a_wrong_echo_shows_other_amounts_than_the_ledger(square: VendorClient) 
         ("conflict", 409, 5000),
         ("late-server-error", 500, 4000),
         ("rate-limited", 429, 5000),
-        ("payment-limit", 400, 5000),
-        ("daily-maximum", 400, 5000),
     ],
 )
 def test_the_vendors_own_errors_happen_on_request(square: VendorClient, fault: str, status: int, left: int) -> None:
