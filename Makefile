@@ -5,6 +5,7 @@
 # Others, long: test-crash, test-migration (10,000, killed), contract (every fault), model, test-slow, bench-memory.
 # Others, with a C compiler: test-servers (a real uWSGI).
 # Others, with a vendor's real program beside the simulators: witness-pretix (installs it in build/witness; minutes).
+# Others, with a vendor's own client against the simulator: witness-square. Both: witness.
 # Another Python: make test PYTHON=python3.13 VENV=.venv313
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() or 1))')
 SPREAD := --numprocesses $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all coverage test-slow test-servers servers test-crash test-migration contract conformance model lint format bench bench-memory docs dist witness witness-pretix clean
+.PHONY: help setup demo test test-all coverage test-slow test-servers servers test-crash test-migration contract conformance model lint format bench bench-memory docs dist witness witness-pretix witness-square clean
 
 help:
 	@sed -n 's/^#   make/  make/p; s/^# Others/  Others/p; s/^# Another/  Another/p' Makefile
@@ -56,11 +57,16 @@ test-servers: servers
 	@$(BIN)/python -m pytest -m slow --timeout 600 tests/servers
 
 # The real programs of vendors, installed from the package index, run on loopback.
-witness: witness-pretix
+witness: witness-pretix witness-square
 
 witness-pretix: $(READY)
 	@$(BIN)/python -m tests.witness.pretix_program
-	@$(BIN)/python -m pytest -m slow --timeout 1800 tests/witness
+	@$(BIN)/python -m pytest -m slow --timeout 1800 tests/witness/test_pretix_*.py
+
+# Square's own client, and requests drawn from Square's own document, against the simulator.
+witness-square: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group witness
+	@$(BIN)/python -m pytest -m slow --timeout 1800 tests/witness/test_square_*.py
 
 test-crash: $(READY)
 	@$(BIN)/python -m pytest -m slow --timeout 3600 -s tests/crash tests/races tests/stateful
