@@ -1,8 +1,10 @@
 """The refusals of pretix. Their texts follow the language of the request, and may quote what was sent.
 
 So they are neither matched nor shown. A refusal is a JSON object or, from ``transact``, a bare array of texts
-(witness). A general error is ``{"detail": text}``.
-Errors of fields are arrays of texts by the name of the field.
+(witness). A general error is ``{"detail": text}``. Errors of fields are arrays of texts by the name of the field.
+
+A 409 has two meanings, told apart by the names of its members: ``value`` is a card with too little value, and nothing
+moved; ``detail`` is a key whose first request has not ended, or never will, so that the outcome is unknown (witness).
 """
 
 from __future__ import annotations
@@ -15,11 +17,15 @@ from voucher_gateway.provider_api import (
     AccessDenied,
     AuthenticationFailed,
     FieldError,
+    InsufficientValue,
     MalformedResponse,
     Rejected,
     Response,
     VoucherGatewayError,
 )
+
+REFUSALS: Final = frozenset({400, 403, 404, 405, 409})
+"""The statuses of refusals; `parse_refusal` tells which 409 is one."""
 
 _FIELD: Final = re.compile(r"[a-z_]{1,40}")
 
@@ -37,9 +43,11 @@ def parse_refusal(reply: Response) -> VoucherGatewayError | None:
         return AccessDenied("the team of the token may not do that, or there is no such organizer") if general else None
     if reply.status in (404, 405):
         return Rejected(f"the vendor refused the call (HTTP {reply.status})") if general else None
+    fields = error_fields(body)
+    if reply.status == 409 and fields == ("value",):
+        return InsufficientValue("less is left on the gift card than the requested amount")
     if reply.status != 400:
         return None
-    fields = error_fields(body)
     if fields is None and not general and not _is_texts(body):
         return None
     names = ", ".join(fields or ()) or "no field named"

@@ -45,9 +45,11 @@ class PretixSettings(HttpSettings):
         token: the API token of a team that may manage gift cards.
         include_accepted: whether cards of other organizers that this one accepts belong to the account as well.
         page_size: the vouchers of a page, 1 to 50.
+        testmode: whether the account is for tests: it issues and changes test cards only, and others never.
     """
 
     organizer: str = attrs.field(validator=_validate_organizer)
     token: SecretSource = attrs.field(converter=secret_source)
     include_accepted: bool = False
     page_size: int = attrs.field(default=MAX_PAGE_SIZE, validator=_validate_page_size)
+    testmode: bool = False

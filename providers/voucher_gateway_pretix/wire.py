@@ -16,9 +16,11 @@ from voucher_gateway.provider_api import (
     Code,
     Currency,
     DecimalText,
+    Money,
     RawObject,
     Response,
     configure,
+    format_instant,
     rename_to_camel,
     strict_converter,
     structure,
@@ -41,6 +43,9 @@ class _SignedText(DecimalText):
 
 SIGNED: Final = _SignedText(places=2, integer_digits_out=11, integer_digits_in=13)
 """The amounts of transactions: negative where value was taken."""
+
+LARGEST: Final = Decimal("99999999999.99")
+"""The largest value of a new card (witness)."""
 
 _CONVERTER: Final = strict_converter()
 
@@ -99,11 +104,6 @@ def read_card(reply: Response) -> tuple[PretixCard, RawObject]:
     return _read(reply, PretixCard, "gift card")
 
 
-def read_currency(reply: Response) -> str:
-    """Read the currency of a card, and nothing else of it."""
-    return read_card(reply)[0].currency
-
-
 def read_cards(reply: Response) -> tuple[PretixPage, list[RawObject]]:
     """Read a page of cards, and keep the vendor's own objects beside it."""
     page, raw = _read(reply, PretixPage, "list of gift cards")
@@ -121,8 +121,18 @@ def _read(reply: Response, cls: type[W], what: str) -> tuple[W, Any]:
     return structure(_CONVERTER, cls, raw, what=what), raw
 
 
-def reference_of(raw: RawObject) -> str | None:
-    """Return the reference that our own transactions carry in ``info``; None for those of others."""
+def info_of(raw: RawObject, name: str) -> str | None:
+    """Return a text of ``info``, where our own transactions have ``reference``, and a refund ``redemption``."""
     info = raw.get("info")
-    reference = info.get("reference") if isinstance(info, Mapping) else None
-    return reference if isinstance(reference, str) else None
+    value = info.get(name) if isinstance(info, Mapping) else None
+    return value if isinstance(value, str) else None
+
+
+def write_signed(money: Money, amount: Decimal) -> str:
+    """Return the amount of a transaction as the vendor takes it, negative if it takes value."""
+    return f"{'-' if amount < 0 else ''}{AMOUNT.write(money)}"
+
+
+def write_expiry(instant: datetime | None) -> str | None:
+    """Return an end of validity as the vendor takes it, in UTC with all its digits; None for none."""
+    return None if instant is None else format_instant(instant)

@@ -98,8 +98,8 @@ def show_transaction(transaction: StoredTransaction) -> dict[str, Any]:
 
 
 def make_ledger_voucher(card: StoredCard, now: datetime) -> dict[str, object]:
-    """Return a card in the common form of ledgers. Its first transaction is the face value, and no movement."""
-    first, *rest = card.transactions
+    """Return a card in the common form of ledgers. Its first transaction is its issue, with the face value."""
+    first = card.transactions[0]
 
     def text(cents: int) -> str:
         return f"{Decimal(cents).scaleb(-2):.{PLACES.get(card.currency, 2)}f}"
@@ -116,12 +116,12 @@ def make_ledger_voucher(card: StoredCard, now: datetime) -> dict[str, object]:
         movements=tuple(
             LedgerMovement(
                 id=str(transaction.id),
-                kind=_kind(transaction),
+                kind="issue" if transaction is first else _kind(transaction),
                 amount=text(abs(transaction.cents)),
                 reference=transaction.info.get("reference") if isinstance(transaction.info, dict) else None,
                 at=instant_text(transaction.at),
             )
-            for transaction in rest
+            for transaction in card.transactions
         ),
         details={"issuer": card.issuer, "testmode": card.testmode},
     ).to_json()

@@ -1,4 +1,4 @@
-"""The pretix provider keeps the contract of the read level, against its simulator."""
+"""The pretix provider keeps the contract of all providers, against its simulator."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ from voucher_gateway_pretix import PretixProvider
 
 class TestPretix(ProviderContract):
     provider = PretixProvider
-    level = Level.READ
+    level = Level.CRASH_SAFE

@@ -1,0 +1,137 @@
+"""The reading calls of pretix: cards by code and id, pages, and all transactions of a card."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import attrs
+
+from voucher_gateway.provider_api import (
+    ApiCalls,
+    Code,
+    HttpClient,
+    MalformedResponse,
+    Masked,
+    Operation,
+    Path,
+    RawObject,
+    Request,
+    VoucherNotFound,
+)
+from voucher_gateway_pretix import wire
+from voucher_gateway_pretix.settings import MAX_PAGE_SIZE, PretixSettings
+
+Param = tuple[str, str | Masked]
+Card = tuple[wire.PretixCard, RawObject]
+
+_CARDS: Final = "/organizers/{organizer}/giftcards/"
+
+
+@attrs.frozen
+class Transactions:
+    """The transactions of a card, of every page.
+
+    Attributes:
+        entries: each with the vendor's own object, in the order in which the card was changed.
+        complete: whether the pages fit together.
+        as_of: the vendor's time of the earliest page, where every page has one.
+    """
+
+    entries: tuple[tuple[wire.PretixTransaction, RawObject], ...]
+    complete: bool
+    as_of: datetime | None
+
+
+class PretixReads(ApiCalls):
+    """The reading calls of an account."""
+
+    def __init__(self, account: str, settings: PretixSettings, http: HttpClient) -> None:
+        super().__init__(account, http)
+        self._settings = settings
+
+    def path(self, rest: str = "", id: str | None = None) -> Path:
+        """Return a path below the cards of the organizer. All end with a slash."""
+        parts = {"organizer": self._settings.organizer, **({} if id is None else {"id": id})}
+        return Path.of(_CARDS + rest, **parts)
+
+    def accepted(self) -> list[Param]:
+        """Return the parameter with which cards of other issuers are shown, if the settings have it."""
+        return [("include_accepted", "true")] if self._settings.include_accepted else []
+
+    def card(self, operation: Operation, id: str) -> Card:
+        """Return the card with an id."""
+        request = Request(method="GET", path=self.path("{id}/", id), query=self.accepted())
+        with self.voucher_not_found_on_404():
+            card, raw = self.send_read(operation, request, wire.read_card)
+        if str(card.id) != id:
+            raise MalformedResponse(
+                "the reply is about another gift card", account=self._account, operation=operation.value
+            )
+        return card, raw
+
+    def card_with_code(self, operation: Operation, code: Code, *, every_issuer: bool = False) -> Card:
+        """Return the card with exactly this code. The vendor's filter ignores case.
+
+        Args:
+            operation: for errors.
+            code: the code.
+            every_issuer: whether cards of accepted issuers count, whatever the settings say.
+
+        Raises:
+            VoucherNotFound: if there is none.
+            MalformedResponse: if cards of two issuers have this code.
+        """
+        accepted: list[Param] = [("include_accepted", "true")] if every_issuer else self.accepted()
+        page, raws = self.page(operation, 0, MAX_PAGE_SIZE, [("secret", code), *accepted])
+        cards = [(card, raw) for card, raw in zip(page.results, raws, strict=True) if card.secret == code]
+        if len(cards) == 1:
+            return cards[0]
+        if not cards and page.count <= MAX_PAGE_SIZE:
+            raise VoucherNotFound("the vendor knows no such voucher", account=self._account, operation=operation.value)
+        raise MalformedResponse(
+            "several gift cards have this code, of different issuers: find the one that is meant by its id",
+            account=self._account,
+            operation=operation.value,
+        )
+
+    def page(
+        self, operation: Operation, index: int, size: int, params: list[Param]
+    ) -> tuple[wire.PretixPage, list[RawObject]]:
+        """Return a page of cards."""
+        query = [("page", str(index + 1)), ("page_size", str(size)), *params]
+        request = Request(method="GET", path=self.path(), query=query, returns_page=True)
+        return self.send_read(operation, request, wire.read_cards)
+
+    def transactions(self, operation: Operation, id: str) -> Transactions:
+        """Return all transactions of a card, in the order in which the vendor made them."""
+        entries: dict[int, tuple[wire.PretixTransaction, RawObject]] = {}
+        totals, dates, seen, pages, index = set(), [], 0, 1, 0
+        with self.voucher_not_found_on_404():
+            while index < pages:
+                index += 1
+                page, raws, date = self._transaction_page(operation, id, index, MAX_PAGE_SIZE)
+                entries |= {one.id: (one, raw) for one, raw in zip(page.results, raws, strict=True)}
+                totals.add(page.count)
+                dates.append(date)
+                seen += len(page.results)
+                pages = -(-page.count // MAX_PAGE_SIZE)
+        return Transactions(
+            # The vendor sorts by time alone. A card is locked while it is changed, so its ids rise (witness).
+            entries=tuple(sorted(entries.values(), key=lambda entry: (entry[0].at, entry[0].id))),
+            complete=totals == {len(entries)} == {seen},
+            as_of=None if None in dates else min(filter(None, dates), default=None),
+        )
+
+    def first_transaction(self, operation: Operation, id: str) -> wire.PretixTransaction | None:
+        """Return the first transaction of a card, which is its face value."""
+        with self.voucher_not_found_on_404():
+            page, _, _ = self._transaction_page(operation, id, 1, 1)
+        return page.results[0] if page.results else None
+
+    def _transaction_page(
+        self, operation: Operation, id: str, page: int, size: int
+    ) -> tuple[wire.PretixTransactionPage, list[RawObject], datetime | None]:
+        query = [("page", str(page)), ("page_size", str(size)), *self.accepted()]
+        request = Request(method="GET", path=self.path("{id}/transactions/", id), query=query, returns_page=True)
+        return self.send_read(operation, request, wire.read_transactions)
