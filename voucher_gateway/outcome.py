@@ -49,6 +49,13 @@ class Effect(enum.StrEnum):
 
 
 _OPTION: Final = "option."
+_PART: Final = "part"
+_LEAVES: Final = "leaves"
+
+
+def part_notes(part: str, leaves: str) -> dict[str, str]:
+    """Return the notes of an intent that name its part in the call, and what it leaves behind."""
+    return {name: text for name, text in ((_PART, part), (_LEAVES, leaves)) if text}
 
 
 def option_notes(options: Mapping[str, OptionValue]) -> dict[str, str]:
@@ -100,6 +107,24 @@ class Intent:
         values = {name.removeprefix(_OPTION): json.loads(self.notes[name]) for name in names}
         return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
+    @property
+    def part(self) -> str:
+        """Which request of the call this is, where a call has several. It is among the notes."""
+        return self.notes.get(_PART, "")
+
+    @property
+    def leaves(self) -> str | None:
+        """What a preparing request leaves behind at the vendor if the call goes no further; None for all others.
+
+        A preparing request moves no value: the call has an effect only when a later request of it succeeds.
+        """
+        return self.notes.get(_LEAVES)
+
+    @property
+    def name_in_call(self) -> str | None:
+        """What distinguishes the request from the others of its call; None where nothing does."""
+        return self.key or (f"part {self.part}" if self.part else None)
+
     def make_key(self, *, max_length: int, part: str = "") -> str:
         """Return the idempotency key of a request of this call: the same for the same verb, part and reference.
 
@@ -107,14 +132,14 @@ class Intent:
 
         Args:
             max_length: the length of the longest key that the vendor takes.
-            part: which request of the call it is, where a call has several.
+            part: which request of the call it is, where a call has several; that of the intent by default.
 
         Raises:
             ValueError: if the intent has no reference.
         """
         if not self.reference:
             raise ValueError("an intent without a reference has no key")
-        text = "\0".join(f"{len(value)}:{value}" for value in (self.verb, part, self.reference))
+        text = "\0".join(f"{len(value)}:{value}" for value in (self.verb, part or self.part, self.reference))
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:max_length]
 
     def ticket(self, reason: str) -> Ticket:
@@ -278,6 +303,25 @@ def _differences(intent: Intent, movement: Movement, kind: MovementKind) -> list
     if intent.login is not None and movement.login not in (None, intent.login):
         differing.append("login")
     return differing
+
+
+@attrs.frozen
+class Leftover:
+    """What a preparing request left behind at the vendor, because its call went no further.
+
+    Attributes:
+        what: what it is, such as ``an empty card``.
+        voucher_id: the vendor's id of it; None if it is not known.
+        is_certain: whether it exists. If the answer to the request was lost, it may exist.
+    """
+
+    what: str
+    voucher_id: str | None
+    is_certain: bool
+
+    def __str__(self) -> str:
+        id = "" if self.voucher_id is None else f": {self.voucher_id}"
+        return f"{self.what} {'was' if self.is_certain else 'may have been'} left behind at the vendor{id}"
 
 
 OTHER_VOUCHER: Final = "the reply is about another voucher"

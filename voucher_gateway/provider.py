@@ -19,7 +19,7 @@ from voucher_gateway.models.requests import NewVoucher, VoucherChanges, VoucherQ
 from voucher_gateway.models.results import Balance, Deletion, History, Redemption, Refund, Release, Reservation, TopUp
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
-from voucher_gateway.outcome import Effect, Intent, Outcome, option_notes
+from voucher_gateway.outcome import Effect, Intent, Outcome, option_notes, part_notes
 
 if TYPE_CHECKING:
     from voucher_gateway.listing.listing import Listing
@@ -317,11 +317,25 @@ class VoucherProvider(abc.ABC):
         voucher_id: str | None = None,
         subject: str | None = None,
         money: Money | None = None,
+        part: str = "",
+        leaves: str = "",
         **notes: str,
     ) -> Intent:
         """Return the intent of a call of this account, for `http.change` and for tickets.
 
         It has the options of the call that `declared` has for the verb (`Intent.options`).
+
+        Args:
+            verb: the operation.
+            reference: the reference under which the vendor gets the call.
+            order: the shop's order number.
+            voucher_id: the vendor's id of the voucher, where it is known before the sending.
+            subject: the id that the call acts on.
+            money: the amount that is to move.
+            part: which request of the call this is, where a call has several.
+            leaves: for a request that only prepares the deciding one: what it leaves behind at the vendor if the call
+                goes no further, such as ``an empty card``.
+            notes: what `resolve` needs besides.
         """
         options = current_options(self.declared.options, verb)
         return Intent(
@@ -336,7 +350,7 @@ class VoucherProvider(abc.ABC):
             subject=subject,
             money=money,
             sent_at=self.vendor_now(),
-            notes=notes | option_notes(options),
+            notes=notes | option_notes(options) | part_notes(part, leaves),
         )
 
     def make_key(self, intent: Intent, part: str = "") -> str:
@@ -344,7 +358,7 @@ class VoucherProvider(abc.ABC):
 
         Args:
             intent: the intent of the request.
-            part: which request of the call it is, where a call has several.
+            part: which request of the call it is, where a call has several; that of the intent by default.
         """
         rules = self.declared.keys
         if rules is None:

@@ -19,6 +19,7 @@ from voucher_gateway.errors import ConfigurationError, VoucherGatewayError, Vouc
 from voucher_gateway.gateway.gateway import Gateway
 from voucher_gateway.instants import format_instant
 from voucher_gateway.journal.journal import Journal
+from voucher_gateway.journal.leftovers import iterate_leftovers
 from voucher_gateway.journal.records import OperationRecord, OperationState
 from voucher_gateway.models.results import History, Movement
 from voucher_gateway.models.voucher import MovementState
@@ -29,7 +30,7 @@ _MONEY: Final = frozenset({Operation.CAPTURE, Operation.REDEEM, Operation.REFUND
 
 
 class FindingKind(enum.StrEnum):
-    """The kinds of findings. All but the last two are differences.
+    """The kinds of findings. All but the last three are differences.
 
     Attributes:
         MISSING_AT_VENDOR: the journal records success, and the vendor does not show the movement.
@@ -38,6 +39,7 @@ class FindingKind(enum.StrEnum):
         AMOUNT_DIFFERS: journal and vendor have different amounts.
         DUPLICATE_REFERENCE: the vendor has several movements under one reference of ours.
         ORPHAN_HOLD: a reservation that cannot be captured or released through the journal still holds value.
+        LEFT_BEHIND: a call of several requests went no further, and left something at the vendor that has no value.
         UNVERIFIABLE: the vendor keeps no record by which the operation could be found.
         FOREIGN: another channel, such as a till, moved money. This is normal.
     """
@@ -48,13 +50,14 @@ class FindingKind(enum.StrEnum):
     AMOUNT_DIFFERS = "amount-differs"
     DUPLICATE_REFERENCE = "duplicate-reference"
     ORPHAN_HOLD = "orphan-hold"
+    LEFT_BEHIND = "left-behind"
     UNVERIFIABLE = "unverifiable"
     FOREIGN = "foreign"
 
     @property
     def differs(self) -> bool:
         """Whether a person must look into it."""
-        return self not in (FindingKind.UNVERIFIABLE, FindingKind.FOREIGN)
+        return self not in (FindingKind.LEFT_BEHIND, FindingKind.UNVERIFIABLE, FindingKind.FOREIGN)
 
 
 @attrs.frozen(kw_only=True)
@@ -136,7 +139,7 @@ def reconcile(gateway: Gateway, account: str, *, everything: bool = False) -> Re
     if journal is None:
         raise ConfigurationError("without a journal there is nothing to reconcile: name one in the configuration")
     by_voucher: dict[str, list[_OperationWithNames]] = defaultdict(list)
-    findings = list(_orphan_holds(journal, provider))
+    findings = [*_orphan_holds(journal, provider), *_leftovers(journal, provider)]
     operations = 0
     for known in _operations(journal, provider):
         if known.voucher_id is None:
@@ -273,6 +276,20 @@ def _foreign_movement(account: str, voucher_id: str, movement: Movement) -> Find
         movement_id=movement.id,
         explanation="not made through this journal",
     )
+
+
+def _leftovers(journal: Journal, provider: VoucherProvider) -> Iterator[Finding]:
+    """Yield what calls of several requests left behind at this very vendor."""
+    for entry, leftover in iterate_leftovers(journal.database, provider.account):
+        if entry.target.host == provider.host:
+            yield Finding(
+                kind=FindingKind.LEFT_BEHIND,
+                account=entry.key.account,
+                voucher_id=leftover.voucher_id,
+                verb=entry.key.verb.value,
+                reference=entry.key.reference,
+                explanation=str(leftover),
+            )
 
 
 def _orphan_holds(journal: Journal, provider: VoucherProvider) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 import attrs
 
 from voucher_gateway.errors import AccessDenied, Declined, OutcomeUnknown, VoucherGatewayError
-from voucher_gateway.outcome import Effect, Intent
+from voucher_gateway.outcome import Effect, Intent, Leftover, voucher_id_of
 
 _MAY_HAPPEN: Final = (Effect.SUCCEEDED, Effect.UNKNOWN, Effect.PENDING)
 
@@ -26,9 +26,10 @@ class WatchedStep:
     Attributes:
         intent: the last changing request; None before the first.
         effect: what it did.
-        effects: what each request under a key did, by key.
+        effects: what each request did that a key or a part distinguishes, by `Intent.name_in_call`.
         read_error: the last error of a request that only reads, since that change.
         forgotten_keys: the keys that the vendor has forgotten with an error.
+        leftovers: what preparing requests have left behind so far, by `Intent.name_in_call`.
     """
 
     intent: Intent | None = None
@@ -36,6 +37,26 @@ class WatchedStep:
     effects: dict[str, Effect] = attrs.field(factory=dict)
     read_error: VoucherGatewayError | None = None
     forgotten_keys: set[str] = attrs.field(factory=set)
+    leftovers: dict[str | None, Leftover] = attrs.field(factory=dict)
+
+    def note_leftover(self, intent: Intent, effect: Effect, result: object) -> None:
+        """Note what a preparing request leaves behind, or that a later request of the call has used it."""
+        if intent.leaves is None:
+            if effect is Effect.SUCCEEDED:
+                self.leftovers.clear()
+            elif intent.voucher_id is not None:  # a later request names what the one before it has made
+                for name, leftover in self.leftovers.items():
+                    self.leftovers[name] = attrs.evolve(leftover, voucher_id=leftover.voucher_id or intent.voucher_id)
+        elif effect is Effect.SUCCEEDED:
+            id = result if isinstance(result, str) else voucher_id_of(result)
+            self.leftovers[intent.name_in_call] = Leftover(intent.leaves, id, is_certain=True)
+        elif effect is Effect.UNKNOWN:
+            self.leftovers[intent.name_in_call] = Leftover(intent.leaves, None, is_certain=False)
+
+    def name_leftovers(self, error: VoucherGatewayError) -> None:
+        """Add to the message of an error what the step has left behind at the vendor."""
+        if self.leftovers:
+            error.args = ("; ".join((error.message, *map(str, self.leftovers.values()))), *error.args[1:])
 
     def unknown_outcome(self, error: VoucherGatewayError) -> OutcomeUnknown | None:
         """Return the error to raise instead of one that hides a change that happened, or may have; None if it does not.
@@ -46,6 +67,8 @@ class WatchedStep:
         """
         if self.intent is None or self.effect not in _MAY_HAPPEN or error.outcome in ("unknown", "pending"):
             return None
+        if self.intent.leaves is not None and self.effect is Effect.SUCCEEDED:
+            return None  # it moved nothing, and the request that would have was not sent
         is_in_doubt = self.effect is Effect.PENDING or (self.intent.key is not None and self.effect is Effect.UNKNOWN)
         if self.read_error is None and isinstance(error, Declined | AccessDenied) and not is_in_doubt:
             return None
@@ -131,14 +154,17 @@ def watch_step() -> Iterator[WatchedStep]:
         _watched.reset(token)
 
 
-def note_change(intent: Intent, effect: Effect) -> None:
-    """Note what a changing request did, as far as is known. `HttpClient.change` does so."""
+def note_change(intent: Intent, effect: Effect, result: object = None) -> None:
+    """Note what a changing request did, as far as is known, and its result. `HttpClient.change` does so."""
     if (step := _watched.get()) is not None:
-        if intent.key is not None:
+        name = intent.name_in_call
+        if name is not None:
             # Sent again by the provider itself: the doubt about the first sending remains.
-            if effect is Effect.NOT_EXECUTED and step.effects.get(intent.key) is Effect.UNKNOWN:
+            is_again = intent.key is not None and step.effects.get(name) is Effect.UNKNOWN
+            if effect is Effect.NOT_EXECUTED and is_again:
                 effect = Effect.UNKNOWN
-            step.effects[intent.key] = effect
+            step.effects[name] = effect
+        step.note_leftover(intent, effect, result)
         step.intent, step.effect, step.read_error = intent, effect, None
 
 

@@ -116,6 +116,7 @@ class Attempt:
                 result = step.send(self.provider, reference)
         except VoucherGatewayError as error:
             unknown = watched.unknown_outcome(error)
+            watched.name_leftovers(unknown or error)
             recorder.finish_with_error(unknown or error)
             if unknown is None:
                 recorder.settle_refused_key(error)
@@ -147,7 +148,7 @@ class Attempt:
         reason = f"a {open_key.step} is in doubt, and the operation would now begin with a {step}"
         raise OutcomeUnknown(
             f"{reason}: nothing was sent",
-            ticket=open_key.requests[-1].intent.ticket(reason),
+            ticket=open_key.last_intent.ticket(reason),
             account=self.command.account,
             operation=self.command.operation.value,
         )
@@ -352,11 +353,12 @@ class RequestRecorder:
     def _effect_of_last(self) -> Effect:
         """Return the effect of the last request, after which another one is sent.
 
-        Without keys it is the same one, certainly not executed. Under another key it is another request of the call.
+        Without keys and parts it is the same one, certainly not executed. Otherwise it may be another one of the call.
         """
-        if self.intent is None or self.intent.key is None or self.watched is None:
+        name = None if self.intent is None else self.intent.name_in_call
+        if name is None or self.watched is None:
             return Effect.NOT_EXECUTED
-        return self.watched.effects.get(self.intent.key, Effect.UNKNOWN)
+        return self.watched.effects.get(name, Effect.UNKNOWN)
 
     def settle_open_key(self, effect: Effect) -> None:
         """Note that the vendor's answer under their keys decided the requests in doubt as well."""
@@ -373,7 +375,8 @@ class RequestRecorder:
         is_refusal = isinstance(error, Declined | AccessDenied)
         if self.open_key is None or not is_kept or not is_refusal:
             return
-        if {request.intent.key for request in self.open_key.requests} == self.sent_keys and len(self.sent_keys) == 1:
+        sent = self.sent_keys - {request.intent.key for request in self.open_key.prepared}
+        if {request.intent.key for request in self.open_key.requests} == sent and len(sent) == 1:
             self.settle_open_key(Effect.DECLINED)
             self.attempt.earlier_attempt_unknown = False
 
@@ -395,6 +398,8 @@ class RequestRecorder:
         """Note the effect of the last request."""
         if self.row is None:
             return
+        if self.intent is not None and self.intent.leaves is not None and self._effect_of_last() is Effect.SUCCEEDED:
+            effect = Effect.SUCCEEDED  # what failed is the call, after this request
         key = None if self.intent is None else self.intent.key
         key_forgotten = self.watched is not None and key in self.watched.forgotten_keys
         self.attempt.finished.append(
@@ -404,8 +409,11 @@ class RequestRecorder:
         log.debug("%s: step %s: request %d: %s", self.attempt.record.label, self.step, self.row, effect.value)
 
     def _set_effect(self, effect: Effect) -> None:
-        if self.decides_outcome and self.row is not None:
-            self.attempt.effects[self.row] = effect
+        if not self.decides_outcome or self.row is None:
+            return
+        self.attempt.effects[self.row] = effect
+        if self.intent is not None and self.intent.leaves is not None and effect is Effect.SUCCEEDED:
+            del self.attempt.effects[self.row]  # it has prepared the call, and moved nothing
 
 
 def _make_superseded_error(refusal: VoucherGatewayError) -> ReservationSuperseded:

@@ -95,6 +95,7 @@ class DirectSteps:
                 return step.send(self.provider, self.reference)
             except VoucherGatewayError as error:
                 unknown = watched.unknown_outcome(error)
+                watched.name_leftovers(unknown or error)
                 if unknown is None:
                     raise
         raise unknown

@@ -37,6 +37,7 @@ from voucher_gateway.execution.resolution import (
     unknown_error,
     voucher_code,
 )
+from voucher_gateway.execution.vendor_keys import find_prepared_key
 from voucher_gateway.instants import now
 from voucher_gateway.journal.journal import Journal
 from voucher_gateway.journal.keys import new_id
@@ -107,6 +108,8 @@ class JournalExecutor:
                 raise _make_unknown_error(record)
         if record.state is OperationState.SUCCEEDED:
             return self._replay(record, command, provider)
+        if record.state is OperationState.NOT_EXECUTED:
+            open_key = find_prepared_key(self.journal, provider, self.journal.requests_of(record.id))
         # An unknown operation comes here only if it goes on under its key, or if a repeated request does no harm.
         is_unknown = record.state is OperationState.UNKNOWN
         owner = self.journal.database.locks.owner()

@@ -21,7 +21,7 @@ from voucher_gateway.journal.records import (
     RequestRecord,
     RequestResult,
 )
-from voucher_gateway.outcome import Effect, Intent, Result
+from voucher_gateway.outcome import Effect, Intent, Leftover, Result
 from voucher_gateway.provider import VoucherProvider
 
 log: Final = logging.getLogger("voucher_gateway.recovery")
@@ -41,6 +41,8 @@ class Resolution:
         result: its result, if it succeeded.
         reason: what proves the state, or why it is still unknown.
         operation_id: the journal's id of it.
+        left_behind: what its requests left behind at the vendor, such as a card without value. The same call goes on
+            with it, as long as the vendor remembers the key.
     """
 
     account: str
@@ -50,6 +52,7 @@ class Resolution:
     result: Result | None = None
     reason: str = ""
     operation_id: str | None = None
+    left_behind: tuple[Leftover, ...] = ()
 
 
 def resolve_ticket(provider: VoucherProvider, ticket: Ticket) -> Resolution:
@@ -91,7 +94,7 @@ def resolve_operation(executor: JournalExecutor, provider_of: ProviderOf, subjec
     if record is None and isinstance(subject, Ticket):  # of a call without a journal, or with another journal
         return resolve_ticket(provider_of(subject.account), subject)
     record = _refresh(executor, provider_of, _require_record(record))
-    return _resolution(record, reason=_last_reason(executor, provider_of, record))
+    return _resolution(executor, record, reason=_last_reason(executor, provider_of, record))
 
 
 def recover(
@@ -105,12 +108,14 @@ def recover(
     for record in undecided:
         try:
             refreshed = _refresh(executor, provider_of, record)
-            resolutions.append(_resolution(refreshed, reason=_last_reason(executor, provider_of, refreshed)))
+            reason = _last_reason(executor, provider_of, refreshed)
+            resolutions.append(_resolution(executor, refreshed, reason=reason))
         except OperationInProgress:
             continue
         except ConfigurationError as error:  # of this account only: the others' operations can still be resolved
             log.warning("%s: cannot be looked up: %s", record.label, type(error).__name__)
-            resolutions.append(_resolution(attrs.evolve(record, state=OperationState.UNKNOWN), reason=error.message))
+            unknown = attrs.evolve(record, state=OperationState.UNKNOWN)
+            resolutions.append(_resolution(executor, unknown, reason=error.message))
     return resolutions
 
 
@@ -133,7 +138,7 @@ def decide(
         finished = [RequestResult(request.id, effect, f"decided by {by}", request.step) for request in late]
         executor.journal.close_requests(record, finished, decided_by=by.strip(), decision=reason.strip())
         log.info("%s: a person decided about its earlier request: %s", record.label, effect.value)
-        return _resolution(record, reason=f"decided by {by}: {reason}")
+        return _resolution(executor, record, reason=f"decided by {by}: {reason}")
     if not record.state.is_unresolved:
         raise InvalidRequest(
             f"the operation is {record.state.value}, there is nothing to decide",
@@ -150,7 +155,7 @@ def decide(
         decision=reason.strip(),
     )
     log.info("%s: a person decided: %s", closed.label, closed.state.value)
-    return _resolution(closed, reason=f"decided by {by}: {reason}")
+    return _resolution(executor, closed, reason=f"decided by {by}: {reason}")
 
 
 def _find_record(executor: JournalExecutor, subject: Ticket | OperationKey) -> OperationRecord | None:
@@ -195,7 +200,7 @@ def _late_requests(executor: JournalExecutor, provider_of: ProviderOf, record: O
     return late if late and provider_of(record.key.account).capabilities.can_overwrite_value else []
 
 
-def _resolution(record: OperationRecord, reason: str = "") -> Resolution:
+def _resolution(executor: JournalExecutor, record: OperationRecord, reason: str = "") -> Resolution:
     return Resolution(
         account=record.key.account,
         verb=record.key.verb.value,
@@ -204,4 +209,5 @@ def _resolution(record: OperationRecord, reason: str = "") -> Resolution:
         result=record.replay() if record.result else None,
         reason=reason or record.reason,
         operation_id=record.id,
+        left_behind=executor.journal.leftovers_of(record),
     )

@@ -65,7 +65,10 @@ def find_undecided_requests(journal: Journal, record: OperationRecord) -> list[R
 
 
 def _select_undecided(requests: Sequence[RequestRecord]) -> list[RequestRecord]:
-    return [request for request in requests if request.decisive and request.effect in _UNDECIDED_EFFECTS]
+    """Return the undecided requests. Those that only prepare a call count if no other one of it was sent."""
+    undecided = [request for request in requests if request.decisive and request.effect in _UNDECIDED_EFFECTS]
+    deciding = [request for request in undecided if request.intent.leaves is None]
+    return deciding or [request for request in undecided if request.effect is not Effect.SUCCEEDED]
 
 
 def close_abandoned(journal: Journal, record: OperationRecord) -> OperationRecord:
@@ -105,7 +108,13 @@ def resolve_unknown(
     if record.needs_decision:  # both readings are known and explain nothing, so a later reading cannot either
         log.warning("%s: unknown: a person must decide", record.label)
         return record, False, None
-    requests = find_undecided_requests(journal, record)
+    sent = journal.requests_of(record.id)
+    requests = _select_undecided(sent)
+    if requests and all(request.intent.leaves is not None for request in requests):
+        log.info("%s: resolved: not_executed: only preparing requests were sent", record.label)
+        reason = f"only what prepares the {record.key.verb.value} was sent, which moves nothing"
+        finished = [RequestResult(request.id, Effect.UNKNOWN, reason, request.step) for request in requests]
+        return journal.close_operation(record, OperationState.NOT_EXECUTED, finished=finished), False, None
     code = voucher_code(journal, record, provider, code)
     log.debug("%s: asks the vendor about %d requests", record.label, len(requests))
     outcomes = _check_outcomes(journal, record, provider, requests, code)
@@ -131,7 +140,7 @@ def resolve_unknown(
     is_repeatable = bool(outcomes) and all(
         outcome.repeatable or outcome.effect is not Effect.UNKNOWN for outcome in outcomes
     )
-    open_key = find_open_key(journal, provider, requests)
+    open_key = find_open_key(journal, provider, requests, sent)
     if open_key is not None:
         is_repeatable = True
     elif depends_on_key(provider, requests):

@@ -229,7 +229,7 @@ class HttpClient:
             reply = self._request_with_auth(request, deadline, intent, call)
             result = read(reply)
             require_voucher(intent.voucher_id, result)
-            note_change(intent, Effect.SUCCEEDED)
+            note_change(intent, Effect.SUCCEEDED, result)
             return result
         except AmbiguousReply as ambiguous:
             reason = ambiguous

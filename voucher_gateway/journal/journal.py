@@ -20,6 +20,7 @@ from voucher_gateway.instants import format_micros, now, parse_instant
 from voucher_gateway.journal import queries, rows
 from voucher_gateway.journal.holds import Hold, Holds
 from voucher_gateway.journal.keys import JournalKeys, load_keys, require_right_keys
+from voucher_gateway.journal.leftovers import find_leftovers
 from voucher_gateway.journal.moves import VoucherMove, move_chain, move_reference, reject_if_moved
 from voucher_gateway.journal.names import AccountNames
 from voucher_gateway.journal.queries import OpenOverwrite, open_overwrite
@@ -42,7 +43,7 @@ from voucher_gateway.masking import Code, hide_arguments
 from voucher_gateway.models.results import RefundLimit, Release
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money
-from voucher_gateway.outcome import Intent, Result
+from voucher_gateway.outcome import Intent, Leftover, Result
 from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.storage.engine import Database
 
@@ -93,6 +94,10 @@ class Journal:
         """Return the requests of an operation, the oldest first."""
         with self.database.read() as connection:
             return rows.select_requests(connection, operation_id)
+
+    def leftovers_of(self, record: OperationRecord) -> tuple[Leftover, ...]:
+        """Return what an operation of several requests left behind at the vendor, because it went no further."""
+        return find_leftovers(record, self.requests_of(record.id))
 
     def operations(
         self,

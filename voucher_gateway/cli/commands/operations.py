@@ -54,6 +54,7 @@ def resolution_fields(resolution: Resolution) -> dict[str, Any]:
         "reason": resolution.reason,
         "result": resolution.result,
         "operation_id": resolution.operation_id,
+        "left_behind": [str(leftover) for leftover in resolution.left_behind],
     }
 
 
@@ -225,6 +226,7 @@ def show_operation(
         record = gateway.operation(account, parse_operation(verb), reference)
         replaceable = is_replaceable(gateway, account, parse_operation(verb).value)
         late = record is not None and may_still_arrive(gateway, record)
+        leftovers = () if record is None or gateway.journal is None else gateway.journal.leftovers_of(record)
     if record is None:
         error = InvalidRequest(
             "the journal has no such operation: under this reference it sent nothing",
@@ -233,7 +235,8 @@ def show_operation(
         )
         error.add_note(LOOK_INTO_THE_JOURNAL)
         raise error
-    print_one(session.output, operation_fields(record, late=late), replaceable=replaceable)
+    fields = operation_fields(record, late=late) | {"left_behind": list(map(str, leftovers))}
+    print_one(session.output, fields, replaceable=replaceable)
 
 
 def decide(

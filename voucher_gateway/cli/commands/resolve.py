@@ -126,12 +126,17 @@ def _command_of(row: Resolution | Finding) -> str:
     return command_name(row.verb or "")
 
 
+def _leftovers_of(resolution: Resolution) -> str:
+    return "; ".join(map(str, resolution.left_behind))
+
+
 _RESOLUTION_COLUMNS: Final = (
     TableColumn("account", attrgetter("account")),
     TableColumn("verb", _command_of),
     TableColumn("reference", attrgetter("reference")),
     TableColumn("outcome", attrgetter("state")),
     TableColumn("reason", attrgetter("reason"), optional=True),
+    TableColumn("left behind", _leftovers_of, optional=True),
 )
 
 
