@@ -189,8 +189,8 @@ def test_a_crash_between_the_acceptance_and_its_record_loses_nothing(
             deferring_shop.redeem(gateway)
         os._exit(1)
     os.waitpid(child, 0)
-    with pytest.raises(OutcomePending):
-        deferring_shop.redeem()
+    with pytest.raises(OutcomePending):  # a PostgreSQL server notices a moment later that the child has died
+        deferring_shop.gateway.redeem("shop", CODE, TEN, reference="1001", wait=30)
     deferring_shop.decide(decision)
     (resolution,) = deferring_shop.gateway.recover(everything=True)
     expected = OperationState.SUCCEEDED if decision == "completed" else OperationState.DECLINED

@@ -129,3 +129,13 @@ def test_a_statement_serves_several_databases(sqlite_url: str, postgres_url: str
             assert _list(database) == ["gift"]
             with database.write() as connection:
                 _words.drop(connection)
+
+
+def test_a_statement_with_a_list_of_values_is_refused(database: Database) -> None:
+    listed = PreparedStatement(sa.select(_words.c.word).where(_words.c.word.in_(["one", "two"])))
+    with database.read() as connection:
+        is_sqlite = connection.dialect.name == "sqlite"
+    if not is_sqlite:
+        pytest.skip("SQLAlchemy executes it there")
+    with database.read() as connection, pytest.raises(ValueError, match="must not have in_"):
+        listed.all_rows(connection, {})

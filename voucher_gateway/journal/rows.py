@@ -59,7 +59,7 @@ _OWN_EPOCH: Final = (operations.c.id == sa.bindparam("operation_id")) & (
     operations.c.epoch == sa.bindparam("known_epoch")
 )
 _IS_OPEN: Final = operations.c.state == OperationState.OPEN.value
-_IS_UNRESOLVED: Final = operations.c.state.in_(UNRESOLVED_STATES)
+_IS_UNRESOLVED: Final = sa.or_(*[operations.c.state == state for state in UNRESOLVED_STATES])
 _NEW_VOUCHER_ID: Final[sa.Function[str | None]] = sa.func.coalesce(
     sa.bindparam("new_voucher_id"), operations.c.voucher_id
 )

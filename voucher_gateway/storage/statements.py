@@ -23,7 +23,8 @@ class PreparedStatement:
 
     Args:
         clause: with a `sqlalchemy.bindparam` for each value that differs between executions. An insert takes the
-            columns of its first execution.
+            columns of its first execution. It must not have `in_`, which SQLAlchemy writes out at each execution only:
+            use `sa.or_`.
     """
 
     def __init__(self, clause: sa.Select[Any] | sa.Insert | sa.Update | sa.Delete) -> None:
@@ -81,6 +82,8 @@ class _SqliteText:
     @classmethod
     def of(cls, compiled: SQLCompiler) -> _SqliteText:
         """Return the text of a statement that SQLAlchemy compiled."""
+        if any(bind.expanding for bind in compiled.binds.values()):
+            raise ValueError("a PreparedStatement must not have in_(...): use sa.or_(...)")
         constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
         return cls(str(compiled), compiled.positiontup or (), constants)
 
