@@ -43,26 +43,25 @@ class InstalledProvider:
 
 def list_installed() -> tuple[InstalledProvider, ...]:
     """Return all installed providers, sorted by name. Several may have the same name."""
-    return tuple(
-        sorted(
-            InstalledProvider(
-                name=point.name,
-                distribution=_metadata_field(point, "Name") or "an unnamed distribution",
-                version=_metadata_field(point, "Version"),
-                entry_point=point.value,
-            )
-            for point in metadata.entry_points(group=GROUP)
+    # A distribution parses its metadata at each access, and may have several providers.
+    distributions: dict[int, tuple[str, str]] = {}
+    providers = []
+    for point in metadata.entry_points(group=GROUP):
+        if id(point.dist) not in distributions:
+            distributions[id(point.dist)] = _name_and_version(point.dist)
+        name, version = distributions[id(point.dist)]
+        providers.append(
+            InstalledProvider(name=point.name, distribution=name, version=version, entry_point=point.value)
         )
-    )
+    return tuple(sorted(providers))
 
 
-def _metadata_field(point: metadata.EntryPoint, field: str) -> str:
-    """Return a metadata field of the distribution of an entry point; empty if it is missing.
-
-    From Python 3.12 on, reading a missing field causes a warning. Broken installations lack fields.
-    """
-    fields = None if point.dist is None else point.dist.metadata
-    return fields[field] if fields is not None and field in fields else ""
+def _name_and_version(distribution: metadata.Distribution | None) -> tuple[str, str]:
+    """Return the name and the version of a distribution. Broken installations lack one of them or both."""
+    fields: Any = {} if distribution is None else distribution.metadata
+    # From Python 3.12 on, reading a missing field causes a warning.
+    name, version = (fields[field] if field in fields else "" for field in ("Name", "Version"))  # noqa: SIM401
+    return name or "an unnamed distribution", version
 
 
 def load(name: str, among: tuple[InstalledProvider, ...] | None = None) -> type[VoucherProvider]:

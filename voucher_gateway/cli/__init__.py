@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
@@ -16,4 +17,8 @@ def main() -> None:
     del rich, typer
     from voucher_gateway.cli.app import run_process
 
-    sys.exit(run_process())
+    code = run_process()
+    # Python searches all that was imported for garbage before it ends, which takes a fifth of a short command's CPU.
+    # Nothing depends on that: a command closes what it opens.
+    gc.freeze()
+    sys.exit(code)

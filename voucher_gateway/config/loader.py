@@ -30,10 +30,10 @@ import attrs
 
 from voucher_gateway import registry
 from voucher_gateway.config.provider_settings import ConfigProblems, Where, did_you_mean, read_settings, toml_type_name
-from voucher_gateway.emulation.registry import RISKS
 from voucher_gateway.errors import ConfigurationError
 from voucher_gateway.masking import hide_arguments
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.registry import InstalledProvider
 from voucher_gateway.rules import CodeNormalization
 from voucher_gateway.setting_types import DatabaseUrl, SecretSource
 
@@ -57,7 +57,7 @@ class AccountConfig:
         provider: the provider's name.
         code_pattern: matches the codes of this account; None if any code can be.
         normalize_codes: what is done to a code before it is looked up.
-        accept_risks: the names of risky emulations that may be used, each one of `capabilities.RISKS`.
+        accept_risks: the names of risky emulations that may be used, as in `emulation.registry.RISKS`.
         former_names: the names that the account had before; None if the configuration does not list them.
         provider_type: its class.
         settings: an instance of the provider's `settings_type`.
@@ -71,6 +71,14 @@ class AccountConfig:
     accept_risks: frozenset[str] = frozenset()
     former_names: tuple[str, ...] | None = None
     settings: Any
+
+    def make_provider(self) -> VoucherProvider:
+        """Return the vendor, seen through this account. Whoever calls this closes it.
+
+        Raises:
+            ConfigurationError: if the provider refuses its settings.
+        """
+        return self.provider_type(self.name, self.settings)
 
 
 @attrs.frozen(kw_only=True)
@@ -149,8 +157,9 @@ def _config(table: Mapping[str, Any], problems: ConfigProblems, folder: Path | N
     elif not given:
         problems.add(("accounts",), "must hold at least one account, such as [accounts.shop]")
     else:
+        installed = registry.list_installed()
         for name, account_table in given.items():
-            account = _account(name, account_table, problems, folder)
+            account = _account(name, account_table, problems, folder, installed)
             if account is not None:
                 accounts[name] = account
         _check_former_names(accounts, problems)
@@ -182,7 +191,9 @@ def _journal_keys(given: Any, problems: ConfigProblems, folder: Path | None) -> 
     return keys
 
 
-def _account(name: Any, table: Any, problems: ConfigProblems, folder: Path | None) -> AccountConfig | None:
+def _account(
+    name: Any, table: Any, problems: ConfigProblems, folder: Path | None, installed: tuple[InstalledProvider, ...]
+) -> AccountConfig | None:
     where = ("accounts", name)
     if not isinstance(name, str) or not _ACCOUNT_NAME.fullmatch(name):
         problems.add(where, "must be named with letters, digits and _ . - (64 at most, a letter or digit first)")
@@ -193,7 +204,7 @@ def _account(name: Any, table: Any, problems: ConfigProblems, folder: Path | Non
     normalize_codes = _normalize_codes(table.get("normalize_codes", ()), problems, where)
     accept_risks = _accept_risks(table.get("accept_risks", ()), problems, where)
     former_names = _former_names(table["former_names"], problems, where) if "former_names" in table else None
-    provider_type = _provider_type(table, problems, where)
+    provider_type = _provider_type(table, problems, where, installed)
     if provider_type is None:
         for key in table:
             # Without the provider its keys are not known, but a misspelt key of ours can be reported.
@@ -214,15 +225,16 @@ def _account(name: Any, table: Any, problems: ConfigProblems, folder: Path | Non
     )
 
 
-def _provider_type(table: Mapping[str, Any], problems: ConfigProblems, where: Where) -> type[VoucherProvider] | None:
+def _provider_type(
+    table: Mapping[str, Any], problems: ConfigProblems, where: Where, installed: tuple[InstalledProvider, ...]
+) -> type[VoucherProvider] | None:
     where = (*where, "provider")
     provider = table.get("provider")
-    everything = registry.list_installed()
-    names = sorted({candidate.name for candidate in everything})
+    names = sorted({candidate.name for candidate in installed})
     provider_type = None
     with problems.collect(where):
         if isinstance(provider, str) and provider in names:
-            provider_type = registry.load(provider, everything)
+            provider_type = registry.load(provider, installed)
         elif isinstance(provider, str) or "provider" not in table:
             rule = "is missing" if provider is None else f"is not an installed provider{did_you_mean(provider, names)}"
             problems.add(where, f"{rule}; installed: {', '.join(names) or 'none'}")
@@ -270,6 +282,11 @@ def _accept_risks(given: Any, problems: ConfigProblems, where: Where) -> frozens
     if not isinstance(given, list | tuple | set | frozenset):
         problems.add(where, f"must be an array of names, not {toml_type_name(given)}")
         return frozenset()
+    if not given:
+        return frozenset()
+    # It imports every command and emulation, which takes as long as reading a configuration, and few accounts need it.
+    from voucher_gateway.emulation.registry import RISKS
+
     for risk in given:
         if not isinstance(risk, str):
             problems.add(where, f"must be an array of strings, and has {toml_type_name(risk)}")

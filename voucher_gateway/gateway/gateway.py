@@ -139,7 +139,7 @@ class Gateway:
         accounts = [
             Account(
                 name=account.name,
-                provider=account.provider_type(account.name, account.settings),
+                provider=account.make_provider(),
                 code_pattern=account.code_pattern,
                 normalize_codes=account.normalize_codes,
                 accept_risks=account.accept_risks,
