@@ -20,6 +20,7 @@ from voucher_gateway.provider_api import (
     Money,
     Movement,
     MovementKind,
+    MovementState,
     Page,
     Path,
     Pin,
@@ -202,6 +203,20 @@ class ShowsAYearOfAHistory(CornerProvider):
         whole, since = super().history(id), now() - timedelta(days=365)
         shown = tuple(one for one in whole if one.created_at is None or one.created_at > since)
         return attrs.evolve(whole, movements=shown)
+
+
+@breaks("R11")
+class TakesEveryMovementForCompleted(CornerProvider):
+    def movement(self, id: str, currency: str, raw: Mapping[str, Any]) -> Movement:
+        return attrs.evolve(super().movement(id, currency, raw), state=MovementState.COMPLETED)
+
+
+@breaks("R11")
+class TakesACancelledMovementForPending(CornerProvider):
+    def movement(self, id: str, currency: str, raw: Mapping[str, Any]) -> Movement:
+        movement = super().movement(id, currency, raw)
+        cancelled = movement.state is MovementState.CANCELLED
+        return attrs.evolve(movement, state=MovementState.PENDING) if cancelled else movement
 
 
 @breaks("R11")

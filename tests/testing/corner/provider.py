@@ -29,6 +29,7 @@ from voucher_gateway.provider_api import (
     Money,
     Movement,
     MovementKind,
+    MovementState,
     Operation,
     Page,
     Path,
@@ -54,6 +55,8 @@ from voucher_gateway.provider_api import (
 
 LARGEST_PAGE = 50
 _STATUSES = {"active": Status.ACTIVE, "inactive": Status.INACTIVE}
+
+_STATES = {state.value: state for state in MovementState}
 
 
 def _page_size(_: object, __: object, size: int) -> None:
@@ -250,10 +253,16 @@ class CornerBase(VoucherProvider):
             voucher_id=id,
             kind=MovementKind.REDEMPTION,
             money=self.money(raw.get("amount"), currency),
+            state=self.state(raw.get("state", "completed")),
             reference=_text(raw, "reference"),
             created_at=self.instant(raw, "at"),
             raw=raw,
         )
+
+    def state(self, word: object) -> MovementState:
+        if not isinstance(word, str) or word not in _STATES:
+            raise MalformedResponse("a state is wrong", problems=("state: a known state is due",))
+        return _STATES[word]
 
     def money(self, number: object, currency: str) -> Money:
         if type(number) not in (int, Decimal):

@@ -71,6 +71,10 @@ class CornerSimulator(Simulator):
                 voucher["remaining"] -= taken
                 movement = {"id": f"m{number}-{taken}", "kind": "redemption", "amount": taken, "at": made}
                 voucher["movements"].append({**movement, "reference": f"order-{number}-{taken}"})
+        if number % 6 == 0:
+            for state in ("pending", "cancelled"):
+                movement = {"id": f"m{number}-{state}", "kind": "redemption", "amount": 4, "at": made, "state": state}
+                voucher["movements"].append({**movement, "reference": f"order-{number}-{state}"})
         self.vouchers.append(voucher)
 
     def seed_history(self, count: int) -> None:

@@ -124,7 +124,8 @@ READ_LEVEL: Final = (
     ),
     _read(
         "R11",
-        "`history` returns every movement of a voucher. Amounts, directions, references and sums are the vendor's.",
+        "`history` returns every movement of a voucher. Amounts, directions, states, times, references and sums are "
+        "the vendor's.",
         "Read every page. Map each kind of movement to its `MovementKind`, and its state to its `MovementState`. "
         "Keep amounts positive and references "
         "unchanged.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import timedelta
@@ -14,7 +15,7 @@ from voucher_gateway.instants import parse_instant
 from voucher_gateway.masking import Code, Pin
 from voucher_gateway.models.presentation import Presentation
 from voucher_gateway.models.results import History, Movement
-from voucher_gateway.models.voucher import MovementKind, Status, Voucher
+from voucher_gateway.models.voucher import MovementKind, MovementState, Status, Voucher
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger import (
@@ -178,6 +179,7 @@ class LookupsContract(Contract):
         for true in vouchers:
             history = provider_.history(true.id)
             _check_times(history, true)
+            _check_states(history, true)
             require(
                 history.voucher_id == true.id, f"the history of {true.id!r} is said to be of {history.voucher_id!r}"
             )
@@ -293,6 +295,16 @@ def _check_sum(true: ExpectedVoucher, history: History) -> None:
         f"{'the' if opened else 'initial value and'} movements of {true.id!r} do not add up to what is left: a kind or"
         " a state is wrong",
     )
+
+
+def _check_states(history: History, true: ExpectedVoucher) -> None:
+    """Check that each movement is pending, completed or cancelled as in the ledger."""
+    states = Counter((_amount(movement), movement.state.value) for movement in history)
+    completed = MovementState.COMPLETED.value
+    true_states = Counter((Decimal(entry["amount"]), str(entry.get("state") or completed)) for entry in true.movements)
+    for amount, state in true_states - states:
+        others = " and ".join(sorted({other for other_amount, other in states - true_states if other_amount == amount}))
+        require(not others, f"a movement of {true.id!r} is {state} at the vendor, and {others} in the history")
 
 
 def _check_times(history: History, true: ExpectedVoucher) -> None:
