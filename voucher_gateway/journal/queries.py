@@ -19,6 +19,7 @@ from voucher_gateway.journal.schema import holds, moved, operations, requests
 from voucher_gateway.money import Money
 from voucher_gateway.outcome import Effect
 from voucher_gateway.storage.engine import Database
+from voucher_gateway.storage.statements import PreparedStatement
 
 OVERWRITE: Final = "update"
 """The step of every request that overwrites a value: the native update's and the emulations'."""
@@ -28,38 +29,47 @@ MAY_STILL_ARRIVE: Final = (
 )
 """The advice for an operation that succeeded when it was repeated."""
 
+_UNRESOLVED: Final = PreparedStatement(
+    sa.select(operations.c.account, operations.c.verb, operations.c.reference)
+    .where(
+        operations.c.provider == sa.bindparam("provider"),
+        operations.c.host == sa.bindparam("host"),
+        operations.c.voucher_id == sa.bindparam("voucher"),
+        sa.or_(*[operations.c.state == state for state in UNRESOLVED_STATES]),
+    )
+    .limit(1)
+)
+_ACTIVE_HOLD: Final = PreparedStatement(
+    sa.select(holds.c.operation_id)
+    .where(
+        holds.c.provider == sa.bindparam("provider"),
+        holds.c.host == sa.bindparam("host"),
+        holds.c.fingerprint == sa.bindparam("fingerprint"),
+        sa.or_(*[holds.c.state == state for state in ACTIVE_STATES]),
+        holds.c.expires_at.is_(None) | (holds.c.expires_at > sa.bindparam("at")),
+    )
+    .limit(1)
+)
+
 _TAKES: Final = (Operation.REDEEM.value, Operation.CAPTURE.value)
 _GIVES: Final = (Operation.REFUND.value, Operation.TOP_UP.value)
 
 
 def select_unresolved(connection: Connection, *, provider: str, host: str, voucher_id: str) -> OperationKey | None:
     """Return the key of an operation on a voucher whose outcome is not known yet; None if there is none."""
-    query = (
-        sa.select(operations.c.account, operations.c.verb, operations.c.reference)
-        .where(
-            operations.c.provider == provider,
-            operations.c.host == host,
-            operations.c.voucher_id == voucher_id,
-            operations.c.state.in_(UNRESOLVED_STATES),
-        )
-        .limit(1)
-    )
-    row = connection.execute(query).first()
-    return None if row is None else OperationKey(row.account, Operation(row.verb), row.reference)
+    row = _UNRESOLVED.first_row(connection, {"provider": provider, "host": host, "voucher": voucher_id})
+    return None if row is None else OperationKey(row["account"], Operation(row["verb"]), row["reference"])
 
 
 def has_active_hold(
     connection: Connection, *, provider: str, host: str, fingerprints: Iterable[str], at: datetime
 ) -> bool:
     """Whether a reservation may hold value of a voucher at a moment of the vendor's clock."""
-    query = sa.select(holds.c.operation_id).where(
-        holds.c.provider == provider,
-        holds.c.host == host,
-        holds.c.fingerprint.in_(list(fingerprints)),
-        holds.c.state.in_(ACTIVE_STATES),
-        holds.c.expires_at.is_(None) | (holds.c.expires_at > format_micros(at)),
+    vendor = {"provider": provider, "host": host, "at": format_micros(at)}
+    return any(
+        _ACTIVE_HOLD.first_row(connection, {**vendor, "fingerprint": fingerprint}) is not None
+        for fingerprint in fingerprints
     )
-    return connection.execute(query.limit(1)).first() is not None
 
 
 def sum_changes(connection: Connection, *, account: str, voucher_id: str, currency: str) -> Money:
