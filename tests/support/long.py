@@ -17,10 +17,13 @@ _TESTS: Final = Path(__file__).parents[1]
 _FOLDERS: Final = (_TESTS / "crash", _TESTS / "migration" / "end_to_end")
 """Every test there ends processes again and again. `make test` shows the same once for each promise of the contract."""
 
-_OF_THE_FAULT_MATRIX: Final = ("E1", "E2", "E3", "E5", "E6", "U1", "U2", "U3")
+_OF_THE_FAULT_MATRIX: Final = ("E1", "E2", "E3", "E5", "E6", "E11", "E12", "E13", "U1", "U2", "U3", "U6")
+_OF_KEYS: Final = frozenset({"K3", "K4"})
+"""Promises that are tried with many faults as well. `make test` tries them for the vendor with keys of the tests."""
 _PROMISES: Final = frozenset({"C1", "C2", "C3", *_OF_THE_FAULT_MATRIX, "E4", "E10", "R10", "R21"})
 """Promises that are tried with many points, faults or values. `make test` tries them for JTL."""
 _QUICK_CONTRACT: Final = "TestJtl"
+_QUICK_CONTRACT_OF_KEYS: Final = "TestKeyed"
 
 _CONTRACTS_OF_OTHERS: Final = frozenset({"TestCorner"})
 """Contracts of providers that are not ours. The contracts of ours try each of their promises."""
@@ -47,6 +50,8 @@ def mark_long_tests(items: Sequence[pytest.Item]) -> None:
 def _is_long_in_contract(item: pytest.Item) -> bool:
     promise = getattr(getattr(item, "function", None), "__promise__", None)
     contract = getattr(getattr(item, "cls", None), "__name__", None)
+    if promise in _OF_KEYS:
+        return contract != _QUICK_CONTRACT_OF_KEYS
     return contract in _CONTRACTS_OF_OTHERS or (promise in _PROMISES and contract != _QUICK_CONTRACT)
 
 

@@ -17,13 +17,14 @@ CONTRACTS = str(contracts.__file__)
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_every_broken_provider_is_caught_by_the_promise_meant_for_it(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", CONTRACTS, "-q", "-p", "no:cacheprovider", f"--junitxml={report}"],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=850,
     )
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout[-4000:] + done.stderr[-2000:]
     failures = {}
