@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import attrs
 import requests
@@ -18,6 +18,7 @@ from tests.testing.corner.provider import DECLARED, CornerBase, CornerProvider, 
 from voucher_gateway.provider_api import (
     AccountCheck,
     AuthenticationFailed,
+    BearerKey,
     Capabilities,
     Code,
     HttpSettings,
@@ -121,6 +122,15 @@ class SharesASocketWithItsChildren(CornerProvider):
         super().close()
         if hasattr(self, "_line"):
             self._line.close()
+
+
+@breaks("R25")
+class SharesItsSession(CornerProvider):
+    logins: ClassVar[dict[str, BearerKey]] = {}
+
+    def __init__(self, account: str, settings: CornerSettings) -> None:
+        super().__init__(account, settings)
+        self.http.auth = self.logins.setdefault(settings.base_url, BearerKey(settings.api_key))
 
 
 @breaks("R18")

@@ -322,6 +322,14 @@ class CutsNoiseOff(CornerProvider):
         return super().money(number, currency)
 
 
+@breaks("M7")
+class CountsCentsInEveryCurrency(CornerProvider):
+    def money(self, number: object, currency: str) -> Money:
+        super().money(0, currency)
+        cents = Decimal(super().money(number, "EUR").minor)
+        return Money.from_minor(int(cents), currency)
+
+
 @breaks("M6")
 class TakesAnyCurrency(CornerProvider):
     def money(self, number: object, currency: str) -> Money:
@@ -349,6 +357,13 @@ class CutsTheExpiryToTheDay(CornerProvider):
 class ForgetsTheExpiry(CornerProvider):
     def voucher(self, raw: Mapping[str, Any]) -> Voucher:
         return attrs.evolve(super().voucher(raw), valid_until=None)
+
+
+@breaks("T5")
+class DropsTheOffset(CornerProvider):
+    def instant(self, raw: Mapping[str, Any], name: str) -> datetime | None:
+        instant = super().instant(raw, name)
+        return None if instant is None else parse_instant(f"{raw[name][:19]}Z")
 
 
 @breaks("T4")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from functools import partial
 from types import ModuleType
@@ -12,7 +12,7 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from voucher_gateway.capabilities import Operation
-from voucher_gateway.errors import MalformedResponse, VoucherGatewayError, VoucherNotFound
+from voucher_gateway.errors import InvalidRequest, MalformedResponse, VoucherGatewayError, VoucherNotFound
 from voucher_gateway.models.results import Balance
 from voucher_gateway.models.voucher import Voucher
 from voucher_gateway.money import Money, exponent
@@ -21,11 +21,15 @@ from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger import ExpectedVoucher, can, check_money, ledger_vouchers, readings
 from voucher_gateway.testing.harness.reply_rewriting import each_leaf, one_word
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
-from voucher_gateway.testing.promises.checks import fail, for_promise, require
+from voucher_gateway.testing.promises.checks import fail, for_promise, not_tried, require
 from voucher_gateway.testing.simulated_vendor import SimulatedVendor
 
 _SEVENTEEN_DIGITS: Final = Decimal("100000000000000.07")
 """More digits than a binary float can hold: it comes back as 100000000000000.06 or .08."""
+
+
+_OTHER_CURRENCIES: Final = ("JPY", "KWD")
+"""A currency without decimals, and one with three."""
 
 
 class AmountsContract(Contract):
@@ -109,6 +113,31 @@ class AmountsContract(Contract):
                     exact = reading in (None, true.initial, true.remaining)
                     require(exact, f"{by} made {reading} of {noisy} {true.initial.currency}")
 
+    @for_promise("M7")
+    def test_an_amount_has_the_decimals_of_its_currency(self, vendor: SimulatedVendor) -> None:
+        provider, tried = vendor.provider(), False
+        for true in _with_cents(vendor, provider)[:4]:
+            for currency in _OTHER_CURRENCIES:
+                spellings = _Spellings(true, currency)
+                vendor.tamper(each_leaf(spellings.change))
+                for by, call in calls_of(provider, true).items():
+                    spellings.seen.clear()
+                    try:
+                        result = call()
+                    except (MalformedResponse, VoucherNotFound):
+                        continue
+                    shown = result.initial if isinstance(result, Voucher) else None
+                    for money in filter(None, (shown, result.remaining)):
+                        if spellings.seen and money.currency == currency:
+                            tried = True
+                            require(
+                                money in spellings.seen,
+                                f"{by} made {money} of {' or '.join(spellings.texts)} in the currency {currency}",
+                            )
+            vendor.tamper(None)
+        if not tried:
+            not_tried("no reply has both an amount and the word for its currency")
+
     @for_promise("M6")
     def test_a_currency_that_does_not_exist_is_malformed(self, vendor: SimulatedVendor) -> None:
         provider = vendor.provider()
@@ -124,6 +153,44 @@ class AmountsContract(Contract):
                     for money in (result.initial if isinstance(result, Voucher) else None, result.remaining):
                         require(money is None, f"{by} made {money} of an amount in the currency {wrong!r}")
             vendor.tamper(None)
+
+
+class _Spellings:
+    """Replaces the currency of a voucher in replies, and notes which amounts the numbers beside it then are.
+
+    Args:
+        true: the voucher.
+        currency: the currency that replaces its own.
+    """
+
+    def __init__(self, true: ExpectedVoucher, currency: str) -> None:
+        self._own, self._other = true.initial.currency, currency
+        self._amounts = (true.initial, true.remaining)
+        self.seen: set[Money] = set()
+        self.texts: list[str] = []
+
+    def change(self, value: Any) -> Any:
+        """Return a value of a reply in the other currency."""
+        for money in self._amounts:
+            self._note(value, money)
+        return self._other if value == self._own and isinstance(value, str) else value
+
+    def _note(self, value: Any, money: Money) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
+            return
+        try:
+            number = Decimal(value)
+        except ArithmeticError:
+            return
+        if number == money.minor and number == number.to_integral_value():
+            self._add(value, Money.from_minor(money.minor, self._other))
+        elif number == money.amount:
+            with suppress(InvalidRequest):  # a number that is no amount of the other currency
+                self._add(value, Money(money.amount, self._other))
+
+    def _add(self, value: Any, money: Money) -> None:
+        self.seen.add(money)
+        self.texts = sorted({*self.texts, str(value)})
 
 
 def calls_of(provider: VoucherProvider, true: ExpectedVoucher) -> dict[str, Callable[[], Voucher | Balance]]:

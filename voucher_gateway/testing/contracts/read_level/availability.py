@@ -22,6 +22,7 @@ from voucher_gateway.errors import (
 from voucher_gateway.models.requests import VoucherQuery
 from voucher_gateway.models.results import History
 from voucher_gateway.provider import VoucherProvider
+from voucher_gateway.setting_types import SecretSource
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.harness.ledger import (
     ExpectedVoucher,
@@ -31,7 +32,7 @@ from voucher_gateway.testing.harness.ledger import (
     ledger_vouchers,
 )
 from voucher_gateway.testing.harness.vendor import IMPATIENT, VendorUnderTest, select_settings
-from voucher_gateway.testing.promises.checks import fail, for_promise, require
+from voucher_gateway.testing.promises.checks import fail, for_promise, not_tried, require
 
 _WAITING: Final = frozenset({"hang", "commit-then-hang", "drip", "drip-headers"})
 """Faults that last as long as the provider waits; they are tried on one call only, to save time."""
@@ -134,6 +135,24 @@ class AvailabilityContract(Contract):
             vendor.clear_faults()
         check_voucher(provider.find(true.code), true, "find, after the login was accepted again,")
 
+    @for_promise("R25")
+    def test_accounts_with_different_logins_share_nothing(self, vendor: VendorUnderTest) -> None:
+        true = ledger_vouchers(vendor)[0]
+        first = vendor.provider()
+        wrong = _with_other_secrets(first)
+        if not wrong:
+            not_tried("the settings have no secret, so that there is one login only")
+        for provider, refused in ((first, vendor.provider(**wrong)), (vendor.provider(), vendor.provider(**wrong))):
+            if provider is first:
+                check_voucher(provider.find(true.code), true, "find")  # logs in before the other account is used
+            for name, call in _reads(refused, true):
+                try:
+                    call()
+                except AccessDenied:
+                    check_voucher(provider.find(true.code), true, "find, beside an account with another login,")
+                else:
+                    fail(f"{name} of an account whose login is wrong gave an answer, as another account had logged in")
+
     @for_promise("R21")
     def test_a_reply_of_millions_of_values_costs_little(self, vendor: VendorUnderTest) -> None:
         true = ledger_vouchers(vendor)[0]
@@ -152,6 +171,16 @@ class AvailabilityContract(Contract):
                 require(refused, f"{where} {'gave an answer' if error is None else f'raised {type(error).__name__}'}")
                 require(peak < _MOST_MEMORY, f"{where} took {peak // 2**20} MiB of memory")
                 require(seconds < _MOST_SECONDS, f"{where} took {seconds:.0f} s")
+
+
+def _with_other_secrets(provider: VoucherProvider) -> dict[str, str]:
+    """Return the secrets among the settings of a provider, each with another last character."""
+    secrets: dict[str, str] = {}
+    for field in attrs.fields(type(provider.settings)):
+        value = getattr(provider.settings, field.name)
+        if isinstance(value, SecretSource) and (text := value.get().reveal()):
+            secrets[field.alias] = text[:-1] + ("A" if text[-1] != "A" else "B")
+    return secrets
 
 
 def _default_limits(provider: type[VoucherProvider]) -> dict[str, Any]:

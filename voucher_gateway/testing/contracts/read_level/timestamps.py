@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from operator import attrgetter
+from typing import Any, Final
 
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.errors import MalformedResponse
 from voucher_gateway.instants import parse_instant
+from voucher_gateway.models.results import History
 from voucher_gateway.provider import VoucherProvider
 from voucher_gateway.testing.contracts.base import Contract
 from voucher_gateway.testing.contracts.read_level.amounts import calls_of
@@ -17,6 +20,9 @@ from voucher_gateway.testing.harness.reply_rewriting import each_leaf
 from voucher_gateway.testing.harness.vendor import VendorUnderTest
 from voucher_gateway.testing.promises.checks import for_promise, require
 from voucher_gateway.testing.simulated_vendor import SimulatedVendor
+
+_OFFSETS: Final = (timezone(timedelta(hours=5, minutes=45)), timezone(timedelta(hours=-8)))
+"""Offsets other than zero, one of them not of whole hours."""
 
 
 class TimestampsContract(Contract):
@@ -56,9 +62,49 @@ class TimestampsContract(Contract):
     def test_a_timestamp_without_an_offset_is_malformed(self, vendor: SimulatedVendor) -> None:
         _check_malformed(vendor, _without_offset, "without an offset")
 
+    @for_promise("T5")
+    def test_an_instant_is_the_same_in_every_offset(self, vendor: SimulatedVendor) -> None:
+        provider = vendor.provider()
+        for true in [voucher for voucher in ledger_vouchers(vendor) if voucher.valid_until is not None][:4]:
+            calls: dict[str, Callable[[], Any]] = dict(calls_of(provider, true))
+            if can(provider, Operation.HISTORY):
+                calls["history"] = partial(provider.history, true.id)
+            if can(provider, Operation.VOUCHERS):
+                calls["vouchers"] = lambda: sorted(provider.vouchers(), key=attrgetter("id"))
+            vendor.tamper(None)
+            right = {by: _instants_of(call()) for by, call in calls.items()}
+            for offset in _OFFSETS:
+                vendor.tamper(each_leaf(partial(_written_in, offset=offset)))
+                for by, call in calls.items():
+                    try:
+                        instants = _instants_of(call())
+                    except MalformedResponse:
+                        continue
+                    require(
+                        instants == right[by],
+                        f"{by} gave another moment for a timestamp that was written with the offset {offset}",
+                    )
+
     @for_promise("T4")
     def test_a_second_60_that_cannot_be_a_leap_second_is_malformed(self, vendor: SimulatedVendor) -> None:
         _check_malformed(vendor, _with_second_60, "with a second 60 that is not a leap second")
+
+
+def _written_in(value: Any, offset: timezone) -> Any:
+    """Return a timestamp as the same moment in another offset, and any other value as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_instant(value).astimezone(offset).isoformat()
+    except (ValueError, OverflowError):
+        return value
+
+
+def _instants_of(result: Any) -> list[datetime | None]:
+    """Return the instants of a voucher, a balance, a listing or a history."""
+    if isinstance(result, list | History):
+        return [instant for item in result for instant in _instants_of(item)]
+    return [getattr(result, name, None) for name in ("valid_until", "created_at", "updated_at")]
 
 
 def _check_malformed(vendor: SimulatedVendor, change: Callable[[Any], Any], what: str) -> None:
