@@ -145,6 +145,8 @@ def _facts_of(declared: Capabilities) -> Iterator[str]:
         ended = ", and ends silently when the voucher is reserved again" if rules.superseded_by_next else ""
         yield f"A reservation {life}{ended}."
         yield f"Reservations: {'; '.join(describe_reservations(rules))}."
+    if declared.partial_approval:
+        yield "A redemption of more than is left takes what is left."
     if declared.refund_link is not None:
         yield f"Refunds: {REFUND_LINKS[declared.refund_link]}."
     if (keys := declared.keys) is not None:

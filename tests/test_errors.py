@@ -40,6 +40,7 @@ OWN: dict[type[VoucherGatewayError], dict[str, Any]] = {
     MissingScope: {"scope": "use"},
     RateLimited: {"retry_after": 1.5},
     OutcomeUnknown: {"ticket": TICKET},
+    errors.PartlyRedeemed: {"taken": "3.00 EUR", "redemption_id": "r-1", "voucher_id": "v-1"},
     errors.MalformedResponse: {"problems": ("amount", "currency")},
     ConcurrentModification: {"evidence": {"before": "10.00", "after": "7.00"}, "ticket": TICKET},
 }
@@ -104,6 +105,7 @@ OUTCOMES = {
     "NotExecuted": MOVED_NOTHING,
     "OutcomeUnknown": MAY_HAVE_MOVED,
     "OutcomePending": ("pending", False),
+    "PartlyRedeemed": ("succeeded", False),
     "MalformedResponse": MOVED_NOTHING,
     "ReferenceConflict": MOVED_NOTHING,
     "OperationInProgress": MOVED_NOTHING,
@@ -119,8 +121,8 @@ def test_each_says_what_became_of_the_call_and_whether_to_repeat_it(kind: type[V
 
 def test_only_what_may_have_moved_money_is_unsafe_to_repeat() -> None:
     unsafe = {kind for kind in every() if not kind.retry_safe}
-    assert unsafe == {kind for kind in every() if kind.outcome in ("unknown", "pending")}
-    assert unsafe == {OutcomeUnknown, OutcomePending, ConcurrentModification}
+    assert unsafe == {kind for kind in every() if kind.outcome in ("unknown", "pending", "succeeded")}
+    assert unsafe == {OutcomeUnknown, OutcomePending, ConcurrentModification, errors.PartlyRedeemed}
 
 
 def test_the_message_is_a_sentence_and_str_says_where_too() -> None:

@@ -178,6 +178,17 @@ def test_a_cancelled_movement_is_no_candidate_for_the_call() -> None:
     assert look_up(waiting, absence_proves="the list is complete").candidates == (waiting,)
 
 
+@pytest.mark.parametrize(
+    ("amount", "effect"), [("3.00", Effect.SUCCEEDED), ("10.00", Effect.SUCCEEDED), ("10.01", Effect.UNKNOWN)]
+)
+def test_a_vendor_that_takes_what_is_left_may_have_taken_less(amount: str, effect: Effect) -> None:
+    movement = attrs.evolve(TAKEN, money=Money(amount, "EUR"))
+    outcome = resolve_by_reference(CALL, [movement], MovementKind.REDEMPTION, Redemption.from_movement, partial=True)
+    assert outcome.effect is effect
+    if effect is Effect.SUCCEEDED:
+        assert outcome.result == Redemption.from_movement(movement)
+
+
 def test_two_movements_with_the_reference_are_for_a_person() -> None:
     outcome = look_up(TAKEN, attrs.evolve(TAKEN, id="m2"))
     assert (outcome.effect, outcome.result) == (Effect.UNKNOWN, None)

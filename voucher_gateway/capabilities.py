@@ -307,6 +307,8 @@ class Capabilities:
         expiry: how validity is set.
         listing: how vouchers are listed.
         reservations: how reservations behave; None where there are none.
+        partial_approval: whether a redemption of more than is left takes what is left, and succeeds. Its result then
+            has the amount that the vendor took.
         refund_link: whether the vendor ties a refund to its redemption; None where it has no refund.
         can_overwrite_value: whether `read_value` and `write_value` exist, on which emulations are built.
         keys: the rules of the vendor's idempotency keys; None where it has none.
@@ -331,6 +333,7 @@ class Capabilities:
     expiry: Expiry
     listing: ListingRules
     reservations: ReservationRules | None = None
+    partial_approval: bool = False
     refund_link: RefundLink | None = None
     can_overwrite_value: bool = False
     keys: KeyRules | None = None

@@ -326,12 +326,22 @@ class ReserveValue(SpendCommand[Reservation]):
 
 @attrs.frozen(kw_only=True)
 class RedeemVoucher(SpendCommand[Redemption]):
-    """Take value in one step."""
+    """Take value in one step.
+
+    Attributes:
+        partial: whether the vendor may take what is left, if that is less.
+    """
 
     operation = Operation.REDEEM
 
+    partial: bool = False
+
     def send(self, provider: VoucherProvider, reference: str) -> Redemption:
         return provider.redeem(self.code, self.money, self.pin, reference=reference, order=self.order)
+
+    @property
+    def content(self) -> str | None:
+        return "partial" if self.partial else None
 
 
 @attrs.frozen(kw_only=True)

@@ -12,6 +12,7 @@
     ├── OutcomeUnknown              may have happened: keep the `ticket` and resolve it, never simply repeat
     │   └── OutcomePending          the vendor has accepted it and will complete or cancel it later
     ├── MalformedResponse           the vendor's answer to a read breaks its contract
+    ├── PartlyRedeemed              less than the amount was taken: accept it or refund it
     ├── ReferenceConflict           the reference was already used for another call
     ├── OperationInProgress         another worker runs this call, or an unknown operation must be resolved first
     └── ConcurrentModification      another party changed the voucher at the same time; a person must decide
@@ -36,7 +37,8 @@ class VoucherGatewayError(Exception):
     """The base class of all errors here.
 
     Attributes:
-        outcome: what became of the call: ``declined``, ``not_executed``, ``unknown`` or ``pending``.
+        outcome: what became of the call: ``declined``, ``not_executed``, ``unknown`` or ``pending``; ``succeeded`` if
+            it did something else than was asked for.
         retry_safe: whether the same call may be made again, unchanged, without the risk of moving money twice.
         account: the account's name, if one was involved.
         operation: the operation's name, e.g. ``capture``.
@@ -401,6 +403,32 @@ class ConcurrentModification(VoucherGatewayError):
         super().__init__(message, **context)
         self.evidence = dict(evidence or {})
         self.ticket = ticket
+
+
+# --- something else happened than was asked for ---
+
+
+class PartlyRedeemed(VoucherGatewayError):
+    """The vendor took what was left, less than the amount, and it could not be given back.
+
+    Accept the part, or refund it. With a journal, the same call goes on giving it back.
+
+    Attributes:
+        taken: the amount that was taken, such as ``3.00 EUR``.
+        redemption_id: the vendor's id of the redemption.
+        voucher_id: the vendor's id of the voucher, if it is known.
+    """
+
+    outcome: OutcomeName = "succeeded"
+    retry_safe = False
+
+    def __init__(
+        self, message: str, *, taken: str, redemption_id: str, voucher_id: str | None = None, **context: Any
+    ) -> None:
+        super().__init__(message, **context)
+        self.taken = taken
+        self.redemption_id = redemption_id
+        self.voucher_id = voucher_id
 
 
 # --- the vendor's answer cannot be used ---

@@ -237,6 +237,7 @@ def resolve_by_reference(
     make_result: Callable[[Movement], Result],
     *,
     absence_proves: str | None = None,
+    partial: bool = False,
 ) -> Outcome:
     """Return the outcome of a call whose reference the vendor stores with the movement, and shows.
 
@@ -253,6 +254,7 @@ def resolve_by_reference(
         absence_proves: why a missing movement proves that the call was not executed and never will be, in one sentence
             that names the vendor's rule; None where it does not. Give it only if all movements were read, and after
             the vendor's clock has passed the time until which the request can be executed.
+        partial: whether the vendor may have taken less than was asked for (`Capabilities.partial_approval`).
     """
     if not intent.reference:
         return Outcome(effect=Effect.UNKNOWN, reason="the call has no reference by which it could be found")
@@ -263,7 +265,7 @@ def resolve_by_reference(
         return Outcome(effect=Effect.UNKNOWN, reason=reason)
     if matches:
         movement = matches[0]
-        differing = _differences(intent, movement, kind)
+        differing = _differences(intent, movement, kind, partial=partial)
         if differing:
             reason = f"a movement has the reference of the call, but another {' and '.join(differing)}"
             return Outcome(effect=Effect.UNKNOWN, reason=reason)
@@ -281,7 +283,7 @@ def resolve_by_reference(
     candidates = tuple(
         movement
         for movement in movements
-        if not _differences(intent, movement, kind)
+        if not _differences(intent, movement, kind, partial=partial)
         and movement.state is not MovementState.CANCELLED
         and (movement.created_at is None or movement.created_at >= since)
     )
@@ -291,18 +293,24 @@ def resolve_by_reference(
     return Outcome(effect=Effect.NOT_EXECUTED, reason=absence_proves, candidates=())
 
 
-def _differences(intent: Intent, movement: Movement, kind: MovementKind) -> list[str]:
+def _differences(intent: Intent, movement: Movement, kind: MovementKind, *, partial: bool) -> list[str]:
     """Return in what a movement differs from that of the call. What is not known does not differ."""
     differing = []
     if movement.kind is not kind:
         differing.append("kind")
-    if intent.money is not None and movement.money != intent.money:
+    if intent.money is not None and not _has_amount(movement, intent.money, partial=partial):
         differing.append("amount")
     if intent.voucher_id is not None and movement.voucher_id not in (None, intent.voucher_id):
         differing.append("voucher")
     if intent.login is not None and movement.login not in (None, intent.login):
         differing.append("login")
     return differing
+
+
+def _has_amount(movement: Movement, money: Money, *, partial: bool) -> bool:
+    if movement.money is None or movement.money.currency != money.currency:
+        return False
+    return movement.money <= money if partial else movement.money == money
 
 
 @attrs.frozen

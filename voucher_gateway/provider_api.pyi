@@ -37,6 +37,7 @@ from voucher_gateway.errors import NotExecuted as NotExecuted
 from voucher_gateway.errors import OperationInProgress as OperationInProgress
 from voucher_gateway.errors import OutcomePending as OutcomePending
 from voucher_gateway.errors import OutcomeUnknown as OutcomeUnknown
+from voucher_gateway.errors import PartlyRedeemed as PartlyRedeemed
 from voucher_gateway.errors import ProviderUnavailable as ProviderUnavailable
 from voucher_gateway.errors import RateLimited as RateLimited
 from voucher_gateway.errors import ReferenceConflict as ReferenceConflict

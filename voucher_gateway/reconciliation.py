@@ -254,9 +254,15 @@ def _compare_operation(provider: VoucherProvider, known: _OperationWithNames, ma
         findings.append(finding(FindingKind.UNRESOLVED, "it happened; recover writes that down", first))
     elif entry.state is not OperationState.SUCCEEDED:
         findings.append(finding(FindingKind.MISSING_HERE, f"it happened, the journal says {entry.state.value}", first))
-    elif entry.target.money is not None and first.money != entry.target.money:
-        findings.append(finding(FindingKind.AMOUNT_DIFFERS, f"{entry.target.money} here, {first.money} there", first))
+    elif (moved := _moved_money(entry)) is not None and first.money != moved:
+        findings.append(finding(FindingKind.AMOUNT_DIFFERS, f"{moved} here, {first.money} there", first))
     return findings
+
+
+def _moved_money(entry: OperationRecord) -> Money | None:
+    """Return what a succeeded operation moved: by its result, because some vendors take less than was asked for."""
+    moved = getattr(entry.replay(), "money", None) if entry.result is not None else None
+    return entry.target.money if moved is None else moved
 
 
 def _is_visible_at_vendor(provider: VoucherProvider, entry: OperationRecord) -> bool:

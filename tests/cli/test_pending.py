@@ -24,6 +24,7 @@ def vendor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningS
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: deferring\nVersion: 1.0\n")
     (installed / "entry_points.txt").write_text(
         f"[{registry.GROUP}]\ndeferring = tests.support.deferring:DeferringProvider\n"
+        "partial = tests.support.deferring:PartialProvider\n"
     )
     monkeypatch.syspath_prepend(installed.parent)
     monkeypatch.setenv("VOUCHER_GATEWAY_CONFIG", str(tmp_path / "voucher-gateway.toml"))
@@ -32,11 +33,11 @@ def vendor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningS
         yield running
 
 
-def write_config(running: RunningSimulator, *, journal: bool) -> None:
+def write_config(running: RunningSimulator, *, journal: bool, provider: str = "deferring") -> None:
     path = Path(os.environ["VOUCHER_GATEWAY_CONFIG"])
     line = f'journal = "sqlite:///{path.parent / "journal.db"}"\n' if journal else ""
     path.write_text(
-        f"{line}[accounts.shop]\nprovider = 'deferring'\ntoken = 't'\ntries = 1\n"
+        f"{line}[accounts.shop]\nprovider = '{provider}'\ntoken = 't'\ntries = 1\n"
         f"base_url = '{running.announcement['base_url']}'\n"
     )
     path.chmod(0o600)
@@ -111,3 +112,30 @@ def test_history_shows_its_state(run: Any, vendor: RunningSimulator) -> None:
     run(*REDEEM)
     assert run("--json", "history", "shop", "c1").done().object["movements"][0]["state"] == "pending"
     assert "redemption  pending" in run("history", "shop", "c1").done().out
+
+
+def test_a_part_is_accepted_with_an_option_only(run: Any, vendor: RunningSimulator) -> None:
+    simulator: Any = vendor.simulator
+    simulator.defers, simulator.takes_what_is_left = False, True
+    refused = run("--json", *REDEEM, "--partial")
+    assert (refused.code, refused.error["error"]) == (1, "UnsupportedOperation")
+    write_config(vendor, journal=True, provider="partial")
+    much = ("redeem", "shop", CODE, "130.00", "EUR", "--reference")
+    whole = run("--json", *much, "1002")
+    assert (whole.code, whole.error["error"], whole.error["outcome"]) == (1, "InsufficientValue", "declined")
+    assert simulator.cents == 10_000
+    part = run("--json", *much, "1003", "--partial").done().object
+    assert part["result"]["money"] == {"amount": "100.00", "currency": "EUR"}
+    assert simulator.cents == 0
+
+
+def test_a_part_that_stays_taken_is_4(run: Any, vendor: RunningSimulator) -> None:
+    simulator: Any = vendor.simulator
+    simulator.defers, simulator.takes_what_is_left, simulator.shown_cents = False, True, 20_000
+    write_config(vendor, journal=True, provider="partial")
+    vendor.inject("error-before", "POST /payments", after=1)
+    ran = run("--json", "redeem", "shop", CODE, "130.00", "EUR", "--reference", "1004")
+    assert (ran.code, ran.error["error"], ran.error["taken"]) == (4, "PartlyRedeemed", "100.00 EUR")
+    repeated = run("redeem", "shop", CODE, "130.00", "EUR", "--reference", "1004")
+    assert (repeated.code, simulator.cents) == (1, 10_000)
+    assert "and it was given back" in repeated.err

@@ -115,6 +115,7 @@ def test_news_of_a_completion_make_it_succeeded(deferring_shop: DeferringShop, b
     assert isinstance(resolution.result, Redemption)
     assert resolution.result.money == TEN
     assert deferring_shop.gateway.redemption("shop", "1001").id == "p1"
+    assert "/payments/p1" in [request.path for request in deferring_shop.running.requests]  # by the vendor's own id
 
 
 @pytest.mark.parametrize("by", ["ticket", "key", "recover"])
@@ -259,6 +260,9 @@ def test_a_pending_reservation_holds_until_the_vendor_decides(deferring_shop: De
             Code(CODE), provider=provider.name, host=provider.host, at=provider.vendor_now()
         )
 
+    assert is_reserved()
+    deferring_shop.running.clock.advance(7200)  # longer than a reservation lasts: the vendor has not made it yet
+    assert provider.get("c1").id == "c1"
     assert is_reserved()
     assert reconcile(gateway, "shop").findings == ()
     deferring_shop.decide("completed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from operator import attrgetter
 from typing import Any, ClassVar, Final, TypeVar
 
@@ -62,6 +63,8 @@ class DeferringSimulator(Simulator):
     Attributes:
         defers: whether the vendor decides about new payments later.
         hides: how many look-ups do not show any payment.
+        takes_what_is_left: whether a redemption of more than is left takes what is left.
+        shown_cents: what the card shows as left; None for the truth.
         activities: the payments.
     """
 
@@ -72,6 +75,8 @@ class DeferringSimulator(Simulator):
         super().__init__(options)
         self.defers = True
         self.hides = 0
+        self.takes_what_is_left = False
+        self.shown_cents: int | None = None
         self.activities = ActivityLedger()
 
     def routes(self) -> Sequence[Route]:
@@ -88,7 +93,9 @@ class DeferringSimulator(Simulator):
         return 10_000 + self.activities.balance("c1")
 
     def _card(self, _: Asked) -> Reply:
-        return Reply(200, {"id": "c1", "code": CODE, "cents": self.cents})
+        return Reply(
+            200, {"id": "c1", "code": CODE, "cents": self.cents if self.shown_cents is None else self.shown_cents}
+        )
 
     def _list(self, _: Asked) -> Reply:
         if self.hides:
@@ -105,17 +112,20 @@ class DeferringSimulator(Simulator):
 
     def _pay(self, request: Asked) -> Reply:
         body: Any = request.json()
+        cents = body["cents"]
+        if self.takes_what_is_left and body["kind"] == "redeem":
+            cents = min(cents, self.cents)
         activity = self.activities.add(
             Activity(
                 id=f"p{len(self.activities) + 1}",
                 voucher_id="c1",
                 kind=body["kind"],
-                amount=SIGNS[body["kind"]] * body["cents"],
+                amount=SIGNS[body["kind"]] * cents,
                 at=self.clock.now(),
                 state="pending" if self.defers else "completed",
                 reference=body["reference"],
                 linked_id=body.get("of"),
-                details={"cents": body["cents"]},
+                details={"cents": cents},
             )
         )
         return Reply(202 if self.defers else 201, _payment(activity))
@@ -194,7 +204,11 @@ class DeferringProvider(HttpProvider):
         refund_link=RefundLink.LINKED,
         resolvable=frozenset({Operation.REDEEM, Operation.REFUND, Operation.RESERVE}),
         reservations=ReservationRules(
-            at_once=None, superseded_by_next=False, time_to_live=None, partial_capture=False, release=False
+            at_once=None,
+            superseded_by_next=False,
+            time_to_live=timedelta(minutes=30),
+            partial_capture=False,
+            release=False,
         ),
     )
 
@@ -325,3 +339,10 @@ class DeferringProvider(HttpProvider):
         kinds: dict[str, Any] = {"redeem": Redemption, "refund": Refund, "reserve": Reservation}
         result = self._result(intent, kinds[intent.verb], raw)
         return Outcome(effect=Effect.SUCCEEDED, result=result, reason="the vendor shows it as COMPLETED")
+
+
+class PartialProvider(DeferringProvider):
+    """The same for a vendor that takes what is left where that is less than the amount."""
+
+    name = "partial"
+    declared = attrs.evolve(DeferringProvider.declared, partial_approval=True)

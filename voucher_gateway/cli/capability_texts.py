@@ -23,6 +23,8 @@ def describe_payments(declared: Capabilities) -> Iterator[str]:
     """Yield what is to be known of the reservations and refunds of a vendor."""
     if declared.reservations is not None:
         yield from describe_reservations(declared.reservations)
+    if declared.partial_approval:
+        yield "a redemption of more than is left takes what is left"
     if declared.refund_link is not None:
         yield f"refunds are {REFUND_LINKS[declared.refund_link]}"
 

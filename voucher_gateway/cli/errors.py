@@ -129,6 +129,7 @@ _EXIT_CODES: Final[Mapping[type[Exception], int]] = {
     errors.NotExecuted: NOT_DONE,
     errors.OutcomeUnknown: UNKNOWN,
     errors.OutcomePending: NOT_DONE,
+    errors.PartlyRedeemed: UNKNOWN,
     errors.MalformedResponse: UNREADABLE,
     errors.ReferenceConflict: WRONG,
     errors.OperationInProgress: NOT_DONE,
@@ -168,6 +169,10 @@ _ADVICE: Final[Mapping[type[Exception], str]] = {
     errors.OutcomePending: (
         "Do not repeat it: no journal remembers it. Ask for news with: voucher-gateway resolve --ticket FILE"
     ),
+    errors.PartlyRedeemed: (
+        "Accept the part, or give it back with `voucher-gateway refund`. With a journal, the same command goes on with"
+        " giving it back."
+    ),
     errors.MalformedResponse: ("Nothing can be concluded from it; if it lasts, the vendor or its adapter is at fault."),
     errors.ReferenceConflict: (
         "Take a new reference for a new operation; `voucher-gateway operations show` shows the old one."
@@ -187,6 +192,7 @@ _MONEY: Final = {
     "declined": "Nothing moved: the vendor said no.",
     "not_executed": "Nothing moved: nothing was carried out.",
     "unknown": "It is not known whether it happened.",
+    "succeeded": "A part was taken.",
     "pending": "The vendor has accepted it, and will complete or cancel it later.",
 }
 
@@ -205,6 +211,9 @@ _OPTIONAL_FIELDS: Final = (
     "retry_after",
     "problems",
     "evidence",
+    "taken",
+    "redemption_id",
+    "voucher_id",
 )
 
 

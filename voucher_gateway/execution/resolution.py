@@ -178,6 +178,10 @@ def _check_outcome(
     if request.effect is Effect.PENDING and outcome.effect is Effect.NOT_EXECUTED:
         reason = f"the vendor has accepted it before, and now does not show it ({outcome.reason})"
         return Outcome(effect=Effect.PENDING, reason=reason)
+    can_be_partial = provider.capabilities.partial_approval and request.step == Operation.REDEEM
+    if outcome.effect is Effect.SUCCEEDED and outcome.result is None and can_be_partial:
+        reason = "the vendor may have taken less than was asked for, and does not show how much: a person must decide"
+        return Outcome(effect=Effect.UNKNOWN, reason=reason)
     if outcome.effect is Effect.SUCCEEDED and is_result_of_another(journal, record, outcome.result):
         reason = "the movement at the vendor belongs to another operation: a person must decide"
         return Outcome(effect=Effect.UNKNOWN, reason=reason)

@@ -6,6 +6,7 @@ lines: it makes a command of its arguments, and `_execute` gives that to the exe
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
@@ -32,6 +33,12 @@ from voucher_gateway.errors import ConfigurationError, IntegrityMismatch, Invali
 from voucher_gateway.execution.direct import DirectExecutor
 from voucher_gateway.gateway.account import Account, check_command, require_capability, strategy_for
 from voucher_gateway.gateway.find import FindResult, find_in_accounts
+from voucher_gateway.gateway.partial import (
+    redeem_whole,
+    require_partial_approval,
+    return_part,
+    takes_what_is_left,
+)
 from voucher_gateway.gateway.refunds import (
     find_move,
     pending_move,
@@ -725,8 +732,13 @@ class Gateway:
         wait: float = 0.0,
         options: Options | None = None,
         if_held: str = "replace-own",
+        partial: bool = False,
     ) -> Redemption:
         """Take value in one step.
+
+        Some vendors take what is left where that is less than the amount (`Capabilities.partial_approval`). There, the
+        balance is read first, and nothing is sent if it is too small. If less was taken nevertheless, it is given back
+        by a refund, under a reference made of this one. A repeat of the call goes on with that.
 
         Args:
             account: the account's name.
@@ -738,9 +750,13 @@ class Gateway:
             wait: how long to wait for another worker on the same call, in seconds.
             options: what only this vendor has, by name.
             if_held: as in `reserve`.
+            partial: whether to accept less than the amount, where the vendor takes what is left. The result has the
+                amount that was taken. It counts to what a reference stands for.
 
         Raises:
-            InsufficientValue: if the voucher holds less.
+            InsufficientValue: if the voucher holds less. Nothing moved, or what moved was given back.
+            PartlyRedeemed: if less was taken, and could not be given back.
+            UnsupportedOperation: if `partial` is True and the vendor takes the whole amount or nothing.
             VoucherHeld: if a reservation that may not be replaced stands on the voucher.
 
         Example:
@@ -751,19 +767,26 @@ class Gateway:
             ```
         """
         code, pin = self.account(account).normalize(Code.of(code)), Pin.of_given(pin)
-        return self._execute(
-            RedeemVoucher(
-                account=account,
-                reference=reference,
-                order=order,
-                wait_s=wait,
-                options=options,
-                code=code,
-                money=money,
-                pin=pin,
-                if_held=if_held,
-            )
+        if partial:
+            require_partial_approval(self.account(account))
+        command = RedeemVoucher(
+            account=account,
+            reference=reference,
+            order=order,
+            wait_s=wait,
+            options=options,
+            code=code,
+            money=money,
+            pin=pin,
+            if_held=if_held,
+            partial=partial,
         )
+        redemption = self._execute(command)
+        is_enough = redemption.money >= command.money or (partial and redemption.money.amount > 0)
+        if is_enough or not takes_what_is_left(self.account(account)):
+            return redemption
+        give_back = functools.partial(self._give_back, redemption, order=command.order, wait=wait)
+        raise return_part(redemption, command, give_back)
 
     def refund(
         self,
@@ -1034,9 +1057,14 @@ class Gateway:
 
     # --- helpers ---
 
+    def _give_back(self, redemption: Redemption, reference: str, *, order: str | None, wait: float) -> Refund:
+        return self.refund(redemption.account, redemption, reference=reference, order=order, wait=wait)
+
     def _execute(self, command: Command[R]) -> R:
         account = self.account(command.account)
         strategy = strategy_for(account, command.operation)
+        if isinstance(command, RedeemVoucher) and not command.partial and takes_what_is_left(account):
+            strategy = redeem_whole
         check_command(account, command)
         return self._executor.execute(command, account.provider, strategy)
 

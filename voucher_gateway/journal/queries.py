@@ -13,7 +13,13 @@ from sqlalchemy.engine import Connection
 from voucher_gateway.capabilities import Operation
 from voucher_gateway.instants import format_micros
 from voucher_gateway.journal.holds import ACTIVE_STATES, UNDECIDED_EFFECTS
-from voucher_gateway.journal.records import OperationKey, OperationRecord, OperationState, RequestRecord
+from voucher_gateway.journal.records import (
+    OperationKey,
+    OperationRecord,
+    OperationState,
+    RequestRecord,
+    read_result,
+)
 from voucher_gateway.journal.rows import UNRESOLVED_STATES
 from voucher_gateway.journal.schema import holds, moved, operations, requests
 from voucher_gateway.money import Money
@@ -74,7 +80,7 @@ def has_active_hold(
 
 def sum_changes(connection: Connection, *, account: str, voucher_id: str, currency: str) -> Money:
     """Return what the account's successful operations changed of a voucher's value: negative where they took."""
-    query = sa.select(operations.c.verb, operations.c.amount, operations.c.currency).where(
+    query = sa.select(operations.c.verb, operations.c.amount, operations.c.currency, operations.c.result).where(
         operations.c.account == account,
         operations.c.voucher_id == voucher_id,
         operations.c.state == OperationState.SUCCEEDED.value,
@@ -82,7 +88,8 @@ def sum_changes(connection: Connection, *, account: str, voucher_id: str, curren
     )
     total = Money.zero(currency)
     for row in connection.execute(query):
-        money = Money(row.amount, row.currency)
+        moved = None if row.result is None else getattr(read_result(row.result), "money", None)
+        money = moved or Money(row.amount, row.currency)  # some vendors take less than was asked for
         total = total - money if row.verb in _TAKES else total + money
     return total
 

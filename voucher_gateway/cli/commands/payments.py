@@ -242,6 +242,14 @@ def redeem(
     pin_file: given.PinFile = None,
     order: given.Order = None,
     if_held: given.IfHeld = None,
+    partial: Annotated[
+        bool,
+        typer.Option(
+            "--partial",
+            help="Accept less than the amount, where the vendor takes what is left. Without it such a part is given"
+            " back.",
+        ),
+    ] = False,
     wait: given.Wait = 0,
     option: given.CallOptions = None,
 ) -> None:
@@ -272,6 +280,7 @@ def redeem(
             wait=wait,
             options=options,
             if_held=held,
+            partial=partial,
         )
 
     run_changing_call(cli_context_of(context), Operation.REDEEM, account, reference, order, call)

@@ -227,6 +227,7 @@ def _provider_object(reading: _ProviderReading) -> dict[str, Any]:
         "codes": None if loaded is None else _codes_object(loaded.declared.codes),
         "options": None if loaded is None else [_option_object(rule) for rule in loaded.declared.options],
         "reservations": None if loaded is None else loaded.declared.reservations,
+        "partial_approval": None if loaded is None else loaded.declared.partial_approval,
         "refund_link": None if loaded is None else loaded.declared.refund_link,
         "operations": None if loaded is None else operations_object(with_emulations(loaded.declared, ())),
     }
