@@ -14,6 +14,7 @@ from voucher_gateway.journal.journal import Journal, open_journal
 from voucher_gateway.provider_api import SecretSource, VoucherProvider
 from voucher_gateway.simulator import RunningSimulator, start
 from voucher_gateway_jtl import JtlProvider, JtlSettings
+from voucher_gateway_pretix import PretixProvider, PretixSettings
 from voucher_gateway_ticketing import TicketingProvider, TicketingSettings
 
 JOURNAL_KEYS: Final[Mapping[str, str]] = {"1": "a-key-for-the-tests-of-journals"}
@@ -21,6 +22,7 @@ BY_UPDATE: Final = frozenset({"redeem-by-update", "refund-by-update", "top-up-by
 """The risks of the emulations that overwrite a value."""
 
 _LOGIN_KEYS: Final = ("base_url", "client_id", "client_secret", "api_key")
+_LOGIN_KEYS_OF: Final = {"pretix": ("base_url", "organizer", "token")}
 
 
 @contextmanager
@@ -42,7 +44,8 @@ def simulators() -> Iterator[Callable[..., RunningSimulator]]:
 
 def login_of(announcement: Mapping[str, str]) -> dict[str, str]:
     """Return the settings by which an account reaches a simulator."""
-    return {key: announcement[key] for key in _LOGIN_KEYS if key in announcement}
+    keys = _LOGIN_KEYS_OF.get(announcement["provider"], _LOGIN_KEYS)
+    return {key: announcement[key] for key in keys if key in announcement}
 
 
 def account_table(running: RunningSimulator, **settings: Any) -> dict[str, Any]:
@@ -53,11 +56,13 @@ def account_table(running: RunningSimulator, **settings: Any) -> dict[str, Any]:
 def make_provider(announcement: Mapping[str, str], account: str, **settings: Any) -> VoucherProvider:
     """Return a provider of an account at a simulator."""
     values: dict[str, Any] = {**login_of(announcement), **settings}
-    for key in ("client_secret", "api_key"):
+    for key in ("client_secret", "api_key", "token"):
         if isinstance(values.get(key), str):
             values[key] = SecretSource.of(values[key])
     if announcement["provider"] == "jtl":
         return JtlProvider(account, JtlSettings(**values))
+    if announcement["provider"] == "pretix":
+        return PretixProvider(account, PretixSettings(**values))
     return TicketingProvider(account, TicketingSettings(**values))
 
 

@@ -314,6 +314,11 @@ class PretixProgram:
         """Make a key as it is after the death of the process that answered: the work is done, and no answer kept."""
         self.execute("UPDATE pretixapi_apicall SET locked = created, response_code = 0 WHERE idempotency_key = ?", key)
 
+    def age_keys(self, hours: float) -> None:
+        """Make all keys that many hours older."""
+        older = f"datetime(created, '-{round(hours * 3600)} seconds')"
+        self.execute(f"UPDATE pretixapi_apicall SET created = {older}")
+
     def age_key(self, key: str, hours: int) -> None:
         """Make a key that many hours older."""
         older = f"datetime(created, '-{hours} hours')"

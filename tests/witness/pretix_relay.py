@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from http.client import HTTPConnection
@@ -21,11 +22,16 @@ from voucher_gateway_pretix.simulator.ledger import (
 )
 from voucher_gateway_pretix.simulator.seeding import make_cards
 
+_CLEANING_HOURS = 12.0
+_HOUR_OF_KEYS = 0.5
+"""The smallest step of time that matters to keys, in hours."""
+
 
 class PretixRelay(PretixSimulator):
     """pretix behind the faults of the kit. The cards are written into its database, and the ledger is read from there.
 
-    The clock is that of the kit, which makes the Date header. The program has the time of the machine.
+    The clock is that of the kit, which makes the Date header. The program has the time of the machine. When the clock
+    is put forward, the program's idempotency keys become that much older, and are cleaned.
 
     Attributes:
         program: the running program; the tests set it.
@@ -36,6 +42,11 @@ class PretixRelay(PretixSimulator):
     def __init__(self, options: SimulatorOptions) -> None:
         super().__init__(options)
         self.program.reset()
+        self._ahead = self._time_ahead()
+
+    def add_token(self, organizer: str = ORGANIZER, rights: Sequence[str] = ()) -> str:
+        """Return the token of another team of an organizer that may read and change gift cards."""
+        return self.program.tokens[organizer]["second-till" if organizer == ORGANIZER else "till"]
 
     def routes(self) -> list[Route]:
         """Return the routes of the simulator; the program answers them."""
@@ -88,7 +99,33 @@ class PretixRelay(PretixSimulator):
         """Replace the database."""
         self.program.replace_database(base64.b64decode(str(state["database"])))
 
+    def lock_key(self, request: Request) -> None:
+        """Leave the key of a request locked in the program."""
+        if key := request.headers.get("X-Idempotency-Key"):
+            self.program.lock_key(key)
+
+    def forget_key(self, request: Request) -> None:
+        """Let the program forget the key of a request."""
+        if key := request.headers.get("X-Idempotency-Key"):
+            self.program.execute("DELETE FROM pretixapi_apicall WHERE idempotency_key = ?", key)
+
+    def _time_ahead(self) -> float:
+        """Return by how many hours the clock is ahead of the program's."""
+        return (self.clock.now() - datetime.now(UTC)).total_seconds() / 3600
+
+    def _let_keys_age(self) -> None:
+        """Make the program's keys as old as the clock says, and clean them once half a day has passed."""
+        passed = self._time_ahead() - self._ahead
+        if passed < _HOUR_OF_KEYS:
+            return
+        self._ahead += passed
+        self.program.age_keys(passed)
+        if passed >= _CLEANING_HOURS:
+            self.program.forget_old_keys()
+
     def _relay(self, request: Request) -> Reply:
+        if request.headers.get("X-Idempotency-Key"):
+            self._let_keys_age()
         target = request.raw_path + (f"?{request.raw_query}" if request.raw_query else "")
         names = ("Authorization", "Content-Type", "Accept-Language", "X-Idempotency-Key")
         headers = {name: request.headers[name] for name in names if name in request.headers}

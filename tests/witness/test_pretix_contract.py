@@ -1,4 +1,4 @@
-"""The pretix provider keeps the contract of the read level against the real program."""
+"""The pretix provider keeps the contract of all providers against the real program."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from voucher_gateway_pretix import PretixProvider
 class TestPretixProgram(ProviderContract):
     provider = PretixProvider
     simulator = PretixRelay
-    level = Level.READ
+    level = Level.CRASH_SAFE
     counts = False
     settings: ClassVar[Mapping[str, Any]] = {"read_timeout_s": 60.0, "total_timeout_s": 120.0}  # one worker answers all
 

@@ -455,3 +455,17 @@ class TestKeys:
         assert ask(pretix, "/idempotency_query?key=other") == never
         assert ask(pretix, "/idempotency_query?key=k", token=pretix.tokens[ORGANIZER]["second-till"]) == never
         assert ask(pretix, "/idempotency_query/?key=k")[0] == 404
+
+
+class TestProgram:
+    """What only the program can show."""
+
+    def test_a_500_undoes_what_was_done_before(self, pretix: PretixProgram) -> None:
+        """The transaction is made before the log entry, which fails here."""
+        id = issue(pretix)["id"]
+        pretix.execute("ALTER TABLE pretixbase_logentry RENAME TO gone")
+        status, headers, _ = pretix.request("POST", f"{CARDS}{id}/transact/", {"value": "-1.00"}, key="k")
+        pretix.execute("ALTER TABLE gone RENAME TO pretixbase_logentry")
+        assert (status, headers["content-type"]) == (500, "text/html; charset=utf-8")
+        assert only_card(pretix).value == "50.00"
+        assert transact(pretix, id, "-1.00", key="k")[0] == 200  # the key was forgotten

@@ -85,7 +85,12 @@ class SimulatedStore(VoucherStore):
 
     def __init__(self, vendor: str, stack: ExitStack, vouchers: int = 0, **options: Any) -> None:
         self.name = vendor
-        self.kinds = {"jtl": KINDS | {RESERVED}, "ticketing": KINDS - {"inactive"}}[vendor]
+        kinds = {
+            "jtl": KINDS | {RESERVED},
+            "pretix": frozenset({"unused", "expired"}),  # lists do not show the initial value
+            "ticketing": KINDS - {"inactive"},
+        }
+        self.kinds = kinds[vendor]
         self.running: RunningSimulator = stack.enter_context(start(vendor, vouchers=vouchers, seed=11, **options))
 
     def table(self) -> Mapping[str, Any]:

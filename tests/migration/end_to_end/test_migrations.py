@@ -44,6 +44,8 @@ SAMPLE: Final = (
     ("jtl", "own"),
     ("ticketing", "own"),
     ("paper", "own"),
+    ("own", "pretix"),
+    ("pretix", "ticketing"),
 )
 MANY: Final = 10_000
 TROUBLE: Final = (0, 3, IN_DOUBT, 6)

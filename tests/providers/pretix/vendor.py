@@ -35,11 +35,13 @@ class Pretix:
     Attributes:
         running: the simulator, or the relay to the program.
         journal_url: of a database for journals.
+        patience: settings for a slow vendor.
     """
 
     running: RunningSimulator
     journal_url: str
     _stack: ExitStack
+    patience: dict[str, float] = attrs.field(factory=dict)
 
     @property
     def simulator(self) -> PretixSimulator:
@@ -52,6 +54,7 @@ class Pretix:
             "base_url": announced["base_url"],
             "organizer": announced["organizer"],
             "token": SecretSource.of(token or announced["token"]),
+            **self.patience,
             **settings,
         }
         return self._stack.enter_context(PretixProvider("till", PretixSettings(**values)))
