@@ -17,7 +17,6 @@ from voucher_gateway.provider_api import (
     RawObject,
     Status,
     Voucher,
-    money_from,
 )
 from voucher_gateway_square import wire
 
@@ -48,10 +47,6 @@ _KINDS: Final = {
 _STATES: Final = {"CANCELED": MovementState.CANCELLED, "PENDING": MovementState.PENDING}
 
 
-def _money(money: wire.SquareMoney, field: str) -> Money:
-    return money_from(wire.AMOUNT, money.amount, money.currency, field)
-
-
 def voucher_of(account: str, card: wire.SquareCard, raw: RawObject, initial: Money | None = None) -> Voucher:
     """Return a card as a voucher. Linked customers are personal data and stay in `raw`."""
     return Voucher(
@@ -59,7 +54,7 @@ def voucher_of(account: str, card: wire.SquareCard, raw: RawObject, initial: Mon
         id=card.id,
         code=card.gan,
         initial=initial,
-        remaining=money_from(wire.AMOUNT, card.balance_money.amount, card.balance_money.currency, "balance_money"),
+        remaining=card.balance_money,
         status=STATUSES.get(card.state, Status.UNKNOWN),
         medium=_MEDIA.get(card.type, Medium.UNKNOWN),
         origin=card.gan_source,
@@ -70,25 +65,18 @@ def voucher_of(account: str, card: wire.SquareCard, raw: RawObject, initial: Mon
 
 def movement_of(account: str, activity: wire.SquareActivity, raw: RawObject) -> Movement:
     """Return an activity as a movement; without an amount where the vendor shows none."""
-    money = activity.details.amount_money
     kind = _KINDS.get(activity.type, MovementKind.UNKNOWN)
     return Movement(
         account=account,
         id=activity.id,
         voucher_id=activity.gift_card_id,
         kind=kind,
-        money=None if money is None else _money(money, "amount_money"),
+        money=activity.details.amount_money,
         state=_STATES.get(activity.details.status or "", MovementState.COMPLETED),
         reference=activity.details.reference_id,
         created_at=activity.created_at,
         raw=raw,
     )
-
-
-def balance_after(activity: wire.SquareActivity) -> Money | None:
-    """Return the value of the card after an activity, where the vendor shows it."""
-    money = activity.gift_card_balance_money
-    return None if money is None else _money(money, "gift_card_balance_money")
 
 
 def with_cleared_amounts(movements: list[Movement]) -> list[Movement]:

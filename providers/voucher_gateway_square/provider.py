@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
@@ -173,25 +174,25 @@ class SquareProvider(HttpProvider):
         code = new.code
         if code is not None:
             DECLARED.codes.check(code)
-        intent = self.intent(Operation.ISSUE, reference=reference, order=order, money=new.initial)
-        card = self._create(intent, new.medium, code)
-        intent = attrs.evolve(intent, voucher_id=card.id, subject=card.id, sent_at=self.vendor_now())
-        details = {**self._amount(new.initial, intent), **self._instruments(intent)}
+        intent = partial(self.intent, Operation.ISSUE, reference=reference, order=order, money=new.initial)
+        card = self._create(intent(part="create", leaves="a gift card without value"), new.medium, code)
+        activation = intent(part="activate", voucher_id=card.id, subject=card.id)
+        details = {**self._amount(new.initial, activation), **self._instruments(activation)}
 
         def read(reply: Response) -> Voucher:
-            activity, movement, raw = self._moved(reply, intent, MovementKind.ACTIVATION)
-            if code is not None and activity.gift_card_gan != code:
+            activity, movement, raw = self._moved(reply, activation, MovementKind.ACTIVATION)
+            if code is not None and activity.gift_card_gan not in (None, code):
                 raise IntegrityMismatch("the reply is about a card with another code")
             return attrs.evolve(
                 card,
                 id=activity.gift_card_id,
                 initial=movement.money,
-                remaining=mapping.balance_after(activity),
+                remaining=activity.gift_card_balance_money,
                 status=Status.ACTIVE,
                 raw=raw,
             )
 
-        return self._act("ACTIVATE", intent, details, read, part="activate")
+        return self._act("ACTIVATE", activation, details, read)
 
     def top_up(self, id: str, money: Money, *, reference: str, order: str | None = None) -> TopUp:
         """Add value to an active card (Square: LOAD)."""
@@ -208,7 +209,7 @@ class SquareProvider(HttpProvider):
             activity, raw = wire.read_activity(reply)
             if activity.type != "DEACTIVATE":
                 raise IntegrityMismatch("the reply is about another kind of activity")
-            remaining = mapping.balance_after(activity) or before.remaining
+            remaining = activity.gift_card_balance_money or before.remaining
             return attrs.evolve(
                 before, id=activity.gift_card_id, status=Status.DEACTIVATED, remaining=remaining, raw=raw
             )
@@ -286,7 +287,7 @@ class SquareProvider(HttpProvider):
 
     def _create(self, intent: Intent, medium: Medium | None, code: Code | None) -> Voucher:
         """Create a card without value, or return the one that an earlier attempt left behind."""
-        key = self.make_key(intent, part="create")
+        key = self.make_key(intent)
         own_code = {} if code is None else {"gan_source": "OTHER", "gan": code}
         kind = "PHYSICAL" if medium is Medium.PRINT else "DIGITAL"
         body = {
@@ -316,11 +317,9 @@ class SquareProvider(HttpProvider):
             return card
         raise as_refusal(DuplicateCode, "the code is in use by another gift card", refused)
 
-    def _act(
-        self, kind: str, intent: Intent, details: dict[str, Any], read: Callable[[Response], T], part: str = ""
-    ) -> T:
+    def _act(self, kind: str, intent: Intent, details: dict[str, Any], read: Callable[[Response], T]) -> T:
         """Create an activity of the card that the intent names."""
-        key = self.make_key(intent, part=part)
+        key = self.make_key(intent)
         activity = {
             "type": kind,
             "location_id": self._location(intent),
@@ -342,7 +341,7 @@ class SquareProvider(HttpProvider):
 
         def read(reply: Response) -> R:
             activity, movement, _ = self._moved(reply, intent, moved)
-            remaining = mapping.balance_after(activity)
+            remaining = activity.gift_card_balance_money
             return result.from_movement(movement, order=intent.order, remaining=remaining, **fields)
 
         return self._act(kind, intent, details, read)

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
 
 from voucher_gateway.provider_api import (
     Code,
-    Currency,
     MinorUnits,
+    Money,
     RawObject,
     Response,
+    WireError,
     strict_converter,
     structure,
 )
@@ -27,15 +28,19 @@ AMOUNT: Final = MinorUnits()
 
 _CONVERTER: Final = strict_converter()
 
+
+def _read_money(value: Any, _: Any) -> Money:
+    """Return an amount of the domain from ``{amount, currency}``, without an object in between: a page has hundreds."""
+    if type(value) is dict:
+        amount, currency = value.get("amount"), value.get("currency")
+        if type(amount) is int and type(currency) is str and amount >= 0:
+            return AMOUNT.money(Decimal(amount), currency)
+    raise WireError("expected an amount that is not negative, and its currency")
+
+
+_CONVERTER.register_structure_hook(Money, _read_money)
+
 W = TypeVar("W")
-
-
-@attrs.define(kw_only=True)
-class SquareMoney:
-    """An amount with its currency."""
-
-    amount: Annotated[Decimal, AMOUNT]
-    currency: Currency
 
 
 @attrs.define(kw_only=True)
@@ -45,18 +50,17 @@ class SquareCard:
     id: str
     type: str
     state: str
-    balance_money: SquareMoney
+    balance_money: Money
     gan: Code | None = None
     gan_source: str | None = None
     created_at: datetime | None = None
-    customer_ids: list[str] | None = None
 
 
 @attrs.define(kw_only=True)
 class ActivityDetails:
     """The members of an activity's details that are read, whatever its type."""
 
-    amount_money: SquareMoney | None = None
+    amount_money: Money | None = None
     reference_id: str | None = None
     redeem_activity_id: str | None = None
     status: str | None = None
@@ -71,7 +75,7 @@ class SquareActivity:
     created_at: datetime
     gift_card_id: str
     gift_card_gan: Code | None = None
-    gift_card_balance_money: SquareMoney | None = None
+    gift_card_balance_money: Money | None = None
     details: ActivityDetails
 
 

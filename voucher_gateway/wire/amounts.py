@@ -281,5 +281,12 @@ class FixedScale(_WholeNumber):
 class MinorUnits(_WholeNumber):
     """A whole number of the currency's minor units by ISO 4217: 1053 for 10.53 EUR, 500 for 500 JPY."""
 
+    def money(self, number: Decimal, currency: str) -> Money:
+        """Return the money of this number of units. It is on the grid of the currency, so only the point is moved."""
+        grid = _grid(currency)
+        if number.adjusted() >= grid.exact.prec:
+            grid.too_large()
+        return Money.from_exact(number.scaleb(-grid.places, grid.exact), currency)
+
     def _scale(self, currency: str) -> int:
         return exponent(currency)

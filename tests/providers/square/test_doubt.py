@@ -18,6 +18,7 @@ from voucher_gateway import Gateway, Money, NewVoucher, Status
 from voucher_gateway.errors import DuplicateCode, OutcomeUnknown
 from voucher_gateway.instants import format_micros
 from voucher_gateway.journal.journal import open_journal
+from voucher_gateway.journal.records import OperationKey
 from voucher_gateway.journal.schema import requests
 from voucher_gateway.provider_api import Code, Effect, Operation, SecretSource, parse_instant
 from voucher_gateway_square import SquareProvider, SquareSettings
@@ -137,12 +138,10 @@ def test_a_card_that_was_left_behind_is_named_and_taken_up_again_after_the_keys_
             shop.issue(code=None)
     (entry,) = shop.running.ledger()
     gateway = shop.another_gateway()
-    (resolution,) = gateway.recover(everything=True)
-    assert resolution.state == "unknown"
-    assert str(entry["id"]) in str(resolution.reason)
-    shop.pass_time(timedelta(days=2))
-    (resolution,) = gateway.recover(everything=True)
+    resolution = gateway.resolve(OperationKey("cafe", Operation.ISSUE, "sale-1"))
     assert resolution.state == "not_executed"
+    assert str(resolution.left_behind[0]) == "a gift card without value was left behind at the vendor"
+    shop.pass_time(timedelta(days=2))
     issued = shop.issue(gateway, code=None)
     assert (issued.id, issued.initial) == (entry["id"], VALUE)
     assert shop.values() == [("active", "50.00")]
